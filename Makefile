@@ -1,0 +1,45 @@
+# `make grade` and `make test` set up all that they need: a virtual environment in .venv, and bubblewrap where they may.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SUBMISSIONS ?= submissions/
+
+.PHONY: help setup grade test proofs lint check bench clean
+
+help:  ## Show the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	# torch first and pinned: unpinned, it brings gigabytes of CUDA libraries.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+setup: $(VENV)/ready  ## Set up the virtual environment and, where allowed, bubblewrap.
+	@command -v bwrap >/dev/null 2>&1 || sh tools/install-system-packages bubblewrap
+
+grade: setup  ## Grade the example submissions on the embedded data set.
+	$(BIN)/python run_grading.py $(SUBMISSIONS)
+
+test: setup  ## Run the tests.
+	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+proofs: setup  ## Run the longer tests: trainings, and that a mistake fails no check but its own.
+	$(BIN)/python -m pytest -m slow
+
+lint: setup  ## Check style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+check: lint test  ## All that has to pass before a change lands.
+
+bench: setup  ## Measure the harness's own costs, and print the table.
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the virtual environment and the results.
+	rm -rf $(VENV) results

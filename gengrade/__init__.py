@@ -1,0 +1,1 @@
+"""An automated grading and verification harness for assignments whose answers are PyTorch programs."""

@@ -1,0 +1,307 @@
+"""Unpacking archives that strangers made: only plain files, only inside the given folder, never more than the caps.
+
+Declared sizes are never believed: bytes are counted as they are decompressed. An entry that cannot be had safely (a
+link, a device, a path that climbs out, a name that collides) is left out with a note, and the rest is unpacked; an
+archive that is damaged, encrypted or breaks a cap as a whole is refused with an `ArchiveError`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from gengrade.paths import InputError, Refused, SafePaths, printable, split
+
+MIB = 1 << 20
+_CHUNK = 1 << 16
+# The longest single read that a header may cause (a zip's directory, a tar's extended header): memory is spent on it.
+_LARGEST_READ = 16 * MIB
+# Below this many bytes no ratio is suspicious: a log of equal lines shrinks a thousandfold.
+_RATIO_FLOOR = 16 * MIB
+
+SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
+# Recognised, so that their owners are told what to do instead of vanishing from the class.
+UNSUPPORTED_SUFFIXES = (".rar", ".7z", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst")
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    ValueError,
+    OverflowError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+)
+
+
+class ArchiveError(InputError):
+    """An archive cannot be unpacked at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits of one extraction; bytes are decompressed ones."""
+
+    files: int = 5_000
+    entries: int = 100_000  # of any kind, those left out included
+    total_bytes: int = 512 * MIB
+    file_bytes: int = 128 * MIB  # a larger file is left out
+    scanned_bytes: int = 2_048 * MIB  # a tar is decompressed to its end, whatever is left out
+    ratio: float = 200.0  # decompressed to compressed, of the whole archive
+    depth: int = 24
+    name_bytes: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionNotes:
+    """What an extraction wrote, and what it left out and why."""
+
+    files: int
+    bytes: int
+    left_out: tuple[str, ...]
+
+
+class _Seekable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+
+
+class _Guarded:
+    """A file whose readers cannot be talked into a huge read, nor into going beyond `furthest` bytes."""
+
+    def __init__(self, file: _Seekable, furthest: int) -> None:
+        self._file = file
+        self._furthest = furthest
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = _LARGEST_READ + 1 if size is None or size < 0 else size
+        if size is not None and size > _LARGEST_READ:
+            raise ValueError("a header asks for an unreasonable amount of memory")
+        data = self._file.read(wanted)
+        if len(data) > _LARGEST_READ or self._file.tell() > self._furthest:
+            raise ValueError("it holds more than it may")
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 0 and offset > self._furthest:
+            raise ValueError("it holds more than it may")
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    refusal: str | None  # why this entry is no plain file; None when it is one
+    is_folder: bool
+    open: Callable[[], IO[bytes]]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file's name says that it is an archive that `extract` reads."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def is_unsupported(path: Path) -> bool:
+    """Whether a file's name says that it is an archive of a kind that `extract` refuses."""
+    return path.name.lower().endswith(UNSUPPORTED_SUFFIXES)
+
+
+def stem(name: str) -> str:
+    """A file's name without its archive suffix: "doe.tar.gz" → "doe"."""
+    for suffix in (*SUFFIXES, *UNSUPPORTED_SUFFIXES):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def refusal(path: Path) -> str | None:
+    """A cheap look at a file that should be an archive: why it cannot be one, or None."""
+    name = path.name.lower()
+    if not name.endswith(SUFFIXES):
+        return "it is no .zip or .tar.gz; hand in one of these"
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror}); look at its permissions"
+    if not head:
+        return "it is empty; hand it in again"
+    magic = {".zip": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}.get(Path(name).suffix, b"")
+    if not head.startswith(magic):
+        return f"it is no {Path(name).suffix} archive, whatever its name says; hand it in again"
+    return None
+
+
+def extract(
+    archive: Path,
+    into: Path,
+    caps: Caps | None = None,
+    skip: Callable[[PurePosixPath], bool] = lambda path: False,
+) -> ExtractionNotes:
+    """Unpack a .zip, .tar.gz, .tgz or .tar into the folder `into`, which is made and must not hold anything yet.
+
+    Entries for whose path `skip` is true are passed over in silence. Files are created with mode 0600 and folders with
+    0700, whatever the archive says; nothing else is taken over from it.
+
+    Raises ArchiveError; then `into` may hold a part of the files.
+    """
+    reason = refusal(archive)
+    if reason:
+        raise ArchiveError(archive, reason)
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _Extraction(archive, into, caps or Caps(), skip).run()
+
+
+class _Extraction:
+    """One archive on its way into one folder, with the counts that the caps are held against."""
+
+    def __init__(self, archive: Path, into: Path, caps: Caps, skip: Callable[[PurePosixPath], bool]) -> None:
+        self._archive = archive
+        self._into = into
+        self._caps = caps
+        self._skip = skip
+        self._paths = SafePaths(caps.depth, caps.name_bytes)
+        self._most_bytes = min(caps.total_bytes, int(max(_RATIO_FLOOR, caps.ratio * archive.stat().st_size)))
+        self._entries = self._files = self._bytes = self._read_bytes = 0
+        self._left_out: list[str] = []
+
+    def run(self) -> ExtractionNotes:
+        kind = _zip_members if self._archive.name.lower().endswith(".zip") else _tar_members
+        with closing(kind(self._archive, self._caps)) as members:
+            while member := self._next(members):
+                self._entries += 1
+                if self._entries > self._caps.entries:
+                    raise self._too_much(f"more than {self._caps.entries:,} entries")
+                if not member.is_folder:
+                    self._take(member)
+        return ExtractionNotes(self._files, self._bytes, tuple(self._left_out))
+
+    def _take(self, member: _Member) -> None:
+        try:
+            components = split(member.name)
+            if self._skip(PurePosixPath(*components)):
+                return
+            if member.refusal:
+                raise Refused(member.refusal)
+            target = self._into / self._paths.place(components)
+        except Refused as refused:
+            self._leave_out(member, refused.reason)
+            return
+        self._files += 1
+        if self._files > self._caps.files:
+            raise self._too_much(f"more than {self._caps.files:,} files")
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._write(member, target)
+
+    def _write(self, member: _Member, target: Path) -> None:
+        with self._reading():
+            source = member.open()
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        size = 0
+        with closing(source), open(descriptor, "wb") as file:
+            while chunk := self._chunk(source):
+                size += len(chunk)
+                if size > self._caps.file_bytes:
+                    break
+                file.write(chunk)
+        if size > self._caps.file_bytes:
+            target.unlink()
+            self._files -= 1
+            self._leave_out(member, f"is larger than {self._caps.file_bytes // MIB} MiB")
+        else:
+            self._bytes += size
+
+    def _chunk(self, source: IO[bytes]) -> bytes:
+        with self._reading():
+            chunk = source.read(_CHUNK)
+        self._read_bytes += len(chunk)
+        if self._read_bytes > self._most_bytes:
+            raise self._too_much(
+                f"more than {self._most_bytes // MIB} MiB, which is too much for an archive of its size"
+            )
+        return chunk
+
+    def _next(self, members: Iterator[_Member]) -> _Member | None:
+        with self._reading():
+            return next(members, None)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever goes wrong in here is the archive's fault: the bodies only read it."""
+        try:
+            yield
+        except ArchiveError:
+            raise
+        except _BROKEN as error:
+            detail = printable(str(error)) or type(error).__name__
+            reason = f"it is damaged or no archive ({detail}); pack it and hand it in again"
+            raise ArchiveError(self._archive, reason) from error
+
+    def _leave_out(self, member: _Member, reason: str) -> None:
+        self._left_out.append(f"{printable(member.name)[:200]} is left out, since it {reason}")
+
+    def _too_much(self, what: str) -> ArchiveError:
+        return ArchiveError(self._archive, f"it holds {what}; hand it in without data sets, logs and environments")
+
+
+def _zip_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
+    with archive.open("rb") as raw:
+        file = _Guarded(raw, archive.stat().st_size)
+        with zipfile.ZipFile(file) as container:
+            for info in container.infolist():
+                kind = stat.S_IFMT(info.external_attr >> 16)
+                is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
+                reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
+                yield _Member(info.filename, reason, is_folder, partial(_open_zipped, archive, container, info))
+
+
+def _open_zipped(archive: Path, container: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.flag_bits & 0x1:
+        raise ArchiveError(archive, "it is encrypted; hand it in without a password")
+    return container.open(info)
+
+
+def _tar_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
+    with archive.open("rb") as raw:
+        plain = archive.name.lower().endswith(".tar")
+        with closing(raw if plain else gzip.GzipFile(fileobj=raw)) as stream:
+            guarded = _Guarded(stream, caps.scanned_bytes)
+            with tarfile.TarFile(fileobj=guarded) as container:  # type: ignore[arg-type]  # all that reading needs
+                # Not `for`: a TarFile keeps every member that it iterates over.
+                while info := container.next():
+                    container.members = []  # type: ignore[attr-defined]
+                    reason = None if info.isreg() and not info.issparse() else "is a link or a device"
+                    yield _Member(info.name, reason, info.isdir(), partial(_open_tarred, container, info))
+
+
+def _open_tarred(container: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    file = container.extractfile(info)
+    if file is None:
+        raise tarfile.ReadError("an entry has no content")
+    return file

@@ -1,0 +1,170 @@
+"""The command line: `run_grading.py PATH …`, `gengrade grade PATH …`, `gengrade doctor`, `gengrade rubric check FILE`.
+
+Exit status: 0 when every submission was graded (a self-check: when all public checks passed), 1 when one could not be
+for a fault of ours (a self-check: when a check did not pass), 2 for wrong usage, a wrong rubric or unusable input.
+"""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from gengrade.console import Watcher, make_watcher, show_findings, show_result
+from gengrade.documents import DocumentError
+from gengrade.engine import Options, Result, UsageError, run
+from gengrade.facts import Outcome
+from gengrade.grading.checks import known
+from gengrade.paths import InputError
+from gengrade.report import github_annotations, github_summary, write_junit
+from gengrade.rubric import Rubric
+from gengrade.sandbox import NoSuchTier, examine
+
+RUBRIC = Path(__file__).resolve().parents[1] / "rubric.yaml"
+_WRONG_USAGE = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+rubric_app = typer.Typer(no_args_is_help=True, help="Work with rubrics.")
+app.add_typer(rubric_app, name="rubric")
+_single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Profile(StrEnum):
+    UNIT = "unit"
+    SMOKE = "smoke"
+
+
+class Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Isolation(StrEnum):
+    AUTO = "auto"
+    SANDBOX = "sandbox"
+    LANDLOCK = "landlock"
+    PROCESS = "process"
+
+
+@app.command("grade")
+@_single.command()
+def grade(
+    path: Annotated[Path, typer.Argument(help="A folder of submissions (folders, .zip, .tar.gz), or one submission.")],
+    out: Annotated[Path, typer.Option(help="Where results go.")] = Path("results"),
+    rubric: Annotated[Path, typer.Option(help="The marking scheme.")] = RUBRIC,
+    only: Annotated[str | None, typer.Option(help="Grade the submissions whose id matches, e.g. 'doe*'.")] = None,
+    part: Annotated[str | None, typer.Option(help="Check one part only, e.g. 'vae'.")] = None,
+    profile: Annotated[Profile, typer.Option(help="unit: no training; smoke: everything.")] = Profile.SMOKE,
+    jobs: Annotated[int, typer.Option(min=0, help="Submissions side by side; 0: as many as there are cores.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where models run.")] = Device.AUTO,
+    data: Annotated[str | None, typer.Option(help="digits, mnist, or a folder that holds MNIST.")] = None,
+    isolation: Annotated[Isolation, typer.Option(help="The wall around student code.")] = Isolation.AUTO,
+    public: Annotated[bool, typer.Option("--public", help="Leave out hidden checks.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run everything again.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Repeat the run with this seed.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML (xunit2) there.")] = None,
+    github: Annotated[bool, typer.Option("--github", help="Print annotations; write a step summary.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Grade submissions, and leave an HTML report for each."""
+    options = Options(
+        path=path,
+        out=out,
+        rubric=rubric,
+        only=only,
+        part=part,
+        profile=profile.value,
+        jobs=jobs,
+        device=device.value,
+        data=data,
+        isolation=isolation.value,
+        public=public,
+        cache=not no_cache,
+        seed=seed,
+    )
+    console = Console()
+    with make_watcher(console) as watcher:
+        result = _run(options, watcher)
+    show_result(console, result, out)
+    _export(result, junit, github=github)
+    if open_:
+        webbrowser.open((result.graded[0].report if result.single else out / "index.html").resolve().as_uri())
+    raise typer.Exit(_status(result))
+
+
+@app.command()
+def doctor() -> None:
+    """Say which isolation this machine gives, what is missing, and how to mend it."""
+    show_findings(Console(), examine())
+
+
+@rubric_app.command("check")
+def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.")]) -> None:
+    """Refuse a wrong rubric, with the line and the reason."""
+    try:
+        checked = Rubric.load(file)
+        checked.verify(known())
+    except DocumentError as error:
+        _refuse(error)
+    questions = list(checked.questions())
+    points = sum(question.points for question in questions if not question.bonus)
+    bonus = sum(question.points for question in questions if question.bonus)
+    typer.echo(
+        f"{file}: {len(questions)} questions, {points:g} points and {bonus:g} bonus, {len(checked.checks())} checks"
+    )
+
+
+def main() -> None:
+    """The `gengrade` command."""
+    app()
+
+
+def grade_command() -> None:
+    """The `run_grading.py` script: the command `grade` alone."""
+    _single()
+
+
+def _run(options: Options, watcher: Watcher) -> Result:
+    try:
+        return run(options, watcher.see)
+    except (UsageError, InputError, DocumentError, NoSuchTier) as error:
+        watcher.stop()
+        _refuse(error)
+    except KeyboardInterrupt:
+        watcher.stop()
+        typer.echo(f"Stopped. What was finished is in {options.out}; the same command goes on from there.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _refuse(error: Exception) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(_WRONG_USAGE)
+
+
+def _export(result: Result, junit: Path | None, *, github: bool) -> None:
+    grades = [one.grade for one in result.graded]
+    if junit is not None:
+        write_junit(grades, junit)
+    if github:
+        typer.echo(github_annotations(grades))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(github_summary(grades))
+
+
+def _status(result: Result) -> int:
+    outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
+    if Outcome.INFRA in outcomes:
+        return 1
+    hidden = {item.id for one in result.graded for item in one.grade.items if item.hidden}
+    public = [item for one in result.graded for item in one.grade.items if item.id not in hidden]
+    if result.single and any(item.outcome not in (None, Outcome.PASSED) for item in public):
+        return 1
+    return 0

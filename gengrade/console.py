@@ -1,0 +1,159 @@
+"""What a person sees in the terminal: a live bar while a class is graded, a table at the end; plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from gengrade.engine import Progress as Event
+from gengrade.engine import Result
+from gengrade.report.text import one_line
+from gengrade.sandbox import Finding, Tier
+
+_LONGEST_NAME = 32
+
+
+class Watcher(Protocol):
+    """Is told what happens while a class is graded."""
+
+    def see(self, event: Event) -> None: ...
+    def stop(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def make_watcher(console: Console) -> Watcher:
+    return Live(console) if console.is_terminal else Plain(console)
+
+
+class Plain:
+    """A line for each submission that is done: for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        return
+
+    def see(self, event: Event) -> None:
+        if event.event == "check":
+            return
+        self._done += 1
+        self._console.print(
+            Text(f"[{self._done}/{event.total}] {name(event.submission.name)}: {event.event}"), soft_wrap=True
+        )
+
+
+class Live:
+    """A bar over the class, with who is at which check and how long it will take."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._at: dict[str, str] = {}
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+    def see(self, event: Event) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("", total=event.total, left="")
+        if event.event == "check":
+            self._at[event.submission.id] = f"{name(event.submission.name)}: {event.check}"
+        else:
+            self._at.pop(event.submission.id, None)
+            self._progress.advance(self._task)
+        self._progress.update(self._task, description=" · ".join(self._at.values()) or "…", left=self._left())
+
+    def _left(self) -> str:
+        """How long the rest will take, when it goes on as it has gone."""
+        assert self._task is not None
+        task = self._progress.tasks[self._task]
+        if not task.completed or task.total is None:
+            return ""
+        seconds = (time.monotonic() - self._began) / task.completed * (task.total - task.completed)
+        return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
+
+
+def show_result(console: Console, result: Result, out: Path) -> None:
+    """The table at the end, and where the reports are."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Student")
+    for heading in ("Points", "Bonus", "Pending"):
+        table.add_column(heading, justify="right")
+    table.add_column("Needs a look")
+    for one in result.graded:
+        grade = one.grade
+        looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
+        more = f" and {len(looks) - 3} more" if len(looks) > 3 else ""
+        table.add_row(
+            Text(name(one.submission.name)),
+            f"{grade.points:g} / {grade.possible:g}",
+            f"{grade.bonus:g}",
+            f"{grade.pending + grade.bonus_pending:g}",
+            Text(", ".join(looks[:3]) + more),
+        )
+    console.print(table)
+    for note in result.notes:
+        console.print(Text(f"note: {one_line(note)}"), soft_wrap=True)
+    if result.tier is Tier.PROCESS:
+        console.print("Reduced isolation: student code ran without a wall around it.", style="bold yellow")
+    target = result.graded[0].report if result.single else out / "index.html"
+    console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def show_findings(console: Console, findings: list[Finding]) -> None:
+    """Which tiers this machine gives, and how it could give more."""
+    for finding in findings:
+        mark = "yes" if finding.available else "no "
+        console.print(Text(f"{mark} {finding.tier:9} {finding.reason}"), soft_wrap=True)
+        if finding.remedy:
+            console.print(Text(f"              {finding.remedy}"), soft_wrap=True)
+    best = next(finding.tier for finding in findings if finding.available)
+    if best is Tier.PROCESS:
+        console.print("A class cannot be graded here safely; a student's own folder can.", soft_wrap=True)
+    else:
+        console.print(f"A class is graded in the tier {best.value!r} here.", soft_wrap=True)
+
+
+def name(text: str) -> str:
+    """A name that is safe to print, and short."""
+    line = one_line(text)
+    return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"

@@ -1,0 +1,201 @@
+"""YAML files that people write: read strictly, with the line of everything, to name a mistake where it stands."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+Where: TypeAlias = tuple[str | int, ...]  # keys and list positions from the top of the file
+
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
+_TIME_TAG = "tag:yaml.org,2002:timestamp"  # "2020-11-27" is text to us
+
+
+class DocumentError(ValueError):
+    """A file that a person wrote cannot be used as it stands."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path, self.line, self.reason = path, line, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}: {self.reason}"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`' (did you mean "x"?)'` when one of the known words is close to the given one, otherwise nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f' (did you mean "{close[0]}"?)' if close else ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file as plain values, and where each of them stands.
+
+    Every complaint about it is an `error`, so that the caller's own exception type reaches its users.
+    """
+
+    path: Path
+    data: Plain
+    sha256: str
+    root: yaml.Node | None
+    error: type[DocumentError]
+
+    @classmethod
+    def load(cls, path: Path, error: type[DocumentError] = DocumentError) -> Document:
+        """Read and parse a file; raises `error` for one that is missing, unreadable or not plain YAML."""
+        try:
+            content = path.read_bytes()
+        except OSError as problem:
+            raise error(
+                path, 1, f"it cannot be read ({problem.strerror}): check the name and its permissions"
+            ) from None
+        return cls.parse(content, path, error)
+
+    @classmethod
+    def parse(cls, content: bytes, path: Path, error: type[DocumentError] = DocumentError) -> Document:
+        """Parse the bytes of a file; `path` is for messages only."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        try:
+            root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+        except UnicodeDecodeError as problem:
+            line = content[: problem.start].count(b"\n") + 1
+            raise error(path, line, "it is not UTF-8 text: save it in that encoding") from None
+        except yaml.MarkedYAMLError as problem:
+            mark = problem.problem_mark or problem.context_mark
+            line = mark.line + 1 if mark else 1
+            raise error(path, line, f"it is not valid YAML ({problem.problem}): correct the syntax here") from None
+        except yaml.reader.ReaderError as problem:
+            line = content.decode("utf-8")[: problem.position].count("\n") + 1
+            raise error(path, line, f"a control character (U+{problem.character:04X}) stands here: remove it") from None
+        data = _Values(path, error).of(root) if root is not None else None
+        return cls(path, data, digest, root, error)
+
+    def line(self, where: Where) -> int:
+        """The line of a value, counted from 1. A step that leads nowhere (a union's tag, a missing key) is skipped."""
+        start = self.root.start_mark.line + 1 if self.root is not None else 1
+        return [start, *(line for _, line in self._steps(where))][-1]
+
+    def problem(self, where: Where, reason: str) -> DocumentError:
+        """The error to raise about the value at `where`."""
+        return self.error(self.path, self.line(where), reason)
+
+    def invalid(self, invalid: ValidationError, keys: Collection[str]) -> DocumentError:
+        """The topmost complaint of a data model as an error about this file; `keys` are the keys that may be meant.
+
+        A key that is missing is named only when nothing else is wrong: it may stand there misspelt.
+        """
+        errors = invalid.errors()
+        # A list whose only member is wrong is itself reported as too short: the member is what to mend.
+        causes = [e for e in errors if not any(o["loc"][: len(e["loc"])] == e["loc"] for o in errors if o is not e)]
+
+        def first(error: ErrorDetails) -> tuple[bool, int, int]:
+            return error["type"] == "missing", self.line(error["loc"]), -len(error["loc"])
+
+        details = min(causes or errors, key=first)
+        found = [step for step, _ in self._steps(details["loc"]) if isinstance(step, str)]
+        name = str(details["loc"][-1]) if details["type"] == "missing" else [str(self.path.name), *found][-1]
+        return self.problem(details["loc"], _reason(details, name, keys))
+
+    def _steps(self, where: Where) -> Iterator[tuple[str | int, int]]:
+        """The steps of `where` that lead somewhere, each with the line that it leads to."""
+        node = self.root
+        for step in where:
+            if isinstance(node, yaml.MappingNode):
+                found = [(key, value) for key, value in node.value if key.value == step]
+                if found:
+                    key, node = found[0]
+                    yield step, key.start_mark.line + 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+                yield step, node.start_mark.line + 1
+
+
+class _Values:
+    """Turns nodes into plain values; keys stay the text that they are in the file ("1.10" is not 1.1)."""
+
+    def __init__(self, path: Path, error: type[DocumentError]) -> None:
+        self.path, self.error = path, error
+        self.scalars = yaml.SafeLoader("")
+        self.open: set[int] = set()
+
+    def of(self, node: yaml.Node) -> Plain:
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node)
+        if id(node) in self.open:
+            raise self.refusal(node, "an alias contains itself: write the values out")
+        self.open.add(id(node))
+        value: Plain = (
+            self.mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(each) for each in node.value]
+        )
+        self.open.remove(id(node))
+        return value
+
+    def scalar(self, node: yaml.ScalarNode) -> Plain:
+        if node.tag == _TIME_TAG:
+            return str(node.value)
+        if node.tag not in _PLAIN_TAGS:
+            raise self.refusal(node, f"the tag {node.tag} is not allowed: write a plain value")
+        try:
+            value: Plain = self.scalars.construct_object(node)
+        except ValueError:
+            raise self.refusal(node, f'"{node.value}" is not a number: write one, or put it in quotes') from None
+        return value
+
+    def mapping(self, node: yaml.MappingNode) -> dict[str, Plain]:
+        values: dict[str, Plain] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.refusal(key, "a key must be plain text: write one word or a quoted string")
+            if key.value in values:
+                raise self.refusal(key, f'the key "{key.value}" stands here a second time: keep one of the two')
+            values[key.value] = self.of(value)
+        return values
+
+    def refusal(self, node: yaml.Node, reason: str) -> DocumentError:
+        return self.error(self.path, node.start_mark.line + 1, reason)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# What to say about each type of complaint: of the key {name}, its value {value}, a close known key {hint}.
+_REASONS = {
+    "missing": 'the key "{name}" is missing here: add it',
+    "extra_forbidden": 'the key "{name}" is unknown{hint}: correct or remove it',
+    "string_type": '"{name}" must be text, not {value}: put it in quotes',
+    "float_type": '"{name}" must be a number, not {value}: write one without quotes',
+    "int_type": '"{name}" must be a whole number, not {value}: write one without quotes',
+    "bool_type": '"{name}" must be true or false, not {value}: write one of these',
+    "too_short": '"{name}" is empty: write at least one entry',
+    "string_too_short": '"{name}" is empty: write a text',
+    "finite_number": '"{name}" must be a finite number, not {value}: write one',
+    "tuple_type": '"{name}" must be a list, not {value}: write it as [one, two]',
+    "model_type": '"{name}" must be a mapping, not {value}: write it as {{key: value}}',
+    "dict_type": '"{name}" must be a mapping, not {value}: write it as {{key: value}}',
+}
+
+
+def _reason(details: ErrorDetails, name: str, keys: Collection[str]) -> str:
+    """A data model's complaint about the value called `name`, as a sentence for the person who wrote the file."""
+    kind, given = details["type"], details["input"]
+    if kind == "value_error":
+        return _one_line(str(details["ctx"]["error"]))
+    if kind == "item_kind":  # the rubric's own complaint, a whole sentence
+        misspelt = [key for key in given if key not in keys] if isinstance(given, dict) else []
+        return details["msg"] + (f', not "{misspelt[0]}"{suggestion(misspelt[0], keys)}' if misspelt else "")
+    if kind in _REASONS:
+        value = _one_line(repr(given))
+        value = value if len(value) < 60 else f"{value[:57]}..."
+        return _REASONS[kind].format(name=name, value=value, hint=suggestion(name, keys))
+    return f'"{name}" is not usable ({_one_line(details["msg"])}): correct it'

@@ -1,0 +1,405 @@
+"""A run over a class: submissions in, facts, grades and reports out, as many side by side as there are workers.
+
+What was finished is found again, so that a run that was killed goes on where it stood, and a changed rubric only
+scores. A worker's death costs its submission one more try; a second one is recorded as our fault.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import fnmatch
+import json
+import os
+import secrets
+import selectors
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from gengrade import data as datasets
+from gengrade.facts import Facts
+from gengrade.grade import Grade, score
+from gengrade.grading.checks import known, with_needs
+from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_reference
+from gengrade.marks import Marks
+from gengrade.report import write_gradebook, write_index, write_report
+from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
+from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose
+from gengrade.store import write_whole
+from gengrade.submissions import Submission, discard, discover
+from gengrade.worker import to_json
+
+_PROJECT: Final = Path(__file__).resolve().parents[1]
+_TRIES: Final = 2
+_END_SECONDS: Final = 5.0
+_WRITERS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    path: Path
+    out: Path
+    rubric: Path
+    only: str | None = None
+    part: str | None = None
+    profile: str = "smoke"
+    jobs: int = 0  # 0: one for each core
+    device: str = "auto"
+    data: str | None = None
+    isolation: str = "auto"
+    public: bool = False
+    cache: bool = True
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something that happened to a submission."""
+
+    submission: Submission
+    event: str  # "check", "graded" or "failed"
+    total: int  # submissions of the run
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One submission's grade, and where its report is."""
+
+    submission: Submission
+    grade: Grade
+    folder: Path
+    report: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left behind."""
+
+    graded: tuple[Graded, ...]
+    single: bool
+    tier: Tier
+    notes: tuple[str, ...]
+
+
+class UsageError(ValueError):
+    """The command line asks for something that cannot be done."""
+
+
+def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
+    """Grades what the options name. Raises UsageError, InputError, DocumentError or NoSuchTier before it starts.
+
+    KeyboardInterrupt passes through; what was finished by then stays, and is found again.
+    """
+    rubric = Rubric.load(options.rubric)
+    rubric.verify(known())
+    discovery = discover(options.path, parts_of(rubric.layout))
+    submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
+    if not submissions:
+        pattern = f" whose name matches {options.only!r}" if options.only else ""
+        raise UsageError(f"{options.path}: no submission{pattern} is there")
+    tier = choose(options.isolation, single=discovery.single)
+    marks = {submission.id: _marks(options.out, submission, rubric) for submission in discovery.submissions}
+    with _locked(options.out):
+        _tidy(options.out / ".gengrade")
+        job = _job(options, rubric, tier)
+        stale = [submission for submission in submissions if not is_current(job, submission)]
+        if stale:
+            prepare_reference(job)
+            _grade_all(job, options, stale, watch)
+        # The class's pages show all that were ever graded, also when only some were asked for now.
+        known_ones = [s for s in discovery.submissions if (job.folder(s) / "facts.json").is_file()]
+        with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
+            scores = pool.map(lambda s: _score(job, s, rubric, marks[s.id]), known_ones)
+            graded = {one.submission.id: one for one in scores}
+        grades = [one.grade for one in graded.values()]
+        if not discovery.single:
+            write_index(grades, options.out)
+        write_gradebook(grades, rubric, options.out)
+    return Result(tuple(graded[s.id] for s in submissions), discovery.single, tier, discovery.notes)
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Two runs over the same folder would overwrite each other's trees."""
+    work = out / ".gengrade"
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"{out}: another run is writing there; wait for it, or choose another --out") from None
+        yield
+
+
+def _tidy(work: Path) -> None:
+    """Removes what workers that were killed left behind."""
+    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), *work.glob("worker-*.log")):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    for tree in (work / "trees").glob("*"):
+        discard(tree)
+
+
+def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
+    work = options.out.resolve() / ".gengrade"
+    data_set = datasets.load(options.data or rubric.data)
+    reference = _PROJECT / "reference" / rubric.layout
+    job = Job(
+        out=options.out.resolve(),
+        work=work,
+        layout=rubric.layout,
+        reference=reference,
+        checks=tuple(sorted(_wanted(options, rubric))),
+        profile=options.profile,
+        part=options.part,
+        public=options.public,
+        data=options.data or rubric.data,
+        data_name=data_set.name,
+        data_hash=data_set.sha256,
+        tier=tier.value,
+        device=_device(options.device),
+        cache=options.cache,
+        seed=_seed(work, options.seed),
+        needs=_rubric_needs(rubric),
+        limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
+    )
+    write_whole(work / "job.json", job.model_dump_json())
+    return job
+
+
+def _wanted(options: Options, rubric: Rubric) -> set[str]:
+    """The checks to run: the rubric's, as far as the profile, the part and the audience ask for them."""
+    named: set[str] = set()
+    for entry in rubric.entries():
+        if isinstance(entry.item, ManualItem) or (options.public and entry.item.hidden):
+            continue
+        if isinstance(entry.item, CheckItem | MeasureItem):
+            named.update(entry.checks)
+    families = {id_.partition(".")[0] for id_ in named}
+    if options.part is not None:
+        if options.part not in families:
+            raise UsageError(
+                f"--part {options.part}: the rubric has no such part; it has {', '.join(sorted(families))}"
+            )
+        named = {id_ for id_ in named if id_.startswith(f"{options.part}.")}
+    wanted = with_needs(named) - (_hidden(rubric) if options.public else set())
+    return {id_ for id_ in wanted if options.profile == "smoke" or known()[id_].kind == "unit"}
+
+
+def _hidden(rubric: Rubric) -> set[str]:
+    """Checks that only hidden items read; another check may need them, but not in public."""
+    items = [entry.item for entry in rubric.entries() if not isinstance(entry.item, ManualItem)]
+    return {item.subject for item in items if item.hidden} - {item.subject for item in items if not item.hidden}
+
+
+def _rubric_needs(rubric: Rubric) -> dict[str, tuple[str, ...]]:
+    """By check: what all items that read it need. While one of them needs nothing, it is run all the same."""
+    needs: dict[str, set[str]] = {}
+    for entry in rubric.entries():
+        if not isinstance(entry.item, ManualItem):
+            own = set(entry.item.needs)
+            needs[entry.item.subject] = needs.get(entry.item.subject, own) & own
+    return {check: tuple(sorted(needed)) for check, needed in needs.items() if needed}
+
+
+def _device(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+
+
+def _seed(work: Path, wanted: int | None) -> int:
+    """The run's seed, kept beside its secret: a run that goes on asks the same questions."""
+    secret, seed = work / "secret", work / "seed"
+    if not secret.is_file():
+        given = os.environ.get("GENGRADE_SECRET")
+        write_whole(secret, given.encode() if given else secrets.token_bytes(32))
+        secret.chmod(0o600)
+    if wanted is not None:
+        write_whole(seed, str(wanted))
+    elif not seed.is_file():
+        write_whole(seed, str(secrets.randbelow(2**31)))
+    return int(seed.read_text())
+
+
+# Workers ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A worker process, and the submission that it has."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    submission: Submission | None = None
+    buffer: bytes = b""
+
+    @property
+    def events(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def give(self, submission: Submission) -> None:
+        assert self.process.stdin is not None
+        self.submission = submission
+        try:
+            self.process.stdin.write(to_json(submission).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return  # its end is noticed where its events are read
+
+    def messages(self) -> list[dict[str, object]] | None:
+        """What it has said since; None at its end."""
+        data = os.read(self.events.fileno(), 1 << 16)
+        if not data:
+            return None
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def end(self) -> None:
+        try:
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:]
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is left to do, and how often each was tried."""
+
+    waiting: list[Submission]
+    total: int
+    tries: dict[str, int] = field(default_factory=dict)
+
+    def next(self) -> Submission | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def failed(self, submission: Submission) -> bool:
+        """Puts it back for another try; False when it has had its tries."""
+        self.tries[submission.id] = self.tries.get(submission.id, 0) + 1
+        if self.tries[submission.id] >= _TRIES:
+            return False
+        self.waiting.append(submission)
+        return True
+
+
+def _grade_all(
+    job: Job, options: Options, submissions: Sequence[Submission], watch: Callable[[Progress], None]
+) -> None:
+    queue = _Queue(list(submissions), len(submissions))
+    count = min(options.jobs or os.cpu_count() or 1, len(submissions))
+    workers: list[_Worker] = []
+    selector = selectors.DefaultSelector()
+    try:
+        for number in range(count):
+            _start(job, number, queue, workers, selector)
+        while workers:
+            for key, _ in selector.select():
+                worker: _Worker = key.data
+                messages = worker.messages()
+                if messages is None:
+                    selector.unregister(worker.events)
+                    workers.remove(worker)
+                    _bury(job, worker, queue, watch)
+                    if queue.waiting:
+                        _start(job, len(queue.tries) + count, queue, workers, selector)
+                for message in messages or ():
+                    _hear(job, worker, message, queue, watch)
+    finally:
+        selector.close()
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.end()
+
+
+def _start(job: Job, number: int, queue: _Queue, workers: list[_Worker], selector: selectors.BaseSelector) -> None:
+    log = job.work / f"worker-{number}.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gengrade.worker", str(job.work / "job.json")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(_PROJECT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+    worker = _Worker(process, log)
+    workers.append(worker)
+    selector.register(worker.events, selectors.EVENT_READ, worker)
+    _feed(worker, queue)
+
+
+def _feed(worker: _Worker, queue: _Queue) -> None:
+    submission = queue.next()
+    worker.submission = submission
+    if submission is None:
+        assert worker.process.stdin is not None
+        worker.process.stdin.close()
+    else:
+        worker.give(submission)
+
+
+def _hear(
+    job: Job, worker: _Worker, message: dict[str, object], queue: _Queue, watch: Callable[[Progress], None]
+) -> None:
+    submission = worker.submission
+    assert submission is not None
+    if "check" in message:
+        watch(Progress(submission, "check", queue.total, str(message["check"])))
+        return
+    error = message["error"]
+    if error is None:
+        watch(Progress(submission, "graded", queue.total))
+    else:
+        _lost(job, submission, str(error), queue, watch)
+    _feed(worker, queue)
+
+
+def _bury(job: Job, worker: _Worker, queue: _Queue, watch: Callable[[Progress], None]) -> None:
+    """A worker has ended: with nothing in hand, as it should, or in the middle of a submission."""
+    worker.process.wait()
+    if worker.submission is not None:
+        words = f"the worker died (status {worker.process.returncode}): {worker.last_words()}"
+        _lost(job, worker.submission, words, queue, watch)
+
+
+def _lost(job: Job, submission: Submission, reason: str, queue: _Queue, watch: Callable[[Progress], None]) -> None:
+    if queue.failed(submission):
+        return
+    folder = job.folder(submission)
+    write_whole(folder / "faults.log", reason)
+    write_whole(folder / "facts.json", broken_facts(job, submission, "graded twice, lost twice").model_dump_json())
+    watch(Progress(submission, "failed", queue.total))
+
+
+# Reports ------------------------------------------------------------------------------------------------------------
+
+
+def _score(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded:
+    """From facts to a grade and a report; nothing of the submission is opened."""
+    folder = job.folder(submission)
+    facts = Facts.read(folder / "facts.json")
+    grade = score(facts, rubric, marks)
+    write_whole(folder / "grade.json", grade.to_json())
+    return Graded(submission, grade, folder, write_report(grade, facts, folder))
+
+
+def _marks(out: Path, submission: Submission, rubric: Rubric) -> Marks | None:
+    """What a person gave, beside the results or in them."""
+    for folder in (out / "marks", out.parent / "marks"):
+        file = folder / f"{submission.id}.yaml"
+        if file.is_file():
+            return Marks.read(file, rubric)
+    return None

@@ -1,0 +1,24 @@
+"""Writing and running checks: what graders import, and the session that runs them over one submission."""
+
+from gengrade.grading.asserts import assert_close, expect, fail
+from gengrade.grading.checks import Record, check
+from gengrade.grading.evidence import Evidence, Mismatch, describe
+from gengrade.grading.figures import Show
+from gengrade.grading.probes import probes
+from gengrade.grading.rng import Rng
+from gengrade.grading.subject import Subject
+
+__all__ = [
+    "Evidence",
+    "Mismatch",
+    "Record",
+    "Rng",
+    "Show",
+    "Subject",
+    "assert_close",
+    "check",
+    "describe",
+    "expect",
+    "fail",
+    "probes",
+]

@@ -1,0 +1,266 @@
+"""The pytest plugin of one submission's session: gives tests their fixtures, and turns what happens into facts."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gengrade.data import DataSet
+from gengrade.facts import CheckFact, Figure, Outcome, TestFact
+from gengrade.grading.checks import Declaration, declaration, title
+from gengrade.grading.evidence import Mismatch
+from gengrade.grading.figures import Show
+from gengrade.grading.rng import Rng, derive
+from gengrade.grading.subject import ProbeFailed, Subject
+from gengrade.sandbox import InfraError, Limits, Run
+
+_OUTPUT_CHARACTERS = 8_000
+
+
+@dataclass(slots=True)
+class Observed:
+    """What a session has seen so far."""
+
+    tests: dict[str, list[TestFact]] = field(default_factory=dict)  # by check
+    measures: dict[str, float] = field(default_factory=dict)
+    figures: list[Figure] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
+    stages: dict[str, float] = field(default_factory=dict)
+
+    def checks(self) -> dict[str, CheckFact]:
+        return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
+
+
+class Blocked(Exception):
+    """A check that this one needs did not pass."""
+
+    def __init__(self, need: str) -> None:
+        super().__init__(f"not run, since {need} did not pass")
+
+
+class GradingPlugin:
+    """One instance a session; pytest calls its hooks and fixtures."""
+
+    def __init__(
+        self,
+        student: Subject,
+        reference: Subject,
+        data: Callable[[], DataSet],
+        *,
+        wanted: frozenset[str],
+        secret: bytes,
+        limits: Callable[[str, str], Limits],
+        folder: Path,
+        on_check: Callable[[str], None],
+        names: Mapping[str, str],
+        needs: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """The plugin of one session.
+
+        `names`: where each part lay in what was handed in, by the part's key; tracebacks show these. `needs`: what
+        checks need beyond what their graders say, by check.
+        """
+        self._student = student
+        self._reference = reference
+        self._data = data
+        self._wanted = wanted
+        self._secret = secret
+        self._limits = limits
+        self._folder = folder
+        self._on_check = on_check
+        self._names = names
+        self._rubric_needs = needs
+        self._recorded: dict[str, float] = {}
+        self._show: Show | None = None
+        self.observed = Observed()
+
+    # Fixtures ---------------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def student(self) -> Subject:
+        return self._student
+
+    @pytest.fixture
+    def reference(self) -> Subject:
+        return self._reference
+
+    @pytest.fixture
+    def data(self) -> DataSet:
+        return self._data()
+
+    @pytest.fixture
+    def rng(self, request: pytest.FixtureRequest) -> Rng:
+        return Rng(derive(self._secret, "inputs", request.node.name))
+
+    @pytest.fixture
+    def record(self) -> Callable[[str, float], None]:
+        def record(name: str, value: float) -> None:
+            self._recorded[name] = float(value)
+
+        return record
+
+    @pytest.fixture
+    def show(self) -> Show:
+        assert self._show is not None
+        return self._show
+
+    # Hooks ------------------------------------------------------------------------------------------------------
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keeps the wanted checks, in the order in which the graders stand, after those that they need."""
+        kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
+        items[:] = _ordered(kept, self._needs)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        declared = _declared(item)
+        assert declared is not None
+        self._on_check(declared.ids[0])
+        self._recorded = {}
+        self._show = Show(self._folder, declared.ids[0])
+        self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
+        limits = self._limits(declared.ids[0], declared.kind)
+        for subject in (self._student, self._reference):
+            subject.begin(_seeds(self._secret, item.name), limits)
+        for need in self._needs(item):
+            tests = self.observed.tests.get(need, [])
+            if any(test.outcome is Outcome.INFRA for test in tests):
+                raise InfraError(f"{need} could not be carried out")
+            if any(test.outcome is not Outcome.PASSED for test in tests):
+                raise Blocked(need)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        began, starting = time.monotonic(), self._student.starting
+        result = yield
+        declared = _declared(item)
+        assert declared is not None
+        started = self._student.starting - starting
+        self._add(declared.ids[0], time.monotonic() - began - started)
+        if started:
+            self._add("start of the sandbox", started)
+        return result
+
+    def _add(self, stage: str, seconds: float) -> None:
+        self.observed.stages[stage] = self.observed.stages.get(stage, 0.0) + seconds
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """The fact of a test: of its call, or of a set-up that already decided it."""
+        if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+            return
+        declared = _declared(item)
+        assert declared is not None
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, KeyboardInterrupt):
+            return
+        fact = self._fact(item, error, call.duration)
+        for id_ in declared.ids:
+            self.observed.tests.setdefault(id_, []).append(fact)
+        if fact.outcome is Outcome.PASSED:
+            self.observed.measures.update(self._recorded)
+        if self._show is not None:
+            known = {figure.file for figure in self.observed.figures}
+            self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
+
+    def _needs(self, item: pytest.Item) -> frozenset[str]:
+        """What a test needs: what its grader says, and what the rubric asks for all checks that it decides."""
+        declared = _declared(item)
+        assert declared is not None
+        by_rubric = [set(self._rubric_needs.get(id_, ())) for id_ in declared.ids]
+        return frozenset(declared.needs) | frozenset(set.intersection(*by_rubric))
+
+    def _fact(self, item: pytest.Item, error: BaseException | None, seconds: float) -> TestFact:
+        words: dict[str, Any] = {"name": item.name, "title": title(_function(item)), "seconds": round(seconds, 3)}
+        run = self._student.last
+        match error:
+            case None:
+                return TestFact(outcome=Outcome.PASSED, **words)
+            case Mismatch():
+                output = _output(run)
+                return TestFact(
+                    outcome=Outcome.FAILED,
+                    message=error.message,
+                    expected=error.expected,
+                    got=error.got,
+                    output=output,
+                    **words,
+                )
+            case ProbeFailed(run=run):
+                return TestFact(
+                    outcome=run.outcome,
+                    message=run.message,
+                    traceback=_traceback(run, self._names),
+                    output=_output(run),
+                    **words,
+                )
+            case Blocked():
+                return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
+        self.observed.faults.append(f"{item.name}: " + "".join(traceback.format_exception(error)))
+        message = "This check could not be carried out, and it is not your fault. Your course staff has been told."
+        return TestFact(outcome=Outcome.INFRA, message=message, **words)
+
+
+def _seeds(secret: bytes, test: str) -> Callable[[], int]:
+    """One seed after another, each run of a test its own; student and reference get the same."""
+    count = 0
+
+    def next_seed() -> int:
+        nonlocal count
+        count += 1
+        return derive(secret, "run", test, count)
+
+    return next_seed
+
+
+def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[str]]) -> list[pytest.Item]:
+    """A stable order in which a test comes after all tests of the checks that it needs."""
+    result: list[pytest.Item] = []
+    waiting = list(items)
+    while waiting:
+        pending = {id_ for item in waiting for id_ in _ids(item)}
+        ready = [item for item in waiting if not (pending - set(_ids(item))).intersection(needs(item))]
+        if not ready:
+            raise ValueError(f"checks need each other in a circle: {sorted(pending)}")
+        # As many as can go in the order of the files, up to the first that has to wait.
+        first_blocked = next((index for index, item in enumerate(waiting) if item not in ready), len(waiting))
+        batch = waiting[:first_blocked] or ready[:1]
+        result += batch
+        waiting = [item for item in waiting if item not in batch]
+    return result
+
+
+def _ids(item: pytest.Item) -> tuple[str, ...]:
+    declared = _declared(item)
+    return declared.ids if declared else ()
+
+
+def _function(item: pytest.Item) -> object:
+    return item.function if isinstance(item, pytest.Function) else None
+
+
+def _declared(item: pytest.Item) -> Declaration | None:
+    return declaration(_function(item))
+
+
+def _traceback(run: Run, names: Mapping[str, str]) -> str | None:
+    """The student's own frames, in Python's familiar form, with the files where the student left them."""
+    if not run.frames:
+        return None
+    lines = []
+    for frame in run.frames:
+        part, _, rest = frame.file.partition("/")
+        file = f"{names[part]}/{rest}".removeprefix("./") if part in names else frame.file
+        where = f", in {frame.function}" if frame.function else ""
+        lines.append(f'File "{file}", line {frame.line}{where}')
+        if frame.source:
+            lines.append(f"    {frame.source}")
+    return "\n".join(lines)
+
+
+def _output(run: Run | None) -> str | None:
+    return run.output[-_OUTPUT_CHARACTERS:] if run is not None and run.output.strip() else None

@@ -1,0 +1,41 @@
+"""One submission's session: pytest over the graders, in this process, with nothing of the submission's in its way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from gengrade.grading.checks import known
+from gengrade.grading.plugin import GradingPlugin, Observed
+
+_GRADERS = Path(__file__).resolve().parents[2] / "graders"
+
+
+class SessionError(RuntimeError):
+    """pytest itself failed: an error of the harness or of a grader, with what it printed."""
+
+
+def run_session(plugin: GradingPlugin, wanted: Iterable[str]) -> Observed:
+    """Runs the graders that decide those checks. Raises SessionError, or KeyboardInterrupt when it was stopped."""
+    modules = list(dict.fromkeys(known()[id_].module for id_ in known() if id_ in set(wanted)))
+    if not modules:
+        return plugin.observed
+    # Entry points of whatever else is installed have no business here, and cost seconds.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    arguments = [str(_GRADERS / f"{module}.py") for module in modules]
+    arguments += [f"--rootdir={_GRADERS}", f"--confcutdir={_GRADERS}", "-c", os.devnull, "--import-mode=importlib"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:junitxml", "-p", "no:faulthandler"]
+    arguments += ["--capture=no", "-o", "python_files=*.py", "--assert=plain"]
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        status = pytest.main(arguments, plugins=[plugin])
+    if status is pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise SessionError(f"pytest ended with {status!r}: {printed.getvalue()[-2000:]}")
+    return plugin.observed

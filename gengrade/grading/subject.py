@@ -1,0 +1,161 @@
+"""A package under test, student's or reference: runs probes on it, and remembers what came of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengrade.facts import Outcome
+from gengrade.grading.evidence import Evidence
+from gengrade.grading.probes import Probe
+from gengrade.sandbox import InfraError, Limits, Request, Run, Sandbox
+from gengrade.sandbox.library import fingerprint
+from gengrade.store import EvidenceStore
+
+
+class ProbeFailed(Exception):
+    """A run of the student's code came to something else than evidence; its outcome is the test's."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.message)
+        self.run = run
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What evidence depends on besides the package, the probe and its inputs."""
+
+    layout: str
+    tier: str
+    device: str
+    threads: int
+    versions: Mapping[str, str]
+
+
+class Subject:
+    """`run(probe, **inputs)` gives evidence, from the cache when nothing that it depends on has changed."""
+
+    def __init__(
+        self,
+        tree: Path,
+        tree_hash: str,
+        sandbox: Sandbox,
+        store: EvidenceStore | None,
+        circumstances: Circumstances,
+        *,
+        ours: bool = False,
+    ) -> None:
+        self._tree = tree
+        self._tree_hash = tree_hash
+        self._sandbox = sandbox
+        self._store = store
+        self._circumstances = circumstances
+        self._ours = ours
+        self._seeds: Callable[[], int] = lambda: 0
+        self._limits = Limits()
+        self.last: Run | None = None
+        self.guest_runs = 0  # how many probes were run, not found
+
+    @property
+    def starting(self) -> float:
+        """Seconds that the sandbox has taken to start so far: no test's own."""
+        return self._sandbox.starting
+
+    def begin(self, seeds: Callable[[], int], limits: Limits) -> None:
+        """A new test: where its runs' seeds come from, and what they may use."""
+        self._seeds = seeds
+        self._limits = limits
+        self.last = None
+
+    def run(self, probe: Probe, **inputs: Any) -> Evidence:
+        """Runs a probe on this package. Raises ProbeFailed, or InfraError when it is not the student's fault."""
+        request = Request(
+            probe=str(probe),
+            tree=self._tree,
+            inputs={name: _plain(value) for name, value in inputs.items()},
+            seed=self._seeds(),
+            limits=self._limits,
+            device=self._circumstances.device,
+            threads=self._circumstances.threads,
+        )
+        run = self.last = self._remembered(request)
+        if run.outcome is Outcome.PASSED:
+            return Evidence(run.evidence)
+        if self._ours:
+            frames = "; ".join(f"{frame.file}:{frame.line}" for frame in run.frames)
+            raise InfraError(f"the reference failed at {probe}: {run.outcome}: {run.message} {frames}")
+        raise ProbeFailed(run)
+
+    def _remembered(self, request: Request) -> Run:
+        if self._store is None:
+            return self._fresh(request)
+        key = self._key(request)
+        # A class shares the reference's evidence: who comes second waits for it.
+        with self._store.lock(key) if self._ours else nullcontext():
+            run = self._store.get(key)
+            if run is None:
+                run = self._fresh(request)
+                self._store.put(key, run)
+        return run
+
+    def _fresh(self, request: Request) -> Run:
+        self.guest_runs += 1
+        return self._sandbox.run(request)
+
+    def _key(self, request: Request) -> str:
+        circumstances = self._circumstances
+        document = {
+            "tree": self._tree_hash,
+            "probe": request.probe,
+            "code": fingerprint(circumstances.layout),
+            "layout": circumstances.layout,
+            "tier": circumstances.tier,
+            "device": circumstances.device,
+            "threads": circumstances.threads,
+            "versions": dict(circumstances.versions),
+            "seed": request.seed,
+            "limits": request.limits.as_dict(),
+        }
+        digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+        _feed(digest.update, request.inputs)
+        return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Inputs as the wire takes them."""
+    if isinstance(value, Evidence):
+        return value.state()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _feed(update: Callable[[bytes | memoryview], object], value: Any) -> None:
+    """Feeds a tree of inputs to a hash, so that different trees never feed the same bytes."""
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value)
+        update(f"array {array.dtype.str} {array.shape} ".encode())
+        update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    elif isinstance(value, Mapping):
+        update(f"dict {len(value)} ".encode())
+        for name in sorted(value):
+            update(f"{len(name)} {name} ".encode())
+            _feed(update, value[name])
+    elif isinstance(value, list):
+        update(f"list {len(value)} ".encode())
+        for item in value:
+            _feed(update, item)
+    else:
+        text = f"{type(value).__name__} {value!r}"
+        update(f"{len(text)} {text} ".encode())

@@ -1,0 +1,297 @@
+"""Grading one submission: from what was handed in to its facts. The facts are found again when nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gengrade import data as datasets
+from gengrade.data import DataSet
+from gengrade.facts import CheckFact, Facts, Frozen, Outcome, Provenance, TestFact
+from gengrade.grading.checks import known
+from gengrade.grading.plugin import GradingPlugin, Observed
+from gengrade.grading.session import run_session
+from gengrade.grading.subject import Circumstances, Subject
+from gengrade.paths import InputError
+from gengrade.sandbox import DEFAULTS, Limits, Sandbox, Tier
+from gengrade.store import EvidenceStore, write_whole
+from gengrade.submissions import Part, Prepared, Submission, discard, prepare
+
+_PROJECT = Path(__file__).resolve().parents[1]
+_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
+_SIGNATURE = "evidence/source"
+REFERENCE = ".reference"  # the tree of our own solution, among the students'
+
+
+class Job(Frozen):
+    """What all submissions of a run share; the engine writes it once, and every worker reads it."""
+
+    out: Path
+    work: Path  # the harness's own folder beneath `out`: trees, seeds, the reference's evidence
+    layout: str
+    reference: Path
+    checks: tuple[str, ...]  # what to run, needs included
+    profile: str
+    part: str | None
+    public: bool
+    data: str | None
+    data_name: str
+    data_hash: str
+    tier: str
+    device: str
+    cache: bool
+    seed: int
+    limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check
+    needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
+
+    @property
+    def trees(self) -> Path:
+        return self.work / "trees"
+
+    @property
+    def secret(self) -> bytes:
+        """What inputs are derived from: the seed, and a secret that no report shows."""
+        return (self.work / "secret").read_bytes() + str(self.seed).encode()
+
+    def limits_for(self, check: str, kind: str) -> Limits:
+        return DEFAULTS[kind].changed(self.limits.get(kind, {})).changed(self.limits.get(check, {}))
+
+    def folder(self, submission: Submission) -> Path:
+        return self.out / submission.id
+
+    @cached_property
+    def profile_name(self) -> str:
+        """What was asked for, in words; anything but "smoke" leaves some checks out."""
+        left_out = [f"part {self.part} only"] if self.part else []
+        left_out += ["public checks only"] if self.public else []
+        return ", ".join([self.profile, *left_out])
+
+
+def parts_of(layout: str) -> Mapping[str, Part]:
+    """The parts that an edition asks for."""
+    module = importlib.import_module(f"graders.layouts.{layout}")
+    parts: Mapping[str, Part] = module.PARTS
+    return parts
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What a number may depend on, by name."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+class Grader:
+    """Grades submissions one after another, with one sandbox, started when it is first needed."""
+
+    def __init__(self, job: Job, on_check: Callable[[str], None] = lambda check: None) -> None:
+        self._job = job
+        self._on_check = on_check
+        self._parts = parts_of(job.layout)
+        self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device)
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def facts(self, submission: Submission) -> Facts:
+        """The submission's facts, written to its folder. Raises SessionError when the harness itself fails."""
+        began = time.monotonic()
+        job = self._job
+        folder = job.folder(submission)
+        if submission.error is not None:
+            return self._write(folder, _unreadable(job, submission, submission.error))
+        tree = job.trees / submission.id
+        discard(tree)  # of a run that was killed
+        try:
+            prepared = prepare(submission, tree, self._parts)
+        except InputError as error:
+            return self._write(folder, _unreadable(job, submission, str(error)))
+        write_whole(folder / _SIGNATURE, signature(submission))
+        key = facts_key(job, prepared.sha256)
+        found = known_facts(folder, key) if job.cache else None
+        if found is not None:
+            discard(tree)
+            return found
+        stages = {"prepare": time.monotonic() - began}
+        observed = self._observe(submission, prepared, folder)
+        discard(tree)
+        stages.update(observed.stages)
+        provenance = _provenance(job, prepared.sha256, key)
+        facts = Facts(
+            student=submission.id,
+            late=submission.late,
+            checks=observed.checks(),
+            measures=observed.measures,
+            figures=tuple(observed.figures),
+            notes=(*submission.notes, *prepared.notes),
+            provenance=provenance.model_copy(
+                update={
+                    "seconds": round(time.monotonic() - began, 2),
+                    "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
+                }
+            ),
+        )
+        if observed.faults:
+            write_whole(folder / "faults.log", "\n".join(observed.faults))
+        return self._write(folder, facts)
+
+    def _observe(self, submission: Submission, prepared: Prepared, folder: Path) -> Observed:
+        job = self._job
+        circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
+        store = EvidenceStore(folder / "evidence") if job.cache else None
+        student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, circumstances)
+        plugin = GradingPlugin(
+            student,
+            reference_subject(job, self._sandbox, circumstances),
+            lambda: loaded(job.data),
+            wanted=frozenset(job.checks),
+            secret=job.secret,
+            limits=job.limits_for,
+            folder=folder,
+            on_check=self._on_check,
+            needs=job.needs,
+            names={key: path for key, path in prepared.parts.items() if path is not None},
+        )
+        return run_session(plugin, job.checks)
+
+    @staticmethod
+    def _write(folder: Path, facts: Facts) -> Facts:
+        write_whole(folder / "facts.json", facts.model_dump_json(indent=1) + "\n")
+        return facts
+
+
+def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) -> Subject:
+    """Our own solution. Its evidence is kept even when students' is not: it is the same for all of them."""
+    tree = job.trees / REFERENCE
+    digest = (job.work / "reference.sha256").read_text()
+    return Subject(tree, digest, sandbox, EvidenceStore(job.work / "evidence"), circumstances, ours=True)
+
+
+def prepare_reference(job: Job) -> None:
+    """Lays the reference's tree out beside the students', once for all workers."""
+    discard(job.trees / REFERENCE)
+    submission = Submission(id=REFERENCE, name=REFERENCE, late=None, source=job.reference)
+    prepared = prepare(submission, job.trees / REFERENCE, parts_of(job.layout))
+    write_whole(job.work / "reference.sha256", prepared.sha256)
+
+
+@cache
+def loaded(name: str | None) -> DataSet:
+    """The data set, read once for each process."""
+    return datasets.load(name)
+
+
+def known_facts(folder: Path, key: str) -> Facts | None:
+    """The facts that a folder holds, when they answer the same question and nothing of ours went wrong in them."""
+    try:
+        facts = Facts.read(folder / "facts.json")
+    except (OSError, ValidationError):
+        return None
+    infra = any(check.outcome is Outcome.INFRA for check in facts.checks.values())
+    return facts if facts.provenance.key == key and not infra else None
+
+
+def is_current(job: Job, submission: Submission) -> bool:
+    """Whether its facts still stand, judged without opening it: nothing in it was touched, and nothing else changed."""
+    folder = job.folder(submission)
+    try:
+        if not job.cache or (folder / _SIGNATURE).read_text() != signature(submission):
+            return False
+        recorded = Facts.read(folder / "facts.json").provenance.submission
+    except (OSError, ValidationError):
+        return False
+    return known_facts(folder, facts_key(job, recorded)) is not None
+
+
+def signature(submission: Submission) -> str:
+    """A hash over names, sizes and times of what was handed in."""
+    digest = hashlib.sha256()
+    for source in (submission.source, *submission.attachments):
+        for path in sorted([source, *source.rglob("*")]) if source.is_dir() else [source]:
+            state = path.lstat()
+            digest.update(
+                f"{path}\0{state.st_mode}\0{state.st_size}\0{state.st_mtime_ns}\0".encode(errors="surrogateescape")
+            )
+    return digest.hexdigest()
+
+
+def facts_key(job: Job, submission: str) -> str:
+    """A hash over all that facts depend on. Points and thresholds are none of it: they only score."""
+    document = {
+        "submission": submission,
+        "code": _code_hash(),
+        "versions": versions(),
+        "secret": hashlib.sha256(job.secret).hexdigest(),
+        "job": job.model_dump(
+            mode="json",
+            include={"layout", "checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs"},
+        ),
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _code_hash() -> str:
+    """The code that makes facts: graders, layouts, probes, the reference, and the harness beneath them."""
+    digest = hashlib.sha256()
+    folders = ("graders", "gengrade/grading", "gengrade/sandbox", "gengrade/submissions", "reference")
+    for folder in folders:
+        for path in sorted((_PROJECT / folder).rglob("*.py")):
+            digest.update(path.relative_to(_PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _provenance(job: Job, submission: str, key: str) -> Provenance:
+    return Provenance(
+        seed=job.seed,
+        data=job.data_name,
+        device=job.device,
+        profile=job.profile_name,
+        layout=job.layout,
+        isolation=job.tier,
+        versions=versions(),
+        submission=submission,
+        key=key,
+    )
+
+
+def _unreadable(job: Job, submission: Submission, reason: str) -> Facts:
+    """Facts of a submission that cannot be opened: nothing of it was handed in, as far as anybody can tell."""
+    return _uniform(job, submission, Outcome.MISSING, reason, (*submission.notes, reason))
+
+
+def broken_facts(job: Job, submission: Submission, reason: str) -> Facts:
+    """Facts of a submission that the harness failed on: every check is our fault."""
+    message = "This submission could not be graded, and it is not your fault. Your course staff has been told."
+    return _uniform(job, submission, Outcome.INFRA, message, (*submission.notes, reason))
+
+
+def _uniform(job: Job, submission: Submission, outcome: Outcome, message: str, notes: tuple[str, ...]) -> Facts:
+    checks = {}
+    for id_ in known():
+        if id_ in job.checks:
+            test = TestFact(name=id_, title=id_, outcome=outcome, message=message)
+            checks[id_] = CheckFact(check=id_, tests=(test,))
+    return Facts(
+        student=submission.id,
+        late=submission.late,
+        checks=checks,
+        measures={},
+        figures=(),
+        notes=notes,
+        provenance=_provenance(job, "none", "none"),
+    )

@@ -1,0 +1,112 @@
+"""GitHub Actions: annotations for the log, and a summary for the step.
+
+GitHub keeps ten annotations of each kind per step and drops a summary of more than one MiB whole, so that annotations
+are aggregated by check and a summary is cut before it is too long. No student text reaches either unescaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from gengrade.facts import Outcome
+from gengrade.grade import Grade, ItemGrade
+from gengrade.report.text import headline, one_line, points, public, word
+
+MOST_ANNOTATIONS = 10  # of each kind
+LARGEST_SUMMARY = 1_000_000  # bytes, below GitHub's 1 MiB
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:])")
+
+
+def github_annotations(grades: Iterable[Grade]) -> str:
+    """Workflow commands, one a line: an error for each check that did not pass, a warning for each fault of ours."""
+    grades = tuple(grades)
+    kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
+    for grade in grades:
+        for item in map(public, grade.items):
+            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and item.comment is None:
+                kind = "warning" if item.outcome is Outcome.INFRA else "error"
+                kinds[kind].setdefault(item.check or item.title, []).append(item)
+    lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]
+    said = "; ".join(f"{one_line(grade.student, 80)}: {headline(grade)}" for grade in grades[:5])
+    more = f"; and {len(grades) - 5} more" if len(grades) > 5 else ""
+    lines.append(command("notice", "Grade", said + more))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def command(kind: str, title: str, message: str) -> str:
+    """One workflow command; `title` and `message` may hold anything."""
+    title = _escaped(one_line(title, 200)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} title={title}::{_escaped(one_line(message))}"
+
+
+def _escaped(text: str) -> str:
+    # "##[" starts a command of the old syntax wherever it stands in a line.
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("##[", "## [")
+
+
+def _annotations(kind: str, checks: dict[str, list[ItemGrade]], submissions: int) -> list[str]:
+    """At most ten commands; the last one names the checks that found no room."""
+    found = sorted(checks.items(), key=lambda each: -len(each[1]))
+    room = len(found) if len(found) <= MOST_ANNOTATIONS else MOST_ANNOTATIONS - 1
+    lines = [command(kind, f"{check}: {_words(items)}", _message(items, submissions)) for check, items in found[:room]]
+    if rest := [check for check, _ in found[room:]]:
+        lines.append(command(kind, f"{len(rest)} more checks", ", ".join(rest)))
+    return lines
+
+
+def _words(items: Sequence[ItemGrade]) -> str:
+    return ", ".join(dict.fromkeys(word(item).word for item in items))
+
+
+def _message(items: Sequence[ItemGrade], submissions: int) -> str:
+    item = items[0]
+    first = item.message if item.title == item.check else f"{item.title}. {item.message}"
+    return first if submissions == 1 else f"{len(items)} of {submissions} submissions. {first}"
+
+
+def github_summary(grades: Iterable[Grade]) -> str:
+    """The step summary in Markdown: a section for each student, as many as fit into 1 MiB."""
+    grades = tuple(grades)
+    text, size = [], 0
+    for number, grade in enumerate(grades):
+        section = _section(grade)
+        size += len(section.encode())
+        if size > LARGEST_SUMMARY:
+            text.append(f"\n{len(grades) - number} more submissions found no room here: see the reports.\n")
+            break
+        text.append(section)
+    return "".join(text)
+
+
+def markdown(text: str, longest: int = 300) -> str:
+    """A stranger's text as one line of Markdown without markup, HTML, links or mentions."""
+    line = _MARKDOWN.sub(r"\\\1", one_line(text, longest))
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+
+
+def _section(grade: Grade) -> str:
+    lines = [f"## {markdown(grade.student)}", "", f"**{headline(grade)}** {markdown(grade.assignment)}", ""]
+    if grade.isolation == "process":
+        lines += ["> **Reduced isolation:** graded without a sandbox.", ""]
+    lines += ["| Question | Points | Pending |", "|---|---:|---:|"]
+    for question in grade.questions:
+        earned = f"{points(question.points + question.bonus)} / {points(question.possible + question.bonus_possible)}"
+        pending = points(question.pending + question.bonus_pending)
+        lines.append(f"| {markdown(f'{question.id} {question.title}')} | {earned} | {pending} |")
+    missed = [item for item in map(public, grade.items) if not item.settled or item.points < item.possible]
+    if missed:
+        counts = Counter(word(item).word for item in missed)
+        told = ", ".join(f"{count} × {name}" for name, count in counts.items())
+        lines += ["", f"<details><summary>Not at full points: {told}</summary>", ""]
+        lines += [_bullet(item) for item in missed]
+        lines += ["", "</details>"]
+    return "\n".join([*lines, "", ""])
+
+
+def _bullet(item: ItemGrade) -> str:
+    name = f"`{item.check}`" if item.check else f"{markdown(item.title)} ({item.id})"
+    return f"- {name}: **{word(item).word}**, {points(item.points)} / {points(item.possible)}. {markdown(item.message)}"

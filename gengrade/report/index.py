@@ -1,0 +1,131 @@
+"""The page of a whole class, for teachers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from gengrade.facts import Outcome
+from gengrade.grade import Grade, ItemGrade
+from gengrade.report.pages import page
+from gengrade.report.text import Word, word
+from gengrade.store import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A student in the table; `parts` are the points of each part, bonus included."""
+
+    grade: Grade
+    href: str
+    parts: dict[str, float]
+
+
+class Finding(NamedTuple):
+    """An item of a student that somebody may want to open."""
+
+    row: Row
+    item: ItemGrade
+    word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A check, and everybody for whom it did not pass."""
+
+    check: str
+    title: str
+    rows: tuple[Finding, ...]
+
+
+class Bin(NamedTuple):
+    """A bar of the histogram: `label` is its lower end in percent."""
+
+    label: str
+    students: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    assignment: str
+    parts: tuple[str, ...]
+    possible: float
+    mean: float
+    median: float
+    reduced: bool
+    tallest: int
+    histogram_text: str
+
+
+def index_page(grades: Sequence[Grade]) -> str:
+    """The class as one HTML page; each student's report is expected at `<student>/report.html` beside it."""
+    rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
+    bins = histogram(grades)
+    looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)
+    return page(
+        "index.html.j2",
+        script="sort.js",
+        rows=rows,
+        summary=_summary(grades, bins),
+        histogram=bins,
+        looks=looks,
+        noted=tuple(row for row in rows if row.grade.notes),
+        groups=_groups(rows),
+    )
+
+
+def write_index(grades: Iterable[Grade], out: Path) -> Path:
+    """Write `index.html` into the folder of results, and return its path."""
+    path = out / "index.html"
+    write_whole(path, index_page(tuple(grades)))
+    return path
+
+
+def histogram(grades: Iterable[Grade]) -> tuple[Bin, ...]:
+    """How many totals fall into each tenth of the possible points; the last bin holds everything from 90 % up."""
+    counts = [0] * 10
+    for grade in grades:
+        share = grade.total / grade.possible if grade.possible else 0.0
+        counts[min(int(share * 10), 9)] += 1
+    return tuple(Bin(f"{tenth * 10}", count) for tenth, count in enumerate(counts))
+
+
+def _row(grade: Grade) -> Row:
+    parts: dict[str, float] = {}
+    for question in grade.questions:
+        parts[question.part] = round(parts.get(question.part, 0.0) + question.points + question.bonus, 2)
+    return Row(grade, f"{quote(grade.student, safe='', errors='replace')}/report.html", parts)
+
+
+def _summary(grades: Sequence[Grade], bins: Sequence[Bin]) -> Summary:
+    totals = [grade.total for grade in grades]
+    said = [f"{bin.students} from {bin.label} %" for bin in bins if bin.students]
+    return Summary(
+        assignment=grades[0].assignment if grades else "No submissions",
+        parts=tuple(dict.fromkeys(question.part for grade in grades[:1] for question in grade.questions)),
+        possible=grades[0].possible if grades else 0.0,
+        mean=statistics.fmean(totals) if totals else 0.0,
+        median=statistics.median(totals) if totals else 0.0,
+        reduced=any(grade.isolation == "process" for grade in grades),
+        tallest=max([1, *(bin.students for bin in bins)]),
+        histogram_text=f"Students by total: {', '.join(said) or 'none'}.",
+    )
+
+
+def _groups(rows: Iterable[Row]) -> tuple[Group, ...]:
+    """Checks that did not pass, the most frequent first; one student counts once for each."""
+    found: dict[str, dict[str, Finding]] = {}
+    for row in rows:
+        for item in row.grade.items:
+            if item.check and item.outcome not in (None, Outcome.PASSED):
+                found.setdefault(item.check, {}).setdefault(row.grade.student, Finding(row, item, word(item)))
+    groups = [Group(check, _title(who.values()), tuple(who.values())) for check, who in found.items()]
+    return tuple(sorted(groups, key=lambda group: (-len(group.rows), group.check)))
+
+
+def _title(findings: Iterable[Finding]) -> str:
+    return next((finding.item.title for finding in findings if finding.item.title != finding.item.check), "")

@@ -1,0 +1,71 @@
+"""JUnit XML as pytest's xunit2 (Jenkins' junit-10.xsd) has it: a suite for each student, a case for each item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from gengrade.facts import Outcome
+from gengrade.grade import Grade, ItemGrade
+from gengrade.report.text import OUTCOMES, one_line, points, public
+from gengrade.store import write_whole
+
+_FAILURES = (Outcome.FAILED, Outcome.MISSING)  # the answer is wrong or absent
+_SKIPPED = (Outcome.BLOCKED, None)  # nothing was judged
+
+
+def junit(grades: Iterable[Grade]) -> str:
+    """The XML text. Hidden items show their verdict only, for the file may land in a student's own CI."""
+    root = ET.Element("testsuites")
+    for grade in grades:
+        root.append(_suite(grade))
+    ET.indent(root, " ")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def write_junit(grades: Iterable[Grade], path: Path) -> Path:
+    """Write the XML file, and return its path."""
+    write_whole(path, junit(grades))
+    return path
+
+
+def _suite(grade: Grade) -> ET.Element:
+    cases = [_case(question.id, public(item)) for question in grade.questions for item in question.items]
+    counts = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
+    suite = ET.Element(
+        "testsuite",
+        name=one_line(grade.student),
+        tests=str(len(cases)),
+        failures=str(counts["failure"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
+        time=f"{grade.provenance.seconds:.3f}",
+    )
+    properties = ET.SubElement(suite, "properties")
+    for name in ("total", "points", "possible", "pending", "bonus", "penalty"):
+        ET.SubElement(properties, "property", name=name, value=points(getattr(grade, name)))
+    ET.SubElement(properties, "property", name="isolation", value=one_line(grade.isolation))
+    suite.extend(cases)
+    return suite
+
+
+def _case(question: str, item: ItemGrade) -> ET.Element:
+    """A case with at most one result: several would confuse Jenkins."""
+    name = item.check or item.id
+    if item.title != name:
+        name = f"{name}: {one_line(item.title, 200)}"
+    case = ET.Element("testcase", classname=f"question {question}", name=name, time=f"{item.seconds:.3f}")
+    message = one_line(item.message)
+    full = item.settled and item.points == item.possible
+    if item.outcome is Outcome.PASSED or (item.comment is not None and full):
+        return case
+    if item.comment is not None or item.outcome in _FAILURES:
+        kind = item.outcome or "marked"
+        ET.SubElement(case, "failure", type=str(kind), message=message or f"{points(item.points)} points")
+    elif item.outcome in _SKIPPED or item.outcome is None:
+        ET.SubElement(case, "skipped", type=str(item.outcome or "pending"), message=message)
+    else:
+        meaning = OUTCOMES[item.outcome].meaning
+        ET.SubElement(case, "error", type=str(item.outcome), message=message or meaning)
+    return case

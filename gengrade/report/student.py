@@ -1,0 +1,31 @@
+"""The report that a student gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gengrade.facts import Facts
+from gengrade.grade import Grade
+from gengrade.report.pages import page
+from gengrade.report.text import headline
+from gengrade.report.view import first_steps, parts, stages
+from gengrade.store import write_whole
+
+
+def student_page(grade: Grade, facts: Facts, folder: Path) -> str:
+    """The report as one HTML page; the pictures of `facts.figures` are read from `folder`."""
+    return page(
+        "report.html.j2",
+        grade=grade,
+        headline=headline(grade),
+        parts=parts(grade, facts, folder),
+        first_steps=first_steps(grade),
+        stages=stages(grade),
+    )
+
+
+def write_report(grade: Grade, facts: Facts, folder: Path) -> Path:
+    """Write `report.html` into the student's folder of results, and return its path."""
+    path = folder / "report.html"
+    write_whole(path, student_page(grade, facts, folder))
+    return path

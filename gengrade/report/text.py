@@ -1,0 +1,133 @@
+"""Words, numbers and strangers' text as every report shows them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gengrade.facts import Outcome
+from gengrade.grade import Grade, ItemGrade
+
+LONGEST = 20_000  # characters of one text; the middle of a longer one is left out
+
+HIDDEN_TITLE = "A hidden check"
+HIDDEN_MESSAGE = (
+    "What this check looks at is not shown. It tests the same functions on other inputs than the open ones."
+)
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # titles, links and other strings to the terminal
+    r"|\x1b[ -/]*[0-~]?",
+    re.DOTALL,
+)
+# C0 and C1 but for tab and line feed, what turns the reading direction, lone surrogates and non-characters.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+class Word(NamedTuple):
+    """How an outcome is told to people: never by a colour alone."""
+
+    word: str
+    icon: str
+    tone: str  # "good", "part", "bad", "ours" or "open": the style
+    meaning: str
+
+
+OUTCOMES = {
+    Outcome.PASSED: Word("Passed", "✓", "good", "it does what it should"),
+    Outcome.FAILED: Word("Not right yet", "✗", "bad", "it ran, but the answer is not the expected one"),
+    Outcome.ERROR: Word(
+        "Error", "!", "bad", "your code raised an exception, or gave back something that cannot be used"
+    ),
+    Outcome.TIMEOUT: Word("Out of time", "◷", "bad", "it took longer than this check allows and was stopped"),
+    Outcome.MEMORY: Word("Out of memory", "▣", "bad", "it used more memory than this check allows and was stopped"),
+    Outcome.CRASHED: Word("Crashed", "!", "bad", "the process ended before it gave an answer"),
+    Outcome.MISSING: Word("Not handed in", "–", "bad", "the function is absent or still the gap of the hand-out"),
+    Outcome.BLOCKED: Word("Not judged", "⊘", "bad", "it builds on something that did not pass"),
+    Outcome.INFRA: Word("Our fault", "⚑", "ours", "something went wrong on our side; it costs you nothing"),
+}
+PARTLY = Word("Partly", "◐", "part", "some of the points")
+PENDING = Word("Pending", "…", "open", "its points are still to come")
+MARKED = Word("Marked", "✎", "part", "a teacher gave the points")
+MARKED_FULL = Word("Marked", "✎", "good", "a teacher gave the points")
+
+
+def plain(text: str) -> str:
+    """A stranger's text without what would act on a terminal, a parser or the reading direction.
+
+    Line ends become line feeds, escape sequences disappear, other controls become a replacement character.
+    """
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _CONTROLS.sub("\ufffd", text)
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}\n… {len(text) - LONGEST} characters left out …\n{text[-half:]}"
+
+
+def one_line(text: str, longest: int = 1_000) -> str:
+    """`plain` text as one line of limited length."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def sentence(text: str) -> str:
+    """`plain` text that begins with a capital, unless it begins with a name of the code (elbo_to_bpd, z, x_mean)."""
+    text = plain(text)
+    first = text.split(maxsplit=1)[0].rstrip(",.:;") if text.strip() else ""
+    return text[:1].upper() + text[1:] if len(first) > 1 and first.isalpha() else text
+
+
+def points(value: float) -> str:
+    """Points with at most two decimals and no needless zeros: 61.5, 3, 0.25."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if round(value, 2) else "0"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 0.4 s, 21 s, 3 min 20 s."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def word(item: ItemGrade) -> Word:
+    """The word for what became of an item."""
+    if item.comment is not None:
+        return MARKED_FULL if item.points == item.possible else MARKED
+    if item.outcome is None:
+        return PENDING
+    if item.outcome is Outcome.FAILED and item.points:
+        return PARTLY
+    return OUTCOMES[item.outcome]
+
+
+def public(item: ItemGrade) -> ItemGrade:
+    """The item as its student may see it: of a hidden one only the verdict and the points."""
+    if not item.hidden:
+        return item
+    shown: dict[str, object] = {
+        "title": HIDDEN_TITLE,
+        "check": None,
+        "message": HIDDEN_MESSAGE,
+        "misconception": None,
+        "cause": None,
+        "criterion": None,
+        "measures": {},
+    }
+    return item.model_copy(update=shown)
+
+
+def headline(grade: Grade) -> str:
+    """A grade in one sentence, as it stands on top of every report."""
+    sentence = f"{points(grade.total)} of {points(grade.possible)} points"
+    if grade.bonus:
+        sentence += f", {points(grade.bonus)} of them bonus"
+    if grade.penalty:
+        sentence += f", after {points(grade.penalty)} for lateness"
+    if grade.pending:
+        sentence += f"; {points(grade.pending)} more are still to be decided"
+    return f"{sentence}."

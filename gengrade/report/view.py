@@ -1,0 +1,156 @@
+"""What a student's report shows, put together from grade and facts; the template only lays it out."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from gengrade.facts import SEVERITY, Facts, Figure, Outcome, TestFact
+from gengrade.grade import Grade, ItemGrade, QuestionGrade
+from gengrade.report.text import OUTCOMES, Word, public, word
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+HIDDEN_STAGE = "hidden checks"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that travels inside the page; `uri` is None when its file is missing or no PNG."""
+
+    caption: str
+    alt: str
+    uri: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class TestView:
+    """One thing that was tested; the details stand where it is shown first."""
+
+    fact: TestFact
+    word: Word
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """An item with all that its student may see of it."""
+
+    grade: ItemGrade
+    word: Word
+    tests: tuple[TestView, ...]
+    pictures: tuple[Picture, ...]
+    message: str  # "" when the tests already say it
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    grade: QuestionGrade
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    name: str
+    questions: tuple[QuestionView, ...]
+
+    def total(self, field: Literal["points", "possible", "pending"]) -> float:
+        """The sum of one of the questions' fields."""
+        return round(math.fsum(getattr(question.grade, field) for question in self.questions), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A share of the run's time; `share` is between 0 and 1."""
+
+    name: str
+    seconds: float
+    share: float
+
+
+def parts(grade: Grade, facts: Facts, folder: Path) -> tuple[PartView, ...]:
+    """The report's body; pictures are read from `folder`."""
+    shown: set[TestFact] = set()
+    drawn: set[Figure] = set()
+    views = []
+    for name, questions in groupby(grade.questions, key=lambda question: question.part):
+        seen = [
+            QuestionView(question, tuple(_item(item, facts, folder, shown, drawn) for item in question.items))
+            for question in questions
+        ]
+        views.append(PartView(name, tuple(seen)))
+    return tuple(views)
+
+
+def first_steps(grade: Grade, most: int = 5) -> tuple[tuple[QuestionGrade, ItemGrade], ...]:
+    """The items that lost the most points and that their student can do something about."""
+    lost = [
+        (question, item)
+        for question in grade.questions
+        for item in question.items
+        if item.lost and not item.hidden and item.outcome is not Outcome.BLOCKED
+    ]
+    return tuple(sorted(lost, key=lambda pair: -pair[1].lost)[:most])
+
+
+def stages(grade: Grade) -> tuple[Stage, ...]:
+    """Where the time went, longest first, without naming hidden checks."""
+    hidden = _hidden(grade)
+    seconds: dict[str, float] = {}
+    for name, spent in grade.provenance.stages.items():
+        shown = HIDDEN_STAGE if name in hidden else name
+        seconds[shown] = seconds.get(shown, 0.0) + spent
+    total = sum(seconds.values()) or 1.0
+    return tuple(
+        Stage(name, spent, spent / total) for name, spent in sorted(seconds.items(), key=lambda each: -each[1])
+    )
+
+
+def _hidden(grade: Grade) -> set[str]:
+    """Checks that only hidden items read."""
+    return {item.check for item in grade.items if item.hidden and item.check} - {
+        item.check for item in grade.items if not item.hidden and item.check
+    }
+
+
+def _item(item: ItemGrade, facts: Facts, folder: Path, shown: set[TestFact], drawn: set[Figure]) -> ItemView:
+    seen = public(item)
+    fact = facts.checks.get(seen.check) if seen.check else None
+    if fact is None:
+        return ItemView(seen, word(item), (), (), seen.message)
+    tests = tuple(TestView(test, OUTCOMES[test.outcome], test in shown) for test in _distinct(fact.tests))
+    figures = [figure for figure in facts.figures if figure.check == seen.check and figure not in drawn]
+    shown.update(fact.tests)
+    drawn.update(figures)
+    told = {test.fact.message for test in tests}
+    pictures = tuple(_picture(figure, folder) for figure in figures)
+    return ItemView(seen, word(item), tests, pictures, "" if seen.message in told else seen.message)
+
+
+def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:
+    """One test for each title, the worst: the same thing was tested on several inputs."""
+    worst: dict[str, TestFact] = {}
+    for test in tests:
+        known = worst.get(test.title)
+        if known is None or SEVERITY.index(test.outcome) > SEVERITY.index(known.outcome):
+            worst[test.title] = test
+    return worst.values()
+
+
+def _picture(figure: Figure, folder: Path) -> Picture:
+    path = (folder / figure.file).resolve()
+    content = b""
+    if path.is_relative_to(folder.resolve()) and path.is_file():
+        content = path.read_bytes()
+    if not content.startswith(_PNG) or len(content) < 24:
+        return Picture(figure.caption, figure.alt, None, 0, 0)
+    width, height = struct.unpack(">II", content[16:24])
+    uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return Picture(figure.caption, figure.alt, uri, width, height)

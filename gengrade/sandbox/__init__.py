@@ -1,0 +1,25 @@
+"""The wall: student code runs on one side of it, verdicts are made on the other.
+
+`Sandbox.run(request)` runs a probe on a submission's tree in a fresh, walled process and gives back a `Run`.
+"""
+
+from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox
+from gengrade.sandbox.limits import DEFAULTS, Limits
+from gengrade.sandbox.run import Frame, InfraError, Request, Run
+from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, examine
+
+__all__ = [
+    "DEFAULTS",
+    "SCRATCH_PREFIX",
+    "Finding",
+    "Frame",
+    "InfraError",
+    "Limits",
+    "NoSuchTier",
+    "Request",
+    "Run",
+    "Sandbox",
+    "Tier",
+    "choose",
+    "examine",
+]

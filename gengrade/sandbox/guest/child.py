@@ -1,0 +1,204 @@
+"""One run: raise the walls, read the inputs, call the probe on the student's package, send what came of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import socket
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import torch
+
+from gengrade.sandbox import wire
+from gengrade.sandbox.guest import library
+from gengrade.sandbox.guest.errors import Missing, WallError
+from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
+from gengrade.sandbox.guest.walls import raise_walls
+
+WALL_EXIT: Final = 97  # the exit status of a run whose walls did not stand
+_MAX_FRAMES: Final = 12
+_MAX_TEXT: Final = 2000
+
+
+def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, output: int) -> NoReturn:
+    """Never returns: the process ends here, without running anybody's exit handlers."""
+    try:
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        tree, scratch = raise_walls(zygote, run)
+        _settle(scratch)
+        inputs = _receive(channel)
+        probe = library.probe(run.probe)
+        package = library.package(zygote.layout, tree)
+        _prepare_torch(run)
+        arguments = _to_torch(inputs, run.device)
+    except BaseException as error:
+        reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
+        os.write(2, f"the walls do not stand: {reason}\n".encode())
+        os._exit(WALL_EXIT)
+    channel.sendall(wire.frame(wire.STARTED))
+    channel.sendall(_answer(run, tree, lambda: probe(package, **arguments)))
+    os._exit(0)
+
+
+def _settle(scratch: Path) -> None:
+    """A home and a working folder of the run's own: hand-outs write logs beside themselves."""
+    home, work = scratch / "home", scratch / "work"
+    home.mkdir(exist_ok=True)
+    work.mkdir(exist_ok=True)
+    os.environ["HOME"] = str(home)
+    os.environ["TMPDIR"] = str(scratch)
+    os.chdir(work)
+
+
+def _receive(channel: socket.socket) -> dict[str, Any]:
+    header = _exactly(channel, wire.FRAME_HEADER.size)
+    tag, length = wire.FRAME_HEADER.unpack(header)
+    if tag != wire.REQUEST:
+        raise WallError("no request came over the channel")
+    inputs = wire.decode(_exactly(channel, length))
+    assert isinstance(inputs, dict)
+    return inputs
+
+
+def _exactly(channel: socket.socket, length: int) -> memoryview:
+    buffer = bytearray(length)
+    view, filled = memoryview(buffer), 0
+    while filled < length:
+        count = channel.recv_into(view[filled:])
+        if count == 0:
+            raise WallError("the channel was closed")
+        filled += count
+    return view
+
+
+def _prepare_torch(run: RunSettings) -> None:
+    """Forked processes share their parent's random state; each run gets its own."""
+    torch.set_num_threads(run.threads)
+    random.seed(run.seed)
+    np.random.seed(run.seed % 2**32)
+    torch.manual_seed(run.seed)
+
+
+def _to_torch(value: Any, device: str) -> Any:
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy()).to(device)
+    if isinstance(value, dict):
+        return {key: _to_torch(item, device) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_to_torch(item, device) for item in value]
+    return value
+
+
+def _answer(run: RunSettings, tree: Path, probe: Callable[[], object]) -> bytes:
+    """The frame to send: evidence, or what was raised on the way to it."""
+    try:
+        return wire.frame(wire.EVIDENCE, _encode(probe(), int(run.limits["evidence_mb"]) << 20))
+    except BaseException as error:
+        return wire.frame(wire.FAULT, wire.encode(_fault(error, tree, run)))
+
+
+def _encode(evidence: object, cap: int) -> bytes:
+    left = cap
+
+    def to_array(leaf: object) -> np.ndarray | None:
+        nonlocal left
+        if type(leaf) not in (torch.Tensor, torch.nn.Parameter):
+            return None
+        assert isinstance(leaf, torch.Tensor)
+        if leaf.layout is not torch.strided or leaf.is_complex() or leaf.is_quantized:
+            return None
+        # An expanded view of one number may claim to be 40 GB: look before it is copied.
+        left -= leaf.numel() * leaf.element_size()
+        if left < 0:
+            raise EvidenceTooLarge(f"more than {cap >> 20} MB were returned: the limit of this check")
+        dense = leaf.detach().cpu()
+        return (dense.float() if dense.dtype is torch.bfloat16 else dense).resolve_conj().resolve_neg().numpy()
+
+    try:
+        return wire.encode(evidence, to_array)
+    except TypeError as error:
+        raise UnusableEvidence(f"your code returned {error}, where tensors or plain numbers were expected") from None
+
+
+class EvidenceTooLarge(Exception):
+    """More was returned than the check's limit allows."""
+
+
+class UnusableEvidence(Exception):
+    """What was returned is no tensor, no plain number, and nothing made of these."""
+
+
+def _fault(error: BaseException, tree: Path, run: RunSettings) -> dict[str, object]:
+    frames = _frames(error, tree)
+    return {
+        "outcome": _outcome(error, frames),
+        "type": type(error).__name__[:200],
+        "message": _text(error).replace(f"{tree}/", "")[:_MAX_TEXT],
+        "hint": _hint(error, run),
+        "frames": frames,
+    }
+
+
+def _outcome(error: BaseException, frames: list[dict[str, object]]) -> str:
+    if isinstance(error, Missing):
+        return "missing"
+    if isinstance(error, NotImplementedError) and frames:
+        return "missing"  # the hand-out's gap, left as it was
+    if _is_memory(error):
+        return "memory"
+    return "error"
+
+
+def _is_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in _text(error)
+
+
+def _hint(error: BaseException, run: RunSettings) -> str:
+    """What a limit of ours has to do with it, in a sentence."""
+    text = _text(error)
+    if _is_memory(error):
+        return f"{run.limits['memory_mb']:.0f} MB of memory are the limit of this check"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG):
+        return f"files may take {run.limits['disk_mb']:.0f} MB in this check"
+    if "can't start new thread" in text or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return f"{run.limits['processes']:.0f} processes and threads may run at once in this check"
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
+        return "there is no network, and only the submission's own files can be read"
+    return ""
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return str(error.msg)
+    try:
+        return str(error)
+    except BaseException:
+        return "(the exception cannot be shown)"
+
+
+def _frames(error: BaseException, tree: Path) -> list[dict[str, object]]:
+    """The student's own frames, outermost first, with paths inside the submission."""
+    prefix = f"{tree}/"
+    frames: list[dict[str, object]] = [
+        {
+            "file": entry.filename.removeprefix(prefix),
+            "line": entry.lineno or 0,
+            "function": entry.name,
+            "source": (entry.line or "")[:300],
+        }
+        for entry in traceback.extract_tb(error.__traceback__)
+        if entry.filename.startswith(prefix)
+    ]
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(prefix):
+        source = (error.text or "").strip()[:300]
+        frames.append(
+            {"file": str(error.filename)[len(prefix) :], "line": error.lineno or 0, "function": "", "source": source}
+        )
+    return frames[-_MAX_FRAMES:]

@@ -1,0 +1,41 @@
+"""Names that old hand-outs use and newer libraries have dropped, and libraries that do not import as they are."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import numpy as np
+import torch
+
+_KEEP: list[torch.library.Library] = []
+
+
+def import_torchvision() -> None:
+    """Imports torchvision, also where its native library cannot load (a CPU-only torch beside a CUDA build of it).
+
+    Its Python code registers kernels for two operators that the native library would have defined; they are defined
+    here instead. Raises ImportError where it is not installed.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]  # half imported
+        _define_operators()
+        importlib.import_module("torchvision")
+
+
+def _define_operators() -> None:
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _KEEP.append(library)  # its definitions live as long as it does
+
+
+def restore_numpy_names() -> None:
+    """numpy 2 removed what the courses' hand-outs of 2017 to 2020 call."""
+    replacements = {"product": np.prod, "cumproduct": np.cumprod, "float_": np.float64, "Inf": np.inf, "NaN": np.nan}
+    for name, value in replacements.items():
+        if name not in np.__dict__:
+            setattr(np, name, value)

@@ -1,0 +1,46 @@
+"""What the host tells a zygote at its start, and with each run. Nothing here is a secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ZygoteSettings:
+    """Fixed for a zygote's life."""
+
+    tier: str  # "sandbox", "landlock" or "process"
+    library: str  # the folder that holds the guest's code, the probes and the layouts
+    layout: str  # e.g. "uva2020"
+    scratch: str  # a writable folder; the sandbox tier puts a fresh tmpfs over it for each run
+    control: int  # the descriptor of the control socket
+    uid: int | None  # a real unprivileged user to become, when started as root
+    cuda: bool
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ZygoteSettings:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One run of one probe; its inputs come over the run's own channel."""
+
+    probe: str  # "vae:kld": a module of graders.probes, and a function in it
+    tree: str  # the submission's folder: a name beneath TREES in the sandbox tier, else a path
+    seed: int
+    device: str  # "cpu" or "cuda"
+    threads: int
+    limits: Mapping[str, float]
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, object]) -> RunSettings:
+        return cls(**fields)  # type: ignore[arg-type]

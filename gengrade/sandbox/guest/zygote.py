@@ -1,0 +1,168 @@
+"""The zygote: imports the libraries once, then forks a fresh process for each run.
+
+Run as a script, with its settings as the one argument. It speaks over a Unix socket: a message is a JSON object, and a
+`run` carries two descriptors, the run's channel and the pipe for what it prints. The zygote never loads student code,
+and never runs a torch operation: a parent that did would hang its children.
+
+    host → zygote   {"run": {...}} + descriptors      {"kill": true}
+    zygote → host   {"ready": {...}}   {"ended": {"exit": 0, "signal": 0, "reason": "", "cpu": 0.1, "peak_mb": 80}}
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# The walls first, then this: no import of torch before the settings are known.
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from gengrade.sandbox.guest import family
+from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
+from gengrade.sandbox.guest.syscalls import check, libc
+
+_TICK_SECONDS = 0.05
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG = 1
+_NOSUID, _NODEV, _NOEXEC = 2, 4, 8
+
+
+def main() -> None:
+    settings = ZygoteSettings.from_json(sys.argv[1])
+    _become_unprivileged(settings)
+    control = socket.socket(fileno=settings.control)
+    if sys.platform == "linux":
+        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    began = time.monotonic()
+    _import_libraries(settings)
+    gc.collect()
+    gc.freeze()
+    _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
+    while True:
+        message, descriptors = _receive(control)
+        if message is None:
+            return
+        if "run" in message:
+            _run(settings, control, RunSettings.from_json(message["run"]), descriptors)
+
+
+def _become_unprivileged(settings: ZygoteSettings) -> None:
+    """Started by real root, the outer wall's processes keep root's rights over files: become nobody, for real.
+
+    bubblewrap's own /proc is partly covered when root mounts it, and a covered /proc cannot be mounted again in a
+    nested namespace; so it is mounted here. setresuid clears the parent-death signal: that is set afterwards.
+    """
+    if settings.uid is None:
+        return
+    if settings.tier == "sandbox":
+        check(libc().mount(b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None), "mount on /proc")
+    os.setgroups([])
+    os.setresgid(settings.uid, settings.uid, settings.uid)
+    os.setresuid(settings.uid, settings.uid, settings.uid)
+
+
+def _import_libraries(settings: ZygoteSettings) -> None:
+    """All that optimisers import lazily, and what the edition's hand-out imports: seconds that no run should pay."""
+    import torch
+    import torch._dynamo
+    import torch.optim
+    import torch.utils.data
+
+    from gengrade.sandbox.guest import compatibility, library
+
+    try:
+        compatibility.import_torchvision()
+    except ImportError as error:
+        print(f"torchvision cannot be imported: {error}")
+    compatibility.restore_numpy_names()
+    library.preload(settings.layout)
+    importlib.import_module("gengrade.sandbox.guest.child")
+    if torch.cuda.is_initialized():
+        raise RuntimeError("a library initialised CUDA: no run could use it")
+
+
+def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, descriptors: list[int]) -> None:
+    from gengrade.sandbox.guest import child
+
+    channel, output = descriptors
+    baseline = family.resident_bytes(os.getpid())
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        child.serve(settings, run, socket.socket(fileno=channel), output)
+    os.close(channel)
+    os.close(output)
+    ended = _watch(control, pid, run, baseline)
+    family.kill_descendants()
+    _send(control, {"ended": ended})
+
+
+def _watch(control: socket.socket, pid: int, run: RunSettings, baseline: int) -> dict[str, Any]:
+    """Waits for the run's end; ends it when the host says so, or when it takes more than it may."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    if pidfd is not None:
+        poll.register(pidfd, select.POLLIN)
+    reason, peak = "", 0
+    tick = 1000 * (_TICK_SECONDS if pidfd is not None else 0.01)
+    try:
+        while True:
+            events = dict(poll.poll(tick))
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                break
+            if control.fileno() in events:
+                message, _ = _receive(control)
+                family.kill(pid)
+                if message is None:
+                    os._exit(0)
+            usage_now = family.usage(baseline)
+            peak = max(peak, usage_now.resident)
+            if not reason and usage_now.resident > run.limits["memory_mb"] * (1 << 20):
+                reason = "memory"
+            if not reason and usage_now.tasks > run.limits["processes"] + 2:
+                reason = "processes"
+            if reason:
+                family.kill(pid)
+    finally:
+        if pidfd is not None:
+            os.close(pidfd)
+    code = os.waitstatus_to_exitcode(status)
+    return {
+        "exit": max(code, 0),
+        "signal": max(-code, 0),
+        "reason": reason,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "peak_mb": peak / (1 << 20),
+    }
+
+
+def _send(control: socket.socket, message: dict[str, Any]) -> None:
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """One message and the descriptors that came with it; None at the end. Each message is one packet."""
+    descriptors = array.array("i")
+    data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(2 * descriptors.itemsize))
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return (json.loads(data) if data else None), list(descriptors)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The wire between host and guest: frames of JSON and safetensors, never a pickle.
+
+Both sides import this module, so it needs nothing but the standard library, numpy and safetensors. Whatever a guest
+sent is hostile until `decode` has returned: sizes are checked before anything is allocated, types are exact, duplicate
+keys, unknown tags and unused tensors are refused.
+
+A frame is one tag byte, the payload's length (8 bytes, big-endian) and the payload. A payload holds the length of a
+JSON document (4 bytes), the document, and a safetensors blob. The document is a tree in which each node says its kind:
+`{"v": scalar}`, `{"l": [...]}`, `{"d": {...}}` or `{"t": "name of a tensor in the blob"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+REQUEST: Final = b"R"  # host → guest: what to run, and on what
+STARTED: Final = b"S"  # guest → host: the walls stand, student code comes next
+EVIDENCE: Final = b"E"  # guest → host: what the probe returned
+FAULT: Final = b"F"  # guest → host: what the student's code raised
+
+FRAME_HEADER: Final = struct.Struct(">cQ")
+DOCUMENT_LENGTH: Final = struct.Struct(">I")
+
+MAX_DOCUMENT_BYTES: Final = 4 << 20
+MAX_DEPTH: Final = 12
+MAX_NODES: Final = 100_000
+
+Scalar = bool | int | float | str | None
+Tree = Any  # Scalar | np.ndarray | list[Tree] | dict[str, Tree]; a recursive alias costs more than it tells
+
+
+class WireError(ValueError):
+    """The bytes from the other side do not follow the wire's format."""
+
+
+def frame(tag: bytes, payload: bytes = b"") -> bytes:
+    return FRAME_HEADER.pack(tag, len(payload)) + payload
+
+
+def encode(tree: Tree, to_array: Callable[[object], np.ndarray | None] = lambda leaf: None) -> bytes:
+    """Turns a tree of plain scalars, arrays, lists and dicts with string keys into a payload.
+
+    `to_array` converts leaves that are tensors of another kind. Raises TypeError for anything else, by exact type: a
+    subclass could answer differently each time that it is asked.
+    """
+    tensors: dict[str, np.ndarray] = {}
+
+    def node(value: object, depth: int) -> dict[str, object]:
+        if depth > MAX_DEPTH:
+            raise TypeError(f"nested deeper than {MAX_DEPTH} levels")
+        kind = type(value)
+        if value is None or kind in (bool, int, float, str):
+            return {"v": value}
+        if kind in (list, tuple):
+            return {"l": [node(item, depth + 1) for item in value]}  # type: ignore[attr-defined]
+        if kind is dict:
+            return {"d": {_key(key): node(item, depth + 1) for key, item in value.items()}}  # type: ignore[attr-defined]
+        array = value if isinstance(value, np.ndarray) and kind is np.ndarray else to_array(value)
+        if array is None:
+            raise TypeError(f"a {kind.__module__}.{kind.__qualname__}")
+        name = f"t{len(tensors)}"
+        tensors[name] = np.ascontiguousarray(array).reshape(array.shape)
+        return {"t": name}
+
+    document = json.dumps(node(tree, 0), ensure_ascii=True, separators=(",", ":")).encode()
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise TypeError(f"more than {MAX_DOCUMENT_BYTES >> 20} MiB of plain values: use a tensor")
+    blob: bytes = save_tensors(tensors)
+    return DOCUMENT_LENGTH.pack(len(document)) + document + blob
+
+
+def decode(payload: bytes | memoryview) -> Tree:
+    """The tree in a payload, with numpy arrays as leaves. Raises WireError, whatever the bytes are."""
+    view = memoryview(payload)
+    if len(view) < DOCUMENT_LENGTH.size:
+        raise WireError("truncated payload")
+    (length,) = DOCUMENT_LENGTH.unpack(view[: DOCUMENT_LENGTH.size])
+    start = DOCUMENT_LENGTH.size + length
+    if length > MAX_DOCUMENT_BYTES or start > len(view):
+        raise WireError("the document's length is out of range")
+    try:
+        document = json.loads(
+            bytes(view[DOCUMENT_LENGTH.size : start]), object_pairs_hook=_unique, parse_int=_small_integer
+        )
+        tensors = load_tensors(bytes(view[start:]))
+    except (ValueError, RecursionError, SafetensorError, KeyError, TypeError) as error:
+        raise WireError(f"unreadable: {type(error).__name__}") from error
+    return _Decoder(tensors).tree(document)
+
+
+class _Decoder:
+    """Rebuilds a tree, and counts what it has built so far."""
+
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
+        self.tensors = tensors
+        self.nodes = 0
+
+    def tree(self, document: object) -> Tree:
+        value = self.node(document, 0)
+        if self.tensors:
+            raise WireError("a tensor that nothing refers to")
+        return value
+
+    def node(self, document: object, depth: int) -> Tree:
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
+            raise WireError("too deep or too many nodes")
+        if not isinstance(document, dict) or len(document) != 1:
+            raise WireError("a node must have one kind")
+        ((kind, value),) = document.items()
+        match kind:
+            case "v" if isinstance(value, str):
+                return _text(value)
+            case "v" if value is None or isinstance(value, bool | int | float):
+                return value
+            case "l" if isinstance(value, list):
+                return [self.node(item, depth + 1) for item in value]
+            case "d" if isinstance(value, dict):
+                return {_text(key): self.node(item, depth + 1) for key, item in value.items()}
+            case "t" if isinstance(value, str) and value in self.tensors:
+                return self.tensors.pop(value)
+        raise WireError("a node of unknown kind")
+
+
+def _key(key: object) -> str:
+    if type(key) is not str:
+        raise TypeError(f"a dict with a key of type {type(key).__qualname__}")
+    return key
+
+
+def _text(value: str) -> str:
+    """Text that can be written as UTF-8: JSON may hold halves of surrogate pairs."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
+
+
+def _small_integer(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+        _refuse("an integer beyond 64 bits")
+    return int(digits)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValueError(reason)

@@ -1,0 +1,72 @@
+"""Files that are written whole or not at all, so that a killed run leaves no half-written result behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from gengrade.facts import Outcome
+from gengrade.sandbox import wire
+from gengrade.sandbox.run import Frame, Run
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Replace the file at `path` by `data` (text as UTF-8) in one step; its folder is made when missing.
+
+    The data are on disk before the name points to them: a reader, or a power cut, meets the old file or the new one.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class EvidenceStore:
+    """Runs kept on disk under a key made of all that they depend on: `<folder>/<key>.evidence`.
+
+    A file that cannot be read back is as good as none. What the harness itself got wrong is never kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> Run | None:
+        try:
+            record = wire.decode(self._path(key).read_bytes())
+            frames = tuple(Frame(**frame) for frame in record.pop("frames"))
+            return Run(**{**record, "outcome": Outcome(record["outcome"]), "frames": frames})
+        except FileNotFoundError:
+            return None
+        except (OSError, wire.WireError, KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def put(self, key: str, run: Run) -> None:
+        record = {field.name: getattr(run, field.name) for field in fields(run)}
+        record["outcome"] = run.outcome.value
+        record["frames"] = [asdict(frame) for frame in run.frames]
+        write_whole(self._path(key), wire.encode(record))
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Held by one process at a time; the kernel lets go of it when its holder dies."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{key}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.evidence"

@@ -1,0 +1,230 @@
+"""Finding the submissions below a path: a class's folder, or one submission itself. Nothing is unpacked here."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+
+from gengrade.archives import is_archive, is_unsupported, refusal, stem
+from gengrade.paths import fold, printable
+from gengrade.submissions.locating import locate
+from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
+from gengrade.submissions.names import Identity, identify
+from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
+
+# What lies beside submissions and is none.
+_FAMILIAR_SUFFIXES = (".md", ".rst", ".txt", ".csv", ".tsv", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".html", ".xml")
+_FAMILIAR_NAMES = {"readme", "license", "makefile", "thumbs.db", "desktop.ini"}
+_OUR_FOLDERS = {"results", "marks"}
+# Beside the code of one submission, these are no other students.
+_SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots", "results", "theory", "data"}
+_LOOK_DEEP = 6
+_LOOK_FILES = 5_000
+
+
+def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
+    """The submissions in the folder `path`, or the one that `path` (a folder or an archive) is.
+
+    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. What
+    cannot be read becomes a submission with an `error`. All paths in the result are absolute.
+
+    Raises SubmissionError when there is nothing to grade at all.
+    """
+    path = path.absolute()
+    if path.is_file():
+        if not (is_archive(path) or is_unsupported(path)):
+            raise SubmissionError(path, "it is neither a folder nor a .zip or .tar.gz; give one of these")
+        return Discovery((_single(path),), single=True)
+    if not path.is_dir():
+        raise SubmissionError(path, "there is no such file or folder; check the path")
+    children = _children(path)
+    if _is_one(path, children, parts):
+        return Discovery((_single(path),), single=True)
+    return _class(path, children)
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A visible entry of the given folder."""
+
+    path: Path
+    mode: int  # of lstat
+    identity: Identity
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_packed(self) -> bool:
+        return stat.S_ISREG(self.mode) and (is_archive(self.path) or is_unsupported(self.path))
+
+    @property
+    def is_submission(self) -> bool:
+        ours = self.is_folder and self.path.name.casefold() in _OUR_FOLDERS
+        return (self.is_folder and not ours) or self.is_packed or (self._is_file and self.identity.from_system)
+
+    @property
+    def is_familiar(self) -> bool:
+        """A file (or our own folder) that nobody needs to hear about."""
+        name = self.path.name.casefold()
+        return name in _FAMILIAR_NAMES | _OUR_FOLDERS or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
+
+    @property
+    def _is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+
+def _children(path: Path) -> list[_Child]:
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise SubmissionError(path, f"it cannot be read ({error.strerror}); look at its permissions") from error
+    visible = [name for name in names if enters(name) and not is_hidden(name)]
+    return [_Child(path / name, (path / name).lstat().st_mode, identify(name)) for name in visible]
+
+
+def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
+    """Whether the folder `path` is one submission and not a class of them."""
+    here = [PurePosixPath(child.path.name) for child in children if not child.is_folder]
+    folders = [child for child in children if child.is_folder]
+    names = {_plain_name(part.folder) for part in parts.values() if part.folder}
+    if any(_plain_name(folder.path.name) in names for folder in folders) or any(locate(here, parts).places.values()):
+        return True
+    if any(child.identity.from_system for child in children):
+        return False
+    if any(child.is_packed for child in children):
+        return identify(path.resolve().name).from_system
+    return _is_container(folders, here, parts)
+
+
+def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> bool:
+    """Whether these folders, none of them named as a part, belong to one author."""
+    holdings = [_holding(folder.path, parts) for folder in folders]
+    empty = [folder for folder, held in zip(folders, holdings, strict=True) if not held]
+    full = [held for held in holdings if held]
+    if len(full) == 1:
+        return all(folder.path.name.casefold() in _SUPPORT for folder in empty)
+    if not full:
+        students = any(file.suffix in PROGRAMS for folder in folders for file in _below(folder.path, PurePosixPath()))
+        return not students and bool(folders or any(file.suffix in PROGRAMS for file in files))
+    # Several folders that are each a different part's, under names of the author's own.
+    keys = [key for held in full for key in held]
+    return len(keys) == len(set(keys)) and all(held[key] == PurePosixPath() for held in full for key in held)
+
+
+def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath]:
+    """The parts that lie in a folder, and where."""
+    files: list[PurePosixPath] = []
+    for file in _below(folder, PurePosixPath()):
+        files.append(file)
+        if len(files) >= _LOOK_FILES:
+            break
+    places = locate(files, parts).places
+    return {
+        key: min((source.parent for source in place.files.values()), key=lambda parent: len(parent.parts))
+        for key, place in places.items()
+        if place
+    }
+
+
+def _below(folder: Path, above: PurePosixPath, deep: int = _LOOK_DEEP) -> Iterator[PurePosixPath]:
+    """Relative paths of the regular files below `folder`; what cannot be read holds none."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        here = above / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if deep > 1 and enters(entry.name):
+                yield from _below(Path(entry.path), here, deep - 1)
+        elif entry.is_file(follow_symlinks=False) and keeps(here):
+            yield here
+
+
+def _plain_name(name: str) -> str:
+    return fold(name).replace(" ", "").replace("_", "").replace("-", "")
+
+
+def _single(path: Path) -> Submission:
+    name = path.resolve().name or "submission"
+    identity = identify(name)
+    error = refusal(path) if path.is_file() else None
+    return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
+
+
+def _class(path: Path, children: Sequence[_Child]) -> Discovery:
+    notes: list[str] = []
+    for child in children:
+        if stat.S_ISLNK(child.mode):
+            notes.append(f"{printable(child.path.name)} is a link and is ignored; put the real folder in its place")
+        elif not child.is_submission and not child.is_familiar:
+            notes.append(f"{printable(child.path.name)} is no submission and is ignored")
+    handed_in = sorted((child for child in children if child.is_submission), key=lambda child: child.identity.key)
+    groups = [list(group) for _, group in groupby(handed_in, key=lambda child: child.identity.key)]
+    if not groups:
+        raise SubmissionError(path, "it holds no submissions (folders, .zip or .tar.gz); check the path")
+    return Discovery(tuple(_unique(map(_submission, groups))), single=False, notes=tuple(notes))
+
+
+def _submission(group: Sequence[_Child]) -> Submission:
+    """The submission that one student's files are together."""
+    kept, notes = _last_attempts(group)
+    first, *others = sorted(kept, key=lambda child: (not (child.is_folder or child.is_packed), child.path.name))
+    lates = [child.identity.late for child in kept if child.identity.late is not None]
+    submission = Submission(
+        id=first.identity.id,
+        name=first.identity.name,
+        late=any(lates) if lates else None,
+        source=first.path,
+        attachments=tuple(child.path for child in others),
+        notes=tuple(notes),
+    )
+    return submission if others else replace(submission, error=_unreadable(first))
+
+
+def _last_attempts(group: Sequence[_Child]) -> tuple[list[_Child], list[str]]:
+    """Without what was handed in again later, and without archives that lie there unpacked too."""
+    whole = max((child.identity.attempt for child in group if child.identity.replaces_all), default=())
+    best: dict[str, _Child] = {}
+    for child in sorted(group, key=lambda child: (child.identity.attempt, child.is_folder, child.path.name)):
+        best[_work(child)] = child
+    kept = [c for c in best.values() if not c.identity.replaces_all or c.identity.attempt == whole]
+    names = {child.path.name for child in kept}
+    dropped = sorted(child.path.name for child in group if child.path.name not in names)
+    shown = ", ".join(printable(name) for name in sorted(names))
+    return kept, [f"{printable(name)} is ignored, since {shown} replaces it" for name in dropped]
+
+
+def _work(child: _Child) -> str:
+    """Equal for two attempts at one file, and for an archive and the folder that somebody made of it."""
+    return stem(child.identity.file)
+
+
+def _unreadable(child: _Child) -> str | None:
+    if child.is_packed:
+        return _sentence(child.path, refusal(child.path))
+    if child.is_folder and not os.access(child.path, os.R_OK | os.X_OK):
+        return _sentence(child.path, "it may not be read; look at its permissions")
+    return None
+
+
+def _sentence(path: Path, reason: str | None) -> str | None:
+    return None if reason is None else f"{printable(path.name)}: {reason}"
+
+
+def _unique(submissions: Iterable[Submission]) -> Iterator[Submission]:
+    """Ids that differ even where case does not count, the first come keeping its own."""
+    taken: set[str] = set()
+    for submission in submissions:
+        number, unique = 1, submission.id
+        while fold(unique) in taken:
+            number += 1
+            unique = f"{submission.id}-{number}"
+        taken.add(fold(unique))
+        yield replace(submission, id=unique)

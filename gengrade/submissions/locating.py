@@ -1,0 +1,179 @@
+"""Where the parts of an assignment lie in a submission's tree, whatever its author called the folders.
+
+Everything here is a function of paths alone. A folder is a candidate for a part when it holds files that only that
+part asks for, or has the part's name; the fullest one wins, a well-named one before others, then the shallowest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gengrade.paths import printable
+from gengrade.submissions.model import Part
+from gengrade.submissions.selection import PROGRAMS
+
+_HERE = PurePosixPath()
+# Copies that students keep beside their work: graded only when there is nothing else.
+_SECOND_RATE = re.compile(r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused", re.I)
+_NAMED, _HINTED, _UNNAMED = 2, 1, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part's files: path in the clean tree, relative to the part → path in the submission; and what to call it."""
+
+    files: dict[PurePosixPath, PurePosixPath]
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where each part is (None: not handed in), and what was ambiguous."""
+
+    places: dict[str, Place | None]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    part: str
+    folder: PurePosixPath
+    score: int
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Less is better."""
+        return (-self.score, len(self.folder.parts), self.folder.as_posix())
+
+
+def locate(files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> Located:
+    """Find every part among the relative paths `files`; the order of neither changes the result."""
+    tree = _Tree(files)
+    candidates = sorted(_candidates(tree, parts), key=lambda candidate: (candidate.rank, candidate.part))
+    folders: dict[str, PurePosixPath] = {}
+    for candidate in candidates:
+        if candidate.part not in folders and candidate.folder not in folders.values():
+            folders[candidate.part] = candidate.folder
+    places: dict[str, Place | None] = {}
+    notes: list[str] = []
+    for key, part in parts.items():
+        if part.folder is None:
+            places[key] = _loose(key, part, tree, notes)
+        elif key in folders:
+            taken = {folder for other, folder in folders.items() if other != key}
+            inside = _whole(part, folders[key], taken, tree)
+            places[key] = Place(inside, _shown(folders[key]))
+            _note_raised(key, folders[key], inside, notes)
+            rivals = [c.folder for c in candidates if c.part == key and c.folder not in folders.values()]
+            _note_rivals(key, folders[key], rivals, notes)
+        else:
+            places[key] = None
+    return Located(places, tuple(notes))
+
+
+class _Tree:
+    """The files by folder."""
+
+    def __init__(self, files: Sequence[PurePosixPath]) -> None:
+        self.files = sorted(files, key=lambda path: (len(path.parts), path.as_posix()))
+        self.names: dict[PurePosixPath, set[str]] = {}
+        self.with_programs: set[PurePosixPath] = set()
+        for path in self.files:
+            for folder in path.parents:
+                self.names.setdefault(folder, set())
+            self.names[path.parent].add(path.name)
+            if path.suffix.lower() in PROGRAMS:
+                self.with_programs.update(path.parents)
+
+
+def _candidates(tree: _Tree, parts: Mapping[str, Part]) -> Iterator[_Candidate]:
+    folders = {key: part.folder for key, part in parts.items() if part.folder is not None}
+    for key, name in folders.items():
+        wanted = set(parts[key].files)
+        others = {_bare(other) for other in folders.values()} - {_bare(name)}
+        own = wanted.difference(*(parts[other].files for other in parts if other != key))
+        for folder, names in tree.names.items():
+            hits = len(names & wanted)
+            naming = _naming(folder, key, name)
+            if _belongs_to_another(folder, _bare(name), others):
+                continue
+            named = naming == _NAMED and folder in tree.with_programs
+            if named or names & own or (naming == _HINTED and hits):
+                poor = any(_SECOND_RATE.search(component) for component in folder.parts)
+                yield _Candidate(key, folder, hits + naming - poor)
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _naming(folder: PurePosixPath, key: str, name: str) -> int:
+    """How well a folder's name says that it is the part called `name` with the key `key`."""
+    bare = _bare(folder.name)
+    if bare == _bare(name):
+        return _NAMED
+    if any(_bare(parent.name) == _bare(name) for parent in folder.parents):
+        return _HINTED
+    hint = re.search(rf"{re.escape(_bare(name))}(?!\d)|{re.escape(_bare(key))}", bare)
+    return _HINTED if hint else _UNNAMED
+
+
+def _belongs_to_another(folder: PurePosixPath, own: str, others: Set[str]) -> bool:
+    """Whether the nearest ancestor (or the folder itself) that is named exactly as a part is named as another one."""
+    for component in reversed(folder.parts):
+        if _bare(component) == own:
+            return False
+        if _bare(component) in others:
+            return True
+    return False
+
+
+def _whole(
+    part: Part, folder: PurePosixPath, taken: Set[PurePosixPath], tree: _Tree
+) -> dict[PurePosixPath, PurePosixPath]:
+    """All that lies in `folder`, but for the folders of other parts; files asked for come up from its subfolders."""
+    inside = [
+        path
+        for path in tree.files
+        if path.is_relative_to(folder)
+        and not any(path.is_relative_to(other) for other in taken if other != folder and other.is_relative_to(folder))
+    ]
+    files = {path.relative_to(folder): path for path in inside}
+    folders = {parent for path in files for parent in path.parents}
+    for name in part.files:
+        deeper = [path for path in inside if path.name == name]
+        if PurePosixPath(name) not in files.keys() | folders and deeper:
+            files[PurePosixPath(name)] = deeper[0]
+    return files
+
+
+def _note_raised(
+    key: str, folder: PurePosixPath, files: Mapping[PurePosixPath, PurePosixPath], notes: list[str]
+) -> None:
+    for target, source in files.items():
+        if source != folder / target:
+            notes.append(f"{_shown(source)} is taken as {key}'s {target}, which is not in {_shown(folder)} itself")
+
+
+def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
+    """The files of a part without a folder: each the shallowest of its name."""
+    files: dict[PurePosixPath, PurePosixPath] = {}
+    for name in part.files:
+        found = [path for path in tree.files if path.name == name]
+        if found:
+            files[PurePosixPath(name)] = found[0]
+            _note_rivals(f"{key}'s {name}", found[0], found[1:], notes)
+    return Place(files, ", ".join(_shown(path) for path in files.values())) if files else None
+
+
+def _note_rivals(what: str, chosen: PurePosixPath, rivals: Sequence[PurePosixPath], notes: list[str]) -> None:
+    if rivals:
+        listed = ", ".join(_shown(rival) for rival in rivals[:3]) + (" …" if len(rivals) > 3 else "")
+        notes.append(f"{what} is taken from {_shown(chosen)}; not from {listed}")
+
+
+def _shown(path: PurePosixPath) -> str:
+    return printable("the top folder" if path == _HERE else path.as_posix())

@@ -1,0 +1,115 @@
+"""Who handed in a file, and when, as the name tells that a learning management system gave it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from gengrade.archives import stem
+from gengrade.paths import safe_name
+
+# canvas-lms, lib/content_zipper.rb: the sortable name without anything but word characters, LATE, the user's id, the
+# attachment's id, the file's name; or, for what was typed in, the user's id and the kind.
+_CANVAS = re.compile(
+    r"^(?P<late1>LATE_)?(?P<name>(?!anon_|LATE_)\w+?_)?(?P<late2>LATE_)?(?P<id>\d{2,}|anon_[0-9A-Za-z]+?)"
+    r"_(?:(?P<attachment>\d{2,})_(?P<file>.+)|(?P<typed>text|link)\.html)$",
+    re.DOTALL,
+)
+# Moodle, mod/assign/classes/downloader.php: a folder for each student, or flat files with the same beginning.
+_MOODLE = re.compile(
+    r"^(?P<name>[^_].*?)_(?P<id>\d+)_assignsubmission_(?P<kind>file|onlinetext)(?:_(?P<file>.*))?$", re.DOTALL
+)
+# Brightspace: "123-456 - Jo Doe - Mar 29, 2018 1205 PM - file.zip", the file missing where it is a folder.
+_BRIGHTSPACE = re.compile(
+    r"^(?P<id>\d+)-\d+ - (?P<name>.+?) - "
+    r"(?P<month>[A-Z][a-z]{2})\w* (?P<day>\d{1,2}), (?P<year>\d{4}) "
+    r"(?P<hour>\d{1,2}):?(?P<minute>\d{2}) ?(?P<half>[AP]M)(?: - (?P<file>.+))?$",
+    re.DOTALL,
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
+# "part-2" is a file's own name and not a second attempt at "part".
+_COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
+_LONGEST_ID = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a name tells: equal `key`s belong to one student; the greatest `attempt` at one `file` is the last."""
+
+    key: str
+    name: str
+    late: bool | None
+    file: str  # the file's own name, without the number of a resubmission
+    attempt: tuple[int, ...] = ()
+    replaces_all: bool = False  # the attempt is of the whole submission, not of this file
+    from_system: bool = True  # a learning management system's pattern, not just any name
+
+    @property
+    def id(self) -> str:
+        """The submission's id, unless another one has it."""
+        return safe_id(self.key)
+
+
+def identify(name: str) -> Identity:
+    """What the name of a file or folder directly in a class's folder tells."""
+    return _canvas(name) or _moodle(name) or _brightspace(name) or _plain(name)
+
+
+def safe_id(text: str) -> str:
+    """`text` as a folder's name that works everywhere: word characters, dots and hyphens, at most 80 of them."""
+    cleaned = re.sub(r"[^\w.-]+", "_", safe_name(text)).strip("._-") or "submission"
+    if len(cleaned.encode()) <= _LONGEST_ID:
+        return cleaned
+    tail = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    return cleaned.encode()[: _LONGEST_ID - 9].decode(errors="ignore") + f"-{tail}"
+
+
+def _canvas(name: str) -> Identity | None:
+    match = _CANVAS.match(name)
+    if not match:
+        return None
+    student = (match["name"] or "").rstrip("_")
+    key = "_".join(filter(None, [student, match["id"]]))
+    late = bool(match["late1"] or match["late2"])
+    if match["typed"]:
+        return Identity(key, student or match["id"], late, f"{match['typed']}.html")
+    file, number = _without_number(match["file"])
+    return Identity(key, student or match["id"], late, file, (number,))
+
+
+def _without_number(file: str) -> tuple[str, int]:
+    """("work.zip", 2) of "work-2.zip": Canvas numbers what is handed in again under the same name."""
+    base = stem(file)
+    suffix = file[len(base) :]
+    if not suffix:
+        base, dot, extension = file.rpartition(".")
+        base, suffix = (base, dot + extension) if base else (file, "")
+    match = _RESUBMITTED.match(base)
+    if not match or _COUNTED.search(match["base"]):
+        return file, 0
+    return match["base"] + suffix, int(match["number"])
+
+
+def _moodle(name: str) -> Identity | None:
+    match = _MOODLE.match(name)
+    if not match:
+        return None
+    file = match["file"] or ("" if match["kind"] == "file" else "onlinetext.html")
+    return Identity(f"{match['name']}_{match['id']}", match["name"], None, file)
+
+
+def _brightspace(name: str) -> Identity | None:
+    match = _BRIGHTSPACE.match(name)
+    if not match:
+        return None
+    month = _MONTHS.index(match["month"]) + 1 if match["month"] in _MONTHS else 0
+    hour = int(match["hour"]) % 12 + (12 if match["half"] == "PM" else 0)
+    time = (int(match["year"]), month, int(match["day"]), hour, int(match["minute"]))
+    key = f"{match['name']}_{match['id']}"
+    return Identity(key, match["name"], None, match["file"] or "", time, replaces_all=True)
+
+
+def _plain(name: str) -> Identity:
+    return Identity(stem(name), safe_name(stem(name)), None, name, from_system=False)

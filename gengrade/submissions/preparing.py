@@ -1,0 +1,253 @@
+"""Making the clean, read-only tree that a submission's code runs from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_unsupported, stem
+from gengrade.paths import Refused, SafePaths, printable
+from gengrade.submissions.locating import locate
+from gengrade.submissions.model import Part, Prepared, Submission, SubmissionError
+from gengrade.submissions.names import identify
+from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
+
+_FILE_BYTES = 16 * MIB
+_CHECKPOINT_BYTES = 64 * MIB
+_TREE_BYTES = 256 * MIB
+# Students zip a zip, and systems hand it out in a folder: archives are opened until a program comes to light, at most
+# so often in a row and so many.
+_NESTING = 2
+_MOST_NESTED = 8
+_MOST_NOTES = 20
+
+
+def prepare(submission: Submission, into: Path, parts: Mapping[str, Part]) -> Prepared:
+    """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
+
+    Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives may be
+    unpacked beside `into` meanwhile.
+
+    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole; a part that is not there is
+    no error. Any other OSError is the machine's: a full disk is nobody's broken submission.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as scratch:
+        gathering = _Gathering(submission, Path(scratch))
+        found = gathering.gather()
+        located = locate(list(found), parts)
+        copies = {
+            PurePosixPath(key, target): found[source]
+            for key, place in located.places.items()
+            if place
+            for target, source in place.files.items()
+        }
+        notes = [*gathering.notes, *located.notes]
+        kept = _affordable(copies, notes)
+        try:
+            digest = _copy(kept, into)
+        except BaseException:
+            discard(into)
+            raise
+    shown = {key: place.shown if place else None for key, place in located.places.items()}
+    return Prepared(into, shown, digest, _shortened(notes), len(kept), sum(file.size for file in kept.values()))
+
+
+def discard(tree: Path) -> None:
+    """Remove a read-only tree that `prepare` made; nothing happens when it is not there."""
+    if not tree.exists():
+        return
+    for folder, _, _ in os.walk(tree):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(tree)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    size: int
+
+
+class _Gathering:
+    """Everything of a submission that is worth keeping, archives opened where the programs hide in them."""
+
+    def __init__(self, submission: Submission, scratch: Path) -> None:
+        self._submission = submission
+        self._scratch = scratch
+        self._caps = Caps()
+        self._paths = SafePaths(self._caps.depth, self._caps.name_bytes)
+        self._unpacked = 0
+        self.notes: list[str] = []
+
+    def gather(self) -> dict[PurePosixPath, _File]:
+        """Relative path in the submission → file.
+
+        An archive that cannot be unpacked is an error only when no program is found without it.
+        """
+        sources = (self._submission.source, *self._submission.attachments)
+        found: dict[PurePosixPath, _File] = {}
+        errors: list[ArchiveError] = []
+        for source in sources:
+            own = identify(source.name).file or source.name
+            # One source is the submission; several lie beside each other in it.
+            prefix: tuple[str, ...] = () if len(sources) == 1 else (stem(own),)
+            self._try(errors, found, partial(self._opened, source, own, prefix))
+        for _ in range(_NESTING):
+            inner = sorted(path for path in found if is_archive(Path(path)))
+            if not inner or _has_programs(found):
+                break
+            for path in inner[:_MOST_NESTED]:
+                prefix = (*path.parent.parts, stem(path.name))
+                self._try(errors, found, partial(self._unpack, found.pop(path).path, prefix))
+                self.notes.append(f"{printable(path.as_posix())} is an archive within; it was unpacked")
+        if errors and not _has_programs(found):
+            raise errors[0]
+        self.notes.extend(str(error) for error in errors)
+        return {path: file for path, file in found.items() if not is_archive(Path(path))}
+
+    @staticmethod
+    def _try(
+        errors: list[ArchiveError],
+        found: dict[PurePosixPath, _File],
+        read: Callable[[], dict[PurePosixPath, _File]],
+    ) -> None:
+        try:
+            found.update(read())
+        except ArchiveError as error:
+            errors.append(error)
+
+    def _opened(self, source: Path, own: str, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+        try:
+            mode = source.lstat().st_mode
+        except OSError as error:
+            raise SubmissionError(source, f"it cannot be read ({error.strerror}); look at its permissions") from error
+        if stat.S_ISDIR(mode):
+            return self._walk(source, prefix)
+        if stat.S_ISREG(mode) and (is_archive(source) or is_unsupported(source)):
+            return self._unpack(source, prefix)
+        if stat.S_ISREG(mode):
+            return self._one(source, (own,))
+        raise SubmissionError(source, "it is neither a folder nor a file; put the real one in its place")
+
+    def _unpack(self, archive: Path, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+        self._unpacked += 1
+        into = self._scratch / str(self._unpacked)
+        try:
+            result = extract(archive, into, self._caps, skip=lambda path: not keeps(path))
+        except ArchiveError as error:
+            # Nested ones lie in our scratch folder under the name that the student gave them.
+            raise ArchiveError(archive.name, error.reason) from error
+        self._caps = replace(
+            self._caps, files=self._caps.files - result.files, total_bytes=self._caps.total_bytes - result.bytes
+        )
+        self.notes.extend(result.left_out)
+        return self._walk(into, prefix)
+
+    def _walk(self, root: Path, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+        found: dict[PurePosixPath, _File] = {}
+        entries = 0
+        for components, path, mode in _entries(root, ()):
+            entries += 1
+            if entries > self._caps.entries:
+                raise SubmissionError(root, "it holds too many files; remove data sets, logs and environments")
+            if not keeps(PurePosixPath(*components)):
+                continue
+            if stat.S_ISREG(mode):
+                found.update(self._one(path, (*prefix, *components)))
+            else:
+                self.notes.append(f"{printable('/'.join(components))} is left out, since it is a link or a device")
+        return found
+
+    def _one(self, path: Path, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+        size = path.lstat().st_size
+        limit = _CHECKPOINT_BYTES if path.suffix.lower() in CHECKPOINTS else _FILE_BYTES
+        # An archive within is opened or dropped, but never copied.
+        limit = self._caps.file_bytes if is_archive(path) else limit
+        try:
+            if size > limit:
+                raise Refused(f"is larger than {limit // MIB} MiB")
+            return {self._paths.place(components): _File(path, size)}
+        except Refused as refused:
+            self.notes.append(f"{printable('/'.join(components))} is left out, since it {refused.reason}")
+            return {}
+
+
+def _has_programs(files: Iterable[PurePosixPath]) -> bool:
+    return any(path.suffix.lower() in PROGRAMS for path in files)
+
+
+def _entries(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Path, int]]:
+    """(path components, path, lstat mode) of everything below `folder` that is no folder, in order, without junk."""
+    try:
+        names = sorted(os.listdir(folder))
+    except PermissionError as error:
+        raise SubmissionError(folder, "it may not be read; look at its permissions") from error
+    for name in names:
+        path = folder / name
+        mode = path.lstat().st_mode
+        if not stat.S_ISDIR(mode):
+            yield (*above, name), path, mode
+        elif enters(name) and len(above) < 64:
+            yield from _entries(path, (*above, name))
+
+
+def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict[PurePosixPath, _File]:
+    """As many of the files as fit into the tree, programs first, then the smaller ones."""
+
+    def worth(item: tuple[PurePosixPath, _File]) -> tuple[bool, int, str]:
+        target, file = item
+        return target.suffix.lower() not in PROGRAMS, file.size, target.as_posix()
+
+    kept: dict[PurePosixPath, _File] = {}
+    total = 0
+    for target, file in sorted(copies.items(), key=worth):
+        total += file.size
+        if total > _TREE_BYTES:
+            notes.append(f"{target} is left out, since the files together are larger than {_TREE_BYTES // MIB} MiB")
+        else:
+            kept[target] = file
+    return dict(sorted(kept.items(), key=lambda item: item[0].as_posix()))
+
+
+def _copy(files: Mapping[PurePosixPath, _File], tree: Path) -> str:
+    """Write the files, make everything read-only and dateless, and return the hash of paths and contents."""
+    digest = hashlib.sha256()
+    tree.mkdir()
+    for target, file in files.items():
+        content = _content(file.path)
+        name = target.as_posix().encode()
+        digest.update(b"%d %d\n" % (len(name), len(content)) + name + content)
+        copy = tree / target
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+        copy.chmod(0o444)
+        os.utime(copy, (0, 0))
+    for folder, _, _ in os.walk(tree, topdown=False):
+        os.chmod(folder, 0o555)
+        os.utime(folder, (0, 0))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _content(path: Path) -> bytes:
+    """A regular file's bytes; it is opened without following a link that may have taken its place."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise SubmissionError(path, "it may not be read; look at its permissions") from error
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise SubmissionError(path, "it changed while it was read; start again")
+        return file.read(_CHECKPOINT_BYTES + 1)
+
+
+def _shortened(notes: list[str]) -> tuple[str, ...]:
+    if len(notes) <= _MOST_NOTES:
+        return tuple(notes)
+    return (*notes[:_MOST_NOTES], f"… and {len(notes) - _MOST_NOTES} more notes of this kind")

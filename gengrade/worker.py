@@ -1,0 +1,97 @@
+"""A worker: one of the processes that grade side by side, each with a zygote of its own.
+
+`python -m gengrade.worker JOB.json` reads one submission a line and writes what happens, one JSON object a line:
+`{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end. A worker that dies
+takes its zygote with it, and loses nothing that was written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+from gengrade.job import Grader, Job
+from gengrade.sandbox.guest.syscalls import libc
+from gengrade.submissions import Submission
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    # The pipe to the engine is ours alone: whatever a library prints goes to the log.
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
+    signal.signal(signal.SIGTERM, _stop)
+    _die_with_the_engine()
+    grader = Grader(job, lambda check: _say(events, {"check": check}))
+    try:
+        for line in sys.stdin:
+            _say(events, {"done": True, "error": _grade(grader, line)})
+    except KeyboardInterrupt:
+        sys.exit(1)  # the engine stopped us; what was finished is on disk
+    finally:
+        grader.close()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a session as Ctrl-C would: pytest takes any other exception for the result of a test."""
+    raise KeyboardInterrupt
+
+
+def _die_with_the_engine() -> None:
+    """A worker that outlived its engine would write beside the next run's."""
+    if sys.platform == "linux":
+        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _grade(grader: Grader, line: str) -> str | None:
+    """Grades the submission of that line. What goes wrong here is ours; the engine is told."""
+    try:
+        grader.facts(from_json(line))
+    except Exception:
+        return traceback.format_exc()
+    return None
+
+
+def _say(events: TextIO, message: dict[str, Any]) -> None:
+    events.write(json.dumps(message) + "\n")
+
+
+def to_json(submission: Submission) -> str:
+    """A submission as a worker reads it: one line."""
+    return json.dumps(
+        {
+            "id": submission.id,
+            "name": submission.name,
+            "late": submission.late,
+            "source": str(submission.source),
+            "attachments": [str(path) for path in submission.attachments],
+            "notes": list(submission.notes),
+            "error": submission.error,
+        }
+    )
+
+
+def from_json(line: str) -> Submission:
+    fields = json.loads(line)
+    return Submission(
+        id=fields["id"],
+        name=fields["name"],
+        late=fields["late"],
+        source=Path(fields["source"]),
+        attachments=tuple(Path(path) for path in fields["attachments"]),
+        notes=tuple(fields["notes"]),
+        error=fields["error"],
+    )
+
+
+if __name__ == "__main__":
+    main()
