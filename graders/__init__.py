@@ -1,0 +1,1 @@
+"""What is checked: one pytest module for each model family, run in the host."""

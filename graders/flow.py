@@ -1,0 +1,259 @@
+"""Normalizing flows on a toy problem: densities, the invertible map, its log-determinant, the loss.
+
+Left open by the hand-out, and decided for the student:
+- samples of the mixture may come in any order, and exactly half of them from each mode;
+- the mixture's log-density may round to −∞ far from both modes (only log-sum-exp avoids that), so no point lies there.
+
+What a training does with these is judged in `flow_training`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from graders.densities import Mixture, Square, density_of, log_gaussian
+from graders.statistics import ALPHA, binomial_bounds, gaussian_fit_problems, z_bound
+
+Array = NDArray[np.floating]
+
+DRAWS = 10_000  # of a sampler; catches a bias of 0.08 standard deviations or 6 % of spread with probability 0.99
+STRAY = 8.0  # standard deviations: no draw lies that far from its mode
+FLOWS = 4  # layers of an untrained model
+STIR = 0.3  # how far noise on its parameters moves the points, on average
+REACH = 1.5  # the points that it is asked about lie between −REACH and REACH
+NEAR = 1e-3  # of a float32 round trip
+
+
+def random_gaussian(rng: Rng, d: int) -> tuple[Array, Array]:
+    """A mean and a standard deviation, [d] each; the latter far enough from 1 to tell it from its square."""
+    below = rng.uniform(0.3, 0.6, d)
+    return 2 * rng.normal(d).astype(np.float64), np.where(rng.bits(d) > 0, below, 1 / below)
+
+
+def random_mixture(rng: Rng, d: int) -> Mixture:
+    """Two modes at least 24 standard deviations apart, so that it is plain which of them a sample comes from."""
+    sigmas = rng.uniform(0.2, 0.6, 2, d)
+    direction = rng.uniform(1, 2, d) * (2 * rng.bits(d) - 1)
+    centre = rng.normal(d)
+    away = 12 * sigmas.max() * direction
+    return Mixture(mus=np.stack([centre + away, centre - away]).astype(np.float64), sigmas=sigmas.astype(np.float64))
+
+
+def float32(*arrays: Array) -> list[NDArray[np.float32]]:
+    """What a student's default tensors would be."""
+    return [array.astype(np.float32) for array in arrays]
+
+
+# The densities
+
+
+@check("flow.gaussian_log_prob")
+@pytest.mark.parametrize("shape", [(64, 2), (6, 7, 2), (32, 5)])
+def test_gaussian_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
+    """The log-density of a diagonal Gaussian, summed over the last dimension.
+
+    log N(x; μ, σ²) = Σ −½((x − μ)/σ)² − log σ − ½ log 2π, with σ a standard deviation.
+    """
+    mu, sigma = random_gaussian(rng, shape[-1])
+    x = mu + 1.5 * sigma * rng.normal(*shape)
+    mu32, sigma32, x32 = float32(mu, sigma, x)
+    got = student.run(probes.flow.gaussian_log_prob, mu=mu32, sigma=sigma32, x=x32)
+    assert_log_density(
+        got,
+        log_gaussian(x32.astype(np.float64), mu32, sigma32),
+        x32,
+        "sigma is a standard deviation; the terms −log σ and −½ log 2π count once for each dimension",
+    )
+
+
+@check("flow.bimodal_log_prob")
+@pytest.mark.parametrize("shape", [(64, 2), (6, 7, 2), (32, 4)])
+def test_bimodal_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
+    """The log-density of an equal mixture of two diagonal Gaussians.
+
+    log(½ N₁(x) + ½ N₂(x)), about modes that overlap and at points around both.
+    """
+    sigmas = rng.uniform(0.4, 0.9, 2, shape[-1])
+    mixture = Mixture(mus=rng.uniform(-1, 1, 2, shape[-1]).astype(np.float64), sigmas=sigmas.astype(np.float64))
+    x = mixture.sample(rng, int(np.prod(shape[:-1]))).reshape(shape)
+    mus32, sigmas32, x32 = float32(mixture.mus, mixture.sigmas, x)
+    got = student.run(probes.flow.bimodal_log_prob, mus=mus32, sigmas=sigmas32, x=x32)
+    assert_log_density(
+        got,
+        mixture.log_prob(x32.astype(np.float64)),
+        x32,
+        "it is log(½·N₁(x) + ½·N₂(x)), where N₁ and N₂ are densities and not their logarithms",
+    )
+
+
+def assert_log_density(got: Evidence, expected: Array, x: NDArray[np.float32], hint: str) -> None:
+    shape = got.shape("log_prob")
+    if shape == x.shape:
+        fail(
+            "log_prob keeps the last dimension: sum over it, so that there is one log-density for each vector",
+            expected=f"shape {list(expected.shape)}",
+            got=f"shape {list(shape)}",
+        )
+    assert_close(
+        got["log_prob"],
+        expected,
+        atol=1e-3,
+        what="the log-density",
+        hint=hint,
+    )
+    assert_close(got["x"], x, rtol=0, atol=0, what="x after log_prob", hint="log_prob must not write into its argument")
+
+
+@check("flow.gaussian_sample")
+@pytest.mark.parametrize("d", [2, 5])
+def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
+    """Samples of a diagonal Gaussian: mean, spread, shape and independence."""
+    mu, sigma = random_gaussian(rng, d)
+    mu32, sigma32 = float32(mu, sigma)
+    got = student.run(probes.flow.gaussian_sample, mu=mu32, sigma=sigma32, n=DRAWS)
+    samples = got.tensor(shape=(DRAWS, d))
+    problem = gaussian_fit_problems((samples - mu32) / sigma32, ALPHA / 2)
+    expect(
+        problem is None,
+        f"The samples do not fit the Gaussian: {problem}. A sample is mu + sigma · noise, noise ~ N(0, 1)",
+    )
+
+
+@check("flow.bimodal_sample")
+@pytest.mark.parametrize("d", [2, 3])
+def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
+    """Samples of the mixture: half of them from each mode, and those of a mode fit its Gaussian."""
+    mixture = random_mixture(rng, d)
+    mus, sigmas = float32(mixture.mus, mixture.sigmas)
+    samples = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS).tensor(shape=(DRAWS, d))
+    standardised = (samples[:, None] - mus) / sigmas  # [DRAWS, 2, d]
+    distance = np.abs(standardised).max(axis=2)
+    mode = distance.argmin(axis=1)
+    strays = float(np.mean(distance.min(axis=1) > STRAY))
+    expect(
+        strays == 0,
+        f"{strays:.0%} of the samples lie near neither mode: each sample belongs to one of the two Gaussians",
+    )
+    share = float(np.mean(mode == 0))
+    low, high = binomial_bounds(DRAWS, 0.5, ALPHA / 6)
+    expect(
+        low <= share <= high,
+        "The two modes are not equally likely: toss a fair coin for each sample",
+        expected="about 50 % of the samples from each mode",
+        got=f"{share:.1%} from the first mode",
+    )
+    for index, name in enumerate(("first", "second")):
+        problem = gaussian_fit_problems(standardised[mode == index, index], ALPHA / 6)
+        expect(problem is None, f"The samples of the {name} mode do not fit its Gaussian: {problem}")
+
+
+# The map
+
+
+@check("flow.invertible")
+@pytest.mark.parametrize("dim", [2, 4])
+def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int) -> None:
+    """transform and its inverse undo each other, in either order."""
+    x = rng.uniform(-REACH, REACH, 200, dim)
+    got = student.run(probes.flow.round_trip, x=x, num_flows=FLOWS, stir=STIR)
+    for name, there in (("forward", "transform(z)"), ("backward", "transform(z, inverse=True)")):
+        moved = float(np.abs(got.tensor(name, shape=x.shape) - x).max())
+        expect(moved > 0.01, f"{there} leaves every point where it is: apply all layers, one after the other")
+    hint = "the inverse applies the layers in reverse order, each with inverse=True"
+    assert_close(got["forward_and_back"], x, rtol=NEAR, atol=NEAR, what="inverse(transform(x))", hint=hint)
+    assert_close(got["backward_and_forth"], x, rtol=NEAR, atol=NEAR, what="transform(inverse(z))", hint=hint)
+
+
+@check("flow.log_det")
+@pytest.mark.parametrize("dim", [2, 4])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) -> None:
+    """The log-determinant that transform returns is that of its Jacobian, by central differences.
+
+    ∂f_j/∂x_i ≈ (f_j(x + h·e_i) − f_j(x − h·e_i)) / 2h, to an error of the order h² plus the rounding over h.
+    """
+    step, coarse_step = 1e-5, 2e-2
+    x = rng.uniform(-REACH, REACH, 100, dim)
+    inputs = {"num_flows": FLOWS, "stir": STIR, "inverse": inverse, "step": step, "coarse_step": coarse_step}
+    got = student.run(probes.flow.neighbours, x=x, **inputs)
+    double = got.flag("double")
+    h, tolerance = (step, 1e-4) if double else (coarse_step, 2e-2)
+    after, before = (got.tensor(name, shape=(dim, 100, dim)) for name in ("after", "before"))
+    jacobian = np.moveaxis((after - before) / (2 * h), 0, 1)
+    _, expected = np.linalg.slogdet(jacobian)
+    expect(
+        bool(np.isfinite(expected).all()),
+        "The transformation is not invertible: the Jacobian's determinant is zero",
+    )
+    assert_close(
+        got["log_det"],
+        expected,
+        rtol=tolerance,
+        atol=tolerance,
+        what="log_det of the inverse" if inverse else "log_det",
+        hint="every layer adds its own log-determinant to the log_det that it is given; the inverse's is the negative",
+    )
+
+
+@check("flow.nll")
+def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
+    """The loss is −(log p_z(f(x)) + log |det ∂f/∂x|) for each point, and its gradient reaches every layer.
+
+    Change of variables, equation 23 of the practical; p_z and the two parts are known from the same model.
+    """
+    mu, sigma = (value.astype(np.float64) for value in float32(*random_gaussian(rng, 2)))
+    x = rng.uniform(-REACH, REACH, 100, 2)
+    inputs = {"mu": mu.astype(np.float32), "sigma": sigma.astype(np.float32), "num_flows": FLOWS, "stir": STIR}
+    got = student.run(probes.flow.nll, x=x, **inputs)
+    expected = -(log_gaussian(got.tensor("z", shape=(100, 2)), mu, sigma) + got.tensor("log_det", shape=(100,)))
+    if got.shape("nll") == ():
+        fail("forward returns one number for the whole batch: return the loss of each point", expected="shape [100]")
+    assert_close(
+        got["nll"],
+        expected,
+        atol=1e-3,
+        what="the negative log-likelihood",
+        hint="nll = −(base_density.log_prob(z) + log_det) with z, log_det = transform(x)",
+    )
+    expect(got.flag("trainable"), "The loss does not depend on the model's parameters: nothing can be learned from it")
+    idle = got.integer("idle")
+    expect(idle == 0, f"{idle} of the model's layers get no gradient from the loss: every layer takes part in the map")
+
+
+@check("flow.no_side_effects")
+def test_callers_tensor_survives(student: Subject, rng: Rng) -> None:
+    """transform and forward leave the tensor that they are given as it was."""
+    x = rng.uniform(-REACH, REACH, 50, 2)
+    got = student.run(probes.flow.side_effects, x=x, num_flows=FLOWS, stir=STIR)
+    calls = {"forward": "model(x)", "transform": "transform(x)", "inverse": "transform(x, inverse=True)"}
+    for name, call in calls.items():
+        changed = not np.array_equal(got.tensor(name, shape=x.shape, finite=False), x.astype(np.float64))
+        expect(
+            not changed,
+            f"{call} changes the caller's x: the coupling layers write into their input, so give them a z.clone()",
+        )
+
+
+@check("flow.normalised")
+def test_density_has_mass_one(student: Subject, rng: Rng) -> None:
+    """The model's density has mass 1: exp(−loss), integrated over the plane by stratified random points."""
+    square = Square(limit=6.0, cells=200)
+    points = square.draw(rng)
+    order = rng.choice(len(points), len(points))
+    base = {"mu": np.zeros(2, np.float32), "sigma": np.full(2, 0.5, np.float32)}
+    got = student.run(
+        probes.flow.stirred_density, points=points[order].astype(np.float32), **base, num_flows=FLOWS, stir=STIR
+    )
+    claims = np.empty(len(points))
+    claims[order] = got.tensor(shape=(len(points),), finite=False)
+    mass, error = square.integral(density_of(claims))
+    tolerance = z_bound() * error + 0.01
+    expect(
+        abs(mass - 1) <= tolerance,
+        "The density does not integrate to 1: look at the log-determinant's sign and at what the loss adds up",
+        expected=f"1 ± {tolerance:.2g}",
+        got=f"{mass:.4g}",
+    )

@@ -1,0 +1,48 @@
+"""Calling what a student wrote by what the arguments mean, since signatures get renamed, reordered and extended."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import Any
+
+_NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+
+
+def call(function: Callable[..., Any], asked: Mapping[str, Any], offered: Mapping[str, Any] | None = None) -> Any:
+    """Calls `function` with the `asked` arguments, whatever its signature makes of the hand-out's.
+
+    Arguments go by name where the student kept the hand-out's name. Those left over go, in the hand-out's order, to the
+    parameters left over: renamed ones. What is `offered` is given only to a parameter of that very name.
+    """
+    offered = offered or {}
+    parameters = _parameters(function)
+    if parameters is None:
+        return function(*asked.values())
+    named = {name: value for name, value in asked.items() if name in parameters}
+    named |= {name: value for name, value in offered.items() if name in parameters}
+    left_over = {name: value for name, value in asked.items() if name not in named}
+    free = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE and name not in named]
+    paired = dict(zip(free, left_over, strict=False))
+    named |= {name: left_over[original] for name, original in paired.items()}
+    if _takes_any(parameters):
+        named |= {name: value for name, value in left_over.items() if name not in paired.values()}
+    return function(**named)
+
+
+def accepts(function: Callable[..., Any], name: str) -> bool:
+    """Whether an argument of that name may be given."""
+    parameters = _parameters(function)
+    return parameters is not None and (name in parameters or _takes_any(parameters))
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter] | None:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a builtin, or something else without a signature
+        return None
+
+
+def _takes_any(parameters: Mapping[str, Parameter]) -> bool:
+    return any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())

@@ -1,0 +1,1 @@
+"""What runs in the guest: small functions of (package, inputs) that return evidence and know no right answer."""

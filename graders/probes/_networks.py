@@ -1,0 +1,61 @@
+"""What can be told of any network by running it: which parameters take part, and what its outputs can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+DRIVE_STEPS = 100
+DRIVE_RATE = 0.02
+
+
+def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:
+    """Whether the parameters that `output` depends on are those that `network.parameters()` gives an optimiser.
+
+    Walks the graph of autograd, so it is exact whatever the values. `unregistered` counts the tensors that take
+    gradients and that no optimiser would see; `unreached` names the first parameter that takes no part.
+    """
+    used = _leaves(output)
+    trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    registered = {id(parameter) for parameter in network.parameters()}
+    unreached = [name for name, parameter in trained.items() if id(parameter) not in used]
+    return {
+        "parameters": sum(parameter.numel() for parameter in trained.values()),
+        "unregistered": len(used - registered),
+        "unreached": unreached[0] if unreached else "",
+    }
+
+
+def drive(network: nn.Module, forward: Callable[[], Tensor], target: Tensor) -> Tensor:
+    """Trains the network to bring `forward()` to `target` (of as many elements); returns where it came.
+
+    With a target outside the allowed range it shows the range itself, whatever the architecture. In train mode, since
+    spectral norms are up to date in no other.
+    """
+    network.train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
+    for _ in range(DRIVE_STEPS):
+        optimizer.zero_grad()
+        error = forward().reshape(target.shape) - target
+        error.square().mean().backward()
+        optimizer.step()
+    return forward().detach()
+
+
+def _leaves(output: Tensor) -> set[int]:
+    """The identities of the tensors at the end of the graph: those that gradients are accumulated in."""
+    found: set[int] = set()
+    seen: set[object] = set()
+    stack = [output.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, Tensor):
+            found.add(id(variable))
+        stack.extend(parent for parent, _ in node.next_functions)
+    return found

@@ -1,0 +1,60 @@
+"""A small convolutional classifier of ours, in whose features generated images are compared with real ones.
+
+Runs with the reference package only: no student's code is near it. Trained for about two seconds it is right on 98 % of
+MNIST's test images and 99 % of the embedded digits'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STEPS = 600
+BATCH = 64
+PEAK_RATE = 6e-3
+FEATURES = 64
+
+
+def train(package: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Trains on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N], and returns the weights."""
+    network = _network()
+    x = _scaled(images)
+    optimizer = torch.optim.Adam(network.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
+    for _ in range(STEPS):
+        chosen = torch.randint(len(x), (BATCH,))
+        loss = F.cross_entropy(network(x[chosen]), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return dict(network.state_dict())
+
+
+@torch.no_grad()
+def features(package: Any, weights: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
+    """The last hidden layer [N, 64] and the most likely class [N] of uint8 images [N, 1, 28, 28]."""
+    network = _network()
+    network.load_state_dict(weights)
+    hidden = network[:-1](_scaled(images))
+    return {"features": hidden, "classes": network[-1](hidden).argmax(dim=1)}
+
+
+def _network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 16, kernel_size=5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, kernel_size=3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, FEATURES),
+        nn.ReLU(),
+        nn.Linear(FEATURES, 10),
+    )
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1

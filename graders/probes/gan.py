@@ -1,0 +1,347 @@
+"""Probes of a GAN: what its networks, its steps, its loop and its samples look like from outside.
+
+Networks are watched by wrapping `forward` on the instance: that sees `network(x)` and `network.forward(x)` alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probes._alternation import Losses, distance, record_steps, snapshot
+from graders.probes._checkpoints import load_checkpoint
+from graders.probes._networks import drive, registration
+
+IMAGE = 28 * 28
+
+
+def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
+    """For latents [B, z_dim] and hidden sizes: images in eval mode, of the whole batch and of its first row alone."""
+    return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
+
+
+def generator_range(package: Any, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
+    """Images of 50·z, and how near those of z come to `target` [B, 784] when the generator is trained for that."""
+    network = _generator(package, z, hidden_dims).eval()
+    far = network(50 * z)
+    return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
+
+
+def discriminators(package: Any, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
+    """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28] and of the first of them alone."""
+    return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
+
+
+def discriminator_range(package: Any, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
+    """How near a discriminator's scores come to `target` [B] when it is trained for nothing else."""
+    network = _discriminator(package, images, hidden_dims)
+    return drive(network, lambda: _tensor(package.gan.score(network, images)), target)
+
+
+def parameter_counts(package: Any, which: str, sizes: list[list[int]]) -> list[int]:
+    """How many numbers a network holds for each list of hidden sizes."""
+    nothing = torch.zeros(1, 16)
+    make = _generator if which == "generator" else _discriminator
+    networks = [make(package, nothing, size) for size in sizes]
+    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+
+
+def step(
+    package: Any, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
+) -> dict[str, Any]:
+    """What happens in one step of a network, "generator" or "discriminator", on a fresh model.
+
+    images: [B, 1, 28, 28], the real batch; scores: [S], one for each row that the discriminator is asked about, in
+    order: they replace its own, so that losses are told apart whatever the weights. `bounded`: its own are
+    probabilities, and so are those that replace them.
+    """
+    bounded = _is_bounded(package, images, hidden_dims, z_dim)
+    model = _model(package, hidden_dims, z_dim).to(images.device).train()
+    networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
+    calls = _Calls(networks["generator"])
+    given = _Scores(networks["discriminator"], scores.sigmoid() if bounded else scores)
+    try:
+        loss = getattr(package.gan, f"{which}_step")(model, images)
+    except (AttributeError, TypeError, ValueError):
+        # Some steps read what only the student's loop sets: try once more from there.
+        loss = _step_within_loop(package, model, which, images, (calls, given))
+    if loss.requires_grad:
+        loss.sum().backward()
+    return {
+        "loss": loss.detach().reshape(-1),
+        "bounded": bounded,
+        "reached": {name: _has_gradient(network) for name, network in networks.items()},
+        **given.evidence(),
+        **calls.evidence(z_dim),
+    }
+
+
+def step_if_it_runs(package: Any, **setting: Any) -> dict[str, Any] | None:
+    """The same, or None where the step raises: it is looked at on behalf of the other one."""
+    try:
+        return step(package, **setting)
+    except Exception:
+        return None
+
+
+def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
+    """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call."""
+    model = _model(package, [24, 32], z_dim)
+    calls = _Calls(package.gan.generator_of(model))
+    first = {"images": package.gan.sample(model, n), **calls.evidence(z_dim)}
+    calls.forget()
+    package.gan.sample(model, n)
+    return {**first, "again": calls.evidence(z_dim)["latents"]}
+
+
+def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
+    """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
+
+    `listed`: it is a list of tensors, here stacked.
+    """
+    model = _model(package, [24, 32], z_dim)
+    calls = _Calls(package.gan.generator_of(model))
+    result = package.gan.interpolate(model, n, steps)
+    listed = isinstance(result, list | tuple)
+    if listed:
+        result = torch.stack([_tensor(strip) for strip in result])
+    return {"images": result, "listed": listed, **calls.evidence(z_dim)}
+
+
+def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]:
+    """What `interpolate(n, steps)` returns for several pairs of arguments."""
+    return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
+
+
+def alternation(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
+    """What each `step()` of each optimiser moves in the student's own loop over images [N, 1, 28, 28]."""
+    model = _model(package, [24, 32], 16).to(images.device)
+    networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
+    before = {name: snapshot(network) for name, network in networks.items()}
+    losses = Losses(model, networks)
+    optimizers = package.gan.optimizers(model)
+    steps: list[dict[str, Any]] = []
+    for optimizer in optimizers:
+        record_steps(optimizer, networks, losses, steps)
+    batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=batch_size)
+    package.gan.train_epoch(model, batches, optimizers)
+    moved = {name: distance(before[name], network) for name, network in networks.items()}
+    return {"steps": steps, "moved": moved}
+
+
+def train(
+    package: Any, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
+) -> dict[str, Any]:
+    """Trains a GAN by a loop of ours with the student's networks and losses.
+
+    images: uint8 [N, 1, 28, 28] in 0 … 255. For each batch a step of each network, by Adam with β₁ 0.5 (Radford et al.
+    2016). Returns the generator's weights `untrained`, `halfway` and `trained`, and the losses [steps] of both.
+    """
+    model = package.gan.model(**sizes).to(images.device).train()
+    networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
+    losses = (package.gan.generator_step, package.gan.discriminator_step)
+    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    curves = torch.zeros(2, steps)
+    states = {"untrained": _weights(networks[0])}
+    for index in range(steps):
+        x_real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
+        for network in (0, 1):
+            model.zero_grad()
+            loss = losses[network](model, x_real)
+            loss.backward()
+            optimizers[network].step()
+            curves[network, index] = loss.detach()
+        if index == steps // 2:
+            states["halfway"] = _weights(networks[0])
+    states["trained"] = _weights(networks[0])
+    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+
+
+@torch.no_grad()
+def decode(package: Any, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
+    """The images [B, 784] that a generator of these weights makes of latents z [B, z_dim], in eval mode."""
+    network = package.gan.generator_of(package.gan.model(**sizes).to(z.device)).eval()
+    network.load_state_dict(weights)
+    return _tensor(network(z)).reshape(len(z), -1)
+
+
+@torch.no_grad()
+def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Images [B, 784] of the weights that were handed in, if any fit the student's generator; never raises.
+
+    `file`: the file's name, or ""; `problem`: why there are no images, or "".
+    """
+    path = package.gan.checkpoint()
+    if path is None:
+        return {"file": "", "problem": ""}
+    try:
+        network = package.gan.generator_of(package.gan.model(**sizes)).eval()
+        load_checkpoint(network, path, prefix="generator.")
+        images = _tensor(network(z.cpu())).reshape(len(z), -1)
+    except Exception as error:
+        return {"file": path.name, "problem": f"{type(error).__name__}: {error}"[:300]}
+    return {"file": path.name, "problem": "", "images": images}
+
+
+def _generated(package: Any, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+    network = _generator(package, z, hidden_dims).eval()
+    images = network(z)
+    return {"images": images, "first": network(z[:1]), **registration(network, _tensor(images))}
+
+
+def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+    network = _discriminator(package, images, hidden_dims).eval()
+    scores = package.gan.score(network, images)
+    first = package.gan.score(network, images[:1])
+    return {"scores": scores, "first": first, **registration(network, _tensor(scores))}
+
+
+def _generator(package: Any, z: Tensor, hidden_dims: list[int]) -> nn.Module:
+    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, [1, 28, 28], 0.1)
+    return network.to(z.device)
+
+
+def _discriminator(package: Any, images: Tensor, hidden_dims: list[int]) -> nn.Module:
+    network: nn.Module = package.gan.discriminator(IMAGE, hidden_dims, 0.3)
+    return network.to(images.device)
+
+
+def _model(package: Any, hidden_dims: list[int], z_dim: int) -> nn.Module:
+    model: nn.Module = package.gan.model(
+        hidden_dims_gen=hidden_dims, hidden_dims_disc=hidden_dims[::-1], dp_rate_gen=0.1, dp_rate_disc=0.3, z_dim=z_dim
+    )
+    return model
+
+
+def _tensor(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"a tensor was expected, and {type(value).__name__} came back")
+    return value
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+class _Calls:
+    """The latents that a generator is called with, and the images that it makes of them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._latents: list[Tensor] = []
+        self._images: list[Tensor] = []
+        _watch(network, self._keep)
+
+    def _keep(self, latents: Tensor, images: Tensor) -> Tensor:
+        self._latents.append(latents.detach().clone())
+        self._images.append(images.detach().clone())
+        return images
+
+    def forget(self) -> None:
+        self._latents.clear()
+        self._images.clear()
+
+    def evidence(self, z_dim: int) -> dict[str, Tensor]:
+        """`latents` [N, z_dim] and `decoded` [N, 784]; latents may have come in any number of calls and dimensions."""
+        if not self._latents:
+            return {"latents": torch.zeros(0, z_dim), "decoded": torch.zeros(0, IMAGE)}
+        latents = torch.cat([latents.reshape(-1, latents.shape[-1]) for latents in self._latents])
+        decoded = torch.cat([images.reshape(-1, IMAGE) for images in self._images])
+        return {"latents": latents, "decoded": decoded}
+
+
+def _watch(network: nn.Module, seen: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Calls `seen(input, output)` at every pass, and lets the pass return what `seen` returns."""
+    original = network.forward
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        given = args[0] if args else next(iter(kwargs.values()))
+        return seen(given, _tensor(original(*args, **kwargs)))
+
+    object.__setattr__(network, "forward", forward)
+
+
+class _Scores:
+    """Replaces a discriminator's scores by given ones, which keep its graph, and keeps the rows that were scored."""
+
+    def __init__(self, network: nn.Module, scores: Tensor) -> None:
+        self._left = scores
+        self._rows: list[Tensor] = []
+        self._outputs: list[Tensor] = []
+        _watch(network, self._replace)
+
+    def forget(self) -> None:
+        self._rows.clear()
+        self._outputs.clear()
+
+    def _replace(self, images: Tensor, output: Tensor) -> Tensor:
+        count = output.numel()
+        if count <= len(self._left):
+            wanted, self._left = self._left[:count].reshape(output.shape), self._left[count:]
+            output = output + (wanted - output).detach()
+        if output.requires_grad:
+            output.retain_grad()
+        self._rows.append(images.detach().clone().reshape(-1, IMAGE))
+        self._outputs.append(output)
+        return output.clone()  # the caller may work in place
+
+    def evidence(self) -> dict[str, Tensor]:
+        """`rows` [R, 784], `scores` [R], and `gradients` [R] of the loss by them (zero where it is not)."""
+        nothing = torch.zeros(0)
+        gradients = [torch.zeros_like(output) if output.grad is None else output.grad for output in self._outputs]
+        return {
+            "rows": torch.cat([nothing.reshape(0, IMAGE), *(rows.cpu() for rows in self._rows)]),
+            "scores": torch.cat([nothing, *(output.detach().flatten().cpu() for output in self._outputs)]),
+            "gradients": torch.cat([nothing, *(gradient.flatten().cpu() for gradient in gradients)]),
+        }
+
+
+class _Reached(Exception):
+    """Ends a student's loop where its step has been seen."""
+
+
+def _step_within_loop(
+    package: Any, model: nn.Module, which: str, images: Tensor, seen: tuple[_Calls, _Scores]
+) -> Tensor:
+    """The loss of a step as the student's own loop calls it, for loops that prepare what their steps read.
+
+    `seen` is left with what happens within that step.
+    """
+    original = getattr(model, f"{which}_step")
+    losses: list[Tensor] = []
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        for record in seen:
+            record.forget()
+        result = original(*args, **kwargs)
+        losses.append(result[0] if isinstance(result, tuple | list) else result)
+        raise _Reached
+
+    object.__setattr__(model, f"{which}_step", step)
+    labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    with contextlib.suppress(_Reached):
+        package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
+    if not losses:
+        raise TypeError(f"{which}_step fails on its own, and train_gan never calls it")
+    return _tensor(losses[0])
+
+
+def _is_bounded(package: Any, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
+    """Whether the discriminator's scores stay within 0 and 1, wherever it is driven."""
+    network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
+    untrained = _tensor(package.gan.score(network, images))
+    if (untrained < 0).any() or (untrained > 1).any():
+        return False
+    # an image and its negative are as easy to tell apart as any
+    image = torch.randn_like(images[:1]).sign()
+    pair = torch.cat([image, -image]).repeat(4, 1, 1, 1)
+    target = torch.tensor([6.0, -6.0], device=images.device).repeat(4)
+    reached = drive(network, lambda: _tensor(package.gan.score(network, pair)), target)
+    return bool((reached >= 0).all() and (reached <= 1).all())
+
+
+def _has_gradient(network: nn.Module) -> bool:
+    return any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in network.parameters())

@@ -1,0 +1,34 @@
+"""Probes of the optional written answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def kl_examples(package: Any) -> dict[str, Tensor]:
+    """Both examples of question 1.3, each mu_q, mu_p, var_q, var_p."""
+    examples = {"small": package.theory.kl_small(), "large": package.theory.kl_large()}
+    return {name: torch.tensor(values, dtype=torch.float64) for name, values in examples.items()}
+
+
+def reconstruction_loss(package: Any, x: Tensor, logits: Tensor) -> Any:
+    """The first term of the loss, of x and logits [B, M]."""
+    return package.theory.reconstruction_loss(x, logits)
+
+
+def regularization_loss(package: Any, mean: Tensor, log_std: Tensor) -> Any:
+    """The second term of the loss, of mean and log_std [B, D]."""
+    return package.theory.regularization_loss(mean, log_std)
+
+
+def gan_value(package: Any) -> Any:
+    """The value of the game at its optimum."""
+    return package.theory.gan_value()
+
+
+def cubic_density(package: Any, x: Tensor, a: float, b: float) -> Any:
+    """The density at x [N]."""
+    return package.theory.cubic_density(x.cpu(), a, b)

@@ -1,0 +1,241 @@
+"""Probes of a variational auto-encoder: its arithmetic, its networks, one pass of its loss, its samples.
+
+The loops have their own module, and so has training.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probes._networks import drive, registration
+from graders.probes._pictures import picture
+from graders.probes._watching import Calls, watch
+
+ENCODERS = ("mlp_encoder", "cnn_encoder")
+
+# Arithmetic
+
+
+def reparameterize(package: Any, mean: Tensor, std: Tensor, weights: Tensor) -> dict[str, Any]:
+    """Two draws, and the gradients of Σ weights · (the first draw), where there are any.
+
+    All of one shape. The student's code gets tensors in the middle of a graph, as in a model: it may work in place.
+    """
+    mean.requires_grad_()
+    std.requires_grad_()
+    first = package.vae.reparameterize(mean.clone(), std.clone())
+    with torch.no_grad():
+        second = package.vae.reparameterize(mean.clone(), std.clone())
+    if not first.requires_grad or first.shape != weights.shape:
+        return {"first": first, "second": second, "attached": first.requires_grad}
+    torch.sum(first * weights).backward()
+    return {
+        "first": first,
+        "second": second,
+        "attached": True,
+        "mean_gradient": _gradient(mean),
+        "std_gradient": _gradient(std),
+    }
+
+
+def kld(package: Any, mean: Tensor, log_std: Tensor) -> Any:
+    """The KL divergence to N(0, I), for inputs [..., z_dim]."""
+    return package.vae.kld(mean, log_std)
+
+
+def bpd(package: Any, elbo: Tensor, img_shape: list[int]) -> Any:
+    """Bits per dimension of negative bounds [B] in nats, for images of shape [B, C, H, W]."""
+    return package.vae.bpd(elbo, torch.Size(img_shape))
+
+
+# Networks
+
+
+def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+    """A network's output in eval mode for a batch, and for its first row alone; and what it registers.
+
+    `which`: the contract's name of the network, made with `settings`.
+    """
+    module = getattr(package.vae, which)(**settings).to(x.device).eval()
+    outputs = _outputs(which, module(x))
+    return {
+        "outputs": outputs,
+        "first": _outputs(which, module(x[:1])),
+        **registration(module, torch.cat([output.flatten() for output in outputs])),
+    }
+
+
+def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> Tensor | None:
+    """Where the outputs [B, n] come when the network is trained to give `target` [B, n] and nothing else.
+
+    None for a network that registers no parameters.
+    """
+    module = getattr(package.vae, which)(**settings).to(x.device)
+
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        return None
+
+    def forward() -> Tensor:
+        return torch.cat([output.flatten(1) for output in _outputs(which, module(x))], dim=1)
+
+    return drive(module, forward, target)
+
+
+def parameter_counts(package: Any, which: str, settings: list[dict[str, Any]]) -> list[int]:
+    """How many numbers the network holds, for each of these settings."""
+    make = getattr(package.vae, which)
+    return [sum(parameter.numel() for parameter in make(**each).parameters()) for each in settings]
+
+
+# The whole model
+
+
+def loss(package: Any, images: Tensor, shifts: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+    """One pass of `VAE.forward` on images [B, 1, 28, 28], with all that goes through its parts, and the gradients.
+
+    `settings`: the model's kind and sizes. `shifts`: [2, B, z_dim], added to the mean and log_std that the encoder
+    gives: before training log_std is about 0, where a standard deviation, a variance and their logarithms can hardly be
+    told apart.
+    """
+    model = package.vae.model(**settings).to(images.device)
+    encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
+    encoded = watch(encoder, lambda output: _shifted(output, shifts))
+    decoded = watch(decoder)
+    returned = model(images.clone())
+    if not isinstance(returned, tuple | list) or len(returned) < 3:
+        raise TypeError("VAE.forward should return L_rec, L_reg and bpd")
+    rec, reg, bits = returned[:3]
+    mean, log_std = _last_code(encoded, encoder, images)
+    z, logits = _decodings(decoded, decoder, mean)
+    evidence = {
+        "encoder_seen": len(encoded) > 0,
+        "decoder_seen": len(decoded) > 0,
+        "mean": mean,
+        "log_std": log_std,
+        "z": torch.stack(z),
+        "logits": torch.stack(logits),
+        "rec": rec,
+        "reg": reg,
+        "bpd": bits,
+    }
+    if len(encoded) == 0 or len(decoded) == 0 or not torch.is_tensor(bits) or not bits.requires_grad:
+        return evidence
+    return evidence | _gradients(bits, mean, log_std, z)
+
+
+def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> dict[str, Any]:
+    """Those of bpd with respect to what the encoder gave and to each draw that the decoder was given."""
+    for draw in z:
+        if draw.requires_grad:
+            draw.retain_grad()
+    bits.sum().backward()
+    return {
+        "mean_gradient": _gradient(mean),
+        "log_std_gradient": _gradient(log_std),
+        "z_gradient": torch.stack([_gradient(draw) for draw in z]),
+        "z_attached": all(draw.requires_grad for draw in z),
+    }
+
+
+def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
+    """What `VAE.sample(n)` returns, with the latents and logits that went through the decoder (None if unseen).
+
+    `shift` [1, 28, 28] is added to the decoder's logits: before training all means are about a half, which a rounding
+    sampler could not be told from an honest one by.
+    """
+    model = package.vae.model("MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
+    decoded = watch(package.vae.decoder_of(model), lambda output: _shifted_logits(output, shift))
+    returned = package.vae.sample(model, n)
+    if not isinstance(returned, tuple | list) or len(returned) < 2:
+        raise TypeError("VAE.sample should return x_samples and x_mean")
+    seen = len(decoded) > 0
+    return {
+        "samples": torch.as_tensor(returned[0]),
+        "means": torch.as_tensor(returned[1]),
+        "z": torch.cat([inputs[0] for inputs in decoded.inputs]) if seen else None,
+        "logits": torch.cat(decoded.outputs) if seen else None,
+    }
+
+
+def _shifted_logits(output: Tensor, shift: Tensor) -> Tensor:
+    """The same for a decoder that gives means."""
+    shift = shift.reshape(1, *output.shape[1:]).to(output)
+    if output.min() >= 0 and output.max() <= 1:
+        return torch.sigmoid(torch.logit(output) + shift)
+    return output + shift
+
+
+class _Telltale(nn.Module):
+    """A decoder whose images say which latent they are of: the upper half has logit gain·z₀, the lower half gain·z₁."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(gain))  # some students ask the parameters for the device
+        self.z_dim = 2
+
+    def forward(self, z: Tensor) -> Tensor:
+        halves = self.gain * z.reshape(-1, 2, 1).to(self.gain)
+        return halves.repeat_interleave(14, dim=1).expand(-1, -1, 28).unsqueeze(1)
+
+    @property
+    def device(self) -> torch.device:
+        return self.gain.device
+
+
+def manifold(package: Any, grid_size: int, gain: float) -> dict[str, Any]:
+    """The picture [C, height, width] that the student makes of a decoder of ours, and the latents [N, 2] it decoded."""
+    decoder = _Telltale(gain)
+    decoded = watch(decoder)
+    with torch.no_grad():
+        grid = picture(package.vae.manifold(decoder, grid_size))
+    latents = [inputs[0].reshape(-1, 2) for inputs in decoded.inputs]
+    return {"picture": grid, "latents": torch.cat(latents) if latents else torch.zeros(0, 2)}
+
+
+def _outputs(which: str, returned: Any) -> list[Tensor]:
+    """An encoder's mean and log_std, or a decoder's logits."""
+    if which not in ENCODERS:
+        return [returned]
+    if not isinstance(returned, tuple | list) or len(returned) < 2:
+        raise TypeError("an encoder should return mean and log_std, two tensors")
+    return list(returned[:2])
+
+
+def _shifted(output: Any, shifts: Tensor) -> Any:
+    if not isinstance(output, tuple | list) or len(output) < 2:
+        return output
+    mean, log_std = (given + shift.to(given) for given, shift in zip(output, shifts, strict=False))
+    if mean.requires_grad and log_std.requires_grad:
+        mean.retain_grad()
+        log_std.retain_grad()
+    return (mean, log_std, *output[2:])
+
+
+def _last_code(encoded: Calls, encoder: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the encoder gave in that pass; where the model went past its `forward`, what it gives when asked."""
+    output = encoded.outputs[-1] if len(encoded) else _quietly(encoder, images)
+    mean, log_std = _outputs(ENCODERS[0], output)
+    return mean, log_std
+
+
+def _decodings(decoded: Calls, decoder: nn.Module, mean: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The latents and logits of all draws of that pass; where the decoder was not seen, those of the mean."""
+    if len(decoded):
+        return [inputs[0] for inputs in decoded.inputs], list(decoded.outputs)
+    return [mean], [_quietly(decoder, mean)]
+
+
+def _quietly(module: nn.Module, x: Tensor) -> Any:
+    """The module's output, without a trace in its state or in autograd's."""
+    training = module.training
+    with torch.no_grad():
+        output = module.eval()(x)
+    module.train(training)
+    return output
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

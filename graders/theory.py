@@ -1,0 +1,149 @@
+"""Written answers that a machine can tell right from wrong, given in an optional `answers.py`.
+
+Left open by the questions, and decided for the student:
+- "very small" is a divergence of at most 0.1 nats, "very large" one of at least 5;
+- a term of the loss may be given for each image, or as its mean or sum over the images;
+- the density of question 3.1 may take either value at the ends of its support.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+
+Array = NDArray[np.float64]
+
+SMALL, LARGE = 0.1, 5.0  # nats
+HUGE = 1e150  # beyond it a square is no number
+
+
+def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
+    """KL(N(mu_q, var_q) ‖ N(mu_p, var_p)) in nats; equation 11 of the practical."""
+    return float(0.5 * (np.log(var_p) - np.log(var_q)) + (var_q + (mu_q - mu_p) ** 2) / (2 * var_p) - 0.5)
+
+
+@check("theory.kl_examples")
+def test_kl_examples(student: Subject) -> None:
+    """Two pairs of Gaussians, one with a very small and one with a very large KL divergence (question 1.3)."""
+    got = student.run(probes.theory.kl_examples)
+    small, large = example_kl(got, "small"), example_kl(got, "large")
+    expect(
+        small <= SMALL,
+        "kl_small is no very small divergence: the smallest is that of a distribution to itself",
+        expected=f"at most {SMALL:g} nats",
+        got=f"{small:.4g} nats",
+    )
+    expect(
+        large >= LARGE,
+        "kl_large is no very large divergence: p must be improbable where q has its mass",
+        expected=f"at least {LARGE:g} nats",
+        got=f"{large:.4g} nats",
+    )
+
+
+def example_kl(got: Evidence, name: str) -> float:
+    mu_q, mu_p, var_q, var_p = got.tensor(name, shape=(4,)).tolist()
+    expect(var_q > 0 and var_p > 0, f"kl_{name} has a variance that is not positive: give (mu_q, mu_p, var_q, var_p)")
+    largest = max(map(abs, (mu_q, mu_p, var_q, var_p, 1 / var_q, 1 / var_p)))
+    expect(largest < HUGE, f"kl_{name} has a number too large or too small to compute with")
+    return gaussian_kl(mu_q, mu_p, var_q, var_p)
+
+
+@check("theory.loss_terms")
+def test_reconstruction_term(student: Subject, rng: Rng) -> None:
+    """The reconstruction term is −log p(x|z) of Bernoulli pixels, summed over an image (question 1.7)."""
+    x, logits = rng.bits(6, 40), 2 * rng.normal(6, 40)
+    # −log Bernoulli(x; σ(l)) = log(1 + eˡ) − x·l
+    expected = (np.logaddexp(0, logits.astype(np.float64)) - x * logits).sum(axis=1)
+    got = student.run(probes.theory.reconstruction_loss, x=x, logits=logits)
+    assert_term(got, expected, "the reconstruction loss", "it takes logits, and sums the cross-entropy of all pixels")
+
+
+@check("theory.loss_terms")
+def test_regularization_term(student: Subject, rng: Rng) -> None:
+    """The regularization term is KL(q(z|x) ‖ N(0, I)), summed over the latent dimensions (question 1.7)."""
+    mean, log_std = rng.normal(6, 5).astype(np.float64), 0.5 * rng.normal(6, 5).astype(np.float64)
+    expected = 0.5 * (np.exp(2 * log_std) + mean**2 - 1 - 2 * log_std).sum(axis=1)
+    got = student.run(
+        probes.theory.regularization_loss, mean=mean.astype(np.float32), log_std=log_std.astype(np.float32)
+    )
+    assert_term(got, expected, "the regularization loss", "log_std is a log standard deviation: σ² is exp(2·log_std)")
+
+
+def assert_term(got: Evidence, expected: Array, what: str, hint: str) -> None:
+    """A term of the loss for each image, or the mean or the sum of them."""
+    if got.shape() == ():
+        value = float(got.tensor(shape=()))
+        candidates = (float(expected.mean()), float(expected.sum()))
+        nearest = min(candidates, key=lambda candidate: abs(candidate - value))
+        assert_close(got, nearest, what=f"{what} (mean or sum)", hint=hint)
+    else:
+        assert_close(got, expected, what=what, hint=hint)
+
+
+@check("theory.gan_value")
+def test_gan_value(student: Subject) -> None:
+    """The value of the game after it has converged (question 2.1b)."""
+    got = student.run(probes.theory.gan_value)
+    # at the optimum D is ½ everywhere: log ½ + log ½; written with two decimals it is as right
+    assert_close(
+        got, -float(np.log(4)), rtol=0, atol=0.01, what="gan_value", hint="D(x) is 1/2 for real and fake alike"
+    )
+
+
+@check("theory.cubic_density")
+@pytest.mark.parametrize("case", ["positive", "negative", "straddling zero"])
+def test_cubic_density(student: Subject, rng: Rng, case: str) -> None:
+    """The density of x where x³ is uniform on (a, b): its values, its support, and its integral of 1 (question 3.1).
+
+    p(x) = |dz/dx| / (b − a) = 3x²/(b − a) for ∛a < x < ∛b, and 0 elsewhere.
+    """
+    a, b = interval(rng, case)
+    low, high = np.cbrt(a), np.cbrt(b)
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    # two panels that meet at zero when it is inside: a wrong answer may well have a pole there
+    middle = 0.0 if low < 0 < high else (low + high) / 2
+    panels = [(low, middle), (middle, high)]
+    inside = np.concatenate([(right + left) / 2 + (right - left) / 2 * nodes for left, right in panels])
+    measure = np.concatenate([(right - left) / 2 * weights for left, right in panels])
+    beyond = rng.uniform(0.05, 3.0, 20).astype(np.float64)
+    x = np.concatenate([inside, low - beyond, high + beyond])
+    order = rng.choice(len(x), len(x))
+    values = np.empty(len(x))
+    got = student.run(probes.theory.cubic_density, x=x[order], a=a, b=b)
+    values[order] = got.tensor(shape=x.shape)
+    judge_density(x, values, measure, (a, b))
+
+
+def interval(rng: Rng, case: str) -> tuple[float, float]:
+    """Random a < b of that case, one decimal each so that they read well in a report."""
+    first, second = (round(float(value), 1) for value in (rng.uniform(0.2, 2.0, 1)[0], rng.uniform(3.0, 9.0, 1)[0]))
+    return {"positive": (first, second), "negative": (-second, -first), "straddling zero": (-first, second)}[case]
+
+
+def judge_density(x: Array, values: Array, measure: Array, ends: tuple[float, float]) -> None:
+    a, b = ends
+    inside, outside = values[: len(measure)], values[len(measure) :]
+    where = f"with a = {a:g} and b = {b:g}"
+    expect(bool(np.all(values >= 0)), f"cubic_density is negative somewhere {where}: a density never is")
+    expect(
+        bool(np.all(outside == 0)),
+        f"cubic_density is not zero outside its support {where}: x runs from the cube root of a to that of b, "
+        "and a negative number has a cube root too",
+    )
+    expect(
+        bool(np.any(inside != 0)),
+        f"cubic_density is zero everywhere {where}: x runs from the cube root of a to that of b, "
+        "and a negative number has a cube root too",
+    )
+    integral = float(np.clip(inside, 0, HUGE) @ measure)
+    if not np.isclose(integral, 1, atol=1e-4):
+        fail(
+            f"cubic_density does not integrate to 1 {where}: multiply the uniform density of z by |dz/dx|",
+            expected="1",
+            got=f"{integral:.4g}",
+        )
+    assert_close(inside, 3 * x[: len(measure)] ** 2 / (b - a), what=f"cubic_density {where}")

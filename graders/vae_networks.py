@@ -1,0 +1,230 @@
+"""Encoders and decoders of a VAE: shapes, registered parameters, independent rows, and the range of their outputs.
+
+Left open by the hand-out, and decided for the student:
+- any architecture, as long as `hidden_dims` governs an MLP's size;
+- log_std may be limited to a range, but not to one sign;
+- an encoder may return more than mean and log_std, after them;
+- batch normalisation mixes the rows of a batch in training, so rows are compared in eval mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, probes
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+UNREGISTERED = (
+    "some layers are not registered, so no optimiser will train them: keep layers in nn.ModuleList or nn.Sequential, "
+    "not in a Python list"
+)
+
+
+def sizes(settings: dict[str, Any]) -> str:
+    """What tells the cases of a test apart in its name."""
+    return "-".join(str(value) for value in settings.values()).replace(" ", "")
+
+
+MLP_ENCODERS: list[dict[str, Any]] = [
+    {"input_dim": 784, "hidden_dims": [40], "z_dim": 20},
+    {"input_dim": 784, "hidden_dims": [48, 24, 36], "z_dim": 3},
+    {"input_dim": 192, "hidden_dims": [32, 16], "z_dim": 2},
+]
+MLP_DECODERS: list[dict[str, Any]] = [
+    {"z_dim": 20, "hidden_dims": [40], "output_shape": [1, 28, 28]},
+    {"z_dim": 3, "hidden_dims": [36, 24, 48], "output_shape": [1, 28, 28]},
+    {"z_dim": 2, "hidden_dims": [16, 32], "output_shape": [3, 8, 6]},
+]
+CNNS: list[dict[str, Any]] = [
+    {"num_input_channels": 1, "num_filters": 8, "z_dim": 20},
+    {"num_input_channels": 3, "num_filters": 6, "z_dim": 2},
+]
+IMAGE_OF = {784: (1, 28, 28), 192: (3, 8, 8)}  # by the number of its pixels
+SIZES = [[16], [32], [16, 16], [16, 32], [32, 16], [16, 16, 16]]  # hidden_dims that all differ in what they need
+
+
+@check("vae.mlp_encoder")
+@pytest.mark.parametrize("settings", MLP_ENCODERS, ids=sizes)
+def test_mlp_encoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> None:
+    """The MLP encoder: shapes, registered parameters, and each image on its own."""
+    images = rng.bits(5, *IMAGE_OF[settings["input_dim"]])
+    got = student.run(probes.vae.network, which="mlp_encoder", x=images, settings=settings)
+    judge_encoder(got, len(images), settings["z_dim"])
+
+
+@check("vae.cnn_encoder")
+@pytest.mark.parametrize("settings", CNNS, ids=sizes)
+def test_cnn_encoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> None:
+    """The convolutional encoder: shapes, registered parameters, and each image on its own."""
+    images = rng.bits(5, settings["num_input_channels"], 28, 28)
+    got = student.run(probes.vae.network, which="cnn_encoder", x=images, settings=settings)
+    judge_encoder(got, len(images), settings["z_dim"])
+
+
+@check("vae.mlp_decoder")
+@pytest.mark.parametrize("settings", MLP_DECODERS, ids=sizes)
+def test_mlp_decoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> None:
+    """The MLP decoder: shapes, registered parameters, and each latent on its own."""
+    z = rng.normal(5, settings["z_dim"])
+    got = student.run(probes.vae.network, which="mlp_decoder", x=z, settings=settings)
+    judge_network(got, ["the logits"], (len(z), *settings["output_shape"]))
+
+
+@check("vae.cnn_decoder")
+@pytest.mark.parametrize("settings", CNNS, ids=sizes)
+def test_cnn_decoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> None:
+    """The convolutional decoder: shapes, registered parameters, and each latent on its own."""
+    z = rng.normal(5, settings["z_dim"])
+    got = student.run(probes.vae.network, which="cnn_decoder", x=z, settings=settings)
+    judge_network(got, ["the logits"], (len(z), settings["num_input_channels"], 28, 28))
+
+
+def judge_encoder(got: Evidence, batch: int, z_dim: int) -> None:
+    mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim))
+    expect(
+        not np.array_equal(mean, log_std),
+        "mean and log_std are the same numbers: each needs outputs of its own",
+    )
+
+
+def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> list[Array]:
+    """Its outputs, when they have the right shape, belong to their own rows, and come from registered parameters."""
+    outputs = [item.tensor() for item in got.list("outputs")]
+    firsts = [item.tensor() for item in got.list("first")]
+    expect(len(outputs) == len(firsts) == len(names), f"the network should return {' and '.join(names)}")
+    for name, output, first in zip(names, outputs, firsts, strict=True):
+        expect(
+            output.shape == shape,
+            f"{name} has the wrong shape",
+            expected=f"shape {list(shape)}",
+            got=f"shape {list(output.shape)}",
+        )
+        assert_close(
+            first,
+            output[:1],
+            rtol=1e-3,
+            atol=1e-4,
+            what=f"{name} of a single row, in eval mode",
+            hint="it must not depend on the other rows of the batch",
+        )
+        expect(bool(np.ptp(output, axis=0).any()), f"different inputs give the same {name.removeprefix('the ')}")
+    judge_registration(got)
+    return outputs
+
+
+def judge_registration(got: Evidence) -> None:
+    """Every parameter that the output depends on is registered, and every registered one takes part."""
+    expect(
+        got.integer("unregistered") == 0,
+        UNREGISTERED,
+        expected="all parameters in network.parameters()",
+        got=f"{got.integer('unregistered')} tensors that are not",
+    )
+    expect(
+        not got.text("unreached"),
+        "a registered parameter takes no part in the output, so it gets no gradient",
+        got=got.text("unreached")[:100],
+    )
+    expect(got.integer("parameters") > 0, "the network has no parameters")
+
+
+@check("vae.mlp_encoder")
+def test_mlp_encoder_size(student: Subject) -> None:
+    """The MLP encoder: a hidden layer for each entry of hidden_dims, as wide as it says."""
+    judge_sizes(student, "mlp_encoder", {"input_dim": 784, "z_dim": 4})
+
+
+@check("vae.mlp_decoder")
+def test_mlp_decoder_size(student: Subject) -> None:
+    """The MLP decoder: a hidden layer for each entry of hidden_dims, as wide as it says."""
+    judge_sizes(student, "mlp_decoder", {"z_dim": 4, "output_shape": [1, 28, 28]})
+
+
+def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
+    settings = [{**fixed, "hidden_dims": size} for size in SIZES]
+    got = student.run(probes.vae.parameter_counts, which=which, settings=settings)
+    counts = {tuple(size): item.integer() for size, item in zip(SIZES, got.list(), strict=False)}
+    for less, more in (((16,), (32,)), ((16,), (16, 16)), ((16, 16), (16, 32)), ((16, 16), (32, 16))):
+        grows_or_fails(counts, less, more)
+    grows_or_fails(counts, (16, 16), (16, 16, 16))
+
+
+def grows_or_fails(counts: dict[tuple[int, ...], int], less: tuple[int, ...], more: tuple[int, ...]) -> None:
+    expect(
+        counts.get(more, 0) > counts.get(less, 0),
+        f"hidden_dims={list(more)} makes no larger network than hidden_dims={list(less)}: every entry should be a "
+        "layer of that width, registered with the module",
+        expected="more parameters",
+        got=f"{counts.get(more)} and {counts.get(less)}",
+    )
+
+
+@check("vae.mlp_encoder")
+def test_mlp_encoder_range(student: Subject, rng: Rng) -> None:
+    """The MLP encoder's outputs can be negative and positive, beyond ±1."""
+    settings = {"input_dim": 784, "hidden_dims": [32], "z_dim": 4}
+    judge_encoder_range(student, rng, "mlp_encoder", settings)
+
+
+@check("vae.cnn_encoder")
+def test_cnn_encoder_range(student: Subject, rng: Rng) -> None:
+    """The convolutional encoder's outputs can be negative and positive, beyond ±1."""
+    settings = {"num_input_channels": 1, "num_filters": 6, "z_dim": 4}
+    judge_encoder_range(student, rng, "cnn_encoder", settings)
+
+
+def judge_encoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
+    rows, z_dim = 8, settings["z_dim"]
+    target = signs(rng, rows, 2 * z_dim) * np.repeat([3.0, 2.0], z_dim).astype(np.float32)
+    values = reached(student, which, rng.bits(rows, 1, 28, 28), target, settings)
+    judge_range("mean", values[:, :z_dim], beyond=1.5)
+    judge_range("log_std", values[:, z_dim:], beyond=1.2)
+
+
+@check("vae.mlp_decoder")
+def test_mlp_decoder_range(student: Subject, rng: Rng) -> None:
+    """The MLP decoder gives logits: any number, no sigmoid."""
+    judge_decoder_range(student, rng, "mlp_decoder", {"z_dim": 8, "hidden_dims": [32], "output_shape": [1, 28, 28]})
+
+
+@check("vae.cnn_decoder")
+def test_cnn_decoder_range(student: Subject, rng: Rng) -> None:
+    """The convolutional decoder gives logits: any number, no sigmoid."""
+    judge_decoder_range(student, rng, "cnn_decoder", {"num_input_channels": 1, "num_filters": 6, "z_dim": 8})
+
+
+def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
+    halves = np.repeat(signs(rng, 8, 2), 28 * 28 // 2, axis=1)  # upper and lower halves: easy for any decoder
+    target = 3 * halves.astype(np.float32)
+    judge_range("the logits", reached(student, which, rng.normal(8, settings["z_dim"]), target, settings), beyond=1.2)
+
+
+def signs(rng: Rng, rows: int, columns: int) -> Array32:
+    """±1 at random, with both signs in each column."""
+    drawn = 2 * rng.bits(rows, columns) - 1
+    drawn[0] = -drawn[1]
+    return drawn
+
+
+def reached(student: Subject, which: str, x: Array32, target: Array32, settings: dict[str, Any]) -> Array:
+    """Where a network's outputs come when it is trained to give `target`."""
+    got = student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings)
+    expect(not got.is_none(), UNREGISTERED)
+    return got.tensor(shape=target.shape)
+
+
+def judge_range(name: str, values: Array, beyond: float) -> None:
+    """Trained towards ±3, or ±2, an output must go past `beyond` both ways."""
+    lowest, highest = float(values.min()), float(values.max())
+    expect(
+        lowest < -beyond and highest > beyond,
+        f"{name} cannot take every value, whatever the weights: there should be no activation on the output layer",
+        expected=f"values below {-beyond:g} and above {beyond:g}",
+        got=f"values from {lowest:.3g} to {highest:.3g}",
+    )

@@ -1,0 +1,149 @@
+"""A short training of a student's VAE by our loop, and its bound in bits per dimension, honest by construction.
+
+Nothing that the student's code says about its own quality counts. After the training, a fresh process encodes images
+into (mean, log_std); the host draws z; another fresh process, which gets the decoder's weights and z and never saw an
+image, decodes; the host computes reconstruction and divergence. Whatever either process answers, the result is a valid
+upper bound on the bits that these images cost. One thing it cannot tell is learning from learning by heart: a decoder
+that carries the training set describes that very well. So the training bound counts as far as held-out images support
+it, to within `GAP`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.data import DataSet
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from graders.bernoulli import cross_entropies, gaussian_kl
+
+Array = NDArray[np.float64]
+
+GAP = 0.02  # bits per dimension by which the training bound may be better than the held-out one
+MODEL: dict[str, Any] = {"kind": "MLP", "hidden_dims": [512], "z_dim": 20}
+PLANE: dict[str, Any] = {**MODEL, "z_dim": 2}
+EVALUATED = 5000  # training images; all test images are
+BITS = float(np.log2(np.e)) / (28 * 28)
+DISAGREEMENT = 0.1  # between a returned and a measured bound, relatively; validation and test images differ by 0.04
+FEW = 10_000  # training images, below which a model learns them by heart unless they are moved about
+GRID = 20
+
+# Chosen so that the reference reaches the rubric's thresholds with every seed, in 25 s of one core at most.
+BUDGET_OF_MANY: dict[str, Any] = {"epochs": 10, "batch": 128, "peak": 4e-3, "shift": 0, "target": 0.1585}
+BUDGET_OF_FEW: dict[str, Any] = {"epochs": 60, "batch": 32, "peak": 4e-3, "shift": 2, "target": 0.0}
+# For a picture only, so that learning by heart does no harm.
+PLANE_BUDGET_OF_MANY: dict[str, Any] = {**BUDGET_OF_MANY, "epochs": 3}
+PLANE_BUDGET_OF_FEW: dict[str, Any] = {**BUDGET_OF_FEW, "epochs": 40, "shift": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The negative evidence lower bound of some images: its parts in nats per image, and in bits per dimension."""
+
+    reconstruction: float
+    divergence: float
+
+    @property
+    def bits(self) -> float:
+        return (self.reconstruction + self.divergence) * BITS
+
+
+@check("vae.train_bpd", "vae.test_bpd", kind="train")
+def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
+    """Bits per dimension after a short training of the MLP VAE, on training and on held-out images."""
+    training, held_out = data.train.binary(), data.test.binary()
+    trained = student.run(
+        probes.vae_training.train,
+        images=training,
+        held_out=data.validation.binary(),
+        settings=MODEL,
+        budget=BUDGET_OF_FEW if has_few(data) else BUDGET_OF_MANY,
+    )
+    show_training(trained, show)
+    chosen = training[rng.choice(len(training), min(EVALUATED, len(training)))]
+    bounds = {"training": bound(student, trained, chosen, rng), "held-out": bound(student, trained, held_out, rng)}
+    for name, value in bounds.items():
+        expect(
+            np.isfinite(value.bits) and value.bits > 0,
+            f"after the training, the bound on {name} images is not a positive finite number",
+            got=f"{value.bits}",
+        )
+    show_disagreement(trained, bounds["held-out"].bits, show)
+    record("vae.test_bpd", bounds["held-out"].bits)
+    record("vae.train_bpd", max(bounds["training"].bits, bounds["held-out"].bits - GAP))
+
+
+@check("vae.train_bpd", kind="train")
+def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
+    """A picture of a two-dimensional latent space, after a very short training."""
+    trained = student.run(
+        probes.vae_training.train,
+        images=data.train.binary(),
+        held_out=data.validation.binary(),
+        settings=PLANE,
+        budget=PLANE_BUDGET_OF_FEW if has_few(data) else PLANE_BUDGET_OF_MANY,
+    )
+    got = student.run(probes.vae_training.manifold, weights=trained.state("decoder"), settings=PLANE, grid_size=GRID)
+    picture = got.tensor("picture", shape=(None, None, None))
+    author = "your visualize_manifold" if got.flag("theirs") else "our own code, since your visualize_manifold failed"
+    show.images(
+        f"The latent space of a short training with z_dim=2, drawn by {author}",
+        picture.mean(axis=0)[None],
+        columns=1,
+        alt="a grid of digits that change gradually along both axes",
+    )
+
+
+def has_few(data: DataSet) -> bool:
+    return len(data.train) < FEW
+
+
+def bound(student: Subject, trained: Evidence, images: NDArray[np.uint8], rng: Rng) -> Bound:
+    """The bound of uint8 images [N, 1, 28, 28], with one draw of z per image."""
+    code = student.run(probes.vae_training.encode, weights=trained.state("model"), images=images, settings=MODEL)
+    shape = (len(images), MODEL["z_dim"])
+    mean, log_std = code.tensor("mean", shape=shape), code.tensor("log_std", shape=shape)
+    divergence = float(gaussian_kl(mean, log_std).mean())
+    expect(np.isfinite(divergence), "after the training, the encoder's standard deviations overflow")
+    with np.errstate(over="ignore"):
+        z = (mean + np.exp(log_std) * rng.generator.standard_normal(shape)).astype(np.float32)
+    decoded = student.run(probes.vae_training.decode, weights=trained.state("decoder"), z=z, settings=MODEL)
+    outputs = decoded.tensor(shape=images.shape)
+    # Either reading of the outputs is one model for all images, so the better one is as honest as the other.
+    return Bound(
+        min(float(losses.mean()) for losses in cross_entropies(images.astype(np.float64), outputs)), divergence
+    )
+
+
+def show_training(trained: Evidence, show: Show) -> None:
+    epochs, training, held_out = trained.tensor("curve", shape=(None, 3), finite=False).T
+    show.curves(
+        "Bits per dimension that your model returned during our short training",
+        {"training (average of the epoch)": (epochs, training), "held-out (after it)": (epochs, held_out)},
+        xlabel="epoch",
+        ylabel="bits per dimension",
+    )
+    show_samples(trained, show)
+
+
+def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
+    """A picture for those whose model returns another loss than its parts amount to."""
+    epochs, _, returned = trained.tensor("curve", shape=(None, 3), finite=False).T
+    if len(returned) and abs(returned[-1] - measured) > DISAGREEMENT * measured:
+        show.curves(
+            "The bpd that your model returns on held-out images is not the bound that its parts reach there",
+            {"returned": (epochs, returned), "measured after the training": (epochs, [measured] * len(epochs))},
+            xlabel="epoch",
+            ylabel="bits per dimension",
+        )
+
+
+def show_samples(trained: Evidence, show: Show) -> None:
+    times = ("before the training", "halfway", "after the training")
+    for time, samples in zip(times, trained.list("samples"), strict=False):
+        if not samples.is_none() and samples.shape() == (64, 1, 28, 28):
+            images = samples.tensor(finite=False)[:, 0]
+            show.images(f"Samples {time}", images, columns=8, alt=f"64 samples {time}")
