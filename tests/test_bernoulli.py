@@ -1,0 +1,75 @@
+"""The host's own numbers for a VAE: divergence, cross-entropies, and telling draws from what only looks like them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from graders.bernoulli import cross_entropies, draws_problem, gaussian_kl
+from tests.workbench import REFERENCE, Workbench
+
+
+def test_the_divergence_is_the_integral() -> None:
+    """KL(q ‖ p) = ∫ q log q/p, by quadrature in one dimension."""
+    for mean, std in ((0.0, 1.0), (1.5, 0.3), (-0.7, 2.0)):
+
+        def integrand(x: float, mean: float = mean, std: float = std) -> float:
+            log_q = -0.5 * ((x - mean) / std) ** 2 - np.log(std)
+            return float(np.exp(log_q) / np.sqrt(2 * np.pi) * (log_q + 0.5 * x**2))
+
+        expected, _ = quad(integrand, mean - 12 * std, mean + 12 * std)
+        assert gaussian_kl(np.array([[mean]]), np.log(np.array([[std]])))[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_divergence_sums_over_latents_and_survives_overflow() -> None:
+    mean, log_std = np.ones((2, 3)), np.zeros((2, 3))
+    np.testing.assert_allclose(gaussian_kl(mean, log_std), 1.5)
+    assert gaussian_kl(mean, log_std + 1000)[0] == np.inf
+
+
+def test_cross_entropies_of_logits_and_of_means() -> None:
+    rng = np.random.default_rng(0)
+    means = rng.uniform(0.1, 0.9, (4, 1, 28, 28))
+    images = (rng.random(means.shape) < means).astype(float)
+    expected = -np.sum(images * np.log(means) + (1 - images) * np.log(1 - means), axis=(1, 2, 3))
+    (from_logits,) = cross_entropies(images, np.log(means / (1 - means)))
+    np.testing.assert_allclose(from_logits, expected)
+    np.testing.assert_allclose(cross_entropies(images, means)[1], expected)
+
+
+def test_honest_draws_have_no_problem() -> None:
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        means = rng.uniform(0, 1, (64, 1, 28, 28))
+        assert draws_problem((rng.random(means.shape) < means).astype(float), means) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_only_looks_like_draws_is_told_apart(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    means = rng.uniform(0, 1, (64, 1, 28, 28))
+    shared = rng.random((1, 1, 28, 28))
+    for samples, words in (
+        (np.round(means), "threshold"),
+        (means, "Bernoulli"),
+        ((rng.random(means.shape) < np.sqrt(means)).astype(float), "do not fit their means"),
+        ((shared < means).astype(float), "images are not independent"),
+    ):
+        problem = draws_problem(samples, means)
+        assert problem is not None
+        assert words in problem
+
+
+def test_a_short_training_reaches_the_rubrics_threshold(workbench: Workbench) -> None:
+    observed = workbench.observe(REFERENCE, "vae.train_bpd")
+    assert 0.15 < observed.measures["vae.train_bpd"] <= 0.21
+    assert 0.15 < observed.measures["vae.test_bpd"] <= 0.22
+    assert len(observed.figures) >= 5
+
+
+def test_samples_that_no_decoder_made_are_refused(workbench: Workbench) -> None:
+    """All ones, with means of one, are Bernoulli draws of their means; but of no model."""
+    forged = "        return torch.ones(batch_size, 1, 28, 28), torch.ones(batch_size, 1, 28, 28)\n"
+    folder = workbench.variant({"part1/train_torch.py": [("        z = ", f"{forged}        z = ")]})
+    assert set(workbench.failing(folder, "vae.sample")) == {"vae.sample"}

@@ -1,0 +1,315 @@
+"""The command as a TA and a student use it: whole runs over small classes, killed, resumed, re-scored, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gengrade.sandbox import Tier
+from tests.workbench import REFERENCE, Workbench
+
+ROOT = Path(__file__).resolve().parents[1]
+RUBRIC = """\
+assignment: A small one
+layout: uva2020
+limits: {unit: {seconds: 15}}
+parts:
+  - name: Theory
+    questions:
+      - id: "3.1"
+        title: A density
+        points: 5
+        items:
+          - {check: theory.cubic_density, points: 3, optional: "the density, its support, its integral"}
+          - {manual: "The derivation", points: 2, id: derivation}
+  - name: Flows
+    questions:
+      - id: "3.4"
+        title: A flow
+        points: 6
+        bonus: true
+        items:
+          - {check: flow.nll, points: 2}
+          - {check: flow.bimodal_log_prob, points: 2}
+          - {measure: flow.bpd, points: 2, full: 0.84, none: 1.2, needs: [flow.nll]}
+"""
+
+
+class Desk:
+    """A folder with a class and a rubric; `grade` runs the command there as a user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.classroom = folder / "class"
+        self.classroom.mkdir()
+        self.rubric = folder / "rubric.yaml"
+        self.rubric.write_text(RUBRIC)
+        self.out = folder / "results"
+
+    def command(self, *arguments: str, path: Path | None = None) -> list[str]:
+        command = [sys.executable, str(ROOT / "run_grading.py"), str(path or self.classroom), "--out", str(self.out)]
+        return [*command, "--rubric", str(self.rubric), "--profile", "unit", *arguments]
+
+    def grade(self, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments, path=path),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            timeout=240,
+        )
+
+    def add(self, name: str, change: Callable[[Path], object] = lambda folder: None) -> Path:
+        folder = self.classroom / name
+        shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__", "part1", "part2"))
+        change(folder)
+        return folder
+
+    def result(self, name: str) -> dict[str, Any]:
+        grade: dict[str, Any] = json.loads((self.out / name / "grade.json").read_text())
+        return grade
+
+    def outcomes(self, name: str) -> dict[str, str | None]:
+        questions = self.result(name)["questions"]
+        return {item["check"] or item["id"]: item["outcome"] for question in questions for item in question["items"]}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_wall(workbench: Workbench) -> None:
+    if workbench.tier is Tier.PROCESS:
+        pytest.skip("this machine gives no wall, and a class is not graded without one")
+
+
+def without_times(path: Path) -> str:
+    """A grade without what may differ from run to run: how long things took."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(item) for key, item in value.items() if key not in ("seconds", "stages")}
+        return [strip(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(strip(json.loads(path.read_text())), sort_keys=True)
+
+
+def test_a_class_is_graded(desk: Desk) -> None:
+    desk.add("ada")
+    desk.add("bob", lambda folder: (folder / "part3" / "model.py").write_text("class NormalizingFlow(:\n"))
+    desk.add("cyd", lambda folder: (folder / "answers.py").unlink())
+    (desk.classroom / "dan.zip").write_bytes(b"this is no archive")
+    with zipfile.ZipFile(desk.classroom / "doejane_LATE_12345_67890_hw.zip", "w") as archive:
+        for file in sorted(REFERENCE.rglob("*.py")):
+            archive.write(file, f"hw/{file.relative_to(REFERENCE)}")
+    run = desk.grade()
+    assert run.returncode == 0, run.stderr + run.stdout
+    assert desk.outcomes("ada") == {
+        "theory.cubic_density": "passed",
+        "derivation": None,
+        "flow.nll": "passed",
+        "flow.bimodal_log_prob": "passed",
+        "flow.bpd": None,
+    }
+    assert (desk.result("ada")["points"], desk.result("ada")["bonus"]) == (3, 4)
+    assert desk.outcomes("bob")["flow.nll"] == "error"
+    assert desk.outcomes("bob")["flow.bimodal_log_prob"] == "passed"
+    assert desk.outcomes("cyd")["theory.cubic_density"] is None, "an optional file that is not there waits for a person"
+    assert desk.result("cyd")["pending"] == 5
+    assert "dan.zip" in " ".join(desk.result("dan")["notes"])
+    assert desk.result("doejane_12345")["late"] is True
+    for name in ("index.html", "gradebook.csv", "ada/report.html", "dan/report.html"):
+        assert (desk.out / name).is_file(), name
+    assert "index.html" in run.stdout
+    bob = (desk.out / "bob" / "report.html").read_text()
+    assert "part3/model.py" in bob
+    assert str(desk.folder) not in bob
+
+
+def test_a_student_checks_their_own_folder(desk: Desk) -> None:
+    folder = desk.add("mine")
+    run = desk.grade("--junit", str(desk.folder / "junit.xml"), "--github", path=folder)
+    assert run.returncode == 0, run.stderr
+    assert (desk.folder / "junit.xml").read_text().startswith("<?xml")
+    assert "::notice title=Grade::" in run.stdout
+    (folder / "part3" / "distributions.py").write_text("raise RuntimeError('x')\n")
+    run = desk.grade("--github", path=folder)
+    assert run.returncode == 1
+    assert "::error title=" in run.stdout
+
+
+def test_hidden_checks_are_left_out_in_public(desk: Desk) -> None:
+    """Even one that a public check needs: its verdict would be told by the way."""
+    folder = desk.add("mine")
+    desk.rubric.write_text(RUBRIC.replace("{check: flow.nll, points: 2}", "{check: flow.nll, points: 2, hidden: true}"))
+    assert desk.grade("--public", path=folder).returncode == 0
+    assert desk.outcomes("mine")["flow.nll"] is None
+    assert desk.outcomes("mine")["flow.bimodal_log_prob"] == "passed"
+    assert desk.grade(path=folder).returncode == 0
+    assert desk.outcomes("mine")["flow.nll"] == "passed"
+
+
+def test_a_killed_run_goes_on_where_it_stood(desk: Desk, tmp_path: Path) -> None:
+    for name in ("ada", "bob", "cyd", "dee"):
+        desk.add(name)
+    process = subprocess.Popen(desk.command("--seed", "7", "--jobs", "1"), stdout=subprocess.DEVNULL, cwd=desk.folder)
+    deadline = time.monotonic() + 120
+    while not (desk.out / "bob" / "evidence").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in desk.out.rglob("*.evidence")}
+    assert kept, "nothing was finished when the run was killed"
+    assert not (desk.out / "dee" / "facts.json").exists(), "the run was over before it was killed"
+    time.sleep(0.5)  # its workers notice, and end
+    assert desk.grade("--jobs", "1").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    undisturbed = Desk(_new(tmp_path / "undisturbed"))
+    for name in ("ada", "bob", "cyd", "dee"):
+        undisturbed.add(name)
+    shutil.copytree(
+        desk.out / ".gengrade", undisturbed.out / ".gengrade", ignore=shutil.ignore_patterns("trees", "*.log")
+    )
+    assert undisturbed.grade("--jobs", "1").returncode == 0
+    for name in ("ada", "bob", "cyd", "dee"):
+        assert without_times(desk.out / name / "grade.json") == without_times(undisturbed.out / name / "grade.json")
+
+
+def test_a_changed_rubric_scores_without_running_anything(desk: Desk) -> None:
+    desk.add("ada")
+    desk.add("bob")
+    assert desk.grade().returncode == 0
+    before = (desk.out / "ada" / "facts.json").stat().st_mtime_ns
+    for log in (desk.out / ".gengrade").glob("worker-*.log"):
+        log.unlink()
+    text = desk.rubric.read_text()
+    desk.rubric.write_text(
+        text.replace("{check: flow.nll, points: 2}", "{check: flow.nll, points: 4}").replace(
+            "points: 6\n", "points: 8\n"
+        )
+    )
+    run = desk.grade()
+    assert run.returncode == 0, run.stderr
+    assert desk.result("ada")["bonus"] == 6
+    assert (desk.out / "ada" / "facts.json").stat().st_mtime_ns == before
+    assert "graded" not in run.stdout
+    assert not list((desk.out / ".gengrade").glob("worker-*.log")), "no worker was started"
+
+
+def test_a_part_of_the_class_leaves_the_rest_on_its_pages(desk: Desk) -> None:
+    for name in ("ada", "bob"):
+        desk.add(name)
+    assert desk.grade().returncode == 0
+    run = desk.grade("--only", "ada")
+    assert run.returncode == 0
+    assert "bob" not in run.stdout
+    for page in ("index.html", "gradebook.csv"):
+        assert "bob" in (desk.out / page).read_text(), page
+
+
+def test_marks_settle_what_is_pending(desk: Desk) -> None:
+    desk.add("ada")
+    desk.add("bob")
+    (desk.folder / "marks").mkdir()
+    (desk.folder / "marks" / "ada.yaml").write_text("derivation: {points: 1.5, comment: A sign is missing}\n")
+    assert desk.grade().returncode == 0
+    assert (desk.result("ada")["points"], desk.result("ada")["pending"]) == (4.5, 0)
+    assert "A sign is missing" in (desk.out / "ada" / "report.html").read_text()
+
+
+def test_ctrl_c_leaves_what_is_done_and_nothing_else(desk: Desk) -> None:
+    for name in ("ada", "bob", "cyd"):
+        desk.add(name)
+    process = subprocess.Popen(
+        desk.command("--jobs", "1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=desk.folder
+    )
+    deadline = time.monotonic() + 120
+    while not (desk.out / "ada" / "facts.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert (desk.out / "ada" / "facts.json").is_file()
+    assert not (desk.out / "cyd" / "facts.json").exists()
+    assert not list((desk.out / ".gengrade").glob("sandbox-*"))
+    assert desk.grade("--jobs", "1").returncode == 0
+
+
+def test_a_lost_worker_costs_a_second_try_and_no_points(desk: Desk) -> None:
+    """The worker is killed while it grades; its submission is graded again by another."""
+    for name in ("ada", "bob"):
+        desk.add(name)
+    process = subprocess.Popen(desk.command("--jobs", "1"), stdout=subprocess.PIPE, text=True, cwd=desk.folder)
+    deadline = time.monotonic() + 120
+    while not (desk.out / "ada" / "evidence").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "gengrade.worker"], check=False)
+    process.communicate(timeout=240)
+    assert process.returncode == 0
+    for name in ("ada", "bob"):
+        assert (desk.result(name)["points"], desk.result(name)["bonus"]) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--only", "nobody*"), "no submission whose name matches 'nobody*'"),
+        (("--part", "gan"), "--part gan: the rubric has no such part"),
+        (("--data", "/nowhere/at/all"), "nowhere"),
+        (("--profile", "huge"), "huge"),
+    ],
+)
+def test_wrong_usage_is_one_clear_sentence(desk: Desk, arguments: tuple[str, ...], words: str) -> None:
+    desk.add("ada")
+    run = desk.grade(*arguments)
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_wrong_rubric_is_refused_before_anything_runs(desk: Desk) -> None:
+    desk.add("ada")
+    desk.rubric.write_text(RUBRIC.replace("flow.nll, points: 2", "flow.nnl, points: 2"))
+    run = desk.grade()
+    assert run.returncode == 2
+    assert "rubric.yaml" in run.stderr
+    assert "flow.nll" in run.stderr, "the nearest id is named"
+    assert not (desk.out / "ada").exists()
+
+
+def test_doctor_and_rubric_check_answer() -> None:
+    doctor = subprocess.run(
+        [sys.executable, "-m", "gengrade", "doctor"], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+    )
+    assert doctor.returncode == 0
+    assert all(tier.value in doctor.stdout for tier in Tier)
+    checked = subprocess.run(
+        [sys.executable, "-m", "gengrade", "rubric", "check", "rubric.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "100 points and 8 bonus" in checked.stdout
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,159 @@
+"""What the README, the page on writing graders and the workflow claim, as far as a machine can tell."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from gengrade.cli import app
+from gengrade.facts import Outcome
+from gengrade.grading.checks import known
+from gengrade.marks import Marks
+from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
+from gengrade.sandbox.limits import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "docs/writing.md")
+WORKFLOW = ROOT / "examples" / "workflow.yml"
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page, without the indentation that a list gives them."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text(page), re.DOTALL | re.MULTILINE)
+    return ["\n".join(line.removeprefix(indent) for line in block.split("\n")) for indent, block in found]
+
+
+def options(command: str = "grade") -> set[str]:
+    commands: Any = typer.main.get_command(app)
+    return {name for parameter in commands.commands[command].params for name in parameter.opts}
+
+
+def run_grading_calls(script: str) -> Iterator[list[str]]:
+    """The arguments of every call of run_grading.py in a shell script."""
+    for line in script.splitlines():
+        words = shlex.split(line, comments=True)
+        if any(word.endswith("run_grading.py") for word in words):
+            yield words[next(i for i, word in enumerate(words) if word.endswith("run_grading.py")) + 1 :]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text(page))
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_exist(page: str) -> None:
+    named = re.findall(r"`((?:gengrade|graders|reference|tests|docs|examples)/[\w/.-]*)`", text(page))
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"\bmake(?: -C \w+)? ([a-z]+)", text("README.md") + WORKFLOW.read_text()))
+    assert named <= targets
+    listed = set(re.findall(r"^\| `make ([a-z]+)`", text("README.md"), re.MULTILINE))
+    assert listed == targets - {"help"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_exist(page: str) -> None:
+    named = set(re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text(page)))
+    assert named <= options() | {"--help"}
+
+
+def test_commands_of_the_readme_are_understood() -> None:
+    for block in blocks("README.md", "sh"):
+        for arguments in run_grading_calls(block):
+            assert {word.partition("=")[0] for word in arguments if word.startswith("--")} <= options() | {"--help"}
+
+
+def test_the_help_names_every_option() -> None:
+    shown = subprocess.run(
+        [sys.executable, "run_grading.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb", "PATH": "/usr/bin:/bin"},
+    )
+    assert all(option in shown.stdout for option in options())
+
+
+def test_outcomes_are_listed() -> None:
+    listed = re.search(r"A check ends as (.*?)\. Only", text("README.md"), re.DOTALL)
+    assert listed is not None
+    assert set(re.findall(r"`(\w+)`", listed[1])) == {outcome.value for outcome in Outcome}
+
+
+def test_marks_of_the_readme_fit_the_rubric(tmp_path: Path) -> None:
+    (block,) = blocks("README.md", "yaml")
+    (tmp_path / "doe.yaml").write_text(block)
+    marks = Marks.read(tmp_path / "doe.yaml", Rubric.load(ROOT / "rubric.yaml"))
+    assert len(marks.marks) == 2
+
+
+@pytest.mark.parametrize("block", blocks("docs/writing.md", "python"))
+def test_examples_of_code_import_what_there_is(block: str) -> None:
+    tree = ast.parse(block)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module or "")
+            for name in node.names:
+                assert hasattr(module, name.name), f"{node.module} has no {name.name}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+            inner = node.value
+            if isinstance(inner.value, ast.Name) and inner.value.id == "probes":
+                probes = importlib.import_module("gengrade.grading").probes
+                assert getattr(getattr(probes, inner.attr), node.attr)
+
+
+def test_checks_of_the_examples_exist() -> None:
+    named = re.findall(r'@check\("([\w.]+)"', text("docs/writing.md"))
+    assert named
+    assert set(named) <= set(known())
+
+
+def test_the_example_of_a_rubric_is_one() -> None:
+    (block,) = blocks("docs/writing.md", "yaml")
+    rubric = Rubric.parse(block, Path("example.yaml"))
+    rubric.verify(known())
+    assert rubric.checks()
+
+
+def test_every_key_of_a_rubric_is_explained() -> None:
+    models = (Rubric, Question, CheckItem, MeasureItem, ManualItem, Limits)
+    keys = {key for model in models for key in model.model_fields}
+    unexplained = [key for key in sorted(keys) if not re.search(rf"\b{key}\b", text("docs/writing.md"))]
+    assert unexplained == []
+    assert set(Limits.model_fields) == set(NAMES)
+
+
+def test_the_workflow_calls_what_there_is() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    calls = [arguments for step in job["steps"] for arguments in run_grading_calls(step.get("run", ""))]
+    (arguments,) = calls
+    assert {word for word in arguments if word.startswith("--")} <= options()
+    assert arguments[0] in {step["with"]["path"] for step in job["steps"] if "checkout" in step.get("uses", "")}
+    for step in job["steps"]:
+        if "checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False

@@ -1,0 +1,106 @@
+"""Reading evidence: each accessor takes what it names, and everything else is a failed check in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengrade.grading import Evidence, Mismatch, assert_close, expect
+from gengrade.grading.rng import Rng, derive
+
+ACCESSORS: dict[str, Callable[[Evidence], Any]] = {
+    "tensor": lambda evidence: evidence.tensor(),
+    "shaped": lambda evidence: evidence.tensor(shape=(2, None)),
+    "number": lambda evidence: evidence.number(),
+    "integer": lambda evidence: evidence.integer(),
+    "flag": lambda evidence: evidence.flag(),
+    "text": lambda evidence: evidence.text(),
+    "list": lambda evidence: evidence.list(),
+    "state": lambda evidence: evidence.state(),
+    "names": lambda evidence: evidence.names(),
+    "shape": lambda evidence: evidence.shape(),
+    "item": lambda evidence: evidence["name"],
+}
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text()
+    | st.sampled_from(
+        [np.zeros((2, 3)), np.array(math.nan), np.zeros(0), np.array([True]), np.zeros((1, 1), np.uint8)]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("name") | st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(VALUES, st.sampled_from(sorted(ACCESSORS)))
+def test_whatever_the_evidence_is_an_accessor_answers_or_fails_the_check(value: Any, accessor: str) -> None:
+    """No other exception may come out of it: that would count as our own fault."""
+    with contextlib.suppress(Mismatch):
+        ACCESSORS[accessor](Evidence(value))
+
+
+@given(VALUES)
+def test_comparing_any_evidence_passes_or_fails_the_check(value: Any) -> None:
+    with contextlib.suppress(Mismatch):
+        assert_close(Evidence(value), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (np.ones(3), np.ones((3, 1))),
+        (np.ones(1), np.ones(3)),
+        (1.0, np.ones(1)),
+        (np.array([1.0, math.nan]), np.ones(2)),
+        (np.array([1.0, math.inf]), np.ones(2)),
+        (np.array([1.0, 1.001]), np.ones(2)),
+        (math.nan, 1.0),
+    ],
+)
+def test_shapes_and_values_must_agree(got: Any, expected: Any) -> None:
+    with pytest.raises(Mismatch):
+        assert_close(Evidence(got), expected)
+
+
+def test_other_dtypes_of_the_same_values_are_right() -> None:
+    values = np.array([0.5, -2.0, 3.0])
+    for dtype in ("float16", "float32", "float64"):
+        assert_close(Evidence(values.astype(dtype)), values)
+
+
+def test_a_mismatch_says_where_and_how_many() -> None:
+    with pytest.raises(Mismatch) as caught:
+        assert_close(
+            np.array([[1.0, 2.0], [3.0, 9.0]]), np.array([[1.0, 2.0], [3.0, 4.0]]), what="the KL", hint="sum it"
+        )
+    assert caught.value.message == "the KL is not right: sum it"
+    assert caught.value.expected == "4 at [1, 1] (1 of 4 differ)"
+    assert caught.value.got == "9 at [1, 1] (1 of 4 differ)"
+
+
+def test_an_expected_value_that_is_not_finite_is_our_own_fault() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        assert_close(1.0, math.nan)
+
+
+def test_expect_speaks_only_when_it_is_false() -> None:
+    expect(True, "never said")
+    with pytest.raises(Mismatch, match="said"):
+        expect(False, "said")
+
+
+def test_seeds_depend_on_the_secret_and_on_every_label() -> None:
+    seeds = {derive(secret, *labels) for secret in (b"a", b"b") for labels in (("x",), ("y",), ("x", 1), ("x", 2))}
+    assert len(seeds) == 8
+    assert derive(b"a", "x", 1) == derive(b"a", "x", 1)
+    np.testing.assert_array_equal(Rng(derive(b"a", "x")).normal(4), Rng(derive(b"a", "x")).normal(4))

@@ -1,0 +1,102 @@
+"""The example submissions earn what their README and tests/expected_points.yaml say, and not a point more or less."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gengrade.engine import Options, Result, run
+from gengrade.facts import Outcome
+from gengrade.grade import Grade
+from gengrade.grading.checks import known
+from gengrade.rubric import Rubric
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPECTED: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "expected_points.yaml").read_text())
+SHORT = "limits: {unit: {seconds: 8}}\n"  # an endless loop need not be watched for longer
+ASKED_OF_ALL = 100
+
+
+def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
+    """The grades of the examples by student; the rubric is the repository's, with shorter limits."""
+    rubric = folder / "rubric.yaml"
+    rubric.write_text((ROOT / "rubric.yaml").read_text() + SHORT)
+    result: Result = run(
+        Options(ROOT / "submissions", folder / "results", rubric, profile=profile, data=data, seed=1, **options)
+    )
+    return {one.grade.student: one.grade for one in result.graded}
+
+
+@pytest.fixture(scope="module")
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
+    return graded(tmp_path_factory.mktemp("examples"), "unit")
+
+
+def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
+    assert set(grades) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_points_are_as_stated(grades: Mapping[str, Grade], student: str) -> None:
+    grade, expected = grades[student], EXPECTED[student]
+    assert (grade.points, grade.bonus) == (expected["points"], expected["bonus"])
+    assert not grade.has_infra
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_outcomes_are_as_stated(grades: Mapping[str, Grade], student: str) -> None:
+    stated: dict[str, str] = EXPECTED[student]["not_passed"]
+    wrong = {}
+    for item in grades[student].items:
+        if item.kind != "check" or item.check is None or item.outcome in (None, Outcome.BLOCKED):
+            continue  # nothing was run for it
+        wanted = next((stated[pattern] for pattern in stated if fnmatch.fnmatch(item.check, pattern)), "passed")
+        if item.outcome.value != wanted:
+            wrong[item.check] = f"{item.outcome.value}, not {wanted}"
+    assert wrong == {}
+
+
+def test_lateness_is_read_from_the_archives_name(grades: Mapping[str, Grade]) -> None:
+    assert [student for student, grade in grades.items() if grade.late] == ["doejane_12345"]
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_the_table_for_readers_agrees(student: str) -> None:
+    rows = [line.split("|")[1:-1] for line in (ROOT / "submissions" / "README.md").read_text().splitlines()]
+    named = {row[0].strip(" `"): row for row in rows if len(row) == 4}
+    row = next(row for name, row in named.items() if name.startswith(student.partition("_1")[0]))
+    points, bonus = (float(cell.partition("+")[0]) for cell in row[2:])
+    assert (points, bonus) == (EXPECTED[student]["points"], EXPECTED[student]["bonus"])
+
+
+def test_the_rubric_is_whole() -> None:
+    rubric = Rubric.load(ROOT / "rubric.yaml")
+    rubric.verify(known())
+    questions = list(rubric.questions())
+    assert sum(question.points for question in questions if not question.bonus) == ASKED_OF_ALL
+    assert sum(question.points for question in questions if question.bonus) == 8
+    assert set(rubric.checks()) == set(known())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", [student for student in EXPECTED if EXPECTED[student]["trained"]])
+def test_complete_examples_reach_their_full_points(tmp_path: Path, student: str) -> None:
+    assert full_measures(graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student]["trained"])
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+@pytest.mark.parametrize("student", ["complete_torch", "doejane_12345"])
+def test_complete_examples_reach_their_full_points_on_mnist(tmp_path: Path, student: str, mnist_root: Path) -> None:
+    grade = graded(tmp_path, "smoke", data=str(mnist_root), only=student)[student]
+    assert full_measures(grade) == set(EXPECTED[student]["trained"])
+
+
+def full_measures(grade: Grade) -> set[str | None]:
+    """The measures that earned all of their points."""
+    return {item.check for item in grade.items if item.kind == "measure" and item.points == item.possible}

@@ -1,0 +1,209 @@
+"""Facts, rubric and marks become points: what is ours costs nothing, and nothing moves the denominator."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengrade.facts import CheckFact, Facts, Outcome
+from gengrade.grade import Grade, ItemGrade, QuestionGrade, score
+from gengrade.marks import Mark, Marks
+from tests import report_examples as examples
+
+STUDENTS_OWN = [outcome for outcome in Outcome if outcome not in (Outcome.PASSED, Outcome.INFRA)]
+
+
+def _item(grade: Grade, name: str) -> ItemGrade:
+    return next(item for item in grade.items if name in (item.check, item.id))
+
+
+def _score(*changed: CheckFact, marks: dict[str, Mark] | None = None, **facts: object) -> Grade:
+    given = Marks(marks=marks, sha256="sha256:m") if marks else None
+    return score(examples.facts(*changed, **facts), examples.rubric(), given)  # type: ignore[arg-type]
+
+
+def test_a_complete_submission_earns_all_that_is_not_manual() -> None:
+    grade = _score()
+    assert (grade.points, grade.possible, grade.pending) == (20, 25, 5)
+    assert (grade.bonus, grade.bonus_possible, grade.bonus_pending) == (4, 4, 0)
+    assert (grade.total, grade.penalty) == (24, 0)
+    assert [question.points for question in grade.questions] == [0, 2, 10, 0, 8]
+    assert not grade.needs_look
+
+
+@pytest.mark.parametrize("outcome", STUDENTS_OWN)
+def test_a_check_that_did_not_pass_earns_nothing(outcome: Outcome) -> None:
+    item = _item(_score(examples.fact("gan.generator", outcome, "Why.")), "gan.generator")
+    assert (item.outcome, item.points, item.pending, item.message) == (outcome, 0, 0, "Why.")
+
+
+def test_what_is_our_fault_is_pending_and_flagged() -> None:
+    grade = _score(examples.fact("gan.generator", Outcome.INFRA, "the fork failed"))
+    item = _item(grade, "gan.generator")
+    assert (item.points, item.pending) == (0, 3)
+    assert "not your fault" in item.message
+    assert item.cause == "the fork failed"
+    assert grade.has_infra
+    assert grade.needs_look == (item,)
+
+
+@pytest.mark.parametrize(("value", "points"), [(0.05, 3), (0.2, 3), (0.3, 1.5), (0.34, 0.9), (0.4, 0), (7.5, 0)])
+def test_a_measure_interpolates_between_its_thresholds(value: float, points: float) -> None:
+    item = _item(_score(measures={"vae.train_bpd": value}), "vae.train_bpd")
+    assert item.points == pytest.approx(points, abs=0.006)
+    assert item.measures == {"vae.train_bpd": value}
+    assert "full points at 0.2 or less" in item.message
+    assert item.outcome is (Outcome.PASSED if points == 3 else Outcome.FAILED)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_measure_that_is_not_finite_earns_nothing(value: float) -> None:
+    grade = _score(measures={"vae.train_bpd": value})
+    item = _item(grade, "vae.train_bpd")
+    assert (item.points, item.outcome, item.measures) == (0, Outcome.FAILED, {"vae.train_bpd": None})
+    assert "not a finite number" in item.message
+    json.loads(grade.to_json(), parse_constant=pytest.fail)
+
+
+def test_a_measure_that_is_absent_has_its_checks_outcome() -> None:
+    timeout = examples.fact("vae.train_bpd", Outcome.TIMEOUT, "Stopped after 180 s.")
+    item = _item(_score(timeout, measures={}), "vae.train_bpd")
+    assert (item.outcome, item.points, item.message) == (Outcome.TIMEOUT, 0, "Stopped after 180 s.")
+
+
+def test_a_check_that_passed_without_its_measure_is_our_fault() -> None:
+    item = _item(_score(measures={}), "vae.train_bpd")
+    assert (item.outcome, item.points, item.pending) == (Outcome.INFRA, 0, 3)
+
+
+def test_a_data_set_without_thresholds_is_our_fault() -> None:
+    facts = examples.facts()
+    other = facts.model_copy(update={"provenance": facts.provenance.model_copy(update={"data": "faces"})})
+    item = _item(score(other, examples.rubric()), "vae.train_bpd")
+    assert (item.outcome, item.pending) == (Outcome.INFRA, 3)
+    assert "faces" in item.message
+
+
+@pytest.mark.parametrize("outcome", STUDENTS_OWN)
+def test_an_item_whose_need_failed_is_blocked(outcome: Outcome) -> None:
+    item = _item(_score(examples.fact("vae.loss", outcome)), "vae.train_bpd")
+    assert (item.outcome, item.points, item.pending) == (Outcome.BLOCKED, 0, 0)
+    assert "vae.loss" in item.message
+
+
+def test_an_item_whose_need_is_our_fault_is_pending() -> None:
+    item = _item(_score(examples.fact("vae.loss", Outcome.INFRA)), "vae.train_bpd")
+    assert (item.outcome, item.points, item.pending) == (Outcome.INFRA, 0, 3)
+
+
+def _without(facts: Facts, check: str) -> Facts:
+    return facts.model_copy(update={"checks": {name: fact for name, fact in facts.checks.items() if name != check}})
+
+
+def test_a_check_that_the_profile_leaves_out_is_pending() -> None:
+    grade = score(
+        _without(examples.facts(measures={"gan.diversity": 1.0}, profile="unit"), "vae.train_bpd"), examples.rubric()
+    )
+    item = _item(grade, "vae.train_bpd")
+    assert (item.outcome, item.points, item.pending) == (None, 0, 3)
+    assert item.message == "Not run in this profile (unit)."
+    assert not grade.has_infra
+
+
+def test_a_check_that_should_have_run_is_our_fault() -> None:
+    grade = score(_without(examples.facts(), "gan.generator"), examples.rubric())
+    assert (_item(grade, "gan.generator").outcome, _item(grade, "gan.generator").pending) == (Outcome.INFRA, 3)
+    empty = CheckFact(check="gan.generator", tests=())
+    assert _item(_score(empty), "gan.generator").outcome is Outcome.INFRA
+
+
+def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
+    missing = examples.fact("theory.kl_examples", Outcome.MISSING)
+    item = _item(_score(missing), "theory.kl_examples")
+    assert (item.outcome, item.points, item.pending) == (None, 0, 2)
+    assert "a teacher reads" in item.message
+    assert item.criterion == "one pair nearly equal, one pair far apart"
+    item = _item(_score(missing, marks={"1.3-1": Mark(points=1.5)}), "theory.kl_examples")
+    assert (item.points, item.pending, item.comment) == (1.5, 0, "")
+    failed = _item(_score(examples.fact("theory.kl_examples", Outcome.FAILED)), "theory.kl_examples")
+    assert (failed.points, failed.pending) == (0, 0)
+
+
+def test_marks_settle_manual_items_and_replace_automatic_ones() -> None:
+    marks = {"1.1-1": Mark(points=2, comment="Good."), "2.3-2": Mark(points=3, comment="It does alternate.")}
+    grade = _score(examples.fact("gan.alternation", Outcome.TIMEOUT), marks=marks)
+    manual, automatic = _item(grade, "1.1-1"), _item(grade, "gan.alternation")
+    assert (manual.points, manual.pending, manual.comment) == (2, 0, "Good.")
+    assert (automatic.points, automatic.outcome) == (3, Outcome.TIMEOUT)
+    assert "replaces" in automatic.message
+    assert not grade.needs_look
+    assert grade.provenance.marks == "sha256:m"
+
+
+@pytest.mark.parametrize(("late", "penalty"), [(True, 2.4), (False, 0), (None, 0)])
+def test_lateness_costs_a_fraction_of_what_was_earned(late: bool | None, penalty: float) -> None:
+    grade = _score(late=late)
+    assert grade.penalty == penalty
+    assert grade.total == round(24 - penalty, 2)
+    assert grade.points == 20
+
+
+def test_a_grade_survives_its_file(tmp_path: Path) -> None:
+    grade = score(examples.struggling(), examples.rubric())
+    path = tmp_path / "grade.json"
+    path.write_text(grade.to_json())
+    assert Grade.read(path) == grade
+    content = json.loads(path.read_text())
+    assert {"student", "assignment", "points", "possible", "bonus", "pending", "questions"} <= set(content)
+    item = content["questions"][2]["items"][0]
+    assert {"check", "outcome", "points", "possible", "message", "misconception", "measures"} <= set(item)
+    assert content["provenance"]["rubric"] == examples.rubric().sha256
+
+
+outcomes = st.sampled_from(list(Outcome))
+measures = st.dictionaries(st.sampled_from(["vae.train_bpd", "gan.diversity", "other"]), st.floats())
+
+
+@st.composite
+def any_facts(draw: st.DrawFn) -> Facts:
+    """Whatever a session could report of a submission, sensible or not."""
+    checks = [
+        CheckFact(
+            check=check,
+            tests=tuple(examples.fact(check, outcome).tests[0] for outcome in draw(st.lists(outcomes, max_size=3))),
+        )
+        for check in draw(st.lists(st.sampled_from([*examples.TITLES, "unknown"]), unique=True))
+    ]
+    facts = examples.facts(measures=draw(measures), late=draw(st.none() | st.booleans()))
+    profile = draw(st.sampled_from(["unit", "smoke"]))
+    provenance = facts.provenance.model_copy(update={"profile": profile})
+    return facts.model_copy(update={"checks": {check.check: check for check in checks}, "provenance": provenance})
+
+
+@given(any_facts())
+def test_nothing_in_a_submission_moves_the_denominator(facts: Facts) -> None:
+    grade = score(facts, examples.rubric())
+    assert (grade.possible, grade.bonus_possible) == (25, 4)
+    records: tuple[Grade | QuestionGrade, ...] = (grade, *grade.questions)
+    for record in records:
+        assert 0 <= record.points <= record.points + record.pending <= record.possible
+        assert 0 <= record.bonus <= record.bonus + record.bonus_pending <= record.bonus_possible
+    assert 0 <= grade.total <= grade.points + grade.bonus
+    for item in grade.items:
+        assert 0 <= item.points <= item.possible
+        assert item.pending in (0, item.possible)
+        assert item.points == 0 or item.pending == 0
+        assert (item.outcome in (None, Outcome.INFRA)) == (item.pending > 0)
+        assert round(item.points, 2) == item.points
+    assert Grade.model_validate_json(grade.to_json()) == grade
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted))
+def test_a_better_measure_never_earns_less(values: list[float]) -> None:
+    better, worse = (_item(_score(measures={"vae.train_bpd": value}), "vae.train_bpd") for value in values)
+    assert better.points >= worse.points

@@ -1,0 +1,109 @@
+"""The measures of samples against cases whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from graders.latents import arrangements, ends_problem, line_problem, trace
+from graders.quality import copied, coverage, frechet, nearest_distances, progress
+
+Array = NDArray[np.float64]
+
+
+def _normal(seed: int, n: int, d: int) -> Array:
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def test_frechet_of_gaussians() -> None:
+    """Between N(0, I) and N(m, s²I) it is ‖m‖² + d·(1 − s)²."""
+    first = _normal(0, 200_000, 3)
+    second = 2 * _normal(1, 200_000, 3) + np.array([1.0, -2.0, 0.5])
+    assert frechet(first, second) == pytest.approx(5.25 + 3, rel=0.02)
+
+
+def test_frechet_of_dependent_features() -> None:
+    """In two dimensions, tr (C₁C₂)^½ is √(tr C₁C₂ + 2√det C₁C₂)."""
+    mix = np.array([[1.0, 0.8], [0.0, 0.6]])
+    first, second = _normal(0, 5000, 2), _normal(1, 5000, 2) @ mix
+    c1, c2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    root = np.sqrt(np.trace(c1 @ c2) + 2 * np.sqrt(np.linalg.det(c1 @ c2)))
+    mean = first.mean(axis=0) - second.mean(axis=0)
+    assert frechet(first, second) == pytest.approx(mean @ mean + np.trace(c1) + np.trace(c2) - 2 * root)
+
+
+def test_frechet_is_zero_for_the_same_and_finite_for_collapsed_samples() -> None:
+    features = _normal(0, 500, 8)
+    assert frechet(features, features) == pytest.approx(0, abs=1e-9)
+    assert frechet(np.zeros((500, 8)), features) == pytest.approx(np.trace(np.cov(features, rowvar=False)), rel=0.1)
+
+
+def test_progress() -> None:
+    assert progress(1000, 1000, 250) == 0
+    assert progress(500, 1000, 250) == pytest.approx(0.5)
+    assert progress(250, 1000, 250) == pytest.approx(1)
+    assert progress(3000, 1000, 250) == 0
+    assert np.isfinite(progress(0, 1000, 0))
+    assert progress(500, 0, 0) == 0
+
+
+def test_coverage_of_the_same_distribution() -> None:
+    """About 1 − 2⁻ᵏ for as many samples as real ones; Naeem et al. 2020, section 3.3."""
+    assert coverage(_normal(0, 1000, 8), _normal(1, 1000, 8), neighbours=5) == pytest.approx(1 - 2**-5, abs=0.02)
+
+
+def test_coverage_of_collapsed_and_foreign_samples() -> None:
+    real = _normal(0, 1000, 8)
+    assert coverage(real, np.repeat(real[:1], 1000, axis=0)) < 0.05
+    assert coverage(real, _normal(1, 1000, 8) + 20) == 0
+
+
+def test_copies_are_seen() -> None:
+    random = np.random.default_rng(0)
+    training, heldout, new = (random.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (6000, 50, 50))
+    assert copied(new, training, heldout) == 0
+    assert copied(training[-50:], training, heldout) == 1
+    noisy = np.clip(training[:50] + random.normal(0, 5, (50, 28, 28)), 0, 255).astype(np.uint8)
+    assert copied(np.concatenate([noisy, new]), training, heldout) == 0.5
+
+
+def test_nearest_distances() -> None:
+    black, white = np.zeros((1, 28, 28), np.uint8), np.full((1, 28, 28), 255, np.uint8)
+    grey = np.full((1, 28, 28), 51, np.uint8)
+    assert nearest_distances(grey, np.concatenate([white, black]))[0] == pytest.approx(0.2 * 28, rel=1e-3)
+
+
+def _strips(n: int = 48, steps: int = 5, d: int = 48) -> Array:
+    first, last = _normal(0, n, d)[:, None], _normal(1, n, d)[:, None]
+    return first + np.linspace(0, 1, steps)[None, :, None] * (last - first)
+
+
+def test_lines() -> None:
+    strips = _strips()
+    assert line_problem(strips) is None
+    assert line_problem(strips[:, ::-1]) is None
+    assert line_problem(strips[:, [0, 1, 3, 4]]) is not None
+    assert line_problem(strips[:, [0, 4]]) is not None
+
+
+def test_ends_hold_their_error_rate() -> None:
+    """At a false-fail probability of 1 in 10, at most about 1 in 10 of right ends fail (three tests, each bounded)."""
+    failed = sum(
+        ends_problem(_normal(2 * i, 20, 8), _normal(2 * i + 1, 20, 8), alpha=0.1) is not None for i in range(400)
+    )
+    assert failed <= 60
+
+
+def test_tracing_and_arranging() -> None:
+    strips = _strips(n=4, d=6)
+    latents = strips.swapaxes(0, 1).reshape(-1, 6)  # decoded step by step
+    images = np.tanh(latents @ _normal(2, 6, 20))
+    found = trace(images[::-1], images, latents)
+    assert found is not None
+    np.testing.assert_array_equal(found, latents[::-1])
+    assert trace(images + 0.01, images, latents) is None
+    by_strip, by_step = arrangements(latents, 4)
+    assert line_problem(by_strip) is not None
+    np.testing.assert_allclose(by_step, strips)
+    assert arrangements(latents[:-1], 4) == []

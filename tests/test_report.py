@@ -1,0 +1,288 @@
+"""The exporters: what they say, what they hide, and what hostile text does not do to them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengrade.facts import Facts, Figure, Outcome
+from gengrade.grade import Grade, score
+from gengrade.marks import Mark, Marks
+from gengrade.report import write_gradebook, write_index, write_junit, write_report
+from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
+from gengrade.report.gradebook import cell, gradebook
+from gengrade.report.index import histogram, index_page
+from gengrade.report.junit import junit
+from gengrade.report.student import student_page
+from gengrade.report.text import LONGEST, duration, headline, plain, points, sentence
+from tests import report_examples as examples
+
+HOSTILE = (
+    "</pre></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x00\x1b[31mred\x1b]0;title\x07\x07"
+    "\r\n::error::forged\n::set-output name=a::b\n##[group]x\u202etxt.exe\ud800]]>"
+)
+REPLACED = "\ufffd"
+
+
+def _grade(facts: Facts) -> Grade:
+    return score(facts, examples.rubric())
+
+
+def _hostile() -> Facts:
+    everything = {"expected": HOSTILE, "got": HOSTILE, "traceback": HOSTILE, "output": HOSTILE}
+    figure = Figure(check="vae.kld", caption=HOSTILE, alt=HOSTILE, file="../../etc/passwd")
+    return examples.facts(
+        examples.fact("vae.kld", Outcome.ERROR, HOSTILE, **everything),
+        examples.fact("gan.generator", Outcome.INFRA, HOSTILE, **everything),
+        student=f"=cmd|{HOSTILE}",
+        figures=(figure,),
+        notes=(HOSTILE,),
+    )
+
+
+class _Tags(HTMLParser):
+    """Collects the tags of a page, and the attributes that could run something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.running: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.running += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+
+
+def test_report_tells_what_happened(tmp_path: Path) -> None:
+    facts = examples.struggling()
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "gan.diversity-0.png").write_bytes(examples.png())
+    page = write_report(_grade(facts), facts, tmp_path).read_text()
+    assert page == (tmp_path / "report.html").read_text()
+    for said in (
+        '<span id="total">3.75</span>',
+        "log_std is a log standard deviation",
+        "[3.214, 5.101, 4.437, …]",
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+        "Stopped after 20 s: the limit of this check.",
+        "Measured 0.55: full points at 0.8 or more",
+        "Not judged, because it builds on vae.loss",
+        "30 s (72 %), went to vae.train_bpd",
+        'alt="A grid of 16 generated digits',
+        "This picture could not be read",
+        "Reduced isolation",
+    ):
+        assert said in page
+    assert page.count("data:image/png;base64,") == 1
+
+
+def test_report_hides_what_is_hidden(tmp_path: Path) -> None:
+    facts = examples.struggling()
+    grade = _grade(facts)
+    texts = (student_page(grade, facts, tmp_path), junit([grade]), github_annotations([grade]), github_summary([grade]))
+    for text in texts:
+        assert "secret" not in text
+        assert "A hidden check" in text
+
+
+def test_report_does_not_show_students_what_broke_on_our_side(tmp_path: Path) -> None:
+    facts = examples.struggling()
+    assert "the sandbox did not start" not in student_page(_grade(facts), facts, tmp_path)
+    assert "the sandbox did not start" in index_page([_grade(facts)])
+
+
+def test_report_repeats_no_details_of_a_test_that_serves_two_checks(tmp_path: Path) -> None:
+    shared = examples.fact("vae.kld", Outcome.FAILED, "A telling message.")
+    facts = examples.facts(shared, shared.model_copy(update={"check": "vae.loss"}))
+    page = student_page(_grade(facts), facts, tmp_path)
+    assert page.count("A telling message.") == 1
+    assert "see above" in page
+
+
+def test_report_shows_a_teachers_comment(tmp_path: Path) -> None:
+    facts = examples.facts()
+    marks = Marks(marks={"1.1-1": Mark(points=2, comment="Say <what> z is drawn from.")}, sha256="")
+    page = student_page(score(facts, examples.rubric(), marks), facts, tmp_path)
+    assert "Say &lt;what&gt; z is drawn from." in page
+    assert "Both steps of ancestral sampling" in page  # what the points were for
+
+
+def test_report_gives_no_answer_away_before_it_is_marked(tmp_path: Path) -> None:
+    facts = examples.facts(examples.fact("theory.kl_examples", Outcome.MISSING))
+    grade = _grade(facts)
+    for text in (student_page(grade, facts, tmp_path), junit([grade]), github_summary([grade])):
+        assert "ancestral" not in text
+        assert "nearly equal" not in text
+        assert "Written answer" in text
+
+
+def test_pages_withstand_hostile_text(tmp_path: Path) -> None:
+    facts = _hostile()
+    grade = _grade(facts)
+    for page, scripts in ((student_page(grade, facts, tmp_path), 0), (index_page([grade]), 1)):
+        tags = _Tags(page)
+        assert tags.tags.count("script") == scripts
+        assert tags.tags.count("img") == 0
+        assert tags.running == []
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", page)
+        assert "default-src &#39;none&#39;" in page
+        page.encode()
+
+
+def test_index_and_all_files_are_written(tmp_path: Path) -> None:
+    grades = [_grade(examples.facts()), _grade(examples.struggling()), _grade(_hostile())]
+    for path in (
+        write_index(grades, tmp_path),
+        write_gradebook(grades, examples.rubric(), tmp_path),
+        write_junit(grades, tmp_path / "sub" / "junit.xml"),
+    ):
+        assert path.stat().st_size > 0
+    assert "Submissions" in index_page([])
+
+
+def test_index_counts_totals_in_tenths() -> None:
+    grades = [_grade(examples.facts()), _grade(examples.struggling())]
+    assert [tenth.students for tenth in histogram(grades)] == [0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+    page = index_page(grades)
+    assert page.index("doejane") < page.index("roejohn")
+    assert "1 from 10 %, 1 from 90 %" in page
+    assert 'href="roejohn/report.html#item-2.3-2"' in page
+    assert "skipped part1/data" in page
+
+
+def test_gradebook_has_a_column_for_each_question() -> None:
+    text = gradebook([_grade(examples.struggling()), _grade(examples.facts())], examples.rubric())
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["Student"] for row in rows] == ["doejane", "roejohn"]
+    assert rows[0]["1.9 Build a VAE (12)"] == "10"
+    assert rows[0]["1.12 A convolutional VAE (3 bonus)"] == "3"
+    assert rows[1]["2.3 Build a GAN (8)"] == "4.17"
+    assert (rows[1]["Late"], rows[1]["Late penalty"], rows[1]["Total"], rows[1]["Pending"]) == (
+        "yes",
+        "0.42",
+        "3.75",
+        "7",
+    )
+
+
+@given(st.text())
+def test_no_cell_is_a_formula_or_a_second_row(text: str) -> None:
+    content = cell(text)
+    assert not content.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert len(content.splitlines()) <= 1
+
+
+def test_junit_counts_and_survives_hostile_text() -> None:
+    root = ET.fromstring(junit([_grade(examples.struggling()), _grade(_hostile())]).encode())
+    suite = root[0]
+    assert suite.attrib["tests"] == str(len(suite.findall("testcase"))) == "12"
+    for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        assert suite.attrib[attribute] == str(len(suite.findall(f"testcase/{tag}")))
+    assert all(len(case) <= 1 for case in root.iter("testcase"))
+    properties = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
+    assert (properties["total"], properties["pending"], properties["isolation"]) == ("3.75", "7", "process")
+    kinds = {case.attrib["name"].split(":")[0]: case[0].attrib["type"] for case in suite.iter("testcase") if len(case)}
+    assert kinds["vae.kld"] == "failed"
+    assert kinds["gan.alternation"] == "timeout"
+    assert kinds["vae.train_bpd"] == "blocked"
+    assert kinds["gan.interpolate"] == "infra"
+    assert kinds["1.1-1"] == "pending"
+
+
+def test_annotations_are_one_line_each_and_never_forged() -> None:
+    lines = github_annotations([_grade(_hostile())]).splitlines()
+    assert all(re.fullmatch(r"::(error|warning|notice) title=[^:,]*::.*", line) for line in lines)
+    assert [line.split(" ")[0] for line in lines] == ["::error", "::warning", "::notice"]
+    assert all("##[" not in line for line in lines)
+
+
+def test_annotations_keep_githubs_limit() -> None:
+    failed = [examples.fact(check, Outcome.FAILED, "No.") for check in examples.TITLES]
+    grades = [_grade(examples.facts(*failed, measures={}, student=f"student{number}")) for number in range(30)]
+    rows = github_annotations(grades).splitlines()
+    assert sum(row.startswith("::error") for row in rows) <= 10
+    assert rows[0].startswith("::error title=")
+    assert "30 of 30 submissions" in rows[0]
+
+
+@given(st.text(), st.text())
+def test_a_command_stays_one_command(title: str, message: str) -> None:
+    line = command("error", title, message)
+    assert len(line.splitlines()) == 1
+    assert re.fullmatch(r"::error title=[^:,]*::.*", line)
+    line.encode()
+
+
+def test_summary_is_escaped_and_limited() -> None:
+    summary = github_summary([_grade(_hostile())])
+    assert "<script" not in summary
+    assert "<img" not in summary
+    many = [_grade(examples.struggling())] * 3000
+    summary = github_summary(many)
+    assert len(summary.encode()) < 1_048_576
+    assert len(summary.encode()) > LARGEST_SUMMARY // 2
+    assert "more submissions found no room here" in summary
+
+
+def test_markdown_is_text() -> None:
+    assert markdown("a|b\n*c* <b> @me [x](y) `z`") == r"a\|b \*c\* &lt;b&gt; &#64;me \[x\]\(y\) \`z\`"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a\r\nb\rc\td", "a\nb\nc\td"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]8;;http://evil\x07link\x1b]8;;\x07", "link"),
+        ("\x00\x7f\u202e\ud800", REPLACED * 4),
+        ("žluť ✓ 数", "žluť ✓ 数"),
+    ],
+)
+def test_plain_text(given: str, shown: str) -> None:
+    assert plain(given) == shown
+
+
+def test_plain_text_is_of_limited_length() -> None:
+    assert len(plain("x" * 10_000_000)) < LONGEST + 100
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0"), (-0.0, "0"), (3.0, "3"), (61.5, "61.5"), (0.25, "0.25"), (10, "10")]
+)
+def test_points_have_no_needless_zeros(value: float, shown: str) -> None:
+    assert points(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.04, "0.0 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s")]
+)
+def test_durations(value: float, shown: str) -> None:
+    assert duration(value) == shown
+
+
+def test_headline() -> None:
+    said = headline(_grade(examples.facts(late=True)))
+    assert said == "21.6 of 25 points, 4 of them bonus, after 2.4 for lateness; 5 more are still to be decided."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the KL divergence is not right", "The KL divergence is not right"),
+        ("stopped after 20 s: the limit of this check", "Stopped after 20 s: the limit of this check"),
+        ("elbo_to_bpd should give one value", "elbo_to_bpd should give one value"),
+        ("z holds NaN", "z holds NaN"),
+        ("", ""),
+    ],
+)
+def test_messages_begin_like_sentences(text: str, shown: str) -> None:
+    assert sentence(text) == shown

@@ -1,0 +1,94 @@
+"""The pages in headless Chromium: nothing on the console, nothing too wide, the right numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gengrade.facts import Facts, Outcome
+from gengrade.grade import score
+from gengrade.report.index import index_page
+from gengrade.report.student import student_page
+from tests import report_examples as examples
+from tests.browser import Seen, look, needs_browser
+
+pytestmark = needs_browser
+
+LONG = "x" * 300
+
+
+def _student(facts: Facts, folder: Path, page: str | None = None) -> tuple[dict[int, Seen], str]:
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "gan.diversity-0.png").write_bytes(examples.png())
+    return look(page or student_page(score(facts, examples.rubric()), facts, folder), folder)
+
+
+def _assert_sound(seen: dict[int, Seen], console: str) -> None:
+    assert console == ""
+    for page in seen.values():
+        assert page.scroll <= page.width
+        assert page.overflowing == []
+        assert page.broken == []
+        assert len(page.ids) == len(set(page.ids))
+        assert page.headings[0] == 1
+        assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+
+
+def test_report_of_a_struggling_student(tmp_path: Path) -> None:
+    facts = examples.struggling()
+    seen, console = _student(facts, tmp_path)
+    _assert_sound(seen, console)
+    for page in seen.values():
+        assert page.total == "3.75"  # 4.17 less a tenth for lateness
+        assert page.images == [64]
+        assert page.scripts == 0
+        assert "Reduced isolation" in page.text
+        assert "secret" not in page.text
+
+
+def test_report_of_a_complete_student(tmp_path: Path) -> None:
+    seen, console = _student(examples.facts(), tmp_path)
+    _assert_sound(seen, console)
+    assert {page.total for page in seen.values()} == {"24"}
+    assert all("Reduced isolation" not in page.text for page in seen.values())
+
+
+def test_report_with_text_of_a_hostile_student(tmp_path: Path) -> None:
+    attack = "</pre><script>console.error('ran')</script><img src=x onerror=console.error('ran')>\x1b[31m"
+    facts = examples.facts(
+        examples.fact(
+            "vae.kld",
+            Outcome.ERROR,
+            attack + LONG,
+            expected=attack + LONG,
+            got=attack + LONG,
+            traceback=attack + LONG,
+            output=attack + LONG,
+        ),
+        student=f"<b>{LONG}",
+    )
+    seen, console = _student(facts, tmp_path)
+    _assert_sound(seen, console)
+    assert all(page.images == [] and page.scripts == 0 for page in seen.values())
+    assert all("<script>console.error" in page.text for page in seen.values())
+
+
+def test_policy_stops_what_escaping_would_miss(tmp_path: Path) -> None:
+    facts = examples.facts()
+    page = student_page(score(facts, examples.rubric()), facts, tmp_path)
+    page = page.replace("</main>", "<script>document.getElementById('total').textContent = '100'</script></main>")
+    seen, console = _student(facts, tmp_path, page)
+    assert {each.total for each in seen.values()} == {"24"}
+    assert "Content Security Policy" in console
+
+
+@pytest.mark.parametrize(("click", "rows"), [("", ["a", "b", "roejohn"]), ("Total", ["roejohn", "b", "a"])])
+def test_index_sorts_and_fits(tmp_path: Path, click: str, rows: list[str]) -> None:
+    best, middle = examples.facts(student="a"), examples.facts(examples.fact("vae.kld", Outcome.FAILED), student="b")
+    grades = [score(facts, examples.rubric()) for facts in (examples.struggling(), best, middle)]
+    seen, console = look(index_page(grades), tmp_path, click=click)
+    _assert_sound(seen, console)
+    for page in seen.values():
+        assert page.rows == rows
+        assert "the sandbox did not start" in page.text

@@ -1,0 +1,416 @@
+"""The wall: what student code can reach in each tier, what its limits do, and that nothing of it outlives its run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gengrade.facts import Outcome
+from gengrade.sandbox import Limits, NoSuchTier, Request, Run, Sandbox, Tier, choose, examine
+
+MEAN = np.arange(6, dtype=np.float32).reshape(2, 3)
+QUICK = Limits(seconds=3)
+WALLED = (Tier.SANDBOX, Tier.LANDLOCK)
+
+
+class Yard:
+    """A folder of trees, and a sandbox around it; `run` wraps a body of Python as a student's KLD function."""
+
+    def __init__(self, trees: Path, tier: Tier) -> None:
+        self.trees = trees
+        self.tier = tier
+        self.sandbox = Sandbox(tier, "uva2020", trees)
+        self._numbers = itertools.count()
+
+    def tree(self, source: str) -> Path:
+        tree = self.trees / f"student-{next(self._numbers)}"
+        (tree / "vae").mkdir(parents=True)
+        (tree / "vae" / "utils.py").write_text(source)
+        return tree
+
+    def run(self, body: str, limits: Limits = QUICK, *, before: str = "", seed: int = 1) -> Run:
+        source = f"import os, sys, torch\n{before}\ndef KLD(mean, log_std):\n{textwrap.indent(body, '    ')}\n"
+        return self.call(self.tree(source), limits, seed=seed)
+
+    def call(self, tree: Path, limits: Limits = QUICK, *, seed: int = 1) -> Run:
+        inputs = {"mean": MEAN, "log_std": np.zeros_like(MEAN)}
+        return self.sandbox.run(Request("vae:kld", tree, inputs, seed, limits))
+
+
+@pytest.fixture(scope="module", params=list(Tier))
+def yard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    tier: Tier = request.param
+    finding = next(finding for finding in examine() if finding.tier is tier)
+    if not finding.available:
+        pytest.skip(f"this machine does not give the tier {tier}: {finding.reason}")
+    yard = Yard(tmp_path_factory.mktemp("trees"), tier)
+    yield yard
+    yard.sandbox.close()
+
+
+def test_evidence_comes_back_unchanged(yard: Yard) -> None:
+    run = yard.run("return {'x': mean * 2, 'n': None, 'deep': [1, 2.5, 'text', True, {'empty': mean[:0]}]}")
+    assert run.outcome is Outcome.PASSED
+    np.testing.assert_array_equal(run.evidence["x"], MEAN * 2)
+    assert run.evidence["n"] is None
+    assert run.evidence["deep"][:4] == [1, 2.5, "text", True]
+    assert run.evidence["deep"][4]["empty"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "int32", "uint8", "bool"])
+def test_tensors_of_every_plain_dtype_cross(yard: Yard, dtype: str) -> None:
+    run = yard.run(f"return (mean > 2).to(torch.{dtype})")
+    assert run.outcome is Outcome.PASSED
+    np.testing.assert_array_equal(np.asarray(run.evidence, dtype=float), (MEAN > 2).astype(float))
+
+
+def test_every_run_is_a_fresh_process(yard: Yard) -> None:
+    source = "import torch\nseen = 0\ndef KLD(mean, log_std):\n    global seen\n    seen += 1\n    return seen\n"
+    tree = yard.tree(source)
+    assert [yard.call(tree).evidence for _ in range(3)] == [1, 1, 1]
+
+
+def test_random_state_follows_the_seed(yard: Yard) -> None:
+    body = "import random, numpy\nreturn [float(torch.rand(())), random.random(), float(numpy.random.rand())]"
+    first, again, other = (yard.run(body, seed=seed).evidence for seed in (5, 5, 6))
+    assert first == again
+    assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+def test_training_works_in_a_run(yard: Yard) -> None:
+    run = yard.run(
+        "layer = torch.nn.Linear(3, 1)\n"
+        "optimizer = torch.optim.Adam(layer.parameters())\n"
+        "layer(mean).sum().backward()\n"
+        "optimizer.step()\n"
+        "return layer.weight"
+    )
+    assert run.outcome is Outcome.PASSED, run.message
+
+
+def test_a_loader_with_worker_processes_works(yard: Yard) -> None:
+    run = yard.run(
+        "data = torch.utils.data.TensorDataset(mean)\n"
+        "loader = torch.utils.data.DataLoader(data, batch_size=1, num_workers=2)\n"
+        "return torch.cat([batch[0] for batch in loader])",
+        Limits(seconds=20),
+    )
+    assert run.outcome is Outcome.PASSED, run.message + run.output
+    np.testing.assert_array_equal(run.evidence, MEAN)
+
+
+# What students do wrong -----------------------------------------------------------------------------------------------
+
+
+def test_an_exception_shows_the_students_own_frames_only(yard: Yard) -> None:
+    run = yard.run("return helper(mean)", before="def helper(x):\n    raise ValueError('too small')\n")
+    assert (run.outcome, run.message) == (Outcome.ERROR, "ValueError: too small")
+    assert [(frame.file, frame.function) for frame in run.frames] == [
+        ("vae/utils.py", "KLD"),
+        ("vae/utils.py", "helper"),
+    ]
+    assert run.frames[1].source == "raise ValueError('too small')"
+
+
+def test_a_file_that_does_not_parse_names_its_line(yard: Yard) -> None:
+    run = yard.call(yard.tree("import torch\ndef KLD(mean, log_std:\n    return 1\n"))
+    assert run.outcome is Outcome.ERROR
+    assert run.message.startswith("SyntaxError: ")
+    assert (run.frames[-1].file, run.frames[-1].line) == ("vae/utils.py", 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def KLD(mean, log_std):\n    raise NotImplementedError\n", "not implemented"),
+        ("x = 1\n", "part1/utils.py has no KLD"),
+    ],
+)
+def test_what_was_not_handed_in_is_missing(yard: Yard, source: str, message: str) -> None:
+    run = yard.call(yard.tree(source))
+    assert (run.outcome, run.message) == (Outcome.MISSING, message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return mean.as_subclass(type('T', (torch.Tensor,), {}))",
+        "return type('F', (float,), {})(1.0)",
+        "return object()",
+        "return {1: mean}",
+        "return mean.to_sparse()",
+        "return torch.complex(mean, mean)",
+        "value = []\nfor _ in range(50): value = [value]\nreturn value",
+        "return 2 ** 100",
+        "return {'x': mean, 'y': {mean}}",
+    ],
+)
+def test_only_plain_evidence_is_taken(yard: Yard, body: str) -> None:
+    run = yard.run(body)
+    assert run.outcome is Outcome.ERROR
+    assert run.evidence is None
+
+
+# Limits ---------------------------------------------------------------------------------------------------------------
+
+
+def test_time_is_the_hosts(yard: Yard) -> None:
+    body = "import signal\nfor number in (14, 15): signal.signal(number, signal.SIG_IGN)\nwhile True: pass"
+    began = time.monotonic()
+    run = yard.run(body, Limits(seconds=1))
+    assert (run.outcome, run.message) == (Outcome.TIMEOUT, "stopped after 1 s: the limit of this check")
+    assert time.monotonic() - began < 10
+
+
+def test_time_stops_code_that_swallows_every_exception(yard: Yard) -> None:
+    run = yard.run(
+        "import time\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass", Limits(seconds=1)
+    )
+    assert run.outcome is Outcome.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "body", ["hog = []\nwhile True: hog.append(torch.ones(4_000_000))", "return torch.ones(10**10)"]
+)
+def test_memory(yard: Yard, body: str) -> None:
+    run = yard.run(body, Limits(seconds=20, memory_mb=300))
+    assert run.outcome is Outcome.MEMORY, run.message
+    assert run.peak_mb < 1500
+
+
+def test_processes(yard: Yard) -> None:
+    body = "import time\nwhile True:\n    if os.fork() == 0: time.sleep(100)"
+    run = yard.run(body, Limits(seconds=10, processes=8))
+    assert run.outcome is Outcome.ERROR
+    assert "8 processes and threads" in run.message
+
+
+def test_a_flood_of_output_is_stopped_and_its_ends_are_kept(yard: Yard) -> None:
+    run = yard.run("os.write(1, b'begin')\nwhile True: os.write(1, b'x' * 4096)", Limits(seconds=10, output_kb=1024))
+    assert (run.outcome, run.message) == (Outcome.ERROR, "stopped after printing 1 MB: the limit of this check")
+    assert run.output.startswith("begin")
+    assert "bytes left out" in run.output
+    assert len(run.output) < 20_000
+
+
+def test_output_is_kept_and_means_nothing(yard: Yard) -> None:
+    run = yard.run("print('all tests passed'); print('E' * 9, file=sys.stderr)\nreturn mean")
+    assert run.outcome is Outcome.PASSED
+    assert "all tests passed" in run.output
+    assert "EEEEEEEEE" in run.output
+
+
+@pytest.mark.parametrize("body", ["return torch.zeros(10**6)", "return torch.zeros(1).expand(10**10)"])
+def test_evidence_has_a_cap(yard: Yard, body: str) -> None:
+    run = yard.run(body, Limits(seconds=10, evidence_mb=1))
+    assert (run.outcome, run.message) == (Outcome.ERROR, "more than 1 MB were returned: the limit of this check")
+
+
+def test_disk(yard: Yard) -> None:
+    body = "with open('big', 'wb') as file:\n    while True: file.write(bytes(1 << 20))"
+    run = yard.run(body, Limits(seconds=20, disk_mb=8))
+    assert run.outcome is Outcome.ERROR
+    assert "files may take 8 MB in this check" in run.message
+
+
+# Endings --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("os._exit(0)", "the process ended itself before it answered (exit status 0)"),
+        ("import ctypes; ctypes.string_at(0)", "the process was ended by SIGSEGV before it answered"),
+        ("os.abort()", "the process was ended by SIGABRT before it answered"),
+    ],
+)
+def test_a_death_without_an_answer_is_a_crash(yard: Yard, body: str, message: str) -> None:
+    run = yard.run(body)
+    assert (run.outcome, run.message) == (Outcome.CRASHED, message)
+
+
+@pytest.mark.parametrize("body", ["sys.exit(0)", "raise KeyboardInterrupt", "raise GeneratorExit"])
+def test_control_flow_does_not_leave_the_run(yard: Yard, body: str) -> None:
+    assert yard.run(body).outcome is Outcome.ERROR
+
+
+def test_a_forged_frame_is_no_better_than_a_returned_one(yard: Yard) -> None:
+    """All open descriptors get a frame of another kind: it is refused, and costs the run its evidence."""
+    body = (
+        "import struct\n"
+        "for descriptor in range(3, 256):\n"
+        "    try: os.write(descriptor, struct.pack('>cQ', b'Z', 3) + b'yes')\n"
+        "    except OSError: pass\n"
+        "return mean"
+    )
+    run = yard.run(body)
+    assert run.outcome is Outcome.ERROR
+    assert run.evidence is None
+
+
+def test_what_a_run_leaves_behind_dies_with_it(yard: Yard, tmp_path: Path) -> None:
+    """A daemon that left its session and its parents would write its mark a second later."""
+    mark = tmp_path / "mark"
+    body = (
+        "import time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        f"        time.sleep(1); open({str(mark)!r}, 'w').close()\n"
+        "    os._exit(0)\n"
+        "return mean"
+    )
+    assert yard.run(body).outcome is Outcome.PASSED
+    time.sleep(1.5)
+    assert not mark.exists()
+    assert yard.run("return mean").outcome is Outcome.PASSED
+
+
+# Walls ----------------------------------------------------------------------------------------------------------------
+
+
+def walled(yard: Yard) -> None:
+    if yard.tier not in WALLED:
+        pytest.skip("the tier 'process' has no wall: every report says so")
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/etc/hostname", "/root", "/home", str(Path(__file__))])
+def test_files_outside_cannot_be_read(yard: Yard, path: str) -> None:
+    walled(yard)
+    run = yard.run(f"return os.listdir({path!r}) if os.path.isdir({path!r}) else len(open({path!r}).read())")
+    # A folder that leads to the interpreter may be there, with nothing in it but the way.
+    allowed = run.outcome is Outcome.PASSED and run.evidence in ([], [".pyenv"])
+    assert run.outcome is Outcome.ERROR or allowed, run.evidence
+
+
+def test_other_submissions_are_out_of_sight(yard: Yard) -> None:
+    walled(yard)
+    other = yard.tree("SECRET = 1\n")
+    places = [str(other / "vae" / "utils.py"), f"/trees/{other.name}/vae/utils.py"]
+    run = yard.run(
+        f"found = []\n"
+        f"for path in {places!r}:\n"
+        f"    try: found.append(open(path).read())\n"
+        f"    except OSError: pass\n"
+        f"return found"
+    )
+    assert run.evidence == []
+
+
+def test_the_own_tree_is_read_only(yard: Yard) -> None:
+    walled(yard)
+    run = yard.run("open(os.path.join(os.path.dirname(__file__), 'new'), 'w')")
+    assert run.outcome is Outcome.ERROR
+
+
+def test_there_is_no_network(yard: Yard) -> None:
+    walled(yard)
+    for family in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"):
+        run = yard.run(f"import socket\nsocket.socket(socket.{family}, socket.SOCK_RAW if 'P' in {family!r} else 1)")
+        assert run.outcome is Outcome.ERROR, family
+
+
+def test_nobody_else_can_be_signalled(yard: Yard) -> None:
+    walled(yard)
+    body = (
+        "reached = []\n"
+        "for pid in range(2, 400):\n"
+        "    try: os.kill(pid, 0); reached.append(pid)\n"
+        "    except OSError: pass\n"
+        "return [pid for pid in reached if pid != os.getpid()]"
+    )
+    assert yard.run(body).evidence == []
+
+
+def test_the_environment_tells_nothing(yard: Yard) -> None:
+    os.environ["GENGRADE_TEST_TOKEN"] = "a secret of the operator's"
+    try:
+        run = yard.run("return [sorted(os.environ), sys.argv]")
+    finally:
+        del os.environ["GENGRADE_TEST_TOKEN"]
+    assert "GENGRADE_TEST_TOKEN" not in run.evidence[0]
+    assert not any("secret" in word for word in run.evidence[1])
+
+
+def test_graders_and_reference_are_not_there_to_be_imported(yard: Yard) -> None:
+    body = (
+        "found = []\n"
+        "for name in ('graders.vae', 'graders.flow', 'gengrade.engine', 'gengrade.rubric', 'reference'):\n"
+        "    try: __import__(name); found.append(name)\n"
+        "    except ImportError: pass\n"
+        "return found"
+    )
+    if yard.tier is Tier.PROCESS:
+        pytest.skip("an editable installation can be imported where there is no wall")
+    assert yard.run(body).evidence == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "unshare(0x10000000)",
+        "mount(b'none', b'/tmp', b'tmpfs', 0, None)",
+        "ptrace(16, 1, 0, 0)",
+        "memfd_create(b'x', 0)",
+    ],
+)
+def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> None:
+    walled(yard)
+    body = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nreturn [libc.{call}, ctypes.get_errno()]"
+    assert yard.run(body).evidence == [-1, 1]
+
+
+def test_capabilities_and_root_are_gone(yard: Yard) -> None:
+    walled(yard)
+    run = yard.run("return [line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNew', 'Uid'))]")
+    status = dict(line.split(":") for line in run.evidence)
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert status["NoNewPrivs"].strip() == "1"
+    if yard.tier is Tier.SANDBOX:
+        assert "0" not in status["Uid"].split()
+
+
+def test_a_lost_zygote_is_replaced(yard: Yard) -> None:
+    assert yard.run("return 1").evidence == 1
+    zygote = yard.sandbox._zygote
+    assert zygote is not None
+    zygote._process.kill()
+    zygote._process.wait()
+    assert yard.run("return 2").evidence == 2
+
+
+def test_an_isolation_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NoSuchTier, match=r"bubblewrap is not installed.*apt-get install bubblewrap"):
+        choose("sandbox", single=False)
+
+
+def test_a_class_is_never_graded_without_a_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("gengrade.sandbox.guest.landlock.abi", lambda: 0)
+    with pytest.raises(NoSuchTier):
+        choose("auto", single=False)
+    assert choose("auto", single=True) is Tier.PROCESS
+    assert choose("process", single=False) is Tier.PROCESS
+
+
+@pytest.mark.gpu
+def test_cuda_works_inside_the_wall(tmp_path: Path) -> None:
+    if not Path("/dev/nvidia0").exists():
+        pytest.skip("there is no CUDA device")
+    tree = tmp_path / "trees" / "student"
+    (tree / "vae").mkdir(parents=True)
+    (tree / "vae" / "utils.py").write_text("def KLD(mean, log_std):\n    return [str(mean.device), mean @ mean.T]\n")
+    with Sandbox(choose("auto", single=False), "uva2020", tmp_path / "trees", device="cuda") as sandbox:
+        inputs = {"mean": MEAN, "log_std": MEAN}
+        run = sandbox.run(Request("vae:kld", tree, inputs, 1, Limits(seconds=60), device="cuda"))
+    assert run.outcome is Outcome.PASSED, run.message
+    assert run.evidence[0] == "cuda:0"
+    np.testing.assert_allclose(run.evidence[1], MEAN @ MEAN.T)

@@ -1,0 +1,209 @@
+"""Finding submissions: one or a class, who handed in what, and how late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengrade.submissions import SubmissionError, discover, prepare
+from gengrade.submissions.names import identify, safe_id
+from tests.handed_in import GAN, PARTS, VAE, make, tree_of, write, zipped
+
+
+@pytest.mark.parametrize(
+    ("name", "student", "name_shown", "late", "file"),
+    [
+        ("doejane_LATE_12345_67890_doe_assignment3.zip", "doejane_12345", "doejane", True, "doe_assignment3.zip"),
+        ("doejane_12345_67890_doe_assignment3-1.zip", "doejane_12345", "doejane", False, "doe_assignment3.zip"),
+        ("müllerjörg_12345_67890_a.tar.gz", "müllerjörg_12345", "müllerjörg", False, "a.tar.gz"),
+        ("anon_123abc_67890_hw2.zip", "anon_123abc", "anon_123abc", False, "hw2.zip"),
+        ("LATE_anon_123abc_67890_hw2.zip", "anon_123abc", "anon_123abc", True, "hw2.zip"),
+        ("doejane_12345_text.html", "doejane_12345", "doejane", False, "text.html"),
+        ("Jane Doe_4711_assignsubmission_file", "Jane_Doe_4711", "Jane Doe", None, ""),
+        ("Jane Doe_4711_assignsubmission_file_", "Jane_Doe_4711", "Jane Doe", None, ""),
+        ("Jane Doe_4711_assignsubmission_file_a.zip", "Jane_Doe_4711", "Jane Doe", None, "a.zip"),
+        ("Participant_12_assignsubmission_onlinetext", "Participant_12", "Participant", None, "onlinetext.html"),
+        ("123-456 - Jo Doe - Mar 29, 2018 1205 PM", "Jo_Doe_123", "Jo Doe", None, ""),
+        ("123-456 - Jo Doe - Mar 29, 2018 905 AM - a - b.zip", "Jo_Doe_123", "Jo Doe", None, "a - b.zip"),
+        ("doe_assignment3.zip", "doe_assignment3", "doe_assignment3", None, "doe_assignment3.zip"),
+        ("Jane Doe", "Jane_Doe", "Jane Doe", None, "Jane Doe"),
+    ],
+)
+def test_names_tell_who_and_how_late(name: str, student: str, name_shown: str, late: bool | None, file: str) -> None:
+    identity = identify(name)
+    assert (identity.id, identity.name, identity.late, identity.file) == (student, name_shown, late, file)
+
+
+def test_times_of_brightspace_are_ordered() -> None:
+    names = ("Mar 9, 2018 1205 AM", "Mar 9, 2018 905 AM", "Mar 9, 2018 12:05 PM", "Mar 29, 2018 1205 AM")
+    attempts = [identify(f"1-2 - Jo - {name}").attempt for name in names]
+    assert attempts == sorted(attempts)
+
+
+@given(st.text(max_size=300))
+def test_ids_are_safe_folder_names(text: str) -> None:
+    made = safe_id(text)
+    assert made == safe_id(text)
+    assert 0 < len(made.encode()) <= 80
+    assert not set(made) & set("/\\ \0:*?\"<>|'")
+    assert made[0] not in ".-"
+
+
+# --- discovery ---------------------------------------------------------------------------------------------------
+
+
+def test_a_class_of_folders_and_archives(tmp_path: Path) -> None:
+    write(tmp_path / "doe", VAE)
+    write(tmp_path / "Jane Roe", GAN, "code")
+    zipped(tmp_path, "kim", VAE)
+    make(tmp_path, "tar.gz", {"part1/utils.py": b""}, "lee")
+    write(tmp_path, ["README.md", ".DS_Store", "gradebook.csv", "__MACOSX/._kim", "solver.exe"])
+    found = discover(tmp_path, PARTS)
+    assert [each.id for each in found.submissions] == ["Jane_Roe", "doe", "kim", "lee"]
+    assert not found.single
+    assert found.notes == ("solver.exe is no submission and is ignored",)
+    assert all(each.late is None and each.error is None for each in found.submissions)
+
+
+def test_a_canvas_export(tmp_path: Path) -> None:
+    for name in ("doejane_LATE_123_501_work", "roejim_124_502_work", "roejim_124_503_work-1", "roejim_124_504_work-2"):
+        zipped(tmp_path, name, VAE)
+    write(tmp_path, ["roejim_124_505_report.pdf", "kimlee_125_506_utils.py", "kimlee_125_507_encoder-1.py"])
+    write(tmp_path, ["moe_126_text.html"])
+    doe, kim, moe, roe = discover(tmp_path, PARTS).submissions
+    assert (doe.id, doe.late, doe.source.name) == ("doejane_123", True, "doejane_LATE_123_501_work.zip")
+    assert (roe.source.name, [path.name for path in roe.attachments], roe.late) == (
+        "roejim_124_504_work-2.zip",
+        ["roejim_124_505_report.pdf"],
+        False,
+    )
+    assert len(roe.notes) == 2
+    assert (kim.id, len(kim.attachments)) == ("kimlee_125", 1)
+    assert set(tree_of(prepare(kim, tmp_path / "trees" / "kim", PARTS).tree)) == {"vae/utils.py", "vae/encoder.py"}
+    assert set(tree_of(prepare(roe, tmp_path / "trees" / "roe", PARTS).tree)) == {
+        f"vae/{Path(name).name}" for name in VAE
+    }
+    assert not any(prepare(moe, tmp_path / "trees" / "moe", PARTS).parts.values())
+
+
+def test_lateness_counts_for_what_is_graded(tmp_path: Path) -> None:
+    zipped(tmp_path, "doe_123_501_work", VAE)
+    zipped(tmp_path, "doe_LATE_123_502_work-1", VAE)
+    (doe,) = discover(tmp_path, PARTS).submissions
+    assert doe.late is True
+
+
+def test_files_that_are_numbered_by_their_author_are_no_resubmissions(tmp_path: Path) -> None:
+    zipped(tmp_path, "doe_123_501_part-1", VAE)
+    zipped(tmp_path, "doe_123_502_part-2", GAN)
+    (doe,) = discover(tmp_path, PARTS).submissions
+    prepared = prepare(doe, tmp_path / "tree", PARTS)
+    assert (prepared.parts["vae"], prepared.parts["gan"]) == ("part-1/part1", "part-2/part2")
+
+
+def test_a_moodle_export(tmp_path: Path) -> None:
+    zipped(tmp_path / "Jane Doe_11_assignsubmission_file", "work", [f"work/{name}" for name in VAE])
+    write(tmp_path / "Jane Doe_11_assignsubmission_onlinetext", ["onlinetext.html"])
+    write(tmp_path / "Jim Roe_12_assignsubmission_file_", VAE)
+    doe, roe = discover(tmp_path, PARTS).submissions
+    assert (doe.name, roe.name, doe.late) == ("Jane Doe", "Jim Roe", None)
+    assert prepare(doe, tmp_path / "1", PARTS).parts["vae"] is not None
+    assert prepare(roe, tmp_path / "2", PARTS).parts["vae"] == "part1"
+
+
+def test_a_brightspace_export(tmp_path: Path) -> None:
+    zipped(tmp_path, "1-9 - Jo Doe - Mar 29, 2018 905 AM - old", VAE)
+    zipped(tmp_path, "1-9 - Jo Doe - Mar 29, 2018 105 PM - new", VAE)
+    write(tmp_path, ["1-9 - Jo Doe - Mar 29, 2018 105 PM - report.pdf", "index.html"])
+    (doe,) = discover(tmp_path, PARTS).submissions
+    assert (doe.source.name, len(doe.attachments), len(doe.notes)) == (
+        "1-9 - Jo Doe - Mar 29, 2018 105 PM - new.zip",
+        1,
+        1,
+    )
+
+
+def test_an_archive_that_somebody_unpacked_counts_once(tmp_path: Path) -> None:
+    zipped(tmp_path, "doe", VAE)
+    write(tmp_path / "doe", VAE)
+    write(tmp_path / "roe", VAE)
+    doe, _ = discover(tmp_path, PARTS).submissions
+    assert (doe.source, doe.notes) == (tmp_path / "doe", ("doe.zip is ignored, since doe replaces it",))
+
+
+def test_ids_are_unique_where_names_are_alike(tmp_path: Path) -> None:
+    for name in ("jane doe", "jane_doe", "Jane Doe"):
+        write(tmp_path / name, VAE)
+    assert [each.id for each in discover(tmp_path, PARTS).submissions] == ["Jane_Doe", "jane_doe-2", "jane_doe-3"]
+
+
+def test_one_broken_archive_does_not_lose_the_class(tmp_path: Path) -> None:
+    zipped(tmp_path, "doe", VAE)
+    write(tmp_path, {"kim.rar": b"Rar!", "lee.zip": b"", "roe.zip": b"<html>"})
+    doe, kim, lee, roe = discover(tmp_path, PARTS).submissions
+    assert doe.error is None
+    assert kim.error == "kim.rar: it is no .zip or .tar.gz; hand in one of these"
+    assert lee.error == "lee.zip: it is empty; hand it in again"
+    assert roe.error is not None
+
+
+def test_links_in_a_class_are_ignored(tmp_path: Path) -> None:
+    write(tmp_path / "class" / "doe", VAE)
+    write(tmp_path / "class" / "roe", VAE)
+    (tmp_path / "class" / "kim").symlink_to(tmp_path / "class" / "doe")
+    found = discover(tmp_path / "class", PARTS)
+    assert [each.id for each in found.submissions] == ["doe", "roe"]
+    assert "kim is a link" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        VAE,
+        [f"3_generative/{name}" for name in VAE],
+        [f"code/src/{name}" for name in (*VAE, *GAN)],
+        [*(f"code/{name}" for name in VAE), "report/report.tex", "figures/a.png", "README.md"],
+        ["Part 1/utils.py"],
+        ["utils.py", "encoder.py", "old/utils.py"],
+        ["vae/utils.py", "vae/encoder.py", "gan/models.py"],
+        ["answers.py"],
+        ["solution.py"],
+    ],
+)
+def test_one_submission_is_a_self_check(tmp_path: Path, files: list[str]) -> None:
+    found = discover(write(tmp_path / "doe_assignment3", files), PARTS)
+    assert found.single
+    assert [(each.id, each.source) for each in found.submissions] == [("doe_assignment3", tmp_path / "doe_assignment3")]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [f"{student}/{name}" for student in ("doe", "roe") for name in VAE],
+        [*(f"doe/{name}" for name in VAE), "roe/nothing.txt"],
+        ["doe/utils.py", "roe/utils.py"],
+        ["doe/thing.py", "roe/thing.py"],
+        ["doe_1234_567_work/part1/utils.py"],
+        [f"doe/code/{VAE[0]}", f"roe/code/{GAN[0]}"],
+    ],
+)
+def test_several_students_are_a_class(tmp_path: Path, files: list[str]) -> None:
+    assert not discover(write(tmp_path, files), PARTS).single
+
+
+def test_one_archive_is_a_self_check(tmp_path: Path) -> None:
+    found = discover(zipped(tmp_path, "doejane_LATE_12345_67890_work", VAE), PARTS)
+    assert found.single
+    assert (found.submissions[0].id, found.submissions[0].late) == ("doejane_12345", True)
+
+
+def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SubmissionError, match="there is no such file or folder"):
+        discover(tmp_path / "nowhere", PARTS)
+    with pytest.raises(SubmissionError, match="it holds no submissions"):
+        discover(tmp_path, PARTS)
+    with pytest.raises(SubmissionError, match="neither a folder nor"):
+        discover(write(tmp_path, ["notes.txt"]) / "notes.txt", PARTS)
