@@ -152,7 +152,7 @@ class Grader:
     def _observe(self, submission: Submission, prepared: Prepared, folder: Path) -> Observed:
         job = self._job
         circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
-        store = EvidenceStore(folder / "evidence") if job.cache else None
+        store = EvidenceStore(folder / "evidence", thrifty=True) if job.cache else None
         student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, circumstances)
         plugin = GradingPlugin(
             student,

@@ -35,14 +35,21 @@ def write_whole(path: Path, data: bytes | str) -> None:
         raise
 
 
+_SMALL_BYTES = 1 << 20
+_BYTES_A_SECOND = 16 << 20  # of the student's code: what is had more cheaply is not worth its room
+
+
 class EvidenceStore:
     """Runs kept on disk under a key made of all that they depend on: `<folder>/<key>.evidence`.
 
-    A file that cannot be read back is as good as none. What the harness itself got wrong is never kept.
+    A file that cannot be read back is as good as none. What the harness itself got wrong is never kept. A `thrifty`
+    store leaves out what takes more room than it took time: a class of five hundred would fill a disk with images that
+    a decoder gives again in a moment.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, thrifty: bool = False) -> None:
         self._folder = folder
+        self._thrifty = thrifty
 
     def get(self, key: str) -> Run | None:
         try:
@@ -58,7 +65,9 @@ class EvidenceStore:
         record = {field.name: getattr(run, field.name) for field in fields(run)}
         record["outcome"] = run.outcome.value
         record["frames"] = [asdict(frame) for frame in run.frames]
-        write_whole(self._path(key), wire.encode(record))
+        content = wire.encode(record)
+        if not self._thrifty or len(content) <= max(_SMALL_BYTES, run.seconds * _BYTES_A_SECOND):
+            write_whole(self._path(key), content)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
