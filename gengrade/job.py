@@ -201,8 +201,12 @@ def known_facts(folder: Path, key: str) -> Facts | None:
         facts = Facts.read(folder / "facts.json")
     except (OSError, ValidationError):
         return None
+    return facts if _answers(facts, key) else None
+
+
+def _answers(facts: Facts, key: str) -> bool:
     infra = any(check.outcome is Outcome.INFRA for check in facts.checks.values())
-    return facts if facts.provenance.key == key and not infra else None
+    return facts.provenance.key == key and not infra
 
 
 def is_current(job: Job, submission: Submission) -> bool:
@@ -211,10 +215,10 @@ def is_current(job: Job, submission: Submission) -> bool:
     try:
         if not job.cache or (folder / _SIGNATURE).read_text() != signature(submission):
             return False
-        recorded = Facts.read(folder / "facts.json").provenance.submission
+        facts = Facts.read(folder / "facts.json")
     except (OSError, ValidationError):
         return False
-    return known_facts(folder, facts_key(job, recorded)) is not None
+    return _answers(facts, facts_key(job, facts.provenance.submission))
 
 
 def signature(submission: Submission) -> str:

@@ -16,7 +16,7 @@ from gengrade.grading.checks import known, with_needs
 from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
-from gengrade.sandbox import DEFAULTS, Limits, Sandbox, Tier, choose
+from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
 from graders.layouts.uva2020 import PARTS
 
@@ -102,9 +102,6 @@ class Workbench:
         ids = [id_ for id_, check in known().items() if check.kind == "unit" and id_.startswith(prefixes)]
         facts = self.check(folder, *ids, seed=seed)
         return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
-
-    def isolated(self) -> bool:
-        return self.tier is not Tier.PROCESS
 
 
 @cache

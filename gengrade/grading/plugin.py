@@ -112,7 +112,7 @@ class GradingPlugin:
 
     # Hooks ------------------------------------------------------------------------------------------------------
 
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keeps the wanted checks, in the order in which the graders stand, after those that they need."""
         kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
         items[:] = _ordered(kept, self._needs)

@@ -61,7 +61,6 @@ class Subject:
         self._seeds: Callable[[], int] = lambda: 0
         self._limits = Limits()
         self.last: Run | None = None
-        self.guest_runs = 0  # how many probes were run, not found
 
     @property
     def starting(self) -> float:
@@ -106,7 +105,6 @@ class Subject:
         return run
 
     def _fresh(self, request: Request) -> Run:
-        self.guest_runs += 1
         return self._sandbox.run(request)
 
     def _key(self, request: Request) -> str:

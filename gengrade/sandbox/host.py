@@ -137,11 +137,12 @@ class _Zygote:
 
     def run(self, request: Request) -> Run:
         payload = wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
+        tree = request.tree.resolve()
+        if self._tier is not Tier.SANDBOX:
+            self._clear_scratch()
         settings = RunSettings(
             probe=request.probe,
-            tree=request.tree.resolve().relative_to(self._trees).as_posix()
-            if self._tier is Tier.SANDBOX
-            else str(self._fresh_scratch(request.tree)),
+            tree=tree.relative_to(self._trees).as_posix() if self._tier is Tier.SANDBOX else str(tree),
             seed=request.seed,
             device=request.device,
             threads=request.threads,
@@ -161,11 +162,10 @@ class _Zygote:
             finally:
                 os.close(output)
 
-    def _fresh_scratch(self, tree: Path) -> Path:
+    def _clear_scratch(self) -> None:
         """Outside the sandbox tier, runs share a scratch folder: what the last one left goes first."""
-        for name in sorted(self._work.iterdir()):
-            subprocess.run(["rm", "-rf", str(name)], check=False)
-        return tree.resolve()
+        for leftover in list(self._work.iterdir()):
+            subprocess.run(["rm", "-rf", str(leftover)], check=False)
 
     @property
     def control(self) -> socket.socket:

@@ -33,8 +33,8 @@ MAX_DOCUMENT_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 100_000
 
-Scalar = bool | int | float | str | None
-Tree = Any  # Scalar | np.ndarray | list[Tree] | dict[str, Tree]; a recursive alias costs more than it tells
+# None, bool, int, float, str, np.ndarray, list[Tree] or dict[str, Tree]; a recursive alias costs more than it tells.
+Tree = Any
 
 
 class WireError(ValueError):

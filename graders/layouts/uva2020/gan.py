@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gengrade.sandbox.guest.errors import Missing
 from graders.layouts.loading import Modules
+from graders.layouts.members import method, part
 from graders.layouts.uva2020.attempts import most_complete
 
 TEMPLATES = ("train_torch", "train_pl")
@@ -93,24 +93,24 @@ class GanContract:
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:
-        return _part(model, "generator")
+        return part(model, "generator", "GAN")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
-        return _part(model, "discriminator")
+        return part(model, "discriminator", "GAN")
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
         """The loss that the student's step gives the generator, for a batch of real images."""
-        return _loss(_method(model, "generator_step")(images))
+        return _loss(method(model, "generator_step", "GAN")(images))
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
         """The loss that the student's step gives the discriminator, for a batch of real images."""
-        return _loss(_method(model, "discriminator_step")(images))
+        return _loss(method(model, "discriminator_step", "GAN")(images))
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        return _method(model, "sample")(n)
+        return method(model, "sample", "GAN")(n)
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
-        return _method(model, "interpolate")(n, steps)
+        return method(model, "interpolate", "GAN")(n, steps)
 
     def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:
         """Two optimisers, in the order of the student's loop: of the generator, of the discriminator.
@@ -119,7 +119,7 @@ class GanContract:
         its own.
         """
         if self._template == "train_pl":
-            return _configured(_method(model, "configure_optimizers")())
+            return _configured(method(model, "configure_optimizers", "GAN")())
         networks = (self.generator_of(model), self.discriminator_of(model))
         return [torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=(0.5, 0.999)) for network in networks]
 
@@ -178,24 +178,6 @@ def _is_required(parameter: inspect.Parameter) -> bool:
     return not variadic and parameter.default is parameter.empty
 
 
-def _method(model: nn.Module, name: str) -> Callable[..., Any]:
-    method: Callable[..., Any] | None = getattr(model, name, None)
-    if method is None:
-        raise Missing(f"the class GAN has no method {name}")
-    return method
-
-
-def _part(model: nn.Module, role: str) -> nn.Module:
-    """The child of that name, or else the one whose name or class says so."""
-    children = dict(model.named_children())
-    if role in children:
-        return children[role]
-    for name, child in children.items():
-        if role in name.lower() or role in type(child).__name__.lower():
-            return child
-    raise Missing(f"the class GAN has no attribute {role}")
-
-
 def _loss(result: Any) -> Tensor:
     """The loss of a step that returns it alone, first in a tuple (loss, log, …), or in a dictionary."""
     if isinstance(result, tuple | list) and result:
@@ -219,7 +201,7 @@ def _configured(result: Any) -> list[torch.optim.Optimizer]:
 def _lightning_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
     """What the Trainer of PyTorch Lightning 1.x does: for each batch, a `training_step` for each optimiser."""
     model.train()
-    training_step = _method(model, "training_step")
+    training_step = method(model, "training_step", "GAN")
     if "optimizer_idx" not in inspect.signature(training_step).parameters:
         _manual_epoch(model, batches, optimizers)
         return
@@ -252,6 +234,6 @@ def _manual_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequen
     }
     for name, function in lent.items():
         object.__setattr__(model, name, function)
-    training_step = _method(model, "training_step")
+    training_step = method(model, "training_step", "GAN")
     for index, batch in enumerate(batches):
         training_step(batch, index)

@@ -21,6 +21,7 @@ from gengrade.sandbox.guest.errors import Missing
 from graders.layouts.calling import accepts, call
 from graders.layouts.devices import neutralise_cuda
 from graders.layouts.loading import Modules
+from graders.layouts.members import method, part
 from graders.layouts.uva2020.attempts import most_complete
 
 TEMPLATES = ("train_torch", "train_pl")
@@ -100,19 +101,19 @@ class VaeContract:
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        return _part(model, "encoder")
+        return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        return _part(model, "decoder")
+        return part(model, "decoder", "VAE")
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """What `VAE.sample` returns: samples and means by the hand-out."""
-        return _method(model, "sample")(n)
+        return method(model, "sample", "VAE")(n)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimiser of the student's loop: the hand-out's Adam, which `main` makes, or a LightningModule's own."""
         if self._template == "train_pl":
-            return _configured(_method(model, "configure_optimizers")())
+            return _configured(method(model, "configure_optimizers", "VAE")())
         return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
 
     def train_epoch(self, model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> Any:
@@ -152,24 +153,6 @@ _EPOCH: dict[str, Any] = {
     "summary_writer": MagicMock(),
     "writer": MagicMock(),
 }  # what students add to loops
-
-
-def _part(model: nn.Module, role: str) -> nn.Module:
-    """The child of that name, or else the one whose name or class says so."""
-    children = dict(model.named_children())
-    if role in children:
-        return children[role]
-    for name, child in children.items():
-        if role in name.lower() or role in type(child).__name__.lower():
-            return child
-    raise Missing(f"the class VAE has no attribute {role}")
-
-
-def _method(model: nn.Module, name: str) -> Callable[..., Any]:
-    method: Callable[..., Any] | None = getattr(model, name, None)
-    if method is None:
-        raise Missing(f"the class VAE has no method {name}")
-    return method
 
 
 def _stand_in_for_absent_files(modules: Modules) -> None:
@@ -213,7 +196,7 @@ def _configured(result: Any) -> torch.optim.Optimizer:
 
 def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> None:
     """What the Trainer does in an epoch of training."""
-    training_step = _method(model, "training_step")
+    training_step = method(model, "training_step", "VAE")
     model.train()
     for index, batch in enumerate(loader):
         loss = training_step(batch, index)
@@ -227,7 +210,7 @@ def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch
 
 def _lightning_evaluation(model: nn.Module, loader: Iterable[Batch]) -> None:
     """What the Trainer does in an epoch of validation."""
-    validation_step = _method(model, "validation_step")
+    validation_step = method(model, "validation_step", "VAE")
     model.eval()
     with torch.no_grad():
         for index, batch in enumerate(loader):
