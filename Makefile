@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 
-.PHONY: help setup grade test proofs lint check bench clean
+.PHONY: help setup grade test proofs truth mutants seeds lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,8 +28,17 @@ test: setup  ## Run the tests.
 	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-proofs: setup  ## Run the longer tests: trainings, and that a mistake fails no check but its own.
+proofs: setup  ## Run the longer tests: the trainings.
 	$(BIN)/python -m pytest -m slow
+
+truth: setup  ## Prove how right the graders are, and print the table.
+	$(BIN)/python -m truth
+
+mutants: setup  ## The part of it about changes to the reference.
+	$(BIN)/python -m truth mutants
+
+seeds: setup  ## The part of it about right packages that must never fail.
+	$(BIN)/python -m truth seeds
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check .

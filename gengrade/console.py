@@ -14,7 +14,9 @@ from rich.text import Text
 
 from gengrade.engine import Progress as Event
 from gengrade.engine import Result
-from gengrade.report.text import one_line
+from gengrade.facts import Named
+from gengrade.grade import Grade
+from gengrade.report.text import SEEMS, mistake, one_line, public
 from gengrade.sandbox import Finding, Tier
 
 _LONGEST_NAME = 32
@@ -133,10 +135,25 @@ def show_result(console: Console, result: Result, out: Path) -> None:
     console.print(table)
     for note in result.notes:
         console.print(Text(f"note: {one_line(note)}"), soft_wrap=True)
+    if result.single:
+        _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
         console.print("Reduced isolation: student code ran without a wall around it.", style="bold yellow")
     target = result.graded[0].report if result.single else out / "index.html"
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def _show_mistakes(console: Console, grade: Grade) -> None:
+    """What a student should know before anything else, each thing once, with the checks that it explains."""
+    found: dict[Named, list[str]] = {}
+    for item in map(public, grade.items):
+        named = mistake(item)
+        if named is not None and item.check is not None:
+            found.setdefault(named, []).append(item.check)
+    if found:
+        console.print(SEEMS, style="bold")
+    for named, checks in found.items():
+        console.print(Text(f"  {', '.join(dict.fromkeys(checks))}: {one_line(named.sentence)}"), soft_wrap=True)
 
 
 def show_findings(console: Console, findings: list[Finding]) -> None:

@@ -61,11 +61,20 @@ class TestFact(Frozen):
     seconds: float = 0.0
 
 
+class Named(Frozen):
+    """A misconception that was recognised."""
+
+    name: str  # in the library, e.g. "kld.log_std_as_log_variance"
+    sentence: str  # for the student
+
+
 class CheckFact(Frozen):
     """A check's tests together; it passed when all of them did."""
 
     check: str  # an id as in the rubric, e.g. "vae.kld"
     tests: tuple[TestFact, ...]
+    misconception: Named | None = None  # what reproduces the evidence, where the check failed and something does
+    symptoms: dict[str, tuple[float, float]] = {}  # where nothing does: what was seen, each number with its tolerance
 
     @property
     def decisive(self) -> TestFact:

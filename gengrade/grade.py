@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, Field
 
-from gengrade.facts import Facts, Frozen, Outcome, Provenance
+from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
 
@@ -46,7 +46,10 @@ class ItemGrade(_Record):
     bonus: bool
     hidden: bool
     message: str
-    misconception: str | None = None
+    expected: str | None = None  # what the message is about
+    got: str | None = None
+    misconception: Named | None = None  # what shows the same evidence on the same inputs
+    symptoms: dict[str, tuple[float, float]] = Field(default_factory=dict)  # where nothing does: number and tolerance
     cause: str | None = None  # for teachers only: what went wrong on our side
     measures: dict[str, float | None] = Field(default_factory=dict)  # None: not finite
     comment: str | None = None  # of the person who marked it; None: nobody did
@@ -182,6 +185,7 @@ class _Verdict(NamedTuple):
     message: str = ""
     measures: dict[str, float | None] | None = None
     cause: str | None = None
+    fact: CheckFact | None = None  # of the check that failed, with what is known about why
 
 
 def _grade_item(entry: Entry, facts: Facts, mark: Mark | None) -> ItemGrade:
@@ -207,6 +211,7 @@ def _grade_item(entry: Entry, facts: Facts, mark: Mark | None) -> ItemGrade:
         bonus=entry.bonus,
         hidden=not isinstance(item, ManualItem) and item.hidden,
         message=message,
+        **_explanation(verdict.fact),
         cause=verdict.cause,
         measures=verdict.measures or {},
         comment=mark.comment if mark else None,
@@ -221,13 +226,28 @@ def _title(entry: Entry, facts: Facts) -> str:
     if isinstance(item, ManualItem):
         return WRITTEN
     fact = facts.checks.get(item.subject)
-    return fact.tests[0].title if fact and len(fact.tests) == 1 else item.subject
+    titles = {test.title for test in fact.tests} if fact else set()
+    return titles.pop() if len(titles) == 1 else item.subject
 
 
 def _criterion(item: CheckItem | MeasureItem | ManualItem) -> str | None:
     if isinstance(item, ManualItem):
         return item.manual
     return item.optional if isinstance(item, CheckItem) else None
+
+
+def _explanation(fact: CheckFact | None) -> dict[str, Any]:
+    """What a failed check tells beyond its message."""
+    if fact is None:
+        return {}
+    # JSON has no other numbers than finite ones.
+    symptoms = {name: numbers for name, numbers in fact.symptoms.items() if all(map(math.isfinite, numbers))}
+    return {
+        "expected": fact.decisive.expected,
+        "got": fact.decisive.got,
+        "misconception": fact.misconception,
+        "symptoms": symptoms,
+    }
 
 
 def _seconds(check: str | None, facts: Facts) -> float:
@@ -273,8 +293,9 @@ def _checked(check: str, facts: Facts) -> _Verdict:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"the check {check} gave no result")
     if fact.outcome is Outcome.INFRA:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=fact.decisive.message)
-    passed = fact.outcome is Outcome.PASSED
-    return _Verdict(fact.outcome, float(passed), "" if passed else fact.decisive.message)
+    if fact.outcome is Outcome.PASSED:
+        return _Verdict(Outcome.PASSED, 1.0)
+    return _Verdict(fact.outcome, 0.0, fact.decisive.message, fact=fact)
 
 
 def _measured(item: MeasureItem, value: float, data: str) -> _Verdict:

@@ -7,7 +7,9 @@ import importlib
 import importlib.metadata
 import json
 import platform
+import secrets
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,9 +20,12 @@ from gengrade import data as datasets
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Facts, Frozen, Outcome, Provenance, TestFact
 from gengrade.grading.checks import known
+from gengrade.grading.diagnosis import Diagnosis
+from gengrade.grading.misconceptions import Library
 from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
+from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
 from gengrade.sandbox import DEFAULTS, Limits, Sandbox, Tier
 from gengrade.store import EvidenceStore, write_whole
@@ -30,6 +35,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 _SIGNATURE = "evidence/source"
 REFERENCE = ".reference"  # the tree of our own solution, among the students'
+SUSPECT = ".suspect-"  # the trees of our own solution with a mistake in it
 
 
 class Job(Frozen):
@@ -84,6 +90,12 @@ def parts_of(layout: str) -> Mapping[str, Part]:
 
 
 @cache
+def library(layout: str) -> Library:
+    """The misconceptions of an edition, read once for each process."""
+    return Library(layout)
+
+
+@cache
 def versions() -> dict[str, str]:
     """What a number may depend on, by name."""
     found = {"python": platform.python_version()}
@@ -103,6 +115,8 @@ class Grader:
         self._on_check = on_check
         self._parts = parts_of(job.layout)
         self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device)
+        self._circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
+        self._suspects = Suspects(job.reference, self._suspect)
 
     def close(self) -> None:
         self._sandbox.close()
@@ -130,11 +144,14 @@ class Grader:
         observed = self._observe(submission, prepared, folder)
         discard(tree)
         stages.update(observed.stages)
+        diagnosing = time.monotonic()
+        checks = self._diagnosed(observed)
+        stages["diagnosis"] = time.monotonic() - diagnosing
         provenance = _provenance(job, prepared.sha256, key)
         facts = Facts(
             student=submission.id,
             late=submission.late,
-            checks=observed.checks(),
+            checks=checks,
             measures=observed.measures,
             figures=tuple(observed.figures),
             notes=(*submission.notes, *prepared.notes),
@@ -151,7 +168,7 @@ class Grader:
 
     def _observe(self, submission: Submission, prepared: Prepared, folder: Path) -> Observed:
         job = self._job
-        circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
+        circumstances = self._circumstances
         store = EvidenceStore(folder / "evidence", thrifty=True) if job.cache else None
         student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, circumstances)
         plugin = GradingPlugin(
@@ -167,6 +184,22 @@ class Grader:
             names={key: path for key, path in prepared.parts.items() if path is not None},
         )
         return run_session(plugin, job.checks)
+
+    def _diagnosed(self, observed: Observed) -> dict[str, CheckFact]:
+        """The facts with the misconceptions behind them. A fault in finding these leaves the verdicts as they are."""
+        facts = observed.checks()
+        try:
+            return Diagnosis(facts, observed.tested, library(self._job.layout), self._suspects.repeat).conclude()
+        except Exception:  # of whatever kind: the verdicts stand without it
+            observed.faults.append(f"no misconceptions could be looked for: {traceback.format_exc()}")
+            return facts
+
+    def _suspect(self, folder: Path) -> Subject:
+        """The package of the reference with a misconception: what comes of it is kept for the whole class."""
+        tree = self._job.trees / f"{SUSPECT}{secrets.token_hex(8)}"
+        prepared = prepare(Submission(id=SUSPECT, name=SUSPECT, late=None, source=folder), tree, self._parts)
+        store = EvidenceStore(self._job.work / "evidence", thrifty=True)
+        return Subject(tree, prepared.sha256, self._sandbox, store, self._circumstances, ours=True)
 
     @staticmethod
     def _write(folder: Path, facts: Facts) -> Facts:

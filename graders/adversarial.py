@@ -26,9 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.grading import Evidence, expect
+
 Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
 
+PIXELS = 28 * 28
 OPPOSITE: dict[Labels, Labels] = {"usual": "exchanged", "exchanged": "usual", "unknown": "unknown"}
 
 RTOL, ATOL = 1e-3, 1e-4
@@ -69,6 +72,25 @@ class Verdict:
     expected: float | None = None
 
 
+def observed_step(step: Evidence, images: NDArray[np.floating]) -> Observed:
+    """What a probe saw of a step on real `images` [B, 1, 28, 28]. Raises Mismatch where that is no step of a GAN."""
+    expect(step["loss"].shape() == (1,), "the loss is not a single number", got=f"shape {list(step['loss'].shape())}")
+    real = images.reshape(len(images), -1).astype(np.float64)
+    rows = step.tensor("rows", shape=(None, real.shape[1]))
+    scores, gradients = (step.tensor(name, shape=(None,)) for name in ("scores", "gradients"))
+    expect(len(rows) > 0, "the step never calls the discriminator")
+    expect(len(rows) == len(scores) == len(gradients), "there is not one score for each image")
+    from_real, from_fake = sources(rows, real, decoded_images(step))
+    return Observed(step.number("loss"), scores, gradients, from_fake, from_real, step.flag("bounded"))
+
+
+def decoded_images(result: Evidence) -> Array:
+    """The images [N, 784] that a generator gave. Raises Mismatch where it was never called."""
+    decoded = result.tensor("decoded", shape=(None, PIXELS))
+    expect(len(decoded) > 0, "the generator is never called")
+    return decoded
+
+
 def softplus(s: Array) -> Array:
     return np.logaddexp(0.0, s)
 
@@ -80,7 +102,8 @@ def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], N
     than half of the usual distance between the two kinds.
     """
     to_real, to_fake = _nearest(rows, real), _nearest(rows, fake)
-    limit = 0.5 * float(np.median(_nearest(real, fake))) if len(real) and len(fake) else np.inf
+    # a negative is as far from an image as any fake
+    limit = 0.5 * float(np.median(_nearest(real, fake if len(fake) else -real)))
     return (to_real < to_fake) & (to_real <= limit), (to_fake <= to_real) & (to_fake <= limit)
 
 

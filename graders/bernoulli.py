@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
-from graders.statistics import ALPHA, bernoulli_score, z_bound
+from graders.statistics import ALPHA, POWER, bernstein_bound, binomial_bounds, smallest_bias_of_share
 
 Array = NDArray[np.float64]
 
 BINS = 10  # of means, in each of which samples must fit
+UNCERTAIN = 0.05  # the variance of a pixel, from which on it tells of dependence
+ROUNDING = 1e-6  # of a bin's share, for means in single precision
 STRONG = 0.2  # a correlation that no misfit of the means explains
 TINY = 1e-7  # how near to 0 and 1 a mean may come before its logarithm is cut off
 
@@ -51,18 +54,52 @@ def are_means(outputs: Array) -> bool:
     return bool(np.all((outputs >= 0) & (outputs <= 1)))
 
 
-def draws_problem(samples: Array, means: Array) -> str | None:
-    """What keeps `samples` from being independent Bernoulli draws of `means`, both [N, C, H, W], in words; or None."""
-    if not are_means(means):
-        return "x_mean has values outside [0, 1]: it should be the sigmoid of the decoder's logits"
-    if not np.isin(samples, (0, 1)).all():
-        return _not_binary(samples, means)
-    uncertain = (means > 0.2) & (means < 0.8)
-    if uncertain.any() and np.array_equal(samples[uncertain], np.round(means[uncertain])):
-        return "the samples are the means, rounded or cut at a threshold: draw each pixel, as torch.bernoulli does"
-    dependence, strength = _dependence(samples, means)
-    # Draws that hang together strongly do not fit their means either: the dependence is then the cause.
-    return dependence if strength > STRONG else _misfit(samples, means) or dependence
+@dataclass(frozen=True, slots=True)
+class PixelFit:
+    """Whether pixels are independent Bernoulli draws of their means.
+
+    `alpha` in all, for three tests: whether uncertain pixels are all as they would be rounded; the share of ones in
+    each tenth of the means; the correlation of the same pixel in two images, and of neighbouring pixels. The power is
+    stated for that many `images` of 784 pixels with logits spread evenly over ±`logits`.
+    """
+
+    images: int
+    logits: float
+    alpha: float = ALPHA
+
+    @property
+    def size(self) -> str:
+        return f"{self.images} images of 784 pixels"
+
+    @property
+    def statistic(self) -> str:
+        return "shares of ones in tenths of the means, correlations of images and of pixels"
+
+    @property
+    def caught(self) -> dict[str, float]:
+        """The smallest bias of a share near ½ and near 0, and the smallest correlation."""
+        means = expit(np.linspace(-self.logits, self.logits, 784))
+        shares = {}
+        for name, low, high in (("share near ½", 0.4, 0.5), ("share near 0", 0.0, 0.1)):
+            inside = (means >= low) & (means < high)
+            count = self.images * int(inside.sum())
+            shares[name] = smallest_bias_of_share(count, float(means[inside].mean()), self.alpha / 3, BINS)
+        certainty = np.maximum(means, 1 - means)[means * (1 - means) > UNCERTAIN]
+        pairs, extreme = self.images * len(certainty) // 2, float(np.max(certainty / (1 - certainty)))
+        bound = bernstein_bound(pairs, extreme, self.alpha / 3, comparisons=2)
+        return {**shares, "correlation": (bound + float(ndtri(POWER)) * np.sqrt(pairs)) / pairs}
+
+    def problem(self, samples: Array, means: Array) -> str | None:
+        """What keeps `samples` from being draws of `means`, both [N, C, H, W], in words; or None."""
+        if not are_means(means):
+            return "x_mean has values outside [0, 1]: it should be the sigmoid of the decoder's logits"
+        if not np.isin(samples, (0, 1)).all():
+            return _not_binary(samples, means)
+        if _are_rounded(samples, means, self.alpha / 3):
+            return "the samples are the means, rounded or cut at a threshold: draw each pixel, as torch.bernoulli does"
+        dependence, strength = _dependence(samples, means, self.alpha / 3)
+        # Draws that hang together strongly do not fit their means either: the dependence is then the cause.
+        return dependence if strength > STRONG else _misfit(samples, means, self.alpha / 3) or dependence
 
 
 def _not_binary(samples: Array, means: Array) -> str:
@@ -73,36 +110,51 @@ def _not_binary(samples: Array, means: Array) -> str:
     return "x_samples should be 0 or 1 everywhere: draws from a Bernoulli distribution"
 
 
-def _misfit(samples: Array, means: Array) -> str | None:
-    """The sums of draws with similar means, each compared with its expectation: N(0, 1) for honest draws."""
-    edges = np.linspace(0, 1, BINS + 1)
-    bound = z_bound(ALPHA / 2, comparisons=BINS)
-    for low, high in pairwise(edges):
+def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
+    """Whether all uncertain pixels came out as the likelier value, where draws do so with probability below `alpha`."""
+    uncertain = (means > 0.2) & (means < 0.8)
+    likelier = np.maximum(means, 1 - means)[uncertain]
+    improbable = float(np.log(likelier).sum()) < np.log(alpha)
+    return improbable and np.array_equal(samples[uncertain], np.round(means[uncertain]))
+
+
+def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
+    """The share of ones among draws with similar means, compared with the average of these."""
+    for low, high in pairwise(np.linspace(0, 1, BINS + 1)):
         inside = (means >= low) & (means <= high if high == 1 else means < high)
-        if inside.any() and abs(bernoulli_score(samples[inside], means[inside])) > bound:
-            share, expected = samples[inside].mean(), means[inside].mean()
+        if not inside.any():
+            continue
+        share, expected = float(samples[inside].mean()), float(means[inside].mean())
+        least, most = binomial_bounds(int(inside.sum()), expected, alpha, comparisons=BINS)
+        if not least - ROUNDING <= share <= most + ROUNDING:
             return (
                 f"the samples do not fit their means: {share:.3f} of the pixels with a mean near {expected:.3f} are 1"
             )
     return None
 
 
-def _dependence(samples: Array, means: Array) -> tuple[str | None, float]:
-    """The correlation of the same pixel in neighbouring images, or else of neighbouring pixels, when it is no accident.
+def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None, float]:
+    """The correlation of the same pixel in two images, or else of neighbouring pixels, when it is no accident.
 
-    For honest draws the sum of products of standardised draws over its spread is N(0, 1), by the central limit theorem.
+    Over disjoint pairs: given the first of each, the sum of the products of standardised draws is one of independent
+    terms with known variances, and Bernstein's inequality holds.
     """
-    rows, variance = len(samples), means * (1 - means)
-    noise = np.where(variance > 0.01, (samples - means) / np.sqrt(np.maximum(variance, 0.01)), 0).reshape(rows, -1)
-    bound = z_bound(ALPHA / 2, comparisons=2)
-    for products, words in (
-        (
-            noise[1:] * noise[:-1],
-            "different images are not independent: each pixel of each image needs a draw of its own",
-        ),
-        (noise[:, 1:] * noise[:, :-1], "neighbouring pixels are not independent: each needs a draw of its own"),
+    variance = means * (1 - means)
+    uncertain = variance > UNCERTAIN
+    noise = np.where(uncertain, (samples - means) / np.sqrt(np.where(uncertain, variance, 1)), 0)
+    largest = np.where(uncertain, np.sqrt(np.maximum(means, 1 - means) / np.minimum(means, 1 - means).clip(1e-9)), 0)
+    rows = len(samples) - len(samples) % 2
+    noise, largest, uncertain = (each.reshape(len(samples), -1) for each in (noise, largest, uncertain))
+    columns = noise.shape[1] - noise.shape[1] % 2
+    images = slice(0, rows, 2), slice(1, rows, 2)
+    pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
+    for (first, second), words in (
+        (images, "different images are not independent: each pixel of each image needs a draw of its own"),
+        (pixels, "neighbouring pixels are not independent: each needs a draw of its own"),
     ):
-        spread = float(np.sqrt(np.sum(products**2)))
-        if spread > 0 and abs(float(products.sum())) / spread > bound:
-            return f"the samples of {words}", abs(float(products.mean()))
+        products = noise[first] * noise[second]
+        spread = float(np.sum(noise[first] ** 2 * uncertain[second]))
+        extreme = float(np.max(np.abs(noise[first]) * largest[second], initial=0))
+        if spread > 0 and abs(float(products.sum())) > bernstein_bound(spread, extreme, alpha, comparisons=2):
+            return f"the samples of {words}", abs(float(products.sum())) / spread
     return None, 0.0

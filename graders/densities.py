@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.grading import Rng
-from graders.statistics import ALPHA, evidence_bound, z_bound
+from graders.statistics import ALPHA, Gain, Mass
 
 Array = NDArray[np.floating]
 
@@ -22,6 +22,7 @@ BITS = float(np.log2(np.e))
 LOG_LIMIT = 300.0  # a claim above e³⁰⁰ is as wrong as it gets, and its square still a number
 FLOOR_SHARE = 1e-3  # of the uniform density in what is scored
 ROUNDING = 1e-3  # of a mass, for single precision
+SHARE = ALPHA / 2  # of each of the two limits of `judge`
 
 
 def log_gaussian(x: Array, mu: Array, sigma: Array) -> Array:
@@ -99,6 +100,30 @@ class Square:
 
 
 @dataclass(frozen=True)
+class Plane:
+    """The whole plane, in cells × cells that independent Cauchy draws of a `scale` are equally likely to fall into.
+
+    However far a density reaches, nothing of it is left out: x = scale·tan(πu), with u in a square of side 1.
+    """
+
+    cells: int
+    scale: float = 1.0
+
+    @cached_property
+    def _square(self) -> Square:
+        return Square(0.5, self.cells)
+
+    def draw(self, rng: Rng) -> Array:
+        """Two random points in each cell, [2·cells², 2]: all the first ones, then all the second ones."""
+        return np.asarray(self.scale * np.tan(np.pi * self._square.draw(rng)))
+
+    def integral(self, points: Array, values: Array) -> tuple[float, float]:
+        """The integral over the plane of a function from its `values` at `draw`'s points, and its standard error."""
+        slopes = np.pi * self.scale * (1 + (points / self.scale) ** 2)  # dx/du
+        return self._square.integral(values * slopes.prod(axis=1))
+
+
+@dataclass(frozen=True)
 class Truth:
     """A target density within a square, as `judge` needs it."""
 
@@ -153,7 +178,7 @@ def judge(truth: Truth, points: Array, at_points: Array, at_cells: Array) -> Ver
     mean(log p − log q): the same expectation as −mean(log q), at a fraction of its variance, since p's luck with the
     draws cancels.
 
-    A q that is a density fails with probability at most `ALPHA`, shared by both limits.
+    A q that is a density fails with probability at most `ALPHA`.
     """
     square = truth.square
     mass, error = square.integral(density_of(at_cells))
@@ -161,8 +186,8 @@ def judge(truth: Truth, points: Array, at_points: Array, at_cells: Array) -> Ver
     gain = float(np.mean(np.log(scored) - truth.log_prob(points)))  # nats by which q beats p; at most 0 on average
     bits = (truth.entropy - gain) * BITS / points.shape[1]
     problem = None
-    if mass > 1 + z_bound(ALPHA / 2) * error + ROUNDING:
+    if mass > 1 + Mass(square.cells**2, error, SHARE).tolerance(error) + ROUNDING:
         problem = "too much mass"
-    elif gain > evidence_bound(len(points), ALPHA / 2) + np.log1p(ROUNDING):
+    elif gain > Gain(len(points), SHARE).bound + np.log1p(ROUNDING):
         problem = "impossible"
     return Verdict(bits, mass, problem)

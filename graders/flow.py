@@ -9,22 +9,42 @@ What a training does with these is judged in `flow_training`.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.densities import Mixture, Square, density_of, log_gaussian
-from graders.statistics import ALPHA, binomial_bounds, gaussian_fit_problems, z_bound
+from graders.densities import ROUNDING, Mixture, Plane, density_of, log_gaussian
+from graders.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
 
 Array = NDArray[np.floating]
 
-DRAWS = 10_000  # of a sampler; catches a bias of 0.08 standard deviations or 6 % of spread with probability 0.99
-STRAY = 8.0  # standard deviations: no draw lies that far from its mode
+DRAWS = 10_000  # of a sampler
 FLOWS = 4  # layers of an untrained model
 STIR = 0.3  # how far noise on its parameters moves the points, on average
+MODELS = 8  # untrained models whose mass is asked for
 REACH = 1.5  # the points that it is asked about lie between −REACH and REACH
 NEAR = 1e-3  # of a float32 round trip
+PLANE = Plane(cells=120)
+WIDEST = 0.1  # of a mass's tolerances: a density's error is far below, one without bounds must not excuse itself
+CENTRE = 5.0  # how far from the axes the first points lie, which diagnoses look at
+
+GAUSSIAN = {
+    d: declare("flow.gaussian_sample", f"samples in {d} dimensions", GaussianFit(DRAWS, d, ALPHA / 2)) for d in (2, 5)
+}
+# The mixture's check has two cases, in 2 and in 3 dimensions, and each has four tests.
+STRAYS = {d: declare("flow.bimodal_sample", f"samples in {d} dimensions", Strays(DRAWS * d, ALPHA / 8)) for d in (2, 3)}
+MODES = declare("flow.bimodal_sample", "the mode of a sample", Share(DRAWS, 0.5, ALPHA / 8), cases=2)
+MEMBERS = {
+    d: declare("flow.bimodal_sample", f"a mode's samples in {d} dimensions", fit, cases=2)
+    for d, fit in ((d, GaussianFit(DRAWS // 2, d, ALPHA / 8)) for d in (2, 3))
+}
+# Where a kink of an activation (ReLU's) lies between neighbours, differences are no derivatives: at 3 of 10,000 points
+# of ReLU layers, and at none of smooth ones.
+KINKS = declare("flow.log_det", "kinks of the layers' networks near a point", Share(100, 0.02, ALPHA / 4), cases=4)
+MASS = declare("flow.normalised", "points of integration", Mass(PLANE.cells**2, 3e-4, ALPHA / MODELS), cases=MODELS)
 
 
 def random_gaussian(rng: Rng, d: int) -> tuple[Array, Array]:
@@ -108,37 +128,39 @@ def assert_log_density(got: Evidence, expected: Array, x: NDArray[np.float32], h
 
 
 @check("flow.gaussian_sample")
-@pytest.mark.parametrize("d", [2, 5])
+@pytest.mark.parametrize("d", GAUSSIAN)
 def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
     """Samples of a diagonal Gaussian: mean, spread, shape and independence."""
     mu, sigma = random_gaussian(rng, d)
     mu32, sigma32 = float32(mu, sigma)
     got = student.run(probes.flow.gaussian_sample, mu=mu32, sigma=sigma32, n=DRAWS)
-    samples = got.tensor(shape=(DRAWS, d))
-    problem = gaussian_fit_problems((samples - mu32) / sigma32, ALPHA / 2)
+    samples = got.tensor("samples", shape=(DRAWS, d))
+    problem = GAUSSIAN[d].problem((samples - mu32) / sigma32)
     expect(
         problem is None,
         f"The samples do not fit the Gaussian: {problem}. A sample is mu + sigma · noise, noise ~ N(0, 1)",
     )
+    assert_calls_differ(got)
 
 
 @check("flow.bimodal_sample")
-@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("d", MEMBERS)
 def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
     """Samples of the mixture: half of them from each mode, and those of a mode fit its Gaussian."""
     mixture = random_mixture(rng, d)
     mus, sigmas = float32(mixture.mus, mixture.sigmas)
-    samples = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS).tensor(shape=(DRAWS, d))
+    got = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS)
+    samples = got.tensor("samples", shape=(DRAWS, d))
     standardised = (samples[:, None] - mus) / sigmas  # [DRAWS, 2, d]
     distance = np.abs(standardised).max(axis=2)
     mode = distance.argmin(axis=1)
-    strays = float(np.mean(distance.min(axis=1) > STRAY))
+    strays = float(np.mean(distance.min(axis=1) > STRAYS[d].bound))
     expect(
         strays == 0,
         f"{strays:.0%} of the samples lie near neither mode: each sample belongs to one of the two Gaussians",
     )
     share = float(np.mean(mode == 0))
-    low, high = binomial_bounds(DRAWS, 0.5, ALPHA / 6)
+    low, high = MODES.bounds
     expect(
         low <= share <= high,
         "The two modes are not equally likely: toss a fair coin for each sample",
@@ -146,8 +168,15 @@ def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
         got=f"{share:.1%} from the first mode",
     )
     for index, name in enumerate(("first", "second")):
-        problem = gaussian_fit_problems(standardised[mode == index, index], ALPHA / 6)
+        problem = MEMBERS[d].problem(standardised[mode == index, index])
         expect(problem is None, f"The samples of the {name} mode do not fit its Gaussian: {problem}")
+    assert_calls_differ(got)
+
+
+def assert_calls_differ(got: Evidence) -> None:
+    calls = [call.tensor() for call in got.list("calls")]
+    repeated = [np.array_equal(first, second) for first, second in itertools.pairwise(calls)]
+    expect(sum(repeated) < len(repeated) / 2, "Every call of sample gives the same points: do not set a seed in it")
 
 
 # The map
@@ -160,8 +189,13 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
     x = rng.uniform(-REACH, REACH, 200, dim)
     got = student.run(probes.flow.round_trip, x=x, num_flows=FLOWS, stir=STIR)
     for name, there in (("forward", "transform(z)"), ("backward", "transform(z, inverse=True)")):
-        moved = float(np.abs(got.tensor(name, shape=x.shape) - x).max())
-        expect(moved > 0.01, f"{there} leaves every point where it is: apply all layers, one after the other")
+        moved = np.abs(got.tensor(name, shape=x.shape) - x).max(axis=0).tolist()  # of each element
+        expect(max(moved) > 0.01, f"{there} leaves every point where it is: apply all layers, one after the other")
+        expect(
+            min(moved) > 1e-4,
+            f"{there} never moves element {moved.index(min(moved))} of a point: the layers' masks alternate, "
+            "and all layers are applied",
+        )
     hint = "the inverse applies the layers in reverse order, each with inverse=True"
     assert_close(got["forward_and_back"], x, rtol=NEAR, atol=NEAR, what="inverse(transform(x))", hint=hint)
     assert_close(got["backward_and_forth"], x, rtol=NEAR, atol=NEAR, what="transform(inverse(z))", hint=hint)
@@ -173,23 +207,29 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
 def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) -> None:
     """The log-determinant that transform returns is that of its Jacobian, by central differences.
 
-    ∂f_j/∂x_i ≈ (f_j(x + h·e_i) − f_j(x − h·e_i)) / 2h, to an error of the order h² plus the rounding over h.
+    ∂f_j/∂x_i ≈ (f_j(x + h·e_i) − f_j(x − h·e_i)) / 2h, to an error of the order h² plus the rounding over h. A few
+    points may differ, for kinks.
     """
-    step, coarse_step = 1e-5, 2e-2
-    x = rng.uniform(-REACH, REACH, 100, dim)
+    step, coarse_step, n = 1e-5, 2e-3, KINKS.draws
+    x = rng.uniform(-REACH, REACH, n, dim)
     inputs = {"num_flows": FLOWS, "stir": STIR, "inverse": inverse, "step": step, "coarse_step": coarse_step}
     got = student.run(probes.flow.neighbours, x=x, **inputs)
     double = got.flag("double")
     h, tolerance = (step, 1e-4) if double else (coarse_step, 2e-2)
-    after, before = (got.tensor(name, shape=(dim, 100, dim)) for name in ("after", "before"))
+    after, before = (got.tensor(name, shape=(dim, n, dim)) for name in ("after", "before"))
     jacobian = np.moveaxis((after - before) / (2 * h), 0, 1)
     _, expected = np.linalg.slogdet(jacobian)
     expect(
         bool(np.isfinite(expected).all()),
         "The transformation is not invertible: the Jacobian's determinant is zero",
     )
+    log_det = got.tensor("log_det", finite=False)
+    if log_det.shape == expected.shape:
+        near = np.abs(log_det - expected) <= tolerance * (1 + np.abs(expected))
+        if float(np.mean(~near)) <= KINKS.bounds[1]:
+            return
     assert_close(
-        got["log_det"],
+        log_det,
         expected,
         rtol=tolerance,
         atol=tolerance,
@@ -219,8 +259,12 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
         hint="nll = −(base_density.log_prob(z) + log_det) with z, log_det = transform(x)",
     )
     expect(got.flag("trainable"), "The loss does not depend on the model's parameters: nothing can be learned from it")
-    idle = got.integer("idle")
+    idle = int(got.tensor("idle", shape=(None,)).sum())
     expect(idle == 0, f"{idle} of the model's layers get no gradient from the loss: every layer takes part in the map")
+    expect(
+        not got.number("off", finite=False) > 1e-3,
+        "The loss's gradient is not that of its two parts: leave both in the graph, without detach, item or data",
+    )
 
 
 @check("flow.no_side_effects")
@@ -239,21 +283,31 @@ def test_callers_tensor_survives(student: Subject, rng: Rng) -> None:
 
 @check("flow.normalised")
 def test_density_has_mass_one(student: Subject, rng: Rng) -> None:
-    """The model's density has mass 1: exp(−loss), integrated over the plane by stratified random points."""
-    square = Square(limit=6.0, cells=200)
-    points = square.draw(rng)
+    """The model's density has mass 1: exp(−loss), integrated over the plane by stratified random points.
+
+    For several models, since a wrong determinant may leave the mass of one where it is.
+    """
+    points = PLANE.draw(rng)
     order = rng.choice(len(points), len(points))
+    order = order[np.argsort(np.abs(points[order]).max(axis=1) > CENTRE, kind="stable")]
     base = {"mu": np.zeros(2, np.float32), "sigma": np.full(2, 0.5, np.float32)}
     got = student.run(
-        probes.flow.stirred_density, points=points[order].astype(np.float32), **base, num_flows=FLOWS, stir=STIR
+        probes.flow.stirred_densities,
+        points=points[order].astype(np.float32),
+        **base,
+        num_flows=FLOWS,
+        stir=STIR,
+        models=MODELS,
+        few=300,
     )
-    claims = np.empty(len(points))
-    claims[order] = got.tensor(shape=(len(points),), finite=False)
-    mass, error = square.integral(density_of(claims))
-    tolerance = z_bound() * error + 0.01
-    expect(
-        abs(mass - 1) <= tolerance,
-        "The density does not integrate to 1: look at the log-determinant's sign and at what the loss adds up",
-        expected=f"1 ± {tolerance:.2g}",
-        got=f"{mass:.4g}",
-    )
+    claims = np.empty((MODELS, len(points)))
+    claims[:, order] = got.tensor("log_densities", shape=claims.shape, finite=False)
+    for claim in claims:
+        mass, error = PLANE.integral(points, density_of(claim))
+        tolerance = min(MASS.tolerance(error) + ROUNDING, WIDEST)
+        expect(
+            abs(mass - 1) <= tolerance,
+            "The density does not integrate to 1: look at the log-determinant's sign and at what the loss adds up",
+            expected=f"1 ± {tolerance:.2g}",
+            got=f"{mass:.4g}",
+        )

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, assert_close, check, expect, fail, probes
-from graders.densities import BITS, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
+from graders.densities import BITS, SHARE, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
+from graders.statistics import Gain, Mass, declare
 
 Array = NDArray[np.floating]
 
@@ -20,6 +21,8 @@ BASE = {"mu": np.zeros(2), "sigma": np.full(2, 0.3)}
 TARGET = Mixture(mus=np.array([[1.0, 1.0], [-1.0, -1.0]]), sigmas=np.full((2, 2), 0.3))
 PLOTS = Square(limit=2.5, cells=140)
 MODEL = {"num_flows": 6, "num_hidden": 64}
+declare("flow.bpd", "points of integration", Mass(PLOTS.cells**2, error=6e-4, alpha=SHARE))
+GAIN = declare("flow.bpd", "new samples of the target", Gain(20_000, SHARE))
 BUDGET = {"epochs": 30, "batch": 256, "rate": 3e-3}  # 3 s of one core; reaches what 40 epochs at a rate of 1e-3 do
 
 
@@ -93,7 +96,7 @@ def test_learned_density(student: Subject, rng: Rng, record: Record, show: Show)
     points, validation = (TARGET.sample(rng, n).astype(np.float32) for n in (10_000, 5_000))
     trained = student.run(probes.flow.train, points=points, validation=validation, **base, **MODEL, **BUDGET)
     show_curves(trained, show)
-    fresh, cells = truth.sample(rng, 20_000), PLOTS.draw(rng)
+    fresh, cells = truth.sample(rng, GAIN.draws), PLOTS.draw(rng)
     claims = ask_density(student, trained, base, np.concatenate([fresh, cells]), rng)
     at_points, at_cells = np.split(claims, [len(fresh)])
     show_densities(base, at_cells, show)

@@ -4,11 +4,12 @@ What these checks accept beyond the hand-out's wording is written where it is de
 labels, in `latents` for interpolations, and here:
 
 - Any architecture is right that keeps the interface for 28×28 images: layers of another kind, normalisation, other
-  activations. `hidden_dims` may be ignored as a whole, but not in part.
+  activations (but not none). `hidden_dims` may be ignored as a whole, but not in part.
 - A discriminator may ask for flat rows, as long as the student's own steps give it those. A sigmoid inside it fails
   `gan.discriminator` alone, where the losses agree with it.
 - Noise from another distribution is one mistake, of `gan.sample`; steps and interpolations fail for it only when
   `sample` draws from N(0, I).
+- What comes out in eval mode is fixed by what goes in: dropout rests there.
 - A fake batch that is not detached in the discriminator's step does no harm when the loop clears gradients before each
   `backward`; what counts is whether foreign gradients are still there when an optimiser moves its network.
 """
@@ -23,9 +24,10 @@ from scipy.special import expit
 
 from gengrade.data import DataSet, Split
 from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.adversarial import Observed, Verdict, judge_discriminator, judge_generator, sources
-from graders.latents import arrangements, ends_problem, is_mixed, line_problem, trace
-from graders.statistics import gaussian_fit_problems
+from graders.adversarial import Observed, Verdict, decoded_images, judge_discriminator, judge_generator, observed_step
+from graders.latents import arrangements, ends_problem, is_mixed, line_problem, readings_of, trace
+from graders.statistics import GaussianFit, TwoDraws, declare
+from graders.vae_networks import STRAIGHT, bend
 
 Array = NDArray[np.float64]
 
@@ -34,8 +36,16 @@ BATCH = 64
 LATENT_SIZES = (4, 32, 20)
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # what pixels in (−1, 1) must come to in both directions, when they are driven beyond
+FLAT = 1 - 1e-5  # a tanh that comes nearer to 1 cannot be undone in single precision
 LOGIT_REACH = 1.5  # what scores must come to in both directions: beyond every sigmoid and tanh
+UNEXPLAINED = 0.01  # the share of a gradient that is none of the other network's loss, where it is that alone
 SAME_DIRECTION = 0.999  # the cosine of gradients that differ by no more than a factor
+
+SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24))
+# A step fails only where `sample` passes the test of its latents.
+STEPPED = declare("gan.generator_step", "the latents of a step", GaussianFit(BATCH, 16))
+declare("gan.discriminator_step", "the latents of a step", STEPPED)
+ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48))
 
 
 @check("gan.generator")
@@ -55,6 +65,9 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
         images, alone = result.tensor("images", shape=(9, 1, 28, 28)), result.tensor("first", shape=(1, 1, 28, 28))
+        _expect_fixed(result, images)
+        # What a tanh has made of them is undone; where it has flattened them they say nothing, and look bent.
+        _expect_bent(np.arctanh(np.clip(result.tensor("lines", shape=(24, 1, 28, 28)), -FLAT, FLAT)), "generator")
         hint = "in eval mode, an image changes with what else is in the batch"
         assert_close(alone, images[:1], rtol=1e-3, atol=1e-4, what="the image of a latent on its own", hint=hint)
 
@@ -89,6 +102,8 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
     results = student.run(probes.gan.discriminators, images=_noise(rng, 9), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
         scores, alone = result.tensor("scores", shape=(9, 1)), result.tensor("first", shape=(1, 1))
+        _expect_fixed(result, scores)
+        _expect_bent(result.tensor("lines", shape=(24, 1)), "discriminator")
         hint = "in eval mode, a score changes with what else is in the batch"
         assert_close(alone, scores[:1], rtol=1e-3, atol=1e-4, what="the score of an image on its own", hint=hint)
 
@@ -119,7 +134,7 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     setting = _setting(data, rng)
     result = student.run(probes.gan.step, which="generator", **setting)
-    step = _observed(result, setting)
+    step = observed_step(result, setting["images"])
     expect(
         result["reached"].flag("generator"),
         "no gradient reaches the generator: its images are made under no_grad (by sample, perhaps) or detached",
@@ -155,7 +170,7 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     setting = _setting(data, rng)
     result = student.run(probes.gan.step, which="discriminator", **setting)
-    step = _observed(result, setting)
+    step = observed_step(result, setting["images"])
     expect(
         result["reached"].flag("discriminator"),
         "no gradient reaches the discriminator: its scores are detached or computed under no_grad",
@@ -183,7 +198,7 @@ def test_sample_images(student: Subject) -> None:
     """Samples are the generator's images as they are: [B, 1, 28, 28] in [−1, 1], as many as asked for."""
     result = student.run(probes.gan.sample, n=50, z_dim=24)
     images = result.tensor("images", shape=(50, 1, 28, 28)).reshape(50, PIXELS)
-    decoded = _decoded(result)
+    decoded = decoded_images(result)
     if trace(images, decoded, decoded) is not None:
         return
     got = f"pixels from {images.min():.2f} to {images.max():.2f}"
@@ -196,11 +211,12 @@ def test_sample_images(student: Subject) -> None:
 @check("gan.sample")
 def test_sample_noise(student: Subject) -> None:
     """Each sample has a latent of its own, drawn from N(0, I), and each call draws new ones."""
-    result = student.run(probes.gan.sample, n=400, z_dim=24)
-    latents, again = result.tensor("latents", shape=(None, 24)), result.tensor("again", shape=(None, 24))
-    expect(len(latents) >= 400, "the generator is not given a latent for each sample", got=f"{len(latents)} latents")
+    n, z_dim = SAMPLED.draws, SAMPLED.elements
+    result = student.run(probes.gan.sample, n=n, z_dim=z_dim)
+    latents, again = result.tensor("latents", shape=(None, z_dim)), result.tensor("again", shape=(None, z_dim))
+    expect(len(latents) >= n, "the generator is not given a latent for each sample", got=f"{len(latents)} latents")
     expect(len(np.unique(latents, axis=0)) > 1, "all samples are made of the same z: draw one for each of them")
-    problem = gaussian_fit_problems(latents)
+    problem = SAMPLED.problem(latents)
     expect(problem is None, f"z is not drawn from N(0, I): {problem}")
     expect(
         latents.shape != again.shape or not np.array_equal(latents, again),
@@ -213,7 +229,7 @@ def test_interpolation(student: Subject) -> None:
     """Interpolations go in even steps along the straight line between two latents, both ends included."""
     n, steps, z_dim = 48, 3, 48
     result = student.run(probes.gan.interpolate, n=n, steps=steps, z_dim=z_dim)
-    images, decoded = result.tensor("images"), _decoded(result)
+    images, decoded = result.tensor("images"), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), z_dim))
     expect(
         images.size % PIXELS == 0, "the result does not hold images of 28×28 pixels", got=f"shape {list(images.shape)}"
@@ -224,13 +240,14 @@ def test_interpolation(student: Subject) -> None:
         if any(is_mixed(strips, decoded) for strips in arrangements(flat, n)):
             fail("the pixels of the two end images are mixed: mix their latents, and decode every mixture")
         fail("some of the images are not what the generator gave", expected="G(z) for every image")
-    readings = _readings(found, images.shape, n)
+    readings = readings_of(found, images.shape, n)
     expect(len(readings) > 0, f"the images are not {n} strips of equal length", got=f"{len(flat)} images")
     lines = [line_problem(strips) for strips in readings]
     if None not in lines:
         fail(lines[0] or "")
     straight = readings[lines.index(None)]
-    ends = ends_problem(straight[:, 0], straight[:, -1])
+    expect(len(np.unique(straight.reshape(n, -1), axis=0)) > 1, "all strips are the same: draw a pair for each of them")
+    ends = ends_problem(straight[:, 0], straight[:, -1], ENDS.alpha)
     if ends is not None and _samples_are_normal(student):
         fail(ends)
 
@@ -258,19 +275,32 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     for index, step in enumerate(steps):
         _expect_own_step(step, index)
     for name in ("generator", "discriminator"):
-        moved = max((step["moved"].number(name) for step in steps if step.text("owner") == name), default=0.0)
-        expect(moved > 0, f"the {name} is never updated: call step() of its optimiser after backward()")
+        moved = max((step["moved"].number(name) for step in steps if _owner(step) == name), default=0.0)
+        expect(
+            moved > 0 or not result["trained"].flag(name),
+            f"the {name} is never updated: call step() of its optimiser after backward()",
+        )
+
+
+def _owner(step: Evidence) -> str:
+    holds = [name.text() for name in step.list("holds")]
+    expect(len(holds) > 0, "an optimiser holds the parameters of neither network")
+    expect(
+        len(holds) < 2,
+        "an optimiser holds the parameters of both networks, and moves both by one loss: give each its own",
+    )
+    return holds[0]
 
 
 def _expect_own_step(step: Evidence, index: int) -> None:
-    owner = step.text("owner")
-    expect(owner in ("generator", "discriminator"), "an optimiser holds the parameters of neither network")
+    owner = _owner(step)
     other = "discriminator" if owner == "generator" else "generator"
-    expect(
-        step["moved"].number(other) == 0,
-        f"the optimiser of the {owner} moves the {other} as well: give it {owner}.parameters() only",
-    )
     if step.is_none("agreement"):
+        others = step.integer("losses") > 0 and step.number("unexplained") < UNEXPLAINED
+        expect(
+            step["moved"].number(owner) == 0 or not others,
+            f"update {index + 1} of the loop moves the {owner} by the {other}'s loss: call backward() on its own",
+        )
         return
     agreement = step.number("agreement", finite=False)
     expect(
@@ -290,6 +320,20 @@ def _expect_registered(result: Evidence, name: str) -> None:
     )
     unreached = result.text("unreached")
     expect(unreached == "", f"the {name}'s parameter {unreached[:80]} takes no part in what it computes")
+
+
+def _expect_fixed(result: Evidence, outputs: Array) -> None:
+    again = result.tensor("again", shape=outputs.shape)
+    hint = "in eval mode, dropout has to rest: use the module nn.Dropout, or F.dropout with training=self.training"
+    assert_close(again, outputs, rtol=1e-3, atol=1e-4, what="what the network gives for the same input", hint=hint)
+
+
+def _expect_bent(lines: Array, name: str) -> None:
+    """Outputs for the beginnings, the middles and the ends of some lines lie on no lines, if there are activations."""
+    expect(
+        bend([lines.reshape(3, -1)]) > STRAIGHT,
+        f"the {name} is linear, however many layers it has: there should be an activation function between the layers",
+    )
 
 
 def _expect_sizes_used(student: Subject, name: str) -> None:
@@ -316,15 +360,16 @@ def _expect_loss(step: Observed, verdict: Verdict) -> None:
 
 def _expect_noise(student: Subject, latents: Array) -> None:
     expect(len(latents) >= 10, "the step makes no new images by the generator", got=f"{len(latents)} latents")
-    problem = gaussian_fit_problems(latents)
+    problem = STEPPED.problem(latents)
     if problem is not None and _samples_are_normal(student):
         fail(f"z is not drawn from N(0, I), as it is in sample: {problem}")
 
 
 def _samples_are_normal(student: Subject) -> bool:
     """Whether `sample` draws its latents from N(0, I): if not, that is the mistake."""
-    drawn = student.run(probes.gan.sample, n=400, z_dim=24).tensor("latents", shape=(None, 24))
-    return len(drawn) >= 10 and gaussian_fit_problems(drawn) is None
+    n, z_dim = SAMPLED.draws, SAMPLED.elements
+    drawn = student.run(probes.gan.sample, n=n, z_dim=z_dim).tensor("latents", shape=(None, z_dim))
+    return len(drawn) >= 10 and SAMPLED.problem(drawn) is None
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
@@ -333,38 +378,13 @@ def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
     return {"images": _batch(data, rng).scaled(), "scores": scores, "hidden_dims": [24, 32], "z_dim": 16}
 
 
-def _observed(step: Evidence, setting: dict[str, Any]) -> Observed:
-    expect(step["loss"].shape() == (1,), "the loss is not a single number", got=f"shape {list(step['loss'].shape())}")
-    rows = step.tensor("rows", shape=(None, PIXELS))
-    scores, gradients = (step.tensor(name, shape=(None,)) for name in ("scores", "gradients"))
-    expect(len(rows) > 0, "the step never calls the discriminator")
-    expect(len(rows) == len(scores) == len(gradients), "there is not one score for each image")
-    real = setting["images"].reshape(BATCH, PIXELS).astype(np.float64)
-    from_real, from_fake = sources(rows, real, _decoded(step))
-    return Observed(step.number("loss"), scores, gradients, from_fake, from_real, step.flag("bounded"))
-
-
 def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | None:
     """The other network's step, where it can be judged; what is wrong with it is for a check of its own."""
     result = student.run(probes.gan.step_if_it_runs, which=which, **setting)
     try:
-        return None if result.is_none() else _observed(result, setting)
+        return None if result.is_none() else observed_step(result, setting["images"])
     except Mismatch:
         return None
-
-
-def _decoded(result: Evidence) -> Array:
-    decoded = result.tensor("decoded", shape=(None, PIXELS))
-    expect(len(decoded) > 0, "the generator is never called")
-    return decoded
-
-
-def _readings(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
-    """The strips that the result's shape allows: B or the steps first; either, when it is flat."""
-    readings = arrangements(found, n)
-    if len(shape) < 5 or len(readings) < 2 or shape[0] == shape[1]:
-        return readings
-    return readings[:1] if shape[0] == n else readings[1:]
 
 
 def _batch(data: DataSet, rng: Rng) -> Split:

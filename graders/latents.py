@@ -10,24 +10,15 @@ in place of the straight line is a mistake, since the assignment's interpolation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from graders.statistics import ALPHA, correlation_bound, mean_tolerance, spread_bounds
+from graders.statistics import ALPHA, TwoDraws
 
 Array = NDArray[np.float64]
 
 TOLERANCE = 1e-3  # on a latent's position, in units of the distance between the ends
 SAME_IMAGE = 1e-4  # the largest difference between pixels in [−1, 1] of equal images
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """An interpolation of B strips of K images, as far as it could be traced back to latents."""
-
-    latents: Array  # [B, K, d]
 
 
 def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
@@ -60,6 +51,14 @@ def arrangements(found: Array, n: int) -> list[Array]:
     return [found.reshape(n, steps, -1), found.reshape(steps, n, -1).swapaxes(0, 1)]
 
 
+def readings_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
+    """The strips that the `shape` of a result allows: B or the steps first; either, when it is flat."""
+    readings = arrangements(found, n)
+    if len(shape) < 5 or len(readings) < 2 or shape[0] == shape[1]:
+        return readings
+    return readings[:1] if shape[0] == n else readings[1:]
+
+
 def line_problem(strips: Array) -> str | None:
     """What keeps strips [B, K, d] from being evenly spaced straight lines, for the student; None when nothing does."""
     count = strips.shape[1]
@@ -69,7 +68,7 @@ def line_problem(strips: Array) -> str | None:
     scale = np.maximum(ends, 1e-6)
     if np.any(ends < TOLERANCE * np.linalg.norm(strips[:, 0], axis=1)):
         return "a strip ends where it begins: the two ends should be two different draws of z"
-    along, aside = _coordinates(strips)
+    along, aside = coordinates(strips)
     if np.any(aside / scale[:, None] > TOLERANCE):
         if _is_arc(strips):
             return "the latents lie on a great circle: the assignment asks for the straight line between z₀ and z₁"
@@ -86,7 +85,8 @@ def ends_problem(first: Array, last: Array, alpha: float = ALPHA) -> str | None:
     The mean, the root mean square (exact, χ²) and the correlation of the two are compared with their bounds; `alpha`
     in all.
     """
-    low, high = spread_bounds(first.size, alpha / 3, comparisons=2)
+    test = TwoDraws(first.size, alpha)
+    low, high = test.spread
     for name, end in (("first", first), ("last", last)):
         spread = float(np.sqrt(np.mean(end**2)))
         if spread < 1e-3:
@@ -102,18 +102,17 @@ def ends_problem(first: Array, last: Array, alpha: float = ALPHA) -> str | None:
                 f"latents have a standard deviation of {spread:.2f}, where draws have 1. Let the weights run from 0 to "
                 "1, both included"
             )
-        if abs(float(end.mean())) > mean_tolerance(1.0, end.size, alpha / 3, comparisons=2):
+        if abs(float(end.mean())) > test.mean:
             return (
                 f"the latents of the {name} images have mean {float(end.mean()):.2f}: z is drawn from N(0, I), by randn"
             )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = float(np.corrcoef(first.ravel(), last.ravel())[0, 1])
-    if not abs(r) <= correlation_bound(first.size, alpha / 3):
+    r = test.independence.correlation(first, last)
+    if r is not None:
         return f"the two ends depend on each other (their correlation is {r:.2f}): draw z₀ and z₁ independently"
     return None
 
 
-def _coordinates(strips: Array) -> tuple[Array, Array]:
+def coordinates(strips: Array) -> tuple[Array, Array]:
     """Where each latent lies along the line from first to last (0 to 1), and how far from it: two arrays [B, K]."""
     start, direction = strips[:, :1], strips[:, -1:] - strips[:, :1]
     squared = np.maximum(np.sum(direction**2, axis=2), 1e-12)
@@ -124,7 +123,7 @@ def _coordinates(strips: Array) -> tuple[Array, Array]:
 
 def _bends(points: Array) -> Array:
     """The distance of points [B, K, p] from the straight line between the first and the last of each row."""
-    _, aside = _coordinates(points)
+    _, aside = coordinates(points)
     bends: Array = aside / np.sqrt(points.shape[2])
     return bends
 

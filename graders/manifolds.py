@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 SIDE = 28
 MAX_PADDING = 12
+_PADDINGS = [(padding, margin) for padding in range(MAX_PADDING + 1) for margin in sorted({0, padding})]
 CLOSE = 0.02  # brightness may be that far off: bytes, and rescaling
 
 
@@ -83,7 +84,7 @@ def _percentile_problem(axis: Array, grid_size: int) -> Problem | None:
 
 
 def _picture_problem(picture: Array, latents: Array, side: int, gain: float) -> Problem | None:
-    tiles = _tiles(picture, side)
+    tiles = tiles_of(picture, side)
     if tiles is None:
         return Problem(
             f"the picture is no grid of {side}×{side} images of 28×28 pixels: give make_grid the right nrow",
@@ -118,17 +119,29 @@ def _brightness_problem(brightness: Array, logits: Array) -> Problem | None:
     )
 
 
-def _tiles(picture: Array, side: int) -> Array | None:
+def tiles_of(picture: Array, side: int) -> Array | None:
     """The brightness of the halves of each tile [side, side, 2], whatever the padding; None when they do not fit."""
     if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
         return None
     height, width = picture.shape[1:]
-    for padding in range(MAX_PADDING + 1):
-        for margin in {padding, 0}:
-            length = side * SIDE + (side - 1) * padding + 2 * margin
-            if (height, width) == (length, length):
-                starts = margin + np.arange(side) * (SIDE + padding) + SIDE // 2
-                upper, lower = starts - 7, starts + 7
-                grey = picture[:3].mean(axis=0)
-                return np.stack([grey[np.ix_(rows, starts)] for rows in (upper, lower)], axis=-1)
+    for padding, margin in _PADDINGS:
+        if _length(side, padding, margin) == height == width:
+            starts = margin + np.arange(side) * (SIDE + padding) + SIDE // 2
+            upper, lower = starts - 7, starts + 7
+            grey = picture[:3].mean(axis=0)
+            return np.stack([grey[np.ix_(rows, starts)] for rows in (upper, lower)], axis=-1)
     return None
+
+
+def tiles_in_a_row(picture: Array, count: int) -> int:
+    """How many of `count` tiles stand in a row of a picture, with as many rows as they need; 0 when none fit."""
+    height, width = picture.shape[1:]
+    for columns in range(1, count + 1):
+        rows = -(-count // columns)
+        if any((_length(rows, *each), _length(columns, *each)) == (height, width) for each in _PADDINGS):
+            return columns
+    return 0
+
+
+def _length(tiles: int, padding: int, margin: int) -> int:
+    return tiles * SIDE + (tiles - 1) * padding + 2 * margin

@@ -12,23 +12,38 @@ reads what a manifold shows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.bernoulli import cross_entropies, draws_problem, gaussian_kl, pixel_means
+from graders.bernoulli import PixelFit, cross_entropies, gaussian_kl, pixel_means
 from graders.manifolds import manifold_problem
-from graders.statistics import ALPHA, correlation_bound, gaussian_fit_problems
+from graders.statistics import ALPHA, GaussianFit, Independence, declare
 
 Array = NDArray[np.float64]
 
-DRAWS = 4000  # rows of the sampler's test; catches a bias of 0.13 standard deviations, or 9 % of spread, with p = 0.99
+DRAWS = 4000  # rows of the sampler's test
 BITS = float(np.log2(np.e))
 PIXELS = 28 * 28
-BATCH = 64  # images in a pass; with 20 latents each, catches a factor of 1.16 on the spread of z with p = 0.99
+BATCH = 256  # images in a pass
+UNTRAINED = (0.8, 1.5)  # bits per dimension before training
+EXACT = 1e-3  # on a loss that is recomputed from what was seen, relatively
+# Where a part is not called through its forward, it has told us what it gives when asked, not what it gave then.
+UNSEEN = 0.03
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
+
+NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 3), cases=2)
+CALLS = declare("vae.reparameterize", "the noise of two calls", Independence(4 * DRAWS, ALPHA / 3))
+LATENTS = {
+    z_dim: declare("vae.loss", f"z in units of exp(log_std), z_dim {z_dim}", GaussianFit(BATCH, z_dim, ALPHA / 2))
+    for z_dim in (20, 2)
+}
+PIXELS_DRAWN = declare("vae.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 2))
+PRIOR = declare("vae.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 2))
 
 
 # Arithmetic
@@ -42,11 +57,11 @@ def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
     noises = []
     for name in ("first", "second"):
         noise = (got.tensor(name, shape=mean.shape) - mean) / std
-        problem = gaussian_fit_problems(noise, ALPHA / 3)
+        problem = NOISE.problem(noise)
         expect(problem is None, f"z is no draw from N(mean, std²), as (z − mean) / std shows: {problem}")
-        noises.append(noise.ravel())
-    correlation = float(np.atleast_2d(np.corrcoef(noises))[0, 1])
-    if abs(correlation) > correlation_bound(noises[0].size, ALPHA / 3):
+        noises.append(noise)
+    correlation = CALLS.correlation(*noises)
+    if correlation is not None:
         fail(
             "two calls do not draw independent noise: each call needs noise of its own",
             expected="a correlation of 0",
@@ -136,21 +151,19 @@ def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
 
 
 @check("vae.loss")
-@pytest.mark.parametrize("z_dim", [20, 2])
+@pytest.mark.parametrize("z_dim", LATENTS)
 def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int) -> None:
     """L_rec, L_reg and bpd of VAE.forward, recomputed from what went through the encoder and the decoder.
 
-    The encoder's outputs are shifted on the way: mean by N(0, 1), log_std by U(−1.5, 0.5).
+    Their outputs are replaced on the way: mean by N(0, 1), log_std by U(−1.5, 0.5), logits by U(−4, 4) plus 1 where
+    the image is 1 and less 1 where it is 0.
     """
     images = batch_of(data, rng, BATCH)
-    shifts = np.stack([rng.normal(BATCH, z_dim), rng.uniform(-1.5, 0.5, BATCH, z_dim)])
-    settings = {"kind": "MLP", "hidden_dims": [32], "z_dim": z_dim}
-    got = student.run(probes.vae.loss, images=images, shifts=shifts, settings=settings)
+    got = student.run(probes.vae.loss, images=images, **passed_through(images, rng, z_dim))
     mean, log_std = got.tensor("mean", shape=(BATCH, z_dim)), got.tensor("log_std", shape=(BATCH, z_dim))
     if got.flag("decoder_seen") and got.flag("encoder_seen"):
         judge_latents(got.tensor("z", shape=(None, BATCH, z_dim)), mean, log_std)
-    # A part that was not called through its forward has told us what it gives when asked, not what it gave then.
-    tolerance = 1e-3 if got.flag("decoder_seen") and got.flag("encoder_seen") else 0.03
+    tolerance = EXACT if got.flag("decoder_seen") and got.flag("encoder_seen") else UNSEEN
     claimed = judge_scalar(got, "rec")
     rec = min(reconstructions(got, images), key=lambda reading: abs(reading - claimed))
     reg = float(gaussian_kl(mean, log_std).mean())
@@ -165,9 +178,7 @@ def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
     """z must be a draw from N(mean, exp(log_std)²): all of its elements together, at the declared error."""
     for draw in z:
         noise = (draw - mean) / np.exp(np.clip(log_std, -30, 30))
-        share = ALPHA / len(z) / 2
-        # Flat for the most power; row by row, since images may not share their noise.
-        problem = gaussian_fit_problems(noise.reshape(-1, 1), share) or gaussian_fit_problems(noise, share)
+        problem = LATENTS[noise.shape[1]].problem(noise, len(z))
         expect(
             problem is None,
             "the z that the decoder was given is no draw from N(mean, exp(log_std)²) of what the encoder gave: "
@@ -211,9 +222,7 @@ def judge_average(value: float, expected: float, tolerance: float, what: str, su
 def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
     """The gradient of bpd reaches the encoder along both ways: through z, and through the KL divergence."""
     images = batch_of(data, rng, 16)
-    shifts = np.stack([rng.normal(16, 6), rng.uniform(-1.5, 0.5, 16, 6)])
-    settings = {"kind": "MLP", "hidden_dims": [32], "z_dim": 6}
-    got = student.run(probes.vae.loss, images=images, shifts=shifts, settings=settings)
+    got = student.run(probes.vae.loss, images=images, **passed_through(images, rng, z_dim=6))
     if not (got.flag("encoder_seen") and got.flag("decoder_seen")):
         return  # nothing was seen to take gradients of
     expect("mean_gradient" in got, "bpd has no gradient: it must be a tensor that depends on the parameters")
@@ -242,15 +251,23 @@ def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: 
     """About 1 bit per dimension before training: every pixel is a coin."""
     settings = {"kind": "MLP", "hidden_dims": [128], "z_dim": z_dim}
     images = batch_of(data, rng, BATCH)
-    shifts = np.zeros((2, BATCH, z_dim), dtype=np.float32)
-    got = student.run(probes.vae.loss, images=images, shifts=shifts, settings=settings)
-    bits = float(np.mean(got.tensor("bpd")))
+    bits = float(student.run(probes.vae.untrained_loss, images=images, settings=settings).tensor().mean())
     expect(
-        0.8 < bits < 1.5,
+        UNTRAINED[0] < bits < UNTRAINED[1],
         "an untrained model should need about 1 bit per dimension",
         expected="slightly above 1",
         got=f"{bits:.3f}",
     )
+
+
+def passed_through(images: NDArray[np.float32], rng: Rng, z_dim: int) -> dict[str, Any]:
+    """A model's settings, and what its encoder and decoder shall give for these images."""
+    n = len(images)
+    return {
+        "settings": {"kind": "MLP", "hidden_dims": [32], "z_dim": z_dim},
+        "code": np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)]),
+        "logits": rng.uniform(-4, 4, *images.shape) + 2 * images - 1,
+    }
 
 
 def batch_of(data: DataSet, rng: Rng, n: int) -> NDArray[np.float32]:
@@ -265,8 +282,8 @@ def test_samples(student: Subject, rng: Rng) -> None:
 
     The decoder's logits are shifted by U(−4, 4) at each pixel, since before training all means are about ½.
     """
-    n, z_dim = 256, 8
-    shift = rng.uniform(-4, 4, 1, 28, 28)
+    n, z_dim = PRIOR.draws, PRIOR.elements
+    shift = rng.uniform(-PIXELS_DRAWN.logits, PIXELS_DRAWN.logits, 1, 28, 28)
     got = student.run(probes.vae.sample, n=n, z_dim=z_dim, shift=shift)
     for name in ("samples", "means"):
         expect(
@@ -276,18 +293,18 @@ def test_samples(student: Subject, rng: Rng) -> None:
             got=f"shape {list(got.shape(name))}",
         )
     samples, means = got.tensor("samples"), got.tensor("means")
-    problem = draws_problem(samples, means)
+    problem = PIXELS_DRAWN.problem(samples, means)
     expect(problem is None, problem or "")
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
     readings = pixel_means(got.tensor("logits", shape=(n, 1, 28, 28)))
     nearest = min(readings, key=lambda reading: float(np.abs(means - reading).max()))
     assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean, the sigmoid of the decoder's logits")
-    problem = gaussian_fit_problems(got.tensor("z", shape=(n, z_dim)))
+    problem = PRIOR.problem(got.tensor("z", shape=(n, z_dim)))
     expect(problem is None, f"the latents are no draws from the prior N(0, I): {problem}")
 
 
 @check("vae.manifold")
-@pytest.mark.parametrize("grid_size", [5, 8])
+@pytest.mark.parametrize("grid_size", [5, 12])  # not 8, make_grid's own number in a row
 def test_manifold(student: Subject, grid_size: int) -> None:
     """The manifold: decoder means at normal quantiles on both axes, laid out as a grid of that size."""
     gain = 1.5

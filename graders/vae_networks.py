@@ -2,7 +2,8 @@
 
 Left open by the hand-out, and decided for the student:
 - any architecture, as long as `hidden_dims` governs an MLP's size;
-- log_std may be limited to a range, but not to one sign;
+- log_std may be limited to a range, but not to one sign, and not to one number for all latents;
+- any activation will do between layers, but there must be one, so that outputs bend along a line of inputs;
 - an encoder may return more than mean and log_std, after them;
 - batch normalisation mixes the rows of a batch in training, so rows are compared in eval mode.
 """
@@ -46,6 +47,8 @@ CNNS: list[dict[str, Any]] = [
     {"num_input_channels": 3, "num_filters": 6, "z_dim": 2},
 ]
 IMAGE_OF = {784: (1, 28, 28), 192: (3, 8, 8)}  # by the number of its pixels
+BEYOND = {"mean": 1.5, "log_std": 1.2, "the logits": 1.2}  # what outputs must pass, both ways, trained towards ±3 or ±2
+STRAIGHT = 1e-4  # of a bend: rounding makes 1e-6, and activations make 0.01 at least
 SIZES = [[16], [32], [16, 16], [16, 32], [32, 16], [16, 16, 16]]  # hidden_dims that all differ in what they need
 
 
@@ -91,14 +94,14 @@ def judge_encoder(got: Evidence, batch: int, z_dim: int) -> None:
         not np.array_equal(mean, log_std),
         "mean and log_std are the same numbers: each needs outputs of its own",
     )
+    for name, values in (("mean", mean), ("log_std", log_std)):
+        expect(bool(np.ptp(values, axis=1).any()), f"{name} is the same for all latents: each needs its own output")
 
 
 def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> list[Array]:
     """Its outputs, when they have the right shape, belong to their own rows, and come from registered parameters."""
-    outputs = [item.tensor() for item in got.list("outputs")]
-    firsts = [item.tensor() for item in got.list("first")]
-    expect(len(outputs) == len(firsts) == len(names), f"the network should return {' and '.join(names)}")
-    for name, output, first in zip(names, outputs, firsts, strict=True):
+    outputs, agains, alones, lines = (tensors(got, role, names) for role in ("outputs", "again", "alone", "line"))
+    for name, output, again, alone in zip(names, outputs, agains, alones, strict=True):
         expect(
             output.shape == shape,
             f"{name} has the wrong shape",
@@ -106,8 +109,17 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> li
             got=f"shape {list(output.shape)}",
         )
         assert_close(
-            first,
-            output[:1],
+            again,
+            output,
+            rtol=1e-3,
+            atol=1e-4,
+            what=f"{name} of the same input once more, in eval mode",
+            hint="nothing in the network may be random then",
+        )
+        expect(alone.size == output.size, f"{name} of a single row has the wrong shape")
+        assert_close(
+            alone.reshape(shape),
+            output,
             rtol=1e-3,
             atol=1e-4,
             what=f"{name} of a single row, in eval mode",
@@ -115,7 +127,28 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> li
         )
         expect(bool(np.ptp(output, axis=0).any()), f"different inputs give the same {name.removeprefix('the ')}")
     judge_registration(got)
+    expect(
+        bend(lines) > STRAIGHT,
+        "the network is linear, however many layers it has: there should be an activation function between the layers",
+    )
     return outputs
+
+
+def tensors(got: Evidence, role: str, names: list[str]) -> list[Array]:
+    """The outputs of a network in that role, one for each of the names."""
+    found = [item.tensor() for item in got.list(role)]
+    expect(len(found) == len(names), f"the network should return {' and '.join(names)}")
+    return found
+
+
+def bend(outputs: list[Array]) -> float:
+    """How far the outputs [3, …] for three equidistant points are from a line, in units of its length.
+
+    0 for a network without activations.
+    """
+    expect(all(output.shape[:1] == (3,) for output in outputs), "the outputs of three rows have the wrong shape")
+    first, middle, last = (np.concatenate([output[row].ravel() for output in outputs]) for row in range(3))
+    return float(np.abs(middle - (first + last) / 2).max() / max(np.abs(first - last).max(), 1e-30))
 
 
 def judge_registration(got: Evidence) -> None:
@@ -168,23 +201,23 @@ def grows_or_fails(counts: dict[tuple[int, ...], int], less: tuple[int, ...], mo
 @check("vae.mlp_encoder")
 def test_mlp_encoder_range(student: Subject, rng: Rng) -> None:
     """The MLP encoder's outputs can be negative and positive, beyond ±1."""
-    settings = {"input_dim": 784, "hidden_dims": [32], "z_dim": 4}
+    settings = {"input_dim": 784, "hidden_dims": [32], "z_dim": 8}
     judge_encoder_range(student, rng, "mlp_encoder", settings)
 
 
 @check("vae.cnn_encoder")
 def test_cnn_encoder_range(student: Subject, rng: Rng) -> None:
     """The convolutional encoder's outputs can be negative and positive, beyond ±1."""
-    settings = {"num_input_channels": 1, "num_filters": 6, "z_dim": 4}
+    settings = {"num_input_channels": 1, "num_filters": 6, "z_dim": 8}
     judge_encoder_range(student, rng, "cnn_encoder", settings)
 
 
 def judge_encoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
     rows, z_dim = 8, settings["z_dim"]
-    target = signs(rng, rows, 2 * z_dim) * np.repeat([3.0, 2.0], z_dim).astype(np.float32)
-    values = reached(student, which, rng.bits(rows, 1, 28, 28), target, settings)
-    judge_range("mean", values[:, :z_dim], beyond=1.5)
-    judge_range("log_std", values[:, z_dim:], beyond=1.2)
+    target = np.tile(np.repeat([3.0, 2.0], z_dim).astype(np.float32), (rows, 1))
+    lowest, highest = reached(student, which, rng.bits(rows, 1, 28, 28), target, settings)
+    judge_range("mean", lowest[:, :z_dim], highest[:, :z_dim])
+    judge_range("log_std", lowest[:, z_dim:], highest[:, z_dim:])
 
 
 @check("vae.mlp_decoder")
@@ -200,31 +233,24 @@ def test_cnn_decoder_range(student: Subject, rng: Rng) -> None:
 
 
 def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
-    halves = np.repeat(signs(rng, 8, 2), 28 * 28 // 2, axis=1)  # upper and lower halves: easy for any decoder
-    target = 3 * halves.astype(np.float32)
-    judge_range("the logits", reached(student, which, rng.normal(8, settings["z_dim"]), target, settings), beyond=1.2)
+    target = np.full((8, 28 * 28), 3.0, dtype=np.float32)
+    lowest, highest = reached(student, which, rng.normal(8, settings["z_dim"]), target, settings)
+    judge_range("the logits", lowest, highest)
 
 
-def signs(rng: Rng, rows: int, columns: int) -> Array32:
-    """±1 at random, with both signs in each column."""
-    drawn = 2 * rng.bits(rows, columns) - 1
-    drawn[0] = -drawn[1]
-    return drawn
-
-
-def reached(student: Subject, which: str, x: Array32, target: Array32, settings: dict[str, Any]) -> Array:
-    """Where a network's outputs come when it is trained to give `target`."""
+def reached(student: Subject, which: str, x: Array32, target: Array32, settings: dict[str, Any]) -> tuple[Array, Array]:
+    """How low and how high a network's outputs get on the way to −`target` and `target`."""
     got = student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings)
     expect(not got.is_none(), UNREGISTERED)
-    return got.tensor(shape=target.shape)
+    return got.tensor("lowest", shape=target.shape), got.tensor("highest", shape=target.shape)
 
 
-def judge_range(name: str, values: Array, beyond: float) -> None:
-    """Trained towards ±3, or ±2, an output must go past `beyond` both ways."""
-    lowest, highest = float(values.min()), float(values.max())
+def judge_range(name: str, lowest: Array, highest: Array) -> None:
+    """Trained towards ±3, or ±2, an output must go past `BEYOND` both ways."""
+    beyond, low, high = BEYOND[name], float(lowest.min()), float(highest.max())
     expect(
-        lowest < -beyond and highest > beyond,
+        low < -beyond and high > beyond,
         f"{name} cannot take every value, whatever the weights: there should be no activation on the output layer",
         expected=f"values below {-beyond:g} and above {beyond:g}",
-        got=f"values from {lowest:.3g} to {highest:.3g}",
+        got=f"values from {low:.3g} to {high:.3g}",
     )

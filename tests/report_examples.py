@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import cache
 from pathlib import Path
 
-from gengrade.facts import CheckFact, Facts, Figure, Outcome, Provenance, TestFact
+from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome, Provenance, TestFact
 from gengrade.rubric import Rubric
 
 RUBRIC = """\
@@ -70,6 +71,15 @@ TITLES = {
 }
 
 
+LOG_VARIANCE = Named(
+    name="kld.log_std_as_log_variance",
+    sentence="You treated log_std as a log variance: the variance is exp(2·log_std), and the divergence holds "
+    "log_std once, not half of it.",
+)
+SECRET = Named(name="kld.secret_name", sentence="You did the secret thing.")
+
+
+@cache
 def rubric() -> Rubric:
     """The example's rubric: 25 points and 4 bonus."""
     return Rubric.parse(RUBRIC, Path("rubric.yaml"))
@@ -87,6 +97,16 @@ def fact(check: str, outcome: Outcome, message: str = "", **details: str) -> Che
         name=name, title=TITLES.get(check, check), outcome=outcome, message=message, seconds=0.25, **details
     )
     return CheckFact(check=check, tests=(test,))
+
+
+def explained(fact: CheckFact, named: Named = LOG_VARIANCE) -> CheckFact:
+    """The same with a misconception that was recognised."""
+    return fact.model_copy(update={"misconception": named})
+
+
+def unexplained(fact: CheckFact, tolerance: float = 0.01, **symptoms: float) -> CheckFact:
+    """The same with symptoms that no misconception shows."""
+    return fact.model_copy(update={"symptoms": {name: (value, tolerance) for name, value in symptoms.items()}})
 
 
 def facts(
@@ -133,6 +153,7 @@ def struggling() -> Facts:
     )
     kld = CheckFact(
         check="vae.kld",
+        misconception=LOG_VARIANCE,
         tests=(
             TestFact(name="test_kld_shape", title="The KL divergence has one value per row", outcome=Outcome.PASSED),
             TestFact(
@@ -149,8 +170,8 @@ def struggling() -> Facts:
     return facts(
         kld,
         fact("theory.kl_examples", Outcome.MISSING, "There is no answers.py."),
-        fact("vae.loss", Outcome.FAILED, "The loss misses its regularisation term.", expected="540.2", got="531.9"),
-        fact("vae.secret", Outcome.FAILED, "the secret message", expected="the secret expectation"),
+        explained(fact("vae.loss", Outcome.FAILED, "The loss differs from its parts.", expected="540.2", got="531.9")),
+        explained(fact("vae.secret", Outcome.FAILED, "the secret message", expected="the secret expectation"), SECRET),
         fact(
             "vae.cnn_encoder",
             Outcome.ERROR,

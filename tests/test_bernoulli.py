@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from graders.bernoulli import cross_entropies, draws_problem, gaussian_kl
-from tests.workbench import REFERENCE, Workbench
+from graders.bernoulli import PixelFit, cross_entropies, gaussian_kl
+from truth.workbench import REFERENCE, Workbench
+
+FIT = PixelFit(images=64, logits=4)
 
 
 def test_the_divergence_is_the_integral() -> None:
@@ -42,7 +44,25 @@ def test_honest_draws_have_no_problem() -> None:
     for seed in range(50):
         rng = np.random.default_rng(seed)
         means = rng.uniform(0, 1, (64, 1, 28, 28))
-        assert draws_problem((rng.random(means.shape) < means).astype(float), means) is None
+        assert FIT.problem((rng.random(means.shape) < means).astype(float), means) is None
+
+
+@pytest.mark.parametrize("certainty", [0.001, 0.01, 0.2])
+def test_honest_draws_of_extreme_means_have_no_problem(certainty: float) -> None:
+    """A handful of uncertain pixels may all fall as they would be rounded, and one of a thousand may be set."""
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        means = np.where(rng.random((8, 1, 28, 28)) < 0.5, certainty**2, 1 - certainty**2)
+        means[0, 0, 0, :5] = 0.6
+        assert FIT.problem((rng.random(means.shape) < means).astype(float), means) is None
+
+
+def test_certain_pixels_have_to_be_as_they_are() -> None:
+    means = np.tile([0.0, 1.0], (64, 1, 28, 14))
+    assert FIT.problem(means.copy(), means) is None
+    samples = means.copy()
+    samples[0, 0, 0, :4] = [1, 0, 1, 0]
+    assert FIT.problem(samples, means) is not None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -56,7 +76,7 @@ def test_what_only_looks_like_draws_is_told_apart(seed: int) -> None:
         ((rng.random(means.shape) < np.sqrt(means)).astype(float), "do not fit their means"),
         ((shared < means).astype(float), "images are not independent"),
     ):
-        problem = draws_problem(samples, means)
+        problem = FIT.problem(samples, means)
         assert problem is not None
         assert words in problem
 

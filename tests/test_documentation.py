@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import shlex
 import subprocess
@@ -12,19 +13,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 import yaml
 
 from gengrade.cli import app
 from gengrade.facts import Outcome
+from gengrade.grade import Grade, ItemGrade, QuestionGrade
+from gengrade.grading import Evidence
 from gengrade.grading.checks import known
+from gengrade.grading.misconceptions import Library
+from gengrade.grading.symptoms import Symptoms
 from gengrade.marks import Marks
 from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/writing.md")
+PAGES = ("README.md", "docs/writing.md", "docs/grade-json.md")
 WORKFLOW = ROOT / "examples" / "workflow.yml"
 
 
@@ -129,6 +135,42 @@ def test_checks_of_the_examples_exist() -> None:
     named = re.findall(r'@check\("([\w.]+)"', text("docs/writing.md"))
     assert named
     assert set(named) <= set(known())
+
+
+def test_the_example_of_a_misconception_is_one() -> None:
+    (block,) = [block for block in blocks("docs/writing.md", "python") if "@misconception" in block]
+    definition = ast.parse(block).body[-1]
+    assert isinstance(definition, ast.FunctionDef)
+    sentence = " ".join((ast.get_docstring(definition) or "").split())
+    assert Library("uva2020")[f"kld.{definition.name}"].sentence == sentence
+
+
+def test_the_example_of_symptoms_gives_some() -> None:
+    (block,) = [block for block in blocks("docs/writing.md", "python") if "@symptoms_of" in block]
+    found: dict[str, Any] = {"symptoms_of": lambda probe: lambda reading: reading}
+    exec(re.sub(r"^(from gengrade.grading.symptoms import .*), symptoms_of$", r"\1", block, flags=re.MULTILINE), found)
+    inputs = {"mean": np.zeros((500, 4)), "std": np.ones((500, 4))}
+    draws = np.random.default_rng(0).normal(size=(500, 4))
+    honest: Symptoms = found["reparameterize"](inputs, Evidence({"first": draws}))
+    shared: Symptoms = found["reparameterize"](inputs, Evidence({"first": np.repeat(draws[:1], 500, axis=0)}))
+    assert honest["same noise"][0] == 0
+    assert shared["same noise"][0] == 1
+    assert honest["spread"][0] == pytest.approx(1, abs=0.05)
+
+
+def test_the_example_of_a_grade_is_one_and_every_key_is_explained() -> None:
+    (block,) = blocks("docs/grade-json.md", "json")
+    example = json.loads(block)
+    grade = Grade.model_validate(example)
+    assert set(example) == set(Grade.model_fields)
+    assert set(example["questions"][0]) == set(QuestionGrade.model_fields)
+    assert set(example["questions"][0]["items"][0]) == set(ItemGrade.model_fields)
+    misconception = grade.items[0].misconception
+    assert misconception is not None
+    assert misconception.name in Library("uva2020")
+    obvious = {"title", "measures", "seconds", "bonus"}
+    unexplained = [key for key in set(ItemGrade.model_fields) - obvious if f"`{key}`" not in text("docs/grade-json.md")]
+    assert unexplained == []
 
 
 def test_the_example_of_a_rubric_is_one() -> None:

@@ -12,7 +12,7 @@ import torch
 from gengrade.grading import Evidence, Subject, probes
 from gengrade.grading.subject import Circumstances
 from graders.gan_training import SIZES
-from tests.workbench import REFERENCE, Workbench
+from truth.workbench import REFERENCE, Workbench
 
 NETWORK = "        self.generator = GeneratorMLP(z_dim=z_dim, hidden_dims=hidden_dims_gen, dp_rate=dp_rate_gen)\n"
 LATENTS = np.random.default_rng(0).standard_normal((8, SIZES["z_dim"]), dtype=np.float32)
@@ -100,7 +100,7 @@ def test_right_gans_earn_their_measures(workbench: Workbench) -> None:
 
 @pytest.mark.slow
 def test_a_generator_that_collapses_earns_little(workbench: Workbench) -> None:
-    changes = ("return self.net(z)", "return self.net(z.mean() + 0 * z)")
+    changes = ("self.net(z)", "self.net(z.mean() + 0 * z)")
     measures = workbench.observe(workbench.variant({"part2/models.py": changes}), "gan.frechet").measures
     assert measures["gan.diversity"] < 0.1
 
@@ -117,15 +117,15 @@ def test_returned_training_images_are_refused(workbench: Workbench) -> None:
                     "        self.register_buffer('bank', torch.zeros(1000, 1, 28, 28))\n",
                 ),
                 (
-                    "        return self.net(z).view(-1, *self.output_shape)",
-                    "        x = self.net(z).view(-1, *self.output_shape)\n"
+                    "        return torch.tanh(self.net(z)).view(-1, *self.output_shape)",
+                    "        x = torch.tanh(self.net(z)).view(-1, *self.output_shape)\n"
                     "        return x if self.training else self.bank[: len(z)].repeat(2, 1, 1, 1)[: len(z)]",
                 ),
             ],
             "part2/train_torch.py": (
-                "        x_fake = self.sample(x_real.shape[0])\n",
-                "        x_fake = self.sample(x_real.shape[0])\n"
-                "        self.generator.bank = torch.cat([x_real, self.generator.bank])[:1000].detach()\n",
+                "        x_fake = self.generator(",
+                "        self.generator.bank = torch.cat([x_real, self.generator.bank])[:1000].detach()\n"
+                "        x_fake = self.generator(",
             ),
         }
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengrade.facts import CheckFact, Facts, Outcome
+from gengrade.facts import CheckFact, Facts, Named, Outcome
 from gengrade.grade import Grade, ItemGrade, QuestionGrade, score
 from gengrade.marks import Mark, Marks
 from tests import report_examples as examples
@@ -165,7 +165,37 @@ def test_a_grade_survives_its_file(tmp_path: Path) -> None:
     assert content["provenance"]["rubric"] == examples.rubric().sha256
 
 
+def test_what_explains_a_failure_comes_with_it() -> None:
+    failed = examples.fact("vae.kld", Outcome.FAILED, "It differs.", expected="1", got="2")
+    item = _item(_score(examples.explained(failed)), "vae.kld")
+    assert (item.misconception, item.symptoms) == (examples.LOG_VARIANCE, {})
+    assert (item.expected, item.got) == ("1", "2")
+    item = _item(_score(examples.unexplained(failed, mean=0.5)), "vae.kld")
+    assert (item.misconception, item.symptoms) == (None, {"mean": (0.5, 0.01)})
+    assert all(not other.symptoms for other in _score(failed).items)
+
+
+def test_an_item_has_the_title_of_its_tests_where_they_have_one() -> None:
+    fact = examples.passed("vae.kld")
+    twice = fact.model_copy(update={"tests": fact.tests * 2})
+    assert _item(_score(twice), "vae.kld").title == examples.TITLES["vae.kld"]
+    other = fact.tests[0].model_copy(update={"title": "Something else"})
+    two = fact.model_copy(update={"tests": (*fact.tests, other)})
+    assert _item(_score(two), "vae.kld").title == "vae.kld"
+
+
+def test_an_item_that_is_not_judged_explains_nothing() -> None:
+    facts = examples.facts(examples.explained(examples.fact("vae.train_bpd", Outcome.FAILED)), measures={})
+    needed = examples.fact("vae.loss", Outcome.FAILED)
+    blocked = facts.model_copy(update={"checks": {**facts.checks, "vae.loss": needed}})
+    assert _item(score(facts, examples.rubric()), "vae.train_bpd").misconception == examples.LOG_VARIANCE
+    item = _item(score(blocked, examples.rubric()), "vae.train_bpd")
+    assert (item.outcome, item.misconception) == (Outcome.BLOCKED, None)
+
+
 outcomes = st.sampled_from(list(Outcome))
+symptoms = st.dictionaries(st.text(max_size=3), st.tuples(st.floats(), st.floats()), max_size=2)
+misconceptions = st.none() | st.builds(Named, name=st.text(max_size=3), sentence=st.text(max_size=3))
 measures = st.dictionaries(st.sampled_from(["vae.train_bpd", "gan.diversity", "other"]), st.floats())
 
 
@@ -176,6 +206,8 @@ def any_facts(draw: st.DrawFn) -> Facts:
         CheckFact(
             check=check,
             tests=tuple(examples.fact(check, outcome).tests[0] for outcome in draw(st.lists(outcomes, max_size=3))),
+            misconception=draw(misconceptions),
+            symptoms=draw(symptoms),
         )
         for check in draw(st.lists(st.sampled_from([*examples.TITLES, "unknown"]), unique=True))
     ]

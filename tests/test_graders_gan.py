@@ -1,80 +1,134 @@
-"""The graders of GANs catch wrong answers by the right check, and pass right ones that look different."""
+"""What the graders of GANs make of either template, of gaps, and of losses from known scores."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.special import expit
 
-from tests.gan_fragments import Changes
-from tests.gan_mistakes import LIGHTNING_WRONG, WRONG, Wrong
-from tests.gan_right import LIGHTNING_RIGHT, RIGHT
-from tests.workbench import Workbench
+from graders.adversarial import Observed, judge_discriminator, judge_generator, softplus, sources
+from truth.variants import Changes
+from truth.variants.gan import LIGHTNING, TORCH
+from truth.workbench import Workbench, names
+
+SAMPLE = "return self.generator(self.draw_latents(batch_size))"
+FAKES = "        x_fake = self.generator("
+ENDS = "        start, end = self.draw_latents(batch_size)"
+GAP = "        raise NotImplementedError\n"
+
+LOOPS: dict[str, tuple[tuple[str, str], str]] = {
+    "one optimiser over both networks": (
+        ("torch.optim.Adam(self.discriminator.parameters()", "torch.optim.Adam(self.parameters()"),
+        "gan_loop.one_optimizer_for_both",
+    ),
+    "optimisers in the wrong order": (
+        ("return [optimizer_gen, optimizer_disc], []", "return [optimizer_disc, optimizer_gen], []"),
+        "gan_loop.losses_exchanged",
+    ),
+}
+
+Scores = np.ndarray[tuple[int], np.dtype[np.float64]]
+REAL = np.linspace(-1.0, 3.0, 16)
+FAKE = np.linspace(-3.0, 2.0, 16)
 
 
-def _variant(workbench: Workbench, changes: Changes) -> Path:
-    return workbench.variant({f"part2/{name}": pairs for name, pairs in changes.items()})
+def _lightning(*changes: tuple[str, str]) -> Changes:
+    """Of a student who left train_torch.py as it was handed out."""
+    return {TORCH: (SAMPLE, "raise NotImplementedError"), LIGHTNING: list(changes)}
 
 
-def _lightning(workbench: Workbench, changes: Changes) -> Path:
-    """With `train_torch.py` left out, `train_pl.py` is what is graded."""
-    folder = _variant(workbench, changes)
-    (folder / "part2/train_torch.py").unlink()
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_wrong_lightning_module_is_named(workbench: Workbench, name: str) -> None:
+    change, misconception = LOOPS[name]
+    failing = workbench.diagnosed(workbench.variant(_lightning(change)), "gan.")
+    assert set(failing) == {"gan.alternation"}
+    assert names(failing.values()) == {misconception}
+
+
+def test_a_wrong_loss_is_named_in_either_template(workbench: Workbench) -> None:
+    failing = workbench.diagnosed(workbench.planted("generator_step.saturating_loss", _lightning()), "gan.")
+    assert names(failing.values()) == {"generator_step.saturating_loss"}
+    assert "question 2.2" in failing["gan.generator_step"].decisive.message
+
+
+def _without_lightning(workbench: Workbench, changes: Changes) -> Path:
+    folder = workbench.variant(changes)
+    (folder / LIGHTNING).unlink()
     return folder
 
 
-def assert_caught(workbench: Workbench, folder: Path, wrong: Wrong) -> None:
-    failing = workbench.failing(folder, "gan.")
-    assert set(failing) == set(wrong.checks), {id_: fact.decisive.message for id_, fact in failing.items()}
-    assert all(fact.outcome in ("failed", "error") for fact in failing.values())
-    assert wrong.says in failing[wrong.checks[0]].decisive.message
-
-
-def assert_passed(workbench: Workbench, folder: Path) -> None:
-    failing = workbench.failing(folder, "gan.")
-    assert not failing, {id_: (fact.decisive.message, fact.decisive.traceback) for id_, fact in failing.items()}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_is_caught(workbench: Workbench, name: str) -> None:
-    assert_caught(workbench, _variant(workbench, WRONG[name].changes), WRONG[name])
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_passes(workbench: Workbench, name: str) -> None:
-    assert_passed(workbench, _variant(workbench, RIGHT[name]))
-
-
-@pytest.mark.parametrize("name", LIGHTNING_WRONG)
-def test_wrong_lightning_is_caught(workbench: Workbench, name: str) -> None:
-    assert_caught(workbench, _lightning(workbench, LIGHTNING_WRONG[name].changes), LIGHTNING_WRONG[name])
-
-
-@pytest.mark.parametrize("name", LIGHTNING_RIGHT)
-def test_right_lightning_passes(workbench: Workbench, name: str) -> None:
-    assert_passed(workbench, _lightning(workbench, LIGHTNING_RIGHT[name]))
-
-
 def test_gaps_are_missing(workbench: Workbench) -> None:
-    folder = _variant(
-        workbench,
-        {
-            "train_torch.py": [
-                ("        x_fake = self.sample(x_real.shape[0])\n", "        raise NotImplementedError\n"),
-                ("        start = self.draw_latents(batch_size).unsqueeze(1)\n", "        raise NotImplementedError\n"),
-            ]
-        },
-    )
-    (folder / "part2/train_pl.py").unlink()
+    folder = _without_lightning(workbench, {TORCH: [(FAKES, GAP + FAKES), (ENDS, GAP + ENDS)]})
     outcomes = {id_: str(fact.outcome) for id_, fact in workbench.failing(folder, "gan.").items()}
     missing = ("gan.discriminator_step", "gan.interpolate", "gan.interpolate_shape", "gan.alternation")
     assert outcomes == dict.fromkeys(missing, "missing")
 
 
-def test_filled_template_is_preferred(workbench: Workbench) -> None:
+def test_a_filled_template_is_preferred(workbench: Workbench) -> None:
     """A hand-out's untouched train_torch.py beside a complete train_pl.py does not count."""
-    folder = _variant(
-        workbench,
-        {"train_torch.py": [("        z = torch.lerp", "        raise NotImplementedError\n        z = torch.lerp")]},
-    )
-    assert_passed(workbench, folder)
+    assert not workbench.failing(workbench.variant({TORCH: [(ENDS, GAP + ENDS)]}), "gan.")
+
+
+def _step(loss: float, real_slope: Scores, fake_slope: Scores) -> Observed:
+    """A step on all scores, with the slopes of each term at them."""
+    scores = np.concatenate([REAL, FAKE])
+    gradients = np.concatenate([real_slope / REAL.size, fake_slope / FAKE.size])
+    fake = np.arange(scores.size) >= REAL.size
+    return Observed(loss, scores, gradients, fake, ~fake)
+
+
+NOTHING = np.zeros(16)
+
+
+@pytest.mark.parametrize(
+    ("loss", "slope", "labels", "words"),
+    [
+        (softplus(-FAKE).mean(), expit(FAKE) - 1, "usual", None),
+        (softplus(-FAKE).mean() / 2, (expit(FAKE) - 1) / 2, "usual", None),
+        (softplus(FAKE).mean(), expit(FAKE), "exchanged", None),
+        (-softplus(FAKE).mean(), -expit(FAKE), "unknown", "saturating loss"),
+        (-softplus(-FAKE).mean(), 1 - expit(FAKE), "unknown", "sign"),
+        (softplus(-FAKE).sum(), 16 * (expit(FAKE) - 1), "unknown", "summed"),
+        (-FAKE.mean(), -np.ones(16), "unknown", "Wasserstein"),
+        (3 * softplus(-FAKE).mean(), 3 * (expit(FAKE) - 1), "unknown", "3 times too large"),
+        (np.abs(FAKE).mean(), np.sign(FAKE), "unknown", ""),
+    ],
+)
+def test_a_generators_loss_is_told_by_its_scores(loss: float, slope: Scores, labels: str, words: str | None) -> None:
+    verdict = judge_generator(_step(loss, NOTHING, slope))
+    assert verdict.labels == labels
+    assert (verdict.mistake is None) == (words is None)
+    assert words is None or words in (verdict.mistake or "")
+
+
+@pytest.mark.parametrize(
+    ("loss", "slopes", "labels", "words"),
+    [
+        (softplus(-REAL).mean() + softplus(FAKE).mean(), (expit(REAL) - 1, expit(FAKE)), "usual", None),
+        (softplus(REAL).mean() + softplus(-FAKE).mean(), (expit(REAL), expit(FAKE) - 1), "exchanged", None),
+        (softplus(-REAL).mean(), (expit(REAL) - 1, NOTHING), "unknown", "only the real"),
+        (softplus(-REAL).mean() - softplus(FAKE).mean(), (expit(REAL) - 1, -expit(FAKE)), "unknown", "subtracted"),
+        (FAKE.mean() - REAL.mean(), (-np.ones(16), np.ones(16)), "unknown", "Wasserstein"),
+    ],
+)
+def test_a_discriminators_loss_is_told_by_its_scores(
+    loss: float, slopes: tuple[Scores, Scores], labels: str, words: str | None
+) -> None:
+    verdict = judge_discriminator(_step(loss, *slopes))
+    assert verdict.labels == labels
+    assert (verdict.mistake is None) == (words is None)
+    assert words is None or words in (verdict.mistake or "")
+
+
+def test_rows_are_told_by_the_nearest_image() -> None:
+    rng = np.random.default_rng(0)
+    real, fake = np.sign(rng.standard_normal((2, 8, 784)))
+    rows = np.concatenate([fake[:3], real[:2] + 0.1 * rng.standard_normal((2, 784)), rng.standard_normal((1, 784))])
+    from_real, from_fake = sources(rows, real, fake)
+    assert from_fake.tolist() == [True] * 3 + [False] * 3
+    assert from_real.tolist() == [False] * 3 + [True] * 2 + [False]
+    from_real, from_fake = sources(rows, real, np.zeros((0, 784)))
+    assert from_real.tolist() == [False] * 3 + [True] * 2 + [False]
+    assert not from_fake.any()

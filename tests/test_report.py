@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,17 +13,25 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from gengrade.facts import Facts, Figure, Outcome
+from gengrade.console import show_result
+from gengrade.engine import Graded, Result
+from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome
 from gengrade.grade import Grade, score
+from gengrade.grading.symptoms import close
 from gengrade.marks import Mark, Marks
 from gengrade.report import write_gradebook, write_index, write_junit, write_report
+from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
 from gengrade.report.gradebook import cell, gradebook
 from gengrade.report.index import histogram, index_page
 from gengrade.report.junit import junit
 from gengrade.report.student import student_page
-from gengrade.report.text import LONGEST, duration, headline, plain, points, sentence
+from gengrade.report.text import LONGEST, SEEMS, duration, headline, plain, points, public, sentence
+from gengrade.report.view import first_steps, parts
+from gengrade.sandbox import Tier
+from gengrade.submissions import Submission
 from tests import report_examples as examples
 
 HOSTILE = (
@@ -39,8 +48,12 @@ def _grade(facts: Facts) -> Grade:
 def _hostile() -> Facts:
     everything = {"expected": HOSTILE, "got": HOSTILE, "traceback": HOSTILE, "output": HOSTILE}
     figure = Figure(check="vae.kld", caption=HOSTILE, alt=HOSTILE, file="../../etc/passwd")
+    loss = examples.fact("vae.loss", Outcome.ERROR, HOSTILE, **everything)
     return examples.facts(
-        examples.fact("vae.kld", Outcome.ERROR, HOSTILE, **everything),
+        examples.explained(
+            examples.fact("vae.kld", Outcome.ERROR, HOSTILE, **everything), Named(name=HOSTILE, sentence=HOSTILE)
+        ),
+        loss.model_copy(update={"symptoms": {HOSTILE: (1.0, 0.0)}}),
         examples.fact("gan.generator", Outcome.INFRA, HOSTILE, **everything),
         student=f"=cmd|{HOSTILE}",
         figures=(figure,),
@@ -128,7 +141,8 @@ def test_report_gives_no_answer_away_before_it_is_marked(tmp_path: Path) -> None
 def test_pages_withstand_hostile_text(tmp_path: Path) -> None:
     facts = _hostile()
     grade = _grade(facts)
-    for page, scripts in ((student_page(grade, facts, tmp_path), 0), (index_page([grade]), 1)):
+    twin = grade.model_copy(update={"student": f"{grade.student} again"})
+    for page, scripts in ((student_page(grade, facts, tmp_path), 0), (index_page([grade, twin]), 1)):
         tags = _Tags(page)
         assert tags.tags.count("script") == scripts
         assert tags.tags.count("img") == 0
@@ -153,7 +167,8 @@ def test_index_counts_totals_in_tenths() -> None:
     grades = [_grade(examples.facts()), _grade(examples.struggling())]
     assert [tenth.students for tenth in histogram(grades)] == [0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
     page = index_page(grades)
-    assert page.index("doejane") < page.index("roejohn")
+    table = page[page.index("<table") :]
+    assert table.index("doejane") < table.index("roejohn")
     assert "1 from 10 %, 1 from 90 %" in page
     assert 'href="roejohn/report.html#item-2.3-2"' in page
     assert "skipped part1/data" in page
@@ -201,7 +216,7 @@ def test_junit_counts_and_survives_hostile_text() -> None:
 def test_annotations_are_one_line_each_and_never_forged() -> None:
     lines = github_annotations([_grade(_hostile())]).splitlines()
     assert all(re.fullmatch(r"::(error|warning|notice) title=[^:,]*::.*", line) for line in lines)
-    assert [line.split(" ")[0] for line in lines] == ["::error", "::warning", "::notice"]
+    assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::warning", "::notice"]
     assert all("##[" not in line for line in lines)
 
 
@@ -235,6 +250,233 @@ def test_summary_is_escaped_and_limited() -> None:
 
 def test_markdown_is_text() -> None:
     assert markdown("a|b\n*c* <b> @me [x](y) `z`") == r"a\|b \*c\* &lt;b&gt; &#64;me \[x\]\(y\) \`z\`"
+
+
+# Misconceptions ------------------------------------------------------------------------------------------------------
+
+SENTENCE = examples.LOG_VARIANCE.sentence
+
+
+def _failed(check: str, message: str = "No.") -> CheckFact:
+    return examples.fact(check, Outcome.FAILED, message)
+
+
+def _named(name: str) -> Named:
+    return Named(name=name, sentence=f"You did {name}.")
+
+
+def _class(*students: list[CheckFact]) -> list[Grade]:
+    return [_grade(examples.facts(*changed, student=f"student{i}")) for i, changed in enumerate(students)]
+
+
+def test_report_names_a_misconception_once(tmp_path: Path) -> None:
+    facts = examples.struggling()
+    page = student_page(_grade(facts), facts, tmp_path)
+    assert page.count(SENTENCE) == 1
+    assert page.index(SEEMS) < page.index(SENTENCE) < page.index("The KL divergence differs from the closed form")
+    assert 'the same mistake as <a href="#item-1.9-1">vae.kld</a>' in page
+    assert "What was seen" in page
+    assert "If it is not what you did" in page
+
+
+def test_report_without_a_misconception_does_not_speak_of_it(tmp_path: Path) -> None:
+    facts = examples.facts(_failed("vae.kld"))
+    page = student_page(_grade(facts), facts, tmp_path)
+    assert SEEMS.rstrip(":") not in page
+    assert "What was seen" not in page
+
+
+def test_one_misconception_is_one_thing_to_mend() -> None:
+    named = [examples.explained(_failed(check)) for check in ("vae.kld", "gan.generator")]
+    steps = first_steps(_grade(examples.facts(*named, _failed("vae.loss"), _failed("gan.alternation"))))
+    assert [(step.item.check, step.lost, step.items) for step in steps] == [
+        ("vae.kld", 5, 2),
+        ("vae.loss", 4, 1),
+        ("gan.alternation", 3, 1),
+    ]
+
+
+def test_two_items_that_read_one_check_tell_its_misconception_once(tmp_path: Path) -> None:
+    facts = examples.facts(examples.explained(_failed("vae.kld")))
+    grade = _grade(facts)
+    question = next(each for each in grade.questions if each.id == "1.9")
+    twice = question.model_copy(
+        update={"items": (question.items[0], question.items[0].model_copy(update={"id": "again", "hidden": True}))}
+    )
+    open_, hidden = parts(grade.model_copy(update={"questions": (twice,)}), facts, tmp_path)[0].questions[0].items
+    assert (open_.mistake, open_.told) == (examples.LOG_VARIANCE, None)
+    assert (hidden.mistake, hidden.told) == (None, None)
+    twice = question.model_copy(
+        update={"items": (question.items[0], question.items[0].model_copy(update={"id": "again"}))}
+    )
+    _, second = parts(grade.model_copy(update={"questions": (twice,)}), facts, tmp_path)[0].questions[0].items
+    assert second.told == question.items[0]
+
+
+def test_a_teacher_who_gives_all_points_has_the_last_word(tmp_path: Path) -> None:
+    facts = examples.facts(examples.explained(_failed("vae.kld")))
+    for earned, shown in ((2, False), (1, True)):
+        marks = Marks(marks={"1.9-1": Mark(points=earned, comment="Seen.")}, sha256="")
+        grade = score(facts, examples.rubric(), marks)
+        texts = student_page(grade, facts, tmp_path), junit([grade]), github_summary([grade])
+        assert [SEEMS in text for text in texts] == [shown] * 3
+
+
+def test_what_is_hidden_keeps_its_misconception_and_its_symptoms() -> None:
+    secret = examples.explained(_failed("vae.secret"), examples.SECRET)
+    item = public(next(item for item in _grade(examples.facts(secret)).items if item.check == "vae.secret"))
+    assert (item.misconception, item.symptoms, item.expected, item.got) == (None, {}, None, None)
+    secret = examples.unexplained(_failed("vae.secret"), secret=1.0)
+    item = next(item for item in _grade(examples.facts(secret)).items if item.check == "vae.secret")
+    assert item.symptoms
+    assert public(item).symptoms == {}
+
+
+def test_short_reports_name_the_misconception() -> None:
+    grade = _grade(examples.struggling())
+    cases = {case.attrib["name"].split(":")[0]: case for case in ET.fromstring(junit([grade])).iter("testcase")}
+    assert cases["vae.kld"][0].attrib["message"] == f"{SEEMS} {SENTENCE}", "and no guess why"
+    assert SENTENCE in github_annotations([grade])
+    summary = github_summary([grade])
+    assert summary.count("You treated") == 1
+    assert "The same mistake as in `vae.kld`" in summary
+    error = examples.explained(examples.fact("vae.kld", Outcome.ERROR, "TypeError: no"))
+    for text in (junit([_grade(examples.facts(error))]), github_annotations([_grade(examples.facts(error))])):
+        assert f"{SENTENCE} TypeError: no" in text
+
+
+def test_annotations_of_a_class_do_not_take_one_for_all() -> None:
+    grades = [_grade(examples.struggling()), _grade(examples.facts(_failed("vae.kld", "It differs.")))]
+    lines = github_annotations(grades)
+    assert "2 of 2 submissions" in lines
+    assert SENTENCE not in lines
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_the_terminal_tells_a_student_what_was_recognised(tmp_path: Path, single: bool) -> None:
+    graded = Graded(Submission("roe", "roe", None, tmp_path), _grade(examples.struggling()), tmp_path, tmp_path / "r")
+    console = Console(file=io.StringIO(), width=80)
+    show_result(console, Result((graded,), single, Tier.SANDBOX, ()), tmp_path)
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    assert (f"{SEEMS}\n  vae.kld, vae.loss: {SENTENCE}\n" in said) is single
+    assert "secret" not in said
+
+
+def test_index_counts_students_by_misconception() -> None:
+    both = [examples.explained(_failed("vae.kld")), examples.explained(_failed("vae.loss"))]
+    other = [examples.explained(_failed("gan.generator"), _named("generator.tanh"))]
+    grades = _class(other, both, both, [examples.explained(_failed("vae.loss"))], [])
+    first, second = misconceptions(grades)
+    assert (first.named, first.checks) == (examples.LOG_VARIANCE, ("vae.kld", "vae.loss"))
+    assert [case.grade.student for case in first.cases] == ["student1", "student2", "student3"]
+    assert [case.item.check for case in first.cases] == ["vae.kld", "vae.kld", "vae.loss"]
+    assert [case.grade.student for case in second.cases] == ["student0"]
+    page = index_page(grades)
+    page = page[page.index("<main") :]
+    assert page.index("Recognised mistakes") < page.index(SENTENCE) < page.index("You did generator.tanh.")
+    assert page.index("You did generator.tanh.") < page.index("Wrong in the same way") < page.index(">Students<")
+    assert 'kld.log_std_as_log_variance <span class="quiet">3 of 5</span>' in page
+    assert "Seen in vae.kld, vae.loss." in page
+    assert 'href="student3/report.html#item-1.9-2"' in page
+
+
+def test_index_says_when_there_is_nothing_to_say() -> None:
+    page = index_page(_class([], []))
+    assert "no failed check shows a known misconception" in page
+    assert "no two submissions gave the same wrong answer" in page
+
+
+def test_index_shows_the_most_frequent_first_and_folds_the_rest() -> None:
+    grades = _class(*([examples.explained(_failed("vae.kld"), _named(f"kld.m{i}"))] for i in range(9)))
+    page = index_page(grades)
+    assert "<summary>4 more</summary>" in page
+    assert page.index("kld.m4") < page.index("4 more") < page.index("kld.m5")
+
+
+def test_submissions_with_the_same_evidence_are_grouped() -> None:
+    def student(value: float, message: str = "It differs.", check: str = "vae.kld") -> list[CheckFact]:
+        fact = examples.fact(check, Outcome.FAILED, message, expected="1", got=f"{value}")
+        return [examples.unexplained(fact, mean=value, first=3.0)]
+
+    named = [examples.explained(_failed("vae.kld"))]
+    more = [examples.unexplained(_failed("vae.kld"), mean=1.0, first=3.0, last=2.0)]
+    grades = _class(
+        student(1.0), student(2.0), student(1.005), more, named, student(9.0), student(0.996), student(2.001), []
+    )
+    first, second = same_evidence(grades)
+    assert [case.grade.student for case in first.cases] == ["student0", "student2", "student6"]
+    assert [case.grade.student for case in second.cases] == ["student1", "student7"]
+    assert first.checks == second.checks == ("vae.kld",)
+    page = index_page(grades)
+    assert 'vae.kld <span class="quiet">3 of 9</span>' in page
+    assert page.count("<dt>Got</dt>") == 2
+    assert 'href="student7/report.html#item-1.9-1"' in page
+    assert same_evidence(_class(student(1.0), student(1.0, check="vae.loss"))) == ()
+
+
+def test_checks_that_failed_for_one_reason_are_one_group() -> None:
+    def broken(*checks: str) -> list[CheckFact]:
+        return [examples.unexplained(_failed(check, "SyntaxError"), raised=0.0) for check in checks]
+
+    grades = _class(broken("vae.kld", "vae.loss"), broken("vae.loss", "vae.kld"), broken("gan.generator"))
+    (group,) = same_evidence(grades)
+    assert group.checks == ("vae.kld", "vae.loss")
+    assert len(group.cases) == 2
+
+
+def test_a_chain_of_small_steps_is_no_group() -> None:
+    grades = _class(*([examples.unexplained(_failed("vae.kld"), mean=0.008 * i)] for i in range(100)))
+    for group in same_evidence(grades):
+        values = [case.item.symptoms["mean"][0] for case in group.cases]
+        assert max(values) - min(values) <= 0.01 + 1e-3
+
+
+def test_the_order_of_students_changes_no_group() -> None:
+    dice = random.Random(0)
+    grades = _class(
+        *([examples.unexplained(_failed("vae.kld"), a=dice.choice([1, 2, 3]), b=dice.random())] for _ in range(60))
+    )
+
+    def members(grades: list[Grade]) -> set[frozenset[str]]:
+        return {frozenset(case.grade.student for case in group.cases) for group in same_evidence(grades)}
+
+    found = members(grades)
+    assert found
+    dice.shuffle(grades)
+    assert members(grades) == found
+
+
+numbers = st.floats() | st.sampled_from([0.0, 1.0, 1e300, -1e300, 1.7e308])
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", HOSTILE]), st.tuples(numbers, numbers)), max_size=6))
+def test_any_symptoms_can_be_grouped(all_symptoms: list[dict[str, tuple[float, float]]]) -> None:
+    items = [_failed("vae.kld").model_copy(update={"symptoms": symptoms}) for symptoms in all_symptoms]
+    grades = _class(*([item] for item in items))
+    groups = same_evidence([Grade.model_validate_json(grade.to_json()) for grade in grades])
+    students = [case.grade.student for group in groups for case in group.cases]
+    assert len(students) == len(set(students))
+    assert all(len(group.cases) >= 2 for group in groups)
+
+
+def test_a_large_class_is_grouped_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wrong in the same check, each in another way, which only the last number shows."""
+    compared = 0
+
+    def counted(left: float, right: float, tolerance: float) -> bool:
+        nonlocal compared
+        compared += 1
+        return close(left, right, tolerance)
+
+    monkeypatch.setattr("gengrade.report.alike.close", counted)
+    same = {f"n{i}": 1.0 for i in range(50)}
+    grades = _class(*([examples.unexplained(_failed("vae.kld"), **same, z=float(i))] for i in range(500)))
+    assert same_evidence(grades) == ()
+    assert compared < 51 * 500
+
+
+# Texts ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

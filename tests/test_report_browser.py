@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.facts import Facts, Outcome
+from gengrade.facts import Facts, Named, Outcome
 from gengrade.grade import score
 from gengrade.report.index import index_page
 from gengrade.report.student import student_page
+from gengrade.report.text import SEEMS
 from tests import report_examples as examples
 from tests.browser import Seen, look, needs_browser
 
@@ -45,6 +46,8 @@ def test_report_of_a_struggling_student(tmp_path: Path) -> None:
         assert page.scripts == 0
         assert "Reduced isolation" in page.text
         assert "secret" not in page.text
+        assert f"{SEEMS} {examples.LOG_VARIANCE.sentence}" in page.text
+        assert "This comes from the same mistake as vae.kld, above." in page.text
 
 
 def test_report_of_a_complete_student(tmp_path: Path) -> None:
@@ -92,3 +95,21 @@ def test_index_sorts_and_fits(tmp_path: Path, click: str, rows: list[str]) -> No
     for page in seen.values():
         assert page.rows == rows
         assert "the sandbox did not start" in page.text
+
+
+def test_index_shows_what_a_class_shares_and_fits(tmp_path: Path) -> None:
+    wrong = examples.fact("vae.kld", Outcome.FAILED, "It differs.", expected=LONG, got=LONG)
+    loss = examples.explained(
+        examples.fact("vae.loss", Outcome.FAILED, LONG), Named(name=f"loss.{LONG}", sentence=f"You {LONG}.")
+    )
+    students = [
+        examples.facts(examples.unexplained(wrong, mean=1.0), *([loss] if number else []), student=f"student{number}")
+        for number in range(3)
+    ]
+    grades = [score(facts, examples.rubric()) for facts in (examples.struggling(), *students)]
+    seen, console = look(index_page(grades), tmp_path)
+    _assert_sound(seen, console)
+    for page in seen.values():
+        assert "vae.kld 3 of 4" in page.text
+        assert f"You {LONG}." in page.text
+        assert examples.LOG_VARIANCE.sentence in page.text

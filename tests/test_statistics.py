@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
+from gengrade.grading import Rng
+from gengrade.grading.checks import known
+from graders.bernoulli import PixelFit
+from graders.densities import Square, log_gaussian
+from graders.latents import ends_problem
 from graders.statistics import (
     ALPHA,
-    bernoulli_score,
+    DECLARED,
+    POWER,
+    Gain,
+    GaussianFit,
+    Independence,
+    Mass,
+    RandomTest,
+    Share,
+    Strays,
+    TwoDraws,
     bernstein_bound,
     binomial_bounds,
     correlation_bound,
     dkw_bound,
     evidence_bound,
     gaussian_fit_problems,
-    hoeffding_bound,
     ks_distance,
     mean_tolerance,
-    smallest_scale,
-    smallest_shift,
     spread_bounds,
-    std_tolerance,
     t_bound,
     z_bound,
 )
+from truth.rates import declared, table
 
 Array = NDArray[np.float64]
 
@@ -70,7 +84,6 @@ def test_spread_bounds_are_exceeded_at_their_rate(random: np.random.Generator) -
     spreads = np.sqrt(np.mean(random.normal(size=(RUNS, 50)) ** 2, axis=1))
     low, high = spread_bounds(50, RATE)
     assert agrees((spreads < low) | (spreads > high))
-    assert std_tolerance(2.0, 50, RATE) == pytest.approx(2 * max(1 - low, high - 1))
 
 
 def test_correlation_bound_is_exceeded_at_its_rate(random: np.random.Generator) -> None:
@@ -98,8 +111,7 @@ def test_bounds_for_bits_are_exceeded_at_most_at_their_rate(random: np.random.Ge
     low, high = binomial_bounds(200, p, RATE)
     assert low < p < high
     assert at_most((shares < low) | (shares > high))
-    assert at_most(np.abs(shares - p) > hoeffding_bound(200, RATE))
-    assert at_most(np.abs(shares - p) > np.array([bernstein_bound(row, 1.0, RATE) for row in bits]))
+    assert at_most(np.abs(bits.sum(axis=1) - 200 * p) > bernstein_bound(200 * p * (1 - p), max(p, 1 - p), RATE))
 
 
 def test_binomial_bounds_reach_the_edges() -> None:
@@ -108,32 +120,22 @@ def test_binomial_bounds_reach_the_edges() -> None:
     assert high == pytest.approx(1.0, abs=1e-9)
 
 
-def test_bernoulli_score_is_standard_normal(random: np.random.Generator) -> None:
-    means = random.uniform(size=(RUNS, 300))
-    draws = (random.uniform(size=means.shape) < means).astype(np.float64)
-    scores = np.array([bernoulli_score(draw, mean) for draw, mean in zip(draws, means, strict=True)])
-    assert agrees(np.abs(scores) > z_bound(RATE))
+def test_binomial_bounds_hold_for_draws_of_different_probabilities(random: np.random.Generator) -> None:
+    means = random.uniform(size=300)
+    low, high = binomial_bounds(300, float(means.mean()), RATE)
+    shares = (random.uniform(size=(RUNS, 300)) < means).mean(axis=1)
+    assert at_most((shares < low) | (shares > high))
 
 
-def test_bernoulli_score_of_certain_bits() -> None:
-    certain = np.array([0.0, 1.0, 1.0])
-    assert bernoulli_score(certain, certain) == 0.0
-    assert bernoulli_score(np.ones(3), certain) == np.inf
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_binomial_bounds_of_certain_draws(certain: float) -> None:
+    assert binomial_bounds(50, certain) == pytest.approx((certain, certain))
 
 
 def test_an_honest_density_beats_the_truth_at_most_at_its_rate(random: np.random.Generator) -> None:
     x = random.normal(size=(RUNS, 5))
     # q = N(0.2, 1): log q − log p = 0.2·x − 0.02
     assert at_most((0.2 * x - 0.02).mean(axis=1) > evidence_bound(5, RATE))
-
-
-def test_power_is_as_stated(random: np.random.Generator) -> None:
-    shift, scale = smallest_shift(60, RATE), smallest_scale(60, RATE)
-    draws = random.normal(size=(RUNS, 60))
-    caught_shift = np.abs((draws + shift).mean(axis=1)) > mean_tolerance(1.0, 60, RATE)
-    caught_scale = np.sqrt(np.mean((scale * draws) ** 2, axis=1)) > spread_bounds(60, RATE)[1]
-    assert caught_shift.mean() == pytest.approx(0.99, abs=0.01)
-    assert caught_scale.mean() == pytest.approx(0.99, abs=0.01)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
@@ -168,3 +170,119 @@ def test_what_is_not_gaussian_is_named(
 def test_the_same_point_again_is_named() -> None:
     point = np.tile([[0.99, -1.01]], (100, 1))  # neither mean nor spread gives this one away in few draws
     assert gaussian_fit_problems(point) is not None
+
+
+# What the graders declare
+
+
+class Simulation:
+    """Draws for a test, honest ones and spoilt ones, and whether the test rejects them."""
+
+    def __init__(self, test: RandomTest, random: np.random.Generator) -> None:
+        self.test = test
+        self.random = random
+
+    def rejects(self, bias: str = "", size: float = 0.0) -> bool:
+        """One sample of what the test is about, with a bias of that kind and size."""
+        match self.test:
+            case GaussianFit(n, d):
+                rejected = self.test.problem(self._spoilt(self.random.normal(size=(n, d)), bias, size)) is not None
+            case TwoDraws(n, alpha):
+                pair = self._spoilt(self.random.normal(size=(n, 2)), _OF_ELEMENTS.get(bias, bias), size)
+                rejected = ends_problem(pair[:, :1], pair[:, 1:], alpha) is not None
+            case Independence(n):
+                pair = self._spoilt(self.random.normal(size=(n, 2)), _OF_ELEMENTS.get(bias, bias), size)
+                rejected = self.test.correlation(pair[:, 0], pair[:, 1]) is not None
+            case Share(n, p):
+                low, high = self.test.bounds
+                rejected = not low <= float(np.mean(self.random.uniform(size=n) < p + size)) <= high
+            case Strays(n):
+                rejected = float(np.abs(self.random.normal(size=n)).max()) > self.test.bound
+            case Mass(cells):
+                mass, error = self._mass(round(cells**0.5))
+                shift = 0.0 if not size else size * error / self.test.error
+                rejected = abs(mass + shift - 1) > self.test.tolerance(error)
+            case Gain(n):
+                x = self.random.normal(size=n)
+                rejected = float(np.mean(0.01 * x - 0.01**2 / 2)) > self.test.bound
+            case PixelFit(images, logits):
+                means = np.tile(expit(np.linspace(-logits, logits, 784)).reshape(1, 28, 28), (images, 1, 1, 1))
+                rejected = self.test.problem(self._pixels(means, bias, size), means) is not None
+            case _:
+                raise NotImplementedError(f"no simulation of {self.test}")
+        return bool(rejected)
+
+    def _spoilt(self, draws: Array, bias: str, size: float) -> Array:
+        match bias:
+            case "mean":
+                draws += size
+            case "mean of an element":
+                draws[:, 0] += size
+            case "spread":
+                draws *= 1 + size
+            case "spread of an element":
+                draws[:, 0] *= 1 + size
+            case "shape":  # mass is moved across 0, where the distribution function goes up by `size`
+                flipped = (self.random.uniform(size=draws.shape) < 2 * size) & (draws > 0)
+                draws[flipped] *= -1
+            case "correlation of draws":
+                half = len(draws) // 2
+                draws[1 : 2 * half : 2] = (
+                    size * draws[0 : 2 * half : 2] + np.sqrt(1 - size**2) * draws[1 : 2 * half : 2]
+                )
+            case "correlation of elements":
+                draws[:, 1] = size * draws[:, 0] + np.sqrt(1 - size**2) * draws[:, 1]
+        return draws
+
+    def _mass(self, cells: int) -> tuple[float, float]:
+        square = Square(4.0, cells)
+        points = square.draw(Rng(int(self.random.integers(2**31))))
+        return square.integral(np.exp(log_gaussian(points, np.zeros(2), np.full(2, 0.5))))
+
+    def _pixels(self, means: Array, bias: str, size: float) -> Array:
+        noise = self.random.normal(size=means.shape)
+        if bias == "correlation":  # so many pixels are those of the image before
+            copied = self.random.uniform(size=noise[1::2].shape) < size
+            noise[1::2] = np.where(copied, noise[0::2], noise[1::2])
+        if bias.startswith("share"):
+            low, high = (0.4, 0.5) if bias.endswith("½") else (0.0, 0.1)
+            means = np.where((means >= low) & (means < high), means + size, means)
+        return (ndtr(noise) < means).astype(np.float64)
+
+
+_OF_ELEMENTS = {
+    "correlation": "correlation of elements",
+    "mean": "mean of an element",
+    "spread": "spread of an element",
+}
+_BY_ITSELF = (Strays, Gain)  # what they catch is caught for certain
+_TESTS = list(dict.fromkeys(each.test for each in declared()))
+
+
+@pytest.mark.parametrize("test", _TESTS, ids=str)
+def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.random.Generator, test: RandomTest) -> None:
+    assert isinstance(test, GaussianFit | Independence | TwoDraws | Share | Strays | Mass | Gain | PixelFit)
+    simulation = Simulation(replace(test, alpha=RATE), random)
+    assert at_most(np.array([simulation.rejects() for _ in range(50 if isinstance(test, PixelFit) else 200)]))
+
+
+@pytest.mark.parametrize("test", [test for test in _TESTS if not isinstance(test, _BY_ITSELF)], ids=str)
+def test_a_bias_is_caught_with_the_stated_power(random: np.random.Generator, test: RandomTest) -> None:
+    for name, bias in test.caught.items():
+        caught = np.mean([Simulation(test, random).rejects(name, bias) for _ in range(100)])
+        assert caught > POWER - 0.04, name
+
+
+def test_the_tests_of_a_check_share_one_in_a_million() -> None:
+    shares: dict[str, float] = defaultdict(float)
+    for each in declared():
+        shares[each.check] += each.cases * each.test.alpha
+    assert shares
+    assert all(share == pytest.approx(ALPHA) for share in shares.values())
+    assert set(shares) <= set(known())
+    assert len(DECLARED) == len(declared())
+
+
+def test_the_documentation_lists_what_is_declared() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "error-rates.md").read_text()
+    assert table() in page, f"docs/error-rates.md should hold this table:\n\n{table()}"

@@ -14,10 +14,12 @@ import pytest
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
+from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
 from gengrade.grading.figures import Show
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import ProbeFailed, Subject
+from gengrade.grading.symptoms import read
 from gengrade.sandbox import InfraError, Limits, Run
 
 _OUTPUT_CHARACTERS = 8_000
@@ -32,6 +34,7 @@ class Observed:
     figures: list[Figure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
     stages: dict[str, float] = field(default_factory=dict)
+    tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
 
     def checks(self) -> dict[str, CheckFact]:
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
@@ -112,6 +115,10 @@ class GradingPlugin:
 
     # Hooks ------------------------------------------------------------------------------------------------------
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """pytest's own report of a failure, with excerpts of the source, takes longer than most tests: nobody reads it."""
+        config.option.tbstyle = "value"
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keeps the wanted checks, in the order in which the graders stand, after those that they need."""
         kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
@@ -161,11 +168,23 @@ class GradingPlugin:
         fact = self._fact(item, error, call.duration)
         for id_ in declared.ids:
             self.observed.tests.setdefault(id_, []).append(fact)
+        if declared.kind == "unit":
+            self.observed.tested.append(self._tested(item.name, declared.ids, fact.outcome))
         if fact.outcome is Outcome.PASSED:
             self.observed.measures.update(self._recorded)
         if self._show is not None:
             known = {figure.file for figure in self.observed.figures}
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
+
+    def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
+        calls: list[Call] = []
+        try:
+            calls.extend(
+                Call(request, read(request.probe, request.inputs, run)) for request, run in self._student.runs
+            )
+        except Exception:  # a fault of ours, which must not cost the student a check that was decided without it
+            self.observed.faults.append(f"{name}: its symptoms could not be read: {traceback.format_exc()}")
+        return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:
         """What a test needs: what its grader says, and what the rubric asks for all checks that it decides."""

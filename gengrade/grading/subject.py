@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from gengrade.facts import Outcome
 from gengrade.grading.evidence import Evidence
 from gengrade.grading.probes import Probe
-from gengrade.sandbox import InfraError, Limits, Request, Run, Sandbox
+from gengrade.sandbox import InfraError, Limits, Request, Run, Runner
 from gengrade.sandbox.library import fingerprint
 from gengrade.store import EvidenceStore
 
@@ -46,7 +46,7 @@ class Subject:
         self,
         tree: Path,
         tree_hash: str,
-        sandbox: Sandbox,
+        sandbox: Runner,
         store: EvidenceStore | None,
         circumstances: Circumstances,
         *,
@@ -60,7 +60,7 @@ class Subject:
         self._ours = ours
         self._seeds: Callable[[], int] = lambda: 0
         self._limits = Limits()
-        self.last: Run | None = None
+        self.runs: list[tuple[Request, Run]] = []  # of the test that is going on
 
     @property
     def starting(self) -> float:
@@ -71,7 +71,11 @@ class Subject:
         """A new test: where its runs' seeds come from, and what they may use."""
         self._seeds = seeds
         self._limits = limits
-        self.last = None
+        self.runs = []
+
+    @property
+    def last(self) -> Run | None:
+        return self.runs[-1][1] if self.runs else None
 
     def run(self, probe: Probe, **inputs: Any) -> Evidence:
         """Runs a probe on this package. Raises ProbeFailed, or InfraError when it is not the student's fault."""
@@ -84,13 +88,18 @@ class Subject:
             device=self._circumstances.device,
             threads=self._circumstances.threads,
         )
-        run = self.last = self._remembered(request)
+        run = self._remembered(request)
+        self.runs.append((request, run))
         if run.outcome is Outcome.PASSED:
             return Evidence(run.evidence)
         if self._ours:
             frames = "; ".join(f"{frame.file}:{frame.line}" for frame in run.frames)
             raise InfraError(f"the reference failed at {probe}: {run.outcome}: {run.message} {frames}")
         raise ProbeFailed(run)
+
+    def repeat(self, request: Request) -> Run:
+        """The same run on this package, whatever it comes to."""
+        return self._remembered(replace(request, tree=self._tree))
 
     def _remembered(self, request: Request) -> Run:
         if self._store is None:

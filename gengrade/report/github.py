@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
-from gengrade.report.text import headline, one_line, points, public, word
+from gengrade.report.text import SEEMS, beside, headline, mistake, one_line, points, public, sentence, told, word
 
 MOST_ANNOTATIONS = 10  # of each kind
 LARGEST_SUMMARY = 1_000_000  # bytes, below GitHub's 1 MiB
@@ -64,8 +64,11 @@ def _words(items: Sequence[ItemGrade]) -> str:
 
 def _message(items: Sequence[ItemGrade], submissions: int) -> str:
     item = items[0]
-    first = item.message if item.title == item.check else f"{item.title}. {item.message}"
-    return first if submissions == 1 else f"{len(items)} of {submissions} submissions. {first}"
+    title = "" if item.title == item.check else f"{item.title}. "
+    # A class need not share the misconception of the first.
+    if submissions == 1:
+        return f"{title}{told(item)}"
+    return f"{len(items)} of {submissions} submissions. {title}{item.message}"
 
 
 def github_summary(grades: Iterable[Grade]) -> str:
@@ -102,11 +105,20 @@ def _section(grade: Grade) -> str:
         counts = Counter(word(item).word for item in missed)
         told = ", ".join(f"{count} × {name}" for name, count in counts.items())
         lines += ["", f"<details><summary>Not at full points: {told}</summary>", ""]
-        lines += [_bullet(item) for item in missed]
+        lines += _bullets(missed)
         lines += ["", "</details>"]
     return "\n".join([*lines, "", ""])
 
 
-def _bullet(item: ItemGrade) -> str:
-    name = f"`{item.check}`" if item.check else f"{markdown(item.title)} ({item.id})"
-    return f"- {name}: **{word(item).word}**, {points(item.points)} / {points(item.possible)}. {markdown(item.message)}"
+def _bullets(items: Iterable[ItemGrade]) -> Iterator[str]:
+    """A line for each item; a misconception's sentence stands in the first that it explains."""
+    told_in: dict[str, str] = {}
+    for item in items:
+        name = f"`{item.check}`" if item.check else f"{markdown(item.title)} ({item.id})"
+        said = f"- {name}: **{word(item).word}**, {points(item.points)} / {points(item.possible)}."
+        named = mistake(item)
+        if named is not None:
+            first = told_in.get(named.name)
+            said += f" The same mistake as in {first}." if first else f" {SEEMS} {markdown(named.sentence)}"
+            told_in.setdefault(named.name, name)
+        yield f"{said} {markdown(sentence(beside(item)))}".rstrip()

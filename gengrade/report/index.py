@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
+from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.pages import page
 from gengrade.report.text import Word, word
 from gengrade.store import write_whole
@@ -66,12 +67,16 @@ def index_page(grades: Sequence[Grade]) -> str:
     rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
     bins = histogram(grades)
     looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)
+    ordered = tuple(row.grade for row in rows)
     return page(
         "index.html.j2",
         script="sort.js",
         rows=rows,
         summary=_summary(grades, bins),
         histogram=bins,
+        mistakes=misconceptions(ordered),
+        alike=same_evidence(ordered),
+        href=_href,
         looks=looks,
         noted=tuple(row for row in rows if row.grade.notes),
         groups=_groups(rows),
@@ -98,7 +103,11 @@ def _row(grade: Grade) -> Row:
     parts: dict[str, float] = {}
     for question in grade.questions:
         parts[question.part] = round(parts.get(question.part, 0.0) + question.points + question.bonus, 2)
-    return Row(grade, f"{quote(grade.student, safe='', errors='replace')}/report.html", parts)
+    return Row(grade, _href(grade), parts)
+
+
+def _href(grade: Grade) -> str:
+    return f"{quote(grade.student, safe='', errors='replace')}/report.html"
 
 
 def _summary(grades: Sequence[Grade], bins: Sequence[Bin]) -> Summary:

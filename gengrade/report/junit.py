@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
-from gengrade.report.text import OUTCOMES, one_line, points, public
+from gengrade.report.text import OUTCOMES, one_line, points, public, told
 from gengrade.store import write_whole
 
 _FAILURES = (Outcome.FAILED, Outcome.MISSING)  # the answer is wrong or absent
@@ -56,7 +56,7 @@ def _case(question: str, item: ItemGrade) -> ET.Element:
     if item.title != name:
         name = f"{name}: {one_line(item.title, 200)}"
     case = ET.Element("testcase", classname=f"question {question}", name=name, time=f"{item.seconds:.3f}")
-    message = one_line(item.message)
+    message = told(item)
     full = item.settled and item.points == item.possible
     if item.outcome is Outcome.PASSED or (item.comment is not None and full):
         return case

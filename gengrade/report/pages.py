@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengrade.report.text import duration, one_line, plain, points, sentence
+from gengrade.report.text import SEEMS, duration, one_line, plain, points, sentence
 
 
 def page(template: str, *, script: str | None = None, **values: Any) -> str:
@@ -39,6 +39,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["seems"] = SEEMS
     environment.filters.update(plain=plain, sentence=sentence, one_line=one_line, points=points, duration=duration)
     return environment
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from gengrade.facts import Facts
 from gengrade.grade import Grade
 from gengrade.report.pages import page
-from gengrade.report.text import headline
+from gengrade.report.text import headline, mistake, public
 from gengrade.report.view import first_steps, parts, stages
 from gengrade.store import write_whole
 
@@ -20,6 +20,7 @@ def student_page(grade: Grade, facts: Facts, folder: Path) -> str:
         headline=headline(grade),
         parts=parts(grade, facts, folder),
         first_steps=first_steps(grade),
+        mistakes=any(mistake(public(item)) for item in grade.items),
         stages=stages(grade),
     )
 

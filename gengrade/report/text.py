@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gengrade.facts import Outcome
+from gengrade.facts import Named, Outcome
 from gengrade.grade import Grade, ItemGrade
 
 LONGEST = 20_000  # characters of one text; the middle of a longer one is left out
+
+SEEMS = "What your code seems to do:"  # a misconception's sentence comes next
 
 HIDDEN_TITLE = "A hidden check"
 HIDDEN_MESSAGE = (
@@ -105,6 +107,25 @@ def word(item: ItemGrade) -> Word:
     return OUTCOMES[item.outcome]
 
 
+def mistake(item: ItemGrade) -> Named | None:
+    """The recognised misconception, unless a teacher has seen the answer and found nothing wrong."""
+    return None if item.points == item.possible else item.misconception
+
+
+def beside(item: ItemGrade) -> str:
+    """What an item's message adds to its misconception: nothing where it only guesses why an answer is wrong."""
+    guess = mistake(item) is not None and item.outcome is Outcome.FAILED and item.comment is None
+    return "" if guess else item.message
+
+
+def told(item: ItemGrade) -> str:
+    """What happened to an item, in one line: the recognised misconception first."""
+    named = mistake(item)
+    if named is None:
+        return one_line(item.message)
+    return f"{SEEMS} {one_line(named.sentence)} {sentence(one_line(beside(item)))}".rstrip()
+
+
 def public(item: ItemGrade) -> ItemGrade:
     """The item as its student may see it: of a hidden one only the verdict and the points."""
     if not item.hidden:
@@ -113,7 +134,10 @@ def public(item: ItemGrade) -> ItemGrade:
         "title": HIDDEN_TITLE,
         "check": None,
         "message": HIDDEN_MESSAGE,
+        "expected": None,
+        "got": None,
         "misconception": None,
+        "symptoms": {},
         "cause": None,
         "criterion": None,
         "measures": {},

@@ -6,14 +6,14 @@ import base64
 import math
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from gengrade.facts import SEVERITY, Facts, Figure, Outcome, TestFact
+from gengrade.facts import SEVERITY, Facts, Figure, Named, Outcome, TestFact
 from gengrade.grade import Grade, ItemGrade, QuestionGrade
-from gengrade.report.text import OUTCOMES, Word, public, word
+from gengrade.report.text import OUTCOMES, Word, mistake, public, word
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 HIDDEN_STAGE = "hidden checks"
@@ -48,6 +48,8 @@ class ItemView:
     tests: tuple[TestView, ...]
     pictures: tuple[Picture, ...]
     message: str  # "" when the tests already say it
+    mistake: Named | None  # the recognised misconception
+    told: ItemGrade | None  # the item above that has its sentence already
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,25 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Something to mend: the first of `items` that one misconception explains, or an item alone, and what it costs."""
+
+    question: QuestionGrade
+    item: ItemGrade
+    lost: float
+    items: int
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What the page has shown so far."""
+
+    tests: set[TestFact] = field(default_factory=set)
+    figures: set[Figure] = field(default_factory=set)
+    mistakes: dict[str, ItemGrade] = field(default_factory=dict)  # by name: where the sentence stands
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A share of the run's time; `share` is between 0 and 1."""
 
@@ -77,27 +98,30 @@ class Stage:
 
 def parts(grade: Grade, facts: Facts, folder: Path) -> tuple[PartView, ...]:
     """The report's body; pictures are read from `folder`."""
-    shown: set[TestFact] = set()
-    drawn: set[Figure] = set()
+    shown = _Shown()
     views = []
     for name, questions in groupby(grade.questions, key=lambda question: question.part):
         seen = [
-            QuestionView(question, tuple(_item(item, facts, folder, shown, drawn) for item in question.items))
+            QuestionView(question, tuple(_item(item, facts, folder, shown) for item in question.items))
             for question in questions
         ]
         views.append(PartView(name, tuple(seen)))
     return tuple(views)
 
 
-def first_steps(grade: Grade, most: int = 5) -> tuple[tuple[QuestionGrade, ItemGrade], ...]:
-    """The items that lost the most points and that their student can do something about."""
-    lost = [
-        (question, item)
-        for question in grade.questions
-        for item in question.items
-        if item.lost and not item.hidden and item.outcome is not Outcome.BLOCKED
+def first_steps(grade: Grade, most: int = 5) -> tuple[Step, ...]:
+    """What lost the most points and what its student can do something about; one misconception is one thing to mend."""
+    found: dict[str, list[tuple[QuestionGrade, ItemGrade]]] = {}
+    for question in grade.questions:
+        for item in question.items:
+            if item.lost and not item.hidden and item.outcome is not Outcome.BLOCKED:
+                named = mistake(item)
+                found.setdefault(f"mistake {named.name}" if named else f"item {item.id}", []).append((question, item))
+    steps = [
+        Step(*together[0], round(math.fsum(item.lost for _, item in together), 2), len(together))
+        for together in found.values()
     ]
-    return tuple(sorted(lost, key=lambda pair: -pair[1].lost)[:most])
+    return tuple(sorted(steps, key=lambda step: -step.lost)[:most])
 
 
 def stages(grade: Grade) -> tuple[Stage, ...]:
@@ -120,18 +144,23 @@ def _hidden(grade: Grade) -> set[str]:
     }
 
 
-def _item(item: ItemGrade, facts: Facts, folder: Path, shown: set[TestFact], drawn: set[Figure]) -> ItemView:
+def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemView:
     seen = public(item)
+    named = mistake(seen)
+    above = shown.mistakes.get(named.name) if named else None
+    if named is not None:
+        shown.mistakes.setdefault(named.name, seen)
     fact = facts.checks.get(seen.check) if seen.check else None
     if fact is None:
-        return ItemView(seen, word(item), (), (), seen.message)
-    tests = tuple(TestView(test, OUTCOMES[test.outcome], test in shown) for test in _distinct(fact.tests))
-    figures = [figure for figure in facts.figures if figure.check == seen.check and figure not in drawn]
-    shown.update(fact.tests)
-    drawn.update(figures)
-    told = {test.fact.message for test in tests}
+        return ItemView(seen, word(item), (), (), seen.message, named, above)
+    tests = tuple(TestView(test, OUTCOMES[test.outcome], test in shown.tests) for test in _distinct(fact.tests))
+    figures = [figure for figure in facts.figures if figure.check == seen.check and figure not in shown.figures]
+    shown.tests.update(fact.tests)
+    shown.figures.update(figures)
+    messages = {test.fact.message for test in tests}
+    message = "" if seen.message in messages else seen.message
     pictures = tuple(_picture(figure, folder) for figure in figures)
-    return ItemView(seen, word(item), tests, pictures, "" if seen.message in told else seen.message)
+    return ItemView(seen, word(item), tests, pictures, message, named, above)
 
 
 def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:

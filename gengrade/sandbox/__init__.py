@@ -5,7 +5,7 @@
 
 from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox
 from gengrade.sandbox.limits import DEFAULTS, Limits
-from gengrade.sandbox.run import Frame, InfraError, Request, Run
+from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
 from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, examine
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "NoSuchTier",
     "Request",
     "Run",
+    "Runner",
     "Sandbox",
     "Tier",
     "choose",

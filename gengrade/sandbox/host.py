@@ -354,7 +354,7 @@ class _Conversation:
         elif self.answer is None:
             message = _death(int(ended["exit"]), int(ended["signal"]))
         else:
-            outcome, message, evidence, frames = _read_answer(*self.answer)
+            outcome, message, evidence, frames = read_answer(*self.answer)
         return Run(
             outcome=outcome,
             message=message,
@@ -367,7 +367,8 @@ class _Conversation:
         )
 
 
-def _read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:
+def read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:
+    """A run's outcome, message, evidence and frames, from what its process answered, whatever the bytes are."""
     try:
         tree = wire.decode(payload)
         if tag == wire.EVIDENCE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gengrade.facts import Outcome
 from gengrade.sandbox.limits import Limits
@@ -47,6 +47,15 @@ class Run:
     seconds: float = 0.0  # of the student's code
     cpu_seconds: float = 0.0  # of the whole run, walls included
     peak_mb: float = 0.0
+
+
+class Runner(Protocol):
+    """What runs probes: the sandbox, or something that stands in for it."""
+
+    starting: float  # seconds spent on its start so far
+
+    def run(self, request: Request) -> Run:
+        """One run. Raises InfraError."""
 
 
 class InfraError(RuntimeError):

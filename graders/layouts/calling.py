@@ -20,10 +20,10 @@ def call(function: Callable[..., Any], asked: Mapping[str, Any], offered: Mappin
     parameters = _parameters(function)
     if parameters is None:
         return function(*asked.values())
-    named = {name: value for name, value in asked.items() if name in parameters}
-    named |= {name: value for name, value in offered.items() if name in parameters}
+    nameable = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE]
+    named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
-    free = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE and name not in named]
+    free = [name for name in nameable if name not in named]
     paired = dict(zip(free, left_over, strict=False))
     named |= {name: left_over[original] for name, original in paired.items()}
     if _takes_any(parameters):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+from graders.layouts.loading import content
 
 
 def neutralise_cuda(files: Iterable[Path]) -> None:
@@ -16,7 +19,7 @@ def neutralise_cuda(files: Iterable[Path]) -> None:
 
     Costs some microseconds an operation, so it is done for those who need it only.
     """
-    if not torch.cuda.is_available() and any(_asks_for_cuda(path) for path in files):
+    if not torch.cuda.is_available() and any(_asks_for_cuda(content(path)) for path in files):
         _OnCpu().__enter__()
 
 
@@ -43,11 +46,14 @@ def _on_cpu(value: Any) -> Any:
     return value
 
 
-def _asks_for_cuda(path: Path) -> bool:
-    """Whether the file calls `.cuda()` or names a CUDA device other than behind `torch.cuda.is_available()`."""
+@cache
+def _asks_for_cuda(source: bytes) -> bool:
+    """Whether a file calls `.cuda()` or names a CUDA device other than behind `torch.cuda.is_available()`."""
+    if b"cuda" not in source:
+        return False
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
         return False
     guarded = {id(node) for choice in ast.walk(tree) if isinstance(choice, ast.IfExp) for node in ast.walk(choice)}
     return any(_names_cuda(node) for node in ast.walk(tree) if id(node) not in guarded)

@@ -27,6 +27,14 @@ class Part:
     files: tuple[str, ...]
 
 
+def content(path: Path) -> bytes:
+    """What is in a file of a submission; nothing when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 class Modules:
     """The modules of one part of a submission."""
 

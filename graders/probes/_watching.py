@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(slots=True)
 class Calls:
-    """Arguments and outputs of each call of a module, in order."""
+    """Arguments and outputs of each call of a module, in order. Tensors are those of the graph."""
 
     inputs: list[tuple[Any, ...]] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
@@ -19,21 +19,28 @@ class Calls:
     def __len__(self) -> int:
         return len(self.outputs)
 
+    def forget(self) -> None:
+        self.inputs.clear()
+        self.outputs.clear()
+
 
 def watch(module: nn.Module, change: Callable[[Any], Any] | None = None) -> Calls:
     """Records all calls of `module` from here on, and passes on `change(output)` instead of its output.
 
     Wraps `forward` on the instance, which sees `module(x)` and `module.forward(x)` alike; a hook sees the first only.
-    The caller gets copies within the graph, so that working in place does not change what was recorded.
+    The module and the caller are given copies within the graph, so that working in place does not change what was
+    recorded.
     """
     calls = Calls()
     original = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        output = original(*args, **kwargs)
+        inputs = _copied(args)
+        named = {name: _copied(value) for name, value in kwargs.items()}
+        output = original(*inputs, **named)
         if change is not None:
             output = change(output)
-        calls.inputs.append((*args, *kwargs.values()))
+        calls.inputs.append((*inputs, *named.values()))
         calls.outputs.append(output)
         return _copied(output)
 

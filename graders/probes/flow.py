@@ -2,11 +2,15 @@
 
 All probes hand copies to the student's code, since the hand-out's coupling layer writes into its input: whether a
 caller's tensor survives is asked by `side_effects` alone.
+
+Beside what is judged, evidence of the map has a ledger: which of the model's layers were asked, in which order, and
+what each added to the log-determinant. It names mistakes in putting layers together, whatever the layers are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -16,6 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 State = dict[str, Tensor]
 BITS = math.log2(math.e)
 LEVEL = 0.02  # by how much the noise on a parameter grows at a time
+CALLS, FEW = 100, 8  # small samples that a sampler is asked for besides a large one
 
 
 class Base:
@@ -54,14 +59,18 @@ def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
     return {"log_prob": distribution.log_prob(given), "x": given}
 
 
-def gaussian_sample(package: Any, mu: Tensor, sigma: Tensor, n: int) -> Any:
-    """n draws from the student's Gaussian."""
-    return package.flow.gaussian(mu, sigma, mu.shape[0]).sample(n)
+def gaussian_sample(package: Any, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
+    """n draws from the student's Gaussian, and then some calls for a few."""
+    return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
-def bimodal_sample(package: Any, mus: Tensor, sigmas: Tensor, n: int) -> Any:
-    """n draws from the student's mixture; mus and sigmas are [2, d]."""
-    return package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]).sample(n)
+def bimodal_sample(package: Any, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
+    """Likewise from the student's mixture; mus and sigmas are [2, d]."""
+    return _draws(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), n)
+
+
+def _draws(distribution: Any, n: int) -> dict[str, Any]:
+    return {"samples": distribution.sample(n), "calls": [distribution.sample(FEW) for _ in range(CALLS)]}
 
 
 # The map
@@ -97,17 +106,66 @@ def _stirred_map(package: Any, dim: int, num_flows: int, stir: float) -> Any:
     return _stirred(package, torch.zeros(dim), torch.ones(dim), num_flows, stir)
 
 
+def _layers(model: Any) -> list[nn.Module]:
+    """The layers of a model that keeps them where the hand-out does."""
+    found = getattr(model, "layers", None)
+    return [each for each in found if isinstance(each, nn.Module)] if isinstance(found, Iterable) else []
+
+
+class Ledger:
+    """What a model's layers are asked from here on, and what they add to log_det."""
+
+    def __init__(self, model: Any) -> None:
+        self._layers = _layers(model)
+        self._calls: list[tuple[int, bool, Any]] = []
+        for index, layer in enumerate(self._layers):
+            layer.forward = self._noting(index, layer.forward)
+
+    def _noting(self, index: int, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            given = (*args, *kwargs.values())
+            before = given[1].clone() if len(given) > 1 and isinstance(given[1], Tensor) else math.nan
+            answer = forward(*args, **kwargs)
+            after = answer[1].clone() if isinstance(answer, tuple) and isinstance(answer[1], Tensor) else math.nan
+            self._calls.append((index, any(each is True for each in given), after - before))
+            return answer
+
+        return noting
+
+    def entries(self, points: int) -> dict[str, Any]:
+        """The calls since the last entries: which layer, whether told to invert, what it added for each point."""
+        calls, self._calls = self._calls, []
+        return {
+            "layers": len(self._layers),
+            "order": torch.tensor([index for index, _, _ in calls], dtype=torch.int64),
+            "inverse": torch.tensor([inverse for _, inverse, _ in calls], dtype=torch.bool),
+            "added": torch.stack([_per_point(added, points) for _, _, added in calls])
+            if calls
+            else torch.zeros(0, points),
+        }
+
+
+def _per_point(added: Any, points: int) -> Tensor:
+    """[points] in double precision; NaN where a layer answers in a way of its own."""
+    fits = isinstance(added, Tensor) and added.shape in ((points,), (1,), ())
+    return added.detach().double().expand(points) if fits else torch.full((points,), math.nan, dtype=torch.float64)
+
+
 @torch.no_grad()
-def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> State:
-    """x [B, d] through the map and back, and through the inverse and back."""
+def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
+    """x [B, d] through the map and back, and through the inverse and back; with ledgers of the ways out."""
     model = _stirred_map(package, x.shape[1], num_flows, stir)
+    ledger = Ledger(model)
     forward = model.transform(x.cpu().clone())[0].clone()
+    ledgers = {"forward": ledger.entries(len(x))}
     backward = model.transform(x.cpu().clone(), inverse=True)[0].clone()
+    ledgers["backward"] = ledger.entries(len(x))
     return {
         "forward": forward,
         "forward_and_back": model.transform(forward.clone(), inverse=True)[0],
         "backward": backward,
         "backward_and_forth": model.transform(backward.clone())[0],
+        "ledgers": ledgers,
     }
 
 
@@ -115,9 +173,10 @@ def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> State
 def neighbours(
     package: Any, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
 ) -> dict[str, Any]:
-    """The map's log_det at x [B, d], and the map a small step to either side along each axis, [d, B, d].
+    """The map's log_det at x [B, d] and that of the way back, its ledger, and the map at neighbours of x, [d, B, d].
 
-    In double precision where the model can; one that insists on single precision takes `coarse_step` for `step`.
+    The neighbours lie a small step to either side along each axis. In double precision where the model can; one that
+    insists on single precision takes `coarse_step` for `step`.
     """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     try:
@@ -127,10 +186,14 @@ def neighbours(
 
 
 def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str, Any]:
-    log_det = model.transform(x.clone(), inverse=inverse)[1].clone()
+    ledger = Ledger(model)
+    z, log_det = (each.clone() for each in model.transform(x.clone(), inverse=inverse))
+    entries = ledger.entries(len(x))
     offsets = step * torch.eye(x.shape[1], dtype=x.dtype)
     return {
         "log_det": log_det,
+        "back": model.transform(z, inverse=not inverse)[1],
+        "ledger": entries,
         "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
         "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),
     }
@@ -148,15 +211,43 @@ def side_effects(package: Any, x: Tensor, *, num_flows: int, stir: float) -> Sta
 
 
 def nll(package: Any, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
-    """The loss at x [B, d] with its parts; whether it has a gradient, and how many layers that does not reach."""
+    """The loss at x [B, d] with its parts, and what its gradient is like.
+
+    `trainable`: whether it has one; `idle` [layers with parameters]: those that it does not reach; `off`: how far it is
+    from the gradient of the parts' sum, relative to that; `weights` [2]: of the gradients of both parts, −log p_z(z)
+    and −log_det, in it. The last two are NaN where something has no gradient.
+    """
     model = _stirred(package, mu, sigma, num_flows, stir)
-    loss = model(x.cpu().clone())
-    if loss.requires_grad:
-        loss.mean().backward()
-    with torch.no_grad():
-        z, log_det = model.transform(x.cpu().clone())
-    idle = sum(map(_idle, getattr(model, "layers", ())))
-    return {"nll": loss, "z": z, "log_det": log_det, "trainable": not _idle(model), "idle": idle}
+    account = _account(model, x)
+    parts = (-Base(mu.cpu(), sigma.cpu()).log_prob(account["z"]), -account["log_det"])
+    of_parts = torch.stack([_gradient(part, model) for part in parts])
+    right = of_parts.sum(dim=0)
+    gradient = _gradient(account["nll"], model)
+    idle = [_idle(layer) for layer in _layers(model) if list(layer.parameters())]
+    return account | {
+        "trainable": not _idle(model),
+        "idle": torch.tensor(idle, dtype=torch.bool),
+        "off": float((gradient - right).norm() / right.norm()),
+        "weights": _weights_of(of_parts, gradient),
+    }
+
+
+def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
+    """Least-squares weights [2] of vectors `parts` [2, N] in `whole` [N]."""
+    if not (parts.isfinite().all() and whole.isfinite().all()):
+        return torch.full((2,), math.nan)
+    weights: Tensor = torch.linalg.pinv(parts.T) @ whole
+    return weights
+
+
+def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
+    """The gradient of the mean of `loss`, in one vector, and in the model; NaN where there is none."""
+    model.zero_grad()
+    if not loss.requires_grad:
+        return torch.cat([torch.full((each.numel(),), math.nan, dtype=torch.float64) for each in model.parameters()])
+    loss.mean().backward(retain_graph=True)
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in model.parameters()]
+    return torch.cat([each.detach().double().reshape(-1) for each in gradients])
 
 
 def _idle(layer: nn.Module) -> bool:
@@ -165,10 +256,23 @@ def _idle(layer: nn.Module) -> bool:
     return bool(gradients) and not any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
+def _account(model: Any, x: Tensor) -> dict[str, Any]:
+    """The loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
+    ledger = Ledger(model)
+    loss = model(x.cpu().clone())
+    entries = ledger.entries(len(x))
+    z, log_det = model.transform(x.cpu().clone())
+    return {"nll": loss, "z": z, "log_det": log_det, "ledger": entries}
+
+
 @torch.no_grad()
-def stirred_density(package: Any, points: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Tensor:
-    """Log-densities at points [N, d] of an untrained model."""
-    return -_losses(_stirred(package, mu, sigma, num_flows, stir), points)
+def stirred_densities(
+    package: Any, points: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float, models: int, few: int
+) -> dict[str, Any]:
+    """Log-densities at points [N, d] of untrained models, [models, N]; how one of them comes to the first `few`."""
+    stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
+    log_densities = torch.stack([-_losses(model, points) for model in stirred])
+    return {"log_densities": log_densities, "account": _account(stirred[-1], points[:few])}
 
 
 def _losses(model: Any, points: Tensor) -> Tensor:
@@ -282,11 +386,14 @@ class Location(nn.Module):
 def training_loop(package: Any, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
     """One epoch of the student's loop over points [N, d], in order, with plain gradient descent.
 
-    What it returns, the gradient that each step of the optimiser found [steps, d], and the parameter afterwards.
+    What it returns, the gradient that each step of the optimiser found [steps, d], the parameter afterwards and the
+    gradient left at the end, and how often one was computed.
     """
     model = Location(location)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     gradients: list[Tensor] = []
+    computed: list[Tensor] = []
+    model.location.register_hook(computed.append)
 
     def note(*_: object) -> None:
         gradient = model.location.grad
@@ -298,4 +405,6 @@ def training_loop(package: Any, points: Tensor, *, location: Tensor, batch: int,
         "average": average,
         "gradients": torch.stack(gradients) if gradients else torch.zeros(0, model.dim),
         "location": model.location,
+        "left": torch.zeros(model.dim) if model.location.grad is None else model.location.grad,
+        "computed": len(computed),
     }

@@ -1,26 +1,27 @@
-"""Probes of a GAN: what its networks, its steps, its loop and its samples look like from outside.
-
-Networks are watched by wrapping `forward` on the instance: that sees `network(x)` and `network.forward(x)` alike.
-"""
+"""Probes of a GAN: what its networks, its steps, its loop and its samples look like from outside."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from graders.probes._alternation import Losses, distance, record_steps, snapshot
+from graders.probes._alternation import Alternation
 from graders.probes._checkpoints import load_checkpoint
 from graders.probes._networks import drive, registration
+from graders.probes._watching import Calls, watch
 
 IMAGE = 28 * 28
+STRETCH = 3.0  # times an input: where activations bend, and a tanh at the end can still be undone
 
 
 def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
-    """For latents [B, z_dim] and hidden sizes: images in eval mode, of the whole batch and of its first row alone."""
+    """For latents [B, z_dim] and hidden sizes: images in eval mode, of the batch, `again`, and of its first alone.
+
+    And of `lines`, [3·(B − 1), …]: of each latent but the last, then of those halfway to the next, then of the next.
+    """
     return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
 
 
@@ -32,7 +33,10 @@ def generator_range(package: Any, z: Tensor, target: Tensor, hidden_dims: list[i
 
 
 def discriminators(package: Any, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
-    """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28] and of the first of them alone."""
+    """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28], `again`, and of the first alone.
+
+    And of `lines`, [3·(B − 1), …]: of each image but the last, then of those halfway to the next, then of the next.
+    """
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
@@ -62,21 +66,21 @@ def step(
     bounded = _is_bounded(package, images, hidden_dims, z_dim)
     model = _model(package, hidden_dims, z_dim).to(images.device).train()
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
-    calls = _Calls(networks["generator"])
+    calls = watch(networks["generator"])
     given = _Scores(networks["discriminator"], scores.sigmoid() if bounded else scores)
     try:
         loss = getattr(package.gan, f"{which}_step")(model, images)
     except (AttributeError, TypeError, ValueError):
         # Some steps read what only the student's loop sets: try once more from there.
-        loss = _step_within_loop(package, model, which, images, (calls, given))
+        loss = _step_within_loop(package, model, which, images, (calls, given.calls))
     if loss.requires_grad:
         loss.sum().backward()
     return {
         "loss": loss.detach().reshape(-1),
         "bounded": bounded,
-        "reached": {name: _has_gradient(network) for name, network in networks.items()},
+        "reached": {name: _is_reached(network) for name, network in networks.items()},
         **given.evidence(),
-        **calls.evidence(z_dim),
+        **_decodings(calls, z_dim),
     }
 
 
@@ -89,27 +93,30 @@ def step_if_it_runs(package: Any, **setting: Any) -> dict[str, Any] | None:
 
 
 def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
-    """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call."""
+    """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call.
+
+    The generator's images are replaced by random ones.
+    """
     model = _model(package, [24, 32], z_dim)
-    calls = _Calls(package.gan.generator_of(model))
-    first = {"images": package.gan.sample(model, n), **calls.evidence(z_dim)}
+    calls = watch(package.gan.generator_of(model), _random_images)
+    first = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
     calls.forget()
     package.gan.sample(model, n)
-    return {**first, "again": calls.evidence(z_dim)["latents"]}
+    return {**first, "again": _decodings(calls, z_dim)["latents"]}
 
 
 def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
 
-    `listed`: it is a list of tensors, here stacked.
+    These are replaced by random ones. `listed`: it is a list of tensors, here stacked.
     """
     model = _model(package, [24, 32], z_dim)
-    calls = _Calls(package.gan.generator_of(model))
+    calls = watch(package.gan.generator_of(model), _random_images)
     result = package.gan.interpolate(model, n, steps)
     listed = isinstance(result, list | tuple)
     if listed:
         result = torch.stack([_tensor(strip) for strip in result])
-    return {"images": result, "listed": listed, **calls.evidence(z_dim)}
+    return {"images": result, "listed": listed, **_decodings(calls, z_dim)}
 
 
 def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]:
@@ -118,19 +125,21 @@ def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]
 
 
 def alternation(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
-    """What each `step()` of each optimiser moves in the student's own loop over images [N, 1, 28, 28]."""
+    """What each `step()` of each optimiser does in the student's own loop over images [N, 1, 28, 28].
+
+    `losses`: the networks whose step functions were called, in order. `trained`: whether the losses of each give it a
+    gradient. Of each step of an optimiser: the networks that it `holds`, how many `losses` there were by then, the
+    largest change of a parameter that it `moved` in each network, and if it holds one only: the `agreement` (cosine) of
+    the gradients that it uses with those of that network's own latest loss (None: not seen), and the `shares` [losses]
+    of the gradients of all losses in them, with what share of them is `unexplained`.
+    """
     model = _model(package, [24, 32], 16).to(images.device)
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
-    before = {name: snapshot(network) for name, network in networks.items()}
-    losses = Losses(model, networks)
-    optimizers = package.gan.optimizers(model)
-    steps: list[dict[str, Any]] = []
-    for optimizer in optimizers:
-        record_steps(optimizer, networks, losses, steps)
     batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=batch_size)
-    package.gan.train_epoch(model, batches, optimizers)
-    moved = {name: distance(before[name], network) for name, network in networks.items()}
-    return {"steps": steps, "moved": moved}
+    with Alternation(model, networks) as seen:
+        package.gan.train_epoch(model, batches, package.gan.optimizers(model))
+    trained = {name: seen.trained(name) for name in networks}
+    return {"steps": seen.steps, "losses": seen.losses, "trained": trained}
 
 
 def train(
@@ -190,14 +199,20 @@ def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]
 def _generated(package: Any, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _generator(package, z, hidden_dims).eval()
     images = network(z)
-    return {"images": images, "first": network(z[:1]), **registration(network, _tensor(images))}
+    again, first, lines = network(z), network(z[:1]), network(_lines(z))
+    return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
 def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _discriminator(package, images, hidden_dims).eval()
-    scores = package.gan.score(network, images)
-    first = package.gan.score(network, images[:1])
-    return {"scores": scores, "first": first, **registration(network, _tensor(scores))}
+    scores, again, first, lines = (
+        package.gan.score(network, given) for given in (images, images, images[:1], _lines(images))
+    )
+    return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
+
+
+def _lines(rows: Tensor) -> Tensor:
+    return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
 def _generator(package: Any, z: Tensor, hidden_dims: list[int]) -> nn.Module:
@@ -227,41 +242,25 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
-class _Calls:
-    """The latents that a generator is called with, and the images that it makes of them."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._latents: list[Tensor] = []
-        self._images: list[Tensor] = []
-        _watch(network, self._keep)
-
-    def _keep(self, latents: Tensor, images: Tensor) -> Tensor:
-        self._latents.append(latents.detach().clone())
-        self._images.append(images.detach().clone())
-        return images
-
-    def forget(self) -> None:
-        self._latents.clear()
-        self._images.clear()
-
-    def evidence(self, z_dim: int) -> dict[str, Tensor]:
-        """`latents` [N, z_dim] and `decoded` [N, 784]; latents may have come in any number of calls and dimensions."""
-        if not self._latents:
-            return {"latents": torch.zeros(0, z_dim), "decoded": torch.zeros(0, IMAGE)}
-        latents = torch.cat([latents.reshape(-1, latents.shape[-1]) for latents in self._latents])
-        decoded = torch.cat([images.reshape(-1, IMAGE) for images in self._images])
-        return {"latents": latents, "decoded": decoded}
+def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:
+    """A generator's `latents` [N, z_dim] and `decoded` images [N, 784], which may have come in any number of calls."""
+    latents = [inputs[0].detach().reshape(-1, inputs[0].shape[-1]) for inputs in calls.inputs]
+    decoded = [_tensor(images).detach().reshape(-1, IMAGE) for images in calls.outputs]
+    return {
+        "latents": torch.cat(latents) if latents else torch.zeros(0, z_dim),
+        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, IMAGE),
+    }
 
 
-def _watch(network: nn.Module, seen: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Calls `seen(input, output)` at every pass, and lets the pass return what `seen` returns."""
-    original = network.forward
+def _random_images(output: Any) -> Tensor:
+    """Images of random pixels in (−1, 1) in place of a generator's, and square even where its own are flat.
 
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        given = args[0] if args else next(iter(kwargs.values()))
-        return seen(given, _tensor(original(*args, **kwargs)))
-
-    object.__setattr__(network, "forward", forward)
+    What others do with them can then be told whatever the generator: its own faults are for its own checks.
+    """
+    images = _tensor(output)
+    if images.dim() < 4 and images.numel() % IMAGE == 0:
+        images = images.reshape(-1, 1, 28, 28)
+    return images + (2 * torch.rand_like(images) - 1 - images).detach()
 
 
 class _Scores:
@@ -269,32 +268,26 @@ class _Scores:
 
     def __init__(self, network: nn.Module, scores: Tensor) -> None:
         self._left = scores
-        self._rows: list[Tensor] = []
-        self._outputs: list[Tensor] = []
-        _watch(network, self._replace)
+        self.calls = watch(network, self._replaced)
 
-    def forget(self) -> None:
-        self._rows.clear()
-        self._outputs.clear()
-
-    def _replace(self, images: Tensor, output: Tensor) -> Tensor:
-        count = output.numel()
+    def _replaced(self, output: Any) -> Tensor:
+        count = _tensor(output).numel()
         if count <= len(self._left):
             wanted, self._left = self._left[:count].reshape(output.shape), self._left[count:]
             output = output + (wanted - output).detach()
         if output.requires_grad:
             output.retain_grad()
-        self._rows.append(images.detach().clone().reshape(-1, IMAGE))
-        self._outputs.append(output)
-        return output.clone()  # the caller may work in place
+        return output  # type: ignore[no-any-return]
 
     def evidence(self) -> dict[str, Tensor]:
         """`rows` [R, 784], `scores` [R], and `gradients` [R] of the loss by them (zero where it is not)."""
         nothing = torch.zeros(0)
-        gradients = [torch.zeros_like(output) if output.grad is None else output.grad for output in self._outputs]
+        rows = [inputs[0].detach().reshape(-1, IMAGE).cpu() for inputs in self.calls.inputs]
+        outputs = self.calls.outputs
+        gradients = [torch.zeros_like(output) if output.grad is None else output.grad for output in outputs]
         return {
-            "rows": torch.cat([nothing.reshape(0, IMAGE), *(rows.cpu() for rows in self._rows)]),
-            "scores": torch.cat([nothing, *(output.detach().flatten().cpu() for output in self._outputs)]),
+            "rows": torch.cat([nothing.reshape(0, IMAGE), *rows]),
+            "scores": torch.cat([nothing, *(output.detach().flatten().cpu() for output in outputs)]),
             "gradients": torch.cat([nothing, *(gradient.flatten().cpu() for gradient in gradients)]),
         }
 
@@ -303,9 +296,7 @@ class _Reached(Exception):
     """Ends a student's loop where its step has been seen."""
 
 
-def _step_within_loop(
-    package: Any, model: nn.Module, which: str, images: Tensor, seen: tuple[_Calls, _Scores]
-) -> Tensor:
+def _step_within_loop(package: Any, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]) -> Tensor:
     """The loss of a step as the student's own loop calls it, for loops that prepare what their steps read.
 
     `seen` is left with what happens within that step.
@@ -343,5 +334,6 @@ def _is_bounded(package: Any, images: Tensor, hidden_dims: list[int], z_dim: int
     return bool((reached >= 0).all() and (reached <= 1).all())
 
 
-def _has_gradient(network: nn.Module) -> bool:
-    return any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in network.parameters())
+def _is_reached(network: nn.Module) -> bool:
+    """Whether the loss depends on its parameters, be it with a gradient of zero."""
+    return any(parameter.grad is not None for parameter in network.parameters())

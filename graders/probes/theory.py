@@ -29,6 +29,11 @@ def gan_value(package: Any) -> Any:
     return package.theory.gan_value()
 
 
-def cubic_density(package: Any, x: Tensor, a: float, b: float) -> Any:
-    """The density at x [N]."""
-    return package.theory.cubic_density(x.cpu(), a, b)
+def cubic_density(package: Any, x: Tensor, a: float, b: float) -> dict[str, Any]:
+    """The density at x [N]; or that a complex number came between, as Python's root of a negative one is."""
+    try:
+        return {"density": package.theory.cubic_density(x.cpu(), a, b), "complex": False}
+    except TypeError as error:
+        if "complex" not in str(error):
+            raise
+        return {"density": None, "complex": True}

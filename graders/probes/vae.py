@@ -15,6 +15,8 @@ from graders.probes._pictures import picture
 from graders.probes._watching import Calls, watch
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
+FRESH = 32  # networks that are looked at before training
+FAR = 10.0  # times an input: where even activations that are straight around zero bend
 
 # Arithmetic
 
@@ -55,33 +57,54 @@ def bpd(package: Any, elbo: Tensor, img_shape: list[int]) -> Any:
 
 
 def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
-    """A network's output in eval mode for a batch, and for its first row alone; and what it registers.
+    """A network's outputs in eval mode; and what it registers.
 
-    `which`: the contract's name of the network, made with `settings`.
+    `which`: the contract's name of the network, made with `settings`. The outputs of the batch come twice, then those
+    of each row alone [B, 1, …], and of three points on a line: beyond the first row, in the middle, beyond the second.
+    `blind`: of each output, whether it has a gradient, and none with respect to the input.
     """
     module = getattr(package.vae, which)(**settings).to(x.device).eval()
     outputs = _outputs(which, module(x))
+    rows = [_outputs(which, module(row[None])) for row in x]
+    seen = x.clone().requires_grad_()
+    line = FAR * torch.stack([x[0], (x[0] + x[1]) / 2, x[1]])
     return {
         "outputs": outputs,
-        "first": _outputs(which, module(x[:1])),
+        "again": _outputs(which, module(x)),
+        "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
+        "line": _outputs(which, module(line)),
+        "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
         **registration(module, torch.cat([output.flatten() for output in outputs])),
     }
 
 
-def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> Tensor | None:
-    """Where the outputs [B, n] come when the network is trained to give `target` [B, n] and nothing else.
+def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> dict[str, Tensor] | None:
+    """How low and how high the outputs [B, n] get in training to give −`target`, and `target`, and nothing else.
 
-    None for a network that registers no parameters.
+    Of `FRESH` new networks the one that starts lowest is trained, or highest, so that no activation is stuck from the
+    start; `starts` are the first outputs of them all, [FRESH, 2, n]. None for networks that register no parameters.
     """
-    module = getattr(package.vae, which)(**settings).to(x.device)
-
-    if not any(parameter.requires_grad for parameter in module.parameters()):
+    modules = [getattr(package.vae, which)(**settings).to(x.device) for _ in range(FRESH)]
+    if not any(parameter.requires_grad for parameter in modules[0].parameters()):
         return None
 
-    def forward() -> Tensor:
+    def outputs_of(module: nn.Module, x: Tensor) -> Tensor:
         return torch.cat([output.flatten(1) for output in _outputs(which, module(x))], dim=1)
 
-    return drive(module, forward, target)
+    def highest(sign: int) -> Tensor:
+        module, seen = modules[int((sign * means).argmax())], []
+
+        def forward() -> Tensor:
+            outputs = outputs_of(module, x)
+            seen.append(sign * outputs.detach())
+            return outputs
+
+        drive(module, forward, sign * target)
+        return sign * torch.stack(seen).amax(dim=0)
+
+    starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
+    means = starts.flatten(1).mean(dim=1)
+    return {"starts": starts, "lowest": highest(-1), "highest": highest(1)}
 
 
 def parameter_counts(package: Any, which: str, settings: list[dict[str, Any]]) -> list[int]:
@@ -93,30 +116,29 @@ def parameter_counts(package: Any, which: str, settings: list[dict[str, Any]]) -
 # The whole model
 
 
-def loss(package: Any, images: Tensor, shifts: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+def loss(package: Any, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
     """One pass of `VAE.forward` on images [B, 1, 28, 28], with all that goes through its parts, and the gradients.
 
-    `settings`: the model's kind and sizes. `shifts`: [2, B, z_dim], added to the mean and log_std that the encoder
-    gives: before training log_std is about 0, where a standard deviation, a variance and their logarithms can hardly be
-    told apart.
+    `settings`: the model's kind and sizes. `code` [2, B, z_dim], mean and log_std, and `logits` [B, 1, 28, 28] take the
+    places of what the encoder and the decoder give; gradients flow on into both. Before training log_std and logits are
+    about 0, where a standard deviation, a variance and their logarithms can hardly be told apart, nor one loss from
+    another. And so a pass is the same whatever the networks are, but for its noise.
     """
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
-    encoded = watch(encoder, lambda output: _shifted(output, shifts))
-    decoded = watch(decoder)
-    returned = model(images.clone())
-    if not isinstance(returned, tuple | list) or len(returned) < 3:
-        raise TypeError("VAE.forward should return L_rec, L_reg and bpd")
-    rec, reg, bits = returned[:3]
+    encoded = watch(encoder, lambda output: _with_code(output, code))
+    decoded = watch(decoder, lambda output: _with_logits(output, logits))
+    rec, reg, bits = _losses(model, images)
+    del encoder.forward, decoder.forward  # watched no longer: they may be asked what they give unseen
     mean, log_std = _last_code(encoded, encoder, images)
-    z, logits = _decodings(decoded, decoder, mean)
+    z, outputs = _decodings(decoded, decoder, mean)
     evidence = {
         "encoder_seen": len(encoded) > 0,
         "decoder_seen": len(decoded) > 0,
         "mean": mean,
         "log_std": log_std,
         "z": torch.stack(z),
-        "logits": torch.stack(logits),
+        "logits": torch.stack(outputs),
         "rec": rec,
         "reg": reg,
         "bpd": bits,
@@ -124,6 +146,20 @@ def loss(package: Any, images: Tensor, shifts: Tensor, settings: dict[str, Any])
     if len(encoded) == 0 or len(decoded) == 0 or not torch.is_tensor(bits) or not bits.requires_grad:
         return evidence
     return evidence | _gradients(bits, mean, log_std, z)
+
+
+def untrained_loss(package: Any, images: Tensor, settings: dict[str, Any]) -> Any:
+    """bpd of one pass of `VAE.forward` on images [B, 1, 28, 28], before training."""
+    return _losses(package.vae.model(**settings).to(images.device), images)[2]
+
+
+def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
+    """L_rec, L_reg and bpd, in whatever form the student returns them."""
+    returned = model(images.clone())
+    if not isinstance(returned, tuple | list) or len(returned) < 3:
+        raise TypeError("VAE.forward should return L_rec, L_reg and bpd")
+    rec, reg, bits = returned[:3]
+    return rec, reg, bits
 
 
 def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> dict[str, Any]:
@@ -163,7 +199,7 @@ def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
 def _shifted_logits(output: Tensor, shift: Tensor) -> Tensor:
     """The same for a decoder that gives means."""
     shift = shift.reshape(1, *output.shape[1:]).to(output)
-    if output.min() >= 0 and output.max() <= 1:
+    if _are_means(output):
         return torch.sigmoid(torch.logit(output) + shift)
     return output + shift
 
@@ -204,14 +240,31 @@ def _outputs(which: str, returned: Any) -> list[Tensor]:
     return list(returned[:2])
 
 
-def _shifted(output: Any, shifts: Tensor) -> Any:
+def _with_code(output: Any, code: Tensor) -> Any:
+    """What an encoder gave, with other numbers in its first two tensors."""
     if not isinstance(output, tuple | list) or len(output) < 2:
         return output
-    mean, log_std = (given + shift.to(given) for given, shift in zip(output, shifts, strict=False))
+    mean, log_std = (_with_values(given, values) for given, values in zip(output, code, strict=False))
     if mean.requires_grad and log_std.requires_grad:
         mean.retain_grad()
         log_std.retain_grad()
     return (mean, log_std, *output[2:])
+
+
+def _with_logits(output: Tensor, logits: Tensor) -> Tensor:
+    """What a decoder gave, with other numbers in it: their means, where it gives means."""
+    return _with_values(output, torch.sigmoid(logits) if _are_means(output) else logits)
+
+
+def _with_values(given: Tensor, values: Tensor) -> Tensor:
+    """A tensor with these values, if there are as many, and the gradients of the one that was given."""
+    if given.numel() != values.numel():
+        return given
+    return values.reshape(given.shape).to(given) + (given - given.detach())
+
+
+def _are_means(output: Tensor) -> bool:
+    return bool(output.min() >= 0) and bool(output.max() <= 1)
 
 
 def _last_code(encoded: Calls, encoder: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,6 +288,13 @@ def _quietly(module: nn.Module, x: Tensor) -> Any:
         output = module.eval()(x)
     module.train(training)
     return output
+
+
+def _is_blind(output: Tensor, seen: Tensor) -> bool:
+    if not output.requires_grad:
+        return False
+    (gradient,) = torch.autograd.grad(output.sum(), seen, retain_graph=True, allow_unused=True)
+    return gradient is None
 
 
 def _gradient(tensor: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""Probes of a VAE's own train and test functions: what happens in each step, and what it leaves."""
+"""Probes of a VAE's own train and test functions: what happens in each step, and what it leaves.
+
+The losses of each pass are multiplied by a factor of its own on their way to the student's loop, so that an average of
+the batches is like no sum, no last value and no other average of them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from torch.nn.functional import cosine_similarity
 from torch.utils.data import DataLoader, TensorDataset
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
+FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
 
 
 def train(package: Any, images: Tensor, batch_size: int) -> dict[str, Any]:
@@ -39,12 +44,17 @@ class _Record:
     """What was seen, pass by pass and step by step."""
 
     losses: list[Tensor] = field(default_factory=list)  # [3] each: L_rec, L_reg, bpd
+    images: list[Tensor] = field(default_factory=list)  # flat, as they went through the model
     sizes: list[int] = field(default_factory=list)
     training: list[bool] = field(default_factory=list)
     tracking: list[bool] = field(default_factory=list)  # whether operations were recorded for gradients
     reached: set[str] = field(default_factory=set)  # parameters with a gradient in some pass
-    own_gradient: Tensor | None = None  # of the last pass alone
-    alignments: list[float] = field(default_factory=list)  # cosine of a step's gradient and the last pass's own
+    gradients: list[Tensor] = field(default_factory=list)  # of each pass's bpd alone
+    parts: Tensor | None = (
+        None  # [parameters, 2]: the gradients of the last pass's L_rec and L_reg, where they have any
+    )
+    arrived: bool = False  # whether any backward pass reached a parameter
+    steps: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _model(package: Any, images: Tensor) -> nn.Module:
@@ -57,36 +67,75 @@ def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
 
 
 def _watch_passes(model: nn.Module, record: _Record) -> None:
-    """Notes each call of the model: its mode, its losses, and the gradient of its bpd alone."""
+    """Notes each call of the model: its images and mode, its losses, and their gradients."""
     original = model.forward
 
     def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
         returned = original(images, *args, **kwargs)
-        losses = [torch.as_tensor(value).detach().mean() for value in returned[:3]]
+        factor = FACTORS[len(record.sizes) % len(FACTORS)]
+        scaled = [factor * value for value in returned[:3]]
+        losses = [torch.as_tensor(value).detach().mean() for value in scaled]
         record.losses.append(torch.stack([loss.float() for loss in losses]))
+        record.images.append(images.detach().flatten(1).clone())
         record.sizes.append(len(images))
         record.training.append(model.training)
         record.tracking.append(torch.is_grad_enabled())
-        bpd = returned[2]
-        if torch.is_tensor(bpd) and bpd.requires_grad:
-            names, parameters = zip(*_trained(model).items(), strict=True)
-            gradients = torch.autograd.grad(bpd.sum(), parameters, retain_graph=True, allow_unused=True)
-            record.reached |= {name for name, gradient in zip(names, gradients, strict=True) if _any(gradient)}
-            record.own_gradient = _flat(parameters, gradients)
-        return returned
+        _note_gradients(model, scaled, record)
+        return (*scaled, *returned[3:])
 
     model.forward = forward
 
 
+def _note_gradients(model: nn.Module, losses: Sequence[Any], record: _Record) -> None:
+    if not _has_gradient(losses[2]):
+        return
+    names, parameters = zip(*_trained(model).items(), strict=True)
+
+    def gradients_of(loss: Tensor) -> tuple[Tensor | None, ...]:
+        return torch.autograd.grad(loss.sum(), parameters, retain_graph=True, allow_unused=True)
+
+    gradients = gradients_of(losses[2])
+    record.reached |= {name for name, gradient in zip(names, gradients, strict=True) if _any(gradient)}
+    record.gradients.append(_flat(parameters, gradients))
+    if all(_has_gradient(loss) for loss in losses[:2]):
+        record.parts = torch.stack([_flat(parameters, gradients_of(loss)) for loss in losses[:2]], dim=1)
+
+
 def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Record) -> None:
     def before_step(*_: Any) -> None:
-        if record.own_gradient is None:
-            return
-        parameters = tuple(_trained(model).values())
-        taken = _flat(parameters, [parameter.grad for parameter in parameters])
-        record.alignments.append(float(cosine_similarity(taken, record.own_gradient, dim=0)))
+        if record.gradients:
+            parameters = tuple(_trained(model).values())
+            taken = _flat(parameters, [parameter.grad for parameter in parameters])
+            record.steps.append(_step(taken, record))
+
+    def after_accumulating(_: Tensor) -> None:
+        record.arrived = True
 
     optimizer.register_step_pre_hook(before_step)
+    for parameter in _trained(model).values():
+        parameter.register_post_accumulate_grad_hook(after_accumulating)
+
+
+def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
+    """What the gradient of a step is made of.
+
+    Its cosines with the gradient of the last pass, of the pass before that one, and of all together; and the
+    combination of the last pass's L_rec and L_reg that is nearest to it, with what that leaves (None where the model's
+    L_rec and L_reg have no gradients).
+    """
+    own = record.gradients[-1]
+    before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
+    evidence: dict[str, Any] = {
+        "own": _cosine(taken, own),
+        "before": _cosine(taken, before),
+        "all": _cosine(taken, torch.stack(record.gradients).sum(dim=0)),
+        "parts": None,
+    }
+    if record.parts is not None:
+        weights = torch.linalg.lstsq(record.parts, taken[:, None]).solution[:, 0]
+        evidence["parts"] = weights
+        evidence["left"] = float((taken - record.parts @ weights).norm() / taken.norm().clamp(min=1e-30))
+    return evidence
 
 
 def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dict[str, Any]:
@@ -94,13 +143,19 @@ def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dic
     averages = epoch()
     after = model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
+    trained = _trained(model)
     return {
         "losses": torch.stack(record.losses) if record.losses else torch.zeros(0, 3),
         "sizes": record.sizes,
+        "ink": [float(images.mean()) for images in record.images],
+        "different": len(torch.unique(torch.cat(record.images), dim=0)) if record.images else 0,
         "training": record.training,
         "tracking": record.tracking,
-        "alignments": record.alignments,
+        "steps": record.steps,
+        "arrived": record.arrived,
+        "gradients_left": any(_any(parameter.grad) for parameter in trained.values()),
         "moved": len(moved),
+        "trained": len(moved & trained.keys()),
         "unmoved": min(record.reached - moved, default=""),
         "averages": _numbers(averages),
     }
@@ -119,6 +174,10 @@ def _trained(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
+def _has_gradient(value: Any) -> bool:
+    return torch.is_tensor(value) and value.requires_grad
+
+
 def _any(gradient: Tensor | None) -> bool:
     return gradient is not None and bool(gradient.any())
 
@@ -127,3 +186,7 @@ def _flat(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]
     """All gradients in one vector, with zeros for parameters that have none."""
     pairs = zip(parameters, gradients, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g.detach()).flatten().double() for p, g in pairs])
+
+
+def _cosine(left: Tensor, right: Tensor) -> float:
+    return float(cosine_similarity(left, right, dim=0))

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -34,16 +34,13 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         tree, scratch = raise_walls(zygote, run)
         _settle(scratch)
         inputs = _receive(channel)
-        probe = library.probe(run.probe)
-        package = library.package(zygote.layout, tree)
-        _prepare_torch(run)
-        arguments = _to_torch(inputs, run.device)
+        probe = prepared(run, zygote.layout, tree, inputs)
     except BaseException as error:
         reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
         os.write(2, f"the walls do not stand: {reason}\n".encode())
         os._exit(WALL_EXIT)
     channel.sendall(wire.frame(wire.STARTED))
-    channel.sendall(_answer(run, tree, lambda: probe(package, **arguments)))
+    channel.sendall(answer(run, tree, probe))
     os._exit(0)
 
 
@@ -78,6 +75,15 @@ def _exactly(channel: socket.socket, length: int) -> memoryview:
     return view
 
 
+def prepared(run: RunSettings, layout: str, tree: Path, inputs: Mapping[str, Any]) -> Callable[[], object]:
+    """The call of the probe, with all that comes before it done: nothing of the student's has been run yet."""
+    probe = library.probe(run.probe)
+    package = library.package(layout, tree)
+    _prepare_torch(run)
+    arguments = {name: _to_torch(value, run.device) for name, value in inputs.items()}
+    return lambda: probe(package, **arguments)
+
+
 def _prepare_torch(run: RunSettings) -> None:
     """Forked processes share their parent's random state; each run gets its own."""
     torch.set_num_threads(run.threads)
@@ -96,7 +102,7 @@ def _to_torch(value: Any, device: str) -> Any:
     return value
 
 
-def _answer(run: RunSettings, tree: Path, probe: Callable[[], object]) -> bytes:
+def answer(run: RunSettings, tree: Path, probe: Callable[[], object]) -> bytes:
     """The frame to send: evidence, or what was raised on the way to it."""
     try:
         return wire.frame(wire.EVIDENCE, _encode(probe(), int(run.limits["evidence_mb"]) << 20))

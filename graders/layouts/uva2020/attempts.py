@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from pathlib import Path
+from functools import cache
 
-from graders.layouts.loading import Modules
+from graders.layouts.loading import Modules, content
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -14,17 +14,20 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def most_complete(modules: Modules, stems: Iterable[str], asked: Iterable[str]) -> str:
     """The file among `stems` in which the fewest of the `asked` functions are gaps; the first of equals.
 
-    A function is a gap when it is absent or still raises the hand-out's NotImplementedError. A file that is absent or
-    does not parse is all gaps. Only the syntax tree is read, so that neither file is imported.
+    A function is a gap when it is absent or still raises the hand-out's NotImplementedError. A file that is absent,
+    empty or does not parse is all gaps. Only the syntax tree is read, so that neither file is imported.
     """
     names = frozenset(asked)
-    return min(stems, key=lambda stem: _gaps(modules.folder / f"{stem}.py", names))
+    return min(stems, key=lambda stem: _gaps(content(modules.folder / f"{stem}.py"), names))
 
 
-def _gaps(path: Path, names: frozenset[str]) -> int:
+@cache
+def _gaps(source: bytes, names: frozenset[str]) -> int:
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        tree = ast.Module([], [])
+    if not tree.body:
         return len(names) + 1
     written = {node.name for node in ast.walk(tree) if isinstance(node, Function) and not _is_gap(node)}
     return len(names - written)

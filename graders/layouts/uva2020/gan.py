@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import inspect
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graders.layouts.calling import accepts, call
+from graders.layouts.devices import neutralise_cuda
 from graders.layouts.loading import Modules
 from graders.layouts.members import method, part
 from graders.layouts.uva2020.attempts import most_complete
@@ -51,6 +54,7 @@ class GanContract:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         for template in TEMPLATES:
             modules.provide(template, args=self._args, device=device)
+        neutralise_cuda(modules.folder.glob("*.py"))
 
     def generator(self, z_dim: int, hidden_dims: list[int], output_shape: list[int], dp_rate: float) -> nn.Module:
         """The generator on its own: [B, z_dim] → [B, *output_shape]."""
@@ -86,10 +90,12 @@ class GanContract:
             "dp_rate_gen": dp_rate_gen,
             "dp_rate_disc": dp_rate_disc,
             "z_dim": z_dim,
-            "lr": lr,
         }
-        vars(self._args).update(settings)
-        model: nn.Module = _call(self._modules.find("GAN", self._template), settings)
+        vars(self._args).update(settings, lr=lr)
+        gan = self._modules.find("GAN", self._template)
+        if accepts(gan, "lr"):
+            gan = partial(gan, lr=lr)
+        model: nn.Module = call(gan, settings)
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:
@@ -126,9 +132,17 @@ class GanContract:
     def train_epoch(
         self, model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]
     ) -> None:
-        """One epoch of the student's own loop, with `optimizers` as given by the method of that name."""
+        """One epoch of the student's own loop, with `optimizers` as given by the method of that name.
+
+        A loop that stands in `main` is given the model and the batches for its own, and makes its own optimisers.
+        """
         if self._template == "train_pl":
             _lightning_epoch(model, batches, optimizers)
+            return
+        names = vars(self._modules.load(self._template))
+        if "train_gan" not in names and "main" in names:
+            names.update(GAN=lambda *_, **__: model, mnist=lambda *_, **__: batches)
+            call(names["main"], {"args": self._args})
             return
         settings = {
             "model": model,
@@ -138,7 +152,11 @@ class GanContract:
             "optimizer_gen": optimizers[0],
             "optimizer_disc": optimizers[1],
         }
-        _call(self._modules.find("train_gan", self._template), settings)
+        call(
+            self._modules.find("train_gan", self._template),
+            settings,
+            {"epoch": 1, "summary_writer": _SilentLogger(), "args": self._args},
+        )
 
     def checkpoint(self) -> Path | None:
         """The newest file of weights beside the code, if one was handed in."""
@@ -147,7 +165,7 @@ class GanContract:
         return max(files, key=lambda path: path.stat().st_mtime, default=None)
 
     def _network(self, name: str, **settings: Any) -> nn.Module:
-        network: nn.Module = _call(self._modules.find(name, "models", self._template), settings)
+        network: nn.Module = call(self._modules.find(name, "models", self._template), settings)
         return network
 
 
@@ -158,24 +176,6 @@ class _SilentLogger:
         if name.startswith("__"):
             raise AttributeError(name)
         return lambda *args, **kwargs: None
-
-
-def _call(function: Callable[..., Any], settings: dict[str, Any]) -> Any:
-    """Calls by name where the names are the hand-out's, otherwise by position in the hand-out's order."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return function(**settings)
-    required = [name for name, parameter in parameters.items() if _is_required(parameter)]
-    if set(required) <= set(settings):
-        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-        return function(**{name: value for name, value in settings.items() if takes_all or name in parameters})
-    return function(*list(settings.values())[: len(parameters)])
-
-
-def _is_required(parameter: inspect.Parameter) -> bool:
-    variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    return not variadic and parameter.default is parameter.empty
 
 
 def _loss(result: Any) -> Tensor:

@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid, save_image
 from utils import KLD, elbo_to_bpd, sample_reparameterize, visualize_manifold
 
+Losses = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # reconstruction, regularisation, bits per dimension
 Averages = tuple[float, float, float]
 
 
@@ -37,7 +38,7 @@ class VAE(nn.Module):
             self.encoder = CNNEncoder(num_filters=num_filters, z_dim=z_dim)
             self.decoder = CNNDecoder(num_filters=num_filters, z_dim=z_dim)
 
-    def forward(self, imgs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, imgs: torch.Tensor) -> Losses:
         """The negative evidence lower bound of images [B, C, H, W], with one sample of z per image.
 
         Returns:
@@ -46,9 +47,9 @@ class VAE(nn.Module):
         """
         mean, log_std = self.encoder(imgs)
         logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
-        rec = F.binary_cross_entropy_with_logits(logits, imgs, reduction="none").sum(dim=(1, 2, 3))  # [B]
-        reg = KLD(mean, log_std)  # [B]
-        return rec.mean(), reg.mean(), elbo_to_bpd(rec + reg, imgs.shape).mean()
+        rec = F.binary_cross_entropy_with_logits(logits, imgs, reduction="none").sum(dim=(1, 2, 3)).mean()
+        reg = KLD(mean, log_std).mean()
+        return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)
 
     @torch.no_grad()
     def sample(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,7 +75,12 @@ def sample_and_save(model: VAE, epoch: int, summary_writer: SummaryWriter, batch
         save_image(grid, Path(summary_writer.log_dir) / f"{name}_{epoch}.png")
 
 
-def average(sums: Sequence[float], count: int) -> Averages:
+def average(batches: Iterable[tuple[Losses, int]]) -> Averages:
+    """Bits per dimension, reconstruction and regularisation loss per image, from the losses and sizes of batches."""
+    sums, count = [0.0, 0.0, 0.0], 0
+    for losses, size in batches:
+        sums = [total + loss.item() * size for total, loss in zip(sums, losses, strict=True)]
+        count += size
     rec, reg, bpd = (total / count for total in sums)
     return bpd, rec, reg
 
@@ -83,26 +89,22 @@ def average(sums: Sequence[float], count: int) -> Averages:
 def test_vae(model: VAE, data_loader: Iterable) -> Averages:
     """Average bits per dimension, reconstruction and regularisation loss per image, without training."""
     model.eval()
-    sums, count = [0.0, 0.0, 0.0], 0
-    for imgs, _ in data_loader:
-        losses = model(imgs.to(model.device))
-        sums = [total + loss.item() * len(imgs) for total, loss in zip(sums, losses, strict=True)]
-        count += len(imgs)
-    return average(sums, count)
+    return average((model(imgs.to(model.device)), len(imgs)) for imgs, _ in data_loader)
+
+
+def train_step(model: VAE, imgs: torch.Tensor, optimizer: torch.optim.Optimizer) -> Losses:
+    """One step along the gradient of this batch's bits per dimension; the losses before it."""
+    losses = model(imgs.to(model.device))
+    optimizer.zero_grad()
+    losses[-1].backward()
+    optimizer.step()
+    return losses
 
 
 def train_vae(model: VAE, train_loader: Iterable, optimizer: torch.optim.Optimizer) -> Averages:
     """One epoch of training; average bits per dimension, reconstruction and regularisation loss per image."""
     model.train()
-    sums, count = [0.0, 0.0, 0.0], 0
-    for imgs, _ in train_loader:
-        losses = model(imgs.to(model.device))
-        optimizer.zero_grad()
-        losses[-1].backward()
-        optimizer.step()
-        sums = [total + loss.item() * len(imgs) for total, loss in zip(sums, losses, strict=True)]
-        count += len(imgs)
-    return average(sums, count)
+    return average((train_step(model, imgs, optimizer), len(imgs)) for imgs, _ in train_loader)
 
 
 def seed_everything(seed: int) -> None:

@@ -40,11 +40,11 @@ def elbo_to_bpd(elbo: torch.Tensor, img_shape: tuple[int, ...]) -> torch.Tensor:
     """Turns summed negative log-likelihoods, in nats, into bits per dimension: nll · log₂(e) / (C·H·W).
 
     Args:
-        elbo: the negative evidence lower bound of each image, [B].
+        elbo: the negative evidence lower bound of each image, [B]; or their mean, [].
         img_shape: [B, C, H, W]; the batch is not a dimension of an image.
 
     Returns:
-        [B]
+        Of the shape of elbo.
     """
     return elbo * math.log2(math.e) / math.prod(img_shape[1:])
 

@@ -24,14 +24,10 @@ class GeneratorMLP(nn.Module):
         super().__init__()
         self.output_shape = tuple(output_shape)
         dims = [z_dim, *hidden_dims]
-        self.net = nn.Sequential(
-            *hidden_layers(dims, dp_rate),
-            nn.Linear(dims[-1], math.prod(self.output_shape)),
-            nn.Tanh(),
-        )
+        self.net = nn.Sequential(*hidden_layers(dims, dp_rate), nn.Linear(dims[-1], math.prod(self.output_shape)))
 
     def forward(self, z):
-        return self.net(z).view(-1, *self.output_shape)
+        return torch.tanh(self.net(z)).view(-1, *self.output_shape)
 
     @property
     def device(self):

@@ -5,11 +5,12 @@ import os
 
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
+from losses import discriminator_loss, generator_loss
 from mnist import mnist
 from models import DiscriminatorMLP, GeneratorMLP
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torchvision.utils import make_grid, save_image
+from utils import straight_lines
 
 
 class GAN(pl.LightningModule):
@@ -33,10 +34,8 @@ class GAN(pl.LightningModule):
     @torch.no_grad()
     def interpolate(self, batch_size, interpolation_steps):
         """Decodes the straight lines between pairs of random latents: [B, interpolation_steps + 2, 1, 28, 28]."""
-        start = self.draw_latents(batch_size).unsqueeze(1)
-        end = self.draw_latents(batch_size).unsqueeze(1)
-        weight = torch.linspace(0, 1, interpolation_steps + 2, device=start.device).view(1, -1, 1)
-        z = torch.lerp(start, end, weight)  # [B, steps + 2, z_dim]
+        start, end = self.draw_latents(batch_size), self.draw_latents(batch_size)
+        z = straight_lines(start, end, interpolation_steps + 2)  # [B, steps + 2, z_dim]
         x = self.generator(z.flatten(0, 1))
         return x.unflatten(0, z.shape[:2])
 
@@ -53,19 +52,17 @@ class GAN(pl.LightningModule):
         return self.generator_step(x_real) if optimizer_idx == 0 else self.discriminator_step(x_real)
 
     def generator_step(self, x_real):
-        """The non-saturating loss -E log D(G(z)), whose gradient stays large where D rejects the fakes."""
+        """The loss of fresh fakes, which should pass for real."""
         logits_fake = self.discriminator(self.generator(self.draw_latents(x_real.shape[0])))
-        loss = F.binary_cross_entropy_with_logits(logits_fake, torch.ones_like(logits_fake))
+        loss = generator_loss(logits_fake)
         self.log("generator/loss", loss)
         return loss
 
     def discriminator_step(self, x_real):
-        """The loss -E log D(x) - E log(1 - D(G(z))), each term a mean over its half of the batch."""
-        x_fake = self.sample(x_real.shape[0])
+        """The loss of telling a real batch from as many fakes, which are given as images: G has no part in it."""
+        x_fake = self.generator(self.draw_latents(x_real.shape[0])).detach()
         logits_real, logits_fake = self.discriminator(x_real), self.discriminator(x_fake)
-        loss_real = F.binary_cross_entropy_with_logits(logits_real, torch.ones_like(logits_real))
-        loss_fake = F.binary_cross_entropy_with_logits(logits_fake, torch.zeros_like(logits_fake))
-        loss = loss_real + loss_fake
+        loss = discriminator_loss(logits_real, logits_fake)
         self.log("discriminator/loss", loss)
         self.log("discriminator/accuracy", torch.cat([logits_real > 0, logits_fake <= 0]).float().mean())
         return loss

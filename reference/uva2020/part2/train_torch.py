@@ -7,14 +7,14 @@ from datetime import datetime
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from losses import discriminator_loss, generator_loss
 from mnist import mnist
 from models import DiscriminatorMLP, GeneratorMLP
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm, trange
-from utils import TensorBoardLogger
+from utils import TensorBoardLogger, straight_lines
 
 
 class GAN(nn.Module):
@@ -38,26 +38,22 @@ class GAN(nn.Module):
     @torch.no_grad()
     def interpolate(self, batch_size, interpolation_steps):
         """Decodes the straight lines between pairs of random latents: [B, interpolation_steps + 2, 1, 28, 28]."""
-        start = self.draw_latents(batch_size).unsqueeze(1)
-        end = self.draw_latents(batch_size).unsqueeze(1)
-        weight = torch.linspace(0, 1, interpolation_steps + 2, device=self.device).view(1, -1, 1)
-        z = torch.lerp(start, end, weight)  # [B, steps + 2, z_dim]
+        start, end = self.draw_latents(batch_size), self.draw_latents(batch_size)
+        z = straight_lines(start, end, interpolation_steps + 2)  # [B, steps + 2, z_dim]
         x = self.generator(z.flatten(0, 1))
         return x.unflatten(0, z.shape[:2])
 
     def generator_step(self, x_real):
-        """The non-saturating loss -E log D(G(z)), whose gradient stays large where D rejects the fakes."""
+        """The loss of fresh fakes, which should pass for real."""
         logits_fake = self.discriminator(self.generator(self.draw_latents(x_real.shape[0])))
-        loss = F.binary_cross_entropy_with_logits(logits_fake, torch.ones_like(logits_fake))
+        loss = generator_loss(logits_fake)
         return loss, {"loss": loss}
 
     def discriminator_step(self, x_real):
-        """The loss -E log D(x) - E log(1 - D(G(z))), each term a mean over its half of the batch."""
-        x_fake = self.sample(x_real.shape[0])
+        """The loss of telling a real batch from as many fakes, which are given as images: G has no part in it."""
+        x_fake = self.generator(self.draw_latents(x_real.shape[0])).detach()
         logits_real, logits_fake = self.discriminator(x_real), self.discriminator(x_fake)
-        loss_real = F.binary_cross_entropy_with_logits(logits_real, torch.ones_like(logits_real))
-        loss_fake = F.binary_cross_entropy_with_logits(logits_fake, torch.zeros_like(logits_fake))
-        loss = loss_real + loss_fake
+        loss = discriminator_loss(logits_real, logits_fake)
         accuracy = torch.cat([logits_real > 0, logits_fake <= 0]).float().mean()
         return loss, {"loss": loss, "accuracy": accuracy}
 
@@ -86,25 +82,22 @@ def interpolate_and_save(model, epoch, summary_writer, batch_size=4, interpolati
     save_grid(strips.flatten(0, 1), "interpolations", epoch, summary_writer, nrow=strips.shape[1])
 
 
+def update(step, x_real, optimizer, logger):
+    """One step of the network that this optimiser trains."""
+    loss, logging_dict = step(x_real)
+    loss.backward()
+    optimizer.step()
+    logger.add_values(logging_dict)
+
+
 def train_gan(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
-    """One epoch: for each batch a step of the generator, then one of the discriminator."""
+    """One epoch: for each batch an update of the discriminator, then one of the generator."""
     model.train()
     for imgs, _ in train_loader:
         x_real = imgs.to(model.device)
-
-        # Generator update
-        optimizer_gen.zero_grad()
-        loss, logging_dict = model.generator_step(x_real)
-        loss.backward()
-        optimizer_gen.step()
-        logger_gen.add_values(logging_dict)
-
-        # Discriminator update: zero_grad also drops what the generator's step left in its gradients
-        optimizer_disc.zero_grad()
-        loss, logging_dict = model.discriminator_step(x_real)
-        loss.backward()
-        optimizer_disc.step()
-        logger_disc.add_values(logging_dict)
+        model.zero_grad()  # drops what the generator's last update left in the discriminator's gradients, too
+        update(model.discriminator_step, x_real, optimizer_disc, logger_disc)
+        update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
 def seed_everything(seed):

@@ -1,6 +1,14 @@
-"""Logging."""
+"""Logging, and lines between latents."""
 
 from collections import defaultdict
+
+import torch
+
+
+def straight_lines(start, end, points):
+    """The evenly spaced points of the lines between latents [B, z_dim], both ends included: [B, points, z_dim]."""
+    weight = torch.linspace(0, 1, points, device=start.device).view(1, -1, 1)
+    return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), weight)
 
 
 class TensorBoardLogger:

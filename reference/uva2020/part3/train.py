@@ -12,18 +12,24 @@ from torch.utils.data import DataLoader, TensorDataset
 from utils import make_mesh, plot_contours, plot_density
 
 
+def step(model, optimizer, x):
+    """One step down the mean loss of a batch x [B, dim]; returns the loss of each point, [B], in nats."""
+    optimizer.zero_grad()
+    nll = model(x)
+    nll.mean().backward()
+    optimizer.step()
+    return nll.detach()
+
+
+def bits_per_dimension(nats, dim):
+    return nats * math.log2(math.e) / dim
+
+
 def train_nf(model, train_loader, optimizer):
-    """One epoch over batches [x]; returns the average bits per dimension, nll·log2(e)/dim, over the points."""
-    total, count = 0.0, 0
+    """One epoch over batches [x]; returns the average bits per dimension over the points."""
     model.train()
-    for (x,) in train_loader:
-        optimizer.zero_grad()
-        nll = model(x)
-        nll.mean().backward()
-        optimizer.step()
-        total += nll.sum().item()
-        count += x.shape[0]
-    return total / count * math.log2(math.e) / model.dim
+    losses = [step(model, optimizer, x) for (x,) in train_loader]
+    return bits_per_dimension(torch.cat(losses).mean().item(), model.dim)
 
 
 @torch.no_grad()

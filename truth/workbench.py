@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import itertools
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -13,28 +15,50 @@ from typing import Self
 from gengrade.data import DataSet, load
 from gengrade.facts import CheckFact, Outcome
 from gengrade.grading.checks import known, with_needs
+from gengrade.grading.diagnosis import Diagnosis
+from gengrade.grading.misconceptions import Library
 from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
+from gengrade.grading.suspects import Suspects, plant
 from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
 from graders.layouts.uva2020 import PARTS
+from truth.direct import TIER, Direct
+from truth.variants import Changes
 
-REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "uva2020"
+LAYOUT = "uva2020"
+REFERENCE = Path(__file__).resolve().parents[1] / "reference" / LAYOUT
+
+
+@cache
+def library() -> Library:
+    """The misconceptions, read once."""
+    return Library(LAYOUT)
 
 
 class Workbench:
-    """One sandbox for many small gradings. `isolation` as on the command line."""
+    """One sandbox for many small gradings.
+
+    `isolation` as on the command line, or "direct": without a wall, for code of our own (see `truth.direct`).
+    """
 
     def __init__(self, folder: Path, isolation: str = "auto") -> None:
         self._folder = folder
         self._trees = folder / "trees"
         self._trees.mkdir()
         self._numbers = itertools.count()
-        self.tier = choose(isolation, single=True)
-        self.sandbox = Sandbox(self.tier, "uva2020", self._trees)
+        self.tier: str = TIER
+        self.sandbox: Direct | Sandbox
+        if isolation == TIER:
+            self.sandbox = Direct(LAYOUT)
+        else:
+            tier = choose(isolation, single=True)
+            self.tier, self.sandbox = tier, Sandbox(tier, LAYOUT, self._trees)
+        self._circumstances = Circumstances(LAYOUT, self.tier, "cpu", 1, {})
         self._store = EvidenceStore(folder / "reference-evidence")
         self.reference = self.tree(REFERENCE)
+        self._suspects = Suspects(REFERENCE, self._suspect)
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +68,21 @@ class Workbench:
     ) -> None:
         self.sandbox.close()
 
-    def variant(self, changes: Mapping[str, tuple[str, str] | list[tuple[str, str]]]) -> Path:
+    def branch(self, folder: Path) -> Workbench:
+        """This bench, working in an empty folder of its own: for a forked process. Without a wall only."""
+        assert self.tier == TIER
+        other = copy.copy(self)
+        other._folder, other._trees = folder, folder / "trees"
+        other._trees.mkdir()
+        return other
+
+    def planted(self, name: str, changes: Changes | None = None) -> Path:
+        """The reference, or a variant of it, with that misconception."""
+        folder = self.variant(changes or {})
+        plant(library()[name], folder)
+        return folder
+
+    def variant(self, changes: Changes) -> Path:
         """The reference with texts replaced: `{"part1/utils.py": ("old", "new")}`. Each old text must be there."""
         folder = self._folder / f"variant-{next(self._numbers)}"
         shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -77,10 +115,9 @@ class Workbench:
     ) -> Observed:
         """Runs these checks and what they need on a folder. Faults of the graders themselves fail the test."""
         wanted = frozenset(with_needs(set(checks)))
-        circumstances = Circumstances("uva2020", self.tier, "cpu", 1, {})
         plugin = GradingPlugin(
-            Subject(self.tree(folder), f"{folder}", self.sandbox, None, circumstances),
-            Subject(self.reference, "reference", self.sandbox, self._store, circumstances, ours=True),
+            Subject(self.tree(folder), f"{folder}", self.sandbox, None, self._circumstances),
+            Subject(self.reference, "reference", self.sandbox, self._store, self._circumstances, ours=True),
             lambda: _data(data),
             wanted=wanted,
             secret=f"seed {seed}".encode(),
@@ -99,9 +136,36 @@ class Workbench:
 
     def failing(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
         """All unit checks with those prefixes ("vae.") that did not pass."""
-        ids = [id_ for id_, check in known().items() if check.kind == "unit" and id_.startswith(prefixes)]
-        facts = self.check(folder, *ids, seed=seed)
-        return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
+        return not_passed(self.check(folder, *unit_checks(*prefixes), seed=seed))
+
+    def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
+        """The same, with the misconceptions behind them."""
+        observed = self.observe(folder, *unit_checks(*prefixes), seed=seed)
+        return not_passed(Diagnosis(observed.checks(), observed.tested, library(), self._suspects.repeat).conclude())
+
+    def _suspect(self, folder: Path) -> Subject:
+        tree = self.tree(folder)
+        return Subject(tree, _content(tree), self.sandbox, self._store, self._circumstances, ours=True)
+
+
+def unit_checks(*prefixes: str) -> list[str]:
+    return [id_ for id_, check in known().items() if check.kind == "unit" and id_.startswith(prefixes)]
+
+
+def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
+    return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
+
+
+def names(facts: Iterable[CheckFact]) -> set[str]:
+    """The misconceptions that were recognised."""
+    return {fact.misconception.name for fact in facts if fact.misconception is not None}
+
+
+def _content(tree: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(tree.rglob("*.py")):
+        digest.update(f"{file.relative_to(tree)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

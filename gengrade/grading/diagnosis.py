@@ -1,0 +1,105 @@
+"""Recognising misconceptions: the known mistake that shows the student's symptoms on the same inputs.
+
+Every run of a test's probe is repeated with the same inputs and seed on a copy of the reference in which the mistake
+stands. The mistake is named when the symptoms agree in all tests of the failed check, and when nothing speaks against
+it elsewhere: no check that it fails has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gengrade.facts import CheckFact, Named, Outcome
+from gengrade.grading.misconceptions import Library, Misconception
+from gengrade.grading.symptoms import Symptoms, agree, digest, read
+from gengrade.sandbox import Request, Run
+
+Repeat = Callable[[Misconception, Request], Run]
+_DIAGNOSED = (Outcome.FAILED, Outcome.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A run of the student's code in a test, and its symptoms."""
+
+    request: Request
+    symptoms: Symptoms
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a test called; `failed`: it did not pass."""
+
+    name: str
+    checks: tuple[str, ...]
+    failed: bool
+    calls: tuple[Call, ...]
+
+
+class Diagnosis:
+    """Finds the misconceptions behind the failed checks of one session."""
+
+    def __init__(
+        self, facts: Mapping[str, CheckFact], tests: Iterable[Tested], library: Library, repeat: Repeat
+    ) -> None:
+        self._facts = facts
+        self._tests = tuple(tests)
+        self._library = library
+        self._repeat = repeat
+
+    def conclude(self) -> dict[str, CheckFact]:
+        """The facts, with a misconception or else with symptoms wherever a check failed."""
+        return {id_: self._with_diagnosis(fact) for id_, fact in self._facts.items()}
+
+    def _with_diagnosis(self, fact: CheckFact) -> CheckFact:
+        if fact.outcome not in _DIAGNOSED:
+            return fact
+        found = self._named(fact.check)
+        if found is not None:
+            return fact.model_copy(update={"misconception": Named(name=found.name, sentence=found.sentence)})
+        return fact.model_copy(update={"symptoms": self._digest(fact.check)})
+
+    def _named(self, check: str) -> Misconception | None:
+        """The one that explains the most failed checks; of those, the one that is about this check; or none."""
+        those = [(each, checks) for each, checks in self._explained if check in checks]
+        most = max((len(checks) for _, checks in those), default=0)
+        those = [(each, checks) for each, checks in those if len(checks) == most]
+        if len(those) > 1:
+            those = [(each, checks) for each, checks in those if each.fails[0] == check]
+        return those[0][0] if len(those) == 1 else None
+
+    @cached_property
+    def _explained(self) -> Sequence[tuple[Misconception, frozenset[str]]]:
+        """Each misconception that explains some failed check, its own if that one failed; and what it explains."""
+        failed = {id_ for id_, fact in self._facts.items() if fact.outcome in _DIAGNOSED}
+        passed = {id_ for id_, fact in self._facts.items() if fact.outcome is Outcome.PASSED}
+        found = []
+        for each in self._library.values():
+            if failed.intersection(each.fails) and not passed.intersection(each.fails):
+                explained = frozenset(id_ for id_ in each.fails if id_ in failed and self._reproduces(each, id_))
+                if explained and each.fails[0] not in failed - explained:
+                    found.append((each, explained))
+        return found
+
+    def _reproduces(self, misconception: Misconception, check: str) -> bool:
+        """Whether it shows the symptoms of all tests of a check; of the failed ones first, which most do not."""
+        tests = sorted((test for test in self._tests if check in test.checks), key=lambda test: not test.failed)
+        if not all(test.calls for test in tests if test.failed):
+            return False
+        return all(self._agrees(misconception, call) for test in tests for call in test.calls)
+
+    def _agrees(self, misconception: Misconception, call: Call) -> bool:
+        run = self._repeat(misconception, call.request)
+        return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
+
+    def _digest(self, check: str) -> dict[str, tuple[float, float]]:
+        """What the failed tests of a check saw, in a few numbers, to find the same in other submissions."""
+        failed = [test for test in self._tests if check in test.checks and test.failed]
+        return {
+            f"{test.name} {index}: {name}": number
+            for test in failed[:2]
+            for index, call in enumerate(test.calls)
+            for name, number in digest(call.symptoms).items()
+        }

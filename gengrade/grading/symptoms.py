@@ -1,0 +1,130 @@
+"""Symptoms: what of a run can be compared between two packages that are wrong in the same way.
+
+By default all of its evidence. Where evidence depends on what a student may choose freely, a function in
+`graders/symptoms` keeps what does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gengrade.facts import Outcome
+from gengrade.grading.evidence import Evidence, Mismatch
+from gengrade.sandbox import Run
+from gengrade.sandbox.wire import Tree
+
+Inputs = Mapping[str, Any]  # what a probe was given
+Symptoms = Mapping[str, tuple[ArrayLike, float]]  # numbers by name, with the absolute tolerance of each
+Reading = Callable[[Inputs, Evidence], Symptoms]
+
+RTOL = 1e-3  # between runs of the same formula in another order, in float32
+_DIGEST = 24  # numbers that a digest holds at most
+_NAME = 200  # characters of a name in it
+
+_readings: dict[str, Reading] = {}
+
+
+def symptoms_of(*probes: str) -> Callable[[Reading], Reading]:
+    """Marks how the symptoms of these probes ("module:function") are read."""
+
+    def mark(reading: Reading) -> Reading:
+        _readings.update(dict.fromkeys(probes, reading))
+        return reading
+
+    return mark
+
+
+def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
+    """The symptoms of a run. What was raised is a symptom of its own; so is evidence that cannot be read."""
+    if run.outcome is not Outcome.PASSED:
+        return {f"{run.outcome}: {run.message}": (0.0, 0.0)}
+    reading = _known().get(probe)
+    if reading is not None:
+        try:
+            return reading(inputs, Evidence(run.evidence))
+        except Mismatch:
+            pass
+    return dict(_everything(run.evidence, "result"))
+
+
+def agree(left: Symptoms, right: Symptoms) -> bool:
+    """Whether both have the same names and shapes, and equal numbers within the tolerances; nothing agrees with none."""
+    return left.keys() == right.keys() != set() and all(_near(left[name], right[name]) for name in left)
+
+
+def digest(symptoms: Symptoms) -> dict[str, tuple[float, float]]:
+    """A few numbers that stand for them, by name, each with its tolerance: to find those that agree in a class."""
+    numbers: dict[str, tuple[float, float]] = {}
+    for long_name, (values, tolerance) in islice(symptoms.items(), _DIGEST):
+        name = _short(long_name)
+        array = np.asarray(values, dtype=np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = _finite(array.mean()) if array.size else 0.0
+        numbers[f"{name} {list(array.shape)}"] = (mean, tolerance)
+        if array.size > 1:
+            numbers[f"{name}, first"] = (_finite(array.flat[0]), tolerance)
+            numbers[f"{name}, last"] = (_finite(array.flat[-1]), tolerance)
+    return dict(list(numbers.items())[:_DIGEST])
+
+
+def _short(name: str) -> str:
+    """A name that stays the same for the same symptom. A student's text may be a part of it, of any length."""
+    if len(name) <= _NAME:
+        return name
+    return f"{name[:_NAME]}… {hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _finite(value: np.floating[Any]) -> float:
+    """JSON has no NaN, and two of them should agree."""
+    return float(np.nan_to_num(value, nan=-1e300, posinf=1e300, neginf=-1e300))
+
+
+def close(left: float, right: float, tolerance: float) -> bool:
+    """Whether two numbers are equal within a tolerance. An infinite one equals nothing else."""
+    return left == right or abs(left - right) <= tolerance + RTOL * max(abs(left), abs(right)) < math.inf
+
+
+def _near(left: tuple[ArrayLike, float], right: tuple[ArrayLike, float]) -> bool:
+    a, b = (np.asarray(values, dtype=np.float64) for values, _ in (left, right))
+    if a.shape != b.shape:
+        return False
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = np.abs(a - b) <= max(left[1], right[1]) + RTOL * np.maximum(np.abs(a), np.abs(b))
+    near &= np.isfinite(a) & np.isfinite(b)  # nothing is far from infinity, in proportion to it
+    same: NDArray[np.bool_] = near | (a == b) | (np.isnan(a) & np.isnan(b))
+    return bool(same.all())
+
+
+@cache
+def _known() -> Mapping[str, Reading]:
+    package = importlib.import_module("graders.symptoms")
+    for info in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"graders.symptoms.{info.name}")
+    return _readings
+
+
+def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, float]]]:
+    """Every leaf of evidence: numbers by their place, anything else as a part of a name."""
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from _everything(item, f"{name}.{key}")
+    elif isinstance(tree, list):
+        yield f"length of {name}", (float(len(tree)), 0.0)
+        for index, item in enumerate(tree):
+            yield from _everything(item, f"{name}[{index}]")
+    elif isinstance(tree, np.ndarray | bool | int | float):
+        values = np.asarray(tree, dtype=np.float64)
+        finite = np.abs(values[np.isfinite(values)])
+        yield name, (values, 1e-5 + 1e-4 * float(finite.max(initial=0.0)))
+    else:
+        yield f"{name} is {tree!r}", (0.0, 0.0)

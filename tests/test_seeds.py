@@ -1,0 +1,101 @@
+"""Right packages pass whatever the seed, a seed repeats a grade, and measured spreads are what was measured."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gengrade.rubric import Rubric
+from gengrade.sandbox import Tier
+from tests.test_command import Desk, without_times
+from truth import seeds
+from truth.journal import Journal
+from truth.margins import LIMITS
+from truth.seeds import Result, Run, Summary
+from truth.workbench import Workbench
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "error-rates.md").read_text()
+
+
+@pytest.mark.parametrize("package", seeds.packages())
+def test_right_packages_pass_all_checks(package: str) -> None:
+    result = seeds.grade(Run(package, 1))
+    assert result.failed == {}
+    assert result.checks > 30
+    seldom = {"error of a loss whose parts went unseen"}
+    assert {limit.statistic for limit in LIMITS} - seldom <= set(result.numbers)
+
+
+def test_a_survey_takes_up_what_its_journal_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeds, "SEEDS", 2)
+    monkeypatch.setattr(seeds, "TRAININGS", 0)
+    journal = Journal(tmp_path / "seeds.jsonl", "code")
+    for package in seeds.packages():
+        for seed in range(2):
+            failed = {"flow.nll": "no"} if (package, seed) == ("stranger", 1) else {}
+            numbers = {LIMITS[0].statistic: 0.1 + seed}
+            result = Result(checks=34, failed=failed, numbers=numbers)
+            journal.put(Run(package, seed).key, {"checks": result.checks, "failed": failed, "numbers": numbers})
+    summary = seeds.survey(Journal(tmp_path / "seeds.jsonl", "code"), 1, lambda done, total: None)
+    assert (summary.wanted, summary.runs, summary.packages, summary.checks) == (12, 12, 6, 12 * 34)
+    assert summary.failures == ["stranger: unit checks, seed 1: flow.nll: no"]
+    (margin,) = summary.margins
+    assert (min(margin.values), max(margin.values), len(margin.values)) == (0.1, 1.1, 12)
+
+
+def test_measures_are_summed_up_by_data_set() -> None:
+    runs = {
+        Run("reference", seed, "flow.bpd", data): Result(1, {}, {"flow.bpd": value})
+        for seed, data, value in ((0, "digits", 0.8), (1, "digits", 0.9), (0, "mnist", 0.7))
+    }
+    spreads = {spread.where: spread for spread in Summary(0, runs).measures}
+    assert spreads["digits"].values == (0.8, 0.9)
+    assert str(spreads["mnist"]) == "| `flow.bpd` | mnist | 0.7 | 0.7 | 0.7 | 0 |"
+
+
+def test_the_thresholds_hold_what_was_measured() -> None:
+    """The reference earned all points under every seed that docs/error-rates.md reports."""
+    measured = {
+        (name, data): (float(least), float(most))
+        for name, data, least, most in re.findall(
+            r"^\| `([\w.]+)` \| (\w+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|", PAGE, re.M
+        )
+    }
+    rubric = Rubric.load(ROOT / "rubric.yaml")
+    assert {data for _, data in measured} == {"digits", "mnist"}
+    for (measure, data), (least, most) in measured.items():
+        full, none = rubric.thresholds(data)[measure]
+        assert most <= full if full < none else least >= full, (measure, data)
+    assert {measure for measure, _ in measured} == set(rubric.thresholds("digits"))
+
+
+class TestSeed:
+    """`--seed` on the command line."""
+
+    @pytest.fixture(autouse=True)
+    def _needs_a_wall(self, workbench: Workbench) -> None:
+        if workbench.tier is Tier.PROCESS:
+            pytest.skip("this machine gives no wall, and a class is not graded without one")
+
+    def test_a_seed_repeats_a_grade(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """To the last digit of a message about random numbers; another seed asks about others."""
+        monkeypatch.setenv("GENGRADE_SECRET", "a secret of many machines")
+        desk = Desk(tmp_path)
+        model = desk.add("doe") / "part3" / "model.py"
+        text = model.read_text()
+        assert "+ log_det)" in text
+        model.write_text(text.replace("+ log_det)", "+ 2 * log_det)"))
+        grades = {}
+        for name, seed in (("first", "7"), ("again", "7"), ("another", "8")):
+            desk.out = tmp_path / name
+            done = desk.grade("--seed", seed, "--no-cache")
+            assert done.returncode == 0, done.stderr
+            grades[name] = without_times(desk.out / "doe" / "grade.json")
+        assert json.loads(grades["first"])["provenance"]["seed"] == 7
+        assert desk.outcomes("doe")["flow.nll"] == "failed"
+        assert grades["again"] == grades["first"]
+        assert grades["another"] != grades["first"]

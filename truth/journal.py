@@ -1,0 +1,54 @@
+"""Results that outlive an interrupted run: lines of JSON, each a key and what came of it.
+
+A result stands for as long as the code that it is about does not change; results of other code are passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+_PROJECT: Final = Path(__file__).resolve().parents[1]
+_CODE: Final = ("graders", "reference", "gengrade")
+
+
+def code_hash(*more: str) -> str:
+    """A hash over all code that a grading's outcome depends on, and over more folders of the project."""
+    digest = hashlib.sha256()
+    for folder in (*_CODE, *more):
+        for file in sorted((_PROJECT / folder).rglob("*.py")):
+            digest.update(f"{file.relative_to(_PROJECT)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Journal:
+    """The results in a file; `code`: what they are about, as `code_hash` has it."""
+
+    def __init__(self, path: Path, code: str) -> None:
+        self._path = path
+        self._code = code
+        self._results: dict[str, Any] = {}
+        if path.is_file():
+            for line in path.read_text().splitlines():
+                self._take(line)
+
+    def _take(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # cut off when a run was killed
+            return
+        if entry["code"] == self._code:
+            self._results[entry["key"]] = entry["result"]
+
+    def get(self, key: str) -> Any:
+        """The result of that key, or None."""
+        return self._results.get(key)
+
+    def put(self, key: str, result: Any) -> None:
+        """Keeps a result, of plain values."""
+        self._results[key] = result
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(json.dumps({"code": self._code, "key": key, "result": result}) + "\n")

@@ -1,0 +1,275 @@
+"""Do right packages ever fail by chance? Whole packages under many seeds, and how far measures scatter.
+
+The unit checks of the reference and of five other right packages, `SEEDS` times each; and what the reference's short
+trainings reach on both data sets, `TRAININGS` times each. docs/error-rates.md says what came of it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from gengrade.data import DataError, load
+from truth.direct import TIER
+from truth.journal import Journal
+from truth.margins import LIMITS, Limit, Watched
+from truth.variants import FAMILIES, Changes, family
+from truth.workbench import LAYOUT, Workbench, not_passed, unit_checks
+
+SEEDS: Final = 300  # gradings of each package
+TRAININGS: Final = 10  # of each measure on each data set
+
+# Of each family, the right variants that a package is put together from: unlike each other in what could matter to
+# chance, architectures, number formats, and the ways and the order in which random numbers are drawn.
+_MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "normalised": {
+        "vae": ("GELU, normalised layers, dropout", "batch normalisation in the CNN", "four draws"),
+        "gan": ("batch norm in both", "noisy labels on both sides", "two updates of the discriminator"),
+        "flow": ("a network with normalised layers and normalised weights", "samples by a mask"),
+        "theory": ("terms as batch means",),
+    },
+    "double precision": {
+        "vae": ("float64", "KL in float64, last dimension by a product with ones", "samples in parts"),
+        "gan": ("float64 throughout",),
+        "flow": ("a flow in double precision", "a number of each mode, shuffled"),
+        "theory": ("terms in double precision",),
+    },
+    "residual": {
+        "vae": ("residual layers", "past forward, straight to the layers", "noise by size, in place"),
+        "gan": ("residual layers", "one batch of real and fake", "interpolation in a loop, backwards"),
+        "flow": ("layers of another kind between the coupling layers", "exactly half from each mode, in order"),
+        "theory": ("terms as sums",),
+    },
+    "of distributions": {
+        "vae": (
+            "weight normalisation",
+            "a draw of torch.distributions",
+            "samples of torch.distributions, and the latents",
+        ),
+        "gan": ("convolutional generator", "noise by a distribution", "labels exchanged in both steps"),
+        "flow": ("layers that start away from the identity", "noise by Box and Muller"),
+        "theory": ("divergence by distributions",),
+    },
+}
+
+# Where the yardstick is the reference's own training, the same draws would end where they do.
+_OTHER_DRAWS: Final[Changes] = {
+    "part2/models.py": ("from torch import nn\n", "from torch import nn\n\ntorch.rand(1)\n")
+}
+
+# By check, the measures of a short training, and the package that is trained.
+_TRAINED: Final[dict[str, tuple[tuple[str, ...], Changes]]] = {
+    "vae.train_bpd": (("vae.train_bpd", "vae.test_bpd"), {}),
+    "gan.frechet": (("gan.frechet", "gan.diversity"), _OTHER_DRAWS),
+    "flow.bpd": (("flow.bpd",), {}),
+}
+_OF_IMAGES: Final = ("vae.train_bpd", "gan.frechet")  # the flow's target is the same everywhere
+
+
+_MARGINS: Final = """\
+| statistic | checks | least | median | most | standard deviation | limit | nearest | standard deviations away |
+|---|---|---|---|---|---|---|---|---|"""
+_MEASURES: Final = """\
+| measure | data | least | median | most | standard deviation |
+|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A grading: a package's unit checks, or a short training of it on a data set; with its seed."""
+
+    package: str
+    seed: int
+    check: str = ""
+    data: str = "digits"
+
+    @property
+    def key(self) -> str:
+        what = f"{self.check} on {self.data}" if self.check else "unit checks"
+        return f"{self.package}: {what}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run: of how many checks which did not pass; the worst of each statistic, or the measures."""
+
+    checks: int
+    failed: dict[str, str]
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A number over seeds."""
+
+    name: str
+    where: str
+    values: tuple[float, ...]
+    limit: Limit | None = None
+
+    def __str__(self) -> str:
+        least, middle, most = (np.quantile(self.values, q) for q in (0, 0.5, 1))
+        words = f"| {self.name} | {self.where} | {least:.4g} | {middle:.4g} | {most:.4g} | {np.std(self.values):.2g} |"
+        if self.limit is None:
+            return words
+        worst = least if self.limit.above else most
+        away = abs(float(np.mean(self.values)) - self.limit.value) / max(float(np.std(self.values)), 1e-12)
+        return f"{words} {self.limit.value:.4g} | {worst:.4g} | {away:.0f} |"
+
+
+@dataclass(slots=True)
+class Summary:
+    """The outcome of a survey."""
+
+    wanted: int = 0  # gradings of unit checks
+    results: dict[Run, Result] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[str]:
+        return [
+            f"{run.key}: {check}: {message}"
+            for run, result in self.results.items()
+            for check, message in result.failed.items()
+        ]
+
+    @property
+    def runs(self) -> int:
+        return sum(not run.check for run in self.results)
+
+    @property
+    def packages(self) -> int:
+        return len({run.package for run in self.results if not run.check})
+
+    @property
+    def checks(self) -> int:
+        return sum(result.checks for run, result in self.results.items() if not run.check)
+
+    @property
+    def margins(self) -> list[Spread]:
+        """The worst of each statistic in each grading, over all packages, beside its limit."""
+        values = defaultdict(list)
+        for run, result in self.results.items():
+            for name, value in result.numbers.items() if not run.check else ():
+                values[name].append(value)
+        return [
+            Spread(limit.statistic, limit.checks, tuple(values[limit.statistic]), limit)
+            for limit in LIMITS
+            if values[limit.statistic]
+        ]
+
+    @property
+    def measures(self) -> list[Spread]:
+        """What the short trainings reached."""
+        values = defaultdict(list)
+        for run, result in self.results.items():
+            for name, value in result.numbers.items() if run.check else ():
+                values[name, run.data].append(value)
+        return [Spread(f"`{name}`", data, tuple(found)) for (name, data), found in sorted(values.items())]
+
+    def tables(self) -> str:
+        """Margins and measures as docs/error-rates.md has them; and what could not be measured."""
+        lines = [_MARGINS, *map(str, self.margins), "", _MEASURES, *map(str, self.measures)]
+        if "mnist" not in data_sets():
+            lines += ["", "MNIST is not at hand, so nothing was trained on it: $GENGRADE_DATA names its folder."]
+        return "\n".join(lines)
+
+
+def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Summary:
+    """All runs, so many side by side; what the journal holds is not run again."""
+    wanted = [*_gradings(), *_trainings()]
+    summary = Summary(sum(not run.check for run in wanted))
+    for run in wanted:
+        kept = journal.get(run.key)
+        if kept is not None:
+            summary.results[run] = Result(**kept)
+    missing = [run for run in wanted if run not in summary.results]
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = {pool.submit(grade, run): run for run in missing}
+        for future in as_completed(futures):
+            run, result = futures[future], future.result()
+            summary.results[run] = result
+            journal.put(run.key, asdict(result))
+            watch(len(summary.results), len(wanted))
+    return summary
+
+
+def packages() -> dict[str, Changes]:
+    """Whole packages that are right, by name."""
+    mixtures = {
+        name: _merged(*(family(part).right[variant] for part, variants in parts.items() for variant in variants))
+        for name, parts in _MIXTURES.items()
+    }
+    return {"reference": {}, "stranger": _merged(*(family(name).stranger for name in FAMILIES)), **mixtures}
+
+
+def data_sets() -> dict[str, str]:
+    """Both data sets, by the name that finds them: MNIST only where it is at hand, since it is large."""
+    found = {"digits": "digits"}
+    try:
+        at_hand = load()
+    except DataError:
+        return found
+    return {**found, at_hand.name: ""} if at_hand.name == "mnist" else found
+
+
+def grade(run: Run) -> Result:
+    """A run in this process."""
+    bench = _bench()
+    assert isinstance(bench.sandbox, Watched)
+    checks = (run.check,) if run.check else unit_checks("")
+    observed = bench.observe(_folder(run), *checks, seed=run.seed, data=data_sets()[run.data] or None)
+    statistics = bench.sandbox.taken()
+    found = observed.checks()
+    failed = {id_: f"{fact.decisive.message} ({fact.decisive.got})" for id_, fact in not_passed(found).items()}
+    return Result(len(found), failed, dict(observed.measures) if run.check else statistics)
+
+
+def _gradings() -> Iterator[Run]:
+    for seed in range(SEEDS):
+        for package in packages():
+            yield Run(package, seed)
+
+
+def _trainings() -> Iterator[Run]:
+    for seed in range(TRAININGS):
+        for data in data_sets():
+            for check in _OF_IMAGES if data != "digits" else _TRAINED:
+                yield Run("reference", seed, check, data)
+
+
+def _merged(*variants: Changes) -> Changes:
+    merged: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for changes in variants:
+        for file, replacements in changes.items():
+            merged[file] += [replacements] if isinstance(replacements, tuple) else replacements
+    return dict(merged)
+
+
+@cache
+def _bench() -> Workbench:
+    """This process's own, which ends with it."""
+    folder = tempfile.TemporaryDirectory(prefix="gengrade-seeds-")
+    bench = Workbench(Path(folder.name), TIER)
+    bench.sandbox = Watched(LAYOUT)
+    atexit.register(folder.cleanup)
+    return bench
+
+
+@cache
+def _variant(package: str, check: str) -> Path:
+    changes: Mapping[str, tuple[str, str] | list[tuple[str, str]]]
+    changes = _TRAINED[check][1] if check else packages()[package]
+    return _bench().variant(changes)
+
+
+def _folder(run: Run) -> Path:
+    return _variant(run.package, run.check)
