@@ -34,12 +34,12 @@ def sizes(settings: dict[str, Any]) -> str:
 
 MLP_ENCODERS: list[dict[str, Any]] = [
     {"input_dim": 784, "hidden_dims": [40], "z_dim": 20},
-    {"input_dim": 784, "hidden_dims": [48, 24, 36], "z_dim": 3},
+    {"input_dim": 784, "hidden_dims": [48, 24, 36], "z_dim": 6},
     {"input_dim": 192, "hidden_dims": [32, 16], "z_dim": 2},
 ]
 MLP_DECODERS: list[dict[str, Any]] = [
     {"z_dim": 20, "hidden_dims": [40], "output_shape": [1, 28, 28]},
-    {"z_dim": 3, "hidden_dims": [36, 24, 48], "output_shape": [1, 28, 28]},
+    {"z_dim": 6, "hidden_dims": [36, 24, 48], "output_shape": [1, 28, 28]},
     {"z_dim": 2, "hidden_dims": [16, 32], "output_shape": [3, 8, 6]},
 ]
 CNNS: list[dict[str, Any]] = [
@@ -144,11 +144,12 @@ def tensors(got: Evidence, role: str, names: list[str]) -> list[Array]:
 def bend(outputs: list[Array]) -> float:
     """How far the outputs [3, …] for three equidistant points are from a line, in units of its length.
 
-    0 for a network without activations.
+    0 for a network without activations. Infinite where all three are one point: a ReLU at the end is judged elsewhere.
     """
     expect(all(output.shape[:1] == (3,) for output in outputs), "the outputs of three rows have the wrong shape")
     first, middle, last = (np.concatenate([output[row].ravel() for output in outputs]) for row in range(3))
-    return float(np.abs(middle - (first + last) / 2).max() / max(np.abs(first - last).max(), 1e-30))
+    length = float(np.abs(first - last).max())
+    return float(np.abs(middle - (first + last) / 2).max()) / length if length else np.inf
 
 
 def judge_registration(got: Evidence) -> None:
@@ -242,6 +243,13 @@ def reached(student: Subject, which: str, x: Array32, target: Array32, settings:
     """How low and how high a network's outputs get on the way to −`target` and `target`."""
     got = student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings)
     expect(not got.is_none(), UNREGISTERED)
+    outputs = got.tensor("starts", shape=(None, None, None)).shape[2]
+    expect(
+        outputs == target.shape[1],
+        "the outputs have the wrong shape",
+        expected=f"{target.shape[1]} numbers for each row",
+        got=f"{outputs}",
+    )
     return got.tensor("lowest", shape=target.shape), got.tensor("highest", shape=target.shape)
 
 

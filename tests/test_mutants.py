@@ -40,7 +40,7 @@ def changes(source: str) -> set[str]:
         ("@once\ndef f():\n    pass\n", {"@once def f(): → def f():"}),
         ("def f(a, b):\n    return a\n", {"return a → return b", "return a → return"}),
         ("if a:\n    b()\n", {"if a: → if not a:", "if a: → if False:"}),
-        ("class A:\n    def f(self):\n        self.a = 1\n        self.b = self.a\n", {"self.b = self.a → self.b = self.b"}),
+        ("class A:\n  def f(self):\n    self.a = 1\n    self.b = self.a\n", {"self.b = self.a → self.b = self.b"}),
     ],
 )  # fmt: skip
 def test_each_kind_of_change_is_made(source: str, expected: set[str]) -> None:
@@ -141,6 +141,14 @@ def test_explanations_are_sentences_of_two_kinds() -> None:
     explained = mutants.explained()
     assert {each.kind for each in explained} <= {"equivalent", "open"}
     assert all(each.because.endswith(".") and each.changes for each in explained)
+    assert any(each.kind == "equivalent" and "randn_like(std)" in str(each.changes) for each in explained)
+
+
+@pytest.mark.slow
+def test_what_is_explained_can_still_be_made() -> None:
+    made = {(mutant.file, mutant.definition, mutant.change) for mutant in mutants.mutants()}
+    explained = {(each.file, each.within, change) for each in mutants.explained() for change in each.changes}
+    assert explained <= made
 
 
 # Without a wall

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_survey_takes_up_what_its_journal_holds(tmp_path: Path, monkeypatch: p
     assert (summary.wanted, summary.runs, summary.packages, summary.checks) == (12, 12, 6, 12 * 34)
     assert summary.failures == ["stranger: unit checks, seed 1: flow.nll: no"]
     (margin,) = summary.margins
-    assert (min(margin.values), max(margin.values), len(margin.values)) == (0.1, 1.1, 12)
+    assert margin.values == {package: [0.1, 1.1] for package in seeds.packages()}
 
 
 def test_measures_are_summed_up_by_data_set() -> None:
@@ -53,7 +54,7 @@ def test_measures_are_summed_up_by_data_set() -> None:
         for seed, data, value in ((0, "digits", 0.8), (1, "digits", 0.9), (0, "mnist", 0.7))
     }
     spreads = {spread.where: spread for spread in Summary(0, runs).measures}
-    assert spreads["digits"].values == (0.8, 0.9)
+    assert spreads["digits"].values == {"reference": [0.8, 0.9]}
     assert str(spreads["mnist"]) == "| `flow.bpd` | mnist | 0.7 | 0.7 | 0.7 | 0 |"
 
 
@@ -81,21 +82,23 @@ class TestSeed:
         if workbench.tier is Tier.PROCESS:
             pytest.skip("this machine gives no wall, and a class is not graded without one")
 
+    @pytest.mark.timeout(600)
     def test_a_seed_repeats_a_grade(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """To the last digit of a message about random numbers; another seed asks about others."""
         monkeypatch.setenv("GENGRADE_SECRET", "a secret of many machines")
         desk = Desk(tmp_path)
-        model = desk.add("doe") / "part3" / "model.py"
-        text = model.read_text()
-        assert "+ log_det)" in text
-        model.write_text(text.replace("+ log_det)", "+ 2 * log_det)"))
+        for name in ("doe", "roe"):
+            answers = desk.add(name, lambda folder: shutil.rmtree(folder / "part3")) / "answers.py"
+            text = answers.read_text()
+            assert "3 * x**2" in text
+            answers.write_text(text.replace("3 * x**2", "2 * x**2"))
         grades = {}
         for name, seed in (("first", "7"), ("again", "7"), ("another", "8")):
             desk.out = tmp_path / name
-            done = desk.grade("--seed", seed, "--no-cache")
+            done = desk.grade("--seed", seed, "--only", "doe")
             assert done.returncode == 0, done.stderr
             grades[name] = without_times(desk.out / "doe" / "grade.json")
         assert json.loads(grades["first"])["provenance"]["seed"] == 7
-        assert desk.outcomes("doe")["flow.nll"] == "failed"
+        assert desk.outcomes("doe")["theory.cubic_density"] == "failed"
         assert grades["again"] == grades["first"]
         assert grades["another"] != grades["first"]

@@ -15,7 +15,7 @@ from scipy.special import expit, ndtr
 from gengrade.grading import Rng
 from gengrade.grading.checks import known
 from graders.bernoulli import PixelFit
-from graders.densities import Square, log_gaussian
+from graders.densities import Plane, log_gaussian
 from graders.latents import ends_problem
 from graders.statistics import (
     ALPHA,
@@ -235,9 +235,9 @@ class Simulation:
         return draws
 
     def _mass(self, cells: int) -> tuple[float, float]:
-        square = Square(4.0, cells)
-        points = square.draw(Rng(int(self.random.integers(2**31))))
-        return square.integral(np.exp(log_gaussian(points, np.zeros(2), np.full(2, 0.5))))
+        plane = Plane(cells)
+        points = plane.draw(Rng(int(self.random.integers(2**31))))
+        return plane.integral(points, np.exp(log_gaussian(points, np.zeros(2), np.full(2, 0.5))))
 
     def _pixels(self, means: Array, bias: str, size: float) -> Array:
         noise = self.random.normal(size=means.shape)

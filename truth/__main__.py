@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
     """Misconceptions and variants."""
     found = proofs.survey(journal, jobs, watch)
-    rows = [
+    return [
         _share("misconceptions caught, by their own checks alone", _of(found, "caught"), "judged"),
         _share("misconceptions named", _of(found, "caught"), "named"),
         _share("misconceptions named in a package unlike the reference", _of(found, "stranger"), "named"),
@@ -67,7 +67,6 @@ def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
         _share("other wrong answers given no name", _of(found, "unnamed"), "named"),
         _share("right variants passed", _of(found, "right"), "judged"),
     ]
-    return rows
 
 
 def _of(found: Mapping[Proof, Verdict], kind: str) -> dict[str, Verdict]:

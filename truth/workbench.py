@@ -86,13 +86,8 @@ class Workbench:
         """The reference with texts replaced: `{"part1/utils.py": ("old", "new")}`. Each old text must be there."""
         folder = self._folder / f"variant-{next(self._numbers)}"
         shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        for name, replacements in changes.items():
-            file = folder / name
-            text = file.read_text()
-            for old, new in [replacements] if isinstance(replacements, tuple) else replacements:
-                assert old in text, f"{name} does not hold {old!r}"
-                text = text.replace(old, new)
-            file.write_text(text)
+        for name in changes:
+            (folder / name).write_text(variant_text(name, changes))
         return folder
 
     def tree(self, folder: Path) -> Path:
@@ -146,6 +141,16 @@ class Workbench:
     def _suspect(self, folder: Path) -> Subject:
         tree = self.tree(folder)
         return Subject(tree, _content(tree), self.sandbox, self._store, self._circumstances, ours=True)
+
+
+def variant_text(file: str, changes: Changes) -> str:
+    """The text of a file of the reference after these changes."""
+    text = (REFERENCE / file).read_text()
+    replacements = changes.get(file, [])
+    for old, new in [replacements] if isinstance(replacements, tuple) else replacements:
+        assert old in text, f"{file} does not hold {old!r}"
+        text = text.replace(old, new)
+    return text
 
 
 def unit_checks(*prefixes: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Recognising misconceptions: the known mistake that shows the student's symptoms on the same inputs.
 
 Every run of a test's probe is repeated with the same inputs and seed on a copy of the reference in which the mistake
-stands. The mistake is named when the symptoms agree in all tests of the failed check, and when nothing speaks against
-it elsewhere: no check that it fails has passed.
+stands. The mistake is named when the symptoms agree in all tests of the failed check, and when the check that it is
+about does not speak against it, by having passed or failed otherwise.
 """
 
 from __future__ import annotations
@@ -62,13 +62,18 @@ class Diagnosis:
         return fact.model_copy(update={"symptoms": self._digest(fact.check)})
 
     def _named(self, check: str) -> Misconception | None:
-        """The one that explains the most failed checks; of those, the one that is about this check; or none."""
-        those = [(each, checks) for each, checks in self._explained if check in checks]
-        most = max((len(checks) for _, checks in those), default=0)
-        those = [(each, checks) for each, checks in those if len(checks) == most]
-        if len(those) > 1:
-            those = [(each, checks) for each, checks in those if each.fails[0] == check]
-        return those[0][0] if len(those) == 1 else None
+        """The most specific one; none where two are equally so.
+
+        Which explains the most failed checks; then, which predicts the fewest failures besides; then, which is about
+        this check.
+        """
+        those = {
+            each: (len(checks), -len(each.fails), each.fails[0] == check)
+            for each, checks in self._explained
+            if check in checks
+        }
+        best = [each for each, rank in those.items() if rank == max(those.values())]
+        return best[0] if len(best) == 1 else None
 
     @cached_property
     def _explained(self) -> Sequence[tuple[Misconception, frozenset[str]]]:
@@ -77,16 +82,28 @@ class Diagnosis:
         passed = {id_ for id_, fact in self._facts.items() if fact.outcome is Outcome.PASSED}
         found = []
         for each in self._library.values():
-            if failed.intersection(each.fails) and not passed.intersection(each.fails):
-                explained = frozenset(id_ for id_ in each.fails if id_ in failed and self._reproduces(each, id_))
-                if explained and each.fails[0] not in failed - explained:
-                    found.append((each, explained))
+            own, *others = each.fails
+            if (
+                not failed.intersection(each.fails)
+                or own in passed
+                or (own in failed and not self._explains(each, own))
+            ):
+                continue
+            explained = frozenset(id_ for id_ in others if id_ in failed and self._explains(each, id_))
+            if explained or own in failed:
+                found.append((each, explained | ({own} & failed)))
         return found
+
+    def _explains(self, misconception: Misconception, check: str) -> bool:
+        """Whether it reproduces a failed check. Where the student's code raised something, few need to be tried."""
+        if self._facts[check].outcome is Outcome.ERROR and not misconception.raises:
+            return False
+        return self._reproduces(misconception, check)
 
     def _reproduces(self, misconception: Misconception, check: str) -> bool:
         """Whether it shows the symptoms of all tests of a check; of the failed ones first, which most do not."""
         tests = sorted((test for test in self._tests if check in test.checks), key=lambda test: not test.failed)
-        if not all(test.calls for test in tests if test.failed):
+        if not all(any(call.symptoms for call in test.calls) for test in tests if test.failed):
             return False
         return all(self._agrees(misconception, call) for test in tests for call in test.calls)
 

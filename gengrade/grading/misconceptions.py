@@ -31,11 +31,20 @@ class Misconception:
     fails: tuple[str, ...]  # the unit checks that do not pass for it; first the one that is about it
     source: str  # its own
     prelude: str = field(repr=False)  # what else its file defines
+    raises: bool = False  # whether a check that fails for it may end in an exception
 
     @property
     def digest(self) -> str:
         """A hash over all that planting it depends on, besides the file that it is planted into."""
         return hashlib.sha256("\0".join((self.file, *self.path, self.prelude, self.source)).encode()).hexdigest()
+
+    def fits(self, text: str) -> bool:
+        """Whether its file, with this text, has the definition that it replaces."""
+        try:
+            self.planted(text)
+        except LibraryError:
+            return False
+        return True
 
     def planted(self, text: str) -> str:
         """The text of its file with the definition replaced. Raises LibraryError when that is not there."""
@@ -105,6 +114,7 @@ def _read(path: Path) -> Iterator[Misconception]:
             fails=checks,
             source=ast.unparse(definition),
             prelude=prelude,
+            raises=any(keyword.arg == "raises" for keyword in mark.keywords),
         )
 
 

@@ -116,7 +116,7 @@ class GradingPlugin:
     # Hooks ------------------------------------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """pytest's own report of a failure, with excerpts of the source, takes longer than most tests: nobody reads it."""
+        """pytest's own report of a failure, with excerpts of the source, takes longer than most tests."""
         config.option.tbstyle = "value"
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -179,9 +179,7 @@ class GradingPlugin:
     def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
         calls: list[Call] = []
         try:
-            calls.extend(
-                Call(request, read(request.probe, request.inputs, run)) for request, run in self._student.runs
-            )
+            calls.extend(Call(request, read(request.probe, request.inputs, run)) for request, run in self._student.runs)
         except Exception:  # a fault of ours, which must not cost the student a check that was decided without it
             self.observed.faults.append(f"{name}: its symptoms could not be read: {traceback.format_exc()}")
         return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))

@@ -58,8 +58,8 @@ def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
 
 
 def agree(left: Symptoms, right: Symptoms) -> bool:
-    """Whether both have the same names and shapes, and equal numbers within the tolerances; nothing agrees with none."""
-    return left.keys() == right.keys() != set() and all(_near(left[name], right[name]) for name in left)
+    """Whether both have the same names and shapes, and equal numbers within the tolerances."""
+    return left.keys() == right.keys() and all(_near(left[name], right[name]) for name in left)
 
 
 def digest(symptoms: Symptoms) -> dict[str, tuple[float, float]]:

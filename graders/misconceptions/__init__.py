@@ -16,9 +16,10 @@ from typing import TypeVar
 Definition = TypeVar("Definition")
 
 
-def misconception(target: str, *, fails: str) -> Callable[[Definition], Definition]:
+def misconception(target: str, *, fails: str, raises: bool = False) -> Callable[[Definition], Definition]:
     """Marks a wrong implementation of `target`, "folder/file.py:name" or "folder/file.py:Class.method".
 
-    `fails`: the unit checks that do not pass for it, separated by spaces, first the one that is about it.
+    `fails`: the unit checks that do not pass for it, separated by spaces, first the one that is about it. `raises`:
+    some of these end in an exception.
     """
     return lambda definition: definition

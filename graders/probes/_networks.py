@@ -28,17 +28,21 @@ def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:
     }
 
 
-def drive(network: nn.Module, forward: Callable[[], Tensor], target: Tensor) -> Tensor:
+def drive(
+    network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[], bool] = lambda: False
+) -> Tensor:
     """Trains the network to bring `forward()` to `target` (of as many elements); returns where it came.
 
-    With a target outside the allowed range it shows the range itself, whatever the architecture. In train mode, since
-    spectral norms are up to date in no other.
+    With a target outside the allowed range it shows the range itself, whatever the architecture. It ends as soon as
+    what was seen is `enough`. In train mode, since spectral norms are up to date in no other.
     """
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
     for _ in range(DRIVE_STEPS):
         optimizer.zero_grad()
         error = forward().reshape(target.shape) - target
+        if enough():
+            break
         error.square().mean().backward()
         optimizer.step()
     return forward().detach()

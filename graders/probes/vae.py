@@ -82,7 +82,9 @@ def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[st
     """How low and how high the outputs [B, n] get in training to give −`target`, and `target`, and nothing else.
 
     Of `FRESH` new networks the one that starts lowest is trained, or highest, so that no activation is stuck from the
-    start; `starts` are the first outputs of them all, [FRESH, 2, n]. None for networks that register no parameters.
+    start; `starts` are the first outputs of them all, [FRESH, 2, n]. It ends when some output has come to each of the
+    numbers in `target`. None for networks that register no parameters; and those with another number of outputs are
+    not trained.
     """
     modules = [getattr(package.vae, which)(**settings).to(x.device) for _ in range(FRESH)]
     if not any(parameter.requires_grad for parameter in modules[0].parameters()):
@@ -99,10 +101,15 @@ def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[st
             seen.append(sign * outputs.detach())
             return outputs
 
-        drive(module, forward, sign * target)
+        def enough() -> bool:
+            return all(bool((seen[-1][target == level] >= level).any()) for level in target.unique())
+
+        drive(module, forward, sign * target, enough)
         return sign * torch.stack(seen).amax(dim=0)
 
     starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
+    if starts.shape[2] != target.shape[1]:
+        return {"starts": starts}
     means = starts.flatten(1).mean(dim=1)
     return {"starts": starts, "lowest": highest(-1), "highest": highest(1)}
 
@@ -245,9 +252,11 @@ def _with_code(output: Any, code: Tensor) -> Any:
     if not isinstance(output, tuple | list) or len(output) < 2:
         return output
     mean, log_std = (_with_values(given, values) for given, values in zip(output, code, strict=False))
-    if mean.requires_grad and log_std.requires_grad:
-        mean.retain_grad()
-        log_std.retain_grad()
+    for given in (mean, log_std):
+        if given.requires_grad:
+            given.retain_grad()
+        elif torch.is_grad_enabled():  # a constant, which is the encoder's mistake, and not the loss's
+            given.requires_grad_()
     return (mean, log_std, *output[2:])
 
 

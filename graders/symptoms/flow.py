@@ -57,15 +57,18 @@ def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
     first = _nearer_to_first(samples, mus)
     found: Symptoms = _shares(first, [call.tensor(shape=(None, mus.shape[1])) for call in got.list("calls")], mus)
     standardised = np.where(first, (samples - mus[0]) / sigmas[0], (samples - mus[1]) / sigmas[1])
-    of_both = _statistics(standardised)
-    found = {**found, **of_both, **_repeated(got)}
-    for name, each in (("first", first), ("second", ~first)):
-        members = standardised[each.all(axis=1)]
-        # of a coin that fell once for all, the side is chance; so it is whether a few lie near the wrong mode
-        few = len(members) < FEW * len(samples)
-        of_mode = {key: (value, ANY) for key, (value, _) in of_both.items()} if few else _statistics(members)
-        found = {**found, **{f"{name} mode: {key}": value for key, value in of_mode.items()}}
-    return found
+    modes = {"first": standardised[first.all(axis=1)], "second": standardised[~first.any(axis=1)]}
+    modes["larger"] = max(modes.values(), key=len)
+    alone = min(map(len, modes.values())) < FEW * len(samples)
+    for name, members in modes.items():
+        # of a coin that fell once for all, the side is chance: only the larger mode counts then, and else the others
+        counts = alone == (name == "larger")
+        values = _statistics(members if counts else modes["larger"])
+        found = {
+            **found,
+            **{f"{name} mode: {key}": (each, by if counts else ANY) for key, (each, by) in values.items()},
+        }
+    return {**found, **_repeated(got)}
 
 
 def _nearer_to_first(samples: Array, mus: Array) -> NDArray[np.bool_]:
@@ -191,7 +194,7 @@ def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
 def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bool]:
     """Least-squares weights of `parts` [k, B] in `values` [B], NaN where these do not follow from them; and that."""
     none = np.full(len(parts), np.nan)
-    if not len(parts) or not np.isfinite(values).all() or not np.isfinite(parts).all():
+    if not 0 < len(parts) < len(values) or not np.isfinite(values).all() or not np.isfinite(parts).all():
         return none, True
     weights = np.asarray(np.linalg.lstsq(parts.T, values, rcond=None)[0], dtype=np.float64)
     left = float(np.abs(values - weights @ parts).max())

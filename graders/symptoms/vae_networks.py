@@ -58,8 +58,10 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     """The range that outputs can be driven through, up to ±1.2; where they start, and how they go together there."""
     if got.is_none():
         return {"nothing to train": (1.0, FLAG)}
-    lowest, highest = got.tensor("lowest", shape=(None, None)), got.tensor("highest", shape=(None, None))
     starts = got.tensor("starts", shape=(None, None, None))
+    if "lowest" not in got:
+        return {"outputs": (starts.shape[2], FLAG)}
+    lowest, highest = got.tensor("lowest", shape=(None, None)), got.tensor("highest", shape=(None, None))
     names = _names(inputs, 2 if inputs["which"] in NAMES else 1)
     parts = zip(*(np.array_split(values, len(names), axis=-1) for values in (lowest, highest, starts)), strict=True)
     symptoms: dict[str, tuple[Array | float, float]] = {}

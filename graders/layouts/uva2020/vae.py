@@ -117,20 +117,20 @@ class VaeContract:
         return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
 
     def train_epoch(self, model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> Any:
-        """One epoch of the student's own training; their averages, or None where the Trainer would take them."""
+        """One epoch of the student's own training; their averages, none if there are none, None for the Trainer's."""
         if self._template == "train_pl":
             _lightning_epoch(model, loader, optimizer)
             return None
         asked = {"model": model, "train_loader": loader, "optimizer": optimizer}
-        return call(self._modules.find("train_vae", self._template), asked, self._offered | _EPOCH)
+        return _given(call(self._modules.find("train_vae", self._template), asked, self._offered | _EPOCH))
 
     def test_epoch(self, model: nn.Module, loader: Iterable[Batch]) -> Any:
-        """The student's own evaluation; their averages, or None where the Trainer would take them."""
+        """The student's own evaluation; likewise."""
         if self._template == "train_pl":
             _lightning_evaluation(model, loader)
             return None
         asked = {"model": model, "data_loader": loader}
-        return call(self._modules.find("test_vae", self._template), asked, self._offered | _EPOCH)
+        return _given(call(self._modules.find("test_vae", self._template), asked, self._offered | _EPOCH))
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = self._modules.find(name, "utils", self._template)
@@ -153,6 +153,10 @@ _EPOCH: dict[str, Any] = {
     "summary_writer": MagicMock(),
     "writer": MagicMock(),
 }  # what students add to loops
+
+
+def _given(averages: Any) -> Any:
+    return () if averages is None else averages
 
 
 def _stand_in_for_absent_files(modules: Modules) -> None:

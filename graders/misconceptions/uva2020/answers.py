@@ -87,7 +87,7 @@ def sigmoid_twice(x, logits):
     return original(x, logits.sigmoid())
 
 
-@misconception("answers.py:reconstruction_loss", fails="theory.loss_terms")
+@misconception("answers.py:reconstruction_loss", fails="theory.loss_terms", raises=True)
 def logits_for_probabilities(x, logits):
     """You gave the logits to binary_cross_entropy, which takes probabilities between 0 and 1: apply the sigmoid first,
     or use binary_cross_entropy_with_logits."""

@@ -131,14 +131,14 @@ class HalfOfZDim(Encoder):
         super().__init__(num_input_channels, num_filters, z_dim)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder", raises=True)
 def split_along_the_batch(self, x):
     """You split the output into mean and log_std along the batch, so that one half of the images gives means and the
     other log_stds: split along the last dimension, with dim=-1."""
     return torch.cat(self.original(x), dim=-1).chunk(2, dim=0)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder", raises=True)
 class EncoderAlwaysTakesOneChannel(Encoder):
     """Your first convolution takes one channel whatever num_input_channels says: use num_input_channels."""
 
@@ -255,7 +255,7 @@ class DecoderAlwaysGivesOneChannel(Decoder):
         super().__init__(1, num_filters, z_dim)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder", raises=True)
 class DecoderAlwaysTakes20Latents(Decoder):
     """Your convolutional decoder takes 20 latents whatever z_dim says: use z_dim."""
 

@@ -178,7 +178,7 @@ def tiles_not_arranged(decoder, grid_size=20):
     return torch.sigmoid(decoder(quantile_pairs(grid_size)))
 
 
-@misconception("part1/utils.py:visualize_manifold", fails="vae.manifold")
+@misconception("part1/utils.py:visualize_manifold", fails="vae.manifold", raises=True)
 def nothing_returned(decoder, grid_size=20):
     """You returned nothing. Return the picture that make_grid makes, also where you save or show it yourself."""
     pictured(decoder, quantile_pairs(grid_size), grid_size + 1)

@@ -82,7 +82,9 @@ def pixels_drawn(self, z):
 
 
 @misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop"
+    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
+    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    raises=True,
 )
 def flat_output(self, z):
     """You return the logits as flat rows: reshape them to [B, *output_shape]."""
@@ -90,7 +92,9 @@ def flat_output(self, z):
 
 
 @misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop"
+    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
+    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    raises=True,
 )
 def no_channel(self, z):
     """You return the logits without the dimension of their channels, as [B, H, W]: reshape them to
@@ -99,7 +103,9 @@ def no_channel(self, z):
 
 
 @misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop"
+    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
+    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    raises=True,
 )
 def channels_last(self, z):
     """You return the logits with the channels last, as matplotlib wants pictures: PyTorch's order is [B, C, H, W]."""
@@ -126,7 +132,11 @@ class PixelsOfOtherLatents(Decoder):
         return self.net(z).reshape(*self.output_shape, len(z)).movedim(-1, 0)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPDecoder",
+    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    raises=True,
+)
 class BatchLost(Decoder):
     """You reshape the decoder's output to output_shape without the batch, which fits a single image only: reshape to
     [B, *output_shape]."""
@@ -138,7 +148,11 @@ class BatchLost(Decoder):
         return self.net(z).view(self.output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPDecoder",
+    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    raises=True,
+)
 class Always20Latents(Decoder):
     """Your decoder takes 20 latents whatever z_dim says: use z_dim."""
 

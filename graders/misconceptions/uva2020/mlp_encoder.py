@@ -182,7 +182,9 @@ class OneLogStdForAllLatents(nn.Module):
         return out[:, : self.z_dim], out[:, self.z_dim :].expand(-1, self.z_dim)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 class HalfOfZDim(Encoder):
     """You split z_dim outputs into mean and log_std, so that each has only half of the latents: the output layer needs
     2·z_dim outputs."""
@@ -191,14 +193,18 @@ class HalfOfZDim(Encoder):
         super().__init__([input_dim, *hidden_dims, z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 def split_along_the_batch(self, x):
     """You split the output into mean and log_std along the batch, so that one half of the images gives means and the
     other log_stds: split along the last dimension, with dim=-1."""
     return torch.cat(self.original(x), dim=-1).chunk(2, dim=0)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 def in_one_tensor(self, x):
     """You return mean and log_std in one tensor of 2·z_dim columns: split it, and return two."""
     return torch.cat(self.original(x), dim=-1)
@@ -369,7 +375,9 @@ class PixelsOfOtherImages(Encoder):
         return super().forward(x.reshape(-1, len(x)).T)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 class BatchFlattenedToo(Encoder):
     """You flatten the whole batch into one vector: only the pixels of each image are to be flattened, with
     x.flatten(start_dim=1)."""
@@ -381,7 +389,9 @@ class BatchFlattenedToo(Encoder):
         return self.net(x.flatten()).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 class NotFlattened(Encoder):
     """You give images [B, C, H, W] to a linear layer as they are: flatten each into one row first, with
     x.flatten(start_dim=1)."""
@@ -393,7 +403,7 @@ class NotFlattened(Encoder):
         return self.net(x).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder", raises=True)
 class Always784Pixels(Encoder):
     """Your first layer takes 784 pixels whatever input_dim says: use input_dim."""
 
@@ -401,7 +411,9 @@ class Always784Pixels(Encoder):
         super().__init__([784, *hidden_dims, 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop")
+@misconception(
+    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+)
 class Always20Latents(Encoder):
     """Your encoder gives 20 latents whatever z_dim says: use z_dim."""
 

@@ -240,7 +240,7 @@ def no_train_mode(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop", raises=True)
 @torch.no_grad()
 def training_without_gradients(model, train_loader, optimizer):
     """You train under torch.no_grad(), where backward() finds nothing to go back through: it belongs to test_vae."""

@@ -44,7 +44,7 @@ def summed_over_batch(self, imgs):
     return tuple(len(imgs) * loss for loss in self.original(imgs))
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop")
+@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
 def one_loss_for_each_image(self, imgs):
     """You returned the losses of each image, [B]. Return three numbers, their means over the batch: only a single
     number can be trained on."""
@@ -125,7 +125,7 @@ def bits_first(self, imgs):
     return bpd, rec, reg
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop")
+@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
 def bound_without_gradient(self, imgs):
     """Your bits per dimension are cut off from the parameters, by .item(), .detach() or no_grad, and cannot be trained
     on. Return the tensor as it was computed."""
@@ -133,7 +133,7 @@ def bound_without_gradient(self, imgs):
     return rec, reg, bpd.detach()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop")
+@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
 def logits_as_means(self, imgs):
     """You gave the decoder's logits to F.binary_cross_entropy, which takes means between 0 and 1. Use
     F.binary_cross_entropy_with_logits, which applies the sigmoid itself."""

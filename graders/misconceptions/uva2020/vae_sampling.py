@@ -67,7 +67,7 @@ def logits_for_means(self, batch_size):
     return torch.bernoulli(torch.sigmoid(logits)), logits
 
 
-@misconception("part1/train_torch.py:VAE.sample", fails="vae.sample")
+@misconception("part1/train_torch.py:VAE.sample", fails="vae.sample", raises=True)
 def logits_drawn_from(self, batch_size):
     """You gave the decoder's logits to torch.bernoulli, which takes probabilities. Apply the sigmoid first."""
     logits = self.decoder(torch.randn(batch_size, self.z_dim, device=self.device))
