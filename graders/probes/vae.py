@@ -60,14 +60,14 @@ def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> di
     """A network's outputs in eval mode; and what it registers.
 
     `which`: the contract's name of the network, made with `settings`. The outputs of the batch come twice, then those
-    of each row alone [B, 1, …], and of three points on a line: beyond the first row, in the middle, beyond the second.
+    of each row alone [B, 1, …], and of three equidistant points on the line through zero and the first row.
     `blind`: of each output, whether it has a gradient, and none with respect to the input.
     """
     module = getattr(package.vae, which)(**settings).to(x.device).eval()
     outputs = _outputs(which, module(x))
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
-    line = FAR * torch.stack([x[0], (x[0] + x[1]) / 2, x[1]])
+    line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])  # through zero, where units of a ReLU bend, and off its middle
     return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
