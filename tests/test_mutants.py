@@ -139,9 +139,8 @@ def test_a_fault_of_ours_is_neither_caught_nor_explained() -> None:
 
 def test_explanations_are_sentences_of_two_kinds() -> None:
     explained = mutants.explained()
-    assert {each.kind for each in explained} <= {"equivalent", "open"}
     assert all(each.because.endswith(".") and each.changes for each in explained)
-    assert any(each.kind == "equivalent" and "randn_like(std)" in str(each.changes) for each in explained)
+    assert {each.kind for each in explained} == {"equivalent", "open"}
 
 
 @pytest.mark.slow
