@@ -203,7 +203,7 @@ def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Su
             summary.results[run] = Result(**kept)
     missing = [run for run in wanted if run not in summary.results]
     with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(grade, run): run for run in missing}
+        futures = {pool.submit(_graded, run): run for run in missing}
         for future in as_completed(futures):
             run, result = futures[future], future.result()
             summary.results[run] = result
@@ -242,6 +242,14 @@ def grade(run: Run) -> Result:
     found = observed.checks()
     failed = {id_: f"{fact.decisive.message} ({fact.decisive.got})" for id_, fact in not_passed(found).items()}
     return Result(len(found), failed, dict(observed.measures) if run.check else statistics)
+
+
+def _graded(run: Run) -> Result:
+    """A run whose fault, if it has one, costs no other run."""
+    try:
+        return grade(run)
+    except Exception as error:
+        return Result(0, {"the grading": f"{type(error).__name__}: {error}"}, {})
 
 
 def _gradings() -> Iterator[Run]:

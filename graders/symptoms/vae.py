@@ -162,9 +162,15 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
         symptoms[f"samples that should {name} be 1"] = (share, tolerance)
     draws = samples - shares[np.digitize(probabilities, EDGES)]
     for axis, who in ((0, "images"), (-1, "pixels")):
-        apart = float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
-        symptoms[f"draws shared by {who}"] = (1 - apart, 0.25)
+        symptoms[f"draws shared by {who}"] = (_shared(draws, axis), 0.25)
     return symptoms
+
+
+def _shared(draws: Array, axis: int) -> float:
+    """1 where neighbours along an axis are the same, 0 where they are independent; NaN where there is but one."""
+    if draws.shape[axis] < 2:
+        return np.nan
+    return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
 
 
 def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:

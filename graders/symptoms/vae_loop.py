@@ -89,7 +89,7 @@ def _averages(got: Evidence) -> Symptoms:
     values = np.array([value.number() for value in got.list("averages")])
     losses, sizes = got.tensor("losses", shape=(None, 3)), [size.integer() for size in got.list("sizes")]
     symptoms = {"averages": (float(len(values)), FLAG)}
-    if len(values) < 3 or len(losses) != len(sizes) or min(sizes, default=0) <= 0:
+    if len(values) < 3 or len(losses) != len(sizes) or min(sizes, default=0) <= 0 or not np.isfinite(losses).all():
         return symptoms
     over_images = np.average(losses, axis=0, weights=sizes)[[*COLUMNS]]
     over_batches = losses.mean(axis=0)[[*COLUMNS]]
