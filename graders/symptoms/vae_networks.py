@@ -22,7 +22,7 @@ STRAIGHT = 1e-4  # as the grader has it
 FLAG = 0.0  # the tolerance of what is either so or not
 START = 0.15  # four standard errors of the mean output of 32 fresh networks, where it is largest
 ZEROS = 0.25  # a ReLU at the end gives zeros to a half of the outputs
-END = 0.12  # how far apart two architectures get towards the end of a saturating activation
+END = 0.17  # how far apart two architectures get towards the end of a saturating activation
 
 
 @symptoms_of("vae:network")
