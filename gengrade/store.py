@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -35,6 +35,25 @@ def write_whole(path: Path, data: bytes | str) -> None:
         raise
 
 
+_RUN = {
+    "outcome": str,
+    "message": str,
+    "frames": list,
+    "output": str,
+    "seconds": float,
+    "cpu_seconds": float,
+    "peak_mb": float,
+}
+_FRAME = {"file": str, "line": int, "function": str, "source": str}
+
+
+def _typed(record: wire.Tree, kinds: Mapping[str, type]) -> dict[str, wire.Tree]:
+    """The record, when its entries are of exactly these types. Raises TypeError."""
+    if type(record) is not dict or any(type(record.get(name)) is not kind for name, kind in kinds.items()):
+        raise TypeError("no record of this kind")
+    return record
+
+
 _SMALL_BYTES = 1 << 20
 _BYTES_A_SECOND = 16 << 20  # of the student's code: what is had more cheaply is not worth its room
 
@@ -54,18 +73,19 @@ class EvidenceStore:
     def get(self, key: str) -> Run | None:
         try:
             record = wire.decode(self._path(key).read_bytes())
-            frames = tuple(Frame(**frame) for frame in record.pop("frames"))
+            frames = tuple(Frame(**_typed(frame, _FRAME)) for frame in _typed(record, _RUN)["frames"])
             return Run(**{**record, "outcome": Outcome(record["outcome"]), "frames": frames})
-        except FileNotFoundError:
-            return None
-        except (OSError, wire.WireError, KeyError, TypeError, ValueError, AttributeError):
+        except (OSError, wire.WireError, TypeError, ValueError):
             return None
 
     def put(self, key: str, run: Run) -> None:
         record = {field.name: getattr(run, field.name) for field in fields(run)}
         record["outcome"] = run.outcome.value
         record["frames"] = [asdict(frame) for frame in run.frames]
-        content = wire.encode(record)
+        try:
+            content = wire.encode(record)
+        except TypeError:
+            return  # as deep or as large as evidence may be: with what is around it, it is more than that
         if not self._thrifty or len(content) <= max(_SMALL_BYTES, run.seconds * _BYTES_A_SECOND):
             write_whole(self._path(key), content)
 

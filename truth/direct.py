@@ -58,6 +58,7 @@ class Direct:
         settings = RunSettings(
             probe=request.probe,
             tree=str(tree),
+            scratch=str(tree),
             seed=request.seed,
             device=request.device,
             threads=request.threads,

@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
@@ -33,6 +33,7 @@ _START_SECONDS: Final = 120.0  # importing the libraries, on a slow disk
 _WALLS_SECONDS: Final = 30.0  # from the fork to the student's code
 _END_SECONDS: Final = 10.0  # from SIGKILL to the zygote's word that all is over
 _CHUNK: Final = 1 << 18
+_Field = TypeVar("_Field")
 SCRATCH_PREFIX: Final = "sandbox-"  # of a zygote's own folder, beside the trees; a killed worker leaves it behind
 
 
@@ -138,11 +139,11 @@ class _Zygote:
     def run(self, request: Request) -> Run:
         payload = wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
         tree = request.tree.resolve()
-        if self._tier is not Tier.SANDBOX:
-            self._clear_scratch()
+        scratch = self._scratch_of_a_run()
         settings = RunSettings(
             probe=request.probe,
             tree=tree.relative_to(self._trees).as_posix() if self._tier is Tier.SANDBOX else str(tree),
+            scratch=scratch,
             seed=request.seed,
             device=request.device,
             threads=request.threads,
@@ -162,10 +163,16 @@ class _Zygote:
             finally:
                 os.close(output)
 
-    def _clear_scratch(self) -> None:
-        """Outside the sandbox tier, runs share a scratch folder: what the last one left goes first."""
+    def _scratch_of_a_run(self) -> str:
+        """An empty folder. In the sandbox tier it is the run's own memory; else what the last run left goes first.
+
+        What cannot be removed, since it was locked, stays until the end: the next run's folder is another one.
+        """
+        if self._tier is Tier.SANDBOX:
+            return "/tmp"
         for leftover in list(self._work.iterdir()):
-            subprocess.run(["rm", "-rf", str(leftover)], check=False)
+            subprocess.run(["rm", "-rf", str(leftover)], check=False, stderr=subprocess.DEVNULL)
+        return tempfile.mkdtemp(prefix="run-", dir=self._work)
 
     @property
     def control(self) -> socket.socket:
@@ -374,18 +381,23 @@ def read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tu
         if tag == wire.EVIDENCE:
             return Outcome.PASSED, "", tree, ()
         return _read_fault(tree)
-    except (wire.WireError, KeyError, TypeError, AttributeError, ValueError):
+    except wire.WireError:
         return Outcome.ERROR, "the run answered with something that is no evidence", None, ()
 
 
 def _read_fault(tree: wire.Tree) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:
     """A fault's words come from the student's process: of its outcomes, only those that cost points are taken."""
-    claimed = str(tree["outcome"])
+    claimed = _field(tree, "outcome", str)
     outcome = Outcome(claimed) if claimed in ("missing", "memory") else Outcome.ERROR
-    kind, text, hint = str(tree["type"])[:200], str(tree["message"])[:2000], str(tree["hint"])[:300]
+    kind, text, hint = _words(tree, "type", 200), _words(tree, "message", 2000), _words(tree, "hint", 300)
     frames = tuple(
-        Frame(str(item["file"])[:300], int(item["line"]), str(item["function"])[:200], str(item["source"])[:300])
-        for item in list(tree["frames"])[:12]
+        Frame(
+            _words(item, "file", 300),
+            _field(item, "line", int),
+            _words(item, "function", 200),
+            _words(item, "source", 300),
+        )
+        for item in _field(tree, "frames", list)[:12]
     )
     if outcome is Outcome.MISSING:
         message = text if kind == "Missing" else f"not implemented{f': {text}' if text else ''}"
@@ -394,6 +406,18 @@ def _read_fault(tree: wire.Tree) -> tuple[Outcome, str, wire.Tree, tuple[Frame, 
     else:
         message = f"{kind}: {text}" if text else kind
     return outcome, f"{message} ({hint})" if hint else message, None, frames
+
+
+def _words(tree: wire.Tree, name: str, most: int) -> str:
+    return _field(tree, name, str)[:most]
+
+
+def _field(tree: wire.Tree, name: str, kind: type[_Field]) -> _Field:
+    """A dict's entry of exactly that type: to turn anything else into it may take for ever. Raises WireError."""
+    value = tree.get(name) if type(tree) is dict else None
+    if type(value) is not kind:
+        raise wire.WireError(f"a fault without a {name}")
+    return value
 
 
 def _death(code: int, number: int) -> str:

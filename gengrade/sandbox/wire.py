@@ -2,16 +2,19 @@
 
 Both sides import this module, so it needs nothing but the standard library, numpy and safetensors. Whatever a guest
 sent is hostile until `decode` has returned: sizes are checked before anything is allocated, types are exact, duplicate
-keys, unknown tags and unused tensors are refused.
+keys, unknown tags and unused tensors are refused. What `decode` may cost is bounded by the size of what it is given:
+a few copies of the tensors, and some hundred megabytes and a few seconds for the worst document and header.
 
 A frame is one tag byte, the payload's length (8 bytes, big-endian) and the payload. A payload holds the length of a
-JSON document (4 bytes), the document, and a safetensors blob. The document is a tree in which each node says its kind:
-`{"v": scalar}`, `{"l": [...]}`, `{"d": {...}}` or `{"t": "name of a tensor in the blob"}`.
+JSON document (4 bytes), the document in ASCII, and a safetensors blob. The document is a tree in which each node says
+its kind: `{"v": scalar}`, `{"l": [...]}`, `{"d": {...}}` or `{"t": "t7"}`, the tensor of that name in the blob; they
+are numbered as they come in the document.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -29,7 +32,12 @@ FAULT: Final = b"F"  # guest → host: what the student's code raised
 FRAME_HEADER: Final = struct.Struct(">cQ")
 DOCUMENT_LENGTH: Final = struct.Struct(">I")
 
+HEADER_LENGTH: Final = struct.Struct("<Q")  # of safetensors' own header, at the start of a blob
+
 MAX_DOCUMENT_BYTES: Final = 4 << 20
+# A tensor without elements takes fifty bytes of it and a thousand of memory; safetensors itself would read 100 MB.
+MAX_HEADER_BYTES: Final = 1 << 20
+MAX_LENGTHS: Final = 1 << 31  # the product of a tensor's lengths but for zeros: a sum over a zero makes that many
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 100_000
 
@@ -66,6 +74,8 @@ def encode(tree: Tree, to_array: Callable[[object], np.ndarray | None] = lambda 
         array = value if isinstance(value, np.ndarray) and kind is np.ndarray else to_array(value)
         if array is None:
             raise TypeError(f"a {kind.__module__}.{kind.__qualname__}")
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"a tensor of {array.dtype}")
         name = f"t{len(tensors)}"
         tensors[name] = np.ascontiguousarray(array).reshape(array.shape)
         return {"t": name}
@@ -74,6 +84,8 @@ def encode(tree: Tree, to_array: Callable[[object], np.ndarray | None] = lambda 
     if len(document) > MAX_DOCUMENT_BYTES:
         raise TypeError(f"more than {MAX_DOCUMENT_BYTES >> 20} MiB of plain values: use a tensor")
     blob: bytes = save_tensors(tensors)
+    if HEADER_LENGTH.unpack_from(blob)[0] > MAX_HEADER_BYTES:
+        raise TypeError(f"{len(tensors):,} tensors: stack them")
     return DOCUMENT_LENGTH.pack(len(document)) + document + blob
 
 
@@ -88,12 +100,35 @@ def decode(payload: bytes | memoryview) -> Tree:
         raise WireError("the document's length is out of range")
     try:
         document = json.loads(
-            bytes(view[DOCUMENT_LENGTH.size : start]), object_pairs_hook=_unique, parse_int=_small_integer
+            str(view[DOCUMENT_LENGTH.size : start], "ascii"), object_pairs_hook=_unique, parse_int=_small_integer
         )
-        tensors = load_tensors(bytes(view[start:]))
-    except (ValueError, RecursionError, SafetensorError, KeyError, TypeError) as error:
+        return _Decoder(_tensors(view[start:])).tree(document)
+    except WireError:
+        raise
+    except (
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise WireError(f"unreadable: {type(error).__name__}") from error
-    return _Decoder(tensors).tree(document)
+
+
+def _tensors(blob: memoryview) -> dict[str, np.ndarray]:
+    if len(blob) < HEADER_LENGTH.size or HEADER_LENGTH.unpack_from(blob)[0] > MAX_HEADER_BYTES:
+        raise WireError("the tensors' header is out of range")
+    tensors: dict[str, np.ndarray] = load_tensors(bytes(blob))
+    for array in tensors.values():
+        if array.dtype.kind not in "biuf":
+            raise WireError("a tensor of no real numbers")
+        if math.prod(length for length in array.shape if length) > MAX_LENGTHS:
+            raise WireError("a tensor without elements, and with endless lengths")
+        if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+            raise WireError("a truth value that is neither true nor false")
+    return tensors
 
 
 class _Decoder:
@@ -102,6 +137,7 @@ class _Decoder:
     def __init__(self, tensors: dict[str, np.ndarray]) -> None:
         self.tensors = tensors
         self.nodes = 0
+        self.taken = 0
 
     def tree(self, document: object) -> Tree:
         value = self.node(document, 0)
@@ -124,8 +160,10 @@ class _Decoder:
             case "l" if isinstance(value, list):
                 return [self.node(item, depth + 1) for item in value]
             case "d" if isinstance(value, dict):
-                return {_text(key): self.node(item, depth + 1) for key, item in value.items()}
-            case "t" if isinstance(value, str) and value in self.tensors:
+                # Once more: keys that differ in halves of surrogate pairs alone are one text.
+                return _unique([(_text(key), self.node(item, depth + 1)) for key, item in value.items()])
+            case "t" if value == f"t{self.taken}" and value in self.tensors:
+                self.taken += 1
                 return self.tensors.pop(value)
         raise WireError("a node of unknown kind")
 

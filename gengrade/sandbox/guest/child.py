@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import socket
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         os.dup2(output, 2)
         os.close(output)
         tree, scratch = raise_walls(zygote, run)
-        _settle(scratch)
+        _settle(zygote.scratch, scratch)
         inputs = _receive(channel)
         probe = prepared(run, zygote.layout, tree, inputs)
     except BaseException as error:
@@ -44,13 +45,16 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
     os._exit(0)
 
 
-def _settle(scratch: Path) -> None:
-    """A home and a working folder of the run's own: hand-outs write logs beside themselves."""
+def _settle(zygotes: str, scratch: Path) -> None:
+    """A home, caches and a working folder of the run's own: hand-outs write logs beside themselves."""
+    for name, value in os.environ.items():
+        if value == zygotes or value.startswith(f"{zygotes}/"):
+            os.environ[name] = f"{scratch}{value.removeprefix(zygotes)}"
     home, work = scratch / "home", scratch / "work"
     home.mkdir(exist_ok=True)
     work.mkdir(exist_ok=True)
     os.environ["HOME"] = str(home)
-    os.environ["TMPDIR"] = str(scratch)
+    tempfile.tempdir = None  # the zygote may have asked for it, and have been given its own
     os.chdir(work)
 
 

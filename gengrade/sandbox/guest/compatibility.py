@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import sys
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,3 +42,23 @@ def restore_numpy_names() -> None:
     for name, value in replacements.items():
         if name not in np.__dict__:
             setattr(np, name, value)
+
+
+def load_in_this_process() -> None:
+    """Loaders without worker processes: those talk over sockets with names, which need namespaces to be safe.
+
+    What a loader gives is the same; it takes longer.
+    """
+    from torch.utils.data import DataLoader
+
+    original = DataLoader.__init__
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def init(*args: Any, **kwargs: Any) -> None:
+        given = signature.bind(*args, **kwargs)
+        for name in ("num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout"):
+            given.arguments.pop(name, None)
+        original(*given.args, **given.kwargs)
+
+    DataLoader.__init__ = init  # type: ignore[method-assign]

@@ -14,6 +14,7 @@ import os
 import platform
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from gengrade.sandbox.guest.errors import WallError
@@ -65,8 +66,16 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "memfd_create": (319, 279),  # memory that no rlimit and no resident set counts
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
     "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
     "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
     "mq_open": (240, 180),
     "fanotify_init": (300, 262),
     "lookup_dcookie": (212, 18),
@@ -76,20 +85,68 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "adjtimex": (159, 171),
     "sethostname": (170, 161),
     "setdomainname": (171, 162),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+}
+
+# Without namespaces, the other processes and files of this user are near: what Landlock does not keep is kept here.
+_NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
+    "truncate": (76, 45),  # by path: old versions of Landlock do not know it
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "pidfd_send_signal": (424, 424),
+}
+
+# No version of Landlock keeps a file's mode, owner, times and attributes. Honest code copies files, modes and all, so
+# that these calls seem to work.
+_PRETENDED_ALONE: Final[dict[str, tuple[int | None, int | None]]] = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
 }
 _SOCKET: Final = (41, 198)
 _SOCKETPAIR: Final = (53, 199)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
 _IOCTL: Final = (16, 29)
-_KILLS: Final[dict[str, tuple[int, int]]] = {
+_FCNTL: Final = (72, 25)
+
+# Calls on a process, which is their first argument. Zero is the caller itself, except where a signal is sent.
+_SIGNALS: Final[dict[str, tuple[int, int]]] = {
     "kill": (62, 129),
     "tkill": (200, 130),
     "tgkill": (234, 131),
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_send_signal": (424, 424),
 }
+_ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+}
+
+# fcntl and ioctl let a file's events be told to a process by a signal of the caller's choice.
+_OWNERS: Final = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
+_OWNER_REQUESTS: Final = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 
 _AUDIT_ARCH: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32_BIT: Final = 0x40000000
@@ -101,6 +158,7 @@ _LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW: Final = 0x7FFF0000
 _REFUSE: Final = 0x00050000 | errno.EPERM
 _ABSENT: Final = 0x00050000 | errno.ENOSYS
+_PRETEND: Final = 0x00050000  # answered with 0, and not done
 _KILL: Final = 0x80000000
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT = 0, 4, 16
 
@@ -120,22 +178,28 @@ class _Program:
     def number(self) -> None:
         self.op(_LOAD, _OFFSET_NUMBER)
 
-    def refuse(self, number: int, action: int = _REFUSE) -> None:
-        """Expects the call's number in the accumulator, and leaves it there."""
+    def refuse(self, number: int | None, action: int = _REFUSE) -> None:
+        """Expects the call's number in the accumulator, and leaves it there. None: this machine has no such call."""
+        if number is None:
+            return
         self.op(_EQUAL, number, 0, 1)
         self.op(_RETURN, action)
 
-    def argument(self, number: int, index: int, test: int, k: int, *, refuse_when: bool) -> None:
-        """Refuses the call when `test` of its argument's low word against k is (or is not) true."""
-        self.op(_EQUAL, number, 0, 4)
+    def argument(self, number: int, index: int, test: int, values: Sequence[int], *, refuse_when: bool) -> None:
+        """Refuses the call when `test` of its argument's low word against one of the values is (or is not) true."""
+        self.op(_EQUAL, number, 0, 3 + len(values))
         self.op(_LOAD, _OFFSET_ARGUMENT + 8 * index)
-        self.op(test, k, 0 if refuse_when else 1, 1 if refuse_when else 0)
+        for left, value in zip(range(len(values) - 1, -1, -1), values, strict=True):
+            if refuse_when:
+                self.op(test, value, left, 0 if left else 1)
+            else:
+                self.op(test, value, left + 1, 0)
         self.op(_RETURN, _REFUSE)
         self.number()
 
 
-def filter_program(*, own_signals_only: bool) -> bytes:
-    """The filter for this machine. `own_signals_only`: signals may go to this process alone (no pid namespace)."""
+def filter_program(*, alone: bool) -> bytes:
+    """The filter for this machine. `alone`: no namespaces keep other processes and sockets out of reach."""
     machine = platform.machine()
     if machine not in _AUDIT_ARCH:
         raise WallError(f"no seccomp filter is written for {machine}")
@@ -149,32 +213,40 @@ def filter_program(*, own_signals_only: bool) -> bytes:
         program.op(_AT_LEAST, _X32_BIT, 0, 1)
         program.op(_RETURN, _KILL)
     for numbers in _NUMBERS.values():
-        number = numbers[column]
-        if number is not None:
-            program.refuse(number)
+        program.refuse(numbers[column])
     # Its flags lie in memory, out of a filter's reach; without it libc falls back to clone.
     program.refuse(_CLONE3[column], _ABSENT)
-    program.argument(_CLONE[column], 0, _BITS, _NAMESPACE_FLAGS, refuse_when=True)
-    for call in (_SOCKET, _SOCKETPAIR):
-        program.argument(call[column], 0, _EQUAL, socket.AF_UNIX, refuse_when=False)
-    for request in (_TIOCSTI, _TIOCLINUX):
-        program.argument(_IOCTL[column], 1, _EQUAL, request, refuse_when=True)
-    if own_signals_only:
-        for name, numbers in _KILLS.items():
-            if name == "pidfd_send_signal":
-                program.refuse(numbers[column])
-            else:
-                program.argument(numbers[column], 0, _EQUAL, os.getpid(), refuse_when=False)
+    program.argument(_CLONE[column], 0, _BITS, [_NAMESPACE_FLAGS], refuse_when=True)
+    program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
+    program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)
+    if alone:
+        _confine_to_itself(program, column)
+    else:
+        program.argument(_SOCKET[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.op(_RETURN, _ALLOW)
     return b"".join(program.code)
+
+
+def _confine_to_itself(program: _Program, column: int) -> None:
+    """No other process, no socket with a name, no file's mode: all that namespaces would keep out of reach."""
+    for numbers in _NUMBERS_ALONE.values():
+        program.refuse(numbers[column])
+    for pretended in _PRETENDED_ALONE.values():
+        program.refuse(pretended[column], _PRETEND)
+    program.refuse(_SOCKET[column])
+    program.argument(_FCNTL[column], 1, _EQUAL, _OWNERS, refuse_when=True)
+    for numbers in _SIGNALS.values():
+        program.argument(numbers[column], 0, _EQUAL, [os.getpid()], refuse_when=False)
+    for numbers in _ON_PROCESSES.values():
+        program.argument(numbers[column], 0, _EQUAL, [0, os.getpid()], refuse_when=False)
 
 
 class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def confine(*, own_signals_only: bool) -> None:
+def confine(*, alone: bool) -> None:
     """Installs the filter for this process and all that it starts. Needs no_new_privs. Raises WallError."""
-    code = filter_program(own_signals_only=own_signals_only)
+    code = filter_program(alone=alone)
     program = _Filter(len(code) // 8, code)
     check(libc().prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp filter")

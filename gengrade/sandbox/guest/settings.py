@@ -14,7 +14,7 @@ class ZygoteSettings:
     tier: str  # "sandbox", "landlock" or "process"
     library: str  # the folder that holds the guest's code, the probes and the layouts
     layout: str  # e.g. "uva2020"
-    scratch: str  # a writable folder; the sandbox tier puts a fresh tmpfs over it for each run
+    scratch: str  # the folder that its environment names; each run gets one of its own
     control: int  # the descriptor of the control socket
     uid: int | None  # a real unprivileged user to become, when started as root
     cuda: bool
@@ -33,6 +33,7 @@ class RunSettings:
 
     probe: str  # "vae:kld": a module of graders.probes, and a function in it
     tree: str  # the submission's folder: a name beneath TREES in the sandbox tier, else a path
+    scratch: str  # an empty folder that it may write to; in the sandbox tier /tmp, a fresh tmpfs
     seed: int
     device: str  # "cpu" or "cuda"
     threads: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import resource
 import sys
@@ -27,7 +28,7 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         namespaces.enter(run.tree, int(run.limits["disk_mb"]))
         tree, scratch = Path(namespaces.SUBMISSION), Path("/tmp")
     else:
-        tree, scratch = Path(run.tree), Path(zygote.scratch)
+        tree, scratch = Path(run.tree), Path(run.scratch)
         if zygote.tier == "landlock":
             namespaces.drop_capabilities()
     _limit_resources(zygote, run)
@@ -36,10 +37,10 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         if zygote.tier == "sandbox":
             landlock_paths = (["/"], ["/tmp", "/dev"])
         else:
-            landlock_paths = (list(_readable(zygote, tree)), [str(scratch), "/dev"])
+            landlock_paths = (list(_readable(zygote, tree)), [str(scratch), *_devices(zygote)])
         if landlock.abi() > 0 or zygote.tier == "landlock":
             landlock.confine(*landlock_paths)
-        seccomp.confine(own_signals_only=zygote.tier == "landlock")
+        seccomp.confine(alone=zygote.tier == "landlock")
     return tree, scratch
 
 
@@ -51,6 +52,13 @@ def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
     yield from ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/mounts")
     yield from ("/proc/sys/vm", "/proc/sys/kernel/random", "/proc/driver/nvidia", "/sys/devices/system", "/sys/class")
     yield from (zygote.library, str(tree))
+
+
+def _devices(zygote: ZygoteSettings) -> Iterator[str]:
+    """Those that everybody may write to. Not /dev itself: it holds the disks, and memory that all processes share."""
+    yield from ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+    if zygote.cuda:
+        yield from sorted(glob.glob("/dev/nvidia*"))
 
 
 def _limit_resources(zygote: ZygoteSettings, run: RunSettings) -> None:

@@ -85,6 +85,8 @@ def _import_libraries(settings: ZygoteSettings) -> None:
     except ImportError as error:
         print(f"torchvision cannot be imported: {error}")
     compatibility.restore_numpy_names()
+    if settings.tier == "landlock":
+        compatibility.load_in_this_process()
     library.preload(settings.layout)
     importlib.import_module("gengrade.sandbox.guest.child")
     if torch.cuda.is_initialized():
