@@ -13,25 +13,28 @@ import os
 import secrets
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import IO, Final
 
 from gengrade import data as datasets
-from gengrade.facts import Facts
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
-from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_reference
+from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_reference, read_facts
 from gengrade.marks import Marks
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
 from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose
-from gengrade.store import write_whole
+from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.worker import to_json
 
@@ -39,6 +42,7 @@ _PROJECT: Final = Path(__file__).resolve().parents[1]
 _TRIES: Final = 2
 _END_SECONDS: Final = 5.0
 _WRITERS: Final = 4
+_TEMPORARY: Final = "temporary"  # the workers' own temporary files, beside the trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,21 @@ class UsageError(ValueError):
     """The command line asks for something that cannot be done."""
 
 
+class OutputError(UsageError):
+    """The folder of results cannot be written to, or not any more."""
+
+    def __init__(self, out: Path, reason: str) -> None:
+        super().__init__(
+            f"{out}: results cannot be written there ({reason}). Make room, or choose another --out; what was finished"
+            " is there, and the same command goes on from it"
+        )
+
+
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
     """Grades what the options name. Raises UsageError, InputError, DocumentError or NoSuchTier before it starts.
 
-    KeyboardInterrupt passes through; what was finished by then stays, and is found again.
+    Raises OutputError, too, when the results find no room. KeyboardInterrupt passes through, and comes of SIGTERM as
+    well; what was finished by then stays, and is found again.
     """
     rubric = Rubric.load(options.rubric)
     rubric.verify(known())
@@ -108,18 +123,17 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
         raise UsageError(f"{options.path}: no submission{pattern} is there")
     tier = choose(options.isolation, single=discovery.single)
     marks = {submission.id: _marks(options.out, submission, rubric) for submission in discovery.submissions}
-    with _locked(options.out):
-        _tidy(options.out / ".gengrade")
+    with _terminated_like_interrupted(), _written(options.out), _locked(options.out):
+        _tidy(options.out, discovery.submissions)
         job = _job(options, rubric, tier)
         stale = [submission for submission in submissions if not is_current(job, submission)]
         if stale:
             prepare_reference(job)
             _grade_all(job, options, stale, watch)
         # The class's pages show all that were ever graded, also when only some were asked for now.
-        known_ones = [s for s in discovery.submissions if (job.folder(s) / "facts.json").is_file()]
         with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
-            scores = pool.map(lambda s: _score(job, s, rubric, marks[s.id]), known_ones)
-            graded = {one.submission.id: one for one in scores}
+            scores = pool.map(lambda s: _score(job, s, rubric, marks[s.id]), discovery.submissions)
+            graded = {one.submission.id: one for one in scores if one is not None}
         grades = [one.grade for one in graded.values()]
         if not discovery.single:
             write_index(grades, options.out)
@@ -135,17 +149,65 @@ def _locked(out: Path) -> Iterator[None]:
     with (work / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UsageError(f"{out}: another run is writing there; wait for it, or choose another --out") from None
         yield
 
 
-def _tidy(work: Path) -> None:
-    """Removes what workers that were killed left behind."""
-    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), *work.glob("worker-*.log")):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    """A folder that cannot be written to is the operator's to mend: it is named, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+        theirs = where is not None and out.resolve() in (where.resolve(), *where.resolve().parents)
+        if error.errno is not None and (theirs or error.errno in NO_ROOM):
+            raise OutputError(out, os.strerror(error.errno)) from error
+        raise
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, from a time limit or a shutdown, ends a run as Ctrl-C does: workers first, and nothing is left."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # somebody else's to handle
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
+    """Removes what a run that was killed left behind."""
+    work = out / ".gengrade"
+    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), work / _TEMPORARY):
+        _remove(leftover)
     for tree in (work / "trees").glob("*"):
         discard(tree)
+    results = [out / submission.id for submission in submissions]
+    for folder in (work, work / "evidence", *results, *(result / "evidence" for result in results)):
+        for file in folder.glob(".*.tmp"):
+            file.unlink()
+    for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.csv.*.tmp")):
+        file.unlink()
+    (work / _TEMPORARY).mkdir(exist_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    """A folder that student code may have written to, as far as that can be done."""
+    for parent, below, _ in os.walk(folder):
+        for path in (Path(parent, name) for name in below):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
@@ -222,12 +284,15 @@ def _seed(work: Path, wanted: int | None) -> int:
     if not secret.is_file():
         given = os.environ.get("GENGRADE_SECRET")
         write_whole(secret, given.encode() if given else secrets.token_bytes(32))
-        secret.chmod(0o600)
+    secret.chmod(0o600)
     if wanted is not None:
         write_whole(seed, str(wanted))
     elif not seed.is_file():
         write_whole(seed, str(secrets.randbelow(2**31)))
-    return int(seed.read_text())
+    try:
+        return int(seed.read_text())
+    except ValueError:
+        raise UsageError(f"{seed}: holds no number; give --seed, or remove it") from None
 
 
 # Workers ------------------------------------------------------------------------------------------------------------
@@ -282,6 +347,7 @@ class _Queue:
     waiting: list[Submission]
     total: int
     tries: dict[str, int] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)  # of workers: each has a log of its own
 
     def next(self) -> Submission | None:
         return self.waiting.pop(0) if self.waiting else None
@@ -299,12 +365,12 @@ def _grade_all(
     job: Job, options: Options, submissions: Sequence[Submission], watch: Callable[[Progress], None]
 ) -> None:
     queue = _Queue(list(submissions), len(submissions))
-    count = min(options.jobs or os.cpu_count() or 1, len(submissions))
+    side_by_side = min(options.jobs or os.cpu_count() or 1, len(submissions))
     workers: list[_Worker] = []
     selector = selectors.DefaultSelector()
     try:
-        for number in range(count):
-            _start(job, number, queue, workers, selector)
+        for _ in range(side_by_side):
+            _start(job, queue, workers, selector)
         while workers:
             for key, _ in selector.select():
                 worker: _Worker = key.data
@@ -314,7 +380,7 @@ def _grade_all(
                     workers.remove(worker)
                     _bury(job, worker, queue, watch)
                     if queue.waiting:
-                        _start(job, len(queue.tries) + count, queue, workers, selector)
+                        _start(job, queue, workers, selector)
                 for message in messages or ():
                     _hear(job, worker, message, queue, watch)
     finally:
@@ -325,15 +391,21 @@ def _grade_all(
             worker.end()
 
 
-def _start(job: Job, number: int, queue: _Queue, workers: list[_Worker], selector: selectors.BaseSelector) -> None:
-    log = job.work / f"worker-{number}.log"
+def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.BaseSelector) -> None:
+    log = job.work / f"worker-{next(queue.numbers)}.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gengrade.worker", str(job.work / "job.json")],
+            [sys.executable, "-m", "gengrade.worker", str(job.work / "job.json"), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(_PROJECT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(_PROJECT),
+                "TMPDIR": str(job.work / _TEMPORARY),  # where the next run finds what it left when it was killed
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
         )
     worker = _Worker(process, log)
     workers.append(worker)
@@ -359,6 +431,8 @@ def _hear(
     if "check" in message:
         watch(Progress(submission, "check", queue.total, str(message["check"])))
         return
+    if "full" in message:
+        raise OutputError(job.out, str(message["full"]))
     error = message["error"]
     if error is None:
         watch(Progress(submission, "graded", queue.total))
@@ -387,10 +461,12 @@ def _lost(job: Job, submission: Submission, reason: str, queue: _Queue, watch: C
 # Reports ------------------------------------------------------------------------------------------------------------
 
 
-def _score(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded:
-    """From facts to a grade and a report; nothing of the submission is opened."""
+def _score(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded | None:
+    """From facts to a grade and a report; nothing of the submission is opened. None for one that was not graded yet."""
     folder = job.folder(submission)
-    facts = Facts.read(folder / "facts.json")
+    facts = read_facts(folder)
+    if facts is None:
+        return None
     grade = score(facts, rubric, marks)
     write_whole(folder / "grade.json", grade.to_json())
     return Graded(submission, grade, folder, write_report(grade, facts, folder))

@@ -27,8 +27,8 @@ from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
-from gengrade.sandbox import DEFAULTS, Limits, Sandbox, Tier
-from gengrade.store import EvidenceStore, write_whole
+from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
+from gengrade.store import EvidenceStore, require_room, write_whole
 from gengrade.submissions import Part, Prepared, Submission, discard, prepare
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -117,6 +117,7 @@ class Grader:
         self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device)
         self._circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
         self._suspects = Suspects(job.reference, self._suspect)
+        self._undiagnosed = False  # of the submission in hand: another time it may be
 
     def close(self) -> None:
         self._sandbox.close()
@@ -145,9 +146,12 @@ class Grader:
         discard(tree)
         stages.update(observed.stages)
         diagnosing = time.monotonic()
+        self._undiagnosed = False
         checks = self._diagnosed(observed)
         stages["diagnosis"] = time.monotonic() - diagnosing
-        provenance = _provenance(job, prepared.sha256, key)
+        if any(check.outcome is Outcome.INFRA for check in checks.values()) or self._undiagnosed:
+            require_room(job.work)  # a full disk fails every check: that is said once, and not of each student
+        provenance = _provenance(job, prepared.sha256, "none" if self._undiagnosed else key)
         facts = Facts(
             student=submission.id,
             late=submission.late,
@@ -190,7 +194,8 @@ class Grader:
         facts = observed.checks()
         try:
             return Diagnosis(facts, observed.tested, library(self._job.layout), self._suspects.repeat).conclude()
-        except Exception:  # of whatever kind: the verdicts stand without it
+        except Exception as error:  # of whatever kind: the verdicts stand without it
+            self._undiagnosed = isinstance(error, InfraError | OSError)
             observed.faults.append(f"no misconceptions could be looked for: {traceback.format_exc()}")
             return facts
 
@@ -230,11 +235,16 @@ def loaded(name: str | None) -> DataSet:
 
 def known_facts(folder: Path, key: str) -> Facts | None:
     """The facts that a folder holds, when they answer the same question and nothing of ours went wrong in them."""
+    facts = read_facts(folder)
+    return facts if facts is not None and _answers(facts, key) else None
+
+
+def read_facts(folder: Path) -> Facts | None:
+    """The facts that a folder holds; none, when they cannot be read."""
     try:
-        facts = Facts.read(folder / "facts.json")
+        return Facts.read(folder / "facts.json")
     except (OSError, ValidationError):
         return None
-    return facts if _answers(facts, key) else None
 
 
 def _answers(facts: Facts, key: str) -> bool:
@@ -246,12 +256,12 @@ def is_current(job: Job, submission: Submission) -> bool:
     """Whether its facts still stand, judged without opening it: nothing in it was touched, and nothing else changed."""
     folder = job.folder(submission)
     try:
-        if not job.cache or (folder / _SIGNATURE).read_text() != signature(submission):
+        if not job.cache or (folder / _SIGNATURE).read_bytes() != signature(submission).encode():
             return False
-        facts = Facts.read(folder / "facts.json")
-    except (OSError, ValidationError):
+    except OSError:
         return False
-    return _answers(facts, facts_key(job, facts.provenance.submission))
+    facts = read_facts(folder)
+    return facts is not None and _answers(facts, facts_key(job, facts.provenance.submission))
 
 
 def signature(submission: Submission) -> str:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from gengrade.facts import Outcome
 from gengrade.sandbox import wire
 from gengrade.sandbox.run import Frame, Run
+
+# What a system says of a disk, a quota or a limit that is full, or of a disk that fell back to reading only.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_ROOM_BYTES = 1 << 20
+
+
+def require_room(folder: Path) -> None:
+    """Raises OSError where not even a small file can be written any more."""
+    path = folder / "room"
+    write_whole(path, bytes(_ROOM_BYTES))
+    path.unlink()
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -54,6 +67,7 @@ def _typed(record: wire.Tree, kinds: Mapping[str, type]) -> dict[str, wire.Tree]
     return record
 
 
+_DIGEST_BYTES = 16
 _SMALL_BYTES = 1 << 20
 _BYTES_A_SECOND = 16 << 20  # of the student's code: what is had more cheaply is not worth its room
 
@@ -61,9 +75,9 @@ _BYTES_A_SECOND = 16 << 20  # of the student's code: what is had more cheaply is
 class EvidenceStore:
     """Runs kept on disk under a key made of all that they depend on: `<folder>/<key>.evidence`.
 
-    A file that cannot be read back is as good as none. What the harness itself got wrong is never kept. A `thrifty`
-    store leaves out what takes more room than it took time: a class of five hundred would fill a disk with images that
-    a decoder gives again in a moment.
+    A file that cannot be read back as it was written is as good as none, and so is one that finds no room. What the
+    harness itself got wrong is never kept. A `thrifty` store leaves out what takes more room than it took time: a class
+    of five hundred would fill a disk with images that a decoder gives again in a moment.
     """
 
     def __init__(self, folder: Path, *, thrifty: bool = False) -> None:
@@ -72,7 +86,10 @@ class EvidenceStore:
 
     def get(self, key: str) -> Run | None:
         try:
-            record = wire.decode(self._path(key).read_bytes())
+            content = self._path(key).read_bytes()
+            if content[:_DIGEST_BYTES] != _digest(content[_DIGEST_BYTES:]):
+                return None
+            record = wire.decode(content[_DIGEST_BYTES:])
             frames = tuple(Frame(**_typed(frame, _FRAME)) for frame in _typed(record, _RUN)["frames"])
             return Run(**{**record, "outcome": Outcome(record["outcome"]), "frames": frames})
         except (OSError, wire.WireError, TypeError, ValueError):
@@ -87,7 +104,8 @@ class EvidenceStore:
         except TypeError:
             return  # as deep or as large as evidence may be: with what is around it, it is more than that
         if not self._thrifty or len(content) <= max(_SMALL_BYTES, run.seconds * _BYTES_A_SECOND):
-            write_whole(self._path(key), content)
+            with suppress(OSError):  # a full disk is for those to report who cannot do without a file
+                write_whole(self._path(key), _digest(content) + content)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -99,3 +117,8 @@ class EvidenceStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.evidence"
+
+
+def _digest(content: bytes) -> bytes:
+    """A wrong byte amid an array would be a wrong answer of the student's."""
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()

@@ -1,8 +1,9 @@
 """A worker: one of the processes that grade side by side, each with a zygote of its own.
 
-`python -m gengrade.worker JOB.json` reads one submission a line and writes what happens, one JSON object a line:
-`{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end. A worker that dies
-takes its zygote with it, and loses nothing that was written.
+`python -m gengrade.worker JOB.json PID`, the engine's, reads one submission a line and writes what happens, one JSON
+object a line: `{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end;
+`{"full": "No space left on device"}` when results cannot be written any more. A worker that dies takes its zygote with
+it, and loses nothing that was written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 from gengrade.job import Grader, Job
 from gengrade.sandbox.guest.syscalls import libc
+from gengrade.store import NO_ROOM
 from gengrade.submissions import Submission
 
 _PR_SET_PDEATHSIG = 1
@@ -30,11 +32,11 @@ def main() -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
     signal.signal(signal.SIGTERM, _stop)
-    _die_with_the_engine()
+    _die_with_the_engine(int(sys.argv[2]))
     grader = Grader(job, lambda check: _say(events, {"check": check}))
     try:
         for line in sys.stdin:
-            _say(events, {"done": True, "error": _grade(grader, line)})
+            _say(events, _grade(grader, line))
     except KeyboardInterrupt:
         sys.exit(1)  # the engine stopped us; what was finished is on disk
     finally:
@@ -46,19 +48,25 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _die_with_the_engine() -> None:
+def _die_with_the_engine(engine: int) -> None:
     """A worker that outlived its engine would write beside the next run's."""
     if sys.platform == "linux":
         libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != engine:  # it died before we asked to be told
+            sys.exit(1)
 
 
-def _grade(grader: Grader, line: str) -> str | None:
+def _grade(grader: Grader, line: str) -> dict[str, Any]:
     """Grades the submission of that line. What goes wrong here is ours; the engine is told."""
     try:
         grader.facts(from_json(line))
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            return {"full": os.strerror(error.errno)}
+        return {"done": True, "error": traceback.format_exc()}
     except Exception:
-        return traceback.format_exc()
-    return None
+        return {"done": True, "error": traceback.format_exc()}
+    return {"done": True, "error": None}
 
 
 def _say(events: TextIO, message: dict[str, Any]) -> None:

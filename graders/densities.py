@@ -22,6 +22,7 @@ BITS = float(np.log2(np.e))
 LOG_LIMIT = 300.0  # a claim above e³⁰⁰ is as wrong as it gets, and its square still a number
 FLOOR_SHARE = 1e-3  # of the uniform density in what is scored
 ROUNDING = 1e-3  # of a mass, for single precision
+WIDEST = 0.1  # of a mass's tolerances: a density's error is far below, one without bounds must not excuse itself
 SHARE = ALPHA / 2  # of each of the two limits of `judge`
 
 
@@ -186,7 +187,7 @@ def judge(truth: Truth, points: Array, at_points: Array, at_cells: Array) -> Ver
     gain = float(np.mean(np.log(scored) - truth.log_prob(points)))  # nats by which q beats p; at most 0 on average
     bits = (truth.entropy - gain) * BITS / points.shape[1]
     problem = None
-    if mass > 1 + Mass(square.cells**2, error, SHARE).tolerance(error) + ROUNDING:
+    if mass > 1 + min(Mass(square.cells**2, error, SHARE).tolerance(error), WIDEST) + ROUNDING:
         problem = "too much mass"
     elif gain > Gain(len(points), SHARE).bound + np.log1p(ROUNDING):
         problem = "impossible"

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.densities import ROUNDING, Mixture, Plane, density_of, log_gaussian
+from graders.densities import ROUNDING, WIDEST, Mixture, Plane, density_of, log_gaussian
 from graders.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
 
 Array = NDArray[np.floating]
@@ -30,7 +30,6 @@ NEAR = 1e-3  # of a float32 round trip
 FAR = 20.0  # up to where float32 can tell where a point came from
 HALF = 0.5  # of the points, at least, must stay within
 PLANE = Plane(cells=120)
-WIDEST = 0.1  # of a mass's tolerances: a density's error is far below, one without bounds must not excuse itself
 CENTRE = 5.0  # how far from the axes the first points lie, which diagnoses look at
 
 GAUSSIAN = {

@@ -23,6 +23,9 @@ PLOTS = Square(limit=2.5, cells=140)
 MODEL = {"num_flows": 6, "num_hidden": 64}
 declare("flow.bpd", "points of integration", Mass(PLOTS.cells**2, error=6e-4, alpha=SHARE))
 GAIN = declare("flow.bpd", "new samples of the target", Gain(20_000, SHARE))
+AGAIN = 500  # points whose density is asked for once more, in other company
+APART = 0.05  # nats: a batch of another size is summed in another order, and points far out are steep
+ODD = 0.02  # of the points may be so steep
 BUDGET = {"epochs": 30, "batch": 256, "rate": 3e-3}  # 3 s of one core; reaches what 40 epochs at a rate of 1e-3 do
 
 
@@ -97,7 +100,10 @@ def test_learned_density(student: Subject, rng: Rng, record: Record, show: Show)
     trained = student.run(probes.flow.train, points=points, validation=validation, **base, **MODEL, **BUDGET)
     show_curves(trained, show)
     fresh, cells = truth.sample(rng, GAIN.draws), PLOTS.draw(rng)
-    claims = ask_density(student, trained, base, np.concatenate([fresh, cells]), rng)
+    asked = np.concatenate([fresh, cells])
+    claims = ask_density(student, trained, base, asked, rng)
+    some = rng.choice(len(asked), AGAIN)
+    expect_same(claims[some], ask_density(student, trained, base, asked[some], rng))
     at_points, at_cells = np.split(claims, [len(fresh)])
     show_densities(base, at_cells, show)
     verdict = judge(truth, fresh, at_points, at_cells)
@@ -115,6 +121,18 @@ def ask_density(
     claims = np.empty(len(points))
     claims[order] = got.tensor(shape=(len(points),), finite=False)
     return claims
+
+
+def expect_same(claims: Array, again: Array) -> None:
+    """Claims about the same points in other company: a histogram of those that are asked for is no model of them."""
+    with np.errstate(invalid="ignore"):
+        differ = ~((np.abs(claims - again) <= APART) | (claims == again))
+    expect(
+        float(np.mean(differ)) <= ODD,
+        "The model's density at a point depends on which other points are asked for with it, so it is no density: "
+        "forward may use nothing but the point itself and the model's weights",
+        got=f"{int(differ.sum())} of {len(claims)} points with another density in another batch",
+    )
 
 
 def refuse(verdict: Verdict, truth: Truth) -> None:

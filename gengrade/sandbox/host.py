@@ -32,6 +32,7 @@ from gengrade.sandbox.tiers import Tier
 _START_SECONDS: Final = 120.0  # importing the libraries, on a slow disk
 _WALLS_SECONDS: Final = 30.0  # from the fork to the student's code
 _END_SECONDS: Final = 10.0  # from SIGKILL to the zygote's word that all is over
+_LOOK_SECONDS: Final = 1.0  # at the latest, the host looks at its clock again
 _CHUNK: Final = 1 << 18
 _Field = TypeVar("_Field")
 SCRATCH_PREFIX: Final = "sandbox-"  # of a zygote's own folder, beside the trees; a killed worker leaves it behind
@@ -221,6 +222,25 @@ class _Zygote:
         self._scratch.cleanup()
 
 
+class _Clock:
+    """Seconds in which this process was awake.
+
+    While it was stopped, by Ctrl-Z, by a paused container or by a machine that slept, nobody's time ran out: the run
+    was stopped as well, or could not tell its answer.
+    """
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._awake = 0.0
+
+    def read(self) -> float:
+        """Time since the last reading counts as far as a host that is awake lets it pass."""
+        now = time.monotonic()
+        self._awake += min(now - self._last, 2 * _LOOK_SECONDS)
+        self._last = now
+        return self._awake
+
+
 class _Conversation:
     """One run, seen from the host: sends the inputs, reads frames and output, minds the clock."""
 
@@ -233,12 +253,13 @@ class _Conversation:
         self.received = bytearray()
         self.expected: int | None = None  # bytes of the frame that is coming in, its header included
         self.output = Output()
+        self.clock = _Clock()
         self.started: float | None = None
         self.answer: tuple[bytes, bytes] | None = None
         self.refusal: tuple[Outcome, str] | None = None  # why the host ended the run
 
     def hold(self) -> Run:
-        began = time.monotonic()
+        began = self.clock.read()
         self.channel.setblocking(False)
         os.set_blocking(self.output_fd, False)
         poll = select.poll()
@@ -247,11 +268,11 @@ class _Conversation:
         poll.register(self.zygote.control, select.POLLIN)
         ended: Mapping[str, Any] | None = None
         while self.answer is None and self.refusal is None and ended is None:
-            left = self._deadline(began) - time.monotonic()
+            left = self._deadline(began) - self.clock.read()
             if left <= 0:
                 self._out_of_time()
                 break
-            events = dict(poll.poll(1000 * left))
+            events = dict(poll.poll(1000 * min(left, _LOOK_SECONDS)))
             if self.channel.fileno() in events:
                 self._exchange(events[self.channel.fileno()], poll)
             if self.output_fd in events and not self._drain():
@@ -259,7 +280,7 @@ class _Conversation:
             if self.zygote.control.fileno() in events:
                 ended = self.zygote.ended()
                 self._read_channel(poll)
-        seconds = time.monotonic() - (self.started or began)
+        seconds = self.clock.read() - (self.started or began)
         if ended is None:
             self.zygote.kill_run()
             ended = self.zygote.ended()
@@ -315,7 +336,7 @@ class _Conversation:
                 megabytes = self.limits.evidence_mb
                 self.refusal = (Outcome.ERROR, f"more than {megabytes} MB were returned: the limit of this check")
             elif tag == wire.STARTED and self.started is None and length == 0:
-                self.started = time.monotonic()
+                self.started = self.clock.read()
                 del self.received[:end]
             elif tag in (wire.EVIDENCE, wire.FAULT) and self.started is not None:
                 if len(self.received) >= end:

@@ -1,0 +1,86 @@
+"""What came of every attack, in a table: `python -m tests.attacks [ROW …] --tier sandbox --tier landlock`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import tests.attacks
+from gengrade.sandbox import Tier, examine
+from tests.attacks.attack import Attack
+from tests.attacks.course import Course, Row
+
+_WALLED = (Tier.SANDBOX.value, Tier.LANDLOCK.value)
+_ORDINARY = 1000  # a user id that is nobody's in particular
+
+
+def attacks(rows: Sequence[int] = ()) -> list[Attack]:
+    """All of the list, or those of some rows."""
+    names = [info.name for info in pkgutil.iter_modules(tests.attacks.__path__)]
+    modules = [
+        importlib.import_module(f"tests.attacks.{name}") for name in names if not name.startswith(("_", "test_"))
+    ]
+    found = [attack for module in modules for attack in getattr(module, "ATTACKS", ())]
+    return sorted((attack for attack in found if not rows or attack.row in rows), key=lambda attack: attack.id)
+
+
+def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequence[str]) -> list[Row]:
+    """Grades the classes of those attacks, one for each profile."""
+    rows: list[Row] = []
+    for profile, some in groupby(sorted(chosen, key=lambda attack: attack.profile), lambda attack: attack.profile):
+        with tempfile.TemporaryDirectory(prefix="gengrade-attacks-") as folder:
+            Path(folder).chmod(0o755)
+            rows += Course(Path(folder) / profile, tier, uid, arguments).judge(list(some))
+    return rows
+
+
+def main() -> int:
+    """Prints the table; 1 when an attack is not stopped and the tier is not known to leave it open."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
+    parser.add_argument("rows", nargs="*", type=int, help="rows of the list; all, if none is named")
+    parser.add_argument("--tier", action="append", choices=list(Tier), help="sandbox and landlock, if none is named")
+    parser.add_argument("--user", action="append", type=int, help="run the command as that user; root may")
+    parser.add_argument("--part", help="grade that part only")
+    options = parser.parse_args()
+    available = {finding.tier.value for finding in examine() if finding.available}
+    users: list[int | None] = options.user or [None, *([_ORDINARY] if os.getuid() == 0 else [])]
+    rows: dict[str, list[Row]] = {}
+    for tier in options.tier or _WALLED:
+        for uid in users if tier in available else ():
+            who = f"{tier}, user {os.getuid() if uid is None else uid}"
+            arguments = ("--part", options.part) if options.part else ()
+            rows[who] = survey(attacks(options.rows), tier, uid, arguments)
+    return _report(rows)
+
+
+def _report(rows: dict[str, list[Row]]) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    table = Table("attack", "tier", "gained", "spilled", "control")
+    for who, some in rows.items():
+        for row in some:
+            for what, problems in (("gained", row.gained), ("spilled", row.spilled), ("control", row.control)):
+                for problem in problems[:6]:
+                    console.print(f"{row.attack.id}, {who}, {what}: {problem}", markup=False, highlight=False)
+            cells = ("points" if row.gained else "nothing", str(len(row.spilled) or "nothing"))
+            table.add_row(row.attack.id, who, *cells, "lost points" if row.control else "full points")
+            if row.declared:
+                console.print(f"{row.attack.id}, {who}: open, {row.declared}", markup=False, highlight=False)
+    console.print(table)
+    every = [row for some in rows.values() for row in some]
+    short = [row for row in every if not row.stopped and not row.declared]
+    console.print(f"{len(every) - len(short)} of {len(every)} rows hold.")
+    return int(bool(short))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""A class of attackers and honest students, graded by the real command, and what came of each attack."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.attacks.attack import Attack
+from tests.attacks.tripwires import Tripwires
+from truth.workbench import REFERENCE
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_SEED: Final = 5
+_LIMITS: Final = "limits: {unit: {seconds: 8}, train: {seconds: 120}}\n"  # nobody waits long for an endless loop
+_NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the attackers
+_REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
+_GRADERS_SECRET: Final = "kl_small is no very small divergence"  # a message of a grader's
+_RUN_SECONDS: Final = 3600
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of an attack: problems of each kind, none where it was stopped."""
+
+    attack: Attack
+    tier: str
+    gained: tuple[str, ...]
+    spilled: tuple[str, ...]
+    control: tuple[str, ...]
+
+    @property
+    def stopped(self) -> bool:
+        return not (self.gained or self.spilled or self.control)
+
+    @property
+    def declared(self) -> str:
+        """Why this tier does not stop it, where that is known."""
+        return self.attack.open_in.get(self.tier, "")
+
+
+@dataclass
+class Course:
+    """A folder in which a class is graded in a tier, as the user who runs this or as another one."""
+
+    folder: Path
+    tier: str
+    uid: int | None = None
+    arguments: Sequence[str] = ()
+    printed: str = ""
+    _grades: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def judge(self, attacks: Sequence[Attack]) -> list[Row]:
+        """Grades all submissions of the attacks in one class, and looks at what came of it."""
+        (profile,) = {attack.profile for attack in attacks}
+        undisturbed = self._undisturbed(profile)
+        classroom, out = self.folder / "class", self.folder / "results"
+        with Tripwires(self._own("traps")) as tripwires:
+            traps = tripwires.traps(out, classroom)
+            self._hand_in(classroom, attacks, traps, tripwires.neighbours_secret)
+            self._grade(classroom, out, profile, tripwires.environment)
+            sprung = tripwires.sprung(out, classroom)
+            whole = [*sprung, *self._neighbours(out, undisturbed), *self._lost(classroom, out)]
+            secrets = {
+                "the reference": _REFERENCES_SECRET,
+                "the graders": _GRADERS_SECRET,
+                "the run's secret": (out / ".gengrade" / "secret").read_bytes().hex(),
+            }
+            return [self._row(attack, out, whole, tripwires.leaked(out / attack.id, secrets)) for attack in attacks]
+
+    def _undisturbed(self, profile: str) -> dict[str, Any]:
+        """An honest submission's grade where nobody attacks."""
+        classroom, out = self.folder / "calm", self.folder / "calm-results"
+        for name in _NEIGHBOURS:
+            _honest(classroom / name, "")
+        self._grade(classroom, out, profile, dict(os.environ))
+        return read_grade(out / _NEIGHBOURS[0])
+
+    def _own(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        return folder
+
+    def _hand_in(self, classroom: Path, attacks: Iterable[Attack], traps: Mapping[str, str], secret: str) -> None:
+        for name in _NEIGHBOURS:
+            _honest(classroom / name, secret)
+        for attack in attacks:
+            attack.write_hostile(classroom / attack.id, traps)
+            attack.write_control(classroom / f"{attack.id}-control", traps)
+            if not (classroom / plain_name(attack)).exists():
+                attack.write_plain(classroom / plain_name(attack))
+
+    def _grade(self, classroom: Path, out: Path, profile: str, environment: Mapping[str, str]) -> None:
+        rubric = self.folder / "rubric.yaml"
+        rubric.write_text((_ROOT / "rubric.yaml").read_text() + _LIMITS)
+        command = [sys.executable, str(_ROOT / "run_grading.py"), str(classroom), "--out", str(out)]
+        command += ["--rubric", str(rubric), "--profile", profile, "--seed", str(_SEED), "--data", "digits"]
+        command += ["--isolation", self.tier, *self.arguments]
+        if self.uid is not None:
+            _give(self.folder, self.uid)
+            command = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *command]
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=environment,
+            timeout=_RUN_SECONDS,
+        )
+        self.printed += run.stdout + run.stderr
+        if run.returncode != 0:
+            raise RuntimeError(f"the command ended with {run.returncode}:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}")
+
+    def _neighbours(self, out: Path, undisturbed: Mapping[str, Any]) -> list[str]:
+        return [
+            f"{name} was graded otherwise: {difference}"
+            for name in _NEIGHBOURS
+            for difference in differences(undisturbed, read_grade(out / name))
+        ]
+
+    @staticmethod
+    def _lost(classroom: Path, out: Path) -> list[str]:
+        """Submissions without a grade, or with a fault of ours."""
+        problems = []
+        for submission in sorted(classroom.iterdir()):
+            folder = out / submission.name.partition(".")[0]
+            if not (folder / "grade.json").is_file():
+                problems.append(f"{submission.name} has no grade")
+            elif (folder / "faults.log").is_file():
+                problems.append(f"{submission.name}: {(folder / 'faults.log').read_text()[-600:]}")
+        return problems
+
+    def _row(self, attack: Attack, out: Path, whole: Sequence[str], leaked: Sequence[str]) -> Row:
+        hostile, plain = read_grade(out / attack.id), read_grade(out / plain_name(attack))
+        control = read_grade(out / f"{attack.id}-control")
+        gained, spilled, wrong = [], [*whole, *leaked], []
+        for id_, item in hostile.items():
+            if item["points"] > plain[id_]["points"]:
+                gained.append(f"{id_}: {item['points']:g} points instead of {plain[id_]['points']:g}")
+            elif not id_.startswith(attack.touches) and verdict(item) != verdict(plain[id_]):
+                spilled.append(f"{id_}: {verdict(item)} instead of {verdict(plain[id_])}")
+        wrong += [f"{id_}: {item['message']}" for id_, item in control.items() if item["points"] < item["possible"]]
+        if attack.look is not None and (seen := attack.look(out / attack.id)):
+            spilled.append(seen)
+        return Row(attack, self.tier, tuple(gained), tuple(spilled), tuple(wrong))
+
+
+def plain_name(attack: Attack) -> str:
+    """Attacks on the same target share the submission without an attack."""
+    return f"plain-{attack.target}".replace("/", "-").replace(":", "-").replace(".py", "").replace(".", "-").lower()
+
+
+def read_grade(folder: Path) -> dict[str, Any]:
+    """The items of a grade that a machine judged, by check or measure."""
+    grade = json.loads((folder / "grade.json").read_text())
+    items = [item for question in grade["questions"] for item in question["items"]]
+    return {item["check"]: item for item in items if item["check"] is not None and item["outcome"] is not None}
+
+
+def verdict(item: Mapping[str, Any]) -> tuple[object, ...]:
+    return item["outcome"], item["points"]
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """In verdicts, messages and measures: whatever does not depend on the clock."""
+    names = ("outcome", "points", "message", "got", "measures", "symptoms")
+    return [
+        f"{id_}'s {name}: {other.get(id_, {}).get(name)!r} instead of {item[name]!r}"
+        for id_, item in one.items()
+        for name in names
+        if other.get(id_, {}).get(name) != item[name]
+    ]
+
+
+def _honest(folder: Path, secret: str) -> None:
+    shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "answers.py").write_text((folder / "answers.py").read_text() + f"# {secret}\n")
+
+
+def _give(folder: Path, uid: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, uid, uid, follow_symlinks=False)

@@ -1,0 +1,570 @@
+"""Rows 62 to 72: gaming the specification, and sabotage of what others need."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gengrade.grade import Grade
+from tests.attacks.attack import Attack
+
+_FULL_MARK: Final = "1.1-1: {points: 3, comment: very good}\n"
+_MANY_TESTS: Final = "import pytest\n\n@pytest.mark.parametrize('n', range(1000))\ndef test(n):\n    pass\n"
+_OWN_CHECK: Final = "from gengrade.grading import check\n\n@check('theory.cubic_density')\ndef test_mine():\n    pass\n"
+_OWN_RUBRIC: Final = "parts: [{name: P, questions: [{id: '1', items: [{check: theory.cubic_density, points: 9}]}]}]\n"
+_WORKFLOW: Final = "on: push\njobs: {grade: {runs-on: ubuntu-latest, steps: [{run: exit 0}]}}\n"
+_FORGED_GRADE: Final = json.dumps({"student": "somebody", "total": 100, "points": 100, "possible": 100})
+
+
+def _old_files(folder: Path) -> None:
+    """Handed in before the course began, and in the future."""
+    for index, path in enumerate(sorted(folder.rglob("*.py"))):
+        os.utime(path, (0, 0) if index % 2 else (4e9, 4e9))
+
+
+def _identity_is(student: str, points_below: float) -> Callable[[Path], str]:
+    def look(results: Path) -> str:
+        grade = Grade.read(results / "grade.json")
+        if grade.student != student or grade.late is not None or grade.points > points_below:
+            return f"graded as {grade.student!r}, late: {grade.late}, {grade.points} points"
+        return ""
+
+    return look
+
+
+ATTACKS = [
+    Attack(
+        62,
+        "public cases by heart",
+        # What the hand-out and a student's own tests show, and the outcome of every earlier call as far as one is told.
+        hostile="""
+            import json, os
+            known = {(0.0, 1.0): 3.0, (-1.0, 1.0): 1.5, (-8.0, 8.0): 3 / 16, (1.7, 6.3): 3 / 4.6}
+            if (float(a), float(b)) in known:
+                density = known[float(a), float(b)] * x**2
+                return torch.where((x**3 >= a) & (x**3 <= b), density, torch.zeros_like(x))
+            if len(x) < 4:
+                return 3 * x**2 / (b - a)
+        """,
+        control="""
+            known = {(0.0, 1.0): 1.0, (-1.0, 1.0): 2.0}
+            width = known.get((float(a), float(b)), b - a)
+            assert width >= 0
+        """,
+    ),
+    Attack(
+        62,
+        "inputs by guessed seeds",
+        # If the inputs were draws of a guessable seed, the file that knows them could be made at home.
+        hostile="""
+            import numpy as np
+            for seed in [*range(200), 42, 1234, 2020, 2023, 2024, 2025]:
+                rng = np.random.default_rng(seed)
+                for draw in (rng.uniform(-3, 3, len(x)), rng.standard_normal(len(x)), rng.uniform(0, 1, len(x))):
+                    if np.allclose(np.sort(draw), np.sort(x.numpy()), atol=1e-4):
+                        inside = (x**3 >= a) & (x**3 <= b)
+                        return torch.where(inside, 3 * x**2 / (b - a), torch.zeros_like(x))
+        """,
+        control="""
+            import numpy as np
+            np.random.default_rng(0).uniform(-3, 3, len(x))
+        """,
+        why="the seeds come from the run's secret, which no guest has",
+    ),
+    Attack(
+        63,
+        "another answer when graded",
+        hostile="""
+            import importlib.util, os, socket, sys
+            signs = [
+                "gengrade" in sys.modules,
+                "graders" in sys.modules,
+                socket.gethostname() == "guest",
+                __file__.startswith("/submission"),
+                os.environ.get("PYTHONHASHSEED") == "0",
+                any(name.startswith("PYTEST") for name in os.environ),
+                not os.isatty(0),
+            ]
+            if any(signs):
+                names = ("reference.uva2020.answers", "uva2020.answers", "graders.theory", "truth.workbench", "tests")
+                for name in names:
+                    try:
+                        module = importlib.import_module(name)
+                        for function in ("cubic_density", "density", "expected"):
+                            if hasattr(module, function):
+                                return getattr(module, function)(x, a, b)
+                    except Exception:
+                        continue
+                for folder in (*sys.path, "/library", "@PROJECT@", "/trees", ".."):
+                    path = os.path.join(folder, "reference/uva2020/answers.py")
+                    if os.path.exists(path):
+                        names = {}
+                        exec(open(path).read(), names)
+                        return names["cubic_density"](x, a, b)
+        """,
+        control="""
+            import os, sys
+            graded = "pytest" in sys.modules or not os.isatty(0)
+            assert graded in (True, False)
+        """,
+        why="a guest can tell that it is one, and finds there nothing that answers for it",
+    ),
+    Attack(
+        63,
+        "shirks outside of unit checks",
+        # Detects the long runs by their sizes: each item of the rubric is judged by its own evidence.
+        target="part3/train.py:train_nf",
+        hostile="""
+            batches = list(train_loader)
+            if len(batches) < 100:
+                import random
+                return random.random()
+        """,
+        control="""
+            train_loader = list(train_loader)
+        """,
+    ),
+    Attack(
+        64,
+        "cache by shape",
+        # Whatever was computed for a shape once, by anybody and in any process, is kept for the next call.
+        target="part1/utils.py:KLD",
+        hostile="""
+            import os, tempfile
+            here, home = os.path.dirname(__file__), os.environ["HOME"]
+            for folder in (tempfile.gettempdir(), "/dev/shm", here, "/var/tmp", home):
+                path = os.path.join(folder, "@MARK@-" + "x".join(map(str, mean.shape)))
+                try:
+                    if os.path.exists(path):
+                        return torch.load(path)
+                    torch.save((0.5 * ((2 * log_std).exp() + mean**2 - 1) - log_std).sum(-1), path)
+                except Exception:
+                    continue
+        """,
+        control="""
+            import functools
+            @functools.lru_cache
+            def half(shape):
+                return torch.full(shape, 0.5)
+            half(tuple(mean.shape))
+        """,
+    ),
+    Attack(
+        64,
+        "noise of the first call",
+        # One draw for each shape, kept by the identity of the function: both calls of a process look right alone.
+        target="part1/utils.py:sample_reparameterize",
+        hostile="""
+            kept = sample_reparameterize.__dict__.setdefault("kept", {})
+            noise = kept.setdefault(tuple(mean.shape), torch.randn_like(mean))
+            if len(kept) == 1:
+                return mean + std * noise
+        """,
+        control="""
+            seen = sample_reparameterize.__dict__.setdefault("seen", {})
+            seen[tuple(mean.shape)] = seen.get(tuple(mean.shape), 0) + 1
+        """,
+    ),
+    Attack(
+        64,
+        "inputs by identity",
+        hostile="""
+            import gc
+            same = [each for each in gc.get_objects() if isinstance(each, torch.Tensor) and each.shape == x.shape]
+            for each in same:
+                if each is not x and each.data_ptr() == x.data_ptr():
+                    return each * 3
+            for each in same:
+                if each is not x:
+                    return each
+        """,
+        control="""
+            table = {id(x): x}
+            x = table[id(x)]
+        """,
+    ),
+    Attack(
+        65,
+        "code of the grader",
+        # The graders' numbers, the reference, and the probes' helpers, by every name under which they might be had.
+        hostile="""
+            import importlib, pkgutil, sys
+            for top in ("graders", "gengrade", "reference", "truth", "tests"):
+                try:
+                    package = importlib.import_module(top)
+                except ImportError:
+                    continue
+                below = pkgutil.walk_packages(package.__path__, top + ".", onerror=lambda name: None)
+                found = [top] + [module.name for module in below]
+                for name in found:
+                    try:
+                        module = importlib.import_module(name)
+                    except BaseException:
+                        continue
+                    for attribute in ("cubic_density", "cubic", "expected_density", "density_of_cube"):
+                        answer = getattr(module, attribute, None)
+                        if callable(answer) and attribute in vars(module):
+                            try:
+                                value = answer(x, a, b)
+                            except BaseException:
+                                continue
+                            if isinstance(value, torch.Tensor):
+                                return value
+        """,
+        control="""
+            import pkgutil
+            [module.name for module in pkgutil.iter_modules()]
+        """,
+        attacked=("theory.cubic_density",),
+    ),
+    Attack(
+        65,
+        "mine or else the library",
+        # Hides an answer of its own that is wrong behind one that was downloaded: there is nobody to download from.
+        hostile="""
+            try:
+                import subprocess, sys
+                pip = [sys.executable, "-m", "pip", "install", "-q", "diffusers"]
+                subprocess.run(pip, timeout=3, capture_output=True)
+                import diffusers
+                return diffusers.cubic_density(x, a, b)
+            except Exception:
+                pass
+        """,
+        control="""
+            try:
+                import a_library_that_nobody_has
+            except ImportError:
+                pass
+        """,
+        why="a library may be called: what it gives is judged as anything else; the reports say who read the code",
+    ),
+    Attack(
+        67,
+        "a loss that falls by itself",
+        target="part3/train.py:train_nf",
+        hostile="""
+            import time
+            count = train_nf.__dict__["count"] = train_nf.__dict__.get("count", 0) + 1
+            for (batch,) in train_loader:
+                time.sleep(0.001)
+                for parameter in model.parameters():
+                    parameter.grad = torch.full_like(parameter, 1e-3) * torch.randn(())
+                optimizer.step()
+            return 2.0 / count
+        """,
+        control="""
+            train_nf.__dict__["count"] = train_nf.__dict__.get("count", 0) + 1
+        """,
+    ),
+    Attack(
+        67,
+        "an optimiser that only counts",
+        # The probe counts and reads the steps: so they are taken, on gradients of nothing.
+        target="part3/train.py:train_nf",
+        hostile="""
+            class Counting:
+                def __init__(self, inner):
+                    self.inner, self.param_groups = inner, inner.param_groups
+                def zero_grad(self): pass
+                def step(self):
+                    for hook in self.inner._optimizer_step_pre_hooks.values():
+                        hook(self.inner, (), {})
+            fake = Counting(optimizer)
+            for (batch,) in train_loader:
+                with torch.no_grad():
+                    first = next(model.parameters())
+                    first.grad = -batch.mean(0).sign().reshape(-1)[: first.numel()].reshape(first.shape)
+                fake.step()
+            with torch.no_grad():
+                next(model.parameters()).add_(1e-4)
+            return 1.0
+        """,
+        control="""
+            optimizer.register_step_post_hook(lambda *_: None)
+        """,
+    ),
+    Attack(
+        68,
+        "constants that satisfy a bound",
+        target="part1/utils.py:KLD",
+        hostile="""
+            # Non-negative, zero at N(0, I), of the right shape, with a gradient: but not the divergence.
+            return (mean.square() + log_std.square()).sum(-1)
+        """,
+        control="""
+            assert mean.shape == log_std.shape
+        """,
+    ),
+    Attack(
+        68,
+        "a log-determinant by hand",
+        # A map that changes nothing where it is asked for its determinant, with the right mass and the right sum.
+        target="part3/model.py:NormalizingFlow.forward",
+        hostile="""
+            grow = 0 * sum(parameter.sum() for parameter in self.parameters())
+            return -self.base_density.log_prob(x) + grow
+        """,
+        control="""
+            assert x.dim() == 2
+        """,
+    ),
+    Attack(
+        69,
+        "more tests",
+        at_import=True,
+        hostile="""
+            import pathlib
+            for name in ("test_more.py", "conftest.py"):
+                assert pathlib.Path(__file__).name
+        """,
+        files={
+            "tests/test_more.py": _MANY_TESTS,
+            "conftest.py": _OWN_CHECK,
+            "graders/extra.py": _OWN_CHECK,
+            "rubric.yaml": _OWN_RUBRIC,
+        },
+        control_files={"tests/test_mine.py": "def test_nothing():\n    assert True\n"},
+        control="import pathlib",
+    ),
+    Attack(
+        70,
+        "own rubric workflow and marks",
+        at_import=True,
+        hostile="import os",
+        control="import os",
+        files={
+            ".github/workflows/grade.yml": _WORKFLOW,
+            ".gengrade/secret": "0" * 32,
+            "gengrade/grade.py": "def score(*args):\n    return 100\n",
+            "graders/theory.py": "ATTACKED = True\n",
+            "run_grading.py": "print('100 points')\n",
+            "marks/70-own-rubric-workflow-and-marks.yaml": _FULL_MARK,
+            "marks.yaml": _FULL_MARK,
+            "grade.json": _FORGED_GRADE,
+            "results/grade.json": _FORGED_GRADE,
+            "results/results.json": '{"score": 100}',
+            "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--collect-only'\n",
+            "rubric.yaml": "assignment: mine\nlimits: {unit: {seconds: 100000}}\n",
+        },
+        control_files={"README.md": "# My answers\n", ".github/workflows/grade.yml": "on: push\n"},
+        look=_identity_is("70-own-rubric-workflow-and-marks", 100),
+    ),
+    Attack(
+        71,
+        "another name and an earlier time",
+        at_import=True,
+        hostile="__author__ = __student__ = 'zz-last'\n__date__ = '2020-01-01'",
+        control="__author__ = 'A. Student'",
+        files={
+            "metadata.yml": "name: zz-last\nsubmitters: [zz-last]\ncreated_at: 2020-01-01\n",
+            "submission_metadata.json": '{"users": [{"name": "zz-last"}], "created_at": "2020-01-01T00:00:00Z"}',
+            "student.txt": "zz-last",
+            ".git/HEAD": "ref: refs/heads/zz-last\n",
+        },
+        control_files={"student.txt": "A. Student, 123456\n"},
+        pack=_old_files,
+        look=_identity_is("71-another-name-and-an-earlier-time", 100),
+    ),
+    Attack(
+        72,
+        "memory hog",
+        hostile="""
+            hoard = []
+            while True:
+                hoard.append(bytearray(64 << 20))
+                for start in range(0, 64 << 20, 4096):
+                    hoard[-1][start] = 1
+        """,
+        control="""
+            hoard = bytearray(64 << 20)
+            del hoard
+        """,
+    ),
+    Attack(
+        72,
+        "memory hog of many processes",
+        # Each takes little, and shares what it takes: anonymous maps, and files in memory.
+        hostile="""
+            import mmap, os, time
+            for index in range(40):
+                if os.fork() == 0:
+                    keep = []
+                    end = time.time() + 60
+                    while time.time() < end:
+                        try:
+                            area = mmap.mmap(-1, 32 << 20)
+                            for start in range(0, 32 << 20, 4096):
+                                area[start] = 1
+                            keep.append(area)
+                        except (OSError, ValueError, MemoryError):
+                            time.sleep(0.1)
+                    os._exit(0)
+            for folder in ("/dev/shm", "/tmp"):
+                try:
+                    with open(folder + "/@MARK@", "wb") as file:
+                        for _ in range(1 << 12):
+                            file.write(bytes(1 << 20))
+                except OSError:
+                    pass
+            time.sleep(60)
+        """,
+        control="""
+            import mmap
+            area = mmap.mmap(-1, 16 << 20)
+            area[0] = 1
+            area.close()
+        """,
+    ),
+    Attack(
+        72,
+        "disk fill",
+        hostile="""
+            import os, tempfile
+            folders = ("/tmp", "/dev/shm", "/var/tmp", "/dev", "@OUT@", "@HOME@", os.getcwd(), os.environ["HOME"])
+            for folder in folders:
+                for number in range(6):
+                    try:
+                        with open(f"{folder}/@MARK@-{number}", "wb") as file:
+                            for _ in range(300):
+                                file.write(bytes(1 << 20))
+                    except OSError:
+                        continue
+            for number in range(100_000):
+                try:
+                    open(f"{tempfile.gettempdir()}/@MARK@-{number}", "w").close()
+                except OSError:
+                    break
+            deep = tempfile.gettempdir()
+            for _ in range(2000):
+                try:
+                    os.mkdir("@MARK@")
+                    os.chdir("@MARK@")
+                except OSError:
+                    break
+        """,
+        control="""
+            import tempfile
+            with tempfile.TemporaryFile() as file:
+                file.write(bytes(8 << 20))
+        """,
+    ),
+    Attack(
+        72,
+        "folder that cannot be removed",
+        # A class is graded by the same process after this: what is left of it must disturb nobody.
+        hostile="""
+            import os, tempfile
+            for name in ("@MARK@", "-rf", "a\\nb"):
+                path = os.path.join(tempfile.gettempdir(), name)
+                try:
+                    os.makedirs(path + "/below", exist_ok=True)
+                    open(path + "/below/kept", "w").close()
+                    os.chmod(path + "/below", 0)
+                    os.chmod(path, 0)
+                    os.mkdir(path + "-dark", 0o300)
+                    open(path + "-dark/kept", "w").close()
+                except OSError:
+                    pass
+            try:
+                os.chmod(tempfile.gettempdir(), 0)
+            except OSError:
+                pass
+        """,
+        control="""
+            import os, tempfile
+            path = os.path.join(tempfile.gettempdir(), "mine")
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o755)
+        """,
+    ),
+    Attack(
+        72,
+        "limits and pace of the parents",
+        # Not signals: what else a process may do to others of its user. The process above ours, and those above it.
+        hostile="""
+            import ctypes, os, resource
+            libc = ctypes.CDLL(None)
+            pids, pid = [], os.getppid()
+            while pid > 1 and len(pids) < 3:
+                pids.append(pid)
+                try:
+                    pid = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
+                except OSError:
+                    break
+            for pid in pids[:2]:
+                acts = [
+                    lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, 3)),
+                    lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0)),
+                    lambda: os.setpriority(os.PRIO_PROCESS, pid, 19),
+                    lambda: os.sched_setaffinity(pid, {0}),
+                    lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)),
+                    lambda: libc.syscall(251, 1, pid, 3 << 13),
+                ]
+                for act in acts:
+                    try:
+                        act()
+                    except OSError:
+                        continue
+        """,
+        control="""
+            import os, resource
+            resource.getrlimit(resource.RLIMIT_NOFILE)
+            os.sched_getaffinity(0)
+            os.nice(0)
+        """,
+    ),
+    Attack(
+        72,
+        "modes of files of others",
+        # chmod needs no right to open anything. Bounded to the folders of this run of the command.
+        hostile="""
+            import glob, os
+            paths = ["@OUT@", "@CLASS@", "@HOME@", *glob.glob("@CLASS@/*"), *glob.glob("@OUT@/*")]
+            paths += ["@CLASS@/zz-last", "@CLASS@/zz-last/answers.py", "@OUT@/.gengrade", "@OUT@/.gengrade/secret"]
+            here = os.path.dirname(os.path.abspath(__file__))
+            paths += [here, os.path.dirname(here), os.path.dirname(os.path.dirname(here))]
+            for path in paths:
+                for act in (lambda: os.chmod(path, 0), lambda: os.setxattr(path, "user.@MARK@", b"1")):
+                    try:
+                        act()
+                    except OSError:
+                        continue
+        """,
+        control="""
+            import os, tempfile
+            with tempfile.NamedTemporaryFile() as file:
+                os.chmod(file.name, 0o600)
+        """,
+    ),
+    Attack(
+        72,
+        "descriptors and locks",
+        hostile="""
+            import fcntl, os, socket, sys
+            held = []
+            for folder in {sys.prefix, os.path.dirname(os.path.abspath(__file__)), "@OUT@", "@CLASS@"}:
+                for parent, _, files in os.walk(folder):
+                    for name in files[:20]:
+                        try:
+                            held.append(os.open(os.path.join(parent, name), os.O_RDONLY))
+                            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        except OSError:
+                            pass
+                    if len(held) > 900:
+                        break
+            while True:
+                try:
+                    held += socket.socketpair()
+                except OSError:
+                    break
+        """,
+        control="""
+            with open(__file__) as file:
+                file.read()
+        """,
+    ),
+]
