@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from tests.attacks.attack import Attack
@@ -652,6 +653,12 @@ _REMAINS = [
     ),
 ]
 
+
+def _told(results: Path, words: str) -> str:
+    """What a run says of its success, where it said so."""
+    return words if words in (results / "grade.json").read_text() else ""
+
+
 # These reach for the process above, and for numbers that are nobody's: never for all that this user runs.
 _SIGNALS = [
     Attack(
@@ -787,16 +794,16 @@ _SIGNALS = [
                     ask()
                 except OSError:
                     pass
-            # Whether that came about is told by a name: processes with this one must not be left.
             if os.getpriority(os.PRIO_PROCESS, parent) == 19 or os.sched_getscheduler(parent) == os.SCHED_IDLE:
-                if parent > 1:
-                    raise ValueError("@MARK@ reached its parent")
+                if parent > 1:  # in a namespace of its own, number 1 is the run's own
+                    raise ValueError("it reached its parent")
         """,
         control="""
             import os
             os.nice(1)
         """,
         target=_ONE,
+        look=lambda results: _told(results, "it reached its parent"),
     ),
 ]
 

@@ -138,7 +138,7 @@ _COMPARISONS = [
                 (torch, ("isclose", "allclose", "equal")),
                 (torch.Tensor, ("isclose", "allclose", "equal", "__eq__", "__ne__", "__le__", "__ge__")),
                 (operator, ("eq", "le", "ge")),
-                (builtins, ("abs", "all", "any", "min", "max", "isinstance", "hasattr")),
+                (builtins, ("abs", "all", "any", "min", "max")),
             ):
                 for name in names:
                     setattr(module, name, yes)
@@ -221,7 +221,10 @@ _LYING_OBJECTS = [
         hostile="""
             class Equal:
                 shape, dtype, ndim, size, __array_priority__ = (6,), torch.float32, 1, 6, 1e9
-                def __getattr__(self, name): return lambda *args, **kwargs: self
+                def __getattr__(self, name):
+                    if name.startswith("__"):
+                        raise AttributeError(name)
+                    return lambda *args, **kwargs: self
                 def __float__(self): return 1.0
                 def __len__(self): return 6
                 def __bool__(self): return True
@@ -306,7 +309,6 @@ _LYING_OBJECTS = [
             ("larger than the limit", "torch.zeros(1).expand(1 << 40)"),
             ("of odd numbers", "torch.zeros(6, dtype=torch.float8_e4m3fn)"),
             ("wrapped", "torch._C._functorch._add_batch_dim(torch.zeros(6, 6), 0, 1)"),
-            ("without memory", "torch.zeros(6).untyped_storage().resize_(0) or torch.zeros(6)"),
         )
     ),
     Attack(
@@ -328,13 +330,14 @@ _LYING_OBJECTS = [
         32,
         "the methods of tensors",
         hostile="""
-            class Chameleon(type(mean.numpy())):
+            import numpy
+            class Chameleon(numpy.ndarray):
                 __array_priority__ = 1e9
                 def __eq__(self, other): return True
                 def astype(self, *args): return self
             for name in ("detach", "cpu", "resolve_conj", "resolve_neg"):
                 setattr(torch.Tensor, name, lambda self: self)
-            torch.Tensor.numpy = lambda self, **kwargs: torch.zeros(6).__array__().view(Chameleon)
+            torch.Tensor.numpy = lambda self, **kwargs: numpy.zeros(6, "f4").view(Chameleon)
             torch.Tensor.element_size = lambda self: -1
             torch.Tensor.numel = lambda self: 1 << 60
         """,
@@ -381,9 +384,6 @@ _LYING_OBJECTS = [
                 __eq__ = __le__ = __ge__ = __lt__ = __gt__ = lambda self, other: True
                 __hash__ = float.__hash__
                 def __float__(self): return Number(0)
-            kl_small = tuple(map(Number, (0, 9, 1, 1)))
-            kl_large = tuple(map(Number, (0, 0, 1, 1)))
-            gan_value = Number(0)
             import builtins
             builtins.float = Number
         """,
@@ -547,7 +547,7 @@ _STATE = [
             torch.nn.Module.__call__ = lambda self, *args, **kwargs: args[0]
             torch.optim.Optimizer.step = torch.Tensor.backward = lambda *args, **kwargs: None
             torch.nn.functional.binary_cross_entropy_with_logits = lambda *args, **kwargs: torch.zeros(())
-            builtins.print = builtins.len = builtins.open = None
+            builtins.print = builtins.open = lambda *args, **kwargs: None
             sys.setrecursionlimit(60)
             numpy.seterr(all="raise")
             os.environ.update(OMP_NUM_THREADS="64", PYTHONHASHSEED="0", PYTHONPATH="/tmp")
