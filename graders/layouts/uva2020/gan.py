@@ -20,6 +20,7 @@ from graders.layouts.calling import accepts, call
 from graders.layouts.devices import neutralise_cuda
 from graders.layouts.loading import Modules
 from graders.layouts.members import method, part
+from graders.layouts.uva2020 import lightning
 from graders.layouts.uva2020.attempts import most_complete
 
 TEMPLATES = ("train_torch", "train_pl")
@@ -92,6 +93,8 @@ class GanContract:
             "z_dim": z_dim,
         }
         vars(self._args).update(settings, lr=lr)
+        if self._template == "train_pl":
+            lightning.silence()
         gan = self._modules.find("GAN", self._template)
         if accepts(gan, "lr"):
             gan = partial(gan, lr=lr)

@@ -22,6 +22,7 @@ from graders.layouts.calling import accepts, call
 from graders.layouts.devices import neutralise_cuda
 from graders.layouts.loading import Modules
 from graders.layouts.members import method, part
+from graders.layouts.uva2020 import lightning
 from graders.layouts.uva2020.attempts import most_complete
 
 TEMPLATES = ("train_torch", "train_pl")
@@ -92,7 +93,7 @@ class VaeContract:
         """The student's VAE, freshly initialised. kind: "MLP" or "CNN"."""
         vars(self._args).update(model=kind, hidden_dims=[*hidden_dims], num_filters=num_filters, z_dim=z_dim)
         if self._template == "train_pl":
-            _silence_lightning()
+            lightning.silence()
         asked = {"model_name": kind, "hidden_dims": [*hidden_dims], "num_filters": num_filters, "z_dim": z_dim}
         vae = self._modules.find("VAE", self._template, *TEMPLATES)
         if accepts(vae, "lr"):
@@ -177,16 +178,6 @@ def _absent(sentence: str) -> Callable[..., Any]:
         raise Missing(sentence)
 
     return raise_missing
-
-
-def _silence_lightning() -> None:
-    """Gives LightningModules a logger and a trainer that take any call: steps log, and there is no Trainer."""
-    import pytorch_lightning as pl
-
-    silent = MagicMock()
-    module: Any = pl.LightningModule
-    module.log = module.log_dict = lambda *args, **kwargs: None
-    module.logger = module.trainer = property(lambda self: silent, lambda self, value: None)
 
 
 def _configured(result: Any) -> torch.optim.Optimizer:

@@ -1,0 +1,16 @@
+"""PyTorch Lightning without its Trainer: modules are made and their steps called, and nothing is trained by it."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import MagicMock
+
+
+def silence() -> None:
+    """Gives LightningModules a logger and a trainer that take any call: steps log, and there is no Trainer."""
+    import pytorch_lightning as pl
+
+    silent = MagicMock()
+    module: Any = pl.LightningModule
+    module.log = module.log_dict = lambda *args, **kwargs: None
+    module.logger = module.trainer = property(lambda self: silent, lambda self, value: None)
