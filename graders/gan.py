@@ -27,7 +27,7 @@ from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, che
 from graders.adversarial import Observed, Verdict, decoded_images, judge_discriminator, judge_generator, observed_step
 from graders.latents import arrangements, ends_problem, is_mixed, line_problem, readings_of, trace
 from graders.statistics import GaussianFit, TwoDraws, declare
-from graders.vae_networks import STRAIGHT, bend
+from graders.vae_networks import STRAIGHT, bend, judge_same
 
 Array = NDArray[np.float64]
 
@@ -73,6 +73,17 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
 
 
 @check("gan.generator")
+def test_generator_in_another_order(student: Subject, rng: Rng) -> None:
+    """The generator made once more: the same latents in another order give the same images."""
+    latents, order = [rng.normal(9, z_dim) for z_dim in LATENT_SIZES], rng.choice(9, 9)
+    first = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
+    second = student.again(probes.gan.generators, latents=[z[order] for z in latents], sizes=HIDDEN_SIZES)
+    for one, other in zip(*(_each(found, len(HIDDEN_SIZES)) for found in (first, second)), strict=True):
+        images = one.tensor("images", shape=(9, 1, 28, 28))
+        judge_same(other.tensor("images", shape=images.shape), images[order])
+
+
+@check("gan.generator")
 def test_generator_range(student: Subject, rng: Rng) -> None:
     """Pixels lie between −1 and 1, as the scaled data do, and can come near both."""
     # Trained towards ±3, pixels show the ends of their range, whatever the architecture.
@@ -109,6 +120,17 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
 
 
 @check("gan.discriminator")
+def test_discriminator_in_another_order(student: Subject, rng: Rng) -> None:
+    """The discriminator made once more: the same images in another order get the same scores."""
+    images, order = _noise(rng, 9), rng.choice(9, 9)
+    first = student.run(probes.gan.discriminators, images=images, sizes=HIDDEN_SIZES)
+    second = student.again(probes.gan.discriminators, images=images[order], sizes=HIDDEN_SIZES)
+    for one, other in zip(*(_each(found, len(HIDDEN_SIZES)) for found in (first, second)), strict=True):
+        scores = one.tensor("scores", shape=(9, 1))
+        judge_same(other.tensor("scores", shape=scores.shape), scores[order])
+
+
+@check("gan.discriminator")
 def test_discriminator_logits(student: Subject, rng: Rng) -> None:
     """Scores are logits: any number, without a sigmoid."""
     # An image and its negative, each a few times, are as easy to tell apart as any.
@@ -134,7 +156,7 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     setting = _setting(data, rng)
     result = student.run(probes.gan.step, which="generator", **setting)
-    step = observed_step(result, setting["images"])
+    step = observed_step(result, setting["images"], setting["scores"])
     expect(
         result["reached"].flag("generator"),
         "no gradient reaches the generator: its images are made under no_grad (by sample, perhaps) or detached",
@@ -170,7 +192,7 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     setting = _setting(data, rng)
     result = student.run(probes.gan.step, which="discriminator", **setting)
-    step = observed_step(result, setting["images"])
+    step = observed_step(result, setting["images"], setting["scores"])
     expect(
         result["reached"].flag("discriminator"),
         "no gradient reaches the discriminator: its scores are detached or computed under no_grad",
@@ -382,7 +404,7 @@ def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | 
     """The other network's step, where it can be judged; what is wrong with it is for a check of its own."""
     result = student.run(probes.gan.step_if_it_runs, which=which, **setting)
     try:
-        return None if result.is_none() else observed_step(result, setting["images"])
+        return None if result.is_none() else observed_step(result, setting["images"], setting["scores"])
     except Mismatch:
         return None
 

@@ -12,11 +12,12 @@ reads what a manifold shows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
@@ -34,6 +35,7 @@ UNTRAINED = (0.8, 1.5)  # bits per dimension before training
 EXACT = 1e-3  # on a loss that is recomputed from what was seen, relatively
 # Where a part is not called through its forward, it has told us what it gives when asked, not what it gave then.
 UNSEEN = 0.1
+LENT: Final = 1e-4  # on numbers that took the places of others
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
 
 NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 3), cases=2)
@@ -159,19 +161,30 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     the image is 1 and less 1 where it is 0.
     """
     images = batch_of(data, rng, BATCH)
-    got = student.run(probes.vae.loss, images=images, **passed_through(images, rng, z_dim))
-    mean, log_std = got.tensor("mean", shape=(BATCH, z_dim)), got.tensor("log_std", shape=(BATCH, z_dim))
+    lent = passed_through(images, rng, z_dim)
+    got = student.run(probes.vae.loss, images=images, **lent)
+    mean, log_std = code_of(got, lent["code"])
     if got.flag("decoder_seen") and got.flag("encoder_seen"):
         judge_latents(got.tensor("z", shape=(None, BATCH, z_dim)), mean, log_std)
     tolerance = EXACT if got.flag("decoder_seen") and got.flag("encoder_seen") else UNSEEN
     claimed = judge_scalar(got, "rec")
-    rec = min(reconstructions(got, images), key=lambda reading: abs(reading - claimed))
+    rec = min(reconstructions(got, images, lent["logits"]), key=lambda reading: abs(reading - claimed))
     reg = float(gaussian_kl(mean, log_std).mean())
     expect(np.isfinite(reg), "the encoder's standard deviations overflow")
     judge_average(claimed, rec, tolerance, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
     judge_average(judge_scalar(got, "reg"), reg, tolerance, "L_reg: the KL divergence, summed over latents", z_dim)
     bits = (rec + reg) * BITS / PIXELS
     judge_average(judge_scalar(got, "bpd"), bits, tolerance, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+
+
+def code_of(got: Evidence, lent: NDArray[np.floating]) -> list[Array]:
+    """mean and log_std, [B, z_dim] each: those that were lent to the encoder, where it was seen."""
+    code = [got.tensor(name, shape=lent.shape[1:]) for name in ("mean", "log_std")]
+    if got.flag("encoder_seen"):
+        expect(np.allclose(code, lent, atol=LENT), "mean and log_std are not those that the encoder gave")
+    else:
+        expect(all(bool(np.ptp(part) > 0) for part in code), "the encoder gives one number, whatever it is shown")
+    return code
 
 
 def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
@@ -186,10 +199,18 @@ def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
         )
 
 
-def reconstructions(got: Evidence, images: NDArray[np.float32]) -> list[float]:
-    """The batch mean of the binary cross-entropy, from the decoder's outputs, in each reading of them."""
+def reconstructions(got: Evidence, images: NDArray[np.float32], lent: NDArray[np.floating]) -> list[float]:
+    """The batch mean of the binary cross-entropy, from the decoder's outputs, in each reading of them.
+
+    Where the decoder was seen, its outputs are the logits that were lent to it, or their means.
+    """
     draws = got.tensor("logits", shape=(None, *images.shape))
     expect(len(draws) > 0, "the decoder gave nothing")
+    if got.flag("decoder_seen"):
+        known = (np.allclose(draws, given, atol=LENT) for given in (lent, expit(lent)))
+        expect(any(known), "the logits are not those that the decoder gave")
+    else:
+        expect(bool(np.ptp(draws) > 0), "the decoder gives one number, whatever it is shown")
     readings = [[losses.mean() for losses in cross_entropies(images.astype(np.float64), outputs)] for outputs in draws]
     return [float(np.mean(values)) for values in zip(*readings, strict=False)]
 
@@ -222,12 +243,13 @@ def judge_average(value: float, expected: float, tolerance: float, what: str, su
 def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
     """The gradient of bpd reaches the encoder along both ways: through z, and through the KL divergence."""
     images = batch_of(data, rng, 16)
-    got = student.run(probes.vae.loss, images=images, **passed_through(images, rng, z_dim=6))
+    lent = passed_through(images, rng, z_dim=6)
+    got = student.run(probes.vae.loss, images=images, **lent)
     if not (got.flag("encoder_seen") and got.flag("decoder_seen")):
         return  # nothing was seen to take gradients of
     expect("mean_gradient" in got, "bpd has no gradient: it must be a tensor that depends on the parameters")
     expect(got.flag("z_attached"), "z is cut off from mean and log_std: no gradient of the reconstruction gets past it")
-    mean, log_std = got.tensor("mean", shape=(16, 6)), got.tensor("log_std", shape=(16, 6))
+    mean, log_std = code_of(got, lent["code"])
     z, through_z = got.tensor("z", shape=(None, 16, 6)), got.tensor("z_gradient", shape=(None, 16, 6))
     expect(len(z) == len(through_z) > 0, "the decoder was given no z")
     unit = BITS / PIXELS / len(images)

@@ -21,8 +21,16 @@ Array = NDArray[np.float64]
 BATCH = 16
 SIZES = (16, 16, 16, 8)  # the last batch is smaller
 DENSITIES = (0.1, 0.9, 0.3, 0.7)  # of ink in each batch: so their gradients point different ways
+PIXELS = 28 * 28
+BITS = float(np.log2(np.e))
 ALIGNED = 0.9999  # the cosine of equal gradients, but for rounding
 NAMES = ("bpd", "L_rec", "L_reg")
+
+
+def known_losses(rng: Rng) -> NDArray[np.float32]:
+    """L_rec, L_reg and bpd for each batch, [4, 3]: no average of them is like another, or like any one of them."""
+    rec, reg = 150 * rng.uniform(0.8, 1.25), 20 * rng.uniform(0.8, 1.25)
+    return np.outer((2.0, 1.0, 0.5, 6.0), (rec, reg, (rec + reg) * BITS / PIXELS)).astype(np.float32)
 
 
 def unequal_batches(rng: Rng) -> NDArray[np.float32]:
@@ -34,7 +42,8 @@ def unequal_batches(rng: Rng) -> NDArray[np.float32]:
 @check("vae.training_loop")
 def test_training_epoch(student: Subject, rng: Rng) -> None:
     """An epoch of training: in training mode, one step a batch along that batch's own gradient, all parameters."""
-    got = student.run(probes.vae_loop.train, images=unequal_batches(rng), batch_size=BATCH)
+    images, losses = unequal_batches(rng), known_losses(rng)
+    got = student.run(probes.vae_loop.train, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
     expect(
         all(item.flag() for item in got.list("training")),
@@ -59,13 +68,14 @@ def test_training_epoch(student: Subject, rng: Rng) -> None:
         got=", ".join(f"{cosine:.3f}" for cosine in alignments),
     )
     expect(not got.text("unmoved"), "training did not change every parameter", got=got.text("unmoved")[:100])
-    judge_averages(got, "train_vae", (NAMES,))
+    judge_averages(got, losses, "train_vae", (NAMES,))
 
 
 @check("vae.training_loop")
 def test_evaluation(student: Subject, rng: Rng) -> None:
     """An evaluation: in eval mode, without gradients, and nothing changes."""
-    got = student.run(probes.vae_loop.test, images=unequal_batches(rng), batch_size=BATCH)
+    images, losses = unequal_batches(rng), known_losses(rng)
+    got = student.run(probes.vae_loop.test, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
     expect(
         not any(item.flag() for item in got.list("training")),
@@ -76,7 +86,7 @@ def test_evaluation(student: Subject, rng: Rng) -> None:
         "testing records operations for gradients: use torch.no_grad()",
     )
     expect(got.integer("moved") == 0, "testing changed the model", got=f"{got.integer('moved')} tensors")
-    judge_averages(got, "test_vae", (NAMES, (*NAMES[1:], NAMES[0])))
+    judge_averages(got, losses, "test_vae", (NAMES, (*NAMES[1:], NAMES[0])))
 
 
 def judge_passes(got: Evidence) -> None:
@@ -88,8 +98,10 @@ def judge_passes(got: Evidence) -> None:
     )
 
 
-def judge_averages(got: Evidence, function: str, orders: tuple[tuple[str, ...], ...]) -> None:
-    """The three averages, against those of the losses that the model returned; in one of these orders."""
+def judge_averages(
+    got: Evidence, lent: NDArray[np.floating], function: str, orders: tuple[tuple[str, ...], ...]
+) -> None:
+    """The three averages, against those of the losses that were lent to the model; in one of these orders."""
     if got.is_none("averages"):
         return
     values = [item.number() for item in got.list("averages")]
@@ -99,6 +111,10 @@ def judge_averages(got: Evidence, function: str, orders: tuple[tuple[str, ...], 
         got=f"{len(values)} values",
     )
     losses = got.tensor("losses", shape=(None, len(NAMES)))
+    expect(
+        np.allclose(losses, np.resize(lent, losses.shape), rtol=1e-4),
+        "the losses of the batches are not those that the model gave",
+    )
     sizes = np.array([item.number() for item in got.list("sizes")])
     expect(len(losses) == len(sizes) and bool(np.all(sizes > 0)), "some batches that went through the model were empty")
     columns = dict(zip(("L_rec", "L_reg", "bpd"), losses.T, strict=True))

@@ -88,6 +88,55 @@ def test_cnn_decoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> No
     judge_network(got, ["the logits"], (len(z), settings["num_input_channels"], 28, 28))
 
 
+@check("vae.mlp_encoder")
+def test_mlp_encoder_in_another_order(student: Subject, rng: Rng) -> None:
+    """The MLP encoder made once more: the same images in another order give the same outputs."""
+    settings = MLP_ENCODERS[0]
+    judge_order(student, rng, "mlp_encoder", rng.bits(5, *IMAGE_OF[settings["input_dim"]]), settings)
+
+
+@check("vae.cnn_encoder")
+def test_cnn_encoder_in_another_order(student: Subject, rng: Rng) -> None:
+    """The convolutional encoder made once more: the same images in another order give the same outputs."""
+    judge_order(student, rng, "cnn_encoder", rng.bits(5, 1, 28, 28), CNNS[0])
+
+
+@check("vae.mlp_decoder")
+def test_mlp_decoder_in_another_order(student: Subject, rng: Rng) -> None:
+    """The MLP decoder made once more: the same latents in another order give the same outputs."""
+    settings = MLP_DECODERS[0]
+    judge_order(student, rng, "mlp_decoder", rng.normal(5, settings["z_dim"]), settings)
+
+
+@check("vae.cnn_decoder")
+def test_cnn_decoder_in_another_order(student: Subject, rng: Rng) -> None:
+    """The convolutional decoder made once more: the same latents in another order give the same outputs."""
+    judge_order(student, rng, "cnn_decoder", rng.normal(5, CNNS[0]["z_dim"]), CNNS[0])
+
+
+def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: dict[str, Any]) -> None:
+    """In a process of its own, from the same random state, a network is the same: numbers that are none's are not."""
+    order = rng.choice(len(x), len(x))
+    first = student.run(probes.vae.network, which=which, x=x, settings=settings).list("outputs")
+    second = student.again(probes.vae.network, which=which, x=x[order], settings=settings).list("outputs")
+    expect(len(first) == len(second) > 0, "the network gives another number of outputs when it is made once more")
+    for one, other in zip(first, second, strict=True):
+        expected = one.tensor()
+        expect(expected.shape[:1] == (len(x),), "there is not one row of outputs for each row of inputs")
+        judge_same(other.tensor(shape=expected.shape), expected[order])
+
+
+def judge_same(got: Array, expected: Array) -> None:
+    assert_close(
+        got,
+        expected,
+        rtol=1e-3,
+        atol=1e-4,
+        what="what the network gives for the same rows in another order, when it is made once more",
+        hint="it should depend on its input and its initial weights alone, and these on torch's random numbers",
+    )
+
+
 def judge_encoder(got: Evidence, batch: int, z_dim: int) -> None:
     mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim))
     expect(

@@ -73,7 +73,7 @@ def _loss(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
     if got.flag("encoder_seen") and got.flag("decoder_seen"):
         return
     divergence = float(gaussian_kl(got.tensor("mean"), got.tensor("log_std")).mean())
-    for name, right in (("rec", reconstructions(got, inputs["images"])[0]), ("reg", divergence)):
+    for name, right in (("rec", reconstructions(got, inputs["images"], inputs["logits"])[0]), ("reg", divergence)):
         yield _HIDDEN, abs(float(got.tensor(name).mean()) - right) / max(abs(right), 1e-3)
 
 

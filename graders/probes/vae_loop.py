@@ -1,7 +1,7 @@
 """Probes of a VAE's own train and test functions: what happens in each step, and what it leaves.
 
-The losses of each pass are multiplied by a factor of its own on their way to the student's loop, so that an average of
-the batches is like no sum, no last value and no other average of them.
+The losses of each pass are replaced by known ones on their way to the student's loop, and their gradients multiplied by
+a factor of the pass's own, so that an average over batches is like no sum, no last value and no other average of them.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
 
 
-def train(package: Any, images: Tensor, batch_size: int) -> dict[str, Any]:
-    """One epoch of the student's training on images [N, 1, 28, 28], on a model left in eval mode."""
+def train(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+    """One epoch of the student's training on images [N, 1, 28, 28], on a model left in eval mode.
+
+    losses [passes, 3]: what takes the places of L_rec, L_reg and bpd in each pass; then from the first again.
+    """
     model = _model(package, images)
     optimizer = package.vae.optimizer(model)
     record = _Record()
-    _watch_passes(model, record)
+    _watch_passes(model, record, losses)
     _watch_steps(model, optimizer, record)
     model.eval()
     return _observe(model, record, lambda: package.vae.train_epoch(model, _loader(images, batch_size), optimizer))
 
 
-def test(package: Any, images: Tensor, batch_size: int) -> dict[str, Any]:
-    """The student's evaluation on images [N, 1, 28, 28], of a model left in training mode."""
+def test(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+    """The student's evaluation on images [N, 1, 28, 28], of a model left in training mode; likewise."""
     model = _model(package, images)
     record = _Record()
-    _watch_passes(model, record)
+    _watch_passes(model, record, losses)
     model.train()
     return _observe(model, record, lambda: package.vae.test_epoch(model, _loader(images, batch_size)))
 
@@ -66,24 +69,31 @@ def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
     return DataLoader(TensorDataset(images, torch.zeros(len(images), dtype=torch.int64)), batch_size=batch_size)
 
 
-def _watch_passes(model: nn.Module, record: _Record) -> None:
+def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
     """Notes each call of the model: its images and mode, its losses, and their gradients."""
     original = model.forward
 
     def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
         returned = original(images, *args, **kwargs)
-        factor = FACTORS[len(record.sizes) % len(FACTORS)]
-        scaled = [factor * value for value in returned[:3]]
-        losses = [torch.as_tensor(value).detach().mean() for value in scaled]
+        factor, values = FACTORS[len(record.sizes) % len(FACTORS)], known[len(record.sizes) % len(known)]
+        lent = [_replaced(given, value, factor) for given, value in zip(returned[:3], values.tolist(), strict=False)]
+        losses = [torch.as_tensor(value).detach().mean() for value in lent]
         record.losses.append(torch.stack([loss.float() for loss in losses]))
         record.images.append(images.detach().flatten(1).clone())
         record.sizes.append(len(images))
         record.training.append(model.training)
         record.tracking.append(torch.is_grad_enabled())
-        _note_gradients(model, scaled, record)
-        return (*scaled, *returned[3:])
+        _note_gradients(model, lent, record)
+        return (*lent, *returned[3:])
 
     model.forward = forward
+
+
+def _replaced(given: Any, value: float, factor: float) -> Any:
+    """The loss `value` with the gradient of the given one, `factor` times; what is no number stays none."""
+    if not torch.is_tensor(given):
+        return value + 0 * given
+    return value + factor * (given - given.detach())
 
 
 def _note_gradients(model: nn.Module, losses: Sequence[Any], record: _Record) -> None:

@@ -103,7 +103,7 @@ def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
     labels = "unknown"
     if not got.is_none():
         try:
-            seen = observed_step(got, inputs["images"])
+            seen = observed_step(got, inputs["images"], inputs["scores"])
             labels = (judge_generator if inputs["which"] == "generator" else judge_discriminator)(seen).labels
         except Mismatch:
             pass
