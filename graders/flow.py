@@ -28,6 +28,7 @@ MODELS = 8  # untrained models whose mass is asked for
 REACH = 1.5  # the points that it is asked about lie between −REACH and REACH
 NEAR = 1e-3  # of a float32 round trip
 FAR = 20.0  # up to where float32 can tell where a point came from
+FLAT = 1e-3  # of a map that is affine, but for rounding
 HALF = 0.5  # of the points, at least, must stay within
 PLANE = Plane(cells=120)
 CENTRE = 5.0  # how far from the axes the first points lie, which diagnoses look at
@@ -205,6 +206,10 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
             f"{there} never moves element {moved.index(min(moved))} of a point: the layers' masks alternate, "
             "and all layers are applied",
         )
+        expect(
+            curvature(x[kept[name]], image[kept[name]]) > FLAT,
+            f"{there} is an affine map: the layers' networks need an activation function",
+        )
     hint = "the inverse applies the layers in reverse order, each with inverse=True"
     for name, way, what in (
         ("forward", "forward_and_back", "inverse(transform(x))"),
@@ -212,6 +217,13 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
     ):
         back = got.tensor(way, shape=x.shape, finite=False)
         assert_close(back[kept[name]], x[kept[name]], rtol=NEAR, atol=NEAR, what=what, hint=hint)
+
+
+def curvature(x: Array, image: Array) -> float:
+    """How far the images [n, d] of the points [n, d] are from those of the affine map that is nearest to them."""
+    affine = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
+    nearest, *_ = np.linalg.lstsq(affine, image, rcond=None)
+    return float(np.abs(image - affine @ nearest).max())
 
 
 def is_near(image: Array) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from gengrade.facts import Outcome
 from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.bernoulli import gaussian_kl
-from graders.flow import NEAR, is_near
+from graders.flow import FLAT, NEAR, curvature, is_near
 from graders.gan import LOGIT_REACH, REACH, SAME_DIRECTION
 from graders.vae import UNSEEN, UNTRAINED, reconstructions
 from graders.vae_loop import ALIGNED
@@ -51,7 +51,12 @@ _ALTERNATE: Final = Limit(
 )
 _BACK: Final = Limit("flow.invertible", "error of a round trip, over what is tolerated", 1.0, above=False)
 
-LIMITS: Final = (_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _HIDDEN, _OWN, _PIXELS, _SCORES, _ALTERNATE, _BACK)
+_CURVED: Final = Limit("flow.invertible", "distance from the nearest affine map", FLAT, above=True)
+
+LIMITS: Final = (
+    *(_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _HIDDEN, _OWN),
+    *(_PIXELS, _SCORES, _ALTERNATE, _BACK, _CURVED),
+)
 
 
 def _network(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
@@ -104,7 +109,9 @@ def _alternation(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]
 def _round_trip(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
     x = np.asarray(inputs["x"], dtype=np.float64)
     for there, back in (("forward", "forward_and_back"), ("backward", "backward_and_forth")):
-        near = is_near(got.tensor(there, finite=False))
+        image = got.tensor(there, finite=False)
+        near = is_near(image)
+        yield _CURVED, curvature(x[near], image[near])
         errors = np.abs(got.tensor(back, finite=False) - x) / (NEAR + NEAR * np.abs(x))
         yield _BACK, float(np.max(errors[near]))
 
