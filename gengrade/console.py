@@ -124,6 +124,7 @@ def show_result(console: Console, result: Result, out: Path) -> None:
     for one in result.graded:
         grade = one.grade
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
+        looks += ["its code"] if grade.oddities else []
         more = f" and {len(looks) - 3} more" if len(looks) > 3 else ""
         table.add_row(
             Text(name(one.submission.name)),

@@ -119,7 +119,8 @@ class Facts(Frozen):
     checks: dict[str, CheckFact]
     measures: dict[str, float]
     figures: tuple[Figure, ...]
-    notes: tuple[str, ...]  # for the TA: what was skipped, renamed or looked odd
+    notes: tuple[str, ...]  # for the TA: what was skipped or renamed
+    oddities: tuple[str, ...] = ()  # for the TA: what in the code stands out, and costs nothing
     provenance: Provenance
 
     @classmethod

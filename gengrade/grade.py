@@ -102,6 +102,7 @@ class Grade(_Record):
     penalty: float
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
+    oddities: tuple[str, ...] = ()  # for teachers only: what in the code stands out, and costs nothing
     isolation: str
     provenance: GradeProvenance
 
@@ -158,6 +159,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
         penalty=penalty,
         questions=questions,
         notes=facts.notes,
+        oddities=facts.oddities,
         isolation=facts.provenance.isolation,
         provenance=GradeProvenance(
             **dict(facts.provenance), rubric=rubric.sha256, marks=marks.sha256 if marks else None

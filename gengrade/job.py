@@ -29,7 +29,7 @@ from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
 from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
 from gengrade.store import EvidenceStore, require_room, write_whole
-from gengrade.submissions import Part, Prepared, Submission, discard, prepare
+from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
@@ -142,6 +142,7 @@ class Grader:
             discard(tree)
             return found
         stages = {"prepare": time.monotonic() - began}
+        odd = oddities(prepared.tree, {key: path for key, path in prepared.parts.items() if path is not None})
         observed = self._observe(submission, prepared, folder)
         discard(tree)
         stages.update(observed.stages)
@@ -159,6 +160,7 @@ class Grader:
             measures=observed.measures,
             figures=tuple(observed.figures),
             notes=(*submission.notes, *prepared.notes),
+            oddities=odd,
             provenance=provenance.model_copy(
                 update={
                     "seconds": round(time.monotonic() - began, 2),

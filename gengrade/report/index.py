@@ -78,6 +78,7 @@ def index_page(grades: Sequence[Grade]) -> str:
         alike=same_evidence(ordered),
         href=_href,
         looks=looks,
+        odd=tuple(row for row in rows if row.grade.oddities),
         noted=tuple(row for row in rows if row.grade.notes),
         groups=_groups(rows),
     )

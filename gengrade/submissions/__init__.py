@@ -9,6 +9,7 @@ Identity and lateness come from the names that a learning management system gave
 
 from gengrade.submissions.discovery import discover
 from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
+from gengrade.submissions.oddities import oddities
 from gengrade.submissions.preparing import discard, prepare
 
-__all__ = ["Discovery", "Part", "Prepared", "Submission", "SubmissionError", "discard", "discover", "prepare"]
+__all__ = ["Discovery", "Part", "Prepared", "Submission", "SubmissionError", "discard", "discover", "oddities", "prepare"]
