@@ -367,6 +367,33 @@ def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> No
     assert yard.run(body).evidence == [-1, 1]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "mincore(address, 4096, residency)",
+        "posix_fadvise(file.fileno(), 0, 4096, 4)",
+        "syscall(451, file.fileno(), residency, residency, 0)",  # cachestat
+        "madvise(address, 4096, 21)",  # MADV_PAGEOUT
+        "preadv2(file.fileno(), residency, 1, 0, 8)",  # RWF_NOWAIT
+    ],
+)
+def test_no_run_is_told_which_files_others_have_read(yard: Yard, call: str) -> None:
+    walled(yard)
+    body = (
+        "import ctypes, mmap\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "file = open(__file__, 'rb')\n"
+        "held = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)\n"
+        "address = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(held)))\n"
+        "residency = ctypes.create_string_buffer(64)\n"
+        f"result = libc.{call}\n"
+        "return [result, ctypes.get_errno()]"
+    )
+    result, problem = yard.run(body).evidence
+    refused = {1, 38, 95}  # EPERM, ENOSYS, EOPNOTSUPP
+    assert (result, problem) == (1, 0) if "fadvise" in call else (result == -1 and problem in refused)
+
+
 def test_capabilities_and_root_are_gone(yard: Yard) -> None:
     walled(yard)
     run = yard.run("return [line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNew', 'Uid'))]")

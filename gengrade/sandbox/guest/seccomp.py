@@ -87,6 +87,10 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "setdomainname": (171, 162),
     "process_madvise": (440, 440),
     "process_mrelease": (448, 448),
+    # Which parts of a file lie in memory tells one run what another has read.
+    "fadvise64": (221, 223),
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
 }
 
 # Without namespaces, the other processes and files of this user are near: what Landlock does not keep is kept here.
@@ -128,6 +132,8 @@ _SOCKET: Final = (41, 198)
 _SOCKETPAIR: Final = (53, 199)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
+_PREADV2: Final = (327, 286)
+_MADVISE: Final = (28, 233)
 _IOCTL: Final = (16, 29)
 _FCNTL: Final = (72, 25)
 
@@ -147,6 +153,8 @@ _ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
 # fcntl and ioctl let a file's events be told to a process by a signal of the caller's choice.
 _OWNERS: Final = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 _OWNER_REQUESTS: Final = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
+
+_EVICTING: Final = (20, 21)  # MADV_COLD, MADV_PAGEOUT: they take files out of the memory that all share
 
 _AUDIT_ARCH: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32_BIT: Final = 0x40000000
@@ -216,6 +224,9 @@ def filter_program(*, alone: bool) -> bytes:
         program.refuse(numbers[column])
     # Its flags lie in memory, out of a filter's reach; without it libc falls back to clone.
     program.refuse(_CLONE3[column], _ABSENT)
+    # It may say what of a file lies in memory; without it libc falls back to preadv.
+    program.refuse(_PREADV2[column], _ABSENT)
+    program.argument(_MADVISE[column], 2, _EQUAL, _EVICTING, refuse_when=True)
     program.argument(_CLONE[column], 0, _BITS, [_NAMESPACE_FLAGS], refuse_when=True)
     program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)
