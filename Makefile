@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 
-.PHONY: help setup grade test proofs truth mutants seeds lint check bench clean
+.PHONY: help setup grade test proofs truth mutants seeds attacks faults fuzz lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,15 @@ mutants: setup  ## The part of it about changes to the reference.
 
 seeds: setup  ## The part of it about right packages that must never fail.
 	$(BIN)/python -m truth seeds
+
+attacks: setup  ## Grade hostile submissions in each tier, and print what they gained.
+	$(BIN)/python -m tests.attacks
+
+faults: setup  ## Kill pieces of the grader 200 times, and compare the results.
+	$(BIN)/python -m tests.attacks.faults
+
+fuzz: setup  ## Feed the host's side of the wire for half an hour.
+	$(BIN)/python -m tests.attacks.fuzzing
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check .

@@ -166,7 +166,7 @@ def test_time_is_the_hosts(yard: Yard) -> None:
     began = time.monotonic()
     run = yard.run(body, Limits(seconds=1))
     assert (run.outcome, run.message) == (Outcome.TIMEOUT, "stopped after 1 s: the limit of this check")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_time_stops_code_that_swallows_every_exception(yard: Yard) -> None:

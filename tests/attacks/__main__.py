@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import pkgutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -52,19 +53,35 @@ def main() -> int:
     parser.add_argument("--user", action="append", type=int, help="run the command as that user; root may")
     parser.add_argument("--part", help="grade that part only")
     options = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     available = {finding.tier.value for finding in examine() if finding.available}
     users: list[int | None] = options.user or [None, *([_ORDINARY] if os.getuid() == 0 else [])]
     rows: dict[str, list[Row]] = {}
+    users = [uid for uid in users if _may_run(uid, console)]
     for tier in options.tier or _WALLED:
-        for uid in users if tier in available else ():
+        if tier not in available:
+            console.print(f"The tier {tier} is not to be had on this machine: gengrade doctor says why.")
+            continue
+        for uid in users:
             who = f"{tier}, user {os.getuid() if uid is None else uid}"
             arguments = ("--part", options.part) if options.part else ()
             rows[who] = survey(attacks(options.rows), tier, uid, arguments)
-    return _report(rows)
+    return _report(rows, console)
 
 
-def _report(rows: dict[str, list[Row]]) -> int:
-    console = Console(width=None if sys.stdout.isatty() else 160)
+def _may_run(uid: int | None, console: Console) -> bool:
+    """Whether that user can run this interpreter at all: one that lies in root's home is out of others' reach."""
+    if uid is None or uid == os.getuid():
+        return True
+    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-c", "import torch"]
+    trial = subprocess.run(words, capture_output=True, text=True, check=False)
+    if trial.returncode != 0:
+        problem = (trial.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        console.print(f"Nothing is tried as user {uid}, who cannot run {sys.executable}: {problem}", markup=False)
+    return trial.returncode == 0
+
+
+def _report(rows: dict[str, list[Row]], console: Console) -> int:
     table = Table("attack", "tier", "gained", "spilled", "control")
     for who, some in rows.items():
         for row in some:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.attacks.shown import Printed
 from truth.workbench import REFERENCE
 
 Files = Mapping[str, str | bytes]
@@ -21,7 +22,7 @@ _WRONG: Final = {
     "answers.py:regularization_loss": "return mean.sum(dim=-1) * 0",
     "answers.py:reconstruction_loss": "return x.sum(dim=-1) * 0",
     "part1/utils.py:KLD": "return mean.sum(dim=-1) * 0",
-    "part1/utils.py:elbo_to_bpd": "return elbo * 0",
+    "part1/utils.py:elbo_to_bpd": "return elbo * 0.5",  # a right loop follows its gradient as well
     "part1/utils.py:sample_reparameterize": "return mean * 0",
     "part3/train.py:train_nf": "return 1.0",
     "part1/train_torch.py:train_vae": "return 0.0, 0.0, 0.0",
@@ -87,6 +88,7 @@ class Attack:
     why: str = ""  # where the design makes it meaningless: in a line
     open_in: Mapping[str, str] = field(default_factory=dict)  # by tier, why it is not stopped there
     look: Callable[[Path], str] | None = None  # at the results' folder: what is wrong with it, or nothing
+    look_shown: Callable[[Path, Printed], str] | None = None  # the same, and at what the command prints of it
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ _VERDICT: Final = json.dumps(
 )
 
 # Finds what leads to the grader (walking frames for the run's socket, and /proc for any other), and what was asked.
-_FIND: Final = """
+FIND: Final = """
 import json, os, stat, struct, sys
 
 def frames():
@@ -257,7 +257,7 @@ ATTACKS = [
     Attack(
         18,
         "evidence at import",
-        hostile=f"""{_FIND}{_GUESS}
+        hostile=f"""{FIND}{_GUESS}
 if asked("arguments"):
     send(frame_of(wire.encode(guess)))
 os._exit(0)
@@ -268,7 +268,7 @@ os._exit(0)
     Attack(
         18,
         "evidence in a call",
-        hostile=f"""{_FIND}{_GUESS}
+        hostile=f"""{FIND}{_GUESS}
 send(frame_of(wire.encode(guess)) * 3)
 asked("channel").close()
 os._exit(0)
@@ -279,7 +279,7 @@ os._exit(0)
         18,
         "words of the zygote",
         # To the control socket, were it inherited: that the run ended well, or that another one is to start.
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 import array, socket
 ended = {{"ended": {{"exit": 0, "signal": 0, "reason": "", "cpu": 0.0, "peak_mb": 0.0}}}}
 for descriptor in sockets():
@@ -296,7 +296,7 @@ for descriptor in sockets():
     Attack(
         18,
         "a new start of the clock",
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 import time
 for _ in range(12):
     send(frame_of(b"", b"S"))
@@ -308,7 +308,7 @@ for _ in range(12):
         18,
         "an endless frame",
         # Within the limit of its size, and never whole; then one beyond all limits.
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 import time
 send(struct.pack(">cQ", b"E", 60 << 20))
 for _ in range(60):
@@ -321,7 +321,7 @@ send(struct.pack(">cQ", b"E", 2**63))
     Attack(
         18,
         "evidence of a training loop",
-        hostile=_FIND + _SEEN_TRAINING,
+        hostile=FIND + _SEEN_TRAINING,
         control=_HONEST_ENDS,
         target="part1/train_torch.py:train_vae",
         open_in=_EVERYWHERE,
@@ -329,7 +329,7 @@ send(struct.pack(">cQ", b"E", 2**63))
     Attack(
         18,
         "evidence of an alternation",
-        hostile=_FIND + _SEEN_ALTERNATION,
+        hostile=FIND + _SEEN_ALTERNATION,
         control=_HONEST_ENDS,
         target="part2/train_torch.py:train_gan",
         open_in=_EVERYWHERE,
@@ -337,7 +337,7 @@ send(struct.pack(">cQ", b"E", 2**63))
     Attack(
         18,
         "evidence of a step",
-        hostile=_FIND + _SEEN_STEP,
+        hostile=FIND + _SEEN_STEP,
         control=_HONEST_ENDS,
         target="part2/train_torch.py:GAN.generator_step",
         open_in=_EVERYWHERE,
@@ -345,7 +345,7 @@ send(struct.pack(">cQ", b"E", 2**63))
     Attack(
         18,
         "evidence of a pass",
-        hostile=_FIND + _SEEN_PASS,
+        hostile=FIND + _SEEN_PASS,
         control=_HONEST_ENDS,
         target="part1/train_torch.py:VAE.forward",
         open_in=_EVERYWHERE,
@@ -353,7 +353,7 @@ send(struct.pack(">cQ", b"E", 2**63))
     Attack(
         19,
         "rewrite what the harness writes",
-        hostile=f"""{_FIND}{_GUESS}
+        hostile=f"""{FIND}{_GUESS}
 original = wire.frame
 def rewritten(tag, payload=b""):
     return original(b"E", wire.encode(guess)) if tag in (b"E", b"F") else original(tag, payload)
@@ -370,7 +370,7 @@ for frame in frames():
         19,
         "in place of its socket",
         # What the harness writes goes to a pair of ours, and on from there as we like it.
-        hostile=f"""{_FIND}{_GUESS}
+        hostile=f"""{FIND}{_GUESS}
 import socket, threading
 ours, theirs = socket.socketpair()
 own = asked("channel").fileno()
@@ -389,7 +389,7 @@ threading.Thread(target=relay, daemon=True).start()
     Attack(
         20,
         "duplicate keys",
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 n = len(asked("arguments")["x"])
 ones = b'{{"l":[' + b",".join([b'{{"v":1.0}}'] * n) + b"]}}"
 one = b'{{"d":{{"complex":{{"v":true}},"complex":{{"v":false}},"density":' + ones + b',"density":' + ones + b"}}}}"
@@ -403,7 +403,7 @@ os._exit(0)
     Attack(
         20,
         "two tensors of a name",
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 tensor = b'"t0":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 header = b"{{" + tensor + b"," + tensor + b"}}"
 document = {{"d": {{"density": {{"t": "t0"}}, "complex": {{"v": False}}}}}}
@@ -415,7 +415,7 @@ os._exit(0)
     Attack(
         21,
         "pickles",
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 import io, pickle
 import numpy, torch
 class Bomb:
@@ -456,7 +456,7 @@ os._exit(0)
     Attack(
         22,
         "numbers beyond numbers",
-        hostile=f"""{_FIND}
+        hostile=f"""{FIND}
 n = len(asked("arguments")["x"])
 words = [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"1e308", b"9" * 400, b"1E400000000", b"-0.0"]
 word = words[int(asked("run").seed) % len(words)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.attacks.attack import Attack
+from tests.attacks.shown import Printed, on_a_terminal
 from tests.attacks.tripwires import Tripwires
 from truth.workbench import REFERENCE
 
@@ -96,7 +97,7 @@ class Course:
             if not (classroom / plain_name(attack)).exists():
                 attack.write_plain(classroom / plain_name(attack))
 
-    def _grade(self, classroom: Path, out: Path, profile: str, environment: Mapping[str, str]) -> None:
+    def _command(self, classroom: Path, out: Path, profile: str) -> list[str]:
         rubric = self.folder / "rubric.yaml"
         rubric.write_text((_ROOT / "rubric.yaml").read_text() + _LIMITS)
         command = [sys.executable, str(_ROOT / "run_grading.py"), str(classroom), "--out", str(out)]
@@ -105,6 +106,10 @@ class Course:
         if self.uid is not None:
             _give(self.folder, self.uid)
             command = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *command]
+        return command
+
+    def _grade(self, classroom: Path, out: Path, profile: str, environment: Mapping[str, str]) -> None:
+        command = self._command(classroom, out, profile)
         run = subprocess.run(
             command,
             capture_output=True,
@@ -117,6 +122,22 @@ class Course:
         self.printed += run.stdout + run.stderr
         if run.returncode != 0:
             raise RuntimeError(f"the command ended with {run.returncode}:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}")
+
+    def _printed(self, attack: Attack, out: Path) -> Printed:
+        """What the command prints of one submission that it has graded: on a terminal, and in a workflow."""
+        folder = self._own(f"printed/{attack.id}")
+        junit, summary = folder / "junit.xml", folder / "summary.md"
+        command = [*self._command(out.parent / "class", out, attack.profile), "--only", attack.id]
+        terminal = on_a_terminal([*command, "--github"], os.environ, folder)
+        log = subprocess.run(
+            [*command, "--github", "--junit", str(junit)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env={**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
+            timeout=_RUN_SECONDS,
+        ).stdout
+        return Printed(terminal, log.decode("utf-8", "replace"), summary.read_text(), junit)
 
     def _neighbours(self, out: Path, undisturbed: Mapping[str, Any]) -> list[str]:
         return [
@@ -148,6 +169,8 @@ class Course:
                 spilled.append(f"{id_}: {verdict(item)} instead of {verdict(plain[id_])}")
         wrong += [f"{id_}: {item['message']}" for id_, item in control.items() if item["points"] < item["possible"]]
         if attack.look is not None and (seen := attack.look(out / attack.id)):
+            spilled.append(seen)
+        if attack.look_shown is not None and (seen := attack.look_shown(out / attack.id, self._printed(attack, out))):
             spilled.append(seen)
         return Row(attack, self.tier, tuple(gained), tuple(spilled), tuple(wrong))
 

@@ -752,9 +752,9 @@ def _search(jobs: int, seed: int, seconds: float, inputs: int, out: Path) -> lis
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.fuzzing", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--inputs", type=int, default=10_000_000)
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument("--inputs", type=int, default=100_000_000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="a folder for inputs that show a fault; a new one, if none is named")
     options = parser.parse_args()

@@ -9,11 +9,11 @@ import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from tests.attacks.attack import Attack
+from tests.attacks.looking import unless_said
 from truth.workbench import REFERENCE
 
 CUBIC = ("theory.cubic_density",)
@@ -56,14 +56,6 @@ def pytest_configure(config):
 """
 )
 INI: Final = "addopts = -p evil --maxfail=0\npython_files = *\nconftest = conftest.py\n"
-
-
-def unless_said(words: str) -> Callable[[Path], str]:
-    def look(results: Path) -> str:
-        files = [path for path in results.rglob("*") if path.is_file()]
-        return next((f"{words!r} stands in {path.name}" for path in files if words.encode() in path.read_bytes()), "")
-
-    return look
 
 
 def _shadowing_class(folder: Path) -> None:

@@ -121,10 +121,14 @@ def _digests(paths: object) -> dict[str, str]:
 
 def _marked(mark: str, folders: tuple[Path, ...]) -> Iterator[Path]:
     """Files and folders whose names hold the mark."""
-    for folder in folders:
-        for parent, below, files in os.walk(folder, onerror=lambda error: None):
-            yield from (Path(parent, name) for name in (*below, *files) if mark in name)
-            below[:] = [name for name in below if name not in (".git", ".venv", "__pycache__")]
+    waiting = [*folders]
+    while waiting:  # `os.walk` would fail at a folder that lies a thousand deep
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if mark in entry.name:
+                    yield Path(entry.path)
+                if entry.name not in (".git", ".venv", "__pycache__") and entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
 
 
 def _named(mark: str) -> Iterator[int]:

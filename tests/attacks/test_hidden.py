@@ -1,0 +1,122 @@
+"""Row 52: a hidden check tells a student its verdict and nothing else, whatever the student's code says in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from gengrade.facts import Facts
+from gengrade.grade import Grade
+from gengrade.report import github_annotations, github_summary
+from gengrade.sandbox import Tier, choose
+from tests.attacks.attack import replaced
+from truth.workbench import REFERENCE
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_CHECK: Final = "theory.cubic_density"
+
+# What the code was given, in every way in which code can say something. The word is put together late.
+_SAID: Final = """
+import sys, warnings
+word = "exfil" + "trated"
+told = f"{word} {x.tolist()[:3]} {a} {b}"
+print(told)
+print(told, file=sys.stderr)
+warnings.warn(told)
+open(word, "w").write(told)
+"""
+_WAYS: Final = {
+    "raise": "raise type(word, (Exception,), {})(told)",
+    "assert": "assert False, told",
+    "missing": "raise NotImplementedError(told)",
+    "syntax": "compile(told, __file__, 'exec')",
+    "keys": "return {word: x, told: a}",
+    "type": "return type(word, (), {})()",
+    "text": "return told",
+    "wrong": "return torch.zeros_like(x)",
+    "memory": "raise MemoryError(told)",
+    "exit": "import os; os._exit(int(a * 10) % 100)",
+}
+
+
+# Another item needs the hidden one, so that its message has something to say about it.
+_RUBRIC: Final = f"""\
+assignment: A hidden one
+layout: uva2020
+parts:
+  - name: Theory
+    questions:
+      - id: "1"
+        title: A density
+        points: 2
+        items:
+          - {{check: {_CHECK}, points: 1, hidden: true}}
+          - {{check: theory.gan_value, points: 1, needs: [{_CHECK}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class in which each speaks in another way, graded by a rubric that hides the check."""
+    if choose("auto", single=True) is Tier.PROCESS:
+        pytest.skip("this machine gives no wall, and a class is not graded without one")
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / "rubric.yaml").write_text(_RUBRIC)
+    source = (REFERENCE / "answers.py").read_text()
+    for name, way in _WAYS.items():
+        student = folder / "class" / name
+        student.mkdir(parents=True)
+        (student / "answers.py").write_text(replaced(source, "cubic_density", _SAID, way))
+    command = [sys.executable, str(_ROOT / "run_grading.py"), str(folder / "class"), "--out", str(folder / "results")]
+    command += ["--rubric", str(folder / "rubric.yaml"), "--profile", "unit", "--data", "digits"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "results"
+
+
+def _shown(results: Path, way: str) -> dict[str, str]:
+    """All that a student may be given."""
+    grade = Grade.read(results / way / "grade.json")
+    return {
+        "report": (results / way / "report.html").read_text(),
+        "annotations": github_annotations([grade]),
+        "summary": github_summary([grade]),
+    }
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_what_a_hidden_check_was_asked_is_not_told(results: Path, way: str) -> None:
+    held = Facts.read(results / way / "facts.json").checks[_CHECK].model_dump_json()
+    told = {number for number in re.findall(r"-?\d+\.\d{3,}", held) if len(number) > 5}
+    for where, text in _shown(results, way).items():
+        assert "exfil" not in text, where
+        assert not [number for number in told if number in text], where
+
+
+@pytest.mark.xfail(strict=True, reason="an open check that builds on it names it")
+@pytest.mark.parametrize("way", ["raise", "wrong"])
+def test_which_check_is_hidden_is_not_told(results: Path, way: str) -> None:
+    for where, text in _shown(results, way).items():
+        assert _CHECK not in text, where
+
+
+def test_somebody_who_grades_sees_it(results: Path) -> None:
+    """The other side: it is hidden from the report, not lost."""
+    facts = Facts.read(results / "raise" / "facts.json")
+    assert "exfiltrated" in facts.checks[_CHECK].model_dump_json()
+
+
+@pytest.mark.xfail(strict=True, reason="a hidden item's word says how it failed: a letter, chosen by the code")
+def test_the_way_in_which_a_hidden_check_failed_is_not_told(results: Path) -> None:
+    """Raise where the hidden input's bit is one, return nonsense where it is nought: each submission reads a bit."""
+    words = set()
+    for way in _WAYS:
+        page = (results / way / "report.html").read_text()
+        (article,) = re.findall(r'A hidden check</h4>\s*<p class="verdict">(.*?)</p>', page, re.DOTALL)
+        words.add(re.sub(r"<[^>]*>|\s+", " ", article).strip())
+    assert len(words) == 1, words

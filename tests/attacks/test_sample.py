@@ -1,0 +1,42 @@
+"""A few of the attacks, on the theory's checks alone; `make attacks` runs all of them, on everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from gengrade.sandbox import Tier, choose
+from tests.attacks.__main__ import attacks, survey
+
+SAMPLE = (
+    "01-exit-in-a-call",
+    "02-exit-by-exception-at-import",
+    "12-sigkill-for-its-parent",
+    "18-evidence-in-a-call",
+    "28-a-forged-answer",
+    "34-frames-up-to-the-zygote",
+    "45-nan-for-everything",
+    "51-every-way-out",
+    "61-the-folder-of-another-student",
+    "72-disk-fill",
+)
+
+
+@pytest.mark.timeout(600)  # where it is not alone
+def test_a_sample_of_attacks_gains_and_spills_nothing() -> None:
+    tier = choose("auto", single=True)
+    if tier is Tier.PROCESS:
+        pytest.skip("this machine gives no wall")
+    chosen = [attack for attack in attacks() if attack.id in SAMPLE]
+    assert len(chosen) == len(SAMPLE)
+    rows = survey(chosen, tier, None, ("--part", "theory"))
+    assert [(row.attack.id, row.gained, row.spilled, row.control) for row in rows if not row.stopped] == []
+
+
+def test_every_row_of_the_list_has_an_attack() -> None:
+    elsewhere = {52, 66}  # hidden checks and files that are handed in: see test_hidden.py and test_folders.py
+    assert {attack.row for attack in attacks()} | elsewhere == set(range(73))
+
+
+def test_attacks_have_names_of_their_own() -> None:
+    names = [attack.id for attack in attacks()]
+    assert len(names) == len(set(names))
