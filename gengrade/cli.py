@@ -22,6 +22,7 @@ from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.paths import InputError
 from gengrade.report import github_annotations, github_summary, write_junit
+from gengrade.report.text import inert
 from gengrade.rubric import Rubric
 from gengrade.sandbox import NoSuchTier, examine
 
@@ -143,7 +144,7 @@ def _run(options: Options, watcher: Watcher) -> Result:
 
 
 def _refuse(error: Exception) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {inert(str(error))}", err=True)
     raise typer.Exit(_WRONG_USAGE)
 
 

@@ -16,7 +16,7 @@ from gengrade.engine import Progress as Event
 from gengrade.engine import Result
 from gengrade.facts import Named
 from gengrade.grade import Grade
-from gengrade.report.text import SEEMS, mistake, one_line, public
+from gengrade.report.text import SEEMS, inert, mistake, one_line, public
 from gengrade.sandbox import Finding, Tier
 
 _LONGEST_NAME = 32
@@ -135,7 +135,7 @@ def show_result(console: Console, result: Result, out: Path) -> None:
         )
     console.print(table)
     for note in result.notes:
-        console.print(Text(f"note: {one_line(note)}"), soft_wrap=True)
+        console.print(Text(f"note: {inert(one_line(note))}"), soft_wrap=True)
     if result.single:
         _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
@@ -154,7 +154,7 @@ def _show_mistakes(console: Console, grade: Grade) -> None:
     if found:
         console.print(SEEMS, style="bold")
     for named, checks in found.items():
-        console.print(Text(f"  {', '.join(dict.fromkeys(checks))}: {one_line(named.sentence)}"), soft_wrap=True)
+        console.print(Text(f"  {', '.join(dict.fromkeys(checks))}: {inert(one_line(named.sentence))}"), soft_wrap=True)
 
 
 def show_findings(console: Console, findings: list[Finding]) -> None:
@@ -173,5 +173,5 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
 
 def name(text: str) -> str:
     """A name that is safe to print, and short."""
-    line = one_line(text)
+    line = inert(one_line(text))
     return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.grading import Evidence, expect
+from graders.distances import nearest
 
 Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
@@ -266,8 +267,4 @@ def _scaled(value: float, right: float) -> str | None:
 
 def _nearest(rows: Array, images: Array) -> Array:
     """The Euclidean distance of each row [R, d] to the nearest image [n, d]; infinite where there is none."""
-    if len(images) == 0:
-        return np.full(len(rows), np.inf)
-    squares = np.sum(rows**2, axis=1)[:, None] + np.sum(images**2, axis=1)[None, :] - 2 * rows @ images.T
-    nearest: Array = np.sqrt(np.clip(squares, 0, None).min(axis=1))
-    return nearest
+    return nearest(rows, images)[1] if len(images) else np.full(len(rows), np.inf)

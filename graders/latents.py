@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from graders.distances import nearest
 from graders.statistics import ALPHA, TwoDraws
 
 Array = NDArray[np.float64]
@@ -28,11 +29,10 @@ def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
     """
     if len(images) == 0 or len(decoded) == 0:
         return None
-    squares = np.sum(images**2, axis=1)[:, None] + np.sum(decoded**2, axis=1)[None, :] - 2 * images @ decoded.T
-    nearest = np.argmin(squares, axis=1)
-    if np.abs(images - decoded[nearest]).max() > SAME_IMAGE:
+    indices, _ = nearest(images, decoded)
+    if np.abs(images - decoded[indices]).max() > SAME_IMAGE:
         return None
-    found: Array = latents[nearest]
+    found: Array = latents[indices]
     return found
 
 

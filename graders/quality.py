@@ -5,14 +5,13 @@ Everything here is computed in float64 from arrays that the host holds: no numbe
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
+from graders.distances import squared_distances
+
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
-Real = TypeVar("Real", np.float32, np.float64)
 
 NEIGHBOURS = 10  # of a real image, whose distance makes its neighbourhood in `coverage`
 COPY_SHARE = 0.25  # of the distance that new real images have to the nearest training image: nearer ones are copies
@@ -79,10 +78,3 @@ def nearest_distances(images: Pixels, among: Pixels) -> Array:
 
 def _flat(images: Pixels) -> NDArray[np.float32]:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-
-
-def squared_distances(first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
-    """Squared Euclidean distances [N, M] between the rows of [N, d] and [M, d]."""
-    squares = np.sum(first**2, axis=1)[:, None] + np.sum(second**2, axis=1)[None, :] - 2 * first @ second.T
-    clipped: NDArray[Real] = np.clip(squares, 0, None)
-    return clipped

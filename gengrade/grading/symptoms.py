@@ -45,14 +45,17 @@ def symptoms_of(*probes: str) -> Callable[[Reading], Reading]:
 
 
 def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
-    """The symptoms of a run. What was raised is a symptom of its own; so is evidence that cannot be read."""
+    """The symptoms of a run. What was raised is a symptom of its own; so is evidence that cannot be read.
+
+    Nobody has accepted the evidence yet: its tensors may have any shape, and not go together.
+    """
     if run.outcome is not Outcome.PASSED:
         return {f"{run.outcome}: {run.message}": (0.0, 0.0)}
     reading = _known().get(probe)
     if reading is not None:
         try:
             return reading(inputs, Evidence(run.evidence))
-        except Mismatch:
+        except (Mismatch, ArithmeticError, LookupError, ValueError):
             pass
     return dict(_everything(run.evidence, "result"))
 

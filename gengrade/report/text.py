@@ -27,6 +27,7 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+_COMMANDS = re.compile(r":(?=:)|##(?=\[)")
 
 
 class Word(NamedTuple):
@@ -74,6 +75,11 @@ def one_line(text: str, longest: int = 1_000) -> str:
     """`plain` text as one line of limited length."""
     line = " ".join(plain(text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def inert(text: str) -> str:
+    """The text without what a workflow's log takes for a command: "::name::" begins one, "##[name]" is one anywhere."""
+    return _COMMANDS.sub(r"\g<0> ", text)
 
 
 def sentence(text: str) -> str:

@@ -170,8 +170,8 @@ def _asked(way: str, ledger: Evidence) -> Symptoms:
     layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(None,))
     steps = np.sign(np.diff(order))
     in_order = float(steps[0]) if len(steps) and (steps == steps[0]).all() else 0.0
-    asked = np.isin(np.arange(layers), order)
-    ends = [bool(asked[0]), bool(asked[-1]), bool(asked[1:-1].any())] if layers else [False] * 3
+    between = (order > 0) & (order < layers - 1)
+    ends = [bool((order == 0).any()), bool((order == layers - 1).any()), bool(between.any())]
     told = float(ledger.tensor("inverse").mean()) if len(order) else 0.0
     return {
         f"{way} first, last, other layers asked".strip(): (ends, FLAG),

@@ -94,7 +94,7 @@ def step(inputs: Inputs, got: Evidence) -> Symptoms:
     kinds = {"real": real, "fake": fake, "other": ~real & ~fake}
     terms = {kind: _Term(scores[rows], gradients[rows]) for kind, rows in kinds.items()}
     numbers |= {f"{kind}: rows": (term.count / len(images), 0.01) for kind, term in terms.items()}
-    return numbers | _slopes(got, terms) | _noise(got.tensor("latents"))
+    return numbers | _slopes(got, terms) | _noise(got.tensor("latents", shape=(None, None)))
 
 
 @of("gan:step_if_it_runs")
@@ -114,7 +114,7 @@ def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     """What becomes of the generator's pixels, and which noise they are made of."""
     images, decoded = got.tensor("images"), got.tensor("decoded")
-    latents, again = got.tensor("latents"), got.tensor("again")
+    latents, again = (got.tensor(name, shape=(None, None)) for name in ("latents", "again"))
     numbers: Numbers = {
         "shape": (np.array(images.shape, dtype=np.float64), 0.0),
         "repeated": (float(latents.shape == again.shape and np.array_equal(latents, again)), 0.0),
@@ -127,7 +127,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 @of("gan:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """The latents of a strip relative to its ends, and the law of the ends."""
-    images, latents = got.tensor("images"), got.tensor("latents")
+    images, latents = got.tensor("images"), got.tensor("latents", shape=(None, None))
     decoded, n = got.tensor("decoded", shape=(len(latents), PIXELS)), inputs["n"]
     if images.size % PIXELS:
         return {"size": (float(images.size), 0.0)}

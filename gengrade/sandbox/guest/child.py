@@ -180,7 +180,7 @@ def _hint(error: BaseException, run: RunSettings) -> str:
     if "can't start new thread" in text or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
         return f"{run.limits['processes']:.0f} processes and threads may run at once in this check"
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
-        return "there is no network, and only the submission's own files can be read"
+        return "there is no network, other processes are out of reach, and only the submission's own files can be read"
     return ""
 
 
