@@ -108,7 +108,7 @@ def _mnist() -> DataSet:
 
 
 def _download(into: Path) -> None:
-    command = [sys.executable, "-m", "gengrade.download", str(into)]
+    command = [sys.executable, "-P", "-m", "gengrade.download", str(into)]
     # The package may run from a checkout that is not installed.
     places = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}

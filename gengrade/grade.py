@@ -134,8 +134,9 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
     """Turn what was observed into points."""
     given = marks.marks if marks else {}
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
+    secret = _hidden(rubric)
     for entry in rubric.entries():
-        graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id)))
+        graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id), secret))
     questions = tuple(
         QuestionGrade(
             id=question.id,
@@ -190,12 +191,21 @@ class _Verdict(NamedTuple):
     fact: CheckFact | None = None  # of the check that failed, with what is known about why
 
 
-def _grade_item(entry: Entry, facts: Facts, mark: Mark | None) -> ItemGrade:
+def _hidden(rubric: Rubric) -> tuple[str, ...]:
+    """The checks that hidden items alone read: what others build on them, may not name them."""
+    items = [entry.item for entry in rubric.entries() if not isinstance(entry.item, ManualItem)]
+    shown = {item.subject for item in items if not item.hidden}
+    return tuple(sorted({item.subject for item in items if item.hidden} - shown))
+
+
+def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: tuple[str, ...]) -> ItemGrade:
     item = entry.item
     verdict = _judge(entry, facts)
     points = round(item.points * (verdict.share or 0.0), 2)
     pending = item.points if verdict.share is None else 0.0
     message = verdict.message
+    for name in secret:
+        message = message.replace(name, "a hidden check")
     if mark:
         points, pending = mark.points, 0.0
         message = "" if isinstance(item, ManualItem) else "Marked by a teacher; this replaces the automatic result."

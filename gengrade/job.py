@@ -6,11 +6,13 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
+import os
 import platform
 import secrets
+import stat
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from gengrade.paths import InputError
 from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
 from gengrade.store import EvidenceStore, require_room, write_whole
 from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare
+from gengrade.submissions.preparing import DEEPEST
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
@@ -270,12 +273,25 @@ def signature(submission: Submission) -> str:
     """A hash over names, sizes and times of what was handed in."""
     digest = hashlib.sha256()
     for source in (submission.source, *submission.attachments):
-        for path in sorted([source, *source.rglob("*")]) if source.is_dir() else [source]:
-            state = path.lstat()
-            digest.update(
-                f"{path}\0{state.st_mode}\0{state.st_size}\0{state.st_mtime_ns}\0".encode(errors="surrogateescape")
-            )
+        for path, state in _everything(source):
+            seen = f"{state.st_mode}\0{state.st_size}\0{state.st_mtime_ns}" if state else ""
+            digest.update(f"{path}\0{seen}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _everything(source: Path) -> Iterator[tuple[str, os.stat_result | None]]:
+    """A source and all that lies in it, as deep as `prepare` looks; without a state where that may not be seen."""
+    pending = [(str(source), 0)]
+    while pending:  # not recursively: somebody may hand in more folders in each other than Python recurses
+        path, depth = pending.pop()
+        try:
+            state = os.lstat(path)
+            names = sorted(os.listdir(path)) if stat.S_ISDIR(state.st_mode) and depth < DEEPEST else []
+        except OSError:
+            yield path, None
+            continue
+        yield path, state
+        pending += [(f"{path}/{name}", depth + 1) for name in reversed(names)]
 
 
 def facts_key(job: Job, submission: str) -> str:

@@ -136,7 +136,10 @@ def public(item: ItemGrade) -> ItemGrade:
     """The item as its student may see it: of a hidden one only the verdict and the points."""
     if not item.hidden:
         return item
+    # How it went wrong would be a letter of an alphabet, which the code may choose by what it was asked.
+    known = (None, Outcome.PASSED, Outcome.BLOCKED, Outcome.INFRA)
     shown: dict[str, object] = {
+        "outcome": item.outcome if item.outcome in known else Outcome.FAILED,
         "title": HIDDEN_TITLE,
         "check": None,
         "message": HIDDEN_MESSAGE,

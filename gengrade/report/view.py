@@ -150,9 +150,10 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
     above = shown.mistakes.get(named.name) if named else None
     if named is not None:
         shown.mistakes.setdefault(named.name, seen)
-    fact = facts.checks.get(seen.check) if seen.check else None
+    # Of a check that was not run, the message alone says why.
+    fact = facts.checks.get(seen.check) if seen.check and seen.outcome is not Outcome.BLOCKED else None
     if fact is None:
-        return ItemView(seen, word(item), (), (), seen.message, named, above)
+        return ItemView(seen, word(seen), (), (), seen.message, named, above)
     tests = tuple(TestView(test, OUTCOMES[test.outcome], test in shown.tests) for test in _distinct(fact.tests))
     figures = [figure for figure in facts.figures if figure.check == seen.check and figure not in shown.figures]
     shown.tests.update(fact.tests)
@@ -160,7 +161,7 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
     messages = {test.fact.message for test in tests}
     message = "" if seen.message in messages else seen.message
     pictures = tuple(_picture(figure, folder) for figure in figures)
-    return ItemView(seen, word(item), tests, pictures, message, named, above)
+    return ItemView(seen, word(seen), tests, pictures, message, named, above)
 
 
 def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:

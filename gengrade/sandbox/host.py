@@ -219,6 +219,8 @@ class _Zygote:
             self._process.kill()
         self._process.wait()
         self.errors.close()
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):  # whatever runs left, however deep
+            subprocess.run([*command, "--", str(self._work)], check=False, stderr=subprocess.DEVNULL)
         self._scratch.cleanup()
 
 

@@ -32,6 +32,8 @@ _RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
 # "part-2" is a file's own name and not a second attempt at "part".
 _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
 _LONGEST_ID = 80
+# Names of the class's own files in the folder of results, and of devices on some systems.
+_TAKEN = re.compile(r"index\.html|gradebook\.csv|marks|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def identify(name: str) -> Identity:
 def safe_id(text: str) -> str:
     """`text` as a folder's name that works everywhere: word characters, dots and hyphens, at most 80 of them."""
     cleaned = re.sub(r"[^\w.-]+", "_", safe_name(text)).strip("._-") or "submission"
+    cleaned = f"_{cleaned}" if _TAKEN.fullmatch(cleaned) else cleaned
     if len(cleaned.encode()) <= _LONGEST_ID:
         return cleaned
     tail = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -27,6 +28,7 @@ _TREE_BYTES = 256 * MIB
 _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
+DEEPEST = 64  # folders in each other that are looked into
 
 
 def prepare(submission: Submission, into: Path, parts: Mapping[str, Part]) -> Prepared:
@@ -109,6 +111,9 @@ class _Gathering:
                 self.notes.append(f"{printable(path.as_posix())} is an archive within; it was unpacked")
         if errors and not _has_programs(found):
             raise errors[0]
+        if not _has_programs(found):
+            for path in sorted(path for path in found if is_archive(Path(path))):
+                self.notes.append(f"{printable(path.as_posix())} is not opened; hand in one archive, of files")
         self.notes.extend(str(error) for error in errors)
         return {path: file for path, file in found.items() if not is_archive(Path(path))}
 
@@ -186,15 +191,19 @@ def _has_programs(files: Iterable[PurePosixPath]) -> bool:
 def _entries(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Path, int]]:
     """(path components, path, lstat mode) of everything below `folder` that is no folder, in order, without junk."""
     try:
-        names = sorted(os.listdir(folder))
+        paths = [folder / name for name in sorted(os.listdir(folder))]
+        modes = [path.lstat().st_mode for path in paths]
     except PermissionError as error:
         raise SubmissionError(folder, "it may not be read; look at its permissions") from error
-    for name in names:
-        path = folder / name
-        mode = path.lstat().st_mode
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return  # deeper than any system's paths reach: nothing there is asked for
+    for path, mode in zip(paths, modes, strict=True):
+        name = path.name
         if not stat.S_ISDIR(mode):
             yield (*above, name), path, mode
-        elif enters(name) and len(above) < 64:
+        elif enters(name) and len(above) < DEEPEST:
             yield from _entries(path, (*above, name))
 
 

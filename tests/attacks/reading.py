@@ -162,7 +162,6 @@ ATTACKS = [
             time.sleep(0.1)
         """,
         look=unless_said("seen-from-inside"),
-        open_in={"landlock": "Landlock does not keep inotify from telling the names of what others make"},
     ),
     Attack(
         61,

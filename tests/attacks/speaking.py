@@ -143,7 +143,6 @@ ATTACKS = [
             open("/proc/self/status").read()
         """,
         look=unless_said("host-socket"),
-        open_in={"landlock": "a process's folder in /proc, which it may read, names the sockets of its network"},
     ),
     Attack(
         55,

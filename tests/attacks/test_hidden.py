@@ -17,6 +17,8 @@ from gengrade.sandbox import Tier, choose
 from tests.attacks.attack import replaced
 from truth.workbench import REFERENCE
 
+pytestmark = pytest.mark.slow  # a class for each test
+
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _CHECK: Final = "theory.cubic_density"
 
@@ -98,7 +100,6 @@ def test_what_a_hidden_check_was_asked_is_not_told(results: Path, way: str) -> N
         assert not [number for number in told if number in text], where
 
 
-@pytest.mark.xfail(strict=True, reason="an open check that builds on it names it")
 @pytest.mark.parametrize("way", ["raise", "wrong"])
 def test_which_check_is_hidden_is_not_told(results: Path, way: str) -> None:
     for where, text in _shown(results, way).items():
@@ -111,7 +112,6 @@ def test_somebody_who_grades_sees_it(results: Path) -> None:
     assert "exfiltrated" in facts.checks[_CHECK].model_dump_json()
 
 
-@pytest.mark.xfail(strict=True, reason="a hidden item's word says how it failed: a letter, chosen by the code")
 def test_the_way_in_which_a_hidden_check_failed_is_not_told(results: Path) -> None:
     """Raise where the hidden input's bit is one, return nonsense where it is nought: each submission reads a bit."""
     words = set()

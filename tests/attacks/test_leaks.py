@@ -19,7 +19,6 @@ from tests.attacks.shadows import STANDARD
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.xfail(strict=True, reason="workers are started so that Python looks for modules where they are started")
 @pytest.mark.parametrize("stand", ["submission", "class"])
 def test_modules_of_where_the_teacher_stands_are_not_imported(tmp_path: Path, stand: str) -> None:
     """`cd submission; python …/run_grading.py .`: Python looks for modules where it is started."""
@@ -85,7 +84,6 @@ return torch.tensor(heard or [0])
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="no wall keeps locks on files that both may read")
 @pytest.mark.parametrize("tier", [Tier.SANDBOX, Tier.LANDLOCK])
 def test_a_friend_who_is_graded_at_the_same_time_cannot_prompt(tmp_path: Path, tier: Tier) -> None:
     """Locks on a library's files are the kernel's, and seen through every namespace."""

@@ -96,7 +96,9 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
 # Without namespaces, the other processes and files of this user are near: what Landlock does not keep is kept here.
 _NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
     "truncate": (76, 45),  # by path: old versions of Landlock do not know it
-    "setpriority": (141, 140),
+    "inotify_init": (253, None),  # tells the names of what others make, in folders that may not be read
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     "ioprio_set": (251, 30),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
@@ -104,8 +106,8 @@ _NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
     "pidfd_send_signal": (424, 424),
 }
 
-# No version of Landlock keeps a file's mode, owner, times and attributes. Honest code copies files, modes and all, so
-# that these calls seem to work.
+# No version of Landlock keeps a file's mode, owner, times and attributes. Honest code copies files, modes and all, and
+# may make itself nice to others, so that these calls seem to work.
 _PRETENDED_ALONE: Final[dict[str, tuple[int | None, int | None]]] = {
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -127,6 +129,7 @@ _PRETENDED_ALONE: Final[dict[str, tuple[int | None, int | None]]] = {
     "fremovexattr": (199, 16),
     "setxattrat": (463, 463),
     "removexattrat": (466, 466),
+    "setpriority": (141, 140),
 }
 _SOCKET: Final = (41, 198)
 _SOCKETPAIR: Final = (53, 199)
@@ -136,6 +139,7 @@ _PREADV2: Final = (327, 286)
 _MADVISE: Final = (28, 233)
 _IOCTL: Final = (16, 29)
 _FCNTL: Final = (72, 25)
+_FLOCK: Final = (73, 32)
 
 # Calls on a process, which is their first argument. Zero is the caller itself, except where a signal is sent.
 _SIGNALS: Final[dict[str, tuple[int, int]]] = {
@@ -149,6 +153,9 @@ _ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
     "prlimit64": (302, 261),
     "sched_setaffinity": (203, 122),
 }
+
+# A lock on a file that two runs may read tells the one of the other; so does a lease, and a watch on a folder.
+_TELLING: Final = (5, 36, 37, 38, 1024, 1026)  # F_GETLK, F_OFD_GETLK, F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
 
 # fcntl and ioctl let a file's events be told to a process by a signal of the caller's choice.
 _OWNERS: Final = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
@@ -227,6 +234,8 @@ def filter_program(*, alone: bool) -> bytes:
     # It may say what of a file lies in memory; without it libc falls back to preadv.
     program.refuse(_PREADV2[column], _ABSENT)
     program.argument(_MADVISE[column], 2, _EQUAL, _EVICTING, refuse_when=True)
+    program.refuse(_FLOCK[column], _PRETEND)  # honest code locks what it writes, where nobody else is
+    program.argument(_FCNTL[column], 1, _EQUAL, _TELLING, refuse_when=True)
     program.argument(_CLONE[column], 0, _BITS, [_NAMESPACE_FLAGS], refuse_when=True)
     program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)

@@ -49,7 +49,9 @@ def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
     yield from {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
     yield from ("/usr", "/lib", "/lib64", "/bin", "/opt/lib")
     yield from ("/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/fonts", "/etc/mime.types")
-    yield from ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/mounts")
+    # Not its folders and links: they lead to the sockets of the whole machine, and to what was opened elsewhere.
+    yield from (entry.path for entry in os.scandir("/proc/self") if entry.is_file(follow_symlinks=False))
+    yield from ("/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/mounts")
     yield from ("/proc/sys/vm", "/proc/sys/kernel/random", "/proc/driver/nvidia", "/sys/devices/system", "/sys/class")
     yield from (zygote.library, str(tree))
 
