@@ -28,8 +28,11 @@ NAMES = ("bpd", "L_rec", "L_reg")
 
 
 def known_losses(rng: Rng) -> NDArray[np.float32]:
-    """L_rec, L_reg and bpd for each batch, [4, 3]: no average of them is like another, or like any one of them."""
-    rec, reg = 150 * rng.uniform(0.8, 1.25), 20 * rng.uniform(0.8, 1.25)
+    """L_rec, L_reg and bpd for each batch, [4, 3]: no average of them is like another, or like any one of them.
+
+    They are small, so that an average shows what does not belong to it, were it one in a sum over all images.
+    """
+    rec, reg = 3 * rng.uniform(0.8, 1.25), 0.4 * rng.uniform(0.8, 1.25)
     return np.outer((2.0, 1.0, 0.5, 6.0), (rec, reg, (rec + reg) * BITS / PIXELS)).astype(np.float32)
 
 
