@@ -19,7 +19,7 @@ from tests.attacks.shadows import STANDARD
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("stand", ["submission", "class"])
+@pytest.mark.parametrize("stand", ["submission", pytest.param("class", marks=pytest.mark.slow)])
 def test_modules_of_where_the_teacher_stands_are_not_imported(tmp_path: Path, stand: str) -> None:
     """`cd submission; python …/run_grading.py .`: Python looks for modules where it is started."""
     if choose("auto", single=True) is Tier.PROCESS:

@@ -9,9 +9,7 @@ from tests.attacks.__main__ import attacks, survey
 
 SAMPLE = (
     "01-exit-in-a-call",
-    "12-sigkill-for-its-parent",
     "18-evidence-in-a-call",
-    "45-nan-for-everything",
     "51-every-way-out",
     "61-the-folder-of-another-student",
 )
