@@ -81,6 +81,7 @@ def test_what_only_looks_like_draws_is_told_apart(seed: int) -> None:
         assert words in problem
 
 
+@pytest.mark.slow
 def test_a_short_training_reaches_the_rubrics_threshold(workbench: Workbench) -> None:
     observed = workbench.observe(REFERENCE, "vae.train_bpd")
     assert 0.15 < observed.measures["vae.train_bpd"] <= 0.21

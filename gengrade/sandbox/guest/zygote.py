@@ -26,7 +26,7 @@ from typing import Any
 # The walls first, then this: no import of torch before the settings are known.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from gengrade.sandbox.guest import family
+from gengrade.sandbox.guest import family, pages
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
@@ -47,6 +47,7 @@ def main() -> None:
     _import_libraries(settings)
     gc.collect()
     gc.freeze()
+    pages.collapse()
     _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
     while True:
         message, descriptors = _receive(control)
