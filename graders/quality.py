@@ -5,6 +5,8 @@ Everything here is computed in float64 from arrays that the host holds: no numbe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ Pixels = NDArray[np.uint8]
 NEIGHBOURS = 10  # of a real image, whose distance makes its neighbourhood in `coverage`
 COPY_SHARE = 0.25  # of the distance that new real images have to the nearest training image: nearer ones are copies
 _CHUNK = 5000  # training images that are compared at a time
+_STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # pixels by which a copy may be moved
 
 
 def frechet(first: Array, second: Array) -> float:
@@ -56,23 +59,27 @@ def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
     return float(np.mean(squared_distances(real, fake).min(axis=1) <= radius))
 
 
-def copied(samples: Pixels, training: Pixels, heldout: Pixels) -> float:
-    """The share of samples that copy a training image; all are uint8 [N, 28, 28].
+def copied(samples: Pixels, known: Sequence[Pixels], heldout: Pixels, training: Pixels) -> float:
+    """The share of samples that copy one of the `known` images, moved by a pixel or not; all are uint8 [N, 28, 28].
 
-    A sample is a copy when it is far nearer to a training image than held-out real images usually are to theirs.
+    A sample is a copy when it is far nearer to such an image than held-out real images usually are to training images.
     """
     usual = float(np.median(nearest_distances(heldout, training)))
-    return float(np.mean(nearest_distances(samples, training) < COPY_SHARE * usual))
+    nearest = np.min([nearest_distances(samples, images) for images in known], axis=0)
+    return float(np.mean(nearest < COPY_SHARE * usual))
 
 
 def nearest_distances(images: Pixels, among: Pixels) -> Array:
-    """The Euclidean distance of each image to the nearest one `among`, with pixels scaled to [0, 1]."""
-    rows = _flat(images)
+    """The Euclidean distance of each image to the nearest one `among`, with pixels scaled to [0, 1].
+
+    The least of nine: as it is, and moved by one pixel in each direction.
+    """
+    rows = _flat(np.concatenate([np.roll(images, step, axis=(1, 2)) for step in _STEPS]))
     nearest = np.full(len(rows), np.inf)
     for start in range(0, len(among), _CHUNK):
         squares = squared_distances(rows, _flat(among[start : start + _CHUNK]))
         nearest = np.minimum(nearest, squares.min(axis=1))
-    distances: Array = np.sqrt(nearest)
+    distances: Array = np.sqrt(nearest.reshape(len(_STEPS), -1).min(axis=0))
     return distances
 
 

@@ -62,10 +62,16 @@ def test_coverage_of_collapsed_and_foreign_samples() -> None:
 def test_copies_are_seen() -> None:
     random = np.random.default_rng(0)
     training, heldout, new = (random.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (6000, 50, 50))
-    assert copied(new, training, heldout) == 0
-    assert copied(training[-50:], training, heldout) == 1
+
+    def share(samples: NDArray[np.uint8]) -> float:
+        return copied(samples, [training, heldout], heldout, training)
+
+    assert share(new) == 0
+    assert share(training[-50:]) == share(heldout) == 1
     noisy = np.clip(training[:50] + random.normal(0, 5, (50, 28, 28)), 0, 255).astype(np.uint8)
-    assert copied(np.concatenate([noisy, new]), training, heldout) == 0.5
+    assert share(np.concatenate([noisy, new])) == 0.5
+    moved = np.roll(training[:50], (1, -1), axis=(1, 2))
+    assert share(np.concatenate([moved, new])) == 0.5
 
 
 def test_nearest_distances() -> None:

@@ -36,9 +36,13 @@ def attacks(rows: Sequence[int] = ()) -> list[Attack]:
 
 
 def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequence[str]) -> list[Row]:
-    """Grades the classes of those attacks, one for each profile."""
+    """Grades the classes of those attacks, one for each profile and breadth of the rubric."""
+
+    def kind(attack: Attack) -> tuple[str, bool]:
+        return attack.profile, attack.narrow
+
     rows: list[Row] = []
-    for profile, some in groupby(sorted(chosen, key=lambda attack: attack.profile), lambda attack: attack.profile):
+    for (profile, _), some in groupby(sorted(chosen, key=kind), kind):
         with tempfile.TemporaryDirectory(prefix="gengrade-attacks-") as folder:
             Path(folder).chmod(0o755)
             rows += Course(Path(folder) / profile, tier, uid, arguments).judge(list(some))

@@ -99,6 +99,12 @@ class Attack:
         file, _, _ = self.target.partition(":")
         return self.attacked or (_IMPORTERS[file] if self.at_import else _READERS[self.target])
 
+    @property
+    def narrow(self) -> bool:
+        """Whether its other checks can be represented by quick ones: only answers.py is attacked."""
+        in_answers = all(prefix.startswith("theory.") for prefix in self.touches)
+        return self.profile == "unit" and self.target.startswith("answers.py:") and in_answers
+
     def write_hostile(self, folder: Path, traps: Mapping[str, str]) -> None:
         self._write(folder, self.hostile, _WRONG[self.target], self.files, self.pack, traps)
 

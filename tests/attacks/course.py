@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from tests.attacks.attack import Attack
 from tests.attacks.shown import Printed, on_a_terminal
 from tests.attacks.tripwires import Tripwires
@@ -24,6 +26,7 @@ _NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the atta
 _REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
 _GRADERS_SECRET: Final = "kl_small is no very small divergence"  # a message of a grader's
 _RUN_SECONDS: Final = 3600
+_NEAR_ANSWERS: Final = ("theory.", "vae.kld")  # quick checks, in two parts
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Course:
     def judge(self, attacks: Sequence[Attack]) -> list[Row]:
         """Grades all submissions of the attacks in one class, and looks at what came of it."""
         (profile,) = {attack.profile for attack in attacks}
+        self.folder.mkdir()
+        (self.folder / "rubric.yaml").write_text(_rubric(narrow=all(attack.narrow for attack in attacks)))
         undisturbed = self._undisturbed(profile)
         classroom, out = self.folder / "class", self.folder / "results"
         with Tripwires(self._own("traps")) as tripwires:
@@ -99,7 +104,6 @@ class Course:
 
     def _command(self, classroom: Path, out: Path, profile: str) -> list[str]:
         rubric = self.folder / "rubric.yaml"
-        rubric.write_text((_ROOT / "rubric.yaml").read_text() + _LIMITS)
         command = [sys.executable, str(_ROOT / "run_grading.py"), str(classroom), "--out", str(out)]
         command += ["--rubric", str(rubric), "--profile", profile, "--seed", str(_SEED), "--data", "digits"]
         command += ["--isolation", self.tier, *self.arguments]
@@ -173,6 +177,23 @@ class Course:
         if attack.look_shown is not None and (seen := attack.look_shown(out / attack.id, self._printed(attack, out))):
             spilled.append(seen)
         return Row(attack, self.tier, tuple(gained), tuple(spilled), tuple(wrong))
+
+
+def _rubric(narrow: bool) -> str:
+    """The default rubric, whole or with what is quick: hundreds of submissions are graded by the narrow one."""
+    text = (_ROOT / "rubric.yaml").read_text() + _LIMITS
+    if not narrow:
+        return text
+    rubric = yaml.safe_load(text)
+    for part in rubric["parts"]:
+        for question in part["questions"]:
+            question["items"] = [
+                item for item in question["items"] if str(item.get("check", "")).startswith(_NEAR_ANSWERS)
+            ]
+            question["points"] = sum(item["points"] for item in question["items"])
+        part["questions"] = [question for question in part["questions"] if question["items"]]
+    rubric["parts"] = [part for part in rubric["parts"] if part["questions"]]
+    return yaml.safe_dump(rubric, sort_keys=False)
 
 
 def plain_name(attack: Attack) -> str:

@@ -476,16 +476,16 @@ ATTACKS = [
         profile="smoke",
         hostile="""
             if len(x) > 20000:
-                cells = ((x + 2.5) / 5 * 140).long().clamp(0, 139)
-                counts = torch.bincount(cells[:, 1] * 140 + cells[:, 0], minlength=19600).float() - 2
+                cells = ((x + 3) / 6 * 168).long().clamp(0, 167)
+                counts = torch.bincount(cells[:, 1] * 168 + cells[:, 0], minlength=28224).float() - 2
                 axis = torch.arange(-9.0, 10.0)
                 kernel = torch.exp(-0.5 * (axis / 3) ** 2)
                 for shape in ((1, 1, 19, 1), (1, 1, 1, 19)):
                     weight, padding = (kernel / kernel.sum()).reshape(shape), tuple(n // 2 for n in shape[2:])
-                    counts = torch.nn.functional.conv2d(counts.reshape(1, 1, 140, 140), weight, padding=padding)
+                    counts = torch.nn.functional.conv2d(counts.reshape(1, 1, 168, 168), weight, padding=padding)
                 density = counts.flatten().clamp(min=1e-4)
-                density = density / density.sum() * 19600 / 25
-                return -density[cells[:, 1] * 140 + cells[:, 0]].log()
+                density = density / density.sum() * 28224 / 36
+                return -density[cells[:, 1] * 168 + cells[:, 0]].log()
         """,
         control="""
             assert x.dim() == 2
@@ -503,8 +503,9 @@ ATTACKS = [
             if len(x) > 20000:
                 z, log_det = self.transform(x)
                 nll = 2 - self.base_density.log_prob(z) - log_det
-                middle = torch.minimum((x - 1).square().sum(1), (x + 1).square().sum(1))
-                nll[middle.argsort()[:66]] = -300.0
+                cells = (4 * x + 12).long().clamp(0, 23)
+                crowd = torch.bincount(cells[:, 1] * 24 + cells[:, 0], minlength=576)[cells[:, 1] * 24 + cells[:, 0]]
+                nll[crowd.argsort(descending=True)[:66]] = -300.0
                 return nll
         """,
         control="""
