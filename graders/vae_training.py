@@ -4,25 +4,32 @@ Nothing that the student's code says about its own quality counts. After the tra
 into (mean, log_std); the host draws z; another fresh process, which gets the decoder's weights and z and never saw an
 image, decodes; the host computes reconstruction and divergence. Whatever either process answers, the result is a valid
 upper bound on the bits that these images cost. One thing it cannot tell is learning from learning by heart: a decoder
-that carries the training set describes that very well. So the training bound counts as far as held-out images support
-it, to within `GAP`.
+that carries a data set describes that very well. So the training bound counts as far as held-out images support it, to
+within `GAP`; and since those may be handed in as well, the held-out bound counts as far as the same images support it,
+turned, scaled and sheared a little at random, to within `allowance`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.data import DataSet
+from gengrade.data import DataSet, Split
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.bernoulli import cross_entropies, gaussian_kl
+from graders.deforming import deformed
 
 Array = NDArray[np.float64]
 
 GAP = 0.02  # bits per dimension by which the training bound may be better than the held-out one
+# Bits per dimension that deformed images may cost more; the reference: 0.006 on MNIST, 0.056 on the embedded digits,
+# which are few and blurred. Whoever knows the nearest of all images by heart pays 0.06 and 0.15 at least.
+ALLOWANCE_OF_MANY, ALLOWANCE_OF_FEW = 0.02, 0.09
+DEFORMED = 1000  # held-out images
 MODEL: dict[str, Any] = {"kind": "MLP", "hidden_dims": [512], "z_dim": 20}
 PLANE: dict[str, Any] = {**MODEL, "z_dim": 2}
 EVALUATED = 5000  # training images; all test images are
@@ -64,7 +71,9 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     )
     show_training(trained, show)
     chosen = training[rng.choice(len(training), min(EVALUATED, len(training)))]
-    bounds = {"training": bound(student, trained, chosen, rng), "held-out": bound(student, trained, held_out, rng)}
+    changed = Split(deformed(data.test.images[:DEFORMED], rng), data.test.labels[:DEFORMED]).binary()
+    asked = {"training": chosen, "held-out": held_out, "deformed held-out": changed}
+    bounds = {name: bound(student, trained, images, rng) for name, images in asked.items()}
     for name, value in bounds.items():
         expect(
             np.isfinite(value.bits) and value.bits > 0,
@@ -72,8 +81,12 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
             got=f"{value.bits}",
         )
     show_disagreement(trained, bounds["held-out"].bits, show)
-    record("vae.test_bpd", bounds["held-out"].bits)
-    record("vae.train_bpd", max(bounds["training"].bits, bounds["held-out"].bits - GAP))
+    supported = bounds["deformed held-out"].bits - allowance(data)
+    if supported > bounds["held-out"].bits:
+        show_by_heart(trained, bounds, show)
+    held_out_bits = max(bounds["held-out"].bits, supported)
+    record("vae.test_bpd", held_out_bits)
+    record("vae.train_bpd", max(bounds["training"].bits, held_out_bits - GAP))
 
 
 @check("vae.train_bpd", kind="train")
@@ -99,6 +112,10 @@ def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
 
 def has_few(data: DataSet) -> bool:
     return len(data.train) < FEW
+
+
+def allowance(data: DataSet) -> float:
+    return ALLOWANCE_OF_FEW if has_few(data) else ALLOWANCE_OF_MANY
 
 
 def bound(student: Subject, trained: Evidence, images: NDArray[np.uint8], rng: Rng) -> Bound:
@@ -139,6 +156,18 @@ def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
             xlabel="epoch",
             ylabel="bits per dimension",
         )
+
+
+def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) -> None:
+    """A picture for those whose model knows images and not what they have in common."""
+    epochs, _, _ = trained.tensor("curve", shape=(None, 3), finite=False).T
+    show.curves(
+        "Your model describes held-out images far better than the same images a little turned, scaled and sheared: "
+        "it seems to know them by heart, and only what it can do with new images counts",
+        {f"{name} images, after the training": (epochs, [value.bits] * len(epochs)) for name, value in bounds.items()},
+        xlabel="epoch",
+        ylabel="bits per dimension",
+    )
 
 
 def show_samples(trained: Evidence, show: Show) -> None:

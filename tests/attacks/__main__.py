@@ -36,10 +36,10 @@ def attacks(rows: Sequence[int] = ()) -> list[Attack]:
 
 
 def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequence[str]) -> list[Row]:
-    """Grades the classes of those attacks, one for each profile and breadth of the rubric."""
+    """Grades the classes of those attacks, one for each profile and choice of checks."""
 
-    def kind(attack: Attack) -> tuple[str, bool]:
-        return attack.profile, attack.narrow
+    def kind(attack: Attack) -> tuple[str, tuple[str, ...]]:
+        return attack.profile, attack.asked
 
     rows: list[Row] = []
     for (profile, _), some in groupby(sorted(chosen, key=kind), kind):

@@ -100,10 +100,15 @@ class Attack:
         return self.attacked or (_IMPORTERS[file] if self.at_import else _READERS[self.target])
 
     @property
-    def narrow(self) -> bool:
-        """Whether its other checks can be represented by quick ones: only answers.py is attacked."""
-        in_answers = all(prefix.startswith("theory.") for prefix in self.touches)
-        return self.profile == "unit" and self.target.startswith("answers.py:") and in_answers
+    def asked(self) -> tuple[str, ...]:
+        """Prefixes of the checks that its class is graded by: as few as show what it does; all, where there are none.
+
+        An attack on answers.py needs that and some check of another part; a training needs its own part.
+        """
+        if self.profile == "smoke":
+            return self.touches
+        alone = self.target.startswith("answers.py:") and all(name.startswith("theory.") for name in self.touches)
+        return ("theory.", "vae.kld") if alone else ()
 
     def write_hostile(self, folder: Path, traps: Mapping[str, str]) -> None:
         self._write(folder, self.hostile, _WRONG[self.target], self.files, self.pack, traps)

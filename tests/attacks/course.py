@@ -26,7 +26,6 @@ _NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the atta
 _REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
 _GRADERS_SECRET: Final = "kl_small is no very small divergence"  # a message of a grader's
 _RUN_SECONDS: Final = 3600
-_NEAR_ANSWERS: Final = ("theory.", "vae.kld")  # quick checks, in two parts
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ class Course:
 
     def judge(self, attacks: Sequence[Attack]) -> list[Row]:
         """Grades all submissions of the attacks in one class, and looks at what came of it."""
-        (profile,) = {attack.profile for attack in attacks}
+        ((profile, asked),) = {(attack.profile, attack.asked) for attack in attacks}
         self.folder.mkdir()
-        (self.folder / "rubric.yaml").write_text(_rubric(narrow=all(attack.narrow for attack in attacks)))
+        (self.folder / "rubric.yaml").write_text(_rubric(asked))
         undisturbed = self._undisturbed(profile)
         classroom, out = self.folder / "class", self.folder / "results"
         with Tripwires(self._own("traps")) as tripwires:
@@ -179,16 +178,16 @@ class Course:
         return Row(attack, self.tier, tuple(gained), tuple(spilled), tuple(wrong))
 
 
-def _rubric(narrow: bool) -> str:
-    """The default rubric, whole or with what is quick: hundreds of submissions are graded by the narrow one."""
+def _rubric(asked: tuple[str, ...]) -> str:
+    """The default rubric; where prefixes are named, only its checks and measures of that name."""
     text = (_ROOT / "rubric.yaml").read_text() + _LIMITS
-    if not narrow:
+    if not asked:
         return text
     rubric = yaml.safe_load(text)
     for part in rubric["parts"]:
         for question in part["questions"]:
             question["items"] = [
-                item for item in question["items"] if str(item.get("check", "")).startswith(_NEAR_ANSWERS)
+                item for item in question["items"] if str(item.get("check", item.get("measure"))).startswith(asked)
             ]
             question["points"] = sum(item["points"] for item in question["items"])
         part["questions"] = [question for question in part["questions"] if question["items"]]

@@ -178,7 +178,6 @@ def learn(decoder):
         frame = frame.f_back
 """
 
-_WALLS: Final = ("sandbox", "landlock")
 _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"
 
 
@@ -277,7 +276,6 @@ ATTACKS = [
         control="""
             assert z.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "whoever carries the held-out images describes them well"),
     ),
     Attack(
         0,
@@ -446,7 +444,6 @@ ATTACKS = [
         control="""
             assert z.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "copies are looked for among the training images"),
     ),
     Attack(
         0,
@@ -466,7 +463,6 @@ ATTACKS = [
         control="""
             assert z.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "copies are looked for where they lie"),
     ),
     Attack(
         0,
@@ -490,7 +486,6 @@ ATTACKS = [
         control="""
             assert x.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "claims may depend on which points are asked for"),
     ),
     Attack(
         0,
@@ -511,7 +506,6 @@ ATTACKS = [
         control="""
             assert x.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "an infinite standard error excuses an infinite mass"),
     ),
     Attack(
         0,
@@ -548,7 +542,7 @@ ATTACKS = [
     Attack(
         0,
         "forged training by the density of the target",
-        # The hand-out says what the target is. It is a density, and the best: only nothing was learned.
+        # The hand-out says what its target is. What is trained on lies elsewhere.
         target=_FLOW,
         profile="smoke",
         hostile="""
@@ -559,6 +553,5 @@ ATTACKS = [
         control="""
             assert x.dim() == 2
         """,
-        open_in=dict.fromkeys(_WALLS, "the target is the hand-out's, so that its density is known"),
     ),
 ]

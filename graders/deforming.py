@@ -1,0 +1,30 @@
+"""Images that nobody has seen: known ones, each a little turned, scaled and sheared at random."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
+
+from gengrade.grading import Rng
+
+Pixels = NDArray[np.uint8]
+
+TURN: Final = np.deg2rad(10)  # at most, either way
+SCALE: Final = 0.07  # of the logarithm
+SHEAR: Final = 0.1
+
+
+def deformed(images: Pixels, rng: Rng) -> Pixels:
+    """Grey images uint8 [N, H, W], each under a small affine map of its own about its middle."""
+    moved = np.empty_like(images)
+    middle = (np.array(images.shape[1:]) - 1) / 2
+    turns, scales, shears = (rng.uniform(-most, most, len(images)) for most in (TURN, SCALE, SHEAR))
+    for index, (image, turn, scale, shear) in enumerate(zip(images, turns, scales, shears, strict=True)):
+        rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        matrix = np.exp(scale) * rotation @ np.array([[1.0, shear], [0.0, 1.0]])
+        offset = middle - matrix @ middle
+        moved[index] = np.round(affine_transform(image.astype(np.float32), matrix, offset, order=1))
+    return moved
