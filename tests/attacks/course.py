@@ -26,6 +26,7 @@ _NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the atta
 _REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
 _GRADERS_SECRET: Final = "kl_small is no very small divergence"  # a message of a grader's
 _RUN_SECONDS: Final = 3600
+_NOT_JUDGED: Final = {"points": 0.0, "outcome": None}  # a training that is not run, and blocked where a file is broken
 
 
 @dataclass(frozen=True)
@@ -166,10 +167,11 @@ class Course:
         control = read_grade(out / f"{attack.id}-control")
         gained, spilled, wrong = [], [*whole, *leaked], []
         for id_, item in hostile.items():
-            if item["points"] > plain[id_]["points"]:
-                gained.append(f"{id_}: {item['points']:g} points instead of {plain[id_]['points']:g}")
-            elif not id_.startswith(attack.touches) and verdict(item) != verdict(plain[id_]):
-                spilled.append(f"{id_}: {verdict(item)} instead of {verdict(plain[id_])}")
+            before = plain.get(id_, _NOT_JUDGED)
+            if item["points"] > before["points"]:
+                gained.append(f"{id_}: {item['points']:g} points instead of {before['points']:g}")
+            elif not id_.startswith(attack.touches) and verdict(item) != verdict(before):
+                spilled.append(f"{id_}: {verdict(item)} instead of {verdict(before)}")
         wrong += [f"{id_}: {item['message']}" for id_, item in control.items() if item["points"] < item["possible"]]
         if attack.look is not None and (seen := attack.look(out / attack.id)):
             spilled.append(seen)
