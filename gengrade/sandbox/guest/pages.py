@@ -1,7 +1,7 @@
 """Huge pages for what every run inherits: a fork copies one entry for each 2 MB then, instead of 512.
 
 The imported libraries are some 300 MB of small objects. Copying and dropping their page tables, for the two or three
-processes that each run is made of, costs more than most checks do; benchmarks/sandbox.py has the figures.
+processes that each run is made of, costs more than most checks do; benchmarks/probes.py measures it.
 """
 
 from __future__ import annotations
