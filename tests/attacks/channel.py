@@ -116,7 +116,7 @@ if asked("run") and asked("run").probe == "vae:untrained_loss":
 _WATCHED_IN_THE_GUEST: Final = (
     "what is watched, and not computed from what the host sent, is the guest's word: it can be said without the work"
 )
-_EVERYWHERE: Final = {"sandbox": _WATCHED_IN_THE_GUEST, "landlock": _WATCHED_IN_THE_GUEST}
+_OPEN: Final = {"sandbox": _WATCHED_IN_THE_GUEST, "landlock": _WATCHED_IN_THE_GUEST}
 
 
 def _planted(verdict: str) -> Build:
@@ -324,7 +324,6 @@ send(struct.pack(">cQ", b"E", 2**63))
         hostile=FIND + _SEEN_TRAINING,
         control=_HONEST_ENDS,
         target="part1/train_torch.py:train_vae",
-        open_in=_EVERYWHERE,
     ),
     Attack(
         18,
@@ -332,7 +331,7 @@ send(struct.pack(">cQ", b"E", 2**63))
         hostile=FIND + _SEEN_ALTERNATION,
         control=_HONEST_ENDS,
         target="part2/train_torch.py:train_gan",
-        open_in=_EVERYWHERE,
+        open_in=_OPEN,
     ),
     Attack(
         18,
@@ -340,7 +339,6 @@ send(struct.pack(">cQ", b"E", 2**63))
         hostile=FIND + _SEEN_STEP,
         control=_HONEST_ENDS,
         target="part2/train_torch.py:GAN.generator_step",
-        open_in=_EVERYWHERE,
     ),
     Attack(
         18,
@@ -348,7 +346,6 @@ send(struct.pack(">cQ", b"E", 2**63))
         hostile=FIND + _SEEN_PASS,
         control=_HONEST_ENDS,
         target="part1/train_torch.py:VAE.forward",
-        open_in=_EVERYWHERE,
     ),
     Attack(
         19,
