@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,7 @@ class Course:
     uid: int | None = None
     arguments: Sequence[str] = ()
     printed: str = ""
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # the same questions where nobody attacks
     _grades: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def judge(self, attacks: Sequence[Attack]) -> list[Row]:
@@ -73,12 +75,12 @@ class Course:
             self._grade(classroom, out, profile, tripwires.environment)
             sprung = tripwires.sprung(out, classroom)
             whole = [*sprung, *self._neighbours(out, undisturbed), *self._lost(classroom, out)]
-            secrets = {
+            kept = {
                 "the reference": _REFERENCES_SECRET,
                 "the graders": _GRADERS_SECRET,
-                "the run's secret": (out / ".gengrade" / "secret").read_bytes().hex(),
+                "the run's secret": self._secret.hex(),
             }
-            return [self._row(attack, out, whole, tripwires.leaked(out / attack.id, secrets)) for attack in attacks]
+            return [self._row(attack, out, whole, tripwires.leaked(out / attack.id, kept)) for attack in attacks]
 
     def _undisturbed(self, profile: str) -> dict[str, Any]:
         """An honest submission's grade where nobody attacks."""
@@ -113,6 +115,8 @@ class Course:
         return command
 
     def _grade(self, classroom: Path, out: Path, profile: str, environment: Mapping[str, str]) -> None:
+        (out / ".gengrade").mkdir(parents=True)
+        (out / ".gengrade" / "secret").write_bytes(self._secret)
         command = self._command(classroom, out, profile)
         run = subprocess.run(
             command,

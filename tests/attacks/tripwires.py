@@ -46,9 +46,9 @@ class Tripwires:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The operator's, with a secret in it."""
-        secret = self._secrets["a variable of the operator's environment"]
-        return {**os.environ, "HOME": str(self.home), "OPERATORS_TOKEN": secret}
+        """The operator's, with a secret in it. Our own list of fonts lies outside of the home that is watched."""
+        secret, fonts = self._secrets["a variable of the operator's environment"], self.home.parent / "matplotlib"
+        return {**os.environ, "HOME": str(self.home), "MPLCONFIGDIR": str(fonts), "OPERATORS_TOKEN": secret}
 
     @property
     def neighbours_secret(self) -> str:
