@@ -77,7 +77,9 @@ def _may_run(uid: int | None, console: Console) -> bool:
     """Whether that user can run this interpreter at all: one that lies in root's home is out of others' reach."""
     if uid is None or uid == os.getuid():
         return True
-    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-c", "import torch"]
+    # The first program that setpriv starts may still pass over permissions; what that starts, as workers are, may not.
+    once_more = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'import torch'], check=True)"
+    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-c", once_more]
     trial = subprocess.run(words, capture_output=True, text=True, check=False)
     if trial.returncode != 0:
         problem = (trial.stderr.strip().splitlines() or ["it ended without a word"])[-1]
