@@ -16,9 +16,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -176,6 +177,23 @@ def extract(
         raise ArchiveError(archive, reason)
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _Extraction(archive, into, caps or Caps(), skip).run()
+
+
+def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosixPath]:
+    """The paths of the files in an archive, at most so many; nothing is unpacked. None of one that is broken."""
+    found: list[PurePosixPath] = []
+    if refusal(archive):
+        return found
+    kind = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+    try:
+        with closing(kind(archive, caps or Caps())) as entries:
+            for member in islice(entries, most):
+                with suppress(Refused):
+                    if not member.is_folder:
+                        found.append(PurePosixPath(*split(member.name)))
+    except (ArchiveError, *_BROKEN):
+        return []
+    return found
 
 
 class _Extraction:

@@ -26,6 +26,7 @@ from types import FrameType
 from typing import IO, Final
 
 from gengrade import data as datasets
+from gengrade.editions import better_fit, editions, rubric_for
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
 from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_reference, read_facts
@@ -120,6 +121,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     if not submissions:
         pattern = f" whose name matches {options.only!r}" if options.only else ""
         raise UsageError(f"{options.path}: no submission{pattern} is there")
+    _refuse_another_edition(options, rubric, submissions)
     tier = choose(options.isolation, single=discovery.single)
     marks = {submission.id: _marks(options.out, submission, rubric) for submission in discovery.submissions}
     with _terminated_like_interrupted(), _written(options.out), _locked(options.out):
@@ -138,6 +140,21 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
             write_index(grades, options.out)
         write_gradebook(grades, rubric, options.out)
     return Result(tuple(graded[s.id] for s in submissions), discovery.single, tier, discovery.notes)
+
+
+def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Sequence[Submission]) -> None:
+    """Hours of grading by the wrong rubric would say of everybody that nothing was handed in."""
+    better = better_fit(rubric.layout, submissions, editions())
+    if better is None:
+        return
+    layout, count, of = better
+    fitting = rubric_for(layout)
+    what_to_do = f"give --rubric {fitting}" if fitting else f"give --rubric a rubric whose layout is {layout}"
+    found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
+    raise UsageError(
+        f"{options.path}: {found} files of the edition {layout}, and hardly any that {options.rubric} asks for (its "
+        f"layout is {rubric.layout}). {what_to_do[0].upper()}{what_to_do[1:]}"
+    )
 
 
 @contextmanager
@@ -227,6 +244,7 @@ def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
         device=_device(options.device),
         cache=options.cache,
         seed=_seed(work, options.seed),
+        entry=rubric.entry,
         needs=_rubric_needs(rubric),
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )

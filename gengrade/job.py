@@ -36,6 +36,7 @@ from gengrade.submissions.preparing import DEEPEST
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
+_CODE = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
 _SIGNATURE = "evidence/source"
 REFERENCE = ".reference"  # the tree of our own solution, among the students'
 SUSPECT = ".suspect-"  # the trees of our own solution with a mistake in it
@@ -60,6 +61,7 @@ class Job(Frozen):
     cache: bool
     seed: int
     limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check
+    entry: dict[str, str]  # what the rubric says that things are called, by role
     needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
 
     @property
@@ -135,7 +137,7 @@ class Grader:
         tree = job.trees / submission.id
         discard(tree)  # of a run that was killed
         try:
-            prepared = prepare(submission, tree, self._parts)
+            prepared = prepare(submission, tree, self._parts, job.entry)
         except InputError as error:
             return self._write(folder, _unreadable(job, submission, str(error)))
         write_whole(folder / _SIGNATURE, signature(submission))
@@ -303,7 +305,19 @@ def facts_key(job: Job, submission: str) -> str:
         "secret": hashlib.sha256(job.secret).hexdigest(),
         "job": job.model_dump(
             mode="json",
-            include={"layout", "checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs"},
+            include={
+                "layout",
+                "checks",
+                "profile",
+                "part",
+                "public",
+                "data_hash",
+                "tier",
+                "device",
+                "limits",
+                "needs",
+                "entry",
+            },
         ),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
@@ -315,7 +329,7 @@ def _code_hash() -> str:
     digest = hashlib.sha256()
     folders = ("graders", "gengrade/grading", "gengrade/sandbox", "gengrade/submissions", "reference")
     for folder in folders:
-        for path in sorted((_PROJECT / folder).rglob("*.py")):
+        for path in sorted(path for suffix in _CODE for path in (_PROJECT / folder).rglob(f"*{suffix}")):
             digest.update(path.relative_to(_PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

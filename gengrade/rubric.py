@@ -192,6 +192,7 @@ class Rubric(_Strict):
     data: Text | None = None  # the data set to grade on when nobody names one
     limits: dict[str, Limits] = {}  # for "unit", "train", or one check's id
     late: Late | None = None
+    entry: dict[Text, Text] = {}  # what things are called in submissions, by role, where the edition leaves it open
     parts: tuple[Part, ...] = Field(min_length=1)
 
     _document: Document = PrivateAttr()

@@ -152,7 +152,7 @@ def _generator(step: Observed) -> Verdict:
     mistakes: list[tuple[str, float]] = [
         (
             "this is the saturating loss, E log(1 − D(G(z))): its gradient vanishes just when the discriminator "
-            "recognises every fake (question 2.2); minimise −E log D(G(z)) instead",
+            "recognises every fake; minimise −E log D(G(z)) instead",
             -other,
         ),
         ("the sign is wrong: minimising E log D(G(z)) makes the fakes worse", -right),
@@ -175,7 +175,7 @@ def _generator(step: Observed) -> Verdict:
             ("the real images have no place in the generator's loss", (loss_real + right) / 2),
             ("this is the loss on the real images, which the generator has no part in", loss_real),
             (
-                "the discriminator's loss with its sign turned is the saturating loss of question 2.2",
+                "the discriminator's loss with its sign turned is the saturating loss",
                 -(loss_real + other),
             ),
             ("the real images have no place in the generator's loss", loss_other + right),

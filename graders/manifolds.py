@@ -36,12 +36,21 @@ class Problem:
 def manifold_problem(latents: Array, picture: Array, grid_size: int, gain: float) -> Problem | None:
     """What is wrong with decoded `latents` [N, 2] and the `picture` [C, height, width] made of them; or None."""
     side = round(np.sqrt(len(latents)))
+    return latents_problem(latents, grid_size) or _picture_problem(picture, latents, side, gain)
+
+
+def latents_problem(latents: Array, grid_size: int, margins: tuple[float, float] | None = None) -> Problem | None:
+    """What is wrong with the decoded `latents` [N, 2] alone; or None.
+
+    `margins`: the least and the most of the prior's mass that may be left out at either end, where it is not half a
+    step.
+    """
+    side = round(np.sqrt(len(latents)))
     return (
         _count_problem(latents, side, grid_size)
         or _grid_problem(latents, side)
-        or _percentile_problem(np.unique(np.round(latents[:, 0], 4)), grid_size)
-        or _percentile_problem(np.unique(np.round(latents[:, 1], 4)), grid_size)
-        or _picture_problem(picture, latents, side, gain)
+        or _percentile_problem(np.unique(np.round(latents[:, 0], 4)), grid_size, margins)
+        or _percentile_problem(np.unique(np.round(latents[:, 1], 4)), grid_size, margins)
     )
 
 
@@ -68,7 +77,7 @@ def _grid_problem(latents: Array, side: int) -> Problem | None:
     )
 
 
-def _percentile_problem(axis: Array, grid_size: int) -> Problem | None:
+def _percentile_problem(axis: Array, grid_size: int, margins: tuple[float, float] | None = None) -> Problem | None:
     percentiles = ndtr(axis)
     steps, unit = np.diff(percentiles), 1 / (grid_size + 1)
     expected = f"percentiles {unit / 2:.3f}, {unit * 1.5:.3f}, … {1 - unit / 2:.3f}"
@@ -78,7 +87,8 @@ def _percentile_problem(axis: Array, grid_size: int) -> Problem | None:
         slip = ": z is evenly spaced itself, and should be the normal quantiles of even percentiles" if even else ""
         return Problem("the latents are not evenly spaced in percentiles" + slip, expected, got)
     # From half a step off either end; one step, and one and a half at the upper end, are common readings of the hint.
-    if 0.4 * unit <= percentiles[0] <= 1.1 * unit and 0.4 * unit <= 1 - percentiles[-1] <= 1.6 * unit:
+    least, most = margins or (0.4 * unit, 1.1 * unit)
+    if least <= percentiles[0] <= most and least <= 1 - percentiles[-1] <= (most if margins else 1.6 * unit):
         return None
     return Problem("the percentiles do not cover the range that was asked for", expected, got)
 

@@ -5,11 +5,10 @@ Everything here is computed in float64 from arrays that the host holds: no numbe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.data import DataSet
 from graders.distances import squared_distances
 
 Array = NDArray[np.float64]
@@ -59,13 +58,15 @@ def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
     return float(np.mean(squared_distances(real, fake).min(axis=1) <= radius))
 
 
-def copied(samples: Pixels, known: Sequence[Pixels], heldout: Pixels, training: Pixels) -> float:
-    """The share of samples that copy one of the `known` images, moved by a pixel or not; all are uint8 [N, 28, 28].
+def copied(samples: Pixels, data: DataSet) -> float:
+    """The share of samples uint8 [N, 28, 28] that copy an image of the data set, moved by a pixel or not.
 
     A sample is a copy when it is far nearer to such an image than held-out real images usually are to training images.
     """
-    usual = float(np.median(nearest_distances(heldout, training)))
-    nearest = np.min([nearest_distances(samples, images) for images in known], axis=0)
+    held_out = data.test.images[: len(samples)]
+    usual = float(np.median(nearest_distances(held_out, data.train.images)))
+    known = (data.train, data.validation, data.test)
+    nearest = np.min([nearest_distances(samples, split.images) for split in known], axis=0)
     return float(np.mean(nearest < COPY_SHARE * usual))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,14 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 
 @pytest.fixture(scope="session")
-def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """The same without a wall, and several times as fast: for packages of our own."""
-    with Workbench(tmp_path_factory.mktemp("direct"), TIER) as bench:
+def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Workbench]]:
+    """The same for any edition, without a wall, and several times as fast: for packages of our own."""
+    with ExitStack() as stack:
+
+        @cache
+        def bench(edition: str) -> Workbench:
+            return stack.enter_context(Workbench(tmp_path_factory.mktemp("direct"), TIER, edition))
+
         yield bench
 
 

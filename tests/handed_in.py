@@ -6,23 +6,16 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gengrade.submissions import Submission
-
-
-@dataclass(frozen=True)
-class Wanted:
-    folder: str | None
-    files: tuple[str, ...]
-
+from graders.layouts.loading import Part
 
 PARTS = {
-    "vae": Wanted("part1", ("utils.py", "encoder.py", "train_torch.py", "train_pl.py")),
-    "gan": Wanted("part2", ("models.py", "train_torch.py", "train_pl.py")),
-    "flow": Wanted("part3", ("model.py", "train.py")),
-    "theory": Wanted(None, ("answers.py",)),
+    "vae": Part("part1", ("utils.py", "encoder.py", "train_torch.py", "train_pl.py")),
+    "gan": Part("part2", ("models.py", "train_torch.py", "train_pl.py")),
+    "flow": Part("part3", ("model.py", "train.py")),
+    "theory": Part(None, ("answers.py",)),
 }
 VAE = ("part1/utils.py", "part1/encoder.py", "part1/train_torch.py")
 GAN = ("part2/models.py", "part2/train_torch.py")

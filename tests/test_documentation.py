@@ -30,7 +30,7 @@ from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question
 from gengrade.sandbox.limits import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/writing.md", "docs/grade-json.md")
+PAGES = ("README.md", "docs/writing.md", "docs/grade-json.md", "docs/new-course.md")
 WORKFLOW = ROOT / "examples" / "workflow.yml"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gengrade.facts import Outcome
-from truth.variants.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
+from truth.variants.uva2020.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
 from truth.workbench import REFERENCE, Workbench
 
 

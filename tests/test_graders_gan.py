@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from graders.adversarial import Observed, judge_discriminator, judge_generator, softplus, sources
 from truth.variants import Changes
-from truth.variants.gan import LIGHTNING, TORCH
+from truth.variants.uva2020.gan import LIGHTNING, TORCH
 from truth.workbench import Workbench, names
 
 SAMPLE = "return self.generator(self.draw_latents(batch_size))"
@@ -50,7 +50,7 @@ def test_a_wrong_lightning_module_is_named(workbench: Workbench, name: str) -> N
 def test_a_wrong_loss_is_named_in_either_template(workbench: Workbench) -> None:
     failing = workbench.diagnosed(workbench.planted("generator_step.saturating_loss", _lightning()), "gan.")
     assert names(failing.values()) == {"generator_step.saturating_loss"}
-    assert "question 2.2" in failing["gan.generator_step"].decisive.message
+    assert "saturating" in failing["gan.generator_step"].decisive.message
 
 
 def _without_lightning(workbench: Workbench, changes: Changes) -> Path:

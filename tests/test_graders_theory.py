@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gengrade.facts import Outcome
-from truth.variants.theory import ANSWERS
+from truth.variants.uva2020.theory import ANSWERS
 from truth.workbench import REFERENCE, Workbench
 
 

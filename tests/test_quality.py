@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gengrade.data import DataSet, Split
 from graders.latents import arrangements, ends_problem, line_problem, trace
 from graders.quality import copied, coverage, frechet, nearest_distances, progress
 
@@ -63,8 +64,13 @@ def test_copies_are_seen() -> None:
     random = np.random.default_rng(0)
     training, heldout, new = (random.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (6000, 50, 50))
 
+    def split(images: NDArray[np.uint8]) -> Split:
+        return Split(images, np.zeros(len(images), np.int64))
+
+    data = DataSet("noise", split(training), split(heldout[:25]), split(heldout[25:]))
+
     def share(samples: NDArray[np.uint8]) -> float:
-        return copied(samples, [training, heldout], heldout, training)
+        return copied(samples, data)
 
     assert share(new) == 0
     assert share(training[-50:]) == share(heldout) == 1

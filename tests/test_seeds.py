@@ -16,17 +16,20 @@ from truth import seeds
 from truth.journal import Journal
 from truth.margins import LIMITS
 from truth.seeds import Result, Run, Summary
-from truth.workbench import Workbench
+from truth.variants import EDITIONS
+from truth.workbench import LAYOUT, Workbench, unit_checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "error-rates.md").read_text()
 
 
-@pytest.mark.parametrize("package", seeds.packages())
-def test_right_packages_pass_all_checks(package: str) -> None:
-    result = seeds.grade(Run(package, 1))
+@pytest.mark.parametrize(("edition", "package"), [(name, each) for name in EDITIONS for each in seeds.packages(name)])
+def test_right_packages_pass_all_checks(edition: str, package: str) -> None:
+    result = seeds.grade(Run(package, 1, edition=edition))
     assert result.failed == {}
-    assert result.checks > 30
+    assert result.checks == len(unit_checks("", edition=edition))
+    if edition != LAYOUT:
+        return
     seldom = {"error of a loss whose parts went unseen"}
     assert {limit.statistic for limit in LIMITS} - seldom <= set(result.numbers)
 
@@ -35,17 +38,19 @@ def test_a_survey_takes_up_what_its_journal_holds(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(seeds, "SEEDS", 2)
     monkeypatch.setattr(seeds, "TRAININGS", 0)
     journal = Journal(tmp_path / "seeds.jsonl", "code")
-    for package in seeds.packages():
+    every = [(name, package) for name in EDITIONS for package in seeds.packages(name)]
+    for edition, package in every:
         for seed in range(2):
-            failed = {"flow.nll": "no"} if (package, seed) == ("stranger", 1) else {}
+            failed = {"flow.nll": "no"} if (edition, package, seed) == (LAYOUT, "stranger", 1) else {}
             numbers = {LIMITS[0].statistic: 0.1 + seed}
-            result = Result(checks=34, failed=failed, numbers=numbers)
-            journal.put(Run(package, seed).key, {"checks": result.checks, "failed": failed, "numbers": numbers})
+            kept = {"checks": 34, "failed": failed, "numbers": numbers}
+            journal.put(Run(package, seed, edition=edition).key, kept)
     summary = seeds.survey(Journal(tmp_path / "seeds.jsonl", "code"), 1, lambda done, total: None)
-    assert (summary.wanted, summary.runs, summary.packages, summary.checks) == (12, 12, 6, 12 * 34)
-    assert summary.failures == ["stranger: unit checks, seed 1: flow.nll: no"]
+    runs = 2 * len(every)
+    assert (summary.wanted, summary.runs, summary.packages, summary.checks) == (runs, runs, len(every), runs * 34)
+    assert summary.failures == ["uva2020, stranger: unit checks, seed 1: flow.nll: no"]
     (margin,) = summary.margins
-    assert margin.values == {package: [0.1, 1.1] for package in seeds.packages()}
+    assert margin.values == {f"{edition}, {package}": [0.1, 1.1] for edition, package in every}
 
 
 def test_measures_are_summed_up_by_data_set() -> None:

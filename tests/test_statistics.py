@@ -16,6 +16,7 @@ from gengrade.grading import Rng
 from gengrade.grading.checks import known
 from graders.bernoulli import PixelFit
 from graders.densities import Plane, log_gaussian
+from graders.integers import UniformIntegers
 from graders.latents import ends_problem
 from graders.statistics import (
     ALPHA,
@@ -208,6 +209,8 @@ class Simulation:
             case PixelFit(images, logits):
                 means = np.tile(expit(np.linspace(-logits, logits, 784)).reshape(1, 28, 28), (images, 1, 1, 1))
                 rejected = self.test.problem(self._pixels(means, bias, size), means) is not None
+            case UniformIntegers(n, values):
+                rejected = self.test.problem(*self._times(n, values, bias, size)) is not None
             case _:
                 raise NotImplementedError(f"no simulation of {self.test}")
         return bool(rejected)
@@ -239,6 +242,15 @@ class Simulation:
         points = plane.draw(Rng(int(self.random.integers(2**31))))
         return plane.integral(points, np.exp(log_gaussian(points, np.zeros(2), np.full(2, 0.5))))
 
+    def _times(self, n: int, values: int, bias: str, size: float) -> Array:
+        times = self.random.integers(0, values, (2, n)).astype(np.float64)
+        if bias == "share":
+            times[self.random.uniform(size=times.shape) < size / (1 - 1 / values)] = 0
+        if bias == "correlation":
+            copied = self.random.uniform(size=times[:, 1::2].shape) < size
+            times[:, 1::2] = np.where(copied, times[:, 0::2][:, : copied.shape[1]], times[:, 1::2])
+        return times
+
     def _pixels(self, means: Array, bias: str, size: float) -> Array:
         noise = self.random.normal(size=means.shape)
         if bias == "correlation":  # so many pixels are those of the image before
@@ -261,7 +273,9 @@ _TESTS = list(dict.fromkeys(each.test for each in declared()))
 
 @pytest.mark.parametrize("test", _TESTS, ids=str)
 def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.random.Generator, test: RandomTest) -> None:
-    assert isinstance(test, GaussianFit | Independence | TwoDraws | Share | Strays | Mass | Gain | PixelFit)
+    assert isinstance(
+        test, GaussianFit | Independence | TwoDraws | Share | Strays | Mass | Gain | PixelFit | UniformIntegers
+    )
     simulation = Simulation(replace(test, alpha=RATE), random)
     assert at_most(np.array([simulation.rejects() for _ in range(50 if isinstance(test, PixelFit) else 200)]))
 

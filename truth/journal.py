@@ -18,7 +18,7 @@ def code_hash(*more: str) -> str:
     """A hash over all code that a grading's outcome depends on, and over more folders of the project."""
     digest = hashlib.sha256()
     for folder in (*_CODE, *more):
-        for file in sorted((_PROJECT / folder).rglob("*.py")):
+        for file in sorted(file for kind in ("*.py", "*.ipynb") for file in (_PROJECT / folder).rglob(kind)):
             digest.update(f"{file.relative_to(_PROJECT)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

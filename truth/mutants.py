@@ -2,6 +2,8 @@
 
 What changes nothing, and what the hand-out leaves open, no check can see: each such survivor stands in `mutants.yaml`
 with the reason. A mutant that fails no check and is not explained there is a hole in the graders.
+
+It is the reference of 2020 whose mutants these are: it has the most checks, and it shares them with other editions.
 """
 
 from __future__ import annotations

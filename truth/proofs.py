@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import atexit
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from gengrade.facts import CheckFact
+from gengrade.facts import CheckFact, Outcome
 from truth.direct import TIER
 from truth.journal import Journal
-from truth.variants import FAMILIES, Family, family
+from truth.variants import EDITIONS, Family, edition
 from truth.workbench import Workbench, library, names, variant_text
 
 
@@ -22,27 +22,32 @@ class Proof:
     """One thing to be proved: "caught", "named", "stranger", "right" or "unnamed", about something with a name."""
 
     kind: str
+    edition: str
     family: str
     subject: str
 
     @property
     def key(self) -> str:
-        return f"{self.kind} {self.family}: {self.subject}"
+        return f"{self.kind} {self.edition} {self.family}: {self.subject}"
 
 
-def proofs(*kinds: str) -> Iterator[Proof]:
+def proofs(*kinds: str, editions: Sequence[str] = EDITIONS) -> Iterator[Proof]:
     """All that is to be proved, of these kinds. "caught" and "named" of one misconception are one proof."""
-    families = [family(name) for name in FAMILIES]
-    for name, each in library().items():
+    for name in editions:
+        yield from _of_misconceptions(name, kinds)
+        for family in edition(name).families.values():
+            for kind, subjects in (("right", family.right), ("unnamed", family.unnamed)):
+                if kind in kinds:
+                    yield from (Proof(kind, name, family.name, subject) for subject in subjects)
+
+
+def _of_misconceptions(of: str, kinds: Sequence[str]) -> Iterator[Proof]:
+    for name, each in library(of).items():
         part = each.fails[0].partition(".")[0]
         if "caught" in kinds:
-            yield Proof("caught", part, name)
-        if "stranger" in kinds and each.fits(variant_text(each.file, family(part).stranger)):
-            yield Proof("stranger", part, name)
-    for each_family in families:
-        for kind, subjects in (("right", each_family.right), ("unnamed", each_family.unnamed)):
-            if kind in kinds:
-                yield from (Proof(kind, each_family.name, subject) for subject in subjects)
+            yield Proof("caught", of, part, name)
+        if "stranger" in kinds and each.fits(variant_text(each.file, edition(of).families[part].stranger, of)):
+            yield Proof("stranger", of, part, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,13 @@ class Verdict:
 
 
 def prove(bench: Workbench, proof: Proof, *, briefly: bool = False) -> Verdict:
-    """Tries it. `briefly`: of a misconception only the checks that it should fail, and not that others pass."""
-    return _PROOFS[proof.kind](bench, proof, family(proof.family), briefly)
+    """Tries it, on a bench of its edition. `briefly`: of a misconception only the checks that it should fail."""
+    return _PROOFS[proof.kind](bench, proof, edition(proof.edition).families[proof.family], briefly)
 
 
 def _caught(bench: Workbench, proof: Proof, variants: Family, briefly: bool) -> Verdict:
     """Planted in the reference, it fails just the checks that it should, and is recognised in all of them."""
-    fails = library()[proof.subject].fails
+    fails = library(proof.edition)[proof.subject].fails
     facts = bench.diagnosed(bench.planted(proof.subject), *(fails if briefly else [f"{proof.family}."]))
     return _verdict(facts, set(fails), proof.subject)
 
@@ -71,7 +76,7 @@ def _in_stranger(bench: Workbench, proof: Proof, variants: Family, briefly: bool
 
     At others it may go without a name, as where an exception's words tell the sizes of layers.
     """
-    fails = library()[proof.subject].fails
+    fails = library(proof.edition)[proof.subject].fails
     facts = bench.diagnosed(bench.planted(proof.subject, variants.stranger), *fails)
     found = names(facts.values())
     named = found == {proof.subject} and facts[fails[0]].misconception is not None
@@ -103,7 +108,11 @@ _PROOFS = {
 
 
 def _verdict(facts: dict[str, CheckFact], fails: set[str], name: str | None) -> Verdict:
-    found = {id_: fact.misconception.name if fact.misconception else None for id_, fact in facts.items()}
+    found = {
+        id_: fact.misconception.name if fact.misconception else None
+        for id_, fact in facts.items()
+        if fact.outcome is not Outcome.BLOCKED  # nothing was asked of it, and nothing can be recognised
+    }
     judged, named = set(facts) == fails, set(found.values()) <= {name}
     problem = "" if judged else f"failing: {sorted(facts)}, and not {sorted(fails)}; {_messages(facts)}"
     if not named:
@@ -131,10 +140,10 @@ def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> di
 
 
 @cache
-def _bench() -> Workbench:
-    """This process's own, which ends with it."""
+def _bench(edition: str) -> Workbench:
+    """This process's own of an edition, which ends with it."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-truth-")
-    bench = Workbench(Path(folder.name), TIER)
+    bench = Workbench(Path(folder.name), TIER, edition)
     atexit.register(folder.cleanup)
     atexit.register(bench.sandbox.close)
     return bench
@@ -142,6 +151,6 @@ def _bench() -> Workbench:
 
 def _in_process(proof: Proof) -> Verdict:
     try:
-        return prove(_bench(), proof)
+        return prove(_bench(proof.edition), proof)
     except Exception as error:  # a fault of ours is a proof that failed, and not the end of all others
         return Verdict(False, False, f"{type(error).__name__}: {error}"[:1000])

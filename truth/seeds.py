@@ -1,7 +1,7 @@
 """Do right packages ever fail by chance? Whole packages under many seeds, and how far measures scatter.
 
-The unit checks of the reference and of five other right packages, `SEEDS` times each; and what the reference's short
-trainings reach on both data sets, `TRAININGS` times each. docs/error-rates.md says what came of it.
+The unit checks of each edition's reference and of other right packages, `SEEDS` times each; and what the references'
+short trainings reach on both data sets, `TRAININGS` times each. docs/error-rates.md says what came of it.
 """
 
 from __future__ import annotations
@@ -22,59 +22,12 @@ from gengrade.data import DataError, load
 from truth.direct import TIER
 from truth.journal import Journal
 from truth.margins import LIMITS, Limit, Watched
-from truth.variants import FAMILIES, Changes, family
+from truth.variants import EDITIONS, Changes, edition
 from truth.workbench import LAYOUT, Workbench, not_passed, unit_checks
 
 SEEDS: Final = 300  # gradings of each package
 TRAININGS: Final = 10  # of each measure on each data set
 _TINY: Final = 1e-16  # what rounding may leave of a statistic or of its spread
-
-# Of each family, the right variants that a package is put together from: unlike each other in what could matter to
-# chance, architectures, number formats, and the ways and the order in which random numbers are drawn.
-_MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "normalised": {
-        "vae": ("GELU, normalised layers, dropout", "batch normalisation in the CNN", "four draws"),
-        "gan": ("batch norm in both", "noisy labels on both sides", "two updates of the discriminator"),
-        "flow": ("a network with normalised layers and normalised weights", "samples by a mask"),
-        "theory": ("terms as batch means",),
-    },
-    "double precision": {
-        "vae": ("float64", "KL in float64, last dimension by a product with ones", "samples in parts"),
-        "gan": ("float64 throughout",),
-        "flow": ("a flow in double precision", "a number of each mode, shuffled"),
-        "theory": ("terms in double precision",),
-    },
-    "residual": {
-        "vae": ("residual layers", "past forward, straight to the layers", "noise by size, in place"),
-        "gan": ("residual layers", "one batch of real and fake", "interpolation in a loop, backwards"),
-        "flow": ("layers of another kind between the coupling layers", "exactly half from each mode, in order"),
-        "theory": ("terms as sums",),
-    },
-    "of distributions": {
-        "vae": (
-            "weight normalisation",
-            "a draw of torch.distributions",
-            "samples of torch.distributions, and the latents",
-        ),
-        "gan": ("convolutional generator", "noise by a distribution", "labels exchanged in both steps"),
-        "flow": ("layers that start away from the identity", "noise by Box and Muller"),
-        "theory": ("divergence by distributions",),
-    },
-}
-
-# Where the yardstick is the reference's own training, the same draws would end where they do.
-_OTHER_DRAWS: Final[Changes] = {
-    "part2/models.py": ("from torch import nn\n", "from torch import nn\n\ntorch.rand(1)\n")
-}
-
-# By check, the measures of a short training, and the package that is trained.
-_TRAINED: Final[dict[str, tuple[tuple[str, ...], Changes]]] = {
-    "vae.train_bpd": (("vae.train_bpd", "vae.test_bpd"), {}),
-    "gan.frechet": (("gan.frechet", "gan.diversity"), _OTHER_DRAWS),
-    "flow.bpd": (("flow.bpd",), {}),
-}
-_OF_IMAGES: Final = ("vae.train_bpd", "gan.frechet")  # the flow's target is the same everywhere
-
 
 _MARGINS: Final = """\
 | statistic | checks | least | median | most | limit | standard deviations away |
@@ -92,11 +45,12 @@ class Run:
     seed: int
     check: str = ""
     data: str = "digits"
+    edition: str = LAYOUT
 
     @property
     def key(self) -> str:
         what = f"{self.check} on {self.data}" if self.check else "unit checks"
-        return f"{self.package}: {what}, seed {self.seed}"
+        return f"{self.edition}, {self.package}: {what}, seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +111,7 @@ class Summary:
 
     @property
     def packages(self) -> int:
-        return len({run.package for run in self.results if not run.check})
+        return len({(run.edition, run.package) for run in self.results if not run.check})
 
     @property
     def checks(self) -> int:
@@ -169,7 +123,7 @@ class Summary:
         found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         for run, result in self.results.items():
             for name, value in result.numbers.items() if not run.check else ():
-                found[name][run.package].append(value)
+                found[name][f"{run.edition}, {run.package}"].append(value)
         return [
             Spread(limit.statistic, limit.checks, found[limit.statistic], limit)
             for limit in LIMITS
@@ -212,13 +166,15 @@ def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Su
     return summary
 
 
-def packages() -> dict[str, Changes]:
-    """Whole packages that are right, by name."""
+@cache
+def packages(of: str = LAYOUT) -> dict[str, Changes]:
+    """Whole packages of an edition that are right, by name."""
+    families = edition(of).families
     mixtures = {
-        name: _merged(*(family(part).right[variant] for part, variants in parts.items() for variant in variants))
-        for name, parts in _MIXTURES.items()
+        name: _merged(*(families[part].right[variant] for part, variants in parts.items() for variant in variants))
+        for name, parts in edition(of).mixtures.items()
     }
-    return {"reference": {}, "stranger": _merged(*(family(name).stranger for name in FAMILIES)), **mixtures}
+    return {"reference": {}, "stranger": _merged(*(family.stranger for family in families.values())), **mixtures}
 
 
 @cache
@@ -234,9 +190,9 @@ def data_sets() -> dict[str, str]:
 
 def grade(run: Run) -> Result:
     """A run in this process."""
-    bench = _bench()
+    bench = _bench(run.edition)
     assert isinstance(bench.sandbox, Watched)
-    checks = (run.check,) if run.check else unit_checks("")
+    checks = (run.check,) if run.check else unit_checks("", edition=run.edition)
     observed = bench.observe(_folder(run), *checks, seed=run.seed, data=data_sets()[run.data] or None)
     statistics = bench.sandbox.taken()
     found = observed.checks()
@@ -254,41 +210,43 @@ def _graded(run: Run) -> Result:
 
 def _gradings() -> Iterator[Run]:
     for seed in range(SEEDS):
-        for package in packages():
-            yield Run(package, seed)
+        for of in EDITIONS:
+            for package in packages(of):
+                yield Run(package, seed, edition=of)
 
 
 def _trainings() -> Iterator[Run]:
     for seed in range(TRAININGS):
         for data in data_sets():
-            for check in _OF_IMAGES if data != "digits" else _TRAINED:
-                yield Run("reference", seed, check, data)
+            for of in EDITIONS:
+                for check, training in edition(of).trainings.items():
+                    if data == "digits" or training.of_images:
+                        yield Run("reference", seed, check, data, of)
 
 
 def _merged(*variants: Changes) -> Changes:
     merged: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for changes in variants:
         for file, replacements in changes.items():
-            merged[file] += [replacements] if isinstance(replacements, tuple) else replacements
+            wanted = [replacements] if isinstance(replacements, tuple) else replacements
+            merged[file] += [each for each in wanted if each not in merged[file]]  # families may share a definition
     return dict(merged)
 
 
 @cache
-def _bench() -> Workbench:
-    """This process's own, which ends with it."""
+def _bench(of: str) -> Workbench:
+    """This process's own of an edition, which ends with it."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-seeds-")
-    bench = Workbench(Path(folder.name), TIER)
-    bench.sandbox = Watched(LAYOUT)
+    bench = Workbench(Path(folder.name), TIER, of)
+    bench.sandbox = Watched(of)
     atexit.register(folder.cleanup)
     return bench
 
 
 @cache
-def _variant(package: str, check: str) -> Path:
-    changes: Mapping[str, tuple[str, str] | list[tuple[str, str]]]
-    changes = _TRAINED[check][1] if check else packages()[package]
-    return _bench().variant(changes)
+def _variant(of: str, package: str, check: str) -> Path:
+    return _bench(of).variant(edition(of).trainings[check].changes if check else packages(of)[package])
 
 
 def _folder(run: Run) -> Path:
-    return _variant(run.package, run.check)
+    return _variant(run.edition, run.package, run.check)

@@ -1,12 +1,17 @@
-"""A bench for graders: run chosen checks on a folder, reference or broken, without the command around them."""
+"""A bench for graders: run chosen checks on a folder, reference or broken, without the command around them.
+
+A bench is of one edition; where none is named, of that of 2020.
+"""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import itertools
+import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -21,20 +26,40 @@ from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects, plant
+from gengrade.rubric import Rubric
 from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
-from graders.layouts.uva2020 import PARTS
+from graders.layouts.loading import Part
 from truth.direct import TIER, Direct
 from truth.variants import Changes
 
+_PROJECT = Path(__file__).resolve().parents[1]
 LAYOUT = "uva2020"
-REFERENCE = Path(__file__).resolve().parents[1] / "reference" / LAYOUT
+REFERENCE = _PROJECT / "reference" / LAYOUT
+
+
+def reference_of(edition: str) -> Path:
+    """The folder of its right solutions, in the hand-out's shape."""
+    return REFERENCE.with_name(edition)
 
 
 @cache
-def library() -> Library:
+def library(edition: str = LAYOUT) -> Library:
     """The misconceptions, read once."""
-    return Library(LAYOUT)
+    return Library(edition)
+
+
+@cache
+def rubric_of(edition: str) -> Rubric:
+    """The rubric whose layout that is."""
+    found = (Rubric.load(path) for path in [_PROJECT / "rubric.yaml", *sorted(_PROJECT.glob("rubrics/*.yaml"))])
+    return next(rubric for rubric in found if rubric.layout == edition)
+
+
+def unit_checks(*prefixes: str, edition: str = LAYOUT) -> list[str]:
+    """The unit checks that the edition's rubric asks for, of those whose names begin so."""
+    asked = rubric_of(edition).checks()
+    return [id_ for id_, check in known().items() if check.kind == "unit" and id_ in asked and id_.startswith(prefixes)]
 
 
 class Workbench:
@@ -43,7 +68,9 @@ class Workbench:
     `isolation` as on the command line, or "direct": without a wall, for code of our own (see `truth.direct`).
     """
 
-    def __init__(self, folder: Path, isolation: str = "auto") -> None:
+    def __init__(self, folder: Path, isolation: str = "auto", edition: str = LAYOUT) -> None:
+        self.edition = edition
+        self._parts: Mapping[str, Part] = importlib.import_module(f"graders.layouts.{edition}").PARTS
         self._folder = folder
         self._trees = folder / "trees"
         self._trees.mkdir()
@@ -51,14 +78,14 @@ class Workbench:
         self.tier: str = TIER
         self.sandbox: Direct | Sandbox
         if isolation == TIER:
-            self.sandbox = Direct(LAYOUT)
+            self.sandbox = Direct(edition)
         else:
             tier = choose(isolation, single=True)
-            self.tier, self.sandbox = tier, Sandbox(tier, LAYOUT, self._trees)
-        self._circumstances = Circumstances(LAYOUT, self.tier, "cpu", 1, {})
+            self.tier, self.sandbox = tier, Sandbox(tier, edition, self._trees)
+        self._circumstances = Circumstances(edition, self.tier, "cpu", 1, {})
         self._store = EvidenceStore(folder / "reference-evidence")
-        self.reference = self.tree(REFERENCE)
-        self._suspects = Suspects(REFERENCE, self._suspect)
+        self.reference = self.tree(reference_of(edition))
+        self._suspects = Suspects(reference_of(edition), self._suspect)
 
     def __enter__(self) -> Self:
         return self
@@ -79,24 +106,25 @@ class Workbench:
     def planted(self, name: str, changes: Changes | None = None) -> Path:
         """The reference, or a variant of it, with that misconception."""
         folder = self.variant(changes or {})
-        plant(library()[name], folder)
+        plant(library(self.edition)[name], folder)
         return folder
 
     def variant(self, changes: Changes) -> Path:
         """The reference with texts replaced: `{"part1/utils.py": ("old", "new")}`. Each old text must be there."""
         folder = self._folder / f"variant-{next(self._numbers)}"
-        shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(reference_of(self.edition), folder, ignore=shutil.ignore_patterns("__pycache__"))
         for name in changes:
-            (folder / name).write_text(variant_text(name, changes))
+            (folder / name).write_text(variant_text(name, changes, self.edition))
         return folder
 
     def tree(self, folder: Path) -> Path:
         """The clean tree of a folder in the hand-out's shape."""
         tree = self._trees / f"tree-{next(self._numbers)}"
-        for key, part in PARTS.items():
+        for key, part in self._parts.items():
             (tree / key).mkdir(parents=True)
             source = folder / part.folder if part.folder else folder
-            for file in sorted(source.rglob("*") if part.folder else (source / name for name in part.files)):
+            whole = part.folder or part.beside
+            for file in sorted(source.rglob("*") if whole else (source / name for name in part.files)):
                 if file.is_file() and "__pycache__" not in file.parts:
                     target = tree / key / file.relative_to(source)
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +148,7 @@ class Workbench:
             folder=self._folder / f"facts-{next(self._numbers)}",
             on_check=lambda check: None,
             needs={},
-            names={key: part.folder or "." for key, part in PARTS.items()},
+            names={key: part.folder or "." for key, part in self._parts.items()},
         )
         observed = run_session(plugin, wanted)
         assert not observed.faults, observed.faults[0]
@@ -131,30 +159,42 @@ class Workbench:
 
     def failing(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
         """All unit checks with those prefixes ("vae.") that did not pass."""
-        return not_passed(self.check(folder, *unit_checks(*prefixes), seed=seed))
+        return not_passed(self.check(folder, *self.unit_checks(*prefixes), seed=seed))
 
     def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
         """The same, with the misconceptions behind them."""
-        observed = self.observe(folder, *unit_checks(*prefixes), seed=seed)
-        return not_passed(Diagnosis(observed.checks(), observed.tested, library(), self._suspects.repeat).conclude())
+        observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
+        diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.edition), self._suspects.repeat)
+        return not_passed(diagnosis.conclude())
+
+    def unit_checks(self, *prefixes: str) -> list[str]:
+        return unit_checks(*prefixes, edition=self.edition)
 
     def _suspect(self, folder: Path) -> Subject:
         tree = self.tree(folder)
         return Subject(tree, _content(tree), self.sandbox, self._store, self._circumstances, ours=True)
 
 
-def variant_text(file: str, changes: Changes) -> str:
+def variant_text(file: str, changes: Changes, edition: str = LAYOUT) -> str:
     """The text of a file of the reference after these changes."""
-    text = (REFERENCE / file).read_text()
+    text = (reference_of(edition) / file).read_text()
     replacements = changes.get(file, [])
+    cells = _cells(text) if file.endswith(".ipynb") else [text]
     for old, new in [replacements] if isinstance(replacements, tuple) else replacements:
-        assert old in text, f"{file} does not hold {old!r}"
-        text = text.replace(old, new)
-    return text
+        assert any(old in cell for cell in cells), f"{file} does not hold {old!r}"
+        cells = [cell.replace(old, new) for cell in cells]
+    return _with_cells(text, cells) if file.endswith(".ipynb") else cells[0]
 
 
-def unit_checks(*prefixes: str) -> list[str]:
-    return [id_ for id_, check in known().items() if check.kind == "unit" and id_.startswith(prefixes)]
+def _cells(notebook: str) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
+
+
+def _with_cells(notebook: str, sources: Sequence[str]) -> str:
+    changed = json.loads(notebook)
+    for cell, source in zip(changed["cells"], sources, strict=True):
+        cell["source"] = source
+    return json.dumps(changed, indent=1)
 
 
 def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
@@ -168,7 +208,7 @@ def names(facts: Iterable[CheckFact]) -> set[str]:
 
 def _content(tree: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(tree.rglob("*.py")):
+    for file in sorted(file for file in tree.rglob("*") if file.is_file()):
         digest.update(f"{file.relative_to(tree)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 

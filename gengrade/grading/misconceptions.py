@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,13 @@ class Misconception:
         return True
 
     def planted(self, text: str) -> str:
-        """The text of its file with the definition replaced. Raises LibraryError when that is not there."""
+        """The text of its file with the definition replaced. Raises LibraryError when that is not there.
+
+        In a notebook, the definition is replaced in the last cell that has it.
+        """
+        return _in_last_cell(text, self._planted) if self.file.endswith(".ipynb") else self._planted(text)
+
+    def _planted(self, text: str) -> str:
         module = ast.parse(text)
         new = ast.parse(self.source).body[0]
         assert isinstance(new, Definition)
@@ -56,6 +63,20 @@ class Misconception:
             raise LibraryError(f"{self.name}: there is no {'.'.join(self.path)} in {self.file}")
         module.body[outermost:outermost] = ast.parse(self.prelude).body
         return ast.unparse(ast.fix_missing_locations(module))
+
+
+def _in_last_cell(text: str, plant: Callable[[str], str]) -> str:
+    """A notebook of our own with the last of its code cells changed in which that can be done. Raises LibraryError."""
+    notebook = json.loads(text)
+    failure = LibraryError("the notebook has no code")
+    for cell in reversed([cell for cell in notebook["cells"] if cell["cell_type"] == "code"]):
+        try:
+            cell["source"] = plant("".join(cell["source"]))
+        except LibraryError as error:
+            failure = error
+        else:
+            return json.dumps(notebook, indent=1)
+    raise failure
 
 
 class Library(Mapping[str, Misconception]):

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
-from gengrade.archives import is_archive, is_unsupported, refusal, stem
+from gengrade.archives import is_archive, is_unsupported, members, refusal, stem
 from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
@@ -36,8 +36,8 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     """
     path = path.absolute()
     if path.is_file():
-        if not (is_archive(path) or is_unsupported(path)):
-            raise SubmissionError(path, "it is neither a folder nor a .zip or .tar.gz; give one of these")
+        if not (is_archive(path) or is_unsupported(path) or path.suffix.lower() in PROGRAMS):
+            raise SubmissionError(path, "it is neither a folder nor a .zip, .tar.gz or program; give one of these")
         return Discovery((_single(path),), single=True)
     if not path.is_dir():
         raise SubmissionError(path, "there is no such file or folder; check the path")
@@ -90,7 +90,8 @@ def _children(path: Path) -> list[_Child]:
 
 def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
     """Whether the folder `path` is one submission and not a class of them."""
-    here = [PurePosixPath(child.path.name) for child in children if not child.is_folder]
+    # A system's names of files tell of several students, whatever lies in them.
+    here = [PurePosixPath(c.path.name) for c in children if not c.is_folder and not c.identity.from_system]
     folders = [child for child in children if child.is_folder]
     names = {_plain_name(part.folder) for part in parts.values() if part.folder}
     if any(_plain_name(folder.path.name) in names for folder in folders) or any(locate(here, parts).places.values()):
@@ -132,6 +133,20 @@ def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath
     }
 
 
+def names_in(submission: Submission) -> list[str]:
+    """The names of a submission's files, as far as they can be seen without unpacking it."""
+    found: list[str] = []
+    for source in (submission.source, *submission.attachments):
+        if source.is_dir():
+            files: Iterable[PurePosixPath] = islice(_below(source, PurePosixPath()), _LOOK_FILES)
+        elif is_archive(source):
+            files = (path for path in members(source, _LOOK_FILES) if keeps(path))
+        else:
+            files = [PurePosixPath(identify(source.name).file or source.name)]
+        found += [file.name for file in files]
+    return found
+
+
 def _below(folder: Path, above: PurePosixPath, deep: int = _LOOK_DEEP) -> Iterator[PurePosixPath]:
     """Relative paths of the regular files below `folder`; what cannot be read holds none."""
     try:
@@ -153,8 +168,9 @@ def _plain_name(name: str) -> str:
 
 def _single(path: Path) -> Submission:
     name = path.resolve().name or "submission"
+    name = name if path.is_dir() or path.suffix.lower() not in PROGRAMS else PurePosixPath(name).stem
     identity = identify(name)
-    error = refusal(path) if path.is_file() else None
+    error = refusal(path) if path.is_file() and path.suffix.lower() not in PROGRAMS else None
     return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
 
 

@@ -92,18 +92,18 @@ class _Tree:
 def _candidates(tree: _Tree, parts: Mapping[str, Part]) -> Iterator[_Candidate]:
     folders = {key: part.folder for key, part in parts.items() if part.folder is not None}
     for key, name in folders.items():
-        wanted = set(parts[key].files)
+        part = parts[key]
         others = {_bare(other) for other in folders.values()} - {_bare(name)}
-        own = wanted.difference(*(parts[other].files for other in parts if other != key))
+        own = set(part.files).difference(*(parts[other].files for other in parts if other != key))
         for folder, names in tree.names.items():
-            hits = len(names & wanted)
+            found = {file for file in part.files if part.called(file, names)}
+            hits = len(found)
             naming = _naming(folder, key, name)
             if _belongs_to_another(folder, _bare(name), others):
                 continue
             named = naming == _NAMED and folder in tree.with_programs
-            if named or names & own or (naming == _HINTED and hits):
-                poor = any(_SECOND_RATE.search(component) for component in folder.parts)
-                yield _Candidate(key, folder, hits + naming - poor)
+            if named or found & own or (naming == _HINTED and hits):
+                yield _Candidate(key, folder, hits + naming - _is_second_rate(folder))
 
 
 def _bare(name: str) -> str:
@@ -143,11 +143,18 @@ def _whole(
     ]
     files = {path.relative_to(folder): path for path in inside}
     folders = {parent for path in files for parent in path.parents}
-    for name in part.files:
-        deeper = [path for path in inside if path.name == name]
-        if PurePosixPath(name) not in files.keys() | folders and deeper:
-            files[PurePosixPath(name)] = deeper[0]
+    for file in part.files:
+        if not part.called(file, (path.name for path in files if len(path.parts) == 1)):
+            for path in _holders(part, file, inside)[:1]:
+                if PurePosixPath(path.name) not in folders:
+                    files[PurePosixPath(path.name)] = path
     return files
+
+
+def _holders(part: Part, file: str, paths: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+    """The paths that a file asked for may have, the best name first, then the shallowest."""
+    names = part.called(file, {path.name for path in paths})
+    return [path for name in names for path in paths if path.name == name]
 
 
 def _note_raised(
@@ -159,14 +166,44 @@ def _note_raised(
 
 
 def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
-    """The files of a part without a folder: each the shallowest of its name."""
+    """The files of a part without a folder: each the shallowest of its name; with what lies beside them, if asked."""
+    if part.beside:
+        return _with_neighbours(key, part, tree, notes)
     files: dict[PurePosixPath, PurePosixPath] = {}
-    for name in part.files:
-        found = [path for path in tree.files if path.name == name]
+    for file in part.files:
+        found = _holders(part, file, tree.files)
         if found:
-            files[PurePosixPath(name)] = found[0]
-            _note_rivals(f"{key}'s {name}", found[0], found[1:], notes)
+            files[PurePosixPath(found[0].name)] = found[0]
+            _note_rivals(f"{key}'s {file}", found[0], found[1:], notes)
     return Place(files, ", ".join(_shown(path) for path in files.values())) if files else None
+
+
+def _with_neighbours(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
+    """All of the folder that holds the files asked for, which come up where they lie elsewhere."""
+    good = [path for file in part.files for path in _best(part, file, tree)]
+    programs = [path for path in good if path.suffix.lower() in PROGRAMS]
+    if not programs:
+        return None
+    folder = min((path.parent for path in programs), key=lambda parent: len(parent.parts))
+    files = {path.relative_to(folder): path for path in tree.files if path.is_relative_to(folder)}
+    for path in good:
+        files.setdefault(PurePosixPath(path.name), path)
+    _note_raised(key, folder, {target: path for target, path in files.items() if path in good}, notes)
+    return Place(files, _shown(folder))
+
+
+def _best(part: Part, file: str, tree: _Tree) -> list[PurePosixPath]:
+    """The paths that a file may have: of its very name, else of any that it may have, since several may be it together.
+
+    Copies that students keep beside their work do, when there is nothing else.
+    """
+    found = _holders(part, file, tree.files)
+    found = [path for path in found if not _is_second_rate(path.parent)] or found
+    return [path for path in found if path.stem == PurePosixPath(file).stem] or found
+
+
+def _is_second_rate(folder: PurePosixPath) -> bool:
+    return any(_SECOND_RATE.search(component) for component in folder.parts)
 
 
 def _note_rivals(what: str, chosen: PurePosixPath, rivals: Sequence[PurePosixPath], notes: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,15 @@ class Part(Protocol):
 
     @property
     def files(self) -> tuple[str, ...]: ...
+
+    @property
+    def beside(self) -> bool:
+        """Whether what lies beside files that lie anywhere belongs to the part as well."""
+        ...
+
+    def called(self, file: str, names: Iterable[str]) -> list[str]:
+        """Those `names` that a file asked for may have, the best first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

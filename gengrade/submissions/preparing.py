@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_unsupported, stem
@@ -28,12 +30,16 @@ _TREE_BYTES = 256 * MIB
 _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
+ENTRY = "entry.json"  # no part's key has a dot
 DEEPEST = 64  # folders in each other that are looked into
 
 
-def prepare(submission: Submission, into: Path, parts: Mapping[str, Part]) -> Prepared:
+def prepare(
+    submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str] | None = None
+) -> Prepared:
     """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
 
+    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the edition's layout.
     Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives may be
     unpacked beside `into` meanwhile.
 
@@ -54,7 +60,7 @@ def prepare(submission: Submission, into: Path, parts: Mapping[str, Part]) -> Pr
         notes = [*gathering.notes, *located.notes]
         kept = _affordable(copies, notes)
         try:
-            digest = _copy(kept, into)
+            digest = _copy(kept, into, entry or {})
         except BaseException:
             discard(into)
             raise
@@ -225,12 +231,13 @@ def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict
     return dict(sorted(kept.items(), key=lambda item: item[0].as_posix()))
 
 
-def _copy(files: Mapping[PurePosixPath, _File], tree: Path) -> str:
+def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, str]) -> str:
     """Write the files, make everything read-only and dateless, and return the hash of paths and contents."""
     digest = hashlib.sha256()
     tree.mkdir()
-    for target, file in files.items():
-        content = _content(file.path)
+    contents = ((target, _content(file.path)) for target, file in files.items())
+    written = [(PurePosixPath(ENTRY), json.dumps(dict(sorted(entry.items()))).encode())] if entry else []
+    for target, content in chain(contents, written):
         name = target.as_posix().encode()
         digest.update(b"%d %d\n" % (len(name), len(content)) + name + content)
         copy = tree / target

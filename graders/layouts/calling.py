@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
+
+from gengrade.sandbox.guest.errors import Missing
 
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
@@ -29,6 +31,24 @@ def call(function: Callable[..., Any], asked: Mapping[str, Any], offered: Mappin
     if _takes_any(parameters):
         named |= {name: value for name, value in left_over.items() if name not in paired.values()}
     return function(**named)
+
+
+def answered(value: Any, name: str) -> Any:
+    """What a function of the student's returned. Raises Missing for nothing, as a gap of the hand-out gives."""
+    if value is None:
+        raise Missing(f"{name} returns None: is it still the hand-out's?")
+    return value
+
+
+def received(
+    function: Callable[..., Any], names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `call` undoes: the arguments of a call of `function` by the hand-out's `names`; renamed ones in order."""
+    bound = inspect.signature(function).bind(*args, **kwargs).arguments
+    found = {name: value for name, value in bound.items() if name in names}
+    missing = [name for name in names if name not in inspect.signature(function).parameters]
+    renamed = [value for name, value in bound.items() if name not in names]
+    return found | dict(zip(missing, renamed, strict=False))
 
 
 def accepts(function: Callable[..., Any], name: str) -> bool:

@@ -11,16 +11,31 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from graders.layouts import notebooks
 from graders.layouts.loading import content
 
 
-def neutralise_cuda(files: Iterable[Path]) -> None:
+def neutralise_cuda(files: Iterable[Path], *, anyway: bool = False) -> None:
     """Lets `.cuda()` and `"cuda:0"` mean the CPU from here on, when a file hard-codes them and there is no such device.
 
-    Costs some microseconds an operation, so it is done for those who need it only.
+    `anyway`: also where there is one, for editions whose networks are too small to be worth it. Costs some microseconds
+    an operation, so it is done for those who need it only.
     """
-    if not torch.cuda.is_available() and any(_asks_for_cuda(content(path)) for path in files):
+    if torch.cuda.is_available():
+        if anyway:
+            _OnCpu().__enter__()
+    elif any(_asks_for_cuda(source) for path in files for source in _sources(path)):
         _OnCpu().__enter__()
+
+
+def _sources(path: Path) -> list[bytes]:
+    """The programs in a file: of a notebook, its cells."""
+    if path.suffix != ".ipynb":
+        return [content(path)]
+    try:
+        return [source.encode() for _, source in notebooks.cells(path)]
+    except ValueError:
+        return []
 
 
 class _OnCpu(TorchFunctionMode):

@@ -24,15 +24,16 @@ class Calls:
         self.outputs.clear()
 
 
-def watch(module: nn.Module, change: Callable[[Any], Any] | None = None) -> Calls:
+def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: str = "forward") -> Calls:
     """Records all calls of `module` from here on, and passes on `change(output)` instead of its output.
 
     Wraps `forward` on the instance, which sees `module(x)` and `module.forward(x)` alike; a hook sees the first only.
+    With another `name`, the method of that name.
     The module and the caller are given copies within the graph, so that working in place does not change what was
     recorded.
     """
     calls = Calls()
-    original = module.forward
+    original = getattr(module, name)
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         inputs = _copied(args)
@@ -44,7 +45,7 @@ def watch(module: nn.Module, change: Callable[[Any], Any] | None = None) -> Call
         calls.outputs.append(output)
         return _copied(output)
 
-    module.forward = forward
+    setattr(module, name, forward)
     return calls
 
 

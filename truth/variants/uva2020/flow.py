@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed, flow_stranger
+from truth.variants import Changes, Unnamed
+from truth.variants.uva2020 import flow_stranger
 from truth.workbench import REFERENCE
 
 DENSITIES, MODEL, TRAIN = (f"part3/{name}.py" for name in ("distributions", "model", "train"))

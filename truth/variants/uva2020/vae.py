@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed, vae_stranger
+from truth.variants import Changes, Unnamed
+from truth.variants.uva2020 import vae_stranger
 from truth.workbench import REFERENCE
 
 UTILS, MLP, CNN = "part1/utils.py", "part1/mlp_encoder_decoder.py", "part1/cnn_encoder_decoder.py"

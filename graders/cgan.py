@@ -1,0 +1,288 @@
+"""Conditional GANs (Mirza & Osindero 2014): noise and a digit's label in, an image of that digit out.
+
+Left open by the assignment, and decided for the student:
+- the label is a one-hot row behind the noise, or before it, or an argument of its own, also as a number that an
+  embedding turns into a row; a network that counts no label among its inputs fails;
+- images are rows of 784 pixels or 28×28 squares, in [−1, 1] or in [0, 1]; scores are logits or probabilities;
+- the noise may be of any simple distribution, as long as every image has noise of its own;
+- networks are asked in eval mode, where dropout rests.
+What is learned is judged in `cgan_training`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from graders.interpolation import MOST_IMAGES
+from graders.latents import trace
+
+Array = NDArray[np.float64]
+
+PIXELS: Final = 28 * 28
+CLASSES: Final = 10
+BATCH: Final = 20
+MOST_NOISE: Final = 1024  # as many numbers are given; a generator takes as many of them as it needs
+FELT: Final = 1e-4  # of how far outputs differ by either input: what differs less by one of them does not heed it
+ROUNDING: Final = 1e-6
+SAME: Final = 1e-3  # of how far outputs differ from each other: less is none
+LENT: Final = 1e-5  # on numbers that only change their place
+ASKED: Final = 10  # images of each digit
+
+
+@check("cgan.generator")
+def test_generator_images(student: Subject, rng: Rng) -> None:
+    """The conditional generator gives images of 784 pixels within their range, each of its own noise and label."""
+    labels = np.tile(np.arange(CLASSES), BATCH // CLASSES)
+    noise = rng.normal(BATCH, MOST_NOISE)
+    got = student.run(probes.cgan.generator, noise=noise, labels=labels)
+    images = got.tensor("images", shape=(BATCH, PIXELS))
+    expect_registered(got, "generator")
+    judge_repeated(got, images, "the same noise and label give two images", "an image")
+    far = got.tensor("far", shape=images.shape)
+    low, high = float(far.min()), float(far.max())
+    expect(
+        low >= -1 - 1e-5 and high <= 1 + 1e-5,
+        "pixels leave the range of the images: end with a tanh, for images in [−1, 1], or a sigmoid, for [0, 1]",
+        expected="pixels in [−1, 1], or in [0, 1]",
+        got=f"pixels from {low:.2f} to {high:.2f} for noise that is 50 times as large",
+    )
+
+
+@check("cgan.generator_condition")
+def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
+    """With the same noise, each label gives another image; with the same label, other noise does."""
+    noise, labels = rng.normal(CLASSES, MOST_NOISE), np.arange(CLASSES)
+    by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels)
+    by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3))
+    images = [got.tensor("images", shape=(CLASSES, PIXELS)) for got in (by_label, by_noise)]
+    expect(
+        spread(images[0]) > FELT * scale_of(images),
+        "the generator does not heed the label: with the same noise, all digits give one image",
+    )
+    expect(
+        spread(images[1]) > FELT * scale_of(images),
+        "the generator does not heed the noise: it gives one image of a digit, whatever it is given",
+    )
+    different = distinct(images[0], FELT * scale_of(images))
+    expect(
+        different == CLASSES,
+        "the generator does not tell all labels apart: with the same noise, some digits give one image",
+        expected=f"{CLASSES} different images",
+        got=f"{different}",
+    )
+
+
+@check("cgan.discriminator")
+def test_discriminator_scores(student: Subject, rng: Rng) -> None:
+    """The conditional discriminator gives one score of each image with its label."""
+    images, labels = rng.uniform(-1, 1, BATCH, PIXELS), np.tile(np.arange(CLASSES), BATCH // CLASSES)
+    got = student.run(probes.cgan.discriminator, images=images, labels=labels)
+    scores = got.tensor("scores", shape=(BATCH,))
+    expect_registered(got, "discriminator")
+    judge_repeated(got, scores, "the same image and label get two scores", "a score")
+
+
+@check("cgan.discriminator_condition")
+def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
+    """The score of an image depends on the label that comes with it, and that of a label on its image."""
+    images, labels = rng.uniform(-1, 1, CLASSES, PIXELS), np.arange(CLASSES)
+    by_label = student.run(probes.cgan.discriminator, images=np.repeat(images[:1], CLASSES, axis=0), labels=labels)
+    by_image = student.again(probes.cgan.discriminator, images=images, labels=np.full(CLASSES, 3))
+    scores = [got.tensor("scores", shape=(CLASSES,))[:, None] for got in (by_label, by_image)]
+    expect(
+        spread(scores[0]) > FELT * scale_of(scores),
+        "the discriminator does not heed the label: the generator would have no reason to draw the digit that is asked",
+    )
+    expect(
+        spread(scores[1]) > FELT * scale_of(scores),
+        "the discriminator does not heed the image: whatever it is shown with a label gets one score",
+    )
+
+
+@check("cgan.input")
+def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
+    """The generator's input is the noise, and beside it a one-hot vector of the label."""
+    noise, labels = rng.normal(BATCH, MOST_NOISE), np.tile(np.arange(CLASSES), BATCH // CLASSES)
+    got = student.run(probes.cgan.generator_input, noise=noise, labels=labels)
+    rows, size = got["rows"], size_of(got)
+    expected = f"shape {[BATCH, size + CLASSES]}"
+    expect(
+        rows.shape()[:2] == (BATCH, size + CLASSES) and set(rows.shape()[2:]) <= {1},
+        f"the generator's input should be the noise and {CLASSES} numbers for the label",
+        expected=expected,
+        got=f"shape {list(rows.shape())}",
+    )
+    given = rows.tensor().reshape(BATCH, size + CLASSES)
+    found = split(given)
+    if found is None:
+        fail(
+            "there is no one-hot label in the generator's input, neither behind the noise nor before it",
+            expected="ten numbers of each row that are 0, but for a single 1",
+        )
+    kept, digits = found
+    expect(
+        bool(np.array_equal(digits, labels)),
+        "the 1 of the one-hot vector does not stand where the label says: digit d is the d-th of 0 … 9",
+        expected=f"labels {labels[:CLASSES].tolist()}",
+        got=f"{digits[:CLASSES].tolist()}",
+    )
+    hint = "it is passed on as it is"
+    assert_close(kept, noise[:, :size], rtol=LENT, atol=LENT, what="the noise in the generator's input", hint=hint)
+
+
+@check("cgan.generate")
+def test_images_on_demand(student: Subject, rng: Rng) -> None:
+    """Ten images of any digit on demand: its label in each row, and noise of its own for every image."""
+    digits = [int(digit) for digit in rng.choice(CLASSES, 4)]
+    asked = [*digits, digits[0]]
+    seen = student.run(probes.cgan.generate, digits=asked, n=ASKED)
+    answers, size = seen.list("answers"), size_of(seen)
+    expect(len(answers) == len(asked), "there is not one answer for each question")
+    noises = []
+    for digit, got in zip(asked, answers, strict=True):
+        noise, labels = told(got, size)
+        judge_labels(labels, digit)
+        judge_noise(noise)
+        judge_returned(got)
+        noises.append(noise)
+    expect(
+        noises[0].shape != noises[-1].shape or not np.allclose(noises[0], noises[-1], atol=LENT),
+        "a second call gives the same images: do not seed the random numbers in it, nor draw noise once for all calls",
+    )
+
+
+def judge_labels(labels: NDArray[np.int64], digit: int) -> None:
+    if (labels == digit).all():
+        return
+    seen = sorted(set(labels.tolist()))
+    shown = ", ".join(map(str, seen))
+    fail("the generator is not told the digit that was asked for", expected=f"label {digit}", got=f"labels {shown}")
+
+
+def judge_noise(noise: Array) -> None:
+    """Of one call, [R, d]."""
+    expect(
+        len(noise) == ASKED,
+        "the generator is not asked for as many images as the function is",
+        expected=f"{ASKED} rows of noise",
+        got=f"{len(noise)}",
+    )
+    expect(bool(np.abs(noise).max() > LENT), "the noise is zero: draw it at random from its distribution")
+    different = len(np.unique(np.round(noise, 6), axis=0))
+    expect(
+        different == len(noise),
+        "images of a digit share their noise, and are the same: draw noise for each of them",
+        expected=f"{len(noise)} different rows of noise",
+        got=f"{different}",
+    )
+
+
+def judge_returned(got: Evidence) -> None:
+    """The images that come back are those that the generator gave; scaled, perhaps, or only shown."""
+    if got["images"].is_none():
+        return
+    images, decoded = got.tensor("images", shape=(None, PIXELS)), got.tensor("decoded", shape=(None, PIXELS))
+    expect(len(decoded) <= MOST_IMAGES, "the generator is asked for far more images than the function is")
+    expect(
+        len(images) == ASKED,
+        f"the function should return {ASKED} images",
+        expected=f"{ASKED} images",
+        got=f"{len(images)}",
+    )
+    found = [
+        trace(pixels, decoded, np.arange(len(decoded), dtype=np.float64)[:, None])
+        for pixels in (images, 2 * images - 1)
+    ]
+    places = next((each for each in found if each is not None), None)
+    if places is None:
+        fail("some of the images are not what the generator gave")
+    expect(len(np.unique(places)) == ASKED, "some of the images that come back are the same one")
+
+
+def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, size] and the labels [R] that a generator was given in a call, in whatever form."""
+    inputs = [each.tensor(shape=(None, None)) for each in got.list("inputs")]
+    expect(len(inputs) > 0 and len(inputs[0]) > 0, "the generator is never called")
+    for rows in inputs:
+        if rows.shape[1] == size + CLASSES:
+            found = split(rows)
+            expect(found is not None, "there is no one-hot label in the generator's input")
+            assert found is not None
+            return found
+    noise = next((rows for rows in inputs if rows.shape[1] == size), None)
+    labels = next((rows for rows in inputs if rows is not noise and rows.shape[1] in (1, CLASSES)), None)
+    if noise is None or labels is None:
+        fail(
+            "the generator is not given noise and a label",
+            got=f"arguments of {[rows.shape[1] for rows in inputs]} numbers",
+        )
+    if labels.shape[1] == CLASSES:
+        expect(is_one_hot(labels), "the label that the generator is given is not one-hot")
+        return noise, labels.argmax(axis=1)
+    return noise, np.round(labels[:, 0]).astype(np.int64)
+
+
+def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
+    """Noise and label of rows [R, d + 10] that hold a one-hot vector behind the noise, or before it; None of others."""
+    for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
+        if is_one_hot(hot):
+            return noise, hot.argmax(axis=1)
+    return None
+
+
+def is_one_hot(rows: Array) -> bool:
+    return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1).all())
+
+
+def size_of(got: Evidence) -> int:
+    """How many numbers of noise the student's generator takes."""
+    size = got.integer("size")
+    expect(0 < size <= MOST_NOISE, "the generator takes no reasonable number of random inputs", got=f"{size}")
+    return size
+
+
+def expect_registered(got: Evidence, what: str) -> None:
+    """All of a network's layers are where an optimiser finds them."""
+    expect(got.integer("parameters") > 0, f"the {what} has no parameters that could be trained")
+    expect(
+        got.integer("unregistered") == 0,
+        f"the {what} uses layers that it does not register: an optimiser never sees them. Keep them in nn.ModuleList",
+    )
+
+
+def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:
+    """The outputs [B, …] come again for the same inputs, and that of the last row when it is asked about alone."""
+    again, alone = got.tensor("again", shape=outputs.shape), got.tensor("alone", shape=outputs[-1:].shape)
+    expect(are_same(again, outputs, outputs), f"{message} in eval mode, where only the inputs should count")
+    expect(
+        are_same(alone, outputs[-1:], outputs),
+        f"in eval mode, {what} changes with what else is in the batch: each row is dealt with on its own",
+    )
+
+
+def are_same(left: Array, right: Array, among: Array) -> bool:
+    """Whether outputs are equal but for rounding, relative to how far those `among` them differ."""
+    return left.shape == right.shape and bool(np.abs(left - right).max() <= SAME * np.ptp(among) + ROUNDING)
+
+
+def spread(outputs: Array) -> float:
+    """How far outputs [N, …] differ from each other, in the element in which they differ most."""
+    return float(np.ptp(outputs, axis=0).max())
+
+
+def scale_of(outputs: list[Array]) -> float:
+    """How far outputs differ by either input; where by none, rounding counts for something."""
+    return max(*(spread(each) for each in outputs), ROUNDING / FELT)
+
+
+def distinct(outputs: Array, least: float) -> int:
+    """How many of the rows [N, …] differ by more than that."""
+    kept: list[Array] = []
+    for row in outputs:
+        if all(float(np.abs(row - other).max()) > least for other in kept):
+            kept.append(row)
+    return len(kept)

@@ -1,0 +1,105 @@
+"""The loop of a VAE whose bound may have either sign: what it does in training, and in eval mode.
+
+Left open by the hand-out, and decided for the student:
+- the model returns a negative ELBO or an ELBO, and the loop an average of either sign; what counts is that a step makes
+  −ELBO smaller;
+- the average may weigh batches or images;
+- the gradient may be that of any positive multiple of the bound, also clipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
+
+BATCH: Final = 16
+SIZES: Final = (16, 16, 16, 8)  # the last batch is smaller
+DENSITIES: Final = (0.1, 0.9, 0.3, 0.7)  # of ink in each batch: so their gradients point different ways
+ALIGNED: Final = 0.9999  # the cosine of equal gradients, but for rounding
+
+
+@check("elbo.epoch")
+def test_training_epoch(student: Subject, rng: Rng) -> None:
+    """An epoch in training mode: one step a batch, downhill along that batch's own bound, and the average of all."""
+    setting = _setting(rng)
+    got = student.run(probes.elbo_loop.epoch, training=True, **setting)
+    _expect_passes(got)
+    own = [step.number() for step in got.list("own")]
+    expect(
+        len(own) == len(SIZES),
+        "there should be one step of the optimiser for each batch, after a backward pass",
+        expected=f"{len(SIZES)} steps",
+        got=f"{len(own)} steps",
+    )
+    expect(
+        max(own) > -ALIGNED,
+        "a step makes the bound worse: what is minimised has the wrong sign; minimise −ELBO",
+        got=", ".join(f"{cosine:.3f}" for cosine in own),
+    )
+    expect(
+        min(own) > ALIGNED,
+        "a step does not follow the gradient of its own batch's bound: clear the old gradients with "
+        "optimizer.zero_grad() before backward()",
+        expected="a cosine of 1 between both",
+        got=", ".join(f"{cosine:.3f}" for cosine in own),
+    )
+    expect(not got.text("unmoved"), "training did not change every parameter", got=got.text("unmoved")[:100])
+    _expect_average(got, setting["bounds"])
+
+
+@check("elbo.epoch")
+def test_evaluation_epoch(student: Subject, rng: Rng) -> None:
+    """An epoch in eval mode changes nothing, and returns the average of the bounds."""
+    setting = _setting(rng)
+    got = student.run(probes.elbo_loop.epoch, training=False, **setting)
+    _expect_passes(got)
+    expect(
+        got.integer("moved") == 0,
+        "the model is trained on validation data too: make steps only while model.training is true",
+        got=f"{got.integer('moved')} tensors changed",
+    )
+    _expect_average(got, setting["bounds"])
+
+
+def _setting(rng: Rng) -> dict[str, Any]:
+    """Binary images in batches of different density; bounds of which no average is like another."""
+    density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
+    images = (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
+    bounds = 100 * np.array([2.0, 1.0, 0.5, 6.0]) * rng.uniform(0.8, 1.25, 1)
+    return {"images": images, "batch_size": BATCH, "bounds": bounds.astype(np.float32)}
+
+
+def _expect_passes(got: Evidence) -> None:
+    sizes = [size.integer() for size in got.list("sizes")]
+    expect(
+        sizes == list(SIZES),
+        "not every batch of the data went through the model once",
+        expected=f"batches of {', '.join(map(str, SIZES))} images",
+        got=f"batches of {', '.join(map(str, sizes[:8]))}" if sizes else "none",
+    )
+
+
+def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:
+    expect(not got.is_none("average"), "epoch_iter should return the average bound of the epoch")
+    value = abs(got.number("average"))
+    batches, images = float(bounds.mean()), float(np.average(bounds, weights=SIZES))
+    if any(np.isclose(value, right, rtol=1e-3) for right in (batches, images)):
+        return
+    slips = {
+        "it is their sum": float(bounds.sum()),
+        "it is the last batch's": float(bounds[-1]),
+        "it is their sum over the number of images": float(bounds.sum()) / sum(SIZES),
+        "it is multiplied by the size of the batches, and divided by their number": float(np.dot(bounds, SIZES))
+        / len(SIZES),
+    }
+    words = next((f"; {slip}" for slip, wrong in slips.items() if np.isclose(value, wrong, rtol=1e-3)), "")
+    expect(
+        False,
+        f"what epoch_iter returns is not the average of the batches' bounds{words}",
+        expected=f"{images:.6g}",
+        got=f"{value:.6g}",
+    )

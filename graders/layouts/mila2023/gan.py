@@ -1,0 +1,152 @@
+"""Part 2 of the practical: a student's steps of a GAN, spoken to by the contract's names.
+
+The networks are given by the hand-out, and are ours here, of any size; what the hand-out's notebook does with the
+steps is done here: new latents for each, and a fake batch that is detached for the discriminator.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from graders.layouts.calling import answered, call
+from graders.layouts.devices import neutralise_cuda
+from graders.layouts.loading import Modules
+
+STEM = "gan_solution"
+SIDE = 28  # of images, which the steps need not know
+Z_DIM = 32  # the hand-out's
+WIDTH = 32
+
+
+class GanContract:
+    """What the probes know of a GAN's steps. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = _Pair(Z_DIM).to(self._device)
+        # What the hand-out's notebook defines, and the optimisers at the top of the file are made of.
+        modules.provide(
+            STEM,
+            device=self._device,
+            z_dim=Z_DIM,
+            input_channels=1,
+            image_size=32,
+            generator=model.generator,
+            discriminator=model.discriminator,
+            gen_lr=1e-4,
+            disc_lr=1e-4,
+            batch_size=64,
+            torch=torch,
+            nn=nn,
+            optim=optim,
+            Adam=optim.Adam,
+        )
+        neutralise_cuda(modules.files(STEM))
+
+    def model(self, *, z_dim: int = Z_DIM, **sizes: Any) -> nn.Module:
+        """Both networks, of our making, whatever the sizes."""
+        return _Pair(z_dim).to(self._device)
+
+    def generator_of(self, model: nn.Module) -> nn.Module:
+        return model.get_submodule("generator")
+
+    def discriminator_of(self, model: nn.Module) -> nn.Module:
+        return model.get_submodule("discriminator")
+
+    def score(self, discriminator: nn.Module, images: Tensor) -> Any:
+        return discriminator(images)
+
+    def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The loss that the student's function gives the generator, for as many new latents as there are images."""
+        fake = self.generator_of(model)(_latents(model, len(images)))
+        asked = {"discriminator": self.discriminator_of(model), "generator": _Shim(model), "fake_samples": fake}
+        return self._loss("generator_train", asked)
+
+    def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The loss that the student's function gives the discriminator, for real images and as many fake ones."""
+        fake = self.generator_of(model)(_latents(model, len(images))).detach()
+        networks = {"discriminator": self.discriminator_of(model), "generator": _Shim(model)}
+        asked = {**networks, "real_samples": images, "fake_samples": fake}
+        return self._loss("discriminator_train", asked)
+
+    def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
+        """What a function returns as a loss: itself, or the first of several things."""
+        value = answered(call(self._modules.find(name, STEM), asked), name)
+        while isinstance(value, tuple | list) and value:
+            value = value[0]
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss should be a tensor, and is {type(value).__name__}")
+        return value
+
+    def sample(self, model: nn.Module, n: int) -> Any:
+        """What the student's function returns for that many samples."""
+        function = self._modules.find("sample", STEM)
+        return answered(call(function, {"generator": _Shim(model), "num_samples": n}), "sample")
+
+    def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
+        """The strips [n, steps + 2, C, H, W] that the student's function makes, each for two new latents."""
+        function = self._modules.find("interpolate", STEM)
+        strips = []
+        for z_1, z_2 in zip(*(_latents(model, n).split(1) for _ in range(2)), strict=True):
+            asked = {"generator": _Shim(model), "z_1": z_1, "z_2": z_2, "n_samples": steps + 2}
+            strips.append(torch.as_tensor(answered(call(function, asked), "interpolate")))
+        return torch.stack(strips)
+
+
+class _Generator(nn.Module):
+    """Latents [B, z_dim, 1, 1] to images [B, 1, 28, 28] in [−1, 1]."""
+
+    def __init__(self, z_dim: int) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.layers = nn.Sequential(nn.Linear(z_dim, WIDTH), nn.ReLU(), nn.Linear(WIDTH, SIDE**2), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.as_tensor(self.layers(z.flatten(1))).reshape(-1, 1, SIDE, SIDE)
+
+
+class _Discriminator(nn.Module):
+    """Images [B, 1, 28, 28] to logits [B, 1, 1, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(SIDE**2, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.layers(images.flatten(1))).reshape(-1, 1, 1, 1)
+
+
+class _Pair(nn.Module):
+    """The networks of a GAN."""
+
+    def __init__(self, z_dim: int) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.generator, self.discriminator = _Generator(z_dim), _Discriminator()
+
+
+class _Shim(nn.Module):
+    """A generator of the hand-out's size of latents, which are all that the student's code may know.
+
+    The one behind it is given as many of the numbers of each as it takes.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.inner = model.get_submodule("generator")
+        self.z_dim = Z_DIM
+        self.device = next(model.parameters()).device
+
+    def forward(self, z: Tensor) -> Tensor:
+        size = self.inner.layers[0].in_features  # type: ignore[union-attr, index]
+        return torch.as_tensor(self.inner(z[:, :size]))
+
+
+def _latents(model: nn.Module, n: int) -> Tensor:
+    device = next(model.parameters()).device
+    size: int = model.z_dim  # type: ignore[assignment]
+    return torch.randn(n, size, 1, 1, device=device)

@@ -1,0 +1,87 @@
+"""A VAE that can be solved exactly: x = W·z + b + ε with z ~ N(0, I) and ε ~ N(0, I), and WᵀW diagonal.
+
+Then log p(x) is that of N(b, I + W·Wᵀ), and the true posterior is a diagonal Gaussian like the encoder's: precision
+1 + s with s the diagonal of WᵀW, mean Wᵀ(x − b) / (1 + s). Bishop 2006, section 12.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from gengrade.grading import Rng
+
+Array = NDArray[np.float64]
+Numbers = NDArray[np.floating]
+LOG_TWO_PI = float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class LinearGaussian:
+    """matrix W [P, d] with orthogonal columns, offset b [P]."""
+
+    matrix: Array
+    offset: Array
+
+    @classmethod
+    def random(cls, rng: Rng, pixels: int, d: int, low: float = 0.5, high: float = 3.0) -> LinearGaussian:
+        """Columns of lengths between `low` and `high`."""
+        directions, _ = np.linalg.qr(rng.normal(pixels, d).astype(np.float64))
+        lengths = np.sqrt(rng.uniform(low, high, d).astype(np.float64))
+        offset = 0.3 * rng.normal(pixels).astype(np.float64)
+        # as the guest gets them
+        return cls((directions * lengths).astype(np.float32).astype(np.float64), offset)
+
+    @property
+    def lent(self) -> Mapping[str, NDArray[np.float32]]:
+        return {"matrix": self.matrix.astype(np.float32), "offset": self.offset.astype(np.float32)}
+
+    @cached_property
+    def strengths(self) -> Array:
+        """s [d]."""
+        return np.asarray((self.matrix**2).sum(axis=0), dtype=np.float64)
+
+    def draw(self, rng: Rng, n: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Images [n, *shape] of the model."""
+        z = rng.normal(n, self.matrix.shape[1])
+        x = self.decode(z.astype(np.float64)) + rng.normal(n, len(self.offset))
+        return x.astype(np.float32).reshape(n, *shape)
+
+    def decode(self, z: Numbers) -> Array:
+        """Means [N, P]."""
+        return np.asarray(z @ self.matrix.T + self.offset, dtype=np.float64)
+
+    def posterior(self, x: Numbers) -> tuple[Array, Array]:
+        """Mean and log-variance, [N, d] each, of images [N, …]."""
+        mean = (x.reshape(len(x), -1) - self.offset) @ self.matrix / (1 + self.strengths)
+        return mean, np.broadcast_to(-np.log1p(self.strengths), mean.shape).copy()
+
+    def log_prob(self, x: Numbers) -> Array:
+        """log p(x) in nats [N]: by the determinant lemma and Woodbury's identity."""
+        residuals = x.reshape(len(x), -1) - self.offset
+        projected = residuals @ self.matrix
+        squares = (residuals**2).sum(axis=1) - (projected**2 / (1 + self.strengths)).sum(axis=1)
+        return np.asarray(-0.5 * (squares + np.log1p(self.strengths).sum() + residuals.shape[1] * LOG_TWO_PI))
+
+    def estimate(self, x: Numbers, z: Numbers, mean: Numbers, logvar: Numbers) -> Array:
+        """The importance-weighted estimate [N] from latents [K, N, d] drawn from N(mean, exp(logvar))."""
+        flat = x.reshape(len(x), -1)
+        given_z = log_gaussian(flat, self.decode(z), np.zeros(1))
+        weights = given_z + log_gaussian(z, np.zeros(1), np.zeros(1)) - log_gaussian(z, mean, logvar)
+        return np.asarray(logsumexp(weights, axis=0) - np.log(len(z)), dtype=np.float64)
+
+
+def log_gaussian(x: Numbers, mean: Numbers, logvar: Numbers) -> Array:
+    """log N(x; mean, exp(logvar)), summed over the last dimension."""
+    terms = -0.5 * ((x - mean) ** 2 / np.exp(logvar) + logvar + LOG_TWO_PI)
+    return np.asarray(np.sum(np.broadcast_to(terms, np.broadcast_shapes(terms.shape, x.shape)), axis=-1))
+
+
+def divergence(mean: Numbers, logvar: Numbers) -> Array:
+    """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats [N]: Kingma & Welling 2014, appendix B."""
+    return np.asarray(0.5 * (np.exp(logvar) + mean**2 - 1 - logvar).sum(axis=-1), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Mistakes of the 2017 homework: interpolations, and the conditional GAN."""

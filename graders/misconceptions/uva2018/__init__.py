@@ -1,0 +1,1 @@
+"""The mistakes of the 2018 assignment."""

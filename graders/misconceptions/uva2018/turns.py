@@ -1,0 +1,145 @@
+"""The loop of both networks, and the noise: what is written in place of train(…) and draw_latents(n)."""
+
+import torch
+
+from graders.misconceptions import misconception
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.alternation")
+def gradients_left(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """You never clear the gradients, so that the discriminator follows the generator's loss too, and both follow all
+    batches before. Call zero_grad() right before each backward()."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real)))
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.alternation")
+def generators_gradients_left(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """The generator's backward() leaves gradients in the discriminator too, and you do not clear them after it: the
+    discriminator then follows the generator's loss. Call optimizer_D.zero_grad() right before its own backward()."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            optimizer_G.zero_grad()
+            optimizer_D.zero_grad()
+            gen_imgs = generator(draw_latents(len(real)))
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.alternation adversary.discriminator_loss")
+def discriminator_never_stepped(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """The discriminator is never updated: call optimizer_D.step() after backward() on its loss."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            optimizer_G.zero_grad()
+            gen_imgs = generator(draw_latents(len(real)))
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            optimizer_D.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.alternation adversary.generator_loss")
+def generator_never_stepped(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """The generator is never updated: call optimizer_G.step() after backward() on its loss."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real)))
+            optimizer_G.zero_grad()
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_D.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.generator_loss")
+def generator_detached(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """The generated images are detached in the generator's own loss, so that no gradient reaches it. Detach them for
+    the discriminator only."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real))).detach()
+            optimizer_G.zero_grad()
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            optimizer_D.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs)).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.generator_loss")
+def real_images_for_the_generator(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """You train the generator on the discriminator's loss, real images and all. Its loss is −E log D(G(z)), of its own
+    images, labelled real."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real)))
+            optimizer_G.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            optimizer_D.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:draw_latents", fails="adversary.noise adversary.interpolation")
+def uniform_latents(n):
+    """You draw z uniformly between 0 and 1, as by torch.rand. It is drawn from N(0, I), as by torch.randn."""
+    return torch.rand(n, LATENTS)
+
+
+@misconception("a3_gan_template.py:draw_latents", fails="adversary.noise adversary.interpolation")
+def one_latent_for_all(n):
+    """You draw one z for the whole batch. Each image needs a z of its own."""
+    return torch.randn(1, LATENTS).expand(n, -1)
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def pixels_mixed(generator, steps=7):
+    """You mix the pixels of two images. Mix their latents, and decode each mixture."""
+    start, end = generator(draw_latents(2))
+    return torch.stack([torch.lerp(start, end, weight) for weight in torch.linspace(0, 1, steps + 2)])
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def without_the_ends(generator, steps=7):
+    """Your interpolation leaves out its ends. Nine images were asked for: both ends, and seven between them."""
+    start, end = draw_latents(2)
+    return generator(torch.lerp(start, end, torch.linspace(0, 1, steps + 2)[1:-1].unsqueeze(1)))
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def last_end_left_out(generator, steps=7):
+    """Your interpolation has one image too few: it ends before the second latent. Let the weights run from 0 to 1, both
+    included."""
+    start, end = draw_latents(2)
+    return generator(torch.lerp(start, end, (torch.arange(steps + 1) / (steps + 1)).unsqueeze(1)))
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def random_walk(generator, steps=7):
+    """The images of your interpolation are of latents drawn one by one. Draw two, and go from one to the other in even
+    steps."""
+    return generator(draw_latents(steps + 2))
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def great_circle(generator, steps=7):
+    """Your latents go along a great circle. The interpolation that is asked for is along the straight line."""
+    start, end = draw_latents(2)
+    angle = torch.arccos(torch.nn.functional.cosine_similarity(start, end, dim=0))
+    t = torch.linspace(0, 1, steps + 2).unsqueeze(1)
+    return generator((torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle))

@@ -1,0 +1,209 @@
+"""Probes of a conditional GAN: what its networks do with noise and label, and what they learn in a short training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graders.probes._checkpoints import load_checkpoint
+from graders.probes._networks import registration
+from graders.probes._watching import Calls, watch
+
+# Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
+
+IMAGE = 28 * 28
+FAR = 50.0  # times an input: where a bounded output comes near its bounds
+EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
+
+
+def generator(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+    """What an untrained generator makes of noise [B, n] and labels [B], in eval mode: images [B, 784].
+
+    Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`.
+    """
+    network = package.cgan.generator().eval()
+    noise, labels = noise[:, : package.cgan.noise_size()].cpu(), labels.cpu()
+    pairs = {"images": (noise, labels), "again": (noise, labels), "alone": (noise[-1:], labels[-1:])}
+    made = {name: _rows(package.cgan.images(network, *pair)) for name, pair in pairs.items()}
+    far = _rows(package.cgan.images(network, FAR * noise, labels))
+    return {**made, "far": far} | registration(network, made["images"])
+
+
+def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any]:
+    """What an untrained discriminator makes of images [B, 784] and labels [B], in eval mode: scores [B].
+
+    Then `again`, and of the last row `alone`.
+    """
+    network, images, labels = package.cgan.discriminator().eval(), images.cpu(), labels.cpu()
+    scores = _scores(package.cgan.scores(network, images, labels), len(images))
+    again = _scores(package.cgan.scores(network, images, labels), len(images))
+    alone = _scores(package.cgan.scores(network, images[-1:], labels[-1:]), 1)
+    return {"scores": scores, "again": again, "alone": alone} | registration(network, scores)
+
+
+def generator_input(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+    """`rows`: what the student's function makes of noise [B, n] and labels [B]; `size`: how much noise it was given."""
+    size = package.cgan.noise_size()
+    return {"rows": package.cgan.generator_input(noise[:, :size].cpu(), labels.cpu()), "size": size}
+
+
+def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
+    """`answers`: what the student's function does when it is asked for n images of one digit after the other.
+
+    `inputs`: what the generator was given, a list of [R, …]; `decoded`: its images [R, 784], which are replaced by
+    random ones; `images` [N, 784]: what the function returns, or None. `size`: how much noise the generator takes.
+    """
+    size = package.cgan.noise_size()
+    calls = watch(package.cgan.own_generator(), _random_images)
+    seen = []
+    for digit in digits:
+        calls.forget()
+        returned = package.cgan.generate(digit, n)
+        seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
+    return {"answers": seen, "size": size}
+
+
+def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
+    """Trains the student's networks by a loop of ours, on uint8 images [N, 784] in 0 … 255 with labels [N].
+
+    For each batch a step of each network on the non-saturating loss, by Adam with β₁ 0.5 (Radford et al. 2016), with
+    the label told to both (Mirza & Osindero 2014). Images are scaled to what the generator gives, [0, 1] or [−1, 1].
+    Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both.
+    """
+    networks, noise = (package.cgan.generator(), package.cgan.discriminator()), package.cgan.noise_size()
+    images, labels = images.cpu(), labels.cpu()
+    low = -1.0 if _is_signed(package, networks[0], noise) else 0.0
+    is_bounded = _is_bounded(package, networks[1])
+    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    for network in networks:
+        network.train()
+    curves = torch.zeros(2, steps)
+    states: dict[str, Any] = {}
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        scores = _scores(package.cgan.scores(networks[1], x, y), len(x))
+        return torch.logit(scores.clamp(EDGE, 1 - EDGE)) if is_bounded else scores
+
+    for index in range(steps):
+        chosen = torch.randint(len(images), (batch_size,))
+        real, y = low + (1 - low) * images[chosen].float() / 255, labels[chosen]
+        fake = _rows(package.cgan.images(networks[0], torch.randn(batch_size, noise), y))
+        losses = (
+            lambda fake=fake, y=y: F.softplus(-score(fake, y)).mean(),
+            lambda fake=fake, real=real, y=y: (
+                F.softplus(-score(real, y)).mean() + F.softplus(score(fake.detach(), y)).mean()
+            ),
+        )
+        for which in (1, 0):
+            optimizers[which].zero_grad()
+            loss = losses[which]()
+            loss.backward()
+            optimizers[which].step()
+            curves[which, index] = loss.detach()
+        if index == steps // 2:
+            states["halfway"] = _weights(networks[0])
+    states["trained"] = _weights(networks[0])
+    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+
+
+@torch.no_grad()
+def decode(
+    package: Any, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
+) -> dict[str, Any]:
+    """The images [B, 784] that a generator of these weights makes of noise [B, n] and labels [B], in eval mode.
+
+    `signed`: whether pixels lie in [−1, 1], and not in [0, 1].
+    """
+    network = package.cgan.generator().eval()
+    network.load_state_dict(weights)
+    size, noise, labels = package.cgan.noise_size(), noise.cpu(), labels.cpu()
+    images = _rows(package.cgan.images(network, noise[:, :size], labels, label_first=label_first))
+    return {"images": images, "signed": _is_signed(package, network, size)}
+
+
+@torch.no_grad()
+def handed_in(package: Any) -> dict[str, Any]:
+    """The weights that were handed in, of the first file that fits the student's generator; never raises.
+
+    `file`: that file's name, or ""; `problem`: why no file serves, or "". Files are read as plain tensors only.
+    """
+    problems = []
+    try:
+        for path in package.cgan.weights():
+            network = package.cgan.generator()
+            try:
+                load_checkpoint(network, path, prefix="generator.")
+            except Exception as error:
+                problems.append(f"{path.name}: {type(error).__name__}: {error}"[:300])
+                continue
+            return {"file": path.name, "problem": "", "weights": _weights(network)}
+    except Exception as error:
+        problems.append(f"{type(error).__name__}: {error}"[:300])
+    return {"file": "", "problem": "; ".join(problems)[:1000]}
+
+
+def _is_signed(package: Any, network: nn.Module, noise: int) -> bool:
+    """Whether a generator's pixels are ever negative."""
+    training = network.training
+    labels = torch.arange(40) % 10
+    with torch.no_grad():
+        far = _rows(package.cgan.images(network.eval(), FAR * torch.randn(40, noise), labels))
+    network.train(training)
+    return bool((far < -1e-3).any())
+
+
+def _is_bounded(package: Any, network: nn.Module) -> bool:
+    """Whether a discriminator's scores are probabilities, wherever it is driven."""
+    labels = torch.arange(40) % 10
+    with torch.no_grad():
+        far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, IMAGE), labels), 40)
+    return bool((far >= 0).all() and (far <= 1).all())
+
+
+def _rows(images: Any) -> Tensor:
+    if not isinstance(images, Tensor):
+        raise TypeError(f"the generator should give a tensor of images, and gave {type(images).__name__}")
+    return images.reshape(len(images), -1)
+
+
+def _scores(scores: Any, n: int) -> Tensor:
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"the discriminator should give a tensor of scores, and gave {type(scores).__name__}")
+    if scores.numel() != n:
+        raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
+    return scores.reshape(-1)
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _random_images(output: Any) -> Any:
+    return output + (torch.rand_like(output) - output).detach()
+
+
+def _inputs(calls: Calls) -> list[Tensor]:
+    """The arguments of all calls, position by position, each as rows [R, …]."""
+    if len({len(inputs) for inputs in calls.inputs}) != 1:
+        return []
+    positions = zip(*calls.inputs, strict=True)
+    return [torch.cat([each.detach().float().reshape(len(each), -1) for each in position]) for position in positions]
+
+
+def _decoded(calls: Calls) -> Tensor:
+    images = [_rows(output).detach() for output in calls.outputs]
+    return torch.cat(images) if images else torch.zeros(0, IMAGE)
+
+
+def _pictures(returned: Any) -> Tensor | None:
+    if isinstance(returned, list | tuple) and returned and all(isinstance(each, Tensor) for each in returned):
+        returned = torch.cat([each.reshape(-1, IMAGE) for each in returned])
+    if not isinstance(returned, Tensor):
+        try:
+            returned = torch.as_tensor(returned)
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    return returned.detach().float().reshape(-1, IMAGE) if returned.numel() % IMAGE == 0 else None

@@ -1,0 +1,110 @@
+"""Probes of walks through latent spaces: which latents were decoded on the way, and which images came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graders.probes._watching import Calls, watch
+
+IMAGE = 28 * 28
+AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
+
+
+def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
+    """What the student's walk from `start` to `end` decodes and returns; of both, [1, n], as many numbers as it takes.
+
+    `latents` [K, d] and `decoded` [K, 784], in the order of decoding; `images` [N, 784], or None where nothing that
+    could be images is returned. The generator's images are replaced by random ones.
+    """
+    size = package.interpolation.latent_size()
+    start, end = start.cpu(), end.cpu()
+    calls = watch(package.interpolation.generator(), _random_images)
+    returned = package.interpolation.gan(start[:, :size], end[:, :size], steps, calls.forget)
+    return {**_decodings(calls, size), "images": _pictures(returned)}
+
+
+def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
+    """The same of a walk between two images [1, 1, 28, 28] in 0 … 1.
+
+    `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: moved
+    by random amounts, so that each can be recognised where it is used.
+    """
+    encoder, encode = package.interpolation.encoder()
+    decoder, decode = package.interpolation.decoder()
+    shown = watch(encoder, _moved, encode)
+    calls = watch(decoder, _random_images, decode)
+
+    def forget() -> None:
+        shown.forget()
+        calls.forget()
+
+    returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, forget)
+    asked = [inputs[0].detach().reshape(-1, IMAGE) for inputs in shown.inputs]
+    return {
+        **_decodings(calls, 1),
+        "images": _pictures(returned),
+        "asked": torch.cat(asked) if asked else torch.zeros(0, IMAGE),
+        "codes": _codes(shown),
+    }
+
+
+def _random_images(output: Any) -> Any:
+    """Random pixels in (0, 1) in place of a network's images: each can be told from all others."""
+    if not isinstance(output, Tensor):
+        raise TypeError(f"an image should be a tensor, and is a {type(output).__name__}")
+    return output + (torch.rand_like(output) - output).detach()
+
+
+def _moved(output: Any) -> Any:
+    """A code, or several, each moved; spreads, which come last, stay positive and of order one."""
+    if isinstance(output, Tensor):
+        return output + AFAR * (2 * torch.rand_like(output) - 1)
+    if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
+        first, *others = output
+        moved = [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)]
+        return tuple(moved) if isinstance(output, tuple) else moved
+    return output
+
+
+def _codes(shown: Calls) -> list[Tensor]:
+    outputs = [each if isinstance(each, tuple | list) else (each,) for each in shown.outputs]
+    outputs = [[part for part in each if isinstance(part, Tensor)] for each in outputs]
+    if not outputs or len({len(each) for each in outputs}) != 1:
+        return []
+    parts = [
+        [part.detach().reshape(-1, part.shape[-1]) for part in position] for position in zip(*outputs, strict=True)
+    ]
+    return [torch.cat(part) for part in parts if len({each.shape[1] for each in part}) == 1]
+
+
+def _decodings(calls: Calls, size: int) -> dict[str, Tensor]:
+    latents = [inputs[0].detach() for inputs in calls.inputs]
+    rows = [
+        each.reshape(len(images.reshape(-1, IMAGE)), -1) for each, images in zip(latents, calls.outputs, strict=True)
+    ]
+    decoded = [images.detach().reshape(-1, IMAGE) for images in calls.outputs]
+    return {
+        "latents": torch.cat(rows) if rows else torch.zeros(0, size),
+        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, IMAGE),
+    }
+
+
+def _pictures(returned: Any) -> Tensor | None:
+    """Images in whatever form they are returned: a tensor, an array, a list of either; None for anything else."""
+    parts: list[Callable[[], Any]] = [
+        lambda: returned,
+        lambda: torch.stack([torch.as_tensor(each) for each in returned]),
+    ]
+    for part in parts:
+        try:
+            found = part()
+            found = found if isinstance(found, Tensor) else torch.as_tensor(np.asarray(found, dtype=np.float32))
+            return found.detach().float().reshape(-1, IMAGE)
+        except (TypeError, ValueError, RuntimeError):
+            continue
+    return None

@@ -1,0 +1,239 @@
+"""The homework of 2017: its truth for one seed, its examples, notebooks of any shape, weights that were handed in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from gengrade.engine import Options, run
+from gengrade.facts import Outcome
+from gengrade.grade import Grade
+from gengrade.grading import Evidence, Mismatch
+from gengrade.grading.checks import known
+from gengrade.rubric import Rubric
+from gengrade.sandbox.guest.errors import Missing
+from graders.interpolation import judge_walk, walk_of
+from graders.layouts.duke2017 import PARTS
+from graders.layouts.duke2017.conditional import ConditionalContract
+from graders.layouts.duke2017.interpolation import InterpolationContract
+from graders.layouts.loading import Modules
+from graders.probes import cgan
+from tests.test_notebooks import notebook
+from tests.truths import Truth
+from truth.proofs import proofs
+from truth.workbench import Workbench, reference_of
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples" / "duke2017"
+RUBRIC = ROOT / "rubrics" / "duke2017.yaml"
+EXPECTED: dict[str, Any] = yaml.safe_load((EXAMPLES / "expected_points.yaml").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _finders_as_they_were() -> Iterator[None]:
+    """Contracts that are made here, and not in a process of their own, leave a finder of modules behind."""
+    finders = list(sys.meta_path)
+    yield
+    sys.meta_path[:] = finders
+
+
+class TestInterpolation(Truth):
+    edition, family = "duke2017", "interpolation"
+
+
+class TestConditional(Truth):
+    edition, family = "duke2017", "cgan"
+
+
+def test_there_is_enough_of_everything() -> None:
+    found = list(proofs("caught", "right", "unnamed", editions=["duke2017"]))
+    assert sum(proof.kind == "caught" and proof.family == "cgan" for proof in found) >= 15
+    assert sum(proof.kind == "caught" and proof.family == "interpolation" for proof in found) >= 15
+    assert sum(proof.kind == "right" for proof in found) >= 12
+
+
+def test_the_rubric_is_whole() -> None:
+    rubric = Rubric.load(RUBRIC)
+    rubric.verify(known())
+    assert sum(question.points for question in rubric.questions()) == 100
+
+
+# --- the examples ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
+    out = tmp_path_factory.mktemp("duke2017")
+    result = run(Options(EXAMPLES, out / "results", RUBRIC, profile="unit", data="digits", seed=1))
+    return {one.grade.student: one.grade for one in result.graded}
+
+
+def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
+    assert set(grades) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_examples_earn_what_is_stated(grades: Mapping[str, Grade], student: str) -> None:
+    grade, expected = grades[student], EXPECTED[student]
+    checks = [item for item in grade.items if item.kind == "check"]
+    lost = {item.check: item.misconception.name if item.misconception else None for item in checks if item.lost}
+    assert (grade.points, lost) == (expected["points"], expected["lost"])
+    assert {item.check for item in checks if item.pending} == set(expected["pending"])
+    assert not grade.has_infra
+
+
+@pytest.mark.slow
+def test_weights_that_were_handed_in_earn_full_points_and_a_figure(tmp_path: Path) -> None:
+    result = run(Options(EXAMPLES / "complete", tmp_path / "results", RUBRIC, data="digits", seed=1))
+    (one,) = result.graded
+    measures = {item.check: item.lost for item in one.grade.items if item.kind == "measure"}
+    assert measures == {"cgan.digits": 0, "cgan.diversity": 0}
+    assert (
+        "Ten images of each digit, a row for each of 0 to 9: the weights that you handed in" in one.report.read_text()
+    )
+
+
+@pytest.mark.slow
+def test_a_class_of_notebooks_is_not_graded_by_another_rubric(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"Give --rubric rubrics/duke2017\.yaml"):
+        run(Options(EXAMPLES, tmp_path / "results", ROOT / "rubric.yaml"))
+
+
+# --- roles and shapes ------------------------------------------------------------------------------------------------
+
+NETWORK = """
+class {name}(nn.Module):
+    def __init__(self, {arguments}):
+        super({name}, self).__init__()
+        self.out = nn.Linear({inputs}, {outputs})
+
+    def forward(self, {given}):
+        return torch.sigmoid(self.out({used}))
+"""
+
+
+def network(
+    name: str, inputs: str, outputs: str = "784", arguments: str = "n=1", given: str = "x", used: str = "x"
+) -> str:
+    return NETWORK.format(name=name, inputs=inputs, outputs=outputs, arguments=arguments, given=given, used=used)
+
+
+def modules_of(folder: Path, *cells: str, wishes: str = "") -> Modules:
+    (folder / "hw.ipynb").write_text(notebook("import torch\nfrom torch import nn", *cells))
+    if wishes:
+        (folder / "grading.yaml").write_text(wishes)
+    return Modules(folder, PARTS["cgan"])
+
+
+def test_a_generator_that_is_defined_twice_is_the_plain_one_first(tmp_path: Path) -> None:
+    cells = ("z_dim = 5", network("Generator", "5"), network("Generator", "15"))
+    assert InterpolationContract(modules_of(tmp_path, *cells)).latent_size() == 5
+    assert ConditionalContract(modules_of(tmp_path, *cells)).noise_size() == 5
+
+
+def test_arguments_are_constants_of_the_same_name(tmp_path: Path) -> None:
+    cells = ("z_dim = 7", network("ConditionalGenerator", "z_dim + 10", arguments="z_dim"))
+    assert ConditionalContract(modules_of(tmp_path, *cells)).noise_size() == 7
+    absent = network("ConditionalGenerator", "width", arguments="width")
+    with pytest.raises(Missing, match="ConditionalGenerator needs width, and the notebook has no constant"):
+        ConditionalContract(modules_of(tmp_path, absent)).noise_size()
+
+
+def test_what_is_said_comes_before_what_is_usual(tmp_path: Path) -> None:
+    cells = (network("Generator", "4"), network("Mine", "9"))
+    said = modules_of(tmp_path, *cells, wishes="entry: {generator: Mine}")
+    assert InterpolationContract(said).latent_size() == 9
+    wrong = modules_of(tmp_path, *cells, wishes="entry: {generator: Yours}")
+    with pytest.raises(Missing, match="has no Yours"):
+        InterpolationContract(wrong).latent_size()
+
+
+def test_a_role_that_nothing_fills_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        Missing, match=r'no conditional generator was found .*grading\.yaml.*"conditional_generator: …"'
+    ):
+        ConditionalContract(modules_of(tmp_path, "x = 1")).noise_size()
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "inputs"),
+    [
+        ("x", "x", "8 + 10"),
+        ("z, y", "torch.cat([z, y], 1)", "8 + 10"),
+        ("labels, z", "torch.cat([z, torch.eye(10)[labels]], 1)", "8 + 10"),
+        ("labels, z", "torch.cat([labels, z], 1)", "8 + 10"),
+    ],
+)
+def test_noise_and_label_go_in_as_the_network_takes_them(tmp_path: Path, given: str, used: str, inputs: str) -> None:
+    cells = ("latent_dim = 8", network("ConditionalGenerator", inputs, given=given, used=used))
+    contract = ConditionalContract(modules_of(tmp_path, *cells))
+    made = contract.generator()
+    noise, labels = torch.randn(6, 8), torch.arange(6)
+    assert contract.noise_size() == 8
+    hot = torch.nn.functional.one_hot(labels, 10).float()
+    rows = torch.cat([hot, noise] if used.startswith("torch.cat([labels") else [noise, hot], 1)
+    assert torch.allclose(contract.images(made, noise, labels), torch.sigmoid(made.get_submodule("out")(rows)))
+
+
+def test_weights_are_read_as_tensors_only_and_only_from_the_submission(tmp_path: Path) -> None:
+    class Package:
+        cgan = ConditionalContract(modules_of(tmp_path, network("ConditionalGenerator", "15")))
+
+    (tmp_path / "a.pt").write_bytes(b"no weights")
+    torch.save({"out.weight": torch.zeros(3, 3), "out.bias": torch.zeros(784)}, tmp_path / "b.pt")
+    found = cgan.handed_in(Package())
+    assert found["file"] == ""
+    assert "a.pt: " in found["problem"]
+    assert "out.weight has shape [3, 3], where the model has [784, 15]" in found["problem"]
+    torch.save({"generator.out.weight": torch.ones(784, 15), "generator.out.bias": torch.ones(784)}, tmp_path / "c.pt")
+    found = cgan.handed_in(Package())
+    assert found["file"] == "c.pt"
+    assert bool((found["weights"]["out.weight"] == 1).all())
+    wished = "weights: {conditional_generator: ../outside.pt}"
+    (tmp_path.parent / "outside.pt").write_bytes((tmp_path / "c.pt").read_bytes())
+    Package.cgan = ConditionalContract(modules_of(tmp_path, network("ConditionalGenerator", "15"), wishes=wished))
+    assert "was not handed in" in cgan.handed_in(Package())["problem"]
+
+
+def test_a_walk_is_judged_by_its_very_points() -> None:
+    start, end = np.zeros(3), np.array([9.0, 0.0, 0.0])
+    walk = np.linspace(start, end, 10)
+    judge_walk(walk, start, end, "a", "b")
+    judge_walk(walk[::-1], start, end, "a", "b")
+    for wrong, says in (
+        (walk[:9], "10 images"),
+        (walk + 1, "does not begin"),
+        (walk**2, "not evenly spaced|does not begin"),
+    ):
+        with pytest.raises(AssertionError, match=says):
+            judge_walk(wrong, start, end, "a", "b")
+
+
+def test_the_reference_is_a_notebook_without_outputs() -> None:
+    cells = json.loads((reference_of("duke2017") / "homework.ipynb").read_text())["cells"]
+    assert not any(cell.get("outputs") for cell in cells)
+
+
+def test_a_notebook_that_cannot_be_read_is_the_students_error(
+    tmp_path: Path, benches: Callable[[str], Workbench]
+) -> None:
+    shutil.copytree(EXAMPLES / "partial", tmp_path / "doe")
+    (tmp_path / "doe" / "HW3_final.ipynb").write_text("{")
+    facts = benches("duke2017").check(tmp_path / "doe", "cgan.generator", "interpolation.vae")
+    assert {fact.outcome for fact in facts.values()} == {Outcome.ERROR}
+    assert all("HW3_final.ipynb is no notebook that Jupyter can read" in f.decisive.message for f in facts.values())
+
+
+def test_evidence_without_end_keeps_nobody_busy() -> None:
+    got = Evidence({"decoded": np.zeros((1001, 784), np.float32), "images": None})
+    with pytest.raises(Mismatch, match="far more images than a walk has"):
+        walk_of(got, np.zeros((1001, 3)), "the generator")

@@ -1,0 +1,171 @@
+"""The edition of 2023: the mathematics behind its graders, its examples, other names for files, and its training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scipy.special import logsumexp
+
+from gengrade.engine import Options, run
+from gengrade.grade import Grade
+from gengrade.grading import Rng
+from graders.diffusion import GaussianData, Schedule, huber, huber_slope
+from graders.layouts.calling import answered, received
+from graders.linear_gaussian import LinearGaussian, log_gaussian
+from truth.workbench import Workbench, reference_of
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples" / "mila2023"
+RUBRIC = ROOT / "rubrics" / "mila2023.yaml"
+EXPECTED: dict[str, Any] = yaml.safe_load((EXAMPLES / "expected_points.yaml").read_text())
+EDITION = "mila2023"
+AUTOMATIC = 59
+
+
+# --- the mathematics -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rng() -> Rng:
+    return Rng(20231103)
+
+
+def test_the_likelihood_of_a_linear_gaussian_is_that_of_its_covariance(rng: Rng) -> None:
+    model = LinearGaussian.random(rng, 12, 3)
+    x = model.draw(rng, 5, (12,)).astype(np.float64)
+    covariance = np.eye(12) + model.matrix @ model.matrix.T
+    residuals = x - model.offset
+    squares = np.einsum("ni,ij,nj->n", residuals, np.linalg.inv(covariance), residuals)
+    expected = -0.5 * (squares + np.linalg.slogdet(2 * np.pi * covariance)[1])
+    assert model.log_prob(x) == pytest.approx(expected, abs=1e-4)
+
+
+def test_every_weight_of_the_true_posterior_is_the_likelihood(rng: Rng) -> None:
+    model = LinearGaussian.random(rng, 12, 3)
+    x = model.draw(rng, 5, (12,)).astype(np.float64)
+    mean, logvar = model.posterior(x)
+    z = mean + np.exp(0.5 * logvar) * rng.normal(7, 5, 3)
+    for draws in (1, 7):
+        assert model.estimate(x, z[:draws], mean, logvar) == pytest.approx(model.log_prob(x), abs=1e-4)
+
+
+def test_estimates_grow_with_the_number_of_draws_towards_the_likelihood(rng: Rng) -> None:
+    """Burda et al. 2016, theorem 1: in expectation, here over many images."""
+    model = LinearGaussian.random(rng, 12, 3)
+    x = model.draw(rng, 3000, (12,)).astype(np.float64)
+    mean, logvar = model.posterior(x)
+    logvar = logvar + 1.0
+    z = mean + np.exp(0.5 * logvar) * rng.normal(64, len(x), 3)
+    away = [float((model.estimate(x, z[:draws], mean, logvar) - model.log_prob(x)).mean()) for draws in (1, 4, 16, 64)]
+    assert away == sorted(away)
+    assert away[0] < -0.2
+    assert -0.05 < away[-1] < 0.01
+
+
+def test_a_log_density_of_unit_variance_may_leave_out_its_shape(rng: Rng) -> None:
+    x = rng.normal(4, 6)
+    assert log_gaussian(x, np.zeros(1), np.zeros(1)) == pytest.approx(log_gaussian(x, np.zeros(6), np.zeros(6)))
+    assert float(logsumexp(log_gaussian(np.linspace(-9, 9, 2001)[:, None], np.zeros(1), np.zeros(1)))) == pytest.approx(
+        np.log(2000 / 18), abs=1e-3
+    )
+
+
+def test_steps_back_by_the_best_guess_come_near_the_data(rng: Rng) -> None:
+    covariance = np.array([[1.0, 0.6], [0.6, 0.8]])
+    data = GaussianData(np.array([1.0, -2.0]), covariance, Schedule.linear(1e-4, 0.05, 400))
+    mean, found = data.drawn
+    assert mean == pytest.approx(data.mean, abs=0.02)
+    assert found == pytest.approx(covariance, abs=0.05)
+
+
+def test_the_best_guess_of_the_noise_is_the_best_linear_one(rng: Rng) -> None:
+    data = GaussianData(np.array([1.0, -2.0]), np.array([[1.0, 0.6], [0.6, 0.8]]), Schedule.random(rng, 5))
+    n, t = 200_000, 3
+    images = data.mean + rng.normal(n, 2) @ np.linalg.cholesky(data.covariance).T
+    noise = rng.normal(n, 2).astype(np.float64)
+    noisy = data.schedule.noised(images, np.full(n, t), noise)
+    inputs = np.concatenate([noisy, np.ones((n, 1))], axis=1)
+    fitted, *_ = np.linalg.lstsq(inputs, noise, rcond=None)
+    matrices, offsets = data.denoiser
+    assert matrices[t] == pytest.approx(fitted[:2].T, abs=0.02)
+    assert offsets[t] == pytest.approx(fitted[2], abs=0.02)
+
+
+def test_the_huber_loss_and_its_slope_belong_together(rng: Rng) -> None:
+    residuals = 2 * rng.normal(50).astype(np.float64)
+    step = 1e-6 * rng.normal(50)
+    slope = float(huber_slope(residuals) @ step)
+    assert huber(residuals + step) - huber(residuals - step) == pytest.approx(2 * slope, rel=1e-3)
+    assert huber(np.array([0.5, -3.0])) == pytest.approx((0.125 + 2.5) / 2)
+
+
+# --- calling what students wrote -------------------------------------------------------------------------------------
+
+
+def test_what_was_received_goes_by_the_hand_outs_names() -> None:
+    def theirs(x0: object, t: object, coefs: object, noise: object = None) -> None: ...
+
+    names = ("x_start", "t", "coefficients", "noise")
+    found = received(theirs, names, (1, 2), {"coefs": 3, "noise": 4})
+    assert found == {"x_start": 1, "t": 2, "coefficients": 3, "noise": 4}
+
+
+def test_a_gap_that_returns_nothing_is_missing() -> None:
+    assert answered(0, "sample") == 0
+    with pytest.raises(Exception, match="sample returns None"):
+        answered(None, "sample")
+
+
+# --- files, and the examples -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
+    out = tmp_path_factory.mktemp("mila2023")
+    result = run(Options(EXAMPLES, out / "results", RUBRIC, profile="unit", data="digits", seed=1))
+    return {one.grade.student: one.grade for one in result.graded}
+
+
+def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
+    assert set(grades) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_examples_earn_what_is_stated(grades: Mapping[str, Grade], student: str) -> None:
+    grade, expected = grades[student], EXPECTED[student]
+    checks = [item for item in grade.items if item.kind == "check"]
+    lost = {item.check: item.misconception.name if item.misconception else None for item in checks if item.lost}
+    assert (grade.points, lost) == (expected["points"], expected["lost"])
+    assert not grade.has_infra
+    assert sum(item.possible for item in grade.items if item.kind != "manual") == AUTOMATIC
+
+
+def test_optimisers_at_the_top_of_a_file_find_the_networks_of_the_notebook(
+    benches: Callable[[str], Workbench], tmp_path: Path
+) -> None:
+    folder = tmp_path / "given"
+    shutil.copytree(reference_of(EDITION), folder)
+    text = (folder / "gan_solution.py").read_text()
+    kept = text[text.index("discriminator_optimizer") :]
+    (folder / "gan_solution.py").write_text(f"import torch\n{kept}")
+    assert benches(EDITION).failing(folder, "gan.") == {}
+
+
+@pytest.mark.slow
+def test_a_network_that_is_trained_on_other_times_earns_less(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    reached = {}
+    for name, changes in {
+        "right": {},
+        "late": {"diffusion_solution.py": ("torch.randint(0, timesteps", "torch.randint(timesteps - 20, timesteps")},
+    }.items():
+        observed = bench.observe(bench.variant(changes), "ddpm.held_out_loss", seed=1)
+        reached[name] = observed.measures["ddpm.held_out_loss"]
+    assert reached["right"] < 0.04
+    assert reached["late"] > 3 * reached["right"]

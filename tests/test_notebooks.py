@@ -1,0 +1,218 @@
+"""Files under other names, notebooks as modules, and what their authors say that things are called."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gengrade.sandbox.guest.errors import Missing
+from graders.layouts import notebooks
+from graders.layouts.loading import Modules, Part
+
+PART = Part(
+    folder=None,
+    files=("vae_solution.py", "utils.py"),
+    also={"vae_solution.py": ("vae.py", "*vae*.py", "*.ipynb")},
+    beside=True,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    yield
+    sys.meta_path[:] = finders
+    for name in set(sys.modules) - modules:
+        if name.startswith("notebook ") or name in {"vae", "vae_solution", "utils", "my_vae"}:
+            del sys.modules[name]
+
+
+def notebook(*sources: str | Sequence[str]) -> str:
+    """A notebook's text, with these code cells after one of prose."""
+    code: list[dict[str, object]] = [
+        {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for source in sources
+    ]
+    prose = {"cell_type": "markdown", "metadata": {}, "source": "def prose(): is not Python"}
+    return json.dumps({"cells": [prose, *code], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+def modules_of(folder: Path, **files: str) -> Modules:
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return Modules(folder, PART)
+
+
+def test_a_part_knows_other_names() -> None:
+    names = ["My_VAE.py", "vae.py", "vae_solution.ipynb", "utils.py", "vae.ipynb", "notes.txt", "hw.ipynb"]
+    found = PART.called("vae_solution.py", names)
+    assert found == ["vae_solution.ipynb", "vae.py", "vae.ipynb", "My_VAE.py", "hw.ipynb"]
+    assert PART.called("utils.py", names) == ["utils.py"]
+    assert PART.called("bmnist.py", ["bmnist.ipynb", "bmnist.py"]) == ["bmnist.py", "bmnist.ipynb"]
+
+
+def test_another_files_own_name_is_never_taken() -> None:
+    part = Part(folder=None, files=("a.py", "b.py"), also={"a.py": ("*.py",)})
+    assert part.called("a.py", ["b.py", "c.py"]) == ["c.py"]
+
+
+def test_a_renamed_file_is_loaded_and_called_what_it_is(tmp_path: Path) -> None:
+    modules = modules_of(
+        tmp_path, my_vae__py="from utils import HALF\n\ndef f(): return HALF\n", utils__py="HALF = 0.5"
+    )
+    assert modules.has("vae_solution")
+    assert modules.find("f", "vae_solution")() == 0.5
+    with pytest.raises(Missing, match=r"^my_vae\.py has no g$"):
+        modules.find("g", "vae_solution")
+
+
+def test_what_is_not_there_is_missing_by_the_hand_outs_name(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"^vae_solution\.py was not handed in$"):
+        modules_of(tmp_path).load("vae_solution")
+
+
+def test_names_are_looked_for_in_all_files_that_may_be_it(tmp_path: Path) -> None:
+    modules = modules_of(tmp_path, one__ipynb=notebook("def f(): return 1"), two__ipynb=notebook("def g(): return 2"))
+    assert [modules.find(name, "vae_solution")() for name in "fg"] == [1, 2]
+
+
+def test_definitions_are_kept_and_work_is_not_run(tmp_path: Path) -> None:
+    text = notebook(
+        "%matplotlib inline\nimport math\nimport os.path as path\n!pip install torch\n",
+        "size = 2 * 14 ** 2\nsizes = [size, -1]\na, b = 1, 'two'\nhere = path.join('x', a and b)\nkind: str = 'MLP'\n",
+        "class Net:\n    def __init__(self, n=size):\n        self.n = n\n"
+        "    def to(self, where):\n        return self\n",
+        "def train(net):\n    raise RuntimeError('this takes hours')\n",
+        "net = Net(3).to('cpu')\nloss = train(net)\n",
+        "train(net)\nfor _ in range(9):\n    loss = 1\n",
+        "loss.backward()",
+        ["twice = lambda x: 2 * x\n", "size += 1"],
+        "if a:\n    flag = math.pi\nelse:\n    flag = None\n",
+        "try:\n    import absent_library\nexcept ImportError:\n    absent_library = None\n",
+    )
+    module = modules_of(tmp_path, homework__ipynb=text).load("vae_solution")
+    assert (module.size, module.sizes, module.a, module.b, module.here) == (393, [392, -1], 1, "two", "x/two")
+    assert (module.kind, module.Net().n, module.net.n, module.twice(4)) == ("MLP", 392, 3, 8)
+    assert module.flag == pytest.approx(3.14159, abs=1e-5)
+    assert module.absent_library is None
+    assert not hasattr(module, "loss")
+
+
+def test_work_of_the_students_own_files_is_not_run(tmp_path: Path) -> None:
+    helper = "class Net: pass\n\ndef train():\n    raise RuntimeError('hours')\n"
+    text = notebook("import utils\nfrom utils import Net, train", "a = utils.train()", "b = train()", "c = Net()")
+    module = modules_of(tmp_path, hw__ipynb=text, utils__py=helper).load("vae_solution")
+    assert set("abc") & set(vars(module)) == {"c"}
+    assert not vars(module)[notebooks.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("%%time\nx = 1", {"x"}),
+        ("%%bash\nx=1", set()),
+        ("x = 1\n%timeit y\ny = 2", {"x", "y"}),
+        ("files = !ls\nx = 1", {"x"}),
+        ("x?\ny = 1", {"y"}),
+        ("if True:\n    !ls\nx = 1", {"x"}),
+        ("x = '''\n%not a magic\n'''", {"x"}),
+        ("x = ('%d'\n% 1)", {"x"}),
+        ("x = input()", set()),
+        ("x = open('/etc/passwd').read()", set()),
+        ("x = (lambda: 1)()", set()),
+        ("x = [print(i) for i in range(3)]", set()),
+    ],
+)
+def test_magics_and_calls(tmp_path: Path, source: str, kept: set[str]) -> None:
+    module = modules_of(tmp_path, hw__ipynb=notebook(source)).load("vae_solution")
+    assert {name for name in vars(module) if not name.startswith("__")} == kept
+
+
+def test_a_cell_that_does_not_parse_spoils_only_itself(tmp_path: Path) -> None:
+    text = notebook("def f(): return 1", "def g(:\n    return 2", "def h(): return 3")
+    modules = modules_of(tmp_path, hw__ipynb=text)
+    assert modules.find("f", "vae_solution")() == 1
+    assert modules.find("h", "vae_solution")() == 3
+    with pytest.raises(SyntaxError) as caught:
+        modules.find("g", "vae_solution")
+    assert caught.value.filename == f"{tmp_path}/hw.ipynb, cell 2"
+    with pytest.raises(Missing, match=r"hw\.ipynb has no k"):
+        modules.find("k", "vae_solution")
+
+
+def test_a_statement_that_fails_spoils_only_its_names(tmp_path: Path) -> None:
+    text = notebook("import absent_library as lib\nx = 1\ny = lib.thing()", "z = 1 / 0")
+    modules = modules_of(tmp_path, hw__ipynb=text)
+    assert modules.find("x", "vae_solution") == 1
+    with pytest.raises(ModuleNotFoundError):
+        modules.find("lib", "vae_solution")
+    with pytest.raises(ZeroDivisionError):
+        modules.find("z", "vae_solution")
+
+
+def test_tracebacks_name_the_notebook_and_the_cell(tmp_path: Path) -> None:
+    modules = modules_of(tmp_path, hw__ipynb=notebook("x = 1", "def f():\n    return 1 / 0"))
+    with pytest.raises(ZeroDivisionError) as caught:
+        modules.find("f", "vae_solution")()
+    frame = traceback.extract_tb(caught.value.__traceback__)[-1]
+    assert (frame.filename, frame.lineno, frame.line) == (f"{tmp_path}/hw.ipynb, cell 2", 2, "return 1 / 0")
+
+
+def test_a_name_that_is_defined_anew_can_be_had_as_it_was(tmp_path: Path) -> None:
+    first = "class Net(Base):\n    def __init__(self):\n        super(Net, self).__init__()\n        self.n = {}\n"
+    text = notebook("class Base: pass", first.format(1), "x = 1", first.format(2))
+    path = tmp_path / "hw.ipynb"
+    path.write_text(text)
+    assert notebooks.defining(path, "Net") == [2, 4]
+    assert notebooks.load(path).Net().n == 2
+    assert notebooks.load(path, until=4).Net().n == 1
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json", '{"cells": 3, "nbformat": 4, "nbformat_minor": 0}', "[" * 9000])
+def test_what_is_no_notebook_is_said(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"hw\.ipynb is no notebook"):
+        modules_of(tmp_path, hw__ipynb=text).load("vae_solution")
+
+
+def test_old_notebooks_are_read(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "language": "python", "input": ["x = 1\n", "y = 2"], "outputs": [], "collapsed": False}
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": [cell]}]}
+    module = modules_of(tmp_path, hw__ipynb=json.dumps(old)).load("vae_solution")
+    assert (module.x, module.y) == (1, 2)
+
+
+def test_a_notebook_may_have_a_librarys_name(tmp_path: Path) -> None:
+    before = sys.modules["json"]
+    assert modules_of(tmp_path, json__ipynb=notebook("x = 1")).load("vae_solution").x == 1
+    assert sys.modules["json"] is before
+
+
+def test_the_students_own_words_come_before_the_rubrics(tmp_path: Path) -> None:
+    (tmp_path / "grading.yaml").write_text("entry: {generator: Gen}\nweights: {generator: g.pt}\n")
+    modules = Modules(tmp_path, PART, {"generator": "Generator", "decoder": "Dec"})
+    assert modules.entry == {"generator": "Gen", "decoder": "Dec"}
+    assert modules.wishes("weights") == {"generator": "g.pt"}
+    assert modules.wishes("else") == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1, 2]",
+        "entry: 3",
+        "entry: {generator: [1]}",
+        "a: b: c",
+        "entry: !!python/name:os.system ''",
+        "\0",
+        "- " * 20000,
+    ],
+)
+def test_other_forms_of_wishes_are_refused_in_words(tmp_path: Path, text: str) -> None:
+    (tmp_path / "grading.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"^grading\.yaml"):
+        _ = Modules(tmp_path, PART).entry

@@ -1,0 +1,172 @@
+"""The edition of 2018: which Gaussian an encoder means, what is proved of its families, what its examples earn."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from gengrade.engine import Options, run
+from gengrade.facts import Outcome
+from gengrade.grade import Grade
+from gengrade.rubric import Rubric
+from graders.readings import READINGS, Reading, reading_of
+from graders.statistics import ALPHA
+from tests.test_examples import full_measures
+from tests.truths import Truth
+from truth.proofs import proofs
+from truth.workbench import Workbench, library
+
+ROOT = Path(__file__).resolve().parents[1]
+EDITION = "uva2018"
+VAE = "a3_vae_template.py"
+RUBRIC = ROOT / "rubrics" / "uva2018.yaml"
+EXPECTED: dict[str, Any] = yaml.safe_load((ROOT / "examples" / EDITION / "expected_points.yaml").read_text())
+LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
+
+
+class TestBound(Truth):
+    edition = EDITION
+    family = "elbo"
+    every = 4
+
+
+class TestAdversary(Truth):
+    edition = EDITION
+    family = "adversary"
+    every = 4
+
+
+def test_there_is_enough_of_everything() -> None:
+    kinds = [proof.kind for proof in proofs("caught", "right", "unnamed", editions=[EDITION])]
+    assert kinds.count("caught") >= 60
+    assert kinds.count("right") >= 30
+    assert kinds.count("unnamed") >= 20
+
+
+def test_the_rubric_asks_for_a_hundred_points() -> None:
+    assert sum(question.points for question in Rubric.load(RUBRIC).questions()) == 100
+
+
+# Readings
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
+def test_a_reading_is_recognised_by_its_noise(reading: Reading) -> None:
+    random = np.random.default_rng(2018)
+    second = random.choice(LEVELS, (1024, 20))
+    noise = reading.std(second) * random.standard_normal(second.shape)
+    assert reading_of(noise, second, ALPHA) is reading
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
+def test_the_slope_of_a_reading_is_that_of_its_logarithm(reading: Reading) -> None:
+    assert reading.slope is not None
+    step = 1e-6
+    found = (np.log(reading.std(LEVELS + step)) - np.log(reading.std(LEVELS - step))) / (2 * step)
+    assert reading.slope(LEVELS) == pytest.approx(found, rel=1e-4)
+
+
+def test_a_spread_that_is_no_reading_is_measured_and_says_how_well() -> None:
+    random = np.random.default_rng(2018)
+    second = random.choice(LEVELS, (1024, 20))
+    noise = (0.4 + second**3) * random.standard_normal(second.shape)
+    found = reading_of(noise, second, ALPHA)
+    assert found.name == ""
+    assert found.std(LEVELS) == pytest.approx(0.4 + LEVELS**3, rel=found.error)
+    right = Reading("right", lambda s: 0.4 + s**3)
+    away = abs(float((found.spread_term(second) - right.spread_term(second)).sum(axis=1).mean()))
+    assert away <= found.uncertainty(second)
+
+
+# Entries that students choose
+
+
+def test_what_only_the_script_draws_waits_for_a_person(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    folder = bench.variant({VAE: ("manifold(model", "grid_of(model")})
+    assert {id_: fact.outcome for id_, fact in bench.failing(folder, "elbo.").items()} == {
+        "elbo.manifold": Outcome.MISSING
+    }
+
+
+def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    folder = bench.variant({})
+    (folder / VAE).unlink()
+    failing = bench.failing(folder, "elbo.noise", "adversary.noise")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.noise": Outcome.MISSING}
+
+
+# Examples
+
+
+@pytest.fixture(scope="module")
+def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
+    return graded(tmp_path_factory.mktemp("examples"), "unit")
+
+
+def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
+    result = run(
+        Options(ROOT / "examples" / EDITION, folder / "results", RUBRIC, profile=profile, data=data, seed=1, **options)
+    )
+    return {one.grade.student: one.grade for one in result.graded}
+
+
+def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
+    assert {name: grade.points for name, grade in grades.items()} == {
+        name: expected["points"] for name, expected in EXPECTED.items()
+    }
+    assert not any(grade.has_infra for grade in grades.values())
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_outcomes_are_as_stated(grades: Mapping[str, Grade], student: str) -> None:
+    stated: dict[str, str] = EXPECTED[student]["not_passed"]
+    wrong = {}
+    for item in grades[student].items:
+        if item.kind != "check" or item.check is None or item.outcome in (None, Outcome.BLOCKED):
+            continue  # nothing was run for it
+        wanted = next((stated[pattern] for pattern in stated if fnmatch.fnmatch(item.check, pattern)), "passed")
+        if item.outcome.value != wanted:
+            wrong[item.check] = f"{item.outcome.value}, not {wanted}"
+    assert wrong == {}
+
+
+def test_the_mistakes_are_named(grades: Mapping[str, Grade]) -> None:
+    named = {item.check: item.misconception.name for item in grades["mistakes"].items if item.misconception}
+    assert named == {
+        "elbo.divergence": "latents.log_variance_for_deviation",
+        "elbo.epoch": "loop.sum_of_batches",
+        "elbo.sample": "sampling.rounded_means",
+        "elbo.manifold": "sampling.evenly_spaced_latents",
+        "adversary.generator_loss": "losses.saturating",
+        "adversary.alternation": "turns.generators_gradients_left",
+        "adversary.interpolation": "turns.without_the_ends",
+    }
+    assert set(named.values()) <= set(library(EDITION))
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_the_table_for_readers_agrees(student: str) -> None:
+    text = (ROOT / "examples" / EDITION / "README.md").read_text()
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith(f"| `{student}`")]
+    assert [float(row[2].partition("+")[0]) for row in rows] == [EXPECTED[student]["points"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", [student for student in EXPECTED if EXPECTED[student]["trained"]])
+def test_right_examples_reach_their_full_points(tmp_path: Path, student: str) -> None:
+    assert full_measures(graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student]["trained"])
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_the_complete_example_reaches_its_full_points_on_mnist(tmp_path: Path, mnist_root: Path) -> None:
+    grade = graded(tmp_path, "smoke", data=str(mnist_root), only="complete")["complete"]
+    assert full_measures(grade) == set(EXPECTED["complete"]["trained"])

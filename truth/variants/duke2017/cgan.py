@@ -1,0 +1,175 @@
+"""Conditional GANs: the reference's in other forms, or with a few words changed."""
+
+from __future__ import annotations
+
+from truth.variants import Changes, Unnamed
+from truth.variants.duke2017 import notebook, rewritten
+from truth.variants.duke2017.interpolation import STRANGER as _STRANGER
+
+NETWORKS, INPUT, DEMAND = "class ConditionalGenerator", "def generator_input", "def generate("
+ROW = "torch.cat([noise, F.one_hot(labels, classes).float()], dim=1)"
+ROW_OF_ONE_DIGIT = "torch.cat([draw_noise(n), hot], dim=1)"
+FORWARD = "        return self.inner(x)\n\n\nclass ConditionalDiscriminator"
+MADE = f"return generator.eval()({ROW_OF_ONE_DIGIT})"
+
+TWO_ARGUMENTS = """
+class ConditionalGenerator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Generator(latent_size + classes)
+
+    def forward(self, z, y):
+        return self.inner(torch.cat([z, y], dim=1)).view(-1, 1, 28, 28)
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Discriminator(pixels + classes)
+
+    def forward(self, x, y):
+        return torch.sigmoid(self.inner(torch.cat([x.view(len(x), -1), y], dim=1)))
+"""
+
+EMBEDDED = """
+class CGenerator(nn.Module):
+    def __init__(self, latent_size, width=100):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 16)
+        self.one, self.two = nn.Linear(latent_size + 16, width), nn.Linear(width, pixels)
+
+    def forward(self, labels, noise):
+        return torch.sigmoid(self.two(F.relu(self.one(torch.cat([self.embedding(labels), noise], dim=1)))))
+
+
+class CDiscriminator(nn.Module):
+    def __init__(self, width=100):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 16)
+        self.layers = nn.Sequential(nn.Linear(pixels + 16, width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
+
+    def forward(self, image, labels):
+        return self.layers(torch.cat([image, self.embedding(labels)], dim=1))[:, 0]
+"""
+
+CONVOLUTIONS = """
+class ConditionalGenerator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ConvTranspose2d(latent_size + classes, 16, 7), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1), nn.Tanh(),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1 + classes, 16, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(32 * 49, 1),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+RIGHT: dict[str, Changes] = {
+    "the label before the noise": notebook(
+        (ROW, "torch.cat([torch.eye(10)[labels], noise], dim=1)"),
+        (ROW_OF_ONE_DIGIT, "torch.cat([hot, draw_noise(n)], dim=1)"),
+    ),
+    "noise and label as two arguments": notebook(
+        rewritten(NETWORKS, TWO_ARGUMENTS), (MADE, "return generator.eval()(draw_noise(n), hot)")
+    ),
+    "labels embedded, under other names": notebook(
+        rewritten(NETWORKS, EMBEDDED),
+        ("ConditionalGenerator()", "CGenerator(latent_size)"),
+        ("ConditionalDiscriminator()", "CDiscriminator()"),
+        (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+    ),
+    "never made at the top level": notebook(
+        rewritten(NETWORKS, EMBEDDED),
+        (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+    ),
+    "convolutions, with the label as planes": notebook(
+        rewritten(NETWORKS, CONVOLUTIONS),
+        (ROW, f"{ROW}[:, :, None, None]"),
+        (MADE, f"return generator.eval()({ROW_OF_ONE_DIGIT}[:, :, None, None])"),
+    ),
+    "the same names as the plain networks": notebook(
+        (
+            "class ConditionalGenerator(nn.Module):",
+            "PlainGenerator, PlainDiscriminator = Generator, Discriminator\n\n\nclass Generator(nn.Module):",
+        ),
+        ("class ConditionalDiscriminator(nn.Module):", "class Discriminator(nn.Module):"),
+        ("self.inner = Generator(latent_size + classes)", "self.inner = PlainGenerator(latent_size + classes)"),
+        ("self.inner = Discriminator(pixels + classes)", "self.inner = PlainDiscriminator(pixels + classes)"),
+        ("ConditionalGenerator()", "Generator()"),
+        ("ConditionalDiscriminator()", "Discriminator()"),
+    ),
+    "uniform noise, one image at a time": notebook(
+        ("return torch.randn(n, latent_size)", "return 2 * torch.rand(n, latent_size) - 1"),
+        (
+            MADE,
+            "generator.eval()\n    return [generator(torch.cat([draw_noise(1), hot[k : k + 1]], dim=1)).view(28, 28) "
+            "for k in range(n)]",
+        ),
+    ),
+    "only shown": notebook((MADE, MADE.replace("return ", "images = ") + "\n    plt.imshow(images.view(-1, 28))")),
+    "scaled to be shown": notebook((MADE, MADE.replace("return ", "return 0.5 + 0.5 * "))),
+}
+
+STRANGER: Changes = {
+    file: [
+        *changes,
+        rewritten(
+            INPUT,
+            """
+def draw_noise(n):
+    return torch.empty(n, latent_size).normal_()
+
+
+def generator_input(noise, labels):
+    return torch.hstack([noise, torch.eye(classes)[labels]])
+""",
+        ),
+        rewritten(
+            DEMAND,
+            """
+def generate(generator, digit, n=10):
+    with torch.no_grad():
+        generator.eval()
+        return generator(torch.hstack([draw_noise(n), torch.eye(classes)[[digit] * n]])).reshape(n, pixels)
+""",
+        ),
+    ]
+    for file, changes in _STRANGER.items()
+    if isinstance(changes, list)
+}
+
+UNNAMED: dict[str, Unnamed] = {
+    "two digits exchanged": Unnamed(
+        notebook((ROW, "torch.cat([noise, torch.eye(10)[[0, 1, 2, 3, 4, 5, 6, 7, 9, 8]][labels]], dim=1)")),
+        ("cgan.input",),
+        "does not stand where the label says",
+    ),
+    "noise rounded": Unnamed(
+        notebook((ROW, ROW.replace("noise,", "noise.round(),"))), ("cgan.input",), "passed on as it is"
+    ),
+    "half of the images asked for": Unnamed(
+        notebook((MADE, "n, hot = n // 2, hot[: n // 2]\n    " + MADE)), ("cgan.generate",), "as many images"
+    ),
+    "images in pairs": Unnamed(
+        notebook((MADE, MADE.replace("draw_noise(n)", "draw_noise(n // 2).repeat(2, 1)"))), ("cgan.generate",), "share"
+    ),
+    "pixels up to two": Unnamed(
+        notebook((FORWARD, FORWARD.replace("self.inner(x)", "2 * self.inner(x)"))),
+        ("cgan.generator",),
+        "leave the range",
+    ),
+}

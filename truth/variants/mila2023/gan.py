@@ -1,0 +1,95 @@
+"""A GAN's steps, samples and interpolations: the reference in other spellings, and with mistakes that have no name."""
+
+from __future__ import annotations
+
+from truth.variants import Changes, Unnamed
+from truth.workbench import reference_of
+
+FILE = "gan_solution.py"
+CRITERION = "criterion = nn.BCEWithLogitsLoss()"
+ON_REAL = "criterion(real_output, torch.ones_like(real_output))"
+SUM = f"return {ON_REAL} + criterion(fake_output, torch.zeros_like(fake_output))"
+OWN = "return criterion(output, torch.ones_like(output))"
+NOISE = "noise = torch.randn(num_samples, z_dim, 1, 1, device=device)"
+LINE = "return generator((1 - weight) * z_1 + weight * z_2)"
+
+STRANGER_TEXT = """import torch
+import torch.nn.functional as F
+
+discriminator_optimizer = Adam(discriminator.parameters(), lr=disc_lr)
+generator_optimizer = Adam(generator.parameters(), lr=gen_lr)
+
+
+def criterion(output, target):
+    return F.binary_cross_entropy_with_logits(output.view(-1), target.view(-1))
+
+
+def discriminator_train(discriminator, generator, real_samples, fake_samples):
+    both = discriminator(torch.cat([real_samples, fake_samples.detach()])).view(-1)
+    target = torch.cat([torch.ones(len(real_samples)), torch.zeros(len(fake_samples))])
+    return 2 * criterion(both, target)
+
+
+def generator_train(discriminator, generator, fake_samples):
+    return F.softplus(-discriminator(fake_samples)).mean()
+
+
+def sample(generator, num_samples, noise=None):
+    with torch.no_grad():
+        if noise is None:
+            noise = torch.empty(num_samples, 32).normal_()[:, :, None, None]
+        return generator(noise)
+
+
+def interpolate(generator, z_1, z_2, n_samples):
+    images = []
+    for i in range(n_samples):
+        w = i / (n_samples - 1)
+        images.append(generator(w * z_1 + (1 - w) * z_2)[0])
+    return torch.stack(images)
+"""
+
+
+def gan(*changes: tuple[str, str]) -> Changes:
+    return {FILE: list(changes)}
+
+
+RIGHT: dict[str, Changes] = {
+    "networks of the notebook": {FILE: ((reference_of("mila2023") / FILE).read_text(), STRANGER_TEXT)},
+    "half of the sum": gan((SUM, f"{SUM.replace('return ', 'return (')}) / 2")),
+    "flat scores": gan(
+        ("discriminator(real_samples)", "discriminator(real_samples).view(-1)"),
+        (
+            "discriminator(fake_samples)\n    return criterion(real",
+            "discriminator(fake_samples).view(-1)\n    return criterion(real",
+        ),
+    ),
+    "loss of probabilities": gan(
+        (CRITERION, "criterion = lambda output, target: nn.BCELoss()(torch.sigmoid(output), target)")
+    ),
+    "smoothed labels": gan(("torch.ones_like(real_output)", "0.9 * torch.ones_like(real_output)")),
+    "a logarithm by hand": gan((OWN, "return -nn.functional.logsigmoid(output).mean()")),
+    "noise of the hand-out's size": gan((NOISE, "noise = torch.randn(num_samples, 32, 1, 1)")),
+    "noise of the generator's size": gan(
+        (NOISE, "noise = torch.randn(num_samples, generator.z_dim, 1, 1, device=generator.device)")
+    ),
+    "backwards": gan((LINE, "return generator(weight * z_1 + (1 - weight) * z_2)")),
+    "one after the other": gan((LINE, "return torch.cat([generator(torch.lerp(z_1, z_2, float(w))) for w in weight])")),
+}
+
+STRANGER: Changes = RIGHT["networks of the notebook"]
+
+UNNAMED: dict[str, Unnamed] = {
+    "twice the fakes": Unnamed(
+        gan(("+ criterion(fake_output", "+ 2 * criterion(fake_output")),
+        ("gan.discriminator_step",),
+        "loss is not right",
+    ),
+    "the logarithm of another base": Unnamed(
+        gan((OWN, f"{OWN} / 0.693")), ("gan.generator_step",), "loss is not right"
+    ),
+    "a shifted prior": Unnamed(gan((NOISE, f"{NOISE} + 0.5")), ("gan.sample",), "N(0, I)"),
+    "steps that crowd": Unnamed(
+        gan((LINE, LINE.replace("weight", "weight**2"))), ("gan.interpolate",), "evenly spaced"
+    ),
+}

@@ -1,0 +1,150 @@
+"""Gaussian VAEs: the reference in other spellings, and with mistakes that have no name."""
+
+from __future__ import annotations
+
+from truth.variants import Changes, Unnamed
+from truth.variants.mila2023.gaussian_vae_stranger import STRANGER_TEXT
+from truth.workbench import reference_of
+
+FILE = "vae_solution.py"
+DRAW = "return self.mean + self.std * noise"
+KL = "return 0.5 * (self.var + self.mean**2 - 1 - self.logvar).flatten(1).sum(dim=1)"
+NLL = "return terms.sum(dim=tuple(dims))"
+TERMS = "terms = 0.5 * ((sample - self.mean) ** 2 / self.var + self.logvar + math.log(2 * math.pi))"
+WEIGHT = "return posterior.nll(z, dims=[1]) - prior.nll(z, dims=[1]) - self.decode(z).nll(x)"
+ESTIMATE = """        weights = torch.stack([self.log_weight(x, posterior) for _ in range(K)])
+        return weights.logsumexp(dim=0) - math.log(K)"""
+LINE = "return model.decode((1 - weight) * z_1 + weight * z_2).mode()"
+AT_ONCE = """        shape = {shape}
+        z = posterior.mean{mean} + posterior.std{mean} * torch.randn(shape)
+        flat, images = z.flatten(0, 1), {images}
+        prior = DiagonalGaussianDistribution(torch.zeros_like(flat))
+        proposal = 0.5 * (((z - posterior.mean{mean}) / posterior.std{mean}) ** 2 + posterior.logvar{mean}
+                          + math.log(2 * math.pi)).sum(dim=2)
+        joint = -self.decode(flat).nll(images) - prior.nll(flat, dims=[1])
+        return (joint.reshape(shape[:2]) + proposal).logsumexp(dim={dim}) - math.log(K)"""
+
+
+def vae(*changes: tuple[str, str]) -> Changes:
+    return {FILE: list(changes)}
+
+
+RIGHT: dict[str, Changes] = {
+    "a draw by a distribution": vae(
+        (
+            f"        noise = torch.randn_like(self.mean) if noise is None else noise\n        {DRAW}",
+            "        if noise is None:\n            return torch.distributions.Normal(self.mean, self.std).rsample()\n"
+            f"        {DRAW}",
+        )
+    ),
+    "divergence by a distribution": vae(
+        (
+            KL,
+            "return torch.distributions.kl_divergence(\n            torch.distributions.Normal(self.mean, self.std), "
+            "torch.distributions.Normal(0.0, 1.0)\n        ).sum(dim=-1)",
+        )
+    ),
+    "likelihood by a distribution": vae(
+        (NLL, "return -torch.distributions.Normal(self.mean, self.std).log_prob(sample).sum(dim=tuple(dims))")
+    ),
+    "terms one by one": vae(
+        (
+            NLL,
+            "count = self.mean[0].numel()\n        squares = ((sample - self.mean) ** 2 / self.var).sum(tuple(dims))\n"
+            "        return 0.5 * (squares + self.logvar.sum(tuple(dims)) + count * math.log(2 * math.pi))",
+        )
+    ),
+    "float64 in the likelihood": vae((TERMS, TERMS.replace("(sample - self.mean)", "(sample.double() - self.mean)"))),
+    "all draws at once, draws first": vae(
+        (
+            ESTIMATE,
+            AT_ONCE.format(shape="(K, *posterior.mean.shape)", mean="", images="x.repeat(K, 1, 1, 1)", dim="0"),
+        )
+    ),
+    "all draws at once, images first": vae(
+        (
+            ESTIMATE,
+            AT_ONCE.format(
+                shape="(len(x), K, posterior.mean.shape[1])",
+                mean=".unsqueeze(1)",
+                images="x.repeat_interleave(K, dim=0)",
+                dim="1",
+            ),
+        )
+    ),
+    "an estimate by the largest weight": vae(
+        (
+            "return weights.logsumexp(dim=0) - math.log(K)",
+            "most = weights.max(dim=0).values\n        return most + (weights - most).exp().mean(dim=0).log()",
+        )
+    ),
+    "an estimate from the encoder's layers": vae(
+        (
+            "        posterior = self.encode(x)\n        weights",
+            "        hidden = self.encoder(x)\n"
+            "        posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))\n        weights",
+        )
+    ),
+    "backwards": vae((LINE, "return model.decode(weight * z_1 + (1 - weight) * z_2).mode()")),
+    "one after the other": vae(
+        (LINE, "return torch.cat([model.decode(torch.lerp(z_1, z_2, float(w))).mode() for w in weight])")
+    ),
+    "other layers": vae(("nn.LeakyReLU(0.2)", "nn.SiLU()"), ("nn.BatchNorm2d(high)", "nn.GroupNorm(1, high)")),
+    "latents as squares": vae(
+        ("return self.convolutions(self.dense(z)", "return self.convolutions(self.dense(z.flatten(1))"),
+    ),
+    "an identity by hand": vae(
+        (
+            "DiagonalGaussianDistribution(self.decoder(z))",
+            "DiagonalGaussianDistribution(self.decoder(z), torch.zeros(1))",
+        )
+    ),
+}
+
+STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), STRANGER_TEXT)}
+
+UNNAMED: dict[str, Unnamed] = {
+    "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),
+    "divergence a fifth too large": Unnamed(vae((KL, f"{KL} * 1.2")), ("gaussian_vae.kl",), "KL divergence"),
+    "another constant": Unnamed(vae((TERMS, TERMS.replace("2 * math.pi", "3"))), ("gaussian_vae.nll",), "log 2π"),
+    "a mode beside the mean": Unnamed(
+        vae(
+            (
+                "    def mode(self):\n        return self.mean",
+                "    def mode(self):\n        return self.mean + self.var",
+            )
+        ),
+        ("gaussian_vae.mode",),
+        "the mode",
+    ),
+    "a posterior of images together": Unnamed(
+        vae(("hidden = self.encoder(x)\n        return", "hidden = self.encoder(x).cumsum(dim=0)\n        return")),
+        ("gaussian_vae.parts",),
+        "among others",
+    ),
+    "half of the prior": Unnamed(
+        vae((WEIGHT, WEIGHT.replace("- prior", "- 0.5 * prior"))), ("gaussian_vae.log_likelihood",), "log-likelihood"
+    ),
+    "a wider proposal than it says": Unnamed(
+        vae(("z = posterior.sample()", "z = posterior.mean + 1.5 * posterior.std * torch.randn_like(posterior.mean)")),
+        ("gaussian_vae.log_likelihood",),
+    ),
+    "latents of one sign": Unnamed(
+        vae(
+            (
+                "noise = torch.randn(batch_size, self.z_dim, device=self.device)",
+                "noise = torch.randn(batch_size, self.z_dim).abs()",
+            )
+        ),
+        ("gaussian_vae.sample",),
+        "N(0, I)",
+    ),
+    "weights squared": Unnamed(
+        vae((LINE, LINE.replace("weight", "weight**2"))), ("gaussian_vae.interpolate",), "on the way"
+    ),
+    "half of the divergence": Unnamed(
+        vae(("conditional.nll(x), posterior.kl()", "conditional.nll(x), posterior.kl() / 2")),
+        ("gaussian_vae.forward",),
+        "divergence",
+    ),
+}
