@@ -87,6 +87,7 @@ class TestSeed:
         if workbench.tier is Tier.PROCESS:
             pytest.skip("this machine gives no wall, and a class is not graded without one")
 
+    @pytest.mark.slow
     @pytest.mark.timeout(600)
     def test_a_seed_repeats_a_grade(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """To the last digit of a message about random numbers; another seed asks about others."""
