@@ -164,6 +164,7 @@ def test_hidden_checks_are_left_out_in_public(desk: Desk) -> None:
     assert desk.outcomes("mine")["flow.nll"] == "passed"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stood(desk: Desk, tmp_path: Path) -> None:
     for name in ("ada", "bob", "cyd", "dee"):
         desk.add(name)

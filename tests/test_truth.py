@@ -17,17 +17,17 @@ from truth.workbench import LAYOUT, library, unit_checks
 
 class TestVae(Truth):
     family = "vae"
-    every = 3
+    every = 4
 
 
 class TestGan(Truth):
     family = "gan"
-    every = 3
+    every = 4
 
 
 class TestFlow(Truth):
     family = "flow"
-    every = 3
+    every = 4
 
 
 class TestTheory(Truth):
