@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from graders.probes._gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+
 Networks = dict[str, nn.Module]
 
 
@@ -65,20 +67,18 @@ class Alternation:
         return keep
 
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        self._before = {name: _values(network) for name, network in self._networks.items()}
-        held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-        holds = [name for name, network in self._networks.items() if held & {id(p) for p in network.parameters()}]
+        self._before = {name: values(network) for name, network in self._networks.items()}
+        holds = holders(optimizer, self._networks)
         step: dict[str, Any] = {"holds": holds, "losses": len(self.losses)}
         if len(holds) == 1:
             (owner,) = holds
-            used, own = _accumulated(self._networks[owner]), self._own(owner)
+            used, own = accumulated(self._networks[owner]), self._own(owner)
             step["agreement"] = _cosine(used, own[-1]) if own else None
-            step["shares"], step["unexplained"] = _shares(used, [found[owner] for found in self._gradients])
+            step["shares"], step["unexplained"] = shares(used, [found[owner] for found in self._gradients])
         self.steps.append(step)
 
     def _after_step(self, *_: Any) -> None:
-        after = {name: _values(network) for name, network in self._networks.items()}
-        self.steps[-1]["moved"] = {name: float((after[name] - self._before[name]).abs().max()) for name in after}
+        self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 
 def _usable(loss: Tensor, networks: Networks) -> Tensor:
@@ -90,44 +90,8 @@ def _usable(loss: Tensor, networks: Networks) -> Tensor:
 
 
 def _gradient_of(loss: Tensor, network: nn.Module) -> Tensor:
-    parameters = list(network.parameters())
-    # none want gradients while the loop has this network frozen
-    wanted = [parameter for parameter in parameters if parameter.requires_grad]
-    found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
-    by_parameter = dict(zip(map(id, wanted), found, strict=True))
-    return _flat([(parameter, by_parameter.get(id(parameter))) for parameter in parameters])
-
-
-def _accumulated(network: nn.Module) -> Tensor:
-    return _flat([(parameter, parameter.grad) for parameter in network.parameters()])
-
-
-def _flat(pairs: list[tuple[nn.Parameter, Tensor | None]]) -> Tensor:
-    parts = [torch.zeros_like(parameter) if gradient is None else gradient for parameter, gradient in pairs]
-    return torch.cat([part.detach().flatten().double().cpu() for part in parts])
-
-
-def _values(network: nn.Module) -> Tensor:
-    return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
+    return in_a_row(by_each(loss, list(network.parameters())), network)
 
 
 def _cosine(first: Tensor, second: Tensor) -> float:
     return float(torch.nn.functional.cosine_similarity(first, second, dim=0))
-
-
-def _shares(used: Tensor, gradients: list[Tensor]) -> tuple[Tensor, float]:
-    """How much of each loss's gradient is in what an optimiser uses, by least squares, and what share is left over.
-
-    A gradient of zero has no share.
-    """
-    shares = torch.zeros(len(gradients), dtype=torch.float64)
-    known = [index for index, gradient in enumerate(gradients) if bool(gradient.any())]
-    rest = used
-    if known:
-        columns = torch.stack([gradients[index] for index in known], dim=1)
-        norms = columns.norm(dim=0)
-        found = torch.linalg.pinv(columns / norms, rtol=1e-6) @ used
-        rest = used - columns / norms @ found
-        shares[known] = found / norms
-    size = float(used.norm())
-    return shares, float(rest.norm()) / size if size else 0.0

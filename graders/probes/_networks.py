@@ -9,6 +9,17 @@ from torch import Tensor, nn
 
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
+STRETCH = 3.0  # times an input: where activations bend, and a tanh at the end can still be undone
+
+
+def stretched_lines(rows: Tensor) -> Tensor:
+    """Stretched inputs [3·(B − 1), …]: each row but the last, then those halfway to the next, then the next."""
+    return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """What a network holds at this moment, by name."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probes._networks import drive, registration
+from graders.probes._gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+from graders.probes._networks import drive, registration, stretched_lines, weights_of
 from graders.probes._watching import watch
 
 PIXELS = 28 * 28
-STRETCH = 3.0  # times an input: where activations bend, and a tanh at the end can still be undone
 RATE = 2e-4  # the hand-out's
 Networks = dict[str, nn.Module]
 
@@ -36,7 +36,7 @@ def generator(package: Any, z: Tensor, target: Tensor) -> dict[str, Any]:
         "outputs": images,
         "again": _images(network(z)),
         "alone": _images(network(z[:1])),
-        "lines": _images(network(_lines(z))),
+        "lines": _images(network(stretched_lines(z))),
         "far": _images(network(50 * z)),
         **registration(network, images),
         "driven": drive(network, lambda: _images(network(z)), target),
@@ -52,7 +52,7 @@ def discriminator(package: Any, images: Tensor, target: Tensor) -> dict[str, Any
         "outputs": scores,
         "again": _scores(network(fitting)),
         "alone": _scores(network(fitting[:1])),
-        "lines": _scores(network(_lines(fitting))),
+        "lines": _scores(network(stretched_lines(fitting))),
         **registration(network, scores),
         "driven": drive(network, lambda: _scores(network(fitting)), target),
     }
@@ -182,31 +182,29 @@ class _Seen:
         if not loss.requires_grad or loss.numel() != 1:
             return
         outputs = list(self._asked.calls.outputs) if self._asked.calls else []
-        found = {name: _gradients(loss, list(network.parameters())) for name, network in self._networks.items()}
+        found = {name: by_each(loss, list(network.parameters())) for name, network in self._networks.items()}
         self._losses.append(
             _Loss(
                 loss.detach(),
-                _gradients(loss, outputs),
-                {name: _flat(gradients, self._networks[name]) for name, gradients in found.items()},
+                by_each(loss, outputs),
+                {name: in_a_row(gradients, self._networks[name]) for name, gradients in found.items()},
                 {name for name, gradients in found.items() if any(each is not None for each in gradients)},
             )
         )
 
     def before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-        holds = [name for name, network in self._networks.items() if held & {id(p) for p in network.parameters()}]
-        self._before = {name: _values(network) for name, network in self._networks.items()}
+        holds = holders(optimizer, self._networks)
+        self._before = {name: values(network) for name, network in self._networks.items()}
         step: dict[str, Any] = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
         if len(holds) == 1:
             (owner,) = holds
-            network = self._networks[owner]
-            used = _flat([parameter.grad for parameter in network.parameters()], network)
+            used = accumulated(self._networks[owner])
             agreement, own = max(
                 ((_agreement(used, each, owner), each) for each in self._own(owner)), key=lambda pair: pair[0]
             )
             step["losses"] = len(own)
             step["agreement"] = agreement if agreement >= -1 else None
-            step["unexplained"] = _unexplained(used, [loss.by_network[owner] for loss in self._losses])
+            step["unexplained"] = shares(used, [loss.by_network[owner] for loss in self._losses])[1]
             step["evidence"] = self._asked.evidence(own) | {
                 "reached": {owner: any(owner in loss.reached for loss in own)}
             }
@@ -223,18 +221,7 @@ class _Seen:
         return [latest, alike] if 0 < len(alike) < len(since) else [latest]
 
     def after_step(self, *_: Any) -> None:
-        after = {name: _values(network) for name, network in self._networks.items()}
-        self.steps[-1]["moved"] = {name: float((after[name] - self._before[name]).abs().max()) for name in after}
-
-
-def _unexplained(used: Tensor, gradients: list[Tensor]) -> float:
-    """The share of a gradient that is in no combination of these, by least squares."""
-    size = float(used.norm())
-    known = [gradient / gradient.norm() for gradient in gradients if bool(gradient.any())]
-    if size == 0 or not known:
-        return float(size > 0)
-    columns = torch.stack(known, dim=1)
-    return float((used - columns @ (torch.linalg.pinv(columns, rtol=1e-6) @ used)).norm()) / size
+        self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 
 def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
@@ -272,23 +259,6 @@ def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
             hook.remove()
 
 
-def _gradients(loss: Tensor, tensors: list[Tensor]) -> list[Tensor | None]:
-    """Those of a loss by each of these, None by those that it does not depend on."""
-    wanted = [tensor for tensor in tensors if tensor.requires_grad]
-    found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
-    by_tensor = dict(zip(map(id, wanted), found, strict=True))
-    return [by_tensor.get(id(tensor)) for tensor in tensors]
-
-
-def _flat(gradients: list[Tensor | None], network: nn.Module) -> Tensor:
-    pairs = zip(network.parameters(), gradients, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g.detach()).flatten().double().cpu() for p, g in pairs])
-
-
-def _values(network: nn.Module) -> Tensor:
-    return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
-
-
 @torch.no_grad()
 def _is_bounded(package: Any, network: nn.Module, images: Tensor) -> bool:
     """Whether scores stay within 0 and 1, also of images that are far from any."""
@@ -297,10 +267,6 @@ def _is_bounded(package: Any, network: nn.Module, images: Tensor) -> bool:
     scores = torch.cat([_scores(network(scale * fitting)) for scale in (1, -1, 50, -50)])
     network.train()
     return bool((scores >= 0).all() and (scores <= 1).all())
-
-
-def _lines(rows: Tensor) -> Tensor:
-    return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
 def _images(output: Any) -> Tensor:
@@ -331,7 +297,7 @@ def train(package: Any, images: Tensor, labels: Tensor, epochs: int, batch_size:
     batches = DataLoader(TensorDataset(scaled, labels), batch_size=batch_size, shuffle=True, drop_last=True)
     optimizers = package.gan.optimizers(networks["generator"], networks["discriminator"], rate)
     package.gan.train(networks["generator"], networks["discriminator"], batches, optimizers, batch_size, epochs)
-    return {name: value.detach() for name, value in networks["generator"].state_dict().items()}
+    return weights_of(networks["generator"])
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graders.probes._checkpoints import load_checkpoint
-from graders.probes._networks import registration
+from graders.probes._networks import registration, weights_of
 from graders.probes._watching import Calls, watch
 
 # Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
@@ -104,8 +104,8 @@ def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_siz
             optimizers[which].step()
             curves[which, index] = loss.detach()
         if index == steps // 2:
-            states["halfway"] = _weights(networks[0])
-    states["trained"] = _weights(networks[0])
+            states["halfway"] = weights_of(networks[0])
+    states["trained"] = weights_of(networks[0])
     return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
 
 
@@ -139,7 +139,7 @@ def handed_in(package: Any) -> dict[str, Any]:
             except Exception as error:
                 problems.append(f"{path.name}: {type(error).__name__}: {error}"[:300])
                 continue
-            return {"file": path.name, "problem": "", "weights": _weights(network)}
+            return {"file": path.name, "problem": "", "weights": weights_of(network)}
     except Exception as error:
         problems.append(f"{type(error).__name__}: {error}"[:300])
     return {"file": "", "problem": "; ".join(problems)[:1000]}
@@ -175,10 +175,6 @@ def _scores(scores: Any, n: int) -> Tensor:
     if scores.numel() != n:
         raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
     return scores.reshape(-1)
-
-
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _random_images(output: Any) -> Any:

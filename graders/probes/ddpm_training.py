@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graders.probes._networks import weights_of
 from graders.probes._unet import UNet
 
 State = dict[str, Tensor]
@@ -39,7 +40,7 @@ def train(package: Any, images: Tensor, schedule: list[float], budget: dict[str,
         optimizer.step()
         curve.step()
         losses[step] = loss.detach()
-    return {"weights": {name: value.detach() for name, value in model.state_dict().items()}, "losses": losses}
+    return {"weights": weights_of(model), "losses": losses}
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graders.probes._lending import gradient_of, shifted_logits, with_code, with_logits
 from graders.probes._networks import drive, registration
 from graders.probes._watching import watch
 
@@ -26,8 +27,8 @@ def passes(package: Any, images: Tensor, codes: Tensor, logits: Tensor, settings
     fitting = package.vae.fitting(model, images)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     current = {"code": codes[0], "logits": logits[0]}
-    encoded = watch(encoder, lambda output: _with_code(output, current["code"]))
-    decoded = watch(decoder, lambda output: _with_logits(_tensor(output, "Decoder.forward"), current["logits"]))
+    encoded = watch(encoder, lambda output: with_code(_two(output), current["code"]))
+    decoded = watch(decoder, lambda output: with_logits(_tensor(output, "Decoder.forward"), current["logits"]))
     bounds, latents = [], []
     evidence: dict[str, Any] = {}
     for index in range(len(codes)):
@@ -121,31 +122,14 @@ def manifold(package: Any) -> Tensor:
 
 
 def _code(output: Any) -> list[Tensor]:
+    return list(_two(output)[:2])
+
+
+def _two(output: Any) -> Any:
+    """What an encoder gave. Raises TypeError where these are not two tensors, at least."""
     if not isinstance(output, tuple | list) or len(output) < 2:
         raise TypeError("Encoder.forward should return the mean and what tells the spread, two tensors")
-    return list(output[:2])
-
-
-def _with_code(output: Any, code: Tensor) -> Any:
-    """What an encoder gave, with other numbers in its first two tensors."""
-    given = [_with_values(part, values) for part, values in zip(_code(output), code, strict=True)]
-    for part in given:
-        if part.requires_grad:
-            part.retain_grad()
-        elif torch.is_grad_enabled():  # a constant, which is the encoder's mistake, and not the bound's
-            part.requires_grad_()
-    return (*given, *output[2:])
-
-
-def _with_logits(output: Tensor, logits: Tensor) -> Tensor:
-    return _with_values(output, torch.sigmoid(logits) if _are_means(output) else logits)
-
-
-def _with_values(given: Tensor, values: Tensor) -> Tensor:
-    """A tensor with these values, if there are as many, and the gradients of the one that was given."""
-    if given.numel() != values.numel():
-        return given
-    return values.reshape(given.shape).to(given) + (given - given.detach())
+    return output
 
 
 def _gradients(bound: Tensor, mean: Tensor, second: Tensor, z: list[Tensor]) -> dict[str, Any]:
@@ -159,26 +143,15 @@ def _gradients(bound: Tensor, mean: Tensor, second: Tensor, z: list[Tensor]) -> 
     return {
         "bound_attached": True,
         "z_attached": True,
-        "mean_gradient": _gradient(mean),
-        "second_gradient": _gradient(second),
-        "z_gradient": torch.stack([_gradient(draw) for draw in z]).reshape(len(z), *mean.shape),
+        "mean_gradient": gradient_of(mean),
+        "second_gradient": gradient_of(second),
+        "z_gradient": torch.stack([gradient_of(draw) for draw in z]).reshape(len(z), *mean.shape),
     }
 
 
-def _gradient(tensor: Tensor) -> Tensor:
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
-
-
 def _shifted(output: Tensor, shift: Tensor) -> Tensor:
-    """A decoder's outputs with other logits; the same for one that gives means."""
-    if output[0].numel() != shift.numel():
-        return output
-    shift = shift.reshape(1, *output.shape[1:]).to(output)
-    return torch.sigmoid(torch.logit(output) + shift) if _are_means(output) else output + shift
-
-
-def _are_means(output: Tensor) -> bool:
-    return bool(output.min() >= 0) and bool(output.max() <= 1)
+    """A decoder's outputs with other logits, where they are of images of that size."""
+    return shifted_logits(output, shift) if output[0].numel() == shift.numel() else output
 
 
 def _tensor(value: Any, of: str) -> Tensor:

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graders.probes._batches import batches, rolled
+from graders.probes._networks import weights_of
+
 State = dict[str, Tensor]
 CHUNK = 1000  # images in one pass, when nothing is trained
 CLIP = 0.3  # nats, of the gradient's norm, for each of the 784 pixels
@@ -34,9 +37,8 @@ def train(
     curve = torch.zeros(epochs)
     model.train()
     for epoch in range(epochs):
-        order = torch.randperm(len(images), device=images.device)
-        for start in range(0, steps * batch, batch):
-            chosen = _rolled(images[order[start : start + batch]].float(), shift)
+        for some in batches(images, batch):
+            chosen = rolled(some, shift)
             bound = package.vae.bound(model, chosen if square else chosen.flatten(1))
             optimizer.zero_grad()
             (bound if float(bound.detach()) > 0 else -bound).backward()
@@ -45,8 +47,8 @@ def train(
             schedule.step()
             curve[epoch] += bound.detach() / steps
     return {
-        "model": _weights(model),
-        "decoder": _weights(package.vae.decoder_of(model)),
+        "model": weights_of(model),
+        "decoder": weights_of(package.vae.decoder_of(model)),
         "curve": curve,
         "samples": [*samples, _samples(package, model)],
     }
@@ -71,14 +73,6 @@ def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) ->
     return torch.cat([decoder.eval()(chunk).flatten(1) for chunk in z.split(CHUNK)])
 
 
-def _rolled(batch: Tensor, most: int) -> Tensor:
-    """The images, all moved by one random step of at most that many pixels each way."""
-    if most == 0:
-        return batch
-    down, right = torch.randint(-most, most + 1, (2,)).tolist()
-    return batch.roll((down, right), dims=(2, 3))
-
-
 @torch.no_grad()
 def _samples(package: Any, model: nn.Module) -> Tensor | None:
     """Samples [64, 784]; None when the student's `sample` fails, which is judged elsewhere."""
@@ -89,7 +83,3 @@ def _samples(package: Any, model: nn.Module) -> Tensor | None:
         return None
     finally:
         model.train(training)
-
-
-def _weights(module: nn.Module) -> State:
-    return {name: value.detach() for name, value in module.state_dict().items()}

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from graders.probes._networks import weights_of
+
 State = dict[str, Tensor]
 BITS = math.log2(math.e)
 LEVEL = 0.02  # by how much the noise on a parameter grows at a time
@@ -303,7 +305,7 @@ def train(
     model = _model(package, mu, sigma, num_flows, num_hidden)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * (len(points) // batch) + 1)
-    best, weights = math.inf, _weights(model)
+    best, weights = math.inf, weights_of(model)
     train_curve: list[float] = []
     validation_curve: list[float] = []
     for _ in range(epochs):
@@ -313,7 +315,7 @@ def train(
         train_curve.append(average)
         validation_curve.append(_validate(model.eval(), validation))
         if validation_curve[-1] < best:
-            best, weights = validation_curve[-1], _weights(model)
+            best, weights = validation_curve[-1], weights_of(model)
     return {"weights": weights, "train": torch.tensor(train_curve), "validation": torch.tensor(validation_curve)}
 
 
@@ -342,10 +344,6 @@ def _validate(model: Any, points: Tensor) -> float:
     losses = _losses(model, points)
     finite = losses[losses.isfinite()]
     return float(finite.mean()) * BITS / points.shape[1] if len(finite) else math.inf
-
-
-def _weights(model: nn.Module) -> State:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 @torch.no_grad()

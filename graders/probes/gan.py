@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from graders.probes._alternation import Alternation
 from graders.probes._checkpoints import load_checkpoint
-from graders.probes._networks import drive, registration
+from graders.probes._networks import drive, registration, stretched_lines, weights_of
 from graders.probes._watching import Calls, watch
 
 IMAGE = 28 * 28
-STRETCH = 3.0  # times an input: where activations bend, and a tanh at the end can still be undone
 
 
 def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
@@ -157,7 +156,7 @@ def train(
     losses = (package.gan.generator_step, package.gan.discriminator_step)
     optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
     curves = torch.zeros(2, steps)
-    states = {"untrained": _weights(networks[0])}
+    states = {"untrained": weights_of(networks[0])}
     for index in range(steps):
         x_real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
         for network in (0, 1):
@@ -167,8 +166,8 @@ def train(
             optimizers[network].step()
             curves[network, index] = loss.detach()
         if index == steps // 2:
-            states["halfway"] = _weights(networks[0])
-    states["trained"] = _weights(networks[0])
+            states["halfway"] = weights_of(networks[0])
+    states["trained"] = weights_of(networks[0])
     return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
 
 
@@ -201,20 +200,16 @@ def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]
 def _generated(package: Any, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _generator(package, z, hidden_dims).eval()
     images = network(z)
-    again, first, lines = network(z), network(z[:1]), network(_lines(z))
+    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
 def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _discriminator(package, images, hidden_dims).eval()
     scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], _lines(images))
+        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
     )
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
-
-
-def _lines(rows: Tensor) -> Tensor:
-    return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
 def _generator(package: Any, z: Tensor, hidden_dims: list[int]) -> nn.Module:
@@ -238,10 +233,6 @@ def _tensor(value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"a tensor was expected, and {type(value).__name__} came back")
     return value
-
-
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:

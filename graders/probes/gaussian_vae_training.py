@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graders.probes._networks import weights_of
+
 State = dict[str, Tensor]
 CHUNK = 250
 
@@ -32,7 +34,7 @@ def train(package: Any, images: Tensor, settings: dict[str, int], budget: dict[s
         optimizer.step()
         schedule.step()
         losses[step] = torch.stack([nll.mean(), kl.mean()]).detach()
-    return {"weights": {name: value.detach() for name, value in model.state_dict().items()}, "losses": losses}
+    return {"weights": weights_of(model), "losses": losses}
 
 
 @torch.no_grad()

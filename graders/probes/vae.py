@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graders.probes._lending import gradient_of, shifted_logits, with_code, with_logits
 from graders.probes._networks import drive, registration
 from graders.probes._pictures import picture
 from graders.probes._watching import Calls, watch
@@ -38,8 +39,8 @@ def reparameterize(package: Any, mean: Tensor, std: Tensor, weights: Tensor) -> 
         "first": first,
         "second": second,
         "attached": True,
-        "mean_gradient": _gradient(mean),
-        "std_gradient": _gradient(std),
+        "mean_gradient": gradient_of(mean),
+        "std_gradient": gradient_of(std),
     }
 
 
@@ -133,8 +134,8 @@ def loss(package: Any, images: Tensor, code: Tensor, logits: Tensor, settings: d
     """
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
-    encoded = watch(encoder, lambda output: _with_code(output, code))
-    decoded = watch(decoder, lambda output: _with_logits(output, logits))
+    encoded = watch(encoder, lambda output: with_code(output, code))
+    decoded = watch(decoder, lambda output: with_logits(output, logits))
     rec, reg, bits = _losses(model, images)
     del encoder.forward, decoder.forward  # watched no longer: they may be asked what they give unseen
     mean, log_std = _last_code(encoded, encoder, images)
@@ -176,9 +177,9 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> 
             draw.retain_grad()
     bits.sum().backward()
     return {
-        "mean_gradient": _gradient(mean),
-        "log_std_gradient": _gradient(log_std),
-        "z_gradient": torch.stack([_gradient(draw) for draw in z]),
+        "mean_gradient": gradient_of(mean),
+        "log_std_gradient": gradient_of(log_std),
+        "z_gradient": torch.stack([gradient_of(draw) for draw in z]),
         "z_attached": all(draw.requires_grad for draw in z),
     }
 
@@ -190,7 +191,7 @@ def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
     sampler could not be told from an honest one by.
     """
     model = package.vae.model("MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
-    decoded = watch(package.vae.decoder_of(model), lambda output: _shifted_logits(output, shift))
+    decoded = watch(package.vae.decoder_of(model), lambda output: shifted_logits(output, shift))
     returned = package.vae.sample(model, n)
     if not isinstance(returned, tuple | list) or len(returned) < 2:
         raise TypeError("VAE.sample should return x_samples and x_mean")
@@ -201,14 +202,6 @@ def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
         "z": torch.cat([inputs[0] for inputs in decoded.inputs]) if seen else None,
         "logits": torch.cat(decoded.outputs) if seen else None,
     }
-
-
-def _shifted_logits(output: Tensor, shift: Tensor) -> Tensor:
-    """The same for a decoder that gives means."""
-    shift = shift.reshape(1, *output.shape[1:]).to(output)
-    if _are_means(output):
-        return torch.sigmoid(torch.logit(output) + shift)
-    return output + shift
 
 
 class _Telltale(nn.Module):
@@ -247,35 +240,6 @@ def _outputs(which: str, returned: Any) -> list[Tensor]:
     return list(returned[:2])
 
 
-def _with_code(output: Any, code: Tensor) -> Any:
-    """What an encoder gave, with other numbers in its first two tensors."""
-    if not isinstance(output, tuple | list) or len(output) < 2:
-        return output
-    mean, log_std = (_with_values(given, values) for given, values in zip(output, code, strict=False))
-    for given in (mean, log_std):
-        if given.requires_grad:
-            given.retain_grad()
-        elif torch.is_grad_enabled():  # a constant, which is the encoder's mistake, and not the loss's
-            given.requires_grad_()
-    return (mean, log_std, *output[2:])
-
-
-def _with_logits(output: Tensor, logits: Tensor) -> Tensor:
-    """What a decoder gave, with other numbers in it: their means, where it gives means."""
-    return _with_values(output, torch.sigmoid(logits) if _are_means(output) else logits)
-
-
-def _with_values(given: Tensor, values: Tensor) -> Tensor:
-    """A tensor with these values, if there are as many, and the gradients of the one that was given."""
-    if given.numel() != values.numel():
-        return given
-    return values.reshape(given.shape).to(given) + (given - given.detach())
-
-
-def _are_means(output: Tensor) -> bool:
-    return bool(output.min() >= 0) and bool(output.max() <= 1)
-
-
 def _last_code(encoded: Calls, encoder: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """What the encoder gave in that pass; where the model went past its `forward`, what it gives when asked."""
     output = encoded.outputs[-1] if len(encoded) else _quietly(encoder, images)
@@ -304,7 +268,3 @@ def _is_blind(output: Tensor, seen: Tensor) -> bool:
         return False
     (gradient,) = torch.autograd.grad(output.sum(), seen, retain_graph=True, allow_unused=True)
     return gradient is None
-
-
-def _gradient(tensor: Tensor) -> Tensor:
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

@@ -6,13 +6,14 @@ decoder, wherever its weights came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
+from graders.probes._batches import batches, rolled
+from graders.probes._networks import weights_of
 from graders.probes._pictures import picture
 
 State = dict[str, Tensor]
@@ -43,8 +44,8 @@ def train(
     for epoch in range(1, budget["epochs"] + 1):
         average = 0.0
         model.train()
-        for batch in _batches(images, budget["batch"]):
-            loss = model(_rolled(batch, budget["shift"]))[2].mean()
+        for batch in batches(images, budget["batch"]):
+            loss = model(rolled(batch, budget["shift"]))[2].mean()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -57,8 +58,8 @@ def train(
         if average < budget["target"]:
             break
     return {
-        "model": _weights(model),
-        "decoder": _weights(package.vae.decoder_of(model)),
+        "model": weights_of(model),
+        "decoder": weights_of(package.vae.decoder_of(model)),
         "curve": torch.tensor(curve, dtype=torch.float64),
         "samples": [*samples, _samples(package, model)],
     }
@@ -107,21 +108,6 @@ def _decoder(package: Any, weights: State, like: Tensor, settings: dict[str, Any
     return decoder.eval()
 
 
-def _batches(images: Tensor, size: int) -> Iterator[Tensor]:
-    """Full batches in a new random order, as float."""
-    order = torch.randperm(len(images), device=images.device)
-    for start in range(0, len(images) - size + 1, size):
-        yield images[order[start : start + size]].float()
-
-
-def _rolled(batch: Tensor, most: int) -> Tensor:
-    """The images, all moved by one random step of at most that many pixels each way."""
-    if most == 0:
-        return batch
-    down, right = torch.randint(-most, most + 1, (2,)).tolist()
-    return batch.roll((down, right), dims=(2, 3))
-
-
 @torch.no_grad()
 def _returned(model: nn.Module, images: Tensor) -> float:
     """The average bpd that the model itself returns, in eval mode."""
@@ -138,7 +124,3 @@ def _samples(package: Any, model: nn.Module) -> Tensor | None:
     except Exception:
         return None
     return samples.float()
-
-
-def _weights(module: nn.Module) -> State:
-    return {name: value.detach() for name, value in module.state_dict().items()}

@@ -1,0 +1,62 @@
+"""The gradients of losses by networks, as one row each, and what of them an optimiser uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+    """Those of a loss by each of these, None by those that it does not depend on."""
+    # none want gradients while a loop has their network frozen
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
+    by_tensor = dict(zip(map(id, wanted), found, strict=True))
+    return [by_tensor.get(id(tensor)) for tensor in tensors]
+
+
+def accumulated(network: nn.Module) -> Tensor:
+    """What an optimiser of this network would use now, in a row."""
+    return in_a_row([parameter.grad for parameter in network.parameters()], network)
+
+
+def in_a_row(gradients: Sequence[Tensor | None], network: nn.Module) -> Tensor:
+    """The gradients of a network's parameters as one row, in double precision; zeros for those that have none."""
+    pairs = zip(network.parameters(), gradients, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).detach().flatten().double().cpu() for p, g in pairs])
+
+
+def values(network: nn.Module) -> Tensor:
+    """A copy of a network's parameters, in a row."""
+    return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
+
+
+def holders(optimizer: torch.optim.Optimizer, networks: dict[str, nn.Module]) -> list[str]:
+    """The networks of which an optimiser holds a parameter."""
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return [name for name, network in networks.items() if held & {id(p) for p in network.parameters()}]
+
+
+def moved(networks: dict[str, nn.Module], before: dict[str, Tensor]) -> dict[str, float]:
+    """The largest change of a parameter of each network since its `values` were these."""
+    return {name: float((values(network) - before[name]).abs().max()) for name, network in networks.items()}
+
+
+def shares(used: Tensor, gradients: list[Tensor]) -> tuple[Tensor, float]:
+    """How much of each loss's gradient is in what an optimiser uses, by least squares, and what share is left over.
+
+    A gradient of zero has no share.
+    """
+    found = torch.zeros(len(gradients), dtype=torch.float64)
+    known = [index for index, gradient in enumerate(gradients) if bool(gradient.any())]
+    rest = used
+    if known:
+        columns = torch.stack([gradients[index] for index in known], dim=1)
+        norms = columns.norm(dim=0)
+        solution = torch.linalg.pinv(columns / norms, rtol=1e-6) @ used
+        rest = used - columns / norms @ solution
+        found[known] = solution / norms
+    size = float(used.norm())
+    return found, float(rest.norm()) / size if size else 0.0
