@@ -33,7 +33,7 @@ from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_refere
 from gengrade.marks import Marks
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
-from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose
+from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.worker import to_json
@@ -149,11 +149,11 @@ def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Seque
         return
     layout, count, of = better
     fitting = rubric_for(layout)
-    what_to_do = f"give --rubric {fitting}" if fitting else f"give --rubric a rubric whose layout is {layout}"
+    what_to_do = f"Give --rubric {fitting}" if fitting else f"Give --rubric a rubric whose layout is {layout}"
     found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
     raise UsageError(
         f"{options.path}: {found} files of the edition {layout}, and hardly any that {options.rubric} asks for (its "
-        f"layout is {rubric.layout}). {what_to_do[0].upper()}{what_to_do[1:]}"
+        f"layout is {rubric.layout}). {what_to_do}"
     )
 
 
@@ -205,7 +205,7 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     """Removes what a run that was killed left behind."""
     work = out / ".gengrade"
     for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), work / _TEMPORARY):
-        _remove(leftover)
+        remove(leftover)
     for tree in (work / "trees").glob("*"):
         discard(tree)
     results = [out / submission.id for submission in submissions]
@@ -215,13 +215,6 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.csv.*.tmp")):
         file.unlink()
     (work / _TEMPORARY).mkdir(exist_ok=True)
-
-
-def _remove(folder: Path) -> None:
-    """A folder that student code may have written to, as far as that can be done."""
-    # Python would not remove what lies deeper than it recurses.
-    subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
-    subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
 
 
 def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:

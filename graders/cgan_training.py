@@ -22,20 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, fail, probes
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
 from graders.cgan import CLASSES, MOST_NOISE, PIXELS
-from graders.quality import copied, coverage
-from graders.statistics import Share, declare
+from graders.quality import coverage
+from graders.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
 
 Array = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
-TRAINING: Final = 10_000  # images that are trained on, at most
 OF_EACH: Final = 100  # images of a digit that are made, and real ones that they are compared with, at most
 SHOWN: Final = 10  # images of a digit in the report
-LOOKED_AT: Final = 100  # images that are compared with every image, and held-out ones with every training image
-COPIES = declare("cgan.digits", "images that are near a training image by chance", Share(LOOKED_AT, 0.05))
+COPIES = near_by_chance("cgan.digits")
 READINGS: Final[tuple[tuple[str, bool], ...]] = (
     ("normal", False),
     ("uniform", False),
@@ -53,12 +50,7 @@ def test_digits_on_demand(
     images, labels = data.train.images[chosen].reshape(-1, PIXELS), data.train.labels[chosen].astype(np.int64)
     asked = np.repeat(np.arange(CLASSES), OF_EACH)
     noises = {"normal": rng.normal(len(asked), MOST_NOISE), "uniform": rng.uniform(-1, 1, len(asked), MOST_NOISE)}
-    classifier = reference.run(probes.classifier.train, images=images.reshape(-1, 1, 28, 28), labels=labels).state()
-
-    def seen(pixels: Pixels) -> tuple[Array, Array]:
-        got = reference.run(probes.classifier.features, weights=classifier, images=pixels.reshape(-1, 1, 28, 28))
-        return got.tensor("features"), got.tensor("classes")
-
+    reader = Reader.trained(reference, images, labels)
     given = student.run(probes.cgan.handed_in)
     if given.text("file"):
         weights, origin = given.state("weights"), f"the weights that you handed in, {given.text('file')[:60]}"
@@ -69,12 +61,12 @@ def test_digits_on_demand(
             origin += f", since no weights fit them ({given.text('problem')[:200]})"
         weights, readings = trained.state("trained"), READINGS[:1]
     made = [_made(student, weights, noises[law], asked, first) for law, first in readings]
-    read = [seen(pixels) for pixels in made]
+    read = [reader.read(pixels) for pixels in made]
     shares = [float(np.mean(classes == asked)) for _, classes in read]
     best = int(np.argmax(shares))
     _show(show, made[best], origin)
-    _refuse_copies(made[best], rng, data)
-    real, _ = seen(images)
+    refuse_copies(made[best][rng.choice(len(made[best]), LOOKED_AT)], data, COPIES)
+    real = reader.features(images)
     record("cgan.digits", shares[best])
     record("cgan.diversity", _diversity(real, labels, read[best][0]))
 
@@ -95,20 +87,7 @@ def _made(
 ) -> Pixels:
     """The images uint8 [N, 28, 28] of noise and labels, by those weights, from a fresh guest."""
     got = student.run(probes.cgan.decode, weights=weights, noise=noise, labels=asked, label_first=first)
-    pixels = got.tensor("images", shape=(len(asked), PIXELS))
-    expect(float(np.abs(pixels).max()) < 1e6, "the generator's images are far outside their range")
-    scaled = (pixels + 1) / 2 if got.flag("signed") else pixels
-    return np.clip(np.round(255 * scaled), 0, 255).astype(np.uint8).reshape(-1, 28, 28)
-
-
-def _refuse_copies(made: Pixels, rng: Rng, data: DataSet) -> None:
-    share = copied(made[rng.choice(len(made), LOOKED_AT)], data)
-    if share > COPIES.bounds[1]:
-        fail(
-            "the generator returns images of the data set instead of new ones",
-            expected="images about as far from every known image as new digits are",
-            got=f"{share:.0%} of the images are copies",
-        )
+    return as_pixels(got.tensor("images", shape=(len(asked), PIXELS)), lowest=-1 if got.flag("signed") else 0)
 
 
 def _diversity(real: Array, labels: NDArray[np.int64], fake: Array) -> float:

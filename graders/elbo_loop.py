@@ -9,17 +9,13 @@ Left open by the hand-out, and decided for the student:
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
-
-BATCH: Final = 16
-SIZES: Final = (16, 16, 16, 8)  # the last batch is smaller
-DENSITIES: Final = (0.1, 0.9, 0.3, 0.7)  # of ink in each batch: so their gradients point different ways
-ALIGNED: Final = 0.9999  # the cosine of equal gradients, but for rounding
+from graders.batches import ALIGNED, BATCH, SIZES, unequal_batches
 
 
 @check("elbo.epoch")
@@ -67,8 +63,7 @@ def test_evaluation_epoch(student: Subject, rng: Rng) -> None:
 
 def _setting(rng: Rng) -> dict[str, Any]:
     """Binary images in batches of different density; bounds of which no average is like another."""
-    density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
-    images = (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
+    images = unequal_batches(rng)
     bounds = 100 * np.array([2.0, 1.0, 0.5, 6.0]) * rng.uniform(0.8, 1.25, 1)
     return {"images": images, "batch_size": BATCH, "bounds": bounds.astype(np.float32)}
 

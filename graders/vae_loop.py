@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
+from graders.batches import ALIGNED, BATCH, SIZES, unequal_batches
 
 Array = NDArray[np.float64]
 
-BATCH = 16
-SIZES = (16, 16, 16, 8)  # the last batch is smaller
-DENSITIES = (0.1, 0.9, 0.3, 0.7)  # of ink in each batch: so their gradients point different ways
 PIXELS = 28 * 28
 BITS = float(np.log2(np.e))
-ALIGNED = 0.9999  # the cosine of equal gradients, but for rounding
 NAMES = ("bpd", "L_rec", "L_reg")
 
 
@@ -34,12 +31,6 @@ def known_losses(rng: Rng) -> NDArray[np.float32]:
     """
     rec, reg = 3 * rng.uniform(0.8, 1.25), 0.4 * rng.uniform(0.8, 1.25)
     return np.outer((2.0, 1.0, 0.5, 6.0), (rec, reg, (rec + reg) * BITS / PIXELS)).astype(np.float32)
-
-
-def unequal_batches(rng: Rng) -> NDArray[np.float32]:
-    """Binary images [56, 1, 28, 28], in batches of different density."""
-    density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
-    return (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
 
 
 @check("vae.training_loop")

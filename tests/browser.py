@@ -15,7 +15,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
-_FLAGS = (
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -85,7 +85,7 @@ def look(
     wrapper.write_text(f'<!doctype html><meta charset="utf-8">{frames}<pre id="results"></pre>{script}')
     assert CHROMIUM is not None
     ran = subprocess.run(
-        [CHROMIUM, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", wrapper.as_uri()],
+        [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", wrapper.as_uri()],
         capture_output=True,
         encoding="utf-8",
         timeout=120,

@@ -19,6 +19,14 @@ PARTS = {
 }
 VAE = ("part1/utils.py", "part1/encoder.py", "part1/train_torch.py")
 GAN = ("part2/models.py", "part2/train_torch.py")
+SMALL_RUBRIC = """\
+assignment: A small one
+layout: uva2020
+parts:
+  - name: Theory
+    questions:
+      - {id: "1", title: A density, points: 3, items: [{check: theory.cubic_density, points: 3}]}
+"""
 
 
 def write(root: Path, files: Iterable[str] | Mapping[str, bytes], under: str = "") -> Path:

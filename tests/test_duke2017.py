@@ -7,12 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from gengrade.engine import Options, run
 from gengrade.facts import Outcome
@@ -27,15 +25,14 @@ from graders.layouts.duke2017.conditional import ConditionalContract
 from graders.layouts.duke2017.interpolation import InterpolationContract
 from graders.layouts.loading import Modules
 from graders.probes import cgan
+from tests.examples import ROOT, Examples, points_lost
 from tests.test_notebooks import notebook
 from tests.truths import Truth
 from truth.proofs import proofs
 from truth.workbench import Workbench, reference_of
 
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = ROOT / "examples" / "duke2017"
-RUBRIC = ROOT / "rubrics" / "duke2017.yaml"
-EXPECTED: dict[str, Any] = yaml.safe_load((EXAMPLES / "expected_points.yaml").read_text())
+EXAMPLES = Examples.of("duke2017")
+EXPECTED = EXAMPLES.expected
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +59,7 @@ def test_there_is_enough_of_everything() -> None:
 
 
 def test_the_rubric_is_whole() -> None:
-    rubric = Rubric.load(RUBRIC)
+    rubric = Rubric.load(EXAMPLES.rubric)
     rubric.verify(known())
     assert sum(question.points for question in rubric.questions()) == 100
 
@@ -72,9 +69,7 @@ def test_the_rubric_is_whole() -> None:
 
 @pytest.fixture(scope="module")
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
-    out = tmp_path_factory.mktemp("duke2017")
-    result = run(Options(EXAMPLES, out / "results", RUBRIC, profile="unit", data="digits", seed=1))
-    return {one.grade.student: one.grade for one in result.graded}
+    return EXAMPLES.graded(tmp_path_factory.mktemp("duke2017"))
 
 
 def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
@@ -84,16 +79,14 @@ def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
 @pytest.mark.parametrize("student", EXPECTED)
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade], student: str) -> None:
     grade, expected = grades[student], EXPECTED[student]
-    checks = [item for item in grade.items if item.kind == "check"]
-    lost = {item.check: item.misconception.name if item.misconception else None for item in checks if item.lost}
-    assert (grade.points, lost) == (expected["points"], expected["lost"])
-    assert {item.check for item in checks if item.pending} == set(expected["pending"])
+    assert (grade.points, points_lost(grade)) == (expected["points"], expected["lost"])
+    assert {item.check for item in grade.items if item.kind == "check" and item.pending} == set(expected["pending"])
     assert not grade.has_infra
 
 
 @pytest.mark.slow
 def test_weights_that_were_handed_in_earn_full_points_and_a_figure(tmp_path: Path) -> None:
-    result = run(Options(EXAMPLES / "complete", tmp_path / "results", RUBRIC, data="digits", seed=1))
+    result = run(Options(EXAMPLES.folder / "complete", tmp_path / "results", EXAMPLES.rubric, data="digits", seed=1))
     (one,) = result.graded
     measures = {item.check: item.lost for item in one.grade.items if item.kind == "measure"}
     assert measures == {"cgan.digits": 0, "cgan.diversity": 0}
@@ -105,7 +98,7 @@ def test_weights_that_were_handed_in_earn_full_points_and_a_figure(tmp_path: Pat
 @pytest.mark.slow
 def test_a_class_of_notebooks_is_not_graded_by_another_rubric(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"Give --rubric rubrics/duke2017\.yaml"):
-        run(Options(EXAMPLES, tmp_path / "results", ROOT / "rubric.yaml"))
+        run(Options(EXAMPLES.folder, tmp_path / "results", ROOT / "rubric.yaml"))
 
 
 # --- roles and shapes ------------------------------------------------------------------------------------------------
@@ -226,7 +219,7 @@ def test_the_reference_is_a_notebook_without_outputs() -> None:
 def test_a_notebook_that_cannot_be_read_is_the_students_error(
     tmp_path: Path, benches: Callable[[str], Workbench]
 ) -> None:
-    shutil.copytree(EXAMPLES / "partial", tmp_path / "doe")
+    shutil.copytree(EXAMPLES.folder / "partial", tmp_path / "doe")
     (tmp_path / "doe" / "HW3_final.ipynb").write_text("{")
     facts = benches("duke2017").check(tmp_path / "doe", "cgan.generator", "interpolation.vae")
     assert {fact.outcome for fact in facts.values()} == {Outcome.ERROR}

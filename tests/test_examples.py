@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gengrade.engine import Options, Result, run
-from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
+from tests.examples import ROOT, Examples, full_measures, not_as_stated
 
-ROOT = Path(__file__).resolve().parents[1]
 EXPECTED: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "expected_points.yaml").read_text())
 SHORT = "limits: {unit: {seconds: 8}}\n"  # an endless loop need not be watched for longer
 ASKED_OF_ALL = 100
@@ -26,10 +23,7 @@ def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> 
     """The grades of the examples by student; the rubric is the repository's, with shorter limits."""
     rubric = folder / "rubric.yaml"
     rubric.write_text((ROOT / "rubric.yaml").read_text() + SHORT)
-    result: Result = run(
-        Options(ROOT / "submissions", folder / "results", rubric, profile=profile, data=data, seed=1, **options)
-    )
-    return {one.grade.student: one.grade for one in result.graded}
+    return Examples(ROOT / "submissions", rubric, EXPECTED).graded(folder, profile, data, **options)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +44,7 @@ def test_points_are_as_stated(grades: Mapping[str, Grade], student: str) -> None
 
 @pytest.mark.parametrize("student", EXPECTED)
 def test_outcomes_are_as_stated(grades: Mapping[str, Grade], student: str) -> None:
-    stated: dict[str, str] = EXPECTED[student]["not_passed"]
-    wrong = {}
-    for item in grades[student].items:
-        if item.kind != "check" or item.check is None or item.outcome in (None, Outcome.BLOCKED):
-            continue  # nothing was run for it
-        wanted = next((stated[pattern] for pattern in stated if fnmatch.fnmatch(item.check, pattern)), "passed")
-        if item.outcome.value != wanted:
-            wrong[item.check] = f"{item.outcome.value}, not {wanted}"
-    assert wrong == {}
+    assert not_as_stated(grades[student], EXPECTED[student]["not_passed"]) == {}
 
 
 def test_lateness_is_read_from_the_archives_name(grades: Mapping[str, Grade]) -> None:
@@ -96,8 +82,3 @@ def test_complete_examples_reach_their_full_points(tmp_path: Path, student: str)
 def test_complete_examples_reach_their_full_points_on_mnist(tmp_path: Path, student: str, mnist_root: Path) -> None:
     grade = graded(tmp_path, "smoke", data=str(mnist_root), only=student)[student]
     assert full_measures(grade) == set(EXPECTED[student]["trained"])
-
-
-def full_measures(grade: Grade) -> set[str | None]:
-    """The measures that earned all of their points."""
-    return {item.check for item in grade.items if item.kind == "measure" and item.points == item.possible}

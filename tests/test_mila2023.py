@@ -5,25 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from scipy.special import logsumexp
 
-from gengrade.engine import Options, run
 from gengrade.grade import Grade
 from gengrade.grading import Rng
 from graders.diffusion import GaussianData, Schedule, huber, huber_slope
 from graders.layouts.calling import answered, received
 from graders.linear_gaussian import LinearGaussian, log_gaussian
+from tests.examples import Examples, points_lost
 from truth.workbench import Workbench, reference_of
 
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = ROOT / "examples" / "mila2023"
-RUBRIC = ROOT / "rubrics" / "mila2023.yaml"
-EXPECTED: dict[str, Any] = yaml.safe_load((EXAMPLES / "expected_points.yaml").read_text())
+EXAMPLES = Examples.of("mila2023")
+EXPECTED = EXAMPLES.expected
 EDITION = "mila2023"
 AUTOMATIC = 59
 
@@ -127,9 +123,7 @@ def test_a_gap_that_returns_nothing_is_missing() -> None:
 
 @pytest.fixture(scope="module")
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
-    out = tmp_path_factory.mktemp("mila2023")
-    result = run(Options(EXAMPLES, out / "results", RUBRIC, profile="unit", data="digits", seed=1))
-    return {one.grade.student: one.grade for one in result.graded}
+    return EXAMPLES.graded(tmp_path_factory.mktemp("mila2023"))
 
 
 def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
@@ -139,9 +133,7 @@ def test_every_example_is_expected(grades: Mapping[str, Grade]) -> None:
 @pytest.mark.parametrize("student", EXPECTED)
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade], student: str) -> None:
     grade, expected = grades[student], EXPECTED[student]
-    checks = [item for item in grade.items if item.kind == "check"]
-    lost = {item.check: item.misconception.name if item.misconception else None for item in checks if item.lost}
-    assert (grade.points, lost) == (expected["points"], expected["lost"])
+    assert (grade.points, points_lost(grade)) == (expected["points"], expected["lost"])
     assert not grade.has_infra
     assert sum(item.possible for item in grade.items if item.kind != "manual") == AUTOMATIC
 

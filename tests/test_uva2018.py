@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from gengrade.engine import Options, run
 from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.rubric import Rubric
 from graders.readings import READINGS, Reading, reading_of
 from graders.statistics import ALPHA
-from tests.test_examples import full_measures
+from tests.examples import Examples, full_measures, not_as_stated
 from tests.truths import Truth
 from truth.proofs import proofs
 from truth.workbench import Workbench, library
 
-ROOT = Path(__file__).resolve().parents[1]
 EDITION = "uva2018"
 VAE = "a3_vae_template.py"
-RUBRIC = ROOT / "rubrics" / "uva2018.yaml"
-EXPECTED: dict[str, Any] = yaml.safe_load((ROOT / "examples" / EDITION / "expected_points.yaml").read_text())
+EXAMPLES = Examples.of(EDITION)
+EXPECTED = EXAMPLES.expected
 LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 
 
@@ -50,7 +45,7 @@ def test_there_is_enough_of_everything() -> None:
 
 
 def test_the_rubric_asks_for_a_hundred_points() -> None:
-    assert sum(question.points for question in Rubric.load(RUBRIC).questions()) == 100
+    assert sum(question.points for question in Rubric.load(EXAMPLES.rubric).questions()) == 100
 
 
 # Readings
@@ -108,14 +103,7 @@ def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench
 
 @pytest.fixture(scope="module")
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
-    return graded(tmp_path_factory.mktemp("examples"), "unit")
-
-
-def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
-    result = run(
-        Options(ROOT / "examples" / EDITION, folder / "results", RUBRIC, profile=profile, data=data, seed=1, **options)
-    )
-    return {one.grade.student: one.grade for one in result.graded}
+    return EXAMPLES.graded(tmp_path_factory.mktemp("examples"))
 
 
 def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
@@ -127,15 +115,7 @@ def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
 
 @pytest.mark.parametrize("student", EXPECTED)
 def test_outcomes_are_as_stated(grades: Mapping[str, Grade], student: str) -> None:
-    stated: dict[str, str] = EXPECTED[student]["not_passed"]
-    wrong = {}
-    for item in grades[student].items:
-        if item.kind != "check" or item.check is None or item.outcome in (None, Outcome.BLOCKED):
-            continue  # nothing was run for it
-        wanted = next((stated[pattern] for pattern in stated if fnmatch.fnmatch(item.check, pattern)), "passed")
-        if item.outcome.value != wanted:
-            wrong[item.check] = f"{item.outcome.value}, not {wanted}"
-    assert wrong == {}
+    assert not_as_stated(grades[student], EXPECTED[student]["not_passed"]) == {}
 
 
 def test_the_mistakes_are_named(grades: Mapping[str, Grade]) -> None:
@@ -154,7 +134,7 @@ def test_the_mistakes_are_named(grades: Mapping[str, Grade]) -> None:
 
 @pytest.mark.parametrize("student", EXPECTED)
 def test_the_table_for_readers_agrees(student: str) -> None:
-    text = (ROOT / "examples" / EDITION / "README.md").read_text()
+    text = (EXAMPLES.folder / "README.md").read_text()
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith(f"| `{student}`")]
     assert [float(row[2].partition("+")[0]) for row in rows] == [EXPECTED[student]["points"]]
 
@@ -162,11 +142,11 @@ def test_the_table_for_readers_agrees(student: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("student", [student for student in EXPECTED if EXPECTED[student]["trained"]])
 def test_right_examples_reach_their_full_points(tmp_path: Path, student: str) -> None:
-    assert full_measures(graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student]["trained"])
+    assert full_measures(EXAMPLES.graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student]["trained"])
 
 
 @pytest.mark.slow
 @pytest.mark.mnist
 def test_the_complete_example_reaches_its_full_points_on_mnist(tmp_path: Path, mnist_root: Path) -> None:
-    grade = graded(tmp_path, "smoke", data=str(mnist_root), only="complete")["complete"]
+    grade = EXAMPLES.graded(tmp_path, "smoke", data=str(mnist_root), only="complete")["complete"]
     assert full_measures(grade) == set(EXPECTED["complete"]["trained"])

@@ -15,11 +15,11 @@ import numpy as np
 from gengrade.facts import Outcome
 from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
+from graders.batches import ALIGNED
 from graders.bernoulli import gaussian_kl
 from graders.flow import FLAT, NEAR, curvature, is_near
 from graders.gan import LOGIT_REACH, REACH, SAME_DIRECTION
 from graders.vae import UNSEEN, UNTRAINED, reconstructions
-from graders.vae_loop import ALIGNED
 from graders.vae_networks import BEYOND, STRAIGHT
 from truth.direct import Direct
 

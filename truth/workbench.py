@@ -43,6 +43,11 @@ def reference_of(edition: str) -> Path:
     return REFERENCE.with_name(edition)
 
 
+def example(edition: str, file: str) -> str:
+    """The text of a file of its example submissions."""
+    return (REFERENCE.parents[1] / "examples" / edition / file).read_text()
+
+
 @cache
 def library(edition: str = LAYOUT) -> Library:
     """The misconceptions, read once."""

@@ -3,7 +3,7 @@
 `Sandbox.run(request)` runs a probe on a submission's tree in a fresh, walled process and gives back a `Run`.
 """
 
-from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox
+from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox, remove
 from gengrade.sandbox.limits import DEFAULTS, Limits
 from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
 from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, examine
@@ -23,4 +23,5 @@ __all__ = [
     "Tier",
     "choose",
     "examine",
+    "remove",
 ]

@@ -219,9 +219,17 @@ class _Zygote:
             self._process.kill()
         self._process.wait()
         self.errors.close()
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):  # whatever runs left, however deep
-            subprocess.run([*command, "--", str(self._work)], check=False, stderr=subprocess.DEVNULL)
+        remove(self._work)
         self._scratch.cleanup()
+
+
+def remove(folder: Path) -> None:
+    """A folder that student code may have written to, as far as that can be done."""
+    for command in (
+        ["chmod", "-R", "u+rwX"],
+        ["rm", "-rf"],
+    ):  # Python would not remove what lies deeper than it recurses
+        subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
 
 
 class _Clock:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_unsupported, stem
 from gengrade.paths import Refused, SafePaths, printable
+from gengrade.sandbox.guest.settings import ENTRY
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Part, Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
@@ -30,7 +31,6 @@ _TREE_BYTES = 256 * MIB
 _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
-ENTRY = "entry.json"  # no part's key has a dot
 DEEPEST = 64  # folders in each other that are looked into
 
 

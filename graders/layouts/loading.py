@@ -22,8 +22,8 @@ from types import ModuleType
 from typing import Any
 
 from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.settings import ENTRY
 
-ENTRY = "entry.json"  # in a clean tree, beside its parts: the rubric's `entry`
 WISHES = "grading.yaml"  # in a submission: what its author calls things
 _MODULE, _NOTEBOOK = ".py", ".ipynb"
 _MOST_WISHED = 1 << 16  # bytes of such a file

@@ -11,7 +11,6 @@ import io
 import os
 import pty
 import re
-import shutil
 import subprocess
 import tempfile
 import termios
@@ -26,23 +25,12 @@ from xml.etree import ElementTree as ET
 
 from markdown_it import MarkdownIt
 
+from tests.browser import CHROMIUM, FLAGS
+
 OWNED: Final = "owned"
 EXPRESSION: Final = "{{ 7919 * 7907 }}"  # to a template's engine; its value would stand in the page
 COMPUTED: Final = "62615533"
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-_FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # what is asked for stands in the log all the same
-)
+_NOWHERE: Final = "--host-resolver-rules=MAP * ~NOTFOUND"  # what is asked for stands in the log all the same
 _WINDOW: Final = (30, 100)  # rows and columns of the terminal
 _PAGE_TAG: Final = re.compile(
     "html|head|meta|title|link|style|body|header|main|footer|nav|section|article|details|summary|h[1-4]|p|a|span|b"
@@ -143,7 +131,7 @@ def _opened(page: str) -> tuple[str, list[str], list[str]]:
     with tempfile.TemporaryDirectory(prefix="gengrade-browser-", ignore_cleanup_errors=True) as folder:
         file, log = Path(folder, "page.html"), Path(folder, "net.json")
         file.write_text(page, encoding="utf-8")
-        command = [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}/profile", f"--log-net-log={log}"]
+        command = [CHROMIUM, *FLAGS, _NOWHERE, f"--user-data-dir={folder}/profile", f"--log-net-log={log}"]
         ran = subprocess.run(
             [*command, "--virtual-time-budget=2000", "--dump-dom", file.as_uri()],
             capture_output=True,

@@ -30,7 +30,7 @@ import pytest
 
 from gengrade.archives import MIB
 from gengrade.sandbox import Tier, choose, examine
-from tests.handed_in import make
+from tests.handed_in import SMALL_RUBRIC, make
 from truth.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # a class for each test
@@ -39,14 +39,6 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _ANSWERS: Final = (REFERENCE / "answers.py").read_bytes()
 _NEIGHBOURS: Final = ("00-first", "zz-last")  # found before and after all others
 _FULL: Final = 3
-_RUBRIC: Final = """\
-assignment: A small one
-layout: uva2020
-parts:
-  - name: Theory
-    questions:
-      - {id: "1", title: A density, points: 3, items: [{check: theory.cubic_density, points: 3}]}
-"""
 
 Write = Callable[[Path], object]  # hands something in under that path
 # By name: how, its points, and what is said of it ("": nothing; None: whatever it is).
@@ -85,7 +77,7 @@ def grade(classroom: Path, around: tuple[str, ...] = (), arguments: tuple[str, .
     """Grades the class. Everything outside of the results stays as it was, and they hold what they should."""
     folder = classroom.parent
     out = folder / "results"
-    (folder / "rubric.yaml").write_text(_RUBRIC)
+    (folder / "rubric.yaml").write_text(SMALL_RUBRIC)
     command = [*around, sys.executable, str(_ROOT / "run_grading.py"), str(classroom), "--out", str(out)]
     command += ["--profile", "unit", "--rubric", str(folder / "rubric.yaml"), "--data", "digits", *arguments]
     run = subprocess.run(command, capture_output=True, check=False, cwd=folder, timeout=280)

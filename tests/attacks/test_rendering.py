@@ -24,18 +24,12 @@ from tests import report_examples as examples
 from tests.attacks import shown
 from tests.attacks.rendering import COMMANDS, ESCAPES, FORMULAS, HTML, MARKDOWN, SHORT
 from tests.attacks.shown import OWNED, Printed, on_a_terminal
+from tests.browser import needs_browser
+from tests.handed_in import SMALL_RUBRIC
 
 pytestmark = pytest.mark.slow  # a class for each test
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_RUBRIC: Final = """\
-assignment: A small one
-layout: uva2020
-parts:
-  - name: Theory
-    questions:
-      - {id: "1", title: A density, points: 3, items: [{check: theory.cubic_density, points: 3}]}
-"""
 _ANSWERS: Final = "def cubic_density(x, a, b):\n    raise ValueError('owned')\n"
 _PAGES: Final = (
     "<img src=x onerror=document.title='owned'>",
@@ -96,7 +90,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Shown:
         (classroom / name).mkdir(parents=True)
         (classroom / name / "answers.py").write_text(_ANSWERS)
     _hand_in_others(classroom)
-    (folder / "rubric.yaml").write_text(_RUBRIC)
+    (folder / "rubric.yaml").write_text(SMALL_RUBRIC)
     command = [sys.executable, str(_ROOT / "run_grading.py"), str(classroom), "--out", str(out), "--profile", "unit"]
     command += ["--rubric", str(folder / "rubric.yaml"), "--data", "digits", "--github"]
     terminal = on_a_terminal(command, os.environ, folder)
@@ -166,7 +160,7 @@ def _faults(page: str, folder: Path) -> str:
     return "\n".join(shown.page_faults(path))
 
 
-@pytest.mark.skipif(shown.CHROMIUM is None, reason="no Chromium on this machine")
+@needs_browser
 def test_a_page_that_escapes_nothing_is_seen(tmp_path: Path) -> None:
     page = _report(f"{SHORT}<b id=owned>x</b>{shown.COMPUTED}", tmp_path)
     seen = _faults(page.replace('http-equiv="Content-Security-Policy"', 'name="policy"'), tmp_path)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+ENTRY = "entry.json"  # in a clean tree, beside its parts, whose names have no dot: what the rubric's `entry` says
+
 
 @dataclass(frozen=True, slots=True)
 class ZygoteSettings:

@@ -4,23 +4,14 @@ Plain data, read by the host as well. What is handed in is one notebook, or seve
 are prescribed. Which roles there are, and what they are called when nobody says so, stands in `roles`.
 """
 
+from graders.layouts import USUAL
 from graders.layouts.loading import WISHES, Part
 
 _NOTEBOOK = Part(folder=None, files=("homework.py", WISHES), also={"homework.py": ("*.ipynb",)}, beside=True)
 
 PARTS = {"interpolation": _NOTEBOOK, "cgan": _NOTEBOOK}
 
-PRELOAD = (
-    "nbformat",
-    "torchvision",
-    "torchvision.datasets",
-    "torchvision.transforms",
-    "torchvision.utils",
-    "torch.utils.data",
-    "matplotlib.pyplot",
-    "tqdm",
-    "yaml",
-)
+PRELOAD = (*USUAL, "nbformat", "yaml")
 
 CONTRACTS = {
     "interpolation": "graders.layouts.duke2017.interpolation:InterpolationContract",

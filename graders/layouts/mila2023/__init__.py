@@ -3,6 +3,7 @@
 Plain data, read by the host as well: what is handed in, what the hand-out imports, and where the contracts stand.
 """
 
+from graders.layouts import USUAL
 from graders.layouts.loading import Part
 
 PARTS = {
@@ -26,17 +27,7 @@ PARTS = {
     ),
 }
 
-# What the hand-out's files and notebooks import, each worth up to seconds that a fresh process would pay in each probe.
-PRELOAD = (
-    "nbformat",
-    "torchvision",
-    "torchvision.datasets",
-    "torchvision.transforms",
-    "torchvision.utils",
-    "torch.utils.data",
-    "matplotlib.pyplot",
-    "tqdm",
-)
+PRELOAD = (*USUAL, "nbformat")
 
 CONTRACTS = {
     "gaussian_vae": "graders.layouts.mila2023.gaussian_vae:GaussianVaeContract",

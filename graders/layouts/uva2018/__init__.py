@@ -4,6 +4,7 @@ Plain data, read by the host as well: what is handed in, what the hand-out impor
 The contracts themselves import student code, so only a guest imports them.
 """
 
+from graders.layouts import USUAL
 from graders.layouts.loading import Part
 
 PARTS = {
@@ -11,17 +12,7 @@ PARTS = {
     "gan": Part(folder=None, files=("a3_gan_template.py",), also={"a3_gan_template.py": ("*gan*.py",)}, beside=True),
 }
 
-# What the hand-out's files import, each worth up to seconds that a fresh process would pay in every probe.
-PRELOAD = (
-    "torchvision",
-    "torchvision.datasets",
-    "torchvision.transforms",
-    "torchvision.utils",
-    "torch.utils.data",
-    "scipy.stats",
-    "matplotlib.pyplot",
-    "tqdm",
-)
+PRELOAD = (*USUAL, "scipy.stats")
 
 CONTRACTS = {
     "vae": "graders.layouts.uva2018.vae:VaeContract",

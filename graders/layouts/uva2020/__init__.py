@@ -4,6 +4,7 @@ Plain data, read by the host as well: what is handed in, what the hand-out impor
 The contracts themselves import student code, so only a guest imports them.
 """
 
+from graders.layouts import USUAL
 from graders.layouts.loading import Part
 
 PARTS = {
@@ -16,20 +17,7 @@ PARTS = {
     "theory": Part(folder=None, files=("answers.py",)),
 }
 
-# What the hand-out's files import, each worth up to seconds that a fresh process would pay in every probe.
-PRELOAD = (
-    "torchvision",
-    "torchvision.datasets",
-    "torchvision.transforms",
-    "torchvision.utils",
-    "torch.utils.data",
-    "torch.utils.tensorboard",
-    "scipy.stats",
-    "matplotlib.pyplot",
-    "tqdm",
-    "pytorch_lightning",
-    "pytorch_lightning.callbacks",
-)
+PRELOAD = (*USUAL, "torch.utils.tensorboard", "scipy.stats", "pytorch_lightning", "pytorch_lightning.callbacks")
 
 CONTRACTS = {
     "vae": "graders.layouts.uva2020.vae:VaeContract",

@@ -1,23 +1,12 @@
 """University of Amsterdam, Deep Learning, deep generative models of 2021 to 2023: a VAE of 4-bit images."""
 
+from graders.layouts import USUAL
 from graders.layouts.loading import Part
 
 PARTS = {
     "vae": Part(folder="part1", files=("utils.py", "cnn_encoder_decoder.py", "train_pl.py", "mnist.py")),
 }
 
-PRELOAD = (
-    "torchvision",
-    "torchvision.datasets",
-    "torchvision.transforms",
-    "torchvision.utils",
-    "torch.utils.data",
-    "torch.utils.tensorboard",
-    "scipy.stats",
-    "matplotlib.pyplot",
-    "tqdm",
-    "pytorch_lightning",
-    "pytorch_lightning.callbacks",
-)
+PRELOAD = (*USUAL, "torch.utils.tensorboard", "scipy.stats", "pytorch_lightning", "pytorch_lightning.callbacks")
 
 CONTRACTS = {"vae": "graders.layouts.uva2021.vae:VaeContract"}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from truth.variants import Changes, Unnamed
-from truth.variants.mila2023.gaussian_vae_stranger import STRANGER_TEXT
-from truth.workbench import reference_of
+from truth.workbench import example, reference_of
 
 FILE = "vae_solution.py"
 DRAW = "return self.mean + self.std * noise"
@@ -101,7 +100,7 @@ RIGHT: dict[str, Changes] = {
     ),
 }
 
-STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), STRANGER_TEXT)}
+STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), example("mila2023", "complete/vae.py"))}
 
 UNNAMED: dict[str, Unnamed] = {
     "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),
