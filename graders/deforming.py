@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
+from gengrade.data import Split
 from gengrade.grading import Rng
 
 Pixels = NDArray[np.uint8]
@@ -15,6 +16,11 @@ Pixels = NDArray[np.uint8]
 TURN: Final = np.deg2rad(10)  # at most, either way
 SCALE: Final = 0.07  # of the logarithm
 SHEAR: Final = 0.1
+
+
+def unseen(known: Split, most: int, rng: Rng) -> Split:
+    """The first `most` of these images, deformed."""
+    return Split(deformed(known.images[:most], rng), known.labels[:most])
 
 
 def deformed(images: Pixels, rng: Rng) -> Pixels:

@@ -50,7 +50,7 @@ ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48))
 
 @check("gan.generator")
 def test_generator_parameters(student: Subject, rng: Rng) -> None:
-    """All of the generator's layers are registered, take part, and follow `hidden_dims`."""
+    """All of the generator's layers are registered, take part, and follow hidden_dims."""
     latents = [rng.normal(4, z_dim) for z_dim in LATENT_SIZES]
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
@@ -100,7 +100,7 @@ def test_generator_range(student: Subject, rng: Rng) -> None:
 
 @check("gan.discriminator")
 def test_discriminator_parameters(student: Subject, rng: Rng) -> None:
-    """All of the discriminator's layers are registered, take part, and follow `hidden_dims`."""
+    """All of the discriminator's layers are registered, take part, and follow hidden_dims."""
     results = student.run(probes.gan.discriminators, images=_noise(rng, 4), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
         _expect_registered(result, "discriminator")

@@ -90,7 +90,7 @@ def test_divergence(student: Subject, rng: Rng, shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("given", [True, False], ids=["logvar", "unit variance"])
 @pytest.mark.parametrize("shape", [(6, 2, 5, 4), (12, 7)], ids=["images", "latents"])
 def test_negative_log_likelihood(student: Subject, rng: Rng, shape: tuple[int, ...], given: bool) -> None:
-    """−log p(x) of a Gaussian with all of its terms, summed over `dims`; of unit variance where no logvar is given."""
+    """−log p(x) of a Gaussian with all of its terms, summed over dims; of unit variance where no logvar is given."""
     x, mean = rng.normal(*shape), rng.normal(*shape)
     logvar = rng.uniform(-2, 1.5, *shape) if given else np.zeros(shape, np.float32)
     dims = list(range(1, len(shape)))

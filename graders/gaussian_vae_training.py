@@ -1,9 +1,10 @@
 """A short training of a student's Gaussian VAE by our loop, and its bound on held-out images, honest by construction.
 
-Nothing that the student's code says about its quality counts. A fresh process encodes held-out images into (mean,
-logvar); the host draws z; another one, which gets weights and z and never sees an image, decodes; the host computes
-½‖x − mean‖² and the divergence. Their sum is the bound's negative in nats, less the constant ½·log 2π of each pixel.
-Whatever either process answers, it is a valid one.
+Nothing that the student's code says about its quality counts. A fresh process encodes held-out images, each a little
+turned, scaled and sheared at random, so that nobody can have handed them in, into (mean, logvar); the host draws z;
+another one, which gets weights and z and never sees an image, decodes; the host computes ½‖x − mean‖² and the
+divergence. Their sum is the bound's negative in nats, less the constant ½·log 2π of each pixel. Whatever either process
+answers, it is a valid one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from graders.deforming import unseen
 from graders.linear_gaussian import divergence
 
 SETTINGS: Final = {"z_dim": 16, "features": 8}
@@ -29,7 +31,7 @@ WALKS, STEPS = 4, 10
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
     """The bound on held-out images after a short training, in nats per image above the constant of its noise."""
     images = _padded(data.train.images[rng.choice(len(data.train), min(TRAINING, len(data.train)))])
-    held_out = _padded(data.test.images[rng.choice(len(data.test), min(HELD_OUT, len(data.test)))])
+    held_out = _padded(unseen(data.test, HELD_OUT, rng).images)
     trained = student.run(probes.gaussian_vae_training.train, images=images, settings=SETTINGS, budget=BUDGET)
     weights = trained.state("weights")
     bound, means = _bound(student, weights, held_out, rng)

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.data import DataSet, Split
+from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.bernoulli import cross_entropies, gaussian_kl
-from graders.deforming import deformed
+from graders.deforming import unseen
 
 Array = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     )
     show_training(trained, show)
     chosen = training[rng.choice(len(training), min(EVALUATED, len(training)))]
-    changed = Split(deformed(data.test.images[:DEFORMED], rng), data.test.labels[:DEFORMED]).binary()
+    changed = unseen(data.test, DEFORMED, rng).binary()
     asked = {"training": chosen, "held-out": held_out, "deformed held-out": changed}
     bounds = {name: bound(student, trained, images, rng) for name, images in asked.items()}
     for name, value in bounds.items():

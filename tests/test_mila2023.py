@@ -16,12 +16,12 @@ from graders.diffusion import GaussianData, Schedule, huber, huber_slope
 from graders.layouts.calling import answered, received
 from graders.linear_gaussian import LinearGaussian, log_gaussian
 from tests.examples import Examples, points_lost
-from truth.workbench import Workbench, reference_of
+from truth.workbench import Workbench, names, reference_of
 
 EXAMPLES = Examples.of("mila2023")
 EXPECTED = EXAMPLES.expected
 EDITION = "mila2023"
-AUTOMATIC = 59
+AUTOMATIC = 60
 
 
 # --- the mathematics -------------------------------------------------------------------------------------------------
@@ -147,6 +147,14 @@ def test_optimisers_at_the_top_of_a_file_find_the_networks_of_the_notebook(
     kept = text[text.index("discriminator_optimizer") :]
     (folder / "gan_solution.py").write_text(f"import torch\n{kept}")
     assert benches(EDITION).failing(folder, "gan.") == {}
+
+
+def test_pixels_that_are_mixed_one_image_after_the_other_are_named(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    mixed = "return torch.cat([(1 - w) * generator(z_1) + w * generator(z_2) for w in weight])"
+    changes = {"gan_solution.py": ("return generator((1 - weight) * z_1 + weight * z_2)", mixed)}
+    facts = bench.diagnosed(bench.variant(changes), "gan.interpolate")
+    assert names(facts.values()) == {"gan_samples.pixels_mixed"}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gengrade.submissions import oddities
+from tests.test_notebooks import notebook
 from truth.workbench import REFERENCE
 
 
@@ -51,6 +52,37 @@ def test_tools_of_a_forger_are_named_with_their_line(tmp_path: Path, code: str, 
 )
 def test_honest_code_is_not(tmp_path: Path, code: str) -> None:
     assert in_file(tmp_path, code) == ()
+
+
+def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
+    (tmp_path / "gan").mkdir()
+    cells = (
+        "%matplotlib inline\n!pip install torch",
+        "x = 1\nexec('x')",
+        "def f(:",
+        "%%bash\nexec('x')",
+        "import gc\neval('x')",
+    )
+    (tmp_path / "gan" / "hw.ipynb").write_text(notebook(*cells))
+    assert oddities(tmp_path, {"gan": "."}) == (
+        "./hw.ipynb, cell 2, line 2: exec() makes code while it runs",
+        "./hw.ipynb, cell 5, line 2: eval() makes code while it runs",
+    )
+
+
+def test_a_file_that_belongs_to_two_parts_is_named_once(tmp_path: Path) -> None:
+    for part in ("vae", "gan"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "hw.py").write_text("exec('x')")
+    assert oddities(tmp_path, {"vae": "code", "gan": "code"}) == (
+        "code/hw.py, line 1: exec() makes code while it runs",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": 7}', '{"cells": [{}]}', "[" * 100_000])
+def test_what_is_no_notebook_has_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "hw.ipynb").write_text(text)
+    assert oddities(tmp_path, {}) == ()
 
 
 def test_the_reference_has_none() -> None:

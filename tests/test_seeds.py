@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gengrade.editions import rubric_for
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from tests.test_command import Desk, without_times
@@ -60,23 +61,21 @@ def test_measures_are_summed_up_by_data_set() -> None:
     }
     spreads = {spread.where: spread for spread in Summary(0, runs).measures}
     assert spreads["digits"].values == {"reference": [0.8, 0.9]}
-    assert str(spreads["mnist"]) == "| `flow.bpd` | mnist | 0.7 | 0.7 | 0.7 | 0 |"
+    assert str(spreads["mnist"]) == "| `flow.bpd` of uva2020 | mnist | 0.7 | 0.7 | 0.7 | 0 |"
 
 
 def test_the_thresholds_hold_what_was_measured() -> None:
     """The reference earned all points under every seed that docs/error-rates.md reports."""
-    measured = {
-        (name, data): (float(least), float(most))
-        for name, data, least, most in re.findall(
-            r"^\| `([\w.]+)` \| (\w+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|", PAGE, re.M
-        )
+    row = r"^\| `([\w.]+)` of (\w+) \| (\w+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|"
+    measured = re.findall(row, PAGE, re.M)
+    rubrics = {name: Rubric.load(ROOT / str(rubric_for(name))) for name in EDITIONS}
+    assert {data for _, _, data, _, _ in measured} == {"digits", "mnist"}
+    for measure, edition, data, least, most in measured:
+        full, none = rubrics[edition].thresholds(data)[measure]
+        assert float(most) <= full if full < none else float(least) >= full, (measure, edition, data)
+    assert {(measure, edition) for measure, edition, *_ in measured} == {
+        (measure, name) for name, rubric in rubrics.items() for measure in rubric.thresholds("digits")
     }
-    rubric = Rubric.load(ROOT / "rubric.yaml")
-    assert {data for _, data in measured} == {"digits", "mnist"}
-    for (measure, data), (least, most) in measured.items():
-        full, none = rubric.thresholds(data)[measure]
-        assert most <= full if full < none else least >= full, (measure, data)
-    assert {measure for measure, _ in measured} == set(rubric.thresholds("digits"))
 
 
 class TestSeed:

@@ -133,11 +133,14 @@ class Summary:
     @property
     def measures(self) -> list[Spread]:
         """What the short trainings reached."""
-        found: dict[tuple[str, str], list[float]] = defaultdict(list)
+        found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
         for run, result in self.results.items():
             for name, value in result.numbers.items() if run.check else ():
-                found[name, run.data].append(value)
-        return [Spread(f"`{name}`", data, {"reference": values}) for (name, data), values in sorted(found.items())]
+                found[run.edition, name, run.data].append(value)
+        return [
+            Spread(f"`{name}` of {of}", data, {"reference": values})
+            for (of, name, data), values in sorted(found.items())
+        ]
 
     def tables(self) -> str:
         """Margins and measures as docs/error-rates.md has them; and what could not be measured."""

@@ -9,12 +9,15 @@ It costs no points: a person decides.
 from __future__ import annotations
 
 import ast
+import json
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from gengrade.paths import printable
+from gengrade.sandbox.guest.cells import parsed
 
 _FRAMES: Final = "looks at its callers' variables"
 _MEMORY: Final = "looks for objects of the process that it was not given"
@@ -43,33 +46,54 @@ _MOST: Final = 10  # of a submission; who has more of them will be read anyway
 
 
 def oddities(tree: Path, shown: dict[str, str]) -> tuple[str, ...]:
-    """What stands out in the Python files of a clean tree, each kind once for a file, with its line.
+    """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
 
     `shown`: what the tree's folders are called in what was handed in. A file that Python cannot read has none: its
     checks say so.
     """
-    found: list[str] = []
-    for path in sorted(tree.rglob("*.py")):
+    found: dict[str, None] = {}  # a file may belong to several parts
+    for path in sorted(path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file()):
         folder, *rest = path.relative_to(tree).parts
         name = printable("/".join([shown.get(folder, folder), *rest]))
-        found += [f"{name}, line {line}: {what} {why}" for what, (line, why) in _first(path).items()]
-    return tuple(found[:_MOST])
+        found |= {f"{name}, {where}: {what} {why}": None for what, (where, why) in _first(path).items()}
+    return tuple(found)[:_MOST]
 
 
-def _first(path: Path) -> dict[str, tuple[int, str]]:
-    """Each odd thing of a file, where it comes first, and what it does."""
+def _first(path: Path) -> dict[str, tuple[str, str]]:
+    """Each odd thing of a file: where it comes first, and what it does."""
+    found: dict[str, tuple[str, str]] = {}
     try:
-        with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        parts = list(_SYNTAX[path.suffix](path))
+    except _UNREADABLE:
         return {}
-    found: dict[str, tuple[int, str]] = {}
-    for node in ast.walk(tree):
-        for what, why in _odd(node):
-            line = getattr(node, "lineno", 0)
-            if what not in found or line < found[what][0]:
-                found[what] = (line, why)
-    return dict(sorted(found.items(), key=lambda item: item[1][0]))
+    for place, tree in parts:
+        here: dict[str, tuple[int, str]] = {}
+        for node in ast.walk(tree):
+            for what, why in _odd(node):
+                line = getattr(node, "lineno", 0)
+                if what not in here or line < here[what][0]:
+                    here[what] = (line, why)
+        for what, (line, why) in sorted(here.items(), key=lambda item: item[1][0]):
+            found.setdefault(what, (f"{place}line {line}", why))
+    return found
+
+
+def _program(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    with warnings.catch_warnings(action="ignore"):
+        yield "", ast.parse(path.read_bytes())
+
+
+def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Each code cell that Python can read, counted among code cells, as tracebacks do."""
+    cells = json.loads(path.read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    for number, source in enumerate(sources, start=1):
+        with suppress(*_UNREADABLE):
+            yield f"cell {number}, ", parsed(source, path.name)
+
+
+_SYNTAX: Final = {".py": _program, ".ipynb": _notebook}
+_UNREADABLE: Final = (SyntaxError, ValueError, TypeError, LookupError, RecursionError, MemoryError)
 
 
 def _odd(node: ast.AST) -> Iterator[tuple[str, str]]:

@@ -19,11 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from gengrade.sandbox.guest.cells import parsed
+
 FAILED: Final = "__failed__"  # of a notebook's module: by name, what was raised instead of its definition
 
-# Cell magics around ordinary Python; the cells of any other hold another language.
-_TRANSPARENT: Final = {"%%time", "%%timeit", "%%capture", "%%prun"}
-_COMMAND: Final = re.compile(r"^(\s*)(?:[%!?].*|\w[\w., ]*=\s*[%!].*|[\w.]+\?{1,2}\s*)$")
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
 _FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
@@ -68,7 +67,7 @@ def defining(path: Path, name: str) -> list[int]:
     found = []
     for number, (_, source) in enumerate(cells(path), start=1):
         try:
-            tree = _parsed(source, "")
+            tree = parsed(source, "")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         if any(name in _names(statement) for statement in tree.body):
@@ -79,7 +78,7 @@ def defining(path: Path, name: str) -> list[int]:
 def _run(module: ModuleType, name: str, source: str, failed: dict[str, Exception]) -> None:
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     try:
-        tree = _parsed(source, name)
+        tree = parsed(source, name)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         failed.update(dict.fromkeys(_names_in(source), error))
         return
@@ -93,21 +92,6 @@ def _run(module: ModuleType, name: str, source: str, failed: dict[str, Exception
         else:
             for defined in _names(statement):
                 failed.pop(defined, None)
-
-
-def _parsed(source: str, name: str) -> ast.Module:
-    """The cell's syntax tree, without magics and shell lines. Raises SyntaxError."""
-    first = source.lstrip().split(None, 1)[:1]
-    if first and first[0].startswith("%%"):
-        if first[0] not in _TRANSPARENT:
-            return ast.Module([], [])
-        source = source.replace(source.lstrip().split("\n", 1)[0], "", 1)
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            return ast.parse(source, name)
-        except SyntaxError:
-            # Only now: a line of a text may well begin with a per cent sign. Lines keep their numbers.
-            return ast.parse("\n".join(_COMMAND.sub(r"\1pass", line) for line in source.split("\n")), name)
 
 
 def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:

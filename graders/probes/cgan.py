@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from graders.probes._checkpoints import load_checkpoint
 from graders.probes._networks import registration, weights_of
+from graders.probes._stand_ins import stand_in
 from graders.probes._watching import Calls, watch
 
 # Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
@@ -57,7 +58,9 @@ def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
     random ones; `images` [N, 784]: what the function returns, or None. `size`: how much noise the generator takes.
     """
     size = package.cgan.noise_size()
-    calls = watch(package.cgan.own_generator(), _random_images)
+    generator = package.cgan.own_generator()
+    stand_in(generator, lowest=0)
+    calls = watch(generator)
     seen = []
     for digit in digits:
         calls.forget()
@@ -175,10 +178,6 @@ def _scores(scores: Any, n: int) -> Tensor:
     if scores.numel() != n:
         raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
     return scores.reshape(-1)
-
-
-def _random_images(output: Any) -> Any:
-    return output + (torch.rand_like(output) - output).detach()
 
 
 def _inputs(calls: Calls) -> list[Tensor]:

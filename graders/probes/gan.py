@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from graders.probes._alternation import Alternation
 from graders.probes._checkpoints import load_checkpoint
 from graders.probes._networks import drive, registration, stretched_lines, weights_of
+from graders.probes._stand_ins import stand_in
 from graders.probes._watching import Calls, watch
 
 IMAGE = 28 * 28
@@ -99,7 +100,7 @@ def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
     The generator's images are replaced by random ones.
     """
     model = _model(package, [24, 32], z_dim)
-    calls = watch(package.gan.generator_of(model), _random_images)
+    calls = _watch_stand_ins(package.gan.generator_of(model))
     first = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
     calls.forget()
     package.gan.sample(model, n)
@@ -112,7 +113,7 @@ def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     These are replaced by random ones. `listed`: it is a list of tensors, here stacked.
     """
     model = _model(package, [24, 32], z_dim)
-    calls = watch(package.gan.generator_of(model), _random_images)
+    calls = _watch_stand_ins(package.gan.generator_of(model))
     result = package.gan.interpolate(model, n, steps)
     listed = isinstance(result, list | tuple)
     if listed:
@@ -250,15 +251,17 @@ def _rows(z: Tensor, z_dim: int) -> Tensor:
     return z.reshape(-1, z_dim if z.numel() % z_dim == 0 else z.shape[-1])
 
 
-def _random_images(output: Any) -> Tensor:
-    """Images of random pixels in (−1, 1) in place of a generator's, and square even where its own are flat.
+def _watch_stand_ins(generator: nn.Module) -> Calls:
+    """Calls of a generator whose images are random ones, and square even where its own are flat.
 
     What others do with them can then be told whatever the generator: its own faults are for its own checks.
     """
-    images = _tensor(output)
-    if images.dim() < 4 and images.numel() % IMAGE == 0:
-        images = images.reshape(-1, 1, 28, 28)
-    return images + (2 * torch.rand_like(images) - 1 - images).detach()
+    stand_in(generator, lowest=-1)
+    return watch(generator, _square)
+
+
+def _square(images: Tensor) -> Tensor:
+    return images.reshape(-1, 1, 28, 28) if images.dim() < 4 and images.numel() % IMAGE == 0 else images
 
 
 class _Scores:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graders.probes._stand_ins import stand_in
 from graders.probes._watching import Calls, watch
 
 IMAGE = 28 * 28
@@ -23,7 +24,9 @@ def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
     """
     size = package.interpolation.latent_size()
     start, end = start.cpu(), end.cpu()
-    calls = watch(package.interpolation.generator(), _random_images)
+    generator = package.interpolation.generator()
+    stand_in(generator, lowest=0)
+    calls = watch(generator)
     returned = package.interpolation.gan(start[:, :size], end[:, :size], steps, calls.forget)
     return {**_decodings(calls, size), "images": _pictures(returned)}
 
@@ -37,7 +40,8 @@ def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, An
     encoder, encode = package.interpolation.encoder()
     decoder, decode = package.interpolation.decoder()
     shown = watch(encoder, _moved, encode)
-    calls = watch(decoder, _random_images, decode)
+    stand_in(decoder, lowest=0, name=decode)
+    calls = watch(decoder, name=decode)
 
     def forget() -> None:
         shown.forget()
@@ -51,13 +55,6 @@ def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, An
         "asked": torch.cat(asked) if asked else torch.zeros(0, IMAGE),
         "codes": _codes(shown),
     }
-
-
-def _random_images(output: Any) -> Any:
-    """Random pixels in (0, 1) in place of a network's images: each can be told from all others."""
-    if not isinstance(output, Tensor):
-        raise TypeError(f"an image should be a tensor, and is a {type(output).__name__}")
-    return output + (torch.rand_like(output) - output).detach()
 
 
 def _moved(output: Any) -> Any:

@@ -6,6 +6,8 @@ steps is done here: new latents for each, and a fake batch that is detached for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from graders.layouts.loading import Modules
 STEM = "gan_solution"
 SIDE = 28  # of images, which the steps need not know
 Z_DIM = 32  # the hand-out's
-WIDTH = 32
+WIDTHS = (32,)
 
 
 class GanContract:
@@ -27,7 +29,7 @@ class GanContract:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = _Pair(Z_DIM).to(self._device)
+        model = self.model()
         # What the hand-out's notebook defines, and the optimisers at the top of the file are made of.
         modules.provide(
             STEM,
@@ -47,9 +49,19 @@ class GanContract:
         )
         neutralise_cuda(modules.files(STEM))
 
-    def model(self, *, z_dim: int = Z_DIM, **sizes: Any) -> nn.Module:
-        """Both networks, of our making, whatever the sizes."""
-        return _Pair(z_dim).to(self._device)
+    def model(
+        self,
+        *,
+        hidden_dims_gen: Sequence[int] = WIDTHS,
+        hidden_dims_disc: Sequence[int] = WIDTHS,
+        z_dim: int = Z_DIM,
+        **rates: float,
+    ) -> nn.Module:
+        """Both networks, of our making; they drop nothing out, whatever the rates."""
+        return _Pair(z_dim, hidden_dims_gen, hidden_dims_disc).to(self._device)
+
+    def checkpoint(self) -> None:
+        """Weights are not handed in."""
 
     def generator_of(self, model: nn.Module) -> nn.Module:
         return model.get_submodule("generator")
@@ -100,10 +112,10 @@ class GanContract:
 class _Generator(nn.Module):
     """Latents [B, z_dim, 1, 1] to images [B, 1, 28, 28] in [−1, 1]."""
 
-    def __init__(self, z_dim: int) -> None:
+    def __init__(self, z_dim: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.layers = nn.Sequential(nn.Linear(z_dim, WIDTH), nn.ReLU(), nn.Linear(WIDTH, SIDE**2), nn.Tanh())
+        self.layers = nn.Sequential(*_hidden(z_dim, widths), nn.Linear(widths[-1], SIDE**2), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         return torch.as_tensor(self.layers(z.flatten(1))).reshape(-1, 1, SIDE, SIDE)
@@ -112,21 +124,26 @@ class _Generator(nn.Module):
 class _Discriminator(nn.Module):
     """Images [B, 1, 28, 28] to logits [B, 1, 1, 1]."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(SIDE**2, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1))
+        self.layers = nn.Sequential(*_hidden(SIDE**2, widths), nn.Linear(widths[-1], 1))
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.as_tensor(self.layers(images.flatten(1))).reshape(-1, 1, 1, 1)
 
 
+def _hidden(inputs: int, widths: Sequence[int]) -> list[nn.Module]:
+    sizes = pairwise([inputs, *widths])
+    return [layer for low, high in sizes for layer in (nn.Linear(low, high), nn.LeakyReLU(0.2))]
+
+
 class _Pair(nn.Module):
     """The networks of a GAN."""
 
-    def __init__(self, z_dim: int) -> None:
+    def __init__(self, z_dim: int, generator: Sequence[int], discriminator: Sequence[int]) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.generator, self.discriminator = _Generator(z_dim), _Discriminator()
+        self.generator, self.discriminator = _Generator(z_dim, generator), _Discriminator(discriminator)
 
 
 class _Shim(nn.Module):
