@@ -154,11 +154,15 @@ def command(tier: Tier, library: Path, trees: Path, control: int, settings_json:
         words += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them for root alone
     for path in _readable():
         words += ["--ro-bind-try", path, path]
-    for hidden in _hidden():
-        words += ["--tmpfs", hidden]
+    hidden = _hidden()
+    for path in hidden:
+        words += ["--tmpfs", path]
     words += ["--ro-bind", str(library), LIBRARY]
     if cuda:
         words += _cuda_binds()
+    # What bubblewrap made itself belongs to the user who runs it, and so to all runs of this zygote.
+    for path in ("/", "/dev", *hidden):
+        words += ["--remount-ro", path]
     return [*words, "--chdir", "/tmp", *python, f"{LIBRARY}/{script}", settings_json]
 
 
@@ -217,7 +221,8 @@ def _ancestors(paths: list[str]) -> list[str]:
 def _hidden() -> list[str]:
     """Our own installed code, should it lie inside what is bound: graders hold what students look for."""
     bound = _readable()
-    own = [_PROJECT / name for name in ("gengrade", "graders", "reference", "rubrics", "tests")]
+    names = ("gengrade", "graders", "reference", "rubrics", "truth", "examples", "submissions", "tests")
+    own = [_PROJECT / name for name in names]
     return [str(path) for path in own if path.is_dir() and any(str(path).startswith(f"{top}/") for top in bound)]
 
 

@@ -35,7 +35,7 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
     if zygote.tier != "process":
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
         if zygote.tier == "sandbox":
-            landlock_paths = (["/"], ["/tmp", "/dev"])
+            landlock_paths = (["/"], [str(scratch), "/dev/shm", *_devices(zygote)])
         else:
             landlock_paths = (list(_readable(zygote, tree)), [str(scratch), *_devices(zygote)])
         if landlock.abi() > 0 or zygote.tier == "landlock":
@@ -57,7 +57,7 @@ def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
 
 
 def _devices(zygote: ZygoteSettings) -> Iterator[str]:
-    """Those that everybody may write to. Not /dev itself: it holds the disks, and memory that all processes share."""
+    """Those that everybody may write to. Not /dev itself: it holds disks, and what one run leaves for the next."""
     yield from ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
     if zygote.cuda:
         yield from sorted(glob.glob("/dev/nvidia*"))
