@@ -185,11 +185,17 @@ ATTACKS = [
                         resource.prlimit(pid, what, (0, 0))
                     except OSError:
                         pass
-                for change in (lambda: os.setpriority(os.PRIO_PROCESS, pid, 19), lambda: os.sched_setaffinity(pid, {0}),
-                               lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))):
+                for change, read, slow in (  # what only seems to work does no harm
+                    (lambda: os.setpriority(os.PRIO_PROCESS, pid, 19),
+                     lambda: os.getpriority(os.PRIO_PROCESS, pid), 19),
+                    (lambda: os.sched_setaffinity(pid, {0}), lambda: os.sched_getaffinity(pid), {0}),
+                    (lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)),
+                     lambda: os.sched_getscheduler(pid), os.SCHED_IDLE),
+                ):
                     try:
                         change()
-                        print("slowed" + "-down", pid)
+                        if read() == slow:
+                            print("slowed" + "-down", pid)
                     except OSError:
                         pass
         """,
