@@ -20,7 +20,7 @@ from graders.deforming import unseen
 from graders.linear_gaussian import divergence
 
 SETTINGS: Final = {"z_dim": 16, "features": 8}
-BUDGET: Final[dict[str, Any]] = {"steps": 300, "batch": 32, "rate": 3e-3}
+BUDGET: Final[dict[str, Any]] = {"steps": 600, "batch": 32, "rate": 3e-3}
 TRAINING = 10_000  # images that are trained on, at most
 HELD_OUT = 500
 LIMIT = 60.0  # of a log-variance: beyond, a standard deviation is 0 or infinite

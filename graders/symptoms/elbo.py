@@ -52,8 +52,12 @@ def _noise(noise: Array, second: Array) -> Numbers:
     rows = noise.reshape(-1, noise.shape[-1])
     shared = [float(np.mean(np.abs(np.diff(rows, axis=axis)) < SAME)) for axis in (0, 1)]
     repeated = float(np.mean(np.abs(noise[0] - noise[1]) < SAME))
-    numbers: Numbers = {"noise shared by rows, by columns, by passes": (np.array([*shared, repeated]), 0.1)}
-    if max(shared) > 0.5:
+    alike = [_likeness(rows), _likeness(rows.T)]  # noise that is shared may have been scaled since
+    numbers: Numbers = {
+        "noise shared by rows, by columns, by passes": (np.array([*shared, repeated]), 0.1),
+        "correlation of rows, of columns": (np.array(alike), 0.3),
+    }
+    if max(*shared, *alike) > 0.5:
         return numbers  # too few draws to tell of their law
     levels = np.unique(second)
     spreads = np.array([float(np.std(noise[second == level])) for level in levels])
@@ -65,6 +69,13 @@ def _noise(noise: Array, second: Array) -> Numbers:
     shares = np.array([float(np.mean(standardised < point)) for point in POINTS])
     numbers["noise"] = (shares, 7 / float(np.sqrt(standardised.size)))
     return numbers
+
+
+def _likeness(rows: Array) -> float:
+    """The mean correlation of each row with the next."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.maximum(np.linalg.norm(centred, axis=1), FEW)
+    return float(np.mean((centred[1:] * centred[:-1]).sum(axis=1) / (norms[1:] * norms[:-1])))
 
 
 def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
