@@ -39,7 +39,8 @@ def refuse_copies(samples: Pixels, data: DataSet, near: Share) -> None:
 
 def as_pixels(images: Array, lowest: float = -1.0) -> Pixels:
     """Pixels uint8 [N, 28, 28] of images [N, 784], on which `lowest` is black and 1 is white."""
-    expect(float(np.abs(images).max()) < 1e6, f"the generator's images are far outside [{lowest:g}, 1]")
+    low = f"{lowest:g}".replace("-", "−")
+    expect(float(np.abs(images).max()) < 1e6, f"the generator's images are far outside [{low}, 1]")
     scaled = (images - lowest) / (1 - lowest)
     return np.clip(np.round(255 * scaled), 0, 255).astype(np.uint8).reshape(-1, 28, 28)
 

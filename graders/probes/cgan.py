@@ -10,12 +10,11 @@ from torch.nn import functional as F
 
 from graders.probes._checkpoints import load_checkpoint
 from graders.probes._networks import registration, weights_of
-from graders.probes._stand_ins import stand_in
+from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch
 
 # Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
 
-IMAGE = 28 * 28
 FAR = 50.0  # times an input: where a bounded output comes near its bounds
 EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
 

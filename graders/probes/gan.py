@@ -11,10 +11,8 @@ from torch import Tensor, nn
 from graders.probes._alternation import Alternation
 from graders.probes._checkpoints import load_checkpoint
 from graders.probes._networks import drive, registration, stretched_lines, weights_of
-from graders.probes._stand_ins import stand_in
+from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch
-
-IMAGE = 28 * 28
 
 
 def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:

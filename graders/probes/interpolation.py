@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graders.probes._stand_ins import stand_in
+from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch
 
-IMAGE = 28 * 28
 AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
 
 
