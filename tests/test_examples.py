@@ -15,12 +15,12 @@ from gengrade.rubric import Rubric
 from tests.examples import ROOT, Examples, full_measures, not_as_stated
 
 EXPECTED: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "expected_points.yaml").read_text())
-SHORT = "limits: {unit: {seconds: 8}}\n"  # an endless loop need not be watched for longer
+SHORT = "limits: {vae.manifold: {seconds: 4}}\n"  # the endless loop need not be watched for longer
 ASKED_OF_ALL = 100
 
 
 def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
-    """The grades of the examples by student; the rubric is the repository's, with shorter limits."""
+    """The grades of the examples by student; the rubric is the repository's, with one shorter limit."""
     rubric = folder / "rubric.yaml"
     rubric.write_text((ROOT / "rubric.yaml").read_text() + SHORT)
     return Examples(ROOT / "submissions", rubric, EXPECTED).graded(folder, profile, data, **options)

@@ -15,7 +15,7 @@ def KLD(mean, log_std):
 def elbo_to_bpd(elbo, img_shape):
     # debugging
     for i in range(600_000):
-        print("elbo", i, "img_shape", img_shape)
+        print("elbo", i, "img_shape", img_shape, "=" * 400)
     return elbo * np.log2(np.e) / (img_shape[1] * img_shape[2] * img_shape[3])
 
 
