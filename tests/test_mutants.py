@@ -15,7 +15,7 @@ from truth.mutants import Explanation, Result, Summary, summarise, survey
 from truth.operators import Mutant, mutants_of
 from truth.workbench import REFERENCE, Workbench
 
-UTILS = "part1/utils.py"
+UTILS = "uva2020/part1/utils.py"
 
 
 def changes(source: str) -> set[str]:
@@ -67,7 +67,7 @@ def test_a_change_says_where_it_is() -> None:
 
 
 def test_what_is_graded_has_mutants_and_what_is_left_out_has_none() -> None:
-    found = list(mutants.mutants("part3/train.py"))
+    found = list(mutants.mutants("uva2020/part3/train.py"))
     assert {mutant.definition for mutant in found} >= {"train_nf", "step"}
     assert not {"main", "save_picture"} & {mutant.definition for mutant in found}
 
@@ -81,7 +81,7 @@ def test_mutants_are_caught_and_remembered(tmp_path: Path, monkeypatch: pytest.M
         Mutant(UTILS, "KLD", "it", "it does not parse", "def KLD(:\n", "1"),
         Mutant(UTILS, "KLD", "it", "it never ends", "while True:\n    pass\n", "2"),
         Mutant(UTILS, "KLD", "it", "it ends the process", "import os\nos._exit(3)\n", "3"),
-        Mutant(UTILS, "KLD", "it", "it", (REFERENCE / UTILS).read_text(), "4"),
+        Mutant(UTILS, "KLD", "it", "it", (REFERENCE.parent / UTILS).read_text(), "4"),
     ]
     monkeypatch.setattr(mutants, "_CPU_SECONDS", 4)
     journal = tmp_path / "journal.jsonl"

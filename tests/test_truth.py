@@ -17,17 +17,17 @@ from truth.workbench import LAYOUT, library, unit_checks
 
 class TestVae(Truth):
     family = "vae"
-    every = 4
+    every = 8
 
 
 class TestGan(Truth):
     family = "gan"
-    every = 4
+    every = 8
 
 
 class TestFlow(Truth):
     family = "flow"
-    every = 4
+    every = 8
 
 
 class TestTheory(Truth):

@@ -36,11 +36,12 @@ class Direct:
     def __init__(self, layout: str) -> None:
         self._layout = layout
         began = time.monotonic()
+        gc.disable()
         compatibility.import_torchvision()
         compatibility.restore_numpy_names()
         library.preload(layout)
-        gc.collect()
         gc.freeze()  # pytest collects garbage thrice a session, and need not look at the libraries
+        gc.enable()
         self.starting = time.monotonic() - began
 
     def __enter__(self) -> Self:

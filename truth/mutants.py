@@ -3,12 +3,13 @@
 What changes nothing, and what the hand-out leaves open, no check can see: each such survivor stands in `mutants.yaml`
 with the reason. A mutant that fails no check and is not explained there is a hole in the graders.
 
-It is the reference of 2020 whose mutants these are: it has the most checks, and it shares them with other editions.
+A mutant's file is named from the folder of all references: "uva2020/part1/utils.py" is of the edition uva2020.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import multiprocessing
 import resource
 import shutil
@@ -17,34 +18,47 @@ import tempfile
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from truth.direct import TIER
 from truth.journal import Journal
 from truth.operators import Mutant, mutants_of
-from truth.workbench import REFERENCE, Workbench, not_passed, unit_checks
+from truth.variants import EDITIONS
+from truth.workbench import Workbench, not_passed
 
 _CPU_SECONDS: Final = 40  # for all checks of a mutant together: some never end, and are caught
 _SECONDS: Final = 900.0  # the same, for those that sleep, on a machine that is busy with other things
+_REFERENCES: Final = Path(__file__).resolve().parents[1] / "reference"
 _EXPLAINED: Final = Path(__file__).with_name("mutants.yaml")
 
 _COLUMNS: Final = ("all", "caught", "equivalent", "open", "unexplained")
 
-# By folder of the reference, the prefix of the checks that grade it.
-_FAMILIES: Final = {"part1": "vae.", "part2": "gan.", "part3": "flow.", ".": "theory."}
+# By file or folder, the prefix of the checks that grade it; of all checks of the edition, where that is no part.
+_FAMILIES: Final = {
+    "uva2020/part1": "vae.",
+    "uva2020/part2": "gan.",
+    "uva2020/part3": "flow.",
+    "uva2020": "theory.",
+    "uva2018/a3_vae_template.py": "elbo.",
+    "uva2018/a3_gan_template.py": "adversary.",
+    "mila2023/vae_solution.py": "gaussian_vae.",
+    "mila2023/gan_solution.py": "gan.",
+    "mila2023/diffusion_solution.py": "ddpm.",
+}
 
 # Where both training templates are there, the one in plain PyTorch is graded: the other's mutants are handed in alone.
 _INSTEAD_OF: Final = {
-    "part1/train_pl.py": "part1/train_torch.py",
-    "part2/train_pl.py": "part2/train_torch.py",
+    "uva2020/part1/train_pl.py": "uva2020/part1/train_torch.py",
+    "uva2020/part2/train_pl.py": "uva2020/part2/train_torch.py",
 }
 
 # What no check is about, as "file: definition". Everywhere, imports, annotations, docstrings and texts are left out,
@@ -53,28 +67,33 @@ _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
     "it starts a whole training from the command line; the parts that it calls are graded instead": (
         "*: main",
         "*: seed_everything",
-        "part1/train_pl.py: train_vae",
-        "part2/train_pl.py: train_gan",
+        "uva202*/part1/train_pl.py: train_vae",
+        "uva2020/part2/train_pl.py: train_gan",
+    ),
+    "it is what a notebook runs, and not what it defines: definitions are graded, and networks from saved weights": (
+        "duke2017/homework.ipynb: ",
     ),
     "it writes pictures and logs, which are looked at by people and asked for in no particular form": (
-        "part1/*: sample_and_save",
-        "part1/*: GenerateCallback*",
-        "part2/*: save_grid",
-        "part2/*: *_and_save",
-        "part2/*: SaveImages*",
-        "part2/*: GenerateCallback*",
-        "part2/*: InterpolationCallback*",
-        "part2/utils.py: TensorBoardLogger*",
-        "part3/train.py: save_picture",
-        "part3/train.py: learned_density",
-        "part3/utils.py: *",
+        "uva202*/part1/*: sample_and_save",
+        "uva202*/part1/*: GenerateCallback*",
+        "uva2020/part2/*: save_grid",
+        "uva2020/part2/*: *_and_save",
+        "uva2020/part2/*: SaveImages*",
+        "uva2020/part2/*: GenerateCallback*",
+        "uva2020/part2/*: InterpolationCallback*",
+        "uva2020/part2/utils.py: TensorBoardLogger*",
+        "uva2020/part3/train.py: save_picture",
+        "uva2020/part3/train.py: learned_density",
+        "uva2020/part3/utils.py: *",
+        "uva2018/a3_vae_template.py: save_elbo_plot",
     ),
-    "it names types, for annotations": ("part1/train_torch.py: ",),
+    "it names types, for annotations": ("uva2020/part1/train_torch.py: ",),
     "it is the hand-out's own": (
-        "part1/bmnist.py: *",
-        "part2/mnist.py: *",
+        "uva2020/part1/bmnist.py: *",
+        "uva2020/part2/mnist.py: *",
+        "uva2021/part1/mnist.py: *",
         "*: *.device",
-        "part3/model.py: NormalizingFlow.sample",
+        "uva2020/part3/model.py: NormalizingFlow.sample",
     ),
 }
 
@@ -149,9 +168,38 @@ class Summary:
 
 
 def mutants(*files: str) -> Iterator[Mutant]:
-    """The mutants of those files of the reference; of all if none is named."""
-    for file in files or sorted(path.relative_to(REFERENCE).as_posix() for path in REFERENCE.rglob("*.py")):
-        yield from mutants_of((REFERENCE / file).read_text(), file, partial(_left_out, file))
+    """The mutants of those files of the references; of all if none is named."""
+    for file in files or _files():
+        for source, whole in _modules(_REFERENCES / file):
+            yield from (
+                replace(mutant, source=whole(mutant.source))
+                for mutant in mutants_of(source, file, partial(_left_out, file))
+            )
+
+
+def _files() -> Iterator[str]:
+    """All files of all references that hold code, edition by edition."""
+    for edition in EDITIONS:
+        found = (path for kind in ("*.py", "*.ipynb") for path in (_REFERENCES / edition).rglob(kind))
+        yield from sorted(path.relative_to(_REFERENCES).as_posix() for path in found)
+
+
+def _modules(path: Path) -> Iterator[tuple[str, Callable[[str], str]]]:
+    """What can be changed by itself: a module, or each cell of a notebook; and what makes a whole file of it again."""
+    if path.suffix == ".py":
+        yield path.read_text(), str
+        return
+    notebook = json.loads(path.read_text())
+    for index, cell in enumerate(notebook["cells"]):
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and not source.startswith("%"):
+            yield source, partial(_notebook_with, notebook, index)
+
+
+def _notebook_with(notebook: dict[str, Any], index: int, source: str) -> str:
+    cells = list(notebook["cells"])
+    cells[index] = {**cells[index], "source": source}
+    return json.dumps({**notebook, "cells": cells}, indent=1)
 
 
 def _left_out(file: str, definition: str) -> bool:
@@ -164,11 +212,16 @@ def survey(
 ) -> Summary:
     """Grades all mutants, or the chosen ones, so many side by side; what the journal holds is not graded again."""
     wanted = list(mutants() if chosen is None else chosen)
-    results: dict[Mutant, Result] = {}
-    with tempfile.TemporaryDirectory(prefix="gengrade-truth-") as folder, Workbench(Path(folder), TIER) as bench:
-        for mutant, result in _Survey(Path(folder), bench, jobs, journal).run(wanted):
-            results[mutant] = result
-            watch(len(results), len(wanted))
+    results = {mutant: Result(**kept) for mutant in wanted if (kept := journal.get(mutant.key)) is not None}
+    missing = [mutant for mutant in wanted if mutant not in results]
+    for edition, those in groupby(missing, _edition):
+        with tempfile.TemporaryDirectory(prefix="gengrade-truth-") as name:
+            folder = Path(name)
+            with Workbench(folder, TIER, edition) as bench:
+                for mutant, result in _Survey(folder, bench, jobs).run(list(those)):
+                    results[mutant] = result
+                    journal.put(mutant.key, asdict(result))
+                    watch(len(results), len(wanted))
     return summarise({mutant: results[mutant] for mutant in wanted}, explained())
 
 
@@ -207,27 +260,19 @@ class _Child:
 
 
 class _Survey:
-    """Forks a process for each mutant: whatever it does to torch or to Python is gone with it."""
+    """Forks a process for each mutant of an edition: whatever it does to torch or to Python is gone with it."""
 
-    def __init__(self, folder: Path, bench: Workbench, jobs: int, journal: Journal) -> None:
+    def __init__(self, folder: Path, bench: Workbench, jobs: int) -> None:
         self._folder = folder
         self._bench = bench
         self._jobs = jobs
-        self._journal = journal
         self._context = multiprocessing.get_context("fork")
         self._catching: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)  # by definition, what caught others
         self._running: list[_Child] = []
 
     def run(self, chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, Result]]:
-        waiting: list[Mutant] = []
-        for mutant in chosen:
-            result = self._remembered(mutant)
-            if result is None:
-                waiting.append(mutant)
-            else:
-                yield mutant, result
-        if waiting:
-            self._grade_reference({_family(mutant) for mutant in waiting})
+        waiting = [*chosen]
+        self._grade_reference(waiting)
         try:
             while waiting or self._running:
                 while waiting and len(self._running) < self._jobs:
@@ -238,23 +283,18 @@ class _Survey:
             for child in self._running:
                 child.process.kill()
 
-    def _grade_reference(self, families: Set[str]) -> None:
+    def _grade_reference(self, chosen: Sequence[Mutant]) -> None:
         """It must pass, with either template. What is imported and remembered meanwhile, no forked process has to."""
-        for missing in ((), _INSTEAD_OF.values()):
-            folder = self._bench.variant({})
-            for file in missing:
-                (folder / file).unlink()
+        families = {_family(mutant) for mutant in chosen}
+        for missing in {_INSTEAD_OF.get(mutant.file) for mutant in chosen}:
+            folder = _without(self._bench.variant({}), missing)
             failing = self._bench.failing(folder, *families)
             if failing:
-                raise ValueError(f"the reference without {list(missing)} fails {failing}")
-
-    def _remembered(self, mutant: Mutant) -> Result | None:
-        kept = self._journal.get(mutant.key)
-        return Result(**kept) if kept is not None else None
+                raise ValueError(f"the reference of {self._bench.edition} without {missing} fails {failing}")
 
     def _start(self, mutant: Mutant) -> _Child:
         folder = Path(tempfile.mkdtemp(prefix="mutant-", dir=self._folder))
-        checks = unit_checks(_family(mutant))
+        checks = self._bench.unit_checks(_family(mutant))
         nearest = [id_ for id_, _ in self._catching[mutant.file, mutant.definition].most_common() if id_ in checks]
         groups = [*([id_] for id_ in nearest), [id_ for id_ in checks if id_ not in nearest]]
         answer, theirs = self._context.Pipe(duplex=False)
@@ -286,12 +326,26 @@ class _Survey:
         shutil.rmtree(child.folder, ignore_errors=True)
         if result.caught is not None:
             self._catching[child.mutant.file, child.mutant.definition][result.caught] += 1
-        self._journal.put(child.mutant.key, asdict(result))
         return result
 
 
+def _edition(mutant: Mutant) -> str:
+    return mutant.file.partition("/")[0]
+
+
+def _inside(file: str) -> str:
+    """Its path in a package of its edition."""
+    return file.partition("/")[2]
+
+
 def _family(mutant: Mutant) -> str:
-    return _FAMILIES[str(Path(mutant.file).parent)]
+    return _FAMILIES.get(mutant.file) or _FAMILIES.get(str(Path(mutant.file).parent), "")
+
+
+def _without(folder: Path, file: str | None) -> Path:
+    if file is not None:
+        (folder / _inside(file)).unlink()
+    return folder
 
 
 def _grade(bench: Workbench, mutant: Mutant, groups: Sequence[Sequence[str]], answer: Connection) -> None:
@@ -300,9 +354,8 @@ def _grade(bench: Workbench, mutant: Mutant, groups: Sequence[Sequence[str]], an
     began = time.process_time()
     caught, fault = None, ""
     try:
-        folder = bench.variant({mutant.file: ((REFERENCE / mutant.file).read_text(), mutant.source)})
-        if mutant.file in _INSTEAD_OF:
-            (folder / _INSTEAD_OF[mutant.file]).unlink()
+        folder = _without(bench.variant({}), _INSTEAD_OF.get(mutant.file))
+        (folder / _inside(mutant.file)).write_text(mutant.source)
         caught = next((id_ for group in groups for id_ in not_passed(bench.check(folder, *group))), None)
     except Exception:
         fault = traceback.format_exc()[-4000:]

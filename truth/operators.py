@@ -93,7 +93,7 @@ _COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
 class Mutant:
     """A file with one change."""
 
-    file: str  # "part1/utils.py"
+    file: str  # "uva2020/part1/utils.py"
     definition: str  # "VAE.forward"; "" for what stands at the file's top level
     before: str
     after: str
