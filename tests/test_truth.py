@@ -17,12 +17,12 @@ from truth.workbench import LAYOUT, library, unit_checks
 
 class TestVae(Truth):
     family = "vae"
-    every = 8
+    every = 12
 
 
 class TestGan(Truth):
     family = "gan"
-    every = 8
+    every = 12
 
 
 class TestFlow(Truth):
