@@ -157,6 +157,21 @@ def test_pixels_that_are_mixed_one_image_after_the_other_are_named(benches: Call
     assert names(facts.values()) == {"gan_samples.pixels_mixed"}
 
 
+def _trained(folder: Path, data: str) -> Grade:
+    return EXAMPLES.graded(folder, "smoke", data=data, only="complete")["complete"]
+
+
+@pytest.mark.slow
+def test_the_complete_example_earns_all_automatic_points(tmp_path: Path) -> None:
+    assert _trained(tmp_path, "digits").points == AUTOMATIC
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_the_complete_example_earns_all_automatic_points_on_mnist(tmp_path: Path, mnist_root: Path) -> None:
+    assert _trained(tmp_path, str(mnist_root)).points == AUTOMATIC
+
+
 @pytest.mark.slow
 def test_a_network_that_is_trained_on_other_times_earns_less(benches: Callable[[str], Workbench]) -> None:
     bench = benches(EDITION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -70,6 +71,17 @@ def test_what_is_graded_has_mutants_and_what_is_left_out_has_none() -> None:
     found = list(mutants.mutants("uva2020/part3/train.py"))
     assert {mutant.definition for mutant in found} >= {"train_nf", "step"}
     assert not {"main", "save_picture"} & {mutant.definition for mutant in found}
+
+
+def test_a_mutant_of_a_notebook_is_the_notebook_with_one_other_cell() -> None:
+    file = "duke2017/homework.ipynb"
+    reference = json.loads((REFERENCE.parent / file).read_text())
+    found = list(mutants.mutants(file))
+    assert {"Generator.forward", "interpolate", "train_conditional", "generate"} <= {each.definition for each in found}
+    for mutant in found[::50]:
+        pairs = zip(reference["cells"], json.loads(mutant.source)["cells"], strict=True)
+        changed = [(old, new) for old, new in pairs if "".join(old["source"]) != "".join(new["source"])]
+        assert [old["cell_type"] for old, _ in changed] == ["code"]
 
 
 # The survey

@@ -25,9 +25,11 @@ from itertools import groupby
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final
 
 import yaml
+from tqdm import tqdm
 
 from truth.direct import TIER
 from truth.journal import Journal
@@ -350,6 +352,7 @@ def _without(folder: Path, file: str | None) -> Path:
 
 def _grade(bench: Workbench, mutant: Mutant, groups: Sequence[Sequence[str]], answer: Connection) -> None:
     """In a process of its own: runs one group of checks after the other, until something fails."""
+    tqdm.set_lock(RLock())  # its own is shared by all processes: one that is killed while it holds that stops them all
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     began = time.process_time()
     caught, fault = None, ""
