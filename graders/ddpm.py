@@ -129,13 +129,13 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     steps = [step.integer() for step in got.list("indices")]
     times = [step.tensor(shape=(DRAWN,)) for step in got.list("times")]
     _judge_order(steps, times)
-    shown = np.stack([x.tensor(shape=lent.shape[1:]) for x in got.list("x")])
+    shown = _of_each_step(got, "x")
     if noise is None:
         problem = START.problem(shown[0].reshape(DRAWN, -1))
         expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
     else:
         assert_close(shown[0], noise[0], what="the image that the loop starts from", hint="with given noise, noise[0]")
-        _judge_given(np.stack([step.tensor() for step in got.list("noises")]), noise)
+        _judge_given(_of_each_step(got, "noises"), noise)
     assert_close(shown[1:], lent[:-1], what="the image that a step begins with", hint="it is that of the step before")
     images = got["images"]
     expect(
@@ -178,19 +178,25 @@ def test_loss(student: Subject, rng: Rng, given: bool) -> None:
 
     q_sample is replaced by one that gives known images; what the model gives is known, too.
     """
-    schedule, images = Schedule.random(rng, T), rng.normal(DRAWN, *IMAGE)
-    t, noisy = rng.integers(0, T, DRAWN), rng.normal(DRAWN, *IMAGE)
+    schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)  # not to be taken for noise
+    t, noisy = rng.integers(0, T, DRAWN), 2 * rng.normal(DRAWN, *IMAGE)
+    lent = schedule.lent(*TO_NOISE)
     predicted, noise = 1.5 * rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE) if given else None
     got = student.run(
         probes.ddpm.loss,
         x_start=images,
         t=t,
-        coefficients=schedule.lent(*TO_NOISE),
+        coefficients=lent,
         noisy=noisy,
         predicted=predicted,
         **({} if noise is None else {"noise": noise}),
     )
     expect(got.integer("calls") > 0, "the loss never asks the model")
+    if got.flag("replaced"):
+        passed = got.list("coefficients")
+        expect(len(passed) == len(lent), "q_sample is not given the two coefficients: √ᾱ and √(1 − ᾱ)")
+        for one, sequence in zip(passed, lent, strict=True):
+            assert_close(one, sequence, what="the coefficients that q_sample is given", hint="√ᾱ and √(1 − ᾱ)")
     used = _noise_of(got, schedule, images, noisy, t, noise)
     assert_close(got["shown_times"], t, what="the times that the model is given", hint="those of t, one for each image")
     residuals = predicted - used
@@ -299,6 +305,13 @@ def _judge_order(steps: list[int] | None, times: list[Array], count: int = T) ->
     expect(order == wanted, "the steps should go from t = T − 1 down to 0", expected=hint, got=str(order[:6]))
     expect(all(np.ptp(t) == 0 for t in times), "all images of a batch should be at the same time in a step")
     expect(steps is None or steps == wanted, "t_index is not the time of the step", got=str((steps or [])[:6]))
+
+
+def _of_each_step(got: Evidence, name: str) -> Array:
+    """What p_sample was given in each of the loop's calls: [T, B, C, H, W]."""
+    steps = got.list(name)
+    expect(len(steps) == T, f"{T} steps should be taken", got=f"{len(steps)}")
+    return np.stack([step.tensor(shape=(DRAWN, *IMAGE)) for step in steps])
 
 
 def _judge_given(used: Array, noise: NDArray[np.floating]) -> None:

@@ -246,6 +246,16 @@ def test_sample_noise(student: Subject) -> None:
     )
 
 
+@check("gan.sample")
+def test_given_noise(student: Subject, rng: Rng) -> None:
+    """Where noise is given, samples are made of it."""
+    noise = rng.normal(20, 24)
+    result = student.run(probes.gan.sample_of, z=noise)
+    if not result.is_none():
+        hint = "noise that is given is used as it is"
+        assert_close(result["latents"], noise, what="what the generator is given", hint=hint)
+
+
 @check("gan.interpolate")
 def test_interpolation(student: Subject) -> None:
     """Interpolations go in even steps along the straight line between two latents, both ends included."""
@@ -272,6 +282,25 @@ def test_interpolation(student: Subject) -> None:
     ends = ends_problem(straight[:, 0], straight[:, -1], ENDS.alpha)
     if ends is not None and _samples_are_normal(student):
         fail(ends)
+
+
+@check("gan.interpolate")
+def test_given_ends(student: Subject, rng: Rng) -> None:
+    """Where the latents of both ends are given, the line runs from one to the other."""
+    ends = rng.normal(2, 12, 24)
+    result = student.run(probes.gan.interpolate_between, ends=ends, steps=3)
+    if result.is_none():
+        return
+    images, decoded = result.tensor("images"), decoded_images(result)
+    latents = result.tensor("latents", shape=(len(decoded), 24))
+    whole = images.size == 5 * ends.shape[1] * PIXELS
+    found = trace(images.reshape(-1, PIXELS), decoded, latents) if whole else None
+    if found is None:
+        fail("some of the images are not what the generator gave", expected="G(z) for every image")
+    strips = found.reshape(ends.shape[1], 5, 24)
+    reached = np.stack([strips[:, 0], strips[:, -1]])
+    either = [np.abs(reached - wanted).max() < 1e-3 for wanted in (ends, ends[::-1])]
+    expect(any(either), "the line does not run from z_1 to z_2", expected="z_1 at one end, z_2 at the other")
 
 
 @check("gan.interpolate_shape")

@@ -19,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from graders.distances import nearest
 from graders.linear_gaussian import LinearGaussian, divergence, log_gaussian
 from graders.statistics import ALPHA, Gain, GaussianFit, Independence, declare
 
@@ -213,8 +214,8 @@ def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
     mean, logvar = model.posterior(x)
     mean, logvar = mean + 0.3 * rng.normal(BATCH, Z_DIM), logvar + WIDER
     got = _likelihood(student, model, x, draws, mean, logvar)
-    found = got.tensor("found")
-    z = got.tensor("latents", shape=(None, Z_DIM))
+    _expect_rows(got["found"], BATCH, "log_likelihood")
+    found, z = got.tensor("found"), got.tensor("latents", shape=(None, Z_DIM))
     gained = float((found - model.log_prob(x)).mean())
     bound = GAINED.bound + 0.01
     expect(
@@ -225,6 +226,8 @@ def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
     )
     if len(z) == 0 or not got.flag("asked"):
         return  # it was made without the decoder or the posterior that we know
+    theirs = _are_among(got.tensor("encoded"), x)
+    expect(theirs, "the posterior is not that of the images: encode is given something else")
     expect(
         len(z) == draws * BATCH,
         f"K = {draws} draws of z are asked for, for each image",
@@ -254,6 +257,14 @@ def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
         len(got.tensor("latents", shape=(None, Z_DIM))) >= n,
         "pixels are mixed: mix the latents, and decode every mixture",
     )
+
+
+def _are_among(given: Array, images: NDArray[np.floating]) -> bool:
+    """Whether there are images in `given`, and each is one of `images` [B, …]."""
+    if given.size == 0 or given.size % PIXELS:
+        return False
+    rows, known = given.reshape(-1, PIXELS), images.reshape(-1, PIXELS).astype(np.float64)
+    return bool(np.allclose(known[nearest(rows, known)[0]], rows, atol=1e-5))
 
 
 def _expect_rows(got: Evidence, rows: int, what: str) -> None:

@@ -55,7 +55,7 @@ def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
     if reading is not None:
         try:
             return reading(inputs, Evidence(run.evidence))
-        except (Mismatch, ArithmeticError, LookupError, ValueError):
+        except (Mismatch, ArithmeticError, LookupError, TypeError, ValueError):
             pass
     return dict(_everything(run.evidence, "result"))
 

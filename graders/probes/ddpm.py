@@ -150,7 +150,7 @@ def loss(
     """The loss with a denoiser that gives `predicted`, and with q_sample, where it is called, giving `noisy`.
 
     Returns the loss and its gradient by what the denoiser gave; what the denoiser was shown; and of the first call of
-    q_sample the images, times and noise.
+    q_sample the images, times, coefficients and noise.
     """
     calls: list[dict[str, Any]] = []
 
@@ -176,6 +176,7 @@ def loss(
         result |= {
             "noised": _tensor(calls[0]["x_start"]),
             "noised_times": _times(calls[0]["t"], x_start),
+            "coefficients": [_tensor(sequence) for sequence in calls[0]["coefficients"]],
             "noise": None if used is None else _tensor(used),
         }
     return result | _shown(model, x_start)

@@ -105,6 +105,25 @@ def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
     return {**first, "again": _decodings(calls, z_dim)["latents"]}
 
 
+def sample_of(package: Any, z: Tensor) -> dict[str, Tensor] | None:
+    """The latents that the generator was given for samples of z [n, z_dim]; None where none can be given."""
+    if package.gan.sample_of is None:
+        return None
+    model = _model(package, [24, 32], z.shape[1])
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    package.gan.sample_of(model, z)
+    return _decodings(calls, z.shape[1])
+
+
+def interpolate_between(package: Any, ends: Tensor, steps: int) -> dict[str, Any] | None:
+    """What `interpolate` below returns, for given latents [2, n, z_dim]; None where none can be given."""
+    if package.gan.interpolate_between is None:
+        return None
+    model = _model(package, [24, 32], ends.shape[2])
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    return {"images": package.gan.interpolate_between(model, ends, steps), **_decodings(calls, ends.shape[2])}
+
+
 def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
 

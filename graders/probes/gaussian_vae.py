@@ -118,7 +118,8 @@ def log_likelihood(
 ) -> dict[str, Any]:
     """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
 
-    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one.
+    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one;
+    `encoded`: with what.
     """
     model, seen = _known(package, mean.shape[1], map_)
     calls: list[Tensor] = []
@@ -130,7 +131,8 @@ def log_likelihood(
     object.__setattr__(model, "encode", encode)
     with torch.no_grad():
         found = package.gaussian_vae.log_likelihood(model, x, draws)
-    return {"found": found, "asked": bool(calls)} | _latents(seen, mean.shape[1])
+    encoded = torch.as_tensor(calls[0]).detach() if calls else None
+    return {"found": found, "asked": bool(calls), "encoded": encoded} | _latents(seen, mean.shape[1])
 
 
 def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:

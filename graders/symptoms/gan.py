@@ -124,6 +124,22 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     return numbers | _noise(latents)
 
 
+@of("gan:sample_of")
+def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Whether samples are made of the noise that is given, and of which if not."""
+    if got.is_none():
+        return {}
+    latents = got.tensor("latents", shape=(None, None))
+    given = _same(latents, inputs["z"])
+    return {"as given": (float(given), 0.0)} | ({} if given else _noise(latents))
+
+
+@of("gan:interpolate_between")
+def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The latents of a strip relative to its ends."""
+    return {} if got.is_none() else interpolate({**inputs, "n": inputs["ends"].shape[1]}, got)
+
+
 @of("gan:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """The latents of a strip relative to its ends, and the law of the ends."""

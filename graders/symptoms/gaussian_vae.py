@@ -137,14 +137,15 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many draws, from what; and which formula of their densities the estimate is."""
     x, model, count = np.asarray(inputs["x"], dtype=np.float64), _model(inputs), int(inputs["draws"])
     mean, logvar = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar"))
-    estimate, z = got.tensor("found", finite=False), got.tensor("latents", finite=False)
+    estimate, z = got.tensor("found", finite=False), got.tensor("latents", shape=(None, None), finite=False)
     found: Numbers = {
         "shape": (np.array(estimate.shape, dtype=np.float64), 0.0),
         "draws": (len(z) / len(x), 0.0),
         "asked": (float(got.flag("asked")), 0.0),
         "finite": (float(np.isfinite(estimate).all()), 0.0),
     }
-    if len(z) == 0 or len(z) % len(x) or not np.isfinite(estimate).all():
+    unheard_of = len(z) > 8 * count * len(x)  # and more than there is memory for
+    if len(z) == 0 or len(z) % len(x) or unheard_of or not np.isfinite(estimate).all():
         return found
     used = len(z) // len(x)
     readings = (z.reshape(used, len(x), -1), z.reshape(len(x), used, -1).swapaxes(0, 1))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.attacks.twisting import faults, twisted_bench
+from truth.variants import EDITIONS
 from truth.workbench import unit_checks
 
 
-def test_no_grader_falls_over_twisted_evidence(tmp_path: Path) -> None:
-    assert faults(twisted_bench(tmp_path), range(2), unit_checks("")) == []
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_no_grader_falls_over_twisted_evidence(tmp_path: Path, edition: str) -> None:
+    assert faults(twisted_bench(tmp_path, edition), range(2), unit_checks("", edition=edition)) == []

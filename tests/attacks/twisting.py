@@ -25,7 +25,8 @@ from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.sandbox import Request, Run, wire
 from truth.direct import TIER, Direct
-from truth.workbench import LAYOUT, REFERENCE, Workbench, unit_checks
+from truth.variants import EDITIONS
+from truth.workbench import Workbench, reference_of, rubric_of, unit_checks
 
 SLOW_SECONDS: Final = 30.0  # of the processor, for the graders of a round
 _MOST_ELEMENTS: Final = 1 << 22  # of a tensor that is made larger: more is no other than more
@@ -178,44 +179,47 @@ def _renamed(random_: random.Random, node: Any) -> Any:
 
 def faults(bench: Workbench, rounds: Sequence[int], checks: Sequence[str]) -> list[str]:
     """What graders fell over, or took too long for, in each of the rounds."""
-    sandbox = bench.sandbox
+    sandbox, reference = bench.sandbox, reference_of(bench.edition)
     assert isinstance(sandbox, Twisted)
     found = []
     sandbox.random = None
-    bench.observe(REFERENCE, *checks)  # what is remembered of it is twisted afterwards
+    bench.observe(reference, *checks)  # what is remembered of it is twisted afterwards
     for number in rounds:
         sandbox.random, sandbox.told = random.Random(number), []
         began = time.process_time()
         try:
-            observed = bench.observe(REFERENCE, *checks)
+            observed = bench.observe(reference, *checks)
         except AssertionError as error:  # a grader's exception
-            found.append(f"round {number}: {sandbox.told}: {error}")
+            found.append(f"{bench.edition}, round {number}: {sandbox.told}: {error}")
             continue
         ours = [fact.decisive for fact in observed.checks().values() if fact.outcome is Outcome.INFRA]
-        found += [f"round {number}: {sandbox.told}: {test.name}: {test.message}" for test in ours]
+        found += [f"{bench.edition}, round {number}: {sandbox.told}: {test.name}: {test.message}" for test in ours]
         if time.process_time() - began > SLOW_SECONDS:
-            found.append(f"round {number}: {sandbox.told}: took {time.process_time() - began:.0f} s")
+            found.append(f"{bench.edition}, round {number}: {sandbox.told}: took {time.process_time() - began:.0f} s")
     return found
 
 
-def twisted_bench(folder: Path) -> Workbench:
-    bench = Workbench(folder, TIER)
-    bench.sandbox = Twisted(LAYOUT)
+def twisted_bench(folder: Path, edition: str) -> Workbench:
+    bench = Workbench(folder, TIER, edition)
+    bench.sandbox = Twisted(edition)
     return bench
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks.twisting", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("editions", nargs="*", default=EDITIONS, help="all, if none is named")
+    parser.add_argument("--rounds", type=int, default=300, help="for each edition")
     parser.add_argument("--first", type=int, default=0, help="the first round's number: rounds repeat")
     parser.add_argument("--trainings", action="store_true", help="the trainings' graders, in place of all others")
     options = parser.parse_args()
-    trained = [id_ for id_, check in known().items() if check.kind != "unit"]
-    with tempfile.TemporaryDirectory(prefix="gengrade-twisting-") as folder:
-        rounds = range(options.first, options.first + options.rounds)
-        checks = trained if options.trainings else unit_checks("")
-        found = faults(twisted_bench(Path(folder)), rounds, checks)
-    print(*found, f"{options.rounds} rounds, {len(found)} faults", sep="\n")
+    rounds, found = range(options.first, options.first + options.rounds), []
+    for edition in options.editions:
+        checks = unit_checks("", edition=edition)
+        if options.trainings:
+            checks = [id_ for id_ in sorted(rubric_of(edition).checks()) if known()[id_].kind != "unit"]
+        with tempfile.TemporaryDirectory(prefix="gengrade-twisting-") as folder:
+            found += faults(twisted_bench(Path(folder), edition), rounds, checks)
+    print(*found, f"{options.rounds} rounds of {len(options.editions)} editions, {len(found)} faults", sep="\n")
     return int(bool(found))
 
 

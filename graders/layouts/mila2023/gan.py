@@ -96,14 +96,25 @@ class GanContract:
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """What the student's function returns for that many samples."""
-        function = self._modules.find("sample", STEM)
-        return answered(call(function, {"generator": _Shim(model), "num_samples": n}), "sample")
+        return self._sample(model, n)
+
+    def sample_of(self, model: nn.Module, z: Tensor) -> Any:
+        """What it returns for given latents [n, z_dim]."""
+        return self._sample(model, len(z), noise=_as_images(z))
+
+    def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
+        asked = {"generator": _Shim(model), "num_samples": n, **noise}
+        return answered(call(self._modules.find("sample", STEM), asked), "sample")
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
         """The strips [n, steps + 2, C, H, W] that the student's function makes, each for two new latents."""
+        return self.interpolate_between(model, torch.stack([_latents(model, n).flatten(1) for _ in range(2)]), steps)
+
+    def interpolate_between(self, model: nn.Module, ends: Tensor, steps: int) -> Tensor:
+        """The same for given latents [2, n, z_dim]."""
         function = self._modules.find("interpolate", STEM)
         strips = []
-        for z_1, z_2 in zip(*(_latents(model, n).split(1) for _ in range(2)), strict=True):
+        for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
             asked = {"generator": _Shim(model), "z_1": z_1, "z_2": z_2, "n_samples": steps + 2}
             strips.append(torch.as_tensor(answered(call(function, asked), "interpolate")))
         return torch.stack(strips)
@@ -159,6 +170,8 @@ class _Shim(nn.Module):
         self.device = next(model.parameters()).device
 
     def forward(self, z: Tensor) -> Tensor:
+        if z.dim() != 4:  # as a transposed convolution, with which the hand-out's begins
+            raise ValueError(f"latents should be of shape [B, z_dim, 1, 1], and are {list(z.shape)}")
         size = self.inner.layers[0].in_features  # type: ignore[union-attr, index]
         return torch.as_tensor(self.inner(z[:, :size]))
 
@@ -166,4 +179,9 @@ class _Shim(nn.Module):
 def _latents(model: nn.Module, n: int) -> Tensor:
     device = next(model.parameters()).device
     size: int = model.z_dim  # type: ignore[assignment]
-    return torch.randn(n, size, 1, 1, device=device)
+    return _as_images(torch.randn(n, size, device=device))
+
+
+def _as_images(z: Tensor) -> Tensor:
+    """Latents [n, z_dim] as the hand-out's generator takes them, [n, z_dim, 1, 1]."""
+    return z[:, :, None, None]

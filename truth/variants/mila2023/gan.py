@@ -89,6 +89,17 @@ UNNAMED: dict[str, Unnamed] = {
         gan((OWN, f"{OWN} / 0.693")), ("gan.generator_step",), "loss is not right"
     ),
     "a shifted prior": Unnamed(gan((NOISE, f"{NOISE} + 0.5")), ("gan.sample",), "N(0, I)"),
+    "given noise that goes unused": Unnamed(
+        gan(("    if noise is None:\n        noise", "    if True:\n        noise")),
+        ("gan.sample",),
+        "the generator is given",
+    ),
+    "latents without their dimensions of one": Unnamed(
+        gan((NOISE, "noise = torch.randn(num_samples, z_dim)")), ("gan.sample",), "[B, z_dim, 1, 1]"
+    ),
+    "a line from the mirrored start": Unnamed(
+        gan((LINE, LINE.replace("(1 - weight)", "(weight - 1)"))), ("gan.interpolate",), "from z_1 to z_2"
+    ),
     "steps that crowd": Unnamed(
         gan((LINE, LINE.replace("weight", "weight**2"))), ("gan.interpolate",), "evenly spaced"
     ),
