@@ -81,9 +81,13 @@ def train(dataloader, discriminator, generator, optimizer_G, optimizer_D):
             discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
             optimizer_D.step()
 
-            batches_done = epoch * len(dataloader) + i
-            if batches_done % args.save_interval == 0:
-                save_image(gen_imgs[:25].view(-1, 1, 28, 28), f"images/{batches_done}.png", nrow=5, normalize=True)
+            save_samples(gen_imgs, epoch * len(dataloader) + i)
+
+
+def save_samples(images, batches_done):
+    """A picture of 25 images, now and then."""
+    if batches_done % args.save_interval == 0:
+        save_image(images[:25].view(-1, 1, 28, 28), f"images/{batches_done}.png", nrow=5, normalize=True)
 
 
 def interpolate(generator, steps=7):
