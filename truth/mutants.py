@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final
+from typing import Final
 
 import yaml
 from tqdm import tqdm
@@ -35,11 +35,11 @@ from truth.direct import TIER
 from truth.journal import Journal
 from truth.operators import Mutant, mutants_of
 from truth.variants import EDITIONS
-from truth.workbench import Workbench, not_passed
+from truth.workbench import REFERENCE, Workbench, cells_of, not_passed, with_cells
 
 _CPU_SECONDS: Final = 40  # for all checks of a mutant together: some never end, and are caught
 _SECONDS: Final = 900.0  # the same, for those that sleep, on a machine that is busy with other things
-_REFERENCES: Final = Path(__file__).resolve().parents[1] / "reference"
+_REFERENCES: Final = REFERENCE.parent
 _EXPLAINED: Final = Path(__file__).with_name("mutants.yaml")
 
 _COLUMNS: Final = ("all", "caught", "equivalent", "open", "unexplained")
@@ -206,20 +206,18 @@ def _files() -> Iterator[str]:
 
 def _modules(path: Path) -> Iterator[tuple[str, Callable[[str], str]]]:
     """What can be changed by itself: a module, or each cell of a notebook; and what makes a whole file of it again."""
+    text = path.read_text()
     if path.suffix == ".py":
-        yield path.read_text(), str
+        yield text, str
         return
-    notebook = json.loads(path.read_text())
-    for index, cell in enumerate(notebook["cells"]):
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and not source.startswith("%"):
-            yield source, partial(_notebook_with, notebook, index)
+    sources = cells_of(text)
+    for index, cell in enumerate(json.loads(text)["cells"]):
+        if cell["cell_type"] == "code" and not sources[index].startswith("%"):
+            yield sources[index], partial(_notebook_with, text, sources, index)
 
 
-def _notebook_with(notebook: dict[str, Any], index: int, source: str) -> str:
-    cells = list(notebook["cells"])
-    cells[index] = {**cells[index], "source": source}
-    return json.dumps({**notebook, "cells": cells}, indent=1)
+def _notebook_with(text: str, sources: Sequence[str], index: int, source: str) -> str:
+    return with_cells(text, [*sources[:index], source, *sources[index + 1 :]])
 
 
 def _left_out(file: str, definition: str) -> bool:

@@ -184,18 +184,20 @@ def variant_text(file: str, changes: Changes, edition: str = LAYOUT) -> str:
     """The text of a file of the reference after these changes."""
     text = (reference_of(edition) / file).read_text()
     replacements = changes.get(file, [])
-    cells = _cells(text) if file.endswith(".ipynb") else [text]
+    cells = cells_of(text) if file.endswith(".ipynb") else [text]
     for old, new in [replacements] if isinstance(replacements, tuple) else replacements:
         assert any(old in cell for cell in cells), f"{file} does not hold {old!r}"
         cells = [cell.replace(old, new) for cell in cells]
-    return _with_cells(text, cells) if file.endswith(".ipynb") else cells[0]
+    return with_cells(text, cells) if file.endswith(".ipynb") else cells[0]
 
 
-def _cells(notebook: str) -> list[str]:
+def cells_of(notebook: str) -> list[str]:
+    """The sources of all cells."""
     return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 
 
-def _with_cells(notebook: str, sources: Sequence[str]) -> str:
+def with_cells(notebook: str, sources: Sequence[str]) -> str:
+    """The notebook with other sources of its cells."""
     changed = json.loads(notebook)
     for cell, source in zip(changed["cells"], sources, strict=True):
         cell["source"] = source
