@@ -30,7 +30,14 @@ from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question
 from gengrade.sandbox.limits import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/writing.md", "docs/grade-json.md", "docs/new-course.md")
+PAGES = (
+    "README.md",
+    "SECURITY.md",
+    "docs/error-rates.md",
+    "docs/grade-json.md",
+    "docs/new-course.md",
+    "docs/writing.md",
+)
 WORKFLOW = ROOT / "examples" / "workflow.yml"
 
 
@@ -69,6 +76,14 @@ def test_paths_exist(page: str) -> None:
     named = re.findall(r"`((?:gengrade|graders|reference|tests|docs|examples)/[\w/.-]*)`", text(page))
     missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_are_whole_and_say_nothing_twice(page: str) -> None:
+    for table in re.findall(r"(?:^ *\|.*\|\n)+", text(page), re.MULTILINE):
+        rows = [row.strip() for row in table.splitlines()]
+        assert len({row.count("|") - row.count("\\|") for row in rows}) == 1, rows[0]
+        assert len(set(rows)) == len(rows), rows[0]
 
 
 def test_make_targets_exist() -> None:
