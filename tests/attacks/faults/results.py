@@ -1,0 +1,72 @@
+"""What runs leave for people and programs, without times; and what is wrong with it beside an undisturbed run's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def without_times(path: Path) -> str:
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(item) for key, item in value.items() if key not in ("seconds", "stages")}
+        return [strip(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(strip(json.loads(path.read_text())), sort_keys=True, indent=1)
+
+
+def results(out: Path) -> dict[str, str]:
+    """All that a run leaves for people and programs, by file; no page of the class shows a time."""
+    files = [*out.glob("*/facts.json"), *out.glob("*/grade.json")]
+    found = {path.relative_to(out).as_posix(): without_times(path) for path in files}
+    return found | {name: (out / name).read_text() for name in ("gradebook.csv", "index.html") if (out / name).exists()}
+
+
+def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Between two complete results, the first line of each file that differs."""
+    problems = [f"{name} is there, and should not be" for name in found.keys() - wanted.keys()]
+    for name, text in wanted.items():
+        if name not in found:
+            problems.append(f"{name} is not there")
+        elif found[name] != text:
+            pairs = zip(text.splitlines(), found[name].splitlines(), strict=False)
+            lines = next((pair for pair in pairs if pair[0] != pair[1]), ("", "its length"))
+            problems.append(f"{name}: {lines[1].strip()[:200]!r} instead of {lines[0].strip()[:200]!r}")
+    return sorted(problems)
+
+
+def unfair(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[list[str], int]:
+    """In results that may be incomplete: verdicts that are neither right nor ours, and how many are ours."""
+    problems, ours = [], 0
+    for name in (name for name in found if name.endswith("/facts.json")):
+        right, given = json.loads(wanted[name])["checks"], json.loads(found[name])["checks"]
+        for check, fact in given.items():
+            outcomes = [test["outcome"] for test in fact["tests"]]
+            if "infra" in outcomes:
+                ours += 1
+            elif outcomes != (expected := [test["outcome"] for test in right[check]["tests"]]):
+                problems.append(f"{name}: {check} is {outcomes} instead of {expected}")
+    for name in (name for name in found if name.endswith("/grade.json")):
+        for id_, item in _items(found[name]).items():
+            if item["outcome"] != "infra" and item["points"] < _items(wanted[name])[id_]["points"]:
+                problems.append(f"{name}: {id_} has {item['points']} points for {item['outcome']}")
+    return problems, ours
+
+
+def _items(grade: str) -> dict[str, Any]:
+    return {item["id"]: item for question in json.loads(grade)["questions"] for item in question["items"]}
+
+
+def said(printed: str) -> Counter[str]:
+    """How often the command said that it is done with a submission."""
+    return Counter(re.findall(r"^\[\d+/\d+\] (\S+): (?:graded|failed)", printed, re.MULTILINE))
+
+
+def doubled(printed: str, names: Sequence[str]) -> list[str]:
+    lines = said(printed)
+    twice = [f"{name} was graded {count} times in a run" for name, count in lines.items() if count > 1]
+    return [*twice, *(f"{name} is nobody" for name in lines if name not in names)]

@@ -1,0 +1,85 @@
+"""Which lines of the code that reads inputs follow each other: what guides the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any, cast
+
+import gengrade.grading.evidence
+import gengrade.sandbox.host
+import gengrade.store
+from gengrade.sandbox import wire
+from gengrade.sandbox.host import _Conversation
+
+
+def _targets() -> frozenset[CodeType]:
+    """The code whose lines guide the search."""
+    host = gengrade.sandbox.host
+    read = (host.read_answer, host._read_fault, host._field, host._words, _Conversation._read_channel)
+    functions = [cast(FunctionType, each) for each in (*read, _Conversation._frames, _Conversation._verdict)]
+    codes = {function.__code__ for function in functions}
+    for module in (wire, gengrade.store, gengrade.grading.evidence):
+        codes |= _codes_of(Path(cast(str, module.__file__)))
+    return frozenset(codes)
+
+
+def _codes_of(file: Path) -> set[CodeType]:
+    """All functions' code of a module, as loaded: found by compiling it again, since equal code is equal."""
+    waiting = [compile(file.read_text(), str(file), "exec", flags=0x1000000, dont_inherit=True)]
+    found: set[CodeType] = set()
+    while waiting:
+        inner = [constant for constant in waiting.pop().co_consts if isinstance(constant, CodeType)]
+        waiting += inner
+        found |= {code for code in inner if code.co_flags & 0x1}  # a function's, not a class's
+    return found
+
+
+def _name(code: CodeType) -> tuple[str, int]:
+    return code.co_filename, code.co_firstlineno
+
+
+def _number_of(code: CodeType) -> int:
+    return hash(code.co_filename) << 16
+
+
+class Tracer:
+    """Collects pairs of lines of the targets that followed each other."""
+
+    def __init__(self) -> None:
+        self._names = {_name(code) for code in _targets()}
+        self._ours: dict[CodeType, bool] = {}
+        self._last = 0
+        self.pairs: set[tuple[int, int]] = set()
+        self._seen = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        code = frame.f_code
+        ours = self._ours.get(code)
+        if ours is None:
+            ours = self._ours[code] = _name(code) in self._names
+        return self._line if ours else None
+
+    def _line(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
+        here = frame.f_lineno + _number_of(frame.f_code)
+        self.pairs.add((self._last, here))
+        self._last = here
+        return self._line
+
+    def anything_new(self) -> bool:
+        """Whether pairs came that were not there when this was last asked."""
+        self._last = 0
+        new = len(self.pairs) > self._seen
+        self._seen = len(self.pairs)
+        return new
+
+    def lines(self) -> tuple[set[str], set[str]]:
+        """Lines of the targets that were reached, and all of them."""
+        hit = {here for _, here in self.pairs}
+        every: dict[str, int] = {}
+        for code in _targets():
+            for _, _, line in code.co_lines():
+                if line is not None and line != code.co_firstlineno:
+                    every[f"{Path(code.co_filename).name}:{line}"] = line + _number_of(code)
+        return {text for text, line in every.items() if line in hit}, set(every)
