@@ -25,6 +25,7 @@ from graders.integers import UniformIntegers
 from graders.statistics import ALPHA, GaussianFit, Independence, declare
 
 Array = NDArray[np.float64]
+Images = NDArray[np.floating]
 
 T = 12  # steps of a short schedule
 IMAGE = (2, 3, 4)  # channels, height and width: all different, so that none is taken for another
@@ -117,14 +118,17 @@ def test_step_back_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
 def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     """p_sample_loop goes from noise at T − 1 down to 0, each step from the image of the one before.
 
-    p_sample is replaced by one that gives known images. A loop that does without it is judged by its samples alone.
+    p_sample is replaced by one that gives known images. A loop that does without it is judged by its samples, and by
+    the noise that its images hold where noise is given.
     """
     lent = rng.normal(T, DRAWN, *IMAGE)
     noise = rng.normal(T + 1, DRAWN, *IMAGE) if given else None
-    coefficients = Schedule.random(rng, T).lent(*TO_STEP)
-    setting: dict[str, Any] = {"coefficients": coefficients, "lent": lent, "predicted": lent[0]}
-    got = student.run(probes.ddpm.loop, **setting, **({} if noise is None else {"noise": noise}))
+    schedule = Schedule.random(rng, T)
+    got = _with_known_steps(student, schedule, lent, noise)
     if not got.flag("replaced"):
+        if noise is not None:
+            own = got.tensor("images", shape=lent.shape)
+            _judge_given(_noises_in(own, noise[0], schedule, lent[0]), noise)
         return
     steps = [step.integer() for step in got.list("indices")]
     times = [step.tensor(shape=(DRAWN,)) for step in got.list("times")]
@@ -160,14 +164,21 @@ def test_samples_of_a_known_gaussian(student: Subject, rng: Rng) -> None:
     got = student.run(probes.ddpm.samples, coefficients=lent, **setting)
     try:
         _judge_order(None, [step.tensor(shape=(n,)) for step in got.list("times")], steps)
-        images = got.tensor("images", shape=(None, n, *SMALL))[-1].reshape(n, 4)
-        problem = DRAWS.problem(data.standardised(images))
+        images = got.tensor("images", shape=(None, n, *SMALL))
+        expect(
+            len(images) == steps,
+            "the result should hold the images after every step, in order",
+            expected=f"{steps} images",
+            got=f"{len(images)}",
+        )
+        problem = DRAWS.problem(data.standardised(images[-1].reshape(n, 4)))
         expect(
             problem is None,
             f"with a denoiser that is right for a known Gaussian, the samples are not draws from it: {problem}",
         )
     except Mismatch:
-        if _steps_are_right(student, rng):  # else p_sample is to blame, and has a check of its own
+        # else p_sample is to blame, and has a check of its own
+        if not _takes_steps(student, rng) or _steps_are_right(student, rng):
             raise
 
 
@@ -239,6 +250,28 @@ def _judge_noise(id_: str, noises: list[Array], what: str) -> None:
     correlation = CALLS[id_].correlation(*noises)
     if correlation is not None:
         fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
+
+
+def _with_known_steps(student: Subject, schedule: Schedule, lent: Images, noise: Images | None = None) -> Evidence:
+    """What the loop makes of a p_sample that gives the images `lent` [T, …], and of a model that predicts the first."""
+    given = {} if noise is None else {"noise": noise}
+    coefficients = schedule.lent(*TO_STEP)
+    return student.run(probes.ddpm.loop, coefficients=coefficients, lent=lent, predicted=lent[0], **given)
+
+
+def _takes_steps(student: Subject, rng: Rng) -> bool:
+    """Whether the loop takes its steps by p_sample."""
+    return _with_known_steps(student, Schedule.random(rng, T), rng.normal(T, 2, *IMAGE)).flag("replaced")
+
+
+def _noises_in(images: Array, start: Images, schedule: Schedule, predicted: Images) -> Array:
+    """The noise of each step, from images [T, …] that begin after the first; 0 for the last, which has none."""
+    before = np.concatenate([start[None], images[:-1]])
+    noises = np.zeros_like(images)
+    for done, t in enumerate(reversed(range(1, T))):
+        mean = schedule.mean_before(before[done], predicted, t)
+        noises[done] = (images[done] - mean) / np.sqrt(schedule["posterior_variance"][t])
+    return noises
 
 
 def _steps_are_right(student: Subject, rng: Rng) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graders.probes._watching import with_items
+
 
 def with_code(output: Any, code: Tensor) -> Any:
     """What an encoder gave, with the numbers of `code` [2, B, z_dim] in its first two tensors."""
@@ -18,7 +20,7 @@ def with_code(output: Any, code: Tensor) -> Any:
             given.retain_grad()
         elif torch.is_grad_enabled():  # a constant, which is the encoder's mistake, and not the loss's
             given.requires_grad_()
-    return (first, second, *output[2:])
+    return with_items(output, (first, second, *output[2:]))
 
 
 def with_logits(output: Tensor, logits: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,9 +49,14 @@ def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: s
     return calls
 
 
+def with_items(output: Any, items: Iterable[Any]) -> Any:
+    """A tuple or list of the type of `output`, be it a named tuple, with other items."""
+    return getattr(type(output), "_make", type(output))(items)
+
+
 def _copied(output: Any) -> Any:
     if isinstance(output, Tensor):
         return output.clone()
     if isinstance(output, tuple | list):
-        return type(output)([_copied(item) for item in output])
+        return with_items(output, map(_copied, output))
     return output

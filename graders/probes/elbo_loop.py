@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from graders.probes._watching import with_items
+
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second …
 
 
@@ -94,7 +96,7 @@ class _Record:
             found = torch.autograd.grad(first.sum(), parameters, retain_graph=True, allow_unused=True)
             self._gradient = _flat(list(found), self._model)
         bound = value + factor * (first - first.detach())
-        return (bound, *returned[1:]) if isinstance(returned, tuple | list) else bound
+        return with_items(returned, (bound, *returned[1:])) if isinstance(returned, tuple | list) else bound
 
 
 def _flat(gradients: list[Tensor | None], model: nn.Module) -> Tensor:

@@ -119,7 +119,7 @@ def log_likelihood(
     """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
 
     And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one;
-    `encoded`: with what.
+    `encoded`: with what. Else the `mean` and `logvar` of the model's own encode, which its layers give.
     """
     model, seen = _known(package, mean.shape[1], map_)
     calls: list[Tensor] = []
@@ -131,8 +131,12 @@ def log_likelihood(
     object.__setattr__(model, "encode", encode)
     with torch.no_grad():
         found = package.gaussian_vae.log_likelihood(model, x, draws)
-    encoded = torch.as_tensor(calls[0]).detach() if calls else None
-    return {"found": found, "asked": bool(calls), "encoded": encoded} | _latents(seen, mean.shape[1])
+    answer = {"found": found, "asked": bool(calls)} | _latents(seen, mean.shape[1])
+    if calls:
+        return answer | {"encoded": torch.as_tensor(calls[0]).detach()}
+    object.__delattr__(model, "encode")
+    posterior = package.gaussian_vae.encode(model, x)
+    return answer | {"mean": posterior.mean, "logvar": posterior.logvar}
 
 
 def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:

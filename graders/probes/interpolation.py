@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graders.probes._stand_ins import IMAGE, stand_in
-from graders.probes._watching import Calls, watch
+from graders.probes._watching import Calls, watch, with_items
 
 AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
 
@@ -62,8 +62,7 @@ def _moved(output: Any) -> Any:
         return output + AFAR * (2 * torch.rand_like(output) - 1)
     if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
         first, *others = output
-        moved = [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)]
-        return tuple(moved) if isinstance(output, tuple) else moved
+        return with_items(output, [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)])
     return output
 
 

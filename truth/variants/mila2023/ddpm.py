@@ -10,6 +10,10 @@ FILE = "diffusion_solution.py"
 EXTRACT = """    values = a.gather(-1, t.to(a.device)).to(t.device)
     return values.reshape(-1, *[1] * (len(x_shape) - 1))"""
 STEP = "p_sample(model, img, t, i, coefficients, None if noise is None else noise[done])"
+OWN_STEP = (
+    "denoised_mean(model, img, t, coefficients) + (0 if i == 0 else coefficients[3][i].sqrt() * "
+    "(torch.randn_like(img) if noise is None else noise[done]))"
+)
 NOISE = "torch.randn_like(x_start)"
 LOSS = "F.smooth_l1_loss(denoise_model(x_noisy, t), noise)"
 NOISY = "q_sample(x_start, t, coefficients, noise)"
@@ -145,8 +149,14 @@ UNNAMED: dict[str, Unnamed] = {
     "every second step": Unnamed(
         ddpm(("reversed(range(timesteps))", "reversed(range(0, timesteps, 2))")), ("ddpm.p_sample_loop",), "steps"
     ),
+    "noise of its own in steps of its own": Unnamed(
+        ddpm((STEP, OWN_STEP.replace("noise[done]", "torch.randn_like(img)"))), ("ddpm.p_sample_loop",), "given noise"
+    ),
+    "images of nothing beside a wrong step": Unnamed(
+        ddpm((STEP, "0 * img"), (DRAW, f"{DRAW} * 1.1")), ("ddpm.p_sample_loop", "ddpm.p_sample"), "given noise"
+    ),
     "a step of its own without noise": Unnamed(
-        ddpm((STEP, "denoised_mean(model, img, t, coefficients)")), ("ddpm.p_sample_loop",), "known Gaussian"
+        ddpm((STEP, "denoised_mean(model, img, t, coefficients)")), ("ddpm.p_sample_loop",), "given noise"
     ),
     "a Huber loss with another bend": Unnamed(
         ddpm((LOSS, "F.huber_loss(denoise_model(x_noisy, t), noise, delta=0.5)")), ("ddpm.p_losses",), "Huber"

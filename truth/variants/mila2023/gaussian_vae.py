@@ -13,6 +13,10 @@ TERMS = "terms = 0.5 * ((sample - self.mean) ** 2 / self.var + self.logvar + mat
 WEIGHT = "return posterior.nll(z, dims=[1]) - prior.nll(z, dims=[1]) - self.decode(z).nll(x)"
 ESTIMATE = """        weights = torch.stack([self.log_weight(x, posterior) for _ in range(K)])
         return weights.logsumexp(dim=0) - math.log(K)"""
+POSTERIOR = "        posterior = self.encode(x)\n        weights"
+LAYERS = """        hidden = self.encoder(x)
+        posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))
+        weights"""
 LINE = "return model.decode((1 - weight) * z_1 + weight * z_2).mode()"
 AT_ONCE = """        shape = {shape}
         z = posterior.mean{mean} + posterior.std{mean} * torch.randn(shape)
@@ -77,13 +81,7 @@ RIGHT: dict[str, Changes] = {
             "most = weights.max(dim=0).values\n        return most + (weights - most).exp().mean(dim=0).log()",
         )
     ),
-    "an estimate from the encoder's layers": vae(
-        (
-            "        posterior = self.encode(x)\n        weights",
-            "        hidden = self.encoder(x)\n"
-            "        posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))\n        weights",
-        )
-    ),
+    "an estimate from the encoder's layers": vae((POSTERIOR, LAYERS)),
     "backwards": vae((LINE, "return model.decode(weight * z_1 + (1 - weight) * z_2).mode()")),
     "one after the other": vae(
         (LINE, "return torch.cat([model.decode(torch.lerp(z_1, z_2, float(w))).mode() for w in weight])")
@@ -127,6 +125,27 @@ UNNAMED: dict[str, Unnamed] = {
     "a wider proposal than it says": Unnamed(
         vae(("z = posterior.sample()", "z = posterior.mean + 1.5 * posterior.std * torch.randn_like(posterior.mean)")),
         ("gaussian_vae.log_likelihood",),
+    ),
+    "half of the prior, from the encoder's layers": Unnamed(
+        vae((WEIGHT, WEIGHT.replace("- prior", "- 0.5 * prior")), (POSTERIOR, LAYERS)),
+        ("gaussian_vae.log_likelihood",),
+        "log-likelihood",
+    ),
+    "a wider proposal than it says, from the encoder's layers": Unnamed(
+        vae(
+            ("z = posterior.sample()", "z = posterior.mean + 1.5 * posterior.std * torch.randn_like(posterior.mean)"),
+            (POSTERIOR, LAYERS),
+        ),
+        ("gaussian_vae.log_likelihood",),
+        "not drawn from the posterior",
+    ),
+    "a likelihood of nothing": Unnamed(
+        vae(
+            (ESTIMATE, "        return x.new_full((len(x),), -1e6)"),
+            ("posterior = self.encode(x)\n        return", "return"),
+        ),
+        ("gaussian_vae.log_likelihood",),
+        "never asked",
     ),
     "latents of one sign": Unnamed(
         vae(
