@@ -33,6 +33,7 @@ FLAT: Final = 1 - 1e-6  # where a tanh cannot be undone in single precision
 REACH: Final = 0.9  # what pixels must come to in both directions, trained towards ±3
 SCORE_REACH: Final = 1.5  # what scores must come to, trained towards ±6; probabilities, the sigmoid of that
 ALIGNED: Final = 0.999  # the cosine of gradients that differ by no more than a factor
+MOST_TURNS: Final = 16  # that are looked at of a batch: one network may be trained more often than the other
 STEPS: Final = 9  # images of an interpolation, with both ends
 
 NOISE = declare("adversary.noise", "the latents of a turn", GaussianFit(BATCH, LATENTS))
@@ -91,6 +92,11 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     got = student.run(probes.adversary.turn, **setting)
     step = observed(got, "generator", setting)
     expect(
+        got["generator"]["reached"].flag("generator") or not step.real.any(),
+        "the generator's optimiser steps after the discriminator's loss, which is about real images and does not "
+        "reach the generator: each optimiser belongs to its own loss",
+    )
+    expect(
         got["generator"]["reached"].flag("generator"),
         "no gradient reaches the generator: its images are detached, or made under no_grad",
     )
@@ -115,6 +121,10 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         got["discriminator"]["reached"].flag("discriminator"),
         "no gradient reaches the discriminator: its scores are detached or computed under no_grad",
     )
+    expect(
+        bool(step.real.any()) or judge_generator(step).mistake is not None,
+        "the discriminator's optimiser steps after the generator's loss: each optimiser belongs to its own loss",
+    )
     verdict = judge_discriminator(step)
     _expect_loss(step, verdict)
     expect(
@@ -132,10 +142,31 @@ def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     assert made is not None
     latents = made.tensor("latents", shape=(None, LATENTS))
     expect(len(latents) >= BATCH, "the generator is not given a latent for each image", got=f"{len(latents)} latents")
-    expect(len(np.unique(latents, axis=0)) > 1, "all images are made of the same z: draw one for each of them")
-    distinct = latents[:BATCH]  # the same latents may be decoded twice, once for each network
-    problem = NOISE.problem(distinct)
+    # The same latents may be decoded twice, once for each network.
+    turns = [latents[start : start + BATCH] for start in range(0, len(latents) - BATCH + 1, BATCH)][:MOST_TURNS]
+    expect(
+        all(len(np.unique(turn, axis=0)) > 1 for turn in turns),
+        "all images of a batch are made of the same z: draw one for each of them",
+    )
+    problem = NOISE.problem(turns[0])
     expect(problem is None, f"z is not drawn from N(0, I): {problem}")
+
+
+@check("adversary.noise")
+def test_noise_of_every_batch(student: Subject, data: DataSet, rng: Rng) -> None:
+    """Every batch has latents of its own."""
+    setting = _setting(data, rng)
+    images, labels = setting["images"], setting["labels"]
+    got = student.run(probes.adversary.latents_of_batches, images=images, labels=labels, batch_size=BATCH // 4)
+    earlier: set[bytes] = set()
+    for index, batch in enumerate(got.list()):
+        drawn = {row.tobytes() for row in batch.tensor(shape=(None, LATENTS))}
+        expect(
+            not drawn & earlier,
+            "latents of an earlier batch are used again: draw z within the loop over the batches, anew for each",
+            got=f"{len(drawn & earlier)} of {len(drawn)} latents of batch {index + 1}",
+        )
+        earlier |= drawn
 
 
 @check("adversary.alternation")
@@ -153,10 +184,20 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
         # A step by a gradient of zero is one: what is wrong is the loss, which has a check of its own.
         stepped[owner] |= change > 0 or step.integer("losses") > 0
         if change == 0:
+            expect(
+                step.is_none("agreement"),
+                f"update {index + 1} leaves the {owner} as it is, though its loss has a gradient: call zero_grad() "
+                "before backward(), and not between backward() and step()",
+            )
             continue
         expect(
-            step.integer("losses") > 0 and not step.is_none("agreement"),
+            step.integer("losses") > 0,
             f"update {index + 1} moves the {owner} by old gradients: call backward() on its loss before each step()",
+        )
+        expect(
+            not step.is_none("agreement"),
+            f"update {index + 1} moves the {owner} after a loss that gives it no gradient: each optimiser steps after "
+            "its own network's loss",
         )
         agreement = step.number("agreement", finite=False)
         expect(

@@ -11,7 +11,8 @@ Left open by the hand-out, and decided for the student:
   which one it is, is measured (see `readings`); the divergence must be that of the same Gaussian;
 - the decoder may give means or logits, and images may be flat or square;
 - the bound may have either sign, as long as both of its parts have it; it may come before other return values;
-- the reconstruction may be averaged over several draws of z.
+- the reconstruction may be averaged over several draws of z, which are decoded one by one or together, draw by draw;
+- in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did.
 """
 
 from __future__ import annotations
@@ -228,13 +229,14 @@ def _divergence_slip(parts: Parts, lent: Lent, drawn: Reading) -> str:
         for factor, words in factors.items():
             for sign in (1, -1):
                 if parts.near(sign * parts.by_mean, factor * by_mean) and parts.near(sign * value, factor * by_second):
-                    if factor != 1:
-                        return f": {words}"
-                    name = drawn.name or "number of another kind"
-                    return (
-                        f" of the Gaussian that z is drawn from: it takes the encoder's second output for a "
-                        f"{reading.name}, and the noise for a {name}. Both have to mean the same"
-                    )
+                    slips = [words] if words else []
+                    if reading.name != drawn.name:
+                        name = drawn.name or "number of another kind"
+                        slips.append(
+                            "it is not that of the Gaussian that z is drawn from: it takes the encoder's second output "
+                            f"for a {reading.name}, and the noise for a {name}. Both have to mean the same"
+                        )
+                    return f": {'; and '.join(slips)}"
     if not any(parts.near(sign * parts.by_mean, by_mean) for sign in (1, -1)):
         return ": it does not grow by ½ mean² with the means"
     return f": its σ is not that of the noise, where the second output acts as a {drawn.name}" if drawn.name else ""
@@ -344,8 +346,8 @@ def parts_of(got: Evidence) -> Parts:
     bounds = bounds.reshape(PASSES)
     expect(
         bool(np.isfinite(bounds).all()),
-        "the bound is not a finite number: a logarithm of something that is not positive, as of logits that are taken "
-        "for means",
+        "the bound is not a finite number: somewhere in it a logarithm is taken of something that is not positive, "
+        "such as a logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
     first, means, seconds, logits = bounds

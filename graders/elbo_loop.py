@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
 from graders.batches import ALIGNED, BATCH, SIZES, unequal_batches
 
+NOTHING = 1e-6  # a cosine of a gradient that is zero
+
 
 @check("elbo.epoch")
 def test_training_epoch(student: Subject, rng: Rng) -> None:
@@ -30,6 +32,10 @@ def test_training_epoch(student: Subject, rng: Rng) -> None:
         "there should be one step of the optimiser for each batch, after a backward pass",
         expected=f"{len(SIZES)} steps",
         got=f"{len(own)} steps",
+    )
+    expect(
+        max(map(abs, own)) > NOTHING,
+        "the steps have no gradient to follow: the order is zero_grad(), backward(), step()",
     )
     expect(
         max(own) > -ALIGNED,

@@ -29,10 +29,14 @@ def with_logits(output: Tensor, logits: Tensor) -> Tensor:
 
 
 def with_values(given: Tensor, values: Tensor) -> Tensor:
-    """A tensor with these values, if there are as many, and the gradients of the one that was given."""
-    if given.numel() != values.numel():
+    """A tensor with these values, if there are as many, and the gradients of the one that was given.
+
+    Where it holds several times as many, as for several draws at once, it gets them so often, one after the other.
+    """
+    times, rest = divmod(given.numel(), values.numel())
+    if times == 0 or rest:
         return given
-    return values.reshape(given.shape).to(given) + (given - given.detach())
+    return values.repeat(times, *[1] * (values.dim() - 1)).reshape(given.shape).to(given) + (given - given.detach())
 
 
 def shifted_logits(output: Tensor, shift: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Probes of a GAN that is two networks and a function that trains both: the losses are seen where they are used.
 
-A loss shows when `backward` is called on it, and whose it is by the optimiser that steps next.
+A loss shows when its gradients are asked for, by `backward` or by functions of `torch.autograd`, and whose it is by the
+optimiser that steps next.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,9 +19,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probes._gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
 from graders.probes._networks import drive, registration, stretched_lines, weights_of
-from graders.probes._watching import watch
+from graders.probes._watching import Calls, watch
 
 PIXELS = 28 * 28
+LATENTS = 100
+BETWEEN = 7  # images between the ends of an interpolation
 RATE = 2e-4  # the hand-out's
 Networks = dict[str, nn.Module]
 
@@ -73,10 +77,9 @@ def turn(package: Any, images: Tensor, labels: Tensor, scores: Tensor) -> dict[s
     decoded = watch(networks["generator"])
     asked.calls = watch(networks["discriminator"], asked.replaced)
     with _watched(networks, asked) as seen:
-        _train(package, networks, images, labels, len(images))
-    latents = [inputs[0].detach().reshape(len(inputs[0]), -1) for inputs in decoded.inputs]
+        _train(package, networks, TensorDataset(images, labels), len(images))
     made = {
-        "latents": torch.cat(latents) if latents else torch.zeros(0, 1),
+        "latents": _latents(decoded.inputs),
         "decoded": torch.cat([torch.zeros(0, PIXELS), *(_images(output).detach() for output in decoded.outputs)]),
         "bounded": bounded,
     }
@@ -93,16 +96,50 @@ def loop(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> list[
     """
     networks = _networks(package, images)
     with _watched(networks, _Asked(torch.zeros(0))) as seen:
-        _train(package, networks, images, labels, batch_size)
+        _train(package, networks, TensorDataset(images, labels), batch_size)
     return [{key: value for key, value in step.items() if key != "evidence"} for step in seen.steps]
 
 
+def latents_of_batches(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
+    """The latents [N, 100] that the generator is given in the student's loop, from one batch to the next."""
+    networks = _networks(package, images)
+    decoded = watch(networks["generator"])
+    batches = _Noted(images, labels, decoded)
+    _train(package, networks, batches, batch_size)
+    ends = [*batches.calls[::batch_size], len(decoded)]
+    return [_latents(decoded.inputs[start:end]) for start, end in pairwise(ends)]
+
+
 def interpolate(package: Any) -> Tensor:
-    """The latents [N, d] that a student's interpolation decodes, in the order in which it does."""
+    """The latents [N, d] that a student's interpolation decodes, in the order in which it does.
+
+    Its steps, where it asks how many, are those between the ends, or all images where that gives the ends and too few.
+    """
     network = package.gan.generator().eval()
     decoded = watch(network)
-    package.gan.interpolate(network)
-    return torch.cat([torch.zeros(0, 100), *(inputs[0].reshape(-1, 100) for inputs in decoded.inputs)])
+    package.gan.interpolate(network, BETWEEN)
+    if len(_latents(decoded.inputs)) == BETWEEN:
+        decoded.forget()
+        package.gan.interpolate(network, BETWEEN + 2)
+    return _latents(decoded.inputs)
+
+
+def _latents(inputs: list[tuple[Any, ...]]) -> Tensor:
+    """What a generator was given in some calls, as rows."""
+    return torch.cat([torch.zeros(0, LATENTS), *(each[0].detach().reshape(-1, LATENTS).cpu() for each in inputs)])
+
+
+class _Noted(TensorDataset):
+    """Images with labels; and how often the generator had been called when each was read."""
+
+    def __init__(self, images: Tensor, labels: Tensor, decoded: Calls) -> None:
+        super().__init__(images, labels)
+        self._decoded = decoded
+        self.calls: list[int] = []
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        self.calls.append(len(self._decoded))
+        return tuple(tensor[index] for tensor in self.tensors)
 
 
 def _networks(package: Any, images: Tensor) -> Networks:
@@ -110,9 +147,9 @@ def _networks(package: Any, images: Tensor) -> Networks:
     return {name: network.to(images.device).train() for name, network in made.items()}
 
 
-def _train(package: Any, networks: Networks, images: Tensor, labels: Tensor, batch_size: int) -> None:
+def _train(package: Any, networks: Networks, data: TensorDataset, batch_size: int) -> None:
     optimizers = package.gan.optimizers(networks["generator"], networks["discriminator"], RATE)
-    batches = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    batches = DataLoader(data, batch_size=batch_size)
     package.gan.train(networks["generator"], networks["discriminator"], batches, optimizers, batch_size)
 
 
@@ -206,7 +243,7 @@ class _Seen:
             step["agreement"] = agreement if agreement >= -1 else None
             step["unexplained"] = shares(used, [loss.by_network[owner] for loss in self._losses])[1]
             step["evidence"] = self._asked.evidence(own) | {
-                "reached": {owner: any(owner in loss.reached for loss in own)}
+                "reached": {name: any(name in loss.reached for loss in own) for name in self._networks}
             }
             self._last[owner] = len(self._losses)
         self._last["any"] = len(self._losses)
@@ -235,26 +272,30 @@ def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
 @contextmanager
 def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
     seen = _Seen(networks, asked)
-    original: Callable[..., None] = Tensor.backward
-    within: list[Tensor] = []  # where devices are rewritten, torch comes back here from within the call
+    originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # a tensor's calls the first
+    within: list[str] = []  # what is looked at asks for gradients itself
 
-    def backward(loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        if within:
-            original(loss, *args, **kwargs)
-            return
-        seen.loss(loss)
-        within.append(loss)
-        try:
-            original(loss, *args, **kwargs)
-        finally:
-            within.clear()
+    def noting(name: str) -> Callable[..., Any]:
+        def differentiate(losses: Any, *args: Any, **kwargs: Any) -> Any:
+            if not within:
+                within.append(name)
+                try:
+                    for loss in (losses,) if isinstance(losses, Tensor) else tuple(losses):
+                        seen.loss(loss)
+                finally:
+                    within.clear()
+            return originals[name](losses, *args, **kwargs)
 
-    Tensor.backward = backward  # type: ignore[assignment, method-assign]
+        return differentiate
+
+    for name in originals:
+        setattr(torch.autograd, name, noting(name))
     hooks = register_optimizer_step_pre_hook(seen.before_step), register_optimizer_step_post_hook(seen.after_step)
     try:
         yield seen
     finally:
-        Tensor.backward = original  # type: ignore[method-assign]
+        for name, original in originals.items():
+            setattr(torch.autograd, name, original)
         for hook in hooks:
             hook.remove()
 

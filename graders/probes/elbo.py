@@ -43,10 +43,9 @@ def passes(package: Any, images: Tensor, codes: Tensor, logits: Tensor, settings
             return evidence | {"bounds": bound.detach().reshape(-1)}
         z = [inputs[0] for inputs in decoded.inputs]
         if index == 0:
-            mean, second = encoded.outputs[-1][:2]
-            evidence |= _gradients(bound, mean, second, z)
+            evidence |= _gradients(bound, encoded.outputs, z)
         bounds.append(bound.detach())
-        latents.append(torch.stack([draw.detach() for draw in z]).reshape(len(z), *codes.shape[2:]))
+        latents.append(_draws([draw.detach() for draw in z], codes.shape[2:]))
     return evidence | {"bounds": torch.stack(bounds), "z": torch.stack(latents)}
 
 
@@ -132,20 +131,29 @@ def _two(output: Any) -> Any:
     return output
 
 
-def _gradients(bound: Tensor, mean: Tensor, second: Tensor, z: list[Tensor]) -> dict[str, Any]:
-    """Those of a bound by what the encoder gave, and by each draw that the decoder was given."""
+def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
+    """What the decoder was given in all of its calls, each of them one draw or several: [draws, B, z_dim]."""
+    if any(draw.numel() % shape.numel() for draw in z):
+        sizes = ", ".join(str(list(draw.shape)) for draw in z)
+        raise TypeError(f"Decoder.forward should be given latents of shape {list(shape)}, and is given {sizes}")
+    return torch.cat([draw.reshape(-1, *shape) for draw in z])
+
+
+def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, Any]:
+    """Those of a bound by what the encoder gave, in all of its calls, and by each draw that the decoder was given."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:
         return {"bound_attached": bound.requires_grad, "z_attached": attached}
     for draw in z:
         draw.retain_grad()
     bound.sum().backward()
+    mean, second = (torch.stack([gradient_of(code[place]) for code in codes]).sum(dim=0) for place in (0, 1))
     return {
         "bound_attached": True,
         "z_attached": True,
-        "mean_gradient": gradient_of(mean),
-        "second_gradient": gradient_of(second),
-        "z_gradient": torch.stack([gradient_of(draw) for draw in z]).reshape(len(z), *mean.shape),
+        "mean_gradient": mean,
+        "second_gradient": second,
+        "z_gradient": _draws([gradient_of(draw) for draw in z], mean.shape),
     }
 
 

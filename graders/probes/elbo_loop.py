@@ -17,7 +17,7 @@ FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second
 def epoch(package: Any, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> dict[str, Any]:
     """One pass of `epoch_iter` over images [N, 1, 28, 28], on a model that is in training mode or in eval mode.
 
-    bounds [passes]: what takes the places of the model's own, each with the sign that its own has; the gradients are
+    bounds [passes]: what takes the places of the model's own, with the sign that its first has; the gradients are
     multiplied by a factor of the pass's own, so that those of two passes together are like neither's. Of each pass the
     `signs`, the `sizes` of its batch and its `modes` (1: training); of each step the cosine of the gradient that it
     uses with that of the latest bound (`own`), made positive where descending makes a loss smaller; how many parameters
@@ -85,12 +85,14 @@ class _Record:
         if not isinstance(first, Tensor) or first.numel() != 1:
             raise TypeError("VAE.forward should return one number, the average over the batch")
         index = len(self.signs)
-        sign = 1.0 if float(first) > 0 else -1.0
+        sign = self.signs[0] if self.signs else 1.0 if float(first) > 0 else -1.0
         self.signs.append(sign)
         self.sizes.append(len(args[0]))
         self.modes.append(float(self._model.training))
         value = sign * float(self._bounds[index % len(self._bounds)])
         factor = FACTORS[index % len(FACTORS)]
+        if not torch.isfinite(first):  # which is not the loop's mistake: it is lent another bound
+            first = torch.stack([parameter.square().sum() for parameter in self._model.parameters()]).sum()
         if first.requires_grad:
             parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
             found = torch.autograd.grad(first.sum(), parameters, retain_graph=True, allow_unused=True)

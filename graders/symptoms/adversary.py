@@ -54,6 +54,18 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     }
 
 
+@symptoms_of("adversary:latents_of_batches")
+def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
+    """In how many batches, and what share of the latents of each has been used in an earlier one."""
+    earlier: set[bytes] = set()
+    shares = []
+    for batch in got.list()[:MANY]:
+        drawn = {row.tobytes() for row in batch.tensor(shape=(None, None))}
+        shares.append(len(drawn & earlier) / max(len(drawn), 1))
+        earlier |= drawn
+    return {"used before": (np.array(shares), 0.0)}
+
+
 @symptoms_of("adversary:generator", "adversary:discriminator")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
     """Hidden and idle layers, outputs that are random, mixed or straight; their range."""

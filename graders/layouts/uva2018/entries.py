@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -51,26 +51,48 @@ def _nothing(*args: object, **kwargs: object) -> None:
     """Stands in for what saves a picture."""
 
 
-def named_after(module: ModuleType, word: str, *owners: object) -> Callable[..., Any]:
-    """What has `word` in its name: a method of one of the `owners`, else a function of the file.
+def call_named(word: str, module: ModuleType, owners: Sequence[nn.Module], by_role: Mapping[str, object]) -> Any:
+    """Calls what has `word` in its name: a method of one of the `owners`, else a function of the file.
 
-    Raises Missing where there is none, as where only the script does it.
+    Of several, as where one has helpers, the first that works on a network; parameters go by what their names say, and
+    others keep their defaults. Raises Missing where there is none that can be called, as where only the script does it
+    or where it wants the weights that a training has left.
     """
+    fitting, unfitting = [], []
+    for entry in _named(word, module, owners):
+        try:
+            fitting.append((entry, _arguments(entry, by_role, owners[0])))
+        except Missing as missing:
+            unfitting.append(missing)
+    if not fitting:
+        none = Missing(f"no function or method has “{word}” in its name, so there is none that could be called")
+        raise next(iter(unfitting), none)
+    entry, given = next((each for each in fitting if _works_on_a_network(*each)), fitting[0])
+    try:
+        return call(entry, given)
+    except FileNotFoundError as error:
+        raise Missing(
+            f"{entry.__name__} wants the file {error.filename}, which is not there before a training"
+        ) from error
+
+
+def _named(word: str, module: ModuleType, owners: Sequence[nn.Module]) -> Iterator[Callable[..., Any]]:
     for owner in owners:
-        for name, _ in inspect.getmembers(type(owner), inspect.isfunction):
-            if word in name.lower():
-                found: Callable[..., Any] = getattr(owner, name)
-                return found
+        names = [name for name, _ in inspect.getmembers(type(owner), inspect.isfunction) if word in name.lower()]
+        yield from (getattr(owner, name) for name in names)
     for name, value in vars(module).items():
         if word in name.lower() and inspect.isfunction(value) and value.__module__ == module.__name__:
-            return value
-    raise Missing(f"no function or method has “{word}” in its name, so there is none that could be called")
+            yield value
 
 
-def call_entry(entry: Callable[..., Any], by_role: Mapping[str, object], positional: object) -> Any:
-    """Calls what a student added: parameters go by what their names say, others keep their defaults.
+def _works_on_a_network(entry: Callable[..., Any], given: Mapping[str, object]) -> bool:
+    return any(isinstance(value, nn.Module) for value in (getattr(entry, "__self__", None), *given.values()))
 
-    Where no parameter without a default says what it is, the first is given `positional`, the model.
+
+def _arguments(entry: Callable[..., Any], by_role: Mapping[str, object], positional: object) -> dict[str, object]:
+    """What is given to the parameters without a default; to the first that does not say what it is, `positional`.
+
+    Raises Missing where there are more of these.
     """
     needed = [
         parameter
@@ -80,14 +102,19 @@ def call_entry(entry: Callable[..., Any], by_role: Mapping[str, object], positio
     ]
     given: dict[str, object] = {}
     for parameter in needed:
-        role = next((role for role in by_role if role in parameter.name.lower()), None)
+        role = _role_of(parameter.name.lower(), by_role)
         if role is not None:
             given[parameter.name] = by_role[role]
-        elif positional is not None and positional not in given.values():
+        elif not any(value is positional for value in given.values()):
             given[parameter.name] = positional
         else:
             raise Missing(f"{entry.__name__} wants {parameter.name}, and nobody knows what that should be")
-    return call(entry, given)
+    return given
+
+
+def _role_of(name: str, by_role: Mapping[str, object]) -> str | None:
+    """The role that a parameter's name is, or has in it; a single letter is in too many."""
+    return name if name in by_role else next((role for role in by_role if len(role) > 1 and role in name), None)
 
 
 def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:

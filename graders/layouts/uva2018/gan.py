@@ -6,8 +6,9 @@ turns one into another.
 
 from __future__ import annotations
 
+import contextlib
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -15,13 +16,39 @@ from torch import Tensor, nn
 
 from graders.layouts.calling import call
 from graders.layouts.loading import Modules
-from graders.layouts.uva2018.entries import call_entry, in_a_form_that_fits, named_after, prepare, save_nothing
+from graders.layouts.uva2018.entries import call_named, in_a_form_that_fits, prepare, save_nothing
 
 STEM = "a3_gan_template"
 LATENTS = 100  # the hand-out's latent_dim
 LEARNING_RATE = 2e-4  # the hand-out's, for both optimisers
 
 Batch = tuple[Tensor, Tensor]
+
+
+class _Enough(BaseException):
+    """All epochs that were asked for are over."""
+
+
+class _Epochs:
+    """A loader that ends the loop over it after so many passes, or when it is left early once more often."""
+
+    def __init__(self, batches: Iterable[Batch], count: int) -> None:
+        self._batches = batches
+        self._count = count
+        self._begun = self._ended = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._ended >= self._count or self._begun > self._count:
+            raise _Enough
+        self._begun += 1
+        yield from self._batches
+        self._ended += 1
+
+    def __len__(self) -> int:
+        return len(self._batches)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
 
 
 class GanContract:
@@ -59,33 +86,39 @@ class GanContract:
         batch_size: int,
         epochs: int = 1,
     ) -> None:
-        """The student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels."""
+        """The student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
+
+        It is stopped after so many epochs, since many a loop knows by itself how many it runs.
+        """
         vars(self._args).update(n_epochs=epochs, batch_size=batch_size)
         save_nothing(self._modules.load(STEM))
         asked = {
-            "dataloader": batches,
+            "dataloader": _Epochs(batches, epochs),
             "discriminator": discriminator,
             "generator": generator,
             "optimizer_G": optimizers[0],
             "optimizer_D": optimizers[1],
         }
-        call(self._modules.find("train", STEM), asked, self._offered())
+        with contextlib.suppress(_Enough):
+            call(self._modules.find("train", STEM), asked, self._offered())
 
-    def interpolate(self, generator: nn.Module) -> Any:
-        """Calls whatever interpolates, wherever the student put it. Raises Missing where only the script does."""
+    def interpolate(self, generator: nn.Module, steps: int) -> Any:
+        """Calls whatever interpolates, wherever the student put it. Raises Missing where only the script does.
+
+        `steps`: for a parameter that asks for them.
+        """
         module = self._modules.load(STEM)
         save_nothing(module)
-        entry = named_after(module, "interpol", generator)
         roles: dict[str, object] = {
             "gen": generator,
             "model": generator,
             "net": generator,
-            "step": 7,
+            "step": steps,
             "latent": LATENTS,
             "device": "cpu",
         }
         roles |= {"name": "interpolation.png", "path": "interpolation.png", "file": "interpolation.png"}
-        return call_entry(entry, roles, generator)
+        return call_named("interpol", module, [generator], roles)
 
     def _made(self, name: str) -> nn.Module:
         network: nn.Module = call(self._modules.find(name, STEM), {}, self._offered())

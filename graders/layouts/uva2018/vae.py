@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import copy
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from gengrade.sandbox.guest.errors import Missing
 from graders.layouts.calling import call
 from graders.layouts.loading import Modules
-from graders.layouts.members import method, part
-from graders.layouts.uva2018.entries import call_entry, in_a_form_that_fits, named_after, prepare, save_nothing
+from graders.layouts.members import part
+from graders.layouts.uva2018.entries import call_named, in_a_form_that_fits, prepare, save_nothing
 
 STEM = "a3_vae_template"
 TRIED = 3  # images in the batch that a loop is tried out on: not two, which could be unpacked like a pair
@@ -58,8 +59,18 @@ class VaeContract:
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """What VAE.sample returns: samples and means by the hand-out."""
-        return method(model, "sample", "VAE")(n)
+        """What VAE.sample returns, or a function of that name: samples and means by the hand-out.
+
+        Raises Missing where no function returns these, as where only the script draws samples.
+        """
+        method: Callable[[int], Any] | None = getattr(model, "sample", None)
+        if method is not None:
+            return method(n)
+        roles = {**self._models(model), **dict.fromkeys(("n", "num", "n_samples", "count", "size", "amount"), n)}
+        returned = call_named("sample", self._modules.load(STEM), [model], roles)
+        if not isinstance(returned, tuple | list) or len(returned) < 2:
+            raise Missing("the class VAE has no method sample, and no function of that name returns samples and means")
+        return returned
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """The hand-out's, which its `main` makes."""
@@ -94,10 +105,11 @@ class VaeContract:
         """Calls whatever draws the manifold, wherever the student put it. Raises Missing where only the script does."""
         module = self._modules.load(STEM)
         save_nothing(module)
-        entry = named_after(module, "manifold", model, self.decoder_of(model))
-        roles: dict[str, object] = {"decoder": self.decoder_of(model), "model": model, "vae": model, "net": model}
-        roles |= {"name": "manifold.png", "path": "manifold.png", "file": "manifold.png", "epoch": 1, "device": "cpu"}
-        return call_entry(entry, roles, model)
+        roles = {**self._models(model), **dict.fromkeys(("name", "path", "file"), "manifold.png"), "epoch": 1}
+        return call_named("manifold", module, [model, self.decoder_of(model)], {**roles, "device": "cpu"})
+
+    def _models(self, model: nn.Module) -> dict[str, object]:
+        return {"decoder": self.decoder_of(model), "model": model, "vae": model, "net": model}
 
     def _made(self, name: str, hidden_dim: int, z_dim: int) -> nn.Module:
         vars(self._args).update(zdim=z_dim, z_dim=z_dim, hidden_dim=hidden_dim)

@@ -100,3 +100,18 @@ def nothing_returned(model, data, optimizer):
     """Your loop returns nothing. Return the average bound of the epoch."""
     for images in data:
         stepped(model, images, optimizer)
+
+
+@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+def steps_without_gradient(model, data, optimizer):
+    """Your steps have no gradient to follow, so that the model does not learn: you clear the gradients between
+    backward() and step(), or call step() before backward(). The order is zero_grad(), backward(), step()."""
+    losses = []
+    for images in data:
+        loss = model(images.view(-1, 784))
+        if model.training:
+            loss.backward()
+            optimizer.zero_grad()
+            optimizer.step()
+        losses.append(loss.item())
+    return sum(losses) / len(losses)

@@ -143,3 +143,36 @@ def great_circle(generator, steps=7):
     angle = torch.arccos(torch.nn.functional.cosine_similarity(start, end, dim=0))
     t = torch.linspace(0, 1, steps + 2).unsqueeze(1)
     return generator((torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle))
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.noise")
+def latents_of_all_batches(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """You draw z once, and use the same latents in all batches, so that the generator learns to make no images but
+    those. Draw z anew for each batch, within the loop."""
+    fixed = draw_latents(args.batch_size)
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(fixed[: len(real)])
+            optimizer_G.zero_grad()
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.step()
+            optimizer_D.zero_grad()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails="adversary.alternation")
+def cleared_before_step(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """You clear the gradients between backward() and step(), so that no step has anything to follow, and neither
+    network learns. Call zero_grad() before backward()."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real)))
+            generator_loss(discriminator(gen_imgs)).backward()
+            optimizer_G.zero_grad()
+            optimizer_G.step()
+            discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
+            optimizer_D.zero_grad()
+            optimizer_D.step()

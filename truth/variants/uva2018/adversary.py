@@ -46,6 +46,30 @@ RIGHT: dict[str, Changes] = {
         (SUM, "return (real + fake) / 2"), (SCORED, "return self.layers(img).squeeze(1)")
     ),
     "the discriminator first": gan((GEN_TURN + BETWEEN + DISC_TURN, DISC_TURN + BETWEEN + GEN_TURN)),
+    "epochs of its own": gan(
+        ("range(args.n_epochs)", "range(args['epochs'])"),
+        ("def train(", 'args = {"epochs": 200, "batch_size": 64, "save_interval": 500}\n\n\ndef train('),
+        ("args.save_interval", 'args["save_interval"]'),
+    ),
+    "a first look at the data": gan(
+        (
+            "    for epoch in range(args.n_epochs):",
+            "    shown = next(iter(dataloader))\n    for epoch in range(20 * len(shown)):",
+        )
+    ),
+    "gradients by torch.autograd": gan(
+        (
+            "generator_loss(discriminator(gen_imgs)).backward()",
+            "torch.autograd.backward(generator_loss(discriminator(gen_imgs)))",
+        ),
+        (
+            "discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()",
+            "loss = discriminator_loss(discriminator(real), discriminator(gen_imgs.detach()))\n"
+            "            weights = list(discriminator.parameters())\n"
+            "            for weight, slope in zip(weights, torch.autograd.grad(loss, weights)):\n"
+            "                weight.grad = slope",
+        ),
+    ),
     "two losses with a backward each": gan(
         (
             "discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()",
@@ -112,6 +136,17 @@ RIGHT: dict[str, Changes] = {
             "        return generator(torch.cat(strips))",
         )
     ),
+    "an interpolation with helpers, which counts all images": gan(
+        (
+            "def interpolate(generator, steps=7):",
+            "def interpolate_latents(start, end, steps):\n"
+            "    return torch.lerp(start, end, torch.linspace(0, 1, steps).unsqueeze(1))\n\n\n"
+            "def show_interpolation(generator, n_steps):\n"
+            "    return generator(interpolate_latents(*draw_latents(2), n_steps))\n\n\n"
+            "def walk(generator, steps=7):",
+        ),
+        ("save_image(interpolate(generator)", "save_image(walk(generator)"),
+    ),
     "an interpolation by a method, from its second latent": gan(
         (
             "    def forward(self, z):\n",
@@ -163,6 +198,13 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         fails="adversary.alternation",
         says="other gradients",
+    ),
+    "optimisers of each other's networks": wrong(
+        ("optimizer_G.step()", "optimizer_X.step()"),
+        ("optimizer_D.step()", "optimizer_G.step()"),
+        ("optimizer_X.step()", "optimizer_D.step()"),
+        fails="adversary.discriminator_loss adversary.alternation",
+        says="belongs to its own loss",
     ),
     "uneven steps": wrong(
         ("weights = torch.linspace(0, 1, steps + 2)", "weights = (torch.linspace(0, 1, steps + 2) ** 1.5)"),
