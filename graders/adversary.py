@@ -34,10 +34,11 @@ REACH: Final = 0.9  # what pixels must come to in both directions, trained towar
 SCORE_REACH: Final = 1.5  # what scores must come to, trained towards ±6; probabilities, the sigmoid of that
 ALIGNED: Final = 0.999  # the cosine of gradients that differ by no more than a factor
 MOST_TURNS: Final = 16  # that are looked at of a batch: one network may be trained more often than the other
+WALKS: Final = 40  # calls of an interpolation, so that its ends show how they are drawn
 STEPS: Final = 9  # images of an interpolation, with both ends
 
 NOISE = declare("adversary.noise", "the latents of a turn", GaussianFit(BATCH, LATENTS))
-ENDS = declare("adversary.interpolation", "the latents of the ends", TwoDraws(LATENTS, ALPHA))
+ENDS = declare("adversary.interpolation", "the latents of the ends of 40 walks", TwoDraws(WALKS * LATENTS, ALPHA))
 
 
 @check("adversary.generator")
@@ -214,7 +215,8 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
 @check("adversary.interpolation")
 def test_interpolation(student: Subject) -> None:
     """Interpolations: nine images in even steps along the straight line between two draws of z, both ends included."""
-    latents = student.run(probes.adversary.interpolate).tensor(shape=(None, LATENTS))
+    got = student.run(probes.adversary.interpolate, calls=WALKS)
+    latents = got.tensor("latents", shape=(None, LATENTS))
     expect(
         len(latents) >= STEPS and len(latents) % STEPS == 0,
         "an interpolation of 7 steps has 9 images, with both ends",
@@ -222,7 +224,9 @@ def test_interpolation(student: Subject) -> None:
         got=f"{len(latents)} latents",
     )
     strips = latents.reshape(-1, STEPS, LATENTS)
-    problem = line_problem(strips) or ends_problem(strips[0, 0], strips[0, -1], ENDS.alpha)
+    ends = np.unique(got.tensor("ends", shape=(None, 2, LATENTS)), axis=0)  # a walk may be the same in every call
+    expect(0 < len(ends) <= WALKS, "the interpolation was not called as often as it should")
+    problem = line_problem(strips) or ends_problem(ends[:, 0], ends[:, 1], ENDS.alpha)
     expect(problem is None, problem or "")
 
 

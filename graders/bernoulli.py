@@ -92,7 +92,7 @@ class PixelFit:
     def problem(self, samples: Array, means: Array) -> str | None:
         """What keeps `samples` from being draws of `means`, both [N, C, H, W], in words; or None."""
         if not are_means(means):
-            return "x_mean has values outside [0, 1]: it should be the sigmoid of the decoder's logits"
+            return "the means have values outside [0, 1]: each is the sigmoid of a logit"
         if not np.isin(samples, (0, 1)).all():
             return _not_binary(samples, means)
         if _are_rounded(samples, means, self.alpha / 3):
@@ -104,10 +104,10 @@ class PixelFit:
 
 def _not_binary(samples: Array, means: Array) -> str:
     if np.isin(means, (0, 1)).all():
-        return "sample() should return x_samples first and x_mean second; they are exchanged"
+        return "sample() should return the samples first and their means second; they are exchanged"
     if np.array_equal(samples, means):
-        return "x_samples are the means themselves: each pixel should be drawn from a Bernoulli distribution, 0 or 1"
-    return "x_samples should be 0 or 1 everywhere: draws from a Bernoulli distribution"
+        return "the samples are the means themselves: each pixel should be drawn from a Bernoulli distribution, 0 or 1"
+    return "the samples should be 0 or 1 everywhere: draws from a Bernoulli distribution"
 
 
 def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:

@@ -11,6 +11,7 @@ Left open by the hand-out, and decided for the student:
   which one it is, is measured (see `readings`); the divergence must be that of the same Gaussian;
 - the decoder may give means or logits, and images may be flat or square;
 - the bound may have either sign, as long as both of its parts have it; it may come before other return values;
+- the divergence may be estimated without bias, as log q(z|x) − log p(z) of the z that is decoded;
 - the reconstruction may be averaged over several draws of z, which are decoded one by one or together, draw by draw;
 - in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did.
 """
@@ -40,6 +41,7 @@ PASSES: Final = 4  # the first; with other means; with other second outputs; wit
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
 EXACT: Final = 1e-3  # on what follows from known numbers, relatively
 ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
+LOWEST: Final = 100.0  # torch cuts off logarithms at −100
 LENT: Final = 1e-4  # on numbers that took the places of others
 UNTRAINED: Final = (400.0, 900.0)  # nats an image before training: 543 for pixels that are coins, and the divergence
 
@@ -67,13 +69,24 @@ class Lent:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How a bound changes with the means, with the second outputs, and with what is decoded; and its first value."""
+    """How a bound changes with the means, with the second outputs, and with what is decoded; and its first value.
+
+    Where the divergence is `estimated`, by the densities of the very draw, they are what they were in closed form.
+    """
 
     first: float
     by_mean: float
     by_second: float
     by_logits: float
     rounding: float
+    estimated: bool = False
+
+    @classmethod
+    def of(cls, bounds: Array, *, estimated: bool = False) -> Parts:
+        """Of the bounds [K] of the passes."""
+        first, means, seconds, logits = bounds
+        rounding = ROUNDING * float(np.abs(bounds).max())
+        return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
 
     def near(self, value: float, expected: float, more: float = 0.0) -> bool:
         return abs(value - expected) <= EXACT * abs(expected) + self.rounding + more
@@ -122,6 +135,8 @@ def noise_problem(got: Evidence, lent: Lent) -> str | None:
         return "there is no noise: the decoder is given the mean, and z should be a draw, mean + σ · ε"
     if not got.flag("z_attached"):
         return "z is cut off from what the encoder gives: no gradient of the reconstruction gets past it"
+    if _is_exchanged(noise[0, 0], lent):
+        return "the encoder gives the spread first and the mean second: they are asked for the other way round"
     problem = _spread_problem(noise, lent)
     for draw in noise[0]:
         fit = NOISE.problem(draw / reading.std(_double(lent.second[0])), len(noise[0]))
@@ -131,6 +146,14 @@ def noise_problem(got: Evidence, lent: Lent) -> str | None:
         if CALLS.correlation(standardised[0, 0], standardised[1, 0]) is not None:
             return "two passes use the same noise: draw it anew in each, and seed nothing in forward"
     return problem
+
+
+def _is_exchanged(noise: Array, lent: Lent) -> bool:
+    """Whether z is a draw around the second output, whose spread the first gives."""
+    first, second = _double(lent.mean[0]), _double(lent.second[0])
+    around = first + noise - second
+    with np.errstate(all="ignore"):
+        return any(NOISE.problem(around / reading.std(first)) is None for reading in READINGS)
 
 
 def _spread_problem(noise: Array, lent: Lent) -> str | None:
@@ -154,7 +177,7 @@ def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     lent = numbers(data, rng)
     got = student.run(probes.elbo.passes, **lent.inputs())
-    parts = parts_of(got)
+    parts = parts_of(got, lent)
     expected = _by_logits(lent, cross_entropy)
     value = abs(parts.by_logits)
     if parts.near(value, abs(expected)):
@@ -168,6 +191,7 @@ def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
         "this is half a squared error": _by_logits(lent, _squared) / 2,
         "only pixels that are 1 count: the term (1 − x) · log(1 − mean) is missing": _by_logits(lent, _ones),
         "only pixels that are 0 count: the term x · log(mean) is missing": _by_logits(lent, _zeros),
+        "its arguments are exchanged: the means come first, and then the images": _by_logits(lent, _exchanged),
         "it does not depend on what was decoded": 0.0,
     }
     words = next((f" ({slip})" for slip, wrong in slips.items() if parts.near(value, abs(wrong))), "")
@@ -186,7 +210,7 @@ def test_divergence(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     lent = numbers(data, rng)
     got = student.run(probes.elbo.passes, **lent.inputs())
-    parts = parts_of(got)
+    parts = parts_of(got, lent)
     if paid(parts, got, lent) is None:
         drawn, _ = noise_of(got, lent)
         by_mean, by_second = _mean_term(lent), _spread_term(lent, drawn)
@@ -247,7 +271,7 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
     """VAE.forward returns the average bound: reconstruction and divergence together, with one sign."""
     lent = numbers(data, rng)
     got = student.run(probes.elbo.passes, **lent.inputs())
-    parts = parts_of(got)
+    parts = parts_of(got, lent)
     drawn = paid(parts, got, lent) or noise_of(got, lent)[0]
     sign = sign_of(parts, lent)
     reconstruction = float(cross_entropy(lent.logits[0], lent.images).mean())
@@ -275,7 +299,13 @@ def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> Non
     """About 543 nats an image before training, when every pixel is a coin, and a little for the divergence."""
     got = student.run(probes.elbo.untrained, images=batch_of(data, rng, BATCH), settings=SETTINGS)
     expect(got.shape() in ((), (1,)), "VAE.forward should return one number", got=f"shape {list(got.shape())}")
-    value = abs(got.number())
+    value = abs(got.number(finite=False))
+    expect(
+        bool(np.isfinite(value)),
+        "the bound of an untrained model is not finite: somewhere in it a logarithm is taken of something that is not "
+        "positive",
+        got=f"{value}",
+    )
     expect(
         UNTRAINED[0] < value < UNTRAINED[1],
         "the bound of an untrained model is not about 784 · log 2 = 543 nats",
@@ -293,18 +323,29 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     """
     lent = numbers(data, rng)
     got = student.run(probes.elbo.passes, **lent.inputs())
-    parts = parts_of(got)
+    parts = parts_of(got, lent)
     drawn, noise = noise_of(got, lent)
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
         return  # which `elbo.noise` has told
     weight = parts.by_mean / _mean_term(lent)
+    names = ("z_gradient", "mean_gradient", "second_gradient")
+    expect(
+        all(bool(np.isfinite(got.tensor(name, finite=False)).all()) for name in names),
+        "the gradient of the bound is not finite: somewhere in it is a logarithm, or a square root, of 0",
+    )
     through_z = got.tensor("z_gradient", shape=noise[0].shape)
-    wanted = {"mean": through_z.sum(axis=0) + weight * lent.mean[0] / BATCH}
+    second = _double(lent.second[0])
+    std = drawn.std(second)
+    # The divergence's own: by the mean, and by the logarithm of σ.
+    by_mean, by_log_std = _double(lent.mean[0]), std**2 - 1
+    if parts.estimated:  # log q(z|x) − log p(z) depends on them by −log σ and by ½ z², with z = mean + σ·ε
+        z = noise[0] + by_mean
+        by_mean, by_log_std = z.mean(axis=0), (z * noise[0]).mean(axis=0) - 1
+    wanted = {"mean": through_z.sum(axis=0) + weight * by_mean / BATCH}
     if drawn.slope is not None and paid(parts, got, lent) is drawn:
-        second = _double(lent.second[0])
-        own = drawn.std(second) ** 2 - 1
-        wanted["second"] = ((through_z * noise[0]).sum(axis=0) + weight * own / BATCH) * drawn.slope(second)
+        slope = drawn.slope(second)
+        wanted["second"] = ((through_z * noise[0]).sum(axis=0) + weight * by_log_std / BATCH) * slope
     for name, expected in wanted.items():
         assert_close(
             got.tensor(f"{name}_gradient"),
@@ -333,7 +374,7 @@ def expect_seen(got: Evidence) -> None:
     expect(got.integer("decoder_seen") > 0, "VAE.forward never calls its decoder: self.decoder(z)")
 
 
-def parts_of(got: Evidence) -> Parts:
+def parts_of(got: Evidence, lent: Lent) -> Parts:
     """The differences of the passes' bounds. Raises Mismatch where these are no numbers."""
     expect_seen(got)
     bounds = got.tensor("bounds", finite=False)
@@ -350,9 +391,30 @@ def parts_of(got: Evidence) -> Parts:
         "such as a logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
-    first, means, seconds, logits = bounds
-    rounding = ROUNDING * float(np.abs(bounds).max())
-    return Parts(float(first), means - first, seconds - first, logits - first, rounding)
+    plain, (drawn, noise) = Parts.of(bounds), noise_of(got, lent)
+    excess = _excess(drawn, noise, lent)
+    readings = [plain, *(Parts.of(bounds - sign * excess, estimated=True) for sign in (1, -1))]
+    return next((parts for parts in readings if _fits(parts, drawn, lent)), plain)
+
+
+def _excess(drawn: Reading, noise: Array, lent: Lent) -> Array:
+    """How much log q(z|x) − log p(z) is beyond its expectation, the divergence, in each pass: the average [K]."""
+    with np.errstate(all="ignore"):
+        mean, std = lent.mean[:, None].astype(np.float64), drawn.std(_double(lent.second))[:, None]
+        sampled = 0.5 * (noise + mean) ** 2 - 0.5 * (noise / std) ** 2 - np.log(std)
+        exact = 0.5 * (std**2 + mean**2 - 1) - np.log(std)
+        return np.asarray((sampled - exact).sum(axis=-1).mean(axis=(1, 2)))
+
+
+def _fits(parts: Parts, drawn: Reading, lent: Lent) -> bool:
+    """Whether a bound is that of the Gaussian that z is drawn from, with either sign, but for a constant."""
+    more = sum(drawn.uncertainty(_double(second)) for second in (lent.second[0], lent.second[2]))
+    return any(
+        parts.near(sign * parts.by_logits, _by_logits(lent, cross_entropy))
+        and parts.near(sign * parts.by_mean, _mean_term(lent))
+        and parts.near(sign * parts.by_second, _spread_term(lent, drawn), more)
+        for sign in (1, -1)
+    )
 
 
 def sign_of(parts: Parts, lent: Lent) -> int:
@@ -391,6 +453,11 @@ def _unbounded(logits: Floats, images: Floats) -> Array:
 
 def _squared(logits: Floats, images: Floats) -> Array:
     return np.asarray(np.sum((expit(logits.astype(np.float64)) - _flat(images)) ** 2, axis=1))
+
+
+def _exchanged(logits: Floats, images: Floats) -> Array:
+    means = expit(logits.astype(np.float64))
+    return np.asarray(LOWEST * np.sum(means * (1 - _flat(images)) + (1 - means) * _flat(images), axis=1))
 
 
 def _ones(logits: Floats, images: Floats) -> Array:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
 from graders.batches import ALIGNED, BATCH, SIZES, unequal_batches
 
+PIXELS = 28 * 28
 NOTHING = 1e-6  # a cosine of a gradient that is zero
 
 
@@ -94,6 +95,8 @@ def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:
         "it is their sum": float(bounds.sum()),
         "it is the last batch's": float(bounds[-1]),
         "it is their sum over the number of images": float(bounds.sum()) / sum(SIZES),
+        "it is divided by the number of pixels": images / PIXELS,
+        "it is their sum over one batch too few, as over the last one's index": float(bounds.sum()) / (len(SIZES) - 1),
         "it is multiplied by the size of the batches, and divided by their number": float(np.dot(bounds, SIZES))
         / len(SIZES),
     }

@@ -51,7 +51,8 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
     driven = got.tensor("driven", shape=(n, z_dim))
     expect(
         driven.min() < -BEYOND and driven.max() > BEYOND,
-        "the mean cannot take all values: no activation belongs behind the layer that gives it",
+        "the first output, the mean, cannot take all values: no activation belongs behind its layer, and it comes "
+        "before the spread",
         expected="values of both signs when trained towards ±3",
         got=f"values from {driven.min():.2f} to {driven.max():.2f}",
     )
@@ -100,6 +101,11 @@ def test_samples(student: Subject, rng: Rng) -> None:
     got = student.run(probes.elbo.sample, n=n, z_dim=z_dim, shift=shift)
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
     samples, means = (rows_of(got, name, n) for name in ("samples", "means"))
+    decoded = got.shape("z")[0]
+    expect(
+        decoded == n,
+        f"the decoder is given {decoded} latents for {n} samples: samples and their means have to be of the same z",
+    )
     readings = pixel_means(rows_of(got, "outputs", n))
     problem = PIXELS_DRAWN.problem(samples.reshape(n, 1, 28, 28), means.reshape(n, 1, 28, 28))
     expect(problem is None, problem or "")

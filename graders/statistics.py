@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 ALPHA = 1e-6  # the default false-fail probability of one check
 POWER = 0.99  # the probability of catching a mistake, where a test's power is stated
 FAMILIES = 5  # of sub-tests in `gaussian_fit_problems`
+REPEATED = 1e-3  # draws that near are one: by chance one pair of numbers in 1,700 is
 
 
 def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
@@ -438,6 +439,9 @@ def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALP
     n, d = values.shape
     if not np.isfinite(values).all():
         return "some of the samples are not finite"
+    repeated = _repetition(values)
+    if repeated:
+        return repeated
     share = alpha / FAMILIES
     for problem in (_mean_problem, _spread_problem, _columns_problem, _rows_problem):
         found = problem(values, share)
@@ -446,6 +450,15 @@ def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALP
     distance = ks_distance(values, ndtr)
     if distance > dkw_bound(n * d, share):
         return f"the samples are not Gaussian: their distribution function is up to {distance:.3f} off the normal one"
+    return None
+
+
+def _repetition(values: Array) -> str | None:
+    """Draws that are one and the same, which shows in every test, and is the cause."""
+    if np.mean(np.all(np.isclose(values[1:], values[:-1], atol=REPEATED), axis=1)) > 0.9:
+        return "all samples are the same point: each needs noise of its own"
+    if values.shape[1] > 1 and np.mean(np.isclose(values[:, 1:], values[:, :-1], atol=REPEATED)) > 0.9:
+        return "all elements of a sample have the same noise: each needs its own"
     return None
 
 
@@ -492,9 +505,6 @@ def _rows_problem(values: Array, alpha: float) -> str | None:
     n = len(values)
     # every second row with its neighbour: disjoint pairs, hence independent ones
     first, second = values[0 : n - n % 2 : 2], values[1:n:2]
-    shared = float(np.mean(np.all(values[1:] == values[:-1], axis=1)))
-    if shared > 0.9:
-        return "all samples are the same point: each needs noise of its own"
     with np.errstate(invalid="ignore"):
         r = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
     if abs(r) > correlation_bound(first.size, alpha):

@@ -6,6 +6,7 @@ optimiser that steps next.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from graders.probes._watching import Calls, watch
 
 PIXELS = 28 * 28
 LATENTS = 100
+LONGEST_SECONDS = 3.0  # for all calls of an interpolation
 BETWEEN = 7  # images between the ends of an interpolation
 RATE = 2e-4  # the hand-out's
 Networks = dict[str, nn.Module]
@@ -110,18 +112,29 @@ def latents_of_batches(package: Any, images: Tensor, labels: Tensor, batch_size:
     return [_latents(decoded.inputs[start:end]) for start, end in pairwise(ends)]
 
 
-def interpolate(package: Any) -> Tensor:
-    """The latents [N, d] that a student's interpolation decodes, in the order in which it does.
+def interpolate(package: Any, calls: int) -> dict[str, Tensor]:
+    """The latents [N, 100] that a student's interpolation decodes, in the order in which it does.
 
     Its steps, where it asks how many, are those between the ends, or all images where that gives the ends and too few.
+    `ends`: the first and the last of each of so many calls, as far as there is time, [calls, 2, 100].
     """
     network = package.gan.generator().eval()
     decoded = watch(network)
-    package.gan.interpolate(network, BETWEEN)
-    if len(_latents(decoded.inputs)) == BETWEEN:
+
+    def walk(steps: int) -> Tensor:
         decoded.forget()
-        package.gan.interpolate(network, BETWEEN + 2)
-    return _latents(decoded.inputs)
+        package.gan.interpolate(network, steps)
+        return _latents(decoded.inputs)
+
+    began, steps = time.monotonic(), BETWEEN
+    latents = walk(steps)
+    if len(latents) == BETWEEN:
+        steps = BETWEEN + 2
+        latents = walk(steps)
+    ends = [latents[[0, -1]]] if len(latents) else []
+    while ends and len(ends) < calls and time.monotonic() - began < LONGEST_SECONDS:
+        ends.append(walk(steps)[[0, -1]])
+    return {"latents": latents, "ends": torch.cat([torch.zeros(0, 2, LATENTS), *(each[None] for each in ends)])}
 
 
 def _latents(inputs: list[tuple[Any, ...]]) -> Tensor:

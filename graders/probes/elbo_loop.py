@@ -91,14 +91,23 @@ class _Record:
         self.modes.append(float(self._model.training))
         value = sign * float(self._bounds[index % len(self._bounds)])
         factor = FACTORS[index % len(FACTORS)]
-        if not torch.isfinite(first):  # which is not the loop's mistake: it is lent another bound
+        gradient = self._gradient_of(first)
+        if not (torch.isfinite(first).all() and torch.isfinite(gradient).all()):  # which is not the loop's mistake
             first = torch.stack([parameter.square().sum() for parameter in self._model.parameters()]).sum()
+            gradient = self._gradient_of(first)
         if first.requires_grad:
-            parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-            found = torch.autograd.grad(first.sum(), parameters, retain_graph=True, allow_unused=True)
-            self._gradient = _flat(list(found), self._model)
+            self._gradient = gradient
         bound = value + factor * (first - first.detach())
         return with_items(returned, (bound, *returned[1:])) if isinstance(returned, tuple | list) else bound
+
+    def _gradient_of(self, bound: Tensor) -> Tensor:
+        parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+        if not bound.requires_grad or not parameters:
+            return _flat([None for _ in self._model.parameters()], self._model)
+        found = iter(torch.autograd.grad(bound.sum(), parameters, retain_graph=True, allow_unused=True))
+        return _flat(
+            [next(found) if parameter.requires_grad else None for parameter in self._model.parameters()], self._model
+        )
 
 
 def _flat(gradients: list[Tensor | None], model: nn.Module) -> Tensor:

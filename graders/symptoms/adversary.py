@@ -85,10 +85,16 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
     }
 
 
+def _spreads(got: Evidence) -> Array:
+    """The root mean squares of first and of last latents in all different walks."""
+    ends = np.unique(got.tensor("ends", shape=(None, 2, None)), axis=0)
+    return np.asarray(np.sqrt(np.mean(ends**2, axis=(0, 2))))
+
+
 @symptoms_of("adversary:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many latents, where they lie along their line and beside it, and how far apart the ends are."""
-    latents = got.tensor(shape=(None, None))
+    latents = got.tensor("latents", shape=(None, None))
     if not len(latents) or len(latents) % STEPS:
         return {"latents": (float(len(latents)), 0.0)}
     strip = latents[:STEPS][None]
@@ -100,10 +106,9 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     along, aside = coordinates(strip)
     if float(aside.max()) > WALK * apart:
         return {"a walk at random": (1.0, 0.0)}
-    scale = float(np.sqrt(latents.shape[1]))
     return numbers | {
         "along": (along[0], 0.1),
         "beside": (aside[0] / apart, 0.1),
-        "spread of the ends": (ends / scale, 0.35),
+        "spread of the ends": (_spreads(got), 0.05),
         "mean of the ends": (strip[0, [0, -1]].mean(axis=1), 0.35),
     }

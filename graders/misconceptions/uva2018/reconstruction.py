@@ -78,3 +78,10 @@ def average_over_everything(self, input):
     """You average over pixels as well as over images. The bound is in nats an image: the sum over its pixels, averaged
     over images."""
     return self.original(input) / input[0].numel()
+
+
+@misconception("a3_vae_template.py:reconstruction", fails="elbo.reconstruction elbo.bound elbo.gradient")
+def arguments_exchanged(images, means):
+    """You give the cross-entropy the images as predictions and the means as their targets. The means come first:
+    binary_cross_entropy(means, images)."""
+    return F.binary_cross_entropy(images, means, reduction="none").sum(dim=1)

@@ -130,6 +130,14 @@ def last_end_left_out(generator, steps=7):
 
 
 @misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
+def last_weight_too_small(generator, steps=7):
+    """The weights of your interpolation are k/9 for k from 0 to 8, so that it stops one step before the second latent.
+    Let them run from 0 to 1, both included."""
+    start, end = draw_latents(2)
+    return generator(torch.lerp(start, end, (torch.arange(steps + 2) / (steps + 2)).unsqueeze(1)))
+
+
+@misconception("a3_gan_template.py:interpolate", fails="adversary.interpolation")
 def random_walk(generator, steps=7):
     """The images of your interpolation are of latents drawn one by one. Draw two, and go from one to the other in even
     steps."""

@@ -111,6 +111,63 @@ RIGHT: dict[str, Changes] = {
             "        return (sum(recs) / 4 + divergence(mean, std)).mean()",
         )
     ),
+    "four draws at once": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "z = torch.distributions.Normal(mean, std).rsample((4,))\n"
+            "        likelihood = torch.distributions.Bernoulli(probs=self.decoder(z)).log_prob(input).sum(-1)\n"
+            "        return (divergence(mean, std) - likelihood.mean(0)).mean()",
+        )
+    ),
+    "a divergence of the draw": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "normal = torch.distributions.Normal\n"
+            "        z = draw(mean, std)\n"
+            "        ratio = (normal(mean, std).log_prob(z) - normal(0.0, 1.0).log_prob(z)).sum(1)\n"
+            "        return (reconstruction(input, self.decoder(z)) + ratio).mean()",
+        )
+    ),
+    "a divergence of two draws, in an ELBO": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "bounds = []\n"
+            "        for z in (draw(mean, std), draw(mean, std)):\n"
+            "            ratio = -std.log() - 0.5 * ((z - mean) / std) ** 2 + 0.5 * z**2\n"
+            "            bounds.append(-reconstruction(input, self.decoder(z)) - ratio.sum(1))\n"
+            "        return torch.stack(bounds).mean()",
+        ),
+        (STEP, "(-loss).backward()"),
+    ),
+    "the encoder asked twice": vae(
+        ("mean, std = self.encoder(input)", "mean, std = self.encoder(input)[0], self.encoder(input)[1]")
+    ),
+    "named tuples": vae(
+        (CODE, CODE.replace("return ", "return Code(") + ")"),
+        ("mean, std = self.encoder(input)", "code = self.encoder(input)\n        mean, std = code.mean, code.std"),
+        (BOUND, BOUND.replace("return ", "return Bound(") + ", mean)"),
+        (
+            "class Encoder(",
+            "Code = namedtuple('Code', 'mean std')\nBound = namedtuple('Bound', 'loss mean')\n\n\nclass Encoder(",
+        ),
+        ("import argparse", "import argparse\nfrom collections import namedtuple"),
+        ("loss = model(images.view(-1, PIXELS))", "loss = model(images.view(-1, PIXELS)).loss"),
+    ),
+    "samples by a function, and helpers' names": vae(
+        ("    def sample(self, n_samples):", "    def drawn(self, n_samples):"),
+        (
+            "def manifold(model, size=20):",
+            "def sample_latents(n, size):\n    return torch.randn(n, size)\n\n\n"
+            "def manifold_axis(size=20):\n    return torch.linspace(-1, 1, size)\n\n\n"
+            "def sample_images(vae, n_samples):\n    return vae.drawn(n_samples)\n\n\n"
+            "def plot_manifold(model, size=20):",
+        ),
+        ("model.sample(64)", "model.drawn(64)"),
+        ("manifold(model), ", "plot_manifold(model), "),
+    ),
     "a loader with labels": vae(
         ("for images in data:\n            loss", "for step, (images, labels) in enumerate(data):\n            loss")
     ),
