@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, check, expect, fail, probes
 from graders.readings import READINGS, Reading, reading_of
 from graders.statistics import ALPHA, GaussianFit, Independence, declare
 
@@ -415,6 +415,16 @@ def _fits(parts: Parts, drawn: Reading, lent: Lent) -> bool:
         and parts.near(sign * parts.by_second, _spread_term(lent, drawn), more)
         for sign in (1, -1)
     )
+
+
+def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
+    """Whether a bound is right enough to tell that it is an ELBO, or a negative one."""
+    lent = numbers(data, rng)
+    try:
+        parts = parts_of(student.run(probes.elbo.passes, **lent.inputs()), lent)
+    except Mismatch:
+        return False
+    return parts.near(abs(parts.by_logits), abs(_by_logits(lent, cross_entropy)))
 
 
 def sign_of(parts: Parts, lent: Lent) -> int:

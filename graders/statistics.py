@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 ALPHA = 1e-6  # the default false-fail probability of one check
 POWER = 0.99  # the probability of catching a mistake, where a test's power is stated
 FAMILIES = 5  # of sub-tests in `gaussian_fit_problems`
+ALIKE = 0.9  # a share of pairs, or a cosine, that independent draws come nowhere near
+SHORT = 10  # numbers, whose cosine with others may be anything
 REPEATED = 1e-3  # draws that near are one: by chance one pair of numbers in 1,700 is
 
 
@@ -455,11 +457,20 @@ def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALP
 
 def _repetition(values: Array) -> str | None:
     """Draws that are one and the same, which shows in every test, and is the cause."""
-    if np.mean(np.all(np.isclose(values[1:], values[:-1], atol=REPEATED), axis=1)) > 0.9:
-        return "all samples are the same point: each needs noise of its own"
-    if values.shape[1] > 1 and np.mean(np.isclose(values[:, 1:], values[:, :-1], atol=REPEATED)) > 0.9:
+    same = np.all(np.isclose(values[1:], values[:-1], atol=REPEATED), axis=1)
+    if np.mean(same) > ALIKE or _likeness(values) > ALIKE:
+        return "all samples have the same noise: each needs its own"
+    if _likeness(values.T) > ALIKE:
         return "all elements of a sample have the same noise: each needs its own"
     return None
+
+
+def _likeness(rows: Array) -> float:
+    """The average cosine of each row with the next; 0 where they are too short to tell."""
+    if rows.shape[1] < SHORT or len(rows) < 2:
+        return 0.0
+    lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+    return float(np.mean(np.sum(rows[1:] * rows[:-1], axis=1) / (lengths[1:] * lengths[:-1])))
 
 
 def _mean_problem(values: Array, alpha: float) -> str | None:

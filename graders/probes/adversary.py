@@ -250,7 +250,8 @@ class _Seen:
             (owner,) = holds
             used = accumulated(self._networks[owner])
             agreement, own = max(
-                ((_agreement(used, each, owner), each) for each in self._own(owner)), key=lambda pair: pair[0]
+                ((_agreement(used, each, owner), each) for each in self._own(owner)),
+                key=lambda pair: (round(pair[0], 6), -len(pair[1])),  # a loss that gives nothing is not its own
             )
             step["losses"] = len(own)
             step["agreement"] = agreement if agreement >= -1 else None

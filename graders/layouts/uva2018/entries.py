@@ -51,23 +51,31 @@ def _nothing(*args: object, **kwargs: object) -> None:
     """Stands in for what saves a picture."""
 
 
-def call_named(word: str, module: ModuleType, owners: Sequence[nn.Module], by_role: Mapping[str, object]) -> Any:
+def call_named(
+    word: str,
+    module: ModuleType,
+    owners: Sequence[nn.Module],
+    by_role: Mapping[str, object],
+    asked: Mapping[str, object] | None = None,
+) -> Any:
     """Calls what has `word` in its name: a method of one of the `owners`, else a function of the file.
 
-    Of several, as where one has helpers, the first that works on a network; parameters go by what their names say, and
-    others keep their defaults. Raises Missing where there is none that can be called, as where only the script does it
-    or where it wants the weights that a training has left.
+    Parameters go by what their names say; others keep their defaults, but for what is `asked`. Of several functions, as
+    where one has helpers, a network's method or the first that says that it works on a network is taken, else the
+    first. Raises Missing where there is none that can be called, as where only the script does it or where it wants the
+    weights that a training has left.
     """
-    fitting, unfitting = [], []
+    fitting: list[tuple[Callable[..., Any], dict[str, object]]] = []
+    unfitting: list[Missing] = []
     for entry in _named(word, module, owners):
         try:
-            fitting.append((entry, _arguments(entry, by_role, owners[0])))
+            fitting.append((entry, _arguments(entry, by_role, owners[0], asked or {})))
         except Missing as missing:
             unfitting.append(missing)
     if not fitting:
         none = Missing(f"no function or method has “{word}” in its name, so there is none that could be called")
         raise next(iter(unfitting), none)
-    entry, given = next((each for each in fitting if _works_on_a_network(*each)), fitting[0])
+    entry, given = max(fitting, key=lambda each: _says_network(each[0], each[1], by_role))
     try:
         return call(entry, given)
     except FileNotFoundError as error:
@@ -85,23 +93,28 @@ def _named(word: str, module: ModuleType, owners: Sequence[nn.Module]) -> Iterat
             yield value
 
 
-def _works_on_a_network(entry: Callable[..., Any], given: Mapping[str, object]) -> bool:
-    return any(isinstance(value, nn.Module) for value in (getattr(entry, "__self__", None), *given.values()))
+def _says_network(entry: Callable[..., Any], given: Mapping[str, object], by_role: Mapping[str, object]) -> bool:
+    networks = [name for name, value in given.items() if isinstance(value, nn.Module)]
+    return inspect.ismethod(entry) or any(_role_of(name.lower(), by_role) for name in networks)
 
 
-def _arguments(entry: Callable[..., Any], by_role: Mapping[str, object], positional: object) -> dict[str, object]:
-    """What is given to the parameters without a default; to the first that does not say what it is, `positional`.
+def _arguments(
+    entry: Callable[..., Any], by_role: Mapping[str, object], positional: object, asked: Mapping[str, object]
+) -> dict[str, object]:
+    """What is `asked`, and what is given to the parameters without a default.
 
-    Raises Missing where there are more of these.
+    To the first of these that does not say what it is, `positional`. Raises Missing where there are more of them.
     """
-    needed = [
-        parameter
-        for parameter in inspect.signature(entry).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        and parameter.default is parameter.empty
-    ]
     given: dict[str, object] = {}
-    for parameter in needed:
+    for parameter in inspect.signature(entry).parameters.values():
+        wanted = _role_of(parameter.name.lower(), asked)
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            continue
+        if wanted is not None:
+            given[parameter.name] = asked[wanted]
+            continue
+        if parameter.default is not parameter.empty:
+            continue
         role = _role_of(parameter.name.lower(), by_role)
         if role is not None:
             given[parameter.name] = by_role[role]

@@ -66,8 +66,8 @@ class VaeContract:
         method: Callable[[int], Any] | None = getattr(model, "sample", None)
         if method is not None:
             return method(n)
-        roles = {**self._models(model), **dict.fromkeys(("n", "num", "n_samples", "count", "size", "amount"), n)}
-        returned = call_named("sample", self._modules.load(STEM), [model], roles)
+        asked = dict.fromkeys(("n", "num", "n_samples", "count"), n)
+        returned = call_named("sample", self._modules.load(STEM), [model], self._models(model), asked)
         if not isinstance(returned, tuple | list) or len(returned) < 2:
             raise Missing("the class VAE has no method sample, and no function of that name returns samples and means")
         return returned
