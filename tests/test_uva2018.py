@@ -10,7 +10,7 @@ import pytest
 
 from gengrade.facts import Outcome
 from gengrade.grade import Grade
-from gengrade.rubric import Rubric
+from gengrade.rubric import CheckItem, Rubric
 from graders.readings import READINGS, Reading, reading_of
 from graders.statistics import ALPHA
 from tests.examples import Examples, full_measures, not_as_stated
@@ -82,12 +82,30 @@ def test_a_spread_that_is_no_reading_is_measured_and_says_how_well() -> None:
 # Entries that students choose
 
 
-def test_what_only_the_script_draws_waits_for_a_person(benches: Callable[[str], Workbench]) -> None:
+UNCALLABLE = {
+    "another name": ("manifold(model", "grid_of(model"),
+    "what nobody knows": ("manifold(model, size=20)", "manifold(model, palette, size=20)"),
+    "weights that a training leaves": (
+        "    levels = (torch",
+        "    model.load_state_dict(torch.load('best.pt'))\n    levels = (torch",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", UNCALLABLE.values(), ids=UNCALLABLE)
+def test_what_cannot_be_called_waits_for_a_person(benches: Callable[[str], Workbench], change: tuple[str, str]) -> None:
     bench = benches(EDITION)
-    folder = bench.variant({VAE: ("manifold(model", "grid_of(model")})
-    assert {id_: fact.outcome for id_, fact in bench.failing(folder, "elbo.").items()} == {
-        "elbo.manifold": Outcome.MISSING
-    }
+    failing = bench.failing(bench.variant({VAE: change}), "elbo.manifold")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.manifold": Outcome.MISSING}
+
+
+def test_samples_that_only_the_script_draws_wait_for_a_person(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    failing = bench.failing(bench.variant({VAE: ("def sample(self", "def drawn(self")}), "elbo.sample")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.sample": Outcome.MISSING}
+    items = [item for question in Rubric.load(EXAMPLES.rubric).questions() for item in question.items]
+    optional = {item.check for item in items if isinstance(item, CheckItem) and item.optional}
+    assert optional == {"elbo.sample", "elbo.manifold", "adversary.interpolation"}
 
 
 def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:
