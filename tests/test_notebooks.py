@@ -155,6 +155,56 @@ def test_a_statement_that_fails_spoils_only_its_names(tmp_path: Path) -> None:
         modules.find("z", "vae_solution")
 
 
+def test_what_lacks_a_name_says_which_was_lacking_first(tmp_path: Path) -> None:
+    text = notebook(
+        "import absent_library as lib\nx = 1\ndata = lib.load()\nN, H = data.shape\nD = H * x",
+        "def train():\n    while True:\n        loss.backward()",
+        "class Net:\n    def __init__(self, n=D): pass",
+        "k = train()\nm = k + 1\nr = 1 / 0\ns = r + 1",
+    )
+    modules = modules_of(tmp_path, hw__ipynb=text)
+    needs = r"Net needs D\. D needs H\. H needs data\. data is computed in hw\.ipynb, cell 1:"
+    for name, says in (
+        ("Net", needs),
+        ("m", r"m needs k\. k is computed in hw\.ipynb, cell 4:"),
+        ("k", "k is computed"),
+        ("s", r"s needs r\. There is no r here \(ZeroDivisionError"),
+    ):
+        with pytest.raises(Missing, match=says):
+            modules.find(name, "vae_solution")
+    with pytest.raises(Missing, match=r"hw\.ipynb has no nothing"):
+        modules.find("nothing", "vae_solution")
+
+
+def test_cells_that_stand_in_another_order_than_they_were_run(tmp_path: Path) -> None:
+    text = notebook("y = 2 * x\nz = 0", "class Net(Base): pass", "class Base:\n    n = y", "x = 3", "z = w", "z = 1")
+    module = modules_of(tmp_path, hw__ipynb=text).load("vae_solution")
+    assert (module.y, module.Net.n, module.z) == (6, 6, 1)
+
+
+def test_a_librarys_object_is_told_what_it_is_told(tmp_path: Path) -> None:
+    text = notebook(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--z', type=int, default=62)",
+        "opt = parser.parse_args([])\nargs = parser.parse_args(['--nonsense'])",
+        "sizes = []\nsizes.append(opt.z)\nclass Net: pass\nsizes.append(Net())",
+        "def train(): return step()\nsizes.append(train)\nstep = loss = None\nsizes.append(len)",
+    )
+    module = modules_of(tmp_path, hw__ipynb=text).load("vae_solution")
+    assert (module.opt.z, module.sizes) == (62, [62, len])
+    assert isinstance(vars(module)[notebooks.FAILED]["args"], RuntimeError)
+
+
+def test_what_a_function_makes_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    text = notebook(
+        "n = 3\ndef make(k): return [0] * k\ndef helper(x): x.backward()\ndef train(x): return helper(x)",
+        "a = make(n + 1)\nb = train(make(2))\nc, d = make(2)",
+    )
+    module = modules_of(tmp_path, hw__ipynb=text).load("vae_solution")
+    assert not {"a", "b", "c", "d"} & set(vars(module))
+    assert [notebooks.make(module, name) for name in ("a", "b", "c", "nothing")] == [True, False, True, False]
+    assert (module.a, module.d) == ([0] * 4, 0)
+
+
 def test_tracebacks_name_the_notebook_and_the_cell(tmp_path: Path) -> None:
     modules = modules_of(tmp_path, hw__ipynb=notebook("x = 1", "def f():\n    return 1 / 0"))
     with pytest.raises(ZeroDivisionError) as caught:

@@ -213,9 +213,11 @@ class Modules:
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
     """What went wrong where a notebook defines that name."""
-    failed = module.__dict__.get("__failed__")
-    found = failed.get(name) if isinstance(failed, dict) else None
-    return found if isinstance(found, Exception) else None
+    if "__failed__" not in module.__dict__:
+        return None
+    from graders.layouts import notebooks
+
+    return notebooks.why(module, name)
 
 
 class _Finder:

@@ -2,8 +2,10 @@
 
 A notebook is a protocol of work: definitions stand among downloads, training and plots. Kept are imports, functions,
 classes, and assignments whose value is put together from literals, names, libraries, and classes that the notebook
-defines itself; loops, plots, and calls of the student's own functions are not run. What one statement raises spoils
-only the names that it would have given; asking for one of them raises the same.
+defines itself, and calls that tell a library's object more (a parser its arguments); loops, plots, and calls of the
+student's own functions are not run. Cells may have been run in another order: what lacked a name is tried again at the
+end. What one statement raises spoils only the names that it would have given; asking for one of them raises the same,
+or says which name was lacking first.
 """
 
 from __future__ import annotations
@@ -14,17 +16,45 @@ import linecache
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Final
 
 from gengrade.sandbox.guest.cells import parsed
+from gengrade.sandbox.guest.errors import Missing
 
 FAILED: Final = "__failed__"  # of a notebook's module: by name, what was raised instead of its definition
+SKIPPED: Final = "__skipped__"  # by name, the assignment that was not run
 
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
+_WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names in functions that train something
 _FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A statement of a cell, which tracebacks call `cell`."""
+
+    statement: ast.stmt
+    cell: str
+
+    def run(self, module: ModuleType) -> Exception | None:
+        """What it raised. Its names are then known as failed, or no longer."""
+        failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
+        names = _names(self.statement)
+        try:
+            exec(compile(ast.Module([self.statement], []), self.cell, "exec", dont_inherit=True), module.__dict__)
+        except (Exception, SystemExit) as raised:
+            error = raised if isinstance(raised, Exception) else RuntimeError(f"it ends the program ({raised})")
+            failed.update(dict.fromkeys(names, error))
+            return error
+        for name in names:
+            failed.pop(name, None)
+            skipped.pop(name, None)
+        return None
 
 
 def load(path: Path, provided: Mapping[str, object] | None = None, until: int | None = None) -> ModuleType:
@@ -35,14 +65,56 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
     """
     module = ModuleType(f"notebook {path.stem}" if until is None else f"notebook {path.stem} until {until}")
     module.__file__ = str(path)
-    failed: dict[str, Exception] = {}
-    module.__dict__.update({**(provided or {}), FAILED: failed})
+    module.__dict__.update({**(provided or {}), FAILED: {}, SKIPPED: {}})
     sys.modules[module.__name__] = module  # where dataclasses and pickles look for a class's module
+    late: list[_Step] = []
     for position, (name, source) in enumerate(cells(path), start=1):
         if until is not None and position >= until:
             break
-        _run(module, name, source, failed)
+        late += _run(module, name, source)
+    _run_again(module, late)
     return module
+
+
+def make(module: ModuleType, name: str) -> bool:
+    """Runs the assignment of a name that was skipped, where the student's own functions in it train nothing.
+
+    A network may come from a function: `netG = make_generator(110)`.
+    """
+    step = vars(module).get(SKIPPED, {}).get(name)
+    if step is None or not isinstance(step.statement, ast.Assign):
+        return False
+
+    def makes(function: ast.expr, module: ModuleType) -> bool:
+        called = vars(module).get(function.id) if isinstance(function, ast.Name) else None
+        return _makes(function, module) or (isinstance(called, FunctionType) and not _trains(called))
+
+    return _is_plain(step.statement.value, module, makes) and step.run(module) is None
+
+
+def why(module: ModuleType, name: str) -> Exception | None:
+    """What kept a notebook from defining a name; None where it never does.
+
+    Where that was another name that is lacking, a Missing that follows the names to the first.
+    """
+    failed: dict[str, Exception] = vars(module).get(FAILED, {})
+    skipped: dict[str, _Step] = vars(module).get(SKIPPED, {})
+    chain, error = [name], failed.get(name)
+    while isinstance(error, NameError) and error.name in {*failed, *skipped} - {*chain}:
+        chain.append(str(error.name))
+        error = failed.get(chain[-1])
+    last = chain[-1]
+    if len(chain) == 1 and (error is not None or name not in skipped):
+        return error
+    needs = "".join(f"{each} needs {other}. " for each, other in pairwise(chain))
+    if error is not None:
+        reason = f"There is no {last} here ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    else:
+        reason = f"{last} is computed in {Path(skipped[last].cell).name}"
+    return Missing(
+        f"{needs}{reason}: the grader runs imports, definitions and constants, but loads no data and trains nothing. "
+        f"Write what you need of {last} as constants, or define it without work."
+    )
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
@@ -75,23 +147,31 @@ def defining(path: Path, name: str) -> list[int]:
     return found
 
 
-def _run(module: ModuleType, name: str, source: str, failed: dict[str, Exception]) -> None:
+def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
+    """Runs what is kept of a cell; the steps that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     try:
         tree = parsed(source, name)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        failed.update(dict.fromkeys(_names_in(source), error))
-        return
+        vars(module)[FAILED].update(dict.fromkeys(_names_in(source), error))
+        return []
+    late = []
     for statement in tree.body:
+        step = _Step(statement, name)
         if not _is_kept(statement, module):
-            continue
-        try:
-            exec(compile(ast.Module([statement], []), name, "exec", dont_inherit=True), module.__dict__)
-        except Exception as error:
-            failed.update(dict.fromkeys(_names(statement), error))
-        else:
-            for defined in _names(statement):
-                failed.pop(defined, None)
+            vars(module)[SKIPPED].update(dict.fromkeys(_names(statement), step))
+        elif isinstance(step.run(module), NameError):
+            late.append(step)
+    return late
+
+
+def _run_again(module: ModuleType, late: list[_Step]) -> None:
+    """Runs steps for which a name was lacking, as long as that helps any of them, where nothing else gave theirs."""
+    failed = vars(module)[FAILED]
+    while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
+        late = [step for step in waiting if isinstance(step.run(module), NameError)]
+        if len(late) == len(waiting):
+            return
 
 
 def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
@@ -99,6 +179,8 @@ def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
             kept = True
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as function) as call):
+            kept = _is_told(function, module) and all(_is_foreign(inner, module) for inner in _within(call))
         case ast.Assign(targets=targets, value=value):
             kept = all(map(_is_name, targets)) and _is_plain(value, module)
         case (
@@ -119,15 +201,35 @@ def _is_name(target: ast.expr) -> bool:
     return isinstance(target, ast.Name)
 
 
-def _is_plain(value: ast.expr, module: ModuleType) -> bool:
-    """Whether an expression only puts things together, and does not set the student's own work going."""
+def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
+    """Whether it is a method of an object that a library made, such as a parser or a list."""
+    root = _root(method)
+    found = module.__dict__.get(root) if root else None
+    if found is None or isinstance(found, ModuleType | type | FunctionType):
+        return False
+    return type(found).__module__ != module.__name__ and _is_library(sys.modules.get(type(found).__module__), module)
+
+
+def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
+    """Whether an expression is plain, and names nothing of the student's own that a library could set going."""
+    named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
+    own = (each for each in named if module.__name__ in {type(each).__module__, getattr(each, "__module__", "")})
+    return _is_plain(value, module) and all(isinstance(each, FunctionType) and not _trains(each) for each in own)
+
+
+def _is_plain(value: ast.expr, module: ModuleType, makes: Callable[[ast.expr, ModuleType], bool] | None = None) -> bool:
+    """Whether an expression only puts things together, and does not set the student's own work going.
+
+    `makes` says which calls do so.
+    """
+    makes = makes or _makes
     if isinstance(value, ast.Lambda):
         return True  # a definition
     if isinstance(value, _FORBIDDEN):
         return False
-    if isinstance(value, ast.Call) and not _makes(value.func, module):
+    if isinstance(value, ast.Call) and not makes(value.func, module):
         return False
-    return all(_is_plain(inner, module) for inner in _within(value))
+    return all(_is_plain(inner, module, makes) for inner in _within(value))
 
 
 def _within(node: ast.AST) -> Iterator[ast.expr]:
@@ -151,6 +253,23 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
     if isinstance(found, type):
         return True
     return _is_library(found if isinstance(found, ModuleType) else sys.modules.get(found.__module__), module)
+
+
+def _trains(function: FunctionType) -> bool:
+    """Whether a function, or one of the notebook's own that it names, does what training does."""
+    seen: set[str] = set()
+    waiting = [function.__code__]
+    while waiting:
+        names, inner = set(waiting[-1].co_names) - seen, waiting.pop().co_consts
+        seen |= names
+        waiting += [each for each in inner if isinstance(each, CodeType)]
+        others = (function.__globals__.get(name) for name in names)
+        waiting += [
+            each.__code__
+            for each in others
+            if isinstance(each, FunctionType) and each.__globals__ is function.__globals__
+        ]
+    return bool(seen & _WORK)
 
 
 def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
