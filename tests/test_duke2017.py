@@ -158,6 +158,57 @@ def test_a_role_that_nothing_fills_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["netG_cond", "cond_G", "cG", "CONDITIONAL_GENERATOR", "Generator_C", "cgan_generator"]
+)
+def test_usual_names_are_known_in_any_case(tmp_path: Path, name: str) -> None:
+    cells = (network("Net", "15"), f"{name} = Net()")
+    assert ConditionalContract(modules_of(tmp_path, *cells)).noise_size() == 5
+
+
+def test_a_role_that_there_is_not_is_told(tmp_path: Path) -> None:
+    modules = modules_of(tmp_path, "x = 1", wishes="entry: {conditional_generater: Mine}")
+    with pytest.raises(Missing, match=r"names conditional_generater, which is no role: the roles are generator"):
+        ConditionalContract(modules).noise_size()
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (("def cG(z, c):\n    return torch.sigmoid(torch.cat([z, c]) @ W)",), "cG is a function: .* a torch.nn.Module"),
+        (("def train():\n    loss.backward()", "cG = train()"), "cG is computed in hw.ipynb, cell 3"),
+    ],
+)
+def test_what_is_no_network_says_why(tmp_path: Path, cells: tuple[str, ...], says: str) -> None:
+    with pytest.raises(Missing, match=says):
+        ConditionalContract(modules_of(tmp_path, *cells)).noise_size()
+
+
+def test_a_notebook_of_another_library_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "hw.ipynb").write_text(notebook("import tensorflow as tf", "G = tf.keras.Sequential()"))
+    with pytest.raises(Missing, match="written with tensorflow: only PyTorch"):
+        ConditionalContract(Modules(tmp_path, PARTS["cgan"])).noise_size()
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        ("def generate(n):\n    return G(torch.randn(n, 5))", "it takes only n"),
+        ("def generate(digit):\n    return G(torch.randn(10, 5))", "never calls the conditional generator"),
+        ("def generate(digit):\n    return load(digit)", "name 'load' is not defined"),
+        ("def generate(digit):\n    return G(W)\nfor x in []:\n    pass\nW = next(G)", "W is computed in hw"),
+    ],
+)
+def test_a_usual_name_may_mean_something_else(tmp_path: Path, function: str, says: str) -> None:
+    cells = (network("Generator", "5"), network("ConditionalGenerator", "15"), "G = Generator()", function)
+    with pytest.raises(Missing, match=says):
+        ConditionalContract(modules_of(tmp_path, *cells)).generate(3, 10, [])
+    if "never" in says:
+        said = modules_of(tmp_path, *cells, wishes="entry: {generate: generate}")
+        with pytest.raises(TypeError, match=says):
+            ConditionalContract(said).generate(3, 10, [])
+
+
+@pytest.mark.parametrize(
     ("given", "used", "inputs"),
     [
         ("x", "x", "8 + 10"),

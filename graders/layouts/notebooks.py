@@ -108,7 +108,7 @@ def why(module: ModuleType, name: str) -> Exception | None:
         return error
     needs = "".join(f"{each} needs {other}. " for each, other in pairwise(chain))
     if error is not None:
-        reason = f"There is no {last} here ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        reason = f"There is no {last} here ({type(error).__name__}: {' '.join(str(error).split())[:80]})"
     else:
         reason = f"{last} is computed in {Path(skipped[last].cell).name}"
     return Missing(

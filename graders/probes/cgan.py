@@ -63,7 +63,7 @@ def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
     seen = []
     for digit in digits:
         calls.forget()
-        returned = package.cgan.generate(digit, n)
+        returned = package.cgan.generate(digit, n, calls)
         seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
     return {"answers": seen, "size": size}
 

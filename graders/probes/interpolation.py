@@ -9,25 +9,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gengrade.sandbox.guest.errors import Missing
 from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch, with_items
 
 AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
 
 
+class _Seen:
+    """The calls of several networks; as many as of the first."""
+
+    def __init__(self, *calls: Calls) -> None:
+        self._calls = calls
+
+    def __len__(self) -> int:
+        return len(self._calls[0])
+
+    def forget(self) -> None:
+        for each in self._calls:
+            each.forget()
+
+
 def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
     """What the student's walk from `start` to `end` decodes and returns; of both, [1, n], as many numbers as it takes.
 
     `latents` [K, d] and `decoded` [K, 784], in the order of decoding; `images` [N, 784], or None where nothing that
-    could be images is returned. The generator's images are replaced by random ones.
+    could be images is returned. The generator's images are replaced by random ones. Of a walk that is only returned, to
+    be decoded elsewhere, the `latents`, and nothing decoded.
     """
     size = package.interpolation.latent_size()
     start, end = start.cpu(), end.cpu()
     generator = package.interpolation.generator()
     stand_in(generator, lowest=0)
     calls = watch(generator)
-    returned = package.interpolation.gan(start[:, :size], end[:, :size], steps, calls.forget)
-    return {**_decodings(calls, size), "images": _pictures(returned)}
+    returned = package.interpolation.gan(start[:, :size], end[:, :size], steps, calls)
+    return _walk(calls, returned, {size}, "the generator")
 
 
 def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
@@ -42,17 +58,14 @@ def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, An
     stand_in(decoder, lowest=0, name=decode)
     calls = watch(decoder, name=decode)
 
-    def forget() -> None:
-        shown.forget()
-        calls.forget()
-
-    returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, forget)
+    returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, _Seen(shown, calls))
     asked = [inputs[0].detach().reshape(-1, IMAGE) for inputs in shown.inputs]
+    codes = _codes(shown)
+    sizes = {size for code in codes for size in (code.shape[1], code.shape[1] // 2)}
     return {
-        **_decodings(calls, 1),
-        "images": _pictures(returned),
+        **_walk(calls, returned, sizes, "the decoder"),
         "asked": torch.cat(asked) if asked else torch.zeros(0, IMAGE),
-        "codes": _codes(shown),
+        "codes": codes,
     }
 
 
@@ -77,20 +90,29 @@ def _codes(shown: Calls) -> list[Tensor]:
     return [torch.cat(part) for part in parts if len({each.shape[1] for each in part}) == 1]
 
 
-def _decodings(calls: Calls, size: int) -> dict[str, Tensor]:
+def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[str, Tensor | None]:
+    """What was decoded and what came back. Raises Missing where nothing was decoded, and no latents came back."""
+    if len(calls):
+        return {**_decodings(calls), "images": _rows_of(returned, IMAGE)}
+    for size in sorted(sizes - {0}, reverse=True):
+        latents = _rows_of(returned, size)
+        if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
+            return {"latents": latents, "decoded": torch.zeros(0, IMAGE), "images": None}
+    raise Missing(
+        f"the walk never calls {network}, and what it returns are no latents that could be put through it: let it "
+        "return the images, or the latents, a row for each"
+    )
+
+
+def _decodings(calls: Calls) -> dict[str, Tensor]:
     latents = [inputs[0].detach() for inputs in calls.inputs]
-    rows = [
-        each.reshape(len(images.reshape(-1, IMAGE)), -1) for each, images in zip(latents, calls.outputs, strict=True)
-    ]
     decoded = [images.detach().reshape(-1, IMAGE) for images in calls.outputs]
-    return {
-        "latents": torch.cat(rows) if rows else torch.zeros(0, size),
-        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, IMAGE),
-    }
+    rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
+    return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}
 
 
-def _pictures(returned: Any) -> Tensor | None:
-    """Images in whatever form they are returned: a tensor, an array, a list of either; None for anything else."""
+def _rows_of(returned: Any, size: int) -> Tensor | None:
+    """Rows in whatever form they are returned: a tensor, an array, a list of either; None for anything else."""
     parts: list[Callable[[], Any]] = [
         lambda: returned,
         lambda: torch.stack([torch.as_tensor(each) for each in returned]),
@@ -99,7 +121,7 @@ def _pictures(returned: Any) -> Tensor | None:
         try:
             found = part()
             found = found if isinstance(found, Tensor) else torch.as_tensor(np.asarray(found, dtype=np.float32))
-            return found.detach().float().reshape(-1, IMAGE)
+            return found.detach().float().reshape(-1, size)
         except (TypeError, ValueError, RuntimeError):
             continue
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from gengrade.sandbox.guest.errors import Missing
 from graders.layouts.duke2017 import feeding
-from graders.layouts.duke2017.roles import Roles, arguments
+from graders.layouts.duke2017.roles import Roles, Unfit, arguments
 from graders.layouts.loading import Modules
 
 _GENERATOR = r"g|gen|.*generator|net_?g|c_?g|model|net|network|c?_?gan"
@@ -42,7 +43,9 @@ class ConditionalContract:
         """How many numbers of noise the generator takes beside the label."""
         network = self.own_generator()
         training = network.training
-        found = feeding.noise_size(network.eval(), self._roles.latent_sizes())
+        sizes = self._roles.latent_sizes(feeding.unwrapped(network))
+        with self._roles.calling("conditional_generator"):
+            found = feeding.noise_size(network.eval(), sizes)
         network.train(training)
         if found is None:
             raise Missing(
@@ -53,21 +56,32 @@ class ConditionalContract:
 
     def images(self, generator: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
         """What a generator makes of noise [B, d] and labels [B]. `label_first`: the one-hot label before the noise."""
-        return feeding.generated(generator, noise, labels, label_first=label_first)
+        with self._roles.calling("conditional_generator"):
+            return feeding.generated(generator, noise, labels, label_first=label_first)
 
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
         """What a discriminator makes of images [B, 784] and labels [B]."""
-        return feeding.scored(discriminator, images, labels)
+        with self._roles.calling("conditional_discriminator"):
+            return feeding.scored(discriminator, images, labels)
 
     def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
         """What the student's function makes of noise [B, d] and labels [B]: the generator's input."""
         function = self._roles.find("generator_input")
-        return function(*([labels, noise] if _labels_first(function) else [noise, labels]))
+        with self._roles.calling("generator_input", lambda: False):
+            ordered = [labels, noise] if _labels_first(function) else [noise, labels]
+            return function(**arguments(function, [], ordered))
 
-    def generate(self, digit: int, n: int) -> Any:
-        """What the student's function gives when it is asked for n images of a digit."""
+    def generate(self, digit: int, n: int, calls: Sized) -> Any:
+        """What the student's function gives when it is asked for n images of a digit.
+
+        `calls`: those of the generator; without one it was another function.
+        """
         function = self._roles.find("generate")
-        return function(**arguments(function, [(_GENERATOR, self.own_generator())], [digit], n))
+        with self._roles.calling("generate", calls.__len__):
+            made = function(**arguments(function, [(_GENERATOR, self.own_generator())], [digit], n))
+            if not len(calls):
+                raise Unfit("it never calls the conditional generator")
+            return made
 
     def weights(self) -> list[Path]:
         """The files that may hold weights of the conditional generator."""

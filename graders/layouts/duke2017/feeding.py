@@ -7,43 +7,61 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gengrade.sandbox.guest.errors import Missing
+
 CLASSES = 10
 SIDE = 28
+_OTHER_SIDES = (32, 64, 16, 14)  # to which images are resized
 _LABEL = re.compile(r".*(label|class|cond|digit|one_?hot|target).*|y|c|l", re.I)
-_UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+_UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
+_OTHER_KIND = re.compile(r"LongTensor|index tensor|tensors used as indices|type Long|one_hot is only|FloatTensor", re.I)
 _ORDINARY = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def input_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """How many numbers a generator takes: what its first layer takes, else the first constant that it runs with."""
-    first = _first_layer(network)
-    sizes = [size for size in (_inputs_of(first), *constants) if size]
-    return next((size for size in sizes if _runs(network, torch.zeros(2, size))), None)
+    """How many numbers a generator takes: what its first layer takes, else the first that it runs with."""
+    sizes = [size for size in (_inputs_of(_first_layer(network)), *constants, *_layer_sizes(network)) if size]
+    return next((size for size in dict.fromkeys(sizes) if _runs(network, torch.zeros(2, size))), None)
 
 
 def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """How many numbers of noise a conditional generator takes beside the label."""
+    """How many numbers of noise a conditional generator takes beside the label.
+
+    Raises what the network raised, where a constant names the size and nothing else fits.
+    """
     first = _inputs_of(_first_layer(network)) or 0
     if takes_labels(network):
-        sizes: Iterable[int] = (*constants, first - CLASSES, first)
+        sizes = [*constants, *_layer_sizes(network)]
+    elif first - 1 in constants and first - CLASSES not in constants:
+        return first - 1  # for the label as one number
     else:
-        sizes = (first - CLASSES, *constants)
-    labels = torch.arange(2)
-    for size in sizes:
-        if size > 0:
-            try:
-                generated(network, torch.zeros(2, size), labels)
-            except _UNFIT:
-                continue
-            return size
+        sizes = [first - CLASSES, *constants, *_layer_sizes(network)]
+    labels = torch.arange(CLASSES)  # all of them: students may count them
+    failures: dict[int, Exception] = {}
+    for size in dict.fromkeys(each for each in sizes if each > 0):
+        try:
+            generated(network, torch.zeros(CLASSES, size), labels)
+        except _UNFIT as error:
+            failures[size] = error
+            continue
+        return size
+    named = [failures[size] for size in constants if size in failures]
+    if named:
+        raise _furthest(network, named)
     return None
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network in a DataParallel, or itself."""
+    inner = getattr(network, "module", None)
+    return inner if isinstance(network, nn.DataParallel) and isinstance(inner, nn.Module) else network
 
 
 def takes_labels(network: nn.Module) -> bool:
@@ -54,23 +72,65 @@ def takes_labels(network: nn.Module) -> bool:
 def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
     """What a conditional generator makes of noise [B, d] and labels [B].
 
-    Of one argument, it is the noise and the one-hot label in one row; `label_first` is the other order.
+    Of one argument, it is the noise and the one-hot label in one row; `label_first` is the other order. Raises Missing
+    for one that takes one number for the label.
     """
     hot = one_hot(labels)
+    row = _shaped(network, torch.cat([hot, noise] if label_first else [noise, hot], dim=1))
     if not takes_labels(network):
-        return network(_shaped(network, torch.cat([hot, noise] if label_first else [noise, hot], dim=1)))
-    return _attempted(network, [[noise, hot], [noise, labels], [noise, labels.unsqueeze(1)]])
+        if _inputs_of(_first_layer(network)) == noise.shape[1] + 1:
+            raise Missing(
+                f"the generator takes {noise.shape[1] + 1} numbers, the noise and one more: its label comes as one "
+                f"number, which says that a 9 is nine times a 1. It should take a one-hot vector of {CLASSES} numbers"
+            )
+        return network(row)
+    rows, maps = noise, noise[:, :, None, None]
+    forms: list[list[Tensor]] = []
+    for each in (rows, maps):
+        forms += [[each, label] for label in (hot, labels, labels.unsqueeze(1), hot[:, :, None, None])]
+    if isinstance(_first_layer(network), nn.modules.conv._ConvNd):
+        forms.append([maps, hot[:, :, None, None].expand(-1, -1, SIDE, SIDE)])
+    if not _all_needed(network):
+        forms.append([row])
+    return _attempted(network, forms)
 
 
 def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
-    """A conditional discriminator's scores of images [B, 784] and labels [B]."""
-    hot, pictures = one_hot(labels), images.reshape(-1, 1, SIDE, SIDE)
-    if takes_labels(network):
-        return _attempted(
-            network, [[each, label] for label in (hot, labels, labels.unsqueeze(1)) for each in (images, pictures)]
-        )
-    planes = hot[:, :, None, None].expand(-1, -1, SIDE, SIDE)
-    return _attempted(network, [[torch.cat([images, hot], dim=1)], [torch.cat([pictures, planes], dim=1)]])
+    """A conditional discriminator's scores of images [B, 784] and labels [B].
+
+    Raises Missing for one that takes images of another size.
+    """
+    try:
+        return _attempted(network, _pairs(network, images.reshape(-1, 1, SIDE, SIDE), labels))
+    except _UNFIT:
+        for side in _OTHER_SIDES:
+            resized = torch.zeros(len(images), 1, side, side)
+            if any(_takes(network, form) for form in _pairs(network, resized, labels)):
+                raise other_side("the discriminator", side) from None
+        raise
+
+
+def other_side(who: str, side: int) -> Missing:
+    """What to tell of a network for images of another size."""
+    return Missing(
+        f"{who} works on images of {side}×{side} pixels: MNIST's have {SIDE}×{SIDE}, and so have those that networks "
+        "are shown here. Leave out the resizing"
+    )
+
+
+def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Tensor]]:
+    """The forms in which a discriminator may take images [B, 1, S, S] with labels [B]."""
+    hot, rows = one_hot(labels), pictures.flatten(1)
+    planes = hot[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
+    joined = [[torch.cat([rows, hot], dim=1)], [torch.cat([pictures, planes], dim=1)]]
+    if not takes_labels(network):
+        return joined
+    pairs = [
+        [each, label]
+        for label in (hot, labels, labels.unsqueeze(1), hot[:, :, None, None], planes)
+        for each in (rows, pictures)
+    ]
+    return pairs if _all_needed(network) else [*pairs, *joined]
 
 
 def one_hot(labels: Tensor) -> Tensor:
@@ -83,15 +143,37 @@ def is_label(name: str) -> bool:
 
 
 def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
-    """What the network makes of the first form that it takes; else it raises what it did for the first."""
-    failure: Exception | None = None
+    """What the network makes of the first form that it takes; else it raises what the most fitting form led to."""
+    failures: list[Exception] = []
     for form in forms:
         try:
             return network(*_in_order(network, form))
         except _UNFIT as error:
-            failure = failure or error
-    assert failure is not None
-    raise failure
+            failures.append(error)
+    raise _furthest(network, failures)
+
+
+def _takes(network: nn.Module, form: Sequence[Tensor]) -> bool:
+    try:
+        network(*_in_order(network, form))
+    except _UNFIT:
+        return False
+    return True
+
+
+def _furthest(network: nn.Module, failures: Sequence[Exception]) -> Exception:
+    """Of what a network raised for several forms, the error of the one that was of its kind and got furthest in it."""
+    code = getattr(type(unwrapped(network)).forward, "__code__", None)
+
+    def place(error: Exception) -> tuple[bool, int]:
+        lines, trace = [0], error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code is code:
+                lines.append(trace.tb_lineno)
+            trace = trace.tb_next
+        return not _OTHER_KIND.search(str(error)), max(lines)
+
+    return max(failures, key=place)
 
 
 def _in_order(network: nn.Module, form: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -102,9 +184,18 @@ def _in_order(network: nn.Module, form: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def _parameters(network: nn.Module) -> list[inspect.Parameter]:
-    """What has to be given to `forward`."""
-    found = inspect.signature(type(network).forward).parameters.values()
-    return [each for each in list(found)[1:] if each.kind in _ORDINARY and each.default is each.empty]
+    """What has to be given to `forward`, and a label that may be."""
+    found = list(inspect.signature(type(unwrapped(network)).forward).parameters.values())[1:]
+    ordinary = [each for each in found if each.kind in _ORDINARY]
+    return [
+        each
+        for index, each in enumerate(ordinary)
+        if each.default is each.empty or is_label(each.name) or (index == 1 and each.default is None)
+    ]
+
+
+def _all_needed(network: nn.Module) -> bool:
+    return all(each.default is each.empty for each in _parameters(network))
 
 
 def _first_layer(network: nn.Module) -> nn.Module | None:
@@ -119,6 +210,15 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 def _inputs_of(layer: nn.Module | None) -> int | None:
     size = getattr(layer, "in_features", None) or getattr(layer, "in_channels", None)
     return size if type(size) is int else None
+
+
+def _layer_sizes(network: nn.Module) -> list[int]:
+    """What the layers' inputs leave for the noise, beside a label: one-hot, embedded, through a layer, or elsewhere."""
+    widths = [each.embedding_dim for each in network.modules() if isinstance(each, nn.Embedding)]
+    linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
+    widths += [each.out_features for each in linear if each.in_features == CLASSES]
+    inputs = [size for size in map(_inputs_of, _layers(network)) if size]
+    return [size - beside for size in inputs for beside in (CLASSES, *widths, 0)]
 
 
 def _shaped(network: nn.Module, rows: Tensor) -> Tensor:

@@ -6,19 +6,33 @@ given are the very ones that the notebook made, so that both ways are seen alike
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gengrade.sandbox.guest.errors import Missing
-from graders.layouts.duke2017.feeding import input_size
+from graders.layouts.duke2017.feeding import input_size, other_side, unwrapped
 from graders.layouts.duke2017.roles import Roles, arguments
 from graders.layouts.loading import Modules
 
-PIXELS = 28 * 28
 _GENERATOR = r"g|gen|.*generator|net_?g|model|net|network|.*gan|decoder"
-_UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)  # of a shape that was not expected
+_UNFIT = (
+    RuntimeError,
+    ValueError,
+    IndexError,
+    TypeError,
+    AssertionError,
+    AttributeError,
+)  # of a shape that was not expected
+
+
+class Seen(Protocol):
+    """The calls of a network that were seen so far."""
+
+    def __len__(self) -> int: ...
+    def forget(self) -> None: ...
 
 
 class InterpolationContract:
@@ -33,17 +47,16 @@ class InterpolationContract:
 
     def latent_size(self) -> int:
         """How many numbers the generator takes for an image."""
-        found = input_size(self.generator(), self._roles.latent_sizes())
+        found = input_size(self.generator(), self._roles.latent_sizes(unwrapped(self.generator())))
         if found is None:
             raise Missing("the number of latents cannot be told: name it in a constant, latent_size = …")
         return found
 
-    def gan(self, start: Tensor, end: Tensor, steps: int, forget: Callable[[], object]) -> Any:
-        """What the student's interpolation gives for latents [1, d]. `forget` is called before each attempt."""
-        function = self._roles.find("interpolate")
+    def gan(self, start: Tensor, end: Tensor, steps: int, seen: Seen) -> Any:
+        """What the student's interpolation gives for latents [1, d]. `seen`: calls of the generator."""
         networks = [(_GENERATOR, self.generator())]
         forms = [[start, end], [start[0], end[0]], [each[:, :, None, None] for each in (start, end)]]
-        return _first_fit(function, networks, forms, steps, forget)
+        return self._first_fit("interpolate", networks, forms, steps, seen)
 
     def encoder(self) -> tuple[Any, str]:
         """Where calls of the encoder can be seen: an object, and the name of its method."""
@@ -52,35 +65,54 @@ class InterpolationContract:
     def decoder(self) -> tuple[Any, str]:
         return self._roles.place("decoder", "vae")
 
-    def vae(self, first: Tensor, second: Tensor, steps: int, forget: Callable[[], object]) -> Any:
-        """What the student's interpolation gives for images [1, 1, 28, 28] in 0 … 1; likewise."""
-        function = self._roles.find("interpolate_vae")
+    def vae(self, first: Tensor, second: Tensor, steps: int, seen: Seen) -> Any:
+        """What the student's interpolation gives for images [1, 1, 28, 28] in 0 … 1. `seen`: calls of the encoder.
+
+        Raises Missing for a VAE that takes images of another size.
+        """
         networks: list[tuple[str, Any]] = []
-        for pattern, part in ((r"enc|.*encoder|q|.*encode", "encoder"), (r"dec|.*decoder|p|.*decode", "decoder")):
+        try:
+            networks.append((r"vae|model|net|network|.*auto_?encoder", self._roles.network("vae").eval()))
+        except Missing:
+            pass
+        parts = ((r"enc|(?!.*auto).*encoder|q|.*encode", "encoder"), (r"dec|.*decoder|p|.*decode", "decoder"))
+        for pattern, part in parts:
             owner, name = self._roles.place(part, "vae")
             networks.append((pattern, owner if name == "forward" else getattr(owner, name)))
         try:
-            networks.append((r"vae|model|net|network|auto_?encoder", self._roles.network("vae").eval()))
-        except Missing:
-            pass
-        forms = [[first, second], [first.flatten(1), second.flatten(1)], [first[0], second[0]]]
-        return _first_fit(function, networks, forms, steps, forget)
+            return self._first_fit("interpolate_vae", networks, _forms(first, second), steps, seen)
+        except _UNFIT:
+            other = 32  # what images are usually resized to
+            resized = [F.interpolate(each, size=(other, other)) for each in (first, second)]
+            try:
+                self._first_fit("interpolate_vae", networks, _forms(*resized), steps, seen)
+            except (*_UNFIT, Missing):
+                pass
+            else:
+                raise other_side("the VAE", other) from None
+            raise
+
+    def _first_fit(
+        self,
+        role: str,
+        networks: Sequence[tuple[str, Any]],
+        forms: Sequence[Sequence[Tensor]],
+        steps: int,
+        seen: Seen,
+    ) -> Any:
+        """The result of the first form of the ends that the function takes; else what it raised for the very first."""
+        function = self._roles.find(role)
+        failure: Exception | None = None
+        with self._roles.calling(role, seen.__len__):
+            for ends in forms:
+                seen.forget()
+                try:
+                    return function(**arguments(function, networks, ends, steps))
+                except _UNFIT as error:
+                    failure = failure or error
+            assert failure is not None
+            raise failure
 
 
-def _first_fit(
-    function: Any,
-    networks: Sequence[tuple[str, Any]],
-    forms: Sequence[Sequence[Tensor]],
-    steps: int,
-    forget: Callable[[], object],
-) -> Any:
-    """The result of the first form of the ends that the function takes; else what it raised for the very first."""
-    failure: Exception | None = None
-    for ends in forms:
-        forget()
-        try:
-            return function(**arguments(function, networks, ends, steps))
-        except _UNFIT as error:
-            failure = failure or error
-    assert failure is not None
-    raise failure
+def _forms(first: Tensor, second: Tensor) -> list[list[Tensor]]:
+    return [[first, second], [first.flatten(1), second.flatten(1)], [first[0], second[0]]]

@@ -1,18 +1,23 @@
 """Which of a notebook's definitions is the generator? No names are prescribed, so roles are filled by what is said.
 
-A role is filled by what the student's `grading.yaml` names, else the rubric's `entry`, else by a usual name. A name may
-be that of a class, of a network made at a cell's top level, or of a function; `VAE.encode` is a method of a network,
-and `cgan.ipynb:Generator` the one in that notebook. Where a notebook defines a generator twice and says no more, the
-first one is the plain one and the last one the conditional one.
+A role is filled by what the student's `grading.yaml` names, else the rubric's `entry`, else by a usual name, in any
+case and with or without underscores. A name may be that of a class, of a network made at a cell's top level, or of a
+function; `VAE.encode` is a method of a network, and `cgan.ipynb:Generator` the one in that notebook.
+
+Where a notebook defines a generator twice and says no more, the first one is the plain one and the last one the
+conditional one; what walks with the plain one is taken as it stood before the other came.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from torch import nn
@@ -24,36 +29,49 @@ from graders.layouts.loading import WISHES, Modules
 
 STEM: Final = "homework"
 
-USUAL: Final = {
-    "generator": ("Generator", "GeneratorNet", "GeneratorNetwork", "Gen", "generator", "netG", "G"),
-    "discriminator": (
-        "Discriminator",
-        "DiscriminatorNet",
-        "DiscriminatorNetwork",
-        "Disc",
-        "discriminator",
-        "netD",
-        "D",
-    ),
-    "conditional_generator": (
-        *("ConditionalGenerator", "CondGenerator", "CGenerator", "GeneratorConditional", "GeneratorCond"),
-        *("CGANGenerator", "cGANGenerator", "cGenerator", "conditional_generator", "cgenerator", "cG"),
-    ),
-    "conditional_discriminator": (
-        *("ConditionalDiscriminator", "CondDiscriminator", "CDiscriminator", "DiscriminatorConditional"),
-        *("DiscriminatorCond", "CGANDiscriminator", "cGANDiscriminator", "cDiscriminator"),
-        *("conditional_discriminator", "cdiscriminator", "cD"),
-    ),
-    "encoder": ("Encoder", "encoder", "VAE.encode", "VAE.encoder", "VariationalAutoencoder.encode"),
-    "decoder": ("Decoder", "decoder", "VAE.decode", "VAE.decoder", "VariationalAutoencoder.decode"),
-    "vae": ("VAE", "VariationalAutoencoder", "VariationalAutoEncoder", "vae"),
+_PLAIN: Final = {
+    "generator": ("Generator", "GeneratorNet", "GeneratorNetwork", "Gen", "netG", "GNet", "G"),
+    "discriminator": ("Discriminator", "DiscriminatorNet", "DiscriminatorNetwork", "Disc", "netD", "DNet", "D"),
+}
+_CONDITIONS: Final = (
+    *("Conditional{}", "Cond{}", "C{}", "{}Conditional", "{}Cond", "{}C", "CGAN{}", "{}CGAN"),
+    *("ConditionalGAN{}", "CondGAN{}"),
+)
+USUAL: Final[Mapping[str, Sequence[str]]] = {
+    **_PLAIN,
+    **{
+        f"conditional_{role}": [condition.format(name) for name in names for condition in _CONDITIONS]
+        for role, names in _PLAIN.items()
+    },
+    "encoder": ("Encoder", "VAE.encode", "VAE.encoder", "VariationalAutoencoder.encode"),
+    "decoder": ("Decoder", "VAE.decode", "VAE.decoder", "VariationalAutoencoder.decode"),
+    "vae": ("VAE", "VariationalAutoencoder"),
     "interpolate": ("interpolate", "interpolate_gan", "gan_interpolation", "gan_interpolate", "interpolation"),
     "interpolate_vae": ("interpolate_vae", "vae_interpolation", "vae_interpolate", "interpolate_images"),
     "generator_input": ("generator_input", "make_input", "join", "concatenate", "combine", "concat", "condition"),
     "generate": ("generate", "generate_digit", "generate_digits", "sample_digit", "sample_digits"),
 }
-_CONDITIONAL: Final = {"conditional_generator": "generator", "conditional_discriminator": "discriminator"}
-_LATENT: Final = re.compile(r"(n_?)?(z|latent|noise|eps|epsilon|code)(_?(dim|dims|size|n))?|nz", re.I)
+_CONDITIONAL: Final = {f"conditional_{plain}": plain for plain in _PLAIN}
+_LATENT: Final = re.compile(r"(n_?)?(z|latent|noise|eps|epsilon|code)s?(_?(dims?|sizes?|n|vars))?|nz", re.I)
+_OF_A_VAE: Final = re.compile(r".*(vae|encoder).*|enc", re.I)  # parameters of a walk that is no GAN's
+_ORDINARY: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_OTHER_LIBRARY: Final = re.compile(r"^\s*(?:import|from)\s+(tensorflow|keras|jax)\b", re.M)
+_OURS: Final = re.compile(r"^\s*(?:import|from)\s+torch\b", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What fills a role, and the state of the notebook that it belongs to."""
+
+    thing: Any
+    module: ModuleType
+    name: str
+
+    @property
+    def defined_as(self) -> str:
+        """The class's or function's name, else the variable's."""
+        kind = self.thing if isinstance(self.thing, type | FunctionType) else type(self.thing)
+        return kind.__name__ if kind.__module__ == self.module.__name__ else self.name
 
 
 class Roles:
@@ -61,29 +79,28 @@ class Roles:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        self._made: dict[tuple[str, str], Any] = {}
-        self._filled: dict[str, tuple[Any, ModuleType]] = {}
+        self._made: dict[tuple[str, str, bool], Any] = {}
+        self._filled: dict[str, _Found] = {}
         # Half of a notebook's tensors are made without a device: everything stays on the CPU, as the probes' inputs do.
         neutralise_cuda(modules.files(STEM), anyway=True)
 
     def find(self, role: str) -> Any:
         """The object itself: a class, a network, a function, a method. Raises Missing, or what its cell raised."""
-        return self._found(role)[0]
+        return self._found(role).thing
 
     def network(self, role: str) -> nn.Module:
         """The network of that role as the notebook has it: the same each time. Raises Missing."""
-        found, module = self._found(role)
-        return self._instance(found, module, role)
+        return self._instance(self._found(role), role)
 
     def place(self, role: str, whole: str) -> tuple[Any, str]:
         """Where calls of a part of the network `whole` can be seen: an object, and the name of its method.
 
         A part may be a network of its own, or a method.
         """
-        found, module = self._found(role)
-        if inspect.ismethod(found):
-            return found.__self__, found.__name__
-        network = self._instance(found, module, role)
+        found = self._found(role)
+        if inspect.ismethod(found.thing):
+            return found.thing.__self__, found.thing.__name__
+        network = self._instance(found, role)
         try:
             parent = self.network(whole)
         except Missing:
@@ -91,12 +108,14 @@ class Roles:
         inside = [child for child in parent.modules() if type(child) is type(network)]
         return (inside[0] if inside else network), "forward"
 
-    def latent_sizes(self) -> list[int]:
-        """What constants of the notebook say about the number of latents, in their order."""
+    def latent_sizes(self, network: nn.Module) -> list[int]:
+        """What a network's numbers, its constructor's defaults and the notebook's constants say of its latents."""
+        defaults = {name: each.default for name, each in inspect.signature(type(network).__init__).parameters.items()}
+        constants = [vars(module) for module in self._modules.each(STEM)]
         found = [
             value
-            for module in self._modules.each(STEM)
-            for name, value in vars(module).items()
+            for names in (vars(network), defaults, *constants)
+            for name, value in names.items()
             if _LATENT.fullmatch(name) and type(value) is int and 0 < value < 10_000
         ]
         return list(dict.fromkeys(found))
@@ -111,107 +130,229 @@ class Roles:
             return [path]
         return sorted(path for path in self._modules.folder.rglob("*") if path.suffix in {".pt", ".pth", ".ckpt"})
 
-    def _found(self, role: str) -> tuple[Any, ModuleType]:
+    @contextmanager
+    def calling(self, role: str, reached: Callable[[], object] = lambda: True) -> Iterator[None]:
+        """Around a call of what fills a role. Raises Missing where the call says that it cannot be meant.
+
+        A name that is lacking is told by its first cause; and what only its name made us take for the role, and what
+        fails before it has `reached` the role's network, is something else.
+        """
+        try:
+            yield
+        except (Missing, NotImplementedError):
+            raise
+        except Exception as error:
+            lacking = self._why(str(error.name)) if isinstance(error, NameError) else None
+            if lacking is not None:
+                raise lacking from error
+            if role in self._modules.entry or reached():
+                raise
+            raise Missing(
+                f"{self._found(role).name} looks like the {_said(role)} by its name, and it cannot be called as one "
+                f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). If it is, mend that; if something "
+                f'else is, say so in {WISHES}: "entry:", and below it "{role}: …"{self._no_roles()}'
+            ) from error
+
+    def _why(self, name: str) -> Exception | None:
+        return next((why for module in self._modules.each(STEM) if (why := notebooks.why(module, name))), None)
+
+    def _found(self, role: str) -> _Found:
         if role not in self._filled:
             self._filled[role] = self._searched(role)
         return self._filled[role]
 
-    def _searched(self, role: str) -> tuple[Any, ModuleType]:
+    def _searched(self, role: str) -> _Found:
         if not self._modules.has(STEM):
             raise Missing("no notebook was handed in")
-        plain = _CONDITIONAL.get(role)
-        found = self._named(role)
-        if found is None and plain is not None:
-            again = self._named(plain)
-            found = again if again is not None and len(self._definitions(*again)) > 1 else None
-        elif found is not None and role in _CONDITIONAL.values():
-            found = self._first(role, *found)
+        found: _Found | None
+        if role in _PLAIN:
+            found, _ = self._pair(role)
+        elif role in _CONDITIONAL:
+            found = self._named(role) or self._pair(_CONDITIONAL[role])[1]
+        elif role == "interpolate":
+            found = self._named(role, self._plain_states()) or self._named(role)
+        else:
+            found = self._named(role)
         if found is None:
-            usual = " or ".join(USUAL[role][:2])
-            raise Missing(
-                f"no {role.replace('_', ' ')} was found in the notebook: call it {usual}, or say in {WISHES} what it "
-                f'is called: "entry:", and below it "{role}: …"'
-            )
+            raise self._absent(role)
         return found
 
-    def _named(self, role: str) -> tuple[Any, ModuleType] | None:
+    def _absent(self, role: str) -> Missing:
+        usual = " or ".join(USUAL[role][:2])
+        names = {_fold(name) for name in USUAL[role]}
+        lacking = [name for each in self._modules.each(STEM) for name in vars(each).get(notebooks.SKIPPED, {})]
+        skipped = next((self._why(name) for name in lacking if _fold(name) in names), None)
+        if self._other_library:
+            return Missing(f"the notebook is written with {self._other_library}: only PyTorch can be run here")
+        return Missing(
+            f"no {_said(role)} was found in the notebook: call it {usual}, or say in {WISHES} what it is called: "
+            f'"entry:", and below it "{role}: …"{f". {skipped}" if skipped else ""}{self._no_roles()}'
+        )
+
+    def _no_roles(self) -> str:
+        """A word about what grading.yaml names that is no role."""
+        named = sorted({*self._modules.wishes("entry"), *self._modules.wishes("weights")} - {*USUAL})
+        if not named:
+            return ""
+        return f" ({WISHES} names {', '.join(named)[:100]}, which is no role: the roles are {', '.join(USUAL)})"
+
+    @cached_property
+    def _other_library(self) -> str:
+        """The library that a notebook without PyTorch is written with, or nothing."""
+        paths = [path for path in self._modules.files(STEM) if path.suffix == ".ipynb"]
+        text = "\n".join(source for path in paths for _, source in notebooks.cells(path))
+        found = _OTHER_LIBRARY.search(text)
+        return found.group(1) if found and not _OURS.search(text) else ""
+
+    def _named(self, role: str, states: Sequence[ModuleType] | None = None) -> _Found | None:
         """What goes by the name that was said, or by a usual one. Raises what a cell raised that should define it."""
+        states = self._modules.each(STEM) if states is None else states
         said = self._modules.entry.get(role)
-        for name in (said,) if said else USUAL[role]:
-            found = self._resolved(name)
-            if found is not None:
-                return found
         if said:
-            raise Missing(f"the notebook has no {said}, which {WISHES} or the rubric names as the {role}")
+            found = self._resolved(said, states)
+            if found is None and states:
+                hint = self._why(said.rpartition(":")[2].partition(".")[0])
+                raise hint or Missing(
+                    f"the notebook has no {said}, which {WISHES} or the rubric names as the {_said(role)}"
+                    f"{self._no_roles()}"
+                )
+            return found
+        walks = USUAL["interpolate"] if role == "interpolate_vae" else ()
+        for name in (*USUAL[role], *walks):
+            found = self._resolved(name, states, loose=True)
+            if found is None or not callable(found.thing):
+                continue
+            if name not in USUAL["interpolate"] or _takes_a_vae(found.thing) == (role == "interpolate_vae"):
+                return found
         return None
 
-    def _resolved(self, name: str) -> tuple[Any, ModuleType] | None:
+    def _resolved(self, name: str, states: Sequence[ModuleType], *, loose: bool = False) -> _Found | None:
+        """`loose`: in any case, with or without underscores."""
         file, _, name = name.rpartition(":")
         first, *rest = name.split(".")
-        for module in self._modules.each(STEM):
+        for module in states:
             if file and Path(str(module.__file__)).name not in {file, f"{file}.ipynb"}:
                 continue
-            failed = vars(module).get(notebooks.FAILED, {})
-            if first not in vars(module):
-                if first in failed:
-                    raise failed[first]
-                continue
-            found = vars(module)[first]
+            name, found = _value(module, first, loose=loose)
             if rest and isinstance(found, type):
                 if not all(hasattr(found, each) for each in rest[:1]) and not issubclass(found, nn.Module):
                     continue
-                found = self._instance(found, module, first)
+                found = self._instance(_Found(found, module, first), first)
             for each in rest:
                 found = getattr(found, each, None)
             if found is not None:
-                return found, module
+                return _Found(found, module, name)
         return None
 
-    def _definitions(self, found: Any, module: ModuleType) -> list[int]:
-        """The cells that define what a class or function is called."""
-        path = Path(str(module.__file__))
-        name = getattr(found if isinstance(found, type) else type(found), "__name__", "")
-        return notebooks.defining(path, name) if path.suffix == ".ipynb" and name else []
-
-    def _first(self, role: str, found: Any, module: ModuleType) -> tuple[Any, ModuleType]:
-        """The first definition, where a later one is the conditional network and goes by no name of its own."""
+    def _pair(self, role: str) -> tuple[_Found | None, _Found | None]:
+        """A plain network, and the conditional one that later takes its name or that of its class."""
+        found = self._named(role)
+        path = Path(str(found.module.__file__)) if found else Path()
+        if found is None or path.suffix != ".ipynb":
+            return found, None
         conditional = next(each for each, plain in _CONDITIONAL.items() if plain == role)
-        cells = self._definitions(found, module)
-        if len(cells) < 2 or self._named(conditional) is not None:
-            return found, module
-        name = (found if isinstance(found, type) else type(found)).__name__
-        earlier = notebooks.load(Path(str(module.__file__)), until=cells[1])
-        return vars(earlier).get(name, found), earlier
+        cells = notebooks.defining(path, found.defined_as)
+        if len(cells) > 1 and self._named(conditional) is None:
+            return _as_it_was(found, cells[1]), found
+        for name in [name for name in vars(found.module) if _fold(name) in map(_fold, USUAL[role])]:
+            cells, last = notebooks.defining(path, name), _Found(vars(found.module)[name], found.module, name)
+            first = _as_it_was(last, cells[-1]) if len(cells) > 1 else last
+            if _shapes(first.thing) != _shapes(last.thing) and isinstance(first.thing, nn.Module):
+                return first, last
+        return found, None
 
-    def _instance(self, found: Any, module: ModuleType, role: str) -> nn.Module:
-        """A network: one that the notebook made itself, else one made with the constants that its arguments name."""
-        if isinstance(found, nn.Module):
-            return found
-        key = (module.__name__, getattr(found, "__name__", role))
+    def _plain_states(self) -> list[ModuleType]:
+        """The notebook as it was when the plain generator had its name, where another took that later."""
+        try:
+            state = self._found("generator").module
+        except Missing:
+            return []
+        return [] if state in self._modules.each(STEM) else [state]
+
+    def _instance(self, found: _Found, role: str) -> nn.Module:
+        """A network: one that the notebook made itself, else one made with the constants that its arguments name.
+
+        Of several that are made of one class, the plain one is the first.
+        """
+        thing, module = found.thing, found.module
+        if isinstance(thing, nn.Module):
+            return thing
+        key = (module.__name__, getattr(thing, "__name__", role), role in _PLAIN)
         if key not in self._made:
-            ready = [value for value in vars(module).values() if isinstance(found, type) and type(value) is found]
-            self._made[key] = ready[-1] if ready else self._constructed(found, module)
+            ready = [value for value in vars(module).values() if isinstance(thing, type) and type(value) is thing]
+            self._made[key] = ready[0 if role in _PLAIN else -1] if ready else self._constructed(thing, module)
         network = self._made[key]
         if not isinstance(network, nn.Module):
-            raise TypeError(f"{role} should be a torch.nn.Module, and is a {type(network).__name__}")
+            raise TypeError(f"{_said(role)} should be a torch.nn.Module, and is a {type(network).__name__}")
         return network
 
-    @staticmethod
-    def _constructed(found: Any, module: ModuleType) -> Any:
+    def _constructed(self, found: Any, module: ModuleType) -> Any:
         if not callable(found):
             return found
         parameters = inspect.signature(found).parameters.values()
         wanted = [each.name for each in parameters if each.default is each.empty and each.kind in _ORDINARY]
         absent = [name for name in wanted if name not in vars(module)]
-        if absent:
+        if absent and not isinstance(found, type):
             raise Missing(
+                f"{found.__name__} is a function: a network that can be judged here is a torch.nn.Module, which holds "
+                "its weights. Write it as a class with a method forward"
+            )
+        if absent:
+            raise notebooks.why(module, absent[0]) or Missing(
                 f"{found.__name__} needs {', '.join(absent)}, and the notebook has no constant of that name: give its "
                 "arguments defaults, or make the network at the top level of a cell"
             )
         return found(**{name: vars(module)[name] for name in wanted})
 
 
-_ORDINARY: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+def _said(role: str) -> str:
+    return role.replace("_", " ")
+
+
+def _fold(name: str) -> str:
+    """A name without its case and its underscores; a single letter as it is."""
+    return name.replace("_", "").casefold() if len(name) > 1 else name
+
+
+def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, Any]:
+    """What a notebook calls so, and how it spells that; None where there is nothing.
+
+    Raises what a cell raised that should define it.
+    """
+    skipped = vars(module).get(notebooks.SKIPPED, {})
+    failed = vars(module).get(notebooks.FAILED, {})
+    names = {*vars(module), *skipped, *failed} if loose else set()
+    for each in [name, *sorted(other for other in names if _fold(other) == _fold(name) and other != name)]:
+        if each in vars(module) or (each in skipped and notebooks.make(module, each)):
+            return each, vars(module)[each]
+        if each in failed:
+            raise notebooks.why(module, each) or failed[each]
+    return name, None
+
+
+def _as_it_was(found: _Found, cell: int) -> _Found:
+    """What had that name before a cell."""
+    earlier = notebooks.load(Path(str(found.module.__file__)), until=cell)
+    name, thing = _value(earlier, found.defined_as if isinstance(found.thing, type) else found.name)
+    return _Found(thing, earlier, name)
+
+
+def _shapes(network: Any) -> object:
+    """What tells apart networks that one class, or one function, made with other arguments."""
+    if not isinstance(network, nn.Module):
+        return None
+    return type(network).__name__, [tuple(each.shape) for each in network.state_dict().values()]
+
+
+def _takes_a_vae(function: Any) -> bool:
+    try:
+        return any(map(_OF_A_VAE.fullmatch, inspect.signature(function).parameters))
+    except (TypeError, ValueError):
+        return False
+
+
+class Unfit(TypeError):
+    """A function does not take what it should be given."""
 
 
 def arguments(
@@ -220,10 +361,12 @@ def arguments(
     """What to give a function of the student's: networks by their parameters' names, the rest in order.
 
     `networks`: patterns of names, and what goes there. `steps` goes to a parameter that is called like a number.
+    Raises Unfit where something is left over, on either side.
     """
     left: Iterator[Any] = iter(ordered)
     given: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
         if parameter.kind not in _ORDINARY:
             continue
         network = next((value for pattern, value in networks if re.fullmatch(pattern, name, re.I)), None)
@@ -235,6 +378,11 @@ def arguments(
             value = next(left, _NOTHING)
             if value is not _NOTHING:
                 given[name] = value
+            elif parameter.default is parameter.empty:
+                raise Unfit(f"nothing is known to give for its parameter {name}")
+    open_ended = any(each.kind is each.VAR_POSITIONAL for each in parameters.values())
+    if next(left, _NOTHING) is not _NOTHING and not open_ended:
+        raise Unfit(f"it takes only {', '.join(parameters) or 'nothing'}")
     return given
 
 

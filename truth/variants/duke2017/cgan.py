@@ -78,6 +78,72 @@ class ConditionalDiscriminator(nn.Module):
         return self.layers(x)
 """
 
+# as in PyTorch's DCGAN: one class for both problems, and all that goes in as maps of one pixel
+MAPS = """
+class DCGenerator(nn.Module):
+    def __init__(self, nz, n_cond=0):
+        super().__init__()
+        self.n_cond = n_cond
+        self.layers = nn.Sequential(
+            nn.ConvTranspose2d(nz + n_cond, 16, 7), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1), nn.Tanh(),
+        )
+
+    def forward(self, z, y=None):
+        return self.layers(torch.cat([z, y.view(-1, self.n_cond, 1, 1)], dim=1) if self.n_cond else z)
+
+
+class DCDiscriminator(nn.Module):
+    def __init__(self, n_cond=0):
+        super().__init__()
+        self.n_cond = n_cond
+        self.layers = nn.Sequential(
+            nn.Conv2d(1 + n_cond, 16, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(32 * 49, 1),
+        )
+
+    def forward(self, x, y=None):
+        if self.n_cond:
+            x = torch.cat([x, y.view(-1, self.n_cond, 1, 1).expand(-1, -1, 28, 28)], dim=1)
+        return self.layers(x)
+"""
+
+FACTORIES = """
+def make_generator(n):
+    return nn.Sequential(nn.Linear(n, 60), nn.ReLU(), nn.Linear(60, pixels), nn.Sigmoid())
+
+
+def make_discriminator(n):
+    return nn.Sequential(nn.Linear(n, 60), nn.LeakyReLU(0.2), nn.Linear(60, 1))
+
+
+G_cond = make_generator(latent_size + classes)
+D_cond = make_discriminator(pixels + classes)
+"""
+
+# the number of latents stands in a constructor's default only; the label has a branch of its own, which comes first
+BRANCHES = """
+class ConditionalGenerator(nn.Module):
+    def __init__(self, latent_dim=31):
+        super().__init__()
+        self.of_label, self.of_noise = nn.Linear(10, 20), nn.Linear(latent_dim, 40)
+        self.out = nn.Linear(60, pixels)
+
+    def forward(self, noise, label):
+        h = torch.cat([self.of_label(F.one_hot(label).float()), self.of_noise(noise)], dim=1)
+        return torch.tanh(self.out(torch.relu(h)))
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb, self.out = nn.Embedding(10, 12), nn.Sequential(nn.Linear(12 + pixels, 50), nn.ELU(), nn.Linear(50, 1))
+
+    def forward(self, x, label):
+        return self.out(torch.cat([self.emb(label), x.flatten(1)], dim=1))
+"""
+
 RIGHT: dict[str, Changes] = {
     "the label before the noise": notebook(
         (ROW, "torch.cat([torch.eye(10)[labels], noise], dim=1)"),
@@ -111,6 +177,24 @@ RIGHT: dict[str, Changes] = {
         ("self.inner = Discriminator(pixels + classes)", "self.inner = PlainDiscriminator(pixels + classes)"),
         ("ConditionalGenerator()", "Generator()"),
         ("ConditionalDiscriminator()", "Discriminator()"),
+    ),
+    "maps, and a class for both problems": notebook(
+        rewritten(NETWORKS, MAPS),
+        ("conditional_generator = ConditionalGenerator()", "cond_netG = DCGenerator(latent_size, classes)"),
+        ("conditional_discriminator = ConditionalDiscriminator()", "cond_netD = DCDiscriminator(classes)"),
+        (MADE, "return generator.eval()(draw_noise(n)[:, :, None, None], hot)"),
+    ),
+    "networks from functions": notebook(rewritten(NETWORKS, FACTORIES)),
+    "labels on a branch of their own": notebook(
+        rewritten(NETWORKS, BRANCHES),
+        (MADE, "return generator.eval()(torch.randn(n, 31), torch.full((n,), digit))"),
+        ("F.one_hot(label)", "F.one_hot(label, classes)"),
+        (ROW, ROW),
+    ),
+    "one class for both, and the plain names again": notebook(
+        rewritten(NETWORKS, "generator = Generator(latent_size + classes)\ndiscriminator = Discriminator(pixels + 10)"),
+        ("conditional_generator = ConditionalGenerator().to(device)", ""),
+        ("conditional_discriminator = ConditionalDiscriminator().to(device)", ""),
     ),
     "uniform noise, one image at a time": notebook(
         ("return torch.randn(n, latent_size)", "return 2 * torch.rand(n, latent_size) - 1"),
@@ -166,6 +250,28 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "images in pairs": Unnamed(
         notebook((MADE, MADE.replace("draw_noise(n)", "draw_noise(n // 2).repeat(2, 1)"))), ("cgan.generate",), "share"
+    ),
+    "the label as one number": Unnamed(
+        notebook(("self.inner = Generator(latent_size + classes)", "self.inner = Generator(latent_size + 1)")),
+        ("cgan.generator", "cgan.generator_condition", "cgan.generate"),
+        "its label comes as one number",
+    ),
+    "one-hot labels as long as the largest": Unnamed(
+        notebook(
+            rewritten(NETWORKS, BRANCHES),
+            (MADE, "return generator.eval()(torch.randn(n, 31), torch.full((n,), digit))"),
+        ),
+        ("cgan.generator_condition", "cgan.generate"),
+        "cannot be multiplied",
+    ),
+    "a third argument": Unnamed(
+        notebook(
+            rewritten(NETWORKS, EMBEDDED.replace("labels, noise):", "labels, noise, temperature):")),
+            ("ConditionalGenerator()", "CGenerator(latent_size)"),
+            ("ConditionalDiscriminator()", "CDiscriminator()"),
+        ),
+        ("cgan.generator", "cgan.generator_condition", "cgan.input", "cgan.generate"),
+        "'temperature'",
     ),
     "pixels up to two": Unnamed(
         notebook((FORWARD, FORWARD.replace("self.inner(x)", "2 * self.inner(x)"))),

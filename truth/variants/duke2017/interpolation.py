@@ -52,6 +52,32 @@ def interpolate(start, end, num_steps=10):
         (DECODED, f"images = generator.eval()({LINE})\n    plt.imshow(images.view(-1, 28))\n    plt.show()"),
     ),
     "scaled to be shown": notebook((DECODED, f"return (generator.eval()({LINE}).view(-1, 1, 28, 28) + 1) / 2")),
+    "latents, for others to decode": notebook(
+        (DECODED, f"return {LINE}"),
+        (
+            "return vae.decode(z_start + weight * (z_end - z_start))",
+            f"return ({LINE}).detach().numpy()",
+        ),
+    ),
+    "a walk before the names are taken again": notebook(
+        rewritten(
+            GAN,
+            """
+def interpolate(z1, z2, n=10):
+    return generator(torch.cat([z1 + (z2 - z1) * k / (n - 1) for k in range(n)]))
+""",
+        ),
+        ("conditional_generator = Cond", "generator = Cond"),
+        ("class ConditionalGenerator(nn.Module):", "Plain = Generator\n\n\nclass Generator(nn.Module):"),
+        ("self.inner = Generator(latent_size + classes)", "self.inner = Plain(latent_size + classes)"),
+        ("generator = ConditionalGenerator()", "generator = Generator()"),
+    ),
+    "a walk that is called like the GAN's": notebook(
+        ("def interpolate_vae(vae, ", "def interpolate(autoencoder, "),
+        ("= vae.encode(x_start)[0], vae.encode(x_end)[0]", "= [autoencoder.encode(x)[0] for x in (x_start, x_end)]"),
+        ("return vae.decode(", "return autoencoder.decode("),
+        ("def interpolate(generator", "def Interpolate_GAN(generator"),
+    ),
     "a draw from the encoder's Gaussian": notebook(
         (
             CODES,
