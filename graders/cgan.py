@@ -29,6 +29,10 @@ MOST_NOISE: Final = 1024  # as many numbers are given; a generator takes as many
 FELT: Final = 1e-4  # of how far outputs differ by either input: what differs less by one of them does not heed it
 ROUNDING: Final = 1e-6
 SAME: Final = 1e-3  # of how far outputs differ from each other: less is none
+EQUAL: Final = 2e-6  # of how far scores differ: less is rounding
+TRIES: Final = 2  # networks of which two labels have to have one score, which they may have by chance
+SHOWN: Final = 8  # images that are shown with each of the labels
+STRETCH: Final = 3  # times images in [−1, 1]: activations bend, and labels do not just shift all scores alike
 LENT: Final = 1e-5  # on numbers that only change their place
 ASKED: Final = 10  # images of each digit
 
@@ -41,6 +45,7 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
     got = student.run(probes.cgan.generator, noise=noise, labels=labels)
     images = got.tensor("images", shape=(BATCH, PIXELS))
     expect_registered(got, "generator")
+    expect_learnable(got, "generator", images)
     judge_repeated(got, images, "the same noise and label give two images", "an image")
     far = got.tensor("far", shape=images.shape)
     low, high = float(far.min()), float(far.max())
@@ -83,23 +88,41 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
     got = student.run(probes.cgan.discriminator, images=images, labels=labels)
     scores = got.tensor("scores", shape=(BATCH,))
     expect_registered(got, "discriminator")
+    expect_learnable(got, "discriminator", scores[:, None])
+    felt = float(got.tensor("image_moves", shape=(None, BATCH)).max(initial=0.0)) > FELT * scale_of([scores[:, None]])
+    expect(
+        got.flag("by_given") or not felt,
+        "no gradient comes from the discriminator's score to the images, so that a generator would learn nothing from "
+        "it: leave out detach, .data, numpy and rounding",
+    )
     judge_repeated(got, scores, "the same image and label get two scores", "a score")
 
 
 @check("cgan.discriminator_condition")
 def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
     """The score of an image depends on the label that comes with it, and that of a label on its image."""
-    images, labels = rng.uniform(-1, 1, CLASSES, PIXELS), np.arange(CLASSES)
-    by_label = student.run(probes.cgan.discriminator, images=np.repeat(images[:1], CLASSES, axis=0), labels=labels)
-    by_image = student.again(probes.cgan.discriminator, images=images, labels=np.full(CLASSES, 3))
-    scores = [got.tensor("scores", shape=(CLASSES,))[:, None] for got in (by_label, by_image)]
-    expect(
-        spread(scores[0]) > FELT * scale_of(scores),
-        "the discriminator does not heed the label: the generator would have no reason to draw the digit that is asked",
-    )
-    expect(
-        spread(scores[1]) > FELT * scale_of(scores),
-        "the discriminator does not heed the image: whatever it is shown with a label gets one score",
+    for _ in range(TRIES):
+        images = STRETCH * rng.uniform(-1, 1, SHOWN, PIXELS)
+        pairs = {"images": np.repeat(images, CLASSES, axis=0), "labels": np.tile(np.arange(CLASSES), SHOWN)}
+        got = student.run(probes.cgan.discriminator, **pairs)
+        scores = got.tensor("scores", shape=(SHOWN * CLASSES,)).reshape(SHOWN, CLASSES)
+        scale = scale_of([scores, scores.T])
+        expect(
+            spread(scores.T) > FELT * scale,
+            "the discriminator does not heed the label: the generator would have no reason to draw the digit that is "
+            "asked",
+        )
+        expect(
+            spread(scores) > FELT * scale,
+            "the discriminator does not heed the image: whatever it is shown with a label gets one score",
+        )
+        different = distinct(scores.T, EQUAL * scale)
+        if different == CLASSES:
+            return
+    fail(
+        "the discriminator does not tell all labels apart: some digits get one score, whatever the image",
+        expected=f"{CLASSES} different rows of scores of the same images",
+        got=f"{different}",
     )
 
 
@@ -254,6 +277,21 @@ def expect_registered(got: Evidence, what: str) -> None:
     )
 
 
+def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
+    """A network's outputs [B, …], if they differ at all, depend on the weights of all their layers, by gradients."""
+    expect(
+        got.flag("by_parameters") or spread(outputs) <= ROUNDING,
+        f"no gradient comes from what the {what} gives to its weights, so that training would change nothing: leave "
+        "out detach, .data, no_grad, numpy and rounding",
+    )
+    idle = got.text("idle")
+    expect(
+        idle == "",
+        f"no gradient comes to {idle[:80]}, which the {what} uses: it would stay as it is. Leave out detach, .data, "
+        "no_grad, numpy and rounding",
+    )
+
+
 def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:
     """The outputs [B, …] come again for the same inputs, and that of the last row when it is asked about alone."""
     again, alone = got.tensor("again", shape=outputs.shape), got.tensor("alone", shape=outputs[-1:].shape)
@@ -276,7 +314,7 @@ def spread(outputs: Array) -> float:
 
 def scale_of(outputs: list[Array]) -> float:
     """How far outputs differ by either input; where by none, rounding counts for something."""
-    return max(*(spread(each) for each in outputs), ROUNDING / FELT)
+    return max(ROUNDING / FELT, *(spread(each) for each in outputs))
 
 
 def distinct(outputs: Array, least: float) -> int:

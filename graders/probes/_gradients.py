@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,37 @@ def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
     found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
     by_tensor = dict(zip(map(id, wanted), found, strict=True))
     return [by_tensor.get(id(tensor)) for tensor in tensors]
+
+
+def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> dict[str, bool | str]:
+    """Whether what `forward()` gives depends on the network's parameters, and on the tensor that it was `given`.
+
+    By gradients that are there and not zero: what is rounded, detached or taken through an array has none. `idle` is
+    the first parameter of a layer that takes part in `forward()` and has none at all.
+    """
+    called: set[nn.Module] = set()
+    hooks = [child.register_forward_hook(lambda child, *_: called.add(child)) for child in network.modules()]
+    output = forward()
+    for hook in hooks:
+        hook.remove()
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    tensors = parameters if given is None else [*parameters, given]
+    found: list[Tensor | None] = [None] * len(tensors)
+    if output.requires_grad:
+        found = by_each((output * torch.rand_like(output)).sum(), tensors)
+    gradients = {id(tensor): gradient for tensor, gradient in zip(tensors, found, strict=True) if gradient is not None}
+    own = {
+        f"{name}.{inner}": parameter
+        for name, child in network.named_modules()
+        if child in called and child is not network
+        for inner, parameter in child.named_parameters(recurse=False)
+        if parameter.requires_grad
+    }
+    return {
+        "by_parameters": any(bool(gradients[id(each)].any()) for each in parameters if id(each) in gradients),
+        "by_given": given is not None and id(given) in gradients and bool(gradients[id(given)].any()),
+        "idle": next((name for name, parameter in own.items() if id(parameter) not in gradients), ""),
+    }
 
 
 def accumulated(network: nn.Module) -> Tensor:

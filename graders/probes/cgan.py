@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,12 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graders.probes._checkpoints import load_checkpoint
+from graders.probes._gradients import learnable
 from graders.probes._networks import registration, weights_of
 from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch
 
 # Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
 
+CLASSES = 10
 FAR = 50.0  # times an input: where a bounded output comes near its bounds
 EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
 
@@ -22,26 +25,50 @@ EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
 def generator(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
     """What an untrained generator makes of noise [B, n] and labels [B], in eval mode: images [B, 784].
 
-    Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`.
+    Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`; how far each image moves by
+    another row's `noise_moves` and `label_moves` [3, B]; and `learnable`.
     """
     network = package.cgan.generator().eval()
     noise, labels = noise[:, : package.cgan.noise_size()].cpu(), labels.cpu()
-    pairs = {"images": (noise, labels), "again": (noise, labels), "alone": (noise[-1:], labels[-1:])}
-    made = {name: _rows(package.cgan.images(network, *pair)) for name, pair in pairs.items()}
-    far = _rows(package.cgan.images(network, FAR * noise, labels))
-    return {**made, "far": far} | registration(network, made["images"])
+
+    def made(z: Tensor, y: Tensor) -> Tensor:
+        return _rows(package.cgan.images(network, z, y))
+
+    images = made(noise, labels)
+    return {
+        "images": images,
+        "again": made(noise, labels),
+        "alone": made(noise[-1:], labels[-1:]),
+        "far": made(FAR * noise, labels),
+        "noise_moves": _moves(lambda z: made(z, labels), noise, -noise),
+        "label_moves": _moves(lambda y: made(noise, y), labels, (labels + 1) % CLASSES),
+        **registration(network, images),
+        **learnable(network, lambda: made(noise, labels)),
+    }
 
 
 def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any]:
     """What an untrained discriminator makes of images [B, 784] and labels [B], in eval mode: scores [B].
 
-    Then `again`, and of the last row `alone`.
+    Then `again`, and of the last row `alone`; how far each score moves by another row's image and label, and
+    `learnable`, also by the images.
     """
     network, images, labels = package.cgan.discriminator().eval(), images.cpu(), labels.cpu()
-    scores = _scores(package.cgan.scores(network, images, labels), len(images))
-    again = _scores(package.cgan.scores(network, images, labels), len(images))
-    alone = _scores(package.cgan.scores(network, images[-1:], labels[-1:]), 1)
-    return {"scores": scores, "again": again, "alone": alone} | registration(network, scores)
+    given = images.clone().requires_grad_()
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        return _scores(package.cgan.scores(network, x, y), len(x))
+
+    scores = score(images, labels)
+    return {
+        "scores": scores,
+        "again": score(images, labels),
+        "alone": score(images[-1:], labels[-1:]),
+        "image_moves": _moves(lambda x: score(x, labels)[:, None], images, -images),
+        "label_moves": _moves(lambda y: score(images, y)[:, None], labels, (labels + 1) % CLASSES),
+        **registration(network, scores),
+        **learnable(network, lambda: score(given, labels), given),
+    }
 
 
 def generator_input(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
@@ -145,6 +172,17 @@ def handed_in(package: Any) -> dict[str, Any]:
     except Exception as error:
         problems.append(f"{type(error).__name__}: {error}"[:300])
     return {"file": "", "problem": "; ".join(problems)[:1000]}
+
+
+@torch.no_grad()
+def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> Tensor:
+    """How far each output of `made` moves when one of the inputs [B, …] becomes another: [3, B], for three of them."""
+    before, moved = made(inputs), []
+    for row in (0, len(inputs) // 3, len(inputs) - 1):
+        changed = inputs.clone()
+        changed[row] = others[row]
+        moved.append((made(changed) - before).abs().amax(dim=1))
+    return torch.stack(moved)
 
 
 def _is_signed(package: Any, network: nn.Module, noise: int) -> bool:

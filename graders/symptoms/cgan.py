@@ -14,18 +14,20 @@ from graders.latents import is_mixed, trace
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
+LEAST = 1e-5  # of how far outputs differ: what moves less does not move
+TINY = 1e-7
 ALIKE = 1e-5  # of the largest output: less is rounding
 REACH, FAR = 1.5, 3.0  # beyond the one a pixel is out of its range; beyond the other, how far does not matter
 
 
 @symptoms_of("cgan:generator")
 def generator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The shape of images, how many differ, whether anything random is left, and the range."""
+    """The shape of images, how many differ, whether anything random is left, what moves which, and the range."""
     shape = (len(inputs["noise"]), None)
     images, far = got.tensor("images", shape=shape), got.tensor("far", shape=shape)
     ends = np.clip([far.min(), far.max()], -FAR, FAR)
     return {
-        **_network(got, images, got.tensor("again"), got.tensor("alone")),
+        **_network(got, images, got.tensor("again"), "noise"),
         "different": (float(distinct(images, ALIKE * float(np.abs(images).max()))), 0.0),
         "row": (float(images.shape[1]), 0.0),
         "out of range": (ends if np.abs(ends).max() > REACH else np.zeros(2), 0.3),
@@ -34,20 +36,45 @@ def generator(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:discriminator")
 def discriminator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many scores differ, and whether anything random is left."""
-    scores = got.tensor("scores", shape=(len(inputs["images"]),))[:, None]
-    again, alone = (got.tensor(name, shape=(None,))[:, None] for name in ("again", "alone"))
-    return _network(got, scores, again, alone)
+    """How many labels and images are told apart, whether anything random is left, and what moves which."""
+    images = inputs["images"]
+    scores = got.tensor("scores", shape=(len(images),))[:, None]
+    numbers = _network(got, scores, got.tensor("again", shape=(None,))[:, None], "image")
+    shown = len(np.unique(images, axis=0))
+    if len(images) % shown == 0:
+        table = scores.reshape(shown, -1)
+        least = ALIKE * float(np.ptp(table))
+        numbers["images apart"] = (float(distinct(table, least) == shown), 0.0)
+        numbers["labels apart"] = (float(distinct(table.T, least)), 0.0)
+    return {**numbers, "without gradient by images": (float(not got.flag("by_given")), 0.0)}
 
 
-def _network(got: Evidence, outputs: Array, again: Array, alone: Array) -> Numbers:
-    unregistered = got.integer("unregistered") > 0
+def _network(got: Evidence, outputs: Array, again: Array, first_input: str) -> Numbers:
     random = not are_same(again, outputs, outputs)
-    return {
+    numbers: Numbers = {
         "all alike": (float(spread(outputs) <= max(ALIKE * float(np.abs(outputs).max()), ROUNDING)), 0.0),
-        "hidden layers": (float(unregistered), 0.0),
+        "hidden layers": (float(got.integer("unregistered") > 0), 0.0),
         "random": (float(random), 0.0),
-        "mixed": (float(not random and not are_same(alone, outputs[-1:], outputs)), 0.0),
+        "without gradient": (float(not got.flag("by_parameters")), 0.0),
+        "idle layers": (float(got.text("idle") != ""), 0.0),
+    }
+    if not random:
+        for name in (first_input, "label"):
+            numbers |= _moved(name, got.tensor(f"{name}_moves", shape=(3, len(outputs))), spread(outputs))
+    return numbers
+
+
+def _moved(name: str, moves: Array, scale: float) -> Numbers:
+    """What one row's input moves, for three rows: its own output, what share of the others, and how far these."""
+    own = moves[np.arange(3), [0, moves.shape[1] // 3, -1]]
+    least = max(LEAST * scale, TINY)
+    others = (moves.sum(axis=1) - own) / max(moves.shape[1] - 1, 1)
+    share = ((moves > least).sum(axis=1) - (own > least)) / max(moves.shape[1] - 1, 1)
+    far = np.log10(np.maximum(others, least) / np.maximum(own, least))
+    return {
+        f"{name} moves its own": ((own > least).astype(np.float64), 0.0),
+        f"{name} moves others": (share, 0.1),
+        f"{name} moves others by": (np.where(share > 0.5, far, 0.0), 0.3),
     }
 
 

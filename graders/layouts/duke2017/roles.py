@@ -148,8 +148,9 @@ class Roles:
             if role in self._modules.entry or reached():
                 raise
             raise Missing(
-                f"{self._found(role).name} looks like the {_said(role)} by its name, and it cannot be called as one "
-                f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). If it is, mend that; if something "
+                f'{self._found(role).name} is taken for "{role}" by its name, and it cannot be called as that '
+                f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). If it is meant, mend it; if "
+                f"something "
                 f'else is, say so in {WISHES}: "entry:", and below it "{role}: …"{self._no_roles()}'
             ) from error
 

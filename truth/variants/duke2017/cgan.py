@@ -12,6 +12,10 @@ ROW_OF_ONE_DIGIT = "torch.cat([draw_noise(n), hot], dim=1)"
 FORWARD = "        return self.inner(x)\n\n\nclass ConditionalDiscriminator"
 MADE = f"return generator.eval()({ROW_OF_ONE_DIGIT})"
 
+JUDGED = "self.inner = Discriminator(pixels + classes)\n\n    def forward(self, x):\n        return self.inner(x)"
+UNION = "torch.zeros(len(labels), 16).index_fill(1, labels, 1.0)"
+PLANES = "y.repeat(784, 1).view(len(x), 10, 28, 28)"
+
 TWO_ARGUMENTS = """
 class ConditionalGenerator(nn.Module):
     def __init__(self):
@@ -272,6 +276,87 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         ("cgan.generator", "cgan.generator_condition", "cgan.input", "cgan.generate"),
         "'temperature'",
+    ),
+    "pixels rounded": Unnamed(
+        notebook((FORWARD, FORWARD.replace("self.inner(x)", "(4 * self.inner(x)).round() / 4"))),
+        ("cgan.generator",),
+        "no gradient comes from what the generator gives to its weights",
+    ),
+    "an embedding that is detached": Unnamed(
+        notebook(
+            rewritten(
+                NETWORKS, EMBEDDED.replace("self.embedding(labels), noise", "self.embedding(labels).data, noise")
+            ),
+            ("ConditionalGenerator()", "CGenerator(latent_size)"),
+            ("ConditionalDiscriminator()", "CDiscriminator()"),
+            (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+        ),
+        ("cgan.generator",),
+        "embedding.weight",
+    ),
+    "rows and pixels exchanged": Unnamed(
+        notebook((FORWARD, FORWARD.replace("self.inner(x)", "self.inner(x).view(28, 28, 1, -1).permute(3, 2, 0, 1)"))),
+        ("cgan.generator",),
+        "what else is in the batch",
+    ),
+    "the labels of all rows in each": Unnamed(
+        notebook(
+            rewritten(NETWORKS, EMBEDDED.replace("self.embedding(labels), noise", f"{UNION}, noise")),
+            ("ConditionalGenerator()", "CGenerator(latent_size)"),
+            ("ConditionalDiscriminator()", "CDiscriminator()"),
+            (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+        ),
+        ("cgan.generator", "cgan.generator_condition"),
+        "what else is in the batch",
+    ),
+    "the first row's noise, times the label": Unnamed(
+        notebook(
+            rewritten(
+                NETWORKS,
+                EMBEDDED.replace(
+                    "self.two(F.relu(self.one(torch.cat([self.embedding(labels), noise], dim=1))))",
+                    "self.two(F.relu(self.one(torch.cat([self.embedding(labels) * noise[0, :1], noise], dim=1))))",
+                ),
+            ),
+            ("ConditionalGenerator()", "CGenerator(latent_size)"),
+            ("ConditionalDiscriminator()", "CDiscriminator()"),
+            (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+        ),
+        ("cgan.generator",),
+        "what else is in the batch",
+    ),
+    "the first row's features, times the label": Unnamed(
+        notebook(
+            rewritten(
+                NETWORKS,
+                EMBEDDED.replace("nn.Embedding(10, 16)\n        self.one", "nn.Embedding(10, 784)\n        self.one")
+                .replace("nn.Linear(latent_size + 16, width)", "nn.Linear(latent_size, width)")
+                .replace(
+                    "self.two(F.relu(self.one(torch.cat([self.embedding(labels), noise], dim=1))))",
+                    "self.two(F.relu(self.one(noise)))[0] * self.embedding(labels)",
+                ),
+            ),
+            ("ConditionalGenerator()", "CGenerator(latent_size)"),
+            ("ConditionalDiscriminator()", "CDiscriminator()"),
+            (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
+        ),
+        ("cgan.generator", "cgan.generator_condition"),
+        "what else is in the batch",
+    ),
+    "labels spread over other rows' planes": Unnamed(
+        notebook(
+            rewritten(NETWORKS, MAPS.replace("y.view(-1, self.n_cond, 1, 1).expand(-1, -1, 28, 28)", PLANES)),
+            ("conditional_generator = ConditionalGenerator()", "cond_netG = DCGenerator(latent_size, classes)"),
+            ("conditional_discriminator = ConditionalDiscriminator()", "cond_netD = DCDiscriminator(classes)"),
+            (MADE, "return generator.eval()(draw_noise(n)[:, :, None, None], hot)"),
+        ),
+        ("cgan.discriminator", "cgan.discriminator_condition"),
+        "what else is in the batch",
+    ),
+    "scores rounded": Unnamed(
+        notebook((JUDGED, JUDGED.replace("self.inner(x)", "(1000 * self.inner(x)).round() / 1000"))),
+        ("cgan.discriminator",),
+        "no gradient comes",
     ),
     "pixels up to two": Unnamed(
         notebook((FORWARD, FORWARD.replace("self.inner(x)", "2 * self.inner(x)"))),
