@@ -102,13 +102,13 @@ def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name:
     )
     expect(walk.shape[1] == len(start), "the latents that are decoded have another size than the two ends")
     away = min(ends_away(walk, start, end), ends_away(walk, end, start))
-    problem = line_problem(walk[None])
+    problem = line_problem(walk[None], what="walk")
     if problem is None and away > TOLERANCE:
         problem = f"the walk does not begin at {start_name} and end at {end_name}"
     elif away > TOLERANCE and (np.ptp(walk, axis=0) < 1e-9).all():
         problem = "all images of the walk are one and the same"
     if problem is not None:
-        got = f"the ends are {away:.3g} of the way between them off"
+        got = f"the ends are {away:.3g} of the way between them off" if away > TOLERANCE else None
         fail(problem, expected=f"k/9 of the way from {start_name} to {end_name}, k = 0 … 9", got=got)
 
 

@@ -59,15 +59,18 @@ def readings_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
     return readings[:1] if shape[0] == n else readings[1:]
 
 
-def line_problem(strips: Array) -> str | None:
-    """What keeps strips [B, K, d] from being evenly spaced straight lines, for the student; None when nothing does."""
+def line_problem(strips: Array, what: str = "strip") -> str | None:
+    """What keeps strips [B, K, d] from being evenly spaced straight lines, for the student; None when nothing does.
+
+    `what` the student calls them.
+    """
     count = strips.shape[1]
     if count < 3:
-        return f"there are no images between the ends: a strip has {count}"
+        return f"there are no images between the ends: a {what} has {count}"
     ends = np.linalg.norm(strips[:, -1] - strips[:, 0], axis=1)
     scale = np.maximum(ends, 1e-6)
     if np.any(ends < TOLERANCE * np.linalg.norm(strips[:, 0], axis=1)):
-        return "a strip ends where it begins: the two ends should be two different draws of z"
+        return f"a {what} ends where it begins: its two ends should be two different latents"
     along, aside = coordinates(strips)
     if np.any(aside / scale[:, None] > TOLERANCE):
         if _is_arc(strips):
@@ -75,7 +78,7 @@ def line_problem(strips: Array) -> str | None:
         return "the latents do not lie on the straight line between the two ends"
     spacing = np.diff(along, axis=1)
     if np.any(np.abs(spacing - 1 / (count - 1)) > TOLERANCE):
-        return "the steps along the line are not evenly spaced" + _weights(along)
+        return "the steps along the line are not evenly spaced" + _weights(along, what)
     return None
 
 
@@ -141,5 +144,6 @@ def _is_arc(strips: Array) -> bool:
     return bool(np.abs(strips - arc).max() < 10 * TOLERANCE)
 
 
-def _weights(along: Array) -> str:
-    return f" (the first strip's weights are {', '.join(f'{weight:.2f}' for weight in along[0])})"
+def _weights(along: Array, what: str) -> str:
+    first = "first " if len(along) > 1 else ""
+    return f" (the {first}{what}'s weights are {', '.join(f'{weight:.2f}' for weight in along[0])})"

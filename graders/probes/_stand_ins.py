@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from graders.probes._distributions import parts_of, with_parts
 
 IMAGE = 28 * 28
 
@@ -16,13 +19,20 @@ IMAGE = 28 * 28
 def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
     """Gives `module` images of random pixels in (lowest, 1), in the shape and with the gradients of its own.
 
+    Where it gives a Bernoulli or normal distribution of images, its mean is that.
+
     Two images of a call are never the same; what is asked for again in another call has the image that it had, as it
     would have of the network.
     """
     original: Callable[..., Any] = getattr(module, name)
 
-    def forward(*args: Any, **kwargs: Any) -> Tensor:
-        images = original(*args, **kwargs)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        given = original(*args, **kwargs)
+        if isinstance(given, Distribution):
+            return with_parts(given, [pictured(parts_of(given)[0], args, kwargs), *parts_of(given)[1:]])
+        return pictured(given, args, kwargs)
+
+    def pictured(images: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if not isinstance(images, Tensor):
             raise TypeError(f"an image should be a tensor, and is a {type(images).__name__}")
         if images.numel() == 0:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from gengrade.sandbox.guest.errors import Missing
+from graders.probes._distributions import parts_of, with_parts
 from graders.probes._stand_ins import IMAGE, stand_in
 from graders.probes._watching import Calls, watch, with_items
 
@@ -70,7 +72,9 @@ def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, An
 
 
 def _moved(output: Any) -> Any:
-    """A code, or several, each moved; spreads, which come last, stay positive and of order one."""
+    """A code, or several, each moved; spreads, which come last, stay positive and of order one. Of a Gaussian, both."""
+    if isinstance(output, Distribution):
+        return with_parts(output, _moved(parts_of(output)))
     if isinstance(output, Tensor):
         return output + AFAR * (2 * torch.rand_like(output) - 1)
     if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
@@ -80,7 +84,8 @@ def _moved(output: Any) -> Any:
 
 
 def _codes(shown: Calls) -> list[Tensor]:
-    outputs = [each if isinstance(each, tuple | list) else (each,) for each in shown.outputs]
+    outputs = [parts_of(each) if isinstance(each, Distribution) else each for each in shown.outputs]
+    outputs = [each if isinstance(each, tuple | list) else (each,) for each in outputs]
     outputs = [[part for part in each if isinstance(part, Tensor)] for each in outputs]
     if not outputs or len({len(each) for each in outputs}) != 1:
         return []
@@ -106,7 +111,8 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
 
 def _decodings(calls: Calls) -> dict[str, Tensor]:
     latents = [inputs[0].detach() for inputs in calls.inputs]
-    decoded = [images.detach().reshape(-1, IMAGE) for images in calls.outputs]
+    outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
+    decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
     rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
     return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}
 

@@ -54,6 +54,8 @@ def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
     last = codes[-1] if len(codes) == 2 and codes[-1].shape[1] == walk.shape[1] else None
     if last is not None and max(abs(walk[0] - last[0]).max(), abs(walk[-1] - last[1]).max()) < TOLERANCE:
         return {"between spreads": (1.0, 0.0), "points": points}
+    if last is not None and max(abs(walk[0] - codes[0][0]).max(), abs(walk[-1] - last[1]).max()) < TOLERANCE:
+        return {"from a mean to a spread": (1.0, 0.0), "points": points}
     if not list(candidates_of(codes, walk.shape[1])):
         return {"another size": (1.0, 0.0)}
     return _places(walk, *representation(walk, codes))

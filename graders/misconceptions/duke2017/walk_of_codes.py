@@ -34,9 +34,18 @@ def encoder_left_out(vae, x_start, x_end, steps=10):
 @misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
 @torch.no_grad()
 def between_spreads(vae, x_start, x_end, steps=10):
-    """You walk between the second outputs of the encoder, the logarithms of the variances: an image's place is the
-    first output, the mean."""
+    """You walk between the second outputs of the encoder, the spreads: an image's place is the first output, the
+    mean."""
     z_start, z_end = vae.encode(x_start)[1], vae.encode(x_end)[1]
+    return vae.decode(z_start + torch.linspace(0, 1, steps).view(-1, 1) * (z_end - z_start))
+
+
+@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@torch.no_grad()
+def spread_as_the_other_code(vae, x_start, x_end, steps=10):
+    """You walk from an image's mean to a spread: the encoder's two outputs are the mean and the spread of one Gaussian,
+    and not two codes. Walk from the first image's mean to the second's."""
+    z_start, z_end = vae.encode(x_start)[0], vae.encode(x_end)[1]
     return vae.decode(z_start + torch.linspace(0, 1, steps).view(-1, 1) * (z_end - z_start))
 
 
@@ -53,6 +62,15 @@ def end_left_out(vae, x_start, x_end, steps=10):
     the number of steps less one, or let linspace run from 0 to 1."""
     z_start, z_end = vae.encode(x_start)[0], vae.encode(x_end)[0]
     return vae.decode(z_start + torch.arange(steps).view(-1, 1) / steps * (z_end - z_start))
+
+
+@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@torch.no_grad()
+def start_left_out(vae, x_start, x_end, steps=10):
+    """Your weights are (k + 1) / 10, which begin above 0, so that the first image's code is not in the walk: let the
+    weights run from 0 to 1, both included, as linspace does."""
+    z_start, z_end = vae.encode(x_start)[0], vae.encode(x_end)[0]
+    return vae.decode(z_start + (torch.arange(steps).view(-1, 1) + 1) / steps * (z_end - z_start))
 
 
 @misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")

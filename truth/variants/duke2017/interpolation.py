@@ -100,6 +100,15 @@ def interpolate(z1, z2, n=10):
             "        return mean + torch.exp(log_var / 2) * torch.randn_like(mean), mean, log_var",
         ),
     ),
+    "networks that give distributions": notebook(
+        (
+            "return self.mean(h), self.log_var(h)",
+            "return torch.distributions.Normal(self.mean(h), torch.exp(self.log_var(h) / 2))",
+        ),
+        ("return self.decoder(z)", "return torch.distributions.Bernoulli(self.decoder(z))"),
+        (CODES, "z_start, z_end = vae.encode(x_start).mean, vae.encode(x_end).mean"),
+        ("return vae.decode(z_start + weight * (z_end - z_start))", f"return vae.decode({LINE}).probs"),
+    ),
     "an encoder and a decoder of their own": notebook(
         rewritten(
             "class VAE",
