@@ -1,8 +1,9 @@
 """What a conditional generator draws when it is asked for a digit, read by a classifier of ours.
 
-Where weights were handed in that fit the generator, they are judged; else a short training, by a loop of ours with the
-student's networks, which takes about 20 s on one core. Only weights leave either; a fresh guest, which sees no image,
-makes images of noise and labels that the host drew, and the host's classifier says which digit each looks like.
+Where weights were handed in that fit the generator, the best of them are judged; else a short training, by a loop of
+ours with the student's networks, which takes about 20 s on one core. Only weights leave either; a fresh guest, which
+sees no image, makes images of noise and labels that the host drew, and the host's classifier says which digit each
+looks like.
 
 - `cgan.digits`: the share of images that are read as the digit that was asked for. Chance is a tenth.
 - `cgan.diversity`: within each digit, the share of real images with a generated one in their neighbourhood (the
@@ -31,6 +32,7 @@ Array = NDArray[np.float64]
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
 OF_EACH: Final = 100  # images of a digit that are made, and real ones that they are compared with, at most
+MOST_FILES: Final = 6  # of those whose weights fit, the last in their numbering
 SHOWN: Final = 10  # images of a digit in the report
 COPIES = near_by_chance("cgan.digits")
 READINGS: Final[tuple[tuple[str, bool], ...]] = (
@@ -52,23 +54,34 @@ def test_digits_on_demand(
     noises = {"normal": rng.normal(len(asked), MOST_NOISE), "uniform": rng.uniform(-1, 1, len(asked), MOST_NOISE)}
     reader = Reader.trained(reference, images, labels)
     given = student.run(probes.cgan.handed_in)
-    if given.text("file"):
-        weights, origin = given.state("weights"), f"the weights that you handed in, {given.text('file')[:60]}"
+    count = min(given.integer("count"), MOST_FILES)
+    if count > 0:
+        others = [student.again(probes.cgan.handed_in, index=index) for index in range(1, count)]
+        candidates = [(each.text("file"), each.state("weights")) for each in (given, *others)]
         readings: tuple[tuple[str, bool], ...] = READINGS
     else:
-        trained, origin = _trained(student, images, labels, show), "a short training of your networks"
-        if given.text("problem"):
-            origin += f", since no weights fit them ({given.text('problem')[:200]})"
-        weights, readings = trained.state("trained"), READINGS[:1]
-    made = [_made(student, weights, noises[law], asked, first) for law, first in readings]
-    read = [reader.read(pixels) for pixels in made]
-    shares = [float(np.mean(classes == asked)) for _, classes in read]
-    best = int(np.argmax(shares))
-    _show(show, made[best], origin)
+        candidates, readings = [("", _trained(student, images, labels, show).state("trained"))], READINGS[:1]
+    made = {
+        (file, law, first): _made(student, weights, noises[law], asked, first)
+        for file, weights in candidates
+        for law, first in readings
+    }
+    read = {key: reader.read(pixels) for key, pixels in made.items()}
+    shares = {key: float(np.mean(classes == asked)) for key, (_, classes) in read.items()}
+    best = max(shares, key=lambda key: shares[key])
+    _show(show, made[best], _origin(best[0], count, given.text("problem")))
     refuse_copies(made[best][rng.choice(len(made[best]), LOOKED_AT)], data, COPIES)
     real = reader.features(images)
     record("cgan.digits", shares[best])
     record("cgan.diversity", _diversity(real, labels, read[best][0]))
+
+
+def _origin(file: str, count: int, problem: str) -> str:
+    """Where the weights came from that were judged."""
+    if file:
+        return f"the weights that you handed in, {file[:60]}" + (f", the best of {count} that fit" if count > 1 else "")
+    trained = "a short training of your networks"
+    return f"{trained}, since no weights fit them ({problem[:200]})" if problem else trained
 
 
 def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: Show) -> Evidence:

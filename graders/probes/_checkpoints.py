@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,51 @@ import torch
 from torch import Tensor, nn
 
 MAX_BYTES = 256 << 20
+MAX_STATES, MAX_DEPTH = 16, 3  # that are looked for in a file
 
 
 def load_checkpoint(network: nn.Module, path: Path, prefix: str) -> None:
-    """Fills a network with the weights of a `state_dict` file, in which its names may begin with `prefix`.
+    """Fills a network with the first weights in a file that fit it. Raises what `states_of` does, or `fill`."""
+    failure: Exception | None = None
+    for _, state in states_of(path):
+        try:
+            fill(network, state, prefix)
+            return
+        except ValueError as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
 
-    Only files that torch loads as plain tensors are read. A tensor may be a view that claims to be far larger than
-    its file, so that nothing is copied before its shape is known to be the network's.
 
-    Raises ValueError when a weight is absent or of another shape, and whatever torch.load does for a broken file.
+def states_of(path: Path) -> list[tuple[str, dict[str, Tensor]]]:
+    """The state_dicts in a file, alone or among what others save beside them, and where in it each stands.
+
+    Names are those of the network before `DataParallel` put it into its "module". Only files that torch loads as plain
+    tensors are read. Raises ValueError where there is none, and whatever torch.load does for a broken file.
     """
     _expect_small(path)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
-    state = _state(loaded)
+    found = list(islice(_states(loaded, ""), MAX_STATES))
+    if not found:
+        raise ValueError("it holds no state_dict")
+    return found
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+    """Fills a network with weights, whose names may begin with `prefix`.
+
+    A tensor may be a view that claims to be far larger than its file, so that nothing is copied before its shape is
+    known to be the network's. Raises ValueError when a weight is absent or of another shape.
+    """
+    pairs = []
     for name, own in network.state_dict().items():
         found = state.get(prefix + name, state.get(name))
         if found is None:
-            raise ValueError(f"there is no {prefix}{name} in it")
+            raise ValueError(f"there is no {name} in it, but {', '.join(list(state)[:4])[:120]} …")
         if found.shape != own.shape:
-            raise ValueError(f"{prefix}{name} has shape {list(found.shape)}, where the model has {list(own.shape)}")
+            raise ValueError(f"{name} has shape {list(found.shape)}, where the model has {list(own.shape)}")
+        pairs.append((own, found))
+    for own, found in pairs:
         own.copy_(found)
 
 
@@ -41,11 +69,12 @@ def _expect_small(path: Path) -> None:
         raise ValueError(f"it takes {size >> 20} MB unpacked, and {MAX_BYTES >> 20} are read")
 
 
-def _state(loaded: Any) -> dict[str, Tensor]:
-    """The tensors of a state_dict, alone or among what Lightning and others save beside it."""
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-    if not isinstance(loaded, dict):
-        raise ValueError("it holds no state_dict")
-    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, Tensor)}
+def _states(loaded: Any, where: str, depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    if not isinstance(loaded, dict) or depth > MAX_DEPTH:
+        return
+    tensors = {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if tensors:
+        yield where, {name.removeprefix("module."): value for name, value in tensors.items()}
+    for name, value in loaded.items():
+        if isinstance(name, str):
+            yield from _states(value, f"{where}.{name}" if where else name, depth + 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graders.probes._checkpoints import load_checkpoint
+from graders.probes._checkpoints import fill, states_of
 from graders.probes._gradients import learnable
 from graders.probes._networks import registration, weights_of
 from graders.probes._stand_ins import IMAGE, stand_in
@@ -154,24 +156,45 @@ def decode(
 
 
 @torch.no_grad()
-def handed_in(package: Any) -> dict[str, Any]:
-    """The weights that were handed in, of the first file that fits the student's generator; never raises.
+def handed_in(package: Any, index: int = 0) -> dict[str, Any]:
+    """The weights that were handed in and fit the student's generator: which of them is asked for; never raises.
 
-    `file`: that file's name, or ""; `problem`: why no file serves, or "". Files are read as plain tensors only.
+    `file`: the file's name, and where in it they stand, or ""; `problem`: why none serve, or ""; `count`: how many fit.
+    Files are read as plain tensors only.
     """
-    problems = []
+    problems: list[str] = []
+    fits: list[tuple[str, dict[str, Tensor]]] = []
     try:
-        for path in package.cgan.weights():
-            network = package.cgan.generator()
-            try:
-                load_checkpoint(network, path, prefix="generator.")
-            except Exception as error:
-                problems.append(f"{path.name}: {type(error).__name__}: {error}"[:300])
-                continue
-            return {"file": path.name, "problem": "", "weights": weights_of(network)}
+        for path in sorted(package.cgan.weights(), key=_by_number, reverse=True):  # the last epoch first
+            _collect(package.cgan.generator(), path, fits, problems)
     except Exception as error:
         problems.append(f"{type(error).__name__}: {error}"[:300])
-    return {"file": "", "problem": "; ".join(problems)[:1000]}
+    if index < len(fits):
+        name, weights = fits[index]
+        return {"file": name, "problem": "", "count": len(fits), "weights": weights}
+    return {"file": "", "problem": "; ".join(problems)[:1000], "count": len(fits)}
+
+
+def _collect(network: nn.Module, path: Path, fits: list[tuple[str, dict[str, Tensor]]], problems: list[str]) -> None:
+    """Adds the weights in a file that fit the network; else what is wrong with the first."""
+    failures: list[Exception] = []
+    before = len(fits)
+    try:
+        for where, state in states_of(path):
+            try:
+                fill(network, state, prefix="generator.")
+                fits.append((f"{path.name}, {where}" if where else path.name, weights_of(network)))
+            except ValueError as error:
+                failures.append(error)
+    except Exception as error:
+        failures.append(error)
+    if len(fits) == before:
+        problems.append(f"{path.name}: {type(failures[0]).__name__}: {failures[0]}"[:300])
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """A file's place among others, in which 10 comes after 9."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d{1,9})", path.name)]
 
 
 @torch.no_grad()
