@@ -19,6 +19,8 @@ from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs you nothing; a teacher will look."
 
+BY_A_TEACHER = "No program could be checked here, so a teacher looks at what you handed in."
+
 WRITTEN = "Written answer"  # the title of a manual item that has none
 
 FULL_PROFILE = "smoke"  # runs every check; any other profile leaves some out
@@ -273,7 +275,8 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
         return _Verdict(None, None, "Waits for a teacher's mark.")
     fact = facts.checks.get(item.subject)
     if isinstance(item, CheckItem) and item.optional and fact and fact.tests and fact.outcome is Outcome.MISSING:
-        return _Verdict(None, None, "There is no program to check here, so a teacher reads your written answer.")
+        reason = fact.decisive.message
+        return _Verdict(None, None, f"{BY_A_TEACHER} The reason: {reason}" if reason else BY_A_TEACHER)
     obstacle = _obstacle(item.needs, facts)
     if obstacle:
         return obstacle

@@ -3,7 +3,8 @@
 Left open by the assignment, and decided for the student:
 - the label is a one-hot row behind the noise, or before it, or an argument of its own, also as a number that an
   embedding turns into a row; a network that counts no label among its inputs fails;
-- images are rows of 784 pixels or 28×28 squares, in [−1, 1] or in [0, 1]; scores are logits or probabilities;
+- images have MNIST's 28×28 pixels, as rows or as squares, in [−1, 1] or in [0, 1], and no others can be judged; scores
+  are logits or probabilities;
 - the noise may be of any simple distribution, as long as every image has noise of its own;
 - networks are asked in eval mode, where dropout rests.
 What is learned is judged in `cgan_training`.
@@ -43,7 +44,7 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
     labels = np.tile(np.arange(CLASSES), BATCH // CLASSES)
     noise = rng.normal(BATCH, MOST_NOISE)
     got = student.run(probes.cgan.generator, noise=noise, labels=labels)
-    images = got.tensor("images", shape=(BATCH, PIXELS))
+    images = images_of(got, BATCH)
     expect_registered(got, "generator")
     expect_learnable(got, "generator", images)
     judge_repeated(got, images, "the same noise and label give two images", "an image")
@@ -63,7 +64,7 @@ def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
     noise, labels = rng.normal(CLASSES, MOST_NOISE), np.arange(CLASSES)
     by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels)
     by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3))
-    images = [got.tensor("images", shape=(CLASSES, PIXELS)) for got in (by_label, by_noise)]
+    images = [images_of(got, CLASSES) for got in (by_label, by_noise)]
     expect(
         spread(images[0]) > FELT * scale_of(images),
         "the generator does not heed the label: with the same noise, all digits give one image",
@@ -259,6 +260,18 @@ def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
 
 def is_one_hot(rows: Array) -> bool:
     return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1).all())
+
+
+def images_of(got: Evidence, n: int) -> Array:
+    """What a generator gave for n pairs of noise and label, [n, 784]."""
+    expect(
+        got.shape("images") == (n, PIXELS),
+        "the conditional generator should give an image of 28×28 pixels for each pair of noise and label, as MNIST's "
+        "are: leave out what resizes them",
+        expected=f"{n} images of {PIXELS} pixels",
+        got=f"shape {list(got.shape('images'))}",
+    )
+    return got.tensor("images", shape=(n, PIXELS))
 
 
 def size_of(got: Evidence) -> int:

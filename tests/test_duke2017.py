@@ -25,6 +25,7 @@ from graders.layouts.duke2017.conditional import ConditionalContract
 from graders.layouts.duke2017.interpolation import InterpolationContract
 from graders.layouts.loading import Modules
 from graders.probes import cgan
+from graders.probes._watching import Calls
 from tests.examples import ROOT, Examples, points_lost
 from tests.test_notebooks import notebook
 from tests.truths import Truth
@@ -187,6 +188,28 @@ def test_a_notebook_of_another_library_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "hw.ipynb").write_text(notebook("import tensorflow as tf", "G = tf.keras.Sequential()"))
     with pytest.raises(Missing, match="written with tensorflow: only PyTorch"):
         ConditionalContract(Modules(tmp_path, PARTS["cgan"])).noise_size()
+
+
+def test_images_of_another_size_are_told_in_a_clear_word(tmp_path: Path) -> None:
+    given = {"outputs": "1", "given": "x, y", "used": "torch.cat([x.flatten(1), y], 1)"}
+    contract = ConditionalContract(modules_of(tmp_path, network("ConditionalDiscriminator", "1024 + 10", **given)))
+    with pytest.raises(Missing, match="the discriminator works on images of 32×32 pixels: MNIST's have 28×28"):
+        contract.scores(contract.discriminator(), torch.zeros(2, 784), torch.arange(2))
+    vae = """
+class VAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out, self.back = nn.Linear(1024, 3), nn.Linear(3, 1024)
+    def encode(self, x):
+        return self.out(x.view(-1, 1024))
+    def decode(self, z):
+        return self.back(z)
+def interpolate_vae(vae, a, b, n=10):
+    return vae.decode(torch.lerp(vae.encode(a), vae.encode(b), torch.linspace(0, 1, n)[:, None]))
+"""
+    ends = torch.rand(2, 1, 1, 28, 28)
+    with pytest.raises(Missing, match="the VAE works on images of 32×32 pixels"):
+        InterpolationContract(modules_of(tmp_path, vae)).vae(ends[0], ends[1], 10, Calls())
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,9 @@ def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
     missing = examples.fact("theory.kl_examples", Outcome.MISSING)
     item = _item(_score(missing), "theory.kl_examples")
     assert (item.outcome, item.points, item.pending) == (None, 0, 2)
-    assert "a teacher reads" in item.message
+    assert item.message.startswith("No program could be checked here, so a teacher looks at")
+    told = _score(examples.fact("theory.kl_examples", Outcome.MISSING, "there is no kl_small"))
+    assert _item(told, "theory.kl_examples").message.endswith("The reason: there is no kl_small")
     assert item.criterion == "one pair nearly equal, one pair far apart"
     item = _item(_score(missing, marks={"1.3-1": Mark(points=1.5)}), "theory.kl_examples")
     assert (item.points, item.pending, item.comment) == (1.5, 0, "")

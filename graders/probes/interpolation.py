@@ -98,7 +98,7 @@ def _codes(shown: Calls) -> list[Tensor]:
 def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[str, Tensor | None]:
     """What was decoded and what came back. Raises Missing where nothing was decoded, and no latents came back."""
     if len(calls):
-        return {**_decodings(calls), "images": _rows_of(returned, IMAGE)}
+        return {**_decodings(calls, network), "images": _rows_of(returned, IMAGE)}
     for size in sorted(sizes - {0}, reverse=True):
         latents = _rows_of(returned, size)
         if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
@@ -109,9 +109,11 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
     )
 
 
-def _decodings(calls: Calls) -> dict[str, Tensor]:
+def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
     latents = [inputs[0].detach() for inputs in calls.inputs]
     outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
+    if any(images.numel() % IMAGE for images in outputs):
+        raise Missing(f"{network} gives images of another size than MNIST's 28×28: only those can be judged here")
     decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
     rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
     return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}

@@ -18,6 +18,7 @@ from graders.layouts.duke2017.roles import Roles, arguments
 from graders.layouts.loading import Modules
 
 _GENERATOR = r"g|gen|.*generator|net_?g|model|net|network|.*gan|decoder"
+RESIZED = 32  # the side that images are usually resized to
 _UNFIT = (
     RuntimeError,
     ValueError,
@@ -56,7 +57,8 @@ class InterpolationContract:
         """What the student's interpolation gives for latents [1, d]. `seen`: calls of the generator."""
         networks = [(_GENERATOR, self.generator())]
         forms = [[start, end], [start[0], end[0]], [each[:, :, None, None] for each in (start, end)]]
-        return self._first_fit("interpolate", networks, forms, steps, seen)
+        with self._roles.calling("interpolate", seen.__len__):
+            return _first_fit(self._roles.find("interpolate"), networks, forms, steps, seen)
 
     def encoder(self) -> tuple[Any, str]:
         """Where calls of the encoder can be seen: an object, and the name of its method."""
@@ -79,39 +81,40 @@ class InterpolationContract:
         for pattern, part in parts:
             owner, name = self._roles.place(part, "vae")
             networks.append((pattern, owner if name == "forward" else getattr(owner, name)))
-        try:
-            return self._first_fit("interpolate_vae", networks, _forms(first, second), steps, seen)
-        except _UNFIT:
-            other = 32  # what images are usually resized to
-            resized = [F.interpolate(each, size=(other, other)) for each in (first, second)]
+        function = self._roles.find("interpolate_vae")
+        with self._roles.calling("interpolate_vae", seen.__len__):
             try:
-                self._first_fit("interpolate_vae", networks, _forms(*resized), steps, seen)
-            except (*_UNFIT, Missing):
-                pass
-            else:
-                raise other_side("the VAE", other) from None
-            raise
+                return _first_fit(function, networks, _forms(first, second), steps, seen)
+            except _UNFIT:
+                resized = [F.interpolate(each, size=(RESIZED, RESIZED)) for each in (first, second)]
+                if _fits(function, networks, _forms(*resized), steps, seen):
+                    raise other_side("the VAE", RESIZED) from None
+                raise
 
-    def _first_fit(
-        self,
-        role: str,
-        networks: Sequence[tuple[str, Any]],
-        forms: Sequence[Sequence[Tensor]],
-        steps: int,
-        seen: Seen,
-    ) -> Any:
-        """The result of the first form of the ends that the function takes; else what it raised for the very first."""
-        function = self._roles.find(role)
-        failure: Exception | None = None
-        with self._roles.calling(role, seen.__len__):
-            for ends in forms:
-                seen.forget()
-                try:
-                    return function(**arguments(function, networks, ends, steps))
-                except _UNFIT as error:
-                    failure = failure or error
-            assert failure is not None
-            raise failure
+
+def _first_fit(
+    function: Any, networks: Sequence[tuple[str, Any]], forms: Sequence[Sequence[Tensor]], steps: int, seen: Seen
+) -> Any:
+    """The result of the first form of the ends that the function takes; else what it raised for the very first."""
+    failure: Exception | None = None
+    for ends in forms:
+        seen.forget()
+        try:
+            return function(**arguments(function, networks, ends, steps))
+        except _UNFIT as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def _fits(
+    function: Any, networks: Sequence[tuple[str, Any]], forms: Sequence[Sequence[Tensor]], steps: int, seen: Seen
+) -> bool:
+    try:
+        _first_fit(function, networks, forms, steps, seen)
+    except _UNFIT:
+        return False
+    return True
 
 
 def _forms(first: Tensor, second: Tensor) -> list[list[Tensor]]:

@@ -214,8 +214,7 @@ class Roles:
             if found is None and states:
                 hint = self._why(said.rpartition(":")[2].partition(".")[0])
                 raise hint or Missing(
-                    f"the notebook has no {said}, which {WISHES} or the rubric names as the {_said(role)}"
-                    f"{self._no_roles()}"
+                    f'the notebook has no {said}, which {WISHES} or the rubric names as "{role}"{self._no_roles()}'
                 )
             return found
         walks = USUAL["interpolate"] if role == "interpolate_vae" else ()
