@@ -147,7 +147,8 @@ class Grader:
             discard(tree)
             return found
         stages = {"prepare": time.monotonic() - began}
-        odd = oddities(prepared.tree, {key: path for key, path in prepared.parts.items() if path is not None})
+        shown = {key: path for key, path in prepared.parts.items() if path is not None}
+        odd = oddities(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
         observed = self._observe(submission, prepared, folder)
         discard(tree)
         stages.update(observed.stages)

@@ -54,6 +54,12 @@ def test_honest_code_is_not(tmp_path: Path, code: str) -> None:
     assert in_file(tmp_path, code) == ()
 
 
+def test_libraries_that_are_free_do_not_stand_out(tmp_path: Path) -> None:
+    (tmp_path / "vae").mkdir()
+    (tmp_path / "vae" / "utils.py").write_text("import torch.distributions\nimport ctypes")
+    assert oddities(tmp_path, {}, libraries=True) == oddities(tmp_path, {})[1:]
+
+
 def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
     (tmp_path / "gan").mkdir()
     cells = (

@@ -28,6 +28,11 @@ class Part(Protocol):
         """Whether what lies beside files that lie anywhere belongs to the part as well."""
         ...
 
+    @property
+    def libraries(self) -> bool:
+        """Whether the assignment leaves it free which libraries are used."""
+        ...
+
     def called(self, file: str, names: Iterable[str]) -> list[str]:
         """Those `names` that a file asked for may have, the best first."""
         ...

@@ -45,17 +45,18 @@ _PLACES: Final = {"/proc/": "looks at processes", "/dev/shm": "writes where othe
 _MOST: Final = 10  # of a submission; who has more of them will be read anyway
 
 
-def oddities(tree: Path, shown: dict[str, str]) -> tuple[str, ...]:
+def oddities(tree: Path, shown: dict[str, str], *, libraries: bool = False) -> tuple[str, ...]:
     """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
 
-    `shown`: what the tree's folders are called in what was handed in. A file that Python cannot read has none: its
+    `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A file that Python cannot read has none: its
     checks say so.
     """
     found: dict[str, None] = {}  # a file may belong to several parts
     for path in sorted(path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file()):
         folder, *rest = path.relative_to(tree).parts
         name = printable("/".join([shown.get(folder, folder), *rest]))
-        found |= {f"{name}, {where}: {what} {why}": None for what, (where, why) in _first(path).items()}
+        odd = {what: pair for what, pair in _first(path).items() if not (libraries and pair[1] == _LIBRARY)}
+        found |= {f"{name}, {where}: {what} {why}": None for what, (where, why) in odd.items()}
     return tuple(found)[:_MOST]
 
 

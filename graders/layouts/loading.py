@@ -34,6 +34,7 @@ class Part:
     """One part of an assignment: the folder it is handed in as (None: files anywhere), and the files asked for.
 
     `also`: by file, patterns of other names that it may have ("*vae*.py"). A notebook may stand for any program.
+    `libraries`: whether any may be used; else teachers are shown those that do what may have been asked for.
     `beside`: where files may lie anywhere, what lies beside them belongs to the part as well (weights, helpers).
     """
 
@@ -41,6 +42,7 @@ class Part:
     files: tuple[str, ...]
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: bool = False
+    libraries: bool = False
 
     def called(self, file: str, names: Iterable[str]) -> list[str]:
         """Those `names` that a file asked for may have, its own first, then in the order of the patterns."""

@@ -7,7 +7,9 @@ are prescribed. Which roles there are, and what they are called when nobody says
 from graders.layouts import USUAL
 from graders.layouts.loading import WISHES, Part
 
-_NOTEBOOK = Part(folder=None, files=("homework.py", WISHES), also={"homework.py": ("*.ipynb",)}, beside=True)
+_NOTEBOOK = Part(
+    folder=None, files=("homework.py", WISHES), also={"homework.py": ("*.ipynb",)}, beside=True, libraries=True
+)
 
 PARTS = {"interpolation": _NOTEBOOK, "cgan": _NOTEBOOK}
 

@@ -100,13 +100,12 @@ class Roles:
         found = self._found(role)
         if inspect.ismethod(found.thing):
             return found.thing.__self__, found.thing.__name__
-        network = self._instance(found, role)
+        kind = found.thing if isinstance(found.thing, type) else type(found.thing)
         try:
-            parent = self.network(whole)
+            inside = [child for child in self.network(whole).modules() if type(child) is kind]
         except Missing:
-            return network, "forward"
-        inside = [child for child in parent.modules() if type(child) is type(network)]
-        return (inside[0] if inside else network), "forward"
+            inside = []
+        return (inside[0] if inside else self._instance(found, role)), "forward"
 
     def latent_sizes(self, network: nn.Module) -> list[int]:
         """What a network's numbers, its constructor's defaults and the notebook's constants say of its latents."""
@@ -280,13 +279,13 @@ class Roles:
         key = (module.__name__, getattr(thing, "__name__", role), role in _PLAIN)
         if key not in self._made:
             ready = [value for value in vars(module).values() if isinstance(thing, type) and type(value) is thing]
-            self._made[key] = ready[0 if role in _PLAIN else -1] if ready else self._constructed(thing, module)
+            self._made[key] = ready[0 if role in _PLAIN else -1] if ready else self._constructed(thing, module, role)
         network = self._made[key]
         if not isinstance(network, nn.Module):
             raise TypeError(f"{_said(role)} should be a torch.nn.Module, and is a {type(network).__name__}")
         return network
 
-    def _constructed(self, found: Any, module: ModuleType) -> Any:
+    def _constructed(self, found: Any, module: ModuleType, role: str) -> Any:
         if not callable(found):
             return found
         parameters = inspect.signature(found).parameters.values()
@@ -298,7 +297,9 @@ class Roles:
                 "its weights. Write it as a class with a method forward"
             )
         if absent:
-            raise notebooks.why(module, absent[0]) or Missing(
+            names = {_fold(name) for name in USUAL.get(role, ())}
+            instance = next((name for name in vars(module)[notebooks.FAILED] if _fold(name) in names), absent[0])
+            raise notebooks.why(module, instance) or Missing(
                 f"{found.__name__} needs {', '.join(absent)}, and the notebook has no constant of that name: give its "
                 "arguments defaults, or make the network at the top level of a cell"
             )

@@ -109,6 +109,37 @@ def interpolate(z1, z2, n=10):
         (CODES, "z_start, z_end = vae.encode(x_start).mean, vae.encode(x_end).mean"),
         ("return vae.decode(z_start + weight * (z_end - z_start))", f"return vae.decode({LINE}).probs"),
     ),
+    "an encoder and a decoder within the VAE": notebook(
+        rewritten(
+            "class VAE",
+            """
+class Encoder(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.out = nn.Linear(pixels, 2 * width)
+
+    def forward(self, x):
+        return self.out(x.flatten(1))
+
+
+class Decoder(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.out = nn.Linear(width, pixels)
+
+    def forward(self, z):
+        return torch.sigmoid(self.out(z))
+
+
+class VAE(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.encoder, self.decoder, self.width = Encoder(width), Decoder(width), width
+""",
+        ),
+        (CODES, "z_start, z_end = (vae.encoder(x)[:, : vae.width] for x in (x_start, x_end))"),
+        ("return vae.decode(", "return vae.decoder("),
+    ),
     "an encoder and a decoder of their own": notebook(
         rewritten(
             "class VAE",
