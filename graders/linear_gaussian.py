@@ -76,6 +76,16 @@ class LinearGaussian:
         return np.asarray(logsumexp(weights, axis=0) - np.log(len(z)), dtype=np.float64)
 
 
+def orders(z: Array, batch: int) -> list[Array]:
+    """Latents [K·B, d], K for each image of a `batch`, as [K, B, d] in each of the orders that they may come in.
+
+    For all images in each draw, for each image in turn, or likewise for equal shares of the batch.
+    """
+    sizes = [size for size in range(1, batch + 1) if batch % size == 0]
+    shares = (z.reshape(batch // size, -1, size, z.shape[-1]) for size in reversed(sizes))
+    return [share.swapaxes(0, 1).reshape(-1, batch, z.shape[-1]) for share in shares]
+
+
 def log_gaussian(x: Numbers, mean: Numbers, logvar: Numbers) -> Array:
     """log N(x; mean, exp(logvar)), summed over the last dimension."""
     terms = -0.5 * ((x - mean) ** 2 / np.exp(logvar) + logvar + LOG_TWO_PI)

@@ -6,64 +6,40 @@ likelihood of an image is known exactly. Images are [B, 1, 32, 32], latents [B, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, distributions, nn
+from torch import Tensor, nn
 
+from graders.probes._gaussian import Gaussian, lent_for
+from graders.probes._gradients import by_each
 from graders.probes._watching import Calls, watch
-
-
-class Gaussian:
-    """A diagonal Gaussian, by torch.distributions, in the hand-out's shape."""
-
-    def __init__(self, mean: Tensor, logvar: Tensor | None = None) -> None:
-        self.mean = mean
-        self.logvar = torch.zeros_like(mean) if logvar is None else logvar
-        self.std, self.var = (self.logvar / 2).exp(), self.logvar.exp()
-
-    @property
-    def law(self) -> distributions.Normal:
-        return distributions.Normal(self.mean, self.std, validate_args=False)
-
-    def sample(self, noise: Tensor | None = None) -> Tensor:
-        return self.law.rsample() if noise is None else torch.addcmul(self.mean, self.std, noise)
-
-    def kl(self) -> Tensor:
-        return distributions.kl_divergence(self.law, distributions.Normal(0.0, 1.0)).flatten(1).sum(dim=1)
-
-    def nll(self, sample: Tensor, dims: int | Sequence[int] = (1, 2, 3)) -> Tensor:
-        over = (dims,) if isinstance(dims, int) else tuple(dims)
-        surprise: Tensor = -self.law.log_prob(sample).sum(dim=over)
-        return surprise
-
-    def mode(self) -> Tensor:
-        return self.mean
 
 
 def draws(package: Any, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
     """Two draws of the student's distribution; and the gradients of the first's sum by mean and logvar."""
-    leaves = [part.clone().requires_grad_() for part in (mean, logvar)]
-    gaussian = package.gaussian_vae.gaussian(*leaves)
+    leaves = _leaves(mean=mean, logvar=logvar)
+    gaussian = package.gaussian_vae.gaussian(*leaves.values())
     first, second = (gaussian.sample() if noise is None else gaussian.sample(noise) for _ in range(2))
-    result: dict[str, Any] = {"first": first, "second": second, "attached": bool(first.requires_grad)}
-    if first.requires_grad:
-        found = torch.autograd.grad(first.sum(), leaves, allow_unused=True)
-        for name, leaf, gradient in zip(("mean", "logvar"), leaves, found, strict=True):
-            result[f"{name}_gradient"] = torch.zeros_like(leaf) if gradient is None else gradient
-    return result
+    return {"draw": first, "second_draw": second} | _gradients(first, leaves)
 
 
-def divergence(package: Any, mean: Tensor, logvar: Tensor) -> Any:
-    """KL(N(mean, exp(logvar)) ‖ N(0, I)) by the student, [B] of [B, d]."""
-    return package.gaussian_vae.gaussian(mean, logvar).kl()
+def divergence(package: Any, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
+    """KL(N(mean, exp(logvar)) ‖ N(0, I)) by the student, [B] of [B, d]; and the gradients of its sum."""
+    leaves = _leaves(mean=mean, logvar=logvar)
+    value = package.gaussian_vae.gaussian(*leaves.values()).kl()
+    return {"divergence": value} | _gradients(value, leaves)
 
 
-def surprise(package: Any, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None) -> Any:
-    """−log p(x) by the student, summed over dims; by default over dims as the hand-out has it when they are 1, 2, 3."""
-    gaussian = package.gaussian_vae.gaussian(mean, logvar)
-    return gaussian.nll(x) if dims == [1, 2, 3] else gaussian.nll(x, dims=dims)
+def surprise(package: Any, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None) -> dict[str, Any]:
+    """−log p(x) by the student, summed over dims; by default over dims as the hand-out has it when they are 1, 2, 3.
+
+    And the gradients of its sum by mean and, where it is given, logvar.
+    """
+    leaves = _leaves(mean=mean) if logvar is None else _leaves(mean=mean, logvar=logvar)
+    gaussian = package.gaussian_vae.gaussian(*leaves.values())
+    value = gaussian.nll(x) if dims == [1, 2, 3] else gaussian.nll(x, dims=dims)
+    return {"surprise": value} | _gradients(value, leaves)
 
 
 def mode(package: Any, mean: Tensor, logvar: Tensor) -> Any:
@@ -75,7 +51,7 @@ def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[s
 
     `again` is encode's mean of the images in reverse order.
     """
-    model, _ = _known(package, z.shape[1], map_, decode=False)
+    model, *_ = _known(package, z.shape[1], map_, decode=False)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
     return {
         "mean": posterior.mean,
@@ -89,8 +65,11 @@ def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[s
 def forward(
     package: Any, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
 ) -> dict[str, Any]:
-    """One pass with a known decoder, what it was given for z, and what encode says of the same images."""
-    model, seen = _known(package, z_dim, map_)
+    """One pass with a known decoder, what it was given for z, and what encode says of the same images.
+
+    And whether each of the losses has a gradient by the encoder's parameters, the only ones that there are.
+    """
+    model, seen, _ = _known(package, z_dim, map_)
     posterior = package.gaussian_vae.encode(model, x)
     seen.forget()
     reconstruction, nll, kl = package.gaussian_vae.forward(model, x, noise)
@@ -100,12 +79,14 @@ def forward(
         "kl": kl,
         "mean": posterior.mean,
         "logvar": posterior.logvar,
+        "nll_reaches": _reaches(nll, model),
+        "kl_reaches": _reaches(kl, model),
     } | _latents(seen, z_dim)
 
 
 def samples(package: Any, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None) -> dict[str, Any]:
     """Samples with a known decoder, and the latents that it was given, then and `again`."""
-    model, seen = _known(package, z_dim, map_)
+    model, seen, _ = _known(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
     first = _latents(seen, z_dim)["latents"]
     seen.forget()
@@ -119,21 +100,24 @@ def log_likelihood(
     """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
 
     And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one;
-    `encoded`: with what. Else the `mean` and `logvar` of the model's own encode, which its layers give.
+    `strayed`: how far what it was given lies from any image of x. Else the `mean` and `logvar` of the model's own
+    encode, which its layers give.
     """
-    model, seen = _known(package, mean.shape[1], map_)
-    calls: list[Tensor] = []
+    model, seen, gaussian = _known(package, mean.shape[1], map_)
+    strayed: list[float] = []
 
     def encode(images: Tensor) -> Gaussian:
-        calls.append(images)
-        return Gaussian(mean, logvar)
+        rows, known = images.detach().reshape(-1, x[0].numel()).to(x), x.flatten(1)
+        owners = torch.cdist(rows, known).argmin(dim=1)
+        strayed.append(float((rows - known[owners]).abs().max()))
+        return gaussian(mean[owners], logvar[owners])
 
     object.__setattr__(model, "encode", encode)
     with torch.no_grad():
-        found = package.gaussian_vae.log_likelihood(model, x, draws)
-    answer = {"found": found, "asked": bool(calls)} | _latents(seen, mean.shape[1])
-    if calls:
-        return answer | {"encoded": torch.as_tensor(calls[0]).detach()}
+        estimate = package.gaussian_vae.log_likelihood(model, x, draws)
+    answer = {"log_likelihood": estimate, "asked": bool(strayed)} | _latents(seen, mean.shape[1])
+    if strayed:
+        return answer | {"strayed": max(strayed)}
     object.__delattr__(model, "encode")
     posterior = package.gaussian_vae.encode(model, x)
     return answer | {"mean": posterior.mean, "logvar": posterior.logvar}
@@ -141,19 +125,21 @@ def log_likelihood(
 
 def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
     """The images between latents ends[0] and ends[1], and the latents that the decoder was given."""
-    model, seen = _known(package, ends.shape[1], map_)
+    model, seen, _ = _known(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images} | _latents(seen, ends.shape[1])
 
 
-def _known(package: Any, z_dim: int, map_: dict[str, Tensor], *, decode: bool = True) -> tuple[nn.Module, Calls]:
-    """A model in eval mode with known parts, and what its decoder is given from here on.
+def _known(
+    package: Any, z_dim: int, map_: dict[str, Tensor], *, decode: bool = True
+) -> tuple[nn.Module, Calls, type[Gaussian]]:
+    """A model in eval mode with known parts, what its decoder is given from here on, and its distributions' class.
 
     map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels. `decode`: also what the student's
     own method of that name makes of the decoder's output is replaced by what is right.
     """
     model: nn.Module = package.gaussian_vae.model(z_dim).eval()
-    package.gaussian_vae.lend_gaussian(model, Gaussian)
+    gaussian: type[Gaussian] = package.gaussian_vae.lend_gaussian(model, lent_for)
     decoder = package.gaussian_vae.decoder_of(model)
     side = round(len(map_["offset"]) ** 0.5)
 
@@ -163,8 +149,29 @@ def _known(package: Any, z_dim: int, map_: dict[str, Tensor], *, decode: bool = 
     decoder.forward = affine
     seen = watch(decoder)
     if decode:
-        object.__setattr__(model, "decode", lambda z: Gaussian(decoder(z)))
-    return model, seen
+        object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
+    return model, seen, gaussian
+
+
+def _leaves(**parts: Tensor) -> dict[str, Tensor]:
+    return {name: part.clone().requires_grad_() for name, part in parts.items()}
+
+
+def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> dict[str, Any]:
+    """Those of the sum of a value by each leaf, `<name>_gradient`, if there are any: whether it is `attached`."""
+    if not value.requires_grad:
+        return {"attached": False}
+    found = zip(leaves.items(), by_each(value.sum(), list(leaves.values())), strict=True)
+    gradients = {name: torch.zeros_like(leaf) if gradient is None else gradient for (name, leaf), gradient in found}
+    return {"attached": True} | {f"{name}_gradient": gradient for name, gradient in gradients.items()}
+
+
+def _reaches(loss: Tensor, model: nn.Module) -> bool:
+    """Whether a loss has a gradient by some parameter of the model."""
+    if not loss.requires_grad:
+        return False
+    gradients = by_each(loss.sum(), list(model.parameters()))
+    return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 def _latents(seen: Calls, z_dim: int) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.linear_gaussian import LinearGaussian, divergence, log_gaussian
+from graders.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
 from graders.symptoms.vae import POINTS, noise
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ def draws(inputs: Inputs, got: Evidence) -> Symptoms:
     """The noise of a draw; all of it where the noise was given."""
     mean, logvar = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar"))
     std = np.exp(0.5 * logvar)
-    first, second = (got.tensor(name, shape=mean.shape, finite=False) for name in ("first", "second"))
+    first, second = (got.tensor(name, shape=mean.shape, finite=False) for name in ("draw", "second_draw"))
     found: Numbers = {"attached": (float(got.flag("attached")), 0.0)}
     if "noise" in inputs:
         given = np.asarray(inputs["noise"], dtype=np.float64)
@@ -67,7 +67,8 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     z, mean, logvar = (got.tensor(name, finite=False) for name in ("latents", "mean", "logvar"))
     nll, kl, reconstruction = (got.tensor(name, finite=False) for name in ("nll", "kl", "reconstruction"))
     found: Numbers = {
-        "shapes": (np.array([*z.shape, *nll.shape, *kl.shape, *reconstruction.shape], dtype=np.float64), 0.0)
+        "shapes": (np.array([*z.shape, *nll.shape, *kl.shape, *reconstruction.shape], dtype=np.float64), 0.0),
+        "gradients": (np.array([float(got.flag(f"{name}_reaches")) for name in ("nll", "kl")]), 0.0),
     }
     if z.shape != mean.shape or reconstruction.size != x.size:
         return found
@@ -140,25 +141,22 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
     own = [] if got.flag("asked") else [got.tensor(name, shape=lent[0].shape) for name in ("mean", "logvar")]
     mean, logvar = own or lent
     logvar = np.clip(logvar, -60, 60)
-    estimate, z = got.tensor("found", finite=False), got.tensor("latents", shape=(None, None), finite=False)
+    estimate, z = got.tensor("log_likelihood", finite=False), got.tensor("latents", shape=(None, None), finite=False)
     found: Numbers = {
         "shape": (np.array(estimate.shape, dtype=np.float64), 0.0),
         "draws": (len(z) / len(x), 0.0),
         "asked": (float(got.flag("asked")), 0.0),
-        "finite": (float(np.isfinite(estimate).all()), 0.0),
+        "finite": (float(np.isfinite(estimate).mean()), 0.1),
     }
     unheard_of = len(z) > 8 * count * len(x)  # and more than there is memory for
     if len(z) == 0 or len(z) % len(x) or unheard_of or not np.isfinite(estimate).all():
         return found
-    used = len(z) // len(x)
-    readings = (z.reshape(used, len(x), -1), z.reshape(len(x), used, -1).swapaxes(0, 1))
-    found |= _drawn(
-        min(readings, key=lambda reading: float(np.mean((reading - mean) ** 2 / np.exp(logvar)))), mean, logvar
-    )
-    formulas = [
+    readings = sorted(orders(z, len(x)), key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))
+    found |= _drawn(readings[0], mean, logvar)
+    formulas = (
         _formula(estimate, _terms(x.reshape(len(x), -1), drawn, model, mean, logvar), count) for drawn in readings
-    ]
-    found["formula"] = (max(formulas), 0.0)
+    )
+    found["formula"] = (next((formula for formula in formulas if formula != -1.0), -1.0), 0.0)
     if found["formula"][0] == -1.0:
         away = estimate - model.log_prob(x)
         found["away from log p(x)"] = (float(away.mean()), 1.0 + 6 * float(away.std()) / np.sqrt(away.size))
@@ -171,7 +169,7 @@ def _drawn(z: Array, mean: Array, logvar: Array) -> Numbers:
     shares = np.array([float(np.mean(standardised < point)) for point in (*POINTS, 0.0)])
     return {
         "z": (shares, 2 * float(np.sqrt(2 / z.size))),
-        "z repeated": (float(len(z) > 1 and np.allclose(z, z[0])), 0.0),
+        "z repeated": (float(len(z) > 1 and len(np.unique(z.reshape(-1, z.shape[2]), axis=0)) <= z.shape[1]), 0.0),
     }
 
 
@@ -190,7 +188,8 @@ def _formula(estimate: Array, terms: tuple[Array, ...], count: int) -> float:
             continue
         summed = logsumexp(weights, axis=0)
         mean = summed - np.log(count)
-        reductions = (mean, summed, weights.mean(axis=0), weights.max(axis=0), summed / count, -mean)
+        hundredth = summed - np.log(100)
+        reductions = (mean, summed, weights.mean(axis=0), weights.max(axis=0), summed / count, -mean, hundredth)
         for kind, value in enumerate(reductions):
             right = value if estimate.size > 1 else value.mean()
             if np.allclose(estimate, right, rtol=3e-5, atol=0.01):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -70,17 +70,20 @@ class GaussianVaeContract:
         return answered(call(method(model, "log_likelihood", "VAE"), {"x": x, "K": draws}), "VAE.log_likelihood")
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
-        """The reconstruction, −log p(x|z) [B] and the divergence [B]."""
-        found = call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise})
-        return answered(found, "VAE.forward")
+        """The reconstruction, −log p(x|z) [B] and the divergence [B], whatever else comes behind them."""
+        found = answered(call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise}), "VAE.forward")
+        return found[:3]
 
     def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
         """The images of n latents from one end [1, z_dim] to the other."""
         asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
         return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
 
-    def lend_gaussian(self, model: nn.Module, lent: type) -> None:
-        """Lets the model use `lent` wherever it would use the student's distribution."""
+    def lend_gaussian(self, model: nn.Module, lent_for: Callable[[type], type]) -> type:
+        """Lets the model use what is lent for the student's distribution wherever it would use that; returns it."""
         namespace = inspect.unwrap(type(model).forward).__globals__
+        theirs = namespace.get(GAUSSIAN) or self._modules.find(GAUSSIAN, STEM)
+        lent = lent_for(theirs)
         if GAUSSIAN in namespace:
             namespace[GAUSSIAN] = lent
+        return lent

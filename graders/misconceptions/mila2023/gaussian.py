@@ -44,6 +44,13 @@ def no_gradient(self, noise=None):
 
 
 @misconception("vae_solution.py:DiagonalGaussianDistribution.sample", fails="gaussian_vae.draw")
+def no_gradient_without_given_noise(self, noise=None):
+    """Where no noise is given, your draw is cut off from mean and logvar, so that the encoder cannot learn from the
+    reconstruction. Add noise of your own as you do a given one, in place of torch.normal(mean, std) or .sample()."""
+    return torch.normal(self.mean, self.std).detach() if noise is None else self.original(noise)
+
+
+@misconception("vae_solution.py:DiagonalGaussianDistribution.sample", fails="gaussian_vae.draw")
 def uniform_noise(self, noise=None):
     """The noise that you draw is uniform between 0 and 1, by torch.rand. It should be standard normal:
     torch.randn_like."""
@@ -117,6 +124,20 @@ def mean_not_squared(self):
 def one_forgotten(self):
     """You left out the −1 of each dimension, so that the divergence of N(0, I) from itself is not 0."""
     return 0.5 * (self.var + self.mean**2 - self.logvar).sum(dim=1)
+
+
+@misconception("vae_solution.py:DiagonalGaussianDistribution.kl", fails="gaussian_vae.kl")
+def divergence_detached(self):
+    """Your divergence is cut off from mean and logvar, so that the encoder does not feel it: compute it by operations
+    of torch, without no_grad, .detach() or numpy."""
+    return self.original().detach()
+
+
+@misconception("vae_solution.py:DiagonalGaussianDistribution.nll", fails="gaussian_vae.nll")
+def likelihood_detached(self, sample, dims=(1, 2, 3)):
+    """Your negative log-likelihood is cut off from mean and logvar, so that nobody can learn from it: compute it by
+    operations of torch, without no_grad, .detach() or numpy."""
+    return self.original(sample, dims).detach()
 
 
 @misconception("vae_solution.py:DiagonalGaussianDistribution.nll", fails="gaussian_vae.nll")

@@ -63,6 +63,21 @@ def noise_not_passed_on(self, x, noise=None):
 
 
 @misconception("vae_solution.py:VAE.forward", fails="gaussian_vae.forward")
+def latent_detached(self, x, noise=None):
+    """You detach z, so that the encoder learns nothing from the reconstruction: decode the draw as it is."""
+    posterior = self.encode(x)
+    conditional = self.decode(posterior.sample(noise).detach())
+    return conditional.mode(), conditional.nll(x), posterior.kl()
+
+
+@misconception("vae_solution.py:VAE.forward", fails="gaussian_vae.forward")
+def no_gradient(self, x, noise=None):
+    """Your forward runs under no_grad, or detaches what it returns, so that nothing is learnt."""
+    with torch.no_grad():
+        return self.original(x, noise)
+
+
+@misconception("vae_solution.py:VAE.forward", fails="gaussian_vae.forward")
 def likelihood_of_the_mode(self, x, noise=None):
     """You took the likelihood of the reconstruction under p(x|z), which is the same for all images. It is that of the
     images x."""
@@ -104,13 +119,6 @@ def uniform_prior(self, batch_size, noise=None):
 def one_latent_for_all(self, batch_size, noise=None):
     """You drew one latent for all samples, so that they are all the same: draw batch_size of them."""
     return self.original(batch_size, torch.randn(1, self.z_dim).expand(batch_size, -1) if noise is None else noise)
-
-
-@misconception("vae_solution.py:VAE.sample", fails="gaussian_vae.sample")
-def noise_in_every_pixel(self, batch_size, noise=None):
-    """Your samples are draws of p(x|z), with its noise in every pixel. Give its mode."""
-    noise = torch.randn(batch_size, self.z_dim) if noise is None else noise
-    return self.decode(noise).sample()
 
 
 @misconception("vae_solution.py:VAE.sample", fails="gaussian_vae.sample")

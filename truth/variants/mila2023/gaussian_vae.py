@@ -18,6 +18,29 @@ LAYERS = """        hidden = self.encoder(x)
         posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))
         weights"""
 LINE = "return model.decode((1 - weight) * z_1 + weight * z_2).mode()"
+FOR_EACH = """        estimates = []
+        for image in x:
+            alone = image.unsqueeze(0)
+            posterior = self.encode(alone)
+            weights = torch.cat([self.log_weight(alone, posterior) for _ in range(K)])
+            estimates.append(weights.logsumexp(dim=0) - math.log(K))
+        return torch.stack(estimates)"""
+FOR_SHARES = """        estimates = []
+        for share in x.split(16):
+            posterior = self.encode(share)
+            weights = torch.stack([self.log_weight(share, posterior) for _ in range(K)])
+            estimates.append(weights.logsumexp(dim=0) - math.log(K))
+        return torch.cat(estimates)"""
+REPEATED = """        many = x.repeat_interleave(K, dim=0)
+        weights = self.log_weight(many, self.encode(many))
+        return weights.reshape(len(x), K).logsumexp(dim=1) - math.log(K)"""
+ENCODED = "        posterior = self.encode(x)\n"
+CLASS = "    def __init__(self, mean, logvar=None):\n"
+DENSITY = """    def log_prob(self, value):
+        return -self.nll(value, dims=range(1, value.dim()))
+
+"""
+WEIGHT_BY_DENSITIES = "return self.decode(z).log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)"
 AT_ONCE = """        shape = {shape}
         z = posterior.mean{mean} + posterior.std{mean} * torch.randn(shape)
         flat, images = z.flatten(0, 1), {images}
@@ -82,6 +105,48 @@ RIGHT: dict[str, Changes] = {
         )
     ),
     "an estimate from the encoder's layers": vae((POSTERIOR, LAYERS)),
+    "each image on its own": vae((ENCODED + ESTIMATE, FOR_EACH)),
+    "a share of the images at a time": vae((ENCODED + ESTIMATE, FOR_SHARES)),
+    "images repeated before they are encoded": vae((ENCODED + ESTIMATE, REPEATED)),
+    "a distribution with a density": vae((CLASS, DENSITY + CLASS), (WEIGHT, WEIGHT_BY_DENSITIES)),
+    "a distribution around one of torch's": vae(
+        (
+            "        self.var = self.logvar.exp()\n",
+            "        self.var = self.logvar.exp()\n        self.law = torch.distributions.Normal(mean, self.std)\n",
+        ),
+        (
+            WEIGHT,
+            "return posterior.nll(z, dims=[1]) + torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1) "
+            "+ self.decode(z).law.log_prob(x).sum((1, 2, 3))",
+        ),
+    ),
+    "a distribution with another argument": vae(
+        (CLASS, CLASS.replace("logvar=None", "logvar=None, device=None")),
+        (
+            "DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))",
+            "DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden), device=self.device)",
+        ),
+    ),
+    "a distribution with other names for its arguments": vae(
+        (CLASS, "    def __init__(self, mu, log_var=None):\n        mean, logvar = mu, log_var\n"),
+        (
+            "DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))",
+            "DiagonalGaussianDistribution(log_var=self.logvar(hidden), mu=self.mean(hidden))",
+        ),
+    ),
+    "a draw with another argument": vae(
+        ('def sample(self, noise=None):\n        """A draw', 'def sample(self, noise=None, n=1):\n        """A draw'),
+        ("z = posterior.sample()", "z = posterior.sample(n=1)"),
+    ),
+    "samples with noise in their pixels": vae(
+        ("return self.decode(noise).mode()", "return self.decode(noise).sample()")
+    ),
+    "four things returned": vae(
+        (
+            "return conditional.mode(), conditional.nll(x), posterior.kl()",
+            "return conditional.mode(), conditional.nll(x), posterior.kl(), posterior",
+        ),
+    ),
     "backwards": vae((LINE, "return model.decode(weight * z_1 + (1 - weight) * z_2).mode()")),
     "one after the other": vae(
         (LINE, "return torch.cat([model.decode(torch.lerp(z_1, z_2, float(w))).mode() for w in weight])")
@@ -103,6 +168,28 @@ STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), examp
 UNNAMED: dict[str, Unnamed] = {
     "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),
     "divergence a fifth too large": Unnamed(vae((KL, f"{KL} * 1.2")), ("gaussian_vae.kl",), "KL divergence"),
+    "a divergence of half a nat at least": Unnamed(
+        vae((KL, f"{KL}.clamp(min=0.5)")), ("gaussian_vae.kl",), "KL divergence"
+    ),
+    "a divergence without the variance's gradient": Unnamed(
+        vae((KL, KL.replace("self.var", "self.var.detach()").replace("self.logvar", "self.logvar.detach()"))),
+        ("gaussian_vae.kl",),
+        "by logvar",
+    ),
+    "samples with little noise": Unnamed(
+        vae(("self.decode(noise).mode()", "self.decode(noise).mode() + 0.5 * torch.randn(batch_size, 1, 32, 32)")),
+        ("gaussian_vae.sample",),
+        "neither",
+    ),
+    "the posterior of other images": Unnamed(
+        vae(
+            (
+                "        posterior = self.encode(x)\n        weights",
+                "        posterior = self.encode(-x)\n        weights",
+            )
+        ),
+        ("gaussian_vae.log_likelihood",),
+    ),
     "another constant": Unnamed(vae((TERMS, TERMS.replace("2 * math.pi", "3"))), ("gaussian_vae.nll",), "log 2π"),
     "a mode beside the mean": Unnamed(
         vae(
