@@ -5,9 +5,11 @@ on its own: where one calls another that is judged elsewhere, that one is replac
 
 Left open by the hand-out, and decided for the student:
 - any spelling that comes to the same numbers, be it by way of the predicted x_0; in one function or in several;
-- a loop may take its noise from `noise` in any order, as long as every step gets noise of its own;
+- a loop may take its noise from `noise` in any order, as long as every step gets noise of its own; where none is
+  given it may draw some for p_sample, or leave that to p_sample;
+- a model may be given one time for the whole batch, [1], in place of one for each image;
 - smooth L1 and Huber loss are the same at the hand-out's δ = 1;
-- `p_sample_loop` may return a list of images in place of a stack.
+- `p_sample_loop` may return a list of images, or arrays of numpy, in place of a stack.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.diffusion import GaussianData, Schedule, huber, huber_slope
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from graders.diffusion import GaussianData, Schedule, broken_huber, huber, huber_slope
 from graders.integers import UniformIntegers
 from graders.statistics import ALPHA, GaussianFit, Independence, declare
 
@@ -57,8 +59,9 @@ CALLS = {
     id_: declare(id_, "the noise of two calls", Independence(DRAWN * PIXELS, ALPHA / 3)) for id_ in (NOISING, BACK)
 }
 LOST = declare(LOSS, "the noise that is predicted", GaussianFit(DRAWN, PIXELS))
-START = declare(LOOP, "the image that the loop starts from", GaussianFit(DRAWN, PIXELS, ALPHA / 2))
-DRAWS = declare(LOOP, "samples of a known Gaussian, whitened", GaussianFit(SAMPLED[0], 4, ALPHA / 2))
+START = declare(LOOP, "the image that the loop starts from", GaussianFit(DRAWN, PIXELS, ALPHA / 3))
+HANDED = declare(LOOP, "the noise that a step is given", GaussianFit(DRAWN, PIXELS, ALPHA / 3 / (T - 1)), cases=T - 1)
+DRAWS = declare(LOOP, "samples of a known Gaussian, whitened", GaussianFit(SAMPLED[0], 4, ALPHA / 3))
 TIMES = {
     steps: declare("ddpm.t_sample", f"times below {steps}", UniformIntegers(20_000, steps, ALPHA / 2))
     for steps in (7, 50)
@@ -97,20 +100,38 @@ def test_noising_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)
     t = rng.integers(0, T, DRAWN)
     got = student.run(probes.ddpm.q_sample_draws, x_start=images, t=t, coefficients=schedule.lent(*TO_NOISE))
-    noises = [schedule.noise_in(got.tensor(name, images.shape), images, t) for name in ("first", "second")]
+    drawn = [got.tensor(name, images.shape) for name in ("noisy_images", "second_noisy_images")]
+    noises = [schedule.noise_in(noisy, images, t) for noisy in drawn]
     _judge_noise(NOISING, noises, "(x_t − √ᾱ·x_0) / √(1 − ᾱ)")
 
 
 @check(BACK)
 def test_step_back_with_given_noise(student: Subject, rng: Rng) -> None:
     """p_sample with given noise: the mean of x_{t−1} plus √(posterior variance)·ε, and the mean alone at t = 0."""
-    _judge_steps(student, rng)
+    schedule, n = Schedule.random(rng, T), 6
+    # The variance at t = 0 would be 0, and hide noise that has no place there.
+    lent = schedule.lent(*TO_STEP)
+    lent[3][0] = 0.2
+    x, predicted, noise = (rng.normal(n, *IMAGE) for _ in range(3))
+    times = [0, 1, T // 2, T - 1]
+    found = student.run(
+        probes.ddpm.p_sample, x=x, times=times, coefficients=lent, predicted=predicted, noise=noise
+    ).list()
+    expect(len(found) == len(times), "there is not one answer for each question")
+    for t, result in zip(reversed(times), reversed(found), strict=True):
+        _judge_step(result, t, schedule, x.astype(np.float64), predicted, noise)
 
 
 @check(BACK)
 def test_step_back_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     """p_sample draws standard normal noise where none is given, for each pixel and each call."""
-    _judge_drawn_steps(student, rng)
+    schedule, index = Schedule.random(rng, T), rng.integer(2, T)
+    x, predicted = rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE)
+    lent = schedule.lent(*TO_STEP)
+    got = student.run(probes.ddpm.p_sample_draws, x=x, index=index, coefficients=lent, predicted=predicted)
+    mean, std = schedule.mean_before(x, predicted, index), np.sqrt(schedule["posterior_variance"][index])
+    noises = [(got.tensor(name, x.shape) - mean) / std for name in ("next_images", "second_next_images")]
+    _judge_noise(BACK, noises, "(x_{t−1} − mean) / √(posterior variance)")
 
 
 @check(LOOP)
@@ -130,16 +151,22 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
             own = got.tensor("images", shape=lent.shape)
             _judge_given(_noises_in(own, noise[0], schedule, lent[0]), noise)
         return
-    steps = [step.integer() for step in got.list("indices")]
-    times = [step.tensor(shape=(DRAWN,)) for step in got.list("times")]
-    _judge_order(steps, times)
-    shown = _of_each_step(got, "x")
+    _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
+    indices = [index.integer() for index in got.list("indices")]
+    hint = "p_sample tells by it whether the mode is asked for, which is so at t_index = 0"
+    wanted = list(reversed(range(T)))
+    expect(indices == wanted, f"t_index is not the time of the step: {hint}", expected=str(wanted), got=str(indices))
+    _expect_passed_on(got, schedule.lent(*TO_STEP), "p_sample is not given the four coefficients as they are")
+    shown = np.stack([image.tensor(shape=(DRAWN, *IMAGE)) for image in got.list("image_of_step")])
+    handed = [None if each.is_none() else each.tensor(shape=(DRAWN, *IMAGE)) for each in got.list("noise_of_step")]
+    expect(len(handed) == len(shown) == T, f"{T} steps should be taken", got=f"{len(handed)}")
     if noise is None:
         problem = START.problem(shown[0].reshape(DRAWN, -1))
         expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
+        _judge_handed([each for each in handed[:-1] if each is not None], shown[0])
     else:
         assert_close(shown[0], noise[0], what="the image that the loop starts from", hint="with given noise, noise[0]")
-        _judge_given(_of_each_step(got, "noises"), noise)
+        _judge_given(np.stack([np.zeros_like(shown[0]) if each is None else each for each in handed]), noise)
     assert_close(shown[1:], lent[:-1], what="the image that a step begins with", hint="it is that of the step before")
     images = got["images"]
     expect(
@@ -153,33 +180,32 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
 
 @check(LOOP)
 def test_samples_of_a_known_gaussian(student: Subject, rng: Rng) -> None:
-    """With the best denoiser of Gaussian data, samples have the mean and the covariance that follow from it."""
+    """With the best denoiser of Gaussian data, samples have the mean and the covariance that follow from it.
+
+    p_sample is replaced by the step back that is right for such data. A loop that does without it asks the denoiser.
+    """
     n, steps = SAMPLED
     schedule = Schedule.random(rng, steps)
     root = 0.6 * np.eye(4) + 0.25 * rng.normal(4, 4)
     data = GaussianData(rng.normal(4).astype(np.float64), root @ root.T + 0.05 * np.eye(4), schedule)
-    matrices, offsets = data.denoiser
-    lent = schedule.lent(*TO_STEP)
-    setting: dict[str, Any] = {"matrices": matrices, "offsets": offsets, "shape": [n, *SMALL]}
-    got = student.run(probes.ddpm.samples, coefficients=lent, **setting)
-    try:
-        _judge_order(None, [step.tensor(shape=(n,)) for step in got.list("times")], steps)
-        images = got.tensor("images", shape=(None, n, *SMALL))
-        expect(
-            len(images) == steps,
-            "the result should hold the images after every step, in order",
-            expected=f"{steps} images",
-            got=f"{len(images)}",
-        )
-        problem = DRAWS.problem(data.standardised(images[-1].reshape(n, 4)))
-        expect(
-            problem is None,
-            f"with a denoiser that is right for a known Gaussian, the samples are not draws from it: {problem}",
-        )
-    except Mismatch:
-        # else p_sample is to blame, and has a check of its own
-        if not _takes_steps(student, rng) or _steps_are_right(student, rng):
-            raise
+    denoiser = dict(zip(("matrices", "offsets"), data.denoiser, strict=True))
+    matrices, offsets, spreads = (part.astype(np.float32) for part in data.back)
+    back = {"matrices": matrices, "offsets": offsets, "spreads": spreads}
+    setting: dict[str, Any] = {"denoiser": denoiser, "back": back, "shape": [n, *SMALL]}
+    got = student.run(probes.ddpm.samples, coefficients=schedule.lent(*TO_STEP), **setting)
+    _judge_order([_times_in(step, n, "the model") for step in got.list("times")], steps)
+    images = got.tensor("images", shape=(None, n, *SMALL))
+    expect(
+        len(images) == steps,
+        "the result should hold the images after every step, in order",
+        expected=f"{steps} images",
+        got=f"{len(images)}",
+    )
+    problem = DRAWS.problem(data.standardised(images[-1].reshape(n, 4)))
+    expect(
+        problem is None,
+        f"with a denoiser that is right for a known Gaussian, the samples are not draws from it: {problem}",
+    )
 
 
 @check(LOSS)
@@ -204,12 +230,10 @@ def test_loss(student: Subject, rng: Rng, given: bool) -> None:
     )
     expect(got.integer("calls") > 0, "the loss never asks the model")
     if got.flag("replaced"):
-        passed = got.list("coefficients")
-        expect(len(passed) == len(lent), "q_sample is not given the two coefficients: √ᾱ and √(1 − ᾱ)")
-        for one, sequence in zip(passed, lent, strict=True):
-            assert_close(one, sequence, what="the coefficients that q_sample is given", hint="√ᾱ and √(1 − ᾱ)")
+        _expect_passed_on(got, lent, "q_sample is not given the two coefficients as they are: √ᾱ and √(1 − ᾱ)")
     used = _noise_of(got, schedule, images, noisy, t, noise)
-    assert_close(got["shown_times"], t, what="the times that the model is given", hint="those of t, one for each image")
+    times = _times_in(got["shown_times"], DRAWN, "the model")
+    assert_close(times, t, what="the times that the model is given", hint="those of t, one for each image")
     residuals = predicted - used
     claimed = got["loss"]
     expect(
@@ -236,7 +260,15 @@ def test_times(student: Subject, steps: int) -> None:
     """t_sample draws whole numbers from 0 to T − 1, all equally likely, one for each image of a batch."""
     test = TIMES[steps]
     got = student.run(probes.ddpm.times, steps=steps, n=test.draws)
-    first, second = (got.tensor(name, shape=(test.draws,)) for name in ("first", "second"))
+    count = got["times"].shape()
+    expect(
+        count == (test.draws,),
+        "there should be one time for each image of the batch, be it larger than T or not: draw with replacement, by "
+        "torch.randint",
+        expected=f"shape [{test.draws}]",
+        got=f"shape {list(count)}",
+    )
+    first, second = (got.tensor(name, shape=(test.draws,)) for name in ("times", "second_times"))
     whole = bool(np.all(first == np.round(first)) and np.all(second == np.round(second)))
     expect(whole and got.flag("whole"), "times should be whole numbers, of an integer type: draw them by torch.randint")
     problem = test.problem(first, second)
@@ -259,11 +291,6 @@ def _with_known_steps(student: Subject, schedule: Schedule, lent: Images, noise:
     return student.run(probes.ddpm.loop, coefficients=coefficients, lent=lent, predicted=lent[0], **given)
 
 
-def _takes_steps(student: Subject, rng: Rng) -> bool:
-    """Whether the loop takes its steps by p_sample."""
-    return _with_known_steps(student, Schedule.random(rng, T), rng.normal(T, 2, *IMAGE)).flag("replaced")
-
-
 def _noises_in(images: Array, start: Images, schedule: Schedule, predicted: Images) -> Array:
     """The noise of each step, from images [T, …] that begin after the first; 0 for the last, which has none."""
     before = np.concatenate([start[None], images[:-1]])
@@ -274,77 +301,86 @@ def _noises_in(images: Array, start: Images, schedule: Schedule, predicted: Imag
     return noises
 
 
-def _steps_are_right(student: Subject, rng: Rng) -> bool:
-    """Whether p_sample passes its own check: if not, it is to blame for what comes of it."""
-    try:
-        _judge_steps(student, rng)
-        _judge_drawn_steps(student, rng)
-    except Mismatch:
-        return False
-    return True
-
-
-def _judge_steps(student: Subject, rng: Rng) -> None:
-    """p_sample with given noise."""
-    schedule, n = Schedule.random(rng, T), 6
-    # The variance at t = 0 would be 0, and hide noise that has no place there.
-    lent = schedule.lent(*TO_STEP)
-    lent[3][0] = 0.2
-    x, predicted, noise = (rng.normal(n, *IMAGE) for _ in range(3))
-    times = [0, 1, T // 2, T - 1]
-    found = student.run(
-        probes.ddpm.p_sample, x=x, times=times, coefficients=lent, predicted=predicted, noise=noise
-    ).list()
-    expect(len(found) == len(times), "there is not one answer for each question")
-    for t, result in zip(reversed(times), reversed(found), strict=True):
-        _judge_step(result, t, schedule, x.astype(np.float64), predicted, noise)
-
-
-def _judge_drawn_steps(student: Subject, rng: Rng) -> None:
-    """p_sample with noise of its own."""
-    schedule, index = Schedule.random(rng, T), rng.integer(2, T)
-    x, predicted = rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE)
-    lent = schedule.lent(*TO_STEP)
-    got = student.run(probes.ddpm.p_sample_draws, x=x, index=index, coefficients=lent, predicted=predicted)
-    mean, std = schedule.mean_before(x, predicted, index), np.sqrt(schedule["posterior_variance"][index])
-    noises = [(got.tensor(name, x.shape) - mean) / std for name in ("first", "second")]
-    _judge_noise(BACK, noises, "(x_{t−1} − mean) / √(posterior variance)")
-
-
 def _judge_step(result: Evidence, t: int, schedule: Schedule, x: Array, predicted: Any, noise: Any) -> None:
     expect(result.integer("calls") > 0, "the model is never asked for the noise")
-    assert_close(result["shown"], x, what="the image that the model is shown", hint="it is x as given")
-    times = result.tensor("shown_times", shape=(len(x),))
+    assert_close(result["shown_images"], x, what="the image that the model is shown", hint="it is x as given")
+    times = _times_in(result["shown_times"], len(x), "the model")
     assert_close(times, np.full(len(x), t), what="the times that the model is given", hint="those of t")
     mean = schedule.mean_before(x, predicted, t)
+    back = result.tensor("next_images", shape=x.shape, finite=False)
     if t == 0:
+        _expect_not_cut_off(back, mean, t)
         hint = "at t = 0 the mode is asked for, the mean without any noise"
-        assert_close(result["back"], mean, rtol=1e-3, atol=1e-4, what="the image at t = 0", hint=hint)
+        assert_close(back, mean, rtol=1e-3, atol=1e-4, what="the image at t = 0", hint=hint)
         return
-    back = result.tensor("back", shape=x.shape)
-    std = np.sqrt(schedule["posterior_variance"][t])
+    right = mean + np.sqrt(schedule["posterior_variance"][t]) * noise
     expect(
-        not np.allclose(back, mean, rtol=1e-3, atol=1e-4), "no noise is added: x_{t−1} is a draw, but for that at t = 0"
+        not np.allclose(back, mean, rtol=1e-3, atol=1e-4),
+        f"no noise is added at t = {t}: x_{{t−1}} is a draw for every t but 0, the last step",
     )
+    _expect_not_cut_off(back, right, t)
     hint = "it is (x − β/√(1 − ᾱ)·ε)/√α plus the square root of the posterior variance times the noise that is given"
-    assert_close(back, mean + std * noise, rtol=1e-3, atol=1e-4, what="x_{t−1}", hint=hint)
+    assert_close(back, right, rtol=1e-3, atol=1e-4, what="x_{t−1}", hint=hint)
 
 
-def _judge_order(steps: list[int] | None, times: list[Array], count: int = T) -> None:
+def _expect_not_cut_off(back: Array, right: Array, t: int) -> None:
+    """`right` has pixels beyond −1 and 1."""
+    cut_off = np.allclose(back, np.clip(right, -1, 1), rtol=1e-3, atol=1e-4)
+    message = f"pixels are cut off at −1 and 1, at t = {t}: return x_{{t−1}} as it is, and clamp only what you show"
+    expect(not cut_off, message)
+
+
+def _judge_order(times: list[Array], count: int = T) -> None:
     """Calls of p_sample, or of the model, must go from count − 1 down to 0, with one time for the whole batch."""
-    wanted, order = list(reversed(range(count))), [int(t[0]) if t.size else -1 for t in times]
-    expect(len(times) == count, f"{count} steps should be taken", got=f"{len(times)}")
-    hint = f"{wanted[:3]} … {wanted[-2:]}"
-    expect(order == wanted, "the steps should go from t = T − 1 down to 0", expected=hint, got=str(order[:6]))
+    wanted, order = list(reversed(range(count))), [int(t[0]) for t in times]
+    if order != wanted:
+        message = "the steps should go from t = T − 1 down to 0, one for each time"
+        if order == [t + 1 for t in wanted]:
+            message = "the times of the steps go from T to 1: they are indices, from T − 1 down to 0"
+        elif order == wanted[:-1]:
+            message = "the last step, t = 0, is not taken: the steps should go from t = T − 1 down to 0"
+        seen = [f"{len(each)} steps: {each[:3]} … {each[-2:]}" for each in (wanted, order)]
+        fail(message, expected=seen[0], got=seen[1])
     expect(all(np.ptp(t) == 0 for t in times), "all images of a batch should be at the same time in a step")
-    expect(steps is None or steps == wanted, "t_index is not the time of the step", got=str((steps or [])[:6]))
 
 
-def _of_each_step(got: Evidence, name: str) -> Array:
-    """What p_sample was given in each of the loop's calls: [T, B, C, H, W]."""
-    steps = got.list(name)
-    expect(len(steps) == T, f"{T} steps should be taken", got=f"{len(steps)}")
-    return np.stack([step.tensor(shape=(DRAWN, *IMAGE)) for step in steps])
+def _times_in(given: Evidence, n: int, whom: str) -> Array:
+    """Times [n] that a model or a function was given, in a shape that the hand-out's can take."""
+    expect(not given.is_none(), f"{whom} is not told the time: it is given the images alone")
+    shape = given.shape()
+    expect(
+        shape in ((n,), (1,)),
+        f"{whom} should be given times as a tensor of one dimension, with an entry for each image",
+        expected=f"shape [{n}]",
+        got=f"shape {list(shape)}" if shape else "a single number",
+    )
+    return np.broadcast_to(given.tensor(), (n,))
+
+
+def _expect_passed_on(got: Evidence, lent: list[NDArray[np.float32]], message: str) -> None:
+    """The coefficients that the loop or the loss was given must be what the function within it is given."""
+    passed = got.list("coefficients")
+    expect(len(passed) == len(lent), message, expected=f"{len(lent)}", got=f"{len(passed)}")
+    same = [
+        one.shape() == right.shape and np.allclose(one.tensor(finite=False), right)
+        for one, right in zip(passed, lent, strict=True)
+    ]
+    expect(all(same), message)
+
+
+def _judge_handed(noises: list[Array], start: Array) -> None:
+    """The noise that a loop draws for p_sample must be that of N(0, I), another one for each step."""
+    expect(
+        all(noise.any() for noise in noises),
+        "p_sample is given zeros for noise, and its steps are without any: leave `noise` out, or draw it from N(0, I)",
+    )
+    shared = len(noises) > 1 and all(np.array_equal(noise, noises[0]) for noise in noises)
+    expect(not shared, "every step is given the same noise: draw new noise for each of them")
+    for index, noise in enumerate(noises):
+        used = any(np.array_equal(noise, other) for other in (start, *noises[:index]))
+        expect(not used, "a step is given noise that the start or another step has had: draw new noise for each")
+        problem = HANDED.problem(noise.reshape(len(noise), -1))
+        expect(problem is None, f"the noise that a step is given is not drawn from N(0, I): {problem}")
 
 
 def _judge_given(used: Array, noise: NDArray[np.floating]) -> None:
@@ -364,16 +400,18 @@ def _judge_given(used: Array, noise: NDArray[np.floating]) -> None:
 def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: NDArray[np.int64], noise: Any) -> Array:
     """The noise that was put into what the model was shown: judged for what it should be."""
     if not got.flag("replaced"):
-        shown = got.tensor("shown", shape=images.shape)
+        shown = got.tensor("shown_images", shape=images.shape)
         used = schedule.noise_in(shown, images, t)
     else:
         assert_close(got["noised"], images, what="what q_sample is given for x_start", hint="the images")
-        assert_close(got["noised_times"], t, what="the times that q_sample is given", hint="those of t")
+        times = _times_in(got["noised_times"], len(t), "q_sample")
+        assert_close(times, t, what="the times that q_sample is given", hint="those of t")
         expect(
             not got.is_none("noise"),
             "q_sample is not given the noise that the prediction is compared with: it draws another one",
         )
-        assert_close(got["shown"], noisy, what="what the model is shown", hint="the noisy images that q_sample gives")
+        hint = "the noisy images that q_sample gives"
+        assert_close(got["shown_images"], noisy, what="what the model is shown", hint=hint)
         used = got.tensor("noise", shape=images.shape)
     if noise is not None:
         assert_close(used, noise, rtol=1e-3, atol=2e-3, what="the noise", hint="where noise is given, it is to be used")
@@ -391,6 +429,8 @@ def _loss_words(claimed: float, predicted: Any, used: Array, images: Any) -> str
         "this is the mean absolute error, where the Huber loss is asked for": float(np.mean(np.abs(residuals))),
         "the loss is summed over pixels, where its mean is asked for": huber(residuals) * residuals.size,
         "the prediction is compared with the images: it is a prediction of the noise": huber(predicted - images),
+        "the lines of the Huber loss, beyond residuals of 1, are |r| − ½: the ½ is missing": broken_huber(residuals),
+        "the Huber loss bends at 0.5, where δ = 1 is asked for": huber(residuals, bend=0.5),
     }
     for words, value in others.items():
         if abs(claimed - value) <= 1e-3 * abs(value):

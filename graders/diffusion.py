@@ -97,21 +97,26 @@ class GaussianData:
         return matrices.astype(np.float32), offsets.astype(np.float32)
 
     @cached_property
-    def drawn(self) -> tuple[Array, Array]:
-        """The mean [d] and covariance [d, d] of what comes out at the end of all steps back from N(0, I).
+    def back(self) -> tuple[Array, Array, Array]:
+        """M [T, d, d], c [T, d] and s [T] of a step back by that guess, x ← M[t]·x + c[t] + s[t]·z with z ~ N(0, I).
 
-        x ← M·x + c + √β̃·z with M = (I − β/√(1 − ᾱ)·A)/√α, and no noise in the last step.
+        M = (I − β/√(1 − ᾱ)·A)/√α and s² = β̃, but for the last step, t = 0, which is without noise.
         """
         matrices, offsets = (part.astype(np.float64) for part in self.denoiser)
+        scale = self.schedule["sqrt_recip_alphas"]
+        weight = scale * self.schedule.betas / self.schedule["sqrt_one_minus_alphas_cumprod"]
+        spreads = np.sqrt(self.schedule["posterior_variance"]) * (np.arange(len(scale)) > 0)
+        steps = scale[:, None, None] * np.eye(len(self.mean)) - weight[:, None, None] * matrices
+        return steps, -weight[:, None] * offsets, spreads
+
+    @cached_property
+    def drawn(self) -> tuple[Array, Array]:
+        """The mean [d] and covariance [d, d] of what comes out at the end of all steps back from N(0, I)."""
         mean: Array = np.zeros(len(self.mean))
         covariance: Array = np.eye(len(self.mean))
-        for t in reversed(range(len(self.schedule.betas))):
-            factor = self.schedule.betas[t] / self.schedule["sqrt_one_minus_alphas_cumprod"][t]
-            scale = self.schedule["sqrt_recip_alphas"][t]
-            step = scale * (np.eye(len(mean)) - factor * matrices[t])
-            mean = np.asarray(step @ mean - scale * factor * offsets[t], dtype=np.float64)
-            noise = self.schedule["posterior_variance"][t] if t > 0 else 0.0
-            covariance = np.asarray(step @ covariance @ step.T + noise * np.eye(len(mean)), dtype=np.float64)
+        for step, offset, spread in reversed(list(zip(*self.back, strict=True))):
+            mean = np.asarray(step @ mean + offset, dtype=np.float64)
+            covariance = np.asarray(step @ covariance @ step.T + spread**2 * np.eye(len(mean)), dtype=np.float64)
         return mean, covariance
 
     def standardised(self, samples: Array) -> Array:
@@ -121,10 +126,16 @@ class GaussianData:
         return np.asarray(np.linalg.solve(root, (samples - mean).T).T, dtype=np.float64)
 
 
-def huber(residuals: Array) -> float:
-    """The mean of ½r² where |r| ≤ 1, and of |r| − ½ beyond: Huber 1964, with δ = 1."""
+def huber(residuals: Array, bend: float = 1.0) -> float:
+    """The mean of ½r² where |r| ≤ δ, and of δ·(|r| − ½δ) beyond: Huber 1964, where δ is the `bend`."""
     distance = np.abs(residuals)
-    return float(np.mean(np.where(distance <= 1, 0.5 * residuals**2, distance - 0.5)))
+    return float(np.mean(np.where(distance <= bend, 0.5 * residuals**2, bend * (distance - 0.5 * bend))))
+
+
+def broken_huber(residuals: Array) -> float:
+    """The mean of ½r² where |r| ≤ 1, and of |r| beyond, which jumps: the Huber loss without the ½ of its lines."""
+    distance = np.abs(residuals)
+    return float(np.mean(np.where(distance <= 1, 0.5 * residuals**2, distance)))
 
 
 def huber_slope(residuals: Array) -> Array:

@@ -44,16 +44,19 @@ class UNet(nn.Module):
         """As the hand-out's sampling asks for it."""
         return self.last.weight.device
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        time, kept = _sinusoids(t), []
+    def forward(self, x: Tensor, time: Tensor | None = None, t: Tensor | None = None) -> Tensor:
+        times = t if time is None else time
+        if times is None:
+            raise TypeError("the model is called without times")
+        shift, kept = _sinusoids(times), []
         for block in self.down:
-            x = block(x, time)
+            x = block(x, shift)
             kept.append(x)
             x = nn.functional.avg_pool2d(x, 2)
-        x = self.middle(x, time)
+        x = self.middle(x, shift)
         for block in self.up:
             x = nn.functional.interpolate(x, scale_factor=2)
-            x = block(torch.cat([x, kept.pop()], dim=1), time)
+            x = block(torch.cat([x, kept.pop()], dim=1), shift)
         return torch.as_tensor(self.last(x))
 
 

@@ -1,13 +1,14 @@
 """Probes of a diffusion process: its schedule, its noising, one step back, the loop of steps, the loss, the times.
 
 Sequences are [T], images [B, C, H, W], times int64 [B]. Denoisers are ours, so that what a student's functions make of
-them can be told whatever anybody has trained.
+them can be told whatever anybody has trained. The hand-out's takes `time` for its times; `t` will do as well.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,11 +20,11 @@ class Lent(nn.Module):
         super().__init__()
         self.noise = nn.Parameter(noise)
         self.device = noise.device
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen: list[tuple[Tensor, Tensor | None]] = []
         self.given: list[Tensor] = []
 
-    def forward(self, x: Tensor, t: Any = None) -> Tensor:
-        self.seen.append((x.detach().clone(), _times(t, x)))
+    def forward(self, x: Tensor, time: Any = None, t: Any = None) -> Tensor:
+        self.seen.append((x.detach().clone(), _as_given(t if time is None else time)))
         # an output of its own for each call, so that its gradient is that call's
         output = self.noise * 1
         if output.requires_grad:
@@ -33,20 +34,24 @@ class Lent(nn.Module):
 
 
 class Linear(nn.Module):
-    """ε(x, t) = A[t]·x + b[t] for flattened images x; remembers what it was shown."""
+    """ε(x, t) = A[t]·x + b[t] for flattened images x; remembers the times that it was given."""
 
     def __init__(self, matrices: Tensor, offsets: Tensor) -> None:
         super().__init__()
-        self.register_buffer("matrices", matrices)
-        self.register_buffer("offsets", offsets)
+        # parameters, of which some ask a network for its device
+        self.matrices = nn.Parameter(matrices, requires_grad=False)
+        self.offsets = nn.Parameter(offsets, requires_grad=False)
         self.device = matrices.device
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.times: list[Tensor | None] = []
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        times = _times(t, x)
-        self.seen.append((x.detach().clone(), times))
-        matrices, offsets = self.get_buffer("matrices")[times], self.get_buffer("offsets")[times]
-        return (torch.einsum("bij,bj->bi", matrices, x.flatten(1)) + offsets).reshape(x.shape)
+    def forward(self, x: Tensor, time: Any = None, t: Any = None) -> Tensor:
+        self.times.append(_as_given(t if time is None else time))
+        return _affine(x, _entries(self.times[-1], x, len(self.offsets)), self.matrices, self.offsets)
+
+
+def _affine(x: Tensor, times: Tensor, matrices: Tensor, offsets: Tensor) -> Tensor:
+    """A[t]·x + b[t] for images x [B, C, H, W] at times [B]; matrices [T, d, d], offsets [T, d]."""
+    return (torch.einsum("bij,bj->bi", matrices[times], x.flatten(1)) + offsets[times]).reshape(x.shape)
 
 
 def sequences(package: Any, beta_start: float, beta_end: float, steps: int) -> list[Tensor]:
@@ -64,7 +69,7 @@ def q_sample(package: Any, x_start: Tensor, t: Tensor, coefficients: list[Tensor
 def q_sample_draws(package: Any, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> dict[str, Any]:
     """Two draws for the same images."""
     first, second = (package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients)) for _ in range(2))
-    return {"first": first, "second": second}
+    return {"noisy_images": first, "second_noisy_images": second}
 
 
 def p_sample(
@@ -79,7 +84,7 @@ def p_sample(
         model = Lent(predicted)
         t = torch.full((len(x),), index, device=x.device)
         back = package.ddpm.p_sample(model, x.clone(), t, index, _on_cpu(coefficients), noise.clone())
-        results.append({"back": back} | _shown(model, x))
+        results.append({"next_images": back} | _shown(model, x))
     return results
 
 
@@ -91,7 +96,7 @@ def p_sample_draws(
     first, second = (
         package.ddpm.p_sample(Lent(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
     )
-    return {"first": first, "second": second}
+    return {"next_images": first, "second_next_images": second}
 
 
 def loop(
@@ -100,7 +105,8 @@ def loop(
     """The student's loop with p_sample replaced: its k-th call gives lent[k], whatever it is asked.
 
     lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
-    image, times, `indices` and `noises` (zero where there was none) it was given; `replaced`: there were calls.
+    image, times, t_index and noise (or None) that it was given, and of the first the coefficients; `replaced`: there
+    were calls.
     """
     calls: list[dict[str, Any]] = []
 
@@ -110,32 +116,39 @@ def loop(
 
     package.ddpm.lend_p_sample(p_sample)
     result = package.ddpm.p_sample_loop(Lent(predicted), lent.shape[1:], len(lent), _on_cpu(coefficients), noise)
-    images = _tensor(result)
-    nothing = torch.zeros_like(lent[0])
-    given = [nothing if call.get("noise") is None else _tensor(call["noise"]) for call in calls]
+    noises = [call.get("noise") for call in calls]
     return {
-        "images": images,
+        "images": _tensor(result),
         "replaced": bool(calls),
-        "x": [_tensor(call["x"]) for call in calls],
-        "times": [_times(call.get("t"), call["x"]) for call in calls],
+        "image_of_step": [_tensor(call["x"]) for call in calls],
+        "times": [_as_given(call.get("t")) for call in calls],
         "indices": [int(call.get("t_index", -1)) for call in calls],
-        "noises": given,
+        "noise_of_step": [None if noise is None else _tensor(noise) for noise in noises],
+        "coefficients": _coefficients(calls),
     }
 
 
-def samples(package: Any, coefficients: list[Tensor], matrices: Tensor, offsets: Tensor, shape: list[int]) -> Any:
-    """The student's loop with their own p_sample, by the denoiser ε(x, t) = A[t]·x + b[t].
+def samples(
+    package: Any, coefficients: list[Tensor], denoiser: dict[str, Tensor], back: dict[str, Tensor], shape: list[int]
+) -> Any:
+    """The student's loop with p_sample replaced by x ↦ A[t]·x + b[t] + s[t]·ε, or else by a denoiser A[t]·x + b[t].
 
-    matrices [T, d, d], offsets [T, d], where shape is [B, C, H, W] with C·H·W = d. Returns what the loop returned, and
-    what the denoiser was shown in its calls.
+    `back`: matrices A [T, d, d], offsets b [T, d] and spreads s [T], where shape is [B, C, H, W] with C·H·W = d;
+    likewise `denoiser`, without spreads. Returns what the loop returned, and the times that either was given.
     """
-    model = Linear(matrices, offsets).to(matrices.device)
-    images = package.ddpm.p_sample_loop(model, shape, len(matrices), _on_cpu(coefficients))
-    return {
-        "images": _tensor(images),
-        "x": [x for x, _ in model.seen],
-        "times": [times for _, times in model.seen],
-    }
+    model = Linear(denoiser["matrices"], denoiser["offsets"])
+
+    def p_sample(arguments: dict[str, Any]) -> Tensor:
+        x, noise = arguments["x"], arguments.get("noise")
+        model.times.append(_as_given(arguments.get("t")))
+        times = _entries(model.times[-1], x, len(back["spreads"]))
+        spread = back["spreads"][times].reshape(-1, 1, 1, 1)
+        noise = torch.randn_like(x) if noise is None else noise
+        return _affine(x, times, back["matrices"], back["offsets"]) + spread * noise
+
+    package.ddpm.lend_p_sample(p_sample)
+    images = package.ddpm.p_sample_loop(model, shape, len(back["spreads"]), _on_cpu(coefficients))
+    return {"images": _tensor(images), "times": model.times}
 
 
 def loss(
@@ -175,8 +188,8 @@ def loss(
         used = calls[0].get("noise")
         result |= {
             "noised": _tensor(calls[0]["x_start"]),
-            "noised_times": _times(calls[0]["t"], x_start),
-            "coefficients": [_tensor(sequence) for sequence in calls[0]["coefficients"]],
+            "noised_times": _as_given(calls[0]["t"]),
+            "coefficients": _coefficients(calls),
             "noise": None if used is None else _tensor(used),
         }
     return result | _shown(model, x_start)
@@ -185,19 +198,29 @@ def loss(
 def times(package: Any, steps: int, n: int) -> dict[str, Any]:
     """Two batches of times, and whether they can be used as indices."""
     first, second = (_tensor(package.ddpm.t_sample(steps, n)) for _ in range(2))
-    return {"first": first, "second": second, "whole": not first.is_floating_point()}
+    return {"times": first, "second_times": second, "whole": not first.is_floating_point()}
 
 
 def _shown(model: Lent, like: Tensor) -> dict[str, Any]:
     """How often the denoiser was called, and with which images and times it last was."""
-    x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), torch.zeros(len(like)))
-    return {"calls": len(model.seen), "shown": x, "shown_times": t}
+    x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
+    return {"calls": len(model.seen), "shown_images": x, "shown_times": t}
 
 
-def _times(t: Any, x: Tensor) -> Tensor:
-    """Times [B], where one number may stand for all; −1 where there are none."""
-    given = torch.as_tensor(-1 if t is None else t, device=x.device).reshape(-1)
-    return given.expand(len(x)).clone() if given.numel() == 1 else given
+def _as_given(t: Any) -> Tensor | None:
+    """Times in the shape in which they were given."""
+    return None if t is None else torch.as_tensor(t).detach().clone()
+
+
+def _entries(t: Tensor | None, x: Tensor, count: int) -> Tensor:
+    """The entries [B] of sequences of that length that belong to times of any shape, be they beyond its ends."""
+    given = torch.zeros(1) if t is None else t.reshape(-1)
+    return (given.expand(len(x)) if given.numel() == 1 else given).long().clamp(0, count - 1).to(x.device)
+
+
+def _coefficients(calls: list[dict[str, Any]]) -> list[Tensor]:
+    """Those of the first call."""
+    return [_tensor(sequence) for call in calls[:1] for sequence in call["coefficients"]]
 
 
 def _on_cpu(coefficients: list[Tensor]) -> list[Tensor]:
@@ -208,6 +231,8 @@ def _on_cpu(coefficients: list[Tensor]) -> list[Tensor]:
 def _tensor(value: Any) -> Tensor:
     if isinstance(value, list | tuple):
         value = torch.stack([_tensor(item) for item in value])
+    if isinstance(value, np.ndarray):
+        value = torch.as_tensor(value)
     if not isinstance(value, Tensor):
         raise TypeError(f"a tensor was expected, and {type(value).__name__} came back")
     return value.detach()

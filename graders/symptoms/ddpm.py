@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.diffusion import broken_huber, huber
 from graders.symptoms.vae import POINTS
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
     """What x_t is of image and noise at early and at late times."""
     images, t = np.asarray(inputs["x_start"], dtype=np.float64), np.asarray(inputs["t"])
     signal, spread = (np.asarray(sequence, dtype=np.float64)[t] for sequence in inputs["coefficients"])
-    draws = [got.tensor(name, shape=images.shape, finite=False) for name in ("first", "second")]
+    draws = [got.tensor(name, shape=images.shape, finite=False) for name in ("noisy_images", "second_noisy_images")]
     late = t >= np.median(t)
     found: Numbers = _repeated(*draws)
     for name, rows in (("early", ~late), ("late", late)):
@@ -38,7 +39,7 @@ def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
     """What x_{t−1} is of x_t, the predicted noise and new noise."""
     x, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x", "predicted"))
-    draws = [got.tensor(name, shape=x.shape, finite=False) for name in ("first", "second")]
+    draws = [got.tensor(name, shape=x.shape, finite=False) for name in ("next_images", "second_next_images")]
     basis = np.stack([x.ravel(), predicted.ravel()], axis=1)
     weights, *_ = np.linalg.lstsq(basis, draws[0].ravel(), rcond=None)
     rest = draws[0] - (basis @ weights).reshape(x.shape)
@@ -48,7 +49,7 @@ def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The order of the steps, where each begins, what is returned, and how the start is distributed."""
+    """The order of the steps, where each begins, what is returned, how the start is distributed, and what noise is."""
     lent = np.asarray(inputs["lent"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     found: Numbers = {
@@ -58,20 +59,20 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     if not got.flag("replaced"):
         return found
     found["times"] = (np.stack([step.tensor() for step in got.list("times")]), 0.0)
-    shown = np.stack([x.tensor(shape=lent.shape[1:], finite=False) for x in got.list("x")])
+    shown = np.stack([x.tensor(shape=lent.shape[1:], finite=False) for x in got.list("image_of_step")])
     found["where steps begin"] = (np.array([_place(x, [shown[0], *lent]) for x in shown[1:]]), 0.0)
     if images.shape[1:] == lent.shape[1:]:
         found["what is returned"] = (np.array([_place(x, [shown[0], *lent]) for x in images]), 0.0)
-    noises = [step.tensor(finite=False) for step in got.list("noises")]
+    noises = [None if step.is_none() else step.tensor(finite=False) for step in got.list("noise_of_step")]
     if "noise" in inputs:
         given = [*np.asarray(inputs["noise"], dtype=np.float64)]
         found["noise of the start"] = (float(_place(shown[0], given)), 0.0)
-        places = [_place(noise, given) for noise in noises[:-1]]
+        places = [-1.0 if noise is None else _place(noise, given) for noise in noises[:-1]]
         # which step takes which is the student's choice
         proper = len({*places, -1.0, 0.0}) == len(places) + 2
         found["noises"] = (np.zeros(1) if proper else np.array(places), 0.0)
         return found
-    return found | _noise("start", shown[0])
+    return found | _noise("start", shown[0]) | _handed([noise for noise in noises[:-1] if noise is not None], shown[0])
 
 
 @symptoms_of("ddpm:samples")
@@ -81,7 +82,8 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
     times = [step.tensor(finite=False) for step in got.list("times")]
     found: Numbers = {
         "shape": (np.array(images.shape, dtype=np.float64), 0.0),
-        "steps": (np.array([time[0] if time.size else -1.0 for time in times]), 0.0),
+        "steps": (np.array([time.flat[0] if time.size else -1.0 for time in times]), 0.0),
+        "shape of times": (np.array([time.shape for time in times[:1]], dtype=np.float64), 0.0),
     }
     if images.ndim != 1 + len(inputs["shape"]) or not np.isfinite(images).all():
         return found
@@ -96,13 +98,14 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Everything where noise is given; else the loss by what it would be for known comparisons, and the noise."""
     images, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x_start", "predicted"))
     noisy, t = np.asarray(inputs["noisy"], dtype=np.float64), np.asarray(inputs["t"])
-    value = got.tensor("loss", finite=False)
-    shown = got.tensor("shown", shape=images.shape, finite=False)
+    value, times = got.tensor("loss", finite=False), got.tensor("shown_times", finite=False)
+    shown = got.tensor("shown_images", shape=images.shape, finite=False)
     found: Numbers = {
         "shape of the loss": (np.array(value.shape, dtype=np.float64), 0.0),
         "attached": (float(got.flag("attached")), 0.0),
         "shown the noisy, the clean": (np.array([_same(shown, noisy), _same(shown, images)]), 0.0),
-        "times": (got.tensor("shown_times", finite=False) - t, 0.0),
+        "shape of the times": (np.array(times.shape, dtype=np.float64), 0.0),
+        "times": (times - t.reshape(-1, *[1] * (times.ndim - 1)), 0.0),
     }
     if not got.flag("replaced"):
         # q_sample is a part of the loss: the noise follows from what was shown
@@ -123,7 +126,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 def times(inputs: Inputs, got: Evidence) -> Symptoms:
     """The range, the shares at its ends and in all, whether whole, and whether shared."""
     steps = int(inputs["steps"])
-    first, second = (got.tensor(name, finite=False) for name in ("first", "second"))
+    first, second = (got.tensor(name, finite=False) for name in ("times", "second_times"))
     shares = [float(np.mean(first == value)) for value in (0, 1, steps - 2, steps - 1, steps)]
     return {
         "shape": (np.array(first.shape, dtype=np.float64), 0.0),
@@ -152,6 +155,16 @@ def _noise(name: str, noise: Array) -> Numbers:
     return {f"{name}, shares below points": (shares, 4 * 0.5 * float(np.sqrt(2 / rows.size)))}
 
 
+def _handed(noises: list[Array], start: Array) -> Numbers:
+    """Noise that a loop draws for its steps: how much of it is zero, and how much is that of the start or of the first.
+
+    Whether it draws any is its author's choice.
+    """
+    zeros = float(np.mean([not noise.any() for noise in noises])) if noises else 0.0
+    same = float(np.mean([_place(noise, [start, noises[0]]) >= 0 for noise in noises[1:]])) if noises[1:] else 0.0
+    return {"noise of the steps, zero or shared": (np.array([zeros, same]), 0.0)}
+
+
 def _repeated(first: Array, second: Array) -> Numbers:
     return {"same in both calls": (_share(np.abs(first - second) < SAME), 0.1)}
 
@@ -160,7 +173,8 @@ def _which(value: float, residuals: Array) -> float:
     """Which loss of these residuals a value is: the number of a guess, or −1 for none."""
     distance = np.abs(residuals)
     terms = np.where(distance <= 1, 0.5 * residuals**2, distance - 0.5)
-    guesses = (terms.mean(), (residuals**2).mean(), distance.mean(), terms.sum(), -terms.mean())
+    others = (broken_huber(residuals), huber(residuals, bend=0.5))
+    guesses = (terms.mean(), (residuals**2).mean(), distance.mean(), terms.sum(), -terms.mean(), *others)
     for number, guess in enumerate(guesses):
         if abs(value - guess) <= EXACT * abs(guess):
             return float(number)

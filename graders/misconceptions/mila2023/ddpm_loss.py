@@ -27,6 +27,30 @@ def absolute_error(denoise_model, x_start, t, coefficients, noise=None):
 
 
 @misconception("diffusion_solution.py:p_losses", fails="ddpm.p_losses")
+def half_missing_on_the_lines(denoise_model, x_start, t, coefficients, noise=None):
+    """Your loss is |r| for residuals beyond 1, and jumps there: the Huber loss is |r| − ½, which goes on from ½·r²."""
+    noise = drawn(x_start, noise)
+    distance = (denoise_model(q_sample(x_start, t, coefficients, noise), t) - noise).abs()
+    return torch.where(distance <= 1, 0.5 * distance**2, distance).mean()
+
+
+@misconception("diffusion_solution.py:p_losses", fails="ddpm.p_losses")
+def bend_at_a_half(denoise_model, x_start, t, coefficients, noise=None):
+    """Your Huber loss turns into a line at 0.5. It should at 1, δ's value by default: leave delta out."""
+    noise = drawn(x_start, noise)
+    return F.huber_loss(denoise_model(q_sample(x_start, t, coefficients, noise), t), noise, delta=0.5)
+
+
+@misconception("diffusion_solution.py:p_losses", fails="ddpm.p_losses")
+def times_in_the_shape_of_images(denoise_model, x_start, t, coefficients, noise=None):
+    """You give the model times of shape [B, 1, 1, 1], which goes with images, but not with what a network makes of
+    times. Give it t as it is, [B]."""
+    noise = drawn(x_start, noise)
+    x_noisy = q_sample(x_start, t, coefficients, noise)
+    return F.smooth_l1_loss(denoise_model(x_noisy, t.view(-1, 1, 1, 1)), noise)
+
+
+@misconception("diffusion_solution.py:p_losses", fails="ddpm.p_losses")
 def summed(denoise_model, x_start, t, coefficients, noise=None):
     """You summed the loss over all pixels, so that it depends on the size of batch and images. Take the mean."""
     noise = drawn(x_start, noise)

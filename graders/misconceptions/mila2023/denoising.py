@@ -91,6 +91,39 @@ def noise_in_the_last_step(model, x, t, t_index, coefficients, noise=None):
 
 
 @misconception("diffusion_solution.py:p_sample", fails="ddpm.p_sample")
+def mode_at_one(model, x, t, t_index, coefficients, noise=None):
+    """You return the mode at t = 1, and add noise at t = 0. Times begin at 0, and it is the step of t = 0 that is the
+    last, and without noise."""
+    return original(model, x, t, 0 if t_index == 1 else max(t_index, 1), coefficients, noise)
+
+
+@misconception("diffusion_solution.py:p_sample", fails="ddpm.p_sample")
+def mode_up_to_one(model, x, t, t_index, coefficients, noise=None):
+    """You return the mode at t = 1 as well as at t = 0. Only the last step, t = 0, goes without noise."""
+    return original(model, x, t, 0 if t_index <= 1 else t_index, coefficients, noise)
+
+
+@misconception("diffusion_solution.py:p_sample", fails="ddpm.p_sample")
+def clamped_in_the_last_step(model, x, t, t_index, coefficients, noise=None):
+    """You cut off the pixels of the last step at −1 and 1. The mode is the mean as it is: clamp only what you show."""
+    result = original(model, x, t, t_index, coefficients, noise)
+    return result.clamp(-1, 1) if t_index == 0 else result
+
+
+@misconception("diffusion_solution.py:denoised_mean", fails="ddpm.p_sample")
+def time_as_a_number(model, x, t, coefficients):
+    """You give the model the time as a single number. It takes a tensor with one for each image: t, not t_index."""
+    return original(lambda image, times: model(image, int(times[0])), x, t, coefficients)
+
+
+@misconception("diffusion_solution.py:denoised_mean", fails="ddpm.p_sample")
+def times_in_the_shape_of_images(model, x, t, coefficients):
+    """You give the model times of shape [B, 1, 1, 1], which goes with images, but not with what a network makes of
+    times. Give it t as it is, [B]."""
+    return original(lambda image, times: model(image, times.view(-1, 1, 1, 1)), x, t, coefficients)
+
+
+@misconception("diffusion_solution.py:p_sample", fails="ddpm.p_sample")
 def never_any_noise(model, x, t, t_index, coefficients, noise=None):
     """You return the mean in every step. Only the last step, t = 0, goes without noise; all others draw x_{t−1} with
     the posterior variance."""

@@ -106,6 +106,58 @@ def one_noise_for_all_steps(model, shape, timesteps, T, coefficients, noise=None
 
 @misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
 @torch.no_grad()
+def steps_without_noise(model, shape, timesteps, T, coefficients, noise=None):
+    """You give p_sample zeros where no noise is given, so that none is added in any step. Leave its `noise` out, and it
+    draws its own."""
+    img = torch.randn(shape, device=model.device) if noise is None else noise[0]
+    noises = [torch.zeros_like(img)] * timesteps if noise is None else noise[1:]
+    return walk(model, img, range(timesteps - 1, -1, -1), coefficients, noises)
+
+
+@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@torch.no_grad()
+def one_noise_drawn_for_all_steps(model, shape, timesteps, T, coefficients, noise=None):
+    """You draw noise once, before the loop, and give it to every step, so that it adds up. Each step needs new noise:
+    leave p_sample's `noise` out, and it draws its own."""
+    img = torch.randn(shape, device=model.device) if noise is None else noise[0]
+    noises = [torch.randn_like(img)] * timesteps if noise is None else noise[1:]
+    return walk(model, img, range(timesteps - 1, -1, -1), coefficients, noises)
+
+
+@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@torch.no_grad()
+def start_for_the_last_step(model, shape, timesteps, T, coefficients, noise=None):
+    """Your result begins with the noise of the start, and the step of t = 0 is missing in its place: take all T steps,
+    from T − 1 down to 0, and append after each."""
+    img = torch.randn(shape, device=model.device) if noise is None else noise[0]
+    noises = None if noise is None else noise[1:]
+    return torch.cat([img[None], walk(model, img, range(timesteps - 1, 0, -1), coefficients, noises)])
+
+
+@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@torch.no_grad()
+def times_from_the_number_of_steps(model, shape, timesteps, T, coefficients, noise=None):
+    """Your times go from T down to 1. They are indices of sequences of T entries, from T − 1 down to 0: range(T − 1,
+    −1, −1), or reversed(range(T))."""
+    img = torch.randn(shape, device=model.device) if noise is None else noise[0]
+    return walk(model, img, range(timesteps, 0, -1), coefficients, None if noise is None else noise[1:])
+
+
+@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@torch.no_grad()
+def index_one_ahead(model, shape, timesteps, T, coefficients, noise=None):
+    """Your t_index runs from T to 1, one ahead of t, so that p_sample never sees 0, and adds noise in the last step as
+    well. Both are the same time."""
+    img, imgs = torch.randn(shape, device=model.device) if noise is None else noise[0], []
+    for done, i in enumerate(reversed(range(timesteps)), start=1):
+        t = torch.full((shape[0],), i, device=img.device)
+        img = p_sample(model, img, t, i + 1, coefficients, None if noise is None else noise[done])
+        imgs.append(img)
+    return torch.stack(imgs)
+
+
+@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@torch.no_grad()
 def times_begin_at_one(model, shape, timesteps, T, coefficients, noise=None):
     """Your times are one step behind the loop: the last one, which gives the mode, is never 0. Times run from T − 1 to
     0 and are those of the sequences' entries."""

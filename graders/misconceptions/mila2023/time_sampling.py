@@ -48,6 +48,13 @@ def in_order(timesteps, batch_size, device):
 
 
 @misconception("diffusion_solution.py:t_sample", fails="ddpm.t_sample")
+def without_replacement(timesteps, batch_size, device):
+    """You draw times without replacement, by torch.randperm: no two images of a batch share one, and there are never
+    more than T. Draw each on its own: torch.randint."""
+    return torch.randperm(timesteps, device=device)[:batch_size]
+
+
+@misconception("diffusion_solution.py:t_sample", fails="ddpm.t_sample")
 def rounded(timesteps, batch_size, device):
     """You rounded uniform numbers between 0 and T − 1, so that the first and the last time come up half as often as the
     others: torch.randint gives all the same chance."""

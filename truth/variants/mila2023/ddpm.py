@@ -88,6 +88,19 @@ RIGHT: dict[str, Changes] = {
     ),
     "noise of the loop taken backwards": ddpm(("noise[done])", "noise[i + 1])")),
     "the last of the noise for the start": ddpm(("noise[done])", "noise[i] if i else noise[-1])")),
+    "noise drawn by the loop": ddpm(("None if noise is None", "torch.randn_like(img) if noise is None")),
+    "the device of the parameters": ddpm(("device=model.device", "device=next(model.parameters()).device")),
+    "the time by its name": ddpm(
+        ("model(x, t))", "model(x, time=t))"), ("denoise_model(x_noisy, t)", "denoise_model(x_noisy, time=t)")
+    ),
+    "one time for the batch": ddpm(("model(x, t))", "model(x, t[:1]))")),
+    "arrays of images": ddpm(
+        ("imgs.append(img.cpu())", "imgs.append(img.cpu().numpy())"),
+        ("return torch.stack(imgs)", "import numpy as np\n\n    return np.stack(imgs)"),
+    ),
+    "a list of arrays": ddpm(
+        ("imgs.append(img.cpu())", "imgs.append(img.cpu().numpy())"), ("torch.stack(imgs)", "imgs")
+    ),
     "a list of images": ddpm(("return torch.stack(imgs)", "return imgs")),
     "times as a product with ones": ddpm(
         ("t = torch.full((shape[0],), i, dtype=torch.long, device=img.device)", "t = i * torch.ones(shape[0]).long()")
@@ -146,6 +159,25 @@ UNNAMED: dict[str, Unnamed] = {
     "two noises for the model": Unnamed(
         ddpm((MEAN, MEAN.replace("model(x, t)", "model(x + 0.1, t)"))), ("ddpm.p_sample",), "shown"
     ),
+    "noise of the loop from another law": Unnamed(
+        ddpm(("None if noise is None", "torch.rand_like(img) if noise is None")),
+        ("ddpm.p_sample_loop",),
+        "not drawn from N(0, I)",
+    ),
+    "noise of the loop for two steps": Unnamed(
+        ddpm(
+            ("    imgs = []\n", "    imgs, own = [], torch.randn(timesteps, *shape)\n"),
+            ("None if noise is None", "own[i // 2] if noise is None"),
+        ),
+        ("ddpm.p_sample_loop",),
+        "another step",
+    ),
+    "coefficients in another order": Unnamed(
+        ddpm((STEP, STEP.replace("coefficients", "coefficients[::-1]"))), ("ddpm.p_sample_loop",), "four coefficients"
+    ),
+    "a model without times": Unnamed(
+        ddpm((MEAN, MEAN.replace("model(x, t)", "model(x)"))), ("ddpm.p_sample",), "not told the time"
+    ),
     "every second step": Unnamed(
         ddpm(("reversed(range(timesteps))", "reversed(range(0, timesteps, 2))")), ("ddpm.p_sample_loop",), "steps"
     ),
@@ -159,7 +191,7 @@ UNNAMED: dict[str, Unnamed] = {
         ddpm((STEP, "denoised_mean(model, img, t, coefficients)")), ("ddpm.p_sample_loop",), "given noise"
     ),
     "a Huber loss with another bend": Unnamed(
-        ddpm((LOSS, "F.huber_loss(denoise_model(x_noisy, t), noise, delta=0.5)")), ("ddpm.p_losses",), "Huber"
+        ddpm((LOSS, "F.huber_loss(denoise_model(x_noisy, t), noise, delta=0.7)")), ("ddpm.p_losses",), "Huber"
     ),
     "half of the loss": Unnamed(ddpm((LOSS, f"{LOSS} / 2")), ("ddpm.p_losses",), "Huber"),
     "late times more often": Unnamed(
