@@ -280,7 +280,7 @@ def test_interpolation(student: Subject) -> None:
     straight = readings[lines.index(None)]
     expect(len(np.unique(straight.reshape(n, -1), axis=0)) > 1, "all strips are the same: draw a pair for each of them")
     ends = ends_problem(straight[:, 0], straight[:, -1], ENDS.alpha)
-    if ends is not None and _samples_are_normal(student):
+    if ends is not None and not result.flag("takes_ends") and _samples_are_normal(student):
         fail(ends)
 
 
@@ -299,8 +299,14 @@ def test_given_ends(student: Subject, rng: Rng) -> None:
         fail("some of the images are not what the generator gave", expected="G(z) for every image")
     strips = found.reshape(ends.shape[1], 5, 24)
     reached = np.stack([strips[:, 0], strips[:, -1]])
-    either = [np.abs(reached - wanted).max() < 1e-3 for wanted in (ends, ends[::-1])]
-    expect(any(either), "the line does not run from z_1 to z_2", expected="z_1 at one end, z_2 at the other")
+    # for either direction, whether the first and the last image are those of the two ends
+    hits = [
+        [bool(np.abs(a - b).max() < 1e-3) for a, b in zip(reached, each, strict=True)] for each in (ends, ends[::-1])
+    ]
+    if not any(all(each) for each in hits):
+        one = any(any(each) for each in hits)
+        reason = ": one of them is left out. Let the weights run from 0 to 1, both included" if one else ""
+        fail(f"the line does not run from z_1 to z_2{reason}", expected="z_1 at one end, z_2 at the other")
 
 
 @check("gan.interpolate_shape")

@@ -157,6 +157,19 @@ def test_pixels_that_are_mixed_one_image_after_the_other_are_named(benches: Call
     assert names(facts.values()) == {"gan_samples.pixels_mixed"}
 
 
+def test_a_loop_is_named_beside_a_wrong_step(benches: Callable[[str], Workbench]) -> None:
+    bench = benches(EDITION)
+    changes = {
+        "diffusion_solution.py": [
+            ("return torch.stack(imgs)", "return torch.stack(imgs[::-1])"),
+            ("return mean + extract", "return mean + 1.2 * extract"),
+        ]
+    }
+    facts = bench.diagnosed(bench.variant(changes), "ddpm.p_sample", "ddpm.p_sample_loop")
+    assert set(facts) == {"ddpm.p_sample", "ddpm.p_sample_loop"}
+    assert names(facts.values()) == {"sampling_loop.in_reverse_order"}
+
+
 def _trained(folder: Path, data: str) -> Grade:
     return EXAMPLES.graded(folder, "smoke", data=data, only="complete")["complete"]
 

@@ -127,7 +127,8 @@ def interpolate_between(package: Any, ends: Tensor, steps: int) -> dict[str, Any
 def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
 
-    These are replaced by random ones. `listed`: it is a list of tensors, here stacked.
+    These are replaced by random ones. `listed`: it is a list of tensors, here stacked. `takes_ends`: the ends can be
+    given to it, and were drawn here.
     """
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
@@ -135,7 +136,8 @@ def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     listed = isinstance(result, list | tuple)
     if listed:
         result = torch.stack([_tensor(strip) for strip in result])
-    return {"images": result, "listed": listed, **_decodings(calls, z_dim)}
+    takes_ends = package.gan.interpolate_between is not None
+    return {"images": result, "listed": listed, "takes_ends": takes_ends, **_decodings(calls, z_dim)}
 
 
 def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ steps is done here: new latents for each, and a fake batch that is detached for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,8 @@ from graders.layouts.devices import neutralise_cuda
 from graders.layouts.loading import Modules
 
 STEM = "gan_solution"
-SIDE = 28  # of images, which the steps need not know
+SIDE = 28  # of images; the hand-out's are of 32×32
+OF_IMAGES = {"image_size": SIDE, "input_channels": 1}  # by the names that they have at the top of the hand-out
 Z_DIM = 32  # the hand-out's
 WIDTHS = (32,)
 
@@ -35,8 +37,7 @@ class GanContract:
             STEM,
             device=self._device,
             z_dim=Z_DIM,
-            input_channels=1,
-            image_size=32,
+            **OF_IMAGES,
             generator=model.generator,
             discriminator=model.discriminator,
             gen_lr=1e-4,
@@ -87,7 +88,7 @@ class GanContract:
 
     def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
         """What a function returns as a loss: itself, or the first of several things."""
-        value = answered(call(self._modules.find(name, STEM), asked), name)
+        value = answered(call(self._function(name), asked), name)
         while isinstance(value, tuple | list) and value:
             value = value[0]
         if not isinstance(value, Tensor):
@@ -104,7 +105,7 @@ class GanContract:
 
     def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
         asked = {"generator": _Shim(model), "num_samples": n, **noise}
-        return answered(call(self._modules.find("sample", STEM), asked), "sample")
+        return answered(call(self._function("sample"), asked), "sample")
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
         """The strips [n, steps + 2, C, H, W] that the student's function makes, each for two new latents."""
@@ -112,12 +113,19 @@ class GanContract:
 
     def interpolate_between(self, model: nn.Module, ends: Tensor, steps: int) -> Tensor:
         """The same for given latents [2, n, z_dim]."""
-        function = self._modules.find("interpolate", STEM)
+        function = self._function("interpolate")
         strips = []
         for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
             asked = {"generator": _Shim(model), "z_1": z_1, "z_2": z_2, "n_samples": steps + 2}
             strips.append(torch.as_tensor(answered(call(function, asked), "interpolate")))
         return torch.stack(strips)
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        """The student's, with our images' size for those of its file's constants that say it."""
+        function: Callable[..., Any] = self._modules.find(name, STEM)
+        namespace = getattr(inspect.unwrap(function), "__globals__", {})
+        namespace.update({constant: value for constant, value in OF_IMAGES.items() if constant in namespace})
+        return function
 
 
 class _Generator(nn.Module):
@@ -158,7 +166,7 @@ class _Pair(nn.Module):
 
 
 class _Shim(nn.Module):
-    """A generator of the hand-out's size of latents, which are all that the student's code may know.
+    """A generator of the hand-out's size of latents, which its first layer tells as well, and nothing else.
 
     The one behind it is given as many of the numbers of each as it takes.
     """
@@ -167,6 +175,7 @@ class _Shim(nn.Module):
         super().__init__()
         self.inner = model.get_submodule("generator")
         self.z_dim = Z_DIM
+        self.model = [nn.ConvTranspose2d(Z_DIM, 1, 4)]  # to be asked for its size: a list's are no parts of a module
         self.device = next(model.parameters()).device
 
     def forward(self, z: Tensor) -> Tensor:

@@ -73,6 +73,17 @@ RIGHT: dict[str, Changes] = {
     "noise of the generator's size": gan(
         (NOISE, "noise = torch.randn(num_samples, generator.z_dim, 1, 1, device=generator.device)")
     ),
+    "noise of the first layer's size": gan((NOISE, NOISE.replace("z_dim", "generator.model[0].in_channels"))),
+    "images of the hand-out's size, one by one": gan(
+        ("input_channels = 1\n", "input_channels = 1\nimage_size = 32\n"),
+        (
+            LINE,
+            """images = torch.zeros(n_samples, input_channels, image_size, image_size, device=device)
+    for i, w in enumerate(weight):
+        images[i] = generator((1 - w) * z_1 + w * z_2)[0]
+    return images""",
+        ),
+    ),
     "backwards": gan((LINE, "return generator(weight * z_1 + (1 - weight) * z_2)")),
     "one after the other": gan((LINE, "return torch.cat([generator(torch.lerp(z_1, z_2, float(w))) for w in weight])")),
 }
@@ -99,6 +110,9 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "a line from the mirrored start": Unnamed(
         gan((LINE, LINE.replace("(1 - weight)", "(weight - 1)"))), ("gan.interpolate",), "from z_1 to z_2"
+    ),
+    "a line that begins before its start": Unnamed(
+        gan((LINE, LINE.replace("weight", "(1.5 * weight - 0.5)"))), ("gan.interpolate",), "left out"
     ),
     "steps that crowd": Unnamed(
         gan((LINE, LINE.replace("weight", "weight**2"))), ("gan.interpolate",), "evenly spaced"
