@@ -10,6 +10,8 @@ labels, in `latents` for interpolations, and here:
 - Noise from another distribution is one mistake, of `gan.sample`; steps and interpolations fail for it only when
   `sample` draws from N(0, I).
 - What comes out in eval mode is fixed by what goes in: dropout rests there.
+- A step that makes fakes of its own, where it is given some, is judged by those; `sample` may leave the generator in
+  eval mode.
 - A fake batch that is not detached in the discriminator's step does no harm when the loop clears gradients before each
   `backward`; what counts is whether foreign gradients are still there when an optimiser moves its network.
 """

@@ -335,6 +335,14 @@ def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mea
         logvar=logvar.astype(np.float32),
     )
     _expect_rows(got["log_likelihood"], len(x), "the log-likelihood")
+    vanished = int(np.isneginf(got.tensor("log_likelihood", finite=False)).sum())
+    expect(
+        vanished == 0,
+        "the log-likelihood is −∞ where the exponentials of log weights are too small for single precision: let "
+        "torch.logsumexp take them, over the K draws of each image",
+        expected="finite numbers",
+        got=f"−∞ for {vanished} of {len(x)} images",
+    )
     if got.flag("asked"):
         theirs = got.number("strayed") < STRAYED
         expect(theirs, "the posterior is not that of the images: encode is given something else")
