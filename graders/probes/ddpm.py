@@ -105,8 +105,8 @@ def loop(
     """The student's loop with p_sample replaced: its k-th call gives lent[k], whatever it is asked.
 
     lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
-    image, times, t_index and noise (or None) that it was given, and of the first the coefficients; `replaced`: there
-    were calls.
+    image, times, t_index and noise (or None) that it was given, and of the first the coefficients; `whole`: the times
+    are integers; `replaced`: there were calls.
     """
     calls: list[dict[str, Any]] = []
 
@@ -116,12 +116,13 @@ def loop(
 
     package.ddpm.lend_p_sample(p_sample)
     result = package.ddpm.p_sample_loop(Lent(predicted), lent.shape[1:], len(lent), _on_cpu(coefficients), noise)
-    noises = [call.get("noise") for call in calls]
+    times, noises = [_as_given(call.get("t")) for call in calls], [call.get("noise") for call in calls]
     return {
         "images": _tensor(result),
         "replaced": bool(calls),
         "image_of_step": [_tensor(call["x"]) for call in calls],
-        "times": [_as_given(call.get("t")) for call in calls],
+        "times": times,
+        "whole": not any(t is not None and t.is_floating_point() for t in times),
         "indices": [int(call.get("t_index", -1)) for call in calls],
         "noise_of_step": [None if noise is None else _tensor(noise) for noise in noises],
         "coefficients": _coefficients(calls),

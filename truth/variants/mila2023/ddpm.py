@@ -175,6 +175,9 @@ UNNAMED: dict[str, Unnamed] = {
     "coefficients in another order": Unnamed(
         ddpm((STEP, STEP.replace("coefficients", "coefficients[::-1]"))), ("ddpm.p_sample_loop",), "four coefficients"
     ),
+    "times that are no integers": Unnamed(
+        ddpm(("dtype=torch.long, device=img", "dtype=torch.float, device=img")), ("ddpm.p_sample_loop",), "torch.long"
+    ),
     "a model without times": Unnamed(
         ddpm((MEAN, MEAN.replace("model(x, t)", "model(x)"))), ("ddpm.p_sample",), "not told the time"
     ),
