@@ -152,6 +152,7 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
             _judge_given(_noises_in(own, noise[0], schedule, lent[0]), noise)
         return
     _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
+    expect(got.flag("model"), "p_sample is not given the model, which is its first argument")
     expect(got.flag("whole"), "p_sample is given real numbers for times, which cannot be indices: use torch.long")
     indices = [index.integer() for index in got.list("indices")]
     hint = "p_sample tells by it whether the mode is asked for, which is so at t_index = 0"

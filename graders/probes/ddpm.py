@@ -106,7 +106,7 @@ def loop(
 
     lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
     image, times, t_index and noise (or None) that it was given, and of the first the coefficients; `whole`: the times
-    are integers; `replaced`: there were calls.
+    are integers; `model`: each call was given one, or another function; `replaced`: there were calls.
     """
     calls: list[dict[str, Any]] = []
 
@@ -122,6 +122,7 @@ def loop(
         "replaced": bool(calls),
         "image_of_step": [_tensor(call["x"]) for call in calls],
         "times": times,
+        "model": all(callable(call.get("model")) for call in calls),
         "whole": not any(t is not None and t.is_floating_point() for t in times),
         "indices": [int(call.get("t_index", -1)) for call in calls],
         "noise_of_step": [None if noise is None else _tensor(noise) for noise in noises],

@@ -59,7 +59,7 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     if not got.flag("replaced"):
         return found
     found["times"] = (np.stack([step.tensor() for step in got.list("times")]), 0.0)
-    found["whole"] = (float(got.flag("whole")), 0.0)
+    found["model and whole times"] = (np.array([float(got.flag(name)) for name in ("model", "whole")]), 0.0)
     shown = np.stack([x.tensor(shape=lent.shape[1:], finite=False) for x in got.list("image_of_step")])
     found["where steps begin"] = (np.array([_place(x, [shown[0], *lent]) for x in shown[1:]]), 0.0)
     if images.shape[1:] == lent.shape[1:]:

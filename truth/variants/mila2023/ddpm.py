@@ -175,6 +175,9 @@ UNNAMED: dict[str, Unnamed] = {
     "coefficients in another order": Unnamed(
         ddpm((STEP, STEP.replace("coefficients", "coefficients[::-1]"))), ("ddpm.p_sample_loop",), "four coefficients"
     ),
+    "a step without a model": Unnamed(
+        ddpm((STEP, STEP.replace("model", "None"))), ("ddpm.p_sample_loop",), "not given the model"
+    ),
     "times that are no integers": Unnamed(
         ddpm(("dtype=torch.long, device=img", "dtype=torch.float, device=img")), ("ddpm.p_sample_loop",), "torch.long"
     ),
