@@ -159,9 +159,10 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     wanted = list(reversed(range(T)))
     expect(indices == wanted, f"t_index is not the time of the step: {hint}", expected=str(wanted), got=str(indices))
     _expect_passed_on(got, schedule.lent(*TO_STEP), "p_sample is not given the four coefficients as they are")
-    shown = np.stack([image.tensor(shape=(DRAWN, *IMAGE)) for image in got.list("image_of_step")])
+    begun = [image.tensor(shape=(DRAWN, *IMAGE)) for image in got.list("image_of_step")]
     handed = [None if each.is_none() else each.tensor(shape=(DRAWN, *IMAGE)) for each in got.list("noise_of_step")]
-    expect(len(handed) == len(shown) == T, f"{T} steps should be taken", got=f"{len(handed)}")
+    expect(len(begun) == len(handed) == T, f"{T} steps should be taken", got=f"{len(begun)}")
+    shown = np.stack(begun)
     if noise is None:
         problem = START.problem(shown[0].reshape(DRAWN, -1))
         expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
