@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
@@ -12,11 +12,17 @@ from gengrade.sandbox.guest.errors import Missing
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-def call(function: Callable[..., Any], asked: Mapping[str, Any], offered: Mapping[str, Any] | None = None) -> Any:
+def call(
+    function: Callable[..., Any],
+    asked: Mapping[str, Any],
+    offered: Mapping[str, Any] | None = None,
+    unasked: Collection[str] = (),
+) -> Any:
     """Calls `function` with the `asked` arguments, whatever its signature makes of the hand-out's.
 
     Arguments go by name where the student kept the hand-out's name. Those left over go, in the hand-out's order, to the
-    parameters left over: renamed ones. What is `offered` is given only to a parameter of that very name.
+    parameters left over: renamed ones. What is `offered` is given only to a parameter of that very name, and nothing to
+    those that the hand-out has and that are `unasked` for.
     """
     offered = offered or {}
     parameters = _parameters(function)
@@ -25,7 +31,7 @@ def call(function: Callable[..., Any], asked: Mapping[str, Any], offered: Mappin
     nameable = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE]
     named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
-    free = [name for name in nameable if name not in named]
+    free = [name for name in nameable if name not in named and name not in unasked]
     paired = dict(zip(free, left_over, strict=False))
     named |= {name: left_over[original] for name, original in paired.items()}
     if _takes_any(parameters):

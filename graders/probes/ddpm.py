@@ -105,8 +105,8 @@ def loop(
     """The student's loop with p_sample replaced: its k-th call gives lent[k], whatever it is asked.
 
     lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
-    image, times, t_index and noise (or None) that it was given, and of the first the coefficients; `whole`: the times
-    are integers; `model`: each call was given one, or another function; `replaced`: there were calls.
+    image, times, t_index (where it takes one) and noise (or None) that it was given, and of the first the coefficients;
+    `whole`: the times are integers; `model`: each call was given one, or another function; `replaced`: there were calls.
     """
     calls: list[dict[str, Any]] = []
 
@@ -124,7 +124,7 @@ def loop(
         "times": times,
         "model": all(callable(call.get("model")) for call in calls),
         "whole": not any(t is not None and t.is_floating_point() for t in times),
-        "indices": [int(call.get("t_index", -1)) for call in calls],
+        "indices": [int(call["t_index"]) for call in calls if "t_index" in call],
         "noise_of_step": [None if noise is None else _tensor(noise) for noise in noises],
         "coefficients": _coefficients(calls),
     }

@@ -96,7 +96,7 @@ class DdpmContract:
             namespace[name] = lambda *args, **kwargs: lent(received(theirs, names, args, kwargs))
 
     def _answer(self, name: str, asked: dict[str, Any]) -> Any:
-        return answered(call(self._function(name), asked), name)
+        return answered(call(self._function(name), asked, unasked=("noise",)), name)
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = self._modules.find(name, STEM)

@@ -63,7 +63,8 @@ class GaussianVaeContract:
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
         asked: dict[str, Any] = {"batch_size": n}
-        found = call(method(model, "sample", "VAE"), asked if noise is None else asked | {"noise": noise})
+        asked |= {} if noise is None else {"noise": noise}
+        found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:

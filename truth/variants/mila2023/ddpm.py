@@ -86,6 +86,18 @@ RIGHT: dict[str, Changes] = {
             img = img + coefficients[3][i].sqrt() * eps""",
         )
     ),
+    "a loop of all T steps": ddpm(
+        (
+            "def p_sample_loop(model, shape, timesteps, T, coefficients",
+            "def p_sample_loop(model, shape, T, coefficients",
+        ),
+        ("reversed(range(timesteps))", "reversed(range(T))"),
+    ),
+    "a step that goes by its times alone": ddpm(
+        ("def p_sample(model, x, t, t_index, coefficients", "def p_sample(model, x, t, coefficients"),
+        ("if t_index == 0:", "if t[0] == 0:"),
+        (STEP, STEP.replace(" i, ", " ")),
+    ),
     "noise of the loop taken backwards": ddpm(("noise[done])", "noise[i + 1])")),
     "the last of the noise for the start": ddpm(("noise[done])", "noise[i] if i else noise[-1])")),
     "noise drawn by the loop": ddpm(("None if noise is None", "torch.randn_like(img) if noise is None")),
