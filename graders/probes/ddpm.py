@@ -105,8 +105,9 @@ def loop(
     """The student's loop with p_sample replaced: its k-th call gives lent[k], whatever it is asked.
 
     lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
-    image, times, t_index (where it takes one) and noise (or None) that it was given, and of the first the coefficients;
-    `whole`: the times are integers; `model`: each call was given one, or another function; `replaced`: there were calls.
+    image, times, t_index (where it takes one) and noise (or None) that it was given, and of the first the coefficients.
+    `whole`: the times are integers; `model`: each call was given one, or another function; `replaced`: there were
+    calls.
     """
     calls: list[dict[str, Any]] = []
 
