@@ -247,7 +247,7 @@ def _title(entry: Entry, facts: Facts) -> str:
 def _criterion(item: CheckItem | MeasureItem | ManualItem) -> str | None:
     if isinstance(item, ManualItem):
         return item.manual
-    return item.optional if isinstance(item, CheckItem) else None
+    return item.optional
 
 
 def _explanation(fact: CheckFact | None) -> dict[str, Any]:
@@ -273,9 +273,9 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
     item = entry.item
     if isinstance(item, ManualItem):
         return _Verdict(None, None, "Waits for a teacher's mark.")
-    fact = facts.checks.get(item.subject)
-    if isinstance(item, CheckItem) and item.optional and fact and fact.tests and fact.outcome is Outcome.MISSING:
-        reason = fact.decisive.message
+    missing = _missing((item.subject, *item.needs), facts) if item.optional else None
+    if missing:
+        reason = missing.decisive.message
         return _Verdict(None, None, f"{BY_A_TEACHER} The reason: {reason}" if reason else BY_A_TEACHER)
     obstacle = _obstacle(item.needs, facts)
     if obstacle:
@@ -286,6 +286,12 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
     if isinstance(item, MeasureItem) and verdict.outcome is Outcome.PASSED:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"{item.measure} passed but recorded no measure")
     return verdict
+
+
+def _missing(checks: tuple[str, ...], facts: Facts) -> CheckFact | None:
+    """The first of these checks for which there is no program."""
+    found = (facts.checks.get(check) for check in checks)
+    return next((fact for fact in found if fact and fact.tests and fact.outcome is Outcome.MISSING), None)
 
 
 def _obstacle(needs: tuple[str, ...], facts: Facts) -> _Verdict | None:

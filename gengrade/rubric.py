@@ -47,15 +47,14 @@ class _Item(_Strict):
 class _Automatic(_Item):
     needs: tuple[Text, ...] = ()  # checks that must have passed, or the item earns nothing
     hidden: bool = False  # students see the verdict, not what was tested or why
+    # what a TA looks for when there is no program: the item's check, or one that it needs, is `missing`; it then waits
+    optional: Text | None = None
 
 
 class CheckItem(_Automatic):
     """All points when the check passes, otherwise none."""
 
     check: Text
-    optional: Text | None = (
-        None  # what a TA looks for when the check's outcome is `missing`: then the item waits for a mark
-    )
 
     @property
     def subject(self) -> str:

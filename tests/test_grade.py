@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gengrade.facts import CheckFact, Facts, Named, Outcome
 from gengrade.grade import Grade, ItemGrade, QuestionGrade, score
 from gengrade.marks import Mark, Marks
+from gengrade.rubric import Rubric
 from tests import report_examples as examples
 
 STUDENTS_OWN = [outcome for outcome in Outcome if outcome not in (Outcome.PASSED, Outcome.INFRA)]
@@ -134,6 +135,17 @@ def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
     assert (item.points, item.pending, item.comment) == (1.5, 0, "")
     failed = _item(_score(examples.fact("theory.kl_examples", Outcome.FAILED)), "theory.kl_examples")
     assert (failed.points, failed.pending) == (0, 0)
+
+
+def test_an_optional_measure_waits_for_a_mark_where_there_is_no_program_to_measure() -> None:
+    text = examples.RUBRIC.replace("needs: [vae.loss]}", "needs: [vae.loss], optional: the curve}")
+    lenient = Rubric.parse(text, Path("rubric.yaml"))
+    for missing in ("vae.train_bpd", "vae.loss"):
+        facts = examples.facts(examples.fact(missing, Outcome.MISSING, "there is no VAE"), measures={})
+        lost, waiting = (_item(score(facts, rubric), "vae.train_bpd") for rubric in (examples.rubric(), lenient))
+        assert lost.points == lost.pending == 0
+        assert (waiting.points, waiting.pending, waiting.criterion) == (0, 3, "the curve")
+        assert waiting.message.endswith("The reason: there is no VAE")
 
 
 def test_marks_settle_manual_items_and_replace_automatic_ones() -> None:
