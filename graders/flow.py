@@ -22,6 +22,7 @@ from graders.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
 Array = NDArray[np.floating]
 
 DRAWS = 10_000  # of a sampler
+FEW = 5  # an odd number of them
 FLOWS = 4  # layers of an untrained model
 STIR = 0.3  # how far noise on its parameters moves the points, on average
 MODELS = 8  # untrained models whose mass is asked for
@@ -151,6 +152,13 @@ def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
     """Samples of the mixture: half of them from each mode, and those of a mode fit its Gaussian."""
     mixture = random_mixture(rng, d)
     mus, sigmas = float32(mixture.mus, mixture.sigmas)
+    few = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=FEW).shape("samples")
+    expect(
+        few == (FEW, d),
+        "sample(n) does not give n samples where n is odd: toss a coin for each of them",
+        expected=f"shape {[FEW, d]}",
+        got=f"shape {list(few)}",
+    )
     got = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS)
     samples = got.tensor("samples", shape=(DRAWS, d))
     standardised = (samples[:, None] - mus) / sigmas  # [DRAWS, 2, d]

@@ -88,3 +88,19 @@ def test_tiles_in_a_row_are_counted_whatever_the_padding(columns: int, padding: 
 
 def test_a_picture_that_is_no_grid_of_tiles_has_none_in_a_row() -> None:
     assert tiles_in_a_row(np.zeros((3, 100, 100)), 36) == 0
+
+
+def test_networks_may_be_given_by_properties(workbench: Workbench) -> None:
+    folder = workbench.variant(
+        {
+            TORCH: [
+                ("self.encoder = ", "self.networks = nn.ModuleDict()\n        self.networks['q'] = "),
+                (
+                    "    def forward(self, imgs: torch.Tensor) -> Losses:",
+                    "    @property\n    def encoder(self):\n        return self.networks['q']\n\n"
+                    "    def forward(self, imgs: torch.Tensor) -> Losses:",
+                ),
+            ]
+        }
+    )
+    assert workbench.failing(folder, "vae.loss", "vae.sample") == {}

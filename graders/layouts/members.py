@@ -19,10 +19,11 @@ def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
 
 
 def part(model: nn.Module, role: str, owner: str) -> nn.Module:
-    """The child of that name, or else the one whose name or class says so. Raises Missing."""
+    """What the model calls by that name, or else the child whose name or class says so. Raises Missing."""
+    called = getattr(model, role, None)  # a child, or a property that gives one
+    if isinstance(called, nn.Module):
+        return called
     children = dict(model.named_children())
-    if role in children:
-        return children[role]
     for name, child in children.items():
         if role in name.lower() or role in type(child).__name__.lower():
             return child

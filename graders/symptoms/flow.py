@@ -22,6 +22,7 @@ FLAG = 0.0  # the tolerance of what is a matter of yes or no
 FIT = 1e-3  # of what a fit leaves, relative to what it explains
 STILL = 1e-4  # a spread, in standard deviations, below which samples are one point
 ANY = 1e9  # the tolerance of what may be anything
+ENOUGH = 100  # samples, of which a few say nothing of their law
 FEW = 0.05  # of the samples: too small a share for statistics of its own
 
 
@@ -53,7 +54,8 @@ def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
     """
     samples = got.tensor("samples", finite=False)
     mus, sigmas = (np.asarray(inputs[name], dtype=np.float64) for name in ("mus", "sigmas"))
-    if samples.ndim != 2 or samples.shape[1] != mus.shape[1] or len(samples) != inputs["n"]:
+    right_shape = samples.ndim == 2 and samples.shape[1] == mus.shape[1] and len(samples) == inputs["n"]
+    if not right_shape or len(samples) < ENOUGH:
         return {"shape": (samples.shape, FLAG)}
     first = _nearer_to_first(samples, mus)
     found: Symptoms = _shares(first, [call.tensor(shape=(None, mus.shape[1])) for call in got.list("calls")], mus)

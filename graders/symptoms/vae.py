@@ -232,7 +232,8 @@ def _spacing(axis: Array, grid_size: int) -> Array:
     """Whether an axis ends at infinity; what is even, its percentiles (1), itself (2) or neither (0); and its ends.
 
     Of even percentiles −1 for an end that is right, else how far from 0 and from 1 they end; of anything else whether
-    it stays above 0 (1) or above ½ (2), and whether below 1, as percentiles and their probabilities do.
+    it stays above 0 (1) or above ½ (2), and whether below 1 and below 0.4, as percentiles, their probabilities, and
+    densities do.
     """
     inner = axis[np.isfinite(axis)]
     infinite = np.isinf([*axis[:1], *axis[-1:]]).astype(float)
@@ -241,9 +242,10 @@ def _spacing(axis: Array, grid_size: int) -> Array:
     percentiles = ndtr(inner)
     if np.ptp(np.diff(percentiles)) < 2e-3:
         unit, ends = 1 / (grid_size + 1), (percentiles[0], 1 - percentiles[-1])
-        return np.array([*infinite, 1.0, *(-1.0 if 0.4 * unit <= end <= 1.6 * unit else end for end in ends)])
+        away = [-1.0 if 0.4 * unit <= end <= 1.6 * unit else end for end in ends]
+        return np.array([*infinite, 1.0, *away, 0.0])
     even = np.ptp(np.diff(inner)) < 1e-3 * np.ptp(inner)
-    return np.array([*infinite, 2.0 if even else 0.0, sum(inner[0] >= [0, 0.5]), inner[-1] <= 1])
+    return np.array([*infinite, 2.0 if even else 0.0, sum(inner[0] >= [0, 0.5]), inner[-1] <= 1, inner[-1] <= 0.4])
 
 
 def _shown(tiles: Array, logits: Array) -> float:

@@ -47,6 +47,13 @@ def cdf_for_quantiles(decoder, grid_size=20):
 
 
 @misconception("part1/utils.py:visualize_manifold", fails="vae.manifold")
+def cdf_of_even_latents(decoder, grid_size=20):
+    """You took the normal distribution function (cdf) of evenly spaced z, which gives percentiles again. Take even
+    percentiles, and of them its inverse: z = norm.ppf(percentiles), or Normal(0, 1).icdf."""
+    return pictured(decoder, pairs_of(norm.cdf(np.linspace(-3, 3, grid_size + 1))), grid_size + 1)
+
+
+@misconception("part1/utils.py:visualize_manifold", fails="vae.manifold")
 def density_for_quantiles(decoder, grid_size=20):
     """You used the normal density (pdf) where the inverse of the distribution function is needed:
     z = norm.ppf(percentiles), or Normal(0, 1).icdf."""

@@ -227,6 +227,17 @@ BOTH_LOGS = ("flow.gaussian_log_prob", "flow.bimodal_log_prob")
 BOTH_SAMPLES = ("flow.gaussian_sample", "flow.bimodal_sample")
 
 UNNAMED: dict[str, Unnamed] = {
+    "two halves of an odd number": Unnamed(
+        {
+            DENSITIES: (
+                f"first = {COIN}\n        return {CHOICE}",
+                "half = num_samples // 2\n        both = torch.cat([self.p1.sample(half), self.p2.sample(half)])\n"
+                "        return both[torch.randperm(len(both))]",
+            )
+        },
+        ("flow.bimodal_sample",),
+        "where n is odd",
+    ),
     "a Laplace density": Unnamed(
         {DENSITIES: (LOG_PROB, "return (-standardised.abs() - torch.log(2 * self.sigma)).sum(dim=-1)")},
         BOTH_LOGS,
