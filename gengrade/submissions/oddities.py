@@ -48,8 +48,8 @@ _MOST: Final = 10  # of a submission; who has more of them will be read anyway
 def oddities(tree: Path, shown: dict[str, str], *, libraries: bool = False) -> tuple[str, ...]:
     """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
 
-    `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A file that Python cannot read has none: its
-    checks say so.
+    `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A
+    file that Python cannot read has none: its checks say so.
     """
     found: dict[str, None] = {}  # a file may belong to several parts
     for path in sorted(path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file()):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from graders.probes._gradients import accumulated, by_each, in_a_row
 from graders.probes._watching import with_items
 
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second …
@@ -70,7 +71,7 @@ class _Record:
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in self._model.parameters()):
             return
-        used = _flat([parameter.grad for parameter in self._model.parameters()], self._model)
+        used = accumulated(self._model)
         self.reached |= {
             name
             for name, parameter in self._model.named_parameters()
@@ -101,18 +102,10 @@ class _Record:
         return with_items(returned, (bound, *returned[1:])) if isinstance(returned, tuple | list) else bound
 
     def _gradient_of(self, bound: Tensor) -> Tensor:
-        parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-        if not bound.requires_grad or not parameters:
-            return _flat([None for _ in self._model.parameters()], self._model)
-        found = iter(torch.autograd.grad(bound.sum(), parameters, retain_graph=True, allow_unused=True))
-        return _flat(
-            [next(found) if parameter.requires_grad else None for parameter in self._model.parameters()], self._model
-        )
-
-
-def _flat(gradients: list[Tensor | None], model: nn.Module) -> Tensor:
-    pairs = zip(model.parameters(), gradients, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g.detach()).flatten().double() for p, g in pairs])
+        """By all parameters, in a row; zeros where there is none."""
+        parameters = list(self._model.parameters())
+        found = by_each(bound.sum(), parameters) if bound.requires_grad else [None] * len(parameters)
+        return in_a_row(found, self._model)
 
 
 def _number(average: Any) -> float | None:

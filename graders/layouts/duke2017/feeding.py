@@ -20,7 +20,8 @@ CLASSES = 10
 SIDE = 28
 _OTHER_SIDES = (32, 64, 16, 14)  # to which images are resized
 _LABEL = re.compile(r".*(label|class|cond|digit|one_?hot|target).*|y|c|l", re.I)
-_UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
+# what is raised for a shape that was not expected
+UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
 _OTHER_KIND = re.compile(r"LongTensor|index tensor|tensors used as indices|type Long|one_hot is only|FloatTensor", re.I)
 _ORDINARY = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -48,7 +49,7 @@ def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
     for size in dict.fromkeys(each for each in sizes if each > 0):
         try:
             generated(network, torch.zeros(CLASSES, size), labels)
-        except _UNFIT as error:
+        except UNFIT as error:
             failures[size] = error
             continue
         return size
@@ -102,7 +103,7 @@ def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
     """
     try:
         return _attempted(network, _pairs(network, images.reshape(-1, 1, SIDE, SIDE), labels))
-    except _UNFIT:
+    except UNFIT:
         for side in _OTHER_SIDES:
             resized = torch.zeros(len(images), 1, side, side)
             if any(_takes(network, form) for form in _pairs(network, resized, labels)):
@@ -148,7 +149,7 @@ def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
     for form in forms:
         try:
             return network(*_in_order(network, form))
-        except _UNFIT as error:
+        except UNFIT as error:
             failures.append(error)
     raise _furthest(network, failures)
 
@@ -156,7 +157,7 @@ def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
 def _takes(network: nn.Module, form: Sequence[Tensor]) -> bool:
     try:
         network(*_in_order(network, form))
-    except _UNFIT:
+    except UNFIT:
         return False
     return True
 
@@ -230,6 +231,6 @@ def _runs(network: Callable[[Tensor], Any], rows: Tensor) -> bool:
     try:
         with torch.no_grad():
             network(_shaped(network, rows) if isinstance(network, nn.Module) else rows)
-    except _UNFIT:
+    except UNFIT:
         return False
     return True

@@ -6,6 +6,7 @@ given are the very ones that the notebook made, so that both ways are seen alike
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -13,20 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gengrade.sandbox.guest.errors import Missing
-from graders.layouts.duke2017.feeding import input_size, other_side, unwrapped
+from graders.layouts.duke2017.feeding import UNFIT, input_size, other_side, unwrapped
 from graders.layouts.duke2017.roles import Roles, arguments
 from graders.layouts.loading import Modules
 
 _GENERATOR = r"g|gen|.*generator|net_?g|model|net|network|.*gan|decoder"
 RESIZED = 32  # the side that images are usually resized to
-_UNFIT = (
-    RuntimeError,
-    ValueError,
-    IndexError,
-    TypeError,
-    AssertionError,
-    AttributeError,
-)  # of a shape that was not expected
 
 
 class Seen(Protocol):
@@ -73,10 +66,8 @@ class InterpolationContract:
         Raises Missing for a VAE that takes images of another size.
         """
         networks: list[tuple[str, Any]] = []
-        try:
+        with contextlib.suppress(Missing):  # encoder and decoder may stand alone
             networks.append((r"vae|model|net|network|.*auto_?encoder", self._roles.network("vae").eval()))
-        except Missing:
-            pass
         parts = ((r"enc|(?!.*auto).*encoder|q|.*encode", "encoder"), (r"dec|.*decoder|p|.*decode", "decoder"))
         for pattern, part in parts:
             owner, name = self._roles.place(part, "vae")
@@ -85,7 +76,7 @@ class InterpolationContract:
         with self._roles.calling("interpolate_vae", seen.__len__):
             try:
                 return _first_fit(function, networks, _forms(first, second), steps, seen)
-            except _UNFIT:
+            except UNFIT:
                 resized = [F.interpolate(each, size=(RESIZED, RESIZED)) for each in (first, second)]
                 if _fits(function, networks, _forms(*resized), steps, seen):
                     raise other_side("the VAE", RESIZED) from None
@@ -101,7 +92,7 @@ def _first_fit(
         seen.forget()
         try:
             return function(**arguments(function, networks, ends, steps))
-        except _UNFIT as error:
+        except UNFIT as error:
             failure = failure or error
     assert failure is not None
     raise failure
@@ -112,7 +103,7 @@ def _fits(
 ) -> bool:
     try:
         _first_fit(function, networks, forms, steps, seen)
-    except _UNFIT:
+    except UNFIT:
         return False
     return True
 
