@@ -210,6 +210,14 @@ def _discriminator(step: Observed) -> Verdict:
         ("the sign is wrong: minimising this makes the discriminator worse", -right / 2),
         ("the two terms are subtracted, where their sum is the loss", real_1 - fake_0),
         ("the two terms are subtracted, where their sum is the loss", fake_0 - real_1),
+        (
+            "E log D(G(z)) stands where −E log(1 − D(G(z))) belongs, which does not vanish as they are recognised",
+            real_1 - fake_1,
+        ),
+        (
+            "E log(1 − D(x)) stands where −E log D(x) belongs, which does not vanish as they are recognised",
+            fake_0 - real_0,
+        ),
         ("the loss is summed over the batch, where an expectation is its mean", n * real_1 + m * fake_0),
         ("a sigmoid is applied twice: the loss takes logits and is given probabilities", twice_1 + twice_0),
         ("a sigmoid is applied twice: the loss takes logits and is given probabilities", (twice_1 + twice_0) / 2),

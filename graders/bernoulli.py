@@ -134,7 +134,8 @@ def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
 
 
 def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None, float]:
-    """The correlation of the same pixel in two images, or else of neighbouring pixels, when it is no accident.
+    """The correlation of the same pixel in two images, or else of neighbours, in words, when it is no accident; and how
+    strong it is beyond what draws that do not fit their means have in common.
 
     Over disjoint pairs: given the first of each, the sum of the products of standardised draws is one of independent
     terms with known variances, and Bernstein's inequality holds.
@@ -144,7 +145,8 @@ def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None,
     noise = np.where(uncertain, (samples - means) / np.sqrt(np.where(uncertain, variance, 1)), 0)
     largest = np.where(uncertain, np.sqrt(np.maximum(means, 1 - means) / np.minimum(means, 1 - means).clip(1e-9)), 0)
     rows = len(samples) - len(samples) % 2
-    noise, largest, uncertain = (each.reshape(len(samples), -1) for each in (noise, largest, uncertain))
+    noise, largest = (each.reshape(len(samples), -1) for each in (noise, largest))
+    means, uncertain = means.reshape(noise.shape), uncertain.reshape(noise.shape)
     columns = noise.shape[1] - noise.shape[1] % 2
     images = slice(0, rows, 2), slice(1, rows, 2)
     pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
@@ -156,5 +158,17 @@ def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None,
         spread = float(np.sum(noise[first] ** 2 * uncertain[second]))
         extreme = float(np.max(np.abs(noise[first]) * largest[second], initial=0))
         if spread > 0 and abs(float(products.sum())) > bernstein_bound(spread, extreme, alpha, comparisons=2):
-            return f"the samples of {words}", abs(float(products.sum())) / spread
+            rest = _centred(noise, means, uncertain)
+            strength = abs(float((rest[first] * rest[second]).sum())) / max(float((rest[first] ** 2).sum()), 1e-9)
+            return f"the samples of {words}", strength
     return None, 0.0
+
+
+def _centred(noise: Array, means: Array, uncertain: NDArray[np.bool_]) -> Array:
+    """Standardised draws without what a misfit of the means does to all draws with similar means."""
+    bins = np.minimum((means * BINS).astype(int), BINS - 1)[uncertain]
+    counts = np.maximum(np.bincount(bins, minlength=BINS), 1)
+    averages = np.bincount(bins, weights=noise[uncertain], minlength=BINS) / counts
+    rest: Array = noise.copy()
+    rest[uncertain] -= averages[bins]
+    return rest

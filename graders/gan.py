@@ -35,6 +35,7 @@ Array = NDArray[np.float64]
 
 PIXELS = 28 * 28
 BATCH = 64
+BATCHES = 4  # of a loader
 LATENT_SIZES = (4, 32, 20)
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # what pixels in (−1, 1) must come to in both directions, when they are driven beyond
@@ -328,11 +329,24 @@ def test_interpolation_shape(student: Subject) -> None:
 def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     """In your own loop each optimiser moves its own network, by the gradients of that network's own loss."""
     batch = _batch(data, rng)
-    result = student.run(probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH // 4)
+    result = student.run(
+        probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH // BATCHES
+    )
     steps = result.list("steps")
     expect(len(steps) > 0, "neither optimiser's step() is ever called in the loop")
+    expect(
+        len(steps) >= BATCHES,
+        "the loop ends early: there should be an update for each batch of the loader",
+        expected=f"at least {BATCHES} updates for {BATCHES} batches",
+        got=f"{len(steps)} updates",
+    )
+    losses = [name.text() for name in result.list("losses")]
+    seen: dict[str, int] = {}  # how many losses there were at each network's last step
     for index, step in enumerate(steps):
-        _expect_own_step(step, index)
+        owner = _owner(step)
+        since = losses[seen.get(owner, 0) : step.integer("losses")]
+        _expect_own_step(step, index, again=owner in seen and owner not in since)
+        seen[owner] = step.integer("losses")
     for name in ("generator", "discriminator"):
         moved = [step["moved"].number(name) for step in steps if _owner(step) == name]
         expect(
@@ -351,7 +365,8 @@ def _owner(step: Evidence) -> str:
     return holds[0]
 
 
-def _expect_own_step(step: Evidence, index: int) -> None:
+def _expect_own_step(step: Evidence, index: int, again: bool) -> None:
+    """`again`: since this network's last step, there was no new loss of its own."""
     owner = _owner(step)
     other = "discriminator" if owner == "generator" else "generator"
     if step.is_none("agreement"):
@@ -362,8 +377,14 @@ def _expect_own_step(step: Evidence, index: int) -> None:
         )
         return
     agreement = step.number("agreement", finite=False)
+    still = agreement >= SAME_DIRECTION or step["moved"].number(owner) == 0
     expect(
-        agreement >= SAME_DIRECTION or step["moved"].number(owner) == 0,
+        still or not again,
+        f"update {index + 1} of the loop moves the {owner} without a new loss of its own, by what the {other}'s step "
+        f"left in its gradients: call step() of the {owner}'s optimiser once after each backward() of its loss",
+    )
+    expect(
+        still,
         f"update {index + 1} of the loop moves the {owner} by other gradients than those of its own loss: those of the "
         f"{other}'s step, or of an earlier batch, are still there. Call zero_grad() right before each backward()",
         expected="gradients along those of its own loss (cosine 1)",

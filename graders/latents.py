@@ -89,29 +89,36 @@ def ends_problem(first: Array, last: Array, alpha: float = ALPHA) -> str | None:
     in all.
     """
     test = TwoDraws(first.size, alpha)
-    low, high = test.spread
     for name, end in (("first", first), ("last", last)):
-        spread = float(np.sqrt(np.mean(end**2)))
-        if spread < 1e-3:
-            return f"the {name} image of each strip is decoded from z = 0, which is no draw from N(0, I)"
-        if spread > high:
-            return (
-                f"the {name} image of each strip lies beyond the draw that it should be G of: its latents have a "
-                f"standard deviation of {spread:.2f}, where draws from N(0, I) have 1"
-            )
-        if spread < low:
-            return (
-                f"the {name} image of each strip is not G of a draw from N(0, I), but of a point on the way: its "
-                f"latents have a standard deviation of {spread:.2f}, where draws have 1. Let the weights run from 0 to "
-                "1, both included"
-            )
-        if abs(float(end.mean())) > test.mean:
-            return (
-                f"the latents of the {name} images have mean {float(end.mean()):.2f}: z is drawn from N(0, I), by randn"
-            )
+        problem = _end_problem(name, end, test)
+        if problem is not None:
+            return problem
     r = test.independence.correlation(first, last)
     if r is not None:
         return f"the two ends depend on each other (their correlation is {r:.2f}): draw z₀ and z₁ independently"
+    return None
+
+
+def _end_problem(name: str, end: Array, test: TwoDraws) -> str | None:
+    low, high = test.spread
+    spread = float(np.sqrt(np.mean(end**2)))
+    if spread < 1e-3:
+        return f"the {name} image of each strip is decoded from z = 0, which is no draw from N(0, I)"
+    if len(end) > 1 and np.abs(end - end[0]).max() < 1e-3:
+        return f"the {name} images of all strips are of one latent: draw a latent for each strip"
+    if spread > high:
+        return (
+            f"the {name} image of each strip lies beyond the draw that it should be G of: its latents have a "
+            f"standard deviation of {spread:.2f}, where draws from N(0, I) have 1"
+        )
+    if spread < low:
+        return (
+            f"the {name} image of each strip is not G of a draw from N(0, I), but of a point on the way: its latents "
+            f"have a standard deviation of {spread:.2f}, where draws have 1. Let the weights run from 0 to 1, both "
+            "included"
+        )
+    if abs(float(end.mean())) > test.mean:
+        return f"the latents of the {name} images have mean {float(end.mean()):.2f}: z is drawn from N(0, I), by randn"
     return None
 
 

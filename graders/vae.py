@@ -318,10 +318,22 @@ def test_samples(student: Subject, rng: Rng) -> None:
     problem = PIXELS_DRAWN.problem(samples, means)
     expect(problem is None, problem or "")
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
-    readings = pixel_means(got.tensor("logits", shape=(n, 1, 28, 28)))
+    z, logits = got.tensor("z", shape=(None, z_dim)), got.tensor("logits", shape=(None, 1, 28, 28))
+    expect(
+        len(z) == len(logits) > 0 and len(z) % n == 0,
+        f"for {n} images, sample() should decode {n} latents",
+        expected=f"{n} latents",
+        got=f"{len(z)} latents and {len(logits)} images",
+    )
+    passes = z.reshape(-1, n, z_dim)
+    expect(
+        bool(np.all(passes == passes[0])),
+        "sample() decodes other latents for its samples than for their means: draw z once, and decode it once for both",
+    )
+    readings = [reading for each in logits.reshape(-1, n, 1, 28, 28) for reading in pixel_means(each)]
     nearest = min(readings, key=lambda reading: float(np.abs(means - reading).max()))
     assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean, the sigmoid of the decoder's logits")
-    problem = PRIOR.problem(got.tensor("z", shape=(n, z_dim)))
+    problem = PRIOR.problem(passes[0])
     expect(problem is None, f"the latents are no draws from the prior N(0, I): {problem}")
 
 

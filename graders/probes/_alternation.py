@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from graders.probes._gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+from graders.probes._steps import with_gradients
 
 Networks = dict[str, nn.Module]
 
@@ -34,7 +35,7 @@ class Alternation:
     def __enter__(self) -> Self:
         # Hooks of all optimisers, since a loop may make its own.
         for handle in (
-            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_pre_hook(with_gradients(self._before_step)),
             register_optimizer_step_post_hook(self._after_step),
         ):
             self._hooks.callback(handle.remove)
@@ -66,7 +67,7 @@ class Alternation:
 
         return keep
 
-    def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def _before_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._before = {name: values(network) for name, network in self._networks.items()}
         holds = holders(optimizer, self._networks)
         step: dict[str, Any] = {"holds": holds, "losses": len(self.losses)}

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probes._gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
 from graders.probes._networks import drive, registration, stretched_lines, weights_of
+from graders.probes._steps import with_gradients
 from graders.probes._watching import Calls, watch
 
 PIXELS = 28 * 28
@@ -242,7 +243,7 @@ class _Seen:
             )
         )
 
-    def before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         holds = holders(optimizer, self._networks)
         self._before = {name: values(network) for name, network in self._networks.items()}
         step: dict[str, Any] = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
@@ -304,7 +305,10 @@ def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
 
     for name in originals:
         setattr(torch.autograd, name, noting(name))
-    hooks = register_optimizer_step_pre_hook(seen.before_step), register_optimizer_step_post_hook(seen.after_step)
+    hooks = (
+        register_optimizer_step_pre_hook(with_gradients(seen.before_step)),
+        register_optimizer_step_post_hook(seen.after_step),
+    )
     try:
         yield seen
     finally:

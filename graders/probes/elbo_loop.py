@@ -10,6 +10,7 @@ from torch.nn.functional import cosine_similarity
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from graders.probes._gradients import accumulated, by_each, in_a_row
+from graders.probes._steps import with_gradients
 from graders.probes._watching import with_items
 
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second …
@@ -28,7 +29,7 @@ def epoch(package: Any, images: Tensor, batch_size: int, bounds: Tensor, trainin
     optimizer = package.vae.optimizer(model)
     record = _Record(model, bounds)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    hook = register_optimizer_step_pre_hook(record.before_step)
+    hook = register_optimizer_step_pre_hook(with_gradients(record.before_step))
     try:
         average = package.vae.epoch(model, images, batch_size, optimizer)
     finally:
@@ -67,7 +68,7 @@ class _Record:
         # On the class, since copies of an instance would keep what is set on it.
         type(model).forward = forward
 
-    def before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in self._model.parameters()):
             return

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probes._networks import weights_of
+from graders.probes._steps import with_gradients
 
 State = dict[str, Tensor]
 BITS = math.log2(math.e)
@@ -393,11 +394,11 @@ def training_loop(package: Any, points: Tensor, *, location: Tensor, batch: int,
     computed: list[Tensor] = []
     model.location.register_hook(computed.append)
 
-    def note(*_: object) -> None:
+    def note(_: torch.optim.Optimizer) -> None:
         gradient = model.location.grad
         gradients.append(torch.zeros(model.dim) if gradient is None else gradient.clone())
 
-    optimizer.register_step_pre_hook(note)
+    optimizer.register_step_pre_hook(with_gradients(note))
     average = package.flow.train_epoch(model, DataLoader(TensorDataset(points.cpu()), batch_size=batch), optimizer)
     return {
         "average": average,

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 from torch.utils.data import DataLoader, TensorDataset
 
+from graders.probes._steps import with_gradients
+
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
 
@@ -112,7 +114,7 @@ def _note_gradients(model: nn.Module, losses: Sequence[Any], record: _Record) ->
 
 
 def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Record) -> None:
-    def before_step(*_: Any) -> None:
+    def note(_: torch.optim.Optimizer) -> None:
         if record.gradients:
             parameters = tuple(_trained(model).values())
             taken = _flat(parameters, [parameter.grad for parameter in parameters])
@@ -121,7 +123,7 @@ def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Re
     def after_accumulating(_: Tensor) -> None:
         record.arrived = True
 
-    optimizer.register_step_pre_hook(before_step)
+    optimizer.register_step_pre_hook(with_gradients(note))
     for parameter in _trained(model).values():
         parameter.register_post_accumulate_grad_hook(after_accumulating)
 

@@ -296,7 +296,10 @@ def _strips(strips: Array) -> Numbers:
     if _turned(line, spreads):
         line, bend, spreads = 1 - line[::-1], bend[::-1], spreads[::-1]
     numbers |= {"along": (line, 0.02 + errors[0]), "aside": (bend, 0.02 + errors[1])}
-    if distinct == 1:  # a single pair tells nothing of its law
+    shared = sum(bool(np.all(end == end[0])) for end in (first, last))
+    numbers["ends of all strips"] = (float(shared), 0.0)
+    numbers["ends at zero"] = (float(sum(spread < 1e-3 for spread in spreads)), 0.0)
+    if shared:  # a single draw tells nothing of its law
         return numbers
     error = 6 / np.sqrt(first.size)
     with np.errstate(invalid="ignore", divide="ignore"):

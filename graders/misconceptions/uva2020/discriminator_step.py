@@ -67,6 +67,13 @@ def one_minus_logit(logits_real, logits_fake):
 
 
 @misconception("part2/losses.py:discriminator_loss", fails="gan.discriminator_step")
+def log_of_fakes(logits_real, logits_fake):
+    """You wrote E log D(G(z)) for the fakes, which nothing bounds below, where −E log(1 − D(G(z))) belongs: give their
+    logits the label 0."""
+    return F.softplus(-logits_real).mean() - F.softplus(-logits_fake).mean()
+
+
+@misconception("part2/losses.py:discriminator_loss", fails="gan.discriminator_step")
 def mean_scores(logits_real, logits_fake):
     """You minimise the difference of the mean scores of fakes and real images, as a Wasserstein critic does, which
     nothing bounds here: minimise −E log D(x) − E log(1 − D(G(z)))."""

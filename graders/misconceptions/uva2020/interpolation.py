@@ -79,6 +79,13 @@ def one_pair_for_all(start, end, points):
 
 
 @misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+def one_start_for_all(start, end, points):
+    """You draw one z₀ for the whole batch, so that all strips begin with the same image: draw [batch_size, z_dim]
+    latents for both ends."""
+    return original(start[:1].expand_as(end), end, points)
+
+
+@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
 def fresh_draws(start, end, points):
     """You decode a fresh draw of z for every image of a strip, so that nothing leads from one to the next: draw two
     latents for each strip, and mix them."""

@@ -24,6 +24,15 @@ DISC_TURN = """            optimizer_D.zero_grad()
             optimizer_D.step()
 """
 BETWEEN = "\n"
+CLOSURE = """
+            def closure():
+                optimizer_G.zero_grad()
+                loss = generator_loss(discriminator(gen_imgs))
+                loss.backward()
+                return loss
+
+            optimizer_G.step(closure)
+"""
 LERP = "return generator(torch.lerp(start, end, weights))"
 LOGITS: list[tuple[str, str]] = [
     (SIGMOID, ""),
@@ -51,6 +60,7 @@ RIGHT: dict[str, Changes] = {
         ("def train(", 'args = {"epochs": 200, "batch_size": 64, "save_interval": 500}\n\n\ndef train('),
         ("args.save_interval", 'args["save_interval"]'),
     ),
+    "the generator's step by a closure": gan((GEN_TURN, CLOSURE)),
     "a first look at the data": gan(
         (
             "    for epoch in range(args.n_epochs):",

@@ -171,6 +171,12 @@ RIGHT: dict[str, Changes] = {
     "a loader with labels": vae(
         ("for images in data:\n            loss", "for step, (images, labels) in enumerate(data):\n            loss")
     ),
+    "steps by a closure": vae(
+        (
+            "optimizer.zero_grad()\n                loss.backward()\n                optimizer.step()\n",
+            "optimizer.step(lambda: (optimizer.zero_grad(), loss.backward(), loss)[-1])\n",
+        )
+    ),
     "an average of batches, clipped gradients": vae(
         ("optimizer.step()", "nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n                optimizer.step()"),
         (

@@ -106,6 +106,16 @@ START = f"""        {CLONE}
 BODY = f"""{START}        {LOOP}
             z, log_det = layer(z, log_det, inverse=inverse)
 """
+_CLOSURE = """    def closure():
+        nonlocal nll
+        optimizer.zero_grad()
+        nll = model(x)
+        nll.mean().backward()
+        return nll.mean()
+
+    nll = None
+    optimizer.step(closure)
+"""
 ANOTHER_LOOP = """
 def train_nf(model, train_loader, optimizer):
     model = model.to(device)
@@ -206,6 +216,7 @@ RIGHT: dict[str, Changes] = {
         TRAIN: [("def train_nf(", "def _unused("), ("\n@torch.no_grad()\ndef learned_density", ANOTHER_LOOP)]
     },
     "the sum for a loss": {TRAIN: ("nll.mean().backward()", "nll.sum().backward()")},
+    "a step by a closure": {TRAIN: ("    optimizer.zero_grad()\n    nll = model(x)\n" + STEP, _CLOSURE)},
     "gradients cleared after the step": {
         TRAIN: [("    optimizer.zero_grad()\n", ""), (STEP, STEP + "    optimizer.zero_grad()\n")]
     },

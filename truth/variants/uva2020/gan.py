@@ -103,6 +103,17 @@ _CRITIC_TWICE = """        for _ in range(2):
         optimizer_gen.zero_grad()
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 """
+_BY_CLOSURE = """    logging_dict = {}
+
+    def closure():
+        optimizer.zero_grad()
+        loss, logging = step(x_real)
+        logging_dict.update(logging)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure=closure)
+"""
 _CLIPPED = UPDATE.replace(
     "    optimizer", "    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]['params'], 0.1)\n    optimizer"
 )
@@ -350,6 +361,7 @@ RIGHT: dict[str, Changes] = {
     "generator first": _training((LOOP, _GENERATOR_FIRST)),
     "everything cleared by the model": _training((LOOP, _GENERATOR_FIRST.replace("optimizer.zero", "model.zero"))),
     "gradients clipped": _training((UPDATE, _CLIPPED)),
+    "steps by a closure": _training((UPDATE, _BY_CLOSURE)),
     "two updates of the discriminator": _training((LOOP, _CRITIC_TWICE)),
     "optimisers made by the loop": _training(("    for imgs, _ in train_loader:\n", _OWN_OPTIMIZERS)),
     "the update written out": _training(
@@ -485,6 +497,17 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "the loss three times": Unnamed(
         _losses((GENERATOR_LOSS, GENERATOR_LOSS.replace("return", "return 3 *"))), (_G,), "3 times too large"
+    ),
+    "a step of the discriminator after the generator's": Unnamed(
+        _training(
+            (
+                LOOP,
+                LOOP.replace("        update(model.gen", "        model.zero_grad()\n        update(model.gen")
+                + "        optimizer_disc.step()\n",
+            )
+        ),
+        (_A,),
+        "without a new loss of its own",
     ),
     "noise of exponential law": Unnamed(
         _training((NOISE, "torch.empty(batch_size, self.z_dim).exponential_()")), ("gan.sample",), "N(0, I)"

@@ -230,6 +230,13 @@ RIGHT: dict[str, Changes] = {
             "x_mean = torch.cat([torch.sigmoid(self.decoder(part)) for part in z.split(50)])",
         )
     },
+    "latents decoded twice": {TORCH: (SAMPLES, "return torch.bernoulli(torch.sigmoid(self.decoder(z))), x_mean")},
+    "steps by a closure": {
+        TORCH: (
+            "    optimizer.zero_grad()\n    losses[-1].backward()\n    optimizer.step()\n",
+            "    optimizer.step(lambda: (optimizer.zero_grad(), losses[-1].backward(), losses[-1])[-1])\n",
+        )
+    },
     "cuda by name": {TORCH: [("device=self.device)", 'device="cuda:0")'), ("imgs.to(model.device)", "imgs.cuda()")]},
     "the device of a parameter": {
         TORCH: (
@@ -329,6 +336,20 @@ UNNAMED: dict[str, Unnamed] = {
         {TORCH: ("losses[-1].backward()", "(0.1 * losses[0] + losses[1]).backward()")},
         ("vae.training_loop",),
         "gradient",
+    ),
+    "bits with thrice L_reg, and a loop that trains on both": Unnamed(
+        {
+            TORCH: [
+                (LOSSES, LOSSES.replace("rec + reg, imgs", "rec + 3 * reg, imgs")),
+                ("losses[-1].backward()", "(losses[0] + losses[1]).backward()"),
+            ]
+        },
+        ("vae.loss",),
+    ),
+    "draws that do not look at the means": Unnamed(
+        {TORCH: (SAMPLES, "return torch.bernoulli(torch.full_like(x_mean, 0.5)), x_mean")},
+        ("vae.sample",),
+        "do not fit their means",
     ),
     "noisy gradients": Unnamed(
         {
