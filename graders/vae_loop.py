@@ -129,8 +129,12 @@ def judge_averages(
     if None not in complaints:
         name, average = complaints[0] or ("", 0.0)
         value = values[NAMES.index(name)]
-        slips = {"their sum": columns[name].sum(), "the last batch's value": columns[name][-1]}
-        slip = next((f"; it is {slip}" for slip, wrong in slips.items() if _is_near(value, wrong)), "")
+        slips: dict[str, tuple[float, ...]] = {
+            "their sum": (columns[name].sum(),),
+            "the last batch's value": (columns[name][-1],),
+        }
+        slips |= {f"that of {other}": _averages(column, sizes) for other, column in columns.items()}
+        slip = next((f"; it is {slip}" for slip, wrong in slips.items() if _is_one_of(value, wrong)), "")
         expect(
             False,
             f"the average {name} that {function} returns is not the average of the batches' values{slip}",
@@ -142,12 +146,17 @@ def judge_averages(
 def _complaint(returned: dict[str, float], columns: dict[str, Array], sizes: Array) -> tuple[str, float] | None:
     """The first loss whose average is not what was returned, with that average; None when all are."""
     for name in NAMES:
-        batches, images = columns[name].mean(), np.average(columns[name], weights=sizes)
-        if not _is_near(returned[name], batches) and not _is_near(returned[name], images):
-            return name, float(images)
+        averages = _averages(columns[name], sizes)
+        if not _is_one_of(returned[name], averages):
+            return name, averages[1]
     return None
 
 
-def _is_near(value: float, right: float) -> bool:
+def _averages(column: Array, sizes: Array) -> tuple[float, float]:
+    """Over batches, and over images."""
+    return float(column.mean()), float(np.average(column, weights=sizes))
+
+
+def _is_one_of(value: float, right: tuple[float, ...]) -> bool:
     # A loop is right that hands on a loss which is none.
-    return bool(np.isclose(value, right, rtol=1e-3, atol=1e-6, equal_nan=True))
+    return bool(np.isclose(value, right, rtol=1e-3, atol=1e-6, equal_nan=True).any())

@@ -146,8 +146,12 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     }
     if got.is_none("z"):
         return symptoms
-    symptoms |= _spread(got.tensor("z", finite=False))
-    logits = got.tensor("logits", finite=False)
+    z, logits, n = got.tensor("z", finite=False), got.tensor("logits", finite=False), int(inputs["n"])
+    if len(z) == len(logits) and len(z) > n and len(z) % n == 0:  # decoded more than once
+        passes = z.reshape(-1, n, *z.shape[1:])
+        symptoms["latents decoded again"] = (float(np.all(passes == passes[0])), 0.0)
+        z, logits = z[:n], logits[:n]
+    symptoms |= _spread(z)
     if logits.shape != means.shape or logits.shape != samples.shape:
         return symptoms
     probabilities = expit(logits)

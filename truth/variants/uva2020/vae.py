@@ -346,6 +346,16 @@ UNNAMED: dict[str, Unnamed] = {
         },
         ("vae.loss",),
     ),
+    "logits for means, of a decoding of their own": Unnamed(
+        {
+            TORCH: [
+                (MEANS, f"{MEANS}\n        shown = self.decoder(z)"),
+                (SAMPLES, SAMPLES.replace(", x_mean", ", shown")),
+            ]
+        },
+        ("vae.sample",),
+        "outside [0, 1]",
+    ),
     "draws that do not look at the means": Unnamed(
         {TORCH: (SAMPLES, "return torch.bernoulli(torch.full_like(x_mean, 0.5)), x_mean")},
         ("vae.sample",),
