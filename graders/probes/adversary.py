@@ -265,7 +265,7 @@ class _Seen:
         self.steps.append(step)
 
     def _own(self, owner: str) -> list[list[_Loss]]:
-        """The losses that a step may be of: those since the last step of either network; or of those since its own last
+        """The losses that a step may be of: those since the last step of either network; or of those since its own
         last step the ones that depend on the generator as this network's should, where others do not."""
         latest = self._losses[self._last["any"] :]
         since = self._losses[self._last[owner] :]
