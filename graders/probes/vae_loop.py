@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 from torch.utils.data import DataLoader, TensorDataset
 
+from graders.probes._gradients import accumulated, by_each, in_a_row
 from graders.probes._steps import with_gradients
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
@@ -101,24 +102,19 @@ def _replaced(given: Any, value: float, factor: float) -> Any:
 def _note_gradients(model: nn.Module, losses: Sequence[Any], record: _Record) -> None:
     if not _has_gradient(losses[2]):
         return
-    names, parameters = zip(*_trained(model).items(), strict=True)
-
-    def gradients_of(loss: Tensor) -> tuple[Tensor | None, ...]:
-        return torch.autograd.grad(loss.sum(), parameters, retain_graph=True, allow_unused=True)
-
-    gradients = gradients_of(losses[2])
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    gradients = by_each(losses[2].sum(), parameters)
     record.reached |= {name for name, gradient in zip(names, gradients, strict=True) if _any(gradient)}
-    record.gradients.append(_flat(parameters, gradients))
+    record.gradients.append(in_a_row(gradients, model))
     if all(_has_gradient(loss) for loss in losses[:2]):
-        record.parts = torch.stack([_flat(parameters, gradients_of(loss)) for loss in losses[:2]], dim=1)
+        rows = [in_a_row(by_each(loss.sum(), parameters), model) for loss in losses[:2]]
+        record.parts = torch.stack(rows, dim=1)
 
 
 def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Record) -> None:
     def note(_: torch.optim.Optimizer) -> None:
         if record.gradients:
-            parameters = tuple(_trained(model).values())
-            taken = _flat(parameters, [parameter.grad for parameter in parameters])
-            record.steps.append(_step(taken, record))
+            record.steps.append(_step(accumulated(model), record))
 
     def after_accumulating(_: Tensor) -> None:
         record.arrived = True
@@ -192,12 +188,6 @@ def _has_gradient(value: Any) -> bool:
 
 def _any(gradient: Tensor | None) -> bool:
     return gradient is not None and bool(gradient.any())
-
-
-def _flat(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> Tensor:
-    """All gradients in one vector, with zeros for parameters that have none."""
-    pairs = zip(parameters, gradients, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g.detach()).flatten().double() for p, g in pairs])
 
 
 def _cosine(left: Tensor, right: Tensor) -> float:
