@@ -312,6 +312,7 @@ class _Worker:
 
     process: subprocess.Popen[bytes]
     log: Path
+    cores: str  # its own processors, as its command line names them
     submission: Submission | None = None
     buffer: bytes = b""
 
@@ -354,6 +355,7 @@ class _Queue:
 
     waiting: list[Submission]
     total: int
+    cores: list[str]  # of workers that are not there: each worker has processors of its own
     tries: dict[str, int] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)  # of workers: each has a log of its own
 
@@ -372,8 +374,9 @@ class _Queue:
 def _grade_all(
     job: Job, options: Options, submissions: Sequence[Submission], watch: Callable[[Progress], None]
 ) -> None:
-    queue = _Queue(list(submissions), len(submissions))
-    side_by_side = min(options.jobs or os.cpu_count() or 1, len(submissions))
+    available = _processors()
+    side_by_side = min(options.jobs or len(available), len(submissions))
+    queue = _Queue(list(submissions), len(submissions), _shares(available, side_by_side))
     workers: list[_Worker] = []
     selector = selectors.DefaultSelector()
     try:
@@ -386,6 +389,7 @@ def _grade_all(
                 if messages is None:
                     selector.unregister(worker.events)
                     workers.remove(worker)
+                    queue.cores.append(worker.cores)
                     _bury(job, worker, queue, watch)
                     if queue.waiting:
                         _start(job, queue, workers, selector)
@@ -399,11 +403,25 @@ def _grade_all(
             worker.end()
 
 
+def _processors() -> list[int]:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _shares(processors: Sequence[int], workers: int) -> list[str]:
+    """As many shares of the processors as there are workers, apart from each other where there are enough."""
+    shares = [processors[index::workers] or [processors[index % len(processors)]] for index in range(workers)]
+    return [",".join(map(str, share)) for share in shares]
+
+
 def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.BaseSelector) -> None:
     log = job.work / f"worker-{next(queue.numbers)}.log"
+    cores = queue.cores.pop()
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gengrade.worker", str(job.work / "job.json"), str(os.getpid())],
+            [sys.executable, "-P", "-m", "gengrade.worker", str(job.work / "job.json"), str(os.getpid()), cores],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -415,7 +433,7 @@ def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.
                 "OPENBLAS_NUM_THREADS": "1",
             },
         )
-    worker = _Worker(process, log)
+    worker = _Worker(process, log, cores)
     workers.append(worker)
     selector.register(worker.events, selectors.EVENT_READ, worker)
     _feed(worker, queue)

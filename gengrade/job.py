@@ -158,7 +158,8 @@ class Grader:
         stages["diagnosis"] = time.monotonic() - diagnosing
         if any(check.outcome is Outcome.INFRA for check in checks.values()) or self._undiagnosed:
             require_room(job.work)  # a full disk fails every check: that is said once, and not of each student
-        provenance = _provenance(job, prepared.sha256, "none" if self._undiagnosed else key)
+        settled = not (self._undiagnosed or observed.starved)
+        provenance = _provenance(job, prepared.sha256, key if settled else "none")
         facts = Facts(
             student=submission.id,
             late=submission.late,

@@ -1,9 +1,9 @@
 """A worker: one of the processes that grade side by side, each with a zygote of its own.
 
-`python -m gengrade.worker JOB.json PID`, the engine's, reads one submission a line and writes what happens, one JSON
-object a line: `{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end;
-`{"full": "No space left on device"}` when results cannot be written any more. A worker that dies takes its zygote with
-it, and loses nothing that was written.
+`python -m gengrade.worker JOB.json PID CORES` gets the engine's process id, and the processors that are this worker's
+own ("0,1"). It reads one submission a line and writes what happens, one JSON object a line: `{"check": "vae.kld"}` when
+a check begins, `{"done": true, "error": null}` at a submission's end; `{"full": "No space left on device"}` when
+results cannot be written any more. A worker that dies takes its zygote with it, and loses nothing that was written.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
     signal.signal(signal.SIGTERM, _stop)
     _die_with_the_engine(int(sys.argv[2]))
+    _keep_to(sys.argv[3])
     grader = Grader(job, lambda check: _say(events, {"check": check}))
     try:
         for line in sys.stdin:
@@ -46,6 +47,12 @@ def main() -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends a session as Ctrl-C would: pytest takes any other exception for the result of a test."""
     raise KeyboardInterrupt
+
+
+def _keep_to(cores: str) -> None:
+    """What a submission does to its processors, with however many processes, is then no other worker's loss."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
 
 
 def _die_with_the_engine(engine: int) -> None:

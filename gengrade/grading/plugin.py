@@ -35,6 +35,7 @@ class Observed:
     faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
     stages: dict[str, float] = field(default_factory=dict)
     tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
+    starved: bool = False  # a verdict was made of a run that the machine had little for: another time it may differ
 
     def checks(self) -> dict[str, CheckFact]:
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
@@ -170,6 +171,7 @@ class GradingPlugin:
             self.observed.tests.setdefault(id_, []).append(fact)
         if declared.kind == "unit":
             self.observed.tested.append(self._tested(item.name, declared.ids, fact.outcome))
+        self.observed.starved |= any(run.starved for _, run in self._student.runs)
         if fact.outcome is Outcome.PASSED:
             self.observed.measures.update(self._recorded)
         if self._show is not None:

@@ -117,7 +117,8 @@ class Subject:
             run = self._store.get(key)
             if run is None:
                 run = self._fresh(request)
-                self._store.put(key, run)
+                if not run.starved:
+                    self._store.put(key, run)
         return run
 
     def _fresh(self, request: Request) -> Run:

@@ -3,11 +3,17 @@
 Invariants: every byte from a run is hostile until `wire.decode` has returned it; what a run may cost is bounded by the
 host's own clock; whatever goes wrong before the student's code starts is an `InfraError`, and whatever goes wrong after
 is the run's outcome.
+
+A run's time is its own: the processor time of all of its processes, or, where that is more, the time that passed while
+none of them waited for a processor. Other programs on the machine take none of it. Far beyond it stands a limit on the
+time that passes at all. A run that ends there, or runs out of its time on a machine that had little for it, is repeated
+once while no other run goes on (`_Turns`); if that tells nothing either, it is nobody's fault but ours.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -17,21 +23,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
+from gengrade.sandbox.guest.disk import MOST_FILES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import stage
 from gengrade.sandbox.run import Frame, InfraError, Output, Request, Run
 from gengrade.sandbox.tiers import Tier
 
-_START_SECONDS: Final = 120.0  # importing the libraries, on a slow disk
-_WALLS_SECONDS: Final = 30.0  # from the fork to the student's code
-_END_SECONDS: Final = 10.0  # from SIGKILL to the zygote's word that all is over
+_START_SECONDS: Final = 300.0  # importing the libraries, on a slow disk or a busy machine
+_WALLS_SECONDS: Final = 120.0  # from the fork to the student's code
+_END_SECONDS: Final = 60.0  # from SIGKILL to the zygote's word that all is over
+_FAR: Final = 20.0  # times its own time may pass before a run is given up
+_STARVED: Final = 0.05  # share of the time that passed in which a run waited for others' work, and no little of it
+_FULL: Final = 0.9  # share of all of its processors' time above which a run waited for its own work alone
 _LOOK_SECONDS: Final = 1.0  # at the latest, the host looks at its clock again
 _CHUNK: Final = 1 << 18
 _Field = TypeVar("_Field")
@@ -50,6 +61,7 @@ class Sandbox:
         self.layout = layout
         self.device = device
         self._trees = trees.resolve()
+        self._turns = _Turns(self._trees.parent / "turns")
         self._zygote: _Zygote | None = None
         self.starting = 0.0  # seconds spent on starting zygotes so far
 
@@ -71,13 +83,20 @@ class Sandbox:
         self._ready()
 
     def run(self, request: Request) -> Run:
-        """One run in a fresh process. Raises InfraError when it failed twice for no fault of the student's."""
+        """One run in a fresh process. Raises InfraError when it failed twice for no fault of the student's.
+
+        The second time it is the only run that goes on.
+        """
         try:
-            return self._ready().run(request)
+            with self._turns.beside_others():
+                run = self._ready().run(request)
+            if not run.starved:
+                return run
         except (InfraError, OSError):
             self.close()
         try:
-            return self._ready().run(request)
+            with self._turns.alone():
+                return self._ready().run(request)
         except OSError as error:
             self.close()
             raise InfraError(f"the sandbox failed: {error}") from error
@@ -93,12 +112,46 @@ class Sandbox:
         return self._zygote
 
 
+class _Turns:
+    """Whose turn it is among all workers that grade into one folder: many runs beside each other, or one alone.
+
+    Whoever waits to be alone keeps the gate, so that no new run begins before it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._gate, self._room = folder.with_suffix(".gate"), folder.with_suffix(".room")
+
+    @contextmanager
+    def beside_others(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            with _locked(self._gate, fcntl.LOCK_EX):
+                stack.enter_context(_locked(self._room, fcntl.LOCK_SH))
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with _locked(self._gate, fcntl.LOCK_EX), _locked(self._room, fcntl.LOCK_EX):
+            yield
+
+
+@contextmanager
+def _locked(file: Path, how: int) -> Iterator[None]:
+    """The kernel lets go of the lock when its holder dies."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class _Zygote:
     """A zygote process and the control socket to it."""
 
     def __init__(self, tier: Tier, layout: str, trees: Path, *, cuda: bool) -> None:
         self._tier = tier
         self._trees = trees
+        self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
         folder = Path(self._scratch.name)
         library = stage(folder / "library")
@@ -179,17 +232,26 @@ class _Zygote:
     def control(self) -> socket.socket:
         return self._control
 
+    def start_clock(self) -> None:
+        """The student's code has started."""
+        self._control.send(json.dumps({"started": True}).encode())
+
     def kill_run(self) -> None:
         self._control.send(json.dumps({"kill": True}).encode())
 
+    def said(self) -> tuple[str, Mapping[str, Any]]:
+        """The zygote's next word on the run: "usage" on the way, "ended" when it is over."""
+        ((kind, fields),) = self._message(_END_SECONDS).items()
+        if kind not in ("usage", "ended"):
+            raise InfraError(f"the zygote lost track of a run: {kind}")
+        return kind, fields
+
     def ended(self) -> Mapping[str, Any]:
         """Waits for the zygote's word that the run is over."""
-        message = self._message(_END_SECONDS)
-        if "ended" not in message:
-            raise InfraError(f"the zygote lost track of a run: {message}")
-        ended = message["ended"]
-        assert isinstance(ended, dict)
-        return ended
+        while True:
+            kind, fields = self.said()
+            if kind == "ended":
+                return fields
 
     def _message(self, seconds: float) -> dict[str, Any]:
         """The zygote's next message. Raises InfraError when it is dead or silent."""
@@ -265,6 +327,8 @@ class _Conversation:
         self.output = Output()
         self.clock = _Clock()
         self.started: float | None = None
+        self.idle = self.cpu = self.waited = 0.0  # seconds since then, as the zygote told last
+        self.starved = False
         self.answer: tuple[bytes, bytes] | None = None
         self.refusal: tuple[Outcome, str] | None = None  # why the host ended the run
 
@@ -278,34 +342,67 @@ class _Conversation:
         poll.register(self.zygote.control, select.POLLIN)
         ended: Mapping[str, Any] | None = None
         while self.answer is None and self.refusal is None and ended is None:
-            left = self._deadline(began) - self.clock.read()
-            if left <= 0:
-                self._out_of_time()
+            if self._is_over(began):
                 break
-            events = dict(poll.poll(1000 * min(left, _LOOK_SECONDS)))
+            events = dict(poll.poll(1000 * _LOOK_SECONDS))
             if self.channel.fileno() in events:
                 self._exchange(events[self.channel.fileno()], poll)
             if self.output_fd in events and not self._drain():
                 poll.unregister(self.output_fd)
             if self.zygote.control.fileno() in events:
-                ended = self.zygote.ended()
-                self._read_channel(poll)
-        seconds = self.clock.read() - (self.started or began)
+                kind, fields = self.zygote.said()
+                if kind == "ended":
+                    ended = fields
+                    self._read_channel(poll)
+                elif self.started is not None:
+                    self._told(fields)
+        passed = self._passed(began)
         if ended is None:
             self.zygote.kill_run()
             ended = self.zygote.ended()
         self._drain()
-        return self._verdict(ended, seconds)
+        self._told({**ended, "passed": passed})
+        return self._verdict(ended, self._used(passed))
 
-    def _deadline(self, began: float) -> float:
-        return began + _WALLS_SECONDS if self.started is None else self.started + self.limits.seconds
+    def _passed(self, began: float) -> float:
+        """Seconds since the student's code started, or before it did, since the run began."""
+        return self.clock.read() - (began if self.started is None else self.started)
 
-    def _out_of_time(self) -> None:
+    def _told(self, usage: Mapping[str, Any]) -> None:
+        """Takes the zygote's word on the run's time; while this process was stopped, no time passed."""
+        passed = min(float(usage["passed"]), self._passed(0.0))
+        self.cpu, self.waited = float(usage["cpu"]), float(usage["waited"])
+        self.idle = passed - self.waited
+
+    def _used(self, passed: float) -> float:
+        """Seconds on the run's own clock, as far as the zygote has told, when so many have passed.
+
+        More than all processors can do in the time that passed was done while this process was stopped.
+        """
+        return max(min(self.cpu, passed * self.zygote.processors), self.idle)
+
+    def _is_over(self, began: float) -> bool:
+        """Whether the run is out of time, and then what of it."""
+        passed = self._passed(began)
         if self.started is None:
+            if passed > _WALLS_SECONDS:
+                self.zygote.kill_run()
+                self.zygote.ended()
+                raise InfraError(f"a run's walls did not stand within {_WALLS_SECONDS:.0f} s: {self._printed()}")
+            return False
+        if passed > _FAR * self.limits.seconds + _WALLS_SECONDS:
             self.zygote.kill_run()
             self.zygote.ended()
-            raise InfraError(f"a run's walls did not stand within {_WALLS_SECONDS:.0f} s: {self._printed()}")
+            raise InfraError(
+                f"a run had {self._used(passed):.0f} s of its {self.limits.seconds:g} s while {passed:.0f} s passed: "
+                "the machine is too busy"
+            )
+        if self._used(passed) < self.limits.seconds:
+            return False
         self.refusal = (Outcome.TIMEOUT, f"stopped after {self.limits.seconds:g} s: the limit of this check")
+        waited_for_itself = self.cpu > _FULL * passed * self.zygote.processors
+        self.starved = self.waited > _STARVED * passed and not waited_for_itself
+        return True
 
     def _exchange(self, events: int, poll: select.poll) -> None:
         if events & select.POLLOUT and self.unsent:
@@ -347,6 +444,7 @@ class _Conversation:
                 self.refusal = (Outcome.ERROR, f"more than {megabytes} MB were returned: the limit of this check")
             elif tag == wire.STARTED and self.started is None and length == 0:
                 self.started = self.clock.read()
+                self.zygote.start_clock()
                 del self.received[:end]
             elif tag in (wire.EVIDENCE, wire.FAULT) and self.started is not None:
                 if len(self.received) >= end:
@@ -387,6 +485,11 @@ class _Conversation:
         elif ended["reason"] == "processes":
             reason = f"stopped: more than {limits.processes} processes and threads at once, the limit of this check"
             outcome, message = Outcome.ERROR, reason
+        elif ended["reason"] == "disk":
+            reason = (
+                f"stopped: files may take {limits.disk_mb} MB in this check, and {MOST_FILES:,} may be there at once"
+            )
+            outcome, message = Outcome.ERROR, reason
         elif self.refusal is not None:
             outcome, message = self.refusal
         elif self.answer is None:
@@ -400,8 +503,9 @@ class _Conversation:
             frames=frames,
             output=self.output.text(),
             seconds=seconds,
-            cpu_seconds=float(ended["cpu"]),
+            cpu_seconds=self.cpu,
             peak_mb=float(ended["peak_mb"]),
+            starved=self.starved and outcome is Outcome.TIMEOUT,
         )
 
 

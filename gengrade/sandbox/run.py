@@ -44,9 +44,10 @@ class Run:
     evidence: Tree = None
     frames: tuple[Frame, ...] = ()
     output: str = ""
-    seconds: float = 0.0  # of the student's code
-    cpu_seconds: float = 0.0  # of the whole run, walls included
+    seconds: float = 0.0  # on the run's own clock, which stands still while the machine lets it wait
+    cpu_seconds: float = 0.0  # of all of its processes together
     peak_mb: float = 0.0
+    starved: bool = False  # it ran out of time on a machine that had little for it: another time it may not
 
 
 class Runner(Protocol):

@@ -127,13 +127,13 @@ def interpolate(package: Any, calls: int) -> dict[str, Tensor]:
         package.gan.interpolate(network, steps)
         return _latents(decoded.inputs)
 
-    began, steps = time.monotonic(), BETWEEN
+    began, steps = time.process_time(), BETWEEN
     latents = walk(steps)
     if len(latents) == BETWEEN:
         steps = BETWEEN + 2
         latents = walk(steps)
     ends = [latents[[0, -1]]] if len(latents) else []
-    while ends and len(ends) < calls and time.monotonic() - began < LONGEST_SECONDS:
+    while ends and len(ends) < calls and time.process_time() - began < LONGEST_SECONDS:
         ends.append(walk(steps)[[0, -1]])
     return {"latents": latents, "ends": torch.cat([torch.zeros(0, 2, LATENTS), *(each[None] for each in ends)])}
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import mmap
 import sys
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,25 @@ def restore_numpy_names() -> None:
     for name, value in replacements.items():
         if name not in np.__dict__:
             setattr(np, name, value)
+
+
+def map_files_for_shared_memory() -> None:
+    """Shared memory of Python's `mmap` gets a file in the run's scratch folder, whose size is limited.
+
+    The system call for shared memory without a file is refused: what a process has of it can be hidden.
+    """
+    original = mmap.mmap
+
+    class Mapping(original):  # type: ignore[misc, valid-type]
+        def __new__(cls, fileno: int, length: int, flags: int = mmap.MAP_SHARED, *args: Any, **kwargs: Any) -> Any:
+            if fileno != -1 or not flags & mmap.MAP_SHARED:
+                return super().__new__(cls, fileno, length, flags, *args, **kwargs)
+            with tempfile.TemporaryFile() as file:
+                file.truncate(length)
+                return super().__new__(cls, file.fileno(), length, flags & ~mmap.MAP_ANONYMOUS, *args, **kwargs)
+
+    Mapping.__name__ = Mapping.__qualname__ = original.__name__
+    mmap.mmap = Mapping  # type: ignore[misc]
 
 
 def load_in_this_process() -> None:

@@ -6,36 +6,119 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-_PROC = Path("/proc")
-_KIB = 1024
+_PROC: Final = Path("/proc")
+_KIB: Final = 1024
+_NANO: Final = 1e-9
+_TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+# Of a process's status: its anonymous and shared memory, also where it was swapped out, and the tables of its pages.
+_MEMORY: Final = ("RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:", "HugetlbPages:")
+_PROPORTIONAL: Final = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")  # of smaps_rollup
+_SOCKET_BYTES: Final = 212_992  # what a socket may hold, where the kernel does not say
+_PIPE_BYTES: Final = 16 * 4096  # a pipe's buffer; guests cannot enlarge it
+_WATCH_BYTES: Final = 256  # what an epoll instance keeps for each descriptor that it may watch
+_FEW_PROCESSES: Final = 6
+_UNSEEN_DESCRIPTORS: Final = 1024  # of a process whose descriptors may not be looked at: as many as it may have
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of a run take together."""
+    """What all processes of a run take together, and have taken so far."""
 
-    resident: int  # bytes of anonymous and shared memory, beyond what each inherited from the zygote
+    resident: int  # bytes of anonymous and shared memory, and of kernel buffers, beyond what the zygote has
     tasks: int  # processes and threads
+    cpu: float  # seconds of processor time, of processes that have ended as well
+    waited: float  # seconds in which one of them could have run, and had to wait for a processor
 
 
-def usage(baseline: int) -> Usage:
-    resident = tasks = 0
-    for pid in descendants():
-        resident += max(0, resident_bytes(pid) - baseline)
-        tasks += _threads(pid)
-    return Usage(resident, tasks)
+class Meter:
+    """Measures the family of one run, reading by reading.
+
+    What is dear to read is read by `look_closely` alone; in between, its last results count.
+    """
+
+    def __init__(self, baseline: Baseline) -> None:
+        self._baseline = baseline
+        self._cpu = 0.0
+        self._waits = Waits(time.monotonic())
+        self._buffers = 0
+        self._private = 0
+
+    def read(self) -> Usage:
+        """Memory and processes as they are now; times since the run began."""
+        memory = tasks = 0
+        cpu = 0.0
+        now = time.monotonic()
+        for pid in descendants():
+            memory += max(0, _memory(pid) - self._baseline.memory)
+            cpu += _cpu_seconds(pid)
+            for task in _list(_PROC / str(pid) / "task"):
+                tasks += 1
+                self._waits.add(f"{pid}/{task}", _waited(pid, task), now)
+        # A process that has just been waited for is missing here for a moment; what was used stays used.
+        self._cpu = max(self._cpu, cpu)
+        return Usage(max(memory, self._private) + self._buffers, tasks, self._cpu, self._waits.total)
+
+    def look_closely(self) -> None:
+        """Counts the kernel's buffers behind descriptors, as large as they may become, and memory behind the baseline.
+
+        A process that gives up what it inherited may take as much anew before it exceeds the baseline. Among few
+        processes that is little; of many, each page counts by how many of them share it.
+        """
+        sockets = others = in_namespace = 0
+        processes = list(descendants())
+        if len(processes) > _FEW_PROCESSES:
+            self._private = max(0, sum(map(_proportional, processes)) - self._baseline.memory)
+        for pid in processes:
+            mine, rest = _buffers(pid)
+            sockets += mine
+            others += rest
+            in_namespace = max(in_namespace, _sockets_of_the_namespace(pid, self._baseline.namespace))
+        self._buffers = max(sockets, in_namespace) * self._baseline.socket_bytes + others
 
 
-def resident_bytes(pid: int) -> int:
-    """Anonymous and shared memory of one process, in bytes; pages of files (libraries) do not count."""
-    total = 0
-    for line in _read(pid, "status").splitlines():
-        if line.startswith(("RssAnon:", "RssShmem:")):
-            total += int(line.split()[1]) * _KIB
-    return total
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a zygote has itself, which each of its runs inherits; and what a socket may hold on this machine."""
+
+    memory: int
+    socket_bytes: int
+    namespace: str  # its network, which its runs of the tier `landlock` share
+
+    @classmethod
+    def here(cls) -> Baseline:
+        default = _text(_PROC / "sys/net/core/wmem_default").strip()
+        return cls(_memory(os.getpid()), int(default) if default.isdigit() else _SOCKET_BYTES, _namespace("self"))
+
+
+@dataclass(slots=True)
+class Waits:
+    """How long, in all, at least one task was ready to run and did not.
+
+    The kernel adds a wait to its task's account when it is over, so that each addition is an interval that ends with
+    the reading. Several tasks that wait at once wait once: what counts is the union of the intervals.
+    """
+
+    began: float
+    _seen: dict[str, float] = field(default_factory=dict)
+    _union: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, task: str, waited: float, now: float) -> None:
+        more = waited - self._seen.get(task, 0.0)
+        if more <= 0:
+            return
+        self._seen[task] = waited
+        start = max(self.began, now - more)
+        while self._union and self._union[-1][1] >= start:
+            start = min(start, self._union.pop()[0])
+        self._union.append((start, now))
+
+    @property
+    def total(self) -> float:
+        return sum(end - start for start, end in self._union)
 
 
 def descendants() -> Iterator[int]:
@@ -89,8 +172,66 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _threads(pid: int) -> int:
-    return len(_list(_PROC / str(pid) / "task"))
+def _memory(pid: int) -> int:
+    """Bytes of a process's memory; pages of files (libraries) do not count."""
+    lines = _read(pid, "status").splitlines()
+    return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_MEMORY))
+
+
+def _proportional(pid: int) -> int:
+    """Bytes of a process's memory, each page divided by the number of processes that share it."""
+    lines = _read(pid, "smaps_rollup").splitlines()
+    if not lines:  # a program that may be run but not read is not shown: all that it has counts
+        return _memory(pid)
+    return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_PROPORTIONAL))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Processor time of a process and of its children that it has waited for (proc_pid_stat(5), fields 14 to 17)."""
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[11:15]) / _TICKS
+
+
+def _waited(pid: int, task: str) -> float:
+    """Seconds that a task stood in a processor's queue; 0 where the kernel does not count them."""
+    fields = _read(pid, f"task/{task}/schedstat").split()
+    return int(fields[1]) * _NANO if len(fields) > 1 else 0.0
+
+
+def _buffers(pid: int) -> tuple[int, int]:
+    """How many sockets a process has, and the bytes that its other descriptors may hold in the kernel."""
+    folder = _PROC / str(pid) / "fd"
+    try:
+        names = os.listdir(folder)
+    except PermissionError:  # it may not be looked at; or it has ended, and waits to be waited for
+        return (_UNSEEN_DESCRIPTORS if _memory(pid) else 0), 0
+    except OSError:
+        return 0, 0
+    sockets = pipes = watches = 0
+    for name in names:
+        try:
+            target = os.readlink(folder / name)
+        except OSError:
+            continue
+        sockets += target.startswith("socket:")
+        pipes += target.startswith("pipe:")
+        watches += target.startswith("anon_inode:[eventpoll]")
+    # Each end of a pipe counts half of it.
+    return sockets, pipes * _PIPE_BYTES // 2 + watches * len(names) * _WATCH_BYTES
+
+
+def _sockets_of_the_namespace(pid: int, outside: str) -> int:
+    """How many Unix sockets there are in a run's own network: those on their way to somebody, too."""
+    if _namespace(str(pid)) in ("", outside):
+        return 0
+    return max(0, _read(pid, "net/unix").count("\n") - 1)
+
+
+def _namespace(pid: str) -> str:
+    try:
+        return os.readlink(_PROC / pid / "ns/net")
+    except OSError:
+        return ""
 
 
 def _list(folder: Path) -> list[str]:
@@ -101,7 +242,11 @@ def _list(folder: Path) -> list[str]:
 
 
 def _read(pid: int, name: str) -> str:
+    return _text(_PROC / str(pid) / name)
+
+
+def _text(path: Path) -> str:
     try:
-        return (_PROC / str(pid) / name).read_text(errors="replace")
+        return path.read_text(errors="replace")
     except OSError:
         return ""

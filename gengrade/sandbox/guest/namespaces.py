@@ -36,9 +36,8 @@ def enter(tree: str, disk_mb: int) -> None:
     """
     uid, gid = os.getuid(), os.getgid()
     spaces = _NEWUSER | _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS
-    # A process that changed its user is not dumpable, and its own /proc files are root's: then no map can be written.
-    check(libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
     check(libc().unshare(spaces), "namespaces")
+    _show_descriptors()
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{uid} {uid} 1")
     _write("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -46,7 +45,13 @@ def enter(tree: str, disk_mb: int) -> None:
     check(libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent-death signal")
     _mounts(tree, disk_mb)
     drop_capabilities()
+    _show_descriptors()
     _fork_and_follow()
+
+
+def _show_descriptors() -> None:
+    """Whose rights change hides its descriptors; but the zygote counts them."""
+    check(libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
 
 
 def _fork_and_follow() -> None:
@@ -71,6 +76,7 @@ def _mounts(tree: str, disk_mb: int) -> None:
         _mount(f"/proc/self/fd/{descriptor}", path, None, _BIND | _REC)
         os.close(descriptor)
     _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
+    _mount("/dev/null", "/dev/zero", None, _BIND)  # mapped, it would be shared memory that can be hidden
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
 
 

@@ -65,6 +65,9 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "ioperm": (173, None),
     "memfd_create": (319, 279),  # memory that no rlimit and no resident set counts
     "memfd_secret": (447, 447),
+    "vmsplice": (278, 75),  # what lies in a pipe stays, and belongs to nobody; likewise the next two
+    "splice": (275, 76),
+    "tee": (276, 77),
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),
@@ -87,6 +90,12 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "setdomainname": (171, 162),
     "process_madvise": (440, 440),
     "process_mrelease": (448, 448),
+    # Each rule, filter and watch of these keeps kernel memory that no process is charged for.
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "inotify_init": (253, None),  # it also tells the names of what others make, in folders that may not be read
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     # Which parts of a file lie in memory tells one run what another has read.
     "fadvise64": (221, 223),
     "mincore": (27, 232),
@@ -96,14 +105,18 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
 # Without namespaces, the other processes and files of this user are near: what Landlock does not keep is kept here.
 _NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
     "truncate": (76, 45),  # by path: old versions of Landlock do not know it
-    "inotify_init": (253, None),  # tells the names of what others make, in folders that may not be read
-    "inotify_init1": (294, 26),
-    "inotify_add_watch": (254, 27),
-    "ioprio_set": (251, 30),
+    "pidfd_send_signal": (424, 424),
+}
+
+# A run has the processors that it was given, and one share of them: with sessions, affinities and priorities of its own
+# it would take more of a busy machine than its neighbour. Libraries ask for these without need.
+_PRETENDED: Final[dict[str, tuple[int | None, int | None]]] = {
+    "setsid": (112, 157),
+    "sched_setaffinity": (203, 122),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
-    "pidfd_send_signal": (424, 424),
+    "ioprio_set": (251, 30),
 }
 
 # No version of Landlock keeps a file's mode, owner, times and attributes. Honest code copies files, modes and all, and
@@ -140,6 +153,12 @@ _MADVISE: Final = (28, 233)
 _IOCTL: Final = (16, 29)
 _FCNTL: Final = (72, 25)
 _FLOCK: Final = (73, 32)
+_SETSOCKOPT: Final = (54, 208)
+_PRCTL: Final = (157, 167)
+_MMAP: Final = (9, 222)
+_SENDFILE: Final = (40, 71)
+_SIGACTION: Final = (13, 134)
+_SIGCHLD: Final = 17
 
 # Calls on a process, which is their first argument. Zero is the caller itself, except where a signal is sent.
 _SIGNALS: Final[dict[str, tuple[int, int]]] = {
@@ -151,15 +170,26 @@ _SIGNALS: Final[dict[str, tuple[int, int]]] = {
 }
 _ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
     "prlimit64": (302, 261),
-    "sched_setaffinity": (203, 122),
 }
 
 # A lock on a file that two runs may read tells the one of the other; so does a lease, and a watch on a folder.
 _TELLING: Final = (5, 36, 37, 38, 1024, 1026)  # F_GETLK, F_OFD_GETLK, F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
+_LOCKING: Final = (6, 7)  # F_SETLK, F_SETLKW: honest code locks what it writes, where nobody else is
+_F_SETPIPE_SZ: Final = 1031  # a larger buffer than pipes are counted with
 
 # fcntl and ioctl let a file's events be told to a process by a signal of the caller's choice.
 _OWNERS: Final = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 _OWNER_REQUESTS: Final = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
+
+# Sockets may be reused, tell who speaks, and have time limits: no larger buffers, and no filters, which take memory.
+_SOCKET_OPTIONS: Final = (2, 16, 20, 21)  # SO_REUSEADDR, SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO
+
+# A process that nobody may look at would hide its descriptors; a core-scheduling cookie keeps others off a processor.
+_PRCTL_REFUSED: Final = (4, 62)  # PR_SET_DUMPABLE, PR_SCHED_CORE
+
+# Shared memory without a file stays when its owner drops all but a page of it from sight, where nobody counts it.
+_MAP_KIND: Final = 0x2F  # the bits of a mapping's flags that say whether it is shared, and whether it has a file
+_MAP_SHARED_ANONYMOUS: Final = (0x21, 0x23)
 
 _EVICTING: Final = (20, 21)  # MADV_COLD, MADV_PAGEOUT: they take files out of the memory that all share
 
@@ -169,7 +199,7 @@ _NAMESPACE_FLAGS: Final = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET
 _TIOCSTI: Final = 0x5412
 _TIOCLINUX: Final = 0x541C
 
-_LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 _ALLOW: Final = 0x7FFF0000
 _REFUSE: Final = 0x00050000 | errno.EPERM
 _ABSENT: Final = 0x00050000 | errno.ENOSYS
@@ -200,16 +230,27 @@ class _Program:
         self.op(_EQUAL, number, 0, 1)
         self.op(_RETURN, action)
 
-    def argument(self, number: int, index: int, test: int, values: Sequence[int], *, refuse_when: bool) -> None:
+    def argument(
+        self,
+        number: int,
+        index: int,
+        test: int,
+        values: Sequence[int],
+        *,
+        refuse_when: bool,
+        mask: int = 0xFFFFFFFF,
+        action: int = _REFUSE,
+    ) -> None:
         """Refuses the call when `test` of its argument's low word against one of the values is (or is not) true."""
-        self.op(_EQUAL, number, 0, 3 + len(values))
+        self.op(_EQUAL, number, 0, 4 + len(values))
         self.op(_LOAD, _OFFSET_ARGUMENT + 8 * index)
+        self.op(_AND, mask)
         for left, value in zip(range(len(values) - 1, -1, -1), values, strict=True):
             if refuse_when:
                 self.op(test, value, left, 0 if left else 1)
             else:
                 self.op(test, value, left + 1, 0)
-        self.op(_RETURN, _REFUSE)
+        self.op(_RETURN, action)
         self.number()
 
 
@@ -229,13 +270,23 @@ def filter_program(*, alone: bool) -> bytes:
         program.op(_RETURN, _KILL)
     for numbers in _NUMBERS.values():
         program.refuse(numbers[column])
+    for pretended in _PRETENDED.values():
+        program.refuse(pretended[column], _PRETEND)
+    # Who is not told of a child's end leaves it to be counted: a child that nobody waits for would take its time along.
+    program.argument(_SIGACTION[column], 0, _EQUAL, [_SIGCHLD], refuse_when=True, action=_PRETEND)
+    program.argument(_SETSOCKOPT[column], 2, _EQUAL, _SOCKET_OPTIONS, refuse_when=False)
+    program.argument(_PRCTL[column], 0, _EQUAL, _PRCTL_REFUSED, refuse_when=True)
+    program.argument(_MMAP[column], 3, _EQUAL, _MAP_SHARED_ANONYMOUS, refuse_when=True, mask=_MAP_KIND)
+    # Without it, copies are made by reading and writing; in a socket, it would pin more than the socket's size.
+    program.refuse(_SENDFILE[column], _ABSENT)
     # Its flags lie in memory, out of a filter's reach; without it libc falls back to clone.
     program.refuse(_CLONE3[column], _ABSENT)
     # It may say what of a file lies in memory; without it libc falls back to preadv.
     program.refuse(_PREADV2[column], _ABSENT)
     program.argument(_MADVISE[column], 2, _EQUAL, _EVICTING, refuse_when=True)
     program.refuse(_FLOCK[column], _PRETEND)  # honest code locks what it writes, where nobody else is
-    program.argument(_FCNTL[column], 1, _EQUAL, _TELLING, refuse_when=True)
+    program.argument(_FCNTL[column], 1, _EQUAL, [*_TELLING, _F_SETPIPE_SZ], refuse_when=True)
+    program.argument(_FCNTL[column], 1, _EQUAL, _LOCKING, refuse_when=True, action=_PRETEND)
     program.argument(_CLONE[column], 0, _BITS, [_NAMESPACE_FLAGS], refuse_when=True)
     program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)

@@ -57,8 +57,11 @@ def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
 
 
 def _devices(zygote: ZygoteSettings) -> Iterator[str]:
-    """Those that everybody may write to. Not /dev itself: it holds disks, and what one run leaves for the next."""
-    yield from ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+    """Those that everybody may write to. Not /dev itself: it holds disks, and what one run leaves for the next.
+
+    Nor /dev/zero: mapped, it is shared memory without a file, which can be hidden.
+    """
+    yield from ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
     if zygote.cuda:
         yield from sorted(glob.glob("/dev/nvidia*"))
 
@@ -67,7 +70,11 @@ def _limit_resources(zygote: ZygoteSettings, run: RunSettings) -> None:
     limits = run.limits
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, int(limits["disk_mb"]) * _MIB)
-    _lower(resource.RLIMIT_NOFILE, 1024)
+    # Sockets hold memory that is counted only where they can be seen; without namespaces, not those under way.
+    _lower(resource.RLIMIT_NOFILE, 1024 if zygote.tier != "landlock" else 256)
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_MSGQUEUE, 0)
+        _lower(resource.RLIMIT_SIGPENDING, 1024)
     _lower(resource.RLIMIT_CPU, int(limits["seconds"] * (run.threads + 1)) + 30)
     if zygote.tier == "sandbox":
         # Counted within the run's own user namespace; elsewhere it would count all that this user runs.

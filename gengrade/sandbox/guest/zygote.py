@@ -4,8 +4,11 @@ Run as a script, with its settings as the one argument. It speaks over a Unix so
 `run` carries two descriptors, the run's channel and the pipe for what it prints. The zygote never loads student code,
 and never runs a torch operation: a parent that did would hang its children.
 
-    host → zygote   {"run": {...}} + descriptors      {"kill": true}
-    zygote → host   {"ready": {...}}   {"ended": {"exit": 0, "signal": 0, "reason": "", "cpu": 0.1, "peak_mb": 80}}
+    host → zygote   {"run": {...}} + descriptors   {"started": true}   {"kill": true}
+    zygote → host   {"ready": {...}}   {"usage": {"passed": 0.5, "cpu": 0.3, "waited": 0.0}}
+                    {"ended": {"exit": 0, "signal": 0, "reason": "", "cpu": 0.1, "waited": 0.0, "peak_mb": 80}}
+
+The zygote measures and tells; how much time a run has is the host's to decide.
 """
 
 from __future__ import annotations
@@ -21,20 +24,24 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 # The walls first, then this: no import of torch before the settings are known.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from gengrade.sandbox.guest import family, pages
+from gengrade.sandbox.guest import disk, family, pages
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
 _TICK_SECONDS = 0.05
+_CLOSE_LOOK_TICKS = 5  # between two looks at what is dear to look at
+_WORD_SECONDS = 0.25  # between two words to the host on the time that a run has used
 _MANY_RUNS = 16  # gathering pages costs what it saves in about as many; who has had so many is likely to get more
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
 
@@ -74,6 +81,8 @@ def _become_unprivileged(settings: ZygoteSettings) -> None:
     os.setgroups([])
     os.setresgid(settings.uid, settings.uid, settings.uid)
     os.setresuid(settings.uid, settings.uid, settings.uid)
+    # Who changed its user may not be looked at, nor may its children: their descriptors could not be counted.
+    check(libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
 
 
 def _import_libraries(settings: ZygoteSettings) -> None:
@@ -90,6 +99,8 @@ def _import_libraries(settings: ZygoteSettings) -> None:
     except ImportError as error:
         print(f"torchvision cannot be imported: {error}")
     compatibility.restore_numpy_names()
+    if settings.tier != "process":
+        compatibility.map_files_for_shared_memory()
     if settings.tier == "landlock":
         compatibility.load_in_this_process()
     library.preload(settings.layout)
@@ -102,26 +113,30 @@ def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, des
     from gengrade.sandbox.guest import child
 
     channel, output = descriptors
-    baseline = family.resident_bytes(os.getpid())
+    baseline = family.Baseline.here()
     pid = os.fork()
     if pid == 0:
         control.close()
         child.serve(settings, run, socket.socket(fileno=channel), output)
     os.close(channel)
     os.close(output)
-    ended = _watch(control, pid, run, baseline)
+    # In the sandbox tier a run's files lie in memory of its own, whose size the kernel limits.
+    scratch = Path(run.scratch) if settings.tier != "sandbox" else None
+    ended = _watch(control, pid, run, baseline, scratch)
     family.kill_descendants()
     _send(control, {"ended": ended})
 
 
-def _watch(control: socket.socket, pid: int, run: RunSettings, baseline: int) -> dict[str, Any]:
+def _watch(
+    control: socket.socket, pid: int, run: RunSettings, baseline: family.Baseline, scratch: Path | None
+) -> dict[str, Any]:
     """Waits for the run's end; ends it when the host says so, or when it takes more than it may."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     if pidfd is not None:
         poll.register(pidfd, select.POLLIN)
-    reason, peak = "", 0
+    watched = _Watched(run, baseline, scratch)
     tick = 1000 * (_TICK_SECONDS if pidfd is not None else 0.01)
     try:
         while True:
@@ -131,17 +146,19 @@ def _watch(control: socket.socket, pid: int, run: RunSettings, baseline: int) ->
                 break
             if control.fileno() in events:
                 message, _ = _receive(control)
+                if message is not None and "started" in message:
+                    watched.start()
+                    continue
                 family.kill(pid)
                 if message is None:
                     os._exit(0)
-            usage_now = family.usage(baseline)
-            peak = max(peak, usage_now.resident)
-            if not reason and usage_now.resident > run.limits["memory_mb"] * (1 << 20):
-                reason = "memory"
-            if not reason and usage_now.tasks > run.limits["processes"] + 2:
-                reason = "processes"
-            if reason:
+            watched.look()
+            if watched.reason:
                 family.kill(pid)
+            elif word := watched.word():
+                # A host that is stopped reads nothing: what finds no room is said again.
+                with suppress(BlockingIOError):
+                    control.send(json.dumps({"usage": word}).encode(), socket.MSG_DONTWAIT)
     finally:
         if pidfd is not None:
             os.close(pidfd)
@@ -149,10 +166,56 @@ def _watch(control: socket.socket, pid: int, run: RunSettings, baseline: int) ->
     return {
         "exit": max(code, 0),
         "signal": max(-code, 0),
-        "reason": reason,
-        "cpu": usage.ru_utime + usage.ru_stime,
-        "peak_mb": peak / (1 << 20),
+        "reason": watched.reason,
+        "cpu": max(watched.cpu, usage.ru_utime + usage.ru_stime - watched.cpu_before),
+        "waited": watched.waited,
+        "peak_mb": watched.peak / (1 << 20),
     }
+
+
+class _Watched:
+    """What a run has taken so far, held against its limits."""
+
+    def __init__(self, run: RunSettings, baseline: family.Baseline, scratch: Path | None) -> None:
+        self._limits = run.limits
+        self._meter = family.Meter(baseline)
+        self._scratch = scratch
+        self._ticks = 0
+        self._began = self._told = time.monotonic()
+        self.reason = ""  # the limit that it broke
+        self.peak = 0
+        self.passed = self.cpu = self.waited = 0.0  # seconds since the student's code started
+        self.cpu_before = self._waited_before = 0.0
+
+    def start(self) -> None:
+        """The student's code starts: what its process did before is not its own."""
+        usage = self._meter.read()
+        self._began, self.cpu_before, self._waited_before = time.monotonic(), usage.cpu, usage.waited
+
+    def look(self) -> None:
+        if self._ticks % _CLOSE_LOOK_TICKS == 0:
+            self._meter.look_closely()
+        self._ticks += 1
+        usage = self._meter.read()
+        self.peak = max(self.peak, usage.resident)
+        self.passed = time.monotonic() - self._began
+        self.cpu = max(0.0, usage.cpu - self.cpu_before)
+        self.waited = max(0.0, usage.waited - self._waited_before)
+        if self.reason:
+            return
+        if usage.resident > self._limits["memory_mb"] * (1 << 20):
+            self.reason = "memory"
+        elif usage.tasks > self._limits["processes"] + 2:
+            self.reason = "processes"
+        elif self._scratch is not None and disk.exceeds(self._scratch, int(self._limits["disk_mb"]) << 20):
+            self.reason = "disk"
+
+    def word(self) -> dict[str, float] | None:
+        """What the host is to know now, if it is time to tell it."""
+        if time.monotonic() - self._told < _WORD_SECONDS:
+            return None
+        self._told = time.monotonic()
+        return {"passed": self.passed, "cpu": self.cpu, "waited": self.waited}
 
 
 def _send(control: socket.socket, message: dict[str, Any]) -> None:

@@ -1,0 +1,128 @@
+"""How much a run has written into a scratch folder that lies on a disk, where no file system of its own limits it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from gengrade.sandbox.guest import family
+
+MOST_FILES: Final = 16_384  # files and folders of one run, as many as its memory-backed folders hold
+_DEEPEST: Final = 256  # folders in each other
+_BLOCK: Final = 512  # bytes in a unit of st_blocks
+
+
+def exceeds(scratch: Path, most_bytes: int) -> bool:
+    """Whether what lies in `scratch`, or was removed there and is still open, takes more than a run may have.
+
+    The walk ends as soon as that is certain, so that it costs no more than a run within its limits would.
+    """
+    count = _Count(most_bytes)
+    _walk(scratch, count)
+    for pid in family.descendants():
+        if count.exceeded:
+            break
+        _removed_files(pid, count)
+    return count.exceeded
+
+
+class _Count:
+    """Bytes and files so far; a file with several names counts once."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._seen: set[tuple[int, int]] = set()
+        self.exceeded = False
+
+    def add(self, state: os.stat_result) -> None:
+        key = (state.st_dev, state.st_ino)
+        if key not in self._seen:
+            self._seen.add(key)
+            self._bytes += state.st_blocks * _BLOCK
+            self.exceeded = self.exceeded or self._bytes > self._most_bytes or len(self._seen) > MOST_FILES
+
+
+def _walk(top: Path, count: _Count) -> None:
+    """Counts all below `top`, folder within folder by descriptors: a path may be longer than the system takes."""
+    level = _Level.opened(str(top), None)
+    path = [level] if level else []
+    try:
+        while path and not count.exceeded:
+            level = path[-1].next_folder(count)
+            if level is None:
+                path.pop().close()
+            else:
+                path.append(level)
+                count.exceeded = count.exceeded or len(path) > _DEEPEST
+    finally:
+        for level in path:
+            level.close()
+
+
+class _Level:
+    """A folder on the way down, and those of its folders that are still to be looked into."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._folders: list[str] | None = None
+
+    @classmethod
+    def opened(cls, name: str, above: int | None) -> _Level | None:
+        """The folder of that name, never by a link, and unlocked where its owner locked it; None where it is gone."""
+        flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            handle = os.open(name, os.O_PATH | flags, dir_fd=above)
+        except OSError:
+            return None
+        try:
+            itself = f"/proc/self/fd/{handle}"
+            os.chmod(itself, stat.S_IMODE(os.fstat(handle).st_mode) | stat.S_IRWXU)
+            return cls(os.open(itself, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
+    def next_folder(self, count: _Count) -> _Level | None:
+        """The next folder in it, after all that lies in this one was counted."""
+        if self._folders is None:
+            self._folders = list(self._counted(count))
+        while self._folders and not count.exceeded:
+            if level := _Level.opened(self._folders.pop(), self._descriptor):
+                return level
+        return None
+
+    def _counted(self, count: _Count) -> Iterator[str]:
+        with os.scandir(self._descriptor) as entries:
+            for entry in entries:
+                with suppress(OSError):  # it went away
+                    state = entry.stat(follow_symlinks=False)
+                    count.add(state)
+                    if stat.S_ISDIR(state.st_mode):
+                        yield entry.name
+                if count.exceeded:
+                    return
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _removed_files(pid: int, count: _Count) -> None:
+    """Counts files that a process has open and that have no name any more."""
+    folder = Path("/proc") / str(pid) / "fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            state = os.stat(folder / name)
+        except OSError:
+            continue
+        if stat.S_ISREG(state.st_mode) and state.st_nlink == 0:
+            count.add(state)

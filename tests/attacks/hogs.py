@@ -1,0 +1,294 @@
+"""Beyond the list: taking memory, disk and processors where nobody counts them."""
+
+from __future__ import annotations
+
+from tests.attacks.attack import Attack
+from tests.attacks.exits import ONCE
+
+_FILL = """
+    def fill(sockets):
+        for one in sockets:
+            one.setblocking(False)
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                try:
+                    one.setsockopt(socket.SOL_SOCKET, option, 1 << 30)
+                except OSError:
+                    pass
+            try:
+                while True:
+                    one.send(bytes(1 << 16))
+            except OSError:
+                pass
+"""
+
+ATTACKS = [
+    Attack(
+        0,
+        "memory in socket buffers",
+        # Six processes, each with as many full sockets as it may have: no resident set shows what lies in them.
+        hostile=f"""
+            import os, socket, time
+            {_FILL}
+            for _ in range(6):
+                if os.fork() == 0:
+                    keep = []
+                    try:
+                        while True:
+                            keep.append(socket.socketpair())
+                            fill(keep[-1])
+                    except OSError:
+                        pass
+                    time.sleep(60)
+                    os._exit(0)
+            time.sleep(60)
+        """,
+        control="""
+            import socket
+            one, other = socket.socketpair()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.sendall(bytes(1 << 16))
+            assert other.recv(1 << 16)
+        """,
+    ),
+    Attack(
+        0,
+        "memory in connections that nobody accepts",
+        # Who connects, writes and leaves has no descriptor any more; the listener keeps what was written.
+        hostile=f"""
+            import os, socket, time
+            {_FILL}
+            keep = []
+            for number in range(200):
+                try:
+                    listener = socket.socket(socket.AF_UNIX)
+                    listener.bind(f"\\0@MARK@{{number}}")
+                    listener.listen(4096)
+                    keep.append(listener)
+                    for _ in range(300):
+                        with socket.socket(socket.AF_UNIX) as one:
+                            one.setblocking(False)
+                            one.connect(f"\\0@MARK@{{number}}")
+                            fill([one])
+                except OSError:
+                    continue
+            time.sleep(60)
+        """,
+        control="""
+            import os, multiprocessing.connection
+            try:
+                with multiprocessing.connection.Listener(family="AF_UNIX") as listener:
+                    pass
+            except PermissionError:
+                pass  # without namespaces, sockets have no names
+        """,
+    ),
+    Attack(
+        0,
+        "memory in sockets on their way",
+        hostile=f"""
+            import socket, time
+            {_FILL}
+            keep = []
+            try:
+                while True:
+                    one, other = socket.socketpair()
+                    some = socket.socketpair()
+                    fill(some)
+                    socket.send_fds(one, [b"x"], [each.fileno() for each in some])
+                    for each in (*some, one):
+                        each.close()
+                    keep.append(other)
+            except OSError:
+                pass
+            time.sleep(60)
+        """,
+        control="""
+            import os, socket
+            one, other = socket.socketpair()
+            with open(os.devnull) as file:
+                socket.send_fds(one, [b"x"], [file.fileno()])
+            message, (received, *_), *_ = socket.recv_fds(other, 1, 1)
+            os.close(received)
+        """,
+    ),
+    Attack(
+        0,
+        "memory in pipes and watches",
+        hostile="""
+            import ctypes, fcntl, mmap, os, select, time
+            libc = ctypes.CDLL(None, use_errno=True)
+            area = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            for start in range(0, 64 << 20, 4096):
+                area[start] = 1
+            address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+            class Vector(ctypes.Structure):
+                _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+            keep = []
+            try:
+                while True:
+                    reader, writer = os.pipe()
+                    os.set_blocking(writer, False)
+                    try:
+                        fcntl.fcntl(writer, 1031, 1 << 20)
+                    except OSError:
+                        pass
+                    some = Vector(address, 1 << 20)
+                    libc.vmsplice(writer, ctypes.byref(some), 1, 2)
+                    try:
+                        while True:
+                            os.write(writer, bytes(1 << 16))
+                    except OSError:
+                        pass
+                    keep.append((reader, writer, select.epoll()))
+            except OSError:
+                pass
+            time.sleep(60)
+        """,
+        control="""
+            import os, select
+            reader, writer = os.pipe()
+            with select.epoll() as poll:
+                poll.register(reader, select.EPOLLIN)
+                os.write(writer, bytes(1 << 15))
+                assert poll.poll(1)
+            assert len(os.read(reader, 1 << 15)) == 1 << 15
+        """,
+    ),
+    Attack(
+        0,
+        "shared memory out of sight",
+        # Touched, and then unmapped but for a page: it stays, and no process shows it.
+        hostile="""
+            import ctypes, os, time
+            libc = ctypes.CDLL(None, use_errno=True)
+            libc.mmap.restype = ctypes.c_void_p
+            libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+            libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+            size, nothing = 256 << 20, ctypes.c_void_p(-1).value
+            try:
+                zero = os.open("/dev/zero", os.O_RDWR)
+            except OSError:
+                zero = -1
+            hidden = 0
+            for _ in range(20):
+                for flags, file in ((0x21, -1), (0x01, zero)):
+                    area = libc.mmap(None, size, 3, flags, file, 0)
+                    if area == nothing:
+                        continue
+                    ctypes.memset(area, 1, size)
+                    libc.munmap(area + 4096, size - 4096)
+                    hidden += 1
+            time.sleep(60 if hidden else 0)
+        """,
+        control="""
+            import mmap, os
+            shared = mmap.mmap(-1, 16 << 20)
+            if os.fork() == 0:
+                shared[5] = 7
+                os._exit(0)
+            os.wait()
+            assert shared[5] == 7
+            shared.close()
+        """,
+    ),
+    Attack(
+        0,
+        "memory of many small programs",
+        # Each takes less than what a run's own process has to begin with.
+        hostile="""
+            import subprocess, sys, time
+            code = "import time; hoard = bytearray(200 << 20); hoard[::4096] = bytes(51200); time.sleep(60)"
+            keep = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(30)]
+            time.sleep(60)
+        """,
+        control="""
+            import subprocess, sys
+            subprocess.run([sys.executable, "-c", "bytearray(64 << 20)"], check=True)
+        """,
+    ),
+    Attack(
+        0,
+        "a disk full of files",
+        # Each is small enough; names are given to some, and some are removed while they are open.
+        hostile="""
+            import os, tempfile
+            here = tempfile.gettempdir()
+            os.mkdir(f"{here}/@MARK@", 0o300)
+            keep = []
+            try:
+                for number in range(200_000):
+                    deep = f"{here}/@MARK@" if number % 2 else here
+                    with open(f"{deep}/{number}", "wb") as file:
+                        file.write(bytes(1 << 20) if number < 4096 else b"")
+                        if number < 64:
+                            keep.append(os.dup(file.fileno()))
+                            os.unlink(f"{deep}/{number}")
+            except OSError:
+                pass
+            import time
+            time.sleep(60)
+        """,
+        control="""
+            import os, tempfile
+            with tempfile.TemporaryDirectory() as folder:
+                for number in range(100):
+                    with open(os.path.join(folder, str(number)), "wb") as file:
+                        file.write(bytes(1 << 20))
+        """,
+    ),
+    Attack(
+        0,
+        "forty busy processes",
+        # Each in a session and on a processor of its own: a neighbour's training must have its time all the same.
+        hostile="""
+            import os, time
+            end = time.time() + 120
+            for _ in range(40):
+                if os.fork() == 0:
+                    try:
+                        os.setsid()
+                        os.sched_setaffinity(0, range(os.cpu_count()))
+                    except OSError:
+                        pass
+                    while time.time() < end:
+                        pass
+                    os._exit(0)
+            time.sleep(120)
+        """,
+        control="""
+            import os, signal, subprocess, sys
+            signal.signal(signal.SIGCHLD, signal.default_int_handler)
+            os.sched_setaffinity(0, os.sched_getaffinity(0))
+            subprocess.run([sys.executable, "-c", "pass"], start_new_session=True, check=True)
+        """,
+    ),
+    Attack(
+        0,
+        "a time that nobody counts",
+        # What children do whose end nobody asks for, a kernel forgets: at will, the limit would never come.
+        hostile="""
+            import os, signal, time
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            end = time.time() + 120
+            while time.time() < end:
+                for _ in range(4):
+                    if os.fork() == 0:
+                        while time.process_time() < 0.03:
+                            pass
+                        os._exit(0)
+                try:
+                    while os.waitpid(-1, 0):
+                        pass
+                except OSError:
+                    continue
+        """,
+        control="""
+            import os
+            for _ in range(4):
+                if os.fork() == 0:
+                    os._exit(0)
+                os.wait()
+        """,
+        target=ONCE,
+    ),
+]

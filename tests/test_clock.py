@@ -1,0 +1,159 @@
+"""A run's own clock: what it did counts, and nothing that others did to the machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gengrade.engine import _shares
+from gengrade.facts import Outcome
+from gengrade.sandbox import Limits, Tier, examine
+from gengrade.sandbox.guest.family import Waits
+from gengrade.sandbox.host import _Turns
+from tests.load import busy
+from tests.test_sandbox import Yard
+
+TIERS = [finding.tier for finding in examine() if finding.available and finding.tier is not Tier.PROCESS]
+BUSY = 3
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    """A sandbox that has one processor, and shares it with three busy processes."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system does not bind processes to processors")
+    before = os.sched_getaffinity(0)
+    yard = Yard(tmp_path_factory.mktemp("trees"), request.param)
+    yard.sandbox.warm()
+    yard.sandbox.close()
+    os.sched_setaffinity(0, [min(before)])
+    try:
+        yard.sandbox.warm()
+        with busy(BUSY):
+            yield yard
+    finally:
+        os.sched_setaffinity(0, before)
+        yard.sandbox.close()
+
+
+WORK = "import time\nwhile time.process_time() < {seconds}: pass\nreturn 1"
+
+
+def test_work_within_its_limit_passes_on_a_busy_machine(crowded: Yard) -> None:
+    began = time.monotonic()
+    run = crowded.run(WORK.format(seconds=0.8), Limits(seconds=1.5))
+    assert (run.outcome, run.starved) == (Outcome.PASSED, False), run.message
+    assert time.monotonic() - began > 1.5  # it would have been out of time by the clock on the wall
+    assert run.seconds < 1.5
+
+
+def test_work_beyond_its_limit_does_not(crowded: Yard) -> None:
+    """It was the only run, and had all of its time: a verdict, but none to keep."""
+    run = crowded.run("while True: pass", Limits(seconds=0.6))
+    assert (run.outcome, run.message) == (Outcome.TIMEOUT, "stopped after 0.6 s: the limit of this check")
+    assert run.starved
+    assert run.cpu_seconds > 0.4
+
+
+def test_sleep_takes_its_time_on_a_busy_machine_too(crowded: Yard) -> None:
+    run = crowded.run("import time\ntime.sleep(1000)", Limits(seconds=0.6))
+    assert run.outcome is Outcome.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for _ in range(6):\n    if os.fork() == 0:\n        while True: pass\nimport time\ntime.sleep(1000)",
+        "import threading\n"
+        "threads = [threading.Thread(target=lambda: [None for _ in iter(int, 1)]) for _ in range(4)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()",
+        # Children whose end nobody asks for: the kernel would not count them.
+        "import signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "while True:\n"
+        "    if os.fork() == 0:\n"
+        "        while time.process_time() < 0.03: pass\n"
+        "        os._exit(0)\n"
+        "    time.sleep(0.03)\n"
+        "    try: os.waitpid(-1, os.WNOHANG)\n"
+        "    except OSError: pass",
+        "import subprocess, sys\nwhile True: subprocess.run([sys.executable, '-c', 'sum(range(10**6))'])",
+    ],
+    ids=["children", "threads", "unwaited", "programs"],
+)
+def test_the_time_of_the_whole_family_counts(crowded: Yard, body: str) -> None:
+    """In whichever processes the work is done: a limit on passing time, 20 times as far, would end these as ours."""
+    run = crowded.run(body, Limits(seconds=0.6))
+    assert run.outcome is Outcome.TIMEOUT, run.message
+    assert run.cpu_seconds > 0.3
+
+
+def test_waits_at_once_count_once() -> None:
+    waits = Waits(began=100.0)
+    waits.add("a", 1.0, now=101.0)
+    waits.add("b", 0.5, now=101.0)
+    assert waits.total == 1.0
+    waits.add("a", 1.0, now=102.0)
+    assert waits.total == 1.0
+    waits.add("b", 1.0, now=103.0)  # half a second more, which ended just now
+    assert waits.total == 1.5
+    waits.add("c", 60.0, now=104.0)  # not more than there was
+    assert waits.total == 4.0
+
+
+def test_who_is_alone_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:
+    turns = _Turns(tmp_path / "turns")
+    order: list[str] = []
+    inside = threading.Event()
+
+    def alone() -> None:
+        with turns.alone():
+            order.append("alone")
+
+    def beside() -> None:
+        inside.wait()
+        with turns.beside_others():
+            order.append("later")
+
+    with turns.beside_others(), turns.beside_others():
+        first = threading.Thread(target=alone)
+        first.start()
+        while first.is_alive() and not _held(tmp_path / "turns.gate"):
+            time.sleep(0.01)
+        second = threading.Thread(target=beside)
+        second.start()
+        inside.set()
+        time.sleep(0.05)
+        assert order == []
+    first.join()
+    second.join()
+    assert order == ["alone", "later"]
+
+
+def _held(lock: Path) -> bool:
+    import fcntl
+
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize(
+    ("processors", "workers", "shares"),
+    [
+        ([0, 1], 2, ["0", "1"]),
+        ([0, 1, 2, 3, 4], 2, ["0,2,4", "1,3"]),
+        ([4, 6], 3, ["4", "6", "4"]),
+        ([3], 1, ["3"]),
+    ],
+)
+def test_workers_have_processors_of_their_own(processors: list[int], workers: int, shares: list[str]) -> None:
+    assert _shares(processors, workers) == shares
