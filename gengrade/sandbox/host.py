@@ -7,7 +7,8 @@ is the run's outcome.
 A run's time is its own: the processor time of all of its processes, or, where that is more, the time that passed while
 none of them waited for a processor. Other programs on the machine take none of it. Far beyond it stands a limit on the
 time that passes at all. A run that ends there, or runs out of its time on a machine that had little for it, is repeated
-once while no other run goes on (`_Turns`); if that tells nothing either, it is nobody's fault but ours.
+once while no other run goes on (`_Turns`), as is one that the kernel may have ended when all memory was taken; if that
+tells nothing either, it is nobody's fault but ours.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any, Final, Self, TypeVar
 
 from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
+from gengrade.sandbox.cgroups import Group
 from gengrade.sandbox.guest.disk import MOST_FILES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import stage
@@ -40,6 +42,7 @@ from gengrade.sandbox.tiers import Tier
 _START_SECONDS: Final = 300.0  # importing the libraries, on a slow disk or a busy machine
 _WALLS_SECONDS: Final = 120.0  # from the fork to the student's code
 _END_SECONDS: Final = 60.0  # from SIGKILL to the zygote's word that all is over
+_SLACK_MB: Final = 1024  # of a control group, beyond what is counted: caches of files, and what the zygote shares
 _FAR: Final = 20.0  # times its own time may pass before a run is given up
 _STARVED: Final = 0.05  # share of the time that passed in which a run waited for others' work, and no little of it
 _FULL: Final = 0.9  # share of all of its processors' time above which a run waited for its own work alone
@@ -172,8 +175,10 @@ class _Zygote:
             uid=tiers.NOBODY if as_root else None,
             cuda=cuda,
         )
+        command = tiers.command(tier, library, trees, theirs.fileno(), settings.to_json(), cuda=cuda)
+        self.group = Group.make()
         self._process = subprocess.Popen(
-            tiers.command(tier, library, trees, theirs.fileno(), settings.to_json(), cuda=cuda),
+            self.group.entered_by(command) if self.group else command,
             stdin=subprocess.DEVNULL,
             stdout=self.errors,
             stderr=self.errors,
@@ -191,6 +196,9 @@ class _Zygote:
             raise
 
     def run(self, request: Request) -> Run:
+        if self.group:
+            limits = request.limits
+            self.group.allow((limits.memory_mb + 2 * limits.disk_mb + _SLACK_MB) << 20)
         payload = wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
         tree = request.tree.resolve()
         scratch = self._scratch_of_a_run()
@@ -280,6 +288,8 @@ class _Zygote:
         except (ProcessLookupError, PermissionError):
             self._process.kill()
         self._process.wait()
+        if self.group:
+            self.group.close()
         self.errors.close()
         remove(self._work)
         self._scratch.cleanup()
@@ -326,6 +336,7 @@ class _Conversation:
         self.expected: int | None = None  # bytes of the frame that is coming in, its header included
         self.output = Output()
         self.clock = _Clock()
+        self.kills = _kills_for_memory()
         self.started: float | None = None
         self.idle = self.cpu = self.waited = 0.0  # seconds since then, as the zygote told last
         self.starved = False
@@ -480,7 +491,7 @@ class _Conversation:
         outcome, message = Outcome.CRASHED, ""
         evidence: wire.Tree = None
         frames: tuple[Frame, ...] = ()
-        if ended["reason"] == "memory":
+        if ended["reason"] == "memory" or (self.zygote.group and self.zygote.group.has_killed()):
             outcome, message = Outcome.MEMORY, f"stopped at {limits.memory_mb} MB of memory: the limit of this check"
         elif ended["reason"] == "processes":
             reason = f"stopped: more than {limits.processes} processes and threads at once, the limit of this check"
@@ -505,8 +516,30 @@ class _Conversation:
             seconds=seconds,
             cpu_seconds=self.cpu,
             peak_mb=float(ended["peak_mb"]),
-            starved=self.starved and outcome is Outcome.TIMEOUT,
+            starved=self._may_differ(outcome, ended),
         )
+
+    def _may_differ(self, outcome: Outcome, ended: Mapping[str, Any]) -> bool:
+        """Whether a shortage of the machine may have made this outcome.
+
+        A run that somebody killed, without a word of ours, was perhaps the kernel's choice when all memory was taken;
+        so was a process of a run in whose time the kernel chose any.
+        """
+        if outcome is Outcome.PASSED:
+            return False
+        killed = not ended["reason"] and signal.SIGKILL in (ended["signal"], ended["exit"] - 128)
+        unasked = killed and self.answer is None and self.refusal is None
+        return (self.starved and outcome is Outcome.TIMEOUT) or unasked or _kills_for_memory() > self.kills
+
+
+def _kills_for_memory() -> int:
+    """How many processes this machine has ended for want of memory, where it says so."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
 
 
 def read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:

@@ -47,7 +47,7 @@ class Run:
     seconds: float = 0.0  # on the run's own clock, which stands still while the machine lets it wait
     cpu_seconds: float = 0.0  # of all of its processes together
     peak_mb: float = 0.0
-    starved: bool = False  # it ran out of time on a machine that had little for it: another time it may not
+    starved: bool = False  # the machine had little time or memory for it: another time it may end otherwise
 
 
 class Runner(Protocol):
