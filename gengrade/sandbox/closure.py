@@ -16,8 +16,6 @@ Only modules below `graders.probes` and `graders.layouts` are cut; all others ha
 
 from __future__ import annotations
 
-import __future__
-
 import ast
 import copy
 import dis
@@ -38,7 +36,7 @@ PACKAGE: Final = "package"  # what every probe calls the submission that it is g
 _OURS: Final = (PROBES, LAYOUTS)
 _PACKAGE_CLASS: Final = (f"{LAYOUTS}.loading", "Package")
 _GLOBALS: Final = {"LOAD_GLOBAL", "LOAD_NAME"}
-_FLAGS: Final = __future__.annotations.compiler_flag
+_FLAGS: Final = annotations.compiler_flag  # of `from __future__ import annotations`, which all our modules begin with
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -279,10 +277,19 @@ def _parts(statement: ast.stmt) -> Iterator[tuple[str, str | None]]:
             continue
         part = above[id(node)]
         if isinstance(part, ast.Attribute):
-            asked = above[id(part)]
-            yield part.attr, asked.attr if isinstance(asked, ast.Attribute) else None
+            yield part.attr, _asked(above[id(part)])
         elif not isinstance(part, ast.Call | ast.keyword):
             raise ClosureError(f"line {node.lineno}: which part of the package is meant?")
+
+
+def _asked(node: ast.AST) -> str | None:
+    """The attribute that an expression takes of a part, as `part.name` or `hasattr(part, "name")`; else None."""
+    match node:
+        case ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=ast.Name(id="hasattr" | "getattr"), args=[_, ast.Constant(value=str() as name), *_]):
+            return name
+    return None
 
 
 def _methods(statement: ast.stmt) -> frozenset[str] | None:
@@ -445,4 +452,5 @@ def _above(module: str) -> list[str]:
 
 
 def _compiled(module: str, tree: ast.Module) -> CodeType:
-    return compile(tree, f"<{module}>", "exec", flags=_FLAGS, dont_inherit=True)
+    code: CodeType = compile(tree, f"<{module}>", "exec", flags=_FLAGS, dont_inherit=True)
+    return code

@@ -114,7 +114,6 @@ class _Zygote:
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         settings = ZygoteSettings(
             tier=tier.value,
-            library=tiers.LIBRARY if tier is Tier.SANDBOX else str(library),
             preload=preloaded(layout),
             scratch=scratch,
             control=theirs.fileno(),

@@ -78,9 +78,7 @@ def _exactly(channel: socket.socket, length: int) -> memoryview:
     return view
 
 
-def prepared(
-    run: RunSettings, own: library.Library, tree: Path, inputs: Mapping[str, Any]
-) -> Callable[[], object]:
+def prepared(run: RunSettings, own: library.Library, tree: Path, inputs: Mapping[str, Any]) -> Callable[[], object]:
     """The call of the probe, with all that comes before it done: nothing of the student's has been run yet."""
     package = own.package(tree)
     _prepare_torch(run)

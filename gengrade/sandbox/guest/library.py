@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -112,7 +113,7 @@ class _Finder:
         return importlib.util.spec_from_loader(name, _Loader(code), is_package=is_package)
 
 
-class _Loader:
+class _Loader(Loader):
     """Runs a module's code; it keeps none of it."""
 
     def __init__(self, code: CodeType) -> None:

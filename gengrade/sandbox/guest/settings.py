@@ -14,7 +14,6 @@ class ZygoteSettings:
     """Fixed for a zygote's life."""
 
     tier: str  # "sandbox", "landlock" or "process"
-    library: str  # the folder that holds the guest's code, which no run sees
     preload: Sequence[str]  # modules of others that runs will import
     scratch: str  # the folder that its environment names; each run gets one of its own
     control: int  # the descriptor of the control socket
