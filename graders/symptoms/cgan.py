@@ -80,6 +80,12 @@ def _moved(name: str, moves: Array, scale: float) -> Numbers:
     }
 
 
+@symptoms_of("cgan:noise_size")
+def noise_size(inputs: Inputs, got: Evidence) -> Symptoms:
+    """None: any size is right."""
+    return {}
+
+
 @symptoms_of("cgan:generator_input")
 def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
     """What the columns hold beside the noise, and what became of that."""
