@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,9 +23,11 @@ import numpy as np
 import torch
 
 from gengrade.sandbox import Request, Run, wire
+from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.guest import child, compatibility, library
 from gengrade.sandbox.guest.settings import RunSettings
 from gengrade.sandbox.host import read_answer
+from gengrade.sandbox.library import preloaded
 from gengrade.sandbox.run import Output
 
 TIER: Final = "direct"  # what stands for the tier in the facts
@@ -39,7 +42,7 @@ class Direct:
         gc.disable()
         compatibility.import_torchvision()
         compatibility.restore_numpy_names()
-        library.preload(layout)
+        library.preload(preloaded(layout))
         gc.freeze()  # pytest collects garbage thrice a session, and need not look at the libraries
         gc.enable()
         self.starting = time.monotonic() - began
@@ -57,7 +60,6 @@ class Direct:
         """One run, on a package that is built for it alone."""
         tree = request.tree.resolve()
         settings = RunSettings(
-            probe=request.probe,
             tree=str(tree),
             scratch=str(tree),
             seed=request.seed,
@@ -66,14 +68,21 @@ class Direct:
             limits=request.limits.as_dict(),
         )
         inputs = wire.decode(wire.encode(dict(request.inputs)))
+        own = _own(self._layout, request.probe)
         began = time.monotonic()
-        with _undone(tree), _printed() as printed:
-            frame = child.answer(settings, tree, child.prepared(settings, self._layout, tree, inputs))
+        with _undone(tree), own.in_place(), _printed() as printed:
+            frame = child.answer(settings, tree, child.prepared(settings, own, tree, inputs))
         tag, _ = wire.FRAME_HEADER.unpack_from(frame)
         outcome, message, evidence, frames = read_answer(tag, frame[wire.FRAME_HEADER.size :])
         output = Output()
         output.add(printed.getvalue().encode("utf-8", "replace"))
         return Run(outcome, message, evidence, frames, output.text(), time.monotonic() - began)
+
+
+@cache
+def _own(layout: str, probe: str) -> library.Library:
+    """The code that such a run would be given, kept for the next one."""
+    return library.load_apart(closure_of(layout, probe).code)
 
 
 @contextlib.contextmanager

@@ -129,7 +129,7 @@ class Subject:
         document = {
             "tree": self._tree_hash,
             "probe": request.probe,
-            "code": fingerprint(circumstances.layout),
+            "code": fingerprint(circumstances.layout, request.probe),
             "layout": circumstances.layout,
             "tier": circumstances.tier,
             "device": circumstances.device,

@@ -33,9 +33,10 @@ from typing import Any, Final, Self, TypeVar
 from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
 from gengrade.sandbox.cgroups import Group
+from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.guest.disk import MOST_FILES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
-from gengrade.sandbox.library import stage
+from gengrade.sandbox.library import preloaded, stage
 from gengrade.sandbox.run import Frame, InfraError, Output, Request, Run
 from gengrade.sandbox.tiers import Tier
 
@@ -153,6 +154,7 @@ class _Zygote:
 
     def __init__(self, tier: Tier, layout: str, trees: Path, *, cuda: bool) -> None:
         self._tier = tier
+        self._layout = layout
         self._trees = trees
         self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
@@ -168,8 +170,7 @@ class _Zygote:
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         settings = ZygoteSettings(
             tier=tier.value,
-            library=tiers.LIBRARY if tier is Tier.SANDBOX else str(library),
-            layout=layout,
+            preload=preloaded(layout),
             scratch=scratch,
             control=theirs.fileno(),
             uid=tiers.NOBODY if as_root else None,
@@ -199,11 +200,11 @@ class _Zygote:
         if self.group:
             limits = request.limits
             self.group.allow((limits.memory_mb + 2 * limits.disk_mb + _SLACK_MB) << 20)
-        payload = wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
+        code = closure_of(self._layout, request.probe).code
+        payload = wire.frame(wire.CODE, code) + wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
         tree = request.tree.resolve()
         scratch = self._scratch_of_a_run()
         settings = RunSettings(
-            probe=request.probe,
             tree=tree.relative_to(self._trees).as_posix() if self._tier is Tier.SANDBOX else str(tree),
             scratch=scratch,
             seed=request.seed,

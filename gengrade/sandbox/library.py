@@ -1,23 +1,26 @@
-"""The guest's library: copies of just the code that a guest may see, in a folder of their own.
+"""The zygote's library: copies of just the code that raises a run's walls, in a folder of its own.
 
-Graders, rubrics and references never lie on a path that a guest can read, in any tier: this folder is what the outer
-wall binds.
+Graders, rubrics and references never lie on a path that a guest can read, in any tier, nor do probes and adapters: each
+run is sent the part of these that it needs (`gengrade.sandbox.closure`). The folder itself is out of the runs' sight.
 """
 
 from __future__ import annotations
 
 import compileall
 import hashlib
+import importlib
 import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gengrade.sandbox.closure import closure_of, libraries
+
 _PROJECT: Final = Path(__file__).resolve().parents[2]
-_FOLDERS: Final = ("gengrade/sandbox/guest", "graders/probes", "graders/layouts")
+_FOLDERS: Final = ("gengrade/sandbox/guest",)
 _FILES: Final = ("gengrade/sandbox/wire.py",)
-_PACKAGES: Final = ("gengrade", "gengrade/sandbox", "graders")
+_PACKAGES: Final = ("gengrade", "gengrade/sandbox")
 
 
 def stage(into: Path) -> Path:
@@ -34,24 +37,24 @@ def stage(into: Path) -> Path:
     return into
 
 
+def preloaded(layout: str) -> list[str]:
+    """The modules that a zygote imports for a layout: what its hand-out uses, and what our own code does."""
+    names: tuple[str, ...] = importlib.import_module(f"graders.layouts.{layout}").PRELOAD
+    return list(dict.fromkeys([*names, *libraries(layout)]))
+
+
 @cache
-def fingerprint(layout: str) -> str:
-    """A hash over the code that evidence depends on: all probes, since they share helpers, the layout, the guest."""
-    digest = hashlib.sha256()
+def fingerprint(layout: str, probe: str) -> str:
+    """A hash over the code that a run's evidence depends on: what it is given, and the guest that it runs in."""
+    digest = hashlib.sha256(closure_of(layout, probe).digest.encode())
     for source in _sources():
         name = source.relative_to(_PROJECT).as_posix()
-        if not name.startswith("graders/layouts/") or _belongs(name, layout):
-            digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
+        digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def probe_path(module: str) -> Path:
     return _PROJECT / "graders" / "probes" / f"{module}.py"
-
-
-def _belongs(name: str, layout: str) -> bool:
-    rest = name.removeprefix("graders/layouts/")
-    return "/" not in rest or rest.startswith(f"{layout}/")
 
 
 def _sources() -> Iterator[Path]:

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.sandbox.guest import landlock
-from gengrade.sandbox.guest.namespaces import SUBMISSION, TREES
+from gengrade.sandbox.guest.namespaces import LIBRARY, SUBMISSION, TREES
 
 NOBODY: Final = 65534
-LIBRARY: Final = "/library"  # where a guest of the sandbox tier finds the code that it may see
 _PROJECT: Final = Path(__file__).resolve().parents[2]
 _SYSTEM_FILES: Final = (
     "/etc/ld.so.cache",

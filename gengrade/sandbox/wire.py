@@ -24,7 +24,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-REQUEST: Final = b"R"  # host → guest: what to run, and on what
+CODE: Final = b"C"  # host → guest: the code of ours that the run needs
+REQUEST: Final = b"R"  # host → guest: the inputs of the run
 STARTED: Final = b"S"  # guest → host: the walls stand, student code comes next
 EVIDENCE: Final = b"E"  # guest → host: what the probe returned
 FAULT: Final = b"F"  # guest → host: what the student's code raised

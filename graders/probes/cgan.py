@@ -73,19 +73,25 @@ def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any
     }
 
 
+def noise_size(package: Any) -> Any:
+    """How many numbers of noise the student's generator takes.
+
+    It is asked in a run of its own: to find it, noise and labels are put together in whatever way fits.
+    """
+    return package.cgan.noise_size()
+
+
 def generator_input(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
-    """`rows`: what the student's function makes of noise [B, n] and labels [B]; `size`: how much noise it was given."""
-    size = package.cgan.noise_size()
-    return {"rows": package.cgan.generator_input(noise[:, :size].cpu(), labels.cpu()), "size": size}
+    """`rows`: what the student's function makes of noise [B, d] and labels [B]."""
+    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
 
 
 def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
     """`answers`: what the student's function does when it is asked for n images of one digit after the other.
 
     `inputs`: what the generator was given, a list of [R, …]; `decoded`: its images [R, 784], which are replaced by
-    random ones; `images` [N, 784]: what the function returns, or None. `size`: how much noise the generator takes.
+    random ones; `images` [N, 784]: what the function returns, or None.
     """
-    size = package.cgan.noise_size()
     generator = package.cgan.own_generator()
     stand_in(generator, lowest=0)
     calls = watch(generator)
@@ -94,7 +100,7 @@ def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
         calls.forget()
         returned = package.cgan.generate(digit, n, calls)
         seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
-    return {"answers": seen, "size": size}
+    return {"answers": seen}
 
 
 def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> dict[str, Any]:

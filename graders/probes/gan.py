@@ -67,7 +67,8 @@ def step(
     calls = watch(networks["generator"])
     given = _Scores(networks["discriminator"], scores.sigmoid() if bounded else scores)
     try:
-        loss = getattr(package.gan, f"{which}_step")(model, images)
+        taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
+        loss = taken(model, images)
     except (AttributeError, TypeError, ValueError):
         if not hasattr(package.gan, "train_epoch"):  # the loop is the hand-out's
             raise

@@ -51,7 +51,7 @@ def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[s
 
     `again` is encode's mean of the images in reverse order.
     """
-    model, *_ = _known(package, z.shape[1], map_, decode=False)
+    model, *_ = _known(package, z.shape[1], map_)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
     return {
         "mean": posterior.mean,
@@ -69,7 +69,7 @@ def forward(
 
     And whether each of the losses has a gradient by the encoder's parameters, the only ones that there are.
     """
-    model, seen, _ = _known(package, z_dim, map_)
+    model, seen, _ = _decoding(package, z_dim, map_)
     posterior = package.gaussian_vae.encode(model, x)
     seen.forget()
     reconstruction, nll, kl = package.gaussian_vae.forward(model, x, noise)
@@ -86,7 +86,7 @@ def forward(
 
 def samples(package: Any, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None) -> dict[str, Any]:
     """Samples with a known decoder, and the latents that it was given, then and `again`."""
-    model, seen, _ = _known(package, z_dim, map_)
+    model, seen, _ = _decoding(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
     first = _latents(seen, z_dim)["latents"]
     seen.forget()
@@ -103,7 +103,7 @@ def log_likelihood(
     `strayed`: how far what it was given lies from any image of x. Else the `mean` and `logvar` of the model's own
     encode, which its layers give.
     """
-    model, seen, gaussian = _known(package, mean.shape[1], map_)
+    model, seen, gaussian = _decoding(package, mean.shape[1], map_)
     strayed: list[float] = []
 
     def encode(images: Tensor) -> Gaussian:
@@ -125,18 +125,23 @@ def log_likelihood(
 
 def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
     """The images between latents ends[0] and ends[1], and the latents that the decoder was given."""
-    model, seen, _ = _known(package, ends.shape[1], map_)
+    model, seen, _ = _decoding(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images} | _latents(seen, ends.shape[1])
 
 
-def _known(
-    package: Any, z_dim: int, map_: dict[str, Tensor], *, decode: bool = True
-) -> tuple[nn.Module, Calls, type[Gaussian]]:
+def _decoding(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
+    """The same as `_known`, with what is right also in the place of what the student's `decode` makes of an output."""
+    model, seen, gaussian = _known(package, z_dim, map_)
+    decoder = package.gaussian_vae.decoder_of(model)
+    object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
+    return model, seen, gaussian
+
+
+def _known(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
     """A model in eval mode with known parts, what its decoder is given from here on, and its distributions' class.
 
-    map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels. `decode`: also what the student's
-    own method of that name makes of the decoder's output is replaced by what is right.
+    map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels.
     """
     model: nn.Module = package.gaussian_vae.model(z_dim).eval()
     gaussian: type[Gaussian] = package.gaussian_vae.lend_gaussian(model, lent_for)
@@ -147,10 +152,7 @@ def _known(
         return (z.flatten(1) @ map_["matrix"].T + map_["offset"]).reshape(-1, 1, side, side)
 
     decoder.forward = affine
-    seen = watch(decoder)
-    if decode:
-        object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
-    return model, seen, gaussian
+    return model, watch(decoder), gaussian
 
 
 def _leaves(**parts: Tensor) -> dict[str, Tensor]:

@@ -64,7 +64,7 @@ def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> di
     of each row alone [B, 1, …], and of three equidistant points on the line through zero and the first row.
     `blind`: of each output, whether it has a gradient, and none with respect to the input.
     """
-    module = getattr(package.vae, which)(**settings).to(x.device).eval()
+    module = _made(package, which, settings).to(x.device).eval()
     outputs = _outputs(which, module(x))
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
@@ -87,7 +87,7 @@ def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[st
     numbers in `target`. None for networks that register no parameters; and those with another number of outputs are
     not trained.
     """
-    modules = [getattr(package.vae, which)(**settings).to(x.device) for _ in range(FRESH)]
+    modules = [_made(package, which, settings).to(x.device) for _ in range(FRESH)]
     if not any(parameter.requires_grad for parameter in modules[0].parameters()):
         return None
 
@@ -117,8 +117,25 @@ def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[st
 
 def parameter_counts(package: Any, which: str, settings: list[dict[str, Any]]) -> list[int]:
     """How many numbers the network holds, for each of these settings."""
-    make = getattr(package.vae, which)
-    return [sum(parameter.numel() for parameter in make(**each).parameters()) for each in settings]
+    networks = (_made(package, which, each) for each in settings)
+    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+
+
+def _made(package: Any, which: str, settings: dict[str, Any]) -> nn.Module:
+    """A network by the contract's name of it. They are written out, so that a run is given no other methods of it."""
+    network: nn.Module
+    match which:
+        case "mlp_encoder":
+            network = package.vae.mlp_encoder(**settings)
+        case "mlp_decoder":
+            network = package.vae.mlp_decoder(**settings)
+        case "cnn_encoder":
+            network = package.vae.cnn_encoder(**settings)
+        case "cnn_decoder":
+            network = package.vae.cnn_decoder(**settings)
+        case _:
+            raise ValueError(f"there is no network {which}")
+    return network
 
 
 # The whole model

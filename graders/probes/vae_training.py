@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.utils import make_grid
 
 from graders.probes._batches import batches, rolled
 from graders.probes._networks import weights_of
@@ -84,22 +83,15 @@ def decode(package: Any, weights: State, z: Tensor, settings: dict[str, Any]) ->
 
 
 @torch.no_grad()
-def manifold(package: Any, weights: State, settings: dict[str, Any], grid_size: int) -> dict[str, Any]:
-    """A picture of a trained decoder's 2-dimensional latent space: the student's own, or ours where theirs fails."""
+def manifold(package: Any, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
+    """The student's own picture of a trained decoder's 2-dimensional latent space; None where that fails."""
     decoder = _decoder(package, weights, next(iter(weights.values())), settings)
     try:
         theirs = picture(package.vae.manifold(decoder, grid_size))
         _, _, _ = theirs.shape
-        return {"picture": theirs, "theirs": True}
+        return theirs
     except Exception:  # judged elsewhere
-        return {"picture": _manifold(decoder, next(iter(weights.values())), grid_size), "theirs": False}
-
-
-def _manifold(decoder: nn.Module, like: Tensor, grid_size: int) -> Tensor:
-    quantiles = torch.special.ndtri((torch.arange(grid_size, dtype=torch.float64) + 0.5) / grid_size).to(like)
-    means = torch.sigmoid(decoder(torch.cartesian_prod(quantiles, quantiles)))
-    grid: Tensor = make_grid(means, nrow=grid_size)
-    return grid
+        return None
 
 
 def _decoder(package: Any, weights: State, like: Tensor, settings: dict[str, Any]) -> nn.Module:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,10 +80,16 @@ def _moved(name: str, moves: Array, scale: float) -> Numbers:
     }
 
 
+@symptoms_of("cgan:noise_size")
+def noise_size(inputs: Inputs, got: Evidence) -> Symptoms:
+    """None: any size is right."""
+    return {}
+
+
 @symptoms_of("cgan:generator_input")
 def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
     """What the columns hold beside the noise, and what became of that."""
-    noise, labels = inputs["noise"][:, : got.integer("size")].astype(np.float64), inputs["labels"]
+    noise, labels = inputs["noise"].astype(np.float64), inputs["labels"]
     shape = got.shape("rows")
     rows = got.tensor("rows").reshape(len(noise), -1)
     numbers: Numbers = {
@@ -115,7 +123,8 @@ def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("cgan:generate")
 def generate(inputs: Inputs, got: Evidence) -> Symptoms:
     """Which labels and how many rows of noise the generator was given in each call, and what came back."""
-    answers, size = got.list("answers"), got.integer("size")
+    answers = got.list("answers")
+    size = _noise_size(answers)
     numbers: Numbers = {"answers": (float(len(answers)), 0.0)}
     noises = []
     for index, (digit, each) in enumerate(zip(inputs["digits"], answers, strict=True)):
@@ -139,6 +148,15 @@ def generate(inputs: Inputs, got: Evidence) -> Symptoms:
         alike = first.shape == last.shape and bool(np.allclose(first, last, atol=1e-5))
         numbers["the same again"] = (float(alike), 0.0)
     return numbers
+
+
+def _noise_size(answers: Sequence[Evidence]) -> int:
+    """How much noise a generator is given beside a label, by the first call in which it is given anything."""
+    widths = [[part.shape()[1] for part in each.list("inputs")] for each in answers]
+    first = next((each for each in widths if each), [CLASSES])
+    if len(first) == 1:
+        return first[0] - CLASSES
+    return next((width for width in first if width not in (1, CLASSES)), first[0])
 
 
 def _off(labels: NDArray[np.int64], digit: int) -> Array:

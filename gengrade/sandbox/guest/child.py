@@ -34,8 +34,9 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         os.close(output)
         tree, scratch = raise_walls(zygote, run)
         _settle(zygote.scratch, scratch)
-        inputs = _receive(channel)
-        probe = prepared(run, zygote.layout, tree, inputs)
+        own = library.load(_receive(channel, wire.CODE).tobytes())
+        inputs = wire.decode(_receive(channel, wire.REQUEST))
+        probe = prepared(run, own, tree, inputs)
     except BaseException as error:
         reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
         os.write(2, f"the walls do not stand: {reason}\n".encode())
@@ -58,14 +59,12 @@ def _settle(zygotes: str, scratch: Path) -> None:
     os.chdir(work)
 
 
-def _receive(channel: socket.socket) -> dict[str, Any]:
-    header = _exactly(channel, wire.FRAME_HEADER.size)
-    tag, length = wire.FRAME_HEADER.unpack(header)
-    if tag != wire.REQUEST:
+def _receive(channel: socket.socket, expected: bytes) -> memoryview:
+    """The payload of the host's next frame."""
+    tag, length = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
+    if tag != expected:
         raise WallError("no request came over the channel")
-    inputs = wire.decode(_exactly(channel, length))
-    assert isinstance(inputs, dict)
-    return inputs
+    return _exactly(channel, length)
 
 
 def _exactly(channel: socket.socket, length: int) -> memoryview:
@@ -79,13 +78,12 @@ def _exactly(channel: socket.socket, length: int) -> memoryview:
     return view
 
 
-def prepared(run: RunSettings, layout: str, tree: Path, inputs: Mapping[str, Any]) -> Callable[[], object]:
+def prepared(run: RunSettings, own: library.Library, tree: Path, inputs: Mapping[str, Any]) -> Callable[[], object]:
     """The call of the probe, with all that comes before it done: nothing of the student's has been run yet."""
-    probe = library.probe(run.probe)
-    package = library.package(layout, tree)
+    package = own.package(tree)
     _prepare_torch(run)
     arguments = {name: _to_torch(value, run.device) for name, value in inputs.items()}
-    return lambda: probe(package, **arguments)
+    return lambda: own.probe(package, **arguments)
 
 
 def _prepare_torch(run: RunSettings) -> None:

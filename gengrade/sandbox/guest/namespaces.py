@@ -1,8 +1,8 @@
 """Namespaces of one run: its own users, processes, mounts, network and IPC, made without any privilege.
 
 Expects the outer wall's view of the files: an allow-list of read-only binds, with every submission's tree beneath
-`TREES`. Leaves the run with its own tree at `SUBMISSION`, the others out of sight, a `/proc` of its own processes, and
-fresh memory-backed `/tmp` and `/dev/shm` of limited size.
+`TREES`, and our own code at `LIBRARY`. Leaves the run with its own tree at `SUBMISSION`, the others and our code out of
+sight, a `/proc` of its own processes, and fresh memory-backed `/tmp` and `/dev/shm` of limited size.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
 TREES: Final = "/trees"
+LIBRARY: Final = "/library"  # the zygote's own code
 SUBMISSION: Final = "/submission"
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER = 0x20000, 0x4000000, 0x8000000, 0x10000000
@@ -68,7 +69,8 @@ def _mounts(tree: str, disk_mb: int) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
     _mount(f"{TREES}/{tree}", SUBMISSION, None, _BIND)
     _mount(None, SUBMISSION, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
-    _mount("tmpfs", TREES, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
+    for covered in (TREES, LIBRARY):
+        _mount("tmpfs", covered, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
     interpreter = {path: os.open(path, os.O_PATH) for path in (sys.prefix, sys.base_prefix) if path.startswith("/tmp/")}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
     for path, descriptor in interpreter.items():  # an environment that lies in /tmp must not vanish under it

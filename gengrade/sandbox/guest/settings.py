@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 ENTRY = "entry.json"  # in a clean tree, beside its parts, whose names have no dot: what the rubric's `entry` says
@@ -14,8 +14,7 @@ class ZygoteSettings:
     """Fixed for a zygote's life."""
 
     tier: str  # "sandbox", "landlock" or "process"
-    library: str  # the folder that holds the guest's code, the probes and the layouts
-    layout: str  # e.g. "uva2020"
+    preload: Sequence[str]  # modules of others that runs will import
     scratch: str  # the folder that its environment names; each run gets one of its own
     control: int  # the descriptor of the control socket
     uid: int | None  # a real unprivileged user to become, when started as root
@@ -33,7 +32,6 @@ class ZygoteSettings:
 class RunSettings:
     """One run of one probe; its inputs come over the run's own channel."""
 
-    probe: str  # "vae:kld": a module of graders.probes, and a function in it
     tree: str  # the submission's folder: a name beneath TREES in the sandbox tier, else a path
     scratch: str  # an empty folder that it may write to; in the sandbox tier /tmp, a fresh tmpfs
     seed: int

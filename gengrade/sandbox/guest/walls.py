@@ -46,7 +46,7 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
 
 
 def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
-    """Without namespaces: the interpreter, the system's libraries, the probes, and this one submission."""
+    """Without namespaces: the interpreter, the system's libraries, and this one submission."""
     yield from {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
     yield from ("/usr", "/lib", "/lib64", "/bin", "/opt/lib")
     yield from ("/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/fonts", "/etc/mime.types")
@@ -54,7 +54,7 @@ def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
     yield from (entry.path for entry in os.scandir("/proc/self") if entry.is_file(follow_symlinks=False))
     yield from ("/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/mounts")
     yield from ("/proc/sys/vm", "/proc/sys/kernel/random", "/proc/driver/nvidia", "/sys/devices/system", "/sys/class")
-    yield from (zygote.library, str(tree))
+    yield str(tree)
 
 
 def _devices(zygote: ZygoteSettings) -> Iterator[str]:

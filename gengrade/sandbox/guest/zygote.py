@@ -55,6 +55,7 @@ def main() -> None:
     began = time.monotonic()
     gc.disable()  # what is imported stays: looking through it for garbage again and again took a fifth of the time
     _import_libraries(settings)
+    _forget_own_files()
     gc.freeze()
     gc.enable()
     _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
@@ -103,10 +104,20 @@ def _import_libraries(settings: ZygoteSettings) -> None:
         compatibility.map_files_for_shared_memory()
     if settings.tier == "landlock":
         compatibility.load_in_this_process()
-    library.preload(settings.layout)
+    library.preload(settings.preload)
     importlib.import_module("gengrade.sandbox.guest.child")
     if torch.cuda.is_initialized():
         raise RuntimeError("a library initialised CUDA: no run could use it")
+
+
+def _forget_own_files() -> None:
+    """No import leads to our folder any more, where runs find nothing: only to what is imported by now.
+
+    A process that a student's program starts afresh would look for this script, too.
+    """
+    own = Path(__file__).resolve()
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() not in own.parents]
+    del sys.modules["__main__"].__file__
 
 
 def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, descriptors: list[int]) -> None:

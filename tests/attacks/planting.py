@@ -1,0 +1,214 @@
+"""Every definition of ours that a run holds, put in the place of each thing that the run asks a submission for.
+
+A course's checks are run on the reference once, and what each of their runs is asked for is kept: the names that its
+adapter looks for, and the methods of the classes among them. Then each run is repeated with one of these replaced by
+one of our own functions, methods or classes, which it has in its process. Where that comes to evidence at all, the
+whole check is judged; in runs that do not hold that definition, the reference answers for itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Final
+
+from gengrade.facts import Outcome
+from gengrade.sandbox import Request, Run
+from gengrade.sandbox.guest.library import Library
+from truth import direct
+from truth.workbench import Workbench, reference_of
+
+# Modules that find what was handed in, and know of no model.
+FINDING: Final = ("loading", "notebooks", "devices", "calling", "members", "attempts", "roles", "entries", "lightning")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is replaced: a name that is looked for, or a method of the class of that name."""
+
+    name: str
+    method: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.method}" if self.method else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A definition of ours, by its module and its qualified name."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    def of(self, own: Library) -> object:
+        """That definition in a run's process; None where it has none."""
+        found: object = own.modules.get(self.module)
+        for part in self.name.split("."):
+            found = inspect.getattr_static(found, part, None)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Planting:
+    candidate: Candidate
+    place: Place
+    bound: bool = False  # in a method's place: it is given the object that it is called of
+
+    def __str__(self) -> str:
+        return f"{self.candidate} in the place of {self.place}"
+
+
+def _refuse(*args: object, **kwargs: object) -> object:
+    raise NotImplementedError
+
+
+_NOBODY: Final = Candidate("", "")  # for whom `_refuse` stands
+
+
+class Ground:
+    """A course's bench, on which runs are kept, and repeated with something planted."""
+
+    def __init__(self, folder: Path, edition: str) -> None:
+        self.bench = Workbench(folder, direct.TIER, edition)
+        self.edition = edition
+        self.asked: dict[str, Any] = {}  # what the run that goes on looks for, and finds
+        self.requests: list[Request] = []
+        self._planted: Planting | None = None
+        self._run = self.bench.sandbox.run
+        self.bench.sandbox.run = self._kept  # type: ignore[method-assign]
+
+    def runs_of(self, check: str) -> list[tuple[Request, dict[str, Any]]]:
+        """The runs of a check on the reference, one for each probe, and what each looks for."""
+        self.requests = []
+        fact = self.bench.check(reference_of(self.edition), check)[check]
+        assert fact.outcome is Outcome.PASSED, fact
+        first = {request.probe: request for request in reversed(self.requests)}
+        found = []
+        for request in first.values():
+            self.asked = {}
+            self._walled(request)
+            found.append((request, self.asked))
+        return found
+
+    def library(self, probe: str) -> Library:
+        """What such a run holds."""
+        return direct._own(self.edition, probe)
+
+    def heeded(self, check: str, request: Request, asked: Mapping[str, Any]) -> list[Place]:
+        """The places of which a check says something."""
+        return [place for place in places(asked) if self.heeds(check, request, place)]
+
+    def heeds(self, check: str, request: Request, place: Place) -> bool:
+        """Whether the check fails where nothing usable is there."""
+        return not self.answers(check, request, Planting(_NOBODY, place))
+
+    def answers(self, check: str, request: Request, planting: Planting) -> bool:
+        """Whether the check passes with that planted."""
+        with self._with(planting):
+            if self._walled(request).outcome is not Outcome.PASSED:
+                return False
+            self.requests = []
+            return self.bench.check(reference_of(self.edition), check)[check].outcome is Outcome.PASSED
+
+    @contextlib.contextmanager
+    def _with(self, planting: Planting) -> Iterator[None]:
+        self._planted = planting
+        try:
+            yield
+        finally:
+            self._planted = None
+
+    def _kept(self, request: Request) -> Run:
+        """Only a student's runs are kept, and planted in: the reference answers beside them."""
+        if request.tree == self.bench.reference:
+            return self._run(request)
+        self.requests.append(request)
+        return self._walled(request)
+
+    def _walled(self, request: Request) -> Run:
+        own = self.library(request.probe)
+        with _finding(own, self._found):
+            return self._run(request)
+
+    def _found(self, own: Library, name: str, thing: Any) -> Any:
+        self.asked[name] = thing
+        planted = self._planted
+        if planted is None or planted.place.name != name:
+            return thing
+        candidate = _refuse if planted.candidate is _NOBODY else planted.candidate.of(own)
+        if candidate is None:
+            return thing
+        if not planted.place.method:
+            return candidate
+        method = candidate if planted.bound else staticmethod(candidate)  # type: ignore[arg-type]
+        return type(thing.__name__, (thing,), {planted.place.method: method, "__module__": thing.__module__})
+
+
+@contextlib.contextmanager
+def _finding(own: Library, found: Callable[[Library, str, Any], Any]) -> Iterator[None]:
+    """Lets what an adapter finds of a submission, by a name or by a role, be replaced by what `found` gives for it."""
+    modules = own.modules["graders.layouts.loading"].Modules  # type: ignore[attr-defined]
+    roles = own.modules.get("graders.layouts.duke2017.roles")
+    places: list[tuple[Any, str]] = [(modules, "find")]
+    if roles is not None:
+        places.append((roles.Roles, "_found"))  # type: ignore[attr-defined]
+    originals = [(owner, name, getattr(owner, name)) for owner, name in places]
+
+    def find(self: Any, name: str, *stems: str) -> Any:
+        return found(own, name, originals[0][2](self, name, *stems))
+
+    def role_of(self: Any, role: str) -> Any:
+        filled = originals[1][2](self, role)
+        return dataclasses.replace(filled, thing=found(own, role, filled.thing))
+
+    for (owner, name), replacement in zip(places, (find, role_of), strict=False):
+        setattr(owner, name, replacement)
+    try:
+        yield
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+
+
+def candidates(own: Library, passed_over: tuple[str, ...] = FINDING) -> list[Candidate]:
+    """All functions, classes and methods that the modules of a run define."""
+    found = []
+    for module_name, module in own.modules.items():
+        if module_name.rpartition(".")[2] in passed_over:
+            continue
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) != module_name or not callable(value):
+                continue
+            found.append(Candidate(module_name, name))
+            if isinstance(value, type):
+                found += [
+                    Candidate(module_name, f"{name}.{method}")
+                    for method, each in vars(value).items()
+                    if isinstance(each, FunctionType)
+                ]
+    return found
+
+
+def places(asked: Mapping[str, Any]) -> list[Place]:
+    """What a submission was asked for: each name, and each method that the student's class of that name defines."""
+    found = [Place(name) for name in asked]
+    for name, thing in asked.items():
+        if isinstance(thing, type):
+            methods = [method for method, each in vars(thing).items() if isinstance(each, FunctionType)]
+            found += [Place(name, method) for method in methods if not method.startswith("__")]
+    return found
+
+
+def plantings(own: Library, place: Place, passed_over: tuple[str, ...] = FINDING) -> Iterator[Planting]:
+    for candidate in candidates(own, passed_over):
+        yield Planting(candidate, place)
+        if place.method:
+            yield Planting(candidate, place, bound=True)

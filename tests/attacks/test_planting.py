@@ -1,0 +1,194 @@
+"""What of ours a run can find, and that nothing of it answers what the run asks, for every course and every probe."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from gengrade.facts import Outcome
+from gengrade.sandbox import Limits, Request, Tier, examine
+from gengrade.sandbox import closure as closures
+from gengrade.sandbox.guest.library import Library, load_apart
+from tests.attacks import spying
+from tests.attacks.planting import Candidate, Ground, Place, Planting, plantings
+from truth.variants import EDITIONS
+from truth.workbench import Workbench, reference_of
+
+WALLED = (Tier.SANDBOX, Tier.LANDLOCK)
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def library_of(edition: str, probe: str) -> Library:
+    return load_apart(closures.closure_of(edition, probe).code)
+
+
+@pytest.fixture(scope="module", params=EDITIONS)
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def walled(tier: Tier) -> Tier:
+    finding = next(finding for finding in examine() if finding.tier is tier)
+    if not finding.available:
+        pytest.skip(f"this machine does not give the tier {tier}: {finding.reason}")
+    return tier
+
+
+def modules_of_ours() -> list[str]:
+    """Every module of ours by its name, probes and adapters as well as graders."""
+    files = [path for top in ("gengrade", "graders") for path in (_PROJECT / top).rglob("*.py")]
+    names = [path.relative_to(_PROJECT).with_suffix("").as_posix().replace("/", ".") for path in files]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+# --- what there is to be found ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600)  # where it is not alone
+@pytest.mark.parametrize("tier", WALLED)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, edition: str, tier: Tier) -> None:
+    with Workbench(tmp_path, walled(tier).value, edition) as bench:
+        tree = bench.tree(spying.hand_in(tmp_path / "spy", bench._parts, modules_of_ours()))
+        reported = set()
+        for probe in closures.probes():
+            own, closure = library_of(edition, probe), closures.closure_of(edition, probe)
+            if not any(name.startswith(f"graders.layouts.{edition}.") for name in own.modules):
+                continue  # it speaks to no part of this edition
+            run = bench.sandbox.run(Request(probe, tree, spying.inputs_for(own), 1, Limits(seconds=20)))
+            report = spying.report_of(run)
+            if report is None:
+                continue
+            reported.add(probe)
+            found, imported, read = report
+            needed = {(module, name.partition(".")[0]) for module, name in closure.definitions}
+            assert found == needed, probe
+            assert (imported, read) == ([], []), probe
+    assert reported >= asked_in(edition)
+
+
+@cache
+def asked_in(edition: str) -> frozenset[str]:
+    """Probes of which each edition's rubric has a check, in its unit checks and in its trainings."""
+    every = {
+        "uva2020": "flow:gaussian_log_prob flow:nll flow:train flow:training_loop gan:alternation gan:step gan:train "
+        "theory:gan_value vae:kld vae:loss vae:network vae_loop:train vae_training:train vae_training:manifold",
+        "uva2018": "elbo:passes elbo:sample elbo_loop:epoch elbo_training:train adversary:turn adversary:train",
+        "uva2021": "vae:kld vae:bpd vae:reparameterize",
+        "mila2023": "gaussian_vae:draws gaussian_vae:divergence gaussian_vae:surprise gaussian_vae:forward "
+        "gaussian_vae_training:train ddpm:sequences ddpm:loss ddpm:loop gan:step gan:sample",
+        "duke2017": "cgan:generator cgan:generate cgan:generator_input cgan:noise_size interpolation:gan "
+        "interpolation:vae cgan:train",
+    }
+    return frozenset(every[edition].split())
+
+
+# --- what it is good for ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(1800)  # where it is not alone
+def test_no_definition_of_ours_answers_a_question_of_its_run(ground: Ground) -> None:
+    """All of a run's probes and contracts, in all places of which a check says something."""
+    answering = []
+    for check in ground.bench.unit_checks(""):
+        for request, asked in ground.runs_of(check):
+            own = ground.library(request.probe)
+            for place in ground.heeded(check, request, asked):
+                answering += [
+                    f"{check}: {planting}"
+                    for planting in plantings(own, place)
+                    if ground.answers(check, request, planting)
+                ]
+    assert answering == []
+
+
+def test_a_right_answer_is_seen_where_a_run_holds_one(tmp_path: Path) -> None:
+    """The search finds what it looks for: the reference's own function, in a module of ours."""
+    ground = Ground(tmp_path, "uva2021")
+    ((request, asked),) = ground.runs_of("vae.kld")
+    own = ground.library(request.probe)
+    held = ModuleType("graders.probes._held")
+    vars(held)["divergence"] = asked["KLD"]
+    asked["KLD"].__module__ = held.__name__
+    own.modules[held.__name__] = held  # type: ignore[index]
+    try:
+        answering = [
+            planting for planting in plantings(own, Place("KLD")) if ground.answers("vae.kld", request, planting)
+        ]
+    finally:
+        del own.modules[held.__name__]  # type: ignore[attr-defined]
+    assert answering == [Planting(Candidate(held.__name__, "divergence"), Place("KLD"))]
+
+
+# --- our stand-in for a Gaussian, which earned eight points -----------------------------------------------------------
+
+BORROWED = """
+import gc as _gc, importlib as _importlib, sys as _sys
+
+def _held():
+    names = [name for name in _sys.modules if name.startswith("graders")] + ["graders.probes._gaussian"]
+    for name in names:
+        try:
+            yield from vars(_importlib.import_module(name)).values()
+        except ImportError:
+            continue
+    yield from (each for each in _gc.get_objects() if isinstance(each, type))
+
+def _borrowed(theirs):
+    for each in _held():
+        if getattr(each, "__name__", "") == "Gaussian" and "graders" in str(getattr(each, "__module__", "")):
+            return type("DiagonalGaussianDistribution", (each,), {"theirs": theirs, "__module__": __name__})
+    return theirs
+
+class DiagonalGaussianDistribution:
+    def __init__(self, mean, logvar=None):
+        self.mean, self.logvar = mean, logvar
+
+    def sample(self, noise=None): return self.mean
+    def kl(self): return self.mean.flatten(1).sum(dim=1)
+    def nll(self, sample, dims=(1, 2, 3)): return self.mean.sum(dim=tuple(dims))
+    def mode(self): return self.mean + 1
+
+DiagonalGaussianDistribution = _borrowed(DiagonalGaussianDistribution)
+"""
+OF_A_LIBRARY = """
+import sys as _sys
+import torch.distributions
+
+class DiagonalGaussianDistribution:
+    def __init__(self, mean, logvar=None):
+        self.mean, self.logvar = mean, torch.zeros_like(mean) if logvar is None else logvar
+        self.law = _sys.modules["torch.distributions"].Normal(mean, (self.logvar / 2).exp())
+        self.prior = torch.distributions.Normal(0.0, 1.0)
+
+    def sample(self, noise=None): return self.law.rsample() if noise is None else self.mean + self.law.scale * noise
+    def kl(self): return torch.distributions.kl_divergence(self.law, self.prior).flatten(1).sum(1)
+    def nll(self, sample, dims=(1, 2, 3)): return -self.law.log_prob(sample).sum(dim=tuple(dims))
+    def mode(self): return self.mean
+"""
+OF_THE_DISTRIBUTION = ("gaussian_vae.draw", "gaussian_vae.kl", "gaussian_vae.nll", "gaussian_vae.mode")
+
+
+@pytest.mark.timeout(600)  # where it is not alone
+@pytest.mark.parametrize("tier", WALLED)
+def test_our_gaussian_is_no_students_gaussian(tmp_path: Path, tier: Tier) -> None:
+    def with_distribution(source: str, name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in reference_of("mila2023").glob("*.py"):
+            text = path.read_text()
+            if path.name == "vae_solution.py":
+                head, _, rest = text.partition("class DiagonalGaussianDistribution:")
+                text = f"{head}{source}\n\nclass VAE(nn.Module):{rest.partition('class VAE(nn.Module):')[2]}"
+            (folder / path.name).write_text(text)
+        return folder
+
+    with Workbench(tmp_path, walled(tier).value, "mila2023") as bench:
+        hostile = bench.check(with_distribution(BORROWED, "hostile"), *OF_THE_DISTRIBUTION)
+        control = bench.check(with_distribution(OF_A_LIBRARY, "control"), *OF_THE_DISTRIBUTION)
+    assert {id_: fact.outcome for id_, fact in hostile.items()} == dict.fromkeys(OF_THE_DISTRIBUTION, Outcome.FAILED)
+    assert {id_: fact.outcome for id_, fact in control.items()} == dict.fromkeys(OF_THE_DISTRIBUTION, Outcome.PASSED)

@@ -1,0 +1,163 @@
+"""What of our code a run is given: all that its probe refers to, in a form that runs, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+
+import pytest
+
+from gengrade.sandbox import closure, library
+from gengrade.sandbox.closure import ClosureError, closure_of
+from gengrade.sandbox.guest import compatibility
+from gengrade.sandbox.guest.library import Library, load_apart
+from truth.variants import EDITIONS
+
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+def names(edition: str, probe: str) -> set[str]:
+    """The definitions that a run is given, without those that only find files."""
+    finding = ("loading", "notebooks", "devices", "calling", "members", "attempts")
+    found = closure_of(edition, probe).definitions
+    return {name for module, name in found if module.rpartition(".")[2] not in finding}
+
+
+def test_a_run_is_given_what_its_probe_refers_to() -> None:
+    contract = {f"FlowContract{method}" for method in ("", ".__init__", ".gaussian")}
+    assert names("uva2020", "flow:gaussian_log_prob") == {"gaussian_log_prob", "_log_prob", *contract}
+    assert {"Base", "nll"} <= names("uva2020", "flow:nll")
+
+
+def test_what_stands_in_for_an_answer_is_not_where_the_answer_is_asked_for() -> None:
+    for probe in ("draws", "divergence", "surprise", "mode"):
+        assert "Gaussian" not in names("mila2023", f"gaussian_vae:{probe}")
+    assert "Gaussian" in names("mila2023", "gaussian_vae:forward")
+    assert not {"generated", "one_hot"} & names("duke2017", "cgan:generate")
+    assert not {"generated", "one_hot"} & names("duke2017", "cgan:generator_input")
+    assert "_train_epoch" not in names("uva2020", "flow:training_loop")
+
+
+def globals_of(code: CodeType) -> Iterator[str]:
+    yield from (each.argval for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL")
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from globals_of(constant)
+
+
+def functions_of(module: ModuleType) -> Iterator[FunctionType]:
+    for value in vars(module).values():
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        for each in (*vars(value).values(), value) if isinstance(value, type) else (value,):
+            inner = getattr(each, "__wrapped__", each)
+            if isinstance(inner, FunctionType):
+                yield inner
+
+
+def lacking(own: Library) -> set[str]:
+    """Global names that the code of a run uses, and nothing gives."""
+    return {
+        f"{module.__name__}: {name}"
+        for module in own.modules.values()
+        for function in functions_of(module)
+        for name in globals_of(function.__code__)
+        if name not in function.__globals__ and not hasattr(builtins, name)
+    }
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_what_a_run_is_given_is_whole(edition: str) -> None:
+    """Of every probe: no global name is lacking, and no method of a contract's own."""
+    compatibility.import_torchvision()
+    for probe in closure.probes():
+        given = closure_of(edition, probe)
+        assert lacking(load_apart(given.code)) == set(), probe
+        for place in closure._contracts(edition).values():
+            module, _, contract = place.partition(":")
+            methods = {each.name: each for each in ast.walk(closure._contract(module, contract)) if is_function(each)}
+            kept = {name.partition(".")[2] for other, name in given.definitions if other == module and "." in name}
+            for method in kept:
+                called = closure._methods(methods[method])
+                assert called is None or called & methods.keys() <= kept, (probe, method)
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
+    ready = set(library.preloaded(edition))
+    for probe in closure.probes():
+        for module, _ in closure_of(edition, probe).definitions:
+            assert set(closure._source(module).foreign()) <= ready
+
+
+# --- code of other making -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the probes and the adapters, to be changed."""
+    caches = (closure.closure_of, closure._source, closure._references, closure._cut, closure._whole_modules)
+    for folder in ("graders/probes", "graders/layouts"):
+        shutil.copytree(_PROJECT / folder, tmp_path / folder)
+    monkeypatch.setattr(closure, "_PROJECT", tmp_path)
+    for cache in (*caches, library.fingerprint):
+        cache.cache_clear()
+    yield tmp_path
+    for cache in (*caches, library.fingerprint):
+        cache.cache_clear()
+
+
+def changed(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    for cache in (closure.closure_of, closure._source, closure._references, closure._cut, library.fingerprint):
+        cache.cache_clear()
+
+
+def test_a_fingerprint_is_of_what_a_run_uses(project: Path) -> None:
+    probes = ("vae:kld", "vae:bpd", "flow:density", "flow:gaussian_log_prob")
+    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
+    changed(project / "graders/probes/flow.py", "return self.mu + self.sigma", "return self.sigma")
+    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == {"flow:density"}
+    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
+    changed(project / "graders/layouts/uva2020/vae.py", 'self._function("KLD")(mean, log_std)', "mean")
+    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == {"vae:kld"}
+    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
+    changed(project / "graders/layouts/loading.py", "if written else {}", "or {}")
+    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == set(probes)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("from graders.vae import BATCH\n", "no run is given"),
+        ("from graders.probes.vae import nothing\n", "graders.probes.vae has no nothing"),
+        ("from graders.probes.nowhere import nothing\n", "there is no module"),
+        ("def own(package):\n    return [package]\n", "which part of the package is meant"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(project: Path, statement: str, words: str) -> None:
+    uses = {"BATCH": "BATCH", "own": "own(package)"}
+    used = next((use for name, use in uses.items() if name in statement), "nothing")
+    (project / "graders/probes/new.py").write_text(f"{statement}\n\ndef probe(package):\n    return {used}\n")
+    with pytest.raises(ClosureError, match=words):
+        closure_of("uva2020", "new:probe")
+
+
+def test_what_is_not_named_is_given_whole(project: Path) -> None:
+    (project / "graders/probes/new.py").write_text(
+        "from graders.probes import _pictures\n\n"
+        "def probe(package, which):\n    return getattr(package.vae, which)(), vars(_pictures)\n"
+    )
+    found = names("uva2020", "new:probe")
+    assert {"VaeContract.kld", "VaeContract.sample", "picture"} <= found
