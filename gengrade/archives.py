@@ -51,6 +51,7 @@ _BROKEN = (
     NotImplementedError,
     RecursionError,
     RuntimeError,
+    MemoryError,  # a dictionary of gigabytes, as some compressions may ask for
 )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ast
 import json
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -43,31 +45,77 @@ _MODULES: Final = {
 _BUILTINS: Final = dict.fromkeys(("exec", "eval", "compile", "__import__"), _RUN_TIME)
 _PLACES: Final = {"/proc/": "looks at processes", "/dev/shm": "writes where other processes may read"}
 _MOST: Final = 10  # of a submission; who has more of them will be read anyway
+_LARGEST: Final = 512 << 10  # bytes of a program, or of the code in a notebook; the largest that people write have 100 kB
+_SECONDS: Final = 20.0  # of computing, for all files of a submission
+NO_TIME: Final = "there is too much code"
 
 
-def oddities(tree: Path, shown: dict[str, str], *, libraries: bool = False) -> tuple[str, ...]:
-    """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file that was looked at: each odd thing as (what it is, where it comes first, what it does)."""
 
-    `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A
-    file that Python cannot read has none: its checks say so.
-    """
+    file: str
+    odd: tuple[tuple[str, ...], ...] = ()
+    unread: str | None = None  # why it could not be looked at
+
+
+def programs(tree: Path) -> list[Path]:
+    """The programs and notebooks of a tree, the smallest first: a large one takes no time from the others."""
+    files = (path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file())
+    return sorted(files, key=lambda path: (path.stat().st_size, path))
+
+
+def look(files: Sequence[Path], at: Callable[[int], None]) -> list[Look]:
+    """Looks at every file, as far as the time reaches; tells `at` the number of the one that comes next."""
+    until = time.process_time() + _SECONDS
+    seen: list[Look] = []
+    for number, path in enumerate(files):
+        at(number)
+        if time.process_time() > until:
+            seen.append(Look(str(path), unread=NO_TIME))
+            continue
+        found: dict[str, tuple[str, str]] = {}
+        unread = None
+        try:
+            _look_into(path, found)
+        except _Unseen as unseen:
+            unread = str(unseen)
+        except RecursionError:
+            unread = "it is nested too deep"
+        except MemoryError:
+            unread = "it takes too much memory"
+        seen.append(Look(str(path), tuple((what, *where_why) for what, where_why in found.items()), unread))
+    return seen
+
+
+def told(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, libraries: bool) -> tuple[str, ...]:
+    """The looks in sentences, at most ten; files that could not be looked at come last, together where they are many."""
     found: dict[str, None] = {}  # a file may belong to several parts
-    for path in sorted(path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file()):
-        folder, *rest = path.relative_to(tree).parts
+    unread: dict[str, str] = {}
+    for one in sorted(seen, key=lambda one: one.file):
+        folder, *rest = Path(one.file).relative_to(tree).parts
         name = printable("/".join([shown.get(folder, folder), *rest]))
-        odd = {what: pair for what, pair in _first(path).items() if not (libraries and pair[1] == _LIBRARY)}
-        found |= {f"{name}, {where}: {what} {why}": None for what, (where, why) in odd.items()}
-    return tuple(found)[:_MOST]
+        if one.unread is not None:
+            unread[name] = one.unread
+        odd = [each for each in one.odd if not (libraries and each[2] == _LIBRARY)]
+        found |= {f"{name}, {where}: {what} {why}": None for what, where, why in odd}
+    sentences = [f"{name} could not be looked at: {why}" for name, why in unread.items()]
+    if len(sentences) > _MOST_UNREAD:
+        more = len(sentences) - _MOST_UNREAD
+        sentences = [*sentences[:_MOST_UNREAD], f"{more} more files could not be looked at"]
+    return (*tuple(found)[:_MOST], *sentences)
 
 
-def _first(path: Path) -> dict[str, tuple[str, str]]:
-    """Each odd thing of a file: where it comes first, and what it does."""
-    found: dict[str, tuple[str, str]] = {}
-    try:
-        parts = list(_SYNTAX[path.suffix](path))
-    except _UNREADABLE:
-        return {}
-    for place, tree in parts:
+_MOST_UNREAD: Final = 4
+
+
+class _Unseen(Exception):
+    """A file is not looked at; the reason completes "could not be looked at: …"."""
+
+
+def _look_into(path: Path, found: dict[str, tuple[str, str]]) -> None:
+    """Adds each odd thing of a file: where it comes first, and what it does. What was found stays where this raises."""
+    for place, tree in _SYNTAX[path.suffix](path):
         here: dict[str, tuple[int, str]] = {}
         for node in ast.walk(tree):
             for what, why in _odd(node):
@@ -76,25 +124,41 @@ def _first(path: Path) -> dict[str, tuple[str, str]]:
                     here[what] = (line, why)
         for what, (line, why) in sorted(here.items(), key=lambda item: item[1][0]):
             found.setdefault(what, (f"{place}line {line}", why))
-    return found
 
 
 def _program(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    with warnings.catch_warnings(action="ignore"):
+    if path.stat().st_size > _LARGEST:
+        raise _Unseen(_TOO_LARGE)
+    with warnings.catch_warnings(action="ignore"), suppress(*_UNREADABLE):
         yield "", ast.parse(path.read_bytes())
 
 
 def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
     """Each code cell that Python can read, counted among code cells, as tracebacks do."""
-    cells = json.loads(path.read_bytes())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (*_UNREADABLE, RecursionError):
+        return
+    if sum(map(len, sources)) > _LARGEST:
+        raise _Unseen(_TOO_LARGE)
+    deep: Exception | None = None
     for number, source in enumerate(sources, start=1):
-        with suppress(*_UNREADABLE):
-            yield f"cell {number}, ", parsed(source, path.name)
+        try:
+            tree = parsed(source, path.name)
+        except _UNREADABLE:
+            continue
+        except (RecursionError, MemoryError) as error:
+            deep = error  # the other cells are looked at all the same
+        else:
+            yield f"cell {number}, ", tree
+    if deep is not None:
+        raise deep
 
 
 _SYNTAX: Final = {".py": _program, ".ipynb": _notebook}
-_UNREADABLE: Final = (SyntaxError, ValueError, TypeError, LookupError, RecursionError, MemoryError)
+_UNREADABLE: Final = (SyntaxError, ValueError, TypeError, LookupError)
+_TOO_LARGE: Final = f"it holds more than {_LARGEST >> 10} kB of code"
 
 
 def _odd(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -110,13 +174,25 @@ def _odd(node: ast.AST) -> Iterator[tuple[str, str]]:
         case ast.Attribute(attr=name) if name in _ATTRIBUTES:
             yield name, _ATTRIBUTES[name]
         case ast.Attribute():
-            dotted = ast.unparse(node)
+            dotted = _dotted(node)
             if dotted in _MODULES:
                 yield dotted, _MODULES[dotted]
         case ast.Call(func=ast.Name(id=name)) if name in _BUILTINS:
             yield f"{name}()", _BUILTINS[name]
         case ast.Constant(value=str(text)):
             yield from ((place, why) for place, why in _PLACES.items() if place in text)
+
+
+def _dotted(node: ast.expr) -> str:
+    """ "a.b.c" of such an attribute, no longer than a module's name here; "" of any other."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute) and len(names) < _DEEPEST:
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
+_DEEPEST: Final = max(name.count(".") for name in _MODULES)
 
 
 def _imported(module: str, *, exactly: bool = False) -> Iterator[tuple[str, str]]:
