@@ -121,6 +121,7 @@ class _Member:
     name: str
     refusal: str | None  # why this entry is no plain file; None when it is one
     is_folder: bool
+    size: int  # as the archive states it
     open: Callable[[], IO[bytes]]
 
 
@@ -182,7 +183,12 @@ def extract(
 
 def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosixPath]:
     """The paths of the files in an archive, at most so many; nothing is unpacked. None of one that is broken."""
-    found: list[PurePosixPath] = []
+    return [path for path, _ in sizes(archive, most, caps)]
+
+
+def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[PurePosixPath, int]]:
+    """The paths of the files in an archive with the sizes that it states; otherwise as `members`."""
+    found: list[tuple[PurePosixPath, int]] = []
     if refusal(archive):
         return found
     kind = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
@@ -191,7 +197,7 @@ def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosi
             for member in islice(entries, most):
                 with suppress(Refused):
                     if not member.is_folder:
-                        found.append(PurePosixPath(*split(member.name)))
+                        found.append((PurePosixPath(*split(member.name)), member.size))
     except (ArchiveError, *_BROKEN):
         return []
     return found
@@ -297,7 +303,9 @@ def _zip_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
                 reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
-                yield _Member(info.filename, reason, is_folder, partial(_open_zipped, archive, container, info))
+                yield _Member(
+                    info.filename, reason, is_folder, info.file_size, partial(_open_zipped, archive, container, info)
+                )
 
 
 def _open_zipped(archive: Path, container: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -316,7 +324,7 @@ def _tar_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
                 while info := container.next():
                     container.members = []  # type: ignore[attr-defined]
                     reason = None if info.isreg() and not info.issparse() else "is a link or a device"
-                    yield _Member(info.name, reason, info.isdir(), partial(_open_tarred, container, info))
+                    yield _Member(info.name, reason, info.isdir(), info.size, partial(_open_tarred, container, info))
 
 
 def _open_tarred(container: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

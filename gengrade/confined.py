@@ -177,13 +177,16 @@ def _result(answer: bytes, status: int, returns: type[T], bounds: Bounds) -> T:
 
 
 def _input_error(content: dict[str, Any]) -> InputError:
-    kinds: dict[str, type[InputError]] = {kind.__name__: kind for kind in [InputError, *_below(InputError)]}
+    kinds = {kind.__name__: kind for kind in _below(InputError)} | {InputError.__name__: InputError}
     path = content["path"]
     return kinds[content["kind"]](Path(path) if content["is_path"] else path, content["reason"])
 
 
 def _below(kind: type[InputError]) -> list[type[InputError]]:
-    return [each for child in kind.__subclasses__() for each in (child, *_below(child))]
+    found: list[type[InputError]] = []
+    for child in kind.__subclasses__():
+        found += [child, *_below(child)]
+    return found
 
 
 # In the child ---------------------------------------------------------------------------------------------------------
