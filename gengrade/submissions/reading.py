@@ -15,8 +15,7 @@ from pathlib import Path
 
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.paths import InputError
-from gengrade.submissions import discovery, preparing, signature
-from gengrade.submissions import oddities as looking
+from gengrade.submissions import discovery, looking, preparing, signature
 from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
 
 _CLASS = Bounds(cpu_seconds=600)  # a look at every submission of a class
