@@ -27,8 +27,10 @@ from gengrade.paths import InputError, Refused, SafePaths, printable, split
 
 MIB = 1 << 20
 _CHUNK = 1 << 16
-# The longest single read that a header may cause (a zip's directory, a tar's extended header): memory is spent on it.
-_LARGEST_READ = 16 * MIB
+# The longest single read that a header may cause: memory is spent on a zip's directory, and time, which grows with the
+# square of its length, on a tar's extended header.
+_LARGEST_DIRECTORY = 16 * MIB
+_LARGEST_HEADER = 128 << 10
 # Below this many bytes no ratio is suspicious: a log of equal lines shrinks a thousandfold.
 _RATIO_FLOOR = 16 * MIB
 
@@ -91,16 +93,17 @@ class _Seekable(Protocol):
 class _Guarded:
     """A file whose readers cannot be talked into a huge read, nor into going beyond `furthest` bytes."""
 
-    def __init__(self, file: _Seekable, furthest: int) -> None:
+    def __init__(self, file: _Seekable, furthest: int, largest: int) -> None:
         self._file = file
         self._furthest = furthest
+        self._largest = largest
 
     def read(self, size: int | None = -1) -> bytes:
-        wanted = _LARGEST_READ + 1 if size is None or size < 0 else size
-        if size is not None and size > _LARGEST_READ:
+        wanted = self._largest + 1 if size is None or size < 0 else size
+        if size is not None and size > self._largest:
             raise ValueError("a header asks for an unreasonable amount of memory")
         data = self._file.read(wanted)
-        if len(data) > _LARGEST_READ or self._file.tell() > self._furthest:
+        if len(data) > self._largest or self._file.tell() > self._furthest:
             raise ValueError("it holds more than it may")
         return data
 
@@ -297,7 +300,7 @@ class _Extraction:
 
 def _zip_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
     with archive.open("rb") as raw:
-        file = _Guarded(raw, archive.stat().st_size)
+        file = _Guarded(raw, archive.stat().st_size, _LARGEST_DIRECTORY)
         with zipfile.ZipFile(file) as container:
             for info in container.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
@@ -318,7 +321,7 @@ def _tar_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
     with archive.open("rb") as raw:
         plain = archive.name.lower().endswith(".tar")
         with closing(raw if plain else gzip.GzipFile(fileobj=raw)) as stream:
-            guarded = _Guarded(stream, caps.scanned_bytes)
+            guarded = _Guarded(stream, caps.scanned_bytes, _LARGEST_HEADER)
             with tarfile.TarFile(fileobj=guarded) as container:  # type: ignore[arg-type]  # all that reading needs
                 # Not `for`: a TarFile keeps every member that it iterates over.
                 while info := container.next():

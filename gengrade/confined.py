@@ -65,7 +65,7 @@ _MOST_FILES: Final = 1 << 16
 class Bounds:
     """What a confined call may use: computing and memory beyond what the process had before, files and an answer."""
 
-    cpu_seconds: int = 120
+    cpu_seconds: int = 60
     memory_bytes: int = 1_024 * MIB
     file_bytes: int = 160 * MIB
     answer_bytes: int = 16 * MIB

@@ -261,9 +261,10 @@ def _content(path: Path, size: int) -> bytes:
         if error.errno not in _CHANGES:
             raise
         raise SubmissionError(path, CHANGED) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SubmissionError(path, CHANGED)
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise SubmissionError(path, CHANGED)
         content = file.read(size + 1)
     if len(content) != size:
         raise SubmissionError(path, CHANGED)
