@@ -27,8 +27,10 @@ from gengrade.paths import InputError, Refused, SafePaths, printable, split
 
 MIB = 1 << 20
 _CHUNK = 1 << 16
-# The longest single read that a header may cause (a zip's directory, a tar's extended header): memory is spent on it.
-_LARGEST_READ = 16 * MIB
+# The longest single read that a header may cause: memory is spent on a zip's directory, and time, which grows with the
+# square of its length, on a tar's extended header.
+_LARGEST_DIRECTORY = 16 * MIB
+_LARGEST_HEADER = 128 << 10
 # Below this many bytes no ratio is suspicious: a log of equal lines shrinks a thousandfold.
 _RATIO_FLOOR = 16 * MIB
 
@@ -51,6 +53,7 @@ _BROKEN = (
     NotImplementedError,
     RecursionError,
     RuntimeError,
+    MemoryError,  # a dictionary of gigabytes, as some compressions may ask for
 )
 
 
@@ -90,16 +93,17 @@ class _Seekable(Protocol):
 class _Guarded:
     """A file whose readers cannot be talked into a huge read, nor into going beyond `furthest` bytes."""
 
-    def __init__(self, file: _Seekable, furthest: int) -> None:
+    def __init__(self, file: _Seekable, furthest: int, largest: int) -> None:
         self._file = file
         self._furthest = furthest
+        self._largest = largest
 
     def read(self, size: int | None = -1) -> bytes:
-        wanted = _LARGEST_READ + 1 if size is None or size < 0 else size
-        if size is not None and size > _LARGEST_READ:
+        wanted = self._largest + 1 if size is None or size < 0 else size
+        if size is not None and size > self._largest:
             raise ValueError("a header asks for an unreasonable amount of memory")
         data = self._file.read(wanted)
-        if len(data) > _LARGEST_READ or self._file.tell() > self._furthest:
+        if len(data) > self._largest or self._file.tell() > self._furthest:
             raise ValueError("it holds more than it may")
         return data
 
@@ -120,6 +124,7 @@ class _Member:
     name: str
     refusal: str | None  # why this entry is no plain file; None when it is one
     is_folder: bool
+    size: int  # as the archive states it
     open: Callable[[], IO[bytes]]
 
 
@@ -181,7 +186,12 @@ def extract(
 
 def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosixPath]:
     """The paths of the files in an archive, at most so many; nothing is unpacked. None of one that is broken."""
-    found: list[PurePosixPath] = []
+    return [path for path, _ in sizes(archive, most, caps)]
+
+
+def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[PurePosixPath, int]]:
+    """The paths of the files in an archive with the sizes that it states; otherwise as `members`."""
+    found: list[tuple[PurePosixPath, int]] = []
     if refusal(archive):
         return found
     kind = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
@@ -190,7 +200,7 @@ def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosi
             for member in islice(entries, most):
                 with suppress(Refused):
                     if not member.is_folder:
-                        found.append(PurePosixPath(*split(member.name)))
+                        found.append((PurePosixPath(*split(member.name)), member.size))
     except (ArchiveError, *_BROKEN):
         return []
     return found
@@ -290,13 +300,15 @@ class _Extraction:
 
 def _zip_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
     with archive.open("rb") as raw:
-        file = _Guarded(raw, archive.stat().st_size)
+        file = _Guarded(raw, archive.stat().st_size, _LARGEST_DIRECTORY)
         with zipfile.ZipFile(file) as container:
             for info in container.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
                 reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
-                yield _Member(info.filename, reason, is_folder, partial(_open_zipped, archive, container, info))
+                yield _Member(
+                    info.filename, reason, is_folder, info.file_size, partial(_open_zipped, archive, container, info)
+                )
 
 
 def _open_zipped(archive: Path, container: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -309,13 +321,13 @@ def _tar_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
     with archive.open("rb") as raw:
         plain = archive.name.lower().endswith(".tar")
         with closing(raw if plain else gzip.GzipFile(fileobj=raw)) as stream:
-            guarded = _Guarded(stream, caps.scanned_bytes)
+            guarded = _Guarded(stream, caps.scanned_bytes, _LARGEST_HEADER)
             with tarfile.TarFile(fileobj=guarded) as container:  # type: ignore[arg-type]  # all that reading needs
                 # Not `for`: a TarFile keeps every member that it iterates over.
                 while info := container.next():
                     container.members = []  # type: ignore[attr-defined]
                     reason = None if info.isreg() and not info.issparse() else "is a link or a device"
-                    yield _Member(info.name, reason, info.isdir(), partial(_open_tarred, container, info))
+                    yield _Member(info.name, reason, info.isdir(), info.size, partial(_open_tarred, container, info))
 
 
 def _open_tarred(container: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

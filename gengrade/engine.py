@@ -26,17 +26,17 @@ from types import FrameType
 from typing import IO, Final
 
 from gengrade import data as datasets
+from gengrade import records
 from gengrade.editions import better_fit, editions, rubric_for
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
-from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_reference, read_facts
+from gengrade.job import Job, broken_facts, changed, parts_of, prepare_reference, read_facts
 from gengrade.marks import Marks
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
 from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
-from gengrade.worker import to_json
 
 _PROJECT: Final = Path(__file__).resolve().parents[1]
 _TRIES: Final = 2
@@ -127,7 +127,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     with _terminated_like_interrupted(), _written(options.out), _locked(options.out):
         _tidy(options.out, discovery.submissions)
         job = _job(options, rubric, tier)
-        stale = [submission for submission in submissions if not is_current(job, submission)]
+        stale = changed(job, submissions)
         if stale:
             prepare_reference(job)
             _grade_all(job, options, stale, watch)
@@ -325,7 +325,7 @@ class _Worker:
         assert self.process.stdin is not None
         self.submission = submission
         try:
-            self.process.stdin.write(to_json(submission).encode() + b"\n")
+            self.process.stdin.write(records.dumps(submission).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             return  # its end is noticed where its events are read

@@ -6,13 +6,11 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
-import os
 import platform
 import secrets
-import stat
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -31,8 +29,7 @@ from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
 from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
 from gengrade.store import EvidenceStore, require_room, write_whole
-from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare
-from gengrade.submissions.preparing import DEEPEST
+from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare, signatures
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
@@ -136,16 +133,17 @@ class Grader:
             return self._write(folder, _unreadable(job, submission, submission.error))
         tree = job.trees / submission.id
         discard(tree)  # of a run that was killed
+        (seen,) = signatures([submission])  # before it is read: what changes meanwhile has another one
         try:
             prepared = prepare(submission, tree, self._parts, job.entry)
         except InputError as error:
             return self._write(folder, _unreadable(job, submission, str(error)))
-        write_whole(folder / _SIGNATURE, signature(submission))
+        write_whole(folder / _SIGNATURE, seen or "")
         key = facts_key(job, prepared.sha256)
         found = known_facts(folder, key) if job.cache else None
         if found is not None:
             discard(tree)
-            return found
+            return self._renamed(folder, found, submission, prepared)
         stages = {"prepare": time.monotonic() - began}
         shown = {key: path for key, path in prepared.parts.items() if path is not None}
         odd = oddities(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
@@ -215,6 +213,13 @@ class Grader:
         store = EvidenceStore(self._job.work / "evidence", thrifty=True)
         return Subject(tree, prepared.sha256, self._sandbox, store, self._circumstances, ours=True)
 
+    def _renamed(self, folder: Path, found: Facts, submission: Submission, prepared: Prepared) -> Facts:
+        """Facts that still stand, with what the names around the submission say now."""
+        notes = (*submission.notes, *prepared.notes)
+        if (found.late, found.notes) == (submission.late, notes):
+            return found
+        return self._write(folder, found.model_copy(update={"late": submission.late, "notes": notes}))
+
     @staticmethod
     def _write(folder: Path, facts: Facts) -> Facts:
         write_whole(folder / "facts.json", facts.model_dump_json(indent=1) + "\n")
@@ -261,41 +266,27 @@ def _answers(facts: Facts, key: str) -> bool:
     return facts.provenance.key == key and not infra
 
 
-def is_current(job: Job, submission: Submission) -> bool:
-    """Whether its facts still stand, judged without opening it: nothing in it was touched, and nothing else changed."""
+def changed(job: Job, submissions: Sequence[Submission]) -> list[Submission]:
+    """Those whose facts do not stand, judged without opening them: touched since, or something else changed."""
+    seen = signatures(submissions) if job.cache else (None,) * len(submissions)
+    pairs = zip(submissions, seen, strict=True)
+    return [submission for submission, signature in pairs if not _is_current(job, submission, signature)]
+
+
+def _is_current(job: Job, submission: Submission, signature: str | None) -> bool:
     folder = job.folder(submission)
     try:
-        if not job.cache or (folder / _SIGNATURE).read_bytes() != signature(submission).encode():
+        if signature is None or (folder / _SIGNATURE).read_bytes() != signature.encode():
             return False
     except OSError:
         return False
     facts = read_facts(folder)
-    return facts is not None and _answers(facts, facts_key(job, facts.provenance.submission))
-
-
-def signature(submission: Submission) -> str:
-    """A hash over names, sizes and times of what was handed in."""
-    digest = hashlib.sha256()
-    for source in (submission.source, *submission.attachments):
-        for path, state in _everything(source):
-            seen = f"{state.st_mode}\0{state.st_size}\0{state.st_mtime_ns}" if state else ""
-            digest.update(f"{path}\0{seen}\0".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
-def _everything(source: Path) -> Iterator[tuple[str, os.stat_result | None]]:
-    """A source and all that lies in it, as deep as `prepare` looks; without a state where that may not be seen."""
-    pending = [(str(source), 0)]
-    while pending:  # not recursively: somebody may hand in more folders in each other than Python recurses
-        path, depth = pending.pop()
-        try:
-            state = os.lstat(path)
-            names = sorted(os.listdir(path)) if stat.S_ISDIR(state.st_mode) and depth < DEEPEST else []
-        except OSError:
-            yield path, None
-            continue
-        yield path, state
-        pending += [(f"{path}/{name}", depth + 1) for name in reversed(names)]
+    return (
+        facts is not None
+        and facts.late == submission.late
+        and facts.notes[: len(submission.notes)] == submission.notes
+        and _answers(facts, facts_key(job, facts.provenance.submission))
+    )
 
 
 def facts_key(job: Job, submission: str) -> str:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path, PurePosixPath
 
+from gengrade.visible import visible
+
+# Bytes of a relative path: with a folder of ours in front, and in a run's own, a system takes it (Linux up to 4,095).
+LONGEST_PATH = 1_024
+
 
 class InputError(ValueError):
     """Something that the operator handed to the harness cannot be used; `reason` says why and what to do."""
@@ -28,8 +33,8 @@ class Refused(ValueError):
 
 
 def printable(text: str) -> str:
-    """`text` with every control, format, private, unassigned and surrogate character as "_" (Unicode categories C*)."""
-    return "".join("_" if unicodedata.category(character).startswith("C") else character for character in text)
+    """`text` with "_" for every character that cannot be seen, and for combining marks beyond a few on a letter."""
+    return visible(text, "_")
 
 
 def safe_name(name: str) -> str:
@@ -65,9 +70,10 @@ class SafePaths:
     file of the same name and a file in the place of a folder.
     """
 
-    def __init__(self, depth: int, name_bytes: int) -> None:
+    def __init__(self, depth: int, name_bytes: int, path_bytes: int = LONGEST_PATH) -> None:
         self._depth = depth
         self._name_bytes = name_bytes
+        self._path_bytes = path_bytes
         self._folders: dict[tuple[str, ...], PurePosixPath] = {(): PurePosixPath()}
         self._files: dict[tuple[str, ...], PurePosixPath] = {}
 
@@ -78,6 +84,8 @@ class SafePaths:
             raise Refused(f"lies more than {self._depth} folders deep")
         if any(len(name.encode()) > self._name_bytes for name in names):
             raise Refused(f"has a name of more than {self._name_bytes} bytes")
+        if len("/".join(names).encode()) > self._path_bytes:
+            raise Refused(f"has a path of more than {self._path_bytes:,} bytes")
         keys = tuple(fold(name) for name in names)
         if keys in self._files or keys in self._folders:
             raise Refused("has the same name as another one, or differs only in case or Unicode form")

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from gengrade import records
 from gengrade.job import Grader, Job
 from gengrade.sandbox.guest.syscalls import libc
 from gengrade.store import NO_ROOM
@@ -66,7 +67,7 @@ def _die_with_the_engine(engine: int) -> None:
 def _grade(grader: Grader, line: str) -> dict[str, Any]:
     """Grades the submission of that line. What goes wrong here is ours; the engine is told."""
     try:
-        grader.facts(from_json(line))
+        grader.facts(records.loads(Submission, line))
     except OSError as error:
         if error.errno in NO_ROOM:
             return {"full": os.strerror(error.errno)}
@@ -78,34 +79,6 @@ def _grade(grader: Grader, line: str) -> dict[str, Any]:
 
 def _say(events: TextIO, message: dict[str, Any]) -> None:
     events.write(json.dumps(message) + "\n")
-
-
-def to_json(submission: Submission) -> str:
-    """A submission as a worker reads it: one line."""
-    return json.dumps(
-        {
-            "id": submission.id,
-            "name": submission.name,
-            "late": submission.late,
-            "source": str(submission.source),
-            "attachments": [str(path) for path in submission.attachments],
-            "notes": list(submission.notes),
-            "error": submission.error,
-        }
-    )
-
-
-def from_json(line: str) -> Submission:
-    fields = json.loads(line)
-    return Submission(
-        id=fields["id"],
-        name=fields["name"],
-        late=fields["late"],
-        source=Path(fields["source"]),
-        attachments=tuple(Path(path) for path in fields["attachments"]),
-        notes=tuple(fields["notes"]),
-        error=fields["error"],
-    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +110,113 @@ def test_each_thing_is_named_once_in_a_file_and_ten_in_all(tmp_path: Path) -> No
     for number in range(20):
         (tmp_path / "vae" / f"file{number}.py").write_text("exec('1')")
     assert len(oddities(tmp_path, {})) == 10
+
+
+# Programs that take a reader of syntax trees down. --------------------------------------------------------------------
+
+DEEP = {
+    "a chain of attributes": "x = a" + ".b" * 600,
+    "a chain of calls": "x = a" + "()" * 600,
+    "a chain of subscripts": "x = a" + "[0]" * 600,
+    "all three": "x = a" + ".b()[0]" * 600,
+    "hexadecimal digits": f"x = 0x{'f' * 100_000}",
+    "hexadecimal digits in an attribute": f"x = (0x{'f' * 100_000}).real.imag",
+    "signs": f"x = {'-' * 2_000}1",
+    "a sum": "x = " + "+".join("1" * 20_000),
+    "comparisons": "x = " + "<".join("1" * 20_000),
+    "an f-string of f-strings": "x = f'" + "{1}" * 5_000 + "'",
+    "lambdas": f"x = {'lambda: ' * 500}0",
+    "elses": "if a:\n  pass\n" + "elif a:\n  pass\n" * 1_000,
+    "a text of a megabyte": f"x = '{'x' * 500_000}'",
+}
+
+
+@pytest.mark.parametrize("code", DEEP.values(), ids=list(DEEP))
+@pytest.mark.parametrize("kind", ["program", "notebook"])
+def test_one_odd_file_hides_no_other(tmp_path: Path, code: str, kind: str) -> None:
+    (tmp_path / "vae").mkdir()
+    for name in ("a.py", "z.py"):
+        (tmp_path / "vae" / name).write_text("exec('x')")
+    if kind == "program":
+        (tmp_path / "vae" / "m.py").write_text(code)
+    else:
+        (tmp_path / "vae" / "m.ipynb").write_text(notebook("x = 1", code, "exec('x')"))
+    found = [place.partition(":")[0] for place in oddities(tmp_path, {"vae": "vae"}) if "exec()" in place]
+    inside = ["vae/m.ipynb, cell 3, line 1"] if kind == "notebook" else []
+    assert found == ["vae/a.py, line 1", *inside, "vae/z.py, line 1"]
+
+
+def test_what_is_too_large_or_too_deep_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x=[" + "1," * 1_500_000 + "1]")
+    (tmp_path / "b.ipynb").write_text(notebook("x = 1\n" * 100_000))
+    (tmp_path / "c.py").write_text("exec('x')")
+    began = time.process_time()
+    found = oddities(tmp_path, {})
+    assert time.process_time() - began < 5
+    assert found == (
+        "c.py, line 1: exec() makes code while it runs",
+        "a.py could not be looked at: it holds more than 512 kB of code",
+        "b.ipynb could not be looked at: it holds more than 512 kB of code",
+    )
+
+
+def test_a_file_that_ends_its_reader_is_named_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a parser's fault would: it kills the process."""
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / f"{name}.py").write_text("exec('x')")
+    real = ast.parse
+
+    def parse(source: bytes, *arguments: Any) -> Any:
+        if source.endswith(b"#"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if source.endswith(b"##m"):
+            return real(bytes(2_000_000_000))
+        return real(source, *arguments)
+
+    monkeypatch.setattr(ast, "parse", parse)
+    (tmp_path / "b.py").write_text("exec('x')#")
+    (tmp_path / "c.py").write_text("exec('x')##m")
+    assert oddities(tmp_path, {}) == (
+        "a.py, line 1: exec() makes code while it runs",
+        "d.py, line 1: exec() makes code while it runs",
+        "b.py could not be looked at: the program that reads it broke off (SIGSEGV)",
+        "c.py could not be looked at: it takes too much memory",
+    )
+
+
+def test_where_every_file_ends_its_reader_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        (tmp_path / f"{number:02}.py").write_text("x")
+    monkeypatch.setattr(ast, "parse", lambda *arguments: os.kill(os.getpid(), signal.SIGSEGV))
+    found = oddities(tmp_path, {})
+    assert len(found) == 5
+    assert found[-1] == "26 more files could not be looked at"
+
+
+def test_time_is_left_for_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gengrade.submissions.looking._SECONDS", 0.05)
+    (tmp_path / "z.py").write_text("exec('x')")
+    for number in range(20):
+        (tmp_path / f"a{number}.py").write_text("x = 1\n" * 20_000)
+    found = oddities(tmp_path, {})
+    assert found[0] == "z.py, line 1: exec() makes code while it runs"
+    assert "could not be looked at: there is too much code" in found[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": [' + '{"cell_type": "code", "source": ""},' * 200_000 + "{}]}",
+        '{"cells": ' + "[" * 50_000,
+        '{"cells": [' + "[]," * 2_000_000 + "1]}",
+        '{"cells": [{"cell_type": "code", "source": ' + "9" * 100_000 + "}]}",
+        '{"cells": [{"cell_type": "code", "source": "\\ud800"}]}',
+        '{"cells": NaN}',
+    ],
+)
+def test_strange_notebooks_hide_no_other_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.ipynb").write_text(text)
+    (tmp_path / "z.py").write_text("exec('x')")
+    assert oddities(tmp_path, {}) == ("z.py, line 1: exec() makes code while it runs",)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import random
+import shutil
+import signal
 import stat
+import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gengrade.archives import ArchiveError
+from gengrade.confined import Bounds
 from gengrade.submissions import SubmissionError, discard, discover, prepare
 from gengrade.submissions.locating import locate
 from gengrade.submissions.selection import keeps
@@ -220,3 +226,71 @@ def test_what_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(SubmissionError, match=r"\.py: it may not be read"):
         prepare(submitted(work), tmp_path / "tree", PARTS)
     assert not (tmp_path / "tree").exists()
+
+
+def _endless(path: Path) -> Path:
+    """Extended headers of digits, in which a pattern is looked for at each digit up to the last."""
+    digits = b"1" * (100 << 10)
+    with tarfile.open(path, "w:gz") as archive:
+        for _ in range(2_000):
+            info = tarfile.TarInfo("x")
+            info.type, info.size = tarfile.XHDTYPE, len(digits)
+            archive.addfile(info, io.BytesIO(digits))
+            archive.addfile(tarfile.TarInfo("part1/utils.py"))
+    return path
+
+
+def test_an_archive_that_never_ends_is_an_error_of_the_submission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gengrade.submissions.reading.Bounds", lambda: Bounds(cpu_seconds=2))
+    with pytest.raises(
+        SubmissionError, match=r"doe\.tar\.gz: it cannot be read: it takes more than 2 s of computing; hand"
+    ):
+        prepare(submitted(_endless(tmp_path / "doe.tar.gz")), tmp_path / "trees" / "tree", PARTS)
+    assert not list((tmp_path / "trees").iterdir())
+
+
+def test_a_parser_that_crashes_is_an_error_of_the_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda self: os.kill(os.getpid(), signal.SIGSEGV))
+    with pytest.raises(SubmissionError, match=r"doe\.zip: it cannot be read: .*SIGSEGV"):
+        prepare(submitted(zipped(tmp_path, "doe", VAE)), tmp_path / "trees" / "tree", PARTS)
+    assert not list((tmp_path / "trees").iterdir())
+
+
+def test_paths_that_no_system_takes_are_left_out_and_the_rest_stays(tmp_path: Path) -> None:
+    for number, folders in enumerate((5, 22, 23)):
+        long = "/".join(["n" * 190] * folders)
+        path = zipped(tmp_path, f"doe{number}", [*VAE, f"{long}/utils.py"])
+        prepared = prepare(submitted(path), tmp_path / f"tree{number}", PARTS)
+        assert {f"vae/{Path(name).name}" for name in VAE} <= set(tree_of(prepared.tree))
+        left_out = ["a path of more than 1,024 bytes" in note for note in prepared.notes]
+        assert any(left_out) == (folders > 5)
+
+
+def test_a_tree_that_changes_while_it_is_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that grows, that goes, or in whose place a link, a FIFO or a folder comes."""
+
+    def changes(change: Callable[[Path], object]) -> None:
+        work = write(tmp_path / "work", VAE)
+        real = os.open
+
+        def opened(path: str | Path, *arguments: Any, **options: Any) -> int:
+            if Path(path).name == "utils.py":
+                change(Path(path))
+            return real(path, *arguments, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", opened)
+            with pytest.raises(SubmissionError, match=r"utils\.py: it changed while it was read; start again"):
+                prepare(submitted(work), tmp_path / "tree", PARTS)
+        shutil.rmtree(work)
+
+    def replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
+        return lambda path: (path.unlink(), make(path))
+
+    changes(lambda path: path.write_bytes(b"more and more of it"))
+    changes(Path.unlink)
+    changes(replaced(lambda path: path.symlink_to("encoder.py")))
+    changes(replaced(os.mkfifo))
+    changes(replaced(Path.mkdir))

@@ -134,10 +134,129 @@ def test_an_archive_that_somebody_unpacked_counts_once(tmp_path: Path) -> None:
     assert (doe.source, doe.notes) == (tmp_path / "doe", ("doe.zip is ignored, since doe replaces it",))
 
 
-def test_ids_are_unique_where_names_are_alike(tmp_path: Path) -> None:
-    for name in ("jane doe", "jane_doe", "Jane Doe"):
+def ids_in(folder: Path) -> dict[str, str]:
+    """By the name of what was handed in: its id."""
+    return {each.source.name: each.id for each in discover(folder, PARTS).submissions}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("jane doe", "jane_doe", "Jane Doe"),
+        ("Doe", "doe"),
+        ("d\u00f6e", "do\u0308e"),
+        ("doe", "do\u200be", "do_e", "do\u00ade"),
+        ("\ufb01sh", "fish"),
+        ("index.html", "_index.html"),
+        ("n" * 90, "n" * 91),
+    ],
+)
+def test_of_names_that_are_alike_none_has_the_plain_id(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Whoever comes to a class cannot come by somebody else's results or marks."""
+    for name in (*names, "other"):
         write(tmp_path / name, VAE)
-    assert [each.id for each in discover(tmp_path, PARTS).submissions] == ["Jane_Doe", "jane_doe-2", "jane_doe-3"]
+    ids = ids_in(tmp_path)
+    assert len({id_.casefold() for id_ in ids.values()}) == len(names) + 1
+    assert ids["other"] == "other"
+    for name in names:
+        shared = sum(safe_id(other).casefold() == safe_id(name).casefold() for other in names)
+        assert (ids[name] == safe_id(name)) == (shared == 1)
+    # An id depends on its own name alone, whatever comes beside it.
+    write(tmp_path / "between", VAE)
+    write(tmp_path / f"{ids[names[0]]}", VAE)
+    again = ids_in(tmp_path)
+    assert all(again[name].startswith(ids[name]) for name in names)
+    assert len({id_.casefold() for id_ in again.values()}) == len(again)
+
+
+def whose(folder: Path, *names: str) -> list[set[str]]:
+    """Which of these files are taken for one student's."""
+    for name in names:
+        if name.endswith(".zip"):
+            zipped(folder, name.removesuffix(".zip"), {"part1/utils.py": name.encode()})
+        else:
+            write(folder / name, VAE)
+    found = discover(folder, PARTS).submissions
+    groups = [{path.name for path in (each.source, *each.attachments)} for each in found]
+    assert not [note for each in found for note in each.notes if "is ignored" in note]
+    assert sorted(name for group in groups for name in group) == sorted(names)
+    return groups
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("jane_4711.zip", "jane_4711_99_x.zip"),
+        ("jane_4711", "jane_4711_99_x.zip", "roe_12_100_y.zip"),
+        ("2023_12_alice.zip", "2023_12_bob.zip"),
+        ("2023_1042_alice.zip", "2023_1043_bob.zip"),
+        ("hw_03_1042_alice.zip", "hw_03_1043_bob.zip"),
+        ("hw_10_12_alice.zip", "hw_10_12_bob.zip"),
+        tuple(f"hw_10_10{number}_{number}doe.zip" for number in range(40, 45)),
+        ("doe_123_501_work.zip", "doe_123_999_zz_666_700_work.zip", "roe_124_505_work.zip"),
+        ("doe_123_501_work.zip", "doe_123_501_zz_666_700_work.zip", "roe_124_505_work.zip"),
+        ("doe_123_501_work.zip", "doe_123_666_700_work.zip", "roe_124_505_work.zip"),
+        ("eve_77_601_w.zip", "eve_77_88_x_200_600_w.zip", "roe_124_605_w.zip", "moe_125_607_w.zip"),
+        ("anon_x_123_456_work.zip", "anon_x_124_457_work.zip", "roe_125_458_work.zip"),
+        ("Jane Doe_11_assignsubmission_file", "Jane Doe_11_assignsubmission_file_x_99_assignsubmission_file_w.zip"),
+        ("Jane_11_assignsubmission_file_a.zip", "Jane_11_assignsubmission_file_4242_assignsubmission_file_a.zip"),
+        ("Jane_11_assignsubmission_file_a.zip", "Jim_12_assignsubmission_file_Jane_11_assignsubmission_file_a.zip"),
+        (
+            "1-9 - Jo - Mar 29, 2018 905 AM - w.zip",
+            "2-9 - Jo - Mar 29, 2018 905 AM - 1-9 - Jo - Mar 30, 2018 905 AM.zip",
+        ),
+        ("1-9 - Jo_11_assignsubmission_file_x - Mar 29, 2018 905 AM - w.zip", "Jo_11_assignsubmission_file_x.zip"),
+        ("Doe.zip", "doe.zip"),
+        ("doe", "doe.zip"),
+        ("do\u200be.zip", "doe.zip"),
+    ],
+)
+def test_two_students_are_never_taken_for_one(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert all(len(group) == 1 for group in whose(tmp_path, *names))
+    ids = [each.id.casefold() for each in discover(tmp_path, PARTS).submissions]
+    assert len(set(ids)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "owner"),
+    [
+        (("doe_123_501_2023_12_part1.zip", "doe_123_502_part2.zip", "roe_124_503_w.zip"), "doe_123"),
+        (("doe_12345_67890_2023_12_part1.zip", "doe_12345_67891_2023_12_part2.zip"), "doe_12345"),
+        (("doe_123_501_x_4242_assignsubmission_file_y.zip", "doe_123_502_z.zip", "roe_124_503_w.zip"), "doe_123"),
+        (("doe_123_501_x_77_88_y.zip", "doe_123_502_a - Mar 29, 2018 905 AM.zip", "roe_124_503_w.zip"), "doe_123"),
+        (("anon_12ab_67890_456_part1.zip", "anon_12ab_67891_457_part2.zip", "anon_34ab_67892_w.zip"), "anon_12ab"),
+        (("Jane_11_assignsubmission_file_77_88_a.zip", "Jane_11_assignsubmission_file_b.zip"), "Jane_11"),
+        (("1-9 - Jo - Mar 29, 2018 905 AM - a - b.zip", "1-9 - Jo - Mar 29, 2018 905 AM - 77_88_c.zip"), "Jo_1"),
+    ],
+)
+def test_a_files_own_name_does_not_take_it_from_its_owner(tmp_path: Path, names: tuple[str, ...], owner: str) -> None:
+    groups = whose(tmp_path, *names)
+    assert {name for name in names if name.startswith(names[0][:6])} in groups
+    assert owner in {each.id for each in discover(tmp_path, PARTS).submissions}
+
+
+def test_what_is_kept_apart_says_so(tmp_path: Path) -> None:
+    whose(tmp_path, "doe_123_501_work.zip", "doe_123_999_zz_666_700_work.zip", "roe_124_505_work.zip")
+    found = discover(tmp_path, PARTS)
+    said = {each.source.name: each.notes for each in found.submissions}
+    assert said["doe_123_999_zz_666_700_work.zip"] == (
+        "it is graded by itself, since its name can be read in two ways",
+    )
+    assert said["doe_123_501_work.zip"] == ()
+    assert found.notes == (
+        "doe_123_999_zz_666_700_work.zip: it is graded by itself, since its name can be read in two ways",
+    )
+
+
+def test_an_empty_folder_or_a_broken_archive_replaces_no_work(tmp_path: Path) -> None:
+    zipped(tmp_path, "doe", VAE)
+    (tmp_path / "doe").mkdir()
+    write(tmp_path / "roe", VAE)
+    (tmp_path / "roe.zip").write_bytes(b"PK broken")
+    write(tmp_path, {"moe.rar": b"Rar!"})
+    write(tmp_path / "moe", VAE)
+    found = discover(tmp_path, PARTS).submissions
+    assert [(each.id, each.source.name) for each in found] == [("doe", "doe.zip"), ("moe", "moe"), ("roe", "roe")]
 
 
 def test_one_broken_archive_does_not_lose_the_class(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gengrade.facts import Named, Outcome
 from gengrade.grade import Grade, ItemGrade
+from gengrade.visible import visible
 
 LONGEST = 20_000  # characters of one text; the middle of a longer one is left out
 
@@ -23,10 +24,7 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?",
     re.DOTALL,
 )
-# C0 and C1 but for tab and line feed, what turns the reading direction, lone surrogates and non-characters.
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+_REPLACED = "\ufffd"
 _COMMANDS = re.compile(r":(?=:)|##(?=\[)")
 
 
@@ -59,16 +57,16 @@ MARKED_FULL = Word("Marked", "✎", "good", "a teacher gave the points")
 
 
 def plain(text: str) -> str:
-    """A stranger's text without what would act on a terminal, a parser or the reading direction.
+    """A stranger's text without what cannot be seen or would act on a terminal, a parser or the reading direction.
 
-    Line ends become line feeds, escape sequences disappear, other controls become a replacement character.
+    Line ends become line feeds, escape sequences disappear, all else that a reader cannot see becomes a replacement
+    character.
     """
     text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = _CONTROLS.sub("\ufffd", text)
     if len(text) <= LONGEST:
-        return text
-    half = LONGEST // 2
-    return f"{text[:half]}\n… {len(text) - LONGEST} characters left out …\n{text[-half:]}"
+        return visible(text, _REPLACED, spared="\t\n")
+    head, tail = (visible(half, _REPLACED, spared="\t\n") for half in (text[: LONGEST // 2], text[-LONGEST // 2 :]))
+    return f"{head}\n… {len(text) - LONGEST} characters left out …\n{tail}"
 
 
 def one_line(text: str, longest: int = 1_000) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from gengrade.archives import is_archive, is_unsupported, members, refusal, stem
+from gengrade.archives import is_archive, is_unsupported, members, refusal, sizes, stem
 from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
 from gengrade.submissions.names import Identity, identify
-from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
+from gengrade.submissions.selection import PROGRAMS, enters, keeps
+from gengrade.submissions.whose import identities
 
 # What lies beside submissions and is none.
 _FAMILIAR_SUFFIXES = (".md", ".rst", ".txt", ".csv", ".tsv", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".html", ".xml")
@@ -84,8 +88,12 @@ def _children(path: Path) -> list[_Child]:
         names = sorted(os.listdir(path))
     except OSError as error:
         raise SubmissionError(path, f"it cannot be read ({error.strerror}); look at its permissions") from error
-    visible = [name for name in names if enters(name) and not is_hidden(name)]
-    return [_Child(path / name, (path / name).lstat().st_mode, identify(name)) for name in visible]
+    found: list[_Child] = []
+    for name in names:
+        if enters(name):
+            with suppress(OSError):  # it went while we looked, or its path is too long for the system
+                found.append(_Child(path / name, (path / name).lstat().st_mode, identify(name)))
+    return found
 
 
 def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
@@ -111,7 +119,7 @@ def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], par
     if len(full) == 1:
         return all(folder.path.name.casefold() in _SUPPORT for folder in empty)
     if not full:
-        students = any(file.suffix in PROGRAMS for folder in folders for file in _below(folder.path, PurePosixPath()))
+        students = any(file.suffix in PROGRAMS for folder in folders for file in _some_below(folder.path))
         return not students and bool(folders or any(file.suffix in PROGRAMS for file in files))
     # Several folders that are each a different part's, under names of the author's own.
     keys = [key for held in full for key in held]
@@ -120,12 +128,7 @@ def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], par
 
 def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath]:
     """The parts that lie in a folder, and where."""
-    files: list[PurePosixPath] = []
-    for file in _below(folder, PurePosixPath()):
-        files.append(file)
-        if len(files) >= _LOOK_FILES:
-            break
-    places = locate(files, parts).places
+    places = locate(list(_some_below(folder)), parts).places
     return {
         key: min((source.parent for source in place.files.values()), key=lambda parent: len(parent.parts))
         for key, place in places.items()
@@ -136,15 +139,20 @@ def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath
 def names_in(submission: Submission) -> list[str]:
     """The names of a submission's files, as far as they can be seen without unpacking it."""
     found: list[str] = []
+    files: Iterable[PurePosixPath]
     for source in (submission.source, *submission.attachments):
         if source.is_dir():
-            files: Iterable[PurePosixPath] = islice(_below(source, PurePosixPath()), _LOOK_FILES)
+            files = _some_below(source)
         elif is_archive(source):
             files = (path for path in members(source, _LOOK_FILES) if keeps(path))
         else:
             files = [PurePosixPath(identify(source.name).file or source.name)]
         found += [file.name for file in files]
     return found
+
+
+def _some_below(folder: Path) -> Iterator[PurePosixPath]:
+    return islice(_below(folder, PurePosixPath()), _LOOK_FILES)
 
 
 def _below(folder: Path, above: PurePosixPath, deep: int = _LOOK_DEEP) -> Iterator[PurePosixPath]:
@@ -181,11 +189,74 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
             notes.append(f"{printable(child.path.name)} is a link and is ignored; put the real folder in its place")
         elif not child.is_submission and not child.is_familiar:
             notes.append(f"{printable(child.path.name)} is no submission and is ignored")
-    handed_in = sorted((child for child in children if child.is_submission), key=lambda child: child.identity.key)
-    groups = [list(group) for _, group in groupby(handed_in, key=lambda child: child.identity.key)]
-    if not groups:
+    handed_in = [child for child in children if child.is_submission]
+    if not handed_in:
         raise SubmissionError(path, "it holds no submissions (folders, .zip or .tar.gz); check the path")
-    return Discovery(tuple(_unique(map(_submission, groups))), single=False, notes=tuple(notes))
+    packed = [child.path.name for child in handed_in if child.is_folder or child.is_packed]
+    whose, doubts = identities([child.path.name for child in handed_in], packed)
+    groups: dict[tuple[str, ...], list[_Child]] = {}
+    for child in handed_in:
+        identity = whose[child.path.name]
+        groups.setdefault(identity.key, []).append(replace(child, identity=identity))
+    found: list[tuple[str, Submission]] = []
+    for key, group in groups.items():
+        works = _of_one_work(group)
+        for together in works:
+            said = [f"it is graded by itself, since {doubts[name]}" for name in _names(together) if name in doubts]
+            if len(works) > 1:
+                rivals = ", ".join(printable(other[0].path.name) for other in works if other is not together)
+                said.append(f"it holds other programs than {rivals}, and each is graded by itself")
+            exact = "\0".join(key) if len(works) == 1 else f"{together[0].path.name}\0"
+            submission = _submission(together)
+            found.append((exact, replace(submission, notes=(*said, *submission.notes))))
+    unique = _unique(found)
+    return Discovery(unique, single=False, notes=(*notes, *_summed_up(unique)))
+
+
+def _names(children: Iterable[_Child]) -> list[str]:
+    return [child.path.name for child in children]
+
+
+def _summed_up(submissions: Iterable[Submission]) -> Iterator[str]:
+    """What is said of several submissions, once."""
+    said: dict[str, list[str]] = {}
+    for submission in submissions:
+        for note in submission.notes:
+            if note.startswith("it is graded by itself"):
+                said.setdefault(note, []).append(printable(submission.source.name))
+    for note, names in said.items():
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield f"{', '.join(names[:5])}{more}: {note}"
+
+
+def _of_one_work(group: Sequence[_Child]) -> list[list[_Child]]:
+    """A group as it is, unless only a name of the students' own, as "doe" and "doe.zip", holds it together.
+
+    Then an archive and a folder, or two archives, are one work only where they hold the same programs. In each work the
+    one that counts comes first.
+    """
+    if len(group) == 1 or group[0].identity.from_system:
+        return [list(group)]
+    works: list[tuple[frozenset[tuple[str, int]], list[_Child]]] = []
+    held = {child.path: _programs_in(child.path) for child in group}
+    # What holds no programs, or cannot be looked into, replaces nothing that does.
+    for child in sorted(group, key=lambda child: (not held[child.path], not child.is_folder, child.path.name)):
+        same = [together for other, together in works if not held[child.path] or held[child.path] == other]
+        if same:
+            same[0].append(child)
+        else:
+            works.append((held[child.path], [child]))
+    return [together for _, together in works]
+
+
+def _programs_in(path: Path) -> frozenset[tuple[str, int]]:
+    """The programs in a folder or an archive, as names and sizes, as far as they can be seen."""
+    found: Iterable[tuple[PurePosixPath, int]]
+    if path.is_dir():
+        found = [(file, (path / file).lstat().st_size) for file in _some_below(path)]
+    else:
+        found = [(file, size) for file, size in sizes(path, _LOOK_FILES) if keeps(file)]
+    return frozenset((file.name, size) for file, size in found if file.suffix.lower() in PROGRAMS)
 
 
 def _submission(group: Sequence[_Child]) -> Submission:
@@ -208,8 +279,11 @@ def _last_attempts(group: Sequence[_Child]) -> tuple[list[_Child], list[str]]:
     """Without what was handed in again later, and without archives that lie there unpacked too."""
     whole = max((child.identity.attempt for child in group if child.identity.replaces_all), default=())
     best: dict[str, _Child] = {}
-    for child in sorted(group, key=lambda child: (child.identity.attempt, child.is_folder, child.path.name)):
-        best[_work(child)] = child
+    if group[0].identity.from_system:
+        for child in sorted(group, key=lambda child: (child.identity.attempt, child.is_folder, child.path.name)):
+            best[_work(child)] = child
+    else:
+        best[""] = group[0]  # of one work only
     kept = [c for c in best.values() if not c.identity.replaces_all or c.identity.attempt == whole]
     names = {child.path.name for child in kept}
     dropped = sorted(child.path.name for child in group if child.path.name not in names)
@@ -234,13 +308,31 @@ def _sentence(path: Path, reason: str | None) -> str | None:
     return None if reason is None else f"{printable(path.name)}: {reason}"
 
 
-def _unique(submissions: Iterable[Submission]) -> Iterator[Submission]:
-    """Ids that differ even where case does not count, the first come keeping its own."""
-    taken: set[str] = set()
-    for submission in submissions:
-        number, unique = 1, submission.id
-        while fold(unique) in taken:
-            number += 1
-            unique = f"{submission.id}-{number}"
-        taken.add(fold(unique))
-        yield replace(submission, id=unique)
+def _unique(found: Sequence[tuple[str, Submission]]) -> tuple[Submission, ...]:
+    """The submissions in the order of their ids, which differ even where neither case nor Unicode forms count.
+
+    `found`: each with the exact text that tells it from others. Of several that would share an id none keeps it: each
+    gets an ending made of its own text alone, so that nobody comes by the results or marks of somebody else when one
+    is added to the class.
+    """
+    levels = [0] * len(found)
+    while True:
+        ids = [_id_at(level, exact, one.id) for level, (exact, one) in zip(levels, found, strict=True)]
+        counts = Counter(map(fold, ids))
+        shared = [place for place, id_ in enumerate(ids) if counts[fold(id_)] > 1]
+        if not shared:
+            break
+        for place in shared:
+            levels[place] += 1
+    unique = []
+    for level, id_, (_, one) in zip(levels, ids, found, strict=True):
+        said = (f"it has an id of its own, {id_}, since another name is like its own",) if level else ()
+        unique.append(replace(one, id=id_, notes=(*said, *one.notes)))
+    return tuple(sorted(unique, key=lambda one: one.id))
+
+
+def _id_at(level: int, exact: str, id_: str) -> str:
+    """The id with as much of a hash as the level asks for."""
+    if not level:
+        return id_
+    return f"{id_}-{hashlib.sha256(exact.encode(errors='surrogateescape')).hexdigest()[: 8 * level]}"

@@ -12,14 +12,17 @@ from gengrade.paths import safe_name
 # canvas-lms, lib/content_zipper.rb: the sortable name without anything but word characters, LATE, the user's id, the
 # attachment's id, the file's name; or, for what was typed in, the user's id and the kind.
 _CANVAS = re.compile(
-    r"^(?P<late1>LATE_)?(?P<name>(?!anon_|LATE_)\w+?_)?(?P<late2>LATE_)?(?P<id>\d{2,}|anon_[0-9A-Za-z]+?)"
-    r"_(?:(?P<attachment>\d{2,})_(?P<file>.+)|(?P<typed>text|link)\.html)$",
+    r"^(?P<late1>LATE_)?(?:(?P<name>(?!anon_|LATE_)\w+?)_(?P<late2>LATE_)?(?P<id>[1-9]\d+)|(?P<anon>anon_[0-9A-Za-z]+?))"
+    r"_(?:(?P<attachment>[1-9]\d+)_(?P<file>.+)|(?P<typed>text|link)\.html)$",
     re.DOTALL,
 )
+# The two ids that Canvas gives, wherever they stand behind the first ones: the name itself might hold those.
+_CANVAS_AGAIN = re.compile(r"(?<=_)(?=[1-9]\d+_(?P<attachment>[1-9]\d+)_.)", re.DOTALL)
 # Moodle, mod/assign/classes/downloader.php: a folder for each student, or flat files with the same beginning.
 _MOODLE = re.compile(
     r"^(?P<name>[^_].*?)_(?P<id>\d+)_assignsubmission_(?P<kind>file|onlinetext)(?:_(?P<file>.*))?$", re.DOTALL
 )
+_MOODLE_AGAIN = re.compile(r"_\d+_assignsubmission_(?:file|onlinetext)(?=_|$)")
 # Brightspace: "123-456 - Jo Doe - Mar 29, 2018 1205 PM - file.zip", the file missing where it is a folder.
 _BRIGHTSPACE = re.compile(
     r"^(?P<id>\d+)-\d+ - (?P<name>.+?) - "
@@ -36,27 +39,64 @@ _LONGEST_ID = 80
 _TAKEN = re.compile(r"index\.html|gradebook\.csv|marks|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I | re.DOTALL)
 
 
+CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What a name tells: equal `key`s belong to one student; the greatest `attempt` at one `file` is the last."""
 
-    key: str
+    key: tuple[str, ...]  # the system, and what it calls the student
+    label: str  # what the submission's id is made of
     name: str
     late: bool | None
     file: str  # the file's own name, without the number of a resubmission
     attempt: tuple[int, ...] = ()
     replaces_all: bool = False  # the attempt is of the whole submission, not of this file
-    from_system: bool = True  # a learning management system's pattern, not just any name
+    system: str | None = None  # the learning management system whose pattern the name has; None: any name
+    attachment: int | None = None  # Canvas's number of the file
 
     @property
     def id(self) -> str:
         """The submission's id, unless another one has it."""
-        return safe_id(self.key)
+        return safe_id(self.label)
+
+    @property
+    def from_system(self) -> bool:
+        return self.system is not None
 
 
 def identify(name: str) -> Identity:
-    """What the name of a file or folder directly in a class's folder tells."""
-    return _canvas(name) or _moodle(name) or _brightspace(name) or _plain(name)
+    """What the name of a file or folder directly in a class's folder tells.
+
+    A system writes what it knows first, and the name that the student gave comes last: of several patterns the one
+    counts that ends first. `others` names the rest.
+    """
+    found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name)]
+    readings = [reading for reading in found if reading is not None]
+    return min(readings, key=lambda reading: reading[0])[1] if readings else _plain(name)
+
+
+def others(name: str) -> tuple[tuple[str, int | None], ...]:
+    """The other ways to read a name, of which one is right where `identify` took the student's own text for a system's.
+
+    Each as the system and, of Canvas, the attachment's number.
+    """
+    first = identify(name)
+    found: list[tuple[str, int | None]] = []
+    canvas = _CANVAS.match(name)
+    if canvas:
+        start = canvas.start("attachment") if first.system == CANVAS and canvas["attachment"] else 0
+        found += [(CANVAS, int(again["attachment"])) for again in _CANVAS_AGAIN.finditer(name, start)]
+    moodle = list(_MOODLE_AGAIN.finditer(name))
+    found += [(MOODLE, None)] * (len(moodle) - (first.system == MOODLE))
+    return tuple(found)
+
+
+def apart(name: str, late: bool | None) -> Identity:
+    """The identity of something that is graded by itself, although its name has a system's pattern."""
+    label = stem(name)
+    return Identity(("", name), label, safe_name(label), late, name, system="")
 
 
 def safe_id(text: str) -> str:
@@ -69,17 +109,21 @@ def safe_id(text: str) -> str:
     return cleaned.encode()[: _LONGEST_ID - 9].decode(errors="ignore") + f"-{tail}"
 
 
-def _canvas(name: str) -> Identity | None:
+def _canvas(name: str) -> tuple[int, Identity] | None:
+    """Where the student's own part of a name begins, and who it is; None where the name is none of Canvas's."""
     match = _CANVAS.match(name)
     if not match:
         return None
-    student = (match["name"] or "").rstrip("_")
-    key = "_".join(filter(None, [student, match["id"]]))
-    late = bool(match["late1"] or match["late2"])
+    id_ = match["anon"] or match["id"]
+    student = match["name"].rstrip("_") if match["name"] else ""
+    label = "_".join(filter(None, [student, id_]))
+    key, shown, late = (CANVAS, student, id_), student or id_, bool(match["late1"] or match["late2"])
     if match["typed"]:
-        return Identity(key, student or match["id"], late, f"{match['typed']}.html")
+        return len(name), Identity(key, label, shown, late, f"{match['typed']}.html", system=CANVAS)
     file, number = _without_number(match["file"])
-    return Identity(key, student or match["id"], late, file, (number,))
+    attachment = int(match["attachment"])
+    identity = Identity(key, label, shown, late, file, (number,), system=CANVAS, attachment=attachment)
+    return match.start("file"), identity
 
 
 def _without_number(file: str) -> tuple[str, int]:
@@ -95,24 +139,26 @@ def _without_number(file: str) -> tuple[str, int]:
     return match["base"] + suffix, int(match["number"])
 
 
-def _moodle(name: str) -> Identity | None:
+def _moodle(name: str) -> tuple[int, Identity] | None:
     match = _MOODLE.match(name)
     if not match:
         return None
     file = match["file"] or ("" if match["kind"] == "file" else "onlinetext.html")
-    return Identity(f"{match['name']}_{match['id']}", match["name"], None, file)
+    key = (MOODLE, match["name"], match["id"])
+    return match.end("kind"), Identity(key, f"{match['name']}_{match['id']}", match["name"], None, file, system=MOODLE)
 
 
-def _brightspace(name: str) -> Identity | None:
+def _brightspace(name: str) -> tuple[int, Identity] | None:
     match = _BRIGHTSPACE.match(name)
     if not match:
         return None
     month = _MONTHS.index(match["month"]) + 1 if match["month"] in _MONTHS else 0
     hour = int(match["hour"]) % 12 + (12 if match["half"] == "PM" else 0)
     time = (int(match["year"]), month, int(match["day"]), hour, int(match["minute"]))
-    key = f"{match['name']}_{match['id']}"
-    return Identity(key, match["name"], None, match["file"] or "", time, replaces_all=True)
+    key, label = (BRIGHTSPACE, match["name"], match["id"]), f"{match['name']}_{match['id']}"
+    file = match["file"] or ""
+    return match.end("half"), Identity(key, label, match["name"], None, file, time, True, BRIGHTSPACE)
 
 
 def _plain(name: str) -> Identity:
-    return Identity(stem(name), safe_name(stem(name)), None, name, from_system=False)
+    return Identity(("", stem(name)), stem(name), safe_name(stem(name)), None, name)

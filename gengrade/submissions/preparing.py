@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,39 +30,37 @@ _TREE_BYTES = 256 * MIB
 _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
+_LONGEST_NOTE = 500
+CHANGED = "it changed while it was read; start again"
+# What opening a path says where something else has taken the place of a regular file.
+_CHANGES = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODEV})
 DEEPEST = 64  # folders in each other that are looked into
 
 
 def prepare(
-    submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str] | None = None
+    submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str], scratch: Path
 ) -> Prepared:
     """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
 
     `entry`: what a rubric says that things are called, by role; it is left beside the parts for the edition's layout.
-    Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives may be
-    unpacked beside `into` meanwhile.
+    Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives are
+    unpacked in `scratch`, which the caller removes, as it does with `into` where this raises.
 
     Raises SubmissionError or ArchiveError when the submission cannot be read as a whole; a part that is not there is
     no error. Any other OSError is the machine's: a full disk is nobody's broken submission.
     """
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as scratch:
-        gathering = _Gathering(submission, Path(scratch))
-        found = gathering.gather()
-        located = locate(list(found), parts)
-        copies = {
-            PurePosixPath(key, target): found[source]
-            for key, place in located.places.items()
-            if place
-            for target, source in place.files.items()
-        }
-        notes = [*gathering.notes, *located.notes]
-        kept = _affordable(copies, notes)
-        try:
-            digest = _copy(kept, into, entry or {})
-        except BaseException:
-            discard(into)
-            raise
+    gathering = _Gathering(submission, scratch)
+    found = gathering.gather()
+    located = locate(list(found), parts)
+    copies = {
+        PurePosixPath(key, target): found[source]
+        for key, place in located.places.items()
+        if place
+        for target, source in place.files.items()
+    }
+    notes = [*gathering.notes, *located.notes]
+    kept = _affordable(copies, notes)
+    digest = _copy(kept, into, entry)
     shown = {key: place.shown if place else None for key, place in located.places.items()}
     return Prepared(into, shown, digest, _shortened(notes), len(kept), sum(file.size for file in kept.values()))
 
@@ -177,7 +174,10 @@ class _Gathering:
         return found
 
     def _one(self, path: Path, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
-        size = path.lstat().st_size
+        try:
+            size = path.lstat().st_size
+        except OSError as error:
+            raise SubmissionError(path, CHANGED) from error
         limit = _CHECKPOINT_BYTES if path.suffix.lower() in CHECKPOINTS else _FILE_BYTES
         # An archive within is opened or dropped, but never copied.
         limit = self._caps.file_bytes if is_archive(path) else limit
@@ -235,7 +235,7 @@ def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, 
     """Write the files, make everything read-only and dateless, and return the hash of paths and contents."""
     digest = hashlib.sha256()
     tree.mkdir()
-    contents = ((target, _content(file.path)) for target, file in files.items())
+    contents = ((target, _content(file.path, file.size)) for target, file in files.items())
     written = [(PurePosixPath(ENTRY), json.dumps(dict(sorted(entry.items()))).encode())] if entry else []
     for target, content in chain(contents, written):
         name = target.as_posix().encode()
@@ -251,19 +251,28 @@ def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, 
     return f"sha256:{digest.hexdigest()}"
 
 
-def _content(path: Path) -> bytes:
-    """A regular file's bytes; it is opened without following a link that may have taken its place."""
+def _content(path: Path, size: int) -> bytes:
+    """A regular file's bytes, as many as it had; it is opened without following a link that may have taken its place."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError as error:
         raise SubmissionError(path, "it may not be read; look at its permissions") from error
+    except OSError as error:
+        if error.errno not in _CHANGES:
+            raise
+        raise SubmissionError(path, CHANGED) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SubmissionError(path, CHANGED)
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise SubmissionError(path, "it changed while it was read; start again")
-        return file.read(_CHECKPOINT_BYTES + 1)
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise SubmissionError(path, CHANGED)
+    return content
 
 
 def _shortened(notes: list[str]) -> tuple[str, ...]:
-    if len(notes) <= _MOST_NOTES:
-        return tuple(notes)
-    return (*notes[:_MOST_NOTES], f"… and {len(notes) - _MOST_NOTES} more notes of this kind")
+    shown = [note if len(note) <= _LONGEST_NOTE else f"{note[: _LONGEST_NOTE - 1]}…" for note in notes[:_MOST_NOTES]]
+    if len(notes) > _MOST_NOTES:
+        shown.append(f"… and {len(notes) - _MOST_NOTES} more notes of this kind")
+    return tuple(shown)

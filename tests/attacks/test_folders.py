@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ import pytest
 from gengrade.archives import MIB
 from gengrade.sandbox import Tier, choose, examine
 from tests.handed_in import SMALL_RUBRIC, make
+from tests.test_notebooks import notebook
 from truth.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # a class for each test
@@ -213,6 +215,34 @@ def _names_in(path: Path) -> None:
     _zip(path, {"answers.py": _ANSWERS} | dict.fromkeys(names, b"raise SystemExit"))
 
 
+def _long_paths(path: Path) -> None:
+    """An honest file, and others whose paths are longer than systems take, or than they take in a folder of ours."""
+    long = {f"{'/'.join(['n' * 190] * folders)}/utils.py": b"" for folders in (5, 6, 20, 22)}
+    _zip(path, {"answers.py": _ANSWERS} | long | {f"part1/{'/'.join('m' * 90 for _ in range(23))}.py": b""})
+
+
+def _digits_in_a_header(path: Path) -> None:
+    """A tar's extended header of digits, in which a pattern is looked for at each of them up to the last."""
+    digits = b"1" * (12 * MIB)
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, len(digits)
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(info, io.BytesIO(digits))
+        info = tarfile.TarInfo("answers.py")
+        info.size = len(_ANSWERS)
+        archive.addfile(info, io.BytesIO(_ANSWERS))
+
+
+def _of_a_large_dictionary(path: Path) -> None:
+    """Compressed with LZMA, whose header asks for a dictionary of 4 GB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("answers.py", _ANSWERS)
+    raw = bytearray(path.read_bytes())
+    properties = raw.index(b"answers.py") + len(b"answers.py") + 4
+    raw[properties + 1 : properties + 5] = struct.pack("<I", 2**32 - 1)
+    path.write_bytes(raw)
+
+
 def _sparse(path: Path, begins: bytes = b"", size: int = 4 << 30) -> None:
     with path.open("wb") as file:
         file.write(begins)
@@ -249,6 +279,9 @@ ARCHIVES: Final[Cases] = {
     "sparse-tar.tar": (_sparse, 0, r""),  # nothing but the end of an archive: one without files
     "sparse-gz.tar.gz": (lambda path: _sparse(path, b"\x1f\x8b\x08"), 0, r"^sparse-gz\.tar\.gz: it is damaged.*; pack"),
     "devices.tar.gz": (_devices, _FULL, r"^part1/pipe\.py is left out, since it is a link or a device"),
+    "paths.zip": (_long_paths, _FULL, r"^n+/.* is left out, since it has a path of more than 1,024 bytes$|^n+/.*…$"),
+    "header.tar": (_digits_in_a_header, 0, r"^header\.tar: it is damaged.*unreasonable amount.*; pack it"),
+    "dictionary.zip": (_of_a_large_dictionary, 0, r"^dictionary\.zip: it is damaged.*; pack it and hand it in again"),
     "names.zip": (_names_in, _FULL, r"^\.\./\.\./class/escaped\.py is left out, since it climbs out"),
 }
 
@@ -264,6 +297,60 @@ def test_an_archive_that_lies_too_deep_is_named(classroom: Path) -> None:
     """Somebody whose work is not looked for must hear of it."""
     names = ("answers.py", "d.zip", "c.zip", "b.zip")
     judged(classroom, {"deep.zip": (lambda path: _nested(path, names, _ANSWERS), 0, r"d\.zip .*not")})
+
+
+# --- programs ------------------------------------------------------------------------------------------------------
+
+
+def _beside(codes: Mapping[str, str], suffix: str = ".py") -> Write:
+    """An honest submission, with such programs or notebooks in a part, and another one that stands out."""
+    odd = {f"part1/{name}{suffix}": code.encode(errors="surrogatepass") for name, code in codes.items()}
+    return lambda folder: hand_in(folder, {"part1/utils.py": b"exec('x')"} | odd)
+
+
+_ODD: Final = {
+    "attributes": "x = a" + ".b" * 600,
+    "many-attributes": "x = a" + ".b" * 100_000,
+    "calls": "x = a" + "()" * 600,
+    "subscripts": "x = a" + "[0]" * 600,
+    "digits": f"x = (0x{'f' * 100_000}).real",
+    "signs": f"x = {'-' * 200_000}1",
+    "brackets": "(" * 200_000,
+    "sum": "x = " + "+".join("1" * 100_000),
+    "elements": "x = [" + "1," * 1_500_000 + "1]",
+    "powers": f"x = {'2**' * 2_000}2",
+    "comparisons": "x = " + "<".join("1" * 100_000),
+    "braces": f"x = f'{'{' * 2_000}1{'}' * 2_000}'",
+    "elses": "if a:\n  pass\n" + "elif a:\n  pass\n" * 20_000,
+    "indents": "".join(f"{' ' * number}if a:\n" for number in range(99)) + " " * 99 + "pass",
+    "zeros": "\0" * 1_000_000,
+    "surrogates": "x = '\ud800'",
+}
+_ODD_NOTEBOOKS: Final = {
+    "open-brackets": '{"cells": ' + "[" * 1_000_000,
+    "many-cells": '{"cells": [' + '{"cell_type":"code","source":""},' * 400_000 + "{}]}",
+    "empty-lists": '{"cells": [' + "[]," * 5_000_000 + "[]]}",
+    "number": '{"cells": [{"cell_type": "code", "source": ' + "9" * 1_000_000 + "}]}",
+}
+PROGRAMS: Final[Cases] = {
+    "attributes": (_beside({"odd": _ODD["attributes"]}), _FULL, ""),
+    "digits": (_beside({"odd": _ODD["digits"]}), _FULL, ""),
+    "elements": (_beside({"odd": _ODD["elements"]}), _FULL, ""),
+    "programs": (_beside(_ODD), _FULL, ""),
+    "cells": (_beside({name: notebook("x", code) for name, code in _ODD.items()}, ".ipynb"), _FULL, ""),
+    "notebooks": (_beside(_ODD_NOTEBOOKS, ".ipynb"), _FULL, ""),
+    "plain": (_beside({"odd": "x = 1"}), _FULL, ""),  # the honest shape of it
+}
+
+
+def test_programs_that_no_reader_of_them_survives_cost_no_points_and_hide_nothing(classroom: Path) -> None:
+    """Flags of the code are advice: they fail no grading, and an odd file hides no other one."""
+    graded = judged(classroom, PROGRAMS)
+    oddities = {name: graded.grades[name]["oddities"] for name in PROGRAMS}
+    for name, said in oddities.items():
+        assert "part1/utils.py, line 1: exec() makes code while it runs" in said, name
+    assert [len(oddities[name]) for name in ("plain", "attributes", "digits")] == [1, 1, 1]
+    assert "part1/odd.py could not be looked at: it holds more than 512 kB of code" in oddities["elements"]
 
 
 # --- folders -------------------------------------------------------------------------------------------------------
@@ -411,6 +498,62 @@ def test_a_folder_that_grows_deep_between_two_runs_stops_neither(classroom: Path
     _deeper(classroom / "00-first")
     graded = grade(classroom)
     assert [graded.points(name) for name in _NEIGHBOURS] == [_FULL, _FULL]
+
+
+def _rewritten(path: Path, content: bytes) -> None:
+    """Another content of the same length, under the same time."""
+    before = path.stat()
+    assert len(content) == before.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
+
+
+def _padded(content: bytes) -> bytes:
+    return content + b"#" * (len(_ANSWERS) + 500 - len(content))
+
+
+def test_other_content_of_the_same_size_and_time_is_graded_again(classroom: Path) -> None:
+    """Of a file, of an archive, and of a file that takes the place of another one."""
+    good, bad = _padded(_ANSWERS), _padded(_ANSWERS + b"\ndel cubic_density\n")
+    for name in ("file", "renamed"):
+        hand_in(classroom / name, {"answers.py": bad})
+    hand_in(classroom / "honest", {"answers.py": good})
+    with zipfile.ZipFile(classroom / "zip.zip", "w") as archive:
+        archive.writestr("answers.py", bad)
+    time.sleep(2.5)  # else what was just written is looked at again whatever the system says of it
+    graded = grade(classroom)
+    assert [graded.points(name) for name in ("file", "renamed", "zip", "honest")] == [0, 0, 0, _FULL]
+    time.sleep(0.1)
+    _rewritten(classroom / "file" / "answers.py", good)
+    raw = (classroom / "zip.zip").read_bytes()
+    with zipfile.ZipFile(classroom / "new", "w") as archive:
+        archive.writestr("answers.py", good)
+    _rewritten(classroom / "zip.zip", (classroom / "new").read_bytes().ljust(len(raw))[: len(raw)])
+    (classroom / "new").unlink()
+    other = classroom / "renamed" / "other.py"
+    other.write_bytes(good)
+    times = (classroom / "renamed" / "answers.py").stat()
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.rename(classroom / "renamed" / "answers.py")
+    before = (graded.out / "honest" / "facts.json").stat().st_mtime_ns
+    graded = grade(classroom)
+    assert [graded.points(name) for name in ("file", "renamed", "zip", "honest")] == [_FULL] * 4
+    assert (graded.out / "honest" / "facts.json").stat().st_mtime_ns == before, "what nobody touched was graded again"
+
+
+def test_what_was_only_touched_keeps_its_facts(classroom: Path) -> None:
+    """Its content decides, as a copy's of the whole class does."""
+    for name in _NEIGHBOURS:
+        hand_in(classroom / name)
+    graded = grade(classroom)
+    before = [(graded.out / name / "facts.json").stat().st_mtime_ns for name in _NEIGHBOURS]
+    os.utime(classroom / "00-first" / "answers.py")
+    shutil.copytree(classroom / "zz-last", classroom / "copy")
+    shutil.rmtree(classroom / "zz-last")
+    (classroom / "copy").rename(classroom / "zz-last")
+    graded = grade(classroom)
+    assert [(graded.out / name / "facts.json").stat().st_mtime_ns for name in _NEIGHBOURS] == before
 
 
 _DIGS: Final = """
