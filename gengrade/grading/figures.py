@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,6 +94,12 @@ def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
         top, left = 2 + index // columns * (height + 2), 2 + index % columns * (width + 2)
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def import_drawing() -> None:
+    """Imports what pictures are drawn with: half a second, once for a process and all that are forked from it."""
+    importlib.import_module("PIL.Image")
+    importlib.import_module("matplotlib.backends.backend_agg")
 
 
 def _drawing(width: float, height: float) -> Drawing:
