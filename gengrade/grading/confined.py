@@ -53,6 +53,9 @@ class Allowance:
     memory_mb: int = 4096  # of address space, beyond what the process has when the test begins
 
 
+ALLOWANCE: Final = Allowance()
+
+
 class TooMuch(Mismatch):
     """Comparing an answer with what was expected took more time or memory than any right answer does."""
 
@@ -125,7 +128,6 @@ def confined(
     symptoms are read. Raises KeyboardInterrupt, and whatever else comes from outside, after the child has ended.
     """
     subjects = {name: value for name, value in arguments.items() if isinstance(value, Subject)}
-    before = _resident_mb()
     here, there = Pipe()
     parent = os.getpid()
     child = os.fork()
@@ -140,7 +142,7 @@ def confined(
         os.wait4(child, 0)
         raise
     _, status, used = os.wait4(child, 0)
-    grown = max(0.0, used.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20) - before)
+    grown = _megabytes(used) - messages.get("start", 0.0)
     report = messages.get("report") or Report(error=_death(status, grown, allowance))
     return Report(
         report.recorded,
@@ -206,6 +208,7 @@ def _in_the_child(
     try:
         _let_go(channel, parent)
         _limit(allowance)
+        channel.send({"start": _megabytes(resource.getrusage(resource.RUSAGE_SELF))})
         seen: dict[str, list[tuple[Request, Run]]] = {name: [] for name in subjects}
         remotes = {name: _Remote(name, channel, seen[name]) for name in subjects}
         report = _tried(test, {**arguments, **remotes}, recorded, figures, allowance)
@@ -304,8 +307,6 @@ def _address_space() -> int | None:
         return None
 
 
-def _resident_mb() -> float:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / (1 << 20)
-    except (OSError, ValueError):
-        return 0.0
+def _megabytes(used: resource.struct_rusage) -> float:
+    """What was resident at most."""
+    return used.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ import pytest
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
-from gengrade.grading.confined import Allowance, GraderFault, Report, confined
+from gengrade.grading.confined import ALLOWANCE, Allowance, GraderFault, Report, confined
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
 from gengrade.grading.figures import Show, import_drawing
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import ProbeFailed, Subject
+from gengrade.grading.symptoms import Symptoms
 from gengrade.sandbox import InfraError, Limits, Run
 
 _OUTPUT_CHARACTERS = 8_000
@@ -74,7 +74,7 @@ class GradingPlugin:
         on_check: Callable[[str], None],
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
-        allowance: Allowance = Allowance(),
+        allowance: Allowance = ALLOWANCE,
     ) -> None:
         """The plugin of one session.
 
@@ -215,8 +215,9 @@ class GradingPlugin:
     def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
         # A fault of ours must not cost the student a check that was decided without it.
         self.observed.faults += [f"{name}: its symptoms could not be read: {fault}" for fault in self._report.faults]
-        pairs = zip_longest(self._student.runs, self._report.symptoms, fillvalue={})
-        calls = [Call(request, symptoms) for (request, _), symptoms in pairs]
+        runs, symptoms = self._student.runs, self._report.symptoms
+        read: list[Symptoms] = [*symptoms, *[{}] * (len(runs) - len(symptoms))]
+        calls = [Call(request, found) for (request, _), found in zip(runs, read, strict=True)]
         return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:

@@ -10,13 +10,16 @@ import base64
 import functools
 import textwrap
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from gengrade.data import load
+from gengrade.facts import Facts
 from tests.attacks.attack import Attack, Build
+from tests.attacks.channel import FIND
 
 _VAE: Final = "part1/mlp_encoder_decoder.py"
 _DECODER: Final = f"{_VAE}:MLPDecoder.forward"
@@ -178,6 +181,36 @@ def learn(decoder):
         frame = frame.f_back
 """
 
+# Evidence of a step, as large as the wire takes: rows of bytes, each of which is compared with each.
+_FLOOD: Final = f"""{FIND}
+from gengrade.sandbox import wire
+import numpy as np
+given = asked("arguments") or {{}}
+if "scores" in given:
+    count = @ROWS@
+    rows = @CONTENT@
+    scores = np.resize(given["scores"].numpy(), count)
+    one = {{"rows": rows, "decoded": rows, "latents": np.zeros((count, 1), np.uint8), "scores": scores,
+           "gradients": scores, "loss": np.ones(1), "bounded": False, "reached": {{"generator": True}}}}
+    asked("channel").sendall(frame_of(wire.encode(one)))
+    os._exit(0)
+"""
+_MOST_SECONDS: Final = 60.0  # of a check whose evidence is refused, or stopped, on a busy machine
+
+
+def _kept_busy(check: str) -> Callable[[Path], str]:
+    """Whether a check failed, and soon: a host's worker may not be kept busy by what a guest sends."""
+
+    def look(results: Path) -> str:
+        facts = Facts.read(results / "facts.json")
+        seconds = sum(test.seconds for test in facts.checks[check].tests)
+        outcome = facts.checks[check].outcome
+        soon = seconds < _MOST_SECONDS
+        return "" if soon and outcome == "failed" else f"{check} was {outcome} after {seconds:.0f} s"
+
+    return look
+
+
 _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"
 
 
@@ -236,6 +269,27 @@ MLPEncoder.forward = forward
 
 
 ATTACKS = [
+    *(
+        Attack(
+            0,
+            f"forged evidence of many {what}",
+            target="part2/train_torch.py:GAN.generator_step",
+            hostile=_FLOOD.replace("@ROWS@", rows).replace("@CONTENT@", content),
+            # More calls than a step needs, for what a student may print.
+            control="""
+                with torch.no_grad():
+                    for _ in range(3):
+                        self.discriminator(self.generator(self.draw_latents(2 * x_real.shape[0])))
+            """,
+            attacked=("gan.generator_step", "gan.discriminator_step", "gan.alternation"),
+            look=_kept_busy("gan.generator_step"),
+        )
+        for what, rows, content in (
+            ("rows", "38_000", "np.random.default_rng(0).integers(0, 2, (count, 784), dtype=np.uint8)"),
+            ("rows that are alike", "38_000", "np.ones((count, 784), np.uint8)"),
+            ("rows that nearly fit", "4_000", "np.random.default_rng(0).normal(size=(count, 784)).astype(np.float32)"),
+        )
+    ),
     Attack(
         0,
         "forged training by images kept between runs",
