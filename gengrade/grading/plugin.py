@@ -25,6 +25,7 @@ from gengrade.grading.symptoms import Symptoms
 from gengrade.sandbox import InfraError, Limits, Run
 
 _OUTPUT_CHARACTERS = 8_000
+OWN_CODE = "graders' own code, of the processor"  # a stage: what all comparing took, without the runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class GradingPlugin:
         )
         self._recorded, self._show.figures = dict(report.recorded), list(report.figures) or self._show.figures
         self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
+        self._add(OWN_CODE, report.seconds)
         if report.error is not None:
             raise report.error
         return True

@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 
 from gengrade.data import load
-from gengrade.facts import Facts
+from gengrade.facts import Facts, Outcome
+from gengrade.grading.plugin import OWN_CODE
 from tests.attacks.attack import Attack, Build
 from tests.attacks.channel import FIND
 
@@ -195,20 +196,16 @@ if "scores" in given:
     asked("channel").sendall(frame_of(wire.encode(one)))
     os._exit(0)
 """
-_MOST_SECONDS: Final = 60.0  # of a check whose evidence is refused, or stopped, on a busy machine
+_MOST_SECONDS: Final = 30.0  # of the processor, for all that the host compares of such a submission
 
 
-def _kept_busy(check: str) -> Callable[[Path], str]:
-    """Whether a check failed, and soon: a host's worker may not be kept busy by what a guest sends."""
-
-    def look(results: Path) -> str:
-        facts = Facts.read(results / "facts.json")
-        seconds = sum(test.seconds for test in facts.checks[check].tests)
-        outcome = facts.checks[check].outcome
-        soon = seconds < _MOST_SECONDS
-        return "" if soon and outcome == "failed" else f"{check} was {outcome} after {seconds:.0f} s"
-
-    return look
+def _kept_busy(results: Path) -> str:
+    """Whether the check failed, and the host was soon done: no guest may keep one of its workers busy."""
+    facts = Facts.read(results / "facts.json")
+    check, seconds = facts.checks["gan.generator_step"], facts.provenance.stages[OWN_CODE]
+    if check.outcome is Outcome.FAILED and seconds < _MOST_SECONDS:
+        return ""
+    return f"{check.check} was {check.outcome}: {check.decisive.message}; graders took {seconds:.0f} s"
 
 
 _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"
@@ -275,14 +272,15 @@ ATTACKS = [
             f"forged evidence of many {what}",
             target="part2/train_torch.py:GAN.generator_step",
             hostile=_FLOOD.replace("@ROWS@", rows).replace("@CONTENT@", content),
-            # More calls than a step needs, for what a student may print.
+            # Far more images than a step needs, as a student may make to look at them.
             control="""
                 with torch.no_grad():
                     for _ in range(3):
-                        self.discriminator(self.generator(self.draw_latents(2 * x_real.shape[0])))
+                        self.generator(self.draw_latents(10 * x_real.shape[0]))
             """,
-            attacked=("gan.generator_step", "gan.discriminator_step", "gan.alternation"),
-            look=_kept_busy("gan.generator_step"),
+            attacked=("gan.generator_step",),
+            enough=("gan.generator_step", "vae.kld"),
+            look=_kept_busy,
         )
         for what, rows, content in (
             ("rows", "38_000", "np.random.default_rng(0).integers(0, 2, (count, 784), dtype=np.uint8)"),
