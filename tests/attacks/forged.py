@@ -10,7 +10,6 @@ import base64
 import functools
 import textwrap
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
