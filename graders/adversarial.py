@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from gengrade.grading import Evidence, expect
+from gengrade.grading import Evidence, UpTo, expect
 from graders.distances import nearest
 
 Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
 
 PIXELS = 28 * 28
+MOST_ROWS = 4_096  # that a discriminator is asked about, or a generator gives: 64 batches of the checks' size
 OPPOSITE: dict[Labels, Labels] = {"usual": "exchanged", "exchanged": "usual", "unknown": "unknown"}
 
 RTOL, ATOL = 1e-3, 1e-4
@@ -80,8 +81,8 @@ def observed_step(step: Evidence, images: NDArray[np.floating], lent: NDArray[np
     """
     expect(step["loss"].shape() == (1,), "the loss is not a single number", got=f"shape {list(step['loss'].shape())}")
     real = images.reshape(len(images), -1).astype(np.float64)
-    rows = step.tensor("rows", shape=(None, real.shape[1]))
-    scores, gradients = (step.tensor(name, shape=(None,)) for name in ("scores", "gradients"))
+    rows = step.tensor("rows", shape=(UpTo(MOST_ROWS), real.shape[1]))
+    scores, gradients = (step.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
     expect(len(rows) > 0, "the step never calls the discriminator")
     expect(len(rows) == len(scores) == len(gradients), "there is not one score for each image")
     bounded = step.flag("bounded")
@@ -101,7 +102,7 @@ def are_lent(scores: Array, lent: NDArray[np.floating]) -> bool:
 
 def decoded_images(result: Evidence) -> Array:
     """The images [N, 784] that a generator gave. Raises Mismatch where it was never called."""
-    decoded = result.tensor("decoded", shape=(None, PIXELS))
+    decoded = result.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS))
     expect(len(decoded) > 0, "the generator is never called")
     return decoded
 

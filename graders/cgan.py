@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.interpolation import MOST_IMAGES
 from graders.latents import trace
 
@@ -27,6 +27,7 @@ PIXELS: Final = 28 * 28
 CLASSES: Final = 10
 BATCH: Final = 20
 MOST_NOISE: Final = 1024  # as many numbers are given; a generator takes as many of them as it needs
+MOST_INPUTS: Final = 16_384  # numbers of an argument of a generator: its noise, or a label that is spread over an image
 FELT: Final = 1e-4  # of how far outputs differ by either input: what differs less by one of them does not heed it
 ROUNDING: Final = 1e-6
 SAME: Final = 1e-3  # of how far outputs differ from each other: less is none
@@ -90,7 +91,9 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
     scores = got.tensor("scores", shape=(BATCH,))
     expect_registered(got, "discriminator")
     expect_learnable(got, "discriminator", scores[:, None])
-    felt = float(got.tensor("image_moves", shape=(None, BATCH)).max(initial=0.0)) > FELT * scale_of([scores[:, None]])
+    felt = float(got.tensor("image_moves", shape=(UpTo(BATCH), BATCH)).max(initial=0.0)) > FELT * scale_of(
+        [scores[:, None]]
+    )
     expect(
         got.flag("by_given") or not felt,
         "no gradient comes from the discriminator's score to the images, so that a generator would learn nothing from "
@@ -209,8 +212,7 @@ def judge_returned(got: Evidence) -> None:
     """The images that come back are those that the generator gave; scaled, perhaps, or only shown."""
     if got["images"].is_none():
         return
-    images, decoded = got.tensor("images", shape=(None, PIXELS)), got.tensor("decoded", shape=(None, PIXELS))
-    expect(len(decoded) <= MOST_IMAGES, "the generator is asked for far more images than the function is")
+    images, decoded = (got.tensor(name, shape=(UpTo(MOST_IMAGES), PIXELS)) for name in ("images", "decoded"))
     expect(
         len(images) == ASKED,
         f"the function should return {ASKED} images",
@@ -229,7 +231,7 @@ def judge_returned(got: Evidence) -> None:
 
 def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
     """The noise [R, size] and the labels [R] that a generator was given in a call, in whatever form."""
-    inputs = [each.tensor(shape=(None, None)) for each in got.list("inputs")]
+    inputs = [each.tensor(shape=(UpTo(MOST_IMAGES), UpTo(MOST_INPUTS))) for each in got.list("inputs")]
     expect(len(inputs) > 0 and len(inputs[0]) > 0, "the generator is never called")
     for rows in inputs:
         if rows.shape[1] == size + CLASSES:

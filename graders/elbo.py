@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.readings import READINGS, Reading, reading_of
 from graders.statistics import ALPHA, GaussianFit, Independence, declare
 
@@ -38,6 +38,7 @@ PIXELS: Final = 28 * 28
 BATCH: Final = 256  # images in a pass
 Z_DIM: Final = 20
 PASSES: Final = 4  # the first; with other means; with other second outputs; with other logits
+MOST_DRAWS: Final = 100  # of z for one image, in one pass
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
 EXACT: Final = 1e-3  # on what follows from known numbers, relatively
 ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
@@ -363,7 +364,7 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
 def noise_of(got: Evidence, lent: Lent) -> tuple[Reading, Array]:
     """The Gaussian that z was drawn from, and z − mean [K, draws, B, d]. Raises Mismatch where z was not seen."""
     expect_seen(got)
-    z = got.tensor("z", shape=(PASSES, None, BATCH, Z_DIM))
+    z = got.tensor("z", shape=(PASSES, UpTo(MOST_DRAWS), BATCH, Z_DIM))
     expect(z.shape[1] > 0, "the decoder was given no z")
     noise = z - lent.mean[:, None]
     return reading_of(noise[:, 0], _double(lent.second), ALPHA / 3), noise

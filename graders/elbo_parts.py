@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.bernoulli import PixelFit, are_means, pixel_means
 from graders.elbo import PIXELS, batch_of
 from graders.manifolds import latents_problem
@@ -29,6 +29,7 @@ STRAIGHT: Final = 1e-4  # of a bend: rounding makes 1e-6, and activations make 0
 BEYOND: Final = 1.2  # what means of z must pass, both ways, trained towards ±3; and logits likewise
 EDGE: Final = 1e-3  # of means, from 0 and 1, within which single precision bends their logits
 MARGINS: Final = (5e-4, 0.11)  # the shares of the prior's mass that a manifold may leave out at either end of an axis
+MOST_LATENTS: Final = 100_000  # of a manifold: 316 images an axis
 SMALLEST_GRID: Final = 5  # images an axis, below which a picture shows no manifold
 
 PIXELS_DRAWN = declare("elbo.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 2))
@@ -122,7 +123,7 @@ def test_samples(student: Subject, rng: Rng) -> None:
 @check("elbo.manifold")
 def test_manifold(student: Subject) -> None:
     """The manifold: decoded latents at normal quantiles on both axes."""
-    latents = student.run(probes.elbo.manifold).tensor(shape=(None, 2))
+    latents = student.run(probes.elbo.manifold).tensor(shape=(UpTo(MOST_LATENTS), 2))
     side = round(float(np.sqrt(len(latents))))
     expect(
         side >= SMALLEST_GRID, "the manifold decodes too few latents to show anything", got=f"{len(latents)} latents"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
 from graders.bernoulli import cross_entropies
 from graders.deforming import unseen
 from graders.readings import READINGS, Reading
@@ -26,6 +26,7 @@ SETTINGS: Final[dict[str, int]] = {"hidden_dim": 500, "z_dim": 20}
 HELD_OUT: Final = 2_000  # images that the bound is of, at most
 FEW: Final = 10_000  # training images, below which a model learns them by heart unless they are moved about
 NOTHING: Final = 1e4  # nats of divergence, above which a reading is none that anybody meant
+MOST_EPOCHS: Final = 1_000  # of a curve that is shown
 BUDGET_OF_MANY: Final[dict[str, Any]] = {"epochs": 6, "batch": 128, "peak": 3e-3, "shift": 0}
 BUDGET_OF_FEW: Final[dict[str, Any]] = {"epochs": 40, "batch": 32, "peak": 3e-3, "shift": 2}
 
@@ -75,7 +76,7 @@ def _bound(
 
 
 def _show(trained: Evidence, show: Show) -> None:
-    curve = trained.tensor("curve", shape=(None,), finite=False)
+    curve = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS),), finite=False)
     show.curves(
         "The bound that your model returned during our short training",
         {"training": ([float(epoch + 1) for epoch in range(len(curve))], curve.tolist())},

@@ -25,8 +25,16 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet, Split
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.adversarial import Observed, Verdict, decoded_images, judge_discriminator, judge_generator, observed_step
+from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.adversarial import (
+    MOST_ROWS,
+    Observed,
+    Verdict,
+    decoded_images,
+    judge_discriminator,
+    judge_generator,
+    observed_step,
+)
 from graders.latents import arrangements, ends_problem, is_mixed, line_problem, readings_of, trace
 from graders.statistics import GaussianFit, TwoDraws, declare
 from graders.vae_networks import STRAIGHT, bend, judge_same
@@ -36,6 +44,7 @@ Array = NDArray[np.float64]
 PIXELS = 28 * 28
 BATCH = 64
 BATCHES = 4  # of a loader
+MOST_STEPS = 10_000  # of the optimisers in a loop over a few batches, and losses
 LATENT_SIZES = (4, 32, 20)
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # what pixels in (−1, 1) must come to in both directions, when they are driven beyond
@@ -183,7 +192,7 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
 def test_generator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The generator is trained on latents of its own for each image, drawn from N(0, I)."""
     result = student.run(probes.gan.step, which="generator", **_setting(data, rng))
-    _expect_noise(student, result.tensor("latents", shape=(None, 16)))
+    _expect_noise(student, result.tensor("latents", shape=(UpTo(MOST_ROWS), 16)))
 
 
 @check("gan.discriminator_step")
@@ -215,7 +224,7 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
 def test_discriminator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The discriminator is shown images of latents of their own, drawn from N(0, I)."""
     result = student.run(probes.gan.step, which="discriminator", **_setting(data, rng))
-    _expect_noise(student, result.tensor("latents", shape=(None, 16)))
+    _expect_noise(student, result.tensor("latents", shape=(UpTo(MOST_ROWS), 16)))
 
 
 @check("gan.sample")
@@ -238,7 +247,7 @@ def test_sample_noise(student: Subject) -> None:
     """Each sample has a latent of its own, drawn from N(0, I), and each call draws new ones."""
     n, z_dim = SAMPLED.draws, SAMPLED.elements
     result = student.run(probes.gan.sample, n=n, z_dim=z_dim)
-    latents, again = result.tensor("latents", shape=(None, z_dim)), result.tensor("again", shape=(None, z_dim))
+    latents, again = (result.tensor(name, shape=(UpTo(MOST_ROWS), z_dim)) for name in ("latents", "again"))
     expect(len(latents) >= n, "the generator is not given a latent for each sample", got=f"{len(latents)} latents")
     expect(len(np.unique(latents, axis=0)) > 1, "all samples are made of the same z: draw one for each of them")
     problem = SAMPLED.problem(latents)
@@ -264,7 +273,7 @@ def test_interpolation(student: Subject) -> None:
     """Interpolations go in even steps along the straight line between two latents, both ends included."""
     n, steps, z_dim = 48, 3, 48
     result = student.run(probes.gan.interpolate, n=n, steps=steps, z_dim=z_dim)
-    images, decoded = result.tensor("images"), decoded_images(result)
+    images, decoded = result.tensor("images", most=MOST_ROWS * PIXELS), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), z_dim))
     expect(
         images.size % PIXELS == 0, "the result does not hold images of 28×28 pixels", got=f"shape {list(images.shape)}"
@@ -294,7 +303,7 @@ def test_given_ends(student: Subject, rng: Rng) -> None:
     result = student.run(probes.gan.interpolate_between, ends=ends, steps=3)
     if result.is_none():
         return
-    images, decoded = result.tensor("images"), decoded_images(result)
+    images, decoded = result.tensor("images", most=MOST_ROWS * PIXELS), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), 24))
     whole = images.size == 5 * ends.shape[1] * PIXELS
     found = trace(images.reshape(-1, PIXELS), decoded, latents) if whole else None
@@ -332,7 +341,7 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     result = student.run(
         probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH // BATCHES
     )
-    steps = result.list("steps")
+    steps = result.list("steps", most=MOST_STEPS)
     expect(len(steps) > 0, "neither optimiser's step() is ever called in the loop")
     expect(
         len(steps) >= BATCHES,
@@ -340,7 +349,7 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
         expected=f"at least {BATCHES} updates for {BATCHES} batches",
         got=f"{len(steps)} updates",
     )
-    losses = [name.text() for name in result.list("losses")]
+    losses = [name.text() for name in result.list("losses", most=MOST_STEPS)]
     seen: dict[str, int] = {}  # how many losses there were at each network's last step
     for index, step in enumerate(steps):
         owner = _owner(step)
@@ -447,7 +456,7 @@ def _expect_noise(student: Subject, latents: Array) -> None:
 def _samples_are_normal(student: Subject) -> bool:
     """Whether `sample` draws its latents from N(0, I): if not, that is the mistake."""
     n, z_dim = SAMPLED.draws, SAMPLED.elements
-    drawn = student.run(probes.gan.sample, n=n, z_dim=z_dim).tensor("latents", shape=(None, z_dim))
+    drawn = student.run(probes.gan.sample, n=n, z_dim=z_dim).tensor("latents", shape=(UpTo(MOST_ROWS), z_dim))
     return len(drawn) >= 10 and SAMPLED.problem(drawn) is None
 
 

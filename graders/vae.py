@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.bernoulli import PixelFit, cross_entropies, gaussian_kl, pixel_means
 from graders.manifolds import manifold_problem
 from graders.statistics import ALPHA, GaussianFit, Independence, declare
@@ -31,6 +31,8 @@ DRAWS = 4000  # rows of the sampler's test
 BITS = float(np.log2(np.e))
 PIXELS = 28 * 28
 BATCH = 256  # images in a pass
+MOST_DRAWS = 100  # of z for one image, in one pass
+MOST_LATENTS = 10_000  # of a manifold that should have 25 or 144, or a row more
 UNTRAINED = (0.8, 1.5)  # bits per dimension before training
 EXACT = 1e-3  # on a loss that is recomputed from what was seen, relatively
 # Where a part is not called through its forward, it has told us what it gives when asked, not what it gave then.
@@ -165,7 +167,7 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     got = student.run(probes.vae.loss, images=images, **lent)
     mean, log_std = code_of(got, lent["code"])
     if got.flag("decoder_seen") and got.flag("encoder_seen"):
-        judge_latents(got.tensor("z", shape=(None, BATCH, z_dim)), mean, log_std)
+        judge_latents(got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, z_dim)), mean, log_std)
     tolerance = EXACT if got.flag("decoder_seen") and got.flag("encoder_seen") else UNSEEN
     claimed = judge_scalar(got, "rec")
     rec = min(reconstructions(got, images, lent["logits"]), key=lambda reading: abs(reading - claimed))
@@ -204,7 +206,7 @@ def reconstructions(got: Evidence, images: NDArray[np.float32], lent: NDArray[np
 
     Where the decoder was seen, its outputs are the logits that were lent to it, or their means.
     """
-    draws = got.tensor("logits", shape=(None, *images.shape))
+    draws = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *images.shape))
     expect(len(draws) > 0, "the decoder gave nothing")
     if got.flag("decoder_seen"):
         known = (np.allclose(draws, given, atol=LENT) for given in (lent, expit(lent)))
@@ -250,7 +252,7 @@ def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
     expect("mean_gradient" in got, "bpd has no gradient: it must be a tensor that depends on the parameters")
     expect(got.flag("z_attached"), "z is cut off from mean and log_std: no gradient of the reconstruction gets past it")
     mean, log_std = code_of(got, lent["code"])
-    z, through_z = got.tensor("z", shape=(None, 16, 6)), got.tensor("z_gradient", shape=(None, 16, 6))
+    z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), 16, 6)) for name in ("z", "z_gradient"))
     expect(len(z) == len(through_z) > 0, "the decoder was given no z")
     unit = BITS / PIXELS / len(images)
     mean_gradient = through_z.sum(axis=0) + unit * mean
@@ -318,7 +320,7 @@ def test_samples(student: Subject, rng: Rng) -> None:
     problem = PIXELS_DRAWN.problem(samples, means)
     expect(problem is None, problem or "")
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
-    z, logits = got.tensor("z", shape=(None, z_dim)), got.tensor("logits", shape=(None, 1, 28, 28))
+    z, logits = got.tensor("z", shape=(UpTo(10 * n), z_dim)), got.tensor("logits", shape=(UpTo(10 * n), 1, 28, 28))
     expect(
         len(z) == len(logits) > 0 and len(z) % n == 0,
         f"for {n} images, sample() should decode {n} latents",
@@ -343,6 +345,8 @@ def test_manifold(student: Subject, grid_size: int) -> None:
     """The manifold: decoder means at normal quantiles on both axes, laid out as a grid of that size."""
     gain = 1.5
     got = student.run(probes.vae.manifold, grid_size=grid_size, gain=gain)
-    problem = manifold_problem(got.tensor("latents", shape=(None, 2)), got.tensor("picture"), grid_size, gain)
+    problem = manifold_problem(
+        got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2)), got.tensor("picture"), grid_size, gain
+    )
     if problem is not None:
         fail(problem.message, expected=problem.expected, got=problem.got)

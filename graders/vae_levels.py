@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
 from gengrade.data import DataSet
-from gengrade.grading import Rng, Subject, check, expect, probes
+from gengrade.grading import Rng, Subject, UpTo, check, expect, probes
 from graders.bernoulli import gaussian_kl
 from graders.statistics import GaussianFit, declare
 from graders.vae import BITS, EXACT, LENT, PIXELS, code_of, judge_average, judge_scalar
@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 LEVELS: Final = 16
 BATCH: Final = 256  # as `judge_average` has it
 Z_DIM: Final = 20
+MOST_DRAWS: Final = 20  # of z for one image: each has 3 million logits
 LATENTS = declare("vae.level_loss", "z in units of exp(log_std)", GaussianFit(BATCH, Z_DIM))
 
 
@@ -59,7 +60,7 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     expect(got.flag("encoder_seen"), "the encoder is not called: what it gives is where z comes from")
     expect(got.flag("decoder_seen"), "the decoder is not called: what it gives is what images are compared with")
     mean, log_std = code_of(got, code)
-    z = got.tensor("z", shape=(None, BATCH, Z_DIM))
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
     for draw in z:
         problem = LATENTS.problem((draw - mean) / np.exp(log_std), len(z))
         expect(problem is None, f"z is no draw from N(mean, exp(log_std)²): in units of exp(log_std), {problem}")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, probes
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -48,6 +48,7 @@ CNNS: list[dict[str, Any]] = [
 ]
 IMAGE_OF = {784: (1, 28, 28), 192: (3, 8, 8)}  # by the number of its pixels
 BEYOND = {"mean": 1.5, "log_std": 1.2, "the logits": 1.2}  # what outputs must pass, both ways, trained towards ±3 or ±2
+MOST_NETWORKS, MOST_OUTPUTS = 100, 1 << 15  # that a probe looks at, and numbers that each gives for a row
 STRAIGHT = 1e-4  # of a bend: rounding makes 1e-6, and activations make 0.01 at least
 SIZES = [[16], [32], [16, 16], [16, 32], [32, 16], [16, 16, 16]]  # hidden_dims that all differ in what they need
 
@@ -292,7 +293,7 @@ def reached(student: Subject, which: str, x: Array32, target: Array32, settings:
     """How low and how high a network's outputs get on the way to −`target` and `target`."""
     got = student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings)
     expect(not got.is_none(), UNREGISTERED)
-    outputs = got.tensor("starts", shape=(None, None, None)).shape[2]
+    outputs = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))).shape[2]
     expect(
         outputs == target.shape[1],
         "the outputs have the wrong shape",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
 from graders.bernoulli import cross_entropies, gaussian_kl
 from graders.deforming import unseen
 
@@ -38,6 +38,8 @@ BITS = float(np.log2(np.e)) / (28 * 28)
 DISAGREEMENT = 0.1  # between a returned and a measured bound, relatively; validation and test images differ by 0.04
 FEW = 10_000  # training images, below which a model learns them by heart unless they are moved about
 GRID = 20
+MOST_SIDE = 8_192  # pixels of a picture of GRID images an axis: 602 are usual
+MOST_EPOCHS = 1_000  # of a curve that is shown
 
 # Chosen so that the reference reaches the rubric's thresholds with every seed, in 25 s of one core at most.
 BUDGET_OF_MANY: dict[str, Any] = {"epochs": 10, "batch": 128, "peak": 4e-3, "shift": 0, "target": 0.1585}
@@ -108,7 +110,7 @@ def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
         own = f"{title} our own code, since your visualize_manifold failed"
         show.images(own, means_of_the_plane(student, weights), columns=GRID, alt=alt)
     else:
-        picture = got.tensor(shape=(None, None, None))
+        picture = got.tensor(shape=(UpTo(4), UpTo(MOST_SIDE), UpTo(MOST_SIDE)))
         show.images(f"{title} your visualize_manifold", picture.mean(axis=0)[None], columns=1, alt=alt)
 
 
@@ -147,7 +149,7 @@ def bound(student: Subject, trained: Evidence, images: NDArray[np.uint8], rng: R
 
 
 def show_training(trained: Evidence, show: Show) -> None:
-    epochs, training, held_out = trained.tensor("curve", shape=(None, 3), finite=False).T
+    epochs, training, held_out = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
         "Bits per dimension that your model returned during our short training",
         {"training (average of the epoch)": (epochs, training), "held-out (after it)": (epochs, held_out)},
@@ -159,7 +161,7 @@ def show_training(trained: Evidence, show: Show) -> None:
 
 def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
     """A picture for those whose model returns another loss than its parts amount to."""
-    epochs, _, returned = trained.tensor("curve", shape=(None, 3), finite=False).T
+    epochs, _, returned = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     if len(returned) and abs(returned[-1] - measured) > DISAGREEMENT * measured:
         show.curves(
             "The bpd that your model returns on held-out images is not the bound that its parts reach there",
@@ -171,7 +173,7 @@ def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
 
 def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) -> None:
     """A picture for those whose model knows images and not what they have in common."""
-    epochs, _, _ = trained.tensor("curve", shape=(None, 3), finite=False).T
+    epochs, _, _ = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
         "Your model describes held-out images far better than the same images a little turned, scaled and sheared: "
         "it seems to know them by heart, and only what it can do with new images counts",

@@ -2,7 +2,7 @@
 
 from gengrade.grading.asserts import assert_close, expect, fail
 from gengrade.grading.checks import Record, check
-from gengrade.grading.evidence import Evidence, Mismatch, describe
+from gengrade.grading.evidence import Evidence, Mismatch, UpTo, describe
 from gengrade.grading.figures import Show
 from gengrade.grading.probes import probes
 from gengrade.grading.rng import Rng
@@ -15,6 +15,7 @@ __all__ = [
     "Rng",
     "Show",
     "Subject",
+    "UpTo",
     "assert_close",
     "check",
     "describe",

@@ -36,25 +36,24 @@ def assert_close(
     No broadcasting; NaN equals nothing. `expected` is ours, so that a fault in it is not the student's.
     """
     right = _ours(expected)
-    left = _values(got, what)
     words = f"{what} is not right" + (f": {hint}" if hint else "")
-    if left.shape != right.shape:
-        raise Mismatch(
-            f"{what} has the wrong shape", expected=f"shape {list(right.shape)}", got=f"shape {list(left.shape)}"
-        )
+    shape = _shape(got, what)
+    if shape != right.shape:  # before its values are looked at: there may be any number of them
+        raise Mismatch(f"{what} has the wrong shape", expected=f"shape {list(right.shape)}", got=f"shape {list(shape)}")
+    left = got.tensor(shape=shape, finite=False) if isinstance(got, Evidence) else np.asarray(got, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         wrong = ~(np.abs(left - right) <= atol + rtol * np.abs(right))
     if wrong.any():
         raise Mismatch(words, expected=_excerpt(right, wrong), got=_excerpt(left, wrong))
 
 
-def _values(value: Comparable, what: str) -> FloatArray:
+def _shape(value: Comparable, what: str) -> tuple[int, ...]:
     if isinstance(value, Evidence):
         try:
-            return value.tensor(finite=False)
+            return value.shape()
         except Mismatch as error:
             raise Mismatch(f"{what} is neither a tensor nor a number", got=error.got) from None
-    return np.asarray(value, dtype=np.float64)
+    return np.shape(value)
 
 
 def _ours(value: Comparable) -> FloatArray:

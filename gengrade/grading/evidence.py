@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# What an accessor takes where a grader names no other number: more than any right answer to any grader here.
+MOST_ELEMENTS: Final = 1 << 22  # of a tensor whose shape is left open
+MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are asked for
+MOST_CHARACTERS: Final = 2_000  # of a text
+MOST_WEIGHTS: Final = 10_000  # tensors that a network's weights are made of
+_SHOWN: Final = 500  # characters of a value in a student's report
+_WORDS: Final = 2_000  # characters of a message
+
+
+@dataclass(frozen=True, slots=True)
+class UpTo:
+    """A length that is left open: at least `least`, at most `most`."""
+
+    most: int
+    least: int = 0
+
+    def __str__(self) -> str:
+        return f"({self.least:,} to {self.most:,})" if self.least else f"(at most {self.most:,})"
+
+
+Shape = tuple[int | UpTo, ...]
+
 
 class Mismatch(AssertionError):
     """What a student's code gave is not what was asked for. Its words are for the student."""
 
     def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.expected = expected
-        self.got = got
+        self.message = _cut(message, _WORDS)
+        self.expected = None if expected is None else _cut(expected, _SHOWN)
+        self.got = None if got is None else _cut(got, _SHOWN)
+        super().__init__(self.message)
 
 
 class Evidence:
     """What a probe returned: a tensor, a plain value, or lists and dicts of these.
 
-    Nothing in it can be trusted to be there or to have a certain kind. All accessors raise Mismatch.
+    Nothing in it can be trusted to be there, to have a certain kind, or to be of a certain size: every accessor knows
+    how much it takes. All of them raise Mismatch.
     """
 
     def __init__(self, tree: Any, name: str = "the result") -> None:
@@ -51,16 +75,25 @@ class Evidence:
         return self._pick(name)._array().shape
 
     def tensor(
-        self, name: str | None = None, shape: tuple[int | None, ...] | None = None, *, finite: bool = True
+        self,
+        name: str | None = None,
+        shape: Shape | None = None,
+        *,
+        most: int = MOST_ELEMENTS,
+        finite: bool = True,
     ) -> FloatArray:
-        """A tensor's values in float64. `None` in `shape` stands for any length."""
+        """A tensor's values in float64.
+
+        `UpTo` in `shape` stands for any length up to that. Where no shape is given, at most `most` elements are taken.
+        """
         field = self._pick(name)
         array = field._array()
         if shape is not None and not _fits(array.shape, shape):
-            wanted = "×".join("any" if length is None else str(length) for length in shape) or "a single number"
-            raise Mismatch(
-                f"{field._name} has the wrong shape", expected=f"shape {wanted}", got=f"shape {list(array.shape)}"
-            )
+            wanted = "×".join(map(str, shape)) or "a single number"
+            what = "is larger than it can be" if _is_longer(array.shape, shape) else "has the wrong shape"
+            raise Mismatch(f"{field._name} {what}", expected=f"shape {wanted}", got=f"shape {list(array.shape)}")
+        if shape is None:
+            field._expect_at_most(array.size, most, "numbers")
         values = array.astype(np.float64)
         if finite and not np.isfinite(values).all():
             raise Mismatch(
@@ -92,30 +125,42 @@ class Evidence:
             raise Mismatch(f"{field._name} is neither true nor false", got=describe(field._tree))
         return field._tree
 
-    def text(self, name: str | None = None) -> str:
+    def text(self, name: str | None = None, *, most: int = MOST_CHARACTERS) -> str:
+        """A text of at most so many characters."""
         field = self._pick(name)
         if not isinstance(field._tree, str):
             raise Mismatch(f"{field._name} is not a text", got=describe(field._tree))
+        field._expect_at_most(len(field._tree), most, "characters")
         return field._tree
 
-    def list(self, name: str | None = None) -> list[Evidence]:
+    def list(self, name: str | None = None, *, most: int = MOST_ITEMS) -> list[Evidence]:
+        """The items of a list of at most so many."""
         field = self._pick(name)
         if not isinstance(field._tree, list):
             raise Mismatch(f"{field._name} is not a list", got=describe(field._tree))
+        field._expect_at_most(len(field._tree), most, "items")
         return [Evidence(item, f"{field._name} {index + 1}") for index, item in enumerate(field._tree)]
 
-    def names(self) -> tuple[str, ...]:
-        """The keys, where the evidence is a dict."""
+    def names(self, *, most: int = MOST_ITEMS) -> tuple[str, ...]:
+        """The keys, where the evidence is a dict of at most so many."""
         if not isinstance(self._tree, dict):
             raise Mismatch(f"{self._name} has no named parts", got=describe(self._tree))
+        self._expect_at_most(len(self._tree), most, "named parts")
         return tuple(self._tree)
 
-    def state(self, name: str | None = None) -> Mapping[str, NDArray[Any]]:
-        """Weights to hand to another run: a mapping of names to arrays, untouched."""
+    def state(self, name: str | None = None, *, most: int = MOST_WEIGHTS) -> Mapping[str, NDArray[Any]]:
+        """Weights to hand to another run: a mapping of at most so many names to arrays, untouched."""
         field = self._pick(name)
         if not isinstance(field._tree, dict) or not all(isinstance(item, np.ndarray) for item in field._tree.values()):
             raise Mismatch(f"{field._name} is no set of weights", got=describe(field._tree))
+        field._expect_at_most(len(field._tree), most, "tensors")
         return field._tree
+
+    def _expect_at_most(self, count: int, most: int, of: str) -> None:
+        if count > most:
+            raise Mismatch(
+                f"{self._name} is larger than it can be", expected=f"at most {most:,} {of}", got=f"{count:,} {of}"
+            )
 
     def _pick(self, name: str | None) -> Evidence:
         return self if name is None else self[name]
@@ -137,10 +182,10 @@ def describe(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return "a dict with " + (", ".join(sorted(map(str, value))[:8]) or "nothing in it")
+        return "a dict with " + (", ".join(name[:60] for name in sorted(map(str, value))[:8]) or "nothing in it")
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return repr(value)[:200]
+    return repr(value[:200] if isinstance(value, str) else value)[:200]
 
 
 def _describe_array(array: NDArray[Any]) -> str:
@@ -150,5 +195,20 @@ def _describe_array(array: NDArray[Any]) -> str:
     return f"shape {list(array.shape)}: {first}{', …' if array.size > 4 else ''}"
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(want in (None, have) for have, want in zip(shape, wanted, strict=True))
+def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
+    return len(shape) == len(wanted) and all(
+        want.least <= have <= want.most if isinstance(want, UpTo) else want == have
+        for have, want in zip(shape, wanted, strict=True)
+    )
+
+
+def _is_longer(shape: tuple[int, ...], wanted: Shape) -> bool:
+    """Whether a shape would fit, were it not beyond what is left open."""
+    return len(shape) == len(wanted) and all(
+        have > want.most or _fits((have,), (want,)) if isinstance(want, UpTo) else want == have
+        for have, want in zip(shape, wanted, strict=True)
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gengrade.facts import Figure
 from gengrade.store import write_whole
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
 _FOLDER = "figures"
 _SCALE = 2  # screen pixels for each pixel of an image in a grid
+_MOST_PIXELS = 1 << 22  # of all images of a picture
+_FARTHEST = 1e30  # of a curve from zero: matplotlib's arithmetic overflows beyond
 
 
 class Show:
-    """Draws for one check. Values that are not finite are drawn as zero: pictures are never evidence."""
+    """Draws for one check. Pictures are never evidence.
+
+    Values that are not finite are drawn as zero, and what is larger than any picture of a report is not drawn.
+    """
 
     def __init__(self, folder: Path, check: str) -> None:
         self._folder = folder
@@ -32,6 +38,8 @@ class Show:
         """A grid of images [N, H, W] with values in 0 (black) to 1 (white)."""
         from PIL import Image
 
+        if np.size(images) > _MOST_PIXELS:
+            return
         array = np.clip(np.nan_to_num(np.asarray(images, dtype=np.float64)), 0, 1)
         grid = _grid(array, max(1, min(columns, len(array))))
         picture = Image.fromarray((255 * grid).round().astype(np.uint8))
@@ -53,9 +61,7 @@ class Show:
         drawing = _drawing(6.4, 3.2)
         axes = drawing.subplots()
         for name, (xs, ys) in curves.items():
-            axes.plot(
-                np.asarray(xs, dtype=float), np.nan_to_num(np.asarray(ys, dtype=float)), label=name, linewidth=1.6
-            )
+            axes.plot(_drawable(xs), _drawable(ys), label=name, linewidth=1.6)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.grid(alpha=0.3)
@@ -74,7 +80,7 @@ class Show:
         drawing = _drawing(3.0 * len(densities), 3.1)
         panels = drawing.subplots(1, len(densities), squeeze=False)[0]
         for axes, (name, density) in zip(panels, densities.items(), strict=True):
-            axes.imshow(np.nan_to_num(np.asarray(density, dtype=float)), origin="lower", extent=extent, cmap="viridis")
+            axes.imshow(_drawable(density), origin="lower", extent=extent, cmap="viridis")
             axes.set_title(name, fontsize=10)
         self._add(_png(drawing), caption, alt or f"densities: {', '.join(densities)}")
 
@@ -82,6 +88,10 @@ class Show:
         file = f"{_FOLDER}/{self._check}-{len(self.figures)}.png"
         write_whole(self._folder / file, png)
         self.figures.append(Figure(check=self._check, caption=caption, alt=alt, file=file))
+
+
+def _drawable(values: ArrayLike) -> NDArray[np.float64]:
+    return np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), -_FARTHEST, _FARTHEST)
 
 
 def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
@@ -93,6 +103,12 @@ def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
         top, left = 2 + index // columns * (height + 2), 2 + index % columns * (width + 2)
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def import_drawing() -> None:
+    """Imports what pictures are drawn with: half a second, once for a process and all that are forked from it."""
+    importlib.import_module("PIL.Image")
+    importlib.import_module("matplotlib.backends.backend_agg")
 
 
 def _drawing(width: float, height: float) -> Drawing:

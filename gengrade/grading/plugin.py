@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
@@ -16,13 +17,23 @@ from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
-from gengrade.grading.figures import Show
+from gengrade.grading.figures import Show, import_drawing
+from gengrade.grading.limited import ALLOWANCE, Allowance, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import ProbeFailed, Subject
-from gengrade.grading.symptoms import read
+from gengrade.grading.symptoms import Symptoms
 from gengrade.sandbox import InfraError, Limits, Run
 
 _OUTPUT_CHARACTERS = 8_000
+OWN_CODE = "graders' own code, of the processor"  # a stage: what all comparing took, without the runs
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the code of a test took, without the runs that it asked for."""
+
+    seconds: float  # of the processor
+    memory_mb: float  # resident at most, beyond that of the start
 
 
 @dataclass(slots=True)
@@ -36,6 +47,7 @@ class Observed:
     stages: dict[str, float] = field(default_factory=dict)
     tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
     starved: bool = False  # a verdict was made of a run that the machine had little for: another time it may differ
+    used: dict[str, Used] = field(default_factory=dict)  # by test, what its own code took
 
     def checks(self) -> dict[str, CheckFact]:
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
@@ -64,11 +76,12 @@ class GradingPlugin:
         on_check: Callable[[str], None],
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
+        allowance: Allowance = ALLOWANCE,
     ) -> None:
         """The plugin of one session.
 
         `names`: where each part lay in what was handed in, by the part's key; tracebacks show these. `needs`: what
-        checks need beyond what their graders say, by check.
+        checks need beyond what their graders say, by check. `allowance`: what the code of one test may use.
         """
         self._student = student
         self._reference = reference
@@ -80,7 +93,9 @@ class GradingPlugin:
         self._on_check = on_check
         self._names = names
         self._rubric_needs = needs
+        self._allowance = allowance
         self._recorded: dict[str, float] = {}
+        self._report = Report()
         self._show: Show | None = None
         self.observed = Observed()
 
@@ -129,7 +144,7 @@ class GradingPlugin:
         declared = _declared(item)
         assert declared is not None
         self._on_check(declared.ids[0])
-        self._recorded = {}
+        self._recorded, self._report = {}, Report()
         self._show = Show(self._folder, declared.ids[0])
         self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
         limits = self._limits(declared.ids[0], declared.kind)
@@ -141,6 +156,29 @@ class GradingPlugin:
                 raise InfraError(f"{need} could not be carried out")
             if any(test.outcome is not Outcome.PASSED for test in tests):
                 raise Blocked(need)
+
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Calls the test where its own code can use up no more than its allowance."""
+        assert self._show is not None
+        declared = _declared(pyfuncitem)
+        assert declared is not None
+        names = inspect.signature(pyfuncitem.function).parameters
+        if "show" in names:
+            import_drawing()  # once here, and not in every child
+        self._report = report = confined(
+            pyfuncitem.function,
+            {name: pyfuncitem.funcargs[name] for name in names},
+            recorded=self._recorded,
+            figures=self._show.figures,
+            allowance=self._allowance,
+            symptoms_of=self._student if declared.kind == "unit" else None,
+        )
+        self._recorded, self._show.figures = dict(report.recorded), list(report.figures) or self._show.figures
+        self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
+        self._add(OWN_CODE, report.seconds)
+        if report.error is not None:
+            raise report.error
+        return True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -179,11 +217,11 @@ class GradingPlugin:
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
 
     def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
-        calls: list[Call] = []
-        try:
-            calls.extend(Call(request, read(request.probe, request.inputs, run)) for request, run in self._student.runs)
-        except Exception:  # a fault of ours, which must not cost the student a check that was decided without it
-            self.observed.faults.append(f"{name}: its symptoms could not be read: {traceback.format_exc()}")
+        # A fault of ours must not cost the student a check that was decided without it.
+        self.observed.faults += [f"{name}: its symptoms could not be read: {fault}" for fault in self._report.faults]
+        runs, symptoms = self._student.runs, self._report.symptoms
+        read: list[Symptoms] = [*symptoms, *[{}] * (len(runs) - len(symptoms))]
+        calls = [Call(request, found) for (request, _), found in zip(runs, read, strict=True)]
         return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:
@@ -219,7 +257,8 @@ class GradingPlugin:
                 )
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
-        self.observed.faults.append(f"{item.name}: " + "".join(traceback.format_exception(error)))
+        known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
+        self.observed.faults.append(f"{item.name}: {known}")
         message = "This check could not be carried out, and it is not your fault. Your course staff has been told."
         return TestFact(outcome=Outcome.INFRA, message=message, **words)
 

@@ -89,7 +89,7 @@ class Subject:
         request = Request(
             probe=str(probe),
             tree=self._tree,
-            inputs={name: _plain(value) for name, value in inputs.items()},
+            inputs={name: plain(value) for name, value in inputs.items()},
             seed=seed,
             limits=self._limits,
             device=self._circumstances.device,
@@ -143,16 +143,16 @@ class Subject:
         return digest.hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Inputs as the wire takes them."""
     if isinstance(value, Evidence):
         return value.state()
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import math
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -29,7 +29,9 @@ Reading = Callable[[Inputs, Evidence], Symptoms]
 
 RTOL = 1e-3  # between runs of the same formula in another order, in float32
 _DIGEST = 24  # numbers that a digest holds at most
-_NAME = 200  # characters of a name in it
+_NAME = 200  # characters of a name, at most
+_MOST_SYMPTOMS = 2_000  # of a run
+_MOST_NUMBERS = 1 << 18  # of all symptoms of a run: 18 times those of the largest right answer
 
 _readings: dict[str, Reading] = {}
 
@@ -47,17 +49,31 @@ def symptoms_of(*probes: str) -> Callable[[Reading], Reading]:
 def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
     """The symptoms of a run. What was raised is a symptom of its own; so is evidence that cannot be read.
 
-    Nobody has accepted the evidence yet: its tensors may have any shape, and not go together.
+    Nobody has accepted the evidence yet: its tensors may have any shape, and not go together. Evidence that shows more
+    than any right answer does has no symptoms: a session keeps all of them, and compares them many times.
     """
     if run.outcome is not Outcome.PASSED:
-        return {f"{run.outcome}: {run.message}": (0.0, 0.0)}
+        return {_short(f"{run.outcome}: {run.message}"): (0.0, 0.0)}
     reading = _known().get(probe)
     if reading is not None:
         try:
-            return reading(inputs, Evidence(run.evidence))
+            return _bounded(reading(inputs, Evidence(run.evidence)).items())
         except (Mismatch, ArithmeticError, LookupError, TypeError, ValueError):
             pass
-    return dict(_everything(run.evidence, "result"))
+    return _bounded(_everything(run.evidence, "result"))
+
+
+def _bounded(symptoms: Iterable[tuple[str, tuple[ArrayLike, float]]]) -> Symptoms:
+    """These symptoms; none, where they are too many or too large."""
+    found: dict[str, tuple[ArrayLike, float]] = {}
+    size = 0
+    for name, (values, tolerance) in symptoms:
+        array = np.asarray(values, dtype=np.float64)
+        size += array.size
+        if size > _MOST_NUMBERS or len(found) == _MOST_SYMPTOMS:
+            return {}
+        found[_short(name)] = (array, tolerance)
+    return found
 
 
 def agree(left: Symptoms, right: Symptoms) -> bool:
@@ -84,7 +100,7 @@ def _short(name: str) -> str:
     """A name that stays the same for the same symptom. A student's text may be a part of it, of any length."""
     if len(name) <= _NAME:
         return name
-    return f"{name[:_NAME]}… {hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{name[: _NAME - 14]}… {hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _finite(value: np.floating[Any]) -> float:
@@ -118,6 +134,7 @@ def _known() -> Mapping[str, Reading]:
 
 def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, float]]]:
     """Every leaf of evidence: numbers by their place, anything else as a part of a name."""
+    name = _short(name)  # a student's keys may be a part of it, of any length
     if isinstance(tree, dict):
         for key, item in tree.items():
             yield from _everything(item, f"{name}.{key}")
@@ -125,6 +142,8 @@ def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, f
         yield f"length of {name}", (float(len(tree)), 0.0)
         for index, item in enumerate(tree):
             yield from _everything(item, f"{name}[{index}]")
+    elif isinstance(tree, np.ndarray) and tree.size > _MOST_NUMBERS:
+        yield name, (tree, 0.0)  # which is too many
     elif isinstance(tree, np.ndarray | bool | int | float):
         values = np.asarray(tree, dtype=np.float64)
         finite = np.abs(values[np.isfinite(values)])

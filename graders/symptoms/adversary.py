@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.adversarial import MOST_ROWS
+from graders.adversary import LATENTS, MOST_STEPS, WALKS
 from graders.latents import coordinates
 from graders.symptoms.gan import step
 
@@ -15,7 +17,6 @@ Array = NDArray[np.float64]
 NETWORKS = ("generator", "discriminator")
 STEPS = 9
 WALK = 0.4  # of the distance of the ends, beside their line: an arc of a quarter goes 0.21 beside it
-MANY = 10_000  # steps, more than any loop makes
 
 
 @symptoms_of("adversary:turn")
@@ -34,9 +35,7 @@ def turn(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("adversary:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     """Which optimisers step in turn, of how many losses, and whether by those alone."""
-    steps = got.list()
-    if len(steps) > MANY:
-        raise Mismatch("there are more steps than any loop makes")
+    steps = got.list(most=MOST_STEPS)
     holds = [[name.text() for name in each.list("holds")] for each in steps]
     agreements = [np.nan if each.is_none("agreement") else each.number("agreement", finite=False) for each in steps]
     owners = np.array(
@@ -59,8 +58,8 @@ def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
     """In how many batches, and what share of the latents of each has been used in an earlier one."""
     earlier: set[bytes] = set()
     shares = []
-    for batch in got.list()[:MANY]:
-        drawn = {row.tobytes() for row in batch.tensor(shape=(None, None))}
+    for batch in got.list():
+        drawn = {row.tobytes() for row in batch.tensor(shape=(UpTo(MOST_ROWS), LATENTS))}
         shares.append(len(drawn & earlier) / max(len(drawn), 1))
         earlier |= drawn
     return {"used before": (np.array(shares), 0.0)}
@@ -87,14 +86,14 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 def _spreads(got: Evidence) -> Array:
     """The root mean squares of first and of last latents in all different walks."""
-    ends = np.unique(got.tensor("ends", shape=(None, 2, None)), axis=0)
+    ends = np.unique(got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS)), axis=0)
     return np.asarray(np.sqrt(np.mean(ends**2, axis=(0, 2))))
 
 
 @symptoms_of("adversary:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many latents, where they lie along their line and beside it, and how far apart the ends are."""
-    latents = got.tensor("latents", shape=(None, None))
+    latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     if not len(latents) or len(latents) % STEPS:
         return {"latents": (float(len(latents)), 0.0)}
     strip = latents[:STEPS][None]

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.cgan import CLASSES, PIXELS, ROUNDING, are_same, distinct, is_one_hot, split, spread, told
+from graders.cgan import CLASSES, MOST_INPUTS, PIXELS, ROUNDING, are_same, distinct, is_one_hot, split, spread, told
 from graders.interpolation import MOST_IMAGES
 from graders.latents import is_mixed, trace
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
+MOST_PIXELS = 1 << 16  # of an image of another size
 LEAST = 1e-5  # of how far outputs differ: what moves less does not move
 TINY = 1e-7
 ALIKE = 1e-5  # of the largest output: less is rounding
@@ -25,7 +26,7 @@ REACH, FAR = 1.5, 3.0  # beyond the one a pixel is out of its range; beyond the 
 @symptoms_of("cgan:generator")
 def generator(inputs: Inputs, got: Evidence) -> Symptoms:
     """The shape of images, how many differ, whether anything random is left, what moves which, and the range."""
-    shape = (len(inputs["noise"]), None)
+    shape = (len(inputs["noise"]), UpTo(MOST_PIXELS))
     images, far = got.tensor("images", shape=shape), got.tensor("far", shape=shape)
     ends = np.clip([far.min(), far.max()], -FAR, FAR)
     return {
@@ -41,7 +42,7 @@ def discriminator(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many labels and images are told apart, whether anything random is left, and what moves which."""
     images = inputs["images"]
     scores = got.tensor("scores", shape=(len(images),))[:, None]
-    numbers = _network(got, scores, got.tensor("again", shape=(None,))[:, None], "image")
+    numbers = _network(got, scores, got.tensor("again", shape=(len(images),))[:, None], "image")
     shown = len(np.unique(images, axis=0))
     if len(images) % shown == 0:
         table = scores.reshape(shown, -1)
@@ -128,7 +129,7 @@ def generate(inputs: Inputs, got: Evidence) -> Symptoms:
     numbers: Numbers = {"answers": (float(len(answers)), 0.0)}
     noises = []
     for index, (digit, each) in enumerate(zip(inputs["digits"], answers, strict=True)):
-        rows = [part.tensor(shape=(None, None)) for part in each.list("inputs")]
+        rows = [part.tensor(shape=(UpTo(MOST_IMAGES), UpTo(MOST_INPUTS))) for part in each.list("inputs")]
         try:
             noise, labels = told(each, size)
         except Mismatch:
@@ -170,9 +171,7 @@ def _off(labels: NDArray[np.int64], digit: int) -> Array:
 def _returned(each: Evidence, index: int) -> Numbers:
     if each["images"].is_none():
         return {f"call {index}: returned": (0.0, 0.0)}
-    images, decoded = each.tensor("images", shape=(None, PIXELS)), each.tensor("decoded", shape=(None, PIXELS))
-    if max(len(images), len(decoded)) > MOST_IMAGES:
-        return {f"call {index}: images without end": (1.0, 0.0)}
+    images, decoded = (each.tensor(name, shape=(UpTo(MOST_IMAGES), PIXELS)) for name in ("images", "decoded"))
     found = [
         trace(pixels, decoded, np.arange(len(decoded), dtype=np.float64)[:, None])
         for pixels in (images, 2 * images - 1)

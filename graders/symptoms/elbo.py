@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.bernoulli import are_means
+from graders.elbo import MOST_DRAWS
+from graders.elbo_parts import MOST_LATENTS
+from graders.symptoms.gan import MOST_NUMBERS
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
@@ -38,7 +41,7 @@ def passes(inputs: Inputs, got: Evidence) -> Symptoms:
         return numbers
     codes = np.asarray(inputs["codes"], dtype=np.float64)
     mean, second = codes[:, 0], codes[:, 1]
-    z = got.tensor("z", shape=(len(codes), None, *mean.shape[1:]), finite=False)
+    z = got.tensor("z", shape=(len(codes), UpTo(MOST_DRAWS), *mean.shape[1:]), finite=False)
     numbers |= _noise(z[:, 0] - mean, second)
     attached = got.flag("bound_attached"), got.flag("z_attached")
     numbers["attached"] = (np.array(attached, dtype=np.float64), 0.0)
@@ -149,7 +152,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     ):
         same = reading.size == means.size and np.allclose(means, reading.ravel(), atol=1e-3)
         numbers[f"means are {name}"] = (float(same), 0.0)
-    z = got.tensor("z", shape=(None, None), finite=False)
+    z = got.tensor("z", shape=(UpTo(MOST_LATENTS), UpTo(MOST_NUMBERS)), finite=False)
     shared = float(np.mean(np.abs(np.diff(z, axis=0)) < SAME)) if len(z) > 1 else 1.0
     numbers["shared latents"] = (shared, 0.1)
     if shared > 0.5 and np.any(z != 0):
@@ -161,7 +164,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("elbo:manifold")
 def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many latents of how many values, and how their percentiles, and they themselves, are spaced."""
-    latents = got.tensor(shape=(None, 2))
+    latents = got.tensor(shape=(UpTo(MOST_LATENTS), 2))
     axes = [np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
     if not len(latents) or min(map(len, axes)) < 3:
         return {"latents": (float(len(latents)), 0.0)}

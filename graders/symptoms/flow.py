@@ -11,13 +11,15 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.densities import log_gaussian
-from graders.flow import is_near
+from graders.flow import MOST_LAYERS, is_near
+from graders.flow_training import MOST_STEPS
 
 Array = NDArray[np.float64]
 
+MOST_CALLS = 10 * MOST_LAYERS  # of layers, in one pass
 FLAG = 0.0  # the tolerance of what is a matter of yes or no
 FIT = 1e-3  # of what a fit leaves, relative to what it explains
 STILL = 1e-4  # a spread, in standard deviations, below which samples are one point
@@ -58,7 +60,9 @@ def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
     if not right_shape or len(samples) < ENOUGH:
         return {"shape": (samples.shape, FLAG)}
     first = _nearer_to_first(samples, mus)
-    found: Symptoms = _shares(first, [call.tensor(shape=(None, mus.shape[1])) for call in got.list("calls")], mus)
+    found: Symptoms = _shares(
+        first, [call.tensor(shape=(UpTo(len(samples)), mus.shape[1])) for call in got.list("calls")], mus
+    )
     standardised = np.where(first, (samples - mus[0]) / sigmas[0], (samples - mus[1]) / sigmas[1])
     modes = {"first": standardised[first.all(axis=1)], "second": standardised[~first.any(axis=1)]}
     modes["larger"] = max(modes.values(), key=len)
@@ -169,7 +173,7 @@ def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
 
 def _asked(way: str, ledger: Evidence) -> Symptoms:
     """Which layers, in which order, and whether they were told to invert."""
-    layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(None,))
+    layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(UpTo(MOST_CALLS),))
     steps = np.sign(np.diff(order))
     in_order = float(steps[0]) if len(steps) and (steps == steps[0]).all() else 0.0
     between = (order > 0) & (order < layers - 1)
@@ -184,7 +188,7 @@ def _asked(way: str, ledger: Evidence) -> Symptoms:
 
 def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
     """The weights that log_det gives to what the layers add, or else what of all layers it may be."""
-    added = ledger.tensor("added", shape=(None, len(log_det)), finite=False)
+    added = ledger.tensor("added", shape=(UpTo(MOST_CALLS), len(log_det)), finite=False)
     added = added[np.abs(added).max(axis=1) > 0]  # permutations add nothing
     whole = added.sum(axis=0)
     # that of all points alike may follow from anything
@@ -211,7 +215,7 @@ def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bo
 @symptoms_of("flow:nll")
 def nll(inputs: Inputs, got: Evidence) -> Symptoms:
     """How the loss follows from its parts, and which of the layers its gradient reaches."""
-    idle = got.tensor("idle", shape=(None,))
+    idle = got.tensor("idle", shape=(UpTo(MOST_LAYERS),))
     ends = [idle[0], idle[-1], idle[1:-1].mean()] if len(idle) > 2 else [np.nan] * 3
     found = _account(inputs, got, len(inputs["x"]))
     # where the loss is something else, so is its gradient, and depends on the networks
@@ -265,7 +269,7 @@ def side_effects(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("flow:training_loop")
 def training_loop(inputs: Inputs, got: Evidence) -> Symptoms:
     """The average; the gradients' directions, since a loss may be scaled; how many were computed, and used."""
-    gradients = got.tensor("gradients", shape=(None, 2))
+    gradients = got.tensor("gradients", shape=(UpTo(MOST_STEPS), 2))
     length = np.linalg.norm(gradients, axis=1, keepdims=True)
     directions = np.divide(gradients, length, out=np.zeros_like(gradients), where=length > 1e-6)
     average = np.nan if got.is_none("average") else got.number("average", finite=False)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms
 from gengrade.grading.symptoms import symptoms_of as of
-from graders.adversarial import PIXELS, judge_discriminator, judge_generator, observed_step, sources
+from graders.adversarial import MOST_ROWS, PIXELS, judge_discriminator, judge_generator, observed_step, sources
+from graders.gan import MOST_STEPS
 from graders.latents import arrangements, coordinates, is_mixed, line_problem, readings_of, trace
 from graders.statistics import gaussian_fit_problems
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
+MOST_NUMBERS = 1_024  # of a latent
 NETWORKS = ("generator", "discriminator")
 SCORES = np.array([-1.5, -0.5, 0.5, 1.5, 2.5])  # where the slopes of losses are compared: most of what the probe sets
 ROUGH = 0.05  # on the slope of a loss between neighbouring scores, relative to the largest
@@ -78,7 +80,10 @@ def step(inputs: Inputs, got: Evidence) -> Symptoms:
     """
     which = inputs["which"]
     images = inputs["images"]
-    decoded, rows = got.tensor("decoded", shape=(None, PIXELS)), got.tensor("rows", shape=(None, PIXELS))
+    decoded, rows = (
+        got.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS)),
+        got.tensor("rows", shape=(UpTo(MOST_ROWS), PIXELS)),
+    )
     scores, gradients = _by_logits(got)
     if len(rows) != len(scores):
         raise Mismatch("there is not one score for each image")
@@ -94,7 +99,7 @@ def step(inputs: Inputs, got: Evidence) -> Symptoms:
     kinds = {"real": real, "fake": fake, "other": ~real & ~fake}
     terms = {kind: _Term(scores[rows], gradients[rows]) for kind, rows in kinds.items()}
     numbers |= {f"{kind}: rows": (term.count / len(images), 0.01) for kind, term in terms.items()}
-    return numbers | _slopes(got, terms) | _noise(got.tensor("latents", shape=(None, None)))
+    return numbers | _slopes(got, terms) | _noise(got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))))
 
 
 @of("gan:step_if_it_runs")
@@ -114,7 +119,7 @@ def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     """What becomes of the generator's pixels, and which noise they are made of."""
     images, decoded = got.tensor("images"), got.tensor("decoded")
-    latents, again = (got.tensor(name, shape=(None, None)) for name in ("latents", "again"))
+    latents, again = (got.tensor(name, shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))) for name in ("latents", "again"))
     numbers: Numbers = {
         "shape": (np.array(images.shape, dtype=np.float64), 0.0),
         "repeated": (float(latents.shape == again.shape and np.array_equal(latents, again)), 0.0),
@@ -129,7 +134,7 @@ def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
     """Whether samples are made of the noise that is given, and of which if not."""
     if got.is_none():
         return {}
-    latents = got.tensor("latents", shape=(None, None))
+    latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
     given = _same(latents, inputs["z"])
     return {"as given": (float(given), 0.0)} | ({} if given else _noise(latents))
 
@@ -143,7 +148,7 @@ def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
 @of("gan:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """The latents of a strip relative to its ends, and the law of the ends."""
-    images, latents = got.tensor("images"), got.tensor("latents", shape=(None, None))
+    images, latents = got.tensor("images"), got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
     decoded, n = got.tensor("decoded", shape=(len(latents), PIXELS)), inputs["n"]
     if images.size % PIXELS:
         return {"size": (float(images.size), 0.0)}
@@ -174,8 +179,8 @@ def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
 @of("gan:alternation")
 def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
     """Of which losses' gradients the updates of each network are made."""
-    losses = [loss.text() for loss in got.list("losses")]
-    steps = got.list("steps")
+    losses = [loss.text() for loss in got.list("losses", most=MOST_STEPS)]
+    steps = got.list("steps", most=MOST_STEPS)
     holders = [[name.text() for name in each.list("holds")] for each in steps]
     if any(len(holds) != 1 for holds in holders):
         return {"networks of an optimiser": (float(max(len(holds) for holds in holders)), 0.0)}
@@ -189,7 +194,7 @@ def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
             f"{name}: moved": (float(moved > 0), 0.0),
             f"{name}: steps for each loss": (len(own) / max(losses.count(name), 1), 0.05),
         }
-        shares = [_shares(each.tensor("shares", shape=(None,)), losses, name) for each in own]
+        shares = [_shares(each.tensor("shares", shape=(UpTo(MOST_STEPS),)), losses, name) for each in own]
         for part in range(4):
             numbers[f"{name}: share {part}"] = (_mean([share[part] for share in shares]), 0.05)
     return numbers
@@ -254,7 +259,7 @@ def _slopes(got: Evidence, terms: dict[str, _Term]) -> Numbers:
 
 def _by_logits(got: Evidence) -> tuple[Array, Array]:
     """The scores [R] as logits, and the gradients [R] by them, also where a discriminator gives probabilities."""
-    scores, gradients = (got.tensor(name, shape=(None,)) for name in ("scores", "gradients"))
+    scores, gradients = (got.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
     if not got.flag("bounded"):
         return scores, gradients
     p = np.clip(scores, 1e-7, 1 - 1e-7)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from gengrade.grading import Evidence
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.gaussian_vae import MOST_LATENTS
 from graders.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
+from graders.symptoms.gan import MOST_NUMBERS
 from graders.symptoms.vae import POINTS, noise
 
 Array = NDArray[np.float64]
@@ -141,7 +143,10 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
     own = [] if got.flag("asked") else [got.tensor(name, shape=lent[0].shape) for name in ("mean", "logvar")]
     mean, logvar = own or lent
     logvar = np.clip(logvar, -60, 60)
-    estimate, z = got.tensor("log_likelihood", finite=False), got.tensor("latents", shape=(None, None), finite=False)
+    estimate, z = (
+        got.tensor("log_likelihood", finite=False),
+        got.tensor("latents", shape=(UpTo(MOST_LATENTS), UpTo(MOST_NUMBERS)), finite=False),
+    )
     found: Numbers = {
         "shape": (np.array(estimate.shape, dtype=np.float64), 0.0),
         "draws": (len(z) / len(x), 0.0),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.interpolation import MOST_IMAGES, PIXELS, candidates_of, representation, row_of, walk_of
+from graders.interpolation import LARGEST_CODE, MOST_IMAGES, PIXELS, candidates_of, representation, row_of, walk_of
 from graders.latents import TOLERANCE, coordinates, is_mixed
 
 Array = NDArray[np.float64]
@@ -19,7 +19,7 @@ ASIDE = 0.02  # of the way between the ends: farther from the line, a point is o
 @symptoms_of("interpolation:gan")
 def gan(inputs: Inputs, got: Evidence) -> Symptoms:
     """The walk between the two latents that were given."""
-    walk = _walk(got, got.tensor("latents", shape=(None, None)))
+    walk = _walk(got, got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE))))
     if walk is None:
         return _blend(got)
     start, end = (inputs[name][0, : walk.shape[1]].astype(np.float64) for name in ("start", "end"))
@@ -29,9 +29,7 @@ def gan(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("interpolation:vae")
 def vae(inputs: Inputs, got: Evidence) -> Symptoms:
     """The walk between what the encoder gave for the two images, and whether it was shown them."""
-    asked = got.tensor("asked", shape=(None, PIXELS))
-    if len(asked) > MOST_IMAGES:
-        return {"images without end": (1.0, 0.0)}
+    asked = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS))
     if not len(asked):
         return {"encoder asked": (0.0, 0.0), **_free(got)}
     rows = [row_of(asked, inputs[name]) for name in ("first", "second")]
@@ -39,10 +37,10 @@ def vae(inputs: Inputs, got: Evidence) -> Symptoms:
         others = sum(all(row_of(each[None], inputs[name]) is None for name in ("first", "second")) for each in asked)
         shown = float(sum(row is not None for row in rows))
         return {"images shown": (shown, 0.0), "others": (float(others), 0.0), **_free(got)}
-    walk = _walk(got, got.tensor("latents", shape=(None, None)))
+    walk = _walk(got, got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE))))
     if walk is None:
         return _blend(got)
-    parts = [code.tensor(shape=(len(asked), None)) for code in got.list("codes")]
+    parts = [code.tensor(shape=(len(asked), UpTo(LARGEST_CODE))) for code in got.list("codes")]
     return _among_codes(walk, parts, [row for row in rows if row is not None])
 
 
@@ -70,14 +68,17 @@ def _walk(got: Evidence, latents: Array) -> Array | None:
 
 
 def _blend(got: Evidence) -> Numbers:
-    images, decoded = got.tensor("images", shape=(None, PIXELS)), got.tensor("decoded", shape=(None, PIXELS))
+    images, decoded = (
+        got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS)),
+        got.tensor("decoded", shape=(UpTo(MOST_IMAGES), PIXELS)),
+    )
     mixed = len(images) > 2 and len(decoded) > 0 and is_mixed(images[None], decoded)
     return {"pixels mixed": (float(mixed), 0.0), "images": (float(len(images)), 0.0)}
 
 
 def _free(got: Evidence) -> Numbers:
     """A walk between ends that nobody knows: how many points, and where between its own first and last."""
-    latents = got.tensor("latents", shape=(None, None))
+    latents = got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE)))
     numbers: Numbers = {"points": (float(len(latents)), 0.0)}
     if len(latents) > 2 and np.linalg.norm(latents[-1] - latents[0]) > 1e-6:
         along, aside = coordinates(latents[None])

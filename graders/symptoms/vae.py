@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-from gengrade.grading import Evidence
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.manifolds import CLOSE, tiles_in_a_row, tiles_of
+from graders.vae import MOST_DRAWS, MOST_LATENTS
 
 Array = NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     if not seen:
         return symptoms
     mean, log_std = (np.asarray(values, dtype=np.float64) for values in inputs["code"])
-    z = got.tensor("z", shape=(None, *mean.shape), finite=False)
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), *mean.shape), finite=False)
     draws = [noise(draw, mean, np.exp(log_std)) for draw in z]
     symptoms |= draws[0] if draws else {}
     if "mean_gradient" not in got:
@@ -204,7 +205,10 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
     grid_size or grid_size + 1 latents an axis, their order, padding and brightness are the student's choice.
     """
     grid_size, gain = int(inputs["grid_size"]), float(inputs["gain"])
-    latents, picture = got.tensor("latents", shape=(None, 2), finite=False), got.tensor("picture", finite=False)
+    latents, picture = (
+        got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2), finite=False),
+        got.tensor("picture", finite=False),
+    )
     axes = sorted((np.unique(np.round(column, 4)) for column in latents.T), key=len)
     pairs = np.unique(np.round(latents, 4), axis=0)
     extents = [_extent(count, grid_size) for count in (len(latents), len(pairs), *map(len, axes))]

@@ -7,8 +7,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.vae_loop import MOST_PASSES
 
 Array = NDArray[np.float64]
 
@@ -87,7 +88,7 @@ def _averages(got: Evidence) -> Symptoms:
     if got.is_none("averages"):
         return {}
     values = np.array([value.number() for value in got.list("averages")])
-    losses, sizes = got.tensor("losses", shape=(None, 3)), [size.integer() for size in got.list("sizes")]
+    losses, sizes = got.tensor("losses", shape=(UpTo(MOST_PASSES), 3)), [size.integer() for size in got.list("sizes")]
     symptoms = {"averages": (float(len(values)), FLAG)}
     if len(values) < 3 or len(losses) != len(sizes) or min(sizes, default=0) <= 0 or not np.isfinite(losses).all():
         return symptoms

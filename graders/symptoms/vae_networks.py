@@ -10,8 +10,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence
+from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.vae_networks import MOST_NETWORKS, MOST_OUTPUTS
 
 Array = NDArray[np.float64]
 
@@ -58,10 +59,12 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     """The range that outputs can be driven through, up to ±1.2; where they start, and how they go together there."""
     if got.is_none():
         return {"nothing to train": (1.0, FLAG)}
-    starts = got.tensor("starts", shape=(None, None, None))
+    starts = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS)))
     if "lowest" not in got:
         return {"outputs": (starts.shape[2], FLAG)}
-    lowest, highest = got.tensor("lowest", shape=(None, None)), got.tensor("highest", shape=(None, None))
+    lowest, highest = (
+        got.tensor(name, shape=(UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))) for name in ("lowest", "highest")
+    )
     names = _names(inputs, 2 if inputs["which"] in NAMES else 1)
     parts = zip(*(np.array_split(values, len(names), axis=-1) for values in (lowest, highest, starts)), strict=True)
     symptoms: dict[str, tuple[Array | float, float]] = {}

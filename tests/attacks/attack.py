@@ -88,6 +88,7 @@ class Attack:
     pack: Build | None = None  # what else is done to the hostile folder
     control_pack: Build | None = None
     attacked: tuple[str, ...] = ()  # prefixes of the checks that run it, where the target's readers are not all
+    enough: tuple[str, ...] = ()  # prefixes of the checks that show all that it does, where these are few
     profile: str = "unit"
     why: str = ""  # where the design makes it meaningless: in a line
     open_in: Mapping[str, str] = field(default_factory=dict)  # by tier, why it is not stopped there
@@ -109,6 +110,8 @@ class Attack:
 
         An attack on answers.py needs that and some check of another part; a training needs its own part.
         """
+        if self.enough:
+            return self.enough
         if self.profile == "smoke":
             return self.touches
         alone = self.target.startswith("answers.py:") and all(name.startswith("theory.") for name in self.touches)

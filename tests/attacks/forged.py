@@ -16,7 +16,10 @@ from typing import Final
 import numpy as np
 
 from gengrade.data import load
+from gengrade.facts import Facts, Outcome
+from gengrade.grading.plugin import OWN_CODE
 from tests.attacks.attack import Attack, Build
+from tests.attacks.channel import FIND
 
 _VAE: Final = "part1/mlp_encoder_decoder.py"
 _DECODER: Final = f"{_VAE}:MLPDecoder.forward"
@@ -178,6 +181,32 @@ def learn(decoder):
         frame = frame.f_back
 """
 
+# Evidence of a step, as large as the wire takes: rows of bytes, each of which is compared with each.
+_FLOOD: Final = f"""{FIND}
+from gengrade.sandbox import wire
+import numpy as np
+given = asked("arguments") or {{}}
+if "scores" in given:
+    count = @ROWS@
+    rows = @CONTENT@
+    scores = np.resize(given["scores"].numpy(), count)
+    one = {{"rows": rows, "decoded": rows, "latents": np.zeros((count, 1), np.uint8), "scores": scores,
+           "gradients": scores, "loss": np.ones(1), "bounded": False, "reached": {{"generator": True}}}}
+    asked("channel").sendall(frame_of(wire.encode(one)))
+    os._exit(0)
+"""
+_MOST_SECONDS: Final = 30.0  # of the processor, for all that the host compares of such a submission
+
+
+def _kept_busy(results: Path) -> str:
+    """Whether the check failed, and the host was soon done: no guest may keep one of its workers busy."""
+    facts = Facts.read(results / "facts.json")
+    check, seconds = facts.checks["gan.generator_step"], facts.provenance.stages[OWN_CODE]
+    if check.outcome is Outcome.FAILED and seconds < _MOST_SECONDS:
+        return ""
+    return f"{check.check} was {check.outcome}: {check.decisive.message}; graders took {seconds:.0f} s"
+
+
 _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"
 
 
@@ -236,6 +265,28 @@ MLPEncoder.forward = forward
 
 
 ATTACKS = [
+    *(
+        Attack(
+            0,
+            f"forged evidence of many {what}",
+            target="part2/train_torch.py:GAN.generator_step",
+            hostile=_FLOOD.replace("@ROWS@", rows).replace("@CONTENT@", content),
+            # Far more images than a step needs, as a student may make to look at them.
+            control="""
+                with torch.no_grad():
+                    for _ in range(3):
+                        self.generator(self.draw_latents(10 * x_real.shape[0]))
+            """,
+            attacked=("gan.generator_step",),
+            enough=("gan.generator_step", "vae.kld"),
+            look=_kept_busy,
+        )
+        for what, rows, content in (
+            ("rows", "38_000", "np.random.default_rng(0).integers(0, 2, (count, 784), dtype=np.uint8)"),
+            ("rows that are alike", "38_000", "np.ones((count, 784), np.uint8)"),
+            ("rows that nearly fit", "4_000", "np.random.default_rng(0).normal(size=(count, 784)).astype(np.float32)"),
+        )
+    ),
     Attack(
         0,
         "forged training by images kept between runs",
