@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gengrade.authenticity import Seal
 from gengrade.facts import Outcome
 from gengrade.sandbox import Frame, Run
 from gengrade.store import EvidenceStore, write_whole
+
+SEAL = Seal.passing()
 
 
 def test_write_whole_makes_folders_and_replaces(tmp_path: Path) -> None:
@@ -38,7 +41,7 @@ def test_a_run_comes_back_from_the_store(tmp_path: Path) -> None:
     run = Run(
         Outcome.PASSED, evidence={"x": np.arange(3.0)}, output="said", seconds=0.5, frames=(Frame("a", 1, "f", "s"),)
     )
-    store = EvidenceStore(tmp_path)
+    store = EvidenceStore(tmp_path, SEAL, "doe")
     assert store.get("key") is None
     store.put("key", run)
     found = store.get("key")
@@ -48,7 +51,7 @@ def test_a_run_comes_back_from_the_store(tmp_path: Path) -> None:
 
 
 def test_half_a_file_is_as_good_as_none(tmp_path: Path) -> None:
-    store = EvidenceStore(tmp_path)
+    store = EvidenceStore(tmp_path, SEAL, "doe")
     store.put("key", Run(Outcome.PASSED, evidence=np.zeros(100)))
     (file,) = tmp_path.glob("*.evidence")
     file.write_bytes(file.read_bytes()[:50])
@@ -63,6 +66,6 @@ def test_a_thrifty_store_leaves_out_what_is_cheaper_to_have_again(
 ) -> None:
     run = Run(Outcome.PASSED, evidence=np.zeros(int(megabytes * (1 << 20)), np.uint8), seconds=seconds)
     for thrifty in (True, False):
-        store = EvidenceStore(tmp_path / str(thrifty), thrifty=thrifty)
+        store = EvidenceStore(tmp_path / str(thrifty), SEAL, "doe", thrifty=thrifty)
         store.put("key", run)
         assert (store.get("key") is not None) == (kept or not thrifty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,17 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.texts import shortened
+
 FloatArray = NDArray[np.float64]
+
+_MESSAGE_BYTES = 1_000
+_VALUE_BYTES = 800
+_NAME_BYTES = 60  # of an entry's name, where a dict is described
 
 
 class Mismatch(AssertionError):
     """What a student's code gave is not what was asked for. Its words are for the student."""
 
     def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.expected = expected
-        self.got = got
+        self.message = shortened(message, _MESSAGE_BYTES)
+        super().__init__(self.message)
+        self.expected = None if expected is None else shortened(expected, _VALUE_BYTES)
+        self.got = None if got is None else shortened(got, _VALUE_BYTES)
 
 
 class Evidence:
@@ -137,10 +144,11 @@ def describe(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return "a dict with " + (", ".join(sorted(map(str, value))[:8]) or "nothing in it")
+        names = [shortened(str(name), _NAME_BYTES) for name in heapq.nsmallest(8, map(str, value))]
+        return "a dict with " + (", ".join(names) or "nothing in it")
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return repr(value)[:200]
+    return shortened(repr(value), 200)
 
 
 def _describe_array(array: NDArray[Any]) -> str:

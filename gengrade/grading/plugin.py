@@ -16,13 +16,14 @@ from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
-from gengrade.grading.figures import Show
+from gengrade.grading.figures import Gallery, Show
 from gengrade.grading.rng import Rng, derive
-from gengrade.grading.subject import ProbeFailed, Subject
+from gengrade.grading.subject import BudgetUsedUp, ProbeFailed, Subject
 from gengrade.grading.symptoms import read
 from gengrade.sandbox import InfraError, Limits, Run
+from gengrade.texts import without_middle
 
-_OUTPUT_CHARACTERS = 8_000
+_FAULT_BYTES = 20_000
 
 
 @dataclass(slots=True)
@@ -34,7 +35,12 @@ class Observed:
     figures: list[Figure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
     stages: dict[str, float] = field(default_factory=dict)
+    gallery: Gallery = field(default_factory=Gallery)
     tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
+
+    def fault(self, words: str) -> None:
+        """Ours, but an exception's text may hold what a submission chose, of any length."""
+        self.faults.append(without_middle(words, _FAULT_BYTES))
 
     def checks(self) -> dict[str, CheckFact]:
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
@@ -129,7 +135,7 @@ class GradingPlugin:
         assert declared is not None
         self._on_check(declared.ids[0])
         self._recorded = {}
-        self._show = Show(self._folder, declared.ids[0])
+        self._show = Show(self._folder, declared.ids[0], self.observed.gallery)
         self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
         limits = self._limits(declared.ids[0], declared.kind)
         for subject in (self._student, self._reference):
@@ -169,20 +175,21 @@ class GradingPlugin:
         for id_ in declared.ids:
             self.observed.tests.setdefault(id_, []).append(fact)
         if declared.kind == "unit":
-            self.observed.tested.append(self._tested(item.name, declared.ids, fact.outcome))
+            tested = self._tested(item.name, declared.ids, fact.outcome, cut=isinstance(error, BudgetUsedUp))
+            self.observed.tested.append(tested)
         if fact.outcome is Outcome.PASSED:
             self.observed.measures.update(self._recorded)
         if self._show is not None:
             known = {figure.file for figure in self.observed.figures}
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
 
-    def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
+    def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome, *, cut: bool) -> Tested:
         calls: list[Call] = []
         try:
             calls.extend(Call(request, read(request.probe, request.inputs, run)) for request, run in self._student.runs)
         except Exception:  # a fault of ours, which must not cost the student a check that was decided without it
-            self.observed.faults.append(f"{name}: its symptoms could not be read: {traceback.format_exc()}")
-        return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))
+            self.observed.fault(f"{name}: its symptoms could not be read: {traceback.format_exc()}")
+        return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls), cut)
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:
         """What a test needs: what its grader says, and what the rubric asks for all checks that it decides."""
@@ -217,7 +224,7 @@ class GradingPlugin:
                 )
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
-        self.observed.faults.append(f"{item.name}: " + "".join(traceback.format_exception(error)))
+        self.observed.fault(f"{item.name}: " + "".join(traceback.format_exception(error)))
         message = "This check could not be carried out, and it is not your fault. Your course staff has been told."
         return TestFact(outcome=Outcome.INFRA, message=message, **words)
 
@@ -280,4 +287,4 @@ def _traceback(run: Run, names: Mapping[str, str]) -> str | None:
 
 
 def _output(run: Run | None) -> str | None:
-    return run.output[-_OUTPUT_CHARACTERS:] if run is not None and run.output.strip() else None
+    return run.output if run is not None and run.output.strip() else None
