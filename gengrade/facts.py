@@ -20,17 +20,17 @@ MOST_FIGURES = 40  # of a submission
 _MOST_NOTES = 60
 _MOST_SYMPTOMS = 64  # of a check
 
-Name = Annotated[str, AfterValidator(partial(shortened, most=240))]
-Caption = Annotated[str, AfterValidator(partial(shortened, most=500))]
-Value = Annotated[str, AfterValidator(partial(shortened, most=800))]
-Message = Annotated[str, AfterValidator(partial(shortened, most=2_000))]
-Traceback = Annotated[str, AfterValidator(partial(without_middle, most=3_000))]
-Printed = Annotated[str, AfterValidator(partial(without_middle, most=5_000))]
+Name = Annotated[str, AfterValidator(partial(shortened, most=120))]
+Caption = Annotated[str, AfterValidator(partial(shortened, most=400))]
+Value = Annotated[str, AfterValidator(partial(shortened, most=600))]
+Message = Annotated[str, AfterValidator(partial(shortened, most=1_500))]
+Traceback = Annotated[str, AfterValidator(partial(without_middle, most=2_500))]
+Printed = Annotated[str, AfterValidator(partial(without_middle, most=4_500))]
 Notes = Annotated[tuple[Caption, ...], AfterValidator(partial(few, most=_MOST_NOTES))]
 
 
 def _first(symptoms: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    return {shortened(name, 200): number for name, number in islice(symptoms.items(), _MOST_SYMPTOMS)}
+    return {shortened(name, 180): number for name, number in islice(symptoms.items(), _MOST_SYMPTOMS)}
 
 
 Numbers = Annotated[dict[str, tuple[float, float]], AfterValidator(_first)]

@@ -9,7 +9,7 @@ import json
 from typing import Final
 
 _ESCAPED: Final = 6  # bytes that one character takes at most: \u001b
-_SUFFIX: Final = 40  # bytes for the words that say how much is left out
+_SUFFIX: Final = 60  # bytes for the words that say how much is left out
 
 
 def shortened(text: str, most: int) -> str:

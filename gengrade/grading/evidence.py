@@ -14,8 +14,8 @@ from gengrade.texts import shortened
 
 FloatArray = NDArray[np.float64]
 
-_MESSAGE_BYTES = 1_000
-_VALUE_BYTES = 800
+_MESSAGE_BYTES = 1_200
+_VALUE_BYTES = 600
 _NAME_BYTES = 60  # of an entry's name, where a dict is described
 
 

@@ -30,7 +30,7 @@ Reading = Callable[[Inputs, Evidence], Symptoms]
 
 RTOL = 1e-3  # between runs of the same formula in another order, in float32
 _DIGEST = 24  # numbers that a digest holds at most
-_NAME = 160  # bytes of a name in it
+_NAME = 100  # bytes of a name in it
 
 _readings: dict[str, Reading] = {}
 
