@@ -157,7 +157,7 @@ def _refuse(error: Exception) -> NoReturn:
 def _export(result: Result, junit: Path | None, *, github: bool) -> None:
     grades = [one.grade for one in result.graded]
     if junit is not None:
-        write_junit(grades, junit)
+        write_junit(grades, junit.parent.resolve() / junit.name)  # the operator's own links are followed
     if github:
         typer.echo(github_annotations(grades))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")

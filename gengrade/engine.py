@@ -254,7 +254,8 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     for tree in (work / TREES).glob("*"):
         discard(tree)
     results = [out / submission.id for submission in submissions]
-    for folder in (work, work / "evidence", *results, *(result / "evidence" for result in results)):
+    inner = [result / name for result in results for name in ("evidence", "figures")]
+    for folder in (work, work / "evidence", *results, *inner):
         for file in folder.glob(".*.tmp"):
             file.unlink()
     for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.csv.*.tmp")):

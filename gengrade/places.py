@@ -24,6 +24,7 @@ TREES: Final = "trees"
 TEMPORARY: Final = "temporary"  # the workers' own temporary files
 _DEFAULT: Final = "results"
 
+_MOST_BYTES: Final = 16 << 20  # of facts, pictures and marks
 Identity = tuple[int, int]  # of a file: its device, and its number there
 
 
@@ -181,8 +182,8 @@ def read_trusted(path: Path, owners: Owners) -> bytes | None:
     return read_plain(path)
 
 
-def read_plain(path: Path) -> bytes:
-    """The content of a plain file. Raises OSError for everything else, and for a link to one."""
+def read_plain(path: Path, most: int = _MOST_BYTES) -> bytes:
+    """The content of a plain file of at most so many bytes. Raises OSError for all else, and for a link to one."""
     folder = _opened_folder(path.parent)
     try:
         handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -191,7 +192,10 @@ def read_plain(path: Path) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "no plain file", str(path))
-        return file.read()
+        content = file.read(most + 1)
+        if len(content) > most:
+            raise OSError(errno.EINVAL, "larger than any file of its kind", str(path))
+        return content
 
 
 @contextmanager

@@ -234,6 +234,7 @@ def test_what_stands_for_the_harness_itself_is_drawn_or_computed_again(desk: Des
 )
 def test_a_link_among_the_results_stops_the_run_before_anything_is_removed(desk: Desk, place: str) -> None:
     desk.hand_in("ada", right=True)
+    desk.hand_in("bob", right=False)
     operators = desk.folder / "operators-own"
     for name in ("trees/thesis/chapter.tex", "thesis/chapter.tex", ".chapter.tex.tmp", "facts.json", "ada.yaml"):
         (operators / name).parent.mkdir(parents=True, exist_ok=True)
@@ -251,15 +252,17 @@ def test_a_link_among_the_results_stops_the_run_before_anything_is_removed(desk:
 
 def test_results_where_the_operators_own_link_leads_are_used(desk: Desk) -> None:
     desk.hand_in("ada", right=True)
+    desk.hand_in("bob", right=False)
     (desk.folder / "disk").mkdir()
     (desk.folder / "linked").symlink_to("disk")
     assert desk.run("class", "--out", "linked").returncode == 0
-    assert desk.points(desk.folder / "disk") == {"ada": _RIGHT}
+    assert desk.points(desk.folder / "disk") == {"ada": _RIGHT, "bob": 0}
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_a_strangers_folder_among_the_results_stops_the_run(desk: Desk) -> None:
     desk.hand_in("ada", right=True)
+    desk.hand_in("bob", right=False)
     (desk.out / ".gengrade").mkdir(parents=True)
     os.chown(desk.out / ".gengrade", 12345, -1)
     run = desk.run("class")
@@ -267,4 +270,4 @@ def test_a_strangers_folder_among_the_results_stops_the_run(desk: Desk) -> None:
     assert "belongs to another user (12345)" in run.stderr
     os.chown(desk.out / ".gengrade", os.getuid(), -1)
     assert desk.run("class").returncode == 0
-    assert desk.points() == {"ada": _RIGHT}
+    assert desk.points() == {"ada": _RIGHT, "bob": 0}
