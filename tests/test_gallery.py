@@ -32,7 +32,7 @@ def test_a_picture_that_is_too_large_is_left_out(tmp_path: Path) -> None:
     show.images("Noise", np.random.default_rng(0).random((200, 64, 64)))
     assert not show.figures
     show.images("Usual", np.random.default_rng(0).random((64, 28, 28)))
-    show.curves("Long", {"loss": (range(1_000_000), np.zeros(1_000_000))}, xlabel="step", ylabel="loss")
+    show.curves("Long", {"loss": (range(1_000_000), [0.0] * 1_000_000)}, xlabel="step", ylabel="loss")
     assert [figure.caption for figure in show.figures] == ["Usual", "Long"]
 
 

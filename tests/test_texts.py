@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,9 @@ def test_few_of_many() -> None:
 
 def _facts(text: str, tests: int, checks: int) -> Facts:
     def fact() -> TestFact:
-        words = dict.fromkeys(("name", "title", "message", "expected", "got", "traceback", "output"), text)
+        words: dict[str, Any] = dict.fromkeys(
+            ("name", "title", "message", "expected", "got", "traceback", "output"), text
+        )
         return TestFact(outcome=Outcome.ERROR, **words)
 
     symptoms = {f"{number} {text}": (-1.2345678901234567e-300, -1.2345678901234567e-300) for number in range(500)}
@@ -80,7 +83,7 @@ def test_facts_of_nothing_but_long_texts_stay_small(text: str) -> None:
 
 
 def test_usual_texts_are_untouched() -> None:
-    usual = {"message": "the value is not right", "got": "1.5", "output": "loss: 0.1234\n" * 100}
+    usual: dict[str, Any] = {"message": "the value is not right", "got": "1.5", "output": "loss: 0.1234\n" * 100}
     test = TestFact(name="test_kld", title="The divergence", outcome=Outcome.FAILED, **usual)
     assert test.model_dump(include=set(usual)) == usual
 

@@ -48,7 +48,7 @@ _HOSTILE: Final = {
 }
 # In the place of the functions that `answers.py` is asked for.
 _ANSWERS: Final = {
-    "flood": "import torch\n\n\ndef answer(*inputs):\n    return torch.rand(2 << 20)\n",
+    "flood": "import torch\n\n\ndef answer(*inputs):\n    return torch.rand(4 << 20)\n",
     "keys": "def answer(*inputs):\n    return {str(number) * 3_000_000: 1.0 for number in range(3)}\n",
 }
 _NAMES: Final = ("cubic_density", "regularization_loss", "reconstruction_loss")
