@@ -17,7 +17,7 @@ from rich.console import Console
 
 from gengrade.console import Watcher, make_watcher, show_findings, show_result
 from gengrade.documents import DocumentError
-from gengrade.engine import Options, Result, UsageError, run
+from gengrade.engine import Interrupted, Options, Result, UsageError, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.paths import InputError
@@ -57,7 +57,9 @@ class Isolation(StrEnum):
 @_single.command()
 def grade(
     path: Annotated[Path, typer.Argument(help="A folder of submissions (folders, .zip, .tar.gz), or one submission.")],
-    out: Annotated[Path, typer.Option(help="Where results go.")] = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where results go; by default results/ here, or beside a single submission.")
+    ] = None,
     rubric: Annotated[Path, typer.Option(help="The marking scheme.")] = RUBRIC,
     only: Annotated[str | None, typer.Option(help="Grade the submissions whose id matches, e.g. 'doe*'.")] = None,
     part: Annotated[str | None, typer.Option(help="Check one part only, e.g. 'vae'.")] = None,
@@ -92,10 +94,10 @@ def grade(
     console = Console()
     with make_watcher(console) as watcher:
         result = _run(options, watcher)
-    show_result(console, result, out)
+    show_result(console, result)
     _export(result, junit, github=github)
     if open_:
-        webbrowser.open((result.graded[0].report if result.single else out / "index.html").resolve().as_uri())
+        webbrowser.open((result.graded[0].report if result.single else result.out / "index.html").resolve().as_uri())
     raise typer.Exit(_status(result))
 
 
@@ -137,9 +139,13 @@ def _run(options: Options, watcher: Watcher) -> Result:
     except (UsageError, InputError, DocumentError, NoSuchTier) as error:
         watcher.stop()
         _refuse(error)
+    except Interrupted as stopped:
+        watcher.stop()
+        typer.echo(f"Stopped. What was finished is in {stopped.out}; the same command goes on from there.", err=True)
+        raise typer.Exit(130) from None
     except KeyboardInterrupt:
         watcher.stop()
-        typer.echo(f"Stopped. What was finished is in {options.out}; the same command goes on from there.", err=True)
+        typer.echo("Stopped before anything was graded.", err=True)
         raise typer.Exit(130) from None
 
 
@@ -151,7 +157,7 @@ def _refuse(error: Exception) -> NoReturn:
 def _export(result: Result, junit: Path | None, *, github: bool) -> None:
     grades = [one.grade for one in result.graded]
     if junit is not None:
-        write_junit(grades, junit)
+        write_junit(grades, junit.parent.resolve() / junit.name)  # the operator's own links are followed
     if github:
         typer.echo(github_annotations(grades))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")

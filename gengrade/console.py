@@ -114,7 +114,7 @@ class Live:
         return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
 
 
-def show_result(console: Console, result: Result, out: Path) -> None:
+def show_result(console: Console, result: Result) -> None:
     """The table at the end, and where the reports are."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Student")
@@ -140,8 +140,14 @@ def show_result(console: Console, result: Result, out: Path) -> None:
         _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
         console.print("Reduced isolation: student code ran without a wall around it.", style="bold yellow")
-    target = result.graded[0].report if result.single else out / "index.html"
+    target = _near(result.graded[0].report if result.single else result.out / "index.html")
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def _near(path: Path) -> Path:
+    """As a person in this folder would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _show_mistakes(console: Console, grade: Grade) -> None:

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,22 +27,39 @@ from typing import IO, Final
 
 from gengrade import data as datasets
 from gengrade import records
+from gengrade.authenticity import Seal, authority
 from gengrade.editions import better_fit, editions, rubric_for
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
-from gengrade.job import Job, broken_facts, changed, parts_of, prepare_reference, read_facts
-from gengrade.marks import Marks
+from gengrade.job import Job, broken_facts, changed, parts_of, read_facts, with_reference, write_facts
+from gengrade.marks import Marks, MarksError
+from gengrade.places import (
+    MARKS,
+    TEMPORARY,
+    TREES,
+    WORK,
+    Output,
+    Owners,
+    Source,
+    folder_for,
+    output,
+    read_plain,
+    read_trusted,
+    require_ours,
+)
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
 from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
+from gengrade.texts import without_middle
 
 _PROJECT: Final = Path(__file__).resolve().parents[1]
 _TRIES: Final = 2
 _END_SECONDS: Final = 5.0
 _WRITERS: Final = 4
-_TEMPORARY: Final = "temporary"  # the workers' own temporary files, beside the trees
+_LOCK: Final = "lock"
+_REASON_BYTES: Final = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class Options:
     """What the command line asks for."""
 
     path: Path
-    out: Path
+    out: Path | None  # None: "results" here, or beside a submission that it would lie in
     rubric: Path
     only: str | None = None
     part: str | None = None
@@ -89,6 +106,7 @@ class Result:
     """What a run left behind."""
 
     graded: tuple[Graded, ...]
+    out: Path
     single: bool
     tier: Tier
     notes: tuple[str, ...]
@@ -96,6 +114,14 @@ class Result:
 
 class UsageError(ValueError):
     """The command line asks for something that cannot be done."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped; what was finished lies in `out`."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out)
+        self.out = out
 
 
 class OutputError(UsageError):
@@ -111,8 +137,8 @@ class OutputError(UsageError):
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
     """Grades what the options name. Raises UsageError, InputError, DocumentError or NoSuchTier before it starts.
 
-    Raises OutputError, too, when the results find no room. KeyboardInterrupt passes through, and comes of SIGTERM as
-    well; what was finished by then stays, and is found again.
+    Raises OutputError, too, when the results find no room. Ctrl-C and SIGTERM come out as Interrupted; what was
+    finished by then stays, and is found again.
     """
     rubric = Rubric.load(options.rubric)
     rubric.verify(known())
@@ -123,23 +149,38 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
         raise UsageError(f"{options.path}: no submission{pattern} is there")
     _refuse_another_edition(options, rubric, submissions)
     tier = choose(options.isolation, single=discovery.single)
-    marks = {submission.id: _marks(options.out, submission, rubric) for submission in discovery.submissions}
-    with _terminated_like_interrupted(), _written(options.out), _locked(options.out):
-        _tidy(options.out, discovery.submissions)
-        job = _job(options, rubric, tier)
-        stale = changed(job, submissions)
-        if stale:
-            prepare_reference(job)
-            _grade_all(job, options, stale, watch)
-        # The class's pages show all that were ever graded, also when only some were asked for now.
-        with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
-            scores = pool.map(lambda s: _score(job, s, rubric, marks[s.id]), discovery.submissions)
-            graded = {one.submission.id: one for one in scores if one is not None}
-        grades = [one.grade for one in graded.values()]
-        if not discovery.single:
-            write_index(grades, options.out)
-        write_gradebook(grades, rubric, options.out)
-    return Result(tuple(graded[s.id] for s in submissions), discovery.single, tier, discovery.notes)
+    sources = [Source(s.id, (s.source, *s.attachments)) for s in discovery.submissions]
+    places = output(options.out, sources, single=discovery.single)
+    out, ids = places.folder, [source.id for source in sources]
+    # A key within what is graded would be its author's.
+    trusted = authority([options.path, *(path for source in sources for path in source.paths), *_own(out, ids)])
+    marks = _marks(places, ids, rubric)
+    try:
+        with _terminated_like_interrupted(), _written(out), _locked(out):
+            require_ours(out, ids)
+            _tidy(out, discovery.submissions)
+            job = _job(options, rubric, tier, out, trusted.seal)
+            stale = changed(job, submissions)
+            if stale:
+                _grade_all(with_reference(job), options, stale, watch)
+                job.own_evidence().prune()
+            # The class's pages show all that were ever graded, also when only some were asked for now.
+            with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
+                scores = pool.map(lambda s: _score(job, s, rubric, marks.get(s.id)), discovery.submissions)
+                graded = {one.submission.id: one for one in scores if one is not None}
+            grades = [one.grade for one in graded.values()]
+            if not discovery.single:
+                write_index(grades, out)
+            write_gradebook(grades, rubric, out)
+    except KeyboardInterrupt:
+        raise Interrupted(out) from None
+    notes = (*discovery.notes, *([trusted.note] if trusted.note else []))
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes)
+
+
+def _own(out: Path, ids: Sequence[str]) -> list[Path]:
+    """The folders beneath the results that a run writes."""
+    return [out / WORK, out / MARKS, *(out / id_ for id_ in ids)]
 
 
 def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Sequence[Submission]) -> None:
@@ -160,14 +201,18 @@ def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Seque
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """Two runs over the same folder would overwrite each other's trees."""
-    work = out / ".gengrade"
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as file:
+    require_ours(out, [])
+    with folder_for(out / WORK / _LOCK) as work:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(_LOCK, flags, 0o600, dir_fd=work)
+    try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"{out}: another run is writing there; wait for it, or choose another --out") from None
         yield
+    finally:
+        os.close(file)
 
 
 @contextmanager
@@ -202,28 +247,31 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
-    """Removes what a run that was killed left behind."""
-    work = out / ".gengrade"
-    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), work / _TEMPORARY):
+    """Removes what a run that was killed left behind, after `require_ours` has seen no link among it."""
+    work = out / WORK
+    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), work / TEMPORARY):
         remove(leftover)
-    for tree in (work / "trees").glob("*"):
+    for tree in (work / TREES).glob("*"):
         discard(tree)
     results = [out / submission.id for submission in submissions]
-    for folder in (work, work / "evidence", *results, *(result / "evidence" for result in results)):
+    inner = [result / name for result in results for name in ("evidence", "figures")]
+    for folder in (work, work / "evidence", *results, *inner):
         for file in folder.glob(".*.tmp"):
             file.unlink()
     for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.csv.*.tmp")):
         file.unlink()
-    (work / _TEMPORARY).mkdir(exist_ok=True)
+    (work / TEMPORARY).mkdir(exist_ok=True)
 
 
-def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
-    work = options.out.resolve() / ".gengrade"
+def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal) -> Job:
+    work = out / WORK
     data_set = datasets.load(options.data or rubric.data)
     reference = _PROJECT / "reference" / rubric.layout
-    job = Job(
-        out=options.out.resolve(),
+    return Job(
+        out=out,
         work=work,
+        key=seal.key,
+        drawn=_secret(work, seal),
         layout=rubric.layout,
         reference=reference,
         checks=tuple(sorted(_wanted(options, rubric))),
@@ -236,13 +284,11 @@ def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
         tier=tier.value,
         device=_device(options.device),
         cache=options.cache,
-        seed=_seed(work, options.seed),
+        seed=_seed(work, options.seed, seal),
         entry=rubric.entry,
         needs=_rubric_needs(rubric),
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
-    write_whole(work / "job.json", job.model_dump_json())
-    return job
 
 
 def _wanted(options: Options, rubric: Rubric) -> set[str]:
@@ -286,21 +332,28 @@ def _device(wanted: str) -> str:
     return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
 
 
-def _seed(work: Path, wanted: int | None) -> int:
+def _secret(work: Path, seal: Seal) -> bytes:
+    """What inputs are derived from beside the seed: the operator's, the last run's, or a new one."""
+    given = os.environ.get("GENGRADE_SECRET")
+    return _kept(work / "secret", seal, given.encode() if given else None, lambda: secrets.token_bytes(32))
+
+
+def _seed(work: Path, wanted: int | None, seal: Seal) -> int:
     """The run's seed, kept beside its secret: a run that goes on asks the same questions."""
-    secret, seed = work / "secret", work / "seed"
-    if not secret.is_file():
-        given = os.environ.get("GENGRADE_SECRET")
-        write_whole(secret, given.encode() if given else secrets.token_bytes(32))
-    secret.chmod(0o600)
-    if wanted is not None:
-        write_whole(seed, str(wanted))
-    elif not seed.is_file():
-        write_whole(seed, str(secrets.randbelow(2**31)))
-    try:
-        return int(seed.read_text())
-    except ValueError:
-        raise UsageError(f"{seed}: holds no number; give --seed, or remove it") from None
+    given = None if wanted is None else str(wanted).encode()
+    return int(_kept(work / "seed", seal, given, lambda: str(secrets.randbelow(2**31)).encode()))
+
+
+def _kept(file: Path, seal: Seal, given: bytes | None, draw: Callable[[], bytes]) -> bytes:
+    """What is given, or what the file holds under the operator's seal, or what is drawn anew; and it is kept there."""
+    kept = None
+    with suppress(OSError):
+        kept = seal.opened(file.name, "", read_plain(file))
+    value = next(found for found in (given, kept, draw()) if found is not None)
+    if value != kept:
+        write_whole(file, seal.sealed(file.name, "", value))
+    file.chmod(0o600)
+    return value
 
 
 # Workers ------------------------------------------------------------------------------------------------------------
@@ -322,10 +375,13 @@ class _Worker:
         return self.process.stdout
 
     def give(self, submission: Submission) -> None:
-        assert self.process.stdin is not None
         self.submission = submission
+        self.tell(records.dumps(submission))
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
         try:
-            self.process.stdin.write(records.dumps(submission).encode() + b"\n")
+            self.process.stdin.write(line.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             return  # its end is noticed where its events are read
@@ -419,16 +475,16 @@ def _shares(processors: Sequence[int], workers: int) -> list[str]:
 def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.BaseSelector) -> None:
     log = job.work / f"worker-{next(queue.numbers)}.log"
     cores = queue.cores.pop()
-    with log.open("wb") as errors:
+    with log.open("xb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gengrade.worker", str(job.work / "job.json"), str(os.getpid()), cores],
+            [sys.executable, "-P", "-m", "gengrade.worker", str(os.getpid()), cores],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             env={
                 **os.environ,
                 "PYTHONPATH": str(_PROJECT),
-                "TMPDIR": str(job.work / _TEMPORARY),  # where the next run finds what it left when it was killed
+                "TMPDIR": str(job.work / TEMPORARY),  # where the next run finds what it left when it was killed
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
             },
@@ -436,6 +492,7 @@ def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.
     worker = _Worker(process, log, cores)
     workers.append(worker)
     selector.register(worker.events, selectors.EVENT_READ, worker)
+    worker.tell(job.model_dump_json())
     _feed(worker, queue)
 
 
@@ -479,8 +536,8 @@ def _lost(job: Job, submission: Submission, reason: str, queue: _Queue, watch: C
     if queue.failed(submission):
         return
     folder = job.folder(submission)
-    write_whole(folder / "faults.log", reason)
-    write_whole(folder / "facts.json", broken_facts(job, submission, "graded twice, lost twice").model_dump_json())
+    write_whole(folder / "faults.log", without_middle(reason, _REASON_BYTES))
+    write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
     watch(Progress(submission, "failed", queue.total))
 
 
@@ -490,7 +547,7 @@ def _lost(job: Job, submission: Submission, reason: str, queue: _Queue, watch: C
 def _score(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded | None:
     """From facts to a grade and a report; nothing of the submission is opened. None for one that was not graded yet."""
     folder = job.folder(submission)
-    facts = read_facts(folder)
+    facts = read_facts(job, submission)
     if facts is None:
         return None
     grade = score(facts, rubric, marks)
@@ -498,10 +555,18 @@ def _score(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None
     return Graded(submission, grade, folder, write_report(grade, facts, folder))
 
 
-def _marks(out: Path, submission: Submission, rubric: Rubric) -> Marks | None:
-    """What a person gave, beside the results or in them."""
-    for folder in (out / "marks", out.parent / "marks"):
-        file = folder / f"{submission.id}.yaml"
-        if file.is_file():
-            return Marks.read(file, rubric)
-    return None
+def _marks(places: Output, ids: Sequence[str], rubric: Rubric) -> dict[str, Marks]:
+    """What people gave, by the student's id: in the results or beside them. Raises MarksError and PlaceError."""
+    owners = Owners.of(places.folder)
+    found: dict[str, Marks] = {}
+    for id_ in ids:
+        for folder in places.marks:
+            file = folder / f"{id_}.yaml"
+            try:
+                content = read_trusted(file, owners)
+            except OSError as error:
+                reason = f"it cannot be read ({error.strerror}): check its permissions"
+                raise MarksError(file, 1, reason) from None
+            if content is not None:
+                found.setdefault(id_, Marks.parse(content, file, rubric))
+    return found

@@ -1,14 +1,39 @@
 """Facts: what the checks of one submission observed, before anybody gives points for it.
 
-A grading session writes them (`facts.json`); the rubric reads nothing else of a submission.
+A grading session writes them (`facts.json`); the rubric reads nothing else of a submission. Every text in them that a
+submission can make long is shortened by its type: the facts of whatever is handed in stay below 2 MB.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
+from itertools import islice
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from gengrade.texts import few, shortened, without_middle
+
+MOST_FIGURES = 40  # of a submission
+_MOST_NOTES = 60
+_MOST_SYMPTOMS = 64  # of a check
+
+Name = Annotated[str, AfterValidator(partial(shortened, most=120))]
+Caption = Annotated[str, AfterValidator(partial(shortened, most=400))]
+Value = Annotated[str, AfterValidator(partial(shortened, most=600))]
+Message = Annotated[str, AfterValidator(partial(shortened, most=1_500))]
+Traceback = Annotated[str, AfterValidator(partial(without_middle, most=2_500))]
+Printed = Annotated[str, AfterValidator(partial(without_middle, most=4_500))]
+Notes = Annotated[tuple[Caption, ...], AfterValidator(partial(few, most=_MOST_NOTES))]
+
+
+def _first(symptoms: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    return {shortened(name, 180): number for name, number in islice(symptoms.items(), _MOST_SYMPTOMS)}
+
+
+Numbers = Annotated[dict[str, tuple[float, float]], AfterValidator(_first)]
 
 
 class Outcome(StrEnum):
@@ -44,20 +69,24 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some entries replaced, which are validated as any others: pydantic's own are not."""
+        return type(self).model_validate({**dict(super().model_copy(deep=deep)), **(update or {})})
+
 
 class TestFact(Frozen):
     """One test function's result. Texts may hold student output: escape them wherever they are shown."""
 
     __test__ = False  # not a class for pytest to collect
 
-    name: str  # the test function, e.g. "test_kld_closed_form"
-    title: str  # its docstring's first line: what was tested
+    name: Name  # the test function, e.g. "test_kld_closed_form"
+    title: Caption  # its docstring's first line: what was tested
     outcome: Outcome
-    message: str = ""  # what happened, and what to do, for the student
-    expected: str | None = None
-    got: str | None = None
-    traceback: str | None = None  # the student's own frames only
-    output: str | None = None  # head and tail of what the student's code printed
+    message: Message = ""  # what happened, and what to do, for the student
+    expected: Value | None = None
+    got: Value | None = None
+    traceback: Traceback | None = None  # the student's own frames only
+    output: Printed | None = None  # head and tail of what the student's code printed
     seconds: float = 0.0
 
 
@@ -74,7 +103,7 @@ class CheckFact(Frozen):
     check: str  # an id as in the rubric, e.g. "vae.kld"
     tests: tuple[TestFact, ...]
     misconception: Named | None = None  # what reproduces the evidence, where the check failed and something does
-    symptoms: dict[str, tuple[float, float]] = {}  # where nothing does: what was seen, each number with its tolerance
+    symptoms: Numbers = {}  # where nothing does: what was seen, each number with its tolerance
 
     @property
     def decisive(self) -> TestFact:
@@ -90,9 +119,10 @@ class Figure(Frozen):
     """A picture of the report: a PNG beside the facts."""
 
     check: str  # the check that drew it
-    caption: str
-    alt: str  # what it shows, in words, for a reader who cannot see it
-    file: str  # relative to the folder of facts.json, e.g. "figures/vae.train_bpd-0.png"
+    caption: Caption
+    alt: Caption  # what it shows, in words, for a reader who cannot see it
+    file: Name  # relative to the folder of facts.json, e.g. "figures/vae.train_bpd-0.png"
+    sha256: str  # of the file, which is not shown when it is another one
 
 
 class Provenance(Frozen):
@@ -118,11 +148,7 @@ class Facts(Frozen):
     late: bool | None  # None: nobody told us
     checks: dict[str, CheckFact]
     measures: dict[str, float]
-    figures: tuple[Figure, ...]
-    notes: tuple[str, ...]  # for the TA: what was skipped or renamed
-    oddities: tuple[str, ...] = ()  # for the TA: what in the code stands out, and costs nothing
+    figures: Annotated[tuple[Figure, ...], AfterValidator(lambda figures: figures[:MOST_FIGURES])]
+    notes: Notes  # for the TA: what was skipped or renamed
+    oddities: Notes = ()  # for the TA: what in the code stands out, and costs nothing
     provenance: Provenance
-
-    @classmethod
-    def read(cls, path: Path) -> Facts:
-        return cls.model_validate_json(path.read_bytes())

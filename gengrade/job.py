@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from gengrade import data as datasets
+from gengrade.authenticity import Seal
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Facts, Frozen, Outcome, Provenance, TestFact
+from gengrade.grading.budget import Allowance, Budget
 from gengrade.grading.checks import known
 from gengrade.grading.diagnosis import Diagnosis
 from gengrade.grading.misconceptions import Library
@@ -27,23 +29,29 @@ from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
+from gengrade.places import read_plain
+from gengrade.rubric import SUBMISSION
 from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
-from gengrade.store import EvidenceStore, require_room, write_whole
+from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
 from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare, signatures
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 _CODE = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
 _SIGNATURE = "evidence/source"
+_FACTS = "facts.json"
 REFERENCE = ".reference"  # the tree of our own solution, among the students'
 SUSPECT = ".suspect-"  # the trees of our own solution with a mistake in it
 
 
 class Job(Frozen):
-    """What all submissions of a run share; the engine writes it once, and every worker reads it."""
+    """What all submissions of a run share; the engine tells it to every worker, and nothing of it lies on the disk."""
 
     out: Path
     work: Path  # the harness's own folder beneath `out`: trees, seeds, the reference's evidence
+    key: bytes = Field(repr=False)  # of the operator's seal
+    drawn: bytes = Field(repr=False)  # at random, beside the seed, and shown by no report
+    reference_sha256: str = ""  # of the tree of our own solution, once that is there
     layout: str
     reference: Path
     checks: tuple[str, ...]  # what to run, needs included
@@ -61,6 +69,12 @@ class Job(Frozen):
     entry: dict[str, str]  # what the rubric says that things are called, by role
     needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    @property
+    def seal(self) -> Seal:
+        return Seal(self.key)
+
     @property
     def trees(self) -> Path:
         return self.work / "trees"
@@ -68,13 +82,22 @@ class Job(Frozen):
     @property
     def secret(self) -> bytes:
         """What inputs are derived from: the seed, and a secret that no report shows."""
-        return (self.work / "secret").read_bytes() + str(self.seed).encode()
+        return self.drawn + str(self.seed).encode()
 
     def limits_for(self, check: str, kind: str) -> Limits:
         return DEFAULTS[kind].changed(self.limits.get(kind, {})).changed(self.limits.get(check, {}))
 
+    @property
+    def allowance(self) -> Allowance:
+        """What all runs of a submission may use together."""
+        return Allowance().changed(self.limits.get(SUBMISSION, {}))
+
     def folder(self, submission: Submission) -> Path:
         return self.out / submission.id
+
+    def own_evidence(self) -> EvidenceStore:
+        """Of our own solution: the same for all submissions."""
+        return EvidenceStore(self.work / "evidence", self.seal, REFERENCE)
 
     @cached_property
     def profile_name(self) -> str:
@@ -130,20 +153,20 @@ class Grader:
         job = self._job
         folder = job.folder(submission)
         if submission.error is not None:
-            return self._write(folder, _unreadable(job, submission, submission.error))
+            return write_facts(job, submission, _unreadable(job, submission, submission.error))
         tree = job.trees / submission.id
         discard(tree)  # of a run that was killed
         (seen,) = signatures([submission])  # before it is read: what changes meanwhile has another one
         try:
             prepared = prepare(submission, tree, self._parts, job.entry)
         except InputError as error:
-            return self._write(folder, _unreadable(job, submission, str(error)))
-        write_whole(folder / _SIGNATURE, seen or "")
+            return write_facts(job, submission, _unreadable(job, submission, str(error)))
+        write_whole(folder / _SIGNATURE, _sealed_signature(job, submission, seen or ""))
         key = facts_key(job, prepared.sha256)
-        found = known_facts(folder, key) if job.cache else None
+        found = known_facts(job, submission, key) if job.cache else None
         if found is not None:
             discard(tree)
-            return self._renamed(folder, found, submission, prepared)
+            return self._renamed(submission, found, prepared)
         stages = {"prepare": time.monotonic() - began}
         shown = {key: path for key, path in prepared.parts.items() if path is not None}
         odd = oddities(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
@@ -175,13 +198,18 @@ class Grader:
         )
         if observed.faults:
             write_whole(folder / "faults.log", "\n".join(observed.faults))
-        return self._write(folder, facts)
+        return write_facts(job, submission, facts)
 
     def _observe(self, submission: Submission, prepared: Prepared, folder: Path) -> Observed:
         job = self._job
         circumstances = self._circumstances
-        store = EvidenceStore(folder / "evidence", thrifty=True) if job.cache else None
-        student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, circumstances)
+        store = (
+            EvidenceStore(folder / "evidence", job.seal, submission.id, thrifty=True, most_bytes=STUDENT_BYTES)
+            if job.cache
+            else None
+        )
+        budget = Budget(job.allowance)
+        student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, circumstances, budget=budget)
         plugin = GradingPlugin(
             student,
             reference_subject(job, self._sandbox, circumstances),
@@ -194,7 +222,11 @@ class Grader:
             needs=job.needs,
             names={key: path for key, path in prepared.parts.items() if path is not None},
         )
-        return run_session(plugin, job.checks)
+        try:
+            return run_session(plugin, job.checks)
+        finally:
+            if store is not None:
+                store.prune()
 
     def _diagnosed(self, observed: Observed) -> dict[str, CheckFact]:
         """The facts with the misconceptions behind them. A fault in finding these leaves the verdicts as they are."""
@@ -203,42 +235,37 @@ class Grader:
             return Diagnosis(facts, observed.tested, library(self._job.layout), self._suspects.repeat).conclude()
         except Exception as error:  # of whatever kind: the verdicts stand without it
             self._undiagnosed = isinstance(error, InfraError | OSError)
-            observed.faults.append(f"no misconceptions could be looked for: {traceback.format_exc()}")
+            observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")
             return facts
 
     def _suspect(self, folder: Path) -> Subject:
         """The package of the reference with a misconception: what comes of it is kept for the whole class."""
         tree = self._job.trees / f"{SUSPECT}{secrets.token_hex(8)}"
         prepared = prepare(Submission(id=SUSPECT, name=SUSPECT, late=None, source=folder), tree, self._parts)
-        store = EvidenceStore(self._job.work / "evidence", thrifty=True)
+        store = EvidenceStore(self._job.work / "evidence", self._job.seal, prepared.sha256, thrifty=True)
         return Subject(tree, prepared.sha256, self._sandbox, store, self._circumstances, ours=True)
 
-    def _renamed(self, folder: Path, found: Facts, submission: Submission, prepared: Prepared) -> Facts:
+    def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
         """Facts that still stand, with what the names around the submission say now."""
         notes = (*submission.notes, *prepared.notes)
         if (found.late, found.notes) == (submission.late, notes):
             return found
-        return self._write(folder, found.model_copy(update={"late": submission.late, "notes": notes}))
-
-    @staticmethod
-    def _write(folder: Path, facts: Facts) -> Facts:
-        write_whole(folder / "facts.json", facts.model_dump_json(indent=1) + "\n")
-        return facts
+        renamed = found.model_copy(update={"late": submission.late, "notes": notes})
+        return write_facts(self._job, submission, renamed)
 
 
 def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) -> Subject:
     """Our own solution. Its evidence is kept even when students' is not: it is the same for all of them."""
     tree = job.trees / REFERENCE
-    digest = (job.work / "reference.sha256").read_text()
-    return Subject(tree, digest, sandbox, EvidenceStore(job.work / "evidence"), circumstances, ours=True)
+    return Subject(tree, job.reference_sha256, sandbox, job.own_evidence(), circumstances, ours=True)
 
 
-def prepare_reference(job: Job) -> None:
-    """Lays the reference's tree out beside the students', once for all workers."""
+def with_reference(job: Job) -> Job:
+    """The job, after the reference's tree was laid out beside the students', once for all workers."""
     discard(job.trees / REFERENCE)
     submission = Submission(id=REFERENCE, name=REFERENCE, late=None, source=job.reference)
     prepared = prepare(submission, job.trees / REFERENCE, parts_of(job.layout))
-    write_whole(job.work / "reference.sha256", prepared.sha256)
+    return job.model_copy(update={"reference_sha256": prepared.sha256})
 
 
 @cache
@@ -247,16 +274,24 @@ def loaded(name: str | None) -> DataSet:
     return datasets.load(name)
 
 
-def known_facts(folder: Path, key: str) -> Facts | None:
-    """The facts that a folder holds, when they answer the same question and nothing of ours went wrong in them."""
-    facts = read_facts(folder)
-    return facts if facts is not None and _answers(facts, key) else None
+def write_facts(job: Job, submission: Submission, facts: Facts) -> Facts:
+    """Leaves them in the submission's folder, under the operator's seal."""
+    document = facts.model_dump_json(indent=1)
+    write_whole(job.folder(submission) / _FACTS, job.seal.sealed_json("facts", submission.id, document))
+    return facts
 
 
-def read_facts(folder: Path) -> Facts | None:
-    """The facts that a folder holds; none, when they cannot be read."""
+def known_facts(job: Job, submission: Submission, key: str) -> Facts | None:
+    """The facts in a submission's folder, when they answer the same question and nothing of ours went wrong in them."""
+    facts = read_facts(job, submission)
+    return facts if facts is not None and _answers(facts, key) and _drawn(job.folder(submission), facts) else None
+
+
+def read_facts(job: Job, submission: Submission) -> Facts | None:
+    """The facts in a submission's folder; none, when they cannot be read, or were not written by us and of it."""
     try:
-        return Facts.read(folder / "facts.json")
+        document = job.seal.opened_json("facts", submission.id, read_plain(job.folder(submission) / _FACTS))
+        return None if document is None else Facts.model_validate_json(document)
     except (OSError, ValidationError):
         return None
 
@@ -264,6 +299,16 @@ def read_facts(folder: Path) -> Facts | None:
 def _answers(facts: Facts, key: str) -> bool:
     infra = any(check.outcome is Outcome.INFRA for check in facts.checks.values())
     return facts.provenance.key == key and not infra
+
+
+def _drawn(folder: Path, facts: Facts) -> bool:
+    """Whether all pictures are there as they were drawn."""
+    try:
+        return all(
+            hashlib.sha256(read_plain(folder / figure.file)).hexdigest() == figure.sha256 for figure in facts.figures
+        )
+    except OSError:
+        return False
 
 
 def changed(job: Job, submissions: Sequence[Submission]) -> list[Submission]:
@@ -274,19 +319,23 @@ def changed(job: Job, submissions: Sequence[Submission]) -> list[Submission]:
 
 
 def _is_current(job: Job, submission: Submission, signature: str | None) -> bool:
-    folder = job.folder(submission)
     try:
-        if signature is None or (folder / _SIGNATURE).read_bytes() != signature.encode():
-            return False
+        kept = read_plain(job.folder(submission) / _SIGNATURE)
     except OSError:
         return False
-    facts = read_facts(folder)
+    if signature is None or kept != _sealed_signature(job, submission, signature):
+        return False
+    facts = read_facts(job, submission)
     return (
         facts is not None
         and facts.late == submission.late
         and facts.notes[: len(submission.notes)] == submission.notes
-        and _answers(facts, facts_key(job, facts.provenance.submission))
+        and known_facts(job, submission, facts_key(job, facts.provenance.submission)) is not None
     )
+
+
+def _sealed_signature(job: Job, submission: Submission, signature: str) -> bytes:
+    return job.seal.sealed("source", submission.id, signature.encode())
 
 
 def facts_key(job: Job, submission: str) -> str:

@@ -49,9 +49,12 @@ class Marks(BaseModel):
     sha256: str = Field(description="of the file that they come from")
 
     @classmethod
-    def read(cls, path: Path, rubric: Rubric) -> Marks:
-        """Read a file of marks for this rubric; raises MarksError with the line of the first mistake."""
-        document = Document.load(path, MarksError)
+    def parse(cls, content: bytes, path: Path, rubric: Rubric) -> Marks:
+        """Marks for this rubric from a file's bytes; raises MarksError with the line of the first mistake.
+
+        `path` is for messages only: whose file it may be, is for the caller to know.
+        """
+        document = Document.parse(content, path, MarksError)
         try:
             marks = _ADAPTER.validate_json(json.dumps({} if document.data is None else document.data))
         except ValidationError as invalid:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from gengrade.documents import Document, DocumentError, Where, suggestion
 
 KINDS = ("unit", "train")  # the two kinds of checks, each with limits of its own
+SUBMISSION = "submission"  # a name for limits: what all runs of a submission may use together
 ANY_DATA = "default"  # in a threshold's mapping: every data set that is not named
 
 
@@ -144,7 +145,7 @@ class Part(_Strict):
 
 
 class Limits(_Strict):
-    """What a probe may use; what is left out keeps its default."""
+    """What a run of a probe may use, or all runs of a submission together; what is left out keeps its default."""
 
     seconds: float | None = Field(None, gt=0)
     memory_mb: int | None = Field(None, gt=0)
@@ -152,6 +153,9 @@ class Limits(_Strict):
     output_kb: int | None = Field(None, gt=0)
     evidence_mb: int | None = Field(None, gt=0)
     disk_mb: int | None = Field(None, gt=0)
+
+
+_COUNTED = ("seconds", "evidence_mb")  # of all runs of a submission together
 
 
 class Late(_Strict):
@@ -189,7 +193,7 @@ class Rubric(_Strict):
     assignment: Text
     layout: Text
     data: Text | None = None  # the data set to grade on when nobody names one
-    limits: dict[str, Limits] = {}  # for "unit", "train", or one check's id
+    limits: dict[str, Limits] = {}  # for "unit", "train", one check's id, or "submission"
     late: Late | None = None
     entry: dict[Text, Text] = {}  # what things are called in submissions, by role, where the edition leaves it open
     parts: tuple[Part, ...] = Field(min_length=1)
@@ -215,6 +219,7 @@ class Rubric(_Strict):
         rubric._document = document
         rubric._check_ids()
         rubric._check_sums()
+        rubric._check_allowance()
         for entry in rubric.entries():
             rubric._check_entry(entry)
         return rubric
@@ -255,10 +260,11 @@ class Rubric(_Strict):
                     hint = suggestion(check, known_checks)
                     raise self._document.problem(where, f'no grader has a check "{check}"{hint}: correct or remove it')
         for name in self.limits:
-            if name not in KINDS and name not in known_checks:
-                hint = suggestion(name, [*KINDS, *known_checks])
+            if name not in (*KINDS, SUBMISSION) and name not in known_checks:
+                hint = suggestion(name, [*KINDS, SUBMISSION, *known_checks])
                 reason = (
-                    f'limits are for "unit", "train" or a check\'s id, not for "{name}"{hint}: correct or remove it'
+                    f'limits are for "unit", "train", "submission" or a check\'s id, not for "{name}"{hint}: '
+                    "correct or remove it"
                 )
                 raise self._document.problem(("limits", name), reason)
 
@@ -290,6 +296,14 @@ class Rubric(_Strict):
                         "change one of them"
                     )
                     raise self._document.problem(("parts", p, "questions", q, "points"), reason)
+
+    def _check_allowance(self) -> None:
+        """Of all runs together, only time and evidence are counted."""
+        allowance = self.limits.get(SUBMISSION)
+        for name in allowance.model_dump(exclude_none=True) if allowance else ():
+            if name not in _COUNTED:
+                reason = f'a submission has no limit "{name}", only {" and ".join(_COUNTED)}: correct or remove it'
+                raise self._document.problem(("limits", SUBMISSION, name), reason)
 
     def _check_entry(self, entry: Entry) -> None:
         item = entry.item

@@ -1,9 +1,11 @@
 """A worker: one of the processes that grade side by side, each with a zygote of its own.
 
-`python -m gengrade.worker JOB.json PID CORES` gets the engine's process id, and the processors that are this worker's
-own ("0,1"). It reads one submission a line and writes what happens, one JSON object a line: `{"check": "vae.kld"}` when
-a check begins, `{"done": true, "error": null}` at a submission's end; `{"full": "No space left on device"}` when
-results cannot be written any more. A worker that dies takes its zygote with it, and loses nothing that was written.
+`python -m gengrade.worker PID CORES` gets the engine's process id, and the processors that are this worker's own
+("0,1"). It reads its job, then one submission a line, and writes what happens, one JSON object a line:
+`{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end;
+`{"full": "No space left on device"}` when results cannot be written any more. A worker that dies takes its zygote with
+it, and loses nothing that was written. The job comes by the pipe, since it holds the operator's key: neither the disk
+nor a list of processes shows it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -27,14 +28,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
     # The pipe to the engine is ours alone: whatever a library prints goes to the log.
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
     signal.signal(signal.SIGTERM, _stop)
-    _die_with_the_engine(int(sys.argv[2]))
-    _keep_to(sys.argv[3])
+    _die_with_the_engine(int(sys.argv[1]))
+    _keep_to(sys.argv[2])
+    job = Job.model_validate_json(sys.stdin.readline())
     grader = Grader(job, lambda check: _say(events, {"check": check}))
     try:
         for line in sys.stdin:

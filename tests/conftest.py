@@ -16,6 +16,14 @@ from truth.workbench import Workbench
 _ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _operators_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A key of the tests' own, not that of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENGRADE_KEY_FILE", str(tmp_path_factory.mktemp("operator") / "key"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """Grades folders in the hand-out's shape with chosen checks, in the strongest tier that this machine gives."""

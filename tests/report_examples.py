@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from functools import cache
@@ -167,6 +168,7 @@ def struggling() -> Facts:
             ),
         ),
     )
+    digest = hashlib.sha256(png()).hexdigest()
     return facts(
         kld,
         fact("theory.kl_examples", Outcome.MISSING, "There is no answers.py."),
@@ -190,9 +192,16 @@ def struggling() -> Facts:
                 caption="Samples after the short training",
                 alt="A grid of 16 generated digits; most are strokes that resemble a 1 or a 7.",
                 file="figures/gan.diversity-0.png",
+                sha256=digest,
             ),
-            Figure(check="vae.secret", caption="the secret figure", alt="secret", file="figures/gan.diversity-0.png"),
-            Figure(check="vae.kld", caption="A picture that is gone", alt="Nothing.", file="figures/none.png"),
+            Figure(
+                check="vae.secret",
+                caption="the secret figure",
+                alt="secret",
+                file="figures/gan.diversity-0.png",
+                sha256=digest,
+            ),
+            Figure(check="vae.kld", caption="A picture that is gone", alt="Nothing.", file="none.png", sha256=digest),
         ),
         notes=("skipped part1/data (43 MiB)",),
         isolation="process",

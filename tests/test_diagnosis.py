@@ -369,6 +369,8 @@ def _job(folder: Path) -> job.Job:
     return job.Job(
         out=folder,
         work=folder,
+        key=bytes(32),
+        drawn=b"",
         layout="uva2020",
         reference=folder,
         checks=(),

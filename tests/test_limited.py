@@ -15,7 +15,7 @@ import pytest
 
 from gengrade.facts import Figure, Outcome
 from gengrade.grading import Evidence, Mismatch, expect, fail, probes
-from gengrade.grading.figures import Show
+from gengrade.grading.figures import Gallery, Show
 from gengrade.grading.limited import Allowance, GraderFault, Report, TooMuch, confined
 from gengrade.grading.subject import Circumstances, ProbeFailed, Subject
 from gengrade.sandbox import InfraError, Request, Run
@@ -148,7 +148,7 @@ def test_a_run_without_evidence_ends_the_test_and_is_a_symptom() -> None:
 
 def test_what_was_recorded_and_shown_comes_back(tmp_path: Path) -> None:
     recorded: dict[str, float] = {}
-    show = Show(tmp_path, "vae.kld")
+    show = Show(tmp_path, "vae.kld", Gallery())
 
     def test() -> None:
         recorded["vae.train_bpd"] = 0.2

@@ -47,7 +47,7 @@ def _grade(facts: Facts) -> Grade:
 
 def _hostile() -> Facts:
     everything = {"expected": HOSTILE, "got": HOSTILE, "traceback": HOSTILE, "output": HOSTILE}
-    figure = Figure(check="vae.kld", caption=HOSTILE, alt=HOSTILE, file="../../etc/passwd")
+    figure = Figure(check="vae.kld", caption=HOSTILE, alt=HOSTILE, file="../../etc/passwd", sha256="")
     loss = examples.fact("vae.loss", Outcome.ERROR, HOSTILE, **everything)
     return examples.facts(
         examples.explained(
@@ -356,7 +356,7 @@ def test_annotations_of_a_class_do_not_take_one_for_all() -> None:
 def test_the_terminal_tells_a_student_what_was_recognised(tmp_path: Path, single: bool) -> None:
     graded = Graded(Submission("roe", "roe", None, tmp_path), _grade(examples.struggling()), tmp_path, tmp_path / "r")
     console = Console(file=io.StringIO(), width=80)
-    show_result(console, Result((graded,), single, Tier.SANDBOX, ()), tmp_path)
+    show_result(console, Result((graded,), tmp_path, single, Tier.SANDBOX, ()))
     assert isinstance(console.file, io.StringIO)
     said = console.file.getvalue()
     assert (f"{SEEMS}\n  vae.kld, vae.loss: {SENTENCE}\n" in said) is single

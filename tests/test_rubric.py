@@ -144,9 +144,7 @@ def test_an_unreadable_rubric_is_refused(content: bytes | None, tmp_path: Path) 
 
 
 def _marks(text: str, folder: Path) -> Marks:
-    path = folder / "doejane.yaml"
-    path.write_text(text)
-    return Marks.read(path, examples.rubric())
+    return Marks.parse(text.encode(), folder / "doejane.yaml", examples.rubric())
 
 
 def test_marks_are_points_with_or_without_a_comment(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gengrade.authenticity import Seal
 from gengrade.data import DataSet, load
 from gengrade.facts import CheckFact, Outcome
 from gengrade.grading.checks import known, with_needs
@@ -88,7 +89,7 @@ class Workbench:
             tier = choose(isolation, single=True)
             self.tier, self.sandbox = tier, Sandbox(tier, edition, self._trees)
         self._circumstances = Circumstances(edition, self.tier, "cpu", 1, {})
-        self._store = EvidenceStore(folder / "reference-evidence")
+        self._store = EvidenceStore(folder / "reference-evidence", Seal.passing(), "ours")
         self.reference = self.tree(reference_of(edition))
         self._suspects = Suspects(reference_of(edition), self._suspect)
 

@@ -30,12 +30,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What a test called; `failed`: it did not pass."""
+    """What a test called; `failed`: it did not pass; `cut`: the submission's budget ended it, not its answers."""
 
     name: str
     checks: tuple[str, ...]
     failed: bool
     calls: tuple[Call, ...]
+    cut: bool = False
 
 
 class Diagnosis:
@@ -46,6 +47,8 @@ class Diagnosis:
     ) -> None:
         self._facts = facts
         self._tests = tuple(tests)
+        cut = {id_ for test in self._tests if test.cut for id_ in test.checks}
+        self._failed = {id_ for id_, fact in facts.items() if fact.outcome in _DIAGNOSED} - cut
         self._library = library
         self._repeat = repeat
 
@@ -54,7 +57,7 @@ class Diagnosis:
         return {id_: self._with_diagnosis(fact) for id_, fact in self._facts.items()}
 
     def _with_diagnosis(self, fact: CheckFact) -> CheckFact:
-        if fact.outcome not in _DIAGNOSED:
+        if fact.check not in self._failed:
             return fact
         found = self._named(fact.check)
         if found is not None:
@@ -78,7 +81,7 @@ class Diagnosis:
     @cached_property
     def _explained(self) -> Sequence[tuple[Misconception, frozenset[str]]]:
         """Each misconception that explains some failed check, its own if that one failed; and what it explains."""
-        failed = {id_ for id_, fact in self._facts.items() if fact.outcome in _DIAGNOSED}
+        failed = self._failed
         passed = {id_ for id_, fact in self._facts.items() if fact.outcome is Outcome.PASSED}
         found = []
         for each in self._library.values():

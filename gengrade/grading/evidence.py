@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.texts import shortened
+
 FloatArray = NDArray[np.float64]
 
 # What an accessor takes where a grader names no other number: more than any right answer to any grader here.
@@ -17,8 +20,9 @@ MOST_ELEMENTS: Final = 1 << 22  # of a tensor whose shape is left open
 MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are asked for
 MOST_CHARACTERS: Final = 2_000  # of a text
 MOST_WEIGHTS: Final = 10_000  # tensors that a network's weights are made of
-_SHOWN: Final = 500  # characters of a value in a student's report
-_WORDS: Final = 2_000  # characters of a message
+_MESSAGE_BYTES: Final = 1_200
+_VALUE_BYTES: Final = 600
+_NAME_BYTES: Final = 60  # of an entry's name, where a dict is described
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,10 @@ class Mismatch(AssertionError):
     """What a student's code gave is not what was asked for. Its words are for the student."""
 
     def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
-        self.message = _cut(message, _WORDS)
-        self.expected = None if expected is None else _cut(expected, _SHOWN)
-        self.got = None if got is None else _cut(got, _SHOWN)
+        self.message = shortened(message, _MESSAGE_BYTES)
         super().__init__(self.message)
+        self.expected = None if expected is None else shortened(expected, _VALUE_BYTES)
+        self.got = None if got is None else shortened(got, _VALUE_BYTES)
 
 
 class Evidence:
@@ -182,10 +186,11 @@ def describe(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return "a dict with " + (", ".join(name[:60] for name in sorted(map(str, value))[:8]) or "nothing in it")
+        names = [shortened(str(name), _NAME_BYTES) for name in heapq.nsmallest(8, map(str, value))]
+        return "a dict with " + (", ".join(names) or "nothing in it")
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return repr(value[:200] if isinstance(value, str) else value)[:200]
+    return shortened(repr(value[:200] if isinstance(value, str) else value), 200)
 
 
 def _describe_array(array: NDArray[Any]) -> str:
@@ -208,7 +213,3 @@ def _is_longer(shape: tuple[int, ...], wanted: Shape) -> bool:
         have > want.most or _fits((have,), (want,)) if isinstance(want, UpTo) else want == have
         for have, want in zip(shape, wanted, strict=True)
     )
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 from collections.abc import Mapping, Sequence
@@ -11,33 +12,55 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gengrade.facts import Figure
+from gengrade.facts import MOST_FIGURES, Figure
 from gengrade.store import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 _FOLDER = "figures"
+_PICTURE_BYTES = 1 << 20
+_MOST_BYTES = 8 << 20  # of all pictures of a submission
+_MOST_IMAGES = 256  # in a grid
+_MOST_POINTS = 2_000  # of a curve
 _SCALE = 2  # screen pixels for each pixel of an image in a grid
 _MOST_PIXELS = 1 << 22  # of all images of a picture
 _FARTHEST = 1e30  # of a curve from zero: matplotlib's arithmetic overflows beyond
 
 
-class Show:
-    """Draws for one check. Pictures are never evidence.
+class Gallery:
+    """The room that is left for one submission's pictures: so many, and so many bytes altogether."""
 
-    Values that are not finite are drawn as zero, and what is larger than any picture of a report is not drawn.
+    def __init__(self) -> None:
+        self._left = MOST_FIGURES
+        self._bytes_left = _MOST_BYTES
+
+    def takes(self, size: int) -> bool:
+        """Whether a picture of that size has room; if so, it is taken."""
+        if self._left == 0 or size > min(_PICTURE_BYTES, self._bytes_left):
+            return False
+        self._left -= 1
+        self._bytes_left -= size
+        return True
+
+
+class Show:
+    """Draws for one check. Values that are not finite are drawn as zero: pictures are never evidence.
+
+    A picture that finds no room in the gallery is left out.
     """
 
-    def __init__(self, folder: Path, check: str) -> None:
+    def __init__(self, folder: Path, check: str, gallery: Gallery) -> None:
         self._folder = folder
         self._check = check
+        self._gallery = gallery
         self.figures: list[Figure] = []
 
     def images(self, caption: str, images: NDArray[np.generic], *, columns: int = 8, alt: str = "") -> None:
         """A grid of images [N, H, W] with values in 0 (black) to 1 (white)."""
         from PIL import Image
 
+        images = images[:_MOST_IMAGES]
         if np.size(images) > _MOST_PIXELS:
             return
         array = np.clip(np.nan_to_num(np.asarray(images, dtype=np.float64)), 0, 1)
@@ -61,7 +84,8 @@ class Show:
         drawing = _drawing(6.4, 3.2)
         axes = drawing.subplots()
         for name, (xs, ys) in curves.items():
-            axes.plot(_drawable(xs), _drawable(ys), label=name, linewidth=1.6)
+            step = max(1, len(ys) // _MOST_POINTS)
+            axes.plot(_drawable(xs[::step]), _drawable(ys[::step]), label=name, linewidth=1.6)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.grid(alpha=0.3)
@@ -85,9 +109,12 @@ class Show:
         self._add(_png(drawing), caption, alt or f"densities: {', '.join(densities)}")
 
     def _add(self, png: bytes, caption: str, alt: str) -> None:
+        if not self._gallery.takes(len(png)):
+            return
         file = f"{_FOLDER}/{self._check}-{len(self.figures)}.png"
         write_whole(self._folder / file, png)
-        self.figures.append(Figure(check=self._check, caption=caption, alt=alt, file=file))
+        digest = hashlib.sha256(png).hexdigest()
+        self.figures.append(Figure(check=self._check, caption=caption, alt=alt, file=file, sha256=digest))
 
 
 def _drawable(values: ArrayLike) -> NDArray[np.float64]:

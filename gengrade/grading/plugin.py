@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,15 @@ from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
-from gengrade.grading.figures import Show, import_drawing
+from gengrade.grading.figures import Gallery, Show, import_drawing
 from gengrade.grading.limited import ALLOWANCE, Allowance, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
-from gengrade.grading.subject import ProbeFailed, Subject
+from gengrade.grading.subject import BudgetUsedUp, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
 from gengrade.sandbox import InfraError, Limits, Run
+from gengrade.texts import without_middle
 
-_OUTPUT_CHARACTERS = 8_000
+_FAULT_BYTES = 20_000
 OWN_CODE = "graders' own code, of the processor"  # a stage: what all comparing took, without the runs
 
 
@@ -45,9 +46,14 @@ class Observed:
     figures: list[Figure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
     stages: dict[str, float] = field(default_factory=dict)
+    gallery: Gallery = field(default_factory=Gallery)
     tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
     starved: bool = False  # a verdict was made of a run that the machine had little for: another time it may differ
     used: dict[str, Used] = field(default_factory=dict)  # by test, what its own code took
+
+    def fault(self, words: str) -> None:
+        """Ours, but an exception's text may hold what a submission chose, of any length."""
+        self.faults.append(without_middle(words, _FAULT_BYTES))
 
     def checks(self) -> dict[str, CheckFact]:
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
@@ -145,7 +151,7 @@ class GradingPlugin:
         assert declared is not None
         self._on_check(declared.ids[0])
         self._recorded, self._report = {}, Report()
-        self._show = Show(self._folder, declared.ids[0])
+        self._show = Show(self._folder, declared.ids[0], self.observed.gallery)
         self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
         limits = self._limits(declared.ids[0], declared.kind)
         for subject in (self._student, self._reference):
@@ -173,12 +179,20 @@ class GradingPlugin:
             allowance=self._allowance,
             symptoms_of=self._student if declared.kind == "unit" else None,
         )
-        self._recorded, self._show.figures = dict(report.recorded), list(report.figures) or self._show.figures
+        self._recorded = dict(report.recorded)
+        self._hang(report.figures)
         self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
         self._add(OWN_CODE, report.seconds)
         if report.error is not None:
             raise report.error
         return True
+
+    def _hang(self, figures: Sequence[Figure]) -> None:
+        """Takes over what a test drew in its own process: the room that it took there is taken here as well."""
+        assert self._show is not None
+        for figure in figures[len(self._show.figures) :]:
+            self.observed.gallery.takes((self._folder / figure.file).stat().st_size)
+            self._show.figures.append(figure)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -208,7 +222,8 @@ class GradingPlugin:
         for id_ in declared.ids:
             self.observed.tests.setdefault(id_, []).append(fact)
         if declared.kind == "unit":
-            self.observed.tested.append(self._tested(item.name, declared.ids, fact.outcome))
+            tested = self._tested(item.name, declared.ids, fact.outcome, cut=isinstance(error, BudgetUsedUp))
+            self.observed.tested.append(tested)
         self.observed.starved |= any(run.starved for _, run in self._student.runs)
         if fact.outcome is Outcome.PASSED:
             self.observed.measures.update(self._recorded)
@@ -216,13 +231,14 @@ class GradingPlugin:
             known = {figure.file for figure in self.observed.figures}
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
 
-    def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome) -> Tested:
+    def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome, *, cut: bool) -> Tested:
         # A fault of ours must not cost the student a check that was decided without it.
-        self.observed.faults += [f"{name}: its symptoms could not be read: {fault}" for fault in self._report.faults]
+        for fault in self._report.faults:
+            self.observed.fault(f"{name}: its symptoms could not be read: {fault}")
         runs, symptoms = self._student.runs, self._report.symptoms
         read: list[Symptoms] = [*symptoms, *[{}] * (len(runs) - len(symptoms))]
         calls = [Call(request, found) for (request, _), found in zip(runs, read, strict=True)]
-        return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls))
+        return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls), cut)
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:
         """What a test needs: what its grader says, and what the rubric asks for all checks that it decides."""
@@ -258,7 +274,7 @@ class GradingPlugin:
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
         known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
-        self.observed.faults.append(f"{item.name}: {known}")
+        self.observed.fault(f"{item.name}: {known}")
         message = "This check could not be carried out, and it is not your fault. Your course staff has been told."
         return TestFact(outcome=Outcome.INFRA, message=message, **words)
 
@@ -321,4 +337,4 @@ def _traceback(run: Run, names: Mapping[str, str]) -> str | None:
 
 
 def _output(run: Run | None) -> str | None:
-    return run.output[-_OUTPUT_CHARACTERS:] if run is not None and run.output.strip() else None
+    return run.output if run is not None and run.output.strip() else None

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gengrade.facts import Outcome
+from gengrade.grading.budget import Budget
 from gengrade.grading.evidence import Evidence
 from gengrade.grading.probes import Probe
 from gengrade.sandbox import InfraError, Limits, Request, Run, Runner
@@ -26,6 +27,10 @@ class ProbeFailed(Exception):
     def __init__(self, run: Run) -> None:
         super().__init__(run.message)
         self.run = run
+
+
+class BudgetUsedUp(ProbeFailed):
+    """A run was not started, since the submission's earlier ones have used up what all of them may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,16 @@ class Subject:
         circumstances: Circumstances,
         *,
         ours: bool = False,
+        budget: Budget | None = None,
     ) -> None:
+        """`ours`: a failed run is a fault of the harness. `budget`: of all runs together; None: they have none."""
         self._tree = tree
         self._tree_hash = tree_hash
         self._sandbox = sandbox
         self._store = store
         self._circumstances = circumstances
         self._ours = ours
+        self._budget = budget
         self._seeds: Callable[[], int] = lambda: 0
         self._limits = Limits()
         self.runs: list[tuple[Request, Run]] = []  # of the test that is going on
@@ -95,7 +103,12 @@ class Subject:
             device=self._circumstances.device,
             threads=self._circumstances.threads,
         )
+        refusal = self._budget.refusal() if self._budget is not None else None
+        if refusal is not None:
+            raise BudgetUsedUp(refusal)
         run = self._remembered(request)
+        if self._budget is not None:
+            self._budget.charge(run)
         self.runs.append((request, run))
         if run.outcome is Outcome.PASSED:
             return Evidence(run.evidence)

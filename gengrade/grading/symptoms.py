@@ -22,6 +22,7 @@ from gengrade.facts import Outcome
 from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.sandbox import Run
 from gengrade.sandbox.wire import Tree
+from gengrade.texts import shortened
 
 Inputs = Mapping[str, Any]  # what a probe was given
 Symptoms = Mapping[str, tuple[ArrayLike, float]]  # numbers by name, with the absolute tolerance of each
@@ -29,7 +30,7 @@ Reading = Callable[[Inputs, Evidence], Symptoms]
 
 RTOL = 1e-3  # between runs of the same formula in another order, in float32
 _DIGEST = 24  # numbers that a digest holds at most
-_NAME = 200  # characters of a name, at most
+_NAME = 100  # bytes of a name, at most
 _MOST_SYMPTOMS = 2_000  # of a run
 _MOST_NUMBERS = 1 << 18  # of all symptoms of a run: 18 times those of the largest right answer
 
@@ -98,9 +99,8 @@ def digest(symptoms: Symptoms) -> dict[str, tuple[float, float]]:
 
 def _short(name: str) -> str:
     """A name that stays the same for the same symptom. A student's text may be a part of it, of any length."""
-    if len(name) <= _NAME:
-        return name
-    return f"{name[: _NAME - 14]}… {hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    kept = shortened(name, _NAME)
+    return name if kept == name else f"{kept} {hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _finite(value: np.floating[Any]) -> float:
@@ -137,7 +137,7 @@ def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, f
     name = _short(name)  # a student's keys may be a part of it, of any length
     if isinstance(tree, dict):
         for key, item in tree.items():
-            yield from _everything(item, f"{name}.{key}")
+            yield from _everything(item, _short(f"{name}.{key}"))
     elif isinstance(tree, list):
         yield f"length of {name}", (float(len(tree)), 0.0)
         for index, item in enumerate(tree):
@@ -149,4 +149,4 @@ def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, f
         finite = np.abs(values[np.isfinite(values)])
         yield name, (values, 1e-5 + 1e-4 * float(finite.max(initial=0.0)))
     else:
-        yield f"{name} is {tree!r}", (0.0, 0.0)
+        yield _short(f"{name} is {tree!r}"), (0.0, 0.0)

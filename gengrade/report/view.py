@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Literal
 
 from gengrade.facts import SEVERITY, Facts, Figure, Named, Outcome, TestFact
 from gengrade.grade import Grade, ItemGrade, QuestionGrade
+from gengrade.places import read_plain
 from gengrade.report.text import OUTCOMES, Word, mistake, public, word
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -21,7 +24,7 @@ HIDDEN_STAGE = "hidden checks"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that travels inside the page; `uri` is None when its file is missing or no PNG."""
+    """A figure that travels inside the page; `uri` is None when its file is not the one that was drawn."""
 
     caption: str
     alt: str
@@ -175,10 +178,12 @@ def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:
 
 
 def _picture(figure: Figure, folder: Path) -> Picture:
-    path = (folder / figure.file).resolve()
     content = b""
-    if path.is_relative_to(folder.resolve()) and path.is_file():
-        content = path.read_bytes()
+    path = folder / figure.file
+    with suppress(OSError):
+        content = read_plain(path) if path.resolve().is_relative_to(folder.resolve()) else b""
+    if hashlib.sha256(content).hexdigest() != figure.sha256:
+        content = b""  # somebody else's
     if not content.startswith(_PNG) or len(content) < 24:
         return Picture(figure.caption, figure.alt, None, 0, 0)
     width, height = struct.unpack(">II", content[16:24])

@@ -297,7 +297,10 @@ class _Zygote:
 
 
 def remove(folder: Path) -> None:
-    """A folder that student code may have written to, as far as that can be done."""
+    """A folder that student code may have written to, as far as that can be done. Of a link, only the link itself."""
+    if folder.is_symlink():
+        folder.unlink()  # `chmod` would follow it
+        return
     for command in (
         ["chmod", "-R", "u+rwX"],
         ["rm", "-rf"],
@@ -334,6 +337,7 @@ class _Conversation:
         self.output_fd = output
         self.unsent = memoryview(payload)
         self.received = bytearray()
+        self.taken = 0  # bytes that came in altogether
         self.expected: int | None = None  # bytes of the frame that is coming in, its header included
         self.output = Output()
         self.clock = _Clock()
@@ -445,6 +449,7 @@ class _Conversation:
                     poll.unregister(self.channel)
                 return
             self.received += data
+            self.taken += len(data)
             self._frames(cap)
 
     def _frames(self, cap: int) -> None:
@@ -518,6 +523,7 @@ class _Conversation:
             cpu_seconds=self.cpu,
             peak_mb=float(ended["peak_mb"]),
             starved=self._may_differ(outcome, ended),
+            received=self.taken,
         )
 
     def _may_differ(self, outcome: Outcome, ended: Mapping[str, Any]) -> bool:

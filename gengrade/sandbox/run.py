@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gengrade.facts import Outcome
 from gengrade.sandbox.limits import Limits
 from gengrade.sandbox.wire import Tree
+from gengrade.texts import shortened, without_middle
+
+# A run's words are its process's own: no record of them is longer, whoever makes it.
+_MESSAGE_BYTES: Final = 4_000
+_OUTPUT_BYTES: Final = 64_000
+_FRAME_BYTES: Final = 600
+_FRAMES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,10 @@ class Frame:
     function: str
     source: str
 
+    def __post_init__(self) -> None:
+        for name in ("file", "function", "source"):
+            object.__setattr__(self, name, shortened(getattr(self, name), _FRAME_BYTES))
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -48,6 +59,12 @@ class Run:
     cpu_seconds: float = 0.0  # of all of its processes together
     peak_mb: float = 0.0
     starved: bool = False  # the machine had little time or memory for it: another time it may end otherwise
+    received: int = 0  # bytes that came over the wire
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shortened(self.message, _MESSAGE_BYTES))
+        object.__setattr__(self, "output", without_middle(self.output, _OUTPUT_BYTES))
+        object.__setattr__(self, "frames", self.frames[:_FRAMES])
 
 
 class Runner(Protocol):

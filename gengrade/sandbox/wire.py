@@ -41,6 +41,7 @@ MAX_HEADER_BYTES: Final = 1 << 20
 MAX_LENGTHS: Final = 1 << 31  # the product of a tensor's lengths but for zeros: a sum over a zero makes that many
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 100_000
+MAX_KEY: Final = 200  # characters of a dict's key: keys are names, and come back in messages
 
 # None, bool, int, float, str, np.ndarray, list[Tree] or dict[str, Tree]; a recursive alias costs more than it tells.
 Tree = Any
@@ -162,7 +163,7 @@ class _Decoder:
                 return [self.node(item, depth + 1) for item in value]
             case "d" if isinstance(value, dict):
                 # Once more: keys that differ in halves of surrogate pairs alone are one text.
-                return _unique([(_text(key), self.node(item, depth + 1)) for key, item in value.items()])
+                return _unique([(_name(key), self.node(item, depth + 1)) for key, item in value.items()])
             case "t" if value == f"t{self.taken}" and value in self.tensors:
                 self.taken += 1
                 return self.tensors.pop(value)
@@ -172,12 +173,20 @@ class _Decoder:
 def _key(key: object) -> str:
     if type(key) is not str:
         raise TypeError(f"a dict with a key of type {type(key).__qualname__}")
+    if len(key) > MAX_KEY:
+        raise TypeError(f"a dict with a key of more than {MAX_KEY} characters")
     return key
 
 
 def _text(value: str) -> str:
     """Text that can be written as UTF-8: JSON may hold halves of surrogate pairs."""
     return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _name(key: str) -> str:
+    if len(key) > MAX_KEY:
+        raise WireError("a key that is too long")
+    return _text(key)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

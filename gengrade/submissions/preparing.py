@@ -66,11 +66,13 @@ def prepare(
 
 
 def discard(tree: Path) -> None:
-    """Remove a read-only tree that `prepare` made; nothing happens when it is not there."""
+    """Remove a read-only tree that `prepare` made; nothing happens when it is not there. Links are not followed."""
+    if tree.is_symlink() or tree.is_file():
+        tree.unlink()
     if not tree.exists():
         return
-    for folder, _, _ in os.walk(tree):
-        os.chmod(folder, 0o700)
+    for _, _, _, handle in os.fwalk(tree):
+        os.fchmod(handle, 0o700)
     shutil.rmtree(tree)
 
 

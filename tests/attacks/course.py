@@ -59,7 +59,7 @@ class Course:
     uid: int | None = None
     arguments: Sequence[str] = ()
     printed: str = ""
-    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # the same questions where nobody attacks
+    _secret: str = field(default_factory=lambda: secrets.token_hex(32))  # the same questions where nobody attacks
     _grades: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def judge(self, attacks: Sequence[Attack]) -> list[Row]:
@@ -78,9 +78,19 @@ class Course:
             kept = {
                 "the reference": _REFERENCES_SECRET,
                 "the graders": _GRADERS_SECRET,
-                "the run's secret": self._secret.hex(),
+                "the run's secret": self._secret,
+                "the operator's key": self._key.read_bytes().hex(),
             }
             return [self._row(attack, out, whole, tripwires.leaked(out / attack.id, kept)) for attack in attacks]
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "operator" / "key"
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        """What the harness itself reads of the operator's environment."""
+        return {"GENGRADE_SECRET": self._secret, "GENGRADE_KEY_FILE": str(self._key)}
 
     def _undisturbed(self, profile: str) -> dict[str, Any]:
         """An honest submission's grade where nobody attacks."""
@@ -115,8 +125,6 @@ class Course:
         return command
 
     def _grade(self, classroom: Path, out: Path, profile: str, environment: Mapping[str, str]) -> None:
-        (out / ".gengrade").mkdir(parents=True)
-        (out / ".gengrade" / "secret").write_bytes(self._secret)
         command = self._command(classroom, out, profile)
         run = subprocess.run(
             command,
@@ -124,7 +132,7 @@ class Course:
             text=True,
             errors="replace",
             check=False,
-            env=environment,
+            env={**environment, **self._ours},
             timeout=_RUN_SECONDS,
         )
         self.printed += run.stdout + run.stderr
@@ -136,13 +144,14 @@ class Course:
         folder = self._own(f"printed/{attack.id}")
         junit, summary = folder / "junit.xml", folder / "summary.md"
         command = [*self._command(out.parent / "class", out, attack.profile), "--only", attack.id]
-        terminal = on_a_terminal([*command, "--github"], os.environ, folder)
+        environment = {**os.environ, **self._ours}
+        terminal = on_a_terminal([*command, "--github"], environment, folder)
         log = subprocess.run(
             [*command, "--github", "--junit", str(junit)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            env={**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
+            env={**environment, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)},
             timeout=_RUN_SECONDS,
         ).stdout
         return Printed(terminal, log.decode("utf-8", "replace"), summary.read_text(), junit)

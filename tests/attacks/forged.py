@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import textwrap
 import zlib
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from gengrade.data import load
-from gengrade.facts import Facts, Outcome
+from gengrade.facts import Outcome
 from gengrade.grading.plugin import OWN_CODE
 from tests.attacks.attack import Attack, Build
 from tests.attacks.channel import FIND
@@ -200,11 +201,12 @@ _MOST_SECONDS: Final = 30.0  # of the processor, for all that the host compares 
 
 def _kept_busy(results: Path) -> str:
     """Whether the check failed, and the host was soon done: no guest may keep one of its workers busy."""
-    facts = Facts.read(results / "facts.json")
-    check, seconds = facts.checks["gan.generator_step"], facts.provenance.stages[OWN_CODE]
-    if check.outcome is Outcome.FAILED and seconds < _MOST_SECONDS:
+    facts = json.loads((results / "facts.json").read_text())
+    check, seconds = facts["checks"]["gan.generator_step"], facts["provenance"]["stages"][OWN_CODE]
+    outcomes = {test["outcome"] for test in check["tests"]}
+    if Outcome.FAILED in outcomes and Outcome.INFRA not in outcomes and seconds < _MOST_SECONDS:
         return ""
-    return f"{check.check} was {check.outcome}: {check.decisive.message}; graders took {seconds:.0f} s"
+    return f"it came to {outcomes}; graders took {seconds:.0f} s"
 
 
 _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"

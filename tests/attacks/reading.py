@@ -15,7 +15,7 @@ ATTACKS = [
             project, out, home = "@PROJECT@", "@OUT@", "@HOME@"
             targets = [
                 f"{project}/reference/uva2020/answers.py", f"{project}/graders/theory.py", f"{project}/rubric.yaml",
-                f"{out}/.gengrade/secret", f"{out}/.gengrade/job.json",
+                f"{out}/.gengrade/secret", f"{out}/../operator/key",
                 f"{out}/.gengrade/trees/.reference/theory/answers.py",
                 "/trees/.reference/theory/answers.py", f"{home}/canary.txt", "/etc/shadow", "/etc/passwd",
             ]

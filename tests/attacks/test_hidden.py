@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -91,9 +92,16 @@ def _shown(results: Path, way: str) -> dict[str, str]:
     }
 
 
+def _facts(folder: Path) -> Facts:
+    """Without the operator's code."""
+    facts = json.loads((folder / "facts.json").read_text())
+    del facts["code"]
+    return Facts.model_validate(facts)
+
+
 @pytest.mark.parametrize("way", _WAYS)
 def test_what_a_hidden_check_was_asked_is_not_told(results: Path, way: str) -> None:
-    held = Facts.read(results / way / "facts.json").checks[_CHECK].model_dump_json()
+    held = _facts(results / way).checks[_CHECK].model_dump_json()
     told = {number for number in re.findall(r"-?\d+\.\d{3,}", held) if len(number) > 5}
     for where, text in _shown(results, way).items():
         assert "exfil" not in text, where
@@ -108,7 +116,7 @@ def test_which_check_is_hidden_is_not_told(results: Path, way: str) -> None:
 
 def test_somebody_who_grades_sees_it(results: Path) -> None:
     """The other side: it is hidden from the report, not lost."""
-    facts = Facts.read(results / "raise" / "facts.json")
+    facts = _facts(results / "raise")
     assert "exfiltrated" in facts.checks[_CHECK].model_dump_json()
 
 

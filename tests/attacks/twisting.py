@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from gengrade.grading.confined import ALLOWANCE
 
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
+from gengrade.grading.limited import ALLOWANCE
 from gengrade.grading.plugin import Observed
 from gengrade.grading.symptoms import agree, digest
 from gengrade.sandbox import Limits, Request, Run, wire

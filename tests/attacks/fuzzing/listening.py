@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-import gengrade.store
+from gengrade.authenticity import Seal
 from gengrade.facts import Outcome
-from gengrade.grading import Evidence, Mismatch, assert_close
+from gengrade.grading import Evidence, Mismatch, UpTo, assert_close
 from gengrade.sandbox import InfraError, Request, Run, wire
 from gengrade.sandbox.host import _Conversation
 from gengrade.sandbox.limits import Limits
@@ -94,47 +93,31 @@ def _look_into(run: Run | None) -> None:
 
 def _remember(content: bytes) -> None:
     """What a store makes of content that it did write, or that a disk's fault turned into something like it."""
-    run = _HeldStore(gengrade.store._digest(content) + content).get("")
+    run = _HeldStore(_SEAL.sealed("evidence", "owner/", content)).get("")
     if run is not None:
         _look_into(Run(Outcome.PASSED, evidence=run.evidence))
+
+
+_SEAL: Final = Seal.passing()
 
 
 class _HeldStore(EvidenceStore):
     """A store in memory: a file for each of ten million inputs takes too long."""
 
     def __init__(self, held: bytes = b"") -> None:
-        super().__init__(Path())
+        super().__init__(Path(), _SEAL, "owner")
         self.held = held
 
-    def _path(self, key: str) -> Path:
-        return cast(Path, self)
-
-    def read_bytes(self) -> bytes:
+    def _read(self, key: str) -> bytes:
         return self.held
 
-    def put(self, key: str, run: Run) -> None:
-        with contextlib.suppress(_Held):
-            try:
-                gengrade.store.write_whole = self._hold
-                super().put(key, run)
-            finally:
-                gengrade.store.write_whole = _WRITE_WHOLE
+    def _write(self, key: str, content: bytes) -> None:
+        self.held = content
 
-    def _hold(self, path: Path, data: bytes | str) -> None:
-        assert isinstance(data, bytes)
-        self.held = data
-        raise _Held
-
-
-class _Held(Exception):
-    """The content was taken; nothing is written."""
-
-
-_WRITE_WHOLE: Final = gengrade.store.write_whole
 
 _QUESTIONS: Final[tuple[Callable[[Evidence], object], ...]] = (
     Evidence.tensor,
-    lambda evidence: evidence.tensor(shape=(2, None)),
+    lambda evidence: evidence.tensor(shape=(2, UpTo(9))),
     lambda evidence: evidence.tensor("a", finite=False),
     Evidence.number,
     lambda evidence: evidence.number(finite=False),
