@@ -80,15 +80,12 @@ def test_what_a_run_is_given_is_whole(edition: str) -> None:
         assert lacking(load_apart(given.code)) == set(), probe
         for place in closure._contracts(edition).values():
             module, _, contract = place.partition(":")
-            methods = {each.name: each for each in ast.walk(closure._contract(module, contract)) if is_function(each)}
+            body = closure._contract(module, contract).body
+            methods = {each.name: each for each in body if isinstance(each, ast.FunctionDef)}
             kept = {name.partition(".")[2] for other, name in given.definitions if other == module and "." in name}
             for method in kept:
                 called = closure._methods(methods[method])
                 assert called is None or called & methods.keys() <= kept, (probe, method)
-
-
-def is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
