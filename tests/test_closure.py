@@ -88,10 +88,6 @@ def test_what_a_run_is_given_is_whole(edition: str) -> None:
                 assert called is None or called & methods.keys() <= kept, (probe, method)
 
 
-def is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef)
-
-
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
     ready = set(library.preloaded(edition))

@@ -155,11 +155,11 @@ class Ground:
 @contextlib.contextmanager
 def _finding(own: Library, found: Callable[[Library, str, Any], Any]) -> Iterator[None]:
     """Lets what an adapter finds of a submission, by a name or by a role, be replaced by what `found` gives for it."""
-    modules = own.modules["graders.layouts.loading"].Modules  # type: ignore[attr-defined]
-    roles = own.modules.get("graders.layouts.duke2017.roles")
+    modules = own.modules["graders.layouts.loading"].Modules
+    roles: Any = own.modules.get("graders.layouts.duke2017.roles")
     places: list[tuple[Any, str]] = [(modules, "find")]
     if roles is not None:
-        places.append((roles.Roles, "_found"))  # type: ignore[attr-defined]
+        places.append((roles.Roles, "_found"))
     originals = [(owner, name, getattr(owner, name)) for owner, name in places]
 
     def find(self: Any, name: str, *stems: str) -> Any:

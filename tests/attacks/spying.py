@@ -62,7 +62,13 @@ def hand_in(folder: Path, parts: Mapping[str, Part], modules: Iterable[str]) -> 
             path = folder / (part.folder or ".") / file
             path.parent.mkdir(parents=True, exist_ok=True)
             if file == "homework.py":
-                cell = {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+                cell: dict[str, Any] = {
+                    "cell_type": "code",
+                    "source": source,
+                    "metadata": {},
+                    "outputs": [],
+                    "execution_count": None,
+                }
                 notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
                 path.with_suffix(".ipynb").write_text(json.dumps(notebook))
             elif file.endswith(".py"):
