@@ -287,11 +287,11 @@ def test_a_tree_that_changes_while_it_is_read_is_said(tmp_path: Path, monkeypatc
         shutil.rmtree(work)
 
     def replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
-        def replace(path: Path) -> None:
+        def change(path: Path) -> None:
             path.unlink()
             make(path)
 
-        return replace
+        return change
 
     changes(lambda path: path.write_bytes(b"more and more of it"))
     changes(Path.unlink)

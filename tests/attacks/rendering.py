@@ -41,6 +41,14 @@ HTML: Final = (
     f"{EXPRESSION}{{% for x in ().__class__.__base__.__subclasses__() %}}{{{{ x }}}}{{% endfor %}}"
     "&lt;script&gt;owned&lt;/script&gt;\u202eowned\u2066"
 )
+UNSEEN: Final = "".join(
+    f"{character}{OWNED}"
+    for character in (
+        *("\u200b", "\u200d", "\u2060", "\u00ad", "\ufeff", "\u061c", "\u2066", "\u206a", "\U000e0041", "\U000e007f"),
+        *("\ue000", "\U000f0000", "\ufe00", "\ufe0f", "\U000e0100", "\u034f", "\u180b", "\u17b4", "\u3164", "\u115f"),
+        *("\u1160", "\uffa0", "\u2800", "\ufdd0", "a" + "\u0336" * 300, "b" + "\u0489" * 40, "c" + "\u20dd" * 40),
+    )
+)
 FORMULAS: Final = (
     "=cmd|' /C calc'!A0",
     "+1+cmd|' /C calc'!A0",
@@ -290,6 +298,21 @@ _LOGS = [
     Attack(26, "escapes in words", _raising(ESCAPES), _caught(ESCAPES), look_shown=_EVERYWHERE),
     Attack(26, "escapes in names", _named(ESCAPES), _HONEST_NAMES, look_shown=_EVERYWHERE),
     Attack(26, "escapes printed", _printing(ESCAPES), f"print({ESCAPES!r})", look_shown=_EVERYWHERE),
+    Attack(26, "unseen characters in words", _raising(UNSEEN), _caught(UNSEEN), look_shown=_EVERYWHERE),
+    Attack(26, "unseen characters in names", _named(UNSEEN), _HONEST_NAMES, look_shown=_EVERYWHERE),
+    Attack(26, "unseen characters printed", _printing(UNSEEN), f"print({UNSEEN!r})", look_shown=_EVERYWHERE),
+    Attack(26, "unseen characters told", _told(UNSEEN), _HONEST_TELLER, look_shown=_EVERYWHERE),
+    Attack(
+        26,
+        "unseen characters in names of folders",
+        _raising(OWNED),
+        "''.strip()",
+        pack=_in_folders("ow\u200bned", "\U000e0041owned\ue000", "o" + "\u0336" * 60, links=("\u00ad\u3164owned",)),
+        control_pack=_in_folders(
+            "\u00e9 e\u0301", "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", links=("\u0915\u094d\u0937",)
+        ),
+        look_shown=_EVERYWHERE,
+    ),
     Attack(26, "commands in words", _raising(COMMANDS), _caught(COMMANDS), look_shown=_EVERYWHERE),
     Attack(26, "commands told", _told(COMMANDS), _HONEST_TELLER, look_shown=_EVERYWHERE),
     Attack(26, "commands printed", _printing(COMMANDS), f"print({COMMANDS!r})", look_shown=_EVERYWHERE),

@@ -39,7 +39,12 @@ _PAGE_TAG: Final = re.compile(
 )
 _SUMMARY_TAG: Final = re.compile("h2|p|strong|table|thead|tbody|tr|th|td|details|summary|ul|li|code|blockquote")
 _OUR_LINK: Final = re.compile(r"([\w.%-]+/report\.html)?(#[\w.%-]+)?")
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Controls, what turns the reading direction, what shows nothing, and more marks than a letter has.
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U0010ffff]"
+    r"|[\u0300-\u036f\u0483-\u0489\u20d0-\u20f0]{6}"
+)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

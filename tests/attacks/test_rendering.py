@@ -57,6 +57,9 @@ _ESCAPES: Final = (
     "\u202eowned\u2067",
     os.fsdecode(b"\xff\xfe\x9bowned"),
     "[bold red]owned[link=http:owned.invalid]",
+    "ow\u200bned \u00ad\u3164\u2800owned",
+    "\U000e0041owned\ue000\ufe0f\U000e0100",
+    "owned" + "\u0336" * 90,
 )
 _COMMANDS: Final = (
     "::error title=owned::owned",

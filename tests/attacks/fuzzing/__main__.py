@@ -1,4 +1,4 @@
-"""`python -m tests.attacks.fuzzing`: the greatest costs, then the search, then what was found."""
+"""`python -m tests.attacks.fuzzing`: the greatest costs, classes handed in, the search, then what was found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Final
 
 from gengrade.facts import Outcome
 from tests.attacks import fuzzing
+from tests.attacks.fuzzing import handing_in
 from tests.attacks.fuzzing.costs import WORST, WORST_BYTES, WORST_SECONDS, cost
 from tests.attacks.fuzzing.inputs import MOST_BYTES
 from tests.attacks.fuzzing.worker import Worker
@@ -65,6 +66,7 @@ def main() -> int:
         print(f"{name:34} {spent.seconds:6.2f} s {spent.bytes >> 20:5} MB  {spent.outcome}", flush=True)
         if spent.seconds > WORST_SECONDS or spent.bytes > WORST_BYTES or spent.outcome not in list(Outcome):
             faults.append(f"{name} costs too much, or raises: {spent}")
+    faults += handing_in.search(options.seed * 1_000_000, options.seconds / 6, options.inputs)
     faults += _search(options.jobs, options.seed, options.seconds, options.inputs, out)
     reports = [json.loads(path.read_text()) for path in sorted(out.glob("worker-*.json"))]
     if not reports:
