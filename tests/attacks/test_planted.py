@@ -271,3 +271,16 @@ def test_a_strangers_folder_among_the_results_stops_the_run(desk: Desk) -> None:
     os.chown(desk.out / ".gengrade", os.getuid(), -1)
     assert desk.run("class").returncode == 0
     assert desk.points() == {"ada": _RIGHT, "bob": 0}
+
+
+def test_modules_in_the_working_folder_are_not_imported(tmp_path: Path) -> None:
+    """`python -m` would look for everything there first; what the command itself needs is found all the same."""
+    for name in ("torch", "yaml", "typer", "graders", "pathlib", "secrets"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    command = [sys.executable, "-m", "gengrade", "rubric", "check", str(_ROOT / "rubric.yaml")]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment, timeout=240
+    )
+    assert (run.returncode, "imported" in run.stderr) == (0, False), run.stderr
+    assert "100 points" in run.stdout
