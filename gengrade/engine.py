@@ -27,7 +27,7 @@ from typing import IO, Final
 
 from gengrade import data as datasets
 from gengrade import records
-from gengrade.authenticity import Seal, authority
+from gengrade.authenticity import Seal, authority, key_file
 from gengrade.editions import better_fit, editions, rubric_for
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
@@ -49,7 +49,7 @@ from gengrade.places import (
 )
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
-from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose, remove
+from gengrade.sandbox import SCRATCH_PREFIX, Kept, Tier, choose, reaches, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.texts import without_middle
@@ -60,6 +60,7 @@ _END_SECONDS: Final = 5.0
 _WRITERS: Final = 4
 _LOCK: Final = "lock"
 _REASON_BYTES: Final = 40_000
+_ANOTHER_OUT: Final = "Give another --out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,9 @@ class OutputError(UsageError):
 
 
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
-    """Grades what the options name. Raises UsageError, InputError, DocumentError or NoSuchTier before it starts.
+    """Grades what the options name.
+
+    Raises UsageError, InputError, DocumentError, NoSuchTier or Exposed before it starts.
 
     Raises OutputError, too, when the results find no room. Ctrl-C and SIGTERM come out as Interrupted; what was
     finished by then stays, and is found again.
@@ -152,6 +155,9 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     sources = [Source(s.id, (s.source, *s.attachments)) for s in discovery.submissions]
     places = output(options.out, sources, single=discovery.single)
     out, ids = places.folder, [source.id for source in sources]
+    kept = _kept(options, rubric, out, discovery.submissions)
+    own = [Kept("the results of a submission", out / s.id, _ANOTHER_OUT) for s in submissions]
+    reaches(tier, [*kept, *own], cuda=_device(options.device) == "cuda")  # before anything is written there
     # A key within what is graded would be its author's.
     trusted = authority([options.path, *(path for source in sources for path in source.paths), *_own(out, ids)])
     marks = _marks(places, ids, rubric)
@@ -159,7 +165,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
         with _terminated_like_interrupted(), _written(out), _locked(out):
             require_ours(out, ids)
             _tidy(out, discovery.submissions)
-            job = _job(options, rubric, tier, out, trusted.seal)
+            job = _job(options, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
                 _grade_all(with_reference(job), options, stale, watch)
@@ -263,7 +269,44 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     (work / TEMPORARY).mkdir(exist_ok=True)
 
 
-def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal) -> Job:
+def _kept(options: Options, rubric: Rubric, out: Path, submissions: Sequence[Submission]) -> tuple[Kept, ...]:
+    """What no submission may see of this run and of others, wherever the operator keeps it."""
+    path = options.path.resolve()
+    move = "Hand it in from another folder"
+    kept = [
+        _kept_results(out),
+        Kept("what is graded", path, move),
+        Kept("the folder of what is graded", path.parent, move, wished=True),
+        Kept("the marks", out.parent / "marks", "Keep them elsewhere"),
+        Kept("the rubric", options.rubric.resolve(), "Keep it elsewhere", public=True),
+    ]
+    for submission in submissions:
+        for source in (submission.source.resolve(), *(each.resolve() for each in submission.attachments)):
+            if path not in (source, *source.parents):  # by a link
+                kept.append(Kept("a submission", source, move))
+    return (*kept, *_kept_key(), *_kept_data(options.data or rubric.data))
+
+
+def kept_here() -> tuple[Kept, ...]:
+    """The same without options, as far as it is known: what a run in this folder would leave, and the data set."""
+    return (_kept_results(Path("results")), *_kept_key(), *_kept_data(None))
+
+
+def _kept_results(out: Path) -> Kept:
+    return Kept("the folder of results", out.resolve(), _ANOTHER_OUT)
+
+
+def _kept_key() -> Iterator[Kept]:
+    if file := key_file():
+        yield Kept("your key for results", file.resolve(), "Set GENGRADE_KEY_FILE to a file elsewhere")
+
+
+def _kept_data(name: str | None) -> Iterator[Kept]:
+    for place in datasets.places(name):
+        yield Kept("the data set", place, "Keep it elsewhere, and say where by --data")
+
+
+def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]) -> Job:
     work = out / WORK
     data_set = datasets.load(options.data or rubric.data)
     reference = _PROJECT / "reference" / rubric.layout
@@ -287,6 +330,7 @@ def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal) ->
         seed=_seed(work, options.seed, seal),
         entry=rubric.entry,
         needs=_rubric_needs(rubric),
+        kept=kept,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
 
@@ -335,16 +379,16 @@ def _device(wanted: str) -> str:
 def _secret(work: Path, seal: Seal) -> bytes:
     """What inputs are derived from beside the seed: the operator's, the last run's, or a new one."""
     given = os.environ.get("GENGRADE_SECRET")
-    return _kept(work / "secret", seal, given.encode() if given else None, lambda: secrets.token_bytes(32))
+    return _kept_or_drawn(work / "secret", seal, given.encode() if given else None, lambda: secrets.token_bytes(32))
 
 
 def _seed(work: Path, wanted: int | None, seal: Seal) -> int:
     """The run's seed, kept beside its secret: a run that goes on asks the same questions."""
     given = None if wanted is None else str(wanted).encode()
-    return int(_kept(work / "seed", seal, given, lambda: str(secrets.randbelow(2**31)).encode()))
+    return int(_kept_or_drawn(work / "seed", seal, given, lambda: str(secrets.randbelow(2**31)).encode()))
 
 
-def _kept(file: Path, seal: Seal, given: bytes | None, draw: Callable[[], bytes]) -> bytes:
+def _kept_or_drawn(file: Path, seal: Seal, given: bytes | None, draw: Callable[[], bytes]) -> bytes:
     """What is given, or what the file holds under the operator's seal, or what is drawn anew; and it is kept there."""
     kept = None
     with suppress(OSError):

@@ -385,6 +385,7 @@ def _job(folder: Path) -> job.Job:
         cache=False,
         seed=0,
         entry={},
+        kept=(),
         needs={},
         limits={},
     )
