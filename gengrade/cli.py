@@ -15,16 +15,16 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gengrade.console import Watcher, make_watcher, show_findings, show_result
+from gengrade.console import Watcher, make_watcher, show_findings, show_hidden, show_result
 from gengrade.documents import DocumentError
-from gengrade.engine import Options, Result, UsageError, run
+from gengrade.engine import Options, Result, UsageError, kept_here, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.paths import InputError
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
-from gengrade.sandbox import NoSuchTier, examine
+from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 
 RUBRIC = Path(__file__).resolve().parents[1] / "rubric.yaml"
 _WRONG_USAGE = 2
@@ -101,8 +101,13 @@ def grade(
 
 @app.command()
 def doctor() -> None:
-    """Say which isolation this machine gives, what is missing, and how to mend it."""
-    show_findings(Console(), examine())
+    """Say which isolation this machine gives, what is missing, and how to mend it.
+
+    Also says what of the project, of the data set and of this folder's results lies where student code reads.
+    """
+    console = Console()
+    show_findings(console, examine())
+    show_hidden(console, *describe(kept_here()))
 
 
 @rubric_app.command("check")
@@ -134,7 +139,7 @@ def grade_command() -> None:
 def _run(options: Options, watcher: Watcher) -> Result:
     try:
         return run(options, watcher.see)
-    except (UsageError, InputError, DocumentError, NoSuchTier) as error:
+    except (UsageError, InputError, DocumentError, NoSuchTier, Exposed) as error:
         watcher.stop()
         _refuse(error)
     except KeyboardInterrupt:

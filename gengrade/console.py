@@ -171,6 +171,14 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
         console.print(f"A class is graded in the tier {best.value!r} here.", soft_wrap=True)
 
 
+def show_hidden(console: Console, hidden: list[str], exposed: list[str]) -> None:
+    """What lies where student code reads: how it is kept from it, or why nothing can be graded."""
+    for sentence in (*hidden, *exposed):
+        console.print(Text(inert(f"{sentence[0].upper()}{sentence[1:]}.")), soft_wrap=True)
+    if exposed:
+        console.print("Nothing is graded here with a wall until that is mended.", soft_wrap=True)
+
+
 def name(text: str) -> str:
     """A name that is safe to print, and short."""
     line = inert(one_line(text))

@@ -95,9 +95,27 @@ def load(name: str | None = None) -> DataSet:
     return _from_folder(Path(name).expanduser())
 
 
+def places(name: str | None = None) -> tuple[Path, ...]:
+    """The folders and files in which the data set of that name lies, links followed; none, where a package holds it."""
+    name = name or os.environ.get(VARIABLE) or "digits"
+    if name == "digits":
+        return ()
+    given = os.environ.get(VARIABLE, "")
+    roots = [Path(name)] if name != "mnist" else [Path(given or "digits"), _cache()]
+    found: dict[Path, None] = {}
+    for folder in filter(None, (_holder(root.expanduser()) for root in roots)):
+        files = [file for file in (_file(folder, part) for part in (*_TRAIN, *_TEST)) if file is not None]
+        found |= dict.fromkeys((folder.resolve(), *(file.resolve() for file in files)))
+    return tuple(found)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "gengrade"
+
+
 def _mnist() -> DataSet:
     given = os.environ.get(VARIABLE, "")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "gengrade"
+    cache = _cache()
     if given not in {"", "digits", "mnist"} and _holder(Path(given).expanduser()):
         data = _from_folder(Path(given).expanduser())
         if data.name == "mnist":

@@ -33,7 +33,7 @@ from gengrade.job import Job, broken_facts, is_current, parts_of, prepare_refere
 from gengrade.marks import Marks
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
-from gengrade.sandbox import SCRATCH_PREFIX, Tier, choose, remove
+from gengrade.sandbox import SCRATCH_PREFIX, Kept, Tier, choose, reaches, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.worker import to_json
@@ -42,6 +42,7 @@ _PROJECT: Final = Path(__file__).resolve().parents[1]
 _TRIES: Final = 2
 _END_SECONDS: Final = 5.0
 _WRITERS: Final = 4
+_ANOTHER_OUT: Final = "Give another --out"
 _TEMPORARY: Final = "temporary"  # the workers' own temporary files, beside the trees
 
 
@@ -109,7 +110,9 @@ class OutputError(UsageError):
 
 
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
-    """Grades what the options name. Raises UsageError, InputError, DocumentError or NoSuchTier before it starts.
+    """Grades what the options name.
+
+    Raises UsageError, InputError, DocumentError, NoSuchTier or Exposed before it starts.
 
     Raises OutputError, too, when the results find no room. KeyboardInterrupt passes through, and comes of SIGTERM as
     well; what was finished by then stays, and is found again.
@@ -123,10 +126,13 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
         raise UsageError(f"{options.path}: no submission{pattern} is there")
     _refuse_another_edition(options, rubric, submissions)
     tier = choose(options.isolation, single=discovery.single)
+    kept = _kept(options, rubric, discovery.submissions)
+    own = [Kept("the results of a submission", options.out.resolve() / s.id, _ANOTHER_OUT) for s in submissions]
+    reaches(tier, [*kept, *own], cuda=_device(options.device) == "cuda")  # before anything is written there
     marks = {submission.id: _marks(options.out, submission, rubric) for submission in discovery.submissions}
     with _terminated_like_interrupted(), _written(options.out), _locked(options.out):
         _tidy(options.out, discovery.submissions)
-        job = _job(options, rubric, tier)
+        job = _job(options, rubric, tier, kept)
         stale = [submission for submission in submissions if not is_current(job, submission)]
         if stale:
             prepare_reference(job)
@@ -217,7 +223,39 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     (work / _TEMPORARY).mkdir(exist_ok=True)
 
 
-def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
+def _kept(options: Options, rubric: Rubric, submissions: Sequence[Submission]) -> tuple[Kept, ...]:
+    """What no submission may see of this run and of others, wherever the operator keeps it."""
+    path, out = options.path.resolve(), options.out.resolve()
+    move = "Hand it in from another folder"
+    kept = [
+        _kept_results(out),
+        Kept("what is graded", path, move),
+        Kept("the folder of what is graded", path.parent, move, wished=True),
+        Kept("the marks", out.parent / "marks", "Keep them elsewhere"),
+        Kept("the rubric", options.rubric.resolve(), "Keep it elsewhere", public=True),
+    ]
+    for submission in submissions:
+        for source in (submission.source.resolve(), *(each.resolve() for each in submission.attachments)):
+            if path not in (source, *source.parents):  # by a link
+                kept.append(Kept("a submission", source, move))
+    return (*kept, *_kept_data(options.data or rubric.data))
+
+
+def kept_here() -> tuple[Kept, ...]:
+    """The same without options, as far as it is known: what a run in this folder would leave, and the data set."""
+    return (_kept_results(Path("results")), *_kept_data(None))
+
+
+def _kept_results(out: Path) -> Kept:
+    return Kept("the folder of results", out.resolve(), _ANOTHER_OUT)
+
+
+def _kept_data(name: str | None) -> Iterator[Kept]:
+    for place in datasets.places(name):
+        yield Kept("the data set", place, "Keep it elsewhere, and say where by --data")
+
+
+def _job(options: Options, rubric: Rubric, tier: Tier, kept: tuple[Kept, ...]) -> Job:
     work = options.out.resolve() / ".gengrade"
     data_set = datasets.load(options.data or rubric.data)
     reference = _PROJECT / "reference" / rubric.layout
@@ -239,6 +277,7 @@ def _job(options: Options, rubric: Rubric, tier: Tier) -> Job:
         seed=_seed(work, options.seed),
         entry=rubric.entry,
         needs=_rubric_needs(rubric),
+        kept=kept,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
     write_whole(work / "job.json", job.model_dump_json())

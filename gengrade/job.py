@@ -29,7 +29,7 @@ from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
 from gengrade.paths import InputError
-from gengrade.sandbox import DEFAULTS, InfraError, Limits, Sandbox, Tier
+from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
 from gengrade.store import EvidenceStore, require_room, write_whole
 from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare
 from gengrade.submissions.preparing import DEEPEST
@@ -63,6 +63,7 @@ class Job(Frozen):
     limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check
     entry: dict[str, str]  # what the rubric says that things are called, by role
     needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
+    kept: tuple[Kept, ...]  # what no run may read
 
     @property
     def trees(self) -> Path:
@@ -119,7 +120,7 @@ class Grader:
         self._job = job
         self._on_check = on_check
         self._parts = parts_of(job.layout)
-        self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device)
+        self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device, kept=job.kept)
         self._circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
         self._suspects = Suspects(job.reference, self._suspect)
         self._undiagnosed = False  # of the submission in hand: another time it may be

@@ -383,6 +383,7 @@ def _job(folder: Path) -> job.Job:
         cache=False,
         seed=0,
         entry={},
+        kept=(),
         needs={},
         limits={},
     )

@@ -5,15 +5,18 @@
 
 from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox, remove
 from gengrade.sandbox.limits import DEFAULTS, Limits
+from gengrade.sandbox.reach import Exposed, Kept
 from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
-from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, examine
+from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, describe, examine, reaches
 
 __all__ = [
     "DEFAULTS",
     "SCRATCH_PREFIX",
+    "Exposed",
     "Finding",
     "Frame",
     "InfraError",
+    "Kept",
     "Limits",
     "NoSuchTier",
     "Request",
@@ -22,6 +25,8 @@ __all__ = [
     "Sandbox",
     "Tier",
     "choose",
+    "describe",
     "examine",
+    "reaches",
     "remove",
 ]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -26,6 +26,7 @@ from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import stage
+from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import Frame, InfraError, Output, Request, Run
 from gengrade.sandbox.tiers import Tier
 
@@ -42,14 +43,16 @@ class Sandbox:
     """The front of the wall: `run(request)` gives a `Run`, whatever the student's code does.
 
     The zygote starts with the first run, and again after it was lost. `trees` is the folder that holds every clean
-    tree that will be run; a run sees its own only.
+    tree that will be run; a run sees its own only. `kept` is what no run may read, wherever it lies; our own code is
+    always kept.
     """
 
-    def __init__(self, tier: Tier, layout: str, trees: Path, *, device: str = "cpu") -> None:
+    def __init__(self, tier: Tier, layout: str, trees: Path, *, device: str = "cpu", kept: Sequence[Kept] = ()) -> None:
         self.tier = tier
         self.layout = layout
         self.device = device
         self._trees = trees.resolve()
+        self._kept = tuple(kept)
         self._zygote: _Zygote | None = None
         self.starting = 0.0  # seconds spent on starting zygotes so far
 
@@ -88,7 +91,8 @@ class Sandbox:
     def _ready(self) -> _Zygote:
         if self._zygote is None:
             began = time.monotonic()
-            self._zygote = _Zygote(self.tier, self.layout, self._trees, cuda=self.device == "cuda")
+            cuda = self.device == "cuda"
+            self._zygote = _Zygote(self.tier, self.layout, self._trees, self._kept, cuda=cuda)
             self.starting += time.monotonic() - began
         return self._zygote
 
@@ -96,7 +100,7 @@ class Sandbox:
 class _Zygote:
     """A zygote process and the control socket to it."""
 
-    def __init__(self, tier: Tier, layout: str, trees: Path, *, cuda: bool) -> None:
+    def __init__(self, tier: Tier, layout: str, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
         self._tier = tier
         self._trees = trees
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
@@ -110,6 +114,7 @@ class _Zygote:
         self._control, theirs = _control_pair()
         as_root = os.name == "posix" and os.getuid() == 0 and tier is Tier.SANDBOX
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
+        reaches = tiers.reaches(tier, kept, cuda=cuda)
         settings = ZygoteSettings(
             tier=tier.value,
             library=tiers.LIBRARY if tier is Tier.SANDBOX else str(library),
@@ -118,16 +123,23 @@ class _Zygote:
             control=theirs.fileno(),
             uid=tiers.NOBODY if as_root else None,
             cuda=cuda,
+            readable=reaches.allowed if tier is Tier.LANDLOCK else (),
+            listed=reaches.listed if tier is Tier.LANDLOCK else ("/",),
+            kept_mounts=tiers.beneath_temporary(reaches) if tier is Tier.SANDBOX else (),
         )
-        self._process = subprocess.Popen(
-            tiers.command(tier, library, trees, theirs.fileno(), settings.to_json(), cuda=cuda),
-            stdin=subprocess.DEVNULL,
-            stdout=self.errors,
-            stderr=self.errors,
-            env=tiers.environment(scratch, cuda=cuda),
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
+        with tempfile.TemporaryFile() as file:
+            # Not an argument: the list may be long, and who runs on the machine may read arguments.
+            file.write(settings.to_json().encode())
+            file.seek(0)
+            self._process = subprocess.Popen(
+                tiers.command(tier, library, trees, theirs.fileno(), reaches, cuda=cuda),
+                stdin=file,
+                stdout=self.errors,
+                stderr=self.errors,
+                env=tiers.environment(scratch, cuda=cuda),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
         theirs.close()
         try:
             message = self._message(_START_SECONDS)

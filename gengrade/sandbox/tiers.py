@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,20 +20,12 @@ from typing import Final
 
 from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.namespaces import SUBMISSION, TREES
+from gengrade.sandbox.reach import Kept, Reach, reach_of, sentences
 
 NOBODY: Final = 65534
 LIBRARY: Final = "/library"  # where a guest of the sandbox tier finds the code that it may see
-_PROJECT: Final = Path(__file__).resolve().parents[2]
-_SYSTEM_FILES: Final = (
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/nsswitch.conf",
-    "/etc/fonts",
-    "/etc/mime.types",
-    "/etc/alternatives",
-)
+_TOP_LINKS: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_MADE: Final = ("/", "/tmp", "/dev", "/dev/shm", "/proc")  # by the outer wall itself
 _USER_NAMESPACE_SWITCHES: Final = {
     "/proc/sys/kernel/unprivileged_userns_clone": ("0", "sysctl -w kernel.unprivileged_userns_clone=1"),
     "/proc/sys/user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=10000"),
@@ -99,7 +91,7 @@ def _examine_sandbox() -> Finding:
         if os.getuid() != 0 and path.is_file() and path.read_text().strip() == off:
             return Finding(Tier.SANDBOX, False, f"{switch} is {off}", f"As root: {remedy}")
     trial = subprocess.run(
-        [*outer_wall(None, None), "--ro-bind", "/usr", "/usr", *_links(), "/usr/bin/unshare", "-Urpf", "/usr/bin/true"],
+        [*outer_wall(None, None), *_all_programs(), "/usr/bin/unshare", "-Urpf", "/usr/bin/true"],
         capture_output=True,
         text=True,
         check=False,
@@ -143,27 +135,67 @@ def outer_wall(control: int | None, trees: Path | None) -> list[str]:
     return command
 
 
-def command(tier: Tier, library: Path, trees: Path, control: int, settings_json: str, *, cuda: bool) -> list[str]:
-    """The command line that starts a zygote in a tier."""
+def reaches(tier: Tier, kept: Sequence[Kept], *, cuda: bool) -> Reach:
+    """What a guest may read in a tier; without a wall, nothing is kept from it. Raises Exposed."""
+    if tier is Tier.PROCESS:
+        return Reach((), (), (), ())
+    return reach_of(kept, listing=tier is Tier.LANDLOCK, cuda=cuda)
+
+
+def describe(kept: Sequence[Kept]) -> tuple[list[str], list[str]]:
+    """What of ours is hidden from student code in the best tier of this machine, and what cannot be, in sentences."""
+    best = next(finding.tier for finding in examine() if finding.available)
+    return ([], []) if best is Tier.PROCESS else sentences(kept, listing=best is Tier.LANDLOCK)
+
+
+def beneath_temporary(reach: Reach) -> tuple[str, ...]:
+    """The mounts of the outer wall that a run's own folders for temporary files would hide: an environment in /tmp."""
+    return tuple(bind.path for bind in reach.binds if bind.path.startswith(("/tmp/", "/dev/shm/")))
+
+
+def command(tier: Tier, library: Path, trees: Path, control: int, reach: Reach, *, cuda: bool) -> list[str]:
+    """The command line that starts a zygote in a tier. It reads its settings from its standard input."""
     script = "gengrade/sandbox/guest/zygote.py"
     python = [sys.executable, "-I", "-B", "-u"]  # unbuffered: what was printed before a kill is kept
     if tier is not Tier.SANDBOX:
-        return [*python, str(library / script), settings_json]
-    words = [*outer_wall(control, trees), *_links()]
-    for folder in _ancestors(_readable()):
-        words += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them for root alone
-    for path in _readable():
-        words += ["--ro-bind-try", path, path]
-    hidden = _hidden()
-    for path in hidden:
-        words += ["--tmpfs", path]
-    words += ["--ro-bind", str(library), LIBRARY]
+        return [*python, str(library / script)]
+    words = [*outer_wall(control, trees), *_links(), *_files(reach), "--ro-bind", str(library), LIBRARY]
     if cuda:
-        words += _cuda_binds()
+        for device in sorted(glob.glob("/dev/nvidia*")):
+            words += ["--dev-bind-try", device, device]
     # What bubblewrap made itself belongs to the user who runs it, and so to all runs of this zygote.
-    for path in ("/", "/dev", *hidden):
+    for path in ("/", "/dev", *(path for path in reach.covers if os.path.isdir(path))):
         words += ["--remount-ro", path]
-    return [*words, "--chdir", "/tmp", *python, f"{LIBRARY}/{script}", settings_json]
+    return [*words, "--chdir", "/tmp", *python, f"{LIBRARY}/{script}"]
+
+
+def _files(reach: Reach) -> list[str]:
+    """The folders that may be read, and over what is hidden in them an empty folder or a file that cannot be opened."""
+    words: list[str] = []
+    shown = dict.fromkeys((*_MADE, *_TOP_LINKS), False)  # what is mounted or made so far, and whether it is a bind
+    sources = {bind.path: bind.source for bind in reach.binds}
+    for path in sorted((*sources, *reach.covers), key=lambda path: (path.count("/"), path)):
+        for folder in _missing(path, shown):
+            words += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them for root alone
+            shown[folder] = False
+        if path in sources:
+            words += ["--ro-bind-try", sources[path], path]
+        elif os.path.isdir(path):
+            words += ["--perms", "0755", "--size", "4096", "--tmpfs", path]
+        else:
+            words += ["--ro-bind", "/dev/null", path]
+        shown[path] = path in sources
+    return words
+
+
+def _missing(path: str, shown: dict[str, bool]) -> list[str]:
+    """The folders above it that nothing has made or mounted yet, outermost first."""
+    missing: list[str] = []
+    for folder in (str(parent) for parent in Path(path).parents):
+        if folder in shown:
+            return missing[::-1] if not shown[folder] else []  # a bind holds them already
+        missing.append(folder)
+    return missing[::-1]
 
 
 def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
@@ -191,46 +223,13 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
     return variables
 
 
+def _all_programs() -> list[str]:
+    """Files enough for a trial of bubblewrap with programs of the system's own."""
+    folders = ["/usr", *(path for path in _TOP_LINKS if os.path.isdir(path) and not os.path.islink(path))]
+    return [*_links(), *(word for path in folders for word in ("--ro-bind", path, path))]
+
+
 def _links() -> list[str]:
-    """Where a distribution links /lib to /usr/lib, the guest does too; where it does not, the folder is bound."""
-    words: list[str] = []
-    for name in ("bin", "sbin", "lib", "lib64", "lib32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            words += ["--symlink", os.readlink(path).lstrip("/"), str(path)]
-        elif path.is_dir():
-            words += ["--ro-bind", str(path), str(path)]
-    return words
-
-
-def _readable() -> list[str]:
-    """The interpreter and the libraries, and the system's; nothing under a home besides."""
-    interpreter = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(sys.executable).parent)}
-    resolved = {str(Path(path).resolve()) for path in interpreter}
-    folders = sorted(path for path in interpreter | resolved if Path(path).is_dir())
-    outermost = [path for path in folders if not any(path.startswith(f"{other}/") for other in folders)]
-    return ["/usr", *(path for path in outermost if not path.startswith("/usr/")), *_SYSTEM_FILES]
-
-
-def _ancestors(paths: list[str]) -> list[str]:
-    """The folders above those paths, outermost first."""
-    above = {str(parent) for path in paths for parent in Path(path).parents}
-    return sorted(above - {"/", "/usr", "/tmp"})
-
-
-def _hidden() -> list[str]:
-    """Our own installed code, should it lie inside what is bound: graders hold what students look for."""
-    bound = _readable()
-    names = ("gengrade", "graders", "reference", "rubrics", "truth", "examples", "submissions", "tests")
-    own = [_PROJECT / name for name in names]
-    return [str(path) for path in own if path.is_dir() and any(str(path).startswith(f"{top}/") for top in bound)]
-
-
-def _cuda_binds() -> list[str]:
-    """The GPU's device nodes and the driver's libraries, where they do not lie under /usr/lib."""
-    words: list[str] = []
-    for device in sorted(glob.glob("/dev/nvidia*")):
-        words += ["--dev-bind-try", device, device]
-    for folder in ("/usr/local/nvidia", "/opt/nvidia", "/sys", "/run/nvidia-persistenced"):
-        words += ["--ro-bind-try", folder, folder]
-    return words
+    """Where a distribution links /lib to /usr/lib, the guest does too."""
+    links = [path for path in _TOP_LINKS if os.path.islink(path)]
+    return [word for path in links for word in ("--symlink", os.readlink(path).lstrip("/"), path)]

@@ -40,8 +40,11 @@ def abi() -> int:
     return max(0, int(libc().syscall(_CREATE_RULESET, None, 0, _ABI_VERSION_FLAG)))
 
 
-def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Limits this process to those paths and what lies beneath; absent ones are passed over. Needs no_new_privs."""
+def confine(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str] = ()) -> None:
+    """Limits this process to those paths and what lies beneath; absent ones are passed over. Needs no_new_privs.
+
+    In folders that are `listed` names can be seen, and nothing can be opened. A path that ends in a link is skipped.
+    """
     version = abi()
     if version < 1:
         raise WallError("this kernel has no Landlock")
@@ -58,6 +61,8 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
     try:
         for path in readable:
             _allow(fd, path, _READ & handled)
+        for path in listed:
+            _allow(fd, path, _READ_DIR)
         for path in writable:
             _allow(fd, path, handled)
         check(libc().syscall(_RESTRICT_SELF, fd, 0), "Landlock")
@@ -67,11 +72,14 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
 
 def _allow(ruleset: int, path: str, access: int) -> None:
     try:
-        parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        parent = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        if not stat.S_ISDIR(os.fstat(parent).st_mode):
+        mode = os.fstat(parent).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        if not stat.S_ISDIR(mode):
             access &= _ON_FILES
         rule = _PathRule(access, parent)
         check(libc().syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0), f"Landlock rule for {path}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import sys
+import stat
+from collections.abc import Sequence
 from typing import Final
 
 from gengrade.sandbox.guest.errors import WallError
@@ -28,7 +29,7 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
 
-def enter(tree: str, disk_mb: int) -> None:
+def enter(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     """Returns in a new process of its own world. The old one waits for it, and ends with its status as a shell would.
 
     The world's first process only waits: the kernel keeps most signals from it, so that a crash there is not as it is
@@ -44,7 +45,7 @@ def enter(tree: str, disk_mb: int) -> None:
     _write("/proc/self/gid_map", f"{gid} {gid} 1")
     _fork_and_follow()
     check(libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent-death signal")
-    _mounts(tree, disk_mb)
+    _mounts(tree, disk_mb, kept_mounts)
     drop_capabilities()
     _fork_and_follow()
 
@@ -59,19 +60,26 @@ def _fork_and_follow() -> None:
         os._exit(code if code >= 0 else 128 - code)
 
 
-def _mounts(tree: str, disk_mb: int) -> None:
+def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
     _mount(f"{TREES}/{tree}", SUBMISSION, None, _BIND)
     _mount(None, SUBMISSION, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     _mount("tmpfs", TREES, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
-    interpreter = {path: os.open(path, os.O_PATH) for path in (sys.prefix, sys.base_prefix) if path.startswith("/tmp/")}
+    interpreter = {path: os.open(path, os.O_PATH) for path in kept_mounts}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
-    for path, descriptor in interpreter.items():  # an environment that lies in /tmp must not vanish under it
-        os.makedirs(path)
+    _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
+    for path, descriptor in interpreter.items():  # an environment that lies there must not vanish under it
+        _make_room(path, folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
         _mount(f"/proc/self/fd/{descriptor}", path, None, _BIND | _REC)
         os.close(descriptor)
-    _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+
+
+def _make_room(path: str, *, folder: bool) -> None:
+    """A folder or a file to mount something on."""
+    os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
+    if not folder:
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

@@ -37,6 +37,9 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "fsmount": (432, 432),
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
+    "open_tree_attr": (467, 467),
+    "statmount": (457, 457),  # names where what is mounted lies on the host
+    "listmount": (458, 458),
     "setns": (308, 268),
     "unshare": (272, 97),
     "open_by_handle_at": (304, 265),

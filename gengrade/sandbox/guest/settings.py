@@ -1,9 +1,9 @@
-"""What the host tells a zygote at its start, and with each run. Nothing here is a secret."""
+"""What the host tells a zygote at its start, and with each run. Nothing here is a secret, not even where one lies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 ENTRY = "entry.json"  # in a clean tree, beside its parts, whose names have no dot: what the rubric's `entry` says
@@ -20,6 +20,9 @@ class ZygoteSettings:
     control: int  # the descriptor of the control socket
     uid: int | None  # a real unprivileged user to become, when started as root
     cuda: bool
+    readable: Sequence[str]  # without namespaces: what runs may read, with all that lies beneath
+    listed: Sequence[str]  # folders in which they may see names, in all that lies beneath
+    kept_mounts: Sequence[str]  # with namespaces: what stays mounted in folders that each run has of its own
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -6,7 +6,6 @@ import glob
 import os
 import resource
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,15 @@ from gengrade.sandbox.guest.syscalls import check, libc
 
 _PR_SET_NO_NEW_PRIVS = 38
 _MIB = 1 << 20
+_OF_THE_MACHINE = (
+    *("cpuinfo", "meminfo", "stat", "vmstat", "loadavg", "uptime", "version", "filesystems", "sys/vm"),
+    *(f"sys/kernel/{name}" for name in ("random", "ostype", "osrelease", "version", "pid_max", "threads-max")),
+    *(f"sys/kernel/{name}" for name in ("cap_last_cap", "ngroups_max")),
+)
+_OF_THE_PROCESS = (
+    *("status", "stat", "statm", "maps", "smaps", "smaps_rollup", "mem", "cmdline", "comm", "environ", "auxv"),
+    *("limits", "io", "oom_score", "fd"),
+)
 
 
 def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
@@ -25,7 +33,7 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
     """
     os.setsid()
     if zygote.tier == "sandbox":
-        namespaces.enter(run.tree, int(run.limits["disk_mb"]))
+        namespaces.enter(run.tree, int(run.limits["disk_mb"]), zygote.kept_mounts)
         tree, scratch = Path(namespaces.SUBMISSION), Path("/tmp")
     else:
         tree, scratch = Path(run.tree), Path(run.scratch)
@@ -34,26 +42,33 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
     _limit_resources(zygote, run)
     if zygote.tier != "process":
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-        if zygote.tier == "sandbox":
-            landlock_paths = (["/"], [str(scratch), "/dev/shm", *_devices(zygote)])
-        else:
-            landlock_paths = (list(_readable(zygote, tree)), [str(scratch), *_devices(zygote)])
         if landlock.abi() > 0 or zygote.tier == "landlock":
-            landlock.confine(*landlock_paths)
+            shared = ["/dev/shm"] if zygote.tier == "sandbox" else []
+            readable = [*_readable(zygote, tree), *_kernels(zygote)]
+            landlock.confine(readable, [str(scratch), *shared, *_devices(zygote)], zygote.listed)
         seccomp.confine(alone=zygote.tier == "landlock")
     return tree, scratch
 
 
 def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
-    """Without namespaces: the interpreter, the system's libraries, the probes, and this one submission."""
-    yield from {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
-    yield from ("/usr", "/lib", "/lib64", "/bin", "/opt/lib")
-    yield from ("/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/fonts", "/etc/mime.types")
-    # Not its folders and links: they lead to the sockets of the whole machine, and to what was opened elsewhere.
-    yield from (entry.path for entry in os.scandir("/proc/self") if entry.is_file(follow_symlinks=False))
-    yield from ("/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/mounts")
-    yield from ("/proc/sys/vm", "/proc/sys/kernel/random", "/proc/driver/nvidia", "/sys/devices/system", "/sys/class")
-    yield from (zygote.library, str(tree))
+    """Files and folders of the disk: in namespaces all that is mounted; else the host's list and this submission."""
+    if zygote.tier == "sandbox":
+        yield from (entry.path for entry in os.scandir("/") if not entry.is_symlink() and entry.name != "proc")
+    else:
+        yield from (*zygote.readable, zygote.library, str(tree))
+
+
+def _kernels(zygote: ZygoteSettings) -> Iterator[str]:
+    """What the kernel tells of the processor, of memory, and of this process: no list of mounts, sockets or groups.
+
+    Those name where results and submissions lie, and what was opened elsewhere. Threads and other processes have
+    folders with the same files, which are all left out.
+    """
+    yield from (f"/proc/{name}" for name in _OF_THE_MACHINE)
+    yield from (f"/proc/self/{name}" for name in _OF_THE_PROCESS)
+    yield from ("/sys/devices/system/cpu", "/sys/devices/system/node")
+    if zygote.cuda:
+        yield from ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/devices/system", "/sys/class")
 
 
 def _devices(zygote: ZygoteSettings) -> Iterator[str]:

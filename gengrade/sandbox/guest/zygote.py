@@ -1,7 +1,7 @@
 """The zygote: imports the libraries once, then forks a fresh process for each run.
 
-Run as a script, with its settings as the one argument. It speaks over a Unix socket: a message is a JSON object, and a
-`run` carries two descriptors, the run's channel and the pipe for what it prints. The zygote never loads student code,
+Run as a script, with its settings on the standard input. It speaks over a Unix socket: a message is a JSON object, and
+a `run` carries two descriptors, the run's channel and the pipe for what it prints. The zygote never loads student code,
 and never runs a torch operation: a parent that did would hang its children.
 
     host → zygote   {"run": {...}} + descriptors      {"kill": true}
@@ -39,7 +39,8 @@ _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
 
 def main() -> None:
-    settings = ZygoteSettings.from_json(sys.argv[1])
+    settings = ZygoteSettings.from_json(sys.stdin.read())
+    os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     _become_unprivileged(settings)
     control = socket.socket(fileno=settings.control)
     if sys.platform == "linux":
