@@ -52,7 +52,11 @@ ATTACKS = [
             libc = ctypes.CDLL(None)
             for over in ("/trees", "/tmp", "/dev/shm", "/proc", "/submission"):
                 libc.umount2(over.encode(), 2)
-            for line in open("/proc/self/mountinfo"):
+            try:
+                mounts = open("/proc/self/mountinfo").readlines()
+            except OSError:
+                mounts = []
+            for line in mounts:
                 root = line.split()[3]
                 for name in (".reference/theory/answers.py", "../secret", "../../.gengrade/secret"):
                     show(f"{root}/{name}")
@@ -108,6 +112,72 @@ ATTACKS = [
         open_in={"landlock": "Landlock keeps what is in a file, not that it is there, nor its size and times"},
     ),
     Attack(
+        50,
+        "where all of it lies",
+        hostile="""
+            import os
+            for process in ("self", "thread-self", "1", str(os.getpid()), str(os.getppid())):
+                for name in ("cgroup", "cpuset", "environ", "cmdline", "maps", "net/unix", "mountinfo"):
+                    try:
+                        text = open(f"/proc/{process}/{name}", errors="replace").read()
+                        if any(place in text for place in ("@OUT@", "@CLASS@", "@PROJECT@/graders")):
+                            print("a place" + " is told by", name)
+                    except OSError:
+                        pass
+        """,
+        control="""
+            import os
+            open("/proc/self/cmdline").read()
+        """,
+        look=unless_said("a place is told"),
+        open_in={"landlock": "a run's own files lie in the folder of results, and Landlock changes no path"},
+    ),
+    Attack(
+        50,
+        "lists of mounts",
+        hostile="""
+            import ctypes, os, threading
+            def look(process):
+                for name in ("mountinfo", "mounts", "mountstats"):
+                    try:
+                        print("mounts" + " are listed", open(f"{process}/{name}").read())
+                    except OSError:
+                        pass
+            def look_everywhere():
+                me, parent = os.getpid(), os.getppid()
+                for process in ("/proc", "/proc/self", "/proc/thread-self", f"/proc/{me}", f"/proc/{parent}", "/proc/1",
+                                f"/proc/self/task/{me}", f"/proc/{me}/task/{threading.get_native_id()}"):
+                    look(process)
+            look_everywhere()
+            thread = threading.Thread(target=look_everywhere)
+            thread.start()
+            thread.join()
+            child = os.fork()
+            if child == 0:
+                look_everywhere()
+                os._exit(0)
+            look(f"/proc/{child}")
+            os.waitpid(child, 0)
+            libc = ctypes.CDLL(None, use_errno=True)
+            asked, found = (ctypes.c_uint64 * 3)(24, 2**64 - 1, 0), (ctypes.c_uint64 * 512)()
+            for mount in found[: max(0, libc.syscall(458, asked, found, 512, 0))]:
+                buffer = ctypes.create_string_buffer(1 << 16)
+                if libc.syscall(457, (ctypes.c_uint64 * 3)(24, mount, 0x3F), buffer, 1 << 16, 0) == 0:
+                    print("mounts" + " are listed", buffer.raw[:4000].replace(bytes(1), b""))
+        """,
+        control="""
+            import os, sys
+            from torch.utils.data import DataLoader, TensorDataset
+            for name in ("status", "statm", "stat", "maps", "limits"):
+                assert open(f"/proc/self/{name}").read()
+            for name in ("cpuinfo", "meminfo", "stat", "loadavg"):
+                assert open(f"/proc/{name}").read()
+            loader = DataLoader(TensorDataset(torch.arange(6.0)), batch_size=2, num_workers=1)
+            assert sum(float(batch.sum()) for (batch,) in loader) == 15
+        """,
+        look=unless_said("mounts are listed"),
+    ),
+    Attack(
         61,
         "the folder of another student",
         hostile=piece(
@@ -152,9 +222,12 @@ ATTACKS = [
                 except OSError:
                     pass
                 for path in ("/proc/self/mountinfo", "/proc/self/mounts"):
-                    for line in open(path):
-                        if "tsal-zz"[::-1] in line or "-control" in line:
-                            print("seen" + "-from-inside", line)
+                    try:
+                        for line in open(path):
+                            if "tsal-zz"[::-1] in line or "-control" in line:
+                                print("seen" + "-from-inside", line)
+                    except OSError:
+                        pass
                 time.sleep(0.05)
         """,
         control="""
