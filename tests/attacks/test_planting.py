@@ -70,23 +70,8 @@ def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, editi
             needed = {(module, name.partition(".")[0]) for module, name in closure.definitions}
             assert found == needed, probe
             assert (imported, read) == ([], []), probe
-    assert reported >= asked_in(edition)
-
-
-@cache
-def asked_in(edition: str) -> frozenset[str]:
-    """Probes that come to ask for the submission's code with what `spying.inputs_for` gives: some of each part."""
-    every = {
-        "uva2020": "flow:gaussian_log_prob flow:nll flow:train flow:training_loop gan:alternation gan:step gan:train "
-        "theory:gan_value vae:kld vae:loss vae:network vae_loop:train vae_training:train vae_training:manifold",
-        "uva2018": "elbo:passes elbo:sample elbo_loop:epoch elbo_training:train adversary:turn adversary:train",
-        "uva2021": "vae:kld vae:bpd vae:reparameterize",
-        "mila2023": "gaussian_vae:draws gaussian_vae:divergence gaussian_vae:surprise gaussian_vae:forward "
-        "ddpm:sequences ddpm:loss ddpm:loop gan:sample",
-        "duke2017": "cgan:generator cgan:generate cgan:generator_input cgan:noise_size interpolation:gan "
-        "interpolation:vae cgan:train",
-    }
-    return frozenset(every[edition].split())
+    adapters = {place.partition(":")[0] for place in closures._contracts(edition).values()}
+    assert adapters <= {name for probe in reported for name in library_of(edition, probe).modules}, "of every part"
 
 
 # --- what it is good for ----------------------------------------------------------------------------------------------
