@@ -15,7 +15,7 @@ import pytest
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.checks import Declaration, declaration, title
-from gengrade.grading.confined import ALLOWANCE, Allowance, GraderFault, Report, confined
+from gengrade.grading.confined import ALLOWANCES, GraderFault, Report, confined
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
 from gengrade.grading.figures import Show, import_drawing
@@ -75,12 +75,11 @@ class GradingPlugin:
         on_check: Callable[[str], None],
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
-        allowance: Allowance = ALLOWANCE,
     ) -> None:
         """The plugin of one session.
 
         `names`: where each part lay in what was handed in, by the part's key; tracebacks show these. `needs`: what
-        checks need beyond what their graders say, by check. `allowance`: what the code of one test may use.
+        checks need beyond what their graders say, by check.
         """
         self._student = student
         self._reference = reference
@@ -92,7 +91,6 @@ class GradingPlugin:
         self._on_check = on_check
         self._names = names
         self._rubric_needs = needs
-        self._allowance = allowance
         self._recorded: dict[str, float] = {}
         self._report = Report()
         self._show: Show | None = None
@@ -169,7 +167,7 @@ class GradingPlugin:
             {name: pyfuncitem.funcargs[name] for name in names},
             recorded=self._recorded,
             figures=self._show.figures,
-            allowance=self._allowance,
+            allowance=ALLOWANCES[declared.kind],
             symptoms_of=self._student if declared.kind == "unit" else None,
         )
         self._recorded, self._show.figures = dict(report.recorded), list(report.figures) or self._show.figures
