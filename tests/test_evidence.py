@@ -17,7 +17,7 @@ from gengrade.grading.rng import Rng, derive
 
 ACCESSORS: dict[str, Callable[[Evidence], Any]] = {
     "tensor": lambda evidence: evidence.tensor(),
-    "shaped": lambda evidence: evidence.tensor(shape=(2, UpTo(9))),
+    "shaped": lambda evidence: evidence.tensor(shape=(2, UpTo(3))),
     "number": lambda evidence: evidence.number(),
     "integer": lambda evidence: evidence.integer(),
     "flag": lambda evidence: evidence.flag(),
@@ -104,3 +104,32 @@ def test_seeds_depend_on_the_secret_and_on_every_label() -> None:
     assert len(seeds) == 8
     assert derive(b"a", "x", 1) == derive(b"a", "x", 1)
     np.testing.assert_array_equal(Rng(derive(b"a", "x")).normal(4), Rng(derive(b"a", "x")).normal(4))
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (np.zeros((5, 2)), lambda evidence: evidence.tensor(shape=(UpTo(4), 2))),
+        (np.zeros(5), lambda evidence: evidence.tensor(most=4)),
+        ([0] * 5, lambda evidence: evidence.list(most=4)),
+        ("x" * 5, lambda evidence: evidence.text(most=4)),
+        (dict.fromkeys("abcde", 0), lambda evidence: evidence.names(most=4)),
+        (dict.fromkeys("abcde", np.zeros(1)), lambda evidence: evidence.state(most=4)),
+    ],
+)
+def test_every_accessor_knows_how_much_it_takes(value: Any, read: Callable[[Evidence], Any]) -> None:
+    with pytest.raises(Mismatch, match="is larger than it can be") as caught:
+        read(Evidence(value))
+    assert "at most 4" in (caught.value.expected or "")
+    read(Evidence({name: value[name] for name in "abcd"} if isinstance(value, dict) else value[:4]))
+
+
+def test_a_length_may_have_a_least() -> None:
+    assert Evidence(np.zeros(2)).tensor(shape=(UpTo(4, least=2),)).size == 2
+    with pytest.raises(Mismatch, match="wrong shape"):
+        Evidence(np.zeros(1)).tensor(shape=(UpTo(4, least=2),))
+
+
+def test_words_for_a_student_are_short() -> None:
+    mismatch = Mismatch("m" * 10_000, expected="e" * 10_000, got="g" * 10_000)
+    assert len(mismatch.message) + len(mismatch.expected or "") + len(mismatch.got or "") <= 3_000

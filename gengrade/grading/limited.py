@@ -44,16 +44,15 @@ _MEMORY_SHARE: Final = 0.5  # of the allowance in use, from which on a death wit
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the code of one test may use, and as much again what reads its symptoms.
-
-    Of the graders of all courses, right and wrong answers alike, the slowest takes 3 s and the largest 0.8 GB.
-    """
+    """What the code of one test may use, and as much again what reads its symptoms."""
 
     seconds: int = 30  # of the processor
     memory_mb: int = 4096  # of address space, beyond what the process has when the test begins
 
 
-ALLOWANCE: Final = Allowance()
+# By kind of check. The slowest unit test of all courses takes 0.5 s and 70 MB; a training's compares samples with each
+# image of the data set, which are 170 billion operations for MNIST's.
+ALLOWANCES: Final[Mapping[str, Allowance]] = {"unit": Allowance(), "train": Allowance(seconds=120)}
 
 
 class TooMuch(Mismatch):

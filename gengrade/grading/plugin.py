@@ -18,7 +18,7 @@ from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
 from gengrade.grading.figures import Gallery, Show, import_drawing
-from gengrade.grading.limited import ALLOWANCE, Allowance, GraderFault, Report, confined
+from gengrade.grading.limited import ALLOWANCES, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import BudgetUsedUp, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
@@ -82,12 +82,11 @@ class GradingPlugin:
         on_check: Callable[[str], None],
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
-        allowance: Allowance = ALLOWANCE,
     ) -> None:
         """The plugin of one session.
 
         `names`: where each part lay in what was handed in, by the part's key; tracebacks show these. `needs`: what
-        checks need beyond what their graders say, by check. `allowance`: what the code of one test may use.
+        checks need beyond what their graders say, by check.
         """
         self._student = student
         self._reference = reference
@@ -99,7 +98,6 @@ class GradingPlugin:
         self._on_check = on_check
         self._names = names
         self._rubric_needs = needs
-        self._allowance = allowance
         self._recorded: dict[str, float] = {}
         self._report = Report()
         self._show: Show | None = None
@@ -176,7 +174,7 @@ class GradingPlugin:
             {name: pyfuncitem.funcargs[name] for name in names},
             recorded=self._recorded,
             figures=self._show.figures,
-            allowance=self._allowance,
+            allowance=ALLOWANCES[declared.kind],
             symptoms_of=self._student if declared.kind == "unit" else None,
         )
         self._recorded = dict(report.recorded)

@@ -23,7 +23,7 @@ import numpy as np
 
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
-from gengrade.grading.limited import ALLOWANCE
+from gengrade.grading.limited import ALLOWANCES
 from gengrade.grading.plugin import Observed
 from gengrade.grading.symptoms import agree, digest
 from gengrade.sandbox import Limits, Request, Run, wire
@@ -31,8 +31,8 @@ from truth.direct import TIER, Direct
 from truth.variants import EDITIONS
 from truth.workbench import Workbench, reference_of, rubric_of, unit_checks
 
-SLOW_SECONDS: Final = ALLOWANCE.seconds / 3  # of the processor, for one test and its symptoms
-LARGE_MB: Final = ALLOWANCE.memory_mb / 2
+SLOW_SECONDS: Final = ALLOWANCES["unit"].seconds / 3  # of the processor, for one test and its symptoms
+LARGE_MB: Final = ALLOWANCES["unit"].memory_mb / 2
 _CAP: Final = Limits().evidence_mb << 20  # bytes of evidence
 _LARGER: Final = 1 << 22  # elements of a tensor that is made larger, where it is not to be as large as can be
 _NUMBERS: Final = (0, -1, 10**15, 0.5, -1e308, float("nan"), float("inf"))
