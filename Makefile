@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 
-.PHONY: help setup grade test proofs truth mutants seeds attacks faults fuzz lint check bench clean
+.PHONY: help setup grade test proofs truth mutants seeds attacks faults fuzz load lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,8 +46,11 @@ attacks: setup  ## Grade hostile submissions in each tier, and print what they g
 faults: setup  ## Kill pieces of the grader 200 times, and compare the results.
 	$(BIN)/python -m tests.attacks.faults
 
-fuzz: setup  ## Feed the host's side of the wire for half an hour.
+fuzz: setup  ## Feed the host's side of the wire, and hand in strange classes, for 35 minutes.
 	$(BIN)/python -m tests.attacks.fuzzing
+
+load: setup  ## Grade the examples idle and beside eight busy processes, and compare the verdicts.
+	$(BIN)/python -m tests.load
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check .

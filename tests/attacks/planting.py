@@ -95,7 +95,7 @@ class Ground:
         for request in first.values():
             self.asked = {}
             self._walled(request)
-            found.append((request, self.asked))
+            found.append((request, dict(self.asked)))  # later runs go on noting what they look for
         return found
 
     def library(self, probe: str) -> Library:
