@@ -33,7 +33,7 @@ from truth.workbench import Workbench, reference_of, rubric_of, unit_checks
 
 SLOW_SECONDS: Final = ALLOWANCES["unit"].seconds / 3  # of the processor, for one test and its symptoms
 LARGE_MB: Final = ALLOWANCES["unit"].memory_mb / 2
-_CAP: Final = Limits().evidence_mb << 20  # bytes of evidence
+_FLOOD: Final = (Limits().evidence_mb - 1) << 20  # bytes: the cap of the wire, with room for what else is there
 _LARGER: Final = 1 << 22  # elements of a tensor that is made larger, where it is not to be as large as can be
 _NUMBERS: Final = (0, -1, 10**15, 0.5, -1e308, float("nan"), float("inf"))
 _ODD: Final[tuple[Any, ...]] = (None, True, False, *_NUMBERS, "", "vae", [], {})
@@ -226,7 +226,7 @@ def _small_dtype(random_: random.Random, node: Any) -> np.dtype[Any]:
 def _flood_of_rows(random_: random.Random, node: Any) -> Any:
     """As many rows as fit, of the same lengths: those that there are again and again, or others."""
     dtype, row = _small_dtype(random_, node), node.shape[1:] or ()
-    rows = _CAP // 2 // max(1, dtype.itemsize * int(np.prod(row, dtype=np.int64)))
+    rows = _FLOOD // max(1, dtype.itemsize * int(np.prod(row, dtype=np.int64)))
     if random_.random() < 0.5 and node.size and node.ndim:
         with np.errstate(all="ignore"):
             return np.resize(node, (rows, *row)).astype(dtype)
@@ -236,19 +236,19 @@ def _flood_of_rows(random_: random.Random, node: Any) -> Any:
 def _flood_of_columns(random_: random.Random, node: Any) -> Any:
     """As many numbers as fit in the last dimension, of the same other lengths."""
     dtype, others = _small_dtype(random_, node), node.shape[:-1]
-    return _flood(random_, (*others, _CAP // 2 // max(1, dtype.itemsize * int(np.prod(others, dtype=np.int64)))), dtype)
+    return _flood(random_, (*others, _FLOOD // max(1, dtype.itemsize * int(np.prod(others, dtype=np.int64)))), dtype)
 
 
 def _flood_of_lengths(random_: random.Random, node: Any) -> Any:
     """Every length about as many times larger."""
     dtype = _small_dtype(random_, node)
-    factor = (_CAP / 2 / dtype.itemsize / max(1, node.size)) ** (1 / max(1, node.ndim))
+    factor = (_FLOOD / dtype.itemsize / max(1, node.size)) ** (1 / max(1, node.ndim))
     return _flood(random_, [max(1, int(factor * length)) for length in node.shape], dtype)
 
 
 def _flood_of_numbers(random_: random.Random, node: Any) -> Any:
     """A flat array."""
-    return _flood(random_, (_CAP // 2,), np.dtype(random_.choice(("int8", "bool"))))
+    return _flood(random_, (_FLOOD,), np.dtype(random_.choice(("int8", "bool"))))
 
 
 def _endless_list(random_: random.Random, node: Any) -> Any:
