@@ -89,7 +89,7 @@ def test_a_mismatch_says_where_and_how_many() -> None:
 
 
 def test_an_expected_value_that_is_not_finite_is_our_own_fault() -> None:
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(FloatingPointError, match="not finite"):
         assert_close(1.0, math.nan)
 
 
@@ -133,3 +133,11 @@ def test_a_length_may_have_a_least() -> None:
 def test_words_for_a_student_are_short() -> None:
     mismatch = Mismatch("m" * 10_000, expected="e" * 10_000, got="g" * 10_000)
     assert len(mismatch.message) + len(mismatch.expected or "") + len(mismatch.got or "") <= 3_000
+
+
+def test_weights_names_are_limited_together() -> None:
+    """What goes back into a run has to fit the wire once more."""
+    weights = {f"{number:05}{'😀' * 190}": np.zeros(1) for number in range(1000)}
+    with pytest.raises(Mismatch, match="larger than it can be"):
+        Evidence(weights).state()
+    assert len(Evidence({f"layers.{number}.weight": np.zeros(1) for number in range(1000)}).state()) == 1000

@@ -95,7 +95,7 @@ def test_mutants_are_caught_and_remembered(tmp_path: Path, monkeypatch: pytest.M
         Mutant(UTILS, "KLD", "it", "it ends the process", "import os\nos._exit(3)\n", "3"),
         Mutant(UTILS, "KLD", "it", "it", (REFERENCE.parent / UTILS).read_text(), "4"),
     ]
-    monkeypatch.setattr(mutants, "_CPU_SECONDS", 4)
+    monkeypatch.setattr(mutants, "_CPU_SECONDS", 12)
     journal = tmp_path / "journal.jsonl"
     seen: list[tuple[int, int]] = []
     found = survey(Journal(journal, "code"), 2, lambda done, all_: seen.append((done, all_)), chosen)

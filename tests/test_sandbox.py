@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -271,6 +275,47 @@ def test_what_a_run_leaves_behind_dies_with_it(yard: Yard, tmp_path: Path) -> No
     time.sleep(1.5)
     assert not mark.exists()
     assert yard.run("return mean").outcome is Outcome.PASSED
+
+
+def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard) -> None:
+    """What a run has forked is nobody's child any more when its zygote is gone."""
+    walled(yard)
+    name = f"left-{yard.tier.value}"[:15]
+    tree = yard.tree(
+        "import ctypes, os, time\n"
+        "def KLD(mean, log_std):\n"
+        "    for _ in range(3):\n"
+        "        if os.fork() == 0:\n"
+        f"            ctypes.CDLL(None).prctl(15, {name.encode()!r}, 0, 0, 0)\n"
+        "            time.sleep(300)\n"
+        "    time.sleep(300)\n"
+    )
+    script = (
+        "from pathlib import Path\n"
+        "from gengrade.sandbox import Limits, Request, Sandbox, Tier\n"
+        "from tests.test_sandbox import MEAN\n"
+        f"with Sandbox(Tier({yard.tier.value!r}), 'uva2020', Path({str(yard.trees)!r})) as sandbox:\n"
+        f"    tree, inputs = Path({str(tree)!r}), {{'mean': MEAN, 'log_std': MEAN}}\n"
+        "    sandbox.run(Request('vae:kld', tree, inputs, 1, Limits(seconds=200)))\n"
+    )
+    host = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL)
+    while len(named(name)) < 3:
+        assert host.poll() is None
+        time.sleep(0.05)
+    host.send_signal(signal.SIGINT)
+    host.wait(60)
+    assert named(name) == []
+
+
+def named(name: str) -> list[str]:
+    """The processes of that name, zombies not among them."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            text = status.read_text()
+            if text.startswith(f"Name:\t{name}\n") and "\nVmRSS:" in text:
+                found.append(status.parent.name)
+    return found
 
 
 # Walls ----------------------------------------------------------------------------------------------------------------

@@ -326,3 +326,16 @@ def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
         discover(tmp_path, PARTS)
     with pytest.raises(SubmissionError, match="neither a folder nor"):
         discover(write(tmp_path, ["notes.txt"]) / "notes.txt", PARTS)
+
+
+def test_a_student_may_be_called_as_one_of_our_folders(tmp_path: Path) -> None:
+    """Folders of marks and results hold no programs; what is passed over is said."""
+    for name in ("doe", "Marks", "Results"):
+        (tmp_path / name / "part1").mkdir(parents=True)
+        (tmp_path / name / "part1" / "utils.py").write_text("x = 1\n")
+    for name, file in (("marks", "doe.yaml"), ("env", "model.py")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / file).write_text("x: 1\n")
+    found = discover(tmp_path, PARTS)
+    assert sorted(submission.name for submission in found.submissions) == ["Marks", "Results", "doe"]
+    assert [note for note in found.notes if note.startswith("env ")]

@@ -59,7 +59,7 @@ def _shape(value: Comparable, what: str) -> tuple[int, ...]:
 def _ours(value: Comparable) -> FloatArray:
     values = value.tensor(finite=False) if isinstance(value, Evidence) else np.asarray(value, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise ValueError(f"the expected value is not finite: {describe(values)}")
+        raise FloatingPointError(f"the expected value is not finite: {describe(values)}")
     return values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ FloatArray = NDArray[np.float64]
 MOST_ELEMENTS: Final = 1 << 22  # of a tensor whose shape is left open
 MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are asked for
 MOST_CHARACTERS: Final = 2_000  # of a text
+MOST_NAMES: Final = 1 << 20  # characters of all names of a network's weights, as the wire writes them
 MOST_WEIGHTS: Final = 10_000  # tensors that a network's weights are made of
 _MESSAGE_BYTES: Final = 1_200
 _VALUE_BYTES: Final = 600
@@ -158,6 +160,7 @@ class Evidence:
         if not isinstance(field._tree, dict) or not all(isinstance(item, np.ndarray) for item in field._tree.values()):
             raise Mismatch(f"{field._name} is no set of weights", got=describe(field._tree))
         field._expect_at_most(len(field._tree), most, "tensors")
+        field._expect_at_most(sum(len(json.dumps(name)) for name in field._tree), MOST_NAMES, "characters of names")
         return field._tree
 
     def _expect_at_most(self, count: int, most: int, of: str) -> None:

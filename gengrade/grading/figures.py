@@ -31,8 +31,8 @@ _FARTHEST = 1e30  # of a curve from zero: matplotlib's arithmetic overflows beyo
 class Gallery:
     """The room that is left for one submission's pictures: so many, and so many bytes altogether."""
 
-    def __init__(self) -> None:
-        self._left = MOST_FIGURES
+    def __init__(self, pictures: int = MOST_FIGURES) -> None:
+        self._left = pictures
         self._bytes_left = _MOST_BYTES
 
     def takes(self, size: int) -> bool:

@@ -7,8 +7,8 @@ rows, a sort of equal ones, a picture. Four properties are deliberate:
    which the child asks for them over a pipe, and a process that waits uses no processor time.
 2. The kernel ends what uses too much, also within a call of numpy that does not come back to Python; the parent goes
    on with the next test. What the child has allocated is gone with it.
-3. The end by a limit is a failed check of the student's (`TooMuch`), and nothing else is: an exception or another death
-   of the child is a fault of ours (`GraderFault`).
+3. The end by a limit is a failed check of the student's (`TooMuch`); another death of the child, or an exception, is a
+   fault of ours (`GraderFault`). Of arithmetic that fails (`ArithmeticFault`) the plugin finds out whose numbers do it.
 4. A verdict that was given stands. Symptoms are read after it, within limits of their own, and are left out where they
    take too much.
 
@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, Final, NoReturn
+
+import numpy as np
 
 from gengrade.facts import Figure
 from gengrade.grading.evidence import Evidence, Mismatch
@@ -70,6 +72,10 @@ class TooMuch(Mismatch):
 
 class GraderFault(RuntimeError):
     """The code of a test failed, or its process died: a fault of ours, with what is known of it."""
+
+
+class ArithmeticFault(GraderFault):
+    """The code of a test came to numbers that it cannot compute with: its own, or those of the evidence."""
 
 
 class _Stopped(BaseException):
@@ -237,6 +243,8 @@ def _tried(
         error = Mismatch(raised.message, expected=raised.expected, got=raised.got)  # without what its frames hold
     except MemoryError:
         error = _too_large(allowance)
+    except (ArithmeticError, np.linalg.LinAlgError) as raised:
+        error = ArithmeticFault("".join(traceback.format_exception(raised)))
     except BaseException as raised:
         error = GraderFault("".join(traceback.format_exception(raised)))
     return Report(recorded, figures, error)

@@ -14,11 +14,12 @@ import pytest
 
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Figure, Outcome, TestFact
+from gengrade.grading.asserts import fail
 from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch
 from gengrade.grading.figures import Gallery, Show, import_drawing
-from gengrade.grading.limited import ALLOWANCES, GraderFault, Report, confined
+from gengrade.grading.limited import ALLOWANCES, ArithmeticFault, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import BudgetUsedUp, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
@@ -181,9 +182,27 @@ class GradingPlugin:
         self._hang(report.figures)
         self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
         self._add(OWN_CODE, report.seconds)
+        if isinstance(report.error, ArithmeticFault) and self._holds_for_ours(pyfuncitem):
+            fail("Your answer holds numbers that are too large, or too small, to compute with")
         if report.error is not None:
             raise report.error
         return True
+
+    def _holds_for_ours(self, item: pytest.Function) -> bool:
+        """Whether a test can be carried out on the reference: then what it could not compute with was the student's."""
+        declared = _declared(item)
+        assert declared is not None
+        arguments = {name: item.funcargs[name] for name in inspect.signature(item.function).parameters}
+        ours = {"student": self._reference, "show": Show(self._folder, declared.ids[0], Gallery(pictures=0))}
+        report = confined(
+            item.function,
+            arguments | {name: value for name, value in ours.items() if name in arguments},
+            recorded={},
+            figures=[],
+            allowance=ALLOWANCES[declared.kind],
+            symptoms_of=None,
+        )
+        return report.error is None
 
     def _hang(self, figures: Sequence[Figure]) -> None:
         """Takes over what a test drew in its own process: the room that it took there is taken here as well."""

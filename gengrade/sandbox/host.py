@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -34,6 +35,7 @@ from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
 from gengrade.sandbox.cgroups import Group
 from gengrade.sandbox.closure import closure_of
+from gengrade.sandbox.guest import family
 from gengrade.sandbox.guest.disk import MOST_FILES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import preloaded, stage
@@ -94,16 +96,19 @@ class Sandbox:
 
         The second time it is the only run that goes on.
         """
+        spent = 0.0  # on the first try, which counts as well
         try:
             with self._turns.beside_others():
                 run = self._ready().run(request)
             if not run.starved:
                 return run
+            spent = run.seconds
         except (InfraError, OSError):
             self.close()
         try:
             with self._turns.alone():
-                return self._ready().run(request)
+                again = self._ready().run(request)
+                return replace(again, seconds=again.seconds + spent)
         except OSError as error:
             self.close()
             raise InfraError(f"the sandbox failed: {error}") from error
@@ -178,7 +183,7 @@ class _Zygote:
             preload=preloaded(layout),
             scratch=scratch,
             control=theirs.fileno(),
-            uid=tiers.NOBODY if as_root else None,
+            uid=tiers.unprivileged() if as_root else None,
             cuda=cuda,
             readable=reaches.allowed if tier is Tier.LANDLOCK else (),
             listed=reaches.listed if tier is Tier.LANDLOCK else ("/",),
@@ -246,7 +251,7 @@ class _Zygote:
         if self._tier is Tier.SANDBOX:
             return "/tmp"
         for leftover in list(self._work.iterdir()):
-            subprocess.run(["rm", "-rf", str(leftover)], check=False, stderr=subprocess.DEVNULL)
+            remove(leftover)
         return tempfile.mkdtemp(prefix="run-", dir=self._work)
 
     @property
@@ -301,6 +306,8 @@ class _Zygote:
         except (ProcessLookupError, PermissionError):
             self._process.kill()
         self._process.wait()
+        if self._tier is not Tier.SANDBOX:
+            family.kill_session(self._process.pid)
         if self.group:
             self.group.close()
         self.errors.close()
@@ -514,6 +521,10 @@ class _Conversation:
         elif ended["reason"] == "processes":
             reason = f"stopped: more than {limits.processes} processes and threads at once, the limit of this check"
             outcome, message = Outcome.ERROR, reason
+        elif ended["reason"] == "descriptors":
+            outcome, message = Outcome.ERROR, "stopped: too many descriptors were sent and not received"
+        elif ended["reason"] == "unmeasurable":
+            outcome, message = Outcome.ERROR, "stopped: what its processes take could not be measured"
         elif ended["reason"] == "disk":
             reason = (
                 f"stopped: files may take {limits.disk_mb} MB in this check, and {MOST_FILES:,} may be there at once"

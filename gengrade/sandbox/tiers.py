@@ -22,7 +22,8 @@ from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.namespaces import LIBRARY, SUBMISSION, TREES
 from gengrade.sandbox.reach import Kept, Reach, reach_of, sentences
 
-NOBODY: Final = 65534
+# Users that no distribution gives to anybody: what the kernel counts for a user, one worker cannot take from another.
+_NOBODIES: Final = range(65520, 65534)
 _TOP_LINKS: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _MADE: Final = ("/", "/tmp", "/dev", "/dev/shm", "/proc")  # by the outer wall itself
 _USER_NAMESPACE_SWITCHES: Final = {
@@ -58,6 +59,11 @@ class NoSuchTier(RuntimeError):
         self.findings = findings
         lines = [f"{finding.tier}: {finding.reason}. {finding.remedy}".rstrip(". ") for finding in findings]
         super().__init__(f"isolation {wanted!r} is not to be had on this machine. " + "; ".join(lines))
+
+
+def unprivileged() -> int:
+    """The user that runs of this process become when it is root's: another one on other processors."""
+    return _NOBODIES[min(os.sched_getaffinity(0)) % len(_NOBODIES)]
 
 
 def choose(wanted: str, *, single: bool) -> Tier:
@@ -209,6 +215,8 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
         "XDG_CACHE_HOME": f"{scratch}/cache",
         "TORCH_HOME": f"{scratch}/torch",
         "PYTHONHASHSEED": "0",
+        "TORCHDYNAMO_DISABLE": "1",  # a compiler would take longer than most checks may, and is not needed
+        "TORCH_COMPILE_DISABLE": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

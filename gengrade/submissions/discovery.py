@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
 from gengrade.submissions.names import Identity, identify
-from gengrade.submissions.selection import PROGRAMS, enters, keeps
+from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
 from gengrade.submissions.whose import identities
 
 # What lies beside submissions and is none.
@@ -51,7 +52,7 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     return _class(path, children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Child:
     """A visible entry of the given folder."""
 
@@ -69,14 +70,23 @@ class _Child:
 
     @property
     def is_submission(self) -> bool:
-        ours = self.is_folder and self.path.name.casefold() in _OUR_FOLDERS
-        return (self.is_folder and not ours) or self.is_packed or (self._is_file and self.identity.from_system)
+        return (
+            (self.is_folder and not self._is_ours) or self.is_packed or (self._is_file and self.identity.from_system)
+        )
 
     @property
     def is_familiar(self) -> bool:
         """A file (or our own folder) that nobody needs to hear about."""
         name = self.path.name.casefold()
-        return name in _FAMILIAR_NAMES | _OUR_FOLDERS or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
+        return self._is_ours or name in _FAMILIAR_NAMES or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
+
+    @cached_property
+    def _is_ours(self) -> bool:
+        """Whether this is a folder of results or marks: a student of that name would have handed in programs."""
+        if not self.is_folder or self.path.name.casefold() not in _OUR_FOLDERS:
+            return False
+        inside = islice(_below(self.path, PurePosixPath()), _LOOK_FILES)
+        return not any(file.suffix.lower() in PROGRAMS or is_archive(Path(file)) for file in inside)
 
     @property
     def _is_file(self) -> bool:
@@ -189,6 +199,9 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
             notes.append(f"{printable(child.path.name)} is a link and is ignored; put the real folder in its place")
         elif not child.is_submission and not child.is_familiar:
             notes.append(f"{printable(child.path.name)} is no submission and is ignored")
+    for name in sorted(os.listdir(path)):
+        if not is_hidden(name) and not name.startswith("__") and not enters(name):
+            notes.append(f"{printable(name)} has the name of an environment or a cache and is ignored; rename a student's")
     handed_in = [child for child in children if child.is_submission]
     if not handed_in:
         raise SubmissionError(path, "it holds no submissions (folders, .zip or .tar.gz); check the path")

@@ -24,6 +24,65 @@ _FILL = """
 ATTACKS = [
     Attack(
         0,
+        "a program's name with line ends",
+        # What measures a run reads names of programs beside numbers: a name must neither stop nor mislead it.
+        hostile="""
+            import ctypes, os, subprocess, tempfile
+            for name in ("a\\rVmPTE:", "a\\x85RssAnon:", "a) R 0 0"):
+                path = os.path.join(tempfile.gettempdir(), name)
+                os.symlink("/bin/sleep", path)
+                subprocess.run([path, "0.3"], check=False)
+            ctypes.CDLL(None).prctl(15, b"\\rVmPTE: -9999999", 0, 0, 0)
+            hoard = []
+            while True:
+                hoard.append(bytearray(64 << 20))
+                hoard[-1][::4096] = bytes(16384)
+        """,
+        control="""
+            import ctypes, subprocess
+            ctypes.CDLL(None).prctl(15, b"training", 0, 0, 0)
+            subprocess.run(["/bin/sleep", "0.1"], check=True)
+        """,
+    ),
+    Attack(
+        0,
+        "descriptors on their way",
+        # The kernel counts them for all runs of a user: a neighbour's loader could not send its own.
+        hostile="""
+            import os, socket, time
+            keep = socket.socketpair()
+            keep[0].setblocking(False)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            try:
+                while True:
+                    socket.send_fds(keep[0], [b"x"], [nothing] * 250)
+            except OSError:
+                pass
+            time.sleep(60)
+        """,
+        control="""
+            import torch
+            data = torch.utils.data.TensorDataset(torch.arange(8.0))
+            loader = torch.utils.data.DataLoader(data, batch_size=2, num_workers=2)
+            assert sum(float(batch.sum()) for batch, in loader) == 28
+        """,
+    ),
+    Attack(
+        0,
+        "numbers that overflow what compares them",
+        hostile="return torch.full(elbo.shape, 1e307, dtype=torch.float64)",
+        control="elbo = elbo + 0.0",
+        target="part1/utils.py:elbo_to_bpd",
+    ),
+    Attack(
+        0,
+        "draws that overflow what compares them",
+        hostile="return (mean + torch.exp(log_std) * torch.randn_like(mean)).double() + 1.7e308",
+        control="mean = mean + 0.0",
+        target="part1/utils.py:sample_reparameterize",
+    ),
+    Attack(
+        0,
         "memory in socket buffers",
         # Six processes, each with as many full sockets as it may have: no resident set shows what lies in them.
         hostile=f"""

@@ -21,6 +21,7 @@ _SOCKET_BYTES: Final = 212_992  # what a socket may hold, where the kernel does 
 _PIPE_BYTES: Final = 16 * 4096  # a pipe's buffer; guests cannot enlarge it
 _WATCH_BYTES: Final = 256  # what an epoll instance keeps for each descriptor that it may watch
 _FEW_PROCESSES: Final = 6
+_REST: Final = 20.0  # times as long as a close look took, until the next
 _UNSEEN_DESCRIPTORS: Final = 1024  # of a process whose descriptors may not be looked at: as many as it may have
 
 
@@ -30,6 +31,7 @@ class Usage:
 
     resident: int  # bytes of anonymous and shared memory, and of kernel buffers, beyond what the zygote has
     tasks: int  # processes and threads
+    on_their_way: int  # descriptors that were sent and not yet received
     cpu: float  # seconds of processor time, of processes that have ended as well
     waited: float  # seconds in which one of them could have run, and had to wait for a processor
 
@@ -46,6 +48,8 @@ class Meter:
         self._waits = Waits(time.monotonic())
         self._buffers = 0
         self._private = 0
+        self._on_their_way = 0
+        self._next_look = 0.0
 
     def read(self) -> Usage:
         """Memory and processes as they are now; times since the run began."""
@@ -60,24 +64,34 @@ class Meter:
                 self._waits.add(f"{pid}/{task}", _waited(pid, task), now)
         # A process that has just been waited for is missing here for a moment; what was used stays used.
         self._cpu = max(self._cpu, cpu)
-        return Usage(max(memory, self._private) + self._buffers, tasks, self._cpu, self._waits.total)
+        resident = max(memory, self._private) + self._buffers
+        return Usage(resident, tasks, self._on_their_way, self._cpu, self._waits.total)
 
     def look_closely(self) -> None:
         """Counts the kernel's buffers behind descriptors, as large as they may become, and memory behind the baseline.
 
         A process that gives up what it inherited may take as much anew before it exceeds the baseline. Among few
         processes that is little; of many, each page counts by how many of them share it.
+
+        A family that takes long to look at is looked at less often: its own processor does that.
         """
-        sockets = others = in_namespace = 0
+        began = time.monotonic()
+        if began < self._next_look:
+            return
+        sockets = others = in_namespace = on_their_way = 0
         processes = list(descendants())
         if len(processes) > _FEW_PROCESSES:
             self._private = max(0, sum(map(_proportional, processes)) - self._baseline.memory)
         for pid in processes:
-            mine, rest = _buffers(pid)
-            sockets += mine
-            others += rest
+            found = _buffers(pid)
+            sockets += found.sockets
+            others += found.bytes
+            on_their_way += found.on_their_way
             in_namespace = max(in_namespace, _sockets_of_the_namespace(pid, self._baseline.namespace))
         self._buffers = max(sockets, in_namespace) * self._baseline.socket_bytes + others
+        self._on_their_way = on_their_way
+        ended = time.monotonic()
+        self._next_look = ended + _REST * (ended - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +172,24 @@ def kill_descendants(seconds: float = 5.0) -> None:
         time.sleep(0.002)
 
 
+def kill_session(session: int, seconds: float = 5.0) -> None:
+    """Ends all processes of a session, whoever is their parent: none of a walled run's can leave it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        left = [int(name) for name in _list(_PROC) if name.isdigit() and _session(int(name)) == session]
+        if not left:
+            return
+        for pid in left:
+            _kill_one(pid)
+        time.sleep(0.002)
+
+
+def _session(pid: int) -> int:
+    """The session of a process that still runs (proc_pid_stat(5), fields 3 and 6); 0 of one that has ended."""
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return int(fields[3]) if len(fields) > 3 and fields[0] not in "ZX" else 0
+
+
 def _kill_one(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
@@ -174,14 +206,14 @@ def _children(pid: int) -> list[int]:
 
 def _memory(pid: int) -> int:
     """Bytes of a process's memory; pages of files (libraries) do not count."""
-    lines = _read(pid, "status").splitlines()
+    lines = _read(pid, "status").split("\n")[1:]  # the first is the program's name, which may hold anything
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_MEMORY))
 
 
 def _proportional(pid: int) -> int:
     """Bytes of a process's memory, each page divided by the number of processes that share it."""
-    lines = _read(pid, "smaps_rollup").splitlines()
-    if not lines:  # a program that may be run but not read is not shown: all that it has counts
+    lines = _read(pid, "smaps_rollup").split("\n")
+    if len(lines) < 2:  # a program that may be run but not read is not shown: all that it has counts
         return _memory(pid)
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_PROPORTIONAL))
 
@@ -198,26 +230,44 @@ def _waited(pid: int, task: str) -> float:
     return int(fields[1]) * _NANO if len(fields) > 1 else 0.0
 
 
-def _buffers(pid: int) -> tuple[int, int]:
-    """How many sockets a process has, and the bytes that its other descriptors may hold in the kernel."""
+@dataclass(frozen=True, slots=True)
+class _Buffers:
+    """What a process has open: sockets, and bytes that its other descriptors may hold in the kernel."""
+
+    sockets: int = 0
+    bytes: int = 0
+    on_their_way: int = 0
+
+
+def _buffers(pid: int) -> _Buffers:
     folder = _PROC / str(pid) / "fd"
     try:
         names = os.listdir(folder)
     except PermissionError:  # it may not be looked at; or it has ended, and waits to be waited for
-        return (_UNSEEN_DESCRIPTORS if _memory(pid) else 0), 0
+        return _Buffers(_UNSEEN_DESCRIPTORS if _memory(pid) else 0)
     except OSError:
-        return 0, 0
-    sockets = pipes = watches = 0
+        return _Buffers()
+    sockets = pipes = watches = on_their_way = 0
     for name in names:
         try:
             target = os.readlink(folder / name)
         except OSError:
             continue
-        sockets += target.startswith("socket:")
+        if target.startswith("socket:"):
+            sockets += 1
+            on_their_way += _on_their_way(pid, name)
         pipes += target.startswith("pipe:")
         watches += target.startswith("anon_inode:[eventpoll]")
     # Each end of a pipe counts half of it.
-    return sockets, pipes * _PIPE_BYTES // 2 + watches * len(names) * _WATCH_BYTES
+    return _Buffers(sockets, pipes * _PIPE_BYTES // 2 + watches * len(names) * _WATCH_BYTES, on_their_way)
+
+
+def _on_their_way(pid: int, descriptor: str) -> int:
+    """How many descriptors lie in a socket, sent and not yet received."""
+    for line in _read(pid, f"fdinfo/{descriptor}").split("\n"):
+        if line.startswith("scm_fds:"):
+            return int(line.split()[1])
+    return 0
 
 
 def _sockets_of_the_namespace(pid: int, outside: str) -> int:
@@ -246,7 +296,8 @@ def _read(pid: int, name: str) -> str:
 
 
 def _text(path: Path) -> str:
+    """A file's text as it stands: a program's name may hold what other readers take for the end of a line."""
     try:
-        return path.read_text(errors="replace")
+        return path.read_bytes().decode("latin-1")
     except OSError:
         return ""

@@ -17,6 +17,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
@@ -119,6 +120,7 @@ _PRETENDED: Final[dict[str, tuple[int | None, int | None]]] = {
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
+    "setpriority": (141, 140),
     "ioprio_set": (251, 30),
 }
 
@@ -145,7 +147,6 @@ _PRETENDED_ALONE: Final[dict[str, tuple[int | None, int | None]]] = {
     "fremovexattr": (199, 16),
     "setxattrat": (463, 463),
     "removexattrat": (466, 466),
-    "setpriority": (141, 140),
 }
 _SOCKET: Final = (41, 198)
 _SOCKETPAIR: Final = (53, 199)
@@ -176,7 +177,8 @@ _ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
 }
 
 # A lock on a file that two runs may read tells the one of the other; so does a lease, and a watch on a folder.
-_TELLING: Final = (5, 36, 37, 38, 1024, 1026)  # F_GETLK, F_OFD_GETLK, F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
+# F_GETLK tells nothing, since no run gets a lock.
+_TELLING: Final = (36, 37, 38, 1024, 1026)  # F_OFD_GETLK, F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
 _LOCKING: Final = (6, 7)  # F_SETLK, F_SETLKW: honest code locks what it writes, where nobody else is
 _F_SETPIPE_SZ: Final = 1031  # a larger buffer than pipes are counted with
 
@@ -209,6 +211,8 @@ _ABSENT: Final = 0x00050000 | errno.ENOSYS
 _PRETEND: Final = 0x00050000  # answered with 0, and not done
 _KILL: Final = 0x80000000
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT = 0, 4, 16
+
+_SCOPED_SIGNALS: Final = 6  # the version of Landlock that keeps signals within a run
 
 _PR_SET_SECCOMP: Final = 22
 _MODE_FILTER: Final = 2
@@ -309,8 +313,9 @@ def _confine_to_itself(program: _Program, column: int) -> None:
         program.refuse(pretended[column], _PRETEND)
     program.refuse(_SOCKET[column])
     program.argument(_FCNTL[column], 1, _EQUAL, _OWNERS, refuse_when=True)
-    for numbers in _SIGNALS.values():
-        program.argument(numbers[column], 0, _EQUAL, [os.getpid()], refuse_when=False)
+    if landlock.abi() < _SCOPED_SIGNALS:
+        for numbers in _SIGNALS.values():
+            program.argument(numbers[column], 0, _EQUAL, [os.getpid()], refuse_when=False)
     for numbers in _ON_PROCESSES.values():
         program.argument(numbers[column], 0, _EQUAL, [0, os.getpid()], refuse_when=False)
 

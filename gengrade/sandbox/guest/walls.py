@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG = 1
 _MIB = 1 << 20
 _OF_THE_MACHINE = (
     *("cpuinfo", "meminfo", "stat", "vmstat", "loadavg", "uptime", "version", "filesystems", "sys/vm"),
@@ -32,14 +34,18 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
 
     Raises WallError.
     """
-    os.setsid()
     if zygote.tier == "sandbox":
+        os.setsid()
         namespaces.enter(run.tree, int(run.limits["disk_mb"]), zygote.kept_mounts)
         tree, scratch = Path(namespaces.SUBMISSION), Path("/tmp")
     else:
+        # It stays in the zygote's session, which a walled run cannot leave: so it is found, should the zygote be lost.
+        os.setpgid(0, 0)
         tree, scratch = Path(run.tree), Path(run.scratch)
         if zygote.tier == "landlock":
             namespaces.drop_capabilities()
+        if sys.platform == "linux":
+            check(libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent-death signal")
     _limit_resources(zygote, run)
     if zygote.tier != "process":
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")

@@ -37,6 +37,7 @@ from gengrade.sandbox.guest.syscalls import check, libc
 
 _TICK_SECONDS = 0.05
 _CLOSE_LOOK_TICKS = 5  # between two looks at what is dear to look at
+MOST_ON_THEIR_WAY = 128  # descriptors: the kernel counts them for all runs of a user together
 _WORD_SECONDS = 0.25  # between two words to the host on the time that a run has used
 _MANY_RUNS = 16  # gathering pages costs what it saves in about as many; who has had so many is likely to get more
 _PR_SET_CHILD_SUBREAPER = 36
@@ -164,7 +165,11 @@ def _watch(
                 family.kill(pid)
                 if message is None:
                     os._exit(0)
-            watched.look()
+            try:
+                watched.look()
+            except Exception as error:  # whatever makes a family unmeasurable is the family's own doing
+                watched.reason = watched.reason or "unmeasurable"
+                print(f"a run could not be measured: {error!r}")
             if watched.reason:
                 family.kill(pid)
             elif word := watched.word():
@@ -219,6 +224,8 @@ class _Watched:
             self.reason = "memory"
         elif usage.tasks > self._limits["processes"] + 2:
             self.reason = "processes"
+        elif usage.on_their_way > MOST_ON_THEIR_WAY:
+            self.reason = "descriptors"
         elif self._scratch is not None and disk.exceeds(self._scratch, int(self._limits["disk_mb"]) << 20):
             self.reason = "disk"
 
