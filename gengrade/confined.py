@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from gengrade import records
+from gengrade.forking import fork
 from gengrade.paths import InputError, printable
 from gengrade.sandbox.guest.syscalls import libc
 from gengrade.store import NO_ROOM
@@ -98,7 +99,7 @@ def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None 
         # Newer Pythons warn of threads: none of ours holds a lock that the child takes.
         warnings.simplefilter("ignore", DeprecationWarning)
         parent = os.getpid()
-        child = os.fork()
+        child = fork()
     if child == 0:
         _child(function, bounds, parent, writing)
     os.close(writing)

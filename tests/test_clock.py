@@ -19,12 +19,12 @@ from tests.load import busy
 from tests.test_sandbox import Yard
 
 TIERS = [finding.tier for finding in examine() if finding.available and finding.tier is not Tier.PROCESS]
-BUSY = 3
+BUSY = 2
 
 
 @pytest.fixture(scope="module", params=TIERS)
 def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    """A sandbox that has one processor, and shares it with three busy processes."""
+    """A sandbox that has one processor, and shares it with two busy processes."""
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system does not bind processes to processors")
     before = os.sched_getaffinity(0)
@@ -86,6 +86,7 @@ def test_sleep_takes_its_time_on_a_busy_machine_too(crowded: Yard) -> None:
     ],
     ids=["children", "threads", "unwaited", "programs"],
 )
+@pytest.mark.slow
 def test_the_time_of_the_whole_family_counts(crowded: Yard, body: str) -> None:
     """In whichever processes the work is done: a limit on passing time, 20 times as far, would end these as ours."""
     run = crowded.run(body, Limits(seconds=0.6))

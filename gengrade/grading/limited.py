@@ -33,6 +33,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from gengrade.facts import Figure
+from gengrade.forking import fork
 from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.grading.probes import Probe
 from gengrade.grading.subject import Subject, plain
@@ -135,7 +136,7 @@ def confined(
     subjects = {name: value for name, value in arguments.items() if isinstance(value, Subject)}
     here, there = Pipe()
     parent = os.getpid()
-    child = os.fork()
+    child = fork()
     if child == 0:
         _in_the_child(test, arguments, subjects, recorded, figures, allowance, symptoms_of, there, parent)
     there.close()
