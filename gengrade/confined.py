@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from gengrade import records
-from gengrade.forking import fork
+from gengrade.forking import address_space, fork
 from gengrade.paths import InputError, printable
 from gengrade.sandbox.guest.syscalls import libc
 from gengrade.store import NO_ROOM
@@ -224,7 +224,7 @@ def _confine(bounds: Bounds, parent: int, writing: int) -> bool:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NPROC, 0)
     _lower(resource.RLIMIT_CPU, bounds.cpu_seconds, spare=5)
-    size = _size()
+    size = address_space()
     if size is not None:
         _lower(resource.RLIMIT_AS, size + bounds.memory_bytes)
     return _lower(resource.RLIMIT_FSIZE, bounds.file_bytes)
@@ -239,14 +239,6 @@ def _lower(kind: int, limit: int, spare: int = 0) -> bool:
     with suppress(ValueError, OSError):  # some systems do not limit this
         resource.setrlimit(kind, (limit, highest))
     return True
-
-
-def _size() -> int | None:
-    """The process's own address space in bytes; None where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def _said(function: Callable[[], object], file_limit_is_ours: bool) -> bytes:

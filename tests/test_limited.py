@@ -19,6 +19,7 @@ from gengrade.grading.figures import Gallery, Show
 from gengrade.grading.limited import Allowance, GraderFault, Report, TooMuch, confined
 from gengrade.grading.subject import Circumstances, ProbeFailed, Subject
 from gengrade.sandbox import InfraError, Request, Run
+from tests.children import children
 
 SHORT = Allowance(seconds=2, memory_mb=512)
 PROBE = probes.vae.kld
@@ -50,12 +51,6 @@ def subject(*answers: Run | BaseException, ours: bool = False) -> Subject:
 def called(test: Callable[..., None], student: Subject | None = None, allowance: Allowance = SHORT) -> Report:
     arguments = {} if student is None else {"student": student}
     return confined(test, arguments, recorded={}, figures=[], allowance=allowance, symptoms_of=student)
-
-
-def children() -> set[str]:
-    """The processes that this one has started, as long as nobody has waited for them."""
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {pid for task in tasks for pid in task.read_text().split()}
 
 
 @pytest.fixture(autouse=True)

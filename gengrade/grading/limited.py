@@ -27,13 +27,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from gengrade.facts import Figure
-from gengrade.forking import fork
+from gengrade.forking import address_space, fork
 from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.grading.probes import Probe
 from gengrade.grading.subject import Subject, plain
@@ -291,7 +290,7 @@ def _limit(allowance: Allowance) -> None:
     """Soft limits, which the kernel and the C library hold: SIGXCPU and an allocation that fails."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _soften(resource.RLIMIT_CPU, allowance.seconds)
-    size = _address_space()
+    size = address_space()
     if size is not None:
         _soften(resource.RLIMIT_AS, size + (allowance.memory_mb << 20))
 
@@ -305,14 +304,6 @@ def _soften(which: int, limit: int) -> None:
     hard = resource.getrlimit(which)[1]
     with contextlib.suppress(ValueError, OSError):  # a system that has no such limit
         resource.setrlimit(which, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-
-
-def _address_space() -> int | None:
-    """The bytes of address space that this process has taken."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except (OSError, ValueError):
-        return None
 
 
 def _megabytes(used: resource.struct_rusage) -> float:

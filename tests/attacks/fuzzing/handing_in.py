@@ -31,6 +31,7 @@ from typing import Final
 
 from gengrade.paths import InputError, fold, printable
 from gengrade.submissions import Submission, discard, discover, names_in, oddities, prepare, signatures
+from tests.children import children
 from tests.handed_in import PARTS
 
 _OWN_SECONDS: Final = 2.0  # of the reader's own computing, for a class
@@ -312,7 +313,7 @@ def hand_in(seed: int, folder: Path) -> None:
     trees.mkdir()
     Making(random.Random(seed), classroom).classroom()
     before = {path: _outside(path) for path in (folder, Path("/etc/passwd"))}
-    children = _children()
+    started = children()
     began = resource.getrusage(resource.RUSAGE_SELF)
     _read(classroom, trees)
     ended = resource.getrusage(resource.RUSAGE_SELF)
@@ -321,13 +322,8 @@ def hand_in(seed: int, folder: Path) -> None:
     grown = (ended.ru_maxrss - began.ru_maxrss) << 10
     assert grown < _OWN_BYTES, f"the reader itself grew by {grown >> 20} MB"
     assert before == {path: _outside(path) for path in before}
-    left = _children() - children
+    left = children() - started
     assert not left, f"processes are left: {left}"
-
-
-def _children() -> set[str]:
-    """The processes that this one has started, as long as nobody has waited for them."""
-    return {pid for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()}
 
 
 def _outside(path: Path) -> object:
