@@ -33,7 +33,7 @@ from gengrade.places import read_plain
 from gengrade.rubric import SUBMISSION
 from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
 from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
-from gengrade.submissions import Part, Prepared, Submission, discard, oddities, prepare, signatures
+from gengrade.submissions import Part, Prepared, Submission, discard, lay_out, oddities, prepare, signatures
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
@@ -242,7 +242,7 @@ class Grader:
     def _suspect(self, folder: Path) -> Subject:
         """The package of the reference with a misconception: what comes of it is kept for the whole class."""
         tree = self._job.trees / f"{SUSPECT}{secrets.token_hex(8)}"
-        prepared = prepare(Submission(id=SUSPECT, name=SUSPECT, late=None, source=folder), tree, self._parts)
+        prepared = lay_out(folder, tree, self._parts)
         store = EvidenceStore(self._job.work / "evidence", self._job.seal, prepared.sha256, thrifty=True)
         return Subject(tree, prepared.sha256, self._sandbox, store, self._circumstances, ours=True)
 

@@ -45,11 +45,14 @@ WORK = "import time\nwhile time.process_time() < {seconds}: pass\nreturn 1"
 
 
 def test_work_within_its_limit_passes_on_a_busy_machine(crowded: Yard) -> None:
-    began = time.monotonic()
-    run = crowded.run(WORK.format(seconds=0.8), Limits(seconds=1.5))
-    assert (run.outcome, run.starved) == (Outcome.PASSED, False), run.message
-    assert time.monotonic() - began > 1.5  # it would have been out of time by the clock on the wall
-    assert run.seconds < 1.5
+    """Until one took longer than its limit by the clock on the wall, as one beside two busy processes does."""
+    passed = 0.0
+    while passed < 1.5:
+        began = time.monotonic()
+        run = crowded.run(WORK.format(seconds=0.8), Limits(seconds=1.5))
+        passed = time.monotonic() - began
+        assert (run.outcome, run.starved) == (Outcome.PASSED, False), run.message
+        assert run.seconds < 1.5
 
 
 def test_work_beyond_its_limit_does_not(crowded: Yard) -> None:

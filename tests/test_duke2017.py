@@ -46,10 +46,12 @@ def _finders_as_they_were() -> Iterator[None]:
 
 class TestInterpolation(Truth):
     edition, family = "duke2017", "interpolation"
+    every = 3
 
 
 class TestConditional(Truth):
     edition, family = "duke2017", "cgan"
+    every = 3
 
 
 def test_there_is_enough_of_everything() -> None:

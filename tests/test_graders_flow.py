@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gengrade.facts import Outcome
 from truth.variants.uva2020.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
 from truth.workbench import REFERENCE, Workbench
@@ -14,6 +16,7 @@ def test_the_reference_passes_and_learns(workbench: Workbench) -> None:
     assert 0.81 < observed.measures["flow.bpd"] < 0.84
 
 
+@pytest.mark.slow
 def test_a_density_that_is_none_earns_no_measure(workbench: Workbench) -> None:
     folder = workbench.variant({MODEL: (RESULT, RESULT.replace("log_det\n", "log_det + 1\n", 1))})
     observed = workbench.observe(folder, "flow.bpd")

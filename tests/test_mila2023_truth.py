@@ -13,19 +13,19 @@ EDITION = "mila2023"
 class TestGaussianVae(Truth):
     edition = EDITION
     family = "gaussian_vae"
-    every = 8
+    every = 12
 
 
 class TestGan(Truth):
     edition = EDITION
     family = "gan"
-    every = 6
+    every = 10
 
 
 class TestDdpm(Truth):
     edition = EDITION
     family = "ddpm"
-    every = 8
+    every = 12
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -269,9 +270,16 @@ _OF_ELEMENTS = {
 }
 _BY_ITSELF = (Strays, Gain)  # what they catch is caught for certain
 _TESTS = list(dict.fromkeys(each.test for each in declared()))
+_LARGE = 100_000  # numbers in a sample, of which a hundred samples take long
 
 
-@pytest.mark.parametrize("test", _TESTS, ids=str)
+def case(test: RandomTest) -> Any:
+    """That test as a parameter; a large one is slow."""
+    large = isinstance(test, GaussianFit) and test.draws * test.elements > _LARGE
+    return pytest.param(test, id=str(test), marks=[pytest.mark.slow] if large else [])
+
+
+@pytest.mark.parametrize("test", map(case, _TESTS))
 def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.random.Generator, test: RandomTest) -> None:
     assert isinstance(
         test, GaussianFit | Independence | TwoDraws | Share | Strays | Mass | Gain | PixelFit | UniformIntegers
@@ -280,7 +288,7 @@ def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.rando
     assert at_most(np.array([simulation.rejects() for _ in range(50 if isinstance(test, PixelFit) else 200)]))
 
 
-@pytest.mark.parametrize("test", [test for test in _TESTS if not isinstance(test, _BY_ITSELF)], ids=str)
+@pytest.mark.parametrize("test", [case(test) for test in _TESTS if not isinstance(test, _BY_ITSELF)])
 def test_a_bias_is_caught_with_the_stated_power(random: np.random.Generator, test: RandomTest) -> None:
     for name, bias in test.caught.items():
         caught = np.mean([Simulation(test, random).rejects(name, bias) for _ in range(100)])

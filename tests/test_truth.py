@@ -17,17 +17,17 @@ from truth.workbench import LAYOUT, library, unit_checks
 
 class TestVae(Truth):
     family = "vae"
-    every = 12
+    every = 30
 
 
 class TestGan(Truth):
     family = "gan"
-    every = 12
+    every = 30
 
 
 class TestFlow(Truth):
     family = "flow"
-    every = 8
+    every = 20
 
 
 class TestTheory(Truth):

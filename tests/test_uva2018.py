@@ -28,13 +28,13 @@ LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 class TestBound(Truth):
     edition = EDITION
     family = "elbo"
-    every = 6
+    every = 10
 
 
 class TestAdversary(Truth):
     edition = EDITION
     family = "adversary"
-    every = 6
+    every = 10
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -3,18 +3,19 @@
     discover(path, parts) → Discovery of Submissions      cheap: looks at names, unpacks nothing
     names_in(submission) → its files' names               cheap as well: archives are looked into, not unpacked
     prepare(submission, into, parts) → Prepared            unpacks, finds the parts, copies what matters
+    lay_out(folder, into, parts) → Prepared                the same of a folder of ours
     oddities(tree, shown) → sentences                      what stands out in the code; it costs no points
     signatures(submissions) → a text for each              changes when anything in it is touched
     discard(tree)                                          removes such a tree again
 
-All of these but the last read in a confined process (see `reading`): whatever was handed in, the caller survives it.
+All of these but `lay_out` and `discard` read in a confined process (see `reading`): whatever was handed in, the caller survives it.
 
 Identity and lateness come from the names that a learning management system gave, never from inside a submission.
 """
 
 from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
 from gengrade.submissions.preparing import discard
-from gengrade.submissions.reading import discover, names_in, oddities, prepare, signatures
+from gengrade.submissions.reading import discover, lay_out, names_in, oddities, prepare, signatures
 
 __all__ = [
     "Discovery",
@@ -24,6 +25,7 @@ __all__ = [
     "SubmissionError",
     "discard",
     "discover",
+    "lay_out",
     "names_in",
     "oddities",
     "prepare",

@@ -80,6 +80,16 @@ def prepare(
             raise
 
 
+def lay_out(folder: Path, into: Path, parts: Mapping[str, Part]) -> Prepared:
+    """The clean tree `into` of a folder of our own, as `prepare` makes it of a submission's, but in this process.
+
+    There is nothing to fear in our own files, and a new process for each would cost more than the copy.
+    """
+    ours = Submission(id=into.name, name=into.name, late=None, source=folder)
+    with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:
+        return preparing.prepare(ours, into, parts, {}, Path(scratch))
+
+
 def oddities(tree: Path, shown: Mapping[str, str], *, libraries: bool = False) -> tuple[str, ...]:
     """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
 
