@@ -15,8 +15,10 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gengrade.console import Watcher, make_watcher, show_findings, show_hidden, show_result
+from gengrade import __version__
+from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_result
 from gengrade.documents import DocumentError
+from gengrade.editions import DEFAULT_COURSE, editions, rubric_for
 from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
@@ -26,7 +28,6 @@ from gengrade.report.text import inert
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 
-RUBRIC = Path(__file__).resolve().parents[1] / "rubric.yaml"
 _WRONG_USAGE = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -53,6 +54,21 @@ class Isolation(StrEnum):
     PROCESS = "process"
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gengrade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
 @app.command("grade")
 @_single.command()
 def grade(
@@ -60,7 +76,8 @@ def grade(
     out: Annotated[
         Path | None, typer.Option(help="Where results go; by default results/ here, or beside a single submission.")
     ] = None,
-    rubric: Annotated[Path, typer.Option(help="The marking scheme.")] = RUBRIC,
+    rubric: Annotated[Path | None, typer.Option(help="The marking scheme; by default the course's.")] = None,
+    course: Annotated[str, typer.Option(help="A course that `gengrade courses` lists.")] = DEFAULT_COURSE,
     only: Annotated[str | None, typer.Option(help="Grade the submissions whose id matches, e.g. 'doe*'.")] = None,
     part: Annotated[str | None, typer.Option(help="Check one part only, e.g. 'vae'.")] = None,
     profile: Annotated[Profile, typer.Option(help="unit: no training; smoke: everything.")] = Profile.SMOKE,
@@ -79,7 +96,7 @@ def grade(
     options = Options(
         path=path,
         out=out,
-        rubric=rubric,
+        rubric=rubric or _rubric_of(course),
         only=only,
         part=part,
         profile=profile.value,
@@ -99,6 +116,12 @@ def grade(
     if open_:
         webbrowser.open((result.graded[0].report if result.single else result.out / "index.html").resolve().as_uri())
     raise typer.Exit(_status(result))
+
+
+@app.command("courses")
+def list_courses() -> None:
+    """List the courses that can be graded: name, title, rubric, and what each part asks for."""
+    show_courses(Console(), [(name, parts, rubric_for(name)) for name, parts in editions().items()])
 
 
 @app.command()
@@ -136,6 +159,13 @@ def main() -> None:
 def grade_command() -> None:
     """The `run_grading.py` script: the command `grade` alone."""
     _single()
+
+
+def _rubric_of(course: str) -> Path:
+    found = rubric_for(course)
+    if found is None:
+        _refuse(UsageError(f"--course {course}: there is no such course; there are {', '.join(editions())}"))
+    return found
 
 
 def _run(options: Options, watcher: Watcher) -> Result:

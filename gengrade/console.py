@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,8 +17,11 @@ from gengrade.engine import Progress as Event
 from gengrade.engine import Result
 from gengrade.facts import Named
 from gengrade.grade import Grade
+from gengrade.paths import from_here
 from gengrade.report.text import SEEMS, inert, mistake, one_line, public
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Finding, Tier
+from gengrade.submissions import Part
 
 _LONGEST_NAME = 32
 
@@ -140,14 +144,8 @@ def show_result(console: Console, result: Result) -> None:
         _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
         console.print("Reduced isolation: student code ran without a wall around it.", style="bold yellow")
-    target = _near(result.graded[0].report if result.single else result.out / "index.html")
+    target = from_here(result.graded[0].report if result.single else result.out / "index.html")
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
-
-
-def _near(path: Path) -> Path:
-    """As a person in this folder would write it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _show_mistakes(console: Console, grade: Grade) -> None:
@@ -175,6 +173,18 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
         console.print("A class cannot be graded here safely; a student's own folder can.", soft_wrap=True)
     else:
         console.print(f"A class is graded in the tier {best.value!r} here.", soft_wrap=True)
+
+
+def show_courses(console: Console, courses: Sequence[tuple[str, Mapping[str, Part], Path | None]]) -> None:
+    """Each course's name and title, its rubric, and the files that each part asks for."""
+    for course, parts, rubric in courses:
+        title = Rubric.load(rubric).assignment if rubric else "no rubric"
+        console.print(Text.assemble((course, "bold"), f"  {title}"), soft_wrap=True)
+        if rubric:
+            console.print(Text(f"    rubric: {from_here(rubric)}"), soft_wrap=True)
+        for part, asked in parts.items():
+            folder = f"{asked.folder}/" if asked.folder else ""
+            console.print(Text(f"    {part}: {', '.join(f'{folder}{file}' for file in asked.files)}"), soft_wrap=True)
 
 
 def show_hidden(console: Console, hidden: list[str], exposed: list[str]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.home import python_path
 from gengrade.paths import InputError
 
 SIDE = 28
@@ -127,9 +128,7 @@ def _mnist() -> DataSet:
 
 def _download(into: Path) -> None:
     command = [sys.executable, "-P", "-m", "gengrade.download", str(into)]
-    # The package may run from a checkout that is not installed.
-    places = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+    env = {**os.environ, "PYTHONPATH": python_path()}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS, check=False, env=env)
     except subprocess.TimeoutExpired:

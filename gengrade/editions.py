@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.documents import DocumentError
+from gengrade.home import DEFAULT_RUBRIC, HOME
 from gengrade.rubric import Rubric
 from gengrade.submissions import Part, Submission, names_in
 
-_PROJECT: Final = Path(__file__).resolve().parents[1]
+DEFAULT_COURSE: Final = "uva2020"
 _MOST_LOOKED_AT: Final = 20  # submissions, spread over the class
 
 Editions = Mapping[str, Mapping[str, Part]]  # by layout: its parts
@@ -61,10 +62,10 @@ def _asked_and_held(parts: Iterable[Part], names: set[str]) -> int:
 
 def rubric_for(layout: str) -> Path | None:
     """The rubric that comes with the project for a layout; None where there is none."""
-    for path in [_PROJECT / "rubric.yaml", *sorted((_PROJECT / "rubrics").glob("*.yaml"))]:
+    for path in [DEFAULT_RUBRIC, *sorted((HOME / "rubrics").glob("*.yaml"))]:
         try:
             if Rubric.load(path).layout == layout:
-                return path.relative_to(_PROJECT)
+                return path
         except DocumentError:
             continue  # `gengrade rubric check` says what is wrong with it
     return None

@@ -31,8 +31,10 @@ from gengrade.authenticity import Seal, authority, key_file
 from gengrade.editions import better_fit, editions, rubric_for
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
+from gengrade.home import HOME, python_path
 from gengrade.job import Job, broken_facts, changed, parts_of, read_facts, with_reference, write_facts
 from gengrade.marks import Marks, MarksError
+from gengrade.paths import from_here
 from gengrade.places import (
     MARKS,
     TEMPORARY,
@@ -54,7 +56,6 @@ from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.texts import without_middle
 
-_PROJECT: Final = Path(__file__).resolve().parents[1]
 _TRIES: Final = 2
 _END_SECONDS: Final = 30.0  # for a worker to take down its sandbox, on a busy machine
 _WRITERS: Final = 4
@@ -196,11 +197,11 @@ def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Seque
         return
     layout, count, of = better
     fitting = rubric_for(layout)
-    what_to_do = f"Give --rubric {fitting}" if fitting else f"Give --rubric a rubric whose layout is {layout}"
+    which = from_here(fitting) if fitting else f"a rubric whose layout is {layout}"
     found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
     raise UsageError(
         f"{options.path}: {found} files of the edition {layout}, and hardly any that {options.rubric} asks for (its "
-        f"layout is {rubric.layout}). {what_to_do}"
+        f"layout is {rubric.layout}). Give --rubric {which}"
     )
 
 
@@ -309,7 +310,7 @@ def _kept_data(name: str | None) -> Iterator[Kept]:
 def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]) -> Job:
     work = out / WORK
     data_set = datasets.load(options.data or rubric.data)
-    reference = _PROJECT / "reference" / rubric.layout
+    reference = HOME / "reference" / rubric.layout
     return Job(
         out=out,
         work=work,
@@ -527,7 +528,7 @@ def _start(job: Job, queue: _Queue, workers: list[_Worker], selector: selectors.
             stderr=errors,
             env={
                 **os.environ,
-                "PYTHONPATH": str(_PROJECT),
+                "PYTHONPATH": python_path(),
                 "TMPDIR": str(job.work / TEMPORARY),  # where the next run finds what it left when it was killed
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",

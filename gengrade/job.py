@@ -28,6 +28,7 @@ from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
+from gengrade.home import HOME, PACKAGE, own_name
 from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.rubric import SUBMISSION
@@ -35,7 +36,6 @@ from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
 from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
 from gengrade.submissions import Part, Prepared, Submission, discard, lay_out, oddities, prepare, signatures
 
-_PROJECT = Path(__file__).resolve().parents[1]
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 _CODE = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
 _SIGNATURE = "evidence/source"
@@ -370,10 +370,11 @@ def facts_key(job: Job, submission: str) -> str:
 def _code_hash() -> str:
     """The code that makes facts: graders, layouts, probes, the reference, and the harness beneath them."""
     digest = hashlib.sha256()
-    folders = ("graders", "gengrade/grading", "gengrade/sandbox", "gengrade/submissions", "reference")
+    harness = [PACKAGE / name for name in ("grading", "sandbox", "submissions")]
+    folders = [HOME / "graders", *harness, HOME / "reference"]
     for folder in folders:
-        for path in sorted(path for suffix in _CODE for path in (_PROJECT / folder).rglob(f"*{suffix}")):
-            digest.update(path.relative_to(_PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
+        for path in sorted(path for suffix in _CODE for path in folder.rglob(f"*{suffix}")):
+            digest.update(own_name(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -24,6 +24,12 @@ class InputError(ValueError):
         return f"{printable(name)}: {self.reason}"
 
 
+def from_here(path: Path) -> Path:
+    """A path as a person in this folder would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 class Refused(ValueError):
     """A path that has no safe place; `reason` completes the sentence "left out, since it …"."""
 

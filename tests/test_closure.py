@@ -105,7 +105,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     caches = (closure.closure_of, closure._source, closure._references, closure._cut, closure._whole_modules)
     for folder in ("graders/probes", "graders/layouts"):
         shutil.copytree(_PROJECT / folder, tmp_path / folder)
-    monkeypatch.setattr(closure, "_PROJECT", tmp_path)
+    monkeypatch.setattr(closure, "module_path", lambda name: tmp_path.joinpath(*name.split(".")))
     for cache in (*caches, library.fingerprint):
         cache.cache_clear()
     yield tmp_path

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LIBRARY = Path(__file__).resolve().parents[2] / "graders" / "misconceptions"
+from gengrade.home import HOME
+
+_LIBRARY = HOME / "graders" / "misconceptions"
 _MARK = "misconception"
 _ORIGINAL = "original"
 

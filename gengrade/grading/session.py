@@ -6,14 +6,14 @@ import contextlib
 import io
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
 from gengrade.grading.checks import known
 from gengrade.grading.plugin import GradingPlugin, Observed
+from gengrade.home import HOME
 
-_GRADERS = Path(__file__).resolve().parents[2] / "graders"
+_GRADERS = HOME / "graders"
 
 
 class SessionError(RuntimeError):

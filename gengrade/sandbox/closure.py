@@ -29,7 +29,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Final
 
-_PROJECT: Final = Path(__file__).resolve().parents[2]
+from gengrade.home import module_path
+
 PROBES: Final = "graders.probes"
 LAYOUTS: Final = "graders.layouts"
 PACKAGE: Final = "package"  # what every probe calls the submission that it is given
@@ -80,7 +81,7 @@ def closure_of(layout: str, probe: str) -> Closure:
 
 def probes() -> list[str]:
     """All probes, "module:function"."""
-    files = sorted(path for path in (_PROJECT / "graders/probes").glob("*.py") if not path.name.startswith("_"))
+    files = sorted(path for path in module_path(PROBES).glob("*.py") if not path.name.startswith("_"))
     return [
         f"{path.stem}:{statement.name}"
         for path in files
@@ -97,10 +98,10 @@ def libraries(layout: str) -> list[str]:
 
 def _names_of(layout: str) -> Iterator[str]:
     """All modules of ours that a run in that layout may need a part of."""
-    for folder in ("probes", "layouts", f"layouts/{layout}"):
-        for path in sorted((_PROJECT / "graders" / folder).glob("*.py")):
+    for package in (PROBES, LAYOUTS, f"{LAYOUTS}.{layout}"):
+        for path in sorted(module_path(package).glob("*.py")):
             if path.stem != "__init__":
-                yield f"graders.{folder.replace('/', '.')}.{path.stem}"
+                yield f"{package}.{path.stem}"
 
 
 def _contracts(layout: str) -> dict[str, str]:
@@ -123,7 +124,7 @@ def _is_with_the_guest(module: str) -> bool:
 
 def _path(module: str) -> Path:
     """The file of a module of ours. Raises ClosureError where there is none."""
-    stem = _PROJECT.joinpath(*module.split("."))
+    stem = module_path(module)
     for path in (stem / "__init__.py", stem.with_suffix(".py")):
         if path.is_file():
             return path

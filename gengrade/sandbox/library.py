@@ -15,18 +15,18 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gengrade.home import HOME, PACKAGE, own_name
 from gengrade.sandbox.closure import closure_of, libraries
 
-_PROJECT: Final = Path(__file__).resolve().parents[2]
-_FOLDERS: Final = ("gengrade/sandbox/guest",)
-_FILES: Final = ("gengrade/sandbox/wire.py",)
+_FOLDERS: Final = (PACKAGE / "sandbox/guest",)
+_FILES: Final = (PACKAGE / "sandbox/wire.py",)
 _PACKAGES: Final = ("gengrade", "gengrade/sandbox")
 
 
 def stage(into: Path) -> Path:
     """Copies the guest's code into a new folder, compiled."""
     for source in _sources():
-        target = into / source.relative_to(_PROJECT)
+        target = into / own_name(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     for package in _PACKAGES:
@@ -48,17 +48,15 @@ def fingerprint(layout: str, probe: str) -> str:
     """A hash over the code that a run's evidence depends on: what it is given, and the guest that it runs in."""
     digest = hashlib.sha256(closure_of(layout, probe).digest.encode())
     for source in _sources():
-        name = source.relative_to(_PROJECT).as_posix()
-        digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
+        digest.update(own_name(source).encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def probe_path(module: str) -> Path:
-    return _PROJECT / "graders" / "probes" / f"{module}.py"
+    return HOME / "graders" / "probes" / f"{module}.py"
 
 
 def _sources() -> Iterator[Path]:
     for folder in _FOLDERS:
-        yield from sorted((_PROJECT / folder).rglob("*.py"))
-    for file in _FILES:
-        yield _PROJECT / file
+        yield from sorted(folder.rglob("*.py"))
+    yield from _FILES

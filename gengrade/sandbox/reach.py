@@ -25,11 +25,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-_PROJECT: Final = Path(__file__).resolve().parents[2]
-_OWN: Final = (
-    *("gengrade", "graders", "reference", "courses", "rubrics", "truth", "tests", "benchmarks", "examples"),
-    *("submissions", "rubric.yaml", "run_grading.py"),
-)
+from gengrade.home import HOME, PACKAGE
+
 _BELOW_USR: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "include", "share")
 _BELOW_PREFIX: Final = ("bin", "lib", "lib64", "libexec", "include", "share", "pyvenv.cfg")
 _BELOW_PREFIX_CUDA: Final = ("targets", "nvvm")  # where conda's packages keep CUDA
@@ -129,14 +126,16 @@ def sentences(kept: Sequence[Kept], *, listing: bool) -> tuple[list[str], list[s
 
 @cache
 def project() -> tuple[Kept, ...]:
-    """Our own code: the whole folder of a checkout; of an installed package, what we put beside the others."""
+    """Our own code: the whole folder of a checkout; the package alone, where all of it lies within that."""
     remedy = "Install the project elsewhere, or grade with another interpreter"
-    if str(_PROJECT) not in {_real(path) for path in _import_folders()}:
-        return (Kept("the project", _PROJECT, remedy),)
-    own = [_PROJECT / name for name in _OWN]
-    # These name the checkout of an editable installation.
-    own += [path for form in ("gengrade-*-info", "__editable__*gengrade*") for path in _PROJECT.glob(form)]
-    return tuple(Kept("the project", path, remedy, public=True) for path in own if path.exists())
+    if not HOME.is_relative_to(PACKAGE):
+        return (Kept("the project", HOME, remedy),)
+    # The others name what is installed, and the checkout where it came from.
+    own = [
+        PACKAGE,
+        *(path for form in ("gengrade-*-info", "__editable__*gengrade*") for path in PACKAGE.parent.glob(form)),
+    ]
+    return tuple(Kept("the project", path, remedy, public=True) for path in own)
 
 
 # What an interpreter needs --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""University of Amsterdam, Deep Learning, deep generative models of 2021 to 2023: a VAE of 4-bit images."""
+"""University of Amsterdam, Deep Learning, deep generative models of 2021 to 2025: a VAE of 4-bit images."""
 
 from graders.layouts import USUAL
 from graders.layouts.loading import Part

@@ -1,4 +1,4 @@
-"""The VAE of 2021 to 2023: the names of 2020, a convolutional decoder with 16 logits for each pixel, and Lightning.
+"""The VAE of 2021 to 2025: the names of 2020, a convolutional decoder with 16 logits for each pixel, and Lightning.
 
 Of `train_pl.py` only the module is used: its Trainer is never run.
 """

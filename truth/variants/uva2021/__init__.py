@@ -1,4 +1,4 @@
-"""Variants of the reference of 2021 to 2023 (University of Amsterdam)."""
+"""Variants of the reference of 2021 to 2025 (University of Amsterdam)."""
 
 from __future__ import annotations
 
