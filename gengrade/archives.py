@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import re
 import stat
 import struct
 import tarfile
@@ -21,16 +22,22 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from types import SimpleNamespace
+from typing import IO, Any, Protocol, cast
 
 from gengrade.paths import InputError, Refused, SafePaths, printable, split
+from gengrade.walking import Plain, reason
 
 MIB = 1 << 20
 _CHUNK = 1 << 16
-# The longest single read that a header may cause: memory is spent on a zip's directory, and time, which grows with the
-# square of its length, on a tar's extended header.
+# The longest single read that a zip's directory may cause: memory is spent on it.
 _LARGEST_DIRECTORY = 16 * MIB
-_LARGEST_HEADER = 128 << 10
+# The same of a tar's extended header, and of all headers on the way to one entry. People's are below 4 kB.
+_LARGEST_HEADER = 16 << 10
+_LARGEST_HEADERS = 64 << 10
+# `tarfile` looks for a word after digits at each digit anew, so that its time grows with the square of their number.
+_MANY_DIGITS = re.compile(rb"[0-9]{128}")
+_MOST_GLOBAL = 64  # values that are copied for each entry that follows them
 # Below this many bytes no ratio is suspicious: a log of equal lines shrinks a thousandfold.
 _RATIO_FLOOR = 16 * MIB
 
@@ -119,6 +126,24 @@ class _Guarded:
         return True
 
 
+class _Headers(_Guarded):
+    """A tar as `tarfile` reads the headers of it, with limits on those that lead to one entry."""
+
+    def __init__(self, file: _Seekable, furthest: int) -> None:
+        super().__init__(file, furthest, _LARGEST_HEADER)
+        self._left = _LARGEST_HEADERS
+
+    def next_entry(self) -> None:
+        self._left = _LARGEST_HEADERS
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self._left -= len(data)
+        if self._left < 0 or _MANY_DIGITS.search(data):
+            raise ValueError("a header holds more than any should")
+        return data
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
     name: str
@@ -148,24 +173,45 @@ def stem(name: str) -> str:
 
 def refusal(path: Path) -> str | None:
     """A cheap look at a file that should be an archive: why it cannot be one, or None."""
-    name = path.name.lower()
-    if not name.endswith(SUFFIXES):
-        return "it is no .zip or .tar.gz; hand in one of these"
     try:
-        with path.open("rb") as file:
-            head = file.read(512)
+        _opened(Plain(path)).close()
+    except ArchiveError as error:
+        return error.reason
+    return None
+
+
+def _opened(archive: Plain) -> IO[bytes]:
+    """The file, opened once for the look at it and for what comes then. Raises ArchiveError."""
+    name = archive.name.lower()
+    if not name.endswith(SUFFIXES):
+        raise ArchiveError(archive.path, "it is no .zip or .tar.gz; hand in one of these")
+    try:
+        file = archive.open()
     except OSError as error:
-        return f"it cannot be read ({error.strerror}); look at its permissions"
+        said = reason(error) or f"it cannot be read ({error.strerror}); look at its permissions"
+        raise ArchiveError(archive.path, said) from error
+    try:
+        refused = _no_archive(file.read(512), Path(name).suffix)
+        file.seek(0)
+    except OSError as error:
+        refused = f"it cannot be read ({error.strerror}); look at its permissions"
+    if refused is None:
+        return file
+    file.close()
+    raise ArchiveError(archive.path, refused)
+
+
+def _no_archive(head: bytes, suffix: str) -> str | None:
     if not head:
         return "it is empty; hand it in again"
-    magic = {".zip": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}.get(Path(name).suffix, b"")
+    magic = {".zip": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}.get(suffix, b"")
     if not head.startswith(magic):
-        return f"it is no {Path(name).suffix} archive, whatever its name says; hand it in again"
+        return f"it is no {suffix} archive, whatever its name says; hand it in again"
     return None
 
 
 def extract(
-    archive: Path,
+    archive: Path | Plain,
     into: Path,
     caps: Caps | None = None,
     skip: Callable[[PurePosixPath], bool] = lambda path: False,
@@ -177,11 +223,10 @@ def extract(
 
     Raises ArchiveError; then `into` may hold a part of the files.
     """
-    reason = refusal(archive)
-    if reason:
-        raise ArchiveError(archive, reason)
-    into.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return _Extraction(archive, into, caps or Caps(), skip).run()
+    plain = archive if isinstance(archive, Plain) else Plain(archive)
+    with _opened(plain) as raw:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _Extraction(plain.path, raw, into, caps or Caps(), skip).run()
 
 
 def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosixPath]:
@@ -192,11 +237,8 @@ def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosi
 def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[PurePosixPath, int]]:
     """The paths of the files in an archive with the sizes that it states; otherwise as `members`."""
     found: list[tuple[PurePosixPath, int]] = []
-    if refusal(archive):
-        return found
-    kind = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
     try:
-        with closing(kind(archive, caps or Caps())) as entries:
+        with _opened(Plain(archive)) as raw, closing(_members(archive, raw, caps or Caps())) as entries:
             for member in islice(entries, most):
                 with suppress(Refused):
                     if not member.is_folder:
@@ -209,19 +251,21 @@ def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[Pure
 class _Extraction:
     """One archive on its way into one folder, with the counts that the caps are held against."""
 
-    def __init__(self, archive: Path, into: Path, caps: Caps, skip: Callable[[PurePosixPath], bool]) -> None:
+    def __init__(
+        self, archive: Path, raw: IO[bytes], into: Path, caps: Caps, skip: Callable[[PurePosixPath], bool]
+    ) -> None:
         self._archive = archive
+        self._raw = raw
         self._into = into
         self._caps = caps
         self._skip = skip
         self._paths = SafePaths(caps.depth, caps.name_bytes)
-        self._most_bytes = min(caps.total_bytes, int(max(_RATIO_FLOOR, caps.ratio * archive.stat().st_size)))
+        self._most_bytes = min(caps.total_bytes, int(max(_RATIO_FLOOR, caps.ratio * _size(raw))))
         self._entries = self._files = self._bytes = self._read_bytes = 0
         self._left_out: list[str] = []
 
     def run(self) -> ExtractionNotes:
-        kind = _zip_members if self._archive.name.lower().endswith(".zip") else _tar_members
-        with closing(kind(self._archive, self._caps)) as members:
+        with closing(_members(self._archive, self._raw, self._caps)) as members:
             while member := self._next(members):
                 self._entries += 1
                 if self._entries > self._caps.entries:
@@ -298,17 +342,25 @@ class _Extraction:
         return ArchiveError(self._archive, f"it holds {what}; hand it in without data sets, logs and environments")
 
 
-def _zip_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
-    with archive.open("rb") as raw:
-        file = _Guarded(raw, archive.stat().st_size, _LARGEST_DIRECTORY)
-        with zipfile.ZipFile(file) as container:
-            for info in container.infolist():
-                kind = stat.S_IFMT(info.external_attr >> 16)
-                is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
-                reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
-                yield _Member(
-                    info.filename, reason, is_folder, info.file_size, partial(_open_zipped, archive, container, info)
-                )
+def _members(archive: Path, raw: IO[bytes], caps: Caps) -> Generator[_Member, None, None]:
+    kind = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
+    return kind(archive, raw, caps)
+
+
+def _size(raw: IO[bytes]) -> int:
+    return os.fstat(raw.fileno()).st_size
+
+
+def _zip_members(archive: Path, raw: IO[bytes], caps: Caps) -> Generator[_Member, None, None]:
+    file = _Guarded(raw, _size(raw), _LARGEST_DIRECTORY)
+    with zipfile.ZipFile(file) as container:
+        for info in container.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
+            reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
+            yield _Member(
+                info.filename, reason, is_folder, info.file_size, partial(_open_zipped, archive, container, info)
+            )
 
 
 def _open_zipped(archive: Path, container: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -317,21 +369,21 @@ def _open_zipped(archive: Path, container: zipfile.ZipFile, info: zipfile.ZipInf
     return container.open(info)
 
 
-def _tar_members(archive: Path, caps: Caps) -> Generator[_Member, None, None]:
-    with archive.open("rb") as raw:
-        plain = archive.name.lower().endswith(".tar")
-        with closing(raw if plain else gzip.GzipFile(fileobj=raw)) as stream:
-            guarded = _Guarded(stream, caps.scanned_bytes, _LARGEST_HEADER)
-            with tarfile.TarFile(fileobj=guarded) as container:  # type: ignore[arg-type]  # all that reading needs
-                # Not `for`: a TarFile keeps every member that it iterates over.
-                while info := container.next():
-                    container.members = []  # type: ignore[attr-defined]
-                    reason = None if info.isreg() and not info.issparse() else "is a link or a device"
-                    yield _Member(info.name, reason, info.isdir(), info.size, partial(_open_tarred, container, info))
+def _tar_members(archive: Path, raw: IO[bytes], caps: Caps) -> Generator[_Member, None, None]:
+    with closing(raw if archive.name.lower().endswith(".tar") else gzip.GzipFile(fileobj=raw)) as stream:
+        headers = _Headers(stream, caps.scanned_bytes)
+        contents: Any = _Guarded(stream, caps.scanned_bytes, 4 * _CHUNK)
+        with tarfile.TarFile(fileobj=headers) as container:  # type: ignore[arg-type]  # all that reading needs
+            # Not `for`: a TarFile keeps every member that it iterates over.
+            while info := container.next():
+                container.members = []  # type: ignore[attr-defined]
+                if len(container.pax_headers) > _MOST_GLOBAL:
+                    raise ValueError("its headers hold more than any should")
+                reason = None if info.isreg() and not info.issparse() else "is a link or a device"
+                yield _Member(info.name, reason, info.isdir(), info.size, partial(_open_tarred, contents, info))
+                headers.next_entry()
 
 
-def _open_tarred(container: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    file = container.extractfile(info)
-    if file is None:
-        raise tarfile.ReadError("an entry has no content")
-    return file
+def _open_tarred(contents: Any, info: tarfile.TarInfo) -> IO[bytes]:
+    """What `TarFile.extractfile` makes of a plain file; its limits are others than those of the headers."""
+    return cast(IO[bytes], tarfile.ExFileObject(SimpleNamespace(fileobj=contents), info))  # type: ignore[arg-type]

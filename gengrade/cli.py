@@ -16,23 +16,28 @@ import typer
 from rich.console import Console
 
 from gengrade import __version__
+from gengrade.authoring import create, prove
 from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_result
+from gengrade.course import NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
-from gengrade.editions import DEFAULT_COURSE, editions, rubric_for
 from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
-from gengrade.paths import InputError
+from gengrade.grading.misconceptions import LibraryError
+from gengrade.paths import InputError, from_here
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 
 _WRONG_USAGE = 2
+_USERS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)  # theirs to mend
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 rubric_app = typer.Typer(no_args_is_help=True, help="Work with rubrics.")
 app.add_typer(rubric_app, name="rubric")
+course_app = typer.Typer(no_args_is_help=True, help="Write and prove a course of your own.")
+app.add_typer(course_app, name="course")
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -77,7 +82,9 @@ def grade(
         Path | None, typer.Option(help="Where results go; by default results/ here, or beside a single submission.")
     ] = None,
     rubric: Annotated[Path | None, typer.Option(help="The marking scheme; by default the course's.")] = None,
-    course: Annotated[str, typer.Option(help="A course that `gengrade courses` lists.")] = DEFAULT_COURSE,
+    course: Annotated[
+        str | None, typer.Option(help="A course: a name that `gengrade courses` lists, or a folder.")
+    ] = None,
     only: Annotated[str | None, typer.Option(help="Grade the submissions whose id matches, e.g. 'doe*'.")] = None,
     part: Annotated[str | None, typer.Option(help="Check one part only, e.g. 'vae'.")] = None,
     profile: Annotated[Profile, typer.Option(help="unit: no training; smoke: everything.")] = Profile.SMOKE,
@@ -96,7 +103,8 @@ def grade(
     options = Options(
         path=path,
         out=out,
-        rubric=rubric or _rubric_of(course),
+        rubric=rubric,
+        course=course,
         only=only,
         part=part,
         profile=profile.value,
@@ -121,7 +129,7 @@ def grade(
 @app.command("courses")
 def list_courses() -> None:
     """List the courses that can be graded: name, title, rubric, and what each part asks for."""
-    show_courses(Console(), [(name, parts, rubric_for(name)) for name, parts in editions().items()])
+    show_courses(Console(), courses().values())
 
 
 @app.command()
@@ -151,6 +159,35 @@ def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.
     )
 
 
+@course_app.command("new")
+def course_new(folder: Annotated[Path, typer.Argument(help="A new folder; its name is the course's.")]) -> None:
+    """Write the smallest course that grades: one part, one function, one check."""
+    try:
+        course = create(folder)
+    except (NoSuchCourse, DocumentError) as error:
+        _refuse(error)
+    typer.echo(f"{from_here(course.folder)} is a course that grades. Prove it: gengrade course check {folder}")
+
+
+@course_app.command("check")
+def course_check(
+    course: Annotated[str, typer.Argument(help="The folder of a course, or the name of one that comes with us.")],
+    profile: Annotated[Profile, typer.Option(help="smoke: the reference's trainings as well.")] = Profile.UNIT,
+    isolation: Annotated[Isolation, typer.Option(help="The wall around student code.")] = Isolation.AUTO,
+) -> None:
+    """Prove a course: its reference, its examples, its misconceptions. Exit status 1 when something is not so."""
+    wrong = False
+    try:
+        for proof in prove(find(course), profile.value, isolation=isolation.value):
+            wrong |= bool(proof.problems)
+            typer.echo(f"{'no ' if proof.problems else 'yes'} {proof.what}")
+            for problem in proof.problems:
+                typer.echo(f"      {inert(problem)}")
+    except (*_USERS, LibraryError) as error:
+        _refuse(error)
+    raise typer.Exit(int(wrong))
+
+
 def main() -> None:
     """The `gengrade` command."""
     app()
@@ -161,17 +198,10 @@ def grade_command() -> None:
     _single()
 
 
-def _rubric_of(course: str) -> Path:
-    found = rubric_for(course)
-    if found is None:
-        _refuse(UsageError(f"--course {course}: there is no such course; there are {', '.join(editions())}"))
-    return found
-
-
 def _run(options: Options, watcher: Watcher) -> Result:
     try:
         return run(options, watcher.see)
-    except (UsageError, InputError, DocumentError, NoSuchTier, Exposed) as error:
+    except _USERS as error:
         watcher.stop()
         _refuse(error)
     except Interrupted as stopped:

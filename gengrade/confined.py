@@ -71,6 +71,7 @@ class Bounds:
     file_bytes: int = 160 * MIB
     answer_bytes: int = 16 * MIB
     wall_seconds: float = 1_800.0  # a protection only: a disk that does not answer is no fault of what is read
+    processes: bool = False  # whether it may start others, as for a confined call of its own
 
 
 class Unreadable(ValueError):
@@ -222,7 +223,8 @@ def _confine(bounds: Bounds, parent: int, writing: int) -> bool:
     os.closerange(3, writing)
     os.closerange(writing + 1, _MOST_FILES)
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_NPROC, 0)
+    if not bounds.processes:
+        _lower(resource.RLIMIT_NPROC, 0)
     _lower(resource.RLIMIT_CPU, bounds.cpu_seconds, spare=5)
     size = address_space()
     if size is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,15 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from gengrade.course import Course
 from gengrade.engine import Progress as Event
 from gengrade.engine import Result
 from gengrade.facts import Named
 from gengrade.grade import Grade
 from gengrade.paths import from_here
 from gengrade.report.text import SEEMS, inert, mistake, one_line, public
-from gengrade.rubric import Rubric
 from gengrade.sandbox import Finding, Tier
-from gengrade.submissions import Part
 
 _LONGEST_NAME = 32
 
@@ -175,16 +173,14 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
         console.print(f"A class is graded in the tier {best.value!r} here.", soft_wrap=True)
 
 
-def show_courses(console: Console, courses: Sequence[tuple[str, Mapping[str, Part], Path | None]]) -> None:
+def show_courses(console: Console, courses: Iterable[Course]) -> None:
     """Each course's name and title, its rubric, and the files that each part asks for."""
-    for course, parts, rubric in courses:
-        title = Rubric.load(rubric).assignment if rubric else "no rubric"
-        console.print(Text.assemble((course, "bold"), f"  {title}"), soft_wrap=True)
-        if rubric:
-            console.print(Text(f"    rubric: {from_here(rubric)}"), soft_wrap=True)
-        for part, asked in parts.items():
-            folder = f"{asked.folder}/" if asked.folder else ""
-            console.print(Text(f"    {part}: {', '.join(f'{folder}{file}' for file in asked.files)}"), soft_wrap=True)
+    for course in courses:
+        console.print(Text.assemble((course.name, "bold"), f"  {course.title}"), soft_wrap=True)
+        console.print(Text(f"    rubric: {from_here(course.rubric)}"), soft_wrap=True)
+        for key, part in course.parts.items():
+            folder = f"{part.folder}/" if part.folder else ""
+            console.print(Text(f"    {key}: {', '.join(f'{folder}{file}' for file in part.files)}"), soft_wrap=True)
 
 
 def show_hidden(console: Console, hidden: list[str], exposed: list[str]) -> None:

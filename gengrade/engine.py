@@ -28,13 +28,14 @@ from typing import IO, Final
 from gengrade import data as datasets
 from gengrade import records
 from gengrade.authenticity import Seal, authority, key_file
-from gengrade.editions import better_fit, editions, rubric_for
+from gengrade.course import Course, chosen, courses
+from gengrade.fitting import better_fit
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
 from gengrade.home import HOME, python_path
-from gengrade.job import Job, broken_facts, changed, parts_of, read_facts, with_reference, write_facts
+from gengrade.job import Job, broken_facts, changed, read_facts, with_reference, write_facts
 from gengrade.marks import Marks, MarksError
-from gengrade.paths import from_here
+from gengrade.paths import from_here, printable
 from gengrade.places import (
     MARKS,
     TEMPORARY,
@@ -60,6 +61,7 @@ _TRIES: Final = 2
 _END_SECONDS: Final = 30.0  # for a worker to take down its sandbox, on a busy machine
 _WRITERS: Final = 4
 _LOCK: Final = "lock"
+_MOST_NAMED: Final = 5
 _REASON_BYTES: Final = 40_000
 _ANOTHER_OUT: Final = "Give another --out"
 
@@ -70,7 +72,8 @@ class Options:
 
     path: Path
     out: Path | None  # None: "results" here, or beside a submission that it would lie in
-    rubric: Path
+    rubric: Path | None = None  # None: the course's own
+    course: str | None = None  # a name or a folder; None: the rubric's, or else the default one
     only: str | None = None
     part: str | None = None
     profile: str = "smoke"
@@ -144,29 +147,30 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     Raises OutputError, too, when the results find no room. Ctrl-C and SIGTERM come out as Interrupted; what was
     finished by then stays, and is found again.
     """
-    rubric = Rubric.load(options.rubric)
+    course, rubric = chosen(options.course, options.rubric)
     rubric.verify(known())
-    discovery = discover(options.path, parts_of(rubric.layout))
+    discovery = discover(options.path, course.parts)
     submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
     if not submissions:
         pattern = f" whose name matches {options.only!r}" if options.only else ""
         raise UsageError(f"{options.path}: no submission{pattern} is there")
-    _refuse_another_edition(options, rubric, submissions)
+    _refuse_another_course(options, course, submissions)
     tier = choose(options.isolation, single=discovery.single)
     sources = [Source(s.id, (s.source, *s.attachments)) for s in discovery.submissions]
-    places = output(options.out, sources, single=discovery.single)
+    places = output(options.out, options.path, sources)
     out, ids = places.folder, [source.id for source in sources]
-    kept = _kept(options, rubric, out, discovery.submissions)
+    kept = _kept(options, course, rubric, out, discovery.submissions)
     own = [Kept("the results of a submission", out / s.id, _ANOTHER_OUT) for s in submissions]
     reaches(tier, [*kept, *own], cuda=_device(options.device) == "cuda")  # before anything is written there
     # A key within what is graded would be its author's.
     trusted = authority([options.path, *(path for source in sources for path in source.paths), *_own(out, ids)])
     marks = _marks(places, ids, rubric)
+    unused = _unused_marks(places, ids)
     try:
         with _terminated_like_interrupted(), _written(out), _locked(out):
             require_ours(out, ids)
             _tidy(out, discovery.submissions)
-            job = _job(options, rubric, tier, out, trusted.seal, kept)
+            job = _job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
                 _grade_all(with_reference(job), options, stale, watch)
@@ -181,7 +185,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
             write_gradebook(grades, rubric, out)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *([trusted.note] if trusted.note else []))
+    notes = (*discovery.notes, *unused, *([trusted.note] if trusted.note else []))
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes)
 
 
@@ -190,18 +194,17 @@ def _own(out: Path, ids: Sequence[str]) -> list[Path]:
     return [out / WORK, out / MARKS, *(out / id_ for id_ in ids)]
 
 
-def _refuse_another_edition(options: Options, rubric: Rubric, submissions: Sequence[Submission]) -> None:
+def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:
     """Hours of grading by the wrong rubric would say of everybody that nothing was handed in."""
-    better = better_fit(rubric.layout, submissions, editions())
+    known = {**courses(), course.name: course}
+    better = better_fit(course.name, submissions, {name: each.parts for name, each in known.items()})
     if better is None:
         return
-    layout, count, of = better
-    fitting = rubric_for(layout)
-    which = from_here(fitting) if fitting else f"a rubric whose layout is {layout}"
+    name, count, of = better
     found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
     raise UsageError(
-        f"{options.path}: {found} files of the edition {layout}, and hardly any that {options.rubric} asks for (its "
-        f"layout is {rubric.layout}). Give --rubric {which}"
+        f"{options.path}: {found} files of the course {name} ({known[name].title}), and hardly any that the course "
+        f"{course.name} asks for. Give --course {name}"
     )
 
 
@@ -270,7 +273,9 @@ def _tidy(out: Path, submissions: Sequence[Submission]) -> None:
     (work / TEMPORARY).mkdir(exist_ok=True)
 
 
-def _kept(options: Options, rubric: Rubric, out: Path, submissions: Sequence[Submission]) -> tuple[Kept, ...]:
+def _kept(
+    options: Options, course: Course, rubric: Rubric, out: Path, submissions: Sequence[Submission]
+) -> tuple[Kept, ...]:
     """What no submission may see of this run and of others, wherever the operator keeps it."""
     path = options.path.resolve()
     move = "Hand it in from another folder"
@@ -279,13 +284,13 @@ def _kept(options: Options, rubric: Rubric, out: Path, submissions: Sequence[Sub
         Kept("what is graded", path, move),
         Kept("the folder of what is graded", path.parent, move, wished=True),
         Kept("the marks", out.parent / "marks", "Keep them elsewhere"),
-        Kept("the rubric", options.rubric.resolve(), "Keep it elsewhere", public=True),
+        Kept("the rubric", rubric.path.resolve(), "Keep it elsewhere", public=True),
     ]
     for submission in submissions:
         for source in (submission.source.resolve(), *(each.resolve() for each in submission.attachments)):
             if path not in (source, *source.parents):  # by a link
                 kept.append(Kept("a submission", source, move))
-    return (*kept, *_kept_key(), *_kept_data(options.data or rubric.data))
+    return (*kept, *_kept_course(course), *_kept_key(), *_kept_data(options.data or rubric.data))
 
 
 def kept_here() -> tuple[Kept, ...]:
@@ -295,6 +300,13 @@ def kept_here() -> tuple[Kept, ...]:
 
 def _kept_results(out: Path) -> Kept:
     return Kept("the folder of results", out.resolve(), _ANOTHER_OUT)
+
+
+def _kept_course(course: Course) -> Iterator[Kept]:
+    """A course of somebody else's, and its solutions: ours are kept with all that is ours."""
+    if not course.folder.is_relative_to(HOME):
+        yield Kept("the course", course.folder, "Keep it elsewhere")
+        yield Kept("the course's reference", course.reference, "Keep it elsewhere")
 
 
 def _kept_key() -> Iterator[Kept]:
@@ -307,17 +319,17 @@ def _kept_data(name: str | None) -> Iterator[Kept]:
         yield Kept("the data set", place, "Keep it elsewhere, and say where by --data")
 
 
-def _job(options: Options, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]) -> Job:
+def _job(
+    options: Options, course: Course, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]
+) -> Job:
     work = out / WORK
     data_set = datasets.load(options.data or rubric.data)
-    reference = HOME / "reference" / rubric.layout
     return Job(
         out=out,
         work=work,
         key=seal.key,
         drawn=_secret(work, seal),
-        layout=rubric.layout,
-        reference=reference,
+        course_folder=course.folder,
         checks=tuple(sorted(_wanted(options, rubric))),
         profile=options.profile,
         part=options.part,
@@ -615,3 +627,13 @@ def _marks(places: Output, ids: Sequence[str], rubric: Rubric) -> dict[str, Mark
             if content is not None:
                 found.setdefault(id_, Marks.parse(content, file, rubric))
     return found
+
+
+def _unused_marks(places: Output, ids: Sequence[str]) -> list[str]:
+    """In a sentence, the files of marks that are nobody's: a mark that was typed is never passed over in silence."""
+    files = sorted({file for folder in places.marks for file in folder.glob("*.yaml") if file.stem not in ids})
+    if not files:
+        return []
+    more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
+    named = ", ".join(printable(str(from_here(file))) for file in files[:_MOST_NAMED])
+    return [f"{named}{more}: no submission has this id, so these marks count for nobody; name the file by an id"]

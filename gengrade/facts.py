@@ -125,6 +125,9 @@ class Figure(Frozen):
     sha256: str  # of the file, which is not shown when it is another one
 
 
+DIAGNOSIS = "diagnosis"  # the stage in which the misconceptions behind failures are looked for
+
+
 class Provenance(Frozen):
     """Everything that is needed to repeat a run and get the same facts."""
 
@@ -132,7 +135,7 @@ class Provenance(Frozen):
     data: str  # "mnist", "digits", or the given folder's name
     device: str
     profile: str
-    layout: str
+    course: str
     isolation: str  # the tier: "sandbox", "landlock" or "process"
     versions: dict[str, str]
     submission: str  # "sha256:…" of the clean tree

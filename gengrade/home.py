@@ -3,8 +3,9 @@
 In a checkout they lie beside this package, in an installed package within it:
 
     HOME/graders      what is checked
+    HOME/courses      the courses that come with us
     HOME/reference    our own solutions, by course
-    HOME/rubrics      the marking schemes that come with us, and HOME/rubric.yaml, the default one
+    HOME/rubric.yaml  the default course's marking scheme
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Final
 PACKAGE: Final = Path(__file__).resolve().parent
 _WITHIN: Final = PACKAGE / "home"  # where a wheel puts what lies beside the package in a checkout
 HOME: Final = _WITHIN if _WITHIN.is_dir() else PACKAGE.parent
-DEFAULT_RUBRIC: Final = HOME / "rubric.yaml"
 
 # Graders are imported by their own name, which a wheel does not put beside the packages of others.
 if str(HOME) not in sys.path:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.metadata
 import json
 import platform
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from gengrade import data as datasets
 from gengrade.authenticity import Seal
+from gengrade.course import ADAPTERS, DECLARATION, Course, load
 from gengrade.data import DataSet
-from gengrade.facts import CheckFact, Facts, Frozen, Outcome, Provenance, TestFact
+from gengrade.facts import DIAGNOSIS, CheckFact, Facts, Frozen, Outcome, Provenance, TestFact
 from gengrade.grading.budget import Allowance, Budget
 from gengrade.grading.checks import known
 from gengrade.grading.diagnosis import Diagnosis
@@ -34,7 +34,7 @@ from gengrade.places import read_plain
 from gengrade.rubric import SUBMISSION
 from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
 from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
-from gengrade.submissions import Part, Prepared, Submission, discard, lay_out, oddities, prepare, signatures
+from gengrade.submissions import Prepared, Submission, discard, lay_out, oddities, prepare, signatures
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 _CODE = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
@@ -52,8 +52,7 @@ class Job(Frozen):
     key: bytes = Field(repr=False)  # of the operator's seal
     drawn: bytes = Field(repr=False)  # at random, beside the seed, and shown by no report
     reference_sha256: str = ""  # of the tree of our own solution, once that is there
-    layout: str
-    reference: Path
+    course_folder: Path
     checks: tuple[str, ...]  # what to run, needs included
     profile: str
     part: str | None
@@ -71,6 +70,10 @@ class Job(Frozen):
     kept: tuple[Kept, ...]  # what no run may read
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    @property
+    def course(self) -> Course:
+        return load(self.course_folder)
 
     @property
     def seal(self) -> Seal:
@@ -108,17 +111,10 @@ class Job(Frozen):
         return ", ".join([self.profile, *left_out])
 
 
-def parts_of(layout: str) -> Mapping[str, Part]:
-    """The parts that an edition asks for."""
-    module = importlib.import_module(f"graders.layouts.{layout}")
-    parts: Mapping[str, Part] = module.PARTS
-    return parts
-
-
 @cache
-def library(layout: str) -> Library:
-    """The misconceptions of an edition, read once for each process."""
-    return Library(layout)
+def library(course: Course) -> Library:
+    """The misconceptions of a course, read once for each process."""
+    return Library(course.misconceptions)
 
 
 @cache
@@ -139,10 +135,10 @@ class Grader:
     def __init__(self, job: Job, on_check: Callable[[str], None] = lambda check: None) -> None:
         self._job = job
         self._on_check = on_check
-        self._parts = parts_of(job.layout)
-        self._sandbox = Sandbox(Tier(job.tier), job.layout, job.trees, device=job.device, kept=job.kept)
-        self._circumstances = Circumstances(job.layout, job.tier, job.device, 1, versions())
-        self._suspects = Suspects(job.reference, self._suspect)
+        self._parts = job.course.parts
+        self._sandbox = Sandbox(Tier(job.tier), job.course, job.trees, device=job.device, kept=job.kept)
+        self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
+        self._suspects = Suspects(job.course.reference, self._suspect)
         self._undiagnosed = False  # of the submission in hand: another time it may be
 
     def close(self) -> None:
@@ -177,7 +173,7 @@ class Grader:
         diagnosing = time.monotonic()
         self._undiagnosed = False
         checks = self._diagnosed(observed)
-        stages["diagnosis"] = time.monotonic() - diagnosing
+        stages[DIAGNOSIS] = time.monotonic() - diagnosing
         if any(check.outcome is Outcome.INFRA for check in checks.values()) or self._undiagnosed:
             require_room(job.work)  # a full disk fails every check: that is said once, and not of each student
         settled = not (self._undiagnosed or observed.starved)
@@ -233,7 +229,7 @@ class Grader:
         """The facts with the misconceptions behind them. A fault in finding these leaves the verdicts as they are."""
         facts = observed.checks()
         try:
-            return Diagnosis(facts, observed.tested, library(self._job.layout), self._suspects.repeat).conclude()
+            return Diagnosis(facts, observed.tested, library(self._job.course), self._suspects.repeat).conclude()
         except Exception as error:  # of whatever kind: the verdicts stand without it
             self._undiagnosed = isinstance(error, InfraError | OSError)
             observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")
@@ -264,8 +260,8 @@ def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) 
 def with_reference(job: Job) -> Job:
     """The job, after the reference's tree was laid out beside the students', once for all workers."""
     discard(job.trees / REFERENCE)
-    submission = Submission(id=REFERENCE, name=REFERENCE, late=None, source=job.reference)
-    prepared = prepare(submission, job.trees / REFERENCE, parts_of(job.layout))
+    submission = Submission(id=REFERENCE, name=REFERENCE, late=None, source=job.course.reference)
+    prepared = prepare(submission, job.trees / REFERENCE, job.course.parts)
     return job.model_copy(update={"reference_sha256": prepared.sha256})
 
 
@@ -343,13 +339,13 @@ def facts_key(job: Job, submission: str) -> str:
     """A hash over all that facts depend on. Points and thresholds are none of it: they only score."""
     document = {
         "submission": submission,
-        "code": _code_hash(),
+        "code": _code_hash(job.course),
         "versions": versions(),
         "secret": hashlib.sha256(job.secret).hexdigest(),
+        "course": job.course.name,
         "job": job.model_dump(
             mode="json",
             include={
-                "layout",
                 "checks",
                 "profile",
                 "part",
@@ -367,15 +363,22 @@ def facts_key(job: Job, submission: str) -> str:
 
 
 @cache
-def _code_hash() -> str:
-    """The code that makes facts: graders, layouts, probes, the reference, and the harness beneath them."""
+def _code_hash(course: Course) -> str:
+    """The code that makes facts: graders, the course with its reference, and the harness beneath them."""
     digest = hashlib.sha256()
     harness = [PACKAGE / name for name in ("grading", "sandbox", "submissions")]
-    folders = [HOME / "graders", *harness, HOME / "reference"]
-    for folder in folders:
-        for path in sorted(path for suffix in _CODE for path in folder.rglob(f"*{suffix}")):
+    for folder in (HOME / "graders", *harness):
+        for path in _code(folder):
             digest.update(own_name(path).encode() + b"\0" + path.read_bytes())
+    for folder in (course.folder / ADAPTERS, course.misconceptions, course.reference):
+        for path in _code(folder):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update((course.folder / DECLARATION).read_bytes())
     return digest.hexdigest()
+
+
+def _code(folder: Path) -> list[Path]:
+    return sorted(path for suffix in _CODE for path in folder.rglob(f"*{suffix}"))
 
 
 def _provenance(job: Job, submission: str, key: str) -> Provenance:
@@ -384,7 +387,7 @@ def _provenance(job: Job, submission: str, key: str) -> Provenance:
         data=job.data_name,
         device=job.device,
         profile=job.profile_name,
-        layout=job.layout,
+        course=job.course.name,
         isolation=job.tier,
         versions=versions(),
         submission=submission,

@@ -75,30 +75,32 @@ class Output:
     marks: tuple[Path, ...]
 
 
-def output(given: Path | None, sources: Sequence[Source], *, single: bool) -> Output:
-    """The given folder, or `results` here, or beside a submission in which `results` would lie.
+def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Output:
+    """The given folder, or `results` here, or beside what is `graded`, in which `results` would lie.
 
-    Raises PlaceError when a submission would hold its own results, or lies within them: it would have written what the
-    run reads there, or lose what it is.
+    Raises PlaceError when what is graded would hold its own results, or lies within them: whoever handed it in would
+    have written what the run reads there, or lose what it is.
     """
     out = given if given is not None else Path(_DEFAULT)
-    if given is None and single and _overlap(out, sources) is not None:
-        out = Path(os.path.realpath(sources[0].paths[0])).parent / _DEFAULT
-    overlap = _overlap(out, sources)
+    if given is None and _overlap(out, graded, sources) is not None:
+        out = Path(os.path.realpath(graded)).parent / _DEFAULT
+    overlap = _overlap(out, graded, sources)
     if overlap is not None:
         raise overlap
     folder = Path(os.path.realpath(out))
-    handed_in = {identity for source in sources for path in source.paths for identity in _identities([path])}
+    handed_in = set(_identities([graded, *(path for source in sources for path in source.paths)]))
     marks = (folder / MARKS, Path(os.path.normpath(out.absolute())).parent / MARKS)
     return Output(folder, tuple(each for each in marks if not handed_in.intersection(_identities(_ways(each)))))
 
 
-def _overlap(out: Path, sources: Sequence[Source]) -> PlaceError | None:
-    """What is wrong with these results: a submission around them, or one among them."""
+def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError | None:
+    """What is wrong with these results: what is graded around them, or a submission among them."""
     remedy = "give --out a folder outside of all submissions"
     own = [out / WORK, out / MARKS, *(out / source.id for source in sources)]
     ours = {identity: place for place in own for identity in _identities([place])}
     around = set(_identities(_ways(out)))
+    if not around.isdisjoint(_identities([graded])):
+        return PlaceError(out, f"results cannot lie within what is graded ({printable(str(graded))}); {remedy}")
     for source in sources:
         for path in source.paths:
             for identity in _identities([path]):

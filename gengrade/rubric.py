@@ -191,11 +191,11 @@ class Rubric(_Strict):
     """An assignment's marking scheme."""
 
     assignment: Text
-    layout: Text
+    course: Text | None = None  # a course that comes with us, or a folder, as seen from the rubric; None: where it lies
     data: Text | None = None  # the data set to grade on when nobody names one
     limits: dict[str, Limits] = {}  # for "unit", "train", one check's id, or "submission"
     late: Late | None = None
-    entry: dict[Text, Text] = {}  # what things are called in submissions, by role, where the edition leaves it open
+    entry: dict[Text, Text] = {}  # what things are called in submissions, by role, where the course leaves it open
     parts: tuple[Part, ...] = Field(min_length=1)
 
     _document: Document = PrivateAttr()
@@ -223,6 +223,11 @@ class Rubric(_Strict):
         for entry in rubric.entries():
             rubric._check_entry(entry)
         return rubric
+
+    @property
+    def path(self) -> Path:
+        """Of its file."""
+        return self._document.path
 
     @property
     def sha256(self) -> str:

@@ -42,6 +42,9 @@ MOST_DRAWS: Final = 100  # of z for one image, in one pass
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
 EXACT: Final = 1e-3  # on what follows from known numbers, relatively
 ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
+# How many times as large as a right bound may be what is returned, for the sake of rounding: in a larger number the
+# differences of passes would drown, and with them what is judged.
+LARGEST: Final = 4.0
 LOWEST: Final = 100.0  # torch cuts off logarithms at −100
 LENT: Final = 1e-4  # on numbers that took the places of others
 UNTRAINED: Final = (400.0, 900.0)  # nats an image before training: 543 for pixels that are coins, and the divergence
@@ -83,10 +86,11 @@ class Parts:
     estimated: bool = False
 
     @classmethod
-    def of(cls, bounds: Array, *, estimated: bool = False) -> Parts:
+    def of(cls, bounds: Array, lent: Lent, *, estimated: bool = False) -> Parts:
         """Of the bounds [K] of the passes."""
         first, means, seconds, logits = bounds
-        rounding = ROUNDING * float(np.abs(bounds).max())
+        size = max(float(cross_entropy(each, lent.images).mean()) for each in lent.logits)
+        rounding = ROUNDING * min(float(np.abs(bounds).max()), LARGEST * size)
         return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
 
     def near(self, value: float, expected: float, more: float = 0.0) -> bool:
@@ -336,6 +340,10 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
         "the gradient of the bound is not finite: somewhere in it is a logarithm, or a square root, of 0",
     )
     through_z = got.tensor("z_gradient", shape=noise[0].shape)
+    expect(
+        bool(np.any(through_z != 0)) and not parts.near(parts.by_logits, 0),
+        "the bound does not change with what is decoded, so that its gradient teaches nothing",
+    )
     second = _double(lent.second[0])
     std = drawn.std(second)
     # The divergence's own: by the mean, and by the logarithm of σ.
@@ -392,9 +400,9 @@ def parts_of(got: Evidence, lent: Lent) -> Parts:
         "such as a logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
-    plain, (drawn, noise) = Parts.of(bounds), noise_of(got, lent)
+    plain, (drawn, noise) = Parts.of(bounds, lent), noise_of(got, lent)
     excess = _excess(drawn, noise, lent)
-    readings = [plain, *(Parts.of(bounds - sign * excess, estimated=True) for sign in (1, -1))]
+    readings = [plain, *(Parts.of(bounds - sign * excess, lent, estimated=True) for sign in (1, -1))]
     return next((parts for parts in readings if _fits(parts, drawn, lent)), plain)
 
 

@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gengrade.parts import Part
 from gengrade.submissions import Submission
-from graders.layouts.loading import Part
 
 PARTS = {
     "vae": Part("part1", ("utils.py", "encoder.py", "train_torch.py", "train_pl.py")),
@@ -21,7 +21,7 @@ VAE = ("part1/utils.py", "part1/encoder.py", "part1/train_torch.py")
 GAN = ("part2/models.py", "part2/train_torch.py")
 SMALL_RUBRIC = """\
 assignment: A small one
-layout: uva2020
+course: uva2020
 parts:
   - name: Theory
     questions:

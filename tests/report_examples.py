@@ -13,7 +13,7 @@ from gengrade.rubric import Rubric
 
 RUBRIC = """\
 assignment: Practical 3, Deep Generative Models
-layout: uva2020
+course: uva2020
 data: digits
 late: {penalty: 0.1}
 limits:
@@ -135,7 +135,7 @@ def facts(
             data="digits",
             device="cpu",
             profile=profile,
-            layout="uva2020",
+            course="uva2020",
             isolation=isolation,
             versions={"gengrade": "0.1.0", "torch": "2.13.0", "python": "3.11.9"},
             submission=f"sha256:{'ab' * 32}",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import tarfile
+import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -151,6 +154,53 @@ def test_a_tar_header_cannot_ask_for_much_memory(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(info.tobuf() + bytes(MIB)))
     with pytest.raises(ArchiveError, match="memory"):
         extract(path, tmp_path / "out")
+
+
+def _extended(path: Path, headers: Iterable[tuple[bytes, bytes]]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for kind, content in headers:
+            info = tarfile.TarInfo("x")
+            info.type, info.size = kind, len(content)
+            archive.addfile(info, io.BytesIO(content))
+        archive.addfile(tarfile.TarInfo("utils.py"))
+    return path
+
+
+def _values(start: int) -> bytes:
+    """Records of an extended header, each of a name of its own."""
+    return b"".join(b"12 k%05d=x\n" % number for number in range(start, start + 40))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    {
+        "long": [(tarfile.XHDTYPE, b"1000000 comment=" + b"x" * 20_000)],
+        "of digits": [(tarfile.XHDTYPE, b"1" * 15_000)],
+        "of digits, for all": [(tarfile.XGLTYPE, b"1" * 15_000)],
+        "a long name": [(tarfile.GNUTYPE_LONGNAME, b"n" * 20_000)],
+        "many in a row": [(tarfile.XHDTYPE, b"13 comment=x\n" + b"\0" * 10_000)] * 10,
+        "many for all": [(tarfile.XGLTYPE, _values(40 * number)) for number in range(3)],
+    }.values(),
+)
+def test_extended_headers_are_short_and_few(tmp_path: Path, headers: list[tuple[bytes, bytes]]) -> None:
+    """The time that `tarfile` takes for them grows with the square of their length, and of their number."""
+    path = _extended(tmp_path / "work.tar.gz", headers)
+    before = time.process_time()
+    with pytest.raises(ArchiveError, match=r"header|holds more"):
+        extract(path, tmp_path / "out")
+    assert time.process_time() - before < 1.0
+
+
+def test_extended_headers_as_people_have_them_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "work.tar.gz"
+    names = [f"part1/{'n' * 150}-{number}.py" for number in range(50)]
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, pax_headers={"comment": "a commit"}) as archive:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = 200_000
+            info.pax_headers = {"LIBARCHIVE.xattr.com.apple.quarantine": "Zm9v" * 500, "mtime": "1700000000.123456789"}
+            archive.addfile(info, io.BytesIO(b"1" * 200_000))
+    assert extract(path, tmp_path / "out").files == 50
 
 
 def test_a_tar_is_not_read_for_ever(tmp_path: Path) -> None:

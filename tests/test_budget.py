@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gengrade.authenticity import Seal
+from gengrade.course import find
 from gengrade.facts import CheckFact, Outcome, TestFact
 from gengrade.grading.budget import Allowance, Budget
 from gengrade.grading.diagnosis import Call, Diagnosis, Tested
@@ -19,7 +20,7 @@ from gengrade.sandbox import InfraError, Limits, Request, Run
 from gengrade.store import EvidenceStore
 from tests.test_command import RUBRIC
 
-CIRCUMSTANCES = Circumstances("uva2020", "none", "cpu", 1, {})
+CIRCUMSTANCES = Circumstances(find("uva2020"), "none", "cpu", 1, {})
 PROBE = Probe("vae", "kld")
 SEAL = Seal.passing()
 

@@ -97,17 +97,89 @@ def test_the_time_of_the_whole_family_counts(crowded: Yard, body: str) -> None:
     assert run.cpu_seconds > 0.3
 
 
+def test_a_thread_that_starts_a_program_stops_no_clock(crowded: Yard) -> None:
+    """It takes its account of waits along to the first task's number, where none of it was seen."""
+    body = (
+        "import threading, time\n"
+        "if os.fork() == 0:\n"
+        "    def work():\n"
+        "        while time.thread_time() < 1: pass\n"
+        "        time.sleep(3)\n"
+        "        os.execv('/bin/sleep', ['sleep', '1'])\n"
+        "    threading.Thread(target=work).start()\n"
+        "    time.sleep(60)\n"
+        "return os.wait()[1]"
+    )
+    run = crowded.run(body, Limits(seconds=30))
+    assert (run.outcome, run.evidence) == (Outcome.PASSED, 0), run.message
+    assert run.seconds > 4.5  # a second of work, and four in which nobody waited
+
+
 def test_waits_at_once_count_once() -> None:
     waits = Waits(began=100.0)
-    waits.add("a", 1.0, now=101.0)
-    waits.add("b", 0.5, now=101.0)
+    waits.add(1, {"1": 1.0}, now=101.0)
+    waits.add(2, {"2": 0.5}, now=101.0)
     assert waits.total == 1.0
-    waits.add("a", 1.0, now=102.0)
+    waits.add(1, {"1": 1.0}, now=102.0)
     assert waits.total == 1.0
-    waits.add("b", 1.0, now=103.0)  # half a second more, which ended just now
+    waits.add(2, {"2": 1.0}, now=103.0)  # half a second more, which ended just now
     assert waits.total == 1.5
-    waits.add("c", 60.0, now=104.0)  # not more than there was
-    assert waits.total == 4.0
+    waits.add(3, {"3": 60.0}, now=104.0)  # not more than it can have been there
+    assert waits.total == 2.5
+    waits.add(3, {"3": 160.0}, now=105.0)  # not more than there was
+    assert waits.total == 5.0
+
+
+@pytest.mark.parametrize("others", [{}, {"9": 0.0}])
+def test_a_wait_counts_once_though_its_task_takes_the_first_ones_number(others: dict[str, float]) -> None:
+    """A thread that starts another program becomes its process's first task, and takes its account along."""
+    waits = Waits(began=0.0)
+    waits.add(1, {"1": 0.0, "2": 0.0, **others}, now=1.0)
+    waits.add(1, {"1": 0.0, "2": 10.0, **others}, now=11.0)
+    assert waits.total == 10.0
+    waits.add(1, {"1": 0.0, "2": 10.0, **others}, now=60.0)
+    waits.add(1, {"1": 10.25}, now=61.0)  # it was the second, and waited a quarter of a second more
+    assert waits.total == 10.25
+    waits.add(1, {"1": 10.5}, now=62.0)
+    assert waits.total == 10.5
+
+
+def test_a_wait_counts_once_though_its_task_changes_its_number_between_two_accounts_of_a_reading() -> None:
+    """The first task was read before it changed, the second one, after that, no more."""
+    waits = Waits(began=0.0)
+    waits.add(1, {"1": 0.0, "2": 10.0}, now=10.0)
+    waits.add(1, {"1": 0.0}, now=60.0)
+    waits.add(1, {"1": 10.0}, now=61.0)
+    assert waits.total == 10.0
+
+
+def test_what_waits_after_another_task_has_ended_counts() -> None:
+    """A thread that waited and ended keeps no later wait of the first task from counting."""
+    waits = Waits(began=0.0)
+    waits.add(1, {"1": 1.0, "2": 10.0}, now=10.0)
+    for now in (11.0, 12.0):
+        waits.add(1, {"1": 1.0}, now=now)
+    waits.add(1, {"1": 3.0}, now=20.0)
+    assert waits.total == 12.0
+
+
+def test_a_number_that_is_given_anew_counts_no_wait_twice() -> None:
+    waits = Waits(began=0.0)
+    waits.add(1, {"1": 0.0, "2": 5.0}, now=5.0)
+    waits.add(1, {"1": 0.0}, now=20.0)
+    waits.add(1, {"1": 0.0, "2": 4.0}, now=30.0)  # another task, perhaps: what it waited is left out
+    waits.add(7, {"7": 2.0}, now=40.0)
+    waits.add(1, {"1": 0.0, "2": 5.5}, now=50.0)
+    waits.add(7, {"7": 1.0}, now=60.0)
+    assert waits.total == 7.5
+
+
+def test_what_was_hidden_from_the_readings_waited_no_longer_than_since_the_last() -> None:
+    waits = Waits(began=0.0)
+    waits.add(1, {"1": 0.0}, now=49.0)
+    waits.add(1, {"1": 0.0}, now=50.0)
+    waits.add(2, {"2": 30.0, "3": 20.0}, now=50.0)
+    assert waits.total == 1.0
 
 
 def test_who_is_alone_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:

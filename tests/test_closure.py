@@ -12,6 +12,7 @@ from types import CodeType, FunctionType, ModuleType
 
 import pytest
 
+from gengrade.course import find
 from gengrade.sandbox import closure, library
 from gengrade.sandbox.closure import ClosureError, closure_of
 from gengrade.sandbox.guest import compatibility
@@ -19,12 +20,13 @@ from gengrade.sandbox.guest.library import Library, load_apart
 from truth.variants import EDITIONS
 
 _PROJECT = Path(__file__).resolve().parents[1]
+COURSE = find("uva2020")
 
 
 def names(edition: str, probe: str) -> set[str]:
     """The definitions that a run is given, without those that only find files."""
     finding = ("loading", "notebooks", "devices", "calling", "members", "attempts")
-    found = closure_of(edition, probe).definitions
+    found = closure_of(find(edition), probe).definitions
     return {name for module, name in found if module.rpartition(".")[2] not in finding}
 
 
@@ -76,9 +78,9 @@ def test_what_a_run_is_given_is_whole(edition: str) -> None:
     """Of every probe: no global name is lacking, and no method of a contract's own."""
     compatibility.import_torchvision()
     for probe in closure.probes():
-        given = closure_of(edition, probe)
+        given = closure_of(find(edition), probe)
         assert lacking(load_apart(given.code)) == set(), probe
-        for place in closure._contracts(edition).values():
+        for place in find(edition).adapters.values():
             module, _, contract = place.partition(":")
             body = closure._contract(module, contract).body
             methods = {each.name: each for each in body if isinstance(each, ast.FunctionDef)}
@@ -90,9 +92,9 @@ def test_what_a_run_is_given_is_whole(edition: str) -> None:
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
-    ready = set(library.preloaded(edition))
+    ready = set(library.preloaded(find(edition)))
     for probe in closure.probes():
-        for module, _ in closure_of(edition, probe).definitions:
+        for module, _ in closure_of(find(edition), probe).definitions:
             assert set(closure._source(module).foreign()) <= ready
 
 
@@ -103,7 +105,7 @@ def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the probes and the adapters, to be changed."""
     caches = (closure.closure_of, closure._source, closure._references, closure._cut, closure._whole_modules)
-    for folder in ("graders/probes", "graders/layouts"):
+    for folder in ("graders/probes", "graders/adapting", "courses/uva2020/adapters"):
         shutil.copytree(_PROJECT / folder, tmp_path / folder)
     monkeypatch.setattr(closure, "module_path", lambda name: tmp_path.joinpath(*name.split(".")))
     for cache in (*caches, library.fingerprint):
@@ -123,15 +125,15 @@ def changed(file: Path, old: str, new: str) -> None:
 
 def test_a_fingerprint_is_of_what_a_run_uses(project: Path) -> None:
     probes = ("vae:kld", "vae:bpd", "flow:density", "flow:gaussian_log_prob")
-    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
+    before = {probe: library.fingerprint(COURSE, probe) for probe in probes}
     changed(project / "graders/probes/flow.py", "return self.mu + self.sigma", "return self.sigma")
-    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == {"flow:density"}
-    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
-    changed(project / "graders/layouts/uva2020/vae.py", 'self._function("KLD")(mean, log_std)', "mean")
-    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == {"vae:kld"}
-    before = {probe: library.fingerprint("uva2020", probe) for probe in probes}
-    changed(project / "graders/layouts/loading.py", "if written else {}", "or {}")
-    assert {probe for probe in probes if library.fingerprint("uva2020", probe) != before[probe]} == set(probes)
+    assert {probe for probe in probes if library.fingerprint(COURSE, probe) != before[probe]} == {"flow:density"}
+    before = {probe: library.fingerprint(COURSE, probe) for probe in probes}
+    changed(project / "courses/uva2020/adapters/vae.py", 'self._function("KLD")(mean, log_std)', "mean")
+    assert {probe for probe in probes if library.fingerprint(COURSE, probe) != before[probe]} == {"vae:kld"}
+    before = {probe: library.fingerprint(COURSE, probe) for probe in probes}
+    changed(project / "graders/adapting/loading.py", "if written else {}", "or {}")
+    assert {probe for probe in probes if library.fingerprint(COURSE, probe) != before[probe]} == set(probes)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_what_cannot_be_told_is_refused(project: Path, statement: str, words: st
     used = next((use for name, use in uses.items() if name in statement), "nothing")
     (project / "graders/probes/new.py").write_text(f"{statement}\n\ndef probe(package):\n    return {used}\n")
     with pytest.raises(ClosureError, match=words):
-        closure_of("uva2020", "new:probe")
+        closure_of(COURSE, "new:probe")
 
 
 def test_what_is_not_named_is_given_whole(project: Path) -> None:

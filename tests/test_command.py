@@ -22,7 +22,7 @@ from truth.workbench import REFERENCE, Workbench
 ROOT = Path(__file__).resolve().parents[1]
 RUBRIC = """\
 assignment: A small one
-layout: uva2020
+course: uva2020
 limits: {unit: {seconds: 15}}
 parts:
   - name: Theory

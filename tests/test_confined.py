@@ -135,6 +135,25 @@ def test_waiting_is_no_computing() -> None:
     confined(lambda: time.sleep(1.5), type(None), SMALL)
 
 
+def _processes() -> int:
+    return resource.getrlimit(resource.RLIMIT_NPROC)[0]
+
+
+def test_a_confined_call_may_start_others_only_where_it_says_so() -> None:
+    bounds = Bounds(processes=True)
+    assert confined(_processes, int) == 0
+    assert confined(_processes, int, bounds) == _processes()
+    assert confined(lambda: confined(_processes, int), int, bounds) == 0
+
+    def unreadable() -> str:
+        try:
+            return str(confined(busy, int, Bounds(cpu_seconds=1)))
+        except Unreadable as error:
+            return error.reason
+
+    assert "more than 1 s of computing" in confined(unreadable, str, bounds)
+
+
 def test_one_that_says_nothing_more_and_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gengrade.confined._END_SECONDS", 0.2)
 

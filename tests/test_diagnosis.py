@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengrade import job
+from gengrade.course import find
 from gengrade.facts import CheckFact, Named, Outcome, TestFact
 from gengrade.grade import Grade
 from gengrade.grading import Evidence, Mismatch, diagnosis, symptoms
@@ -354,7 +355,7 @@ def test_a_fault_of_ours_costs_no_verdict(
 
     facts, tested = course.session(on("f", lambda x: -x))
     observed = Observed(tests={check: list(fact.tests) for check, fact in facts.items()}, tested=tested)
-    monkeypatch.setattr(job, "library", lambda layout: course.library)
+    monkeypatch.setattr(job, "library", lambda of: course.library)
     monkeypatch.setattr(Suspects, "repeat", lambda self, *arguments: breaks(*arguments))
     grader = job.Grader(_job(tmp_path))
     try:
@@ -371,8 +372,7 @@ def _job(folder: Path) -> job.Job:
         work=folder,
         key=bytes(32),
         drawn=b"",
-        layout="uva2020",
-        reference=folder,
+        course_folder=find("uva2020").folder,
         checks=(),
         profile="unit",
         part=None,
@@ -395,7 +395,7 @@ def _job(folder: Path) -> job.Job:
 
 RUBRIC = """\
 assignment: A small one
-layout: uva2020
+course: uva2020
 parts:
   - name: Variational auto-encoders
     questions:

@@ -19,19 +19,22 @@ import typer.main
 import yaml
 
 from gengrade.cli import app
+from gengrade.course import load
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade, QuestionGrade
 from gengrade.grading import Evidence
 from gengrade.grading.checks import known
-from gengrade.grading.misconceptions import Library
 from gengrade.grading.symptoms import Symptoms
 from gengrade.marks import Marks
 from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
+from truth.workbench import library
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
     "SECURITY.md",
     "docs/error-rates.md",
     "docs/grade-json.md",
@@ -156,7 +159,7 @@ def test_the_example_of_a_misconception_is_one() -> None:
     definition = ast.parse(block).body[-1]
     assert isinstance(definition, ast.FunctionDef)
     sentence = " ".join((ast.get_docstring(definition) or "").split())
-    assert Library("uva2020")[f"kld.{definition.name}"].sentence == sentence
+    assert library()[f"kld.{definition.name}"].sentence == sentence
 
 
 def test_the_example_of_symptoms_gives_some() -> None:
@@ -181,17 +184,28 @@ def test_the_example_of_a_grade_is_one_and_every_key_is_explained() -> None:
     assert set(example["questions"][0]["items"][0]) == set(ItemGrade.model_fields)
     misconception = grade.items[0].misconception
     assert misconception is not None
-    assert misconception.name in Library("uva2020")
+    assert misconception.name in library()
     obvious = {"title", "measures", "seconds", "bonus"}
     unexplained = [key for key in set(ItemGrade.model_fields) - obvious if f"`{key}`" not in text("docs/grade-json.md")]
     assert unexplained == []
 
 
 def test_the_example_of_a_rubric_is_one() -> None:
-    (block,) = blocks("docs/writing.md", "yaml")
+    (block,) = [block for block in blocks("docs/writing.md", "yaml") if block.startswith("assignment:")]
     rubric = Rubric.parse(block, Path("example.yaml"))
     rubric.verify(known())
     assert rubric.checks()
+
+
+def test_the_example_of_a_declaration_is_one(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks("docs/writing.md", "yaml") if block.startswith("title:")]
+    folder = tmp_path / "mycourse"
+    folder.mkdir()
+    (folder / "course.yaml").write_text(block)
+    course = load(folder)
+    assert course.parts["vae"].folder == "part1"
+    assert course.adapters["theory"] == "courses.mycourse.adapters.theory:TheoryContract"
+    assert course.rubric == folder / "rubric.yaml"
 
 
 def test_every_key_of_a_rubric_is_explained() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gengrade import engine
-from gengrade.editions import better_fit, editions, files_held, rubric_for
+from gengrade.course import chosen, courses, find
 from gengrade.engine import Options, UsageError, run
+from gengrade.fitting import better_fit, files_held
+from gengrade.parts import Part
 from gengrade.submissions import Submission, discover, names_in, prepare
-from graders.layouts.loading import Modules, Part
+from graders.adapting.loading import Modules
 from tests.handed_in import PARTS, make, tree_of, write, zipped
 
 NOTEBOOK = Part(folder=None, files=("homework.py", "grading.yaml"), also={"homework.py": ("*.ipynb",)}, beside=True)
@@ -69,7 +72,7 @@ def test_a_large_class_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: 
         looked.append(submission.id)
         return THEIRS
 
-    monkeypatch.setattr("gengrade.editions.names_in", look)
+    monkeypatch.setattr("gengrade.fitting.names_in", look)
     submissions = [Submission(f"{number:03}", "", None, tmp_path) for number in range(101)]
     found = better_fit("folders", submissions, KNOWN)
     assert found is not None
@@ -77,26 +80,25 @@ def test_a_large_class_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: 
     assert looked[-1] > "090"
 
 
-def test_the_command_says_which_rubric_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_says_which_course_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classroom(tmp_path / "class", THEIRS, THEIRS)
-    monkeypatch.setattr(engine, "editions", lambda: {**editions(), **KNOWN})
-    monkeypatch.setattr(engine, "rubric_for", lambda layout: Path(f"rubrics/{layout}.yaml"))
-    options = Options(path=tmp_path / "class", out=tmp_path / "results", rubric=Path("rubric.yaml"))
-    with pytest.raises(UsageError, match=r"2 of 2 submissions hold files of the edition modules, .*rubric\.yaml asks"):
+    modules = replace(find("uva2018"), name="modules", title="Of modules", parts=MODULES)
+    monkeypatch.setattr(engine, "courses", lambda: {"modules": modules})
+    options = Options(path=tmp_path / "class", out=tmp_path / "results")
+    with pytest.raises(UsageError, match=r"2 of 2 submissions hold files of the course modules \(Of modules\)"):
         run(options)
-    with pytest.raises(UsageError, match=r"Give --rubric rubrics/modules\.yaml$"):
+    with pytest.raises(UsageError, match=r"the course uva2020 asks for\. Give --course modules$"):
         run(options)
     assert not (tmp_path / "results").exists()
 
 
-def test_every_edition_has_a_rubric_and_a_reference_that_fits_it_best() -> None:
-    root = Path(__file__).parents[1]
-    known = editions()
+def test_every_course_has_a_rubric_of_its_own_and_a_reference_that_fits_it_best() -> None:
+    known = {name: course.parts for name, course in courses().items()}
     assert "uva2020" in known
-    for layout in known:
-        assert rubric_for(layout) is not None, layout
-        held = files_held({path.name for path in (root / "reference" / layout).rglob("*")}, known)
-        assert held[layout] == max(held.values()) > 0, (layout, held)
+    for name, course in courses().items():
+        assert chosen(None, course.rubric)[0] is course
+        held = files_held({path.name for path in course.reference.rglob("*")}, known)
+        assert held[name] == max(held.values()) > 0, (name, held)
 
 
 # --- files anywhere, with what lies beside them ----------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_a_systems_flat_notebooks_are_a_class_and_one_notebook_is_a_submission(t
     assert set(tree_of(prepare(alone, tmp_path / "tree", {"gan": NOTEBOOK}).tree)) == {"gan/hw3.ipynb"}
 
 
-def test_what_a_rubric_says_that_things_are_called_reaches_the_layout(tmp_path: Path) -> None:
+def test_what_a_rubric_says_that_things_are_called_reaches_the_adapter(tmp_path: Path) -> None:
     work = zipped(tmp_path, "doe", ["vae.py"])
     (doe,) = discover(work, MODULES).submissions
     plain = prepare(doe, tmp_path / "1", MODULES)

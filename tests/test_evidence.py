@@ -141,3 +141,14 @@ def test_weights_names_are_limited_together() -> None:
     with pytest.raises(Mismatch, match="larger than it can be"):
         Evidence(weights).state()
     assert len(Evidence({f"layers.{number}.weight": np.zeros(1) for number in range(1000)}).state()) == 1000
+
+
+@pytest.mark.parametrize("value", [1.7e308, -1e39])
+def test_numbers_beyond_single_precision_are_infinite(value: float) -> None:
+    """Differences and squares of such numbers are infinite, and compare as nothing."""
+    for held in (value, np.array([0.0, value])):
+        with pytest.raises(Mismatch, match=r"finite|infinite"):
+            Evidence(held).number() if isinstance(held, float) else Evidence(held).tensor()
+    found = Evidence(np.array([0.0, value])).tensor(finite=False)
+    assert found.tolist() == [0.0, math.copysign(math.inf, value)]
+    assert Evidence(np.array([3e38])).tensor() == [3e38]

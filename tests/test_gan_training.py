@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from gengrade.course import find
 from gengrade.grading import Evidence, Subject, probes
 from gengrade.grading.subject import Circumstances
 from graders.gan_training import SIZES
@@ -19,7 +20,7 @@ LATENTS = np.random.default_rng(0).standard_normal((8, SIZES["z_dim"]), dtype=np
 
 
 def _subject(workbench: Workbench, folder: Path) -> Subject:
-    circumstances = Circumstances("uva2020", workbench.tier, "cpu", 1, {})
+    circumstances = Circumstances(find("uva2020"), workbench.tier, "cpu", 1, {})
     return Subject(workbench.tree(folder), f"{folder}", workbench.sandbox, None, circumstances)
 
 

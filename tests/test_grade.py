@@ -253,3 +253,10 @@ def test_nothing_in_a_submission_moves_the_denominator(facts: Facts) -> None:
 def test_a_better_measure_never_earns_less(values: list[float]) -> None:
     better, worse = (_item(_score(measures={"vae.train_bpd": value}), "vae.train_bpd") for value in values)
     assert better.points >= worse.points
+
+
+def test_no_name_in_a_students_own_words_is_replaced() -> None:
+    """Which of the names that they guessed were hidden checks, would be told by what is replaced."""
+    words = "ValueError: vae.kld, vae.secret, vae.public"
+    item = _item(_score(examples.fact("gan.generator", Outcome.ERROR, words)), "gan.generator")
+    assert item.message == words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from courses.uva2020.variants.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
 from gengrade.facts import Outcome
-from truth.variants.uva2020.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
 from truth.workbench import REFERENCE, Workbench
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from courses.uva2020.variants.gan import LIGHTNING, TORCH
 from graders.adversarial import Observed, judge_discriminator, judge_generator, softplus, sources
 from truth.variants import Changes
-from truth.variants.uva2020.gan import LIGHTNING, TORCH
 from truth.workbench import Workbench, names
 
 SAMPLE = "return self.generator(self.draw_latents(batch_size))"

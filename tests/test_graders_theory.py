@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from courses.uva2020.variants.theory import ANSWERS
 from gengrade.facts import Outcome
-from truth.variants.uva2020.theory import ANSWERS
 from truth.workbench import REFERENCE, Workbench
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from gengrade.grading import misconceptions
 from gengrade.grading.misconceptions import Library, LibraryError, Misconception
 from gengrade.grading.suspects import plant
 
@@ -45,17 +44,16 @@ Read = Callable[..., Library]
 
 
 @pytest.fixture
-def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+def read(tmp_path: Path) -> Read:
     """Makes a library of the files that it is given by topic."""
 
     def make(**files: str) -> Library:
-        folder = tmp_path / "library" / "edition"
-        folder.mkdir(parents=True)
+        folder = tmp_path / "library"
+        folder.mkdir()
         for topic, text in files.items():
             (folder / f"{topic}.py").write_text(text)
-        return Library("edition")
+        return Library(folder)
 
-    monkeypatch.setattr(misconceptions, "_LIBRARY", tmp_path / "library")
     return make
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gengrade.course import find
 from gengrade.facts import Figure, Outcome
 from gengrade.grading import Evidence, Mismatch, expect, fail, probes
 from gengrade.grading.figures import Gallery, Show
@@ -44,8 +45,11 @@ def passed(evidence: Any) -> Run:
     return Run(Outcome.PASSED, evidence=evidence)
 
 
+HERE = Circumstances(find("uva2020"), "", "cpu", 1, {})
+
+
 def subject(*answers: Run | BaseException, ours: bool = False) -> Subject:
-    return Subject(Path("/"), "tree", Answers(*answers), None, Circumstances("", "", "cpu", 1, {}), ours=ours)
+    return Subject(Path("/"), "tree", Answers(*answers), None, HERE, ours=ours)
 
 
 def called(test: Callable[..., None], student: Subject | None = None, allowance: Allowance = SHORT) -> Report:
@@ -107,7 +111,7 @@ def test_who_waits_for_a_run_uses_no_time() -> None:
                 pass
             return passed(1.0)
 
-    student = Subject(Path("/"), "tree", Slow(), None, Circumstances("", "", "cpu", 1, {}))
+    student = Subject(Path("/"), "tree", Slow(), None, Circumstances(find("uva2020"), "", "cpu", 1, {}))
 
     def test(student: Subject) -> None:
         expect(student.run(PROBE).number() + student.run(PROBE).number() == 2, "never said")

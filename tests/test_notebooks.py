@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gengrade.parts import Part
 from gengrade.sandbox.guest.errors import Missing
-from graders.layouts import notebooks
-from graders.layouts.loading import Modules, Part
+from graders.adapting import notebooks
+from graders.adapting.loading import Modules
 
 PART = Part(
     folder=None,

@@ -25,7 +25,7 @@ def test_results_within_a_submission_are_refused(doe: Source, out: str) -> None:
     """Or around it, where the submission would be a student's folder of results."""
     Path("way-in").symlink_to("doe")
     with pytest.raises(PlaceError) as refused:
-        output(Path(out), [Source("roe", (Path("roe"),)), doe], single=False)
+        output(Path(out), doe.paths[0], [Source("roe", (Path("roe"),)), doe])
     assert str(doe.paths[0]) in str(refused.value)
     assert "give --out" in str(refused.value)
 
@@ -34,7 +34,7 @@ def test_a_way_that_leads_through_a_submission_is_its_authors(doe: Source, tmp_p
     (tmp_path / "elsewhere").mkdir()
     (doe.paths[0] / "results").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PlaceError):
-        output(Path("doe/results"), [doe], single=True)
+        output(Path("doe/results"), doe.paths[0], [doe])
 
 
 @pytest.mark.parametrize("name", [".gengrade", "marks", "doe"])
@@ -42,7 +42,7 @@ def test_a_submission_among_the_results_is_refused(tmp_path: Path, name: str) ->
     source = tmp_path / "out" / name / "handed-in"
     source.mkdir(parents=True)
     with pytest.raises(PlaceError, match="a submission cannot lie within the results"):
-        output(tmp_path / "out", [Source("doe", (source,))], single=True)
+        output(tmp_path / "out", source, [Source("doe", (source,))])
 
 
 @pytest.mark.parametrize("inside", ["", "part1"])
@@ -50,19 +50,18 @@ def test_a_submission_that_is_graded_from_within_has_its_results_beside_it(
     doe: Source, monkeypatch: pytest.MonkeyPatch, inside: str
 ) -> None:
     monkeypatch.chdir(doe.paths[0] / inside)
-    found = output(None, [doe], single=True)
+    found = output(None, doe.paths[0], [doe])
     assert found.folder == doe.paths[0].parent / "results"
     assert not any(folder.is_relative_to(doe.paths[0]) for folder in found.marks)
 
 
 def test_results_elsewhere_are_where_they_were(doe: Source, tmp_path: Path) -> None:
     here = tmp_path / "class"
-    assert output(None, [doe], single=True).folder == here / "results"
-    assert output(None, [doe], single=False).folder == here / "results"
-    assert output(None, [doe], single=True).marks == (here / "results" / "marks", here / "marks")
+    assert output(None, doe.paths[0], [doe]).folder == here / "results"
+    assert output(None, doe.paths[0], [doe]).marks == (here / "results" / "marks", here / "marks")
     (tmp_path / "disk").mkdir()
     Path("linked").symlink_to(tmp_path / "disk")
-    typed = output(Path("linked"), [doe], single=False)
+    typed = output(Path("linked"), doe.paths[0], [doe])
     assert typed.folder == tmp_path / "disk", "a link that the operator typed is followed"
     assert typed.marks == (tmp_path / "disk" / "marks", here / "marks")
 
@@ -71,15 +70,39 @@ def test_marks_that_somebody_handed_in_are_none(tmp_path: Path, monkeypatch: pyt
     """A submission that is called as the folder of marks beside the results."""
     (tmp_path / "marks").mkdir()
     monkeypatch.chdir(tmp_path)
-    found = output(None, [Source("marks", (tmp_path / "marks",))], single=True)
+    found = output(None, tmp_path / "marks", [Source("marks", (tmp_path / "marks",))])
     assert found.marks == (tmp_path / "results" / "marks",)
+
+
+def test_a_class_that_is_called_marks_holds_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "marks" / "doe").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    found = output(None, tmp_path / "marks", [Source("doe", (tmp_path / "marks" / "doe",))])
+    assert found.marks == (tmp_path / "results" / "marks",)
+
+
+@pytest.mark.parametrize("handed_in", ["marks", "results/marks"])
+def test_a_folder_of_a_class_is_never_the_operators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handed_in: str
+) -> None:
+    """A student's folder that holds marks for everybody, in a class that is graded from within."""
+    classroom = tmp_path / "class"
+    (classroom / handed_in).mkdir(parents=True)
+    (classroom / "doe").mkdir()
+    monkeypatch.chdir(classroom)
+    sources = [Source("doe", (classroom / "doe",))]
+    found = output(None, Path(), sources)
+    assert found.folder == tmp_path / "results"
+    assert not any(folder.is_relative_to(classroom) for folder in found.marks)
+    with pytest.raises(PlaceError, match="results cannot lie within what is graded"):
+        output(Path("results"), Path(), sources)
 
 
 def test_a_submission_called_as_the_results_needs_an_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "results").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PlaceError, match="give --out"):
-        output(None, [Source("results", (tmp_path / "results",))], single=True)
+        output(None, tmp_path / "results", [Source("results", (tmp_path / "results",))])
 
 
 def _honest(out: Path) -> None:

@@ -89,7 +89,7 @@ def test_report_tells_what_happened(tmp_path: Path) -> None:
         "Stopped after 20 s: the limit of this check.",
         "Measured 0.55: full points at 0.8 or more",
         "Not judged, because it builds on vae.loss",
-        "30 s (72 %), went to vae.train_bpd",
+        "30 s (74 %), went to vae.train_bpd",
         'alt="A grid of 16 generated digits',
         "This picture could not be read",
         "Reduced isolation",
@@ -105,6 +105,26 @@ def test_report_hides_what_is_hidden(tmp_path: Path) -> None:
     for text in texts:
         assert "secret" not in text
         assert "A hidden check" in text
+
+
+def test_how_long_a_hidden_check_took_is_hidden_too(tmp_path: Path) -> None:
+    """Code can say by how long it runs what it was asked."""
+    pages = []
+    for took in (0.1, 70.0):
+        facts = examples.struggling()
+        stages = {**facts.provenance.stages, "vae.secret": took, "diagnosis": took}
+        tests = facts.checks["vae.secret"].tests
+        checks = {
+            **facts.checks,
+            "vae.secret": facts.checks["vae.secret"].model_copy(
+                update={"tests": tuple(test.model_copy(update={"seconds": took}) for test in tests)}
+            ),
+        }
+        provenance = facts.provenance.model_copy(update={"stages": stages, "seconds": 40 + took})
+        facts = facts.model_copy(update={"provenance": provenance, "checks": checks})
+        grade = _grade(facts)
+        pages.append((student_page(grade, facts, tmp_path), junit([grade])))
+    assert pages[0] == pages[1]
 
 
 def test_report_does_not_show_students_what_broke_on_our_side(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests import report_examples as examples
 
 RUBRIC = """\
 assignment: An assignment
-layout: uva2020
+course: uva2020
 late: {penalty: 0.1}
 limits:
   train: {seconds: 60}
@@ -68,7 +68,7 @@ WRONG = {
     "sum": ("points: 7", "points: 8", 12, "question 1.9 has 8 points but its items add up to 7"),
     "key": ("title: Build", "titel: Build", 11, 'the key "titel" is unknown (did you mean "title"?)'),
     "missing key": ("        title: Build\n", "", 10, 'the key "title" is missing here'),
-    "duplicate key": ("layout: uva2020", "layout: a\nlayout: b", 3, 'the key "layout" stands here a second time'),
+    "duplicate key": ("course: uva2020", "course: a\ncourse: b", 3, 'the key "course" stands here a second time'),
     "kind of item": ("check: vae.kld", "chek: vae.kld", 14, 'not "chek" (did you mean "check"?)'),
     "two kinds": ("check: vae.kld", "check: vae.kld, manual: x", 14, "exactly one of the keys"),
     "equal thresholds": ("mnist: 0.16", "mnist: 0.3", 15, 'has 0.3 both as "full" and as "none"'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -16,12 +17,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Limits, NoSuchTier, Request, Run, Sandbox, Tier, choose, examine
+from gengrade.sandbox.guest import family
 
 MEAN = np.arange(6, dtype=np.float32).reshape(2, 3)
 QUICK = Limits(seconds=3)
 WALLED = (Tier.SANDBOX, Tier.LANDLOCK)
+
+EXIT = 60 if platform.machine() == "x86_64" else 93  # the system call that ends one task
+
+# A child whose first task ends while another goes on: what /proc shows in the child's own folder is a zombie's.
+HEADLESS = f"""
+import ctypes, threading, time
+if os.fork() == 0:
+    threading.Thread(target=work).start()
+    ctypes.CDLL(None).syscall({EXIT}, 0)
+time.sleep(60)
+"""
 
 
 class Yard:
@@ -30,7 +44,7 @@ class Yard:
     def __init__(self, trees: Path, tier: Tier) -> None:
         self.trees = trees
         self.tier = tier
-        self.sandbox = Sandbox(tier, "uva2020", trees)
+        self.sandbox = Sandbox(tier, find("uva2020"), trees)
         self._numbers = itertools.count()
 
     def tree(self, source: str) -> Path:
@@ -224,6 +238,71 @@ def test_disk(yard: Yard) -> None:
     assert "files may take 8 MB in this check" in run.message
 
 
+# A task that has ended shows no memory and no descriptors, whatever the others of its process have.
+@pytest.mark.parametrize(
+    ("work", "limits", "outcome", "words"),
+    [
+        (
+            "hoard.append(bytearray(b'x') * (450 << 20)); time.sleep(60)",
+            Limits(seconds=20, memory_mb=300),
+            Outcome.MEMORY,
+            "300 MB of memory",
+        ),
+        (
+            "for _ in range(100): hoard.extend(socket.socketpair())\n    time.sleep(60)",
+            Limits(seconds=20, memory_mb=30),
+            Outcome.MEMORY,
+            "30 MB of memory",
+        ),
+        (
+            "for _ in range(3):\n"
+            "        hoard.append(open('big', 'wb')); os.unlink('big'); hoard[-1].write(bytes(5 << 20))\n"
+            "    time.sleep(60)",
+            Limits(seconds=20, disk_mb=8),
+            Outcome.ERROR,
+            "files may take 8 MB",
+        ),
+    ],
+    ids=["memory", "sockets", "files"],
+)
+def test_what_a_process_has_counts_though_its_first_task_has_ended(
+    yard: Yard, work: str, limits: Limits, outcome: Outcome, words: str
+) -> None:
+    if "open(" in work and yard.tier is Tier.SANDBOX:
+        pytest.skip("its files lie in memory, whose size the kernel limits")
+    run = yard.run(f"import socket\nhoard = []\ndef work():\n    time.sleep(0.5)\n    {work}\n{HEADLESS}", limits)
+    assert (run.outcome, words in run.message) == (outcome, True), run.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs tables of descriptors of threads' own")
+def test_each_table_of_descriptors_of_a_process_counts() -> None:
+    """Where no filter keeps a thread from taking one of its own, and once only where threads share one."""
+    source = (
+        "import ctypes, socket, sys, threading, time\n"
+        "hoard, libc = [socket.socketpair()], ctypes.CDLL(None)\n"
+        "def work(own):\n"
+        "    own and libc.syscall(436, 1000, 1001, 2)\n"
+        "    hoard.extend(socket.socketpair() for _ in range(3))\n"
+        "    own and done.wait()\n"
+        "    time.sleep(60)\n"
+        "done = threading.Barrier(2)\n"
+        "threading.Thread(target=work, args=[False], daemon=True).start()\n"
+        "while len(hoard) < 4: time.sleep(0.01)\n"
+        "threading.Thread(target=work, args=[True], daemon=True).start()\n"
+        "done.wait()\n"
+        "print(flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            # Four pairs, which the two have together; the third has the same, and three pairs more.
+            assert family._buffers(process.pid).sockets == 8 + 14
+        finally:
+            process.kill()
+
+
 # Endings --------------------------------------------------------------------------------------------------------------
 
 
@@ -277,24 +356,29 @@ def test_what_a_run_leaves_behind_dies_with_it(yard: Yard, tmp_path: Path) -> No
     assert yard.run("return mean").outcome is Outcome.PASSED
 
 
-def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard) -> None:
+@pytest.mark.parametrize("headless", [False, True], ids=["whole", "without-its-first-task"])
+def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard, headless: bool) -> None:
     """What a run has forked is nobody's child any more when its zygote is gone."""
     walled(yard)
-    name = f"left-{yard.tier.value}"[:15]
+    name = f"left-{headless:d}-{yard.tier.value}"[:15]
     tree = yard.tree(
-        "import ctypes, os, time\n"
+        "import ctypes, os, threading, time\n"
         "def KLD(mean, log_std):\n"
         "    for _ in range(3):\n"
         "        if os.fork() == 0:\n"
         f"            ctypes.CDLL(None).prctl(15, {name.encode()!r}, 0, 0, 0)\n"
+        f"            if {headless}:\n"
+        "                threading.Thread(target=time.sleep, args=[300]).start()\n"
+        f"                ctypes.CDLL(None).syscall({EXIT}, 0)\n"
         "            time.sleep(300)\n"
         "    time.sleep(300)\n"
     )
     script = (
         "from pathlib import Path\n"
+        "from gengrade.course import find\n"
         "from gengrade.sandbox import Limits, Request, Sandbox, Tier\n"
         "from tests.test_sandbox import MEAN\n"
-        f"with Sandbox(Tier({yard.tier.value!r}), 'uva2020', Path({str(yard.trees)!r})) as sandbox:\n"
+        f"with Sandbox(Tier({yard.tier.value!r}), find('uva2020'), Path({str(yard.trees)!r})) as sandbox:\n"
         f"    tree, inputs = Path({str(tree)!r}), {{'mean': MEAN, 'log_std': MEAN}}\n"
         "    sandbox.run(Request('vae:kld', tree, inputs, 1, Limits(seconds=200)))\n"
     )
@@ -302,15 +386,16 @@ def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard) -> Non
     while len(named(name)) < 3:
         assert host.poll() is None
         time.sleep(0.05)
+    time.sleep(0.2)  # the last one's first task ends, too
     host.send_signal(signal.SIGINT)
     host.wait(60)
     assert named(name) == []
 
 
 def named(name: str) -> list[str]:
-    """The processes of that name, zombies not among them."""
+    """The tasks of that name that have not ended."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
+    for status in Path("/proc").glob("[0-9]*/task/[0-9]*/status"):
         with contextlib.suppress(OSError):
             text = status.read_text()
             if text.startswith(f"Name:\t{name}\n") and "\nVmRSS:" in text:
@@ -357,9 +442,9 @@ def test_the_own_tree_is_read_only(yard: Yard) -> None:
 
 def test_there_is_no_network(yard: Yard) -> None:
     walled(yard)
-    for family in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"):
-        run = yard.run(f"import socket\nsocket.socket(socket.{family}, socket.SOCK_RAW if 'P' in {family!r} else 1)")
-        assert run.outcome is Outcome.ERROR, family
+    for kind in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"):
+        run = yard.run(f"import socket\nsocket.socket(socket.{kind}, socket.SOCK_RAW if 'P' in {kind!r} else 1)")
+        assert run.outcome is Outcome.ERROR, kind
 
 
 def test_nobody_else_can_be_signalled(yard: Yard) -> None:
@@ -410,6 +495,52 @@ def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> No
     walled(yard)
     body = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nreturn [libc.{call}, ctypes.get_errno()]"
     assert yard.run(body).evidence == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        0x10000 | 0x800 | 0x200 | 0x100,  # a thread with a table of descriptors of its own
+        0x10000 | 0x800 | 0x400 | 0x100,  # a thread with a working folder of its own
+        0x100 | 17,  # processes with one memory, neither of which waits
+        0x400 | 17,  # processes with one table of descriptors
+        0x200 | 17,
+        0x8000 | 17,  # a brother
+        0x20000000 | 17,  # CLONE_NEWPID
+    ],
+)
+def test_tasks_are_processes_or_threads(yard: Yard, flags: int) -> None:
+    """Whatever shares less than a thread does, or more than a process, hides something of what a run takes."""
+    walled(yard)
+    body = (
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "stack = ctypes.create_string_buffer(1 << 16)\n"
+        "top = ctypes.c_void_p((ctypes.addressof(stack) + 60_000) & ~15)\n"
+        f"return [libc.clone(ctypes.cast(libc.pause, ctypes.c_void_p), top, {flags}, None), ctypes.get_errno()]"
+    )
+    assert yard.run(body).evidence == [-1, 1]
+
+
+def test_no_thread_takes_a_table_of_descriptors_of_its_own(yard: Yard) -> None:
+    """Descriptors are closed all the same, as honest code asks for it."""
+    walled(yard)
+    body = (
+        "import ctypes, errno, subprocess, threading\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "refused = [libc.syscall(436, 1000, 1001, 2), ctypes.get_errno() == errno.EINVAL]\n"
+        "refused += [libc.syscall(436, 1000, 1001, 6), ctypes.get_errno() == errno.EINVAL]\n"
+        "descriptor = os.dup(0)\n"
+        "os.closerange(descriptor, descriptor + 5)\n"
+        "subprocess.run(['/bin/sleep', '0'], check=True, close_fds=True)\n"
+        "subprocess.run(['/bin/sleep', '0'], check=True, close_fds=False)\n"
+        "os.posix_spawn('/bin/sleep', ['sleep', '0'], {})\n"
+        "os.wait()\n"
+        "os.system('/bin/sleep 0')\n"
+        "threading.Thread(target=print).start()\n"
+        "return [*refused, libc.syscall(436, 1000, 1001, 4), libc.syscall(436, 1000, 1001, 0)]"
+    )
+    assert yard.run(body).evidence == [-1, True, -1, True, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -481,7 +612,7 @@ def test_cuda_works_inside_the_wall(tmp_path: Path) -> None:
     tree = tmp_path / "trees" / "student"
     (tree / "vae").mkdir(parents=True)
     (tree / "vae" / "utils.py").write_text("def KLD(mean, log_std):\n    return [str(mean.device), mean @ mean.T]\n")
-    with Sandbox(choose("auto", single=False), "uva2020", tmp_path / "trees", device="cuda") as sandbox:
+    with Sandbox(choose("auto", single=False), find("uva2020"), tmp_path / "trees", device="cuda") as sandbox:
         inputs = {"mean": MEAN, "log_std": MEAN}
         run = sandbox.run(Request("vae:kld", tree, inputs, 1, Limits(seconds=60), device="cuda"))
     assert run.outcome is Outcome.PASSED, run.message

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.editions import rubric_for
+from gengrade.course import courses
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from tests.test_command import Desk, without_times
@@ -77,7 +77,7 @@ def test_the_thresholds_hold_what_was_measured() -> None:
     """The reference earned all points under every seed that docs/error-rates.md reports."""
     row = r"^\| `([\w.]+)` of (\w+) \| (\w+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|"
     measured = re.findall(row, PAGE, re.M)
-    rubrics = {name: Rubric.load(ROOT / str(rubric_for(name))) for name in EDITIONS}
+    rubrics = {name: Rubric.load(courses()[name].rubric) for name in EDITIONS}
     assert {data for _, _, data, _, _ in measured} == {"digits", "mnist"}
     for measure, edition, data, least, most in measured:
         full, none = rubrics[edition].thresholds(data)[measure]

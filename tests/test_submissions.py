@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import signal
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengrade.submissions import SubmissionError, discover, prepare
+from gengrade.submissions import SubmissionError, discover, discovery, names_in, prepare, reading
 from gengrade.submissions.names import identify, safe_id
-from tests.handed_in import GAN, PARTS, VAE, make, tree_of, write, zipped
+from tests.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
 
 
 @pytest.mark.parametrize(
@@ -339,3 +348,94 @@ def test_a_student_may_be_called_as_one_of_our_folders(tmp_path: Path) -> None:
     found = discover(tmp_path, PARTS)
     assert sorted(submission.name for submission in found.submissions) == ["Marks", "Results", "doe"]
     assert [note for note in found.notes if note.startswith("env ")]
+
+
+def test_a_link_alone_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "work.zip").symlink_to(zipped(tmp_path, "doe", VAE))
+    (tmp_path / "work").symlink_to(write(tmp_path / "roe", VAE))
+    for name in ("work.zip", "work"):
+        (only,) = discover(tmp_path / name, PARTS).submissions
+        assert only.error == f"{name}: it is a link; give the real one in its place"
+
+
+def not_seen(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
+    """From here on, the system does not say what a file of that name is."""
+    real = os.stat
+
+    def stat(path: str | Path, *arguments: Any, **options: Any) -> os.stat_result:
+        if isinstance(path, str | Path) and Path(path).name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "lstat", partial(stat, follow_symlinks=False))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOENT, errno.EIO])
+def test_what_cannot_be_seen_in_one_folder_costs_no_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A folder that may be listed and not entered, or whose files are renamed all the time."""
+    write(tmp_path / "mallory", [*VAE, "sub/strange.py"])
+    zipped(tmp_path, "mallory", VAE)
+    write(tmp_path / "doe", VAE)
+    not_seen(monkeypatch, "strange.py", number)
+    doe, mallory = discover(tmp_path, PARTS).submissions
+    assert (doe.error, doe.notes) == (None, ())
+    if number != errno.EIO:  # which a disk says that is broken
+        with pytest.raises(SubmissionError, match=r"it may not be read|it changed while it was read"):
+            prepare(mallory, tmp_path / "tree", PARTS)
+
+
+def _of_digits(path: Path) -> None:
+    """Extended headers that are all digits, which `tarfile` looks through at each digit anew."""
+    with tarfile.open(path, "w:gz") as archive:
+        for _ in range(20):
+            info = tarfile.TarInfo("x")
+            info.type, info.size = tarfile.XHDTYPE, 130_000
+            archive.addfile(info, io.BytesIO(b"1" * 130_000))
+            archive.addfile(tarfile.TarInfo("part1/utils.py"))
+
+
+def test_an_archive_that_costs_much_costs_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "tar", {name: name.encode() for name in VAE}, "mallory")
+    _of_digits(tmp_path / "mallory.tar.gz")
+    write(tmp_path / "doe", VAE)
+    monkeypatch.setattr(reading, "_CLASS", replace(reading._CLASS, cpu_seconds=3))
+    doe, mallory = discover(tmp_path, PARTS).submissions
+    assert (doe.error, doe.notes) == (None, ())
+    assert mallory.source.name == "mallory.tar"
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        (lambda self: [None for _ in iter(int, 1)], "it takes more than 1 s of computing"),
+        (lambda self: os.kill(os.getpid(), signal.SIGSEGV), "SIGSEGV"),
+        (lambda self: os.kill(os.getpid(), signal.SIGKILL), "SIGKILL"),
+    ],
+)
+def test_however_a_look_into_an_archive_ends_it_costs_no_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: Callable[[object], object], says: str
+) -> None:
+    make(tmp_path, "tar.gz", {name: name.encode() for name in VAE}, "mallory")
+    write(tmp_path / "mallory", VAE)
+    write(tmp_path / "doe", VAE)
+    monkeypatch.setattr(tarfile.TarFile, "next", ends)
+    monkeypatch.setattr(discovery, "_LOOK", replace(discovery._LOOK, cpu_seconds=1))
+    doe, mallory = discover(tmp_path, PARTS).submissions
+    assert (doe.error, doe.notes) == (None, ())
+    assert mallory.source.name == "mallory"
+    (note,) = [note for note in mallory.notes if "could not be looked into" in note]
+    assert note.startswith("mallory.tar.gz could not be looked into: ")
+    assert says in note
+
+
+def test_folders_without_number_cost_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that are not kept count as well: a folder is looked into as far as the number of names reaches."""
+    write(tmp_path / "doe", VAE)
+    write(tmp_path / "roe", VAE)
+    write(tmp_path / "mallory", [*VAE, *(f"part1/.{number}" for number in range(50))])
+    monkeypatch.setattr(discovery, "_LOOK_NAMES", 40)
+    assert [each.id for each in discover(tmp_path, PARTS).submissions] == ["doe", "mallory", "roe"]
+    assert names_in(submitted(tmp_path / "mallory")) == []

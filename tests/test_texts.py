@@ -71,7 +71,7 @@ def _facts(text: str, tests: int, checks: int) -> Facts:
         notes=(text,) * 500,
         oddities=(text,) * 500,
         provenance=Provenance(
-            seed=0, data="", device="", profile="", layout="", isolation="", versions={}, submission="", key=""
+            seed=0, data="", device="", profile="", course="", isolation="", versions={}, submission="", key=""
         ),
     )
 

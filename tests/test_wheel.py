@@ -56,13 +56,13 @@ def test_a_wheel_takes_one_name(wheel: Path) -> None:
 def test_an_installed_package_says_what_it_is(program: Path, tmp_path: Path) -> None:
     assert run(program, tmp_path, "--version").stdout == f"gengrade {gengrade.__version__}\n"
     listed = run(program, tmp_path, "courses").stdout
-    assert "Deep Generative Models (UvA Deep Learning, 2018)" in listed
+    assert "assignment 3 of 2018" in listed
     assert "part1/mlp_encoder_decoder.py" in listed
     assert str(ROOT) not in listed
 
 
 def test_an_installed_package_grades_in_an_empty_folder(program: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "examples" / "uva2018" / "complete", tmp_path / "complete")
+    shutil.copytree(ROOT / "courses" / "uva2018" / "examples" / "complete", tmp_path / "complete")
     graded = run(program, tmp_path, "grade", "complete", "--course", "uva2018", "--part", "elbo", "--profile", "unit")
     assert graded.returncode == 0, graded.stdout + graded.stderr
     grade = json.loads((tmp_path / "results" / "complete" / "grade.json").read_text())
@@ -74,5 +74,5 @@ def test_an_installed_package_grades_in_an_empty_folder(program: Path, tmp_path:
 def test_an_unknown_course_is_refused_by_name(program: Path, tmp_path: Path) -> None:
     refused = run(program, tmp_path, "grade", ".", "--course", "uva2017")
     assert refused.returncode == 2
-    assert "--course uva2017" in refused.stderr
+    assert "uva2017: there is no such course or folder" in refused.stderr
     assert "uva2018" in refused.stderr

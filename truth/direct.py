@@ -22,6 +22,7 @@ from typing import Final, Self
 import numpy as np
 import torch
 
+from gengrade.course import Course
 from gengrade.sandbox import Request, Run, wire
 from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.guest import child, compatibility, library
@@ -36,13 +37,13 @@ TIER: Final = "direct"  # what stands for the tier in the facts
 class Direct:
     """Stands in for the sandbox: `run(request)`."""
 
-    def __init__(self, layout: str) -> None:
-        self._layout = layout
+    def __init__(self, course: Course) -> None:
+        self._course = course
         began = time.monotonic()
         gc.disable()
         compatibility.import_torchvision()
         compatibility.restore_numpy_names()
-        library.preload(preloaded(layout))
+        library.preload(preloaded(course))
         gc.freeze()  # pytest collects garbage thrice a session, and need not look at the libraries
         gc.enable()
         self.starting = time.monotonic() - began
@@ -68,7 +69,7 @@ class Direct:
             limits=request.limits.as_dict(),
         )
         inputs = wire.decode(wire.encode(dict(request.inputs)))
-        own = _own(self._layout, request.probe)
+        own = _own(self._course, request.probe)
         began = time.monotonic()
         with _undone(tree), own.in_place(), _printed() as printed:
             frame = child.answer(settings, tree, child.prepared(settings, own, tree, inputs))
@@ -80,9 +81,9 @@ class Direct:
 
 
 @cache
-def _own(layout: str, probe: str) -> library.Library:
+def _own(course: Course, probe: str) -> library.Library:
     """The code that such a run would be given, kept for the next one."""
-    return library.load_apart(closure_of(layout, probe).code)
+    return library.load_apart(closure_of(course, probe).code)
 
 
 @contextlib.contextmanager

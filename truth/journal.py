@@ -10,16 +10,17 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-_PROJECT: Final = Path(__file__).resolve().parents[1]
-_CODE: Final = ("graders", "reference", "gengrade")
+from gengrade.home import HOME
+
+_CODE: Final = ("graders", "courses", "reference", "gengrade")
 
 
 def code_hash(*more: str) -> str:
     """A hash over all code that a grading's outcome depends on, and over more folders of the project."""
     digest = hashlib.sha256()
     for folder in (*_CODE, *more):
-        for file in sorted(file for kind in ("*.py", "*.ipynb") for file in (_PROJECT / folder).rglob(kind)):
-            digest.update(f"{file.relative_to(_PROJECT)}\0".encode() + file.read_bytes() + b"\0")
+        for file in sorted(file for kind in ("*.py", "*.ipynb") for file in (HOME / folder).rglob(kind)):
+            digest.update(f"{file.relative_to(HOME)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
@@ -137,8 +138,8 @@ def _both_ways(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 class Watched(Direct):
     """Runs without a wall, and keeps the worst of each statistic of what they gave."""
 
-    def __init__(self, layout: str) -> None:
-        super().__init__(layout)
+    def __init__(self, course: Course) -> None:
+        super().__init__(course)
         self._worst: dict[str, float] = {}
 
     def run(self, request: Request) -> Run:

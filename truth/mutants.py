@@ -31,6 +31,7 @@ from typing import Final
 import yaml
 from tqdm import tqdm
 
+from gengrade.course import find
 from gengrade.sandbox.closure import closure_of, probes
 from truth.direct import TIER
 from truth.journal import Journal
@@ -238,7 +239,7 @@ def survey(
             folder = Path(name)
             with Workbench(folder, TIER, edition) as bench:
                 for probe in probes():
-                    closure_of(edition, probe)  # cut once, and not by each mutant's process
+                    closure_of(find(edition), probe)  # cut once, and not by each mutant's process
                 for mutant, result in _Survey(folder, bench, jobs).run(list(those)):
                     results[mutant] = result
                     journal.put(mutant.key, asdict(result))

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from gengrade.course import find
 from gengrade.data import DataError, load
 from truth.direct import TIER
 from truth.journal import Journal
@@ -241,7 +242,7 @@ def _bench(of: str) -> Workbench:
     """This process's own of an edition, which ends with it."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-seeds-")
     bench = Workbench(Path(folder.name), TIER, of)
-    bench.sandbox = Watched(of)
+    bench.sandbox = Watched(find(of))
     atexit.register(folder.cleanup)
     return bench
 

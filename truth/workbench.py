@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import importlib
 import itertools
 import json
 import shutil
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from gengrade.authenticity import Seal
+from gengrade.course import DEFAULT, courses
 from gengrade.data import DataSet, load
 from gengrade.facts import CheckFact, Outcome
 from gengrade.grading.checks import known, with_needs
@@ -30,36 +30,33 @@ from gengrade.grading.suspects import Suspects, plant
 from gengrade.rubric import Rubric
 from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
-from graders.layouts.loading import Part
 from truth.direct import TIER, Direct
 from truth.variants import Changes
 
-_PROJECT = Path(__file__).resolve().parents[1]
-LAYOUT = "uva2020"
-REFERENCE = _PROJECT / "reference" / LAYOUT
+LAYOUT = DEFAULT
+REFERENCE = courses()[DEFAULT].reference
 
 
 def reference_of(edition: str) -> Path:
     """The folder of its right solutions, in the hand-out's shape."""
-    return REFERENCE.with_name(edition)
+    return courses()[edition].reference
 
 
 def example(edition: str, file: str) -> str:
     """The text of a file of its example submissions."""
-    return (REFERENCE.parents[1] / "examples" / edition / file).read_text()
+    return (courses()[edition].examples / file).read_text()
 
 
 @cache
 def library(edition: str = LAYOUT) -> Library:
     """The misconceptions, read once."""
-    return Library(edition)
+    return Library(courses()[edition].misconceptions)
 
 
 @cache
 def rubric_of(edition: str) -> Rubric:
-    """The rubric whose layout that is."""
-    found = (Rubric.load(path) for path in [_PROJECT / "rubric.yaml", *sorted(_PROJECT.glob("rubrics/*.yaml"))])
-    return next(rubric for rubric in found if rubric.layout == edition)
+    """The rubric that comes with it."""
+    return Rubric.load(courses()[edition].rubric)
 
 
 def unit_checks(*prefixes: str, edition: str = LAYOUT) -> list[str]:
@@ -76,7 +73,8 @@ class Workbench:
 
     def __init__(self, folder: Path, isolation: str = "auto", edition: str = LAYOUT) -> None:
         self.edition = edition
-        self._parts: Mapping[str, Part] = importlib.import_module(f"graders.layouts.{edition}").PARTS
+        course = courses()[edition]
+        self._parts = course.parts
         self._folder = folder
         self._trees = folder / "trees"
         self._trees.mkdir()
@@ -84,11 +82,11 @@ class Workbench:
         self.tier: str = TIER
         self.sandbox: Direct | Sandbox
         if isolation == TIER:
-            self.sandbox = Direct(edition)
+            self.sandbox = Direct(course)
         else:
             tier = choose(isolation, single=True)
-            self.tier, self.sandbox = tier, Sandbox(tier, edition, self._trees)
-        self._circumstances = Circumstances(edition, self.tier, "cpu", 1, {})
+            self.tier, self.sandbox = tier, Sandbox(tier, course, self._trees)
+        self._circumstances = Circumstances(course, self.tier, "cpu", 1, {})
         self._store = EvidenceStore(folder / "reference-evidence", Seal.passing(), "ours")
         self.reference = self.tree(reference_of(edition))
         self._suspects = Suspects(reference_of(edition), self._suspect)

@@ -22,6 +22,9 @@ MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are asked for
 MOST_CHARACTERS: Final = 2_000  # of a text
 MOST_NAMES: Final = 1 << 20  # characters of all names of a network's weights, as the wire writes them
 MOST_WEIGHTS: Final = 10_000  # tensors that a network's weights are made of
+# What single precision cannot hold is no number to compute with: differences and squares of it are infinite, and those
+# of infinite numbers NaN, which no comparison finds too large.
+MOST: Final = float(np.finfo(np.float32).max)
 _MESSAGE_BYTES: Final = 1_200
 _VALUE_BYTES: Final = 600
 _NAME_BYTES: Final = 60  # of an entry's name, where a dict is described
@@ -88,7 +91,7 @@ class Evidence:
         most: int = MOST_ELEMENTS,
         finite: bool = True,
     ) -> FloatArray:
-        """A tensor's values in float64.
+        """A tensor's values in float64; what is beyond single precision counts as infinite.
 
         `UpTo` in `shape` stands for any length up to that. Where no shape is given, at most `most` elements are taken.
         """
@@ -100,7 +103,7 @@ class Evidence:
             raise Mismatch(f"{field._name} {what}", expected=f"shape {wanted}", got=f"shape {list(array.shape)}")
         if shape is None:
             field._expect_at_most(array.size, most, "numbers")
-        values = array.astype(np.float64)
+        values = _bounded(array.astype(np.float64))
         if finite and not np.isfinite(values).all():
             raise Mismatch(
                 f"{field._name} holds NaN or infinite values", expected="finite numbers", got=describe(array)
@@ -108,12 +111,12 @@ class Evidence:
         return values
 
     def number(self, name: str | None = None, *, finite: bool = True) -> float:
-        """A plain number, or a tensor of one element."""
+        """A plain number, or a tensor of one element; one beyond single precision counts as infinite."""
         field = self._pick(name)
         array = field._array()
         if array.size != 1:
             raise Mismatch(f"{field._name} is not a single number", expected="one number", got=describe(field._tree))
-        value = float(array.reshape(()))
+        value = float(_bounded(array.reshape(()).astype(np.float64)))
         if finite and not math.isfinite(value):
             raise Mismatch(f"{field._name} is not finite", expected="a finite number", got=str(value))
         return value
@@ -178,6 +181,11 @@ class Evidence:
         if isinstance(self._tree, bool | int | float):
             return np.asarray(self._tree, dtype=np.float64)
         raise Mismatch(f"{self._name} is neither a tensor nor a number", got=describe(self._tree))
+
+
+def _bounded(values: FloatArray) -> FloatArray:
+    beyond = np.abs(values) > MOST
+    return np.where(beyond, np.copysign(np.inf, values), values) if beyond.any() else values
 
 
 def describe(value: object) -> str:

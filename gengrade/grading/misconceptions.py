@@ -1,4 +1,4 @@
-"""The library of misconceptions of a layout: read as text, planted into copies of the reference."""
+"""The library of misconceptions of a course: read as text, planted into copies of the reference."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gengrade.home import HOME
-
-_LIBRARY = HOME / "graders" / "misconceptions"
 _MARK = "misconception"
 _ORIGINAL = "original"
 
@@ -82,10 +79,10 @@ def _in_last_cell(text: str, plant: Callable[[str], str]) -> str:
 
 
 class Library(Mapping[str, Misconception]):
-    """All misconceptions of a layout, by name."""
+    """All misconceptions in a course's folder of them, by name."""
 
-    def __init__(self, layout: str) -> None:
-        found = [each for path in sorted((_LIBRARY / layout).glob("*.py")) for each in _read(path)]
+    def __init__(self, folder: Path) -> None:
+        found = [each for path in sorted(folder.glob("*.py")) for each in _read(path)]
         self._by_name = {each.name: each for each in found}
         if len(found) != len(self._by_name):
             twice = sorted(name for name, count in Counter(each.name for each in found).items() if count > 1)

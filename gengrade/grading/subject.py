@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.grading.budget import Budget
 from gengrade.grading.evidence import Evidence
@@ -37,7 +38,7 @@ class BudgetUsedUp(ProbeFailed):
 class Circumstances:
     """What evidence depends on besides the package, the probe and its inputs."""
 
-    layout: str
+    course: Course
     tier: str
     device: str
     threads: int
@@ -142,8 +143,8 @@ class Subject:
         document = {
             "tree": self._tree_hash,
             "probe": request.probe,
-            "code": fingerprint(circumstances.layout, request.probe),
-            "layout": circumstances.layout,
+            "code": fingerprint(circumstances.course, request.probe),
+            "course": circumstances.course.name,
             "tier": circumstances.tier,
             "device": circumstances.device,
             "threads": circumstances.threads,

@@ -31,7 +31,8 @@ def write_junit(grades: Iterable[Grade], path: Path) -> Path:
 
 
 def _suite(grade: Grade) -> ET.Element:
-    cases = [_case(question.id, public(item)) for question in grade.questions for item in question.items]
+    items = [(question.id, public(item)) for question in grade.questions for item in question.items]
+    cases = [_case(question, item) for question, item in items]
     counts = {tag: sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")}
     suite = ET.Element(
         "testsuite",
@@ -40,7 +41,7 @@ def _suite(grade: Grade) -> ET.Element:
         failures=str(counts["failure"]),
         errors=str(counts["error"]),
         skipped=str(counts["skipped"]),
-        time=f"{grade.provenance.seconds:.3f}",
+        time=f"{sum(item.seconds for _, item in items):.3f}",
     )
     properties = ET.SubElement(suite, "properties")
     for name in ("total", "points", "possible", "pending", "bonus", "penalty"):

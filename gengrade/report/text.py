@@ -148,6 +148,7 @@ def public(item: ItemGrade) -> ItemGrade:
         "cause": None,
         "criterion": None,
         "measures": {},
+        "seconds": 0.0,  # code can say by how long it runs what it was asked
     }
     return item.model_copy(update=shown)
 

@@ -13,13 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from gengrade.facts import SEVERITY, Facts, Figure, Named, Outcome, TestFact
+from gengrade.facts import DIAGNOSIS, SEVERITY, Facts, Figure, Named, Outcome, TestFact
 from gengrade.grade import Grade, ItemGrade, QuestionGrade
 from gengrade.places import read_plain
 from gengrade.report.text import OUTCOMES, Word, mistake, public, word
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-HIDDEN_STAGE = "hidden checks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +127,13 @@ def first_steps(grade: Grade, most: int = 5) -> tuple[Step, ...]:
 
 
 def stages(grade: Grade) -> tuple[Stage, ...]:
-    """Where the time went, longest first, without naming hidden checks."""
+    """Where the time went, longest first; of hidden checks nothing, nor of looking for what is behind them.
+
+    Code can say by how long it runs what it was asked.
+    """
     hidden = _hidden(grade)
-    seconds: dict[str, float] = {}
-    for name, spent in grade.provenance.stages.items():
-        shown = HIDDEN_STAGE if name in hidden else name
-        seconds[shown] = seconds.get(shown, 0.0) + spent
+    left_out = {*hidden, DIAGNOSIS} if hidden else set()
+    seconds = {name: spent for name, spent in grade.provenance.stages.items() if name not in left_out}
     total = sum(seconds.values()) or 1.0
     return tuple(
         Stage(name, spent, spent / total) for name, spent in sorted(seconds.items(), key=lambda each: -each[1])

@@ -11,7 +11,7 @@ needed is derived from the code itself. Four properties are deliberate:
 3. Where the code does not say which name is meant (`getattr(package.vae, which)`), all of that object is needed.
 4. Modules keep their names and their lines, so that tracebacks, dataclasses and pickles are as they would be.
 
-Only modules below `graders.probes` and `graders.layouts` are cut; all others have to be in the zygote.
+Only probes, adapters and what these share (`graders.adapting`) are cut; all others have to be in the zygote.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ import ast
 import copy
 import dis
 import hashlib
+import json
 import marshal
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType
 from typing import Final
 
-from gengrade.home import module_path
+from gengrade.course import Course, module_path
 
 PROBES: Final = "graders.probes"
-LAYOUTS: Final = "graders.layouts"
+ADAPTING: Final = "graders.adapting"
 PACKAGE: Final = "package"  # what every probe calls the submission that it is given
-_OURS: Final = (PROBES, LAYOUTS)
-_WALLS: Final = ("gengrade.sandbox.guest.", "gengrade.sandbox.wire")
-_PACKAGE_CLASS: Final = (f"{LAYOUTS}.loading", "Package")
+_WALLS: Final = ("gengrade.sandbox.guest.", "gengrade.sandbox.wire", "gengrade.parts")
+_PACKAGE_CLASS: Final = (f"{ADAPTING}.loading", "Package")
 _GLOBALS: Final = {"LOAD_GLOBAL", "LOAD_NAME"}
 _FLAGS: Final = annotations.compiler_flag  # of `from __future__ import annotations`, which all our modules begin with
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -56,24 +56,24 @@ class Closure:
 
 
 @cache
-def closure_of(layout: str, probe: str) -> Closure:
-    """The code of a run of that probe ("vae:kld") on a submission in that layout. Raises ClosureError."""
+def closure_of(course: Course, probe: str) -> Closure:
+    """The code of a run of that probe ("vae:kld") on a submission of that course. Raises ClosureError."""
     module, _, function = probe.partition(":")
     name = f"{PROBES}.{module}"
-    search = _Search(_contracts(layout))
+    search = _Search(course.adapters)
     search.need(name, function)
     search.need(*_PACKAGE_CLASS)
-    search.need(f"{LAYOUTS}.{layout}", "PARTS")
     search.follow()
     modules = search.modules()
-    digest = hashlib.sha256()
+    parts = {key: asdict(part) for key, part in course.parts.items()}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for each, cut in sorted(modules.items()):
         digest.update(f"{each}\0{cut.digest}\0".encode())
     document = {
         "probe": (name, function),
         "package": _PACKAGE_CLASS,
-        "layout": f"{LAYOUTS}.{layout}",
-        "contracts": {part: search.contracts[part] for part in sorted(search.parts)},
+        "parts": parts,
+        "contracts": {part: course.adapters[part] for part in sorted(search.parts)},
         "modules": {each: (cut.is_package, cut.code) for each, cut in modules.items()},
     }
     return Closure(marshal.dumps(document), digest.hexdigest(), frozenset(search.definitions()))
@@ -90,36 +90,31 @@ def probes() -> list[str]:
     ]
 
 
-def libraries(layout: str) -> list[str]:
-    """The modules of others that our code for a layout imports: a zygote has them ready."""
-    sources = [_source(name) for name in _names_of(layout)]
+def libraries(course: Course) -> list[str]:
+    """The modules of others that our code for a course imports: a zygote has them ready."""
+    sources = [_source(name) for name in _names_of(course)]
     return sorted({name for source in sources for name in source.foreign()})
 
 
-def _names_of(layout: str) -> Iterator[str]:
-    """All modules of ours that a run in that layout may need a part of."""
-    for package in (PROBES, LAYOUTS, f"{LAYOUTS}.{layout}"):
+def _names_of(course: Course) -> Iterator[str]:
+    """All modules of ours that a run of that course may need a part of."""
+    for package in (PROBES, ADAPTING, course.adapters_package):
         for path in sorted(module_path(package).glob("*.py")):
             if path.stem != "__init__":
                 yield f"{package}.{path.stem}"
 
 
-def _contracts(layout: str) -> dict[str, str]:
-    """By part, the module and the name of the class that speaks to it: a literal in the layout's module."""
-    for statement in _source(f"{LAYOUTS}.{layout}").bindings.get("CONTRACTS", ()):
-        if isinstance(statement, ast.Assign):
-            found: dict[str, str] = ast.literal_eval(statement.value)
-            return found
-    raise ClosureError(f"{LAYOUTS}.{layout} has no CONTRACTS")
-
-
 def _is_ours(module: str) -> bool:
-    return any(module == top or module.startswith(f"{top}.") for top in _OURS)
+    """Whether a run may be given some of it: probes, what adapters share, and the adapters of a course."""
+    match module.split("."):
+        case ["graders", "probes" | "adapting", *_] | ["courses", _, "adapters", *_]:
+            return True
+    return False
 
 
 def _is_with_the_guest(module: str) -> bool:
     """Whether it is somebody else's, or of the code that raises a run's walls: the zygote has those."""
-    return not module.startswith(("graders", "gengrade")) or module.startswith(_WALLS)
+    return not module.startswith(("graders", "gengrade", "courses")) or module.startswith(_WALLS)
 
 
 def _path(module: str) -> Path:
@@ -310,7 +305,7 @@ class _Search:
     """What is needed so far, module by module, and what still has to be looked at."""
 
     def __init__(self, contracts: Mapping[str, str]) -> None:
-        self.contracts = contracts
+        self._contracts = contracts
         self.parts: set[str] = set()
         self._needed: dict[str, dict[int, ast.stmt]] = {}  # by module, its statements by their identities
         self._methods: dict[tuple[str, str], set[str]] = {}  # by contract
@@ -340,9 +335,9 @@ class _Search:
 
     def _speak(self, parts: Iterable[tuple[str, str | None]]) -> None:
         for part, method in parts:
-            if part not in self.contracts:
-                continue  # of an edition that has no such part
-            module, _, name = self.contracts[part].partition(":")
+            if part not in self._contracts:
+                continue  # of a course that has no such part
+            module, _, name = self._contracts[part].partition(":")
             self.parts.add(part)
             if (module, name) not in self._methods:
                 self._methods[module, name] = set()

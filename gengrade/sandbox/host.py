@@ -31,6 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.sandbox import tiers, wire
 from gengrade.sandbox.cgroups import Group
@@ -64,9 +65,11 @@ class Sandbox:
     always kept.
     """
 
-    def __init__(self, tier: Tier, layout: str, trees: Path, *, device: str = "cpu", kept: Sequence[Kept] = ()) -> None:
+    def __init__(
+        self, tier: Tier, course: Course, trees: Path, *, device: str = "cpu", kept: Sequence[Kept] = ()
+    ) -> None:
         self.tier = tier
-        self.layout = layout
+        self.course = course
         self.device = device
         self._trees = trees.resolve()
         self._turns = _Turns(self._trees.parent / "turns")
@@ -120,7 +123,7 @@ class Sandbox:
         if self._zygote is None:
             began = time.monotonic()
             cuda = self.device == "cuda"
-            self._zygote = _Zygote(self.tier, self.layout, self._trees, self._kept, cuda=cuda)
+            self._zygote = _Zygote(self.tier, self.course, self._trees, self._kept, cuda=cuda)
             self.starting += time.monotonic() - began
         return self._zygote
 
@@ -161,9 +164,9 @@ def _locked(file: Path, how: int) -> Iterator[None]:
 class _Zygote:
     """A zygote process and the control socket to it."""
 
-    def __init__(self, tier: Tier, layout: str, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
+    def __init__(self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
         self._tier = tier
-        self._layout = layout
+        self._course = course
         self._trees = trees
         self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
@@ -180,7 +183,7 @@ class _Zygote:
         reaches = tiers.reaches(tier, kept, cuda=cuda)
         settings = ZygoteSettings(
             tier=tier.value,
-            preload=preloaded(layout),
+            preload=preloaded(course),
             scratch=scratch,
             control=theirs.fileno(),
             uid=tiers.unprivileged() if as_root else None,
@@ -217,7 +220,7 @@ class _Zygote:
         if self.group:
             limits = request.limits
             self.group.allow((limits.memory_mb + 2 * limits.disk_mb + _SLACK_MB) << 20)
-        code = closure_of(self._layout, request.probe).code
+        code = closure_of(self._course, request.probe).code
         payload = wire.frame(wire.CODE, code) + wire.frame(wire.REQUEST, wire.encode(dict(request.inputs)))
         tree = request.tree.resolve()
         scratch = self._scratch_of_a_run()

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import compileall
 import hashlib
-import importlib
 import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from gengrade.course import Course
 from gengrade.home import HOME, PACKAGE, own_name
 from gengrade.sandbox.closure import closure_of, libraries
 
 _FOLDERS: Final = (PACKAGE / "sandbox/guest",)
-_FILES: Final = (PACKAGE / "sandbox/wire.py",)
+_FILES: Final = (PACKAGE / "sandbox/wire.py", PACKAGE / "parts.py")
 _PACKAGES: Final = ("gengrade", "gengrade/sandbox")
 
 
@@ -37,16 +37,15 @@ def stage(into: Path) -> Path:
     return into
 
 
-def preloaded(layout: str) -> list[str]:
-    """The modules that a zygote imports for a layout: what its hand-out uses, and what our own code does."""
-    names: tuple[str, ...] = importlib.import_module(f"graders.layouts.{layout}").PRELOAD
-    return list(dict.fromkeys([*names, *libraries(layout)]))
+def preloaded(course: Course) -> list[str]:
+    """The modules that a zygote imports for a course: what its hand-out uses, and what our own code does."""
+    return list(dict.fromkeys([*course.imports, *libraries(course)]))
 
 
 @cache
-def fingerprint(layout: str, probe: str) -> str:
+def fingerprint(course: Course, probe: str) -> str:
     """A hash over the code that a run's evidence depends on: what it is given, and the guest that it runs in."""
-    digest = hashlib.sha256(closure_of(layout, probe).digest.encode())
+    digest = hashlib.sha256(closure_of(course, probe).digest.encode())
     for source in _sources():
         digest.update(own_name(source).encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()

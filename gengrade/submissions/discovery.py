@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gengrade.archives import is_archive, is_unsupported, members, refusal, sizes, stem
+from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
 from gengrade.submissions.names import Identity, identify
 from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
 from gengrade.submissions.whose import identities
+from gengrade.walking import walk
 
 # What lies beside submissions and is none.
 _FAMILIAR_SUFFIXES = (".md", ".rst", ".txt", ".csv", ".tsv", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".html", ".xml")
@@ -27,8 +29,11 @@ _FAMILIAR_NAMES = {"readme", "license", "makefile", "thumbs.db", "desktop.ini"}
 _OUR_FOLDERS = {"results", "marks"}
 # Beside the code of one submission, these are no other students.
 _SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots", "results", "theory", "data"}
-_LOOK_DEEP = 6
+_LOOK_DEEP = 5  # folders in each other
 _LOOK_FILES = 5_000
+_LOOK_NAMES = 200_000  # of any kind: whoever hands in more costs the class no more than these
+# A look into an archive is confined by itself: what it costs, and how it ends, is one hand-in's and not the class's.
+_LOOK = Bounds(cpu_seconds=5, wall_seconds=60.0)
 
 
 def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
@@ -85,7 +90,7 @@ class _Child:
         """Whether this is a folder of results or marks: a student of that name would have handed in programs."""
         if not self.is_folder or self.path.name.casefold() not in _OUR_FOLDERS:
             return False
-        inside = islice(_below(self.path, PurePosixPath()), _LOOK_FILES)
+        inside = _some_below(self.path)
         return not any(file.suffix.lower() in PROGRAMS or is_archive(Path(file)) for file in inside)
 
     @property
@@ -151,7 +156,7 @@ def names_in(submission: Submission) -> list[str]:
     found: list[str] = []
     files: Iterable[PurePosixPath]
     for source in (submission.source, *submission.attachments):
-        if source.is_dir():
+        if stat.S_ISDIR(_mode(source)):
             files = _some_below(source)
         elif is_archive(source):
             files = (path for path in members(source, _LOOK_FILES) if keeps(path))
@@ -161,23 +166,23 @@ def names_in(submission: Submission) -> list[str]:
     return found
 
 
-def _some_below(folder: Path) -> Iterator[PurePosixPath]:
-    return islice(_below(folder, PurePosixPath()), _LOOK_FILES)
-
-
-def _below(folder: Path, above: PurePosixPath, deep: int = _LOOK_DEEP) -> Iterator[PurePosixPath]:
-    """Relative paths of the regular files below `folder`; what cannot be read holds none."""
+def _mode(path: Path) -> int:
+    """Of a path itself, wherever it may lead if it is a link; none of what is not there."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        return path.lstat().st_mode
     except OSError:
-        return
-    for entry in entries:
-        here = above / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if deep > 1 and enters(entry.name):
-                yield from _below(Path(entry.path), here, deep - 1)
-        elif entry.is_file(follow_symlinks=False) and keeps(here):
-            yield here
+        return 0
+
+
+def _some_below(folder: Path) -> Iterator[PurePosixPath]:
+    return (file for file, _ in _below(folder))
+
+
+def _below(folder: Path) -> Iterator[tuple[PurePosixPath, int]]:
+    """Relative paths and sizes of some regular files below `folder`; what cannot be read, or went, holds none."""
+    seen = walk(folder, _LOOK_DEEP, _LOOK_NAMES, enters)
+    files = ((PurePosixPath(*one.components), one.state.st_size) for one in seen if one.state and one.is_file)
+    return islice(((file, size) for file, size in files if keeps(file)), _LOOK_FILES)
 
 
 def _plain_name(name: str) -> str:
@@ -189,6 +194,8 @@ def _single(path: Path) -> Submission:
     name = name if path.is_dir() or path.suffix.lower() not in PROGRAMS else PurePosixPath(name).stem
     identity = identify(name)
     error = refusal(path) if path.is_file() and path.suffix.lower() not in PROGRAMS else None
+    if path.is_symlink():  # whoever prepares it follows none
+        error = "it is a link; give the real one in its place"
     return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
 
 
@@ -213,9 +220,10 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
         groups.setdefault(identity.key, []).append(replace(child, identity=identity))
     found: list[tuple[str, Submission]] = []
     for key, group in groups.items():
-        works = _of_one_work(group)
+        works, unseen = _of_one_work(group)
         for together in works:
             said = [f"it is graded by itself, since {doubts[name]}" for name in _names(together) if name in doubts]
+            said += [unseen[name] for name in _names(together) if name in unseen]
             if len(works) > 1:
                 rivals = ", ".join(printable(other[0].path.name) for other in works if other is not together)
                 said.append(f"it holds other programs than {rivals}, and each is graded by itself")
@@ -242,16 +250,23 @@ def _summed_up(submissions: Iterable[Submission]) -> Iterator[str]:
         yield f"{', '.join(names[:5])}{more}: {note}"
 
 
-def _of_one_work(group: Sequence[_Child]) -> list[list[_Child]]:
+def _of_one_work(group: Sequence[_Child]) -> tuple[list[list[_Child]], dict[str, str]]:
     """A group as it is, unless only a name of the students' own, as "doe" and "doe.zip", holds it together.
 
     Then an archive and a folder, or two archives, are one work only where they hold the same programs. In each work the
-    one that counts comes first.
+    one that counts comes first. Also, by name, what is to be said of those that could not be looked into.
     """
     if len(group) == 1 or group[0].identity.from_system:
-        return [list(group)]
-    works: list[tuple[frozenset[tuple[str, int]], list[_Child]]] = []
-    held = {child.path: _programs_in(child.path) for child in group}
+        return [list(group)], {}
+    works: list[tuple[_Programs, list[_Child]]] = []
+    held: dict[Path, _Programs] = {}
+    unseen: dict[str, str] = {}
+    for child in group:
+        try:
+            held[child.path] = _programs_in(child)
+        except (Unreadable, Disturbed) as error:
+            held[child.path] = frozenset()
+            unseen[child.path.name] = f"{printable(child.path.name)} could not be looked into: {error}"
     # What holds no programs, or cannot be looked into, replaces nothing that does.
     for child in sorted(group, key=lambda child: (not held[child.path], not child.is_folder, child.path.name)):
         same = [together for other, together in works if not held[child.path] or held[child.path] == other]
@@ -259,17 +274,27 @@ def _of_one_work(group: Sequence[_Child]) -> list[list[_Child]]:
             same[0].append(child)
         else:
             works.append((held[child.path], [child]))
-    return [together for _, together in works]
+    return [together for _, together in works], unseen
 
 
-def _programs_in(path: Path) -> frozenset[tuple[str, int]]:
+_Programs = frozenset[tuple[str, int]]
+
+
+def _programs_in(child: _Child) -> _Programs:
     """The programs in a folder or an archive, as names and sizes, as far as they can be seen."""
-    found: Iterable[tuple[PurePosixPath, int]]
-    if path.is_dir():
-        found = [(file, (path / file).lstat().st_size) for file in _some_below(path)]
+    if child.is_folder:
+        found = _programs(_below(child.path))
     else:
-        found = [(file, size) for file, size in sizes(path, _LOOK_FILES) if keeps(file)]
-    return frozenset((file.name, size) for file, size in found if file.suffix.lower() in PROGRAMS)
+        found = confined(partial(_packed, child.path), list[tuple[str, int]], _LOOK)
+    return frozenset(found)
+
+
+def _packed(archive: Path) -> list[tuple[str, int]]:
+    return _programs((file, size) for file, size in sizes(archive, _LOOK_FILES) if keeps(file))
+
+
+def _programs(files: Iterable[tuple[PurePosixPath, int]]) -> list[tuple[str, int]]:
+    return [(file.name, size) for file, size in files if file.suffix.lower() in PROGRAMS]
 
 
 def _submission(group: Sequence[_Child]) -> Submission:

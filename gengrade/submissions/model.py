@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from gengrade.paths import InputError
+from gengrade.parts import Part as Part
 
 
 class SubmissionError(InputError):
     """A submission, or a folder of them, cannot be read."""
-
-
-class Part(Protocol):
-    """One part of an assignment: the folder it is handed in as (None: its files lie anywhere), and its files' names."""
-
-    @property
-    def folder(self) -> str | None: ...
-
-    @property
-    def files(self) -> tuple[str, ...]: ...
-
-    @property
-    def beside(self) -> bool:
-        """Whether what lies beside files that lie anywhere belongs to the part as well."""
-        ...
-
-    @property
-    def libraries(self) -> bool:
-        """Whether the assignment leaves it free which libraries are used."""
-        ...
-
-    def called(self, file: str, names: Iterable[str]) -> list[str]:
-        """Those `names` that a file asked for may have, the best first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -21,6 +20,7 @@ from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Part, Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
 from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
+from gengrade.walking import CHANGED, Plain, reason, walk
 
 _FILE_BYTES = 16 * MIB
 _CHECKPOINT_BYTES = 64 * MIB
@@ -31,9 +31,6 @@ _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
-CHANGED = "it changed while it was read; start again"
-# What opening a path says where something else has taken the place of a regular file.
-_CHANGES = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODEV})
 DEEPEST = 64  # folders in each other that are looked into
 
 
@@ -42,7 +39,7 @@ def prepare(
 ) -> Prepared:
     """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
 
-    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the edition's layout.
+    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the course's adapters.
     Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives are
     unpacked in `scratch`, which the caller removes, as it does with `into` where this raises.
 
@@ -78,7 +75,7 @@ def discard(tree: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    path: Path
+    plain: Plain
     size: int
 
 
@@ -112,7 +109,7 @@ class _Gathering:
                 break
             for path in inner[:_MOST_NESTED]:
                 prefix = (*path.parent.parts, stem(path.name))
-                self._try(errors, found, partial(self._unpack, found.pop(path).path, prefix))
+                self._try(errors, found, partial(self._unpack, found.pop(path).plain, prefix))
                 self.notes.append(f"{printable(path.as_posix())} is an archive within; it was unpacked")
         if errors and not _has_programs(found):
             raise errors[0]
@@ -135,18 +132,18 @@ class _Gathering:
 
     def _opened(self, source: Path, own: str, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         try:
-            mode = source.lstat().st_mode
+            state = source.lstat()
         except OSError as error:
             raise SubmissionError(source, f"it cannot be read ({error.strerror}); look at its permissions") from error
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(state.st_mode):
             return self._walk(source, prefix)
-        if stat.S_ISREG(mode) and (is_archive(source) or is_unsupported(source)):
-            return self._unpack(source, prefix)
-        if stat.S_ISREG(mode):
-            return self._one(source, (own,))
-        raise SubmissionError(source, "it is neither a folder nor a file; put the real one in its place")
+        if not stat.S_ISREG(state.st_mode):
+            raise SubmissionError(source, "it is neither a folder nor a file; put the real one in its place")
+        if is_archive(source) or is_unsupported(source):
+            return self._unpack(Plain(source), prefix)
+        return self._one(_File(Plain(source), state.st_size), (own,))
 
-    def _unpack(self, archive: Path, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+    def _unpack(self, archive: Plain, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         self._unpacked += 1
         into = self._scratch / str(self._unpacked)
         try:
@@ -162,31 +159,28 @@ class _Gathering:
 
     def _walk(self, root: Path, prefix: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         found: dict[PurePosixPath, _File] = {}
-        entries = 0
-        for components, path, mode in _entries(root, ()):
-            entries += 1
-            if entries > self._caps.entries:
-                raise SubmissionError(root, "it holds too many files; remove data sets, logs and environments")
-            if not keeps(PurePosixPath(*components)):
+        for seen in walk(root, DEEPEST, self._caps.entries, enters):
+            plain = Plain(root, seen.components)
+            if seen.fault is not None:
+                raise _blamed(plain, seen.fault)
+            if seen.state is None or seen.is_folder or not keeps(PurePosixPath(*seen.components)):
                 continue
-            if stat.S_ISREG(mode):
-                found.update(self._one(path, (*prefix, *components)))
+            if seen.is_file:
+                found.update(self._one(_File(plain, seen.state.st_size), (*prefix, *seen.components)))
             else:
-                self.notes.append(f"{printable('/'.join(components))} is left out, since it is a link or a device")
+                shown = printable("/".join(seen.components))
+                self.notes.append(f"{shown} is left out, since it is a link or a device")
         return found
 
-    def _one(self, path: Path, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
-        try:
-            size = path.lstat().st_size
-        except OSError as error:
-            raise SubmissionError(path, CHANGED) from error
+    def _one(self, file: _File, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
+        path = file.plain.path
         limit = _CHECKPOINT_BYTES if path.suffix.lower() in CHECKPOINTS else _FILE_BYTES
         # An archive within is opened or dropped, but never copied.
         limit = self._caps.file_bytes if is_archive(path) else limit
         try:
-            if size > limit:
+            if file.size > limit:
                 raise Refused(f"is larger than {limit // MIB} MiB")
-            return {self._paths.place(components): _File(path, size)}
+            return {self._paths.place(components): file}
         except Refused as refused:
             self.notes.append(f"{printable('/'.join(components))} is left out, since it {refused.reason}")
             return {}
@@ -196,23 +190,10 @@ def _has_programs(files: Iterable[PurePosixPath]) -> bool:
     return any(path.suffix.lower() in PROGRAMS for path in files)
 
 
-def _entries(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Path, int]]:
-    """(path components, path, lstat mode) of everything below `folder` that is no folder, in order, without junk."""
-    try:
-        paths = [folder / name for name in sorted(os.listdir(folder))]
-        modes = [path.lstat().st_mode for path in paths]
-    except PermissionError as error:
-        raise SubmissionError(folder, "it may not be read; look at its permissions") from error
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return  # deeper than any system's paths reach: nothing there is asked for
-    for path, mode in zip(paths, modes, strict=True):
-        name = path.name
-        if not stat.S_ISDIR(mode):
-            yield (*above, name), path, mode
-        elif enters(name) and len(above) < DEEPEST:
-            yield from _entries(path, (*above, name))
+def _blamed(file: Plain, error: OSError) -> Exception:
+    """The submission's error, where what opening it or looking at it says is its own doing; else the machine's."""
+    said = reason(error)
+    return OSError(error.errno, error.strerror, str(file.path)) if said is None else SubmissionError(file.path, said)
 
 
 def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict[PurePosixPath, _File]:
@@ -237,7 +218,7 @@ def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, 
     """Write the files, make everything read-only and dateless, and return the hash of paths and contents."""
     digest = hashlib.sha256()
     tree.mkdir()
-    contents = ((target, _content(file.path, file.size)) for target, file in files.items())
+    contents = ((target, _content(file)) for target, file in files.items())
     written = [(PurePosixPath(ENTRY), json.dumps(dict(sorted(entry.items()))).encode())] if entry else []
     for target, content in chain(contents, written):
         name = target.as_posix().encode()
@@ -253,23 +234,15 @@ def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, 
     return f"sha256:{digest.hexdigest()}"
 
 
-def _content(path: Path, size: int) -> bytes:
-    """A regular file's bytes, as many as it had; it is opened without following a link that may have taken its place."""
+def _content(file: _File) -> bytes:
+    """A file's bytes, as many as it had when it was seen."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except PermissionError as error:
-        raise SubmissionError(path, "it may not be read; look at its permissions") from error
+        with file.plain.open() as opened:
+            content = opened.read(file.size + 1)
     except OSError as error:
-        if error.errno not in _CHANGES:
-            raise
-        raise SubmissionError(path, CHANGED) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SubmissionError(path, CHANGED)
-    with open(descriptor, "rb") as file:
-        content = file.read(size + 1)
-    if len(content) != size:
-        raise SubmissionError(path, CHANGED)
+        raise _blamed(file.plain, error) from error
+    if len(content) != file.size:
+        raise SubmissionError(file.plain.path, CHANGED)
     return content
 
 

@@ -1,7 +1,7 @@
 """The front of this package: all that reads a stranger's bytes does so in a confined process.
 
 A submission that cannot be read is a submission's error, and never the harness's; advice (what stands out in the code,
-which edition the names fit) that cannot be had is said, or left out, and fails nothing.
+which course the names fit) that cannot be had is said, or left out, and fails nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from gengrade.paths import InputError
 from gengrade.submissions import discovery, looking, preparing, signature
 from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
 
-_CLASS = Bounds(cpu_seconds=600)  # a look at every submission of a class
+# A look at every submission of a class. It may start others: what parses archives in it is confined once more, by itself.
+_CLASS = Bounds(cpu_seconds=600, wall_seconds=7_200.0, processes=True)
 _ADVICE = Bounds(cpu_seconds=30)
 _MOST_ENDED = 4  # times that the code of one submission may end the process that looks at it
 
@@ -59,7 +60,7 @@ def prepare(
 ) -> Prepared:
     """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
 
-    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the edition's layout.
+    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the course's adapters.
     Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives may be
     unpacked beside `into` meanwhile.
 

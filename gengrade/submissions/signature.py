@@ -7,10 +7,12 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from gengrade.submissions.model import Submission
 from gengrade.submissions.preparing import DEEPEST
-from gengrade.submissions.selection import enters
+from gengrade.submissions.selection import enters, is_hidden
+from gengrade.walking import walk
 
 _MOST_ENTRIES = 200_000  # of a submission; `prepare` refuses less
 # A file that is written again within a tick of its system's clock looks the same: what was just touched has none.
@@ -28,33 +30,29 @@ def signatures(submissions: Sequence[Submission]) -> tuple[str | None, ...]:
 def _signature(submission: Submission) -> str | None:
     digest = hashlib.sha256()
     settled = time.time_ns() - int(_SETTLED_SECONDS * 1e9)
-    entries = 0
     for source in (submission.source, *submission.attachments):
-        for path, state in _everything(str(source)):
-            entries += 1
-            if entries > _MOST_ENTRIES or (state is not None and state.st_ctime_ns > settled):
+        for path, state in _everything(source):
+            if state is None or state.st_ctime_ns > settled:
                 return None
             digest.update(f"{path}\0{_seen(state)}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _seen(state: os.stat_result | None) -> str:
-    if state is None:
-        return ""
+def _seen(state: os.stat_result) -> str:
     times = f"{state.st_mtime_ns} {state.st_ctime_ns}"
     return f"{state.st_mode} {state.st_size} {times} {state.st_ino} {state.st_dev}"
 
 
-def _everything(source: str) -> Iterator[tuple[str, os.stat_result | None]]:
+def _everything(source: Path) -> Iterator[tuple[str, os.stat_result | None]]:
     """A source and all in it that `prepare` looks at; without a state where that may not be seen."""
-    pending = [(source, 0)]
-    while pending:  # not recursively: somebody may hand in more folders in each other than Python recurses
-        path, depth = pending.pop()
-        try:
-            state = os.lstat(path)
-            names = sorted(os.listdir(path)) if stat.S_ISDIR(state.st_mode) and depth < DEEPEST else []
-        except OSError:
-            yield path, None
-            continue
-        yield path, state
-        pending += [(f"{path}/{name}", depth + 1) for name in reversed(names) if enters(name)]
+    try:
+        state = source.lstat()
+    except OSError:
+        yield str(source), None
+        return
+    if not stat.S_ISDIR(state.st_mode):
+        yield str(source), state
+        return
+    for seen in walk(source, DEEPEST, _MOST_ENTRIES, enters):
+        if not any(map(is_hidden, seen.components)):
+            yield "/".join((str(source), *seen.components)), seen.state

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributions
 
-from graders.layouts.calling import received
+from graders.adapting.calling import received
 
 
 def lent_for(theirs: type) -> type[Gaussian]:

@@ -10,7 +10,7 @@ from tests.attacks.attack import Attack
 _SEARCH: Final = """
     import gc, importlib, pkgutil, sys, types
     held = [each for each in gc.get_objects() if isinstance(each, (type, types.FunctionType))]
-    for top in ("graders", "gengrade"):
+    for top in ("graders", "courses", "gengrade"):
         names = [name for name in sys.modules if name.partition(".")[0] == top]
         names += [top + ".probes." + name for name in ("flow", "_gaussian", "vae", "elbo", "theory", "vae_training")]
         for name in names:
@@ -18,7 +18,8 @@ _SEARCH: Final = """
                 held += [each for each in vars(importlib.import_module(name)).values() if callable(each)]
             except BaseException:
                 continue
-    ours = [each for each in held if str(getattr(each, "__module__", "")).partition(".")[0] in ("graders", "gengrade")]
+    tops = ("graders", "courses", "gengrade")
+    ours = [each for each in held if str(getattr(each, "__module__", "")).partition(".")[0] in tops]
 """
 # The same for a library that anybody may use.
 _LIBRARY: Final = """

@@ -129,7 +129,7 @@ def _planted(verdict: str) -> Build:
             for name in names:
                 (folder / place / name).write_text(verdict)
         (folder / "marks" / f"{folder.name}.yaml").write_text('"3.1-1": {points: 3, comment: very good}\n')
-        (folder / "rubric.yaml").write_text("assignment: mine\nlayout: uva2020\nparts: []\n")
+        (folder / "rubric.yaml").write_text("assignment: mine\ncourse: uva2020\nparts: []\n")
 
     return build
 

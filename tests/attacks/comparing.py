@@ -164,7 +164,7 @@ _COMPARISONS = [
             wire.WireError = child.UnusableEvidence = BaseException
             wire.MAX_NODES = wire.MAX_DEPTH = wire.MAX_DOCUMENT_BYTES = 1 << 40
             sys.modules["graders.probes.theory"].regularization_loss = lambda *args, **kwargs: {"passed": True}
-            sys.modules["graders.layouts.uva2020.theory"].torch = None
+            sys.modules["courses.uva2020.adapters.theory"].torch = None
         """,
         control="""
             import sys

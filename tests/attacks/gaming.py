@@ -176,7 +176,7 @@ ATTACKS = [
         # The graders' numbers, the reference, and the probes' helpers, by every name under which they might be had.
         hostile="""
             import importlib, pkgutil, sys
-            for top in ("graders", "gengrade", "reference", "truth", "tests"):
+            for top in ("graders", "courses", "gengrade", "reference", "truth", "tests"):
                 try:
                     package = importlib.import_module(top)
                 except ImportError:

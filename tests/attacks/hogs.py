@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from tests.attacks.attack import Attack
+from tests.attacks.course import read_grade
 from tests.attacks.exits import ONCE
 
+
+def _stopped(words: str) -> Callable[[Path], str]:
+    """A look at whether the check that took too much was stopped for it, and not for its time or not at all."""
+
+    def look(results: Path) -> str:
+        message = str(read_grade(results)["theory.cubic_density"]["message"])
+        return "" if words in message else f"was not stopped for what it took: {message}"
+
+    return look
+
+
+# Pieces of attacks, as far indented as the attacks themselves.
 _FILL = """
-    def fill(sockets):
-        for one in sockets:
-            one.setblocking(False)
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                try:
-                    one.setsockopt(socket.SOL_SOCKET, option, 1 << 30)
-                except OSError:
-                    pass
-            try:
-                while True:
-                    one.send(bytes(1 << 16))
-            except OSError:
-                pass
+            def fill(sockets):
+                for one in sockets:
+                    one.setblocking(False)
+                    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                        try:
+                            one.setsockopt(socket.SOL_SOCKET, option, 1 << 30)
+                        except OSError:
+                            pass
+                    try:
+                        while True:
+                            one.send(bytes(1 << 16))
+                    except OSError:
+                        pass
 """
+
+# A child whose first task ends while a thread goes on is a zombie in its own folder of /proc.
+_HEADLESS = """
+            import ctypes, platform, threading, time
+            exit_ = 60 if platform.machine() == "x86_64" else 93
+            for _ in range({children}):
+                if os.fork() == 0:
+                    threading.Thread(target=work).start()
+                    ctypes.CDLL(None).syscall(exit_, 0)
+            time.sleep(60)
+"""
+
+# close_range(2) with CLOSE_RANGE_UNSHARE gives a thread a table of descriptors of its own.
+_OWN_TABLE = "ctypes.CDLL(None).syscall(436, 1000, 1001, 2)"
 
 ATTACKS = [
     Attack(
@@ -293,6 +323,127 @@ ATTACKS = [
                 for number in range(100):
                     with open(os.path.join(folder, str(number)), "wb") as file:
                         file.write(bytes(1 << 20))
+        """,
+    ),
+    Attack(
+        0,
+        "memory of processes without their first task",
+        hostile=f"""
+            import os
+            hoard = []
+            def work():
+                time.sleep(1)
+                hoard.append(bytearray(b"x") * (1200 << 20))
+                time.sleep(60)
+            {_HEADLESS.format(children=3)}
+        """,
+        control="""
+            import os, threading
+            if os.fork() == 0:
+                thread = threading.Thread(target=bytearray, args=[64 << 20])
+                thread.start()
+                thread.join()
+                os._exit(0)
+            assert os.wait()[1] == 0
+        """,
+        look=_stopped("MB of memory: the limit"),
+    ),
+    Attack(
+        0,
+        "sockets of processes without their first task",
+        hostile=f"""
+            import os, socket, threading, time
+            {_FILL}
+            hoard = []
+            def work():
+                time.sleep(1)
+                try:
+                    while True:
+                        hoard.append(socket.socketpair())
+                        fill(hoard[-1])
+                except OSError:
+                    time.sleep(60)
+            def add():
+                time.sleep(2)
+                hoard.append(bytearray(b"x") * (1400 << 20))
+            threading.Thread(target=add, daemon=True).start()
+            {_HEADLESS.format(children=20)}
+        """,
+        control="""
+            import socket, threading
+            pairs = []
+            threads = [threading.Thread(target=lambda: pairs.append(socket.socketpair())) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            for one, other in pairs:
+                one.sendall(bytes(1 << 10))
+                assert other.recv(1 << 10)
+        """,
+        look=_stopped("MB of memory: the limit"),
+    ),
+    Attack(
+        0,
+        "sockets in tables of their own",
+        hostile=f"""
+            import ctypes, os, socket, threading, time
+            {_FILL}
+            hoard = []
+            def work():
+                if {_OWN_TABLE}:
+                    return
+                try:
+                    while True:
+                        hoard.append(socket.socketpair())
+                        fill(hoard[-1])
+                except OSError:
+                    time.sleep(60)
+            threads = [threading.Thread(target=work, daemon=True) for _ in range(44)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            raise OSError("no table of its own")
+        """,
+        control="""
+            import os, subprocess
+            descriptor = os.dup(0)
+            os.closerange(descriptor, descriptor + 8)
+            subprocess.run(["/bin/sleep", "0"], check=True, close_fds=True)
+        """,
+        look=_stopped("no table of its own"),
+    ),
+    Attack(
+        0,
+        "removed files in tables of their own",
+        hostile=f"""
+            import os, tempfile
+            here = tempfile.gettempdir()
+            hoard = []
+            def work():
+                {_OWN_TABLE}
+                try:
+                    for number in range(128):
+                        name = f"{{here}}/{{os.getpid()}}-{{number}}"
+                        hoard.append(open(name, "wb", buffering=0))
+                        os.unlink(name)
+                        hoard[-1].write(bytes(16 << 20))
+                except OSError:
+                    pass
+                time.sleep(60)
+            {_HEADLESS.format(children=2)}
+        """,
+        control="""
+            import tempfile, threading
+            def work():
+                with tempfile.TemporaryFile() as file:
+                    file.write(bytes(1 << 20))
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         """,
     ),
     Attack(

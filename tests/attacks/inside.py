@@ -174,14 +174,16 @@ ATTACKS = [
             READ,
             """
             import importlib, importlib.util, inspect, linecache, pkgutil
-            names = {name for name in sys.modules if name.split(".")[0] in ("graders", "gengrade", "tests", "truth")}
-            for top in ("graders", "gengrade", "gengrade.grading", "graders.misconceptions", "reference", "truth"):
+            names = {name for name in sys.modules if name.split(".")[0] in ("graders", "courses", "gengrade", "tests")}
+            tops = "graders courses gengrade gengrade.grading graders.misconceptions reference truth"
+            for top in tops.split():
                 try:
                     package = importlib.import_module(top)
                     names |= {f"{top}.{info.name}" for info in pkgutil.iter_modules(getattr(package, "__path__", []))}
                 except ImportError:
                     pass
-            names |= {"graders." + name for name in ("theory", "vae", "gan", "flow", "misconceptions.uva2020")}
+            names |= {"graders." + name for name in ("theory", "vae", "gan", "flow", "misconceptions")}
+            names |= {"courses.uva2020." + name for name in ("adapters.vae", "misconceptions.kld", "variants.vae")}
             for name in sorted(names):
                 try:
                     print("SOURCE", name, len(inspect.getsource(importlib.import_module(name))))

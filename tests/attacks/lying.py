@@ -143,7 +143,7 @@ ATTACKS = [
     Attack(
         33,
         "numbers and words with a will",
-        # Past what a layout makes of a result: what is encoded is changed on its way.
+        # Past what an adapter makes of a result: what is encoded is changed on its way.
         hostile="""
             from gengrade.sandbox import wire
             class Number(float):

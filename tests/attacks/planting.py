@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Final
 
+from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Request, Run
 from gengrade.sandbox.guest.library import Library
@@ -100,7 +101,7 @@ class Ground:
 
     def library(self, probe: str) -> Library:
         """What such a run holds."""
-        return direct._own(self.edition, probe)
+        return direct._own(find(self.edition), probe)
 
     def heeded(self, check: str, request: Request, asked: Mapping[str, Any]) -> list[Place]:
         """The places of which a check says something."""
@@ -155,8 +156,8 @@ class Ground:
 @contextlib.contextmanager
 def _finding(own: Library, found: Callable[[Library, str, Any], Any]) -> Iterator[None]:
     """Lets what an adapter finds of a submission, by a name or by a role, be replaced by what `found` gives for it."""
-    modules = own.modules["graders.layouts.loading"].Modules
-    roles: Any = own.modules.get("graders.layouts.duke2017.roles")
+    modules = own.modules["graders.adapting.loading"].Modules
+    roles: Any = own.modules.get("courses.duke2017.adapters.roles")
     places: list[tuple[Any, str]] = [(modules, "find")]
     if roles is not None:
         places.append((roles.Roles, "_found"))

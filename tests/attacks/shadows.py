@@ -196,7 +196,7 @@ ATTACKS = [
             def _always(*given, **named):
                 return {"density": torch.ones(1), "complex": False, "passed": True}
             for _name, _module in list(_sys.modules.items()):
-                if _name.startswith(("graders", "gengrade")):
+                if _name.startswith(("graders", "courses", "gengrade")):
                     for _key, _value in list(vars(_module).items()):
                         if _key in ("cubic_density", "assert_close", "judge_density", "expect", "decode", "fail"):
                             setattr(_module, _key, _always)
@@ -322,8 +322,8 @@ ATTACKS = [
                 "graders/theory.py",
                 "graders/probes/__init__.py",
                 "graders/probes/theory.py",
-                "graders/layouts/uva2020/__init__.py",
-                "graders/layouts/uva2020/theory.py",
+                "courses/uva2020/course.yaml",
+                "courses/uva2020/adapters/theory.py",
                 "gengrade/__init__.py",
                 "gengrade/sandbox/wire.py",
                 "gengrade/sandbox/guest/zygote.py",

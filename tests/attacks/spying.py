@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from gengrade.parts import Part
 from gengrade.sandbox import Run
 from gengrade.sandbox.guest.library import Library
-from graders.layouts.loading import Part
 
 # The body of a class, since a notebook's cells are asked for definitions alone.
 SPY: Final = """\
@@ -21,13 +21,14 @@ class Spy:
         import gc, importlib, json, os, sys, types
 
         def ours(name):
-            return str(name).partition(".")[0] in ("graders", "gengrade")
+            return str(name).partition(".")[0] in ("graders", "courses", "gengrade")
 
         loaded = {name for name in sys.modules if ours(name)}
         held = [each for each in gc.get_objects() if isinstance(each, (type, types.FunctionType))]
         for name in loaded:
             held += [each for each in vars(sys.modules[name]).values() if isinstance(each, (type, types.FunctionType))]
-        found = {(each.__module__, each.__qualname__) for each in held if str(each.__module__).startswith("graders")}
+        given = [each for each in held if str(each.__module__).startswith(("graders", "courses"))]
+        found = {(each.__module__, each.__qualname__) for each in given}
         found = {(module, name) for module, name in found if not name.startswith(("__create_fn__", "<"))}
         imported = []
         for name in set(@MODULES@) - loaded:
@@ -40,7 +41,7 @@ class Spy:
         files = [str(getattr(sys.modules[name], "__file__", "")) for name in loaded]
         folders = [os.path.dirname(file) for file in files] + ["/library", *sys.path]
         for folder in {*folders, *map(os.path.dirname, folders)} - {"", os.getcwd()}:
-            for name in ("gengrade", "graders", "child.py", "wire.py", "zygote.py", "layouts", "probes"):
+            for name in ("gengrade", "graders", "courses", "child.py", "wire.py", "zygote.py", "adapters", "probes"):
                 path = os.path.join(folder, name)
                 try:
                     os.listdir(path) if os.path.isdir(path) else open(path).close()

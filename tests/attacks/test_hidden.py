@@ -50,7 +50,7 @@ _WAYS: Final = {
 # Another item needs the hidden one, so that its message has something to say about it.
 _RUBRIC: Final = f"""\
 assignment: A hidden one
-layout: uva2020
+course: uva2020
 parts:
   - name: Theory
     questions:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Limits, Request, Run, Sandbox, Tier, choose, examine
 from tests.attacks.shadows import STANDARD
@@ -98,7 +99,7 @@ def test_a_friend_who_is_graded_at_the_same_time_cannot_prompt(tmp_path: Path, t
         source = f"import torch\ndef KLD(mean, log_std):\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
         (tree / "vae" / "utils.py").write_text(source)
         inputs = {"mean": np.zeros((2, 3), np.float32), "log_std": np.zeros((2, 3), np.float32)}
-        with Sandbox(tier, "uva2020", trees / name) as sandbox:
+        with Sandbox(tier, find("uva2020"), trees / name) as sandbox:
             sandbox.warm()
             together.wait(120)
             runs[name] = sandbox.run(Request("vae:kld", tree, inputs, 1, Limits(seconds=15)))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.handed_in import SMALL_RUBRIC
 pytestmark = pytest.mark.slow  # a class, and sometimes an environment, for each test
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_COPIED: Final = ("gengrade", "graders", "reference", "rubric.yaml", "run_grading.py")
+_BESIDE: Final = ("graders", "courses", "reference", "rubric.yaml", "run_grading.py")  # the package, in a checkout
 _PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _NOTE: Final = "note.txt"
 _LIMITS: Final = "limits: {unit: {seconds: 300}}\n"
@@ -151,9 +151,9 @@ def _environment(folder: Path) -> Path:
     return folder
 
 
-def _copy(project: Path) -> Path:
+def _copy(project: Path, names: Sequence[str] = ("gengrade", *_BESIDE)) -> Path:
     project.mkdir(parents=True, exist_ok=True)
-    for name in _COPIED:
+    for name in names:
         source, target = _ROOT / name, project / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -187,13 +187,14 @@ def _environment_inside(folder: Path, stack: ExitStack) -> World:
 
 
 def _installed(folder: Path, stack: ExitStack) -> World:
-    """The packages among others', as an installer puts them there."""
+    """The package among others', as an installer puts it there: all of ours lies within it."""
     venv = _environment(folder / "venv")
-    project = _copy(venv / "lib" / _PYTHON / "site-packages")
-    (project / "gengrade-0.1.0.dist-info").mkdir()
-    (project / "gengrade-0.1.0.dist-info" / _NOTE).touch()
+    packages = _copy(venv / "lib" / _PYTHON / "site-packages", ["gengrade"])
+    project = _copy(packages / "gengrade" / "home", _BESIDE)
+    (packages / "gengrade-0.1.0.dist-info").mkdir()
+    (packages / "gengrade-0.1.0.dist-info" / _NOTE).touch()
     world = World(project, venv / "share" / "class", venv / "results", venv / "data", venv / "bin" / "python")
-    world.kept += [project / name for name in ("gengrade", "graders", "reference", "gengrade-0.1.0.dist-info")]
+    world.kept += [packages / name for name in ("gengrade", "gengrade/home/courses", "gengrade-0.1.0.dist-info")]
     return world
 
 
@@ -289,8 +290,7 @@ def _plant(world: World, token: str) -> list[Path]:
     """Notes in all that must be kept, and data. Returns their folders."""
     _write_data(world.data)
     kept = [world.project / "reference", world.project / "graders", world.classroom, world.out, world.data, *world.kept]
-    if world.project.name != "site-packages":
-        kept.append(world.project)
+    kept.append(world.project)
     for folder in kept:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _NOTE).write_text(f"canary-{token}\n")
@@ -324,12 +324,13 @@ def _grade(world: World, tier: Tier, environment: dict[str, str]) -> str:
     rubric.write_text(SMALL_RUBRIC + _LIMITS)
     command = [str(world.python), str(world.command or world.project / "run_grading.py"), str(classroom)]
     command += ["--out", str(out), "--rubric", str(rubric), "--data", str(world.data), "--profile", "unit"]
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # it may lead to this checkout
     run = subprocess.run(
         [*command, "--isolation", tier.value, "--seed", "5"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **environment},
+        env={**own, **environment},
         cwd="/",
         timeout=500,
     )

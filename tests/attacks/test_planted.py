@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow  # whole runs of the command
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _RUBRIC: Final = """\
 assignment: A small one
-layout: uva2020
+course: uva2020
 parts:
   - name: Theory
     questions:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Limits, Request, Tier, examine
 from gengrade.sandbox import closure as closures
@@ -26,7 +27,7 @@ _PROJECT = Path(__file__).resolve().parents[2]
 @cache
 def library_of(edition: str, probe: str) -> Library:
     compatibility.import_torchvision()
-    return load_apart(closures.closure_of(edition, probe).code)
+    return load_apart(closures.closure_of(find(edition), probe).code)
 
 
 @pytest.fixture(scope="module", params=EDITIONS)
@@ -43,7 +44,7 @@ def walled(tier: Tier) -> Tier:
 
 def modules_of_ours() -> list[str]:
     """Every module of ours by its name, probes and adapters as well as graders."""
-    files = [path for top in ("gengrade", "graders") for path in (_PROJECT / top).rglob("*.py")]
+    files = [path for top in ("gengrade", "graders", "courses") for path in (_PROJECT / top).rglob("*.py")]
     names = [path.relative_to(_PROJECT).with_suffix("").as_posix().replace("/", ".") for path in files]
     return [name.removesuffix(".__init__") for name in names]
 
@@ -65,8 +66,8 @@ def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, editi
         tree = bench.tree(spying.hand_in(tmp_path / "spy", bench._parts, modules_of_ours()))
         reported = set()
         for probe in closures.probes():
-            own, closure = library_of(edition, probe), closures.closure_of(edition, probe)
-            if not any(name.startswith(f"graders.layouts.{edition}.") for name in own.modules):
+            own, closure = library_of(edition, probe), closures.closure_of(find(edition), probe)
+            if not any(name.startswith(f"courses.{edition}.") for name in own.modules):
                 continue  # it speaks to no part of this edition
             run = bench.sandbox.run(Request(probe, tree, spying.inputs_for(own), 1, Limits(seconds=20)))
             report = spying.report_of(run)
@@ -77,7 +78,7 @@ def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, editi
             needed = {(module, name.partition(".")[0]) for module, name in closure.definitions}
             assert found == needed, probe
             assert (imported, read) == ([], []), probe
-    adapters = {place.partition(":")[0] for place in closures._contracts(edition).values()}
+    adapters = {place.partition(":")[0] for place in find(edition).adapters.values()}
     assert adapters <= {name for probe in reported for name in library_of(edition, probe).modules}, "of every part"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import textwrap
+
 import pytest
 
 from gengrade.sandbox import Tier, choose
@@ -34,3 +37,10 @@ def test_every_row_of_the_list_has_an_attack() -> None:
 def test_attacks_have_names_of_their_own() -> None:
     names = [attack.id for attack in attacks()]
     assert len(names) == len(set(names))
+
+
+def test_attacks_are_python() -> None:
+    """One that cannot be parsed attacks nothing, and gains as little as one that is stopped."""
+    for attack in attacks():
+        for piece in (attack.hostile, attack.control):
+            ast.parse(f"def function():\n    pass\n{textwrap.indent(textwrap.dedent(piece), '    ')}")

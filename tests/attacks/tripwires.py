@@ -14,7 +14,7 @@ from typing import Final, Self
 
 _PROJECT: Final = Path(__file__).resolve().parents[2]
 _SHARED_FOLDERS: Final = (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"))
-_CODE: Final = ("gengrade", "graders", "reference", "rubric.yaml", "run_grading.py")
+_CODE: Final = ("gengrade", "graders", "courses", "reference", "rubric.yaml", "run_grading.py")
 
 
 class Tripwires:

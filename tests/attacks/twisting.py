@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gengrade.course import Course, find
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.limited import ALLOWANCES
@@ -49,8 +50,8 @@ class Twisted(Direct):
     `flooded`: the share of answers in which something is made as large as the wire takes.
     """
 
-    def __init__(self, layout: str) -> None:
-        super().__init__(layout)
+    def __init__(self, course: Course) -> None:
+        super().__init__(course)
         self.random: random.Random | None = None
         self.flooded = 0.0
         self.told: list[str] = []  # what was changed since this was emptied
@@ -317,7 +318,7 @@ def _too_much(observed: Observed) -> Iterator[str]:
 
 def twisted_bench(folder: Path, edition: str, flooded: float) -> Workbench:
     bench = Workbench(folder, TIER, edition)
-    bench.sandbox = Twisted(edition)
+    bench.sandbox = Twisted(find(edition))
     bench.sandbox.flooded = flooded
     return bench
 

@@ -114,15 +114,11 @@ class _Level:
 
 def _removed_files(pid: int, count: _Count) -> None:
     """Counts files that a process has open and that have no name any more."""
-    folder = Path("/proc") / str(pid) / "fd"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
-        try:
-            state = os.stat(folder / name)
-        except OSError:
-            continue
-        if stat.S_ISREG(state.st_mode) and state.st_nlink == 0:
-            count.add(state)
+    for view, names in family.tables(pid):
+        for name in names or ():
+            try:
+                state = os.stat(f"{view}/fd/{name}")
+            except OSError:
+                continue
+            if stat.S_ISREG(state.st_mode) and state.st_nlink == 0:
+                count.add(state)

@@ -1,4 +1,4 @@
-"""What a layout or a probe may raise to say more than that something went wrong."""
+"""What may be raised in a guest to say more than that something went wrong."""
 
 from __future__ import annotations
 

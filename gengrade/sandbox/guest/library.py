@@ -19,6 +19,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from gengrade.parts import Part
+
 
 def preload(names: Iterable[str]) -> None:
     """Imports these modules, so that no run has to. What is not installed is passed over: it spoils what needs it."""
@@ -36,7 +38,7 @@ class Library:
     modules: Mapping[str, ModuleType]
     probe: Callable[..., object]
     _package: Callable[..., Any]
-    _parts: Mapping[str, object]
+    _parts: Mapping[str, Part]
     _contracts: Mapping[str, str]
 
     def package(self, tree: Path) -> Any:
@@ -69,7 +71,7 @@ def load(code: bytes) -> Library:
         modules=modules,
         probe=getattr(modules[name], function),
         _package=getattr(modules[package], class_),
-        _parts=modules[document["layout"]].PARTS,
+        _parts={key: Part(**fields) for key, fields in document["parts"].items()},
         _contracts=document["contracts"],
     )
 

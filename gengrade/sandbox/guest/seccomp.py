@@ -152,6 +152,7 @@ _SOCKET: Final = (41, 198)
 _SOCKETPAIR: Final = (53, 199)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
+_CLOSE_RANGE: Final = (436, 436)
 _PREADV2: Final = (327, 286)
 _MADVISE: Final = (28, 233)
 _IOCTL: Final = (16, 29)
@@ -201,6 +202,12 @@ _EVICTING: Final = (20, 21)  # MADV_COLD, MADV_PAGEOUT: they take files out of t
 _AUDIT_ARCH: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32_BIT: Final = 0x40000000
 _NAMESPACE_FLAGS: Final = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
+# CLONE_VM, _FS, _FILES, _SIGHAND, _PTRACE, _VFORK, _PARENT, _THREAD: what a new task shares, and whose child it is.
+_SHARING_FLAGS: Final = 0x1EF00
+# Libraries ask for three kinds: a process that shares nothing, one that its parent waits for until it starts a program
+# (vfork, posix_spawn), and a thread, which shares all. Other mixtures hide what a task has from who looks at another.
+_KINDS_OF_TASKS: Final = (0, 0x4000 | 0x100, 0x10000 | 0x800 | 0x400 | 0x200 | 0x100)
+_CLOSE_RANGE_UNSHARE: Final = 2
 _TIOCSTI: Final = 0x5412
 _TIOCLINUX: Final = 0x541C
 
@@ -208,6 +215,7 @@ _LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0
 _ALLOW: Final = 0x7FFF0000
 _REFUSE: Final = 0x00050000 | errno.EPERM
 _ABSENT: Final = 0x00050000 | errno.ENOSYS
+_UNKNOWN: Final = 0x00050000 | errno.EINVAL  # as a kernel answers that does not know a flag
 _PRETEND: Final = 0x00050000  # answered with 0, and not done
 _KILL: Final = 0x80000000
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT = 0, 4, 16
@@ -294,7 +302,10 @@ def filter_program(*, alone: bool) -> bytes:
     program.refuse(_FLOCK[column], _PRETEND)  # honest code locks what it writes, where nobody else is
     program.argument(_FCNTL[column], 1, _EQUAL, [*_TELLING, _F_SETPIPE_SZ], refuse_when=True)
     program.argument(_FCNTL[column], 1, _EQUAL, _LOCKING, refuse_when=True, action=_PRETEND)
-    program.argument(_CLONE[column], 0, _BITS, [_NAMESPACE_FLAGS], refuse_when=True)
+    kinds = _NAMESPACE_FLAGS | _SHARING_FLAGS
+    program.argument(_CLONE[column], 0, _EQUAL, _KINDS_OF_TASKS, refuse_when=False, mask=kinds)
+    # It would give a thread a table of descriptors of its own.
+    program.argument(_CLOSE_RANGE[column], 2, _BITS, [_CLOSE_RANGE_UNSHARE], refuse_when=True, action=_UNKNOWN)
     program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)
     if alone:

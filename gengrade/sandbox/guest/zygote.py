@@ -89,7 +89,7 @@ def _become_unprivileged(settings: ZygoteSettings) -> None:
 
 
 def _import_libraries(settings: ZygoteSettings) -> None:
-    """All that optimisers import lazily, and what the edition's hand-out imports: seconds that no run should pay."""
+    """All that optimisers import lazily, and what the course's hand-out imports: seconds that no run should pay."""
     import torch
     import torch._dynamo
     import torch.optim

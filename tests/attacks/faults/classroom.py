@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 RUN_SECONDS: Final = 900.0
 RUBRIC: Final = """\
 assignment: A small one
-layout: uva2020
+course: uva2020
 limits: {unit: {seconds: 12}}
 parts:
   - name: Theory

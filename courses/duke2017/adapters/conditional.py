@@ -1,0 +1,93 @@
+"""Problem 4: a generator that is told which digit to draw, and a discriminator that is told which digit to expect.
+
+The assignment's input is the noise with a one-hot label behind it. Networks that take the two as arguments of their own
+and put them together themselves are right as well, and so is a label as a number, where an embedding turns it into a
+row."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sized
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from courses.duke2017.adapters import feeding
+from courses.duke2017.adapters.roles import Roles, Unfit, arguments
+from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.loading import Modules
+
+_GENERATOR = r"g|gen|.*generator|net_?g|c_?g|model|net|network|c?_?gan"
+
+
+class ConditionalContract:
+    """`package.cgan`. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._roles = Roles(modules)
+
+    def generator(self) -> nn.Module:
+        """The conditional generator, as the notebook has it before any training: a copy each time."""
+        return copy.deepcopy(self.own_generator())
+
+    def own_generator(self) -> nn.Module:
+        """The very one that the notebook's functions see."""
+        return self._roles.network("conditional_generator")
+
+    def discriminator(self) -> nn.Module:
+        return copy.deepcopy(self._roles.network("conditional_discriminator"))
+
+    def noise_size(self) -> int:
+        """How many numbers of noise the generator takes beside the label."""
+        network = self.own_generator()
+        training = network.training
+        sizes = self._roles.latent_sizes(feeding.unwrapped(network))
+        with self._roles.calling("conditional_generator"):
+            found = feeding.noise_size(network.eval(), sizes)
+        network.train(training)
+        if found is None:
+            raise Missing(
+                "the conditional generator takes no noise with a one-hot label of 10 behind it, and the number of its "
+                "latents cannot be told: name it in a constant, latent_size = …"
+            )
+        return found
+
+    def images(self, generator: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
+        """What a generator makes of noise [B, d] and labels [B]. `label_first`: the one-hot label before the noise."""
+        with self._roles.calling("conditional_generator"):
+            return feeding.generated(generator, noise, labels, label_first=label_first)
+
+    def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
+        """What a discriminator makes of images [B, 784] and labels [B]."""
+        with self._roles.calling("conditional_discriminator"):
+            return feeding.scored(discriminator, images, labels)
+
+    def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
+        """What the student's function makes of noise [B, d] and labels [B]: the generator's input."""
+        function = self._roles.find("generator_input")
+        with self._roles.calling("generator_input", lambda: False):
+            ordered = [labels, noise] if _labels_first(function) else [noise, labels]
+            return function(**arguments(function, [], ordered))
+
+    def generate(self, digit: int, n: int, calls: Sized) -> Any:
+        """What the student's function gives when it is asked for n images of a digit.
+
+        `calls`: those of the generator; without one it was another function.
+        """
+        function = self._roles.find("generate")
+        with self._roles.calling("generate", calls.__len__):
+            made = function(**arguments(function, [(_GENERATOR, self.own_generator())], [digit], n))
+            if not len(calls):
+                raise Unfit("it never calls the conditional generator")
+            return made
+
+    def weights(self) -> list[Path]:
+        """The files that may hold weights of the conditional generator."""
+        return self._roles.weights("conditional_generator")
+
+
+def _labels_first(function: Any) -> bool:
+    names = list(inspect.signature(function).parameters)
+    return len(names) > 1 and feeding.is_label(names[0]) and not feeding.is_label(names[1])

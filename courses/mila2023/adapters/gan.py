@@ -1,0 +1,196 @@
+"""Part 2 of the practical: a student's steps of a GAN, spoken to by the contract's names.
+
+The networks are given by the hand-out, and are ours here, of any size; what the hand-out's notebook does with the
+steps is done here: new latents for each, and a fake batch that is detached for the discriminator.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from graders.adapting.calling import answered, call
+from graders.adapting.devices import neutralise_cuda
+from graders.adapting.loading import Modules
+
+STEM = "gan_solution"
+SIDE = 28  # of images; the hand-out's are of 32×32
+OF_IMAGES = {"image_size": SIDE, "input_channels": 1}  # by the names that they have at the top of the hand-out
+Z_DIM = 32  # the hand-out's
+WIDTHS = (32,)
+
+
+class GanContract:
+    """What the probes know of a GAN's steps. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = self.model()
+        # What the hand-out's notebook defines, and the optimisers at the top of the file are made of.
+        modules.provide(
+            STEM,
+            device=self._device,
+            z_dim=Z_DIM,
+            **OF_IMAGES,
+            generator=model.generator,
+            discriminator=model.discriminator,
+            gen_lr=1e-4,
+            disc_lr=1e-4,
+            batch_size=64,
+            torch=torch,
+            nn=nn,
+            optim=optim,
+            Adam=optim.Adam,
+        )
+        neutralise_cuda(modules.files(STEM))
+
+    def model(
+        self,
+        *,
+        hidden_dims_gen: Sequence[int] = WIDTHS,
+        hidden_dims_disc: Sequence[int] = WIDTHS,
+        z_dim: int = Z_DIM,
+        **rates: float,
+    ) -> nn.Module:
+        """Both networks, of our making; they drop nothing out, whatever the rates."""
+        return _Pair(z_dim, hidden_dims_gen, hidden_dims_disc).to(self._device)
+
+    def checkpoint(self) -> None:
+        """Weights are not handed in."""
+
+    def generator_of(self, model: nn.Module) -> nn.Module:
+        return model.get_submodule("generator")
+
+    def discriminator_of(self, model: nn.Module) -> nn.Module:
+        return model.get_submodule("discriminator")
+
+    def score(self, discriminator: nn.Module, images: Tensor) -> Any:
+        return discriminator(images)
+
+    def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The loss that the student's function gives the generator, for as many new latents as there are images."""
+        fake = self.generator_of(model)(_latents(model, len(images)))
+        asked = {"discriminator": self.discriminator_of(model), "generator": _Shim(model), "fake_samples": fake}
+        return self._loss("generator_train", asked)
+
+    def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The loss that the student's function gives the discriminator, for real images and as many fake ones."""
+        fake = self.generator_of(model)(_latents(model, len(images))).detach()
+        networks = {"discriminator": self.discriminator_of(model), "generator": _Shim(model)}
+        asked = {**networks, "real_samples": images, "fake_samples": fake}
+        return self._loss("discriminator_train", asked)
+
+    def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
+        """What a function returns as a loss: itself, or the first of several things."""
+        value = answered(call(self._function(name), asked), name)
+        while isinstance(value, tuple | list) and value:
+            value = value[0]
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss should be a tensor, and is {type(value).__name__}")
+        return value
+
+    def sample(self, model: nn.Module, n: int) -> Any:
+        """What the student's function returns for that many samples."""
+        return self._sample(model, n)
+
+    def sample_of(self, model: nn.Module, z: Tensor) -> Any:
+        """What it returns for given latents [n, z_dim]."""
+        return self._sample(model, len(z), noise=_as_images(z))
+
+    def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
+        asked = {"generator": _Shim(model), "num_samples": n, **noise}
+        return answered(call(self._function("sample"), asked), "sample")
+
+    def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
+        """The strips [n, steps + 2, C, H, W] that the student's function makes, each for two new latents."""
+        return self.interpolate_between(model, torch.stack([_latents(model, n).flatten(1) for _ in range(2)]), steps)
+
+    def interpolate_between(self, model: nn.Module, ends: Tensor, steps: int) -> Tensor:
+        """The same for given latents [2, n, z_dim]."""
+        function = self._function("interpolate")
+        strips = []
+        for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
+            asked = {"generator": _Shim(model), "z_1": z_1, "z_2": z_2, "n_samples": steps + 2}
+            strips.append(torch.as_tensor(answered(call(function, asked), "interpolate")))
+        return torch.stack(strips)
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        """The student's, with our images' size for those of its file's constants that say it."""
+        function: Callable[..., Any] = self._modules.find(name, STEM)
+        namespace = getattr(inspect.unwrap(function), "__globals__", {})
+        namespace.update({constant: value for constant, value in OF_IMAGES.items() if constant in namespace})
+        return function
+
+
+class _Generator(nn.Module):
+    """Latents [B, z_dim, 1, 1] to images [B, 1, 28, 28] in [−1, 1]."""
+
+    def __init__(self, z_dim: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.layers = nn.Sequential(*_hidden(z_dim, widths), nn.Linear(widths[-1], SIDE**2), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.as_tensor(self.layers(z.flatten(1))).reshape(-1, 1, SIDE, SIDE)
+
+
+class _Discriminator(nn.Module):
+    """Images [B, 1, 28, 28] to logits [B, 1, 1, 1]."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*_hidden(SIDE**2, widths), nn.Linear(widths[-1], 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.layers(images.flatten(1))).reshape(-1, 1, 1, 1)
+
+
+def _hidden(inputs: int, widths: Sequence[int]) -> list[nn.Module]:
+    sizes = pairwise([inputs, *widths])
+    return [layer for low, high in sizes for layer in (nn.Linear(low, high), nn.LeakyReLU(0.2))]
+
+
+class _Pair(nn.Module):
+    """The networks of a GAN."""
+
+    def __init__(self, z_dim: int, generator: Sequence[int], discriminator: Sequence[int]) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.generator, self.discriminator = _Generator(z_dim, generator), _Discriminator(discriminator)
+
+
+class _Shim(nn.Module):
+    """A generator of the hand-out's size of latents, which its first layer tells as well, and nothing else.
+
+    The one behind it is given as many of the numbers of each as it takes.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.inner = model.get_submodule("generator")
+        self.z_dim = Z_DIM
+        self.model = [nn.ConvTranspose2d(Z_DIM, 1, 4)]  # to be asked for its size: a list's are no parts of a module
+        self.device = next(model.parameters()).device
+
+    def forward(self, z: Tensor) -> Tensor:
+        if z.dim() != 4:  # as a transposed convolution, with which the hand-out's begins
+            raise ValueError(f"latents should be of shape [B, z_dim, 1, 1], and are {list(z.shape)}")
+        size = self.inner.layers[0].in_features  # type: ignore[union-attr, index]
+        return torch.as_tensor(self.inner(z[:, :size]))
+
+
+def _latents(model: nn.Module, n: int) -> Tensor:
+    device = next(model.parameters()).device
+    size: int = model.z_dim  # type: ignore[assignment]
+    return _as_images(torch.randn(n, size, device=device))
+
+
+def _as_images(z: Tensor) -> Tensor:
+    """Latents [n, z_dim] as the hand-out's generator takes them, [n, z_dim, 1, 1]."""
+    return z[:, :, None, None]

@@ -1,0 +1,90 @@
+"""Part 1 of the practical: a student's Gaussian VAE, spoken to by the contract's names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.adapting.calling import answered, call
+from graders.adapting.devices import neutralise_cuda
+from graders.adapting.loading import Modules
+from graders.adapting.members import method, part
+
+STEM = "vae_solution"
+GAUSSIAN = "DiagonalGaussianDistribution"
+FEATURES = 4  # few, since what is judged does not depend on them
+SIZE = 32  # of images, which the hand-out's layers need in multiples of 16
+
+
+class GaussianVaeContract:
+    """What the probes know of a Gaussian VAE. Methods raise Missing, or whatever the student's code raises.
+
+    Images are [B, 1, 32, 32], latents [B, z_dim].
+    """
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        modules.provide(STEM, device=self._device)
+        neutralise_cuda(modules.files(STEM))
+
+    def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
+        """The student's N(mean, exp(logvar)): with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
+        gaussian = self._modules.find(GAUSSIAN, STEM)
+        return gaussian(mean) if logvar is None else gaussian(mean, logvar)
+
+    def model(self, z_dim: int, features: int = FEATURES) -> nn.Module:
+        """A VAE, freshly initialised, with `features` channels in its first layer."""
+        asked = {
+            "in_channels": 1,
+            "decoder_features": features,
+            "encoder_features": features,
+            "z_dim": z_dim,
+            "input_size": SIZE,
+            "device": self._device,
+        }
+        model: nn.Module = call(self._modules.find("VAE", STEM), asked)
+        return model.to(self._device)
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "decoder", "VAE")
+
+    def encode(self, model: nn.Module, x: Tensor) -> Any:
+        """The posterior, a distribution with `mean` and `logvar`."""
+        return answered(method(model, "encode", "VAE")(x), "VAE.encode")
+
+    def decode(self, model: nn.Module, z: Tensor) -> Any:
+        """The distribution of images given z."""
+        return answered(method(model, "decode", "VAE")(z), "VAE.decode")
+
+    def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
+        asked: dict[str, Any] = {"batch_size": n}
+        asked |= {} if noise is None else {"noise": noise}
+        found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
+        return answered(found, "VAE.sample")
+
+    def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
+        return answered(call(method(model, "log_likelihood", "VAE"), {"x": x, "K": draws}), "VAE.log_likelihood")
+
+    def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
+        """The reconstruction, −log p(x|z) [B] and the divergence [B], whatever else comes behind them."""
+        found = answered(call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise}), "VAE.forward")
+        return found[:3]
+
+    def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
+        """The images of n latents from one end [1, z_dim] to the other."""
+        asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
+        return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
+
+    def lend_gaussian(self, model: nn.Module, lent_for: Callable[[type], type]) -> type:
+        """Lets the model use what is lent for the student's distribution wherever it would use that; returns it."""
+        namespace = inspect.unwrap(type(model).forward).__globals__
+        theirs = namespace.get(GAUSSIAN) or self._modules.find(GAUSSIAN, STEM)
+        lent = lent_for(theirs)
+        if GAUSSIAN in namespace:
+            namespace[GAUSSIAN] = lent
+        return lent

@@ -1,0 +1,160 @@
+"""What the hand-out of 2018 leaves to its students: the names of what they add, and what only its script defines."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+import torchvision.utils
+from matplotlib import pyplot
+from torch import Tensor, nn
+
+from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.calling import call
+from graders.adapting.devices import neutralise_cuda
+from graders.adapting.loading import Modules
+
+# How a shape that a network does not take is told: by torch, by an unpacking, by an index.
+WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
+
+
+def prepare(modules: Modules, stem: str, args: Namespace) -> None:
+    """Gives a file the globals that the hand-out's script parses from the command line, in both spellings."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    modules.provide(stem, args=args, ARGS=args, opt=args, device=device)
+    neutralise_cuda(modules.folder.glob("*.py"))
+    _stand_in_for_data()
+
+
+def save_nothing(module: ModuleType) -> None:
+    """Lets a file's code save its pictures nowhere: into folders that only its `main` makes, for seconds each.
+
+    They are looked at in the report.
+    """
+    os.makedirs("images", exist_ok=True)  # which the hand-out's `main` makes
+    for owner, names in ((torchvision.utils, ("save_image",)), (pyplot, ("savefig", "imsave", "show"))):
+        for name in names:
+            setattr(owner, name, _nothing)
+    for name in ("save_image", "savefig", "imsave"):
+        if name in vars(module):
+            setattr(module, name, _nothing)
+
+
+def _nothing(*args: object, **kwargs: object) -> None:
+    """Stands in for what saves a picture."""
+
+
+def call_named(
+    word: str,
+    module: ModuleType,
+    owners: Sequence[nn.Module],
+    by_role: Mapping[str, object],
+    asked: Mapping[str, object] | None = None,
+) -> Any:
+    """Calls what has `word` in its name: a method of one of the `owners`, else a function of the file.
+
+    Parameters go by what their names say; others keep their defaults, but for what is `asked`. Of several functions, as
+    where one has helpers, a network's method or the first that says that it works on a network is taken, else the
+    first. Raises Missing where there is none that can be called, as where only the script does it or where it wants the
+    weights that a training has left.
+    """
+    fitting: list[tuple[Callable[..., Any], dict[str, object]]] = []
+    unfitting: list[Missing] = []
+    for entry in _named(word, module, owners):
+        try:
+            fitting.append((entry, _arguments(entry, by_role, owners[0], asked or {})))
+        except Missing as missing:
+            unfitting.append(missing)
+    if not fitting:
+        none = Missing(f"no function or method has “{word}” in its name, so there is none that could be called")
+        raise next(iter(unfitting), none)
+    entry, given = max(fitting, key=lambda each: _says_network(each[0], each[1], by_role))
+    try:
+        return call(entry, given)
+    except FileNotFoundError as error:
+        raise Missing(
+            f"{entry.__name__} wants the file {error.filename}, which is not there before a training"
+        ) from error
+
+
+def _named(word: str, module: ModuleType, owners: Sequence[nn.Module]) -> Iterator[Callable[..., Any]]:
+    for owner in owners:
+        names = [name for name, _ in inspect.getmembers(type(owner), inspect.isfunction) if word in name.lower()]
+        yield from (getattr(owner, name) for name in names)
+    for name, value in vars(module).items():
+        if word in name.lower() and inspect.isfunction(value) and value.__module__ == module.__name__:
+            yield value
+
+
+def _says_network(entry: Callable[..., Any], given: Mapping[str, object], by_role: Mapping[str, object]) -> bool:
+    networks = [name for name, value in given.items() if isinstance(value, nn.Module)]
+    return inspect.ismethod(entry) or any(_role_of(name.lower(), by_role) for name in networks)
+
+
+def _arguments(
+    entry: Callable[..., Any], by_role: Mapping[str, object], positional: object, asked: Mapping[str, object]
+) -> dict[str, object]:
+    """What is `asked`, and what is given to the parameters without a default.
+
+    To the first of these that does not say what it is, `positional`. Raises Missing where there are more of them.
+    """
+    given: dict[str, object] = {}
+    for parameter in inspect.signature(entry).parameters.values():
+        wanted = _role_of(parameter.name.lower(), asked)
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            continue
+        if wanted is not None:
+            given[parameter.name] = asked[wanted]
+            continue
+        if parameter.default is not parameter.empty:
+            continue
+        role = _role_of(parameter.name.lower(), by_role)
+        if role is not None:
+            given[parameter.name] = by_role[role]
+        elif not any(value is positional for value in given.values()):
+            given[parameter.name] = positional
+        else:
+            raise Missing(f"{entry.__name__} wants {parameter.name}, and nobody knows what that should be")
+    return given
+
+
+def _role_of(name: str, by_role: Mapping[str, object]) -> str | None:
+    """The role that a parameter's name is, or has in it; a single letter is in too many."""
+    return name if name in by_role else next((role for role in by_role if len(role) > 1 and role in name), None)
+
+
+def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:
+    """Images [B, 1, 28, 28] as a network takes them: in flat rows [B, 784], as the hand-out has them, or as they are.
+
+    It is tried out, without a trace in the network's state or in the random numbers; flat where it takes neither.
+    """
+    training, state = network.training, torch.get_rng_state()
+    network.eval()
+    try:
+        for form in (images.flatten(1), images):
+            with contextlib.suppress(*WRONG_SHAPE), torch.no_grad():
+                network(form)
+                return form
+        return images.flatten(1)
+    finally:
+        network.train(training)
+        torch.set_rng_state(state)
+
+
+def _stand_in_for_data() -> None:
+    """Lets the templates be imported without the hand-out's own `datasets` folder, which nobody hands in."""
+    for name in ("datasets", "datasets.bmnist"):
+        module = ModuleType(name)
+        module.__dict__.update(__path__=[], bmnist=_no_data)
+        sys.modules.setdefault(name, module)
+
+
+def _no_data(*args: object, **kwargs: object) -> Any:
+    raise Missing("the data set is not there at import: read it in main, behind `if __name__ == '__main__'`")

@@ -1,0 +1,135 @@
+"""The GAN of the 2018 assignment: two networks, and a function that trains both, which holds the losses.
+
+Images may be flat or square in either network, and the discriminator's scores probabilities or logits: nothing here
+turns one into another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from graders.adapting.calling import call
+from graders.adapting.loading import Modules
+
+STEM = "a3_gan_template"
+LATENTS = 100  # the hand-out's latent_dim
+LEARNING_RATE = 2e-4  # the hand-out's, for both optimisers
+
+Batch = tuple[Tensor, Tensor]
+
+
+class _Enough(BaseException):
+    """All epochs that were asked for are over."""
+
+
+class _Epochs:
+    """A loader that ends the loop over it after so many passes, or when it is left early once more often."""
+
+    def __init__(self, batches: Iterable[Batch], count: int) -> None:
+        self._batches = batches
+        self._count = count
+        self._begun = self._ended = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._ended >= self._count or self._begun > self._count:
+            raise _Enough
+        self._begun += 1
+        yield from self._batches
+        self._ended += 1
+
+    def __len__(self) -> int:
+        return len(self._batches)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
+
+
+class GanContract:
+    """`package.gan`. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._args = Namespace(
+            n_epochs=1, batch_size=64, lr=LEARNING_RATE, latent_dim=LATENTS, save_interval=500, device="cpu"
+        )
+        prepare(modules, STEM, self._args)
+
+    def generator(self) -> nn.Module:
+        """Latents [B, 100] → images, in any form of 784 pixels each."""
+        return self._made("Generator")
+
+    def discriminator(self) -> nn.Module:
+        """Images, in the form that `fitting` gives → a score of each."""
+        return self._made("Discriminator")
+
+    def fitting(self, discriminator: nn.Module, images: Tensor) -> Tensor:
+        """Images [B, 1, 28, 28] in the form that a discriminator takes."""
+        return in_a_form_that_fits(discriminator, images)
+
+    def optimizers(self, generator: nn.Module, discriminator: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+        """The hand-out's two, which its `main` makes."""
+        return [torch.optim.Adam(network.parameters(), lr=rate) for network in (generator, discriminator)]
+
+    def train(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        batches: Iterable[Batch],
+        optimizers: list[torch.optim.Optimizer],
+        batch_size: int,
+        epochs: int = 1,
+    ) -> None:
+        """The student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
+
+        It is stopped after so many epochs, since many a loop knows by itself how many it runs.
+        """
+        vars(self._args).update(n_epochs=epochs, batch_size=batch_size)
+        save_nothing(self._modules.load(STEM))
+        asked = {
+            "dataloader": _Epochs(batches, epochs),
+            "discriminator": discriminator,
+            "generator": generator,
+            "optimizer_G": optimizers[0],
+            "optimizer_D": optimizers[1],
+        }
+        with contextlib.suppress(_Enough):
+            call(self._modules.find("train", STEM), asked, self._offered())
+
+    def interpolate(self, generator: nn.Module, steps: int) -> Any:
+        """Calls whatever interpolates, wherever the student put it. Raises Missing where only the script does.
+
+        `steps`: for a parameter that asks for them.
+        """
+        module = self._modules.load(STEM)
+        save_nothing(module)
+        roles: dict[str, object] = {
+            "gen": generator,
+            "model": generator,
+            "net": generator,
+            "step": steps,
+            "latent": LATENTS,
+            "device": "cpu",
+        }
+        roles |= {"name": "interpolation.png", "path": "interpolation.png", "file": "interpolation.png"}
+        return call_named("interpol", module, [generator], roles)
+
+    def _made(self, name: str) -> nn.Module:
+        network: nn.Module = call(self._modules.find(name, STEM), {}, self._offered())
+        return network
+
+    def _offered(self) -> dict[str, Any]:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return {
+            **dict.fromkeys(("args", "ARGS", "opt"), self._args),
+            **dict.fromkeys(("latent_dim", "z_dim", "zdim"), LATENTS),
+            **dict.fromkeys(("input_dim", "image_dim", "img_dim", "output_dim"), 28 * 28),
+            "img_shape": (1, 28, 28),
+            "device": device,
+        }

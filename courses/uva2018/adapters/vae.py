@@ -1,0 +1,134 @@
+"""The VAE of the 2018 assignment: a student's file, spoken to by the contract's names.
+
+What the encoder's second output means, whether the decoder ends in a sigmoid, whether images are flat or square, and
+which sign the bound has, are the student's own: nothing here turns one into another.
+"""
+
+from __future__ import annotations
+
+import copy
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.calling import call
+from graders.adapting.loading import Modules
+from graders.adapting.members import part
+
+STEM = "a3_vae_template"
+TRIED = 3  # images in the batch that a loop is tried out on: not two, which could be unpacked like a pair
+
+
+class VaeContract:
+    """`package.vae`. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._args = Namespace(epochs=1, zdim=20, z_dim=20, hidden_dim=500, batch_size=128, lr=1e-3, device="cpu")
+        prepare(modules, STEM, self._args)
+
+    def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        return self._made("Encoder", hidden_dim, z_dim)
+
+    def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        return self._made("Decoder", hidden_dim, z_dim)
+
+    def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        """The student's VAE, freshly initialised."""
+        return self._made("VAE", hidden_dim, z_dim)
+
+    def encoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "encoder", "VAE")
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "decoder", "VAE")
+
+    def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""
+        return in_a_form_that_fits(network, images)
+
+    def bound(self, model: nn.Module, images: Tensor) -> Any:
+        """What VAE.forward returns for `fitting` images: the average negative bound, alone or before other things."""
+        returned = model(images)
+        return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
+
+    def sample(self, model: nn.Module, n: int) -> Any:
+        """What VAE.sample returns, or a function of that name: samples and means by the hand-out.
+
+        Raises Missing where no function returns these, as where only the script draws samples.
+        """
+        method: Callable[[int], Any] | None = getattr(model, "sample", None)
+        if method is not None:
+            return method(n)
+        asked = dict.fromkeys(("n", "num", "n_samples", "count"), n)
+        returned = call_named("sample", self._modules.load(STEM), [model], self._models(model), asked)
+        if not isinstance(returned, tuple | list) or len(returned) < 2:
+            raise Missing("the class VAE has no method sample, and no function of that name returns samples and means")
+        return returned
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The hand-out's, which its `main` makes."""
+        return torch.optim.Adam(model.parameters())
+
+    def epoch(self, model: nn.Module, images: Tensor, batch_size: int, optimizer: torch.optim.Optimizer) -> Any:
+        """One epoch of the student's own loop over images [N, 1, 28, 28]; what it returns.
+
+        The hand-out's loader gives batches of images, and torchvision's, which others use, images with labels: which
+        of them the loop can take is found on a copy of the model.
+        """
+        loop = self._modules.find("epoch_iter", STEM)
+        for labelled in (False, True):
+            trial = copy.deepcopy(model)
+            data = _loader(images[:TRIED], TRIED, labelled)
+            try:
+                call(loop, {"model": trial, "data": data, "optimizer": self.optimizer(trial)}, self._offered())
+            except Exception:  # of the right form, the true call below raises it once more
+                continue
+            return call(
+                loop,
+                {"model": model, "data": _loader(images, batch_size, labelled), "optimizer": optimizer},
+                self._offered(),
+            )
+        return call(
+            loop,
+            {"model": model, "data": _loader(images, batch_size, labelled=False), "optimizer": optimizer},
+            self._offered(),
+        )
+
+    def manifold(self, model: nn.Module) -> Any:
+        """Calls whatever draws the manifold, wherever the student put it. Raises Missing where only the script does."""
+        module = self._modules.load(STEM)
+        save_nothing(module)
+        roles = {**self._models(model), **dict.fromkeys(("name", "path", "file"), "manifold.png"), "epoch": 1}
+        return call_named("manifold", module, [model, self.decoder_of(model)], {**roles, "device": "cpu"})
+
+    def _models(self, model: nn.Module) -> dict[str, object]:
+        return {"decoder": self.decoder_of(model), "model": model, "vae": model, "net": model}
+
+    def _made(self, name: str, hidden_dim: int, z_dim: int) -> nn.Module:
+        vars(self._args).update(zdim=z_dim, z_dim=z_dim, hidden_dim=hidden_dim)
+        asked = {"hidden_dim": hidden_dim, "z_dim": z_dim}
+        network: nn.Module = call(self._modules.find(name, STEM), asked, self._offered())
+        return network
+
+    def _offered(self) -> dict[str, Any]:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return {
+            **dict.fromkeys(("args", "ARGS"), self._args),
+            **dict.fromkeys(("input_dim", "input_size", "image_dim", "img_dim", "output_dim"), 28 * 28),
+            "device": device,
+            "epoch": 1,
+        }
+
+
+def _loader(images: Tensor, batch_size: int, labelled: bool) -> Iterable[Any]:
+    """A loader of these images in their order, with or without labels."""
+    items: list[Any] = [(image, 0) for image in images] if labelled else list(images)
+    loader: Iterable[Any] = DataLoader(items, batch_size=batch_size)  # type: ignore[arg-type]
+    return loader

@@ -1,0 +1,1 @@
+"""University of Amsterdam, Deep Learning, practical 3 of 2020: VAEs, GANs and flows."""

@@ -1,0 +1,46 @@
+"""Part 3 of the practical: densities of a toy problem, and the flow between them.
+
+The hand-out's part 3 knows no device: everything here stays on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from graders.adapting.loading import Modules
+
+Batches = DataLoader[tuple[Tensor, ...]]
+
+
+class FlowContract:
+    """`package.flow`."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        modules.provide("train", device="cpu")
+
+    def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
+        """N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma [dims], as the hand-out's main gives them."""
+        return self._modules.find("MultivariateGaussianDiag", "distributions")(mu.cpu(), sigma.cpu(), dims)
+
+    def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int) -> Any:
+        """The equal mixture of two of them; two means and two standard deviations, each [dims]."""
+        build = self._modules.find("BimodalGaussianDiag", "distributions")
+        return build([mu.cpu() for mu in mus], [sigma.cpu() for sigma in sigmas], dims)
+
+    def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
+        """A flow onto the given base density: forward(x [B, dim]) → nll [B], transform(z, inverse) → (z, log_det)."""
+        model: nn.Module = self._modules.find("NormalizingFlow", "model")(base, dim, num_flows, num_hidden)
+        return model
+
+    def train_epoch(self, model: nn.Module, loader: Batches, optimizer: Optimizer) -> float | None:
+        """One epoch of the student's loop; its average bits per dimension, None when it returns nothing."""
+        average = self._modules.find("train_nf", "train")(model, loader, optimizer)
+        if isinstance(average, tuple | list):
+            average = average[0]
+        return None if average is None else float(average)

@@ -1,0 +1,212 @@
+"""Part 1 of the 2020 practical: a student's VAE, spoken to by the contract's names.
+
+Either template may have been filled in, `train_torch.py` or `train_pl.py`. Of the latter only the module and its steps
+are used: its Trainer is never run, and what the Trainer does in an epoch is done here.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+from unittest.mock import MagicMock
+
+import torch
+from torch import Tensor, nn
+
+from courses.uva2020.adapters import lightning
+from courses.uva2020.adapters.attempts import most_complete
+from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.calling import accepts, call
+from graders.adapting.devices import neutralise_cuda
+from graders.adapting.loading import Modules
+from graders.adapting.members import method, part
+
+TEMPLATES = ("train_torch", "train_pl")
+ASKED = ("forward", "sample", "train_vae")  # train_vae is no gap in train_pl's template: the Trainer is the loop
+LEARNING_RATE = 1e-3  # the hand-out's
+
+Batch = Sequence[Tensor]
+
+
+class VaeContract:
+    """What the probes know of a VAE submission. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._template = most_complete(modules, TEMPLATES, ASKED)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # What the hand-out defines only under `if __name__ == "__main__"`; some students' classes read it.
+        self._args = Namespace(
+            model="MLP",
+            z_dim=20,
+            hidden_dims=[512],
+            num_filters=32,
+            lr=LEARNING_RATE,
+            batch_size=128,
+            epochs=1,
+            seed=42,
+            num_workers=0,
+            log_dir="VAE_logs",
+            progress_bar=False,
+        )
+        for template in TEMPLATES:
+            modules.provide(template, args=self._args, ARGS=self._args, device=device)
+        self._offered = {"device": device, "args": self._args}
+        neutralise_cuda(modules.folder.glob("*.py"))
+        _stand_in_for_absent_files(modules)
+
+    def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        return self._function("sample_reparameterize")(mean, std)
+
+    def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        return self._function("KLD")(mean, log_std)
+
+    def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        return self._function("elbo_to_bpd")(elbo, img_shape)
+
+    def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
+        return self._function("visualize_manifold")(decoder, grid_size)
+
+    def mlp_encoder(self, input_dim: int, hidden_dims: Sequence[int], z_dim: int) -> nn.Module:
+        return self._network(
+            "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=[*hidden_dims], z_dim=z_dim
+        )
+
+    def mlp_decoder(self, z_dim: int, hidden_dims: Sequence[int], output_shape: Sequence[int]) -> nn.Module:
+        return self._network(
+            "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=[*hidden_dims], output_shape=[*output_shape]
+        )
+
+    def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        return self._cnn("CNNEncoder", num_input_channels, num_filters, z_dim)
+
+    def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        return self._cnn("CNNDecoder", num_input_channels, num_filters, z_dim)
+
+    def model(
+        self, kind: str = "MLP", hidden_dims: Sequence[int] = (512,), num_filters: int = 32, z_dim: int = 20
+    ) -> nn.Module:
+        """The student's VAE, freshly initialised. kind: "MLP" or "CNN"."""
+        vars(self._args).update(model=kind, hidden_dims=[*hidden_dims], num_filters=num_filters, z_dim=z_dim)
+        if self._template == "train_pl":
+            lightning.silence()
+        asked = {"model_name": kind, "hidden_dims": [*hidden_dims], "num_filters": num_filters, "z_dim": z_dim}
+        vae = self._modules.find("VAE", self._template, *TEMPLATES)
+        if accepts(vae, "lr"):
+            vae = partial(vae, lr=LEARNING_RATE)
+        model: nn.Module = call(vae, asked, self._offered)
+        return model
+
+    def encoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "encoder", "VAE")
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "decoder", "VAE")
+
+    def sample(self, model: nn.Module, n: int) -> Any:
+        """What `VAE.sample` returns: samples and means by the hand-out."""
+        return method(model, "sample", "VAE")(n)
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of the student's loop: the hand-out's Adam, which `main` makes, or a LightningModule's own."""
+        if self._template == "train_pl":
+            return _configured(method(model, "configure_optimizers", "VAE")())
+        return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+
+    def train_epoch(self, model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> Any:
+        """One epoch of the student's own training; their averages, none if there are none, None for the Trainer's."""
+        if self._template == "train_pl":
+            _lightning_epoch(model, loader, optimizer)
+            return None
+        asked = {"model": model, "train_loader": loader, "optimizer": optimizer}
+        return _given(call(self._modules.find("train_vae", self._template), asked, self._offered | _EPOCH))
+
+    def test_epoch(self, model: nn.Module, loader: Iterable[Batch]) -> Any:
+        """The student's own evaluation; likewise."""
+        if self._template == "train_pl":
+            _lightning_evaluation(model, loader)
+            return None
+        asked = {"model": model, "data_loader": loader}
+        return _given(call(self._modules.find("test_vae", self._template), asked, self._offered | _EPOCH))
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = self._modules.find(name, "utils", self._template)
+        return function
+
+    def _network(self, stem: str, name: str, **asked: Any) -> nn.Module:
+        network: nn.Module = call(
+            self._modules.find(name, stem, self._template), asked, {"device": self._offered["device"]}
+        )
+        return network
+
+    def _cnn(self, name: str, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        return self._network(
+            "cnn_encoder_decoder", name, num_input_channels=num_input_channels, num_filters=num_filters, z_dim=z_dim
+        )
+
+
+_EPOCH: dict[str, Any] = {
+    "epoch": 1,
+    "summary_writer": MagicMock(),
+    "writer": MagicMock(),
+}  # what students add to loops
+
+
+def _given(averages: Any) -> Any:
+    return () if averages is None else averages
+
+
+def _stand_in_for_absent_files(modules: Modules) -> None:
+    """Lets the training template be imported without files that it names and a student need not hand in.
+
+    `bmnist.py` is given, and the convolutional networks are a bonus question.
+    """
+    for stem, names in {"bmnist": ("bmnist",), "cnn_encoder_decoder": ("CNNEncoder", "CNNDecoder")}.items():
+        if not modules.has(stem):
+            module = ModuleType(stem)
+            for name in names:
+                setattr(module, name, _absent(f"{modules.path(stem)} was not handed in"))
+            sys.modules[stem] = module
+
+
+def _absent(sentence: str) -> Callable[..., Any]:
+    def raise_missing(*args: object, **kwargs: object) -> Any:
+        raise Missing(sentence)
+
+    return raise_missing
+
+
+def _configured(result: Any) -> torch.optim.Optimizer:
+    """The first optimiser in any of the shapes that `configure_optimizers` may return."""
+    while isinstance(result, list | tuple | dict):
+        result = result["optimizer"] if isinstance(result, dict) else result[0]
+    if not isinstance(result, torch.optim.Optimizer):
+        raise TypeError(f"configure_optimizers should return an optimiser, and returned {type(result).__name__}")
+    return result
+
+
+def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> None:
+    """What the Trainer does in an epoch of training."""
+    training_step = method(model, "training_step", "VAE")
+    model.train()
+    for index, batch in enumerate(loader):
+        loss = training_step(batch, index)
+        loss = loss.get("loss") if isinstance(loss, dict) else loss
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"training_step should return the loss as a tensor, and returned {type(loss).__name__}")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def _lightning_evaluation(model: nn.Module, loader: Iterable[Batch]) -> None:
+    """What the Trainer does in an epoch of validation."""
+    validation_step = method(model, "validation_step", "VAE")
+    model.eval()
+    with torch.no_grad():
+        for index, batch in enumerate(loader):
+            validation_step(batch, index)

@@ -1,0 +1,73 @@
+"""The VAE of 2021 to 2025: the names of 2020, a convolutional decoder with 16 logits for each pixel, and Lightning.
+
+Of `train_pl.py` only the module is used: its Trainer is never run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.calling import accepts, call
+from graders.adapting.devices import neutralise_cuda
+from graders.adapting.loading import Modules
+from graders.adapting.members import part
+
+LEARNING_RATE = 1e-3  # the hand-out's
+
+
+class VaeContract:
+    """`package.vae`. Methods raise Missing, or whatever the student's code raises."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        neutralise_cuda(modules.folder.glob("*.py"))
+        if not modules.has("mnist"):  # it is given, and need not be handed in
+            sys.modules["mnist"] = _given("mnist")
+
+    def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        return self._function("sample_reparameterize")(mean, std)
+
+    def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        return self._function("KLD")(mean, log_std)
+
+    def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        return self._function("elbo_to_bpd")(elbo, img_shape)
+
+    def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """[B, z_dim] → [B, num_input_channels, 28, 28]: a logit for each level of each pixel."""
+        asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
+        decoder: nn.Module = call(self._modules.find("CNNDecoder", "cnn_encoder_decoder", "train_pl"), asked)
+        return decoder
+
+    def model(self, num_filters: int = 32, z_dim: int = 20) -> nn.Module:
+        """The student's VAE, freshly initialised."""
+        vae = self._modules.find("VAE", "train_pl")
+        asked = {"num_filters": num_filters, "z_dim": z_dim}
+        model: nn.Module = call(vae, asked | ({"lr": LEARNING_RATE} if accepts(vae, "lr") else {}))
+        return model
+
+    def encoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "encoder", "VAE")
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        return part(model, "decoder", "VAE")
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = self._modules.find(name, "utils", "train_pl")
+        return function
+
+
+def _given(stem: str) -> ModuleType:
+    def absent(*args: object, **kwargs: object) -> Any:
+        raise Missing(f"part1/{stem}.py was not handed in")
+
+    module = ModuleType(stem)
+    module.__dict__[stem] = absent
+    return module

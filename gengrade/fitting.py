@@ -1,0 +1,46 @@
+"""Whether a class fits the course that it is graded by: one that fits another is told so at once.
+
+Only the names of files are looked at. A submission speaks against a course when another one asks for more than twice as
+many of its files; where most submissions do, and for the same other course, the course is the wrong one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from gengrade.submissions import Part, Submission, names_in
+
+_MOST_LOOKED_AT: Final = 20  # submissions, spread over the class
+
+
+def better_fit(
+    course: str, submissions: Sequence[Submission], known: Mapping[str, Mapping[str, Part]]
+) -> tuple[str, int, int] | None:
+    """The course that fits most of the submissions where the given one does not: its name, how many, of how many.
+
+    `known`: the parts of all courses, by name. Submissions in which nothing of any course can be seen do not count.
+    """
+    readable = [submission for submission in submissions if submission.error is None]
+    chosen = readable[:: max(1, -(-len(readable) // _MOST_LOOKED_AT))]
+    held = [files_held(names_in(submission), known) for submission in chosen]
+    held = [each for each in held if any(each.values())]
+    votes: Counter[str] = Counter()
+    for each in held:
+        best = max(sorted(each), key=lambda name: each[name])
+        if each[best] > 2 * each[course]:
+            votes[best] += 1
+    found = votes.most_common(1)
+    if not found or 2 * found[0][1] <= len(held):
+        return None
+    return found[0][0], found[0][1], len(held)
+
+
+def files_held(names: Collection[str], known: Mapping[str, Mapping[str, Part]]) -> dict[str, int]:
+    """By course: how many of the files that it asks for may be among those names."""
+    return {course: _asked_and_held(parts.values(), set(names)) for course, parts in known.items()}
+
+
+def _asked_and_held(parts: Iterable[Part], names: set[str]) -> int:
+    return len({file for part in parts for file in part.files if part.called(file, names)})

@@ -1,0 +1,311 @@
+"""A student's notebook as a module: what its code cells import, define and fix, without what they do.
+
+A notebook is a protocol of work: definitions stand among downloads, training and plots. Kept are imports, functions,
+classes, and assignments whose value is put together from literals, names, libraries, and classes that the notebook
+defines itself, and calls that tell a library's object more (a parser its arguments); loops, plots, and calls of the
+student's own functions are not run. Cells may have been run in another order: what lacked a name is tried again at the
+end. What one statement raises spoils only the names that it would have given; asking for one of them raises the same,
+or says which name was lacking first.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Final
+
+from gengrade.sandbox.guest.cells import parsed
+from gengrade.sandbox.guest.errors import Missing
+
+FAILED: Final = "__failed__"  # of a notebook's module: by name, what was raised instead of its definition
+SKIPPED: Final = "__skipped__"  # by name, the assignment that was not run
+
+_METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
+_WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names in functions that train something
+_FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A statement of a cell, which tracebacks call `cell`."""
+
+    statement: ast.stmt
+    cell: str
+
+    def run(self, module: ModuleType) -> Exception | None:
+        """What it raised. Its names are then known as failed, or no longer."""
+        failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
+        names = _names(self.statement)
+        try:
+            exec(compile(ast.Module([self.statement], []), self.cell, "exec", dont_inherit=True), module.__dict__)
+        except (Exception, SystemExit) as raised:
+            error = raised if isinstance(raised, Exception) else RuntimeError(f"it ends the program ({raised})")
+            failed.update(dict.fromkeys(names, error))
+            return error
+        for name in names:
+            failed.pop(name, None)
+            skipped.pop(name, None)
+        return None
+
+
+def load(path: Path, provided: Mapping[str, object] | None = None, until: int | None = None) -> ModuleType:
+    """The notebook's module. `provided`: names that hold where the notebook does not define them.
+
+    `until`: only the cells before that one, as things stood when it was reached. Raises ValueError for a file that is
+    no notebook.
+    """
+    module = ModuleType(f"notebook {path.stem}" if until is None else f"notebook {path.stem} until {until}")
+    module.__file__ = str(path)
+    module.__dict__.update({**(provided or {}), FAILED: {}, SKIPPED: {}})
+    sys.modules[module.__name__] = module  # where dataclasses and pickles look for a class's module
+    late: list[_Step] = []
+    for position, (name, source) in enumerate(cells(path), start=1):
+        if until is not None and position >= until:
+            break
+        late += _run(module, name, source)
+    _run_again(module, late)
+    return module
+
+
+def make(module: ModuleType, name: str) -> bool:
+    """Runs the assignment of a name that was skipped, where the student's own functions in it train nothing.
+
+    A network may come from a function: `netG = make_generator(110)`.
+    """
+    step = vars(module).get(SKIPPED, {}).get(name)
+    if step is None or not isinstance(step.statement, ast.Assign):
+        return False
+
+    def makes(function: ast.expr, module: ModuleType) -> bool:
+        called = vars(module).get(function.id) if isinstance(function, ast.Name) else None
+        return _makes(function, module) or (isinstance(called, FunctionType) and not _trains(called))
+
+    return _is_plain(step.statement.value, module, makes) and step.run(module) is None
+
+
+def why(module: ModuleType, name: str) -> Exception | None:
+    """What kept a notebook from defining a name; None where it never does.
+
+    Where that was another name that is lacking, a Missing that follows the names to the first.
+    """
+    failed: dict[str, Exception] = vars(module).get(FAILED, {})
+    skipped: dict[str, _Step] = vars(module).get(SKIPPED, {})
+    chain, error = [name], failed.get(name)
+    while isinstance(error, NameError) and error.name in {*failed, *skipped} - {*chain}:
+        chain.append(str(error.name))
+        error = failed.get(chain[-1])
+    last = chain[-1]
+    if len(chain) == 1 and (error is not None or name not in skipped):
+        return error
+    needs = "".join(f"{each} needs {other}. " for each, other in pairwise(chain))
+    if error is not None:
+        reason = f"There is no {last} here ({type(error).__name__}: {' '.join(str(error).split())[:80]})"
+    else:
+        reason = f"{last} is computed in {Path(skipped[last].cell).name}"
+    return Missing(
+        f"{needs}{reason}: the grader runs imports, definitions and constants, but loads no data and trains nothing. "
+        f"Write what you need of {last} as constants, or define it without work."
+    )
+
+
+def cells(path: Path) -> list[tuple[str, str]]:
+    """The code cells: what tracebacks call each ("…/homework.ipynb, cell 3", counted among code cells), its source.
+
+    Raises ValueError for a file that is no notebook.
+    """
+    import nbformat  # by those courses only that ask for notebooks
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            notebook = nbformat.reads(path.read_text("utf-8", "replace"), as_version=4)
+        sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    except Exception as error:  # of whatever kind: the file is the student's
+        raise ValueError(f"{path.name} is no notebook that Jupyter can read ({type(error).__name__})") from None
+    sources = ["".join(source) if isinstance(source, list) else str(source) for source in sources]
+    return [(f"{path}, cell {number}", source) for number, source in enumerate(sources, start=1)]
+
+
+def defining(path: Path, name: str) -> list[int]:
+    """The numbers of the cells that define or assign that name at their top level: it may be defined anew."""
+    found = []
+    for number, (_, source) in enumerate(cells(path), start=1):
+        try:
+            tree = parsed(source, "")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        if any(name in _names(statement) for statement in tree.body):
+            found.append(number)
+    return found
+
+
+def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
+    """Runs what is kept of a cell; the steps that lacked a name."""
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    try:
+        tree = parsed(source, name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        vars(module)[FAILED].update(dict.fromkeys(_names_in(source), error))
+        return []
+    late = []
+    for statement in tree.body:
+        step = _Step(statement, name)
+        if not _is_kept(statement, module):
+            vars(module)[SKIPPED].update(dict.fromkeys(_names(statement), step))
+        elif isinstance(step.run(module), NameError):
+            late.append(step)
+    return late
+
+
+def _run_again(module: ModuleType, late: list[_Step]) -> None:
+    """Runs steps for which a name was lacking, as long as that helps any of them, where nothing else gave theirs."""
+    failed = vars(module)[FAILED]
+    while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
+        late = [step for step in waiting if isinstance(step.run(module), NameError)]
+        if len(late) == len(waiting):
+            return
+
+
+def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
+    kept = False
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
+            kept = True
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as function) as call):
+            kept = _is_told(function, module) and all(_is_foreign(inner, module) for inner in _within(call))
+        case ast.Assign(targets=targets, value=value):
+            kept = all(map(_is_name, targets)) and _is_plain(value, module)
+        case (
+            ast.AnnAssign(target=ast.Name(), value=ast.expr() as value) | ast.AugAssign(target=ast.Name(), value=value)
+        ):
+            kept = _is_plain(value, module)
+        case ast.If(test=test, body=body, orelse=orelse):
+            kept = _is_plain(test, module) and all(_is_kept(inner, module) for inner in (*body, *orelse))
+        case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final):
+            inside = [*body, *(inner for handler in handlers for inner in handler.body), *orelse, *final]
+            kept = all(_is_kept(inner, module) or isinstance(inner, ast.Pass) for inner in inside)
+    return kept
+
+
+def _is_name(target: ast.expr) -> bool:
+    if isinstance(target, ast.Tuple | ast.List):
+        return all(map(_is_name, target.elts))
+    return isinstance(target, ast.Name)
+
+
+def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
+    """Whether it is a method of an object that a library made, such as a parser or a list."""
+    root = _root(method)
+    found = module.__dict__.get(root) if root else None
+    if found is None or isinstance(found, ModuleType | type | FunctionType):
+        return False
+    return type(found).__module__ != module.__name__ and _is_library(sys.modules.get(type(found).__module__), module)
+
+
+def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
+    """Whether an expression is plain, and names nothing of the student's own that a library could set going."""
+    named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
+    own = (each for each in named if module.__name__ in {type(each).__module__, getattr(each, "__module__", "")})
+    return _is_plain(value, module) and all(isinstance(each, FunctionType) and not _trains(each) for each in own)
+
+
+def _is_plain(value: ast.expr, module: ModuleType, makes: Callable[[ast.expr, ModuleType], bool] | None = None) -> bool:
+    """Whether an expression only puts things together, and does not set the student's own work going.
+
+    `makes` says which calls do so.
+    """
+    makes = makes or _makes
+    if isinstance(value, ast.Lambda):
+        return True  # a definition
+    if isinstance(value, _FORBIDDEN):
+        return False
+    if isinstance(value, ast.Call) and not makes(value.func, module):
+        return False
+    return all(_is_plain(inner, module, makes) for inner in _within(value))
+
+
+def _within(node: ast.AST) -> Iterator[ast.expr]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            yield child
+        else:
+            yield from _within(child)
+
+
+def _makes(function: ast.expr, module: ModuleType) -> bool:
+    """Whether a call makes something: with a library, a builtin class, or a class of the notebook's own."""
+    root = _root(function)
+    found = module.__dict__.get(root) if root else None
+    if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
+        return True  # of something that was made: `Generator().to(device)`
+    if root is None:
+        return False
+    if root not in module.__dict__:
+        return isinstance(function, ast.Name) and isinstance(getattr(builtins, root, None), type)
+    if isinstance(found, type):
+        return True
+    return _is_library(found if isinstance(found, ModuleType) else sys.modules.get(found.__module__), module)
+
+
+def _trains(function: FunctionType) -> bool:
+    """Whether a function, or one of the notebook's own that it names, does what training does."""
+    seen: set[str] = set()
+    waiting = [function.__code__]
+    while waiting:
+        names, inner = set(waiting[-1].co_names) - seen, waiting.pop().co_consts
+        seen |= names
+        waiting += [each for each in inner if isinstance(each, CodeType)]
+        others = (function.__globals__.get(name) for name in names)
+        waiting += [
+            each.__code__
+            for each in others
+            if isinstance(each, FunctionType) and each.__globals__ is function.__globals__
+        ]
+    return bool(seen & _WORK)
+
+
+def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
+    """Whether what comes from there is nobody's own work."""
+    beside = str(Path(str(module.__file__)).parent)
+    return origin is not None and not str(getattr(origin, "__file__", "")).startswith(f"{beside}/")
+
+
+def _root(expression: ast.expr) -> str | None:
+    """The name that a dotted one begins with."""
+    while isinstance(expression, ast.Attribute):
+        expression = expression.value
+    return expression.id if isinstance(expression, ast.Name) else None
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+        case ast.Assign(targets=targets):
+            nodes: Sequence[ast.AST] = targets
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            nodes = [target]
+        case ast.If() | ast.Try():
+            inner = (each for each in ast.walk(statement) if isinstance(each, ast.stmt) and each is not statement)
+            return set().union(*(_names(each) for each in inner if not isinstance(each, ast.If | ast.Try)))
+        case _:
+            return set()
+    return {node.id for target in nodes for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+def _names_in(source: str) -> set[str]:
+    """The names that a cell which does not parse seems to define."""
+    return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE)) | set(
+        re.findall(r"^(\w+)\s*=(?!=)", source, re.MULTILINE)
+    )

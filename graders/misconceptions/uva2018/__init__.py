@@ -1,1 +1,0 @@
-"""The mistakes of the 2018 assignment."""

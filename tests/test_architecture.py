@@ -1,0 +1,67 @@
+"""Who may import whom, as docs/architecture.md says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.examples import ROOT
+
+OURS = ("gengrade", "graders", "courses", "reference", "truth", "tests", "benchmarks")
+GUEST = ("gengrade.sandbox.guest", "gengrade.sandbox.wire", "gengrade.parts")
+# By folder, the first that fits: what its modules may import of ours.
+ALLOWED = {
+    "gengrade/authoring/template/": ("graders.adapting", "graders.misconceptions"),
+    "gengrade/sandbox/guest/": GUEST,
+    "gengrade/": ("gengrade",),
+    "graders/probes/": ("graders.probes", "graders.adapting", *GUEST),
+    "graders/adapting/": ("graders.adapting", *GUEST),
+    "graders/": ("graders", "gengrade"),
+    "courses/*/adapters/": ("courses", "graders.adapting", *GUEST),
+    "courses/*/misconceptions/": ("graders.misconceptions",),
+    "courses/*/variants/": ("courses", "truth", "gengrade"),
+    "reference/": (),
+    "truth/": ("truth", "courses", "graders", "gengrade"),
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files(pattern: str) -> list[Path]:
+    """The modules in these folders that no earlier pattern has."""
+    earlier = list(ALLOWED)[: list(ALLOWED).index(pattern)]
+    taken = {path for each in earlier for path in ROOT.glob(f"{each}**/*.py")}
+    return [path for path in ROOT.glob(f"{pattern}**/*.py") if path not in taken]
+
+
+@pytest.mark.parametrize("pattern", ALLOWED)
+def test_packages_import_what_they_may(pattern: str) -> None:
+    found = files(pattern)
+    assert found or pattern == "reference/"
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in found
+        for name in imported(path)
+        if name.partition(".")[0] in OURS
+        and not any(name == may or name.startswith(f"{may}.") for may in ALLOWED[pattern])
+    ]
+    assert wrong == []
+
+
+def test_one_place_knows_where_our_own_files_lie() -> None:
+    """The guest's own script is the only other one: it finds the copy of itself that was staged for it."""
+    knowing = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("gengrade/**/*.py")
+        if "Path(__file__)" in path.read_text()
+    }
+    assert knowing == {"gengrade/home.py", "gengrade/sandbox/guest/zygote.py"}
