@@ -26,7 +26,7 @@ grade: setup  ## Grade the example submissions on the embedded data set.
 
 test: setup  ## Run the tests.
 	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 proofs: setup  ## Run the longer tests: the trainings.
 	$(BIN)/python -m pytest -m slow

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -51,3 +52,13 @@ def mnist_root() -> Path:
         if folder is not None and any(folder.glob("**/train-images-idx3-ubyte*")):
             return folder
     pytest.skip("needs the real MNIST: set GENGRADE_DATA to a folder that holds its four files")
+
+
+# Each of these keeps a process busy for minutes: begun last, it would keep the others waiting.
+_LONG: Final = ("test_examples.py", "test_command.py", "test_planting.py", "test_mila2023.py", "test_uva2018.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts long modules first; `make test` keeps the order."""
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
