@@ -20,6 +20,7 @@ from gengrade.grade import Grade
 from gengrade.paths import from_here
 from gengrade.report.text import SEEMS, inert, mistake, one_line, public
 from gengrade.sandbox import Finding, Tier
+from gengrade.texts import listed
 
 _LONGEST_NAME = 32
 
@@ -127,13 +128,12 @@ def show_result(console: Console, result: Result) -> None:
         grade = one.grade
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
         looks += ["its code"] if grade.oddities else []
-        more = f" and {len(looks) - 3} more" if len(looks) > 3 else ""
         table.add_row(
             Text(name(one.submission.name)),
             f"{grade.points:g} / {grade.possible:g}",
             f"{grade.bonus:g}",
             f"{grade.pending + grade.bonus_pending:g}",
-            Text(", ".join(looks[:3]) + more),
+            Text(listed(looks, 3)),
         )
     console.print(table)
     for note in result.notes:

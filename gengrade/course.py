@@ -94,7 +94,7 @@ class Course:
 
     @property
     def adapters_package(self) -> str:
-        return f"{PACKAGE}.{self.name}.{ADAPTERS}"
+        return _adapters_package(self.name)
 
 
 def courses() -> dict[str, Course]:
@@ -166,7 +166,7 @@ def _load(folder: Path) -> Course:
     if other != folder:
         raise document.problem((), f'another course is called "{folder.name}" ({other}): rename this one')
     _folders[folder.name] = folder
-    adapters = f"{PACKAGE}.{folder.name}.{ADAPTERS}"
+    adapters = _adapters_package(folder.name)
     return Course(
         name=folder.name,
         title=declared.title,
@@ -178,6 +178,10 @@ def _load(folder: Path) -> Course:
         reference=(folder / declared.reference).resolve(),
         examples=(folder / declared.examples).resolve(),
     )
+
+
+def _adapters_package(course: str) -> str:
+    return f"{PACKAGE}.{course}.{ADAPTERS}"
 
 
 def module_path(name: str) -> Path:

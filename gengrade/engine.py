@@ -55,7 +55,7 @@ from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
 from gengrade.sandbox import SCRATCH_PREFIX, Kept, Tier, choose, reaches, remove
 from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
-from gengrade.texts import without_middle
+from gengrade.texts import listed, without_middle
 
 _TRIES: Final = 2
 _END_SECONDS: Final = 30.0  # for a worker to take down its sandbox, on a busy machine
@@ -363,14 +363,8 @@ def _wanted(options: Options, rubric: Rubric) -> set[str]:
                 f"--part {options.part}: the rubric has no such part; it has {', '.join(sorted(families))}"
             )
         named = {id_ for id_ in named if id_.startswith(f"{options.part}.")}
-    wanted = with_needs(named) - (_hidden(rubric) if options.public else set())
+    wanted = with_needs(named) - (rubric.hidden_checks() if options.public else set())
     return {id_ for id_ in wanted if options.profile == "smoke" or known()[id_].kind == "unit"}
-
-
-def _hidden(rubric: Rubric) -> set[str]:
-    """Checks that only hidden items read; another check may need them, but not in public."""
-    items = [entry.item for entry in rubric.entries() if not isinstance(entry.item, ManualItem)]
-    return {item.subject for item in items if item.hidden} - {item.subject for item in items if not item.hidden}
 
 
 def _rubric_needs(rubric: Rubric) -> dict[str, tuple[str, ...]]:
@@ -634,6 +628,5 @@ def _unused_marks(places: Output, ids: Sequence[str]) -> list[str]:
     files = sorted({file for folder in places.marks for file in folder.glob("*.yaml") if file.stem not in ids})
     if not files:
         return []
-    more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
-    named = ", ".join(printable(str(from_here(file))) for file in files[:_MOST_NAMED])
-    return [f"{named}{more}: no submission has this id, so these marks count for nobody; name the file by an id"]
+    named = listed([printable(str(from_here(file))) for file in files], _MOST_NAMED)
+    return [f"{named}: no submission has this id, so these marks count for nobody; name the file by an id"]

@@ -7,7 +7,7 @@ are neither won nor lost until a person, or another run, settles it. Whatever is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,7 +136,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
     """Turn what was observed into points."""
     given = marks.marks if marks else {}
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
-    secret = _hidden(rubric)
+    secret = sorted(rubric.hidden_checks())
     for entry in rubric.entries():
         graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id), secret))
     questions = tuple(
@@ -193,14 +193,7 @@ class _Verdict(NamedTuple):
     fact: CheckFact | None = None  # of the check that failed, with what is known about why
 
 
-def _hidden(rubric: Rubric) -> tuple[str, ...]:
-    """The checks that hidden items alone read: what others build on them, may not name them."""
-    items = [entry.item for entry in rubric.entries() if not isinstance(entry.item, ManualItem)]
-    shown = {item.subject for item in items if not item.hidden}
-    return tuple(sorted({item.subject for item in items if item.hidden} - shown))
-
-
-def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: tuple[str, ...]) -> ItemGrade:
+def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[str]) -> ItemGrade:
     item = entry.item
     verdict = _judge(entry, facts)
     points = round(item.points * (verdict.share or 0.0), 2)

@@ -17,6 +17,7 @@ from typing import Final
 
 from gengrade.paths import InputError, printable
 from gengrade.sandbox import SCRATCH_PREFIX
+from gengrade.walking import Plain
 
 WORK: Final = ".gengrade"  # the harness's own folder beneath the results
 MARKS: Final = "marks"
@@ -186,18 +187,11 @@ def read_trusted(path: Path, owners: Owners) -> bytes | None:
 
 def read_plain(path: Path, most: int = _MOST_BYTES) -> bytes:
     """The content of a plain file of at most so many bytes. Raises OSError for all else, and for a link to one."""
-    folder = _opened_folder(path.parent)
-    try:
-        handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    finally:
-        os.close(folder)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "no plain file", str(path))
+    with Plain(path.parent, (path.name,)).open() as file:
         content = file.read(most + 1)
-        if len(content) > most:
-            raise OSError(errno.EINVAL, "larger than any file of its kind", str(path))
-        return content
+    if len(content) > most:
+        raise OSError(errno.EINVAL, "larger than any file of its kind", str(path))
+    return content
 
 
 @contextmanager

@@ -250,6 +250,11 @@ class Rubric(_Strict):
         """The ids of all checks and measures that items or their needs refer to, each once, in the file's order."""
         return tuple(dict.fromkeys(check for entry in self.entries() for check in entry.checks))
 
+    def hidden_checks(self) -> set[str]:
+        """The checks that hidden items alone read: another check may need them, and nothing may name them."""
+        items = [entry.item for entry in self.entries() if not isinstance(entry.item, ManualItem)]
+        return {item.subject for item in items if item.hidden} - {item.subject for item in items if not item.hidden}
+
     def thresholds(self, data: str) -> dict[str, Thresholds]:
         """The thresholds of every measure that has some on this data set."""
         measures = [entry.item for entry in self.entries() if isinstance(entry.item, MeasureItem)]

@@ -6,6 +6,7 @@ Lengths are those of the JSON that a text is written as, in bytes: a control cha
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 _ESCAPED: Final = 6  # bytes that one character takes at most: \u001b
@@ -35,6 +36,12 @@ def few(texts: tuple[str, ...], most: int) -> tuple[str, ...]:
     if len(texts) <= most:
         return texts
     return (*texts[: most - 1], f"… and {len(texts) - most + 1:,} more")
+
+
+def listed(texts: Sequence[str], most: int) -> str:
+    """The first few, in one line, and how many more there are."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def _is_long(text: str, most: int) -> bool:

@@ -56,8 +56,12 @@ def replaced(file: str, old: str, new: str) -> Change:
         (replaced("reference/part1/solution.py", "return 0.5", "return half"), "vae.kld ended as"),
         (replaced("examples/expected_points.yaml", "points: 3", "points: 2"), "right: it earned 3 points"),
         (
-            replaced("examples/expected_points.yaml", "divergence.log_std_as_log_variance", "missing"),
-            "wrong: vae.kld ended as failed or divergence.log_std_as_log_variance, not as missing",
+            replaced("examples/expected_points.yaml", "vae.kld: failed", "vae.kld: missing"),
+            "wrong: vae.kld ended as failed, not as missing",
+        ),
+        (
+            replaced("examples/expected_points.yaml", "divergence.log_std_as_log_variance", "divergence.other"),
+            "wrong: at vae.kld the report names divergence.log_std_as_log_variance, not divergence.other",
         ),
         (
             replaced(
@@ -68,7 +72,7 @@ def replaced(file: str, old: str, new: str) -> Change:
             "divergence.log_std_as_log_variance: vae.kld passes",
         ),
     ],
-    ids=["reference", "points", "outcome", "misconception"],
+    ids=["reference", "points", "outcome", "name", "misconception"],
 )
 def test_a_course_that_does_not_keep_its_word_is_told_what(tmp_path: Path, change: Change, problem: str) -> None:
     course = create(tmp_path / f"mine{abs(hash(problem))}")

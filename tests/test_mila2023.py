@@ -129,6 +129,8 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
 
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
+    for grade in grades.values():
+        assert sum(item.possible for item in grade.items if item.kind != "manual") == AUTOMATIC
     assert not any(grade.has_infra for grade in grades.values())
 
 

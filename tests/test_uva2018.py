@@ -17,7 +17,7 @@ from graders.statistics import ALPHA
 from tests.examples import Examples, full_measures
 from tests.truths import Truth
 from truth.proofs import proofs
-from truth.workbench import Workbench
+from truth.workbench import Workbench, library
 
 EDITION = "uva2018"
 VAE = "a3_vae_template.py"
@@ -128,6 +128,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
 def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())
+    assert set((EXPECTED["mistakes"].named or {}).values()) <= set(library(EDITION))
 
 
 @pytest.mark.parametrize("student", EXPECTED)

@@ -6,13 +6,12 @@ import fnmatch
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gengrade.documents import Document, DocumentError
 from gengrade.facts import Outcome
-from gengrade.grade import Grade, ItemGrade
+from gengrade.grade import Grade
 
 FILE = "expected_points.yaml"
 _PASSED = Outcome.PASSED.value
@@ -25,15 +24,19 @@ class ExpectedError(DocumentError):
 class Expected(BaseModel):
     """What one example earns in the profile "unit".
 
-    `lost`: by check, or pattern of checks ("gan.*"), the outcome or the misconception that the report names; all others
-    pass. `trained`: the measures that earn full points in the profile "smoke"; the others earn none.
+    `not_passed`: by check, or pattern of checks ("gan.*"), its outcome; all others pass. `named`: by check, the
+    misconception that the report names; there is none for any other check, where this is stated at all. `pending`: the
+    checks that wait for a mark, where this is stated. `trained`: the measures that earn full points in the profile
+    "smoke"; the others earn none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     points: float = Field(ge=0)
     bonus: float = Field(0, ge=0)
-    lost: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    not_passed: dict[str, str] = {}
+    named: dict[str, str] | None = None
+    pending: tuple[str, ...] | None = None
     trained: tuple[str, ...] = ()
 
 
@@ -61,17 +64,21 @@ def _of_one(expected: Expected, grade: Grade) -> Iterator[str]:
     if (grade.points, grade.bonus) != (expected.points, expected.bonus):
         earned = f"{grade.points:g} points and {grade.bonus:g} bonus"
         yield f"it earned {earned}, not {expected.points:g} and {expected.bonus:g}"
-    for item in grade.items:
-        if item.kind != "check" or item.check is None or item.outcome in (None, Outcome.BLOCKED):
+    checks = [(item.check, item) for item in grade.items if item.kind == "check" and item.check is not None]
+    for check, item in checks:
+        if item.outcome in (None, Outcome.BLOCKED):
             continue  # nothing was run for it
-        stated = next(
-            (what for pattern, what in expected.lost.items() if fnmatch.fnmatch(item.check, pattern)), _PASSED
-        )
-        if stated not in _found(item):
-            yield f"{item.check} ended as {' or '.join(_found(item))}, not as {stated}"
-
-
-def _found(item: ItemGrade) -> tuple[str, ...]:
-    """What may be stated of an item: its outcome, or the misconception behind it."""
-    assert item.outcome is not None
-    return (item.outcome.value, *([item.misconception.name] if item.misconception else ()))
+        matching = (outcome for pattern, outcome in expected.not_passed.items() if fnmatch.fnmatch(check, pattern))
+        stated = next(matching, _PASSED)
+        if item.outcome != stated:
+            yield f"{check} ended as {item.outcome}, not as {stated}"
+    if expected.named is not None:
+        named = {check: item.misconception.name for check, item in checks if item.misconception}
+        for check in sorted(named.keys() | expected.named.keys()):
+            name, stated = (names.get(check, "no misconception") for names in (named, expected.named))
+            if name != stated:
+                yield f"at {check} the report names {name}, not {stated}"
+    if expected.pending is not None:
+        waiting = {check for check, item in checks if item.pending}
+        for check in sorted(waiting ^ set(expected.pending)):
+            yield f"{check} {'waits' if check in waiting else 'does not wait'} for a mark"

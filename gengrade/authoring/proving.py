@@ -50,10 +50,8 @@ def _reference(course: Course, work: Path, profile: str, isolation: str) -> Iter
     for grade in grades.values():
         for item in grade.items:
             if item.kind != "manual" and item.outcome not in (Outcome.PASSED, None):
-                assert item.outcome is not None
-                yield f"{item.check} ended as {item.outcome.value}: {item.message}"
-            elif item.lost and item.kind != "manual":
-                yield f"{item.check} earned {item.points:g} of {item.possible:g}: {item.message}"
+                earned = f"{item.points:g} of {item.possible:g} points"
+                yield f"{item.check} ended as {item.outcome}, with {earned}: {item.message}"
 
 
 def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:

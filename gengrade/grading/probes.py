@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from gengrade.sandbox.library import probe_path
+from gengrade.home import module_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,18 @@ class _Probes:
     """`probes.vae.kld` is the function kld of graders/probes/vae.py."""
 
     def __getattr__(self, module: str) -> _Module:
-        if module.startswith("_") or not probe_path(module).is_file():
+        if module.startswith("_") or not _file(module).is_file():
             raise AttributeError(f"there is no graders/probes/{module}.py")
         return _Module(module)
 
 
+def _file(module: str) -> Path:
+    return module_path(f"graders.probes.{module}").with_suffix(".py")
+
+
 @cache
 def _functions(module: str) -> frozenset[str]:
-    tree = ast.parse(probe_path(module).read_text())
+    tree = ast.parse(_file(module).read_text())
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 

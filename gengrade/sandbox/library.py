@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.course import Course
-from gengrade.home import HOME, PACKAGE, own_name
+from gengrade.home import PACKAGE, own_name
 from gengrade.sandbox.closure import closure_of, libraries
 
 _FOLDERS: Final = (PACKAGE / "sandbox/guest",)
@@ -49,10 +49,6 @@ def fingerprint(course: Course, probe: str) -> str:
     for source in _sources():
         digest.update(own_name(source).encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def probe_path(module: str) -> Path:
-    return HOME / "graders" / "probes" / f"{module}.py"
 
 
 def _sources() -> Iterator[Path]:

@@ -130,11 +130,7 @@ def project() -> tuple[Kept, ...]:
     remedy = "Install the project elsewhere, or grade with another interpreter"
     if not HOME.is_relative_to(PACKAGE):
         return (Kept("the project", HOME, remedy),)
-    # The others name what is installed, and the checkout where it came from.
-    own = [
-        PACKAGE,
-        *(path for form in ("gengrade-*-info", "__editable__*gengrade*") for path in PACKAGE.parent.glob(form)),
-    ]
+    own = [PACKAGE, *PACKAGE.parent.glob("gengrade-*-info")]  # the latter names what was installed
     return tuple(Kept("the project", path, remedy, public=True) for path in own)
 
 

@@ -8,12 +8,14 @@
     signatures(submissions) → a text for each              changes when anything in it is touched
     discard(tree)                                          removes such a tree again
 
-All of these but `lay_out` and `discard` read in a confined process (see `reading`): whatever was handed in, the caller survives it.
+All of these but `lay_out` and `discard` read in a confined process (see `reading`): whatever was handed in, the caller
+survives it.
 
 Identity and lateness come from the names that a learning management system gave, never from inside a submission.
 """
 
-from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
+from gengrade.parts import Part
+from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
 from gengrade.submissions.preparing import discard
 from gengrade.submissions.reading import discover, lay_out, names_in, oddities, prepare, signatures
 

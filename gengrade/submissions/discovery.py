@@ -15,12 +15,14 @@ from pathlib import Path, PurePosixPath
 
 from gengrade.archives import is_archive, is_unsupported, members, refusal, sizes, stem
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
+from gengrade.parts import Part
 from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
-from gengrade.submissions.model import Discovery, Part, Submission, SubmissionError
+from gengrade.submissions.model import Discovery, Submission, SubmissionError
 from gengrade.submissions.names import Identity, identify
 from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
 from gengrade.submissions.whose import identities
+from gengrade.texts import listed
 from gengrade.walking import walk
 
 # What lies beside submissions and is none.
@@ -75,9 +77,7 @@ class _Child:
 
     @property
     def is_submission(self) -> bool:
-        return (
-            (self.is_folder and not self._is_ours) or self.is_packed or (self._is_file and self.identity.from_system)
-        )
+        return (self.is_folder and not self._is_ours) or self.is_packed or (self._is_file and self.identity.from_system)
 
     @property
     def is_familiar(self) -> bool:
@@ -208,7 +208,9 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
             notes.append(f"{printable(child.path.name)} is no submission and is ignored")
     for name in sorted(os.listdir(path)):
         if not is_hidden(name) and not name.startswith("__") and not enters(name):
-            notes.append(f"{printable(name)} has the name of an environment or a cache and is ignored; rename a student's")
+            notes.append(
+                f"{printable(name)} has the name of an environment or a cache and is ignored; rename a student's"
+            )
     handed_in = [child for child in children if child.is_submission]
     if not handed_in:
         raise SubmissionError(path, "it holds no submissions (folders, .zip or .tar.gz); check the path")
@@ -246,8 +248,7 @@ def _summed_up(submissions: Iterable[Submission]) -> Iterator[str]:
             if note.startswith("it is graded by itself"):
                 said.setdefault(note, []).append(printable(submission.source.name))
     for note, names in said.items():
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        yield f"{', '.join(names[:5])}{more}: {note}"
+        yield f"{listed(names, 5)}: {note}"
 
 
 def _of_one_work(group: Sequence[_Child]) -> tuple[list[list[_Child]], dict[str, str]]:

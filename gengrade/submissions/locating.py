@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from gengrade.parts import Part
 from gengrade.paths import printable
-from gengrade.submissions.model import Part
 from gengrade.submissions.selection import PROGRAMS
 
 _HERE = PurePosixPath()

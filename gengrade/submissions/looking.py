@@ -45,7 +45,7 @@ _MODULES: Final = {
 _BUILTINS: Final = dict.fromkeys(("exec", "eval", "compile", "__import__"), _RUN_TIME)
 _PLACES: Final = {"/proc/": "looks at processes", "/dev/shm": "writes where other processes may read"}
 _MOST: Final = 10  # of a submission; who has more of them will be read anyway
-_LARGEST: Final = 512 << 10  # bytes of a program, or of the code in a notebook; the largest that people write have 100 kB
+_LARGEST: Final = 512 << 10  # bytes of a program, or of a notebook's code; the largest that people write have 100 kB
 _SECONDS: Final = 20.0  # of computing, for all files of a submission
 NO_TIME: Final = "there is too much code"
 
@@ -89,7 +89,7 @@ def look(files: Sequence[Path], at: Callable[[int], None]) -> list[Look]:
 
 
 def told(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, libraries: bool) -> tuple[str, ...]:
-    """The looks in sentences, at most ten; files that could not be looked at come last, together where they are many."""
+    """The looks in sentences, at most ten; files that could not be looked at come last, as one if many."""
     found: dict[str, None] = {}  # a file may belong to several parts
     unread: dict[str, str] = {}
     for one in sorted(seen, key=lambda one: one.file):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gengrade.paths import InputError
-from gengrade.parts import Part as Part
 
 
 class SubmissionError(InputError):

@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_unsupported, stem
+from gengrade.parts import Part
 from gengrade.paths import Refused, SafePaths, printable
 from gengrade.sandbox.guest.settings import ENTRY
 from gengrade.submissions.locating import locate
-from gengrade.submissions.model import Part, Prepared, Submission, SubmissionError
+from gengrade.submissions.model import Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
 from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
 from gengrade.walking import CHANGED, Plain, reason, walk

@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
+from gengrade.parts import Part
 from gengrade.paths import InputError
 from gengrade.submissions import discovery, looking, preparing, signature
-from gengrade.submissions.model import Discovery, Part, Prepared, Submission, SubmissionError
+from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
 
-# A look at every submission of a class. It may start others: what parses archives in it is confined once more, by itself.
+# A look at every submission of a class. It may start other processes: what parses an archive is confined once more.
 _CLASS = Bounds(cpu_seconds=600, wall_seconds=7_200.0, processes=True)
 _ADVICE = Bounds(cpu_seconds=30)
 _MOST_ENDED = 4  # times that the code of one submission may end the process that looks at it
