@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 
-.PHONY: help setup grade test proofs truth mutants seeds attacks faults fuzz load lint check bench clean
+.PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,17 +28,17 @@ test: setup  ## Run the tests.
 	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
-proofs: setup  ## Run the longer tests: the trainings.
+slow: setup  ## Run the longer tests: the trainings.
 	$(BIN)/python -m pytest -m slow
 
-truth: setup  ## Prove how right the graders are, and print the table.
-	$(BIN)/python -m truth
+validate: setup  ## Measure how right the graders are, and print the table.
+	$(BIN)/python -m validation
 
-mutants: setup  ## The part of it about changes to the reference.
-	$(BIN)/python -m truth mutants
+mutants: setup  ## Run only the mutation tests of it.
+	$(BIN)/python -m validation mutants
 
-seeds: setup  ## The part of it about right packages that must never fail.
-	$(BIN)/python -m truth seeds
+seeds: setup  ## Run only its right packages, which must never fail, under many seeds.
+	$(BIN)/python -m validation seeds
 
 attacks: setup  ## Grade hostile submissions in each tier, and print what they gained.
 	$(BIN)/python -m tests.attacks

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from gengrade import __version__
-from gengrade.authoring import create, prove
+from gengrade.authoring import create, verify
 from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_result
 from gengrade.course import NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
@@ -178,10 +178,10 @@ def course_check(
     """Prove a course: its reference, its examples, its misconceptions. Exit status 1 when something is not so."""
     wrong = False
     try:
-        for proof in prove(find(course), profile.value, isolation=isolation.value):
-            wrong |= bool(proof.problems)
-            typer.echo(f"{'no ' if proof.problems else 'yes'} {proof.what}")
-            for problem in proof.problems:
+        for finding in verify(find(course), profile.value, isolation=isolation.value):
+            wrong |= bool(finding.problems)
+            typer.echo(f"{'no ' if finding.problems else 'yes'} {finding.what}")
+            for problem in finding.problems:
                 typer.echo(f"      {inert(problem)}")
     except (*_USERS, LibraryError) as error:
         _refuse(error)

@@ -1,1 +1,6 @@
-"""What is checked: one pytest module for each model family, run in the host."""
+"""What is checked, a folder for each family of models.
+
+In a family's folder, `checks.py` (and further files, by subject) hold what the host checks, `probes.py` what a guest
+asks student code, `symptoms.py` what of the answers is compared between wrong ones. `common` is shared by families'
+checks, `probing` by their probes, `adapting` by courses' adapters.
+"""

@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from truth.direct import TIER
-from truth.workbench import Workbench
+from validation.direct import TIER
+from validation.workbench import Workbench
 
 _ROOT = Path(__file__).parents[1]
 
@@ -34,12 +34,12 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 @pytest.fixture(scope="session")
 def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Workbench]]:
-    """The same for any edition, without a wall, and several times as fast: for packages of our own."""
+    """The same for any course, without a wall, and several times as fast: for packages of our own."""
     with ExitStack() as stack:
 
         @cache
-        def bench(edition: str) -> Workbench:
-            return stack.enter_context(Workbench(tmp_path_factory.mktemp("direct"), TIER, edition))
+        def bench(course: str) -> Workbench:
+            return stack.enter_context(Workbench(tmp_path_factory.mktemp("direct"), TIER, course))
 
         yield bench
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
-OURS = ("gengrade", "graders", "courses", "reference", "truth", "tests", "benchmarks")
+OURS = ("gengrade", "graders", "courses", "reference", "validation", "tests", "benchmarks")
 GUEST = ("gengrade.sandbox.guest", "gengrade.sandbox.wire", "gengrade.parts")
 # By folder, the first that fits: what its modules may import of ours.
 ALLOWED = {
     "gengrade/authoring/template/": ("graders.adapting", "graders.misconceptions"),
     "gengrade/sandbox/guest/": GUEST,
     "gengrade/": ("gengrade",),
-    "graders/probes/": ("graders.probes", "graders.adapting", *GUEST),
+    "graders/*/*probes.py": ("graders.*.*probes", "graders.probing", "graders.adapting", *GUEST),
+    "graders/probing/": ("graders.probing", "graders.adapting", *GUEST),
     "graders/adapting/": ("graders.adapting", *GUEST),
     "graders/": ("graders", "gengrade"),
     "courses/*/adapters/": ("courses", "graders.adapting", *GUEST),
     "courses/*/misconceptions/": ("graders.misconceptions",),
-    "courses/*/variants/": ("courses", "truth", "gengrade"),
+    "courses/*/variants/": ("courses", "validation", "gengrade"),
     "reference/": (),
-    "truth/": ("truth", "courses", "graders", "gengrade"),
+    "validation/": ("validation", "courses", "graders", "gengrade"),
 }
 
 
@@ -39,8 +41,13 @@ def imported(path: Path) -> Iterator[str]:
 def files(pattern: str) -> list[Path]:
     """The modules in these folders that no earlier pattern has."""
     earlier = list(ALLOWED)[: list(ALLOWED).index(pattern)]
-    taken = {path for each in earlier for path in ROOT.glob(f"{each}**/*.py")}
-    return [path for path in ROOT.glob(f"{pattern}**/*.py") if path not in taken]
+    taken = {path for each in earlier for path in fitting(each)}
+    return [path for path in fitting(pattern) if path not in taken]
+
+
+def fitting(pattern: str) -> list[Path]:
+    """The modules of a folder "name/", or the files that fit a pattern."""
+    return list(ROOT.glob(f"{pattern}**/*.py" if pattern.endswith("/") else pattern))
 
 
 @pytest.mark.parametrize("pattern", ALLOWED)
@@ -52,7 +59,7 @@ def test_packages_import_what_they_may(pattern: str) -> None:
         for path in found
         for name in imported(path)
         if name.partition(".")[0] in OURS
-        and not any(name == may or name.startswith(f"{may}.") for may in ALLOWED[pattern])
+        and not any(fnmatch(name, may) or fnmatch(name, f"{may}.*") for may in ALLOWED[pattern])
     ]
     assert wrong == []
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gengrade.archives import MIB, ArchiveError, Caps, extract
 from gengrade.paths import InputError, Refused, SafePaths, fold, safe_name, split
-from tests.handed_in import make
+from tests.support.handed_in import make
 
 KINDS = ("zip", "tar.gz", "tgz", "tar")
 

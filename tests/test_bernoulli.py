@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from graders.bernoulli import PixelFit, cross_entropies, gaussian_kl
-from truth.workbench import REFERENCE, Workbench
+from graders.common.bernoulli import PixelFit, cross_entropies, gaussian_kl
+from validation.workbench import REFERENCE, Workbench
 
 FIT = PixelFit(images=64, logits=4)
 

@@ -17,16 +17,16 @@ from gengrade.sandbox import closure, library
 from gengrade.sandbox.closure import ClosureError, closure_of
 from gengrade.sandbox.guest import compatibility
 from gengrade.sandbox.guest.library import Library, load_apart
-from truth.variants import EDITIONS
+from validation.variants import COURSES
 
 _PROJECT = Path(__file__).resolve().parents[1]
 COURSE = find("uva2020")
 
 
-def names(edition: str, probe: str) -> set[str]:
+def names(course: str, probe: str) -> set[str]:
     """The definitions that a run is given, without those that only find files."""
     finding = ("loading", "notebooks", "devices", "calling", "members", "attempts")
-    found = closure_of(find(edition), probe).definitions
+    found = closure_of(find(course), probe).definitions
     return {name for module, name in found if module.rpartition(".")[2] not in finding}
 
 
@@ -73,14 +73,14 @@ def lacking(own: Library) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_what_a_run_is_given_is_whole(edition: str) -> None:
+@pytest.mark.parametrize("course", COURSES)
+def test_what_a_run_is_given_is_whole(course: str) -> None:
     """Of every probe: no global name is lacking, and no method of a contract's own."""
     compatibility.import_torchvision()
     for probe in closure.probes():
-        given = closure_of(find(edition), probe)
+        given = closure_of(find(course), probe)
         assert lacking(load_apart(given.code)) == set(), probe
-        for place in find(edition).adapters.values():
+        for place in find(course).adapters.values():
             module, _, contract = place.partition(":")
             body = closure._contract(module, contract).body
             methods = {each.name: each for each in body if isinstance(each, ast.FunctionDef)}
@@ -90,11 +90,11 @@ def test_what_a_run_is_given_is_whole(edition: str) -> None:
                 assert called is None or called & methods.keys() <= kept, (probe, method)
 
 
-@pytest.mark.parametrize("edition", EDITIONS)
-def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
-    ready = set(library.preloaded(find(edition)))
+@pytest.mark.parametrize("course", COURSES)
+def test_what_our_code_imports_is_ready_in_the_zygote(course: str) -> None:
+    ready = set(library.preloaded(find(course)))
     for probe in closure.probes():
-        for module, _ in closure_of(find(edition), probe).definitions:
+        for module, _ in closure_of(find(course), probe).definitions:
             assert set(closure._source(module).foreign()) <= ready
 
 
@@ -105,7 +105,7 @@ def test_what_our_code_imports_is_ready_in_the_zygote(edition: str) -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the probes and the adapters, to be changed."""
     caches = (closure.closure_of, closure._source, closure._references, closure._cut, closure._whole_modules)
-    for folder in ("graders/probes", "graders/adapting", "courses/uva2020/adapters"):
+    for folder in ("graders", "courses/uva2020/adapters"):
         shutil.copytree(_PROJECT / folder, tmp_path / folder)
     monkeypatch.setattr(closure, "module_path", lambda name: tmp_path.joinpath(*name.split(".")))
     for cache in (*caches, library.fingerprint):
@@ -126,7 +126,7 @@ def changed(file: Path, old: str, new: str) -> None:
 def test_a_fingerprint_is_of_what_a_run_uses(project: Path) -> None:
     probes = ("vae:kld", "vae:bpd", "flow:density", "flow:gaussian_log_prob")
     before = {probe: library.fingerprint(COURSE, probe) for probe in probes}
-    changed(project / "graders/probes/flow.py", "return self.mu + self.sigma", "return self.sigma")
+    changed(project / "graders/flow/probes.py", "return self.mu + self.sigma", "return self.sigma")
     assert {probe for probe in probes if library.fingerprint(COURSE, probe) != before[probe]} == {"flow:density"}
     before = {probe: library.fingerprint(COURSE, probe) for probe in probes}
     changed(project / "courses/uva2020/adapters/vae.py", 'self._function("KLD")(mean, log_std)', "mean")
@@ -139,24 +139,24 @@ def test_a_fingerprint_is_of_what_a_run_uses(project: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("from graders.vae import BATCH\n", "no run is given"),
-        ("from graders.probes.vae import nothing\n", "graders.probes.vae has no nothing"),
-        ("from graders.probes.nowhere import nothing\n", "there is no module"),
+        ("from graders.vae.checks import BATCH\n", "no run is given"),
+        ("from graders.vae.probes import nothing\n", "graders.vae.probes has no nothing"),
+        ("from graders.vae.nowhere_probes import nothing\n", "there is no module"),
         ("def own(package):\n    return [package]\n", "which part of the package is meant"),
     ],
 )
 def test_what_cannot_be_told_is_refused(project: Path, statement: str, words: str) -> None:
     uses = {"BATCH": "BATCH", "own": "own(package)"}
     used = next((use for name, use in uses.items() if name in statement), "nothing")
-    (project / "graders/probes/new.py").write_text(f"{statement}\n\ndef probe(package):\n    return {used}\n")
+    (project / "graders/vae/new_probes.py").write_text(f"{statement}\n\ndef probe(package):\n    return {used}\n")
     with pytest.raises(ClosureError, match=words):
-        closure_of(COURSE, "new:probe")
+        closure_of(COURSE, "vae.new:probe")
 
 
 def test_what_is_not_named_is_given_whole(project: Path) -> None:
-    (project / "graders/probes/new.py").write_text(
-        "from graders.probes import _pictures\n\n"
-        "def probe(package, which):\n    return getattr(package.vae, which)(), vars(_pictures)\n"
+    (project / "graders/vae/new_probes.py").write_text(
+        "from graders.probing import pictures\n\n"
+        "def probe(package, which):\n    return getattr(package.vae, which)(), vars(pictures)\n"
     )
-    found = names("uva2020", "new:probe")
+    found = names("uva2020", "vae.new:probe")
     assert {"VaeContract.kld", "VaeContract.sample", "picture"} <= found

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gengrade.sandbox import Tier
-from truth.workbench import REFERENCE, Workbench
+from validation.workbench import REFERENCE, Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 RUBRIC = """\

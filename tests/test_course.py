@@ -1,4 +1,4 @@
-"""A course of one's own: written, proved and graded from anywhere, and refused by the line that is wrong."""
+"""A course of one's own: written, checked and graded from anywhere, and refused by the line that is wrong."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gengrade import course as course_module
-from gengrade.authoring import create, prove
+from gengrade.authoring import create, verify
 from gengrade.course import CourseError, NoSuchCourse, chosen, courses, find, load
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 Change = Callable[[Path], object]
 
@@ -26,12 +26,12 @@ def gengrade(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_new_course_is_proved_and_grades(tmp_path: Path) -> None:
+def test_a_new_course_is_checked_and_grades(tmp_path: Path) -> None:
     new = gengrade(tmp_path, "course", "new", "mycourse")
     assert (new.returncode, new.stderr) == (0, "")
-    proved = gengrade(tmp_path, "course", "check", "mycourse")
-    assert proved.returncode == 0, proved.stdout + proved.stderr
-    assert [line.partition(" ")[0] for line in proved.stdout.splitlines()] == ["yes"] * 3
+    checked = gengrade(tmp_path, "course", "check", "mycourse")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert [line.partition(" ")[0] for line in checked.stdout.splitlines()] == ["yes"] * 3
     graded = gengrade(tmp_path, "grade", "mycourse/examples", "--course", "mycourse")
     assert graded.returncode == 0, graded.stdout + graded.stderr
     results = tmp_path / "results"
@@ -77,7 +77,7 @@ def replaced(file: str, old: str, new: str) -> Change:
 def test_a_course_that_does_not_keep_its_word_is_told_what(tmp_path: Path, change: Change, problem: str) -> None:
     course = create(tmp_path / f"mine{abs(hash(problem))}")
     change(course.folder)
-    problems = [each for proof in prove(course, "unit") for each in proof.problems]
+    problems = [each for finding in verify(course, "unit") for each in finding.problems]
     assert any(each.startswith(problem) for each in problems), problems
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from gengrade.data import load
 from gengrade.grading import Rng
-from graders.deforming import deformed
-from graders.quality import nearest_distances
+from graders.common.deforming import deformed
+from graders.common.quality import nearest_distances
 
 
 @pytest.fixture

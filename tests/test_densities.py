@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gengrade.grading import Rng
-from graders.densities import BITS, Array, Mixture, Square, Truth, density_of, judge, log_gaussian
+from graders.flow.densities import BITS, Array, Mixture, Square, Truth, density_of, judge, log_gaussian
 
 MODES = Mixture(mus=np.array([[1.0, 1.0], [-1.0, -1.0]]), sigmas=np.full((2, 2), 0.3))
 TRUTH = Truth(MODES, Square(limit=2.5, cells=140))

@@ -28,7 +28,7 @@ from gengrade.grading.symptoms import Symptoms
 from gengrade.marks import Marks
 from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
-from truth.workbench import library
+from validation.workbench import library
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (

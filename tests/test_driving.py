@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from graders.probes._networks import DRIVE_STEPS, drive
+from graders.probing.networks import DRIVE_STEPS, drive
 
 
 class Level(nn.Module):

@@ -24,14 +24,14 @@ from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.loading import Modules
-from graders.interpolation import judge_walk, walk_of
-from graders.probes import cgan
-from graders.probes._watching import Calls
-from tests.examples import ROOT, Examples
+from graders.cgan import probes as cgan
+from graders.interpolation.checks import judge_walk, walk_of
+from graders.probing.watching import Calls
+from tests.support.examples import ROOT, Examples
+from tests.support.validated import Validated
 from tests.test_notebooks import notebook
-from tests.truths import Truth
-from truth.proofs import proofs
-from truth.workbench import Workbench, reference_of
+from validation.cases import cases
+from validation.workbench import Workbench, reference_of
 
 EXAMPLES = Examples.of("duke2017")
 EXPECTED = EXAMPLES.expected
@@ -45,21 +45,21 @@ def _finders_as_they_were() -> Iterator[None]:
     sys.meta_path[:] = finders
 
 
-class TestInterpolation(Truth):
-    edition, family = "duke2017", "interpolation"
+class TestInterpolation(Validated):
+    course, family = "duke2017", "interpolation"
     every = 3
 
 
-class TestConditional(Truth):
-    edition, family = "duke2017", "cgan"
+class TestConditional(Validated):
+    course, family = "duke2017", "cgan"
     every = 3
 
 
 def test_there_is_enough_of_everything() -> None:
-    found = list(proofs("caught", "right", "unnamed", editions=["duke2017"]))
-    assert sum(proof.kind == "caught" and proof.family == "cgan" for proof in found) >= 15
-    assert sum(proof.kind == "caught" and proof.family == "interpolation" for proof in found) >= 15
-    assert sum(proof.kind == "right" for proof in found) >= 12
+    found = list(cases("caught", "right", "unnamed", courses=["duke2017"]))
+    assert sum(case.kind == "caught" and case.family == "cgan" for case in found) >= 15
+    assert sum(case.kind == "caught" and case.family == "interpolation" for case in found) >= 15
+    assert sum(case.kind == "right" for case in found) >= 12
 
 
 def test_the_rubric_is_whole() -> None:

@@ -12,7 +12,7 @@ from gengrade.authoring.expected import differences, read
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
-from tests.examples import ROOT, Examples, full_measures
+from tests.support.examples import ROOT, Examples, full_measures
 
 EXPECTED = read(ROOT / "submissions")
 SHORT = "limits: {vae.manifold: {seconds: 4}}\n"  # the endless loop need not be watched for longer

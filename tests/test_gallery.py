@@ -10,7 +10,7 @@ import numpy as np
 from gengrade.facts import MOST_FIGURES, Outcome
 from gengrade.grading.figures import Gallery, Show
 from gengrade.report.student import student_page
-from tests import report_examples as examples
+from tests.support import report_examples as examples
 from tests.test_report import _grade
 
 

@@ -12,8 +12,8 @@ import torch
 from gengrade.course import find
 from gengrade.grading import Evidence, Subject, probes
 from gengrade.grading.subject import Circumstances
-from graders.gan_training import SIZES
-from truth.workbench import REFERENCE, Workbench
+from graders.gan.training import SIZES
+from validation.workbench import REFERENCE, Workbench
 
 NETWORK = "        self.generator = GeneratorMLP(z_dim=z_dim, hidden_dims=hidden_dims_gen, dp_rate=dp_rate_gen)\n"
 LATENTS = np.random.default_rng(0).standard_normal((8, SIZES["z_dim"]), dtype=np.float32)

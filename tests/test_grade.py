@@ -14,7 +14,7 @@ from gengrade.facts import CheckFact, Facts, Named, Outcome
 from gengrade.grade import Grade, ItemGrade, QuestionGrade, score
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import Rubric
-from tests import report_examples as examples
+from tests.support import report_examples as examples
 
 STUDENTS_OWN = [outcome for outcome in Outcome if outcome not in (Outcome.PASSED, Outcome.INFRA)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from courses.uva2020.variants.flow import BOTH_LOGS, BOTH_SAMPLES, DENSITIES, MODEL, RESULT
 from gengrade.facts import Outcome
-from truth.workbench import REFERENCE, Workbench
+from validation.workbench import REFERENCE, Workbench
 
 
 def test_the_reference_passes_and_learns(workbench: Workbench) -> None:

@@ -9,9 +9,9 @@ import pytest
 from scipy.special import expit
 
 from courses.uva2020.variants.gan import LIGHTNING, TORCH
-from graders.adversarial import Observed, judge_discriminator, judge_generator, softplus, sources
-from truth.variants import Changes
-from truth.workbench import Workbench, names
+from graders.common.gan_losses import Observed, judge_discriminator, judge_generator, softplus, sources
+from validation.variants import Changes
+from validation.workbench import Workbench, names
 
 SAMPLE = "return self.generator(self.draw_latents(batch_size))"
 FAKES = "        x_fake = self.generator("

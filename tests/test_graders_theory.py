@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courses.uva2020.variants.theory import ANSWERS
 from gengrade.facts import Outcome
-from truth.workbench import REFERENCE, Workbench
+from validation.workbench import REFERENCE, Workbench
 
 
 def test_the_reference_passes(workbench: Workbench) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graders.manifolds import SIDE, tiles_in_a_row
-from truth.workbench import REFERENCE, Workbench
+from graders.common.manifolds import SIDE, tiles_in_a_row
+from validation.workbench import REFERENCE, Workbench
 
 TORCH, LIGHTNING = "part1/train_torch.py", "part1/train_pl.py"
 

@@ -26,19 +26,21 @@ def helper(x):
     return HALF * x
 
 
-@misconception("part1/utils.py:KLD", fails="vae.kld  vae.loss")
+@misconception("part1/utils.py:KLD", fails=("vae.kld", "vae.loss"))
 def sign(mean, log_std):
     """You got
     the sign wrong."""
     return -helper(mean)
 
 
-@misconception("part1/models.py:VAE.forward", fails="vae.loss")
+@misconception("part1/models.py:VAE.forward", fails=("vae.loss",))
 @no_grad()
 def negated(self, x):
     """You negated the loss."""
     return -self.original(x)
 '''
+
+FAILS = 'fails=("vae.kld", "vae.loss")'
 
 Read = Callable[..., Library]
 
@@ -61,7 +63,7 @@ def marked(definition: str, target: str = "a.py:f") -> str:
     """A file of one misconception, sentence included."""
     head, _, body = definition.partition("\n")
     indent = " " * (len(body) - len(body.lstrip(" ")))
-    return f'@misconception("{target}", fails="a.a")\n{head}\n{indent}"""You did it."""\n{body}'
+    return f'@misconception("{target}", fails=("a.a",))\n{head}\n{indent}"""You did it."""\n{body}'
 
 
 def planted(library: Library, text: str) -> dict[str, Any]:
@@ -83,6 +85,39 @@ def test_a_file_is_read(read: Read) -> None:
     assert "no_grad()" in library["kld.negated"].source, "other decorators stay"
 
 
+def test_what_is_said_for_a_file_holds_until_it_is_said_otherwise(read: Read) -> None:
+    functions = """
+defaults("a.py:f", fails=("a.a", "a.b"))
+
+@misconception
+def one(x):
+    "You did one."
+
+@misconception(fails=("a.c",), raises=True)
+def two(x):
+    "You did two."
+
+@misconception("b.py:C.g")
+def three(self, x):
+    "You did three."
+
+defaults("b.py:h", fails=("b.a",))
+
+@misconception()
+def four(x):
+    "You did four."
+"""
+    library = read(a=functions)
+    found = {name: (each.file, each.path, each.fails, each.raises) for name, each in library.items()}
+    assert found == {
+        "a.one": ("a.py", ("f",), ("a.a", "a.b"), False),
+        "a.two": ("a.py", ("f",), ("a.c",), True),
+        "a.three": ("b.py", ("C", "g"), ("a.a", "a.b"), False),
+        "a.four": ("b.py", ("h",), ("b.a",), False),
+    }
+    assert {each.prelude for each in library.values()} == {""}
+
+
 def test_the_prelude_is_what_else_the_file_defines(read: Read) -> None:
     names = {
         getattr(statement, "name", type(statement).__name__)
@@ -100,14 +135,18 @@ def test_a_digest_tells_misconceptions_apart(read: Read) -> None:
     ("changed", "words"),
     [
         (('"""You got\n    the sign wrong."""\n    ', ""), "kld.sign: it needs a docstring"),
-        ((', fails="vae.kld  vae.loss"', ""), "kld.sign: it is not marked with a target and what fails"),
-        (('fails="vae.kld  vae.loss"', 'fails=" "'), "checks that fail"),
-        (('fails="vae.kld  vae.loss"', "fails=WHAT"), "kld.sign: it is not marked"),
-        (('fails="vae.kld  vae.loss"', "fails=3"), "kld.sign: it is not marked"),
+        ((f", {FAILS}", ""), "kld.sign: it needs a docstring, a target such as file.py:name, and checks that fail"),
+        ((FAILS, "fails=()"), "checks that fail"),
+        ((FAILS, "fails=WHAT"), "kld.sign: it is not marked with a target and what fails"),
+        ((FAILS, "fails=3"), "kld.sign: a target is text"),
+        ((FAILS, 'fails="vae.kld vae.loss"'), "names in parentheses"),
+        ((FAILS, "fails=(3,)"), "kld.sign: a target is text"),
+        ((FAILS, f'{FAILS}, falls=("vae.kld",)'), "kld.sign: it is not marked with a target and what fails"),
         (('"part1/utils.py:KLD"', '"part1/utils.py"'), "a target such as file.py:name"),
-        (('"part1/utils.py:KLD"', "7"), "kld.sign: it is not marked"),
-        (('"part1/utils.py:KLD", ', ""), "kld.sign: it is not marked"),
-        (('misconception("part1/utils.py:KLD", fails="vae.kld  vae.loss")', "misconception"), "kld.sign: it is not"),
+        (('"part1/utils.py:KLD"', "7"), "kld.sign: a target is text"),
+        (('"part1/utils.py:KLD", ', ""), "a target such as file.py:name"),
+        ((f'misconception("part1/utils.py:KLD", {FAILS})', "misconception"), "kld.sign: it needs a docstring"),
+        (("HALF = 0.5", "defaults(WHAT)"), "kld, line 7: it is not marked"),
         (("def negated", "def sign"), "kld.sign: there are two of this name"),
         (("def negated(", "def negated(:"), "kld: "),
     ],

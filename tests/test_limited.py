@@ -20,7 +20,7 @@ from gengrade.grading.figures import Gallery, Show
 from gengrade.grading.limited import Allowance, GraderFault, Report, TooMuch, confined
 from gengrade.grading.subject import Circumstances, ProbeFailed, Subject
 from gengrade.sandbox import InfraError, Request, Run
-from tests.children import children
+from tests.support.children import children
 
 SHORT = Allowance(seconds=2, memory_mb=512)
 PROBE = probes.vae.kld

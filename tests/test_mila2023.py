@@ -1,4 +1,4 @@
-"""The edition of 2023: the mathematics behind its graders, its examples, other names for files, and its training."""
+"""The course of 2023: the mathematics behind its graders, its examples, other names for files, and its training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gengrade.authoring.expected import differences
 from gengrade.grade import Grade
 from gengrade.grading import Rng
 from graders.adapting.calling import answered, received
-from graders.diffusion import GaussianData, Schedule, huber, huber_slope
-from graders.linear_gaussian import LinearGaussian, log_gaussian
-from tests.examples import Examples
-from truth.workbench import Workbench, names, reference_of
+from graders.ddpm.diffusion import GaussianData, Schedule, huber, huber_slope
+from graders.gaussian_vae.linear_gaussian import LinearGaussian, log_gaussian
+from tests.support.examples import Examples
+from validation.workbench import Workbench, names, reference_of
 
 EXAMPLES = Examples.of("mila2023")
 EXPECTED = EXAMPLES.expected
-EDITION = "mila2023"
+COURSE = "mila2023"
 AUTOMATIC = 61
 
 
@@ -138,15 +138,15 @@ def test_optimisers_at_the_top_of_a_file_find_the_networks_of_the_notebook(
     benches: Callable[[str], Workbench], tmp_path: Path
 ) -> None:
     folder = tmp_path / "given"
-    shutil.copytree(reference_of(EDITION), folder)
+    shutil.copytree(reference_of(COURSE), folder)
     text = (folder / "gan_solution.py").read_text()
     kept = text[text.index("discriminator_optimizer") :]
     (folder / "gan_solution.py").write_text(f"import torch\n{kept}")
-    assert benches(EDITION).failing(folder, "gan.") == {}
+    assert benches(COURSE).failing(folder, "gan.") == {}
 
 
 def test_pixels_that_are_mixed_one_image_after_the_other_are_named(benches: Callable[[str], Workbench]) -> None:
-    bench = benches(EDITION)
+    bench = benches(COURSE)
     mixed = "return torch.cat([(1 - w) * generator(z_1) + w * generator(z_2) for w in weight])"
     changes = {"gan_solution.py": ("return generator((1 - weight) * z_1 + weight * z_2)", mixed)}
     facts = bench.diagnosed(bench.variant(changes), "gan.interpolate")
@@ -154,7 +154,7 @@ def test_pixels_that_are_mixed_one_image_after_the_other_are_named(benches: Call
 
 
 def test_a_loop_is_named_beside_a_wrong_step(benches: Callable[[str], Workbench]) -> None:
-    bench = benches(EDITION)
+    bench = benches(COURSE)
     changes = {
         "diffusion_solution.py": [
             ("return torch.stack(imgs)", "return torch.stack(imgs[::-1])"),
@@ -183,7 +183,7 @@ def test_the_complete_example_earns_all_automatic_points_on_mnist(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_network_that_is_trained_on_other_times_earns_less(benches: Callable[[str], Workbench]) -> None:
-    bench = benches(EDITION)
+    bench = benches(COURSE)
     reached = {}
     for name, changes in {
         "right": {},

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from gengrade.facts import CheckFact, Outcome
-from truth import mutants
-from truth.journal import Journal
-from truth.mutants import Explanation, Result, Summary, summarise, survey
-from truth.operators import Mutant, mutants_of
-from truth.workbench import REFERENCE, Workbench
+from validation import mutants
+from validation.journal import Journal
+from validation.mutants import Explanation, Result, Summary, summarise, survey
+from validation.operators import Mutant, mutants_of
+from validation.workbench import REFERENCE, Workbench
 
 UTILS = "uva2020/part1/utils.py"
 

@@ -13,7 +13,7 @@ import pytest
 
 from gengrade.submissions import oddities
 from tests.test_notebooks import notebook
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 
 def in_file(folder: Path, code: str) -> tuple[str, ...]:

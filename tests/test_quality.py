@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet, Split
-from graders.latents import arrangements, ends_problem, line_problem, trace
-from graders.quality import copied, coverage, frechet, nearest_distances, progress
+from graders.common.latents import arrangements, ends_problem, line_problem, trace
+from graders.common.quality import copied, coverage, frechet, nearest_distances, progress
 
 Array = NDArray[np.float64]
 

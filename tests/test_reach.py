@@ -11,7 +11,7 @@ import pytest
 
 from gengrade.sandbox import Exposed, Kept, Tier, examine, reach
 from gengrade.sandbox.reach import Bind, Reach, reach_of
-from tests.handed_in import SMALL_RUBRIC
+from tests.support.handed_in import SMALL_RUBRIC
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = Path(sysconfig.get_path("purelib")).resolve()

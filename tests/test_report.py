@@ -32,7 +32,7 @@ from gengrade.report.text import LONGEST, SEEMS, duration, headline, plain, poin
 from gengrade.report.view import first_steps, parts
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
-from tests import report_examples as examples
+from tests.support import report_examples as examples
 
 HOSTILE = (
     "</pre></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x00\x1b[31mred\x1b]0;title\x07\x07"

@@ -11,8 +11,8 @@ from gengrade.grade import score
 from gengrade.report.index import index_page
 from gengrade.report.student import student_page
 from gengrade.report.text import SEEMS
-from tests import report_examples as examples
-from tests.browser import Seen, look, needs_browser
+from tests.support import report_examples as examples
+from tests.support.browser import Seen, look, needs_browser
 
 pytestmark = needs_browser
 

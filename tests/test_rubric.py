@@ -8,7 +8,7 @@ import pytest
 
 from gengrade.marks import Marks, MarksError
 from gengrade.rubric import Rubric, RubricError, Thresholds
-from tests import report_examples as examples
+from tests.support import report_examples as examples
 
 RUBRIC = """\
 assignment: An assignment

@@ -13,32 +13,32 @@ from gengrade.course import courses
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from tests.test_command import Desk, without_times
-from truth import seeds
-from truth.journal import Journal
-from truth.margins import LIMITS
-from truth.seeds import Result, Run, Summary
-from truth.variants import EDITIONS
-from truth.workbench import LAYOUT, Workbench, unit_checks
+from validation import seeds
+from validation.journal import Journal
+from validation.margins import LIMITS
+from validation.seeds import Result, Run, Summary
+from validation.variants import COURSES
+from validation.workbench import DEFAULT_COURSE, Workbench, unit_checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "error-rates.md").read_text()
 
 
 # The packages that differ most; of the others, `make seeds` grades hundreds.
-AMONG_THE_DEFAULT = ("reference", "stranger")
+AMONG_THE_DEFAULT = ("reference", "alternative")
 PACKAGES = [
     pytest.param(name, each, marks=[] if each in AMONG_THE_DEFAULT else [pytest.mark.slow])
-    for name in EDITIONS
+    for name in COURSES
     for each in seeds.packages(name)
 ]
 
 
-@pytest.mark.parametrize(("edition", "package"), PACKAGES)
-def test_right_packages_pass_all_checks(edition: str, package: str) -> None:
-    result = seeds.grade(Run(package, 1, edition=edition))
+@pytest.mark.parametrize(("course", "package"), PACKAGES)
+def test_right_packages_pass_all_checks(course: str, package: str) -> None:
+    result = seeds.grade(Run(package, 1, course=course))
     assert result.failed == {}
-    assert result.checks == len(unit_checks("", edition=edition))
-    if edition != LAYOUT:
+    assert result.checks == len(unit_checks("", course=course))
+    if course != DEFAULT_COURSE:
         return
     seldom = {"error of a loss whose parts went unseen"}
     assert {limit.statistic for limit in LIMITS} - seldom <= set(result.numbers)
@@ -48,19 +48,19 @@ def test_a_survey_takes_up_what_its_journal_holds(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(seeds, "SEEDS", 2)
     monkeypatch.setattr(seeds, "TRAININGS", 0)
     journal = Journal(tmp_path / "seeds.jsonl", "code")
-    every = [(name, package) for name in EDITIONS for package in seeds.packages(name)]
-    for edition, package in every:
+    every = [(name, package) for name in COURSES for package in seeds.packages(name)]
+    for course, package in every:
         for seed in range(2):
-            failed = {"flow.nll": "no"} if (edition, package, seed) == (LAYOUT, "stranger", 1) else {}
+            failed = {"flow.nll": "no"} if (course, package, seed) == (DEFAULT_COURSE, "alternative", 1) else {}
             numbers = {LIMITS[0].statistic: 0.1 + seed}
             kept = {"checks": 34, "failed": failed, "numbers": numbers}
-            journal.put(Run(package, seed, edition=edition).key, kept)
+            journal.put(Run(package, seed, course=course).key, kept)
     summary = seeds.survey(Journal(tmp_path / "seeds.jsonl", "code"), 1, lambda done, total: None)
     runs = 2 * len(every)
     assert (summary.wanted, summary.runs, summary.packages, summary.checks) == (runs, runs, len(every), runs * 34)
-    assert summary.failures == ["uva2020, stranger: unit checks, seed 1: flow.nll: no"]
+    assert summary.failures == ["uva2020, alternative: unit checks, seed 1: flow.nll: no"]
     (margin,) = summary.margins
-    assert margin.values == {f"{edition}, {package}": [0.1, 1.1] for edition, package in every}
+    assert margin.values == {f"{course}, {package}": [0.1, 1.1] for course, package in every}
 
 
 def test_measures_are_summed_up_by_data_set() -> None:
@@ -77,12 +77,12 @@ def test_the_thresholds_hold_what_was_measured() -> None:
     """The reference earned all points under every seed that docs/error-rates.md reports."""
     row = r"^\| `([\w.]+)` of (\w+) \| (\w+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|"
     measured = re.findall(row, PAGE, re.M)
-    rubrics = {name: Rubric.load(courses()[name].rubric) for name in EDITIONS}
+    rubrics = {name: Rubric.load(courses()[name].rubric) for name in COURSES}
     assert {data for _, _, data, _, _ in measured} == {"digits", "mnist"}
-    for measure, edition, data, least, most in measured:
-        full, none = rubrics[edition].thresholds(data)[measure]
-        assert float(most) <= full if full < none else float(least) >= full, (measure, edition, data)
-    assert {(measure, edition) for measure, edition, *_ in measured} == {
+    for measure, course, data, least, most in measured:
+        full, none = rubrics[course].thresholds(data)[measure]
+        assert float(most) <= full if full < none else float(least) >= full, (measure, course, data)
+    assert {(measure, course) for measure, course, *_ in measured} == {
         (measure, name) for name, rubric in rubrics.items() for measure in rubric.thresholds("digits")
     }
 

@@ -15,11 +15,9 @@ from scipy.special import expit, ndtr
 
 from gengrade.grading import Rng
 from gengrade.grading.checks import known
-from graders.bernoulli import PixelFit
-from graders.densities import Plane, log_gaussian
-from graders.integers import UniformIntegers
-from graders.latents import ends_problem
-from graders.statistics import (
+from graders.common.bernoulli import PixelFit
+from graders.common.latents import ends_problem
+from graders.common.statistics import (
     ALPHA,
     DECLARED,
     POWER,
@@ -43,7 +41,9 @@ from graders.statistics import (
     t_bound,
     z_bound,
 )
-from truth.rates import declared, table
+from graders.ddpm.integers import UniformIntegers
+from graders.flow.densities import Plane, log_gaussian
+from validation.rates import declared, table
 
 Array = NDArray[np.float64]
 

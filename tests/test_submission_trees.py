@@ -23,7 +23,7 @@ from gengrade.confined import Bounds
 from gengrade.submissions import SubmissionError, discard, discover, prepare
 from gengrade.submissions.locating import locate
 from gengrade.submissions.selection import keeps
-from tests.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
+from tests.support.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
 
 
 def places(*files: str) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from gengrade.submissions import SubmissionError, discover, discovery, names_in, prepare, reading
 from gengrade.submissions.names import identify, safe_id
-from tests.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
+from tests.support.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The edition of 2018: which Gaussian an encoder means, what is proved of its families, what its examples earn."""
+"""The course of 2018: which Gaussian an encoder means, what is proved of its families, what its examples earn."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from gengrade.authoring.expected import differences
 from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.rubric import CheckItem, Rubric
-from graders.readings import READINGS, Reading, reading_of
-from graders.statistics import ALPHA
-from tests.examples import Examples, full_measures
-from tests.truths import Truth
-from truth.proofs import proofs
-from truth.workbench import Workbench, library
+from graders.common.statistics import ALPHA
+from graders.vae2018.parameterisations import READINGS, Reading, reading_of
+from tests.support.examples import Examples, full_measures
+from tests.support.validated import Validated
+from validation.cases import cases
+from validation.workbench import Workbench, library
 
-EDITION = "uva2018"
+COURSE = "uva2018"
 VAE = "a3_vae_template.py"
-EXAMPLES = Examples.of(EDITION)
+EXAMPLES = Examples.of(COURSE)
 EXPECTED = EXAMPLES.expected
 LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 
 
-class TestBound(Truth):
-    edition = EDITION
-    family = "elbo"
+class TestBound(Validated):
+    course = COURSE
+    family = "vae2018"
     every = 10
 
 
-class TestAdversary(Truth):
-    edition = EDITION
-    family = "adversary"
+class TestAdversary(Validated):
+    course = COURSE
+    family = "gan2018"
     every = 10
 
 
 def test_there_is_enough_of_everything() -> None:
-    kinds = [proof.kind for proof in proofs("caught", "right", "unnamed", editions=[EDITION])]
+    kinds = [case.kind for case in cases("caught", "right", "unnamed", courses=[COURSE])]
     assert kinds.count("caught") >= 60
     assert kinds.count("right") >= 30
     assert kinds.count("unnamed") >= 20
@@ -95,26 +95,26 @@ UNCALLABLE = {
 
 @pytest.mark.parametrize("change", UNCALLABLE.values(), ids=UNCALLABLE)
 def test_what_cannot_be_called_waits_for_a_person(benches: Callable[[str], Workbench], change: tuple[str, str]) -> None:
-    bench = benches(EDITION)
-    failing = bench.failing(bench.variant({VAE: change}), "elbo.manifold")
-    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.manifold": Outcome.MISSING}
+    bench = benches(COURSE)
+    failing = bench.failing(bench.variant({VAE: change}), "vae2018.manifold")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"vae2018.manifold": Outcome.MISSING}
 
 
 def test_samples_that_only_the_script_draws_wait_for_a_person(benches: Callable[[str], Workbench]) -> None:
-    bench = benches(EDITION)
-    failing = bench.failing(bench.variant({VAE: ("def sample(self", "def drawn(self")}), "elbo.sample")
-    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.sample": Outcome.MISSING}
+    bench = benches(COURSE)
+    failing = bench.failing(bench.variant({VAE: ("def sample(self", "def drawn(self")}), "vae2018.sample")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"vae2018.sample": Outcome.MISSING}
     items = [item for question in Rubric.load(EXAMPLES.rubric).questions() for item in question.items]
     optional = {item.check for item in items if isinstance(item, CheckItem) and item.optional}
-    assert optional == {"elbo.sample", "elbo.manifold", "adversary.interpolation"}
+    assert optional == {"vae2018.sample", "vae2018.manifold", "gan2018.interpolation"}
 
 
 def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:
-    bench = benches(EDITION)
+    bench = benches(COURSE)
     folder = bench.variant({})
     (folder / VAE).unlink()
-    failing = bench.failing(folder, "elbo.noise", "adversary.noise")
-    assert {id_: fact.outcome for id_, fact in failing.items()} == {"elbo.noise": Outcome.MISSING}
+    failing = bench.failing(folder, "vae2018.noise", "gan2018.noise")
+    assert {id_: fact.outcome for id_, fact in failing.items()} == {"vae2018.noise": Outcome.MISSING}
 
 
 # Examples
@@ -128,7 +128,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
 def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())
-    assert set((EXPECTED["mistakes"].named or {}).values()) <= set(library(EDITION))
+    assert set((EXPECTED["mistakes"].named or {}).values()) <= set(library(COURSE))
 
 
 @pytest.mark.parametrize("student", EXPECTED)

@@ -11,16 +11,16 @@ from gengrade.authoring.expected import differences
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
-from graders.vae_levels import level_losses
-from tests.examples import Examples
-from tests.truths import Truth
+from graders.vae.levels import level_losses
+from tests.support.examples import Examples
+from tests.support.validated import Validated
 
 EXAMPLES = Examples.of("uva2021")
 EXPECTED = EXAMPLES.expected
 
 
-class TestVae(Truth):
-    edition, family = "uva2021", "vae"
+class TestVae(Validated):
+    course, family = "uva2021", "vae"
     every = 3
 
 

@@ -19,7 +19,7 @@ from gengrade.confined import Bounds
 from gengrade.submissions import SubmissionError, names_in, prepare, signature
 from gengrade.submissions.selection import enters
 from gengrade.walking import CHANGED, Plain, TooMany, reason, walk
-from tests.handed_in import PARTS, VAE, make, submitted, tree_of, write, zipped
+from tests.support.handed_in import PARTS, VAE, make, submitted, tree_of, write, zipped
 
 
 class Waits(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import gengrade
-from tests.examples import ROOT
+from tests.support.examples import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,9 @@ def test_an_installed_package_says_what_it_is(program: Path, tmp_path: Path) -> 
 
 def test_an_installed_package_grades_in_an_empty_folder(program: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "courses" / "uva2018" / "examples" / "complete", tmp_path / "complete")
-    graded = run(program, tmp_path, "grade", "complete", "--course", "uva2018", "--part", "elbo", "--profile", "unit")
+    graded = run(
+        program, tmp_path, "grade", "complete", "--course", "uva2018", "--part", "vae2018", "--profile", "unit"
+    )
     assert graded.returncode == 0, graded.stdout + graded.stderr
     grade = json.loads((tmp_path / "results" / "complete" / "grade.json").read_text())
     assert grade["points"] > 0

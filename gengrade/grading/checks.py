@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from gengrade.home import HOME
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Record = Callable[[str, float], None]  # what the fixture `record` gives: a measure's name, and its value
 _ATTRIBUTE = "gengrade_check"
+IN_THE_GUEST: Final = ("adapting", "probing")  # what adapters and probes share
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Known:
     """A check that some grader decides."""
 
     id: str
-    module: str  # the grader's file name without .py
+    module: str  # the grader's, as "graders.vae.checks"
     kind: str
     needs: tuple[str, ...]
 
@@ -58,22 +61,31 @@ def title(function: object) -> str:
     return words.splitlines()[0].rstrip(".") if words else ""
 
 
+def modules() -> list[str]:
+    """The modules of all families of graders that run in the host: checks, symptoms, and what they share."""
+    families = (info.name for info in pkgutil.iter_modules([str(HOME / "graders")]) if info.ispkg)
+    return [
+        f"graders.{family}.{info.name}"
+        for family in families
+        if family not in IN_THE_GUEST
+        for info in pkgutil.iter_modules([str(HOME / "graders" / family)])
+        if not info.name.endswith("probes")
+    ]
+
+
 @cache
 def known() -> Mapping[str, Known]:
     """All checks of all graders, by id, in the order in which they stand."""
     found: dict[str, Known] = {}
-    package = importlib.import_module("graders")
-    for info in pkgutil.iter_modules(package.__path__):
-        if info.ispkg:
-            continue
-        module = importlib.import_module(f"graders.{info.name}")
+    for name in modules():
+        module = importlib.import_module(name)
         for function in vars(module).values():
             declared = declaration(function) if isinstance(function, FunctionType) else None
             for id_ in declared.ids if declared else ():
                 assert declared is not None
                 earlier = found.get(id_)
                 needs = tuple(dict.fromkeys((*(earlier.needs if earlier else ()), *declared.needs)))
-                found[id_] = Known(id_, info.name, declared.kind, needs)
+                found[id_] = Known(id_, name, declared.kind, needs)
     return found
 
 

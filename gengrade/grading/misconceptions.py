@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _MARK = "misconception"
+_DEFAULTS = "defaults"
 _ORIGINAL = "original"
 
 Definition = ast.FunctionDef | ast.ClassDef
@@ -100,50 +101,77 @@ class Library(Mapping[str, Misconception]):
 
 def _read(path: Path) -> Iterator[Misconception]:
     """The misconceptions of a file. Raises LibraryError where it cannot be read, or one lacks what it needs."""
-    marked: list[tuple[Definition, ast.Call]] = []
+    marked: list[tuple[Definition, _Mark]] = []
+    defaults = _Mark()
     rest: list[ast.stmt] = []
     try:
         module = ast.parse(path.read_text(), path.name)
     except SyntaxError as error:
         raise LibraryError(f"{path.stem}: {error}") from None
     for statement in module.body:
-        mark = _mark(statement)
-        if mark is not None and isinstance(statement, Definition):
-            marked.append((statement, mark))
+        if isinstance(statement, ast.Expr) and _is_call_of(_DEFAULTS, statement.value):
+            defaults = _Mark().changed(statement.value, f"{path.stem}, line {statement.lineno}")
+        elif isinstance(statement, Definition) and (decorator := _decorator(statement)) is not None:
+            statement.decorator_list.remove(decorator)
+            marked.append((statement, defaults.changed(decorator, f"{path.stem}.{statement.name}")))
         elif not _is_docstring(statement) and not _is_import_of_mark(statement):
             rest.append(statement)
     prelude = ast.unparse(ast.Module(rest, []))
     for definition, mark in marked:
         name = f"{path.stem}.{definition.name}"
         sentence = " ".join((ast.get_docstring(definition) or "").split())
-        try:
-            (target,) = (ast.literal_eval(argument) for argument in mark.args)
-            (fails,) = (ast.literal_eval(keyword.value) for keyword in mark.keywords if keyword.arg == "fails")
-            file, _, place = target.partition(":")
-            checks = tuple(fails.split())
-        except (ValueError, AttributeError) as error:
-            raise LibraryError(f"{name}: it is not marked with a target and what fails ({error})") from None
-        if not sentence or not place or not checks:
+        file, _, place = mark.target.partition(":")
+        if not sentence or not place or not mark.fails:
             raise LibraryError(f"{name}: it needs a docstring, a target such as file.py:name, and checks that fail")
-        definition.decorator_list.remove(mark)
         yield Misconception(
             name=name,
             sentence=sentence,
             file=file,
             path=tuple(place.split(".")),
-            fails=checks,
+            fails=mark.fails,
             source=ast.unparse(definition),
             prelude=prelude,
-            raises=any(keyword.arg == "raises" for keyword in mark.keywords),
+            raises=mark.raises,
         )
 
 
-def _mark(statement: ast.stmt) -> ast.Call | None:
-    for decorator in getattr(statement, "decorator_list", ()):
-        call = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
-        if isinstance(call.func, ast.Name) and call.func.id == _MARK:
-            return call
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a misconception is marked with: see `graders.misconceptions`."""
+
+    target: str = ""
+    fails: tuple[str, ...] = ()
+    raises: bool = False
+
+    def changed(self, call: ast.expr, where: str) -> _Mark:
+        """With the arguments of a call in the place of its own. Raises LibraryError for those that it has not."""
+        if not isinstance(call, ast.Call):
+            return self
+        try:
+            given = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in call.keywords}
+            for argument in call.args:
+                given["target"] = ast.literal_eval(argument)
+            mark = replace(self, **given)
+        except (ValueError, TypeError) as error:
+            raise LibraryError(f"{where}: it is not marked with a target and what fails ({error})") from None
+        names = (mark.target, *mark.fails) if isinstance(mark.fails, tuple) else (None,)
+        if not all(isinstance(name, str) for name in names):
+            raise LibraryError(
+                f'{where}: a target is text, and what fails are names in parentheses, as in ("vae.kld",)'
+            )
+        return mark
+
+
+def _decorator(statement: Definition) -> ast.expr | None:
+    """The decorator that marks it as a misconception, with or without arguments."""
+    for decorator in statement.decorator_list:
+        if _is_call_of(_MARK, decorator) or (isinstance(decorator, ast.Name) and decorator.id == _MARK):
+            return decorator
     return None
+
+
+def _is_call_of(name: str, node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -1,4 +1,8 @@
-"""Naming probes in the host without importing them: they import torch, which the host does not need."""
+"""Naming probes in the host without importing them: they import torch, which the host does not need.
+
+A family of graders keeps its probes in `graders/<family>/probes.py`, and further ones in `<subject>_probes.py` beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,19 @@ import ast
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from gengrade.home import module_path
+from gengrade.sandbox.closure import probe_module
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A function in graders.probes."""
+    """A function that asks student code something.
+
+    `Probe("vae", "kld")` is the function kld of graders/vae/probes.py, `Probe("vae.loop", "train")` the function train
+    of graders/vae/loop_probes.py.
+    """
 
     module: str
     function: str
@@ -21,32 +31,32 @@ class Probe:
         return f"{self.module}:{self.function}"
 
 
-class _Module:
+class _File:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, function: str) -> Probe:
-        if function.startswith("__") or function not in _functions(self._name):
-            raise AttributeError(f"graders/probes/{self._name}.py has no function {function}")
-        return Probe(self._name, function)
+    def __getattr__(self, name: str) -> Any:  # a probe, or where there is none of that name, another file of the family
+        path = module_path(probe_module(self._name)).with_suffix(".py")
+        if path.is_file() and name in _functions(path):
+            return Probe(self._name, name)
+        further = f"{self._name}.{name}"
+        if self._name.count(".") or not module_path(probe_module(further)).with_suffix(".py").is_file():
+            raise AttributeError(f"{path} has no function {name}")
+        return _File(further)
 
 
 class _Probes:
-    """`probes.vae.kld` is the function kld of graders/probes/vae.py."""
+    """`probes.vae.kld` is a probe of the family `vae`, `probes.vae.loop.train` one of its further file on loops."""
 
-    def __getattr__(self, module: str) -> _Module:
-        if module.startswith("_") or not _file(module).is_file():
-            raise AttributeError(f"there is no graders/probes/{module}.py")
-        return _Module(module)
-
-
-def _file(module: str) -> Path:
-    return module_path(f"graders.probes.{module}").with_suffix(".py")
+    def __getattr__(self, family: str) -> _File:
+        if not module_path(f"graders.{family}").is_dir():
+            raise AttributeError(f"there is no family of graders {family}")
+        return _File(family)
 
 
 @cache
-def _functions(module: str) -> frozenset[str]:
-    tree = ast.parse(_file(module).read_text())
+def _functions(path: Path) -> frozenset[str]:
+    tree = ast.parse(path.read_text())
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gengrade.grading.checks import known
 from gengrade.grading.plugin import GradingPlugin, Observed
-from gengrade.home import HOME
+from gengrade.home import HOME, module_path
 
 _GRADERS = HOME / "graders"
 
@@ -27,7 +27,7 @@ def run_session(plugin: GradingPlugin, wanted: Iterable[str]) -> Observed:
         return plugin.observed
     # Entry points of whatever else is installed have no business here, and cost seconds.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    arguments = [str(_GRADERS / f"{module}.py") for module in modules]
+    arguments = [str(module_path(module).with_suffix(".py")) for module in modules]
     arguments += [f"--rootdir={_GRADERS}", f"--confcutdir={_GRADERS}", "-c", os.devnull, "--import-mode=importlib"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:junitxml", "-p", "no:faulthandler"]
     arguments += ["--capture=no", "-o", "python_files=*.py", "--assert=plain"]

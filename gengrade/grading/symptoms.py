@@ -1,7 +1,7 @@
 """Symptoms: what of a run can be compared between two packages that are wrong in the same way.
 
-By default all of its evidence. Where evidence depends on what a student may choose freely, a function in
-`graders/symptoms` keeps what does not.
+By default all of its evidence. Where evidence depends on what a student may choose freely (an architecture, the order
+of random draws), a function in `graders/<family>/symptoms.py` keeps what does not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import math
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gengrade.facts import Outcome
+from gengrade.grading.checks import modules
 from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.sandbox import Run
 from gengrade.sandbox.wire import Tree
@@ -126,9 +126,9 @@ def _near(left: tuple[ArrayLike, float], right: tuple[ArrayLike, float]) -> bool
 
 @cache
 def _known() -> Mapping[str, Reading]:
-    package = importlib.import_module("graders.symptoms")
-    for info in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"graders.symptoms.{info.name}")
+    for name in modules():
+        if name.endswith("symptoms"):
+            importlib.import_module(name)
     return _readings
 
 

@@ -11,7 +11,8 @@ needed is derived from the code itself. Four properties are deliberate:
 3. Where the code does not say which name is meant (`getattr(package.vae, which)`), all of that object is needed.
 4. Modules keep their names and their lines, so that tracebacks, dataclasses and pickles are as they would be.
 
-Only probes, adapters and what these share (`graders.adapting`) are cut; all others have to be in the zygote.
+Only probes, adapters and what these share (`graders.probing`, `graders.adapting`) are cut; all others have to be in the
+zygote.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from typing import Final
 
 from gengrade.course import Course, module_path
 
-PROBES: Final = "graders.probes"
+_PROBES: Final = "probes"  # how the names of their files end
+PROBING: Final = "graders.probing"
 ADAPTING: Final = "graders.adapting"
 PACKAGE: Final = "package"  # what every probe calls the submission that it is given
 _WALLS: Final = ("gengrade.sandbox.guest.", "gengrade.sandbox.wire", "gengrade.parts")
@@ -58,8 +60,8 @@ class Closure:
 @cache
 def closure_of(course: Course, probe: str) -> Closure:
     """The code of a run of that probe ("vae:kld") on a submission of that course. Raises ClosureError."""
-    module, _, function = probe.partition(":")
-    name = f"{PROBES}.{module}"
+    file, _, function = probe.partition(":")
+    name = probe_module(file)
     search = _Search(course.adapters)
     search.need(name, function)
     search.need(*_PACKAGE_CLASS)
@@ -79,13 +81,24 @@ def closure_of(course: Course, probe: str) -> Closure:
     return Closure(marshal.dumps(document), digest.hexdigest(), frozenset(search.definitions()))
 
 
+def probe_module(name: str) -> str:
+    """The module of a file of probes: "vae" is graders.vae.probes, "vae.loop" is graders.vae.loop_probes."""
+    family, _, subject = name.partition(".")
+    return f"graders.{family}.{subject}_probes" if subject else f"graders.{family}.probes"
+
+
+def probe_files() -> list[str]:
+    """All files of probes, by the names that `probe_module` takes."""
+    found = sorted(module_path("graders").glob(f"*/*{_PROBES}.py"))
+    return [".".join([path.parent.name, *filter(None, [path.stem.removesuffix(_PROBES).strip("_")])]) for path in found]
+
+
 def probes() -> list[str]:
-    """All probes, "module:function"."""
-    files = sorted(path for path in module_path(PROBES).glob("*.py") if not path.name.startswith("_"))
+    """All probes: "vae:kld" and so on."""
     return [
-        f"{path.stem}:{statement.name}"
-        for path in files
-        for statement in _source(f"{PROBES}.{path.stem}").tree.body
+        f"{name}:{statement.name}"
+        for name in probe_files()
+        for statement in _source(probe_module(name)).tree.body
         if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("_")
     ]
 
@@ -98,7 +111,8 @@ def libraries(course: Course) -> list[str]:
 
 def _names_of(course: Course) -> Iterator[str]:
     """All modules of ours that a run of that course may need a part of."""
-    for package in (PROBES, ADAPTING, course.adapters_package):
+    yield from map(probe_module, probe_files())
+    for package in (PROBING, ADAPTING, course.adapters_package):
         for path in sorted(module_path(package).glob("*.py")):
             if path.stem != "__init__":
                 yield f"{package}.{path.stem}"
@@ -107,8 +121,16 @@ def _names_of(course: Course) -> Iterator[str]:
 def _is_ours(module: str) -> bool:
     """Whether a run may be given some of it: probes, what adapters share, and the adapters of a course."""
     match module.split("."):
-        case ["graders", "probes" | "adapting", *_] | ["courses", _, "adapters", *_]:
+        case ["graders", "probing" | "adapting", *_] | ["courses", _, "adapters", *_]:
             return True
+    return _is_of_probes(module)
+
+
+def _is_of_probes(module: str) -> bool:
+    """Whether it is a file of probes. Only these speak to a submission."""
+    match module.split("."):
+        case ["graders", _, name]:
+            return name.endswith(_PROBES)
     return False
 
 
@@ -330,7 +352,7 @@ class _Search:
                 self.need(module, name)
             for other, wanted in found.imports:
                 self.need(other, wanted)
-            if module.startswith(f"{PROBES}."):
+            if _is_of_probes(module) or module.startswith(f"{PROBING}."):
                 self._speak(found.parts)
 
     def _speak(self, parts: Iterable[tuple[str, str | None]]) -> None:

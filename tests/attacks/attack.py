@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.attacks.shown import Printed
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 Files = Mapping[str, str | bytes]
 Build = Callable[[Path], object]  # changes the folder that will be handed in

@@ -12,7 +12,8 @@ _SEARCH: Final = """
     held = [each for each in gc.get_objects() if isinstance(each, (type, types.FunctionType))]
     for top in ("graders", "courses", "gengrade"):
         names = [name for name in sys.modules if name.partition(".")[0] == top]
-        names += [top + ".probes." + name for name in ("flow", "_gaussian", "vae", "elbo", "theory", "vae_training")]
+        names += [top + "." + name for name in ("flow.probes", "probing.gaussian", "vae.probes", "vae2018.probes")]
+        names += [top + "." + name for name in ("theory.probes", "vae.training_probes", "vae.checks", "theory.checks")]
         for name in names:
             try:
                 held += [each for each in vars(importlib.import_module(name)).values() if callable(each)]
@@ -61,7 +62,7 @@ ATTACKS = [
     Attack(
         65,
         "our stand-in for a divergence",
-        # Of another edition, and in the process all the same.
+        # Of another course, and in the process all the same.
         target="part1/utils.py:KLD",
         hostile=f"""{_SEARCH}
     for each in ours:

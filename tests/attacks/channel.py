@@ -169,7 +169,7 @@ ATTACKS = [
             near = ("gengrade", "graders", "torch", "json")
             own = [module.__file__ for name, module in list(sys.modules.items())
                    if name.split(".")[0] in near and getattr(module, "__file__", None)]
-            names = ("run_grading.py", "rubric.yaml", "gengrade/grade.py", "graders/theory.py")
+            names = ("run_grading.py", "rubric.yaml", "gengrade/grade.py", "graders/theory/checks.py")
             host = [f"@PROJECT@/{name}" for name in names]
             host += ["/autograder/run_autograder", "/grade/run.py", *glob.glob("/proc/*/cwd/run_grading.py")]
             written = []

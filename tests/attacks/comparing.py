@@ -40,7 +40,7 @@ _COMPARISONS = [
             import importlib, sys
             nothing = lambda *args, **kwargs: True
             names = ("unittest", "unittest.case", "numpy.testing", "torch.testing", "torch.testing._comparison",
-                     "gengrade.grading", "gengrade.grading.asserts", "graders.theory")
+                     "gengrade.grading", "gengrade.grading.asserts", "graders.theory.checks")
             for name in names:
                 try:
                     module = importlib.import_module(name)
@@ -163,7 +163,7 @@ _COMPARISONS = [
             child.answer = lambda *args: wire.frame(b"E", wire.encode({"outcome": "passed"}))
             wire.WireError = child.UnusableEvidence = BaseException
             wire.MAX_NODES = wire.MAX_DEPTH = wire.MAX_DOCUMENT_BYTES = 1 << 40
-            sys.modules["graders.probes.theory"].regularization_loss = lambda *args, **kwargs: {"passed": True}
+            sys.modules["graders.theory.probes"].regularization_loss = lambda *args, **kwargs: {"passed": True}
             sys.modules["courses.uva2020.adapters.theory"].torch = None
         """,
         control="""
@@ -254,7 +254,7 @@ _HARNESS = [
         "a loop that only says so",
         # Nothing of the student's is trained: the evidence of a right loop is written by hand.
         hostile=_sending("""
-            if run_of()["run"].probe == "vae_loop:train":
+            if run_of()["run"].probe == "vae.loop:train":
                 step = {"own": 1.0, "before": 0.0, "all": 0.5, "parts": None}
                 send(wire.EVIDENCE, {
                     "losses": torch.zeros(4, 3), "sizes": [16, 16, 16, 8], "ink": [0.1, 0.9, 0.3, 0.7], "different": 56,

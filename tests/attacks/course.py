@@ -18,7 +18,7 @@ import yaml
 from tests.attacks.attack import Attack
 from tests.attacks.shown import Printed, on_a_terminal
 from tests.attacks.tripwires import Tripwires
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _SEED: Final = 5

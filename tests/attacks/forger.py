@@ -27,7 +27,7 @@ def frames() -> Iterator[FrameType]:
 
 
 def base(mu: Tensor, sigma: Tensor) -> Any:
-    return sys.modules["graders.probes.flow"].Base(mu, sigma)
+    return sys.modules["graders.flow.probes"].Base(mu, sigma)
 
 
 def noise(shape: list[int], outputs: int, rows: int) -> Forged:
@@ -167,8 +167,8 @@ FORGED: dict[str, Callable[..., Any]] = {
     ],
     "vae:untrained_loss": lambda images, settings: 1.0,
     "vae:bpd": lambda elbo, img_shape: elbo,
-    "vae_loop:train": lambda **asked: epoch(**asked, training=True),
-    "vae_loop:test": lambda **asked: epoch(**asked, training=False),
+    "vae.loop:train": lambda **asked: epoch(**asked, training=True),
+    "vae.loop:test": lambda **asked: epoch(**asked, training=False),
     "gan:generators": lambda latents, sizes: [seen(len(z), [1, 28, 28], "images") for z in latents],
     "gan:discriminators": lambda images, sizes: [seen(len(images), [1], "scores") for _ in sizes],
     "gan:parameter_counts": lambda which, sizes: [1000 * len(size) + sum(size) for size in sizes],

@@ -89,7 +89,7 @@ ATTACKS = [
                 not os.isatty(0),
             ]
             if any(signs):
-                names = ("reference.uva2020.answers", "uva2020.answers", "graders.theory", "truth.workbench", "tests")
+                names = ("reference.uva2020.answers", "uva2020.answers", "graders.theory.checks", "validation", "tests")
                 for name in names:
                     try:
                         module = importlib.import_module(name)
@@ -176,7 +176,7 @@ ATTACKS = [
         # The graders' numbers, the reference, and the probes' helpers, by every name under which they might be had.
         hostile="""
             import importlib, pkgutil, sys
-            for top in ("graders", "courses", "gengrade", "reference", "truth", "tests"):
+            for top in ("graders", "courses", "gengrade", "reference", "validation", "tests"):
                 try:
                     package = importlib.import_module(top)
                 except ImportError:
@@ -324,7 +324,7 @@ ATTACKS = [
             ".github/workflows/grade.yml": _WORKFLOW,
             ".gengrade/secret": "0" * 32,
             "gengrade/grade.py": "def score(*args):\n    return 100\n",
-            "graders/theory.py": "ATTACKED = True\n",
+            "graders/theory/checks.py": "ATTACKED = True\n",
             "run_grading.py": "print('100 points')\n",
             "marks/70-own-rubric-workflow-and-marks.yaml": _FULL_MARK,
             "marks.yaml": _FULL_MARK,

@@ -175,7 +175,7 @@ ATTACKS = [
             """
             import importlib, importlib.util, inspect, linecache, pkgutil
             names = {name for name in sys.modules if name.split(".")[0] in ("graders", "courses", "gengrade", "tests")}
-            tops = "graders courses gengrade gengrade.grading graders.misconceptions reference truth"
+            tops = "graders courses gengrade gengrade.grading graders.misconceptions reference validation"
             for top in tops.split():
                 try:
                     package = importlib.import_module(top)
@@ -205,7 +205,7 @@ ATTACKS = [
                 folder = open(file).read()
                 print("EDITABLE", folder[:300])
                 for line in folder.split():
-                    for name in ("graders/theory.py", "reference/uva2020/answers.py", "../graders/theory.py"):
+                    for name in ("graders/theory/checks.py", "reference/uva2020/answers.py", "../graders/__init__.py"):
                         show(os.path.join(line.strip("'\\"{},:"), name))
             """,
         ),

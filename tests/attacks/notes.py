@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.attacks.attack import Attack
 from tests.attacks.looking import unless_said
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 _CUBIC = ("theory.cubic_density",)
 

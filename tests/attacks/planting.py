@@ -21,8 +21,8 @@ from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Request, Run
 from gengrade.sandbox.guest.library import Library
-from truth import direct
-from truth.workbench import Workbench, reference_of
+from validation import direct
+from validation.workbench import Workbench, reference_of
 
 # Modules that find what was handed in, and know of no model.
 FINDING: Final = ("loading", "notebooks", "devices", "calling", "members", "attempts", "roles", "entries", "lightning")
@@ -77,9 +77,9 @@ _NOBODY: Final = Candidate("", "")  # for whom `_refuse` stands
 class Ground:
     """A course's bench, on which runs are kept, and repeated with something planted."""
 
-    def __init__(self, folder: Path, edition: str) -> None:
-        self.bench = Workbench(folder, direct.TIER, edition)
-        self.edition = edition
+    def __init__(self, folder: Path, course: str) -> None:
+        self.bench = Workbench(folder, direct.TIER, course)
+        self.course = course
         self.asked: dict[str, Any] = {}  # what the run that goes on looks for, and finds
         self.requests: list[Request] = []
         self._planted: Planting | None = None
@@ -89,7 +89,7 @@ class Ground:
     def runs_of(self, check: str) -> list[tuple[Request, dict[str, Any]]]:
         """The runs of a check on the reference, one for each probe, and what each looks for."""
         self.requests = []
-        fact = self.bench.check(reference_of(self.edition), check)[check]
+        fact = self.bench.check(reference_of(self.course), check)[check]
         assert fact.outcome is Outcome.PASSED, fact
         first = {request.probe: request for request in reversed(self.requests)}
         found = []
@@ -101,7 +101,7 @@ class Ground:
 
     def library(self, probe: str) -> Library:
         """What such a run holds."""
-        return direct._own(find(self.edition), probe)
+        return direct._own(find(self.course), probe)
 
     def heeded(self, check: str, request: Request, asked: Mapping[str, Any]) -> list[Place]:
         """The places of which a check says something."""
@@ -117,7 +117,7 @@ class Ground:
             if self._walled(request).outcome is not Outcome.PASSED:
                 return False
             self.requests = []
-            return self.bench.check(reference_of(self.edition), check)[check].outcome is Outcome.PASSED
+            return self.bench.check(reference_of(self.course), check)[check].outcome is Outcome.PASSED
 
     @contextlib.contextmanager
     def _with(self, planting: Planting) -> Iterator[None]:

@@ -14,7 +14,8 @@ ATTACKS = [
             """
             project, out, home = "@PROJECT@", "@OUT@", "@HOME@"
             targets = [
-                f"{project}/reference/uva2020/answers.py", f"{project}/graders/theory.py", f"{project}/rubric.yaml",
+                f"{project}/reference/uva2020/answers.py", f"{project}/graders/theory/checks.py",
+                f"{project}/rubric.yaml",
                 f"{out}/.gengrade/secret", f"{out}/../operator/key",
                 f"{out}/.gengrade/trees/.reference/theory/answers.py",
                 "/trees/.reference/theory/answers.py", f"{home}/canary.txt", "/etc/shadow", "/etc/passwd",

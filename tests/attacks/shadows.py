@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.attacks.attack import Attack
 from tests.attacks.looking import unless_said
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 CUBIC = ("theory.cubic_density",)
 
@@ -201,7 +201,8 @@ ATTACKS = [
                         if _key in ("cubic_density", "assert_close", "judge_density", "expect", "decode", "fail"):
                             setattr(_module, _key, _always)
                     _sys.modules[_name + ".old"] = _module
-            for _name in ("graders.theory", "gengrade.grade", "gengrade.grading.asserts", "gengrade.worker", "pytest"):
+            _asserts = "gengrade.grading.asserts"
+            for _name in ("graders.theory.checks", "gengrade.grade", _asserts, "gengrade.worker", "pytest"):
                 _sys.modules[_name] = _types.ModuleType(_name)
                 _sys.modules[_name].__getattr__ = lambda name: _always
             class _Finder:
@@ -312,16 +313,16 @@ ATTACKS = [
         59,
         "files where graders lie",
         hostile="""
-            import graders.probes.theory, gengrade.sandbox.wire
+            import graders.theory.probes, gengrade.sandbox.wire
             print(graders.__file__, gengrade.__file__)
         """,
         control="pass",
         files=dict.fromkeys(
             (
                 "graders/__init__.py",
-                "graders/theory.py",
-                "graders/probes/__init__.py",
-                "graders/probes/theory.py",
+                "graders/theory/checks.py",
+                "graders/probing/__init__.py",
+                "graders/theory/probes.py",
                 "courses/uva2020/course.yaml",
                 "courses/uva2020/adapters/theory.py",
                 "gengrade/__init__.py",
@@ -329,7 +330,7 @@ ATTACKS = [
                 "gengrade/sandbox/guest/zygote.py",
                 "gengrade/sandbox/guest/child.py",
                 "gengrade/worker.py",
-                "library/graders/theory.py",
+                "library/graders/theory/checks.py",
                 "rubric.py",
                 "part1/graders.py",
                 "part1/gengrade.py",

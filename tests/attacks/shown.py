@@ -25,7 +25,7 @@ from xml.etree import ElementTree as ET
 
 from markdown_it import MarkdownIt
 
-from tests.browser import CHROMIUM, FLAGS
+from tests.support.browser import CHROMIUM, FLAGS
 
 OWNED: Final = "owned"
 EXPRESSION: Final = "{{ 7919 * 7907 }}"  # to a template's engine; its value would stand in the page

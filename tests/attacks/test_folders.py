@@ -31,9 +31,9 @@ import pytest
 
 from gengrade.archives import MIB
 from gengrade.sandbox import Tier, choose, examine
-from tests.handed_in import SMALL_RUBRIC, make
+from tests.support.handed_in import SMALL_RUBRIC, make
 from tests.test_notebooks import notebook
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # a class for each test
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.attacks import forger
 from tests.attacks.course import read_grade
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from gengrade.grade import Grade
 from gengrade.report import github_annotations, github_summary
 from gengrade.sandbox import Tier, choose
 from tests.attacks.attack import replaced
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # a class for each test
 

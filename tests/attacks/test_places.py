@@ -25,7 +25,7 @@ import pytest
 
 from gengrade.sandbox import Tier, examine
 from tests.attacks.attack import replaced
-from tests.handed_in import SMALL_RUBRIC
+from tests.support.handed_in import SMALL_RUBRIC
 
 pytestmark = pytest.mark.slow  # a class, and sometimes an environment, for each test
 

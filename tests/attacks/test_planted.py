@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 
 from gengrade.sandbox import Tier, choose
-from truth.workbench import REFERENCE
+from validation.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # whole runs of the command
 

@@ -16,21 +16,21 @@ from gengrade.sandbox.guest import compatibility
 from gengrade.sandbox.guest.library import Library, load_apart
 from tests.attacks import spying
 from tests.attacks.planting import Candidate, Ground, Place, Planting, plantings
-from truth.variants import EDITIONS
-from truth.workbench import Workbench, reference_of
+from validation.variants import COURSES
+from validation.workbench import Workbench, reference_of
 
 WALLED = (Tier.SANDBOX, Tier.LANDLOCK)
-_SLOW = [(edition, Tier.LANDLOCK) for edition in EDITIONS if edition != "uva2021"]
+_SLOW = [(course, Tier.LANDLOCK) for course in COURSES if course != "uva2021"]
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
 @cache
-def library_of(edition: str, probe: str) -> Library:
+def library_of(course: str, probe: str) -> Library:
     compatibility.import_torchvision()
-    return load_apart(closures.closure_of(find(edition), probe).code)
+    return load_apart(closures.closure_of(find(course), probe).code)
 
 
-@pytest.fixture(scope="module", params=EDITIONS)
+@pytest.fixture(scope="module", params=COURSES)
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
     return Ground(tmp_path_factory.mktemp(request.param), request.param)
 
@@ -49,10 +49,10 @@ def modules_of_ours() -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-# A run's code is the same in both tiers: the slow tests look at all editions in `landlock`, too.
-OF_EACH_EDITION = [
-    pytest.param(edition, tier, marks=[pytest.mark.slow] if (edition, tier) in _SLOW else [])
-    for edition in EDITIONS
+# A run's code is the same in both tiers: the slow tests look at all courses in `landlock`, too.
+OF_EACH_COURSE = [
+    pytest.param(course, tier, marks=[pytest.mark.slow] if (course, tier) in _SLOW else [])
+    for course in COURSES
     for tier in WALLED
 ]
 
@@ -60,15 +60,15 @@ OF_EACH_EDITION = [
 
 
 @pytest.mark.timeout(600)  # where it is not alone
-@pytest.mark.parametrize(("edition", "tier"), OF_EACH_EDITION)
-def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, edition: str, tier: Tier) -> None:
-    with Workbench(tmp_path, walled(tier).value, edition) as bench:
+@pytest.mark.parametrize(("course", "tier"), OF_EACH_COURSE)
+def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, course: str, tier: Tier) -> None:
+    with Workbench(tmp_path, walled(tier).value, course) as bench:
         tree = bench.tree(spying.hand_in(tmp_path / "spy", bench._parts, modules_of_ours()))
         reported = set()
         for probe in closures.probes():
-            own, closure = library_of(edition, probe), closures.closure_of(find(edition), probe)
-            if not any(name.startswith(f"courses.{edition}.") for name in own.modules):
-                continue  # it speaks to no part of this edition
+            own, closure = library_of(course, probe), closures.closure_of(find(course), probe)
+            if not any(name.startswith(f"courses.{course}.") for name in own.modules):
+                continue  # it speaks to no part of this course
             run = bench.sandbox.run(Request(probe, tree, spying.inputs_for(own), 1, Limits(seconds=20)))
             report = spying.report_of(run)
             if report is None:
@@ -78,8 +78,8 @@ def test_a_run_finds_what_its_probe_needs_and_nothing_else(tmp_path: Path, editi
             needed = {(module, name.partition(".")[0]) for module, name in closure.definitions}
             assert found == needed, probe
             assert (imported, read) == ([], []), probe
-    adapters = {place.partition(":")[0] for place in find(edition).adapters.values()}
-    assert adapters <= {name for probe in reported for name in library_of(edition, probe).modules}, "of every part"
+    adapters = {place.partition(":")[0] for place in find(course).adapters.values()}
+    assert adapters <= {name for probe in reported for name in library_of(course, probe).modules}, "of every part"
 
 
 # --- what it is good for ----------------------------------------------------------------------------------------------
@@ -93,16 +93,16 @@ QUICK = {
 
 
 @pytest.mark.timeout(900)  # where it is not alone
-@pytest.mark.parametrize("edition", QUICK)
-def test_no_definition_of_ours_answers_a_question_of_its_run(tmp_path: Path, edition: str) -> None:
+@pytest.mark.parametrize("course", QUICK)
+def test_no_definition_of_ours_answers_a_question_of_its_run(tmp_path: Path, course: str) -> None:
     """All of a run's probes and contracts, in all places of which a check says something."""
-    assert _answering(Ground(tmp_path, edition), *QUICK[edition]) == []
+    assert _answering(Ground(tmp_path, course), *QUICK[course]) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_no_definition_of_ours_answers_any_question(ground: Ground) -> None:
-    """The same of all unit checks of all editions."""
+    """The same of all unit checks of all courses."""
     assert _answering(ground, "") == []
 
 
@@ -128,7 +128,7 @@ def test_a_right_answer_is_seen_where_a_run_holds_one(tmp_path: Path) -> None:
     ground = Ground(tmp_path, "uva2021")
     ((request, asked),) = ground.runs_of("vae.kld")
     own = ground.library(request.probe)
-    held = ModuleType("graders.probes._held")
+    held = ModuleType("graders.probing._held")
     vars(held)["divergence"] = asked["KLD"]
     asked["KLD"].__module__ = held.__name__
     own.modules[held.__name__] = held  # type: ignore[index]
@@ -147,7 +147,7 @@ BORROWED = """
 import gc as _gc, importlib as _importlib, sys as _sys
 
 def _held():
-    names = [name for name in _sys.modules if name.startswith("graders")] + ["graders.probes._gaussian"]
+    names = [name for name in _sys.modules if name.startswith("graders")] + ["graders.probing.gaussian"]
     for name in names:
         try:
             yield from vars(_importlib.import_module(name)).values()

@@ -20,12 +20,12 @@ from gengrade.facts import Facts, Outcome
 from gengrade.grade import score
 from gengrade.report.student import student_page
 from gengrade.sandbox import Tier, examine
-from tests import report_examples as examples
 from tests.attacks import shown
 from tests.attacks.rendering import COMMANDS, ESCAPES, FORMULAS, HTML, MARKDOWN, SHORT
 from tests.attacks.shown import OWNED, Printed, on_a_terminal
-from tests.browser import needs_browser
-from tests.handed_in import SMALL_RUBRIC
+from tests.support import report_examples as examples
+from tests.support.browser import needs_browser
+from tests.support.handed_in import SMALL_RUBRIC
 
 pytestmark = pytest.mark.slow  # a class for each test
 

@@ -3,43 +3,45 @@
 import torch
 from torch import nn
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
+
+defaults("homework.ipynb:ConditionalDiscriminator.forward", fails=("cgan.discriminator_condition",))
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator_condition")
+@misconception
 def label_ignored(self, x):
     """Your discriminator drops the label on the way: an image gets the same score with any label, and nothing tells the
     generator to draw the digit that was asked. Put the image and the one-hot label through the first layer."""
     return self.inner(torch.cat([x[:, :pixels], torch.zeros(len(x), classes)], dim=1))
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator_condition")
+@misconception
 def image_ignored(self, x):
     """Your discriminator drops the image on the way: whatever comes with a label gets the same score. Put the image and
     the one-hot label through the first layer."""
     return self.inner(torch.cat([torch.zeros(len(x), pixels), x[:, pixels:]], dim=1))
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator_condition")
+@misconception
 def softmax_of_one_score(self, x):
     """You put a softmax over one score, which is 1 whatever the score: use a sigmoid, or leave it to the loss."""
     return torch.softmax(self.inner(x), dim=1)
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator")
+@misconception(fails=("cgan.discriminator",))
 def batch_average(self, x):
     """You add the mean score of the batch to all of its scores: each image gets a score of its own."""
     return self.inner(x) + self.inner(x).mean()
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator")
+@misconception(fails=("cgan.discriminator",))
 def dropout_that_stays(self, x):
     """You call F.dropout without training=self.training in the discriminator, so that scores are random in eval mode as
     well: use nn.Dropout, or pass training=self.training."""
     return self.inner(F.dropout(x, 0.3))
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator", fails="cgan.discriminator")
+@misconception("homework.ipynb:ConditionalDiscriminator", fails=("cgan.discriminator",))
 class layers_in_a_list(nn.Module):
     """You keep the discriminator's layers in a Python list, where neither an optimiser nor .to(device) finds them: use
     nn.ModuleList or nn.Sequential."""
@@ -56,7 +58,7 @@ class layers_in_a_list(nn.Module):
         return x
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator_condition")
+@misconception
 def label_rounded_to_parity(self, x):
     """Your discriminator only sees whether the digit is odd: it does not mind an 8 where a 2 was asked. Give it all ten
     numbers of the one-hot label."""
@@ -65,7 +67,7 @@ def label_rounded_to_parity(self, x):
     return self.inner(torch.cat([x[:, :pixels], hot], dim=1))
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator")
+@misconception(fails=("cgan.discriminator",))
 def images_detached(self, x):
     """You take the images out of the graph in the discriminator's forward, by detach, .data or numpy, so that no
     gradient reaches the generator, which learns nothing: detach the fake images in the discriminator's step only, where
@@ -73,7 +75,7 @@ def images_detached(self, x):
     return self.inner(x.detach())
 
 
-@misconception("homework.ipynb:ConditionalDiscriminator.forward", fails="cgan.discriminator")
+@misconception(fails=("cgan.discriminator",))
 def scores_detached(self, x):
     """You take the scores out of the graph, by detach, .data, numpy or no_grad, so that neither network learns anything
     from them: return them as they come from the last layer."""

@@ -2,10 +2,12 @@
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
+
+defaults("homework.ipynb:interpolate_vae", fails=("interpolation.vae",))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def images_mixed(vae, x_start, x_end, steps=10):
     """You mix the two images and then encode every mixture: encode the two images once each, and mix their codes."""
@@ -14,7 +16,7 @@ def images_mixed(vae, x_start, x_end, steps=10):
     return vae.decode(vae.encode(mixed)[0])
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def decoded_pixels_mixed(vae, x_start, x_end, steps=10):
     """You mix the pixels of the two reconstructions: mix the codes, and decode every mixture."""
@@ -22,7 +24,7 @@ def decoded_pixels_mixed(vae, x_start, x_end, steps=10):
     return first + torch.linspace(0, 1, steps).view(-1, 1) * (last - first)
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def encoder_left_out(vae, x_start, x_end, steps=10):
     """You walk between draws from the prior, and the two images have no part in it: the ends are what the encoder gives
@@ -31,7 +33,7 @@ def encoder_left_out(vae, x_start, x_end, steps=10):
     return vae.decode(z_start + torch.linspace(0, 1, steps).view(-1, 1) * (z_end - z_start))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def between_spreads(vae, x_start, x_end, steps=10):
     """You walk between the second outputs of the encoder, the spreads: an image's place is the first output, the
@@ -40,7 +42,7 @@ def between_spreads(vae, x_start, x_end, steps=10):
     return vae.decode(z_start + torch.linspace(0, 1, steps).view(-1, 1) * (z_end - z_start))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def spread_as_the_other_code(vae, x_start, x_end, steps=10):
     """You walk from an image's mean to a spread: the encoder's two outputs are the mean and the spread of one Gaussian,
@@ -49,13 +51,13 @@ def spread_as_the_other_code(vae, x_start, x_end, steps=10):
     return vae.decode(z_start + torch.linspace(0, 1, steps).view(-1, 1) * (z_end - z_start))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 def one_image_twice(vae, x_start, x_end, steps=10):
     """You encode the first image for both ends: the walk ends at the second image's code."""
     return original(vae, x_start, x_start, steps)
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def end_left_out(vae, x_start, x_end, steps=10):
     """Your weights are k / 10, which stop short of 1, so that the walk never reaches the second image's code: divide by
@@ -64,7 +66,7 @@ def end_left_out(vae, x_start, x_end, steps=10):
     return vae.decode(z_start + torch.arange(steps).view(-1, 1) / steps * (z_end - z_start))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def start_left_out(vae, x_start, x_end, steps=10):
     """Your weights are (k + 1) / 10, which begin above 0, so that the first image's code is not in the walk: let the
@@ -73,13 +75,13 @@ def start_left_out(vae, x_start, x_end, steps=10):
     return vae.decode(z_start + (torch.arange(steps).view(-1, 1) + 1) / steps * (z_end - z_start))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 def ends_on_top(vae, x_start, x_end, steps=10):
     """Your walk has ten images between the two codes and these besides: the ten include both ends."""
     return original(vae, x_start, x_end, steps + 2)
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def noise_at_every_step(vae, x_start, x_end, steps=10):
     """You add noise to the code at every step, so that the walk is no straight line: draw at the two ends at most, and
@@ -89,7 +91,7 @@ def noise_at_every_step(vae, x_start, x_end, steps=10):
     return vae.decode(z + 400 * torch.randn_like(z))
 
 
-@misconception("homework.ipynb:interpolate_vae", fails="interpolation.vae")
+@misconception
 @torch.no_grad()
 def weights_do_not_add_up(vae, x_start, x_end, steps=10):
     """You add w times the second code to the first without taking anything of the first away: use (1 − w)·z_start +

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from gengrade.course import courses
-from truth.variants import Changes, Training
+from validation.variants import Changes, Training
 
 FAMILIES: Final = ("interpolation", "cgan")
 NOTEBOOK: Final = "homework.ipynb"

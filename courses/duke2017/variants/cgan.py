@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from courses.duke2017.variants import notebook, rewritten
-from courses.duke2017.variants.interpolation import STRANGER as _STRANGER
-from truth.variants import Changes, Unnamed
+from courses.duke2017.variants.interpolation import ALTERNATIVE as _ALTERNATIVE
+from validation.variants import Changes, Unnamed
 
 NETWORKS, INPUT, DEMAND = "class ConditionalGenerator", "def generator_input", "def generate("
 ROW = "torch.cat([noise, F.one_hot(labels, classes).float()], dim=1)"
@@ -212,7 +212,7 @@ RIGHT: dict[str, Changes] = {
     "scaled to be shown": notebook((MADE, MADE.replace("return ", "return 0.5 + 0.5 * "))),
 }
 
-STRANGER: Changes = {
+ALTERNATIVE: Changes = {
     file: [
         *changes,
         rewritten(
@@ -236,7 +236,7 @@ def generate(generator, digit, n=10):
 """,
         ),
     ]
-    for file, changes in _STRANGER.items()
+    for file, changes in _ALTERNATIVE.items()
     if isinstance(changes, list)
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courses.duke2017.variants import notebook, rewritten
-from truth.variants import Changes, Unnamed
+from validation.variants import Changes, Unnamed
 
 GAN, VAE = "def interpolate(generator", "def interpolate_vae(vae"
 LINE = "z_start + weight * (z_end - z_start)"
@@ -175,7 +175,7 @@ def interpolate_vae(encoder, decoder, first, second, n=10):
     ),
 }
 
-STRANGER: Changes = notebook(
+ALTERNATIVE: Changes = notebook(
     ("latent_size = 64", "latent_size = 23"),
     rewritten(
         "class Generator",

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 
 def terms(model, x, z, posterior):
@@ -13,41 +13,44 @@ def terms(model, x, z, posterior):
     return -model.decode(z).nll(x), -prior.nll(z, dims=[1]), -posterior.nll(z, dims=[1])
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+defaults("vae_solution.py:VAE.log_weight", fails=("gaussian_vae.log_likelihood",))
+
+
+@misconception
 def prior_forgotten(self, x, posterior):
     """You left out log p(z): the weight is p(x|z)·p(z)/q(z|x)."""
     given_z, _, proposal = terms(self, x, posterior.sample(), posterior)
     return given_z - proposal
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def proposal_forgotten(self, x, posterior):
     """You left out log q(z|x): since z is drawn from q, its density has to be divided by."""
     given_z, prior, _ = terms(self, x, posterior.sample(), posterior)
     return given_z + prior
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def only_the_reconstruction(self, x, posterior):
     """You averaged p(x|z) over the encoder's latents. They are not drawn from the prior, which the weight makes good:
     p(x|z)·p(z)/q(z|x)."""
     return terms(self, x, posterior.sample(), posterior)[0]
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def ratio_upside_down(self, x, posterior):
     """You multiplied by q(z|x)/p(z), where the weight has p(z)/q(z|x)."""
     given_z, prior, proposal = terms(self, x, posterior.sample(), posterior)
     return given_z - prior + proposal
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def proposal_added(self, x, posterior):
     """You added log q(z|x), where it is subtracted: the weight divides by the density that z is drawn from."""
     return sum(terms(self, x, posterior.sample(), posterior))
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def drawn_from_the_prior(self, x, posterior):
     """You drew z from the prior, and divided by q(z|x) all the same. Draw z from the posterior that encode gives."""
     z = torch.randn_like(posterior.mean)
@@ -55,21 +58,21 @@ def drawn_from_the_prior(self, x, posterior):
     return given_z + prior - proposal
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def divergence_for_the_ratio(self, x, posterior):
     """You subtracted the KL divergence, which gives the average of the bound's terms. A weight has the densities of the
     very z that was drawn: log p(z) − log q(z|x)."""
     return terms(self, x, posterior.sample(), posterior)[0] - posterior.kl()
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def negative_likelihood_added(self, x, posterior):
     """You added the negative log-likelihood nll(x), where log p(x|z) = −nll(x) belongs."""
     given_z, prior, proposal = terms(self, x, posterior.sample(), posterior)
     return -given_z + prior - proposal
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def mean_decoded(self, x, posterior):
     """You decode the posterior's mean in each of the K passes, so that all weights are the same. Each needs a draw of
     its own."""
@@ -77,7 +80,7 @@ def mean_decoded(self, x, posterior):
     return given_z + prior - proposal
 
 
-@misconception("vae_solution.py:VAE.log_weight", fails="gaussian_vae.log_likelihood")
+@misconception
 def other_draws_for_the_densities(self, x, posterior):
     """You drew z anew for each term. All three densities of a weight belong to one z."""
     given_z, _, _ = terms(self, x, posterior.sample(), posterior)
@@ -85,19 +88,22 @@ def other_draws_for_the_densities(self, x, posterior):
     return given_z - prior.nll(posterior.sample(), dims=[1]) + posterior.nll(posterior.sample(), dims=[1])
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+defaults("vae_solution.py:VAE.log_likelihood", fails=("gaussian_vae.log_likelihood",))
+
+
+@misconception
 def count_not_divided_by(self, x, K=100):
     """You summed the K weights. Their mean is asked for: subtract log K."""
     return self.original(x, K) + math.log(K)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def count_without_logarithm(self, x, K=100):
     """You divided the logarithm of the sum by K. In logarithms a mean subtracts log K."""
     return (self.original(x, K) + math.log(K)) / K
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def mean_of_logarithms(self, x, K=100):
     """You averaged the logarithms of the weights, which is the ordinary bound, whatever K is. Take the logarithm of
     their average: logsumexp less log K."""
@@ -105,14 +111,14 @@ def mean_of_logarithms(self, x, K=100):
     return torch.stack([self.log_weight(x, posterior) for _ in range(K)]).mean(dim=0)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def best_of_the_weights(self, x, K=100):
     """You took the largest weight. Their mean is asked for: logsumexp less log K."""
     posterior = self.encode(x)
     return torch.stack([self.log_weight(x, posterior) for _ in range(K)]).amax(dim=0)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def exponentials_overflow(self, x, K=100):
     """You took the exponential of the logarithms, which is 0 in single precision, and its logarithm −∞. logsumexp does
     the same without leaving the range of numbers."""
@@ -120,13 +126,13 @@ def exponentials_overflow(self, x, K=100):
     return torch.stack([self.log_weight(x, posterior) for _ in range(K)]).exp().mean(dim=0).log()
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def one_draw_for_all(self, x, K=100):
     """You drew z once and used it K times. Each weight needs a draw of its own."""
     return self.log_weight(x, self.encode(x))
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def one_draw_decoded_again(self, x, K=100):
     """You drew z once, before the loop, and decode the same one K times. Each weight needs a draw of its own: draw
     within the loop."""
@@ -139,7 +145,7 @@ def one_draw_decoded_again(self, x, K=100):
     return torch.stack(weights).logsumexp(dim=0) - math.log(K)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def largest_of_the_batch(self, x, K=100):
     """You subtract the largest weight of the whole batch before you take exponentials, so that those of less likely
     images are 0, and their logarithm −∞. Subtract each image's own largest, over its K draws, as logsumexp does."""
@@ -148,31 +154,31 @@ def largest_of_the_batch(self, x, K=100):
     return weights.max() + (weights - weights.max()).exp().mean(dim=0).log()
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def hundred_for_the_count(self, x, K=100):
     """You subtract log 100 whatever K is. Subtract log K: a mean divides by the number of draws."""
     return self.original(x, K) + math.log(K) - math.log(100)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def averaged_over_images(self, x, K=100):
     """You averaged over the images as well. One likelihood for each image is asked for: [B]."""
     return self.original(x, K).mean()
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def sign_turned(self, x, K=100):
     """You return −log p(x). The log-likelihood itself is asked for."""
     return -self.original(x, K)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def count_fixed(self, x, K=100):
     """You always draw 100 times. Draw K times."""
     return self.original(x, 100)
 
 
-@misconception("vae_solution.py:VAE.log_likelihood", fails="gaussian_vae.log_likelihood")
+@misconception
 def one_too_few(self, x, K=100):
     """Your loop runs K − 1 times, and divides by K all the same: let it run over range(K)."""
     if K < 2:

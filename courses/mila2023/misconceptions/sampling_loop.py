@@ -2,7 +2,7 @@
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
 
 
 def walk(model, img, steps, coefficients, noises=None):
@@ -15,7 +15,10 @@ def walk(model, img, steps, coefficients, noises=None):
     return torch.stack(imgs)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+defaults("diffusion_solution.py:p_sample_loop", fails=("ddpm.p_sample_loop",))
+
+
+@misconception
 @torch.no_grad()
 def forwards(model, shape, timesteps, T, coefficients, noise=None):
     """Your loop runs from t = 0 up to T − 1. Sampling goes back: it begins at T − 1, where there is nothing but noise,
@@ -24,7 +27,7 @@ def forwards(model, shape, timesteps, T, coefficients, noise=None):
     return walk(model, img, range(timesteps), coefficients, None if noise is None else noise[1:])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def last_step_left_out(model, shape, timesteps, T, coefficients, noise=None):
     """Your loop stops at t = 1 and never takes the last step, t = 0, which removes the rest of the noise."""
@@ -32,7 +35,7 @@ def last_step_left_out(model, shape, timesteps, T, coefficients, noise=None):
     return walk(model, img, range(timesteps - 1, 0, -1), coefficients, None if noise is None else noise[1:])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def always_from_the_start(model, shape, timesteps, T, coefficients, noise=None):
     """Each of your steps begins with the noise of the start again. Feed each step the image of the one before."""
@@ -44,14 +47,14 @@ def always_from_the_start(model, shape, timesteps, T, coefficients, noise=None):
     return torch.stack(imgs)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def only_the_last_image(model, shape, timesteps, T, coefficients, noise=None):
     """You return the last images only. All steps are asked for, stacked in order: [T, B, C, H, W]."""
     return original(model, shape, timesteps, T, coefficients, noise)[-1]
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def in_reverse_order(model, shape, timesteps, T, coefficients, noise=None):
     """You return the images with the last one first. They are asked for in the order of the steps, so that the finished
@@ -59,7 +62,7 @@ def in_reverse_order(model, shape, timesteps, T, coefficients, noise=None):
     return original(model, shape, timesteps, T, coefficients, noise).flip(0)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def start_kept_in_the_result(model, shape, timesteps, T, coefficients, noise=None):
     """Your result begins with the noise of the start, and has one image too many: append after each step only."""
@@ -68,7 +71,7 @@ def start_kept_in_the_result(model, shape, timesteps, T, coefficients, noise=Non
     return torch.cat([img[None], walk(model, img, steps, coefficients, None if noise is None else noise[1:])])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def start_is_uniform(model, shape, timesteps, T, coefficients, noise=None):
     """Your loop starts from uniform noise, by torch.rand. x_T is standard normal: torch.randn."""
@@ -76,7 +79,7 @@ def start_is_uniform(model, shape, timesteps, T, coefficients, noise=None):
     return walk(model, img, range(timesteps - 1, -1, -1), coefficients, None if noise is None else noise[1:])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def start_is_black(model, shape, timesteps, T, coefficients, noise=None):
     """Your loop starts from images of zeros. x_T is standard normal noise, and what makes one sample different from
@@ -85,7 +88,7 @@ def start_is_black(model, shape, timesteps, T, coefficients, noise=None):
     return walk(model, img, range(timesteps - 1, -1, -1), coefficients, None if noise is None else noise[1:])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def given_noise_not_passed_on(model, shape, timesteps, T, coefficients, noise=None):
     """You do not pass the given noise on to p_sample, so that its steps draw their own: give each step one of
@@ -94,7 +97,7 @@ def given_noise_not_passed_on(model, shape, timesteps, T, coefficients, noise=No
     return walk(model, img, range(timesteps - 1, -1, -1), coefficients)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def one_noise_for_all_steps(model, shape, timesteps, T, coefficients, noise=None):
     """You give every step the noise of the start, noise[0]. Each step needs noise of its own: noise[1], noise[2] …"""
@@ -104,7 +107,7 @@ def one_noise_for_all_steps(model, shape, timesteps, T, coefficients, noise=None
     return walk(model, noise[0], steps, coefficients, [noise[0]] * timesteps)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def steps_without_noise(model, shape, timesteps, T, coefficients, noise=None):
     """You give p_sample zeros where no noise is given, so that none is added in any step. Leave its `noise` out, and it
@@ -114,7 +117,7 @@ def steps_without_noise(model, shape, timesteps, T, coefficients, noise=None):
     return walk(model, img, range(timesteps - 1, -1, -1), coefficients, noises)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def one_noise_drawn_for_all_steps(model, shape, timesteps, T, coefficients, noise=None):
     """You draw noise once, before the loop, and give it to every step, so that it adds up. Each step needs new noise:
@@ -124,7 +127,7 @@ def one_noise_drawn_for_all_steps(model, shape, timesteps, T, coefficients, nois
     return walk(model, img, range(timesteps - 1, -1, -1), coefficients, noises)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def start_for_the_last_step(model, shape, timesteps, T, coefficients, noise=None):
     """Your result begins with the noise of the start, and the step of t = 0 is missing in its place: take all T steps,
@@ -134,7 +137,7 @@ def start_for_the_last_step(model, shape, timesteps, T, coefficients, noise=None
     return torch.cat([img[None], walk(model, img, range(timesteps - 1, 0, -1), coefficients, noises)])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def times_from_the_number_of_steps(model, shape, timesteps, T, coefficients, noise=None):
     """Your times go from T down to 1. They are indices of sequences of T entries, from T − 1 down to 0: range(T − 1,
@@ -143,7 +146,7 @@ def times_from_the_number_of_steps(model, shape, timesteps, T, coefficients, noi
     return walk(model, img, range(timesteps, 0, -1), coefficients, None if noise is None else noise[1:])
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def index_one_ahead(model, shape, timesteps, T, coefficients, noise=None):
     """Your t_index runs from T to 1, one ahead of t, so that p_sample never sees 0, and adds noise in the last step as
@@ -156,7 +159,7 @@ def index_one_ahead(model, shape, timesteps, T, coefficients, noise=None):
     return torch.stack(imgs)
 
 
-@misconception("diffusion_solution.py:p_sample_loop", fails="ddpm.p_sample_loop")
+@misconception
 @torch.no_grad()
 def times_begin_at_one(model, shape, timesteps, T, coefficients, noise=None):
     """Your times are one step behind the loop: the last one, which gives the mode, is never 0. Times run from T − 1 to

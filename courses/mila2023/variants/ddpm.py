@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from courses.mila2023.variants.ddpm_stranger import STRANGER_TEXT
-from truth.variants import Changes, Unnamed
-from truth.workbench import reference_of
+from courses.mila2023.variants.ddpm_alternative import ALTERNATIVE_TEXT
+from validation.variants import Changes, Unnamed
+from validation.workbench import reference_of
 
 FILE = "diffusion_solution.py"
 EXTRACT = """    values = a.gather(-1, t.to(a.device)).to(t.device)
@@ -135,7 +135,7 @@ RIGHT: dict[str, Changes] = {
     "times as 32-bit numbers": ddpm((TIMES, "torch.randint(timesteps, size=(batch_size,), dtype=torch.int32)")),
 }
 
-STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), STRANGER_TEXT)}
+ALTERNATIVE: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), ALTERNATIVE_TEXT)}
 
 UNNAMED: dict[str, Unnamed] = {
     "a cosine schedule": Unnamed(

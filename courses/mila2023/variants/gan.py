@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed
-from truth.workbench import reference_of
+from validation.variants import Changes, Unnamed
+from validation.workbench import reference_of
 
 FILE = "gan_solution.py"
 CRITERION = "criterion = nn.BCEWithLogitsLoss()"
@@ -13,7 +13,7 @@ OWN = "return criterion(output, torch.ones_like(output))"
 NOISE = "noise = torch.randn(num_samples, z_dim, 1, 1, device=device)"
 LINE = "return generator((1 - weight) * z_1 + weight * z_2)"
 
-STRANGER_TEXT = """import torch
+ALTERNATIVE_TEXT = """import torch
 import torch.nn.functional as F
 
 discriminator_optimizer = Adam(discriminator.parameters(), lr=disc_lr)
@@ -55,7 +55,7 @@ def gan(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
-    "networks of the notebook": {FILE: ((reference_of("mila2023") / FILE).read_text(), STRANGER_TEXT)},
+    "networks of the notebook": {FILE: ((reference_of("mila2023") / FILE).read_text(), ALTERNATIVE_TEXT)},
     "half of the sum": gan((SUM, f"{SUM.replace('return ', 'return (')}) / 2")),
     "flat scores": gan(
         ("discriminator(real_samples)", "discriminator(real_samples).view(-1)"),
@@ -88,7 +88,7 @@ RIGHT: dict[str, Changes] = {
     "one after the other": gan((LINE, "return torch.cat([generator(torch.lerp(z_1, z_2, float(w))) for w in weight])")),
 }
 
-STRANGER: Changes = RIGHT["networks of the notebook"]
+ALTERNATIVE: Changes = RIGHT["networks of the notebook"]
 
 UNNAMED: dict[str, Unnamed] = {
     "twice the fakes": Unnamed(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed
-from truth.workbench import example, reference_of
+from validation.variants import Changes, Unnamed
+from validation.workbench import example, reference_of
 
 FILE = "vae_solution.py"
 DRAW = "return self.mean + self.std * noise"
@@ -163,7 +163,7 @@ RIGHT: dict[str, Changes] = {
     ),
 }
 
-STRANGER: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), example("mila2023", "complete/vae.py"))}
+ALTERNATIVE: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), example("mila2023", "complete/vae.py"))}
 
 UNNAMED: dict[str, Unnamed] = {
     "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),

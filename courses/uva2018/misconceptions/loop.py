@@ -1,6 +1,6 @@
 """The loop: what is written in place of epoch_iter(model, data, optimizer) → the average bound."""
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 
 def stepped(model, images, optimizer):
@@ -12,7 +12,10 @@ def stepped(model, images, optimizer):
     return loss.item()
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+defaults("a3_vae_template.py:epoch_iter", fails=("vae2018.epoch",))
+
+
+@misconception
 def gradients_left(model, data, optimizer):
     """You never clear the gradients, so that each step follows those of all batches before. Call
     optimizer.zero_grad() before backward()."""
@@ -26,7 +29,7 @@ def gradients_left(model, data, optimizer):
     return sum(losses) / len(losses)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def trained_on_validation(model, data, optimizer):
     """You make steps on the validation data too. Ask model.training whether this is an epoch of training."""
     losses = []
@@ -39,7 +42,7 @@ def trained_on_validation(model, data, optimizer):
     return sum(losses) / len(losses)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def never_trained(model, data, optimizer):
     """Nothing is learned in your loop: optimizer.step() is not called in training mode."""
     losses = []
@@ -52,7 +55,7 @@ def never_trained(model, data, optimizer):
     return sum(losses) / len(losses)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def uphill(model, data, optimizer):
     """You minimise the ELBO, where it should be maximised: call backward() on −ELBO."""
     losses = []
@@ -66,19 +69,19 @@ def uphill(model, data, optimizer):
     return sum(losses) / len(losses)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def sum_of_batches(model, data, optimizer):
     """You return the sum of the batches' bounds. Divide by their number, for the average."""
     return sum(stepped(model, images, optimizer) for images in data)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def last_batch(model, data, optimizer):
     """You return the bound of the last batch. Return the average of all batches."""
     return [stepped(model, images, optimizer) for images in data][-1]
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def averages_over_images(model, data, optimizer):
     """You divide the sum of the batches' averages by the number of images. Divide it by the number of batches, or weigh
     each average by the size of its batch."""
@@ -89,20 +92,20 @@ def averages_over_images(model, data, optimizer):
     return losses / count
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def first_batch_only(model, data, optimizer):
     """You leave the loop after its first batch: the return stands within it, or a break."""
     return stepped(model, next(iter(data)), optimizer)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def nothing_returned(model, data, optimizer):
     """Your loop returns nothing. Return the average bound of the epoch."""
     for images in data:
         stepped(model, images, optimizer)
 
 
-@misconception("a3_vae_template.py:epoch_iter", fails="elbo.epoch")
+@misconception
 def steps_without_gradient(model, data, optimizer):
     """Your steps have no gradient to follow, so that the model does not learn: you clear the gradients between
     backward() and step(), or call step() before backward(). The order is zero_grad(), backward(), step()."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from truth.variants import Changes, Training
+from validation.variants import Changes, Training
 
-FAMILIES: Final = ("elbo", "adversary")
+FAMILIES: Final = ("vae2018", "gan2018")
 
 MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "of logits": {"elbo": ("log variance and logits",), "adversary": ("logits",)},
+    "of logits": {"vae2018": ("log variance and logits",), "gan2018": ("logits",)},
     "of square images": {
-        "elbo": ("square images", "an ELBO that the loop returns"),
-        "adversary": ("square images", "new images for the discriminator"),
+        "vae2018": ("square images", "an ELBO that the loop returns"),
+        "gan2018": ("square images", "new images for the discriminator"),
     },
     "of distributions": {
-        "elbo": ("distributions", "a deeper network with dropout", "one sample after the other"),
-        "adversary": ("labels exchanged in both", "an interpolation of several strips"),
+        "vae2018": ("distributions", "a deeper network with dropout", "one sample after the other"),
+        "gan2018": ("labels exchanged in both", "an interpolation of several strips"),
     },
 }
 
@@ -24,6 +24,6 @@ MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 _OTHER_DRAWS: Final[Changes] = {"a3_gan_template.py": ("LATENTS = 100\n", "LATENTS = 100\ntorch.rand(1)\n")}
 
 TRAININGS: Final = {
-    "elbo.nats": Training(("elbo.nats",)),
-    "adversary.frechet": Training(("adversary.frechet",), _OTHER_DRAWS),
+    "vae2018.nats": Training(("vae2018.nats",)),
+    "gan2018.frechet": Training(("gan2018.frechet",), _OTHER_DRAWS),
 }

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 
 class Encoder(nn.Module):
@@ -50,7 +50,10 @@ class Decoder(nn.Module):
 # The encoder
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+defaults("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails=("vae.cnn_encoder",))
+
+
+@misconception
 def encoder_ends_in_relu(self, x):
     """You put a ReLU on the convolutional encoder's outputs, so that neither mean nor log_std can be negative; the
     output layer should be linear."""
@@ -58,7 +61,7 @@ def encoder_ends_in_relu(self, x):
     return F.relu(mean), F.relu(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def encoder_ends_in_gelu(self, x):
     """You put a GELU on the convolutional encoder's outputs, so that mean and log_std cannot be below −0.17; the output
     layer should be linear."""
@@ -66,7 +69,7 @@ def encoder_ends_in_gelu(self, x):
     return F.gelu(mean), F.gelu(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def encoder_ends_in_tanh(self, x):
     """You limit the convolutional encoder's outputs to (−1, 1), as a tanh does, which mean and log_std must be able to
     leave; the output layer should be linear."""
@@ -74,7 +77,7 @@ def encoder_ends_in_tanh(self, x):
     return torch.tanh(mean), torch.tanh(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def encoder_ends_in_sigmoid(self, x):
     """You put a sigmoid on the convolutional encoder's outputs, so that mean and log_std cannot leave (0, 1); the
     output layer should be linear."""
@@ -82,7 +85,7 @@ def encoder_ends_in_sigmoid(self, x):
     return torch.sigmoid(mean), torch.sigmoid(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def relu_on_log_std(self, x):
     """You put a ReLU on log_std, so that the standard deviation cannot be below 1: it is the standard deviation that
     is positive, its logarithm may be any real number."""
@@ -90,7 +93,7 @@ def relu_on_log_std(self, x):
     return mean, F.relu(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def softplus_on_log_std(self, x):
     """You put a softplus on log_std, as if it were the standard deviation: its logarithm was asked for, which may be
     negative. Return what the linear layer gives, or the logarithm of the softplus."""
@@ -98,7 +101,7 @@ def softplus_on_log_std(self, x):
     return mean, F.softplus(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def std_for_log_std(self, x):
     """You return the standard deviation, exp(log_std), where its logarithm was asked for: leave the exponential to
     those who call the encoder."""
@@ -106,7 +109,7 @@ def std_for_log_std(self, x):
     return mean, log_std.exp()
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def one_head_for_both(self, x):
     """You return the same numbers as mean and as log_std: each needs an output layer of its own, or a half of one
     layer with 2·z_dim outputs."""
@@ -114,7 +117,7 @@ def one_head_for_both(self, x):
     return mean, mean
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception
 def log_std_of_zeros(self, x):
     """You return zeros as log_std, so that every posterior has a standard deviation of 1: log_std is to be predicted
     from the image, as the mean is."""
@@ -122,7 +125,7 @@ def log_std_of_zeros(self, x):
     return mean, torch.zeros_like(log_std)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNEncoder")
 class HalfOfZDim(Encoder):
     """You split z_dim outputs into mean and log_std, so that each has only half of the latents: the last linear layer
     needs 2·z_dim outputs."""
@@ -131,14 +134,17 @@ class HalfOfZDim(Encoder):
         super().__init__(num_input_channels, num_filters, z_dim)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder", raises=True)
+@misconception(raises=True)
 def split_along_the_batch(self, x):
     """You split the output into mean and log_std along the batch, so that one half of the images gives means and the
     other log_stds: split along the last dimension, with dim=-1."""
     return torch.cat(self.original(x), dim=-1).chunk(2, dim=0)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder", raises=True)
+defaults("part1/cnn_encoder_decoder.py:CNNEncoder", fails=("vae.cnn_encoder",))
+
+
+@misconception(raises=True)
 class EncoderAlwaysTakesOneChannel(Encoder):
     """Your first convolution takes one channel whatever num_input_channels says: use num_input_channels."""
 
@@ -146,7 +152,7 @@ class EncoderAlwaysTakesOneChannel(Encoder):
         super().__init__(1, num_filters, 2 * z_dim)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder")
+@misconception
 class EncoderAlwaysGives20Latents(Encoder):
     """Your convolutional encoder gives 20 latents whatever z_dim says: use z_dim."""
 
@@ -154,7 +160,7 @@ class EncoderAlwaysGives20Latents(Encoder):
         super().__init__(num_input_channels, num_filters, 2 * 20)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder")
+@misconception
 class EncoderWithoutActivations(Encoder):
     """There is no activation between your encoder's convolutions, so that together they are one linear layer: put a
     GELU or ReLU after each but the last layer."""
@@ -164,7 +170,7 @@ class EncoderWithoutActivations(Encoder):
         self.net = nn.Sequential(*[layer for layer in self.net if not isinstance(layer, nn.GELU)])
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder", fails="vae.cnn_encoder")
+@misconception
 class EncoderLayersInAList(Encoder):
     """You keep the convolutional encoder's layers in a Python list, where no optimiser finds them: use nn.ModuleList or
     nn.Sequential, which register what they hold."""
@@ -180,7 +186,7 @@ class EncoderLayersInAList(Encoder):
         return x.chunk(2, dim=-1)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward", fails="vae.cnn_encoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward")
 def images_scaled_by_the_batch(self, x):
     """You centre the images on the batch's average, in evaluation too, so that an image's code depends on what else is
     in the batch: use nn.BatchNorm2d, which keeps averages for evaluation, or none."""
@@ -190,35 +196,41 @@ def images_scaled_by_the_batch(self, x):
 # The decoder
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.cnn_decoder")
+defaults("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails=("vae.cnn_decoder",))
+
+
+@misconception
 def decoder_ends_in_sigmoid(self, z):
     """You end the convolutional decoder with a sigmoid, where logits were asked for: the loss applies it, in a
     numerically stable way, and sampling does."""
     return torch.sigmoid(self.original(z))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.cnn_decoder")
+@misconception
 def decoder_ends_in_tanh(self, z):
     """You limit the convolutional decoder's output to (−1, 1), as the tanh of the tutorial's auto-encoder does, so that
     pixels' means cannot leave 0.27 … 0.73: it should give logits, which may be any real numbers."""
     return torch.tanh(self.original(z))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.cnn_decoder")
+@misconception
 def decoder_ends_in_relu(self, z):
     """You end the convolutional decoder with a ReLU, so that no pixel's mean can be below ½: it should give logits,
     which may be any real numbers."""
     return F.relu(self.original(z))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.cnn_decoder")
+@misconception
 def decoder_ends_in_gelu(self, z):
     """You end the convolutional decoder with a GELU, so that no logit can be below −0.17: there should be no activation
     after the last layer."""
     return F.gelu(self.original(z))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+defaults("part1/cnn_encoder_decoder.py:CNNDecoder", fails=("vae.cnn_decoder",))
+
+
+@misconception
 class OddSizes(Decoder):
     """Your transposed convolutions go from 7 to 13 and 25 pixels, since a stride of 2 leaves open which of two sizes
     was meant: add output_padding=1 to reach 14 and 28."""
@@ -227,7 +239,7 @@ class OddSizes(Decoder):
         super().__init__(num_input_channels, num_filters, z_dim, extra=(0, 0))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception
 class OnePixelShort(Decoder):
     """Your last transposed convolution goes from 14 to 27 pixels, since a stride of 2 leaves open which of two sizes
     was meant: add output_padding=1 to reach 28."""
@@ -236,7 +248,7 @@ class OnePixelShort(Decoder):
         super().__init__(num_input_channels, num_filters, z_dim, extra=(1, 0))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception
 class PicturesOf32(Decoder):
     """Your decoder gives pictures of 32×32 pixels, the tutorial's for CIFAR10; those of MNIST have 28×28: let the first
     transposed convolution go from 4 to 7, without output padding."""
@@ -247,7 +259,7 @@ class PicturesOf32(Decoder):
         self.net[2] = nn.Unflatten(-1, (num_filters, 8, 8))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception
 class DecoderAlwaysGivesOneChannel(Decoder):
     """Your last convolution gives one channel whatever num_input_channels says: use num_input_channels."""
 
@@ -255,7 +267,7 @@ class DecoderAlwaysGivesOneChannel(Decoder):
         super().__init__(1, num_filters, z_dim)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder", raises=True)
+@misconception(raises=True)
 class DecoderAlwaysTakes20Latents(Decoder):
     """Your convolutional decoder takes 20 latents whatever z_dim says: use z_dim."""
 
@@ -263,13 +275,13 @@ class DecoderAlwaysTakes20Latents(Decoder):
         super().__init__(num_input_channels, num_filters, 20)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.cnn_decoder")
+@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward")
 def flat_output(self, z):
     """You return the convolutional decoder's logits as flat rows: images [B, C, 28, 28] were asked for."""
     return self.original(z).flatten(start_dim=1)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception
 class DecoderWithoutActivations(Decoder):
     """There is no activation between your decoder's layers, so that together they are one linear layer: put a GELU or
     ReLU after each but the last layer."""
@@ -279,7 +291,7 @@ class DecoderWithoutActivations(Decoder):
         self.net = nn.Sequential(*[layer for layer in self.net if not isinstance(layer, nn.GELU)])
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder", fails="vae.cnn_decoder")
+@misconception
 class DecoderLayersInAList(Decoder):
     """You keep the convolutional decoder's layers in a Python list, where no optimiser finds them: use nn.ModuleList or
     nn.Sequential, which register what they hold."""

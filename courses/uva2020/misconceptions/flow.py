@@ -4,12 +4,15 @@ import math
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 # The map
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.no_side_effects")
+defaults("part3/model.py:NormalizingFlow.transform", fails=("flow.log_det", "flow.normalised"))
+
+
+@misconception(fails=("flow.no_side_effects",))
 def input_not_cloned(self, z, inverse=False):
     """You give the caller's tensor to the coupling layers, which write into their input: after the call, the data are
     no longer what they were. Start with z = z.clone()."""
@@ -19,7 +22,7 @@ def input_not_cloned(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.no_side_effects")
+@misconception(fails=("flow.no_side_effects",))
 def input_cloned_one_way_only(self, z, inverse=False):
     """You clone z on the way forward only: the coupling layers write into their input when they invert as well, so
     begin both ways with z = z.clone()."""
@@ -30,7 +33,7 @@ def input_cloned_one_way_only(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible")
+@misconception(fails=("flow.invertible",))
 def inverse_in_forward_order(self, z, inverse=False):
     """You invert the layers in the order in which they were applied: the last one is undone first, so loop over
     reversed(self.layers)."""
@@ -40,7 +43,7 @@ def inverse_in_forward_order(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible")
+@misconception(fails=("flow.invertible",))
 def reversed_order_both_ways(self, z, inverse=False):
     """You loop over the reversed layers both ways: what was applied last is undone first, so one of the two ways goes
     through them in their own order."""
@@ -50,7 +53,7 @@ def reversed_order_both_ways(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible")
+@misconception(fails=("flow.invertible",))
 def layers_not_told_to_invert(self, z, inverse=False):
     """You reverse the layers but let each of them work forward: pass inverse=True on to every layer."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
@@ -59,33 +62,33 @@ def layers_not_told_to_invert(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible")
+@misconception(fails=("flow.invertible",))
 def inverse_ignored(self, z, inverse=False):
     """Your transform does the same whether it is asked for the inverse or not: with inverse=True, go through the
     reversed layers and pass inverse=True on to each."""
     return self.original(z)
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible")
+@misconception(fails=("flow.invertible",))
 def always_inverted(self, z, inverse=False):
     """You pass inverse=True to the layers both ways: pass on the argument that transform was given."""
     return self.original(z, inverse=True)
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible flow.nll")
+@misconception(fails=("flow.invertible", "flow.nll"))
 def first_layer_only(self, z, inverse=False):
     """You apply the first layer and return: apply all of them, each to what the one before gave. Look at where the
     return stands."""
     return self.layers[0](z.clone(), self.init_log_det.expand(len(z)), inverse=inverse)
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible flow.nll")
+@misconception(fails=("flow.invertible", "flow.nll"))
 def last_layer_only(self, z, inverse=False):
     """You give every layer the original z, so that only the last one counts: give each what the one before gave."""
     return self.layers[-1](z.clone(), self.init_log_det.expand(len(z)), inverse=inverse)
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.nll")
+@misconception(fails=("flow.nll",))
 def last_layer_left_out(self, z, inverse=False):
     """You leave out the last layer: loop over all of self.layers, without [:-1] or a range that ends too early."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
@@ -95,14 +98,14 @@ def last_layer_left_out(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.invertible flow.nll")
+@misconception(fails=("flow.invertible", "flow.nll"))
 def no_layers(self, z, inverse=False):
     """Your transform applies no layer and returns its input: go through self.layers, each applied to what the one
     before gave."""
     return z.clone(), torch.zeros(len(z))
 
 
-@misconception("part3/model.py:NormalizingFlow.__init__", fails="flow.invertible")
+@misconception("part3/model.py:NormalizingFlow.__init__", fails=("flow.invertible",))
 def same_mask_for_all_layers(self, base_density, dim, num_flows, num_hidden):
     """You give every layer the same mask, so that half of the dimensions never move: alternate the mask and its
     negation."""
@@ -114,7 +117,7 @@ def same_mask_for_all_layers(self, base_density, dim, num_flows, num_hidden):
 # Its log-determinant
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_negated(self, z, inverse=False):
     """Your log_det has the wrong sign: it is that of the map from transform's argument to its result, as the layers
     add it up."""
@@ -122,7 +125,7 @@ def log_det_negated(self, z, inverse=False):
     return z, -log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det")
+@misconception(fails=("flow.log_det",))
 def log_det_negated_again_for_the_inverse(self, z, inverse=False):
     """You negate log_det for the inverse, but the layers have done so already when they were told to invert: return it
     as they add it up."""
@@ -130,7 +133,7 @@ def log_det_negated_again_for_the_inverse(self, z, inverse=False):
     return z, -log_det if inverse else log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_of_the_last_layer(self, z, inverse=False):
     """Your log_det is that of the last layer alone: hand each layer the log_det that the one before returned, so that
     they add up."""
@@ -140,7 +143,7 @@ def log_det_of_the_last_layer(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_added_to_itself(self, z, inverse=False):
     """You add what a layer returns to log_det, which it has in it already, so that the first layers count many times:
     a layer returns the sum so far, so write z, log_det = layer(z, log_det)."""
@@ -151,21 +154,21 @@ def log_det_added_to_itself(self, z, inverse=False):
     return z, log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_not_collected(self, z, inverse=False):
     """Your log_det is zero for every point: keep the one that each layer returns, and hand it to the next."""
     z, log_det = self.original(z, inverse)
     return z, torch.zeros_like(log_det)
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_averaged_over_the_batch(self, z, inverse=False):
     """You return the same log_det for all points, the average over the batch: each point has its own."""
     z, log_det = self.original(z, inverse)
     return z, log_det.mean().expand(len(z))
 
 
-@misconception("part3/model.py:NormalizingFlow.transform", fails="flow.log_det flow.normalised")
+@misconception
 def log_det_summed_over_the_batch(self, z, inverse=False):
     """You return the same log_det for all points, the sum over the batch: each point has its own, so sum over the
     dimensions only."""
@@ -173,7 +176,7 @@ def log_det_summed_over_the_batch(self, z, inverse=False):
     return z, log_det.sum().expand(len(z))
 
 
-@misconception("part3/model.py:Coupling.forward", fails="flow.log_det")
+@misconception("part3/model.py:Coupling.forward", fails=("flow.log_det",))
 def log_det_of_an_inverse_layer_not_negated(self, z, log_det, inverse=False):
     """Your coupling layer adds Σs to log_det even when it inverts: it multiplies with e⁻ˢ there, so it subtracts Σs."""
     start = torch.zeros_like(log_det)
@@ -184,7 +187,10 @@ def log_det_of_an_inverse_layer_not_negated(self, z, log_det, inverse=False):
 # The loss
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+defaults("part3/model.py:NormalizingFlow.forward", fails=("flow.nll", "flow.normalised"))
+
+
+@misconception
 def no_log_determinant(self, x):
     """Your loss is the base density's alone: the change of variables adds log_det, and without it the flow may shrink
     all points into the base density's mode."""
@@ -192,7 +198,7 @@ def no_log_determinant(self, x):
     return -self.base_density.log_prob(z)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def log_determinant_of_the_wrong_sign(self, x):
     """You subtract log_det from the log-likelihood: log p(x) = log p_z(z) + log_det with z, log_det = transform(x), so
     the loss is −(log p_z(z) + log_det)."""
@@ -200,7 +206,7 @@ def log_determinant_of_the_wrong_sign(self, x):
     return -(self.base_density.log_prob(z) - log_det)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def no_base_density(self, x):
     """Your loss is −log_det alone: add the base density's log-probability of z, or nothing draws the points to where
     it has its mass."""
@@ -208,60 +214,63 @@ def no_base_density(self, x):
     return -log_det
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def base_density_of_the_data(self, x):
     """You ask the base density about x: it is the density of z = f(x), so ask it about what transform returned."""
     _, log_det = self.transform(x)
     return -(self.base_density.log_prob(x) + log_det)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def log_likelihood_for_the_loss(self, x):
     """You return the log-likelihood: the loss is minimised, so it is the negative of that."""
     return -self.original(x)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def density_for_the_loss(self, x):
     """You return the density of x: the loss is its negative logarithm, −(log p_z(z) + log_det)."""
     return torch.exp(-self.original(x))
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def loss_averaged_over_the_batch(self, x):
     """You return one number, the average over the batch: forward returns the loss of each point, [B], and the training
     loop averages."""
     return self.original(x).mean()
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def loss_summed_over_the_batch(self, x):
     """You return one number, the sum over the batch: forward returns the loss of each point, [B], and the training
     loop averages."""
     return self.original(x).sum()
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def loss_in_bits(self, x):
     """You return bits: the loss is in nats, and the conversion to bits per dimension comes in the training loop."""
     return self.original(x) * math.log2(math.e)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def loss_per_dimension(self, x):
     """You divide the loss by the number of dimensions: it is that of the whole point, and the conversion to bits per
     dimension comes in the training loop."""
     return self.original(x) / x.shape[1]
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll flow.normalised")
+@misconception
 def log_determinant_per_dimension(self, x):
     """You divide log_det by the number of dimensions: it is the logarithm of one determinant, and counts in full."""
     z, log_det = self.transform(x)
     return -(self.base_density.log_prob(z) + log_det / x.shape[1])
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll")
+defaults("part3/model.py:NormalizingFlow.forward", fails=("flow.nll",))
+
+
+@misconception
 def data_through_the_inverse(self, x):
     """You send the data through the inverse: forward maps data to the base density's space with transform(x), and
     sampling goes the other way with inverse=True."""
@@ -269,7 +278,7 @@ def data_through_the_inverse(self, x):
     return -(self.base_density.log_prob(z) + log_det)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll")
+@misconception
 @torch.no_grad()
 def loss_without_a_gradient(self, x):
     """Your loss is computed without a graph, under no_grad or from detached tensors, so nothing can be learned from
@@ -277,7 +286,7 @@ def loss_without_a_gradient(self, x):
     return self.original(x)
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll")
+@misconception
 def log_determinant_detached(self, x):
     """You detach log_det (with detach, data or item), so that no gradient comes from it: both parts of the loss must
     stay in the graph."""
@@ -285,7 +294,7 @@ def log_determinant_detached(self, x):
     return -(self.base_density.log_prob(z) + log_det.detach())
 
 
-@misconception("part3/model.py:NormalizingFlow.forward", fails="flow.nll")
+@misconception
 def base_density_detached(self, x):
     """You detach z before you ask the base density, so that no gradient comes from it: both parts of the loss must
     stay in the graph."""

@@ -2,10 +2,12 @@
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
+
+defaults("part2/train_torch.py:train_gan", fails=("gan.alternation",))
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def gradients_never_cleared(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never call zero_grad() in the loop, so that the gradients of all earlier batches, and of the other network's
     steps, add up: clear them right before each backward()."""
@@ -16,7 +18,7 @@ def gradients_never_cleared(model, train_loader, logger_gen, logger_disc, optimi
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def generator_never_cleared(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never clear the generator's gradients, so that each of its updates adds up those of all earlier batches: call
     optimizer_gen.zero_grad() before the backward() of its loss."""
@@ -28,7 +30,7 @@ def generator_never_cleared(model, train_loader, logger_gen, logger_disc, optimi
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def discriminator_never_cleared(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never clear the discriminator's gradients, so that those of all earlier batches and of the generator's steps
     add up: call optimizer_disc.zero_grad() before the backward() of its loss."""
@@ -40,7 +42,7 @@ def discriminator_never_cleared(model, train_loader, logger_gen, logger_disc, op
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def not_cleared_in_between(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You clear both networks' gradients at the start of a batch only, so that what the generator's backward() leaves
     in the discriminator moves that too: call optimizer_disc.zero_grad() right before the discriminator's backward()."""
@@ -52,7 +54,7 @@ def not_cleared_in_between(model, train_loader, logger_gen, logger_disc, optimiz
         update(model.discriminator_step, x_real, optimizer_disc, logger_disc)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def losses_summed(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You add both losses up and let both optimisers step on the sum, so that the discriminator is moved by the
     generator's loss as well, against its own: give each network the gradients of its own loss only."""
@@ -66,7 +68,7 @@ def losses_summed(model, train_loader, logger_gen, logger_disc, optimizer_gen, o
         optimizer_disc.step()
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def losses_exchanged(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You step the generator's optimiser on the discriminator's loss, and the other way round: each optimiser belongs
     to the loss of its own network."""
@@ -79,7 +81,7 @@ def losses_exchanged(model, train_loader, logger_gen, logger_disc, optimizer_gen
         update(model.generator_step, x_real, optimizer_disc, logger_disc)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def generators_loss_for_both(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You train the discriminator on the loss of generator_step too, which teaches it to be fooled: its loss is that of
     discriminator_step."""
@@ -92,7 +94,7 @@ def generators_loss_for_both(model, train_loader, logger_gen, logger_disc, optim
         update(model.generator_step, x_real, optimizer_disc, logger_disc)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def generator_never_stepped(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never call optimizer_gen.step(), so that the generator is never trained: call it after the backward() of its
     loss."""
@@ -104,7 +106,7 @@ def generator_never_stepped(model, train_loader, logger_gen, logger_disc, optimi
         model.generator_step(x_real)[0].backward()
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def discriminator_never_stepped(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never call optimizer_disc.step(), so that the discriminator is never trained: call it after the backward() of
     its loss."""
@@ -117,7 +119,7 @@ def discriminator_never_stepped(model, train_loader, logger_gen, logger_disc, op
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
-@misconception("part2/train_torch.py:update", fails="gan.alternation")
+@misconception("part2/train_torch.py:update")
 def never_stepped(step, x_real, optimizer, logger):
     """You never call step() of either optimiser in the loop, so that nothing is trained: call it after each
     backward()."""
@@ -125,7 +127,7 @@ def never_stepped(step, x_real, optimizer, logger):
     step(x_real)[0].backward()
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def generator_stepped_twice(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You call optimizer_gen.step() after both losses, so that the discriminator is never trained: after the backward()
     of the discriminator's loss comes optimizer_disc.step()."""
@@ -138,7 +140,7 @@ def generator_stepped_twice(model, train_loader, logger_gen, logger_disc, optimi
         update(model.discriminator_step, x_real, optimizer_gen, logger_disc)
 
 
-@misconception("part2/train_torch.py:update", fails="gan.alternation")
+@misconception("part2/train_torch.py:update")
 def cleared_before_step(step, x_real, optimizer, logger):
     """You call zero_grad() between backward() and step(), so that each optimiser finds no gradients and moves nothing:
     call it before backward()."""
@@ -148,7 +150,7 @@ def cleared_before_step(step, x_real, optimizer, logger):
     optimizer.step()
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def generator_without_backward(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never call backward() on the generator's loss, so that its optimiser finds no gradients: call it before
     optimizer_gen.step()."""
@@ -161,7 +163,7 @@ def generator_without_backward(model, train_loader, logger_gen, logger_disc, opt
         update(model.discriminator_step, x_real, optimizer_disc, logger_disc)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def discriminator_without_backward(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You never call backward() on the discriminator's loss, so that its optimiser finds no gradients of it: call it
     before optimizer_disc.step()."""
@@ -174,7 +176,7 @@ def discriminator_without_backward(model, train_loader, logger_gen, logger_disc,
         update(model.generator_step, x_real, optimizer_gen, logger_gen)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def one_optimizer_for_both(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You give one optimiser the parameters of both networks, so that each loss moves both of them, one of them the
     wrong way: make an optimiser for the parameters of each network."""
@@ -187,7 +189,7 @@ def one_optimizer_for_both(model, train_loader, logger_gen, logger_disc, optimiz
             update(step, x_real, optimizer, logger)
 
 
-@misconception("part2/train_torch.py:train_gan", fails="gan.alternation")
+@misconception
 def first_batch_only(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):
     """You leave the loop after its first batch, so that all others are never trained on: take out the break, or the
     return inside the loop."""

@@ -4,52 +4,54 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
+
+defaults("part2/models.py:GeneratorMLP.forward", fails=("gan.generator",))
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def sigmoid_at_the_end(self, z):
     """You end the generator with a sigmoid, so that its pixels lie in (0, 1); the data are scaled to [−1, 1], and an
     image of those needs a tanh."""
     return torch.sigmoid(self.net(z)).view(-1, *self.output_shape)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def relu_at_the_end(self, z):
     """You end the generator with a ReLU, so that no pixel is ever negative and none is bounded; the data are scaled to
     [−1, 1], and an image of those needs a tanh."""
     return F.relu(self.net(z)).view(-1, *self.output_shape)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def no_activation_at_the_end(self, z):
     """You return what the generator's last linear layer gives, which is not bounded: end with a tanh, so that pixels
     lie in (−1, 1) as the data do."""
     return self.net(z).view(-1, *self.output_shape)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def half_a_tanh(self, z):
     """You multiply the generator's tanh by one half, so that no pixel can come near −1 or 1, where most of the data
     are: return the tanh as it is."""
     return 0.5 * self.original(z)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def flat_images(self, z):
     """You return the generator's images as flat rows of 784 pixels: reshape them to [B, *output_shape], here
     [B, 1, 28, 28]."""
     return self.original(z).flatten(1)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def no_channel(self, z):
     """You return the generator's images without the dimension of their one channel, as [B, 28, 28]: reshape them to
     [B, *output_shape], here [B, 1, 28, 28]."""
     return self.original(z).squeeze(1)
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def scaled_by_the_batch(self, z):
     """You scale the generator's images by the smallest and largest pixel of the whole batch, so that each image depends
     on what else is in it: end with a tanh, which takes every pixel for itself."""
@@ -57,14 +59,14 @@ def scaled_by_the_batch(self, z):
     return 2 * (x - x.min()) / (x.max() - x.min()) - 1
 
 
-@misconception("part2/models.py:GeneratorMLP.forward", fails="gan.generator")
+@misconception
 def dropout_without_rest(self, z):
     """Your generator drops units in eval mode too, because F.dropout is told nothing of the mode: use the module
     nn.Dropout, or pass training=self.training."""
     return torch.tanh(self.net(F.dropout(z, 0.1))).view(-1, *self.output_shape)
 
 
-@misconception("part2/models.py:GeneratorMLP", fails="gan.generator")
+@misconception("part2/models.py:GeneratorMLP")
 class layers_in_a_list(nn.Module):
     """You keep the generator's layers in a plain list, which hides them from parameters(), so that no optimiser ever
     trains them: put them into an nn.ModuleList or an nn.Sequential."""
@@ -86,7 +88,10 @@ class layers_in_a_list(nn.Module):
         return self.last.weight.device
 
 
-@misconception("part2/models.py:GeneratorMLP.__init__", fails="gan.generator")
+defaults("part2/models.py:GeneratorMLP.__init__", fails=("gan.generator",))
+
+
+@misconception
 def unused_layer(self, z_dim=32, hidden_dims=(128, 256, 512, 1024), output_shape=(1, 28, 28), dp_rate=0.1):
     """You build a layer in the generator's __init__ that its forward never calls: call it where it belongs, or leave it
     out."""
@@ -94,14 +99,14 @@ def unused_layer(self, z_dim=32, hidden_dims=(128, 256, 512, 1024), output_shape
     self.spare = nn.Linear(z_dim, z_dim)
 
 
-@misconception("part2/models.py:GeneratorMLP.__init__", fails="gan.generator")
+@misconception
 def first_of_hidden_dims_only(self, z_dim=32, hidden_dims=(128, 256, 512), output_shape=(1, 28, 28), dp_rate=0.1):
     """You build the generator from the first entry of hidden_dims only, so that it has one hidden layer whatever the
     list says: add a layer for every entry."""
     self.original(z_dim, hidden_dims[:1], output_shape, dp_rate)
 
 
-@misconception("part2/models.py:GeneratorMLP.__init__", fails="gan.generator")
+@misconception
 def last_of_hidden_dims_only(self, z_dim=32, hidden_dims=(128, 256, 512), output_shape=(1, 28, 28), dp_rate=0.1):
     """You build the generator from the last entry of hidden_dims only, so that it has one hidden layer whatever the
     list says: add a layer for every entry."""

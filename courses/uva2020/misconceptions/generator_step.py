@@ -3,86 +3,91 @@
 import torch
 import torch.nn.functional as F
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
+
+defaults("part2/losses.py:generator_loss", fails=("gan.generator_step",))
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def saturating_loss(logits_fake):
     """You minimise E log(1 − D(G(z))), the saturating loss, whose gradient vanishes just when the discriminator
     recognises every fake (question 2.2): minimise −E log D(G(z)) instead."""
     return F.logsigmoid(-logits_fake).mean()
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def labels_exchanged(logits_fake):
     """You label the generator's images as fake in its own step, while the discriminator's step does so too: the
     generator then learns to be recognised. Label them as real here."""
     return F.binary_cross_entropy_with_logits(logits_fake, torch.zeros_like(logits_fake))
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def negated(logits_fake):
     """Your generator's loss has the wrong sign: it minimises E log D(G(z)), which makes the fakes worse; minimise
     −E log D(G(z))."""
     return -original(logits_fake)
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def summed_over_the_batch(logits_fake):
     """You sum the generator's loss over the batch, where the expectation is estimated by the mean: leave out
     reduction="sum"."""
     return original(logits_fake) * len(logits_fake)
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def not_reduced(logits_fake):
     """You return the generator's loss of every image, where backward() needs a single number: take their mean."""
     return F.softplus(-logits_fake)
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def sigmoid_twice(logits_fake):
     """You take a sigmoid of the generator's scores and give the result to a loss that takes logits, and a second
     sigmoid: pass it the logits themselves."""
     return original(torch.sigmoid(logits_fake))
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def mean_score(logits_fake):
     """You minimise −E s(G(z)), the mean score of a Wasserstein GAN, which nothing bounds here: minimise −E log D(G(z)),
     the cross entropy of the logits with the label 1."""
     return -logits_fake.mean()
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def least_squares(logits_fake):
     """You minimise the squared distance of the generator's scores from 1, as a least-squares GAN does: minimise
     −E log D(G(z)), the cross entropy of the logits with the label 1."""
     return F.mse_loss(logits_fake, torch.ones_like(logits_fake))
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def least_squares_of_probabilities(logits_fake):
     """You minimise the squared distance of D(G(z)) from 1, where the cross entropy is asked for: minimise
     −E log D(G(z))."""
     return F.mse_loss(torch.sigmoid(logits_fake), torch.ones_like(logits_fake))
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def no_logarithm(logits_fake):
     """You maximise E D(G(z)) itself: the logarithm is missing, and with it the large gradient where D is near 0.
     Minimise −E log D(G(z))."""
     return -torch.sigmoid(logits_fake).mean()
 
 
-@misconception("part2/losses.py:generator_loss", fails="gan.generator_step")
+@misconception
 def one_minus_logit(logits_fake):
     """You pass 1 − logit to the generator's loss as if it were a probability: the logit of 1 − D is −logit, and what is
     asked for is −E log D(G(z)), the cross entropy of the logits with the label 1."""
     return original(1 - logits_fake)
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+defaults("part2/train_torch.py:GAN.generator_step", fails=("gan.generator_step",))
+
+
+@misconception
 def real_images_too(self, x_real):
     """You add the loss on real images to the generator's loss: they have no place in it, since the generator has no
     part in how they are scored."""
@@ -91,7 +96,7 @@ def real_images_too(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def loss_of_the_discriminator(self, x_real):
     """You train the generator on the discriminator's own loss, so that it learns to be recognised: its loss is
     −E log D(G(z)), with its images labelled as real."""
@@ -100,7 +105,7 @@ def loss_of_the_discriminator(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def discriminators_loss_negated(self, x_real):
     """You train the generator on the negative of the discriminator's loss, which for the generator is the saturating
     loss of question 2.2: minimise −E log D(G(z)) instead."""
@@ -109,7 +114,7 @@ def discriminators_loss_negated(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def real_images_instead(self, x_real):
     """You score the real images in the generator's step, where its own belong: let the generator make images of fresh
     latents, and have those scored."""
@@ -117,7 +122,7 @@ def real_images_instead(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def without_gradient(self, x_real):
     """You make the fakes of the generator's step under no_grad or detach them (sample does the former), so that no
     gradient reaches the generator: call self.generator on latents of your own."""
@@ -127,7 +132,7 @@ def without_gradient(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def uniform_noise(self, x_real):
     """You draw the latents of the generator's step by torch.rand, uniformly on [0, 1), while sample draws them from
     N(0, I): train with what you sample with, torch.randn."""
@@ -136,7 +141,7 @@ def uniform_noise(self, x_real):
     return loss, {"loss": loss}
 
 
-@misconception("part2/train_torch.py:GAN.generator_step", fails="gan.generator_step")
+@misconception
 def one_latent_for_all(self, x_real):
     """You make all fakes of the generator's step from one latent: draw a z of its own for each image of the batch."""
     z = self.draw_latents(1).expand(x_real.shape[0], -1)

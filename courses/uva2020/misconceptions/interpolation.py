@@ -3,24 +3,26 @@ straight lines between latents [B, z_dim], in `points` points each → [B, point
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
+
+defaults("part2/utils.py:straight_lines", fails=("gan.interpolate",))
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def extrapolation(start, end, points):
     """Your interpolation weights run beyond 0 and 1, so that the strips begin before z₀ and end behind z₁: let the
     weights run from 0 to 1, both included."""
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), torch.linspace(-0.5, 1.5, points).view(1, -1, 1))
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def from_the_origin(start, end, points):
     """You scale one latent from 0 up to itself, so that the strips begin at z = 0, which is no draw from N(0, I): draw
     two latents, and go from one to the other."""
     return torch.linspace(0, 1, points).view(1, -1, 1) * end.unsqueeze(1)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def last_end_left_out(start, end, points):
     """Your interpolation weights stop short of 1, so that the strips end before they reach z₁: divide by the number of
     steps between the points, or let linspace run from 0 to 1."""
@@ -28,26 +30,26 @@ def last_end_left_out(start, end, points):
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), weight)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def both_ends_left_out(start, end, points):
     """Your interpolation weights neither begin at 0 nor end at 1, so that the images of z₀ and z₁ themselves are
     missing: include both ends."""
     return original(start, end, points + 2)[:, 1:-1]
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def ends_equal(start, end, points):
     """You interpolate from a latent to itself, so that all images of a strip are one: draw z₀ and z₁ by two calls."""
     return original(start, start, points)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def ends_opposite(start, end, points):
     """You take −z₀ for the second end, so that every strip passes through the origin: draw z₁ independently of z₀."""
     return original(start, -start, points)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def great_circle(start, end, points):
     """You interpolate along a great circle (slerp), where the assignment asks for the straight line between the two
     latents: use (1 − w)·z₀ + w·z₁."""
@@ -57,7 +59,7 @@ def great_circle(start, end, points):
     return (torch.sin((1 - weight) * angle) * start + torch.sin(weight * angle) * end) / torch.sin(angle)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def weights_squared(start, end, points):
     """You square the interpolation weights, so that the steps grow along the strip: take evenly spaced weights, as
     linspace gives them."""
@@ -65,41 +67,41 @@ def weights_squared(start, end, points):
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), weight)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def weights_do_not_add_up(start, end, points):
     """Your interpolation adds w·z₁ to z₀ without taking anything of z₀ away, so that the strips end at z₀ + z₁: use
     (1 − w)·z₀ + w·z₁."""
     return start.unsqueeze(1) + torch.linspace(0, 1, points).view(1, -1, 1) * end.unsqueeze(1)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def one_pair_for_all(start, end, points):
     """You use one pair of latents for all strips, which are then the same: draw batch_size pairs."""
     return original(start[:1].expand_as(start), end[:1].expand_as(end), points)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def one_start_for_all(start, end, points):
     """You draw one z₀ for the whole batch, so that all strips begin with the same image: draw [batch_size, z_dim]
     latents for both ends."""
     return original(start[:1].expand_as(end), end, points)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def fresh_draws(start, end, points):
     """You decode a fresh draw of z for every image of a strip, so that nothing leads from one to the next: draw two
     latents for each strip, and mix them."""
     return torch.randn(start.shape[0], points, start.shape[1])
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate")
+@misconception
 def uniform_ends(start, end, points):
     """You draw the two ends by torch.rand, uniformly on [0, 1), while sample draws latents from N(0, I): draw them by
     torch.randn."""
     return original(torch.rand_like(start), torch.rand_like(end), points)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate")
+@misconception("part2/train_torch.py:GAN.interpolate")
 @torch.no_grad()
 def pixels_mixed(self, batch_size, interpolation_steps):
     """You mix the pixels of the two end images, which fades one into the other: mix their latents, and decode every
@@ -109,7 +111,7 @@ def pixels_mixed(self, batch_size, interpolation_steps):
     return torch.lerp(first, last, weight)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate")
+@misconception("part2/train_torch.py:GAN.interpolate")
 @torch.no_grad()
 def strips_interleaved(self, batch_size, interpolation_steps):
     """You decode the latents with the steps first and read the images as if strips came first, so that strips are mixed
@@ -120,59 +122,62 @@ def strips_interleaved(self, batch_size, interpolation_steps):
     return x.unflatten(0, z.shape[:2])
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+defaults("part2/train_torch.py:GAN.interpolate", fails=("gan.interpolate_shape",))
+
+
+@misconception
 def steps_first(self, batch_size, interpolation_steps):
     """You return the interpolations with the steps in the first dimension: it is the batch's, [B, steps + 2, 1, 28,
     28]. Stack the steps along dimension 1."""
     return self.original(batch_size, interpolation_steps).transpose(0, 1)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def strips_flattened(self, batch_size, interpolation_steps):
     """You return all images of all strips in one dimension: reshape them to [B, steps + 2, 1, 28, 28]."""
     return self.original(batch_size, interpolation_steps).flatten(0, 1)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def images_flattened(self, batch_size, interpolation_steps):
     """You return the images of the strips as flat rows of 784 pixels: reshape them to [B, steps + 2, 1, 28, 28]."""
     return self.original(batch_size, interpolation_steps).flatten(2)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def channel_left_out(self, batch_size, interpolation_steps):
     """You return the strips without the dimension of their one channel: reshape them to [B, steps + 2, 1, 28, 28]."""
     return self.original(batch_size, interpolation_steps).squeeze(2)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def list_of_strips(self, batch_size, interpolation_steps):
     """You return a list with a tensor for each strip: stack them to one tensor, [B, steps + 2, 1, 28, 28]."""
     return list(self.original(batch_size, interpolation_steps))
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def list_of_steps(self, batch_size, interpolation_steps):
     """You return a list with a batch of images for each step: stack them along dimension 1 to one tensor,
     [B, steps + 2, 1, 28, 28]."""
     return list(self.original(batch_size, interpolation_steps).transpose(0, 1))
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape")
+@misconception
 def one_step_too_few(self, batch_size, interpolation_steps):
     """Your strips have interpolation_steps + 1 images: the steps come between the two ends, which makes
     interpolation_steps + 2."""
     return self.original(batch_size, interpolation_steps - 1)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate_shape")
+@misconception("part2/utils.py:straight_lines")
 def ends_counted_as_steps(start, end, points):
     """Your strips have interpolation_steps images, both ends counted: the steps come between the two ends, which makes
     interpolation_steps + 2."""
     return original(start, end, points - 2)
 
 
-@misconception("part2/utils.py:straight_lines", fails="gan.interpolate_shape gan.interpolate")
+@misconception("part2/utils.py:straight_lines", fails=("gan.interpolate_shape", "gan.interpolate"))
 def weights_of_a_range(start, end, points):
     """Your interpolation weights are i / steps for i in range(steps): they stop short of z₁, and make as many images as
     steps, where those come between the two ends, which makes steps + 2. Let the weights run from 0 to 1."""
@@ -181,7 +186,7 @@ def weights_of_a_range(start, end, points):
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), weight)
 
 
-@misconception("part2/train_torch.py:GAN.interpolate", fails="gan.interpolate_shape gan.interpolate")
+@misconception(fails=("gan.interpolate_shape", "gan.interpolate"))
 def ends_missing(self, batch_size, interpolation_steps):
     """You return the images between z₀ and z₁ without those of the two ends themselves: include G(z₀) and G(z₁), which
     makes interpolation_steps + 2 images."""

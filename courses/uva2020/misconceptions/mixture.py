@@ -4,16 +4,18 @@ import math
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
+
+defaults("part3/distributions.py:BimodalGaussianDiag.__init__", fails=("flow.bimodal_log_prob", "flow.bimodal_sample"))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.__init__", fails="flow.bimodal_log_prob flow.bimodal_sample")
+@misconception
 def first_sigma_for_both(self, mu, sigma, dims):
     """You gave the second mode the first one's sigma: it is sigma[1]."""
     self.original(mu, [sigma[0], sigma[0]], dims)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.__init__", fails="flow.bimodal_log_prob flow.bimodal_sample")
+@misconception
 def sigmas_exchanged(self, mu, sigma, dims):
     """You gave each mode the other one's sigma: mu[0] goes with sigma[0], and mu[1] with sigma[1]."""
     self.original(mu, [sigma[1], sigma[0]], dims)
@@ -22,77 +24,80 @@ def sigmas_exchanged(self, mu, sigma, dims):
 # The log-density
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+defaults("part3/distributions.py:BimodalGaussianDiag.log_prob", fails=("flow.bimodal_log_prob",))
+
+
+@misconception
 def product_of_the_densities(self, x):
     """You added the log-densities of the modes, which is the logarithm of their product: a mixture adds densities, so
     it is log(½·N₁(x) + ½·N₂(x)), as torch.logsumexp computes it."""
     return self.p1.log_prob(x) + self.p2.log_prob(x)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def mean_of_the_logs(self, x):
     """You averaged the log-densities of the modes: a mixture averages densities, and the logarithm comes last, as in
     log(½·N₁(x) + ½·N₂(x))."""
     return 0.5 * (self.p1.log_prob(x) + self.p2.log_prob(x))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def no_weights(self, x):
     """You forgot the weights of ½: without them the mixture has mass 2, and its log-density is too large by log 2."""
     return self.original(x) + math.log(2)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def weights_divided_by(self, x):
     """You subtracted log ½ where it is added: the weights make the log-density smaller, by log 2."""
     return self.original(x) + 2 * math.log(2)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def half_of_the_log(self, x):
     """You took half of the logarithm of N₁ + N₂: the weight ½ belongs inside, where it is worth −log 2."""
     return 0.5 * (self.original(x) + math.log(2))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def density_for_its_log(self, x):
     """You returned the mixture's density: log_prob is its logarithm."""
     return self.original(x).exp()
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def logs_mixed_as_if_densities(self, x):
     """You mixed the log-densities as if they were densities, and took the logarithm again: exponentiate them first, as
     torch.logsumexp does."""
     return torch.log(0.5 * self.p1.log_prob(x) + 0.5 * self.p2.log_prob(x))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def densities_in_log_sum_exp(self, x):
     """You gave densities to log-sum-exp, which exponentiates what it is given: give it the log-densities."""
     return torch.logaddexp(self.p1.log_prob(x).exp(), self.p2.log_prob(x).exp()) - math.log(2)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def first_mode_only(self, x):
     """You returned the log-density of the first mode: the second one's density counts as well, each with weight ½."""
     return self.p1.log_prob(x)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def second_mode_only(self, x):
     """You returned the log-density of the second mode: the first one's density counts as well, each with weight ½."""
     return self.p2.log_prob(x)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def the_larger_of_both(self, x):
     """You took the larger of both log-densities: in a mixture both densities count at every point, each with weight
     ½."""
     return torch.maximum(self.p1.log_prob(x), self.p2.log_prob(x))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def gaussian_of_the_mean(self, x):
     """You took one Gaussian with the average of both means and sigmas: a mixture averages the densities, and has two
     modes."""
@@ -100,7 +105,7 @@ def gaussian_of_the_mean(self, x):
     return MultivariateGaussianDiag(mu, sigma, self.dims).log_prob(x)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def gaussian_of_the_sum(self, x):
     """You took the density of the sum of two independent Gaussians, with mean μ₁ + μ₂ and variance σ₁² + σ₂²: a mixture
     picks one of the two for each sample, so the densities are averaged."""
@@ -108,7 +113,7 @@ def gaussian_of_the_sum(self, x):
     return MultivariateGaussianDiag(self.p1.mu + self.p2.mu, sigma, self.dims).log_prob(x)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.log_prob", fails="flow.bimodal_log_prob")
+@misconception
 def averaged_over_the_batch(self, x):
     """You return one number, the average over the batch: there is one log-density for each vector."""
     return self.original(x).mean()
@@ -117,21 +122,24 @@ def averaged_over_the_batch(self, x):
 # Samples
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+defaults("part3/distributions.py:BimodalGaussianDiag.sample", fails=("flow.bimodal_sample",))
+
+
+@misconception
 def samples_of_the_first_mode(self, num_samples):
     """All of your samples come from the first mode: toss a fair coin for each sample to choose its mode, for example
     with torch.randint(0, 2, …), whose upper end is left out."""
     return self.p1.sample(num_samples)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def one_coin_for_all(self, num_samples):
     """You toss one coin for all samples of a call, so that they come from one mode: each sample needs a coin of its
     own."""
     return (self.p1 if torch.rand(()) < 0.5 else self.p2).sample(num_samples)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def a_coin_for_each_element(self, num_samples):
     """You toss a coin for each element, so that samples mix elements of both modes: one coin, of shape
     [num_samples, 1], decides for the whole vector."""
@@ -139,7 +147,7 @@ def a_coin_for_each_element(self, num_samples):
     return torch.where(first, self.p1.sample(num_samples), self.p2.sample(num_samples))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def coin_of_normal_noise(self, num_samples):
     """You compare normal noise with ½, which is no fair coin: torch.rand is below ½ half of the time, torch.randn in
     69 % of the cases."""
@@ -147,21 +155,21 @@ def coin_of_normal_noise(self, num_samples):
     return torch.where(first, self.p1.sample(num_samples), self.p2.sample(num_samples))
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def mean_of_two_samples(self, num_samples):
     """You average a sample of each mode: that gives points between the modes, where there should be none; a sample
     comes from one mode or the other."""
     return (self.p1.sample(num_samples) + self.p2.sample(num_samples)) / 2
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def sum_of_two_samples(self, num_samples):
     """You add a sample of each mode: the sum of two Gaussian variables is Gaussian again; a sample of the mixture comes
     from one mode or the other."""
     return self.p1.sample(num_samples) + self.p2.sample(num_samples)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def samples_of_the_mean_gaussian(self, num_samples):
     """You sample from one Gaussian with the average of both means and sigmas: a sample comes from one mode or the
     other."""
@@ -169,13 +177,13 @@ def samples_of_the_mean_gaussian(self, num_samples):
     return MultivariateGaussianDiag(mu, sigma, self.dims).sample(num_samples)
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def twice_as_many_samples(self, num_samples):
     """You take num_samples samples from each mode, twice as many as were asked for: choose one mode for each sample."""
     return torch.cat([self.p1.sample(num_samples), self.p2.sample(num_samples)])
 
 
-@misconception("part3/distributions.py:BimodalGaussianDiag.sample", fails="flow.bimodal_sample")
+@misconception
 def seed_set_in_sample(self, num_samples):
     """You set a seed in sample, so that every call gives the same points: set it once, in main."""
     torch.manual_seed(0)

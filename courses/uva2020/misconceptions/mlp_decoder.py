@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
 
 
 def perceptron(dims):
@@ -35,28 +35,31 @@ class Decoder(nn.Module):
 # Activations on the output
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+defaults("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails=("vae.mlp_decoder",))
+
+
+@misconception
 def sigmoid_on_output(self, z):
     """You end the decoder with a sigmoid, where logits were asked for: the loss applies it, in a numerically stable
     way, and sampling does."""
     return torch.sigmoid(self.original(z))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception
 def relu_on_output(self, z):
     """You put a ReLU on the decoder's output layer, so that no pixel's mean can be below ½: the activation belongs
     after hidden layers only."""
     return F.relu(self.original(z))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception
 def tanh_on_output(self, z):
     """You limit the decoder's output to (−1, 1), as the tanh of a GAN's generator does, so that pixels' means cannot
     leave 0.27 … 0.73: it should give logits, which may be any real numbers."""
     return torch.tanh(self.original(z))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception
 def softmax_on_output(self, z):
     """You end the decoder with a softmax over pixels, so that their values sum to 1: each pixel is a Bernoulli variable
     of its own, with a logit that may be any real number."""
@@ -64,14 +67,14 @@ def softmax_on_output(self, z):
     return logits.flatten(start_dim=1).softmax(dim=-1).reshape(logits.shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception
 def log_probabilities(self, z):
     """You return the logarithms of pixels' means, log sigmoid, which cannot be positive, where logits were asked for:
     return what the last linear layer gives."""
     return F.logsigmoid(self.original(z))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception
 def pixels_drawn(self, z):
     """You draw the pixels in the decoder, which no gradient gets through: it should return their logits, and drawing
     is the business of VAE.sample."""
@@ -81,38 +84,26 @@ def pixels_drawn(self, z):
 # Shapes
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
-    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
-    raises=True,
-)
+@misconception(fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"), raises=True)
 def flat_output(self, z):
     """You return the logits as flat rows: reshape them to [B, *output_shape]."""
     return self.original(z).flatten(start_dim=1)
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
-    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
-    raises=True,
-)
+@misconception(fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"), raises=True)
 def no_channel(self, z):
     """You return the logits without the dimension of their channels, as [B, H, W]: reshape them to
     [B, *output_shape]."""
     return self.original(z)[:, 0]
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPDecoder.forward",
-    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
-    raises=True,
-)
+@misconception(fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"), raises=True)
 def channels_last(self, z):
     """You return the logits with the channels last, as matplotlib wants pictures: PyTorch's order is [B, C, H, W]."""
     return self.original(z).permute(0, 2, 3, 1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPDecoder")
 class FixedOutputShape(Decoder):
     """Your decoder gives images of 1×28×28 whatever output_shape says: use output_shape."""
 
@@ -120,7 +111,7 @@ class FixedOutputShape(Decoder):
         super().__init__([z_dim, *hidden_dims], (1, 28, 28))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPDecoder")
 class PixelsOfOtherLatents(Decoder):
     """You reshape the output to [*output_shape, B] and move the batch to the front, which mixes the pixels of all
     images: reshape to [B, *output_shape] at once."""
@@ -134,7 +125,7 @@ class PixelsOfOtherLatents(Decoder):
 
 @misconception(
     "part1/mlp_encoder_decoder.py:MLPDecoder",
-    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"),
     raises=True,
 )
 class BatchLost(Decoder):
@@ -150,7 +141,7 @@ class BatchLost(Decoder):
 
 @misconception(
     "part1/mlp_encoder_decoder.py:MLPDecoder",
-    fails="vae.mlp_decoder vae.loss vae.sample vae.training_loop",
+    fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"),
     raises=True,
 )
 class Always20Latents(Decoder):
@@ -163,7 +154,10 @@ class Always20Latents(Decoder):
 # Layers
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+defaults("part1/mlp_encoder_decoder.py:MLPDecoder", fails=("vae.mlp_decoder",))
+
+
+@misconception
 class LayersInAList(Decoder):
     """You keep the decoder's layers in a Python list, where no optimiser finds them: use nn.ModuleList or
     nn.Sequential, which register what they hold."""
@@ -181,7 +175,7 @@ class LayersInAList(Decoder):
         return self.layers[0][0].weight.device
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class HiddenLayersInAList(nn.Module):
     """You keep the decoder's hidden layers in a Python list, so that an optimiser finds the output layer only: use
     nn.ModuleList or nn.Sequential, which register what they hold."""
@@ -203,7 +197,7 @@ class HiddenLayersInAList(nn.Module):
         return self.head.weight.device
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class FirstHiddenSizeOnly(Decoder):
     """You build one hidden layer, of the first of hidden_dims, and ignore the others: there should be a hidden layer
     for each entry."""
@@ -212,7 +206,7 @@ class FirstHiddenSizeOnly(Decoder):
         super().__init__([z_dim, hidden_dims[0]], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class LastHiddenSizeOnly(Decoder):
     """You build one hidden layer, of the last of hidden_dims, since each turn of your loop starts again from the input:
     a layer's input is the output of the one before it."""
@@ -221,7 +215,7 @@ class LastHiddenSizeOnly(Decoder):
         super().__init__([z_dim, hidden_dims[-1]], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class LastHiddenLayerLeftOut(Decoder):
     """Your loop over hidden_dims ends one too early, so that the last hidden layer is missing: there should be as many
     as hidden_dims has entries."""
@@ -230,7 +224,7 @@ class LastHiddenLayerLeftOut(Decoder):
         super().__init__([z_dim, *hidden_dims[:-1]], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class FirstHiddenLayerLeftOut(Decoder):
     """Your loop over hidden_dims starts at its second entry, so that the first hidden layer is missing: there should be
     as many as hidden_dims has entries."""
@@ -239,7 +233,7 @@ class FirstHiddenLayerLeftOut(Decoder):
         super().__init__([z_dim, *hidden_dims[1:]], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class NoHiddenLayer(Decoder):
     """Your decoder is a single linear layer from latents to pixels: there should be a hidden layer for each entry of
     hidden_dims, with an activation after it."""
@@ -248,7 +242,7 @@ class NoHiddenLayer(Decoder):
         super().__init__([z_dim], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class HiddenSizesIgnored(Decoder):
     """Your decoder has a hidden layer of 512 units whatever hidden_dims says: there should be a layer for each of its
     entries, as wide as that."""
@@ -257,7 +251,7 @@ class HiddenSizesIgnored(Decoder):
         super().__init__([z_dim, 512], output_shape)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class NoActivations(Decoder):
     """There is no activation between your decoder's layers, so that together they are one linear layer: put a ReLU
     after each hidden layer."""
@@ -267,7 +261,7 @@ class NoActivations(Decoder):
         self.net = nn.Sequential(*[layer for layer in self.net if isinstance(layer, nn.Linear)])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder", fails="vae.mlp_decoder")
+@misconception
 class LayerWithoutUse(original):
     """You made a layer that forward never uses, so that it gets no gradient: use it, or take it out."""
 
@@ -279,14 +273,14 @@ class LayerWithoutUse(original):
 # Inputs
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward")
 def centred_by_the_batch(self, z):
     """You subtract the batch's average from the latents, in evaluation too, so that an image depends on what else is in
     the batch: each latent is to be decoded on its own."""
     return self.original(z - z.mean(dim=0))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails="vae.mlp_decoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward")
 def dropout_in_evaluation(self, z):
     """Your dropout is active in evaluation too, as F.dropout is unless it is told otherwise: use nn.Dropout, or
     F.dropout(z, training=self.training)."""

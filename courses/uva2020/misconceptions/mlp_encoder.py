@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception, original
 
 
 def perceptron(dims):
@@ -29,7 +29,10 @@ class Encoder(nn.Module):
 # Activations on outputs
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+defaults("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails=("vae.mlp_encoder",))
+
+
+@misconception
 def relu_on_outputs(self, x):
     """You put a ReLU on the encoder's output layer, so that neither mean nor log_std can be negative; the activation
     belongs after hidden layers only."""
@@ -37,7 +40,7 @@ def relu_on_outputs(self, x):
     return F.relu(mean), F.relu(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def tanh_on_outputs(self, x):
     """You limit the encoder's outputs to (−1, 1), as a tanh does, which mean and log_std must be able to leave: the
     output layer should be linear."""
@@ -45,7 +48,7 @@ def tanh_on_outputs(self, x):
     return torch.tanh(mean), torch.tanh(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def sigmoid_on_outputs(self, x):
     """You put a sigmoid on the encoder's output layer, so that mean and log_std cannot leave (0, 1); the output layer
     should be linear."""
@@ -53,7 +56,7 @@ def sigmoid_on_outputs(self, x):
     return torch.sigmoid(mean), torch.sigmoid(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def softmax_on_outputs(self, x):
     """You put a softmax on the encoder's outputs, as in a classifier, so that each row sums to 1; mean and log_std are
     no probabilities, and the output layer should be linear."""
@@ -61,7 +64,7 @@ def softmax_on_outputs(self, x):
     return mean.softmax(dim=-1), log_std.softmax(dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def relu_on_mean(self, x):
     """You put a ReLU on the mean, so that it cannot be negative: half of the latent space stays unused. Return what
     the linear layer gives."""
@@ -69,7 +72,7 @@ def relu_on_mean(self, x):
     return F.relu(mean), log_std
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def tanh_on_mean(self, x):
     """You limit the mean to (−1, 1), as a tanh does: a mean may be any real number, so return what the linear layer
     gives."""
@@ -77,7 +80,7 @@ def tanh_on_mean(self, x):
     return torch.tanh(mean), log_std
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def sigmoid_on_mean(self, x):
     """You put a sigmoid on the mean, so that it cannot leave (0, 1): latents are no pixels, and a mean may be any real
     number."""
@@ -85,7 +88,7 @@ def sigmoid_on_mean(self, x):
     return torch.sigmoid(mean), log_std
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def relu_on_log_std(self, x):
     """You put a ReLU on log_std, so that the standard deviation cannot be below 1: it is the standard deviation that
     is positive, its logarithm may be any real number."""
@@ -93,7 +96,7 @@ def relu_on_log_std(self, x):
     return mean, F.relu(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def softplus_on_log_std(self, x):
     """You put a softplus on log_std, as if it were the standard deviation: its logarithm was asked for, which may be
     negative. Return what the linear layer gives, or the logarithm of the softplus."""
@@ -101,7 +104,7 @@ def softplus_on_log_std(self, x):
     return mean, F.softplus(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def std_for_log_std(self, x):
     """You return the standard deviation, exp(log_std), where its logarithm was asked for: leave the exponential to
     those who call the encoder."""
@@ -109,7 +112,7 @@ def std_for_log_std(self, x):
     return mean, log_std.exp()
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def sigmoid_on_log_std(self, x):
     """You put a sigmoid on log_std, so that the standard deviation stays between 1 and 2.72: a logarithm may be any
     real number, so return what the linear layer gives."""
@@ -117,7 +120,7 @@ def sigmoid_on_log_std(self, x):
     return mean, torch.sigmoid(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def tanh_on_log_std(self, x):
     """You limit log_std to (−1, 1), as a tanh does, so that the standard deviation stays between 0.37 and 2.72, too
     wide for sharp images: return what the linear layer gives."""
@@ -125,7 +128,7 @@ def tanh_on_log_std(self, x):
     return mean, torch.tanh(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def negative_log_std(self, x):
     """You take the absolute value, a square or the like of log_std with a minus before it, so that the standard
     deviation cannot be above 1: a logarithm may be any real number."""
@@ -136,7 +139,7 @@ def negative_log_std(self, x):
 # Two outputs
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def one_head_for_both(self, x):
     """You return the same numbers as mean and as log_std: each needs an output layer of its own, or a half of one
     layer with 2·z_dim outputs."""
@@ -144,7 +147,7 @@ def one_head_for_both(self, x):
     return mean, mean
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def log_std_of_zeros(self, x):
     """You return zeros as log_std, so that every posterior has a standard deviation of 1: log_std is to be predicted
     from the image, as the mean is."""
@@ -152,7 +155,7 @@ def log_std_of_zeros(self, x):
     return mean, torch.zeros_like(log_std)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder")
 class LogStdAsParameter(nn.Module):
     """You made log_std a parameter that all images share: each image has a posterior of its own, so predict log_std
     from the image, as you do the mean."""
@@ -167,7 +170,7 @@ class LogStdAsParameter(nn.Module):
         return mean, self.log_std.expand_as(mean)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder")
 class OneLogStdForAllLatents(nn.Module):
     """Your log_std is one number for each image, repeated for all latents: the posterior has a standard deviation for
     each latent, so log_std needs z_dim outputs."""
@@ -183,7 +186,7 @@ class OneLogStdForAllLatents(nn.Module):
 
 
 @misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
+    "part1/mlp_encoder_decoder.py:MLPEncoder", fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True
 )
 class HalfOfZDim(Encoder):
     """You split z_dim outputs into mean and log_std, so that each has only half of the latents: the output layer needs
@@ -193,24 +196,20 @@ class HalfOfZDim(Encoder):
         super().__init__([input_dim, *hidden_dims, z_dim])
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
-)
+@misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 def split_along_the_batch(self, x):
     """You split the output into mean and log_std along the batch, so that one half of the images gives means and the
     other log_stds: split along the last dimension, with dim=-1."""
     return torch.cat(self.original(x), dim=-1).chunk(2, dim=0)
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
-)
+@misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 def in_one_tensor(self, x):
     """You return mean and log_std in one tensor of 2·z_dim columns: split it, and return two."""
     return torch.cat(self.original(x), dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception
 def sample_for_mean(self, x):
     """You return a draw from the posterior where its mean was asked for: the encoder only predicts mean and log_std,
     sampling comes after it."""
@@ -221,7 +220,10 @@ def sample_for_mean(self, x):
 # Layers
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+defaults("part1/mlp_encoder_decoder.py:MLPEncoder", fails=("vae.mlp_encoder",))
+
+
+@misconception
 class LayersInAList(Encoder):
     """You keep the encoder's layers in a Python list, where no optimiser finds them: use nn.ModuleList or
     nn.Sequential, which register what they hold."""
@@ -235,7 +237,7 @@ class LayersInAList(Encoder):
         return self.layers[0](x.flatten(start_dim=1)).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class HiddenLayersInAList(nn.Module):
     """You keep the encoder's hidden layers in a Python list, so that an optimiser finds the output layer only: use
     nn.ModuleList or nn.Sequential, which register what they hold."""
@@ -253,7 +255,7 @@ class HiddenLayersInAList(nn.Module):
         return self.head(x).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class FirstHiddenSizeOnly(Encoder):
     """You build one hidden layer, of the first of hidden_dims, and ignore the others: there should be a hidden layer
     for each entry."""
@@ -262,7 +264,7 @@ class FirstHiddenSizeOnly(Encoder):
         super().__init__([input_dim, hidden_dims[0], 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class LastHiddenSizeOnly(Encoder):
     """You build one hidden layer, of the last of hidden_dims, since each turn of your loop starts again from the input:
     a layer's input is the output of the one before it."""
@@ -271,7 +273,7 @@ class LastHiddenSizeOnly(Encoder):
         super().__init__([input_dim, hidden_dims[-1], 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class LastHiddenLayerLeftOut(Encoder):
     """Your loop over hidden_dims ends one too early, so that the last hidden layer is missing: there should be as many
     as hidden_dims has entries."""
@@ -280,7 +282,7 @@ class LastHiddenLayerLeftOut(Encoder):
         super().__init__([input_dim, *hidden_dims[:-1], 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class FirstHiddenLayerLeftOut(Encoder):
     """Your loop over hidden_dims starts at its second entry, so that the first hidden layer is missing: there should be
     as many as hidden_dims has entries."""
@@ -289,7 +291,7 @@ class FirstHiddenLayerLeftOut(Encoder):
         super().__init__([input_dim, *hidden_dims[1:], 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class NoHiddenLayer(Encoder):
     """Your encoder is a single linear layer from pixels to outputs: there should be a hidden layer for each entry of
     hidden_dims, with an activation after it."""
@@ -298,7 +300,7 @@ class NoHiddenLayer(Encoder):
         super().__init__([input_dim, 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class HiddenSizesIgnored(Encoder):
     """Your encoder has a hidden layer of 512 units whatever hidden_dims says: there should be a layer for each of its
     entries, as wide as that."""
@@ -307,7 +309,7 @@ class HiddenSizesIgnored(Encoder):
         super().__init__([input_dim, 512, 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class FirstWidthForAll(Encoder):
     """All of your hidden layers are as wide as the first of hidden_dims: each should be as wide as its own entry."""
 
@@ -315,7 +317,7 @@ class FirstWidthForAll(Encoder):
         super().__init__([input_dim, *[hidden_dims[0]] * len(hidden_dims), 2 * z_dim])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class OneLayerUsedAgain(nn.Module):
     """You use one and the same hidden layer several times, so that all uses share their weights: make a new nn.Linear
     for each entry of hidden_dims."""
@@ -334,7 +336,7 @@ class OneLayerUsedAgain(nn.Module):
         return self.head(x).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class NoActivations(Encoder):
     """There is no activation between your encoder's layers, so that together they are one linear layer: put a ReLU
     after each hidden layer."""
@@ -344,7 +346,7 @@ class NoActivations(Encoder):
         self.net = nn.Sequential(*[layer for layer in self.net if isinstance(layer, nn.Linear)])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class LayerWithoutUse(original):
     """You made a layer that forward never uses, so that it gets no gradient: use it, or take it out."""
 
@@ -356,14 +358,14 @@ class LayerWithoutUse(original):
 # Inputs and sizes
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward")
 def centred_by_the_batch(self, x):
     """You subtract the batch's average from the images, in evaluation too, so that an image's code depends on what
     else is in the batch: each image is to be encoded on its own."""
     return self.original(x - x.mean(dim=0))
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder")
+@misconception
 class PixelsOfOtherImages(Encoder):
     """You reshape the batch to [pixels, B] and transpose, so that each row is made of pixels of several images: flatten
     with x.flatten(start_dim=1), which keeps images apart."""
@@ -375,9 +377,7 @@ class PixelsOfOtherImages(Encoder):
         return super().forward(x.reshape(-1, len(x)).T)
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
-)
+@misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 class BatchFlattenedToo(Encoder):
     """You flatten the whole batch into one vector: only the pixels of each image are to be flattened, with
     x.flatten(start_dim=1)."""
@@ -389,9 +389,7 @@ class BatchFlattenedToo(Encoder):
         return self.net(x.flatten()).chunk(2, dim=-1)
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
-)
+@misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 class NotFlattened(Encoder):
     """You give images [B, C, H, W] to a linear layer as they are: flatten each into one row first, with
     x.flatten(start_dim=1)."""
@@ -403,7 +401,7 @@ class NotFlattened(Encoder):
         return self.net(x).chunk(2, dim=-1)
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder", raises=True)
+@misconception(raises=True)
 class Always784Pixels(Encoder):
     """Your first layer takes 784 pixels whatever input_dim says: use input_dim."""
 
@@ -411,9 +409,7 @@ class Always784Pixels(Encoder):
         super().__init__([784, *hidden_dims, 2 * z_dim])
 
 
-@misconception(
-    "part1/mlp_encoder_decoder.py:MLPEncoder", fails="vae.mlp_encoder vae.loss vae.training_loop", raises=True
-)
+@misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 class Always20Latents(Encoder):
     """Your encoder gives 20 latents whatever z_dim says: use z_dim."""
 
@@ -421,7 +417,7 @@ class Always20Latents(Encoder):
         super().__init__([input_dim, *hidden_dims, 2 * 20])
 
 
-@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", fails="vae.mlp_encoder")
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward")
 def dropout_in_evaluation(self, x):
     """Your dropout is active in evaluation too, as F.dropout is unless it is told otherwise: use nn.Dropout, or
     F.dropout(x, training=self.training)."""

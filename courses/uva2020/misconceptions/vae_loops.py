@@ -4,7 +4,7 @@ from itertools import islice
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 
 def losses_of(model, loader, step=lambda losses: None):
@@ -44,7 +44,10 @@ def tested(model, loader):
 # Steps
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:train_vae", fails=("vae.training_loop",))
+
+
+@misconception
 def no_zero_grad(model, train_loader, optimizer):
     """You never clear the gradients, so that each step follows the sum of all gradients so far: call
     optimizer.zero_grad() before backward() of each batch."""
@@ -57,7 +60,7 @@ def no_zero_grad(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def zero_grad_once(model, train_loader, optimizer):
     """You clear the gradients before every second batch only, or more rarely, so that steps in between follow the sum
     of several batches' gradients: call optimizer.zero_grad() before backward() of each batch."""
@@ -75,7 +78,7 @@ def zero_grad_once(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def gradients_cleared_before_the_step(model, train_loader, optimizer):
     """You clear the gradients between backward() and step(), so that there is nothing left to follow: call
     optimizer.zero_grad() before backward()."""
@@ -89,7 +92,7 @@ def gradients_cleared_before_the_step(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def step_before_backward(model, train_loader, optimizer):
     """You call optimizer.step() right after zero_grad(), and backward() only then, so that no step has a gradient to
     follow: the order is zero_grad(), backward(), step()."""
@@ -103,7 +106,7 @@ def step_before_backward(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def no_step(model, train_loader, optimizer):
     """You compute gradients and never call optimizer.step(), so that nothing is trained: call it after backward()."""
 
@@ -115,7 +118,7 @@ def no_step(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def no_backward(model, train_loader, optimizer):
     """You never call backward() on the bpd that the model returned, or only on a tensor made of its value, so that
     steps have no gradients to follow: call bpd.backward() between zero_grad() and step()."""
@@ -128,7 +131,7 @@ def no_backward(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def no_training_at_all(model, train_loader, optimizer):
     """Your train_vae only evaluates the model: clear the gradients, call backward() on bpd, and let the optimiser step,
     for each batch."""
@@ -136,7 +139,7 @@ def no_training_at_all(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def one_step_for_the_epoch(model, train_loader, optimizer):
     """You call optimizer.step() once, after the loop, along the gradients of all batches: indent it, so that there is a
     step for each batch."""
@@ -147,7 +150,7 @@ def one_step_for_the_epoch(model, train_loader, optimizer):
     return found
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def step_of_the_last_batch_only(model, train_loader, optimizer):
     """You call backward() and optimizer.step() once, after the loop, so that only the last batch is trained on: indent
     them, so that there is a step for each batch."""
@@ -165,7 +168,7 @@ def step_of_the_last_batch_only(model, train_loader, optimizer):
     return found
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def a_step_every_second_batch(model, train_loader, optimizer):
     """You let the optimiser step after every second batch only: there should be a step for each batch."""
 
@@ -182,7 +185,7 @@ def a_step_every_second_batch(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def another_optimizer(model, train_loader, optimizer):
     """You make a new optimiser in train_vae and leave the one that was handed in unused, so that its learning rate is
     ignored and Adam's averages start anew each epoch: use the argument."""
@@ -190,35 +193,35 @@ def another_optimizer(model, train_loader, optimizer):
     return averages(trained(model, train_loader, torch.optim.Adam(model.parameters(), lr=1e-3)))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def reconstruction_only(model, train_loader, optimizer):
     """You train on the reconstruction loss alone, so that nothing keeps the posterior near the prior: call backward()
     on bpd, which holds both losses."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: rec))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def regularisation_only(model, train_loader, optimizer):
     """You train on the regularisation loss alone, so that the model learns nothing of the images: call backward() on
     bpd, which holds both losses."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: reg))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def regularisation_subtracted(model, train_loader, optimizer):
     """You train on L_rec − L_reg, so that the divergence from the prior is made large: call backward() on bpd, the sum
     of both losses."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: rec - reg))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def bits_added_to_nats(model, train_loader, optimizer):
     """You train on the sum of bpd and L_reg, so that the divergence counts hundreds of times, which makes the posterior
     collapse to the prior: bpd holds both losses already."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: bpd + reg))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def loss_maximised(model, train_loader, optimizer):
     """You train on −bpd, so that the loss grows: bpd is a negative bound already, and an optimiser minimises."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: -bpd))
@@ -227,7 +230,7 @@ def loss_maximised(model, train_loader, optimizer):
 # Modes
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def no_train_mode(model, train_loader, optimizer):
     """You never call model.train() before training, so that after the first test the model is trained in eval mode,
     without dropout and with batch normalisation frozen."""
@@ -240,21 +243,24 @@ def no_train_mode(model, train_loader, optimizer):
     return averages(losses_of(model, train_loader, step))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop", raises=True)
+@misconception(raises=True)
 @torch.no_grad()
 def training_without_gradients(model, train_loader, optimizer):
     """You train under torch.no_grad(), where backward() finds nothing to go back through: it belongs to test_vae."""
     return averages(trained(model, train_loader, optimizer))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:test_vae", fails=("vae.training_loop",))
+
+
+@misconception
 @torch.no_grad()
 def no_eval_mode(model, data_loader):
     """You never call model.eval() before testing, so that dropout and batch normalisation work as in training."""
     return averages(losses_of(model, data_loader))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 @torch.no_grad()
 def train_mode_in_test(model, data_loader):
     """You call model.eval() in test_vae and put the model back into training mode before its last batch is through:
@@ -267,7 +273,7 @@ def train_mode_in_test(model, data_loader):
     return averages(found)
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def gradients_in_test(model, data_loader):
     """You test without torch.no_grad(), so that PyTorch keeps all intermediate results for gradients that nobody asks
     for: put @torch.no_grad() over test_vae."""
@@ -275,14 +281,14 @@ def gradients_in_test(model, data_loader):
     return averages(losses_of(model, data_loader))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def neither_eval_nor_no_grad(model, data_loader):
     """You test as you train, without model.eval() and without torch.no_grad(): dropout and batch normalisation then
     work as in training, and PyTorch keeps all intermediate results for gradients that nobody asks for."""
     return averages(losses_of(model, data_loader))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def training_in_test(model, data_loader):
     """You train in test_vae too, so that the model learns from the images that are to judge it: evaluate only, in eval
     mode and without gradients."""
@@ -292,19 +298,22 @@ def training_in_test(model, data_loader):
 # Batches
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:train_vae", fails=("vae.training_loop",))
+
+
+@misconception
 def trained_on_the_first_batch_only(model, train_loader, optimizer):
     """You return from within the loop, so that only the first batch is trained on: return after the loop."""
     return averages(trained(model, islice(train_loader, 1), optimizer))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def trained_on_half(model, train_loader, optimizer):
     """You train on the first half of the loader's batches only: an epoch goes once through all of them."""
     return averages(trained(model, islice(train_loader, len(train_loader) // 2), optimizer))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def the_first_batch_again_and_again(model, train_loader, optimizer):
     """You call next(iter(train_loader)) in each step, which starts a new iteration every time, so that only first
     batches are seen: write for imgs, labels in train_loader."""
@@ -312,25 +321,28 @@ def the_first_batch_again_and_again(model, train_loader, optimizer):
     return averages(trained(model, again, optimizer))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def last_batch_not_trained_on(model, train_loader, optimizer):
     """Your training leaves the loader's last batch out: an epoch goes once through all of them."""
     return averages(trained(model, islice(train_loader, len(train_loader) - 1), optimizer))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:test_vae", fails=("vae.training_loop",))
+
+
+@misconception
 def tested_on_the_first_batch_only(model, data_loader):
     """You return from within the loop of test_vae, so that only the first batch is tested: return after the loop."""
     return averages(tested(model, islice(data_loader, 1)))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def tested_on_half(model, data_loader):
     """You test on the first half of the loader's batches only: the average is to be over all images."""
     return averages(tested(model, islice(data_loader, len(data_loader) // 2)))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def last_batch_not_tested(model, data_loader):
     """Your test leaves the loader's last batch out: the average is to be over all images."""
     return averages(tested(model, islice(data_loader, len(data_loader) - 1)))
@@ -339,14 +351,17 @@ def last_batch_not_tested(model, data_loader):
 # Averages
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+defaults("part1/train_torch.py:average", fails=("vae.training_loop",))
+
+
+@misconception
 def sums_for_averages(batches):
     """train_vae and test_vae return the sums of the batches' losses: divide them by the number of batches."""
     batches = list(batches)
     return tuple(sum(losses[i].item() for losses, _ in batches) for i in (2, 0, 1))
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+@misconception
 def last_batch_for_average(batches):
     """train_vae and test_vae return the losses of the last batch, since each batch's value takes the place of the one
     before: add them up, and divide by their number."""
@@ -354,7 +369,7 @@ def last_batch_for_average(batches):
     return bpd.item(), rec.item(), reg.item()
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+@misconception
 def batch_means_divided_by_images(batches):
     """train_vae and test_vae add up the batches' mean losses and divide by the number of images: divide by the number
     of batches, or multiply each mean by its batch's size first."""
@@ -363,7 +378,7 @@ def batch_means_divided_by_images(batches):
     return tuple(sum(losses[i].item() for losses, _ in batches) / images for i in (2, 0, 1))
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+@misconception
 def image_sums_divided_by_batches(batches):
     """train_vae and test_vae multiply each mean loss by its batch's size and divide by the number of batches: divide by
     the number of images, or do not multiply."""
@@ -372,7 +387,7 @@ def image_sums_divided_by_batches(batches):
     return tuple(total / len(batches) for total in sums)
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+@misconception
 def zeros_for_averages(batches):
     """train_vae and test_vae return zeros, since the losses are never added to what you start from: add each batch's
     value, and divide by their number."""
@@ -380,7 +395,7 @@ def zeros_for_averages(batches):
     return 0.0, 0.0, 0.0
 
 
-@misconception("part1/train_torch.py:average", fails="vae.training_loop")
+@misconception
 def one_average_only(batches):
     """train_vae and test_vae return the average bpd alone, where three averages were asked for: those of bpd, of the
     reconstruction and of the regularisation loss."""
@@ -388,27 +403,30 @@ def one_average_only(batches):
     return sum(losses[2].item() * size for losses, size in batches) / sum(size for _, size in batches)
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:train_vae", fails=("vae.training_loop",))
+
+
+@misconception
 def training_sums_for_averages(model, train_loader, optimizer):
     """train_vae returns the sums of the batches' losses: divide them by the number of batches."""
     return tuple(map(sum, zip(*[losses for losses, _ in trained(model, train_loader, optimizer)], strict=True)))
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def last_training_batch_for_average(model, train_loader, optimizer):
     """train_vae returns the losses of the last batch, since each batch's value takes the place of the one before: add
     them up, and divide by their number."""
     return tuple(list(trained(model, train_loader, optimizer))[-1][0])
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def training_averages_in_another_order(model, train_loader, optimizer):
     """train_vae returns the averages as (L_rec, L_reg, bpd), where bpd was asked for first: so does main read them."""
     bpd, rec, reg = averages(trained(model, train_loader, optimizer))
     return rec, reg, bpd
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def losses_exchanged(model, train_loader, optimizer):
     """train_vae exchanges the averages of the reconstruction and of the regularisation loss: the order is bpd, L_rec,
     L_reg."""
@@ -416,7 +434,7 @@ def losses_exchanged(model, train_loader, optimizer):
     return bpd, reg, rec
 
 
-@misconception("part1/train_torch.py:train_vae", fails="vae.training_loop")
+@misconception
 def average_halved_each_time(model, train_loader, optimizer):
     """train_vae takes (average + loss) / 2 after each batch, in which the first batches hardly count: add the losses
     up, and divide by their number at the end."""
@@ -426,20 +444,23 @@ def average_halved_each_time(model, train_loader, optimizer):
     return tuple(found)
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+defaults("part1/train_torch.py:test_vae", fails=("vae.training_loop",))
+
+
+@misconception
 def test_sums_for_averages(model, data_loader):
     """test_vae returns the sums of the batches' losses: divide them by the number of batches."""
     return tuple(map(sum, zip(*[losses for losses, _ in tested(model, data_loader)], strict=True)))
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def last_tested_batch_for_average(model, data_loader):
     """test_vae returns the losses of the last batch, since each batch's value takes the place of the one before: add
     them up, and divide by their number."""
     return tuple(list(tested(model, data_loader))[-1][0])
 
 
-@misconception("part1/train_torch.py:test_vae", fails="vae.training_loop")
+@misconception
 def tested_losses_exchanged(model, data_loader):
     """test_vae exchanges the averages of the reconstruction and of the regularisation loss: the order is bpd, L_rec,
     L_reg."""

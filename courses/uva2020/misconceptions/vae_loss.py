@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from utils import KLD, elbo_to_bpd, sample_reparameterize
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
 
 
 def losses_of(mean, log_std, logits, imgs):
@@ -17,7 +17,10 @@ def averages(rec, reg, imgs):
     return rec.mean(), reg.mean(), elbo_to_bpd(rec + reg, imgs.shape).mean()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+defaults("part1/train_torch.py:VAE.forward", fails=("vae.loss",))
+
+
+@misconception
 def pixels_averaged(self, imgs):
     """You averaged the cross-entropy over the pixels, so that it weighs next to nothing against the KL divergence. The
     bound has the sum over the pixels, and only then the mean over the batch."""
@@ -27,7 +30,7 @@ def pixels_averaged(self, imgs):
     return averages(rec, KLD(mean, log_std), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def reconstruction_summed_over_batch(self, imgs):
     """You summed the cross-entropy over the batch as well as over the pixels (reduction="sum"), so that it outweighs
     the KL divergence by the size of the batch. Sum over the pixels, and take the mean over the batch."""
@@ -37,14 +40,14 @@ def reconstruction_summed_over_batch(self, imgs):
     return averages(rec, KLD(mean, log_std), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def summed_over_batch(self, imgs):
     """You summed the losses over the batch, so that they grow with its size. Sum over pixels and latents, and take the
     mean over the batch."""
     return tuple(len(imgs) * loss for loss in self.original(imgs))
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
+@misconception(fails=("vae.loss", "vae.training_loop"), raises=True)
 def one_loss_for_each_image(self, imgs):
     """You returned the losses of each image, [B]. Return three numbers, their means over the batch: only a single
     number can be trained on."""
@@ -54,7 +57,7 @@ def one_loss_for_each_image(self, imgs):
     return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def kl_left_out_of_bound(self, imgs):
     """Your bits per dimension are those of the reconstruction alone, so that nothing holds the latents to the prior.
     The bound is the sum of both terms: elbo_to_bpd(L_rec + L_reg)."""
@@ -62,7 +65,7 @@ def kl_left_out_of_bound(self, imgs):
     return rec, reg, elbo_to_bpd(rec[None], imgs.shape).mean()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def reconstruction_left_out_of_bound(self, imgs):
     """Your bits per dimension are those of the KL divergence alone, so that the decoder learns nothing. The bound is
     the sum of both terms: elbo_to_bpd(L_rec + L_reg)."""
@@ -70,7 +73,7 @@ def reconstruction_left_out_of_bound(self, imgs):
     return rec, reg, elbo_to_bpd(reg[None], imgs.shape).mean()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def kl_added_in_nats(self, imgs):
     """You converted the reconstruction loss to bits per dimension and added the KL divergence in nats. Both terms must
     be converted: elbo_to_bpd(L_rec + L_reg)."""
@@ -78,7 +81,7 @@ def kl_added_in_nats(self, imgs):
     return rec, reg, elbo_to_bpd(rec[None], imgs.shape).mean() + reg
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def kl_subtracted(self, imgs):
     """You subtracted the KL divergence, which drives the posterior away from the prior. Both terms are losses: the
     negative bound is L_rec + L_reg."""
@@ -86,7 +89,7 @@ def kl_subtracted(self, imgs):
     return rec, reg, elbo_to_bpd((rec - reg)[None], imgs.shape).mean()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def likelihood_for_loss(self, imgs):
     """You returned the log-likelihood where its negative is asked for: L_rec = −log p(x|z), the cross-entropy, is
     positive and is to be minimised."""
@@ -94,7 +97,7 @@ def likelihood_for_loss(self, imgs):
     return -rec, reg, elbo_to_bpd((reg - rec)[None], imgs.shape).mean()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def bound_negated(self, imgs):
     """Your bits per dimension are negative: you converted the bound itself, −(L_rec + L_reg). Training minimises them,
     so they must be those of the negative bound, L_rec + L_reg."""
@@ -102,7 +105,7 @@ def bound_negated(self, imgs):
     return rec, reg, -bpd
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def bound_in_nats(self, imgs):
     """Your third loss is L_rec + L_reg in nats for a whole image. It should be in bits per dimension: convert it with
     elbo_to_bpd."""
@@ -110,14 +113,14 @@ def bound_in_nats(self, imgs):
     return rec, reg, rec + reg
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def terms_exchanged(self, imgs):
     """You returned the KL divergence first and the reconstruction loss second. The order is L_rec, L_reg, bpd."""
     rec, reg, bpd = self.original(imgs)
     return reg, rec, bpd
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def bits_first(self, imgs):
     """You returned bits per dimension first. The order is L_rec, L_reg, bpd; here L_reg would be trained on for
     bpd."""
@@ -125,7 +128,7 @@ def bits_first(self, imgs):
     return bpd, rec, reg
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
+@misconception(fails=("vae.loss", "vae.training_loop"), raises=True)
 def bound_without_gradient(self, imgs):
     """Your bits per dimension are cut off from the parameters, by .item(), .detach() or no_grad, and cannot be trained
     on. Return the tensor as it was computed."""
@@ -133,7 +136,7 @@ def bound_without_gradient(self, imgs):
     return rec, reg, bpd.detach()
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss vae.training_loop", raises=True)
+@misconception(fails=("vae.loss", "vae.training_loop"), raises=True)
 def logits_as_means(self, imgs):
     """You gave the decoder's logits to F.binary_cross_entropy, which takes means between 0 and 1. Use
     F.binary_cross_entropy_with_logits, which applies the sigmoid itself."""
@@ -143,7 +146,7 @@ def logits_as_means(self, imgs):
     return averages(rec, KLD(mean, log_std), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def sigmoid_applied_twice(self, imgs):
     """You applied the sigmoid and then F.binary_cross_entropy_with_logits, which applies another one. Give it the
     logits."""
@@ -152,7 +155,7 @@ def sigmoid_applied_twice(self, imgs):
     return averages(*losses_of(mean, log_std, means, imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def squared_error(self, imgs):
     """You took the squared error of the means. Pixels are binary here, so that −log p(x|z) is the binary
     cross-entropy: F.binary_cross_entropy_with_logits, summed over the pixels."""
@@ -161,7 +164,7 @@ def squared_error(self, imgs):
     return averages((means - imgs).square().sum(dim=(1, 2, 3)), KLD(mean, log_std), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def ones_only(self, imgs):
     """Your cross-entropy counts the white pixels only, −Σ x · log p: that of several classes. For binary pixels the
     black ones count too: −Σ x · log p + (1 − x) · log(1 − p)."""
@@ -170,7 +173,7 @@ def ones_only(self, imgs):
     return averages(-(imgs * F.logsigmoid(logits)).sum(dim=(1, 2, 3)), KLD(mean, log_std), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def logits_and_images_exchanged(self, imgs):
     """You gave the images as the logits and the logits as the targets. The order is
     F.binary_cross_entropy_with_logits(logits, images)."""
@@ -179,7 +182,7 @@ def logits_and_images_exchanged(self, imgs):
     return averages(*losses_of(mean, log_std, imgs, logits), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def std_in_kl(self, imgs):
     """You gave the standard deviation to KLD, which takes its logarithm. Only sample_reparameterize takes
     log_std.exp()."""
@@ -188,7 +191,7 @@ def std_in_kl(self, imgs):
     return averages(*losses_of(mean, log_std.exp(), logits, imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def mean_decoded(self, imgs):
     """You decoded the mean, so that nothing is random and nothing smooths the latent space. Decode a draw of
     N(mean, std²), by sample_reparameterize."""
@@ -196,7 +199,7 @@ def mean_decoded(self, imgs):
     return averages(*losses_of(mean, log_std, self.decoder(mean), imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def prior_decoded(self, imgs):
     """You decoded a draw from the prior, so that the reconstruction knows nothing of its image. Decode a draw of
     N(mean, std²), by sample_reparameterize."""
@@ -204,7 +207,7 @@ def prior_decoded(self, imgs):
     return averages(*losses_of(mean, log_std, self.decoder(torch.randn_like(mean)), imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def draw_detached(self, imgs):
     """You cut the draw off from the graph before you decoded it, so that the reconstruction does not train the
     encoder. Decode z as sample_reparameterize gives it."""
@@ -213,7 +216,7 @@ def draw_detached(self, imgs):
     return averages(*losses_of(mean, log_std, logits, imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def log_std_for_std(self, imgs):
     """You gave log_std to sample_reparameterize, which takes the standard deviation: log_std.exp()."""
     mean, log_std = self.encoder(imgs)
@@ -221,7 +224,7 @@ def log_std_for_std(self, imgs):
     return averages(*losses_of(mean, log_std, logits, imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def variance_for_std(self, imgs):
     """You gave the variance, exp(2·log_std), to sample_reparameterize, which takes the standard deviation:
     log_std.exp()."""
@@ -230,7 +233,7 @@ def variance_for_std(self, imgs):
     return averages(*losses_of(mean, log_std, logits, imgs), imgs)
 
 
-@misconception("part1/train_torch.py:VAE.forward", fails="vae.loss")
+@misconception
 def log_std_as_log_variance(self, imgs):
     """You drew z with exp(log_std / 2), as if log_std were the logarithm of a variance. It is that of a standard
     deviation: log_std.exp()."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from truth.variants import Changes, Training
+from validation.variants import Changes, Training
 
 FAMILIES: Final = ("vae", "gan", "flow", "theory")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from courses.uva2020.variants import flow_stranger
-from truth.variants import Changes, Unnamed
-from truth.workbench import REFERENCE
+from courses.uva2020.variants import flow_alternative
+from validation.variants import Changes, Unnamed
+from validation.workbench import REFERENCE
 
 DENSITIES, MODEL, TRAIN = (f"part3/{name}.py" for name in ("distributions", "model", "train"))
 
@@ -225,12 +225,12 @@ RIGHT: dict[str, Changes] = {
     },
 }
 
-STRANGER: Changes = {
+ALTERNATIVE: Changes = {
     file: ((REFERENCE / file).read_text(), text)
     for file, text in {
-        DENSITIES: flow_stranger.DENSITIES,
-        MODEL: flow_stranger.MODEL,
-        TRAIN: flow_stranger.TRAIN,
+        DENSITIES: flow_alternative.DENSITIES,
+        MODEL: flow_alternative.MODEL,
+        TRAIN: flow_alternative.TRAIN,
     }.items()
 }
 

@@ -3,7 +3,7 @@ that are no known misconception."""
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed
+from validation.variants import Changes, Unnamed
 
 MODELS, LOSSES, UTILS = "part2/models.py", "part2/losses.py", "part2/utils.py"
 TORCH, LIGHTNING = "part2/train_torch.py", "part2/train_pl.py"
@@ -422,7 +422,7 @@ RIGHT: dict[str, Changes] = {
     ),
 }
 
-STRANGER: Changes = {
+ALTERNATIVE: Changes = {
     MODELS: [
         (
             LAYER,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed
-from truth.workbench import REFERENCE
+from validation.variants import Changes, Unnamed
+from validation.workbench import REFERENCE
 
 ANSWERS = "answers.py"
 SMALL, LARGE = "kl_small = gaussians(apart=0.0)", "kl_large = gaussians(apart=100.0)"
@@ -82,7 +82,7 @@ RIGHT: dict[str, Changes] = {
     ),
 }
 
-STRANGER: Changes = answers(
+ALTERNATIVE: Changes = answers(
     (
         (REFERENCE / ANSWERS).read_text(),
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from courses.uva2020.variants import vae_stranger
-from truth.variants import Changes, Unnamed
-from truth.workbench import REFERENCE
+from courses.uva2020.variants import vae_alternative
+from validation.variants import Changes, Unnamed
+from validation.workbench import REFERENCE
 
 UTILS, MLP, CNN = "part1/utils.py", "part1/mlp_encoder_decoder.py", "part1/cnn_encoder_decoder.py"
 TORCH = "part1/train_torch.py"
@@ -273,13 +273,13 @@ RIGHT: dict[str, Changes] = {
     },
 }
 
-STRANGER: Changes = {
+ALTERNATIVE: Changes = {
     file: ((REFERENCE / file).read_text(), text)
     for file, text in {
-        UTILS: vae_stranger.UTILS,
-        MLP: vae_stranger.MLP,
-        CNN: vae_stranger.CNN,
-        TORCH: vae_stranger.TRAIN,
+        UTILS: vae_alternative.UTILS,
+        MLP: vae_alternative.MLP,
+        CNN: vae_alternative.CNN,
+        TORCH: vae_alternative.TRAIN,
     }.items()
 }
 

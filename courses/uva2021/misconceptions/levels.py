@@ -2,30 +2,35 @@
 
 import torch
 
-from graders.misconceptions import misconception
+from graders.misconceptions import defaults, misconception
+
+defaults("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails=("vae.levels", "vae.level_loss"))
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.levels")
+@misconception(fails=("vae.levels",))
 def softmax_in_the_decoder(self, z):
     """Your decoder ends in a softmax: cross_entropy takes logits, and makes probabilities of them itself."""
     return torch.softmax(self.net(z), dim=1)
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.levels vae.level_loss", raises=True)
+@misconception(raises=True)
 def one_channel(self, z):
     """Your decoder gives one number for each pixel, as for binary images: a pixel of 4 bits has 16 levels, and each
     needs a logit."""
     return self.net(z)[:, :1]
 
 
-@misconception("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails="vae.levels vae.level_loss", raises=True)
+@misconception(raises=True)
 def levels_last(self, z):
     """Your decoder gives [B, 28, 28, 16]: the levels are the second dimension, [B, 16, 28, 28], where cross_entropy
     expects them."""
     return self.net(z).permute(0, 2, 3, 1)
 
 
-@misconception("part1/train_pl.py:VAE.forward", fails="vae.level_loss")
+defaults("part1/train_pl.py:VAE.forward", fails=("vae.level_loss",))
+
+
+@misconception
 def mean_over_pixels(self, imgs):
     """You average the cross entropy over the pixels, where −log p(x|z) is their sum: the divergence then counts 784
     times as much as it should."""
@@ -36,7 +41,7 @@ def mean_over_pixels(self, imgs):
     return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)
 
 
-@misconception("part1/train_pl.py:VAE.forward", fails="vae.level_loss")
+@misconception
 def softmax_twice(self, imgs):
     """You give cross_entropy probabilities, where it expects logits: leave the softmax to it."""
     mean, log_std = self.encoder(imgs.float() / (LEVELS - 1) * 2 - 1)
@@ -46,7 +51,7 @@ def softmax_twice(self, imgs):
     return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)
 
 
-@misconception("part1/train_pl.py:VAE.forward", fails="vae.level_loss")
+@misconception
 def squared_error(self, imgs):
     """You compare the expected level with the image by a squared error: −log p(x|z) of a categorical distribution is
     the cross entropy of the 16 logits with the level."""
@@ -58,14 +63,14 @@ def squared_error(self, imgs):
     return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)
 
 
-@misconception("part1/train_pl.py:VAE.forward", fails="vae.level_loss")
+@misconception
 def divergence_subtracted(self, imgs):
     """You subtract the divergence from the reconstruction loss: both are paid for, so their sum is the loss."""
     rec, reg, _ = self.original(imgs)
     return rec, reg, elbo_to_bpd(rec - reg, imgs.shape)
 
 
-@misconception("part1/train_pl.py:VAE.forward", fails="vae.level_loss")
+@misconception
 def log_std_as_std(self, imgs):
     """You give the logarithm of the standard deviation to sample_reparameterize, which expects the standard deviation:
     exp(log_std)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from truth.variants import Training
+from validation.variants import Training
 
 FAMILIES: Final = ("vae",)
 MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {"normalised": {"vae": ("normalised logits",)}}

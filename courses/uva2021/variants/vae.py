@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truth.variants import Changes, Unnamed
+from validation.variants import Changes, Unnamed
 
 UTILS, NETWORKS, MODEL = "part1/utils.py", "part1/cnn_encoder_decoder.py", "part1/train_pl.py"
 ENTROPY = 'F.cross_entropy(logits, imgs.squeeze(1).long(), reduction="none").sum(dim=(1, 2)).mean()'
@@ -33,7 +33,7 @@ RIGHT: dict[str, Changes] = {
     },
 }
 
-STRANGER: Changes = {
+ALTERNATIVE: Changes = {
     UTILS: ("mean + std * torch.randn_like(mean)", "torch.empty_like(std).normal_() * std + mean"),
     NETWORKS: [("nn.GELU()", "nn.LeakyReLU(0.2)"), ("padding=1, stride=2),  # 28 → 14", "padding=1, stride=2),")],
     MODEL: (ENTROPY, 'F.nll_loss(logits.log_softmax(1), imgs[:, 0].long(), reduction="sum") / len(imgs)'),

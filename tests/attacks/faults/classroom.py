@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.grading.suspects import plant
-from truth.workbench import REFERENCE, library
+from validation.workbench import REFERENCE, library
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 RUN_SECONDS: Final = 900.0

@@ -31,8 +31,8 @@ from typing import Final
 
 from gengrade.paths import InputError, fold, printable
 from gengrade.submissions import Submission, discard, discover, names_in, oddities, prepare, signatures
-from tests.children import children
-from tests.handed_in import PARTS
+from tests.support.children import children
+from tests.support.handed_in import PARTS
 
 _OWN_SECONDS: Final = 2.0  # of the reader's own computing, for a class
 _OWN_BYTES: Final = 64 << 20

@@ -1,0 +1,327 @@
+"""Answers to the VAE questions of 2018: the second output and the bound in every form that students give them."""
+
+from __future__ import annotations
+
+from courses.uva2018.variants.vae2018_alternative import VAE as _ALTERNATIVE
+from validation.variants import Changes, Unnamed
+from validation.workbench import reference_of
+
+VAE = "a3_vae_template.py"
+
+CODE = "return self.mean(hidden), F.softplus(self.raw(hidden))"
+RAW = "return self.mean(hidden), self.raw(hidden)"
+MEANS = "return torch.sigmoid(self.out(hidden))"
+DRAW = "return mean + std * torch.randn_like(mean)"
+KL = "return (0.5 * (std.pow(2) + mean.pow(2) - 1) - std.log()).sum(dim=1)"
+REC = 'return F.binary_cross_entropy(means, images, reduction="none").sum(dim=1)'
+BOUND = "return (reconstruction(input, means) + divergence(mean, std)).mean()"
+SAMPLED = "im_means = self.decoder(torch.randn(n_samples, self.z_dim))"
+RETURNED = "return torch.bernoulli(im_means), im_means"
+STEP = "loss.backward()"
+AVERAGE = "return total / count"
+DECODED = "means = model.decoder(torch.cartesian_prod(axis, axis))"
+
+LOGITS: list[tuple[str, str]] = [
+    (MEANS, "return self.out(hidden)"),
+    ("F.binary_cross_entropy(", "F.binary_cross_entropy_with_logits("),
+    (SAMPLED, SAMPLED.replace("self.decoder", "torch.sigmoid(self.decoder") + ")"),
+]
+LOG_VARIANCE: list[tuple[str, str]] = [
+    (CODE, RAW),
+    (DRAW, DRAW.replace("std *", "torch.exp(0.5 * std) *")),
+    (KL, "return -0.5 * torch.sum(1 + std - mean**2 - torch.exp(std), 1)"),
+]
+
+
+def vae(*changes: tuple[str, str]) -> Changes:
+    return {VAE: list(changes)}
+
+
+RIGHT: dict[str, Changes] = {
+    "log variance": vae(*LOG_VARIANCE),
+    "log variance and logits": vae(*LOG_VARIANCE, *LOGITS),
+    "log deviation": vae(
+        (CODE, RAW),
+        (DRAW, DRAW.replace("std *", "std.exp() *")),
+        (KL, "return (0.5 * ((2 * std).exp() + mean**2 - 1) - std).sum(-1)"),
+    ),
+    "variance": vae(
+        (DRAW, DRAW.replace("std *", "std.sqrt() *")), (KL, "return 0.5 * (std + mean**2 - 1 - std.log()).sum(1)")
+    ),
+    "deviation by a softplus in the model": vae(
+        (CODE, RAW),
+        ("mean, std = self.encoder(input)", "mean, std = self.encoder(input)\n        std = F.softplus(std)"),
+    ),
+    "deviation by an exponential in the encoder": vae((CODE, CODE.replace("F.softplus(", "torch.exp("))),
+    "logits": vae(*LOGITS),
+    "distributions": vae(
+        (DRAW, "return torch.distributions.Normal(mean, std).rsample()"),
+        (
+            KL,
+            "normal = torch.distributions.Normal\n"
+            "    return torch.distributions.kl_divergence(normal(mean, std), normal(0.0, 1.0)).sum(1)",
+        ),
+        (REC, "return -torch.distributions.Bernoulli(probs=means).log_prob(images).sum(1)"),
+    ),
+    "logarithms with an epsilon": vae(
+        (REC, "return -(images * torch.log(means + 1e-9) + (1 - images) * torch.log(1 - means + 1e-9)).sum(-1)")
+    ),
+    "the ELBO itself, and other values": vae(
+        (
+            BOUND,
+            "rec, kl = reconstruction(input, means), divergence(mean, std)\n"
+            "        return -(rec + kl).mean(), rec.mean(), kl.mean()",
+        ),
+        ("loss = model(images.view(-1, PIXELS))", "loss, _, _ = model(images.view(-1, PIXELS))"),
+        (STEP, "(-loss).backward()"),
+    ),
+    "an ELBO that the loop returns": vae((AVERAGE, "return -total / count")),
+    "square images": vae(
+        (
+            "torch.relu(self.hidden(input))\n        return self.mean",
+            "torch.relu(self.hidden(input.flatten(1)))\n        return self.mean",
+        ),
+        (MEANS, "return torch.sigmoid(self.out(hidden)).view(-1, 1, 28, 28)"),
+        (REC, 'return F.binary_cross_entropy(means, images, reduction="none").sum(dim=(1, 2, 3))'),
+        ("model(images.view(-1, PIXELS))", "model(images.view(-1, 1, 28, 28))"),
+    ),
+    "other constructors": vae(
+        (
+            "def __init__(self, hidden_dim=500, z_dim=20):\n"
+            "        super().__init__()\n"
+            "        self.hidden = nn.Linear(PIXELS",
+            "def __init__(self, input_dim, hidden_dim, z_dim, device):\n"
+            "        super().__init__()\n"
+            "        self.hidden = nn.Linear(input_dim",
+        ),
+        ("self.encoder = Encoder(hidden_dim, z_dim)", "self.encoder = Encoder(PIXELS, hidden_dim, z_dim, device)"),
+        ("class VAE(nn.Module):", "class VAE(nn.Module):  # noqa"),
+        (
+            "def __init__(self, hidden_dim=500, z_dim=20):\n        super().__init__()\n        self.z_dim",
+            "def __init__(self, device, latent=20, hidden_dim=500, z_dim=20):\n"
+            "        super().__init__()\n"
+            "        self.z_dim",
+        ),
+    ),
+    "four draws": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "recs = [reconstruction(input, self.decoder(draw(mean, std))) for _ in range(4)]\n"
+            "        return (sum(recs) / 4 + divergence(mean, std)).mean()",
+        )
+    ),
+    "four draws at once": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "z = torch.distributions.Normal(mean, std).rsample((4,))\n"
+            "        likelihood = torch.distributions.Bernoulli(probs=self.decoder(z)).log_prob(input).sum(-1)\n"
+            "        return (divergence(mean, std) - likelihood.mean(0)).mean()",
+        )
+    ),
+    "a divergence of the draw": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "normal = torch.distributions.Normal\n"
+            "        z = draw(mean, std)\n"
+            "        ratio = (normal(mean, std).log_prob(z) - normal(0.0, 1.0).log_prob(z)).sum(1)\n"
+            "        return (reconstruction(input, self.decoder(z)) + ratio).mean()",
+        )
+    ),
+    "a divergence of two draws, in an ELBO": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "bounds = []\n"
+            "        for z in (draw(mean, std), draw(mean, std)):\n"
+            "            ratio = -std.log() - 0.5 * ((z - mean) / std) ** 2 + 0.5 * z**2\n"
+            "            bounds.append(-reconstruction(input, self.decoder(z)) - ratio.sum(1))\n"
+            "        return torch.stack(bounds).mean()",
+        ),
+        (STEP, "(-loss).backward()"),
+    ),
+    "the encoder asked twice": vae(
+        ("mean, std = self.encoder(input)", "mean, std = self.encoder(input)[0], self.encoder(input)[1]")
+    ),
+    "named tuples": vae(
+        (CODE, CODE.replace("return ", "return Code(") + ")"),
+        ("mean, std = self.encoder(input)", "code = self.encoder(input)\n        mean, std = code.mean, code.std"),
+        (BOUND, BOUND.replace("return ", "return Bound(") + ", mean)"),
+        (
+            "class Encoder(",
+            "Code = namedtuple('Code', 'mean std')\nBound = namedtuple('Bound', 'loss mean')\n\n\nclass Encoder(",
+        ),
+        ("import argparse", "import argparse\nfrom collections import namedtuple"),
+        ("loss = model(images.view(-1, PIXELS))", "loss = model(images.view(-1, PIXELS)).loss"),
+    ),
+    "samples by a function, and helpers' names": vae(
+        ("    def sample(self, n_samples):", "    def drawn(self, n_samples):"),
+        (
+            "def manifold(model, size=20):",
+            "def sample_latents(n, size):\n    return torch.randn(n, size)\n\n\n"
+            "def manifold_axis(size=20):\n    return torch.linspace(-1, 1, size)\n\n\n"
+            "def sample_images(vae, n_samples):\n    return vae.drawn(n_samples)\n\n\n"
+            "def plot_manifold(model, size=20):",
+        ),
+        ("model.sample(64)", "model.drawn(64)"),
+        ("manifold(model), ", "plot_manifold(model), "),
+    ),
+    "a loader with labels": vae(
+        ("for images in data:\n            loss", "for step, (images, labels) in enumerate(data):\n            loss")
+    ),
+    "steps by a closure": vae(
+        (
+            "optimizer.zero_grad()\n                loss.backward()\n                optimizer.step()\n",
+            "optimizer.step(lambda: (optimizer.zero_grad(), loss.backward(), loss)[-1])\n",
+        )
+    ),
+    "an average of batches, clipped gradients": vae(
+        ("optimizer.step()", "nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n                optimizer.step()"),
+        (
+            "total += loss.item() * len(images)\n            count += len(images)",
+            "total += loss.item()\n            count += 1",
+        ),
+    ),
+    "a deeper network with dropout": vae(
+        (
+            "self.hidden = nn.Linear(PIXELS, hidden_dim)",
+            "self.hidden = nn.Sequential(nn.Linear(PIXELS, 64), nn.ELU(), nn.Dropout(0.1), nn.Linear(64, hidden_dim))",
+        )
+    ),
+    "double precision": vae(
+        (DECODED, DECODED.replace("axis, axis)", "axis, axis).double()")),
+        (
+            "self.decoder = Decoder(hidden_dim, z_dim)",
+            "self.decoder = Decoder(hidden_dim, z_dim)\n        self.double()",
+        ),
+        (
+            "def forward(self, input):\n        mean, std",
+            "def forward(self, input):\n        input = input.double()\n        mean, std",
+        ),
+        (SAMPLED, SAMPLED.replace("self.z_dim)", "self.z_dim).double()")),
+    ),
+    "samples that are square, in numpy's way": vae(
+        (
+            RETURNED,
+            "im_means = im_means.view(-1, 1, 28, 28)\n"
+            "        return (torch.rand_like(im_means) < im_means).float(), im_means",
+        )
+    ),
+    "one sample after the other": vae(
+        (SAMPLED, "im_means = torch.cat([self.decoder(torch.randn(1, self.z_dim)) for _ in range(n_samples)])")
+    ),
+    "a manifold by the decoder, one image after the other": vae(
+        ("def manifold(model, size=20):", "def plot_manifold(decoder, filename, size=12):"),
+        (DECODED, "means = torch.cat([decoder(torch.stack([x, y])[None]) for y in axis for x in axis])"),
+        ("save_image(manifold(model)", "save_image(plot_manifold(model.decoder, 'manifold')"),
+    ),
+    "a manifold by the model's own method": vae(
+        (
+            "    def sample(self",
+            "    def save_manifold(self, n=15):\n        return manifold_of(self, n)\n\n    def sample(self",
+        ),
+        ("def manifold(model", "def manifold_of(model"),
+        ("(torch.arange(size) + 0.5) / size", "torch.linspace(0.02, 0.98, size)"),
+        ("save_image(manifold(model)", "save_image(model.save_manifold()"),
+    ),
+    "cuda by name": vae(
+        ("torch.randn(n_samples, self.z_dim)", "torch.randn(n_samples, self.z_dim).cuda()"),
+        ("model(images.view(-1, PIXELS))", "model(images.view(-1, PIXELS).to('cuda'))"),
+    ),
+    "the script's arguments in a class": vae(
+        ("self.z_dim = z_dim", "self.z_dim = ARGS.zdim"),
+        ("Encoder(hidden_dim, z_dim)", "Encoder(hidden_dim, ARGS.zdim)"),
+    ),
+}
+
+ALTERNATIVE: Changes = {VAE: ((reference_of("uva2018") / VAE).read_text(), _ALTERNATIVE)}
+
+
+def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
+    return Unnamed(vae(*changes), tuple(fails.split()), says)
+
+
+UNNAMED: dict[str, Unnamed] = {
+    "noise of 0.8 deviations": wrong(
+        (DRAW, DRAW.replace("std *", "0.8 * std *")), fails="vae2018.divergence vae2018.bound"
+    ),
+    "heavy tails": wrong(
+        (DRAW, "return mean + std * torch.distributions.StudentT(3.0).sample(mean.shape)"), fails="vae2018.noise"
+    ),
+    "uniform noise of the right spread": wrong(
+        (DRAW, "return mean + std * (torch.rand_like(mean) - 0.5) * 12**0.5"), fails="vae2018.noise", says="no draw"
+    ),
+    "noise beside the mean": wrong((DRAW, DRAW.replace("mean +", "0.5 + mean +")), fails="vae2018.noise"),
+    "a KL of 1.1 times": wrong((KL, KL.replace("return ", "return 1.1 * ")), fails="vae2018.divergence vae2018.bound"),
+    "a KL cut off at 30": wrong((KL, f"{KL}.clamp(max=30)"), fails="vae2018.divergence vae2018.gradient vae2018.bound"),
+    "smoothed pixels": wrong(
+        (REC, REC.replace("images,", "0.9 * images + 0.05,")),
+        fails="vae2018.reconstruction vae2018.bound",
+        says="cross-entropy",
+    ),
+    "a constant in which all differences drown": wrong(
+        (BOUND, BOUND.replace("return ", "return torch.full((), 1e9) + 1e-3 * ")),
+        fails="vae2018.reconstruction vae2018.divergence vae2018.gradient vae2018.bound",
+    ),
+    "a constant that has a gradient": wrong(
+        (BOUND, BOUND.replace("return ", "return torch.full((), 1e2) + 1e-9 * ")),
+        fails="vae2018.reconstruction vae2018.divergence vae2018.gradient vae2018.bound",
+    ),
+    "a constant of 7": wrong((BOUND, f"{BOUND} + 7"), fails="vae2018.bound", says="constant"),
+    "no second output": wrong(
+        (CODE, "return self.mean(hidden)"),
+        fails="vae2018.encoder vae2018.noise vae2018.reconstruction vae2018.divergence vae2018.bound vae2018.gradient"
+        " vae2018.epoch",
+    ),
+    "logits without negative numbers": wrong(
+        *LOGITS[1:], (MEANS, "return torch.relu(self.out(hidden))"), fails="vae2018.decoder", says="confined"
+    ),
+    "logits by a tanh": wrong(
+        *LOGITS[1:], (MEANS, "return torch.tanh(self.out(hidden))"), fails="vae2018.decoder", says="tanh"
+    ),
+    "a linear decoder": wrong(
+        (
+            "self.hidden = nn.Linear(z_dim, hidden_dim)",
+            "self.hidden = nn.Linear(z_dim, hidden_dim)\n        self.plain = True",
+        ),
+        (
+            "hidden = torch.relu(self.hidden(input))\n        return torch.sigmoid",
+            "hidden = self.hidden(input)\n        return torch.sigmoid",
+        ),
+        fails="vae2018.decoder",
+        says="linear",
+    ),
+    "hidden layers": wrong(
+        ("self.hidden = nn.Linear(PIXELS, hidden_dim)", "self.layers = [nn.Linear(PIXELS, hidden_dim)]"),
+        (
+            "torch.relu(self.hidden(input))\n        return self.mean",
+            "torch.relu(self.layers[0](input))\n        return self.mean",
+        ),
+        fails="vae2018.encoder",
+        says="not registered",
+    ),
+    "a prior of half the spread": wrong(
+        (SAMPLED, SAMPLED.replace("torch.randn", "0.5 * torch.randn")), fails="vae2018.sample"
+    ),
+    "brightened samples": wrong(
+        (RETURNED, "return torch.bernoulli(im_means.sqrt()), im_means"), fails="vae2018.sample"
+    ),
+    "quantiles of half the spread": wrong(
+        (DECODED, DECODED.replace("axis, axis", "0.5 * axis, axis")), fails="vae2018.manifold"
+    ),
+    "a grid of three": wrong(
+        ("def manifold(model, size=20)", "def manifold(model, size=3)"), fails="vae2018.manifold", says="few"
+    ),
+    "noisy gradients": wrong(
+        (
+            STEP,
+            f"{STEP}\n"
+            f"                for p in model.parameters():\n"
+            f"                    p.grad += p.grad.std() * torch.randn_like(p)",
+        ),
+        fails="vae2018.epoch",
+    ),
+    "an average of 1.2 times": wrong((AVERAGE, "return 1.2 * total / count"), fails="vae2018.epoch", says="average"),
+}

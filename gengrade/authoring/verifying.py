@@ -1,0 +1,96 @@
+"""Whether a course keeps its word: its reference earns all points, its examples what is stated, its mistakes a name."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gengrade.authoring import expected
+from gengrade.course import Course
+from gengrade.engine import Options, run
+from gengrade.facts import Outcome
+from gengrade.grade import Grade
+from gengrade.grading.checks import known
+from gengrade.grading.misconceptions import Library
+from gengrade.grading.suspects import plant
+
+_SEED = 1  # any; a course that depends on it is not proved by another either
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a course says of itself, and in which ways it is not so."""
+
+    what: str
+    problems: tuple[str, ...]
+
+
+def verify(course: Course, profile: str, *, isolation: str = "auto") -> Iterator[Finding]:
+    """Grades what comes with a course, by the real command behind the real wall.
+
+    Raises what `gengrade.engine.run` does, LibraryError for a misconception that cannot be planted, and ExpectedError.
+    """
+    library = Library(course.misconceptions)
+    with tempfile.TemporaryDirectory(prefix="gengrade-course-") as folder:
+        work = Path(folder)
+        yield Finding("the reference earns all automatic points", tuple(_reference(course, work, profile, isolation)))
+        if course.examples.is_dir():
+            yield Finding("the examples earn what is stated", tuple(_examples(course, work, isolation)))
+        if library:
+            yield Finding(
+                f"{len(library)} misconceptions are caught and named", tuple(_named(course, library, work, isolation))
+            )
+
+
+def _reference(course: Course, work: Path, profile: str, isolation: str) -> Iterator[str]:
+    grades = _graded(course, course.reference, work / "of-reference", profile, isolation)
+    for grade in grades.values():
+        for item in grade.items:
+            if item.kind != "manual" and item.outcome not in (Outcome.PASSED, None):
+                earned = f"{item.points:g} of {item.possible:g} points"
+                yield f"{item.check} ended as {item.outcome}, with {earned}: {item.message}"
+
+
+def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:
+    stated = expected.read(course.examples)
+    yield from expected.differences(stated, _graded(course, course.examples, work / "of-examples", "unit", isolation))
+
+
+def _named(course: Course, library: Library, work: Path, isolation: str) -> Iterator[str]:
+    """A class in which each student has one of the misconceptions."""
+    classroom = work / "class"
+    names = {}
+    for number, misconception in enumerate(library.values()):
+        names[f"s{number:04}"] = misconception.name
+        planted = classroom / f"s{number:04}"
+        shutil.copytree(course.reference, planted, ignore=shutil.ignore_patterns("__pycache__"))
+        plant(misconception, planted)
+    # A class of one would be taken for a submission.
+    shutil.copytree(course.reference, classroom / "t", ignore=shutil.ignore_patterns("__pycache__"))
+    grades = _graded(course, classroom, work / "of-class", "unit", isolation)
+    for id_, name in names.items():
+        yield from (f"{name}: {problem}" for problem in _not_as_said(library[name].fails, name, grades[id_]))
+
+
+def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[str]:
+    checks = {item.check: item for item in grade.items if item.check is not None and known()[item.check].kind == "unit"}
+    judged = {check: item for check, item in checks.items() if item.outcome not in (None, Outcome.BLOCKED)}
+    failed = {check for check, item in judged.items() if item.outcome is not Outcome.PASSED}
+    for check in sorted((set(fails) & judged.keys()) - failed):
+        yield f"{check} passes"
+    for check in sorted(failed - set(fails)):
+        yield f"{check} does not pass, and is not among what it says that fails"
+    for check in sorted(failed & set(fails)):
+        found = judged[check].misconception
+        if found is None or found.name != name:
+            yield f"at {check} the report names {found.name if found else 'no misconception'}"
+
+
+def _graded(course: Course, path: Path, out: Path, profile: str, isolation: str) -> Mapping[str, Grade]:
+    options = Options(
+        path, out, course=str(course.folder), profile=profile, data="digits", isolation=isolation, seed=_SEED
+    )
+    return {one.grade.student: one.grade for one in run(options).graded}

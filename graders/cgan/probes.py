@@ -1,0 +1,270 @@
+"""Probes of a conditional GAN: what its networks do with noise and label, and what they learn in a short training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graders.probing.checkpoints import fill, states_of
+from graders.probing.gradients import learnable
+from graders.probing.networks import registration, weights_of
+from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.watching import Calls, watch
+
+# Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
+
+CLASSES = 10
+FAR = 50.0  # times an input: where a bounded output comes near its bounds
+EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
+
+
+def generator(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+    """What an untrained generator makes of noise [B, n] and labels [B], in eval mode: images [B, 784].
+
+    Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`; how far each image moves by
+    another row's `noise_moves` and `label_moves` [3, B]; and `learnable`.
+    """
+    network = package.cgan.generator().eval()
+    noise, labels = noise[:, : package.cgan.noise_size()].cpu(), labels.cpu()
+
+    def made(z: Tensor, y: Tensor) -> Tensor:
+        return _rows(package.cgan.images(network, z, y))
+
+    images = made(noise, labels)
+    return {
+        "images": images,
+        "again": made(noise, labels),
+        "alone": made(noise[-1:], labels[-1:]),
+        "far": made(FAR * noise, labels),
+        "noise_moves": _moves(lambda z: made(z, labels), noise, -noise),
+        "label_moves": _moves(lambda y: made(noise, y), labels, (labels + 1) % CLASSES),
+        **registration(network, images),
+        **learnable(network, lambda: made(noise, labels)),
+    }
+
+
+def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any]:
+    """What an untrained discriminator makes of images [B, 784] and labels [B], in eval mode: scores [B].
+
+    Then `again`, and of the last row `alone`; how far each score moves by another row's image and label, and
+    `learnable`, also by the images.
+    """
+    network, images, labels = package.cgan.discriminator().eval(), images.cpu(), labels.cpu()
+    given = images.clone().requires_grad_()
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        return _scores(package.cgan.scores(network, x, y), len(x))
+
+    scores = score(images, labels)
+    return {
+        "scores": scores,
+        "again": score(images, labels),
+        "alone": score(images[-1:], labels[-1:]),
+        "image_moves": _moves(lambda x: score(x, labels)[:, None], images, -images),
+        "label_moves": _moves(lambda y: score(images, y)[:, None], labels, (labels + 1) % CLASSES),
+        **registration(network, scores),
+        **learnable(network, lambda: score(given, labels), given),
+    }
+
+
+def noise_size(package: Any) -> Any:
+    """How many numbers of noise the student's generator takes.
+
+    It is asked in a run of its own: to find it, noise and labels are put together in whatever way fits.
+    """
+    return package.cgan.noise_size()
+
+
+def generator_input(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+    """`rows`: what the student's function makes of noise [B, d] and labels [B]."""
+    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
+
+
+def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
+    """`answers`: what the student's function does when it is asked for n images of one digit after the other.
+
+    `inputs`: what the generator was given, a list of [R, …]; `decoded`: its images [R, 784], which are replaced by
+    random ones; `images` [N, 784]: what the function returns, or None.
+    """
+    generator = package.cgan.own_generator()
+    stand_in(generator, lowest=0)
+    calls = watch(generator)
+    seen = []
+    for digit in digits:
+        calls.forget()
+        returned = package.cgan.generate(digit, n, calls)
+        seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
+    return {"answers": seen}
+
+
+def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
+    """Trains the student's networks by a loop of ours, on uint8 images [N, 784] in 0 … 255 with labels [N].
+
+    For each batch a step of each network on the non-saturating loss, by Adam with β₁ 0.5 (Radford et al. 2016), with
+    the label told to both (Mirza & Osindero 2014). Images are scaled to what the generator gives, [0, 1] or [−1, 1].
+    Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both.
+    """
+    networks, noise = (package.cgan.generator(), package.cgan.discriminator()), package.cgan.noise_size()
+    images, labels = images.cpu(), labels.cpu()
+    low = -1.0 if _is_signed(package, networks[0], noise) else 0.0
+    is_bounded = _is_bounded(package, networks[1])
+    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    for network in networks:
+        network.train()
+    curves = torch.zeros(2, steps)
+    states: dict[str, Any] = {}
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        scores = _scores(package.cgan.scores(networks[1], x, y), len(x))
+        return torch.logit(scores.clamp(EDGE, 1 - EDGE)) if is_bounded else scores
+
+    for index in range(steps):
+        chosen = torch.randint(len(images), (batch_size,))
+        real, y = low + (1 - low) * images[chosen].float() / 255, labels[chosen]
+        fake = _rows(package.cgan.images(networks[0], torch.randn(batch_size, noise), y))
+        losses = (
+            lambda fake=fake, y=y: F.softplus(-score(fake, y)).mean(),
+            lambda fake=fake, real=real, y=y: (
+                F.softplus(-score(real, y)).mean() + F.softplus(score(fake.detach(), y)).mean()
+            ),
+        )
+        for which in (1, 0):
+            optimizers[which].zero_grad()
+            loss = losses[which]()
+            loss.backward()
+            optimizers[which].step()
+            curves[which, index] = loss.detach()
+        if index == steps // 2:
+            states["halfway"] = weights_of(networks[0])
+    states["trained"] = weights_of(networks[0])
+    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+
+
+@torch.no_grad()
+def decode(
+    package: Any, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
+) -> dict[str, Any]:
+    """The images [B, 784] that a generator of these weights makes of noise [B, n] and labels [B], in eval mode.
+
+    `signed`: whether pixels lie in [−1, 1], and not in [0, 1].
+    """
+    network = package.cgan.generator().eval()
+    network.load_state_dict(weights)
+    size, noise, labels = package.cgan.noise_size(), noise.cpu(), labels.cpu()
+    images = _rows(package.cgan.images(network, noise[:, :size], labels, label_first=label_first))
+    return {"images": images, "signed": _is_signed(package, network, size)}
+
+
+@torch.no_grad()
+def handed_in(package: Any, index: int = 0) -> dict[str, Any]:
+    """The weights that were handed in and fit the student's generator: which of them is asked for; never raises.
+
+    `file`: the file's name, and where in it they stand, or ""; `problem`: why none serve, or ""; `count`: how many fit.
+    Files are read as plain tensors only.
+    """
+    problems: list[str] = []
+    fits: list[tuple[str, dict[str, Tensor]]] = []
+    try:
+        for path in sorted(package.cgan.weights(), key=_by_number, reverse=True):  # the last epoch first
+            _collect(package.cgan.generator(), path, fits, problems)
+    except Exception as error:
+        problems.append(f"{type(error).__name__}: {error}"[:300])
+    if index < len(fits):
+        name, weights = fits[index]
+        return {"file": name, "problem": "", "count": len(fits), "weights": weights}
+    return {"file": "", "problem": "; ".join(problems)[:1000], "count": len(fits)}
+
+
+def _collect(network: nn.Module, path: Path, fits: list[tuple[str, dict[str, Tensor]]], problems: list[str]) -> None:
+    """Adds the weights in a file that fit the network; else what is wrong with the first."""
+    failures: list[Exception] = []
+    before = len(fits)
+    try:
+        for where, state in states_of(path):
+            try:
+                fill(network, state, prefix="generator.")
+                fits.append((f"{path.name}, {where}" if where else path.name, weights_of(network)))
+            except ValueError as error:
+                failures.append(error)
+    except Exception as error:
+        failures.append(error)
+    if len(fits) == before:
+        problems.append(f"{path.name}: {type(failures[0]).__name__}: {failures[0]}"[:300])
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """A file's place among others, in which 10 comes after 9."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d{1,9})", path.name)]
+
+
+@torch.no_grad()
+def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> Tensor:
+    """How far each output of `made` moves when one of the inputs [B, …] becomes another: [3, B], for three of them."""
+    before, moved = made(inputs), []
+    for row in (0, len(inputs) // 3, len(inputs) - 1):
+        changed = inputs.clone()
+        changed[row] = others[row]
+        moved.append((made(changed) - before).abs().amax(dim=1))
+    return torch.stack(moved)
+
+
+def _is_signed(package: Any, network: nn.Module, noise: int) -> bool:
+    """Whether a generator's pixels are ever negative."""
+    training = network.training
+    labels = torch.arange(40) % 10
+    with torch.no_grad():
+        far = _rows(package.cgan.images(network.eval(), FAR * torch.randn(40, noise), labels))
+    network.train(training)
+    return bool((far < -1e-3).any())
+
+
+def _is_bounded(package: Any, network: nn.Module) -> bool:
+    """Whether a discriminator's scores are probabilities, wherever it is driven."""
+    labels = torch.arange(40) % 10
+    with torch.no_grad():
+        far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, IMAGE), labels), 40)
+    return bool((far >= 0).all() and (far <= 1).all())
+
+
+def _rows(images: Any) -> Tensor:
+    if not isinstance(images, Tensor):
+        raise TypeError(f"the generator should give a tensor of images, and gave {type(images).__name__}")
+    return images.reshape(len(images), -1)
+
+
+def _scores(scores: Any, n: int) -> Tensor:
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"the discriminator should give a tensor of scores, and gave {type(scores).__name__}")
+    if scores.numel() != n:
+        raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
+    return scores.reshape(-1)
+
+
+def _inputs(calls: Calls) -> list[Tensor]:
+    """The arguments of all calls, position by position, each as rows [R, …]."""
+    if len({len(inputs) for inputs in calls.inputs}) != 1:
+        return []
+    positions = zip(*calls.inputs, strict=True)
+    return [torch.cat([each.detach().float().reshape(len(each), -1) for each in position]) for position in positions]
+
+
+def _decoded(calls: Calls) -> Tensor:
+    images = [_rows(output).detach() for output in calls.outputs]
+    return torch.cat(images) if images else torch.zeros(0, IMAGE)
+
+
+def _pictures(returned: Any) -> Tensor | None:
+    if isinstance(returned, list | tuple) and returned and all(isinstance(each, Tensor) for each in returned):
+        returned = torch.cat([each.reshape(-1, IMAGE) for each in returned])
+    if not isinstance(returned, Tensor):
+        try:
+            returned = torch.as_tensor(returned)
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    return returned.detach().float().reshape(-1, IMAGE) if returned.numel() % IMAGE == 0 else None

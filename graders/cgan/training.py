@@ -1,0 +1,119 @@
+"""What a conditional generator draws when it is asked for a digit, read by a classifier of ours.
+
+Where weights were handed in that fit the generator, the best of them are judged; else a short training, by a loop of
+ours with the student's networks, which takes about 20 s on one core. Only weights leave either; a fresh guest, which
+sees no image, makes images of noise and labels that the host drew, and the host's classifier says which digit each
+looks like.
+
+- `cgan.digits`: the share of images that are read as the digit that was asked for. Chance is a tenth.
+- `cgan.diversity`: within each digit, the share of real images with a generated one in their neighbourhood (the
+  coverage of Naeem et al. 2020), on average over the digits. One image of each digit, however good, covers next to
+  nothing.
+
+Weights tell neither in which order a row holds noise and label, nor of what law the noise was: the usual ones are
+tried, and the best reading counts. A generator that returns images of the data set is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.data import DataSet
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
+from graders.cgan.checks import CLASSES, MOST_NOISE, PIXELS
+from graders.common.quality import coverage
+from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
+
+Array = NDArray[np.float64]
+
+BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
+OF_EACH: Final = 100  # images of a digit that are made, and real ones that they are compared with, at most
+MOST_FILES: Final = 6  # of those whose weights fit, the last in their numbering
+SHOWN: Final = 10  # images of a digit in the report
+COPIES = near_by_chance("cgan.digits")
+READINGS: Final[tuple[tuple[str, bool], ...]] = (
+    ("normal", False),
+    ("uniform", False),
+    ("normal", True),
+    ("uniform", True),
+)
+
+
+@check("cgan.digits", "cgan.diversity", kind="train")
+def test_digits_on_demand(
+    student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
+) -> None:
+    """Images of a digit are read as that digit, and are as diverse as real ones."""
+    chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
+    images, labels = data.train.images[chosen].reshape(-1, PIXELS), data.train.labels[chosen].astype(np.int64)
+    asked = np.repeat(np.arange(CLASSES), OF_EACH)
+    noises = {"normal": rng.normal(len(asked), MOST_NOISE), "uniform": rng.uniform(-1, 1, len(asked), MOST_NOISE)}
+    reader = Reader.trained(reference, images, labels)
+    given = student.run(probes.cgan.handed_in)
+    count = min(given.integer("count"), MOST_FILES)
+    if count > 0:
+        others = [student.again(probes.cgan.handed_in, index=index) for index in range(1, count)]
+        candidates = [(each.text("file"), each.state("weights")) for each in (given, *others)]
+        readings: tuple[tuple[str, bool], ...] = READINGS
+    else:
+        candidates, readings = [("", _trained(student, images, labels, show).state("trained"))], READINGS[:1]
+    made = {
+        (file, law, first): _made(student, weights, noises[law], asked, first)
+        for file, weights in candidates
+        for law, first in readings
+    }
+    read = {key: reader.read(pixels) for key, pixels in made.items()}
+    shares = {key: float(np.mean(classes == asked)) for key, (_, classes) in read.items()}
+    best = max(shares, key=lambda key: shares[key])
+    _show(show, made[best], _origin(best[0], count, given.text("problem")))
+    refuse_copies(made[best][rng.choice(len(made[best]), LOOKED_AT)], data, COPIES)
+    real = reader.features(images)
+    record("cgan.digits", shares[best])
+    record("cgan.diversity", _diversity(real, labels, read[best][0]))
+
+
+def _origin(file: str, count: int, problem: str) -> str:
+    """Where the weights came from that were judged."""
+    if file:
+        return f"the weights that you handed in, {file[:60]}" + (f", the best of {count} that fit" if count > 1 else "")
+    trained = "a short training of your networks"
+    return f"{trained}, since no weights fit them ({problem[:200]})" if problem else trained
+
+
+def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: Show) -> Evidence:
+    trained = student.run(probes.cgan.train, images=images, labels=labels, **BUDGET)
+    steps = (BUDGET["steps"],)
+    names = {"generator": "generator_losses", "discriminator": "discriminator_losses"}
+    losses = {name: trained.tensor(field, shape=steps, finite=False) for name, field in names.items()}
+    means = {name: values.reshape(-1, 25).mean(axis=1).tolist() for name, values in losses.items()}
+    curves = {name: ([25 * (index + 0.5) for index in range(len(each))], each) for name, each in means.items()}
+    show.curves("Losses of the short training", curves, xlabel="step", ylabel="loss", alt="the losses of both networks")
+    return trained
+
+
+def _made(
+    student: Subject, weights: Mapping[str, NDArray[Any]], noise: NDArray[np.float32], asked: NDArray[Any], first: bool
+) -> Pixels:
+    """The images uint8 [N, 28, 28] of noise and labels, by those weights, from a fresh guest."""
+    got = student.run(probes.cgan.decode, weights=weights, noise=noise, labels=asked, label_first=first)
+    return as_pixels(got.tensor("images", shape=(len(asked), PIXELS)), lowest=-1 if got.flag("signed") else 0)
+
+
+def _diversity(real: Array, labels: NDArray[np.int64], fake: Array) -> float:
+    """The mean over the digits of the share of real features near one of the generated features of that digit."""
+    by_digit = fake.reshape(CLASSES, OF_EACH, -1)
+    return float(np.mean([coverage(real[labels == digit][:OF_EACH], by_digit[digit]) for digit in range(CLASSES)]))
+
+
+def _show(show: Show, made: Pixels, origin: str) -> None:
+    rows = made.reshape(CLASSES, OF_EACH, 28, 28)[:, :SHOWN].reshape(-1, 28, 28)
+    show.images(
+        f"Ten images of each digit, a row for each of 0 to 9: {origin}",
+        rows / 255,
+        columns=SHOWN,
+        alt="a 10 by 10 grid of images that the conditional generator made, one row for each digit from 0 to 9",
+    )

@@ -1,0 +1,1 @@
+"""A denoising diffusion model (Mila 2023)."""

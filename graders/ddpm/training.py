@@ -1,0 +1,87 @@
+"""A short training of a small U-Net of ours by a student's diffusion process, judged on held-out images.
+
+The student's functions make the training: their schedule, their times, their noise, their loss. Only the network's
+weights leave it. The host makes held-out images noisy by its own schedule, our own guest asks the network of these
+weights what the noise is, and the host computes the loss: no number of the student's enters, and weights that were got
+in another way are as good as they are. A guess of zero costs 0.41, the mean of the Huber loss over normal noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.data import DataSet
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from graders.ddpm.diffusion import Schedule, huber
+
+Array = NDArray[np.float64]
+
+# A fifth of the hand-out's steps, with β five times as large: as much noise at the end.
+SCHEDULE: Final = (5e-4, 0.1, 200)
+BUDGET: Final[dict[str, Any]] = {"steps": 400, "batch": 32, "rate": 4e-3, "width": 16}
+TRAINING = 10_000  # images that are trained on, at most
+HELD_OUT = 500
+SAMPLES, STRIPS = 16, 4
+MOMENTS = (0, 60, 100, 130, 150, 165, 180, 190, 199)  # of the loop's steps, in the strips
+
+
+@check("ddpm.held_out_loss", kind="train")
+def test_short_training(
+    student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
+) -> None:
+    """The loss on held-out images after a short training of a small U-Net by your schedule, times and loss."""
+    chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
+    images = data.train.images[chosen][:, None]
+    trained = student.run(probes.ddpm.training.train, images=images, schedule=list(SCHEDULE), budget=BUDGET)
+    _show_losses(trained, show)
+    weights = trained.state("weights")
+    expect(
+        all(bool(np.isfinite(values).all()) for values in weights.values()),
+        "after the training, weights are not finite",
+    )
+    _show_samples(student, weights, show)
+    record("ddpm.held_out_loss", held_out_loss(reference, weights, data, rng))
+
+
+def held_out_loss(reference: Subject, weights: Any, data: DataSet, rng: Rng) -> float:
+    """The mean Huber loss of the network of these weights, on held-out images at times that are spread evenly."""
+    pixels = data.test.images[rng.choice(len(data.test), min(HELD_OUT, len(data.test)))][:, None]
+    images = pixels / 127.5 - 1
+    schedule, count = Schedule.linear(*SCHEDULE), SCHEDULE[2]
+    t, noise = np.arange(len(images)) % count, rng.normal(*images.shape)
+    noisy = schedule.noised(images, t, noise).astype(np.float32)
+    setting = {"weights": weights, "noisy": noisy, "t": t, "width": BUDGET["width"]}
+    predicted = reference.run(probes.ddpm.training.predict, **setting).tensor(shape=noisy.shape)
+    return huber(np.clip(predicted, -1e6, 1e6) - noise)
+
+
+def _show_losses(trained: Evidence, show: Show, window: int = 20) -> None:
+    losses = trained.tensor("losses", shape=(BUDGET["steps"],), finite=False)
+    means = losses.reshape(-1, window).mean(axis=1)
+    steps = [window * (index + 0.5) for index in range(len(means))]
+    show.curves(
+        "The loss that your p_losses returned in our short training",
+        {"loss": (steps, [float(mean) for mean in means])},
+        xlabel="step",
+        ylabel="loss",
+        alt="the loss of the short training, step by step",
+    )
+
+
+def _show_samples(student: Subject, weights: Any, show: Show) -> None:
+    """What the student's own loop makes of the network: pictures, and never evidence."""
+    setting: dict[str, Any] = {"schedule": list(SCHEDULE), "width": BUDGET["width"], "kept": list(MOMENTS)}
+    got = student.run(probes.ddpm.training.generate, weights=weights, shape=[SAMPLES, 1, 28, 28], **setting)
+    if got.is_none() or got.shape() != (len(MOMENTS), SAMPLES, 1, 28, 28):
+        return
+    images = (got.tensor(finite=False)[:, :, 0] + 1) / 2
+    show.images("Samples after the short training", images[-1], columns=8, alt="16 samples by your own p_sample_loop")
+    show.images(
+        "From noise to an image: the same samples after more and more steps",
+        images[:, :STRIPS].swapaxes(0, 1).reshape(-1, 28, 28),
+        columns=len(MOMENTS),
+        alt=f"{STRIPS} rows of {len(MOMENTS)} images each, from noise on the left to a sample on the right",
+    )

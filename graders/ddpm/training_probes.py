@@ -1,0 +1,74 @@
+"""Probes of a short training of a small U-Net of ours by a student's diffusion process, and of what came of it.
+
+`predict` is run on our own package: it asks the network of these weights about images that the host has made noisy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graders.probing.networks import weights_of
+from graders.probing.unet import UNet
+
+State = dict[str, Tensor]
+CHUNK = 256
+TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # places of coefficients among the eight sequences
+
+
+def train(package: Any, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> dict[str, Any]:
+    """Trains a U-Net on the student's loss, at their times, with their coefficients: Adam, a one-cycle schedule.
+
+    images: uint8 [N, 1, H, W]; schedule: β at the start and the end, and the number of steps; budget: `steps`, `batch`,
+    `rate` and `width`. Returns its weights, and the losses [steps].
+    """
+    count = int(schedule[2])
+    coefficients = _coefficients(package, schedule, TO_NOISE)
+    model = UNet(budget["width"]).to(images.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
+    curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
+    losses = torch.zeros(budget["steps"])
+    for step in range(budget["steps"]):
+        batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)].float() / 127.5 - 1
+        t = package.ddpm.t_sample(count, len(batch))
+        loss = package.ddpm.p_losses(model, batch, t, coefficients)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        curve.step()
+        losses[step] = loss.detach()
+    return {"weights": weights_of(model), "losses": losses}
+
+
+@torch.no_grad()
+def predict(package: Any, weights: State, noisy: Tensor, t: Tensor, width: int) -> Tensor:
+    """What the network of these weights takes for the noise in images [N, 1, H, W] at times [N]."""
+    model = _network(weights, width)
+    pairs = zip(noisy.split(CHUNK), t.split(CHUNK), strict=True)
+    return torch.cat([model(images, times) for images, times in pairs])
+
+
+def generate(package: Any, weights: State, schedule: list[float], width: int, shape: list[int], kept: list[int]) -> Any:
+    """The images after the steps `kept` of the student's loop, [len(kept), *shape]; None when it fails."""
+    model = _network(weights, width)
+    try:
+        coefficients = _coefficients(package, schedule, TO_STEP)
+        images = package.ddpm.p_sample_loop(model, shape, int(schedule[2]), coefficients)
+        return torch.stack([torch.as_tensor(images[index]).float() for index in kept])
+    except Exception:  # judged elsewhere
+        return None
+
+
+def _coefficients(package: Any, schedule: list[float], places: tuple[int, ...]) -> list[Tensor]:
+    start, end, count = schedule
+    sequences = list(package.ddpm.sequences(start, end, int(count)))
+    return [torch.as_tensor(sequences[place]).float().cpu() for place in places]
+
+
+def _network(weights: State, width: int) -> UNet:
+    model = UNet(width).to(next(iter(weights.values())).device)
+    model.load_state_dict(weights)
+    return model.eval()

@@ -1,0 +1,1 @@
+"""A normalizing flow in the plane (UvA 2020)."""

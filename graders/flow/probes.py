@@ -1,0 +1,409 @@
+"""Probes of the flow on a toy problem.
+
+All probes hand copies to the student's code, since the hand-out's coupling layer writes into its input: whether a
+caller's tensor survives is asked by `side_effects` alone.
+
+Beside what is judged, evidence of the map has a ledger: which of the model's layers were asked, in which order, and
+what each added to the log-determinant. It names mistakes in putting layers together, whatever the layers are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from graders.probing.networks import weights_of
+from graders.probing.steps import with_gradients
+
+State = dict[str, Tensor]
+BITS = math.log2(math.e)
+LEVEL = 0.02  # by how much the noise on a parameter grows at a time
+CALLS, FEW = 100, 8  # small samples that a sampler is asked for besides a large one
+
+
+class Base:
+    """A Gaussian base density of ours, so that a mistake in the student's own counts there and not here."""
+
+    def __init__(self, mu: Tensor, sigma: Tensor) -> None:
+        self.mu = self.mus = mu
+        self.sigma = self.sigmas = sigma
+        self.dims = self.dim = mu.shape[0]
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-densities [...] of x [..., d]."""
+        log_prob: Tensor = torch.distributions.Normal(self.mu, self.sigma, validate_args=False).log_prob(x)
+        return log_prob.sum(dim=-1)
+
+    def sample(self, num_samples: int) -> Tensor:
+        """Draws [num_samples, d]."""
+        return self.mu + self.sigma * torch.randn(num_samples, self.dims, dtype=self.mu.dtype)
+
+
+# The densities
+
+
+def gaussian_log_prob(package: Any, mu: Tensor, sigma: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """The student's Gaussian at x [..., d], and what became of x."""
+    return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
+
+
+def bimodal_log_prob(package: Any, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """The student's mixture at x [..., d], and what became of x; mus and sigmas are [2, d]."""
+    return _log_prob(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), x)
+
+
+def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
+    given = x.cpu().clone()
+    return {"log_prob": distribution.log_prob(given), "x": given}
+
+
+def gaussian_sample(package: Any, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
+    """n draws from the student's Gaussian, and then some calls for a few."""
+    return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
+
+
+def bimodal_sample(package: Any, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
+    """Likewise from the student's mixture; mus and sigmas are [2, d]."""
+    return _draws(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), n)
+
+
+def _draws(distribution: Any, n: int) -> dict[str, Any]:
+    return {"samples": distribution.sample(n), "calls": [distribution.sample(FEW) for _ in range(CALLS)]}
+
+
+# The map
+
+
+def _model(package: Any, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int) -> Any:
+    base = Base(mu.cpu(), sigma.cpu())
+    return package.flow.model(base, dim=mu.shape[0], num_flows=num_flows, num_hidden=num_hidden).eval()
+
+
+@torch.no_grad()
+def _stirred(package: Any, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
+    """A model with noise on every parameter, since a new flow is the identity.
+
+    As much noise as moves standard normal points by `stir` on average, whatever the architecture makes of it.
+    """
+    model = _model(package, mu, sigma, num_flows, num_hidden=16)
+    points = torch.randn(256, mu.shape[0])
+    parameters = list(model.parameters())
+    directions = [torch.randn_like(parameter) for parameter in parameters]
+    level = 0.0
+    while level < 1.0:
+        for parameter, direction in zip(parameters, directions, strict=True):
+            parameter.add_(LEVEL * direction)
+        level += LEVEL
+        if not float((model.transform(points.clone())[0] - points).abs().mean()) < stir:
+            break
+    return model
+
+
+def _stirred_map(package: Any, dim: int, num_flows: int, stir: float) -> Any:
+    """Likewise, where the base density does not matter."""
+    return _stirred(package, torch.zeros(dim), torch.ones(dim), num_flows, stir)
+
+
+def _layers(model: Any) -> list[nn.Module]:
+    """The layers of a model that keeps them where the hand-out does."""
+    found = getattr(model, "layers", None)
+    return [each for each in found if isinstance(each, nn.Module)] if isinstance(found, Iterable) else []
+
+
+class Ledger:
+    """What a model's layers are asked from here on, and what they add to log_det."""
+
+    def __init__(self, model: Any) -> None:
+        self._layers = _layers(model)
+        self._calls: list[tuple[int, bool, Any]] = []
+        for index, layer in enumerate(self._layers):
+            layer.forward = self._noting(index, layer.forward)
+
+    def _noting(self, index: int, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            given = (*args, *kwargs.values())
+            before = given[1].clone() if len(given) > 1 and isinstance(given[1], Tensor) else math.nan
+            answer = forward(*args, **kwargs)
+            after = answer[1].clone() if isinstance(answer, tuple) and isinstance(answer[1], Tensor) else math.nan
+            self._calls.append((index, any(each is True for each in given), after - before))
+            return answer
+
+        return noting
+
+    def entries(self, points: int) -> dict[str, Any]:
+        """The calls since the last entries: which layer, whether told to invert, what it added for each point."""
+        calls, self._calls = self._calls, []
+        return {
+            "layers": len(self._layers),
+            "order": torch.tensor([index for index, _, _ in calls], dtype=torch.int64),
+            "inverse": torch.tensor([inverse for _, inverse, _ in calls], dtype=torch.bool),
+            "added": torch.stack([_per_point(added, points) for _, _, added in calls])
+            if calls
+            else torch.zeros(0, points),
+        }
+
+
+def _per_point(added: Any, points: int) -> Tensor:
+    """[points] in double precision; NaN where a layer answers in a way of its own."""
+    fits = isinstance(added, Tensor) and added.shape in ((points,), (1,), ())
+    return added.detach().double().expand(points) if fits else torch.full((points,), math.nan, dtype=torch.float64)
+
+
+@torch.no_grad()
+def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
+    """x [B, d] through the map and back, and through the inverse and back; with ledgers of the ways out."""
+    model = _stirred_map(package, x.shape[1], num_flows, stir)
+    ledger = Ledger(model)
+    forward = model.transform(x.cpu().clone())[0].clone()
+    ledgers = {"forward": ledger.entries(len(x))}
+    backward = model.transform(x.cpu().clone(), inverse=True)[0].clone()
+    ledgers["backward"] = ledger.entries(len(x))
+    return {
+        "forward": forward,
+        "forward_and_back": model.transform(forward.clone(), inverse=True)[0],
+        "backward": backward,
+        "backward_and_forth": model.transform(backward.clone())[0],
+        "ledgers": ledgers,
+    }
+
+
+@torch.no_grad()
+def neighbours(
+    package: Any, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
+) -> dict[str, Any]:
+    """The map's log_det at x [B, d] and that of the way back, its ledger, and the map at neighbours of x, [d, B, d].
+
+    The neighbours lie a small step to either side along each axis. In double precision where the model can; one that
+    insists on single precision takes `coarse_step` for `step`.
+    """
+    model = _stirred_map(package, x.shape[1], num_flows, stir)
+    try:
+        return _differences(model.double(), x.cpu().double(), inverse, step) | {"double": True}
+    except RuntimeError:  # some tensor of the student's is a float32 by name
+        return _differences(model.float(), x.cpu().float(), inverse, coarse_step) | {"double": False}
+
+
+def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str, Any]:
+    ledger = Ledger(model)
+    z, log_det = (each.clone() for each in model.transform(x.clone(), inverse=inverse))
+    entries = ledger.entries(len(x))
+    offsets = step * torch.eye(x.shape[1], dtype=x.dtype)
+    return {
+        "log_det": log_det,
+        "back": model.transform(z, inverse=not inverse)[1],
+        "ledger": entries,
+        "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
+        "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),
+    }
+
+
+@torch.no_grad()
+def side_effects(package: Any, x: Tensor, *, num_flows: int, stir: float) -> State:
+    """What becomes of the caller's x [B, d] in each of the three calls."""
+    model = _stirred_map(package, x.shape[1], num_flows, stir)
+    given = {name: x.cpu().clone() for name in ("forward", "transform", "inverse")}
+    model(given["forward"])
+    model.transform(given["transform"])
+    model.transform(given["inverse"], inverse=True)
+    return given
+
+
+def nll(package: Any, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
+    """The loss at x [B, d] with its parts, and what its gradient is like.
+
+    `trainable`: whether it has one; `idle` [layers with parameters]: those that it does not reach; `off`: how far it is
+    from the gradient of the parts' sum, relative to that; `weights` [2]: of the gradients of both parts, −log p_z(z)
+    and −log_det, in it. The last two are NaN where something has no gradient.
+    """
+    model = _stirred(package, mu, sigma, num_flows, stir)
+    account = _account(model, x)
+    parts = (-Base(mu.cpu(), sigma.cpu()).log_prob(account["z"]), -account["log_det"])
+    of_parts = torch.stack([_gradient(part, model) for part in parts])
+    right = of_parts.sum(dim=0)
+    gradient = _gradient(account["nll"], model)
+    idle = [_idle(layer) for layer in _layers(model) if list(layer.parameters())]
+    return account | {
+        "trainable": not _idle(model),
+        "idle": torch.tensor(idle, dtype=torch.bool),
+        "off": float((gradient - right).norm() / right.norm()),
+        "weights": _weights_of(of_parts, gradient),
+    }
+
+
+def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
+    """Least-squares weights [2] of vectors `parts` [2, N] in `whole` [N]."""
+    if not (parts.isfinite().all() and whole.isfinite().all()):
+        return torch.full((2,), math.nan)
+    weights: Tensor = torch.linalg.pinv(parts.T) @ whole
+    return weights
+
+
+def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
+    """The gradient of the mean of `loss`, in one vector, and in the model; NaN where there is none."""
+    model.zero_grad()
+    if not loss.requires_grad:
+        return torch.cat([torch.full((each.numel(),), math.nan, dtype=torch.float64) for each in model.parameters()])
+    loss.mean().backward(retain_graph=True)
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in model.parameters()]
+    return torch.cat([each.detach().double().reshape(-1) for each in gradients])
+
+
+def _idle(layer: nn.Module) -> bool:
+    """Whether a layer (or a model) has parameters, and none of them a gradient."""
+    gradients = [parameter.grad for parameter in layer.parameters()]
+    return bool(gradients) and not any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
+
+def _account(model: Any, x: Tensor) -> dict[str, Any]:
+    """The loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
+    ledger = Ledger(model)
+    loss = model(x.cpu().clone())
+    entries = ledger.entries(len(x))
+    z, log_det = model.transform(x.cpu().clone())
+    return {"nll": loss, "z": z, "log_det": log_det, "ledger": entries}
+
+
+@torch.no_grad()
+def stirred_densities(
+    package: Any, points: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float, models: int, few: int
+) -> dict[str, Any]:
+    """Log-densities at points [N, d] of untrained models, [models, N]; how one of them comes to the first `few`."""
+    stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
+    log_densities = torch.stack([-_losses(model, points) for model in stirred])
+    return {"log_densities": log_densities, "account": _account(stirred[-1], points[:few])}
+
+
+def _losses(model: Any, points: Tensor) -> Tensor:
+    losses: Tensor = model(points.cpu().clone())
+    return losses
+
+
+# Training
+
+
+def train(
+    package: Any,
+    points: Tensor,
+    validation: Tensor,
+    *,
+    mu: Tensor,
+    sigma: Tensor,
+    num_flows: int,
+    num_hidden: int,
+    epochs: int,
+    batch: int,
+    rate: float,
+) -> dict[str, Any]:
+    """A short training with Adam and a one-cycle schedule: the weights of the best epoch, and both curves in bits.
+
+    It ends at the first loss that is not finite; the curves end there too.
+    """
+    model = _model(package, mu, sigma, num_flows, num_hidden)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * (len(points) // batch) + 1)
+    best, weights = math.inf, weights_of(model)
+    train_curve: list[float] = []
+    validation_curve: list[float] = []
+    for _ in range(epochs):
+        average = _train_epoch(model.train(), points.cpu(), batch, optimizer, schedule)
+        if not math.isfinite(average):
+            break
+        train_curve.append(average)
+        validation_curve.append(_validate(model.eval(), validation))
+        if validation_curve[-1] < best:
+            best, weights = validation_curve[-1], weights_of(model)
+    return {"weights": weights, "train": torch.tensor(train_curve), "validation": torch.tensor(validation_curve)}
+
+
+def _train_epoch(
+    model: Any,
+    points: Tensor,
+    batch: int,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    losses = []
+    for rows in torch.randperm(len(points))[: len(points) // batch * batch].reshape(-1, batch):
+        optimizer.zero_grad()
+        loss = model(points[rows]).mean()
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            return math.inf
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return sum(losses) / len(losses) * BITS / points.shape[1]
+
+
+@torch.no_grad()
+def _validate(model: Any, points: Tensor) -> float:
+    losses = _losses(model, points)
+    finite = losses[losses.isfinite()]
+    return float(finite.mean()) * BITS / points.shape[1] if len(finite) else math.inf
+
+
+@torch.no_grad()
+def density(
+    package: Any, points: Tensor, *, weights: State, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int
+) -> Tensor:
+    """Log-densities at points [N, d] of a model with the given weights."""
+    model = _model(package, mu, sigma, num_flows, num_hidden)
+    model.load_state_dict(weights)
+    return -_losses(model, points)
+
+
+# The student's own loop
+
+
+class Location(nn.Module):
+    """A density with one parameter, N(location, I): whatever a training loop does to it, a hand can follow.
+
+    It has what a loop may ask of a flow: the loss, the map, the base density, the dimension.
+    """
+
+    def __init__(self, location: Tensor) -> None:
+        super().__init__()
+        self.location = nn.Parameter(location.cpu().clone())
+        self.dim = location.shape[0]
+        self.base_density = Base(torch.zeros(self.dim), torch.ones(self.dim))
+
+    def transform(self, z: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
+        """z [B, d] less the location, or plus it; and a log-determinant of zero, [B]."""
+        return (z + self.location if inverse else z - self.location), torch.zeros(len(z))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The negative log-likelihood [B] of x [B, d]."""
+        z, log_det = self.transform(x)
+        return -(self.base_density.log_prob(z) + log_det)
+
+
+def training_loop(package: Any, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
+    """One epoch of the student's loop over points [N, d], in order, with plain gradient descent.
+
+    What it returns, the gradient that each step of the optimiser found [steps, d], the parameter afterwards and the
+    gradient left at the end, and how often one was computed.
+    """
+    model = Location(location)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    gradients: list[Tensor] = []
+    computed: list[Tensor] = []
+    model.location.register_hook(computed.append)
+
+    def note(_: torch.optim.Optimizer) -> None:
+        gradient = model.location.grad
+        gradients.append(torch.zeros(model.dim) if gradient is None else gradient.clone())
+
+    optimizer.register_step_pre_hook(with_gradients(note))
+    average = package.flow.train_epoch(model, DataLoader(TensorDataset(points.cpu()), batch_size=batch), optimizer)
+    return {
+        "average": average,
+        "gradients": torch.stack(gradients) if gradients else torch.zeros(0, model.dim),
+        "location": model.location,
+        "left": torch.zeros(model.dim) if model.location.grad is None else model.location.grad,
+        "computed": len(computed),
+    }

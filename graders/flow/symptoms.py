@@ -1,0 +1,287 @@
+"""Symptoms of the flow: the layers are any networks, and samples come in any order and from any draws.
+
+Of a model is kept which layers were asked and how (the ledger), how its answers follow from its own parts, and what it
+did to points; of samples, statistics, each with a tolerance of about five standard errors of the difference of two.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, UpTo
+from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.flow.checks import MOST_LAYERS, is_near
+from graders.flow.densities import log_gaussian
+from graders.flow.training import MOST_STEPS
+
+Array = NDArray[np.float64]
+
+MOST_CALLS = 10 * MOST_LAYERS  # of layers, in one pass
+FLAG = 0.0  # the tolerance of what is a matter of yes or no
+FIT = 1e-3  # of what a fit leaves, relative to what it explains
+STILL = 1e-4  # a spread, in standard deviations, below which samples are one point
+ANY = 1e9  # the tolerance of what may be anything
+ENOUGH = 100  # samples, of which a few say nothing of their law
+FEW = 0.05  # of the samples: too small a share for statistics of its own
+
+
+# The densities
+
+
+@symptoms_of("flow:gaussian_log_prob", "flow:bimodal_log_prob")
+def log_density(inputs: Inputs, got: Evidence) -> Symptoms:
+    """All log-densities, since nothing in them is the student's choice; and whether x survived."""
+    changed = not np.array_equal(got.tensor("x", finite=False), np.asarray(inputs["x"], dtype=np.float64))
+    return {"log-density": (got.tensor("log_prob", finite=False), 1e-3), "x changed": (changed, FLAG)}
+
+
+@symptoms_of("flow:gaussian_sample")
+def gaussian_sample(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Mean, spread, shape and dependence of the samples, in standard deviations about the right mean."""
+    samples = got.tensor("samples", finite=False)
+    mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
+    if samples.ndim != 2 or samples.shape[1] != len(mu) or len(samples) != inputs["n"]:
+        return {"shape": (samples.shape, FLAG)}
+    return _statistics((samples - mu) / sigma) | _repeated(got)
+
+
+@symptoms_of("flow:bimodal_sample")
+def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The share of the modes, in one call and over calls; how elements go together; each mode's statistics.
+
+    An element's mode is the one whose mean is the nearer, so that all is defined for whatever was drawn.
+    """
+    samples = got.tensor("samples", finite=False)
+    mus, sigmas = (np.asarray(inputs[name], dtype=np.float64) for name in ("mus", "sigmas"))
+    right_shape = samples.ndim == 2 and samples.shape[1] == mus.shape[1] and len(samples) == inputs["n"]
+    if not right_shape or len(samples) < ENOUGH:
+        return {"shape": (samples.shape, FLAG)}
+    first = _nearer_to_first(samples, mus)
+    found: Symptoms = _shares(
+        first, [call.tensor(shape=(UpTo(len(samples)), mus.shape[1])) for call in got.list("calls")], mus
+    )
+    standardised = np.where(first, (samples - mus[0]) / sigmas[0], (samples - mus[1]) / sigmas[1])
+    modes = {"first": standardised[first.all(axis=1)], "second": standardised[~first.any(axis=1)]}
+    modes["larger"] = max(modes.values(), key=len)
+    alone = min(map(len, modes.values())) < FEW * len(samples)
+    for name, members in modes.items():
+        # of a coin that fell once for all, the side is chance: only the larger mode counts then, and else the others
+        counts = alone == (name == "larger")
+        values = _statistics(members if counts else modes["larger"])
+        found = {
+            **found,
+            **{f"{name} mode: {key}": (each, by if counts else ANY) for key, (each, by) in values.items()},
+        }
+    return {**found, **_repeated(got)}
+
+
+def _nearer_to_first(samples: Array, mus: Array) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(samples - mus[0]) < np.abs(samples - mus[1]), dtype=np.bool_)
+
+
+def _shares(first: NDArray[np.bool_], calls: list[Array], mus: Array) -> Symptoms:
+    share = float(first.mean())
+    repeated = len({call.tobytes() for call in calls}) < len(calls) / 2
+    of_calls = np.array([_nearer_to_first(call, mus).mean() for call in calls])
+    return {
+        "share of the first mode": (share, ANY if min(share, 1 - share) < FEW else 0.04),
+        "distance of this share from a half": (abs(share - 0.5), 0.04),
+        "samples between the modes": (float(np.mean(first.any(axis=1) & ~first.all(axis=1))), 0.04),
+        # of calls that repeat each other, these are chance
+        "calls with one mode": (np.nan if repeated else float(np.mean((of_calls == 0) | (of_calls == 1))), 0.15),
+        "share of the first mode over calls": (np.nan if repeated else float(of_calls.mean()), 0.25),
+    }
+
+
+def _statistics(values: Array) -> dict[str, tuple[Array | float, float]]:
+    """Of standardised samples [n, d]; of samples that are one point, whether it is the mean."""
+    n, d = values.shape
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    if spread.max() < STILL:
+        return {"at the mean": (bool(np.abs(mean).max() < STILL), FLAG)}
+    noise = 7 / np.sqrt(n)  # five standard errors of the difference of two means
+    spread = np.maximum(spread, STILL)
+    found: dict[str, tuple[Array | float, float]] = {
+        f"mean of element {i + 1}": (float(mean[i]), float(noise * spread[i])) for i in range(d)
+    }
+    units = (values - mean) / spread
+    # disjoint pairs of rows; and pairs of neighbouring elements
+    rows = np.mean(units[: n - n % 2 : 2] * units[1::2])
+    columns = np.array([np.mean(units[:, i] * units[:, i + 1]) for i in range(d - 1)])
+    return found | {
+        "log of the spread": (np.log(spread), float(noise)),
+        "mean absolute deviation": (np.abs(units).mean(axis=0), float(noise)),
+        "skewness": ((units**3).mean(axis=0), float(4 * noise)),
+        "correlation of elements": (columns, float(noise)),
+        "correlation of samples": (float(rows), float(noise)),
+    }
+
+
+def _repeated(got: Evidence) -> dict[str, tuple[Array | float, float]]:
+    calls = [call.tensor(finite=False) for call in got.list("calls")]
+    repeated = [np.array_equal(first, second) for first, second in itertools.pairwise(calls)]
+    return {"calls that repeat the one before": (float(np.mean(repeated)), 0.1)}
+
+
+# The map
+
+
+@symptoms_of("flow:round_trip")
+def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Which elements move, whether the round trips end where they began, and how the layers were asked."""
+    x = np.asarray(inputs["x"], dtype=np.float64)
+    moved = [np.abs(got.tensor(name, shape=x.shape, finite=False) - x).max(axis=0) for name in ("forward", "backward")]
+    trips = (("forward", "forward_and_back"), ("backward", "backward_and_forth"))
+    off = []
+    for there, back in trips:
+        near = is_near(got.tensor(there, shape=x.shape, finite=False))
+        off.append(np.abs(got.tensor(back, shape=x.shape, finite=False) - x)[near].max(initial=0.0))
+    return {
+        "elements that move": ([float(np.mean(each > 1e-4)) for each in moved], FLAG),
+        "round trips that end elsewhere": ([bool(not each < 1e-2) for each in off], FLAG),
+        **_asked("forward", got["ledgers"]["forward"]),
+        **_asked("inverse", got["ledgers"]["backward"]),
+    }
+
+
+@symptoms_of("flow:neighbours")
+def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How log_det follows from what the layers add to it, from the numerical one, and from that of the way back."""
+    count = len(inputs["x"])
+    log_det = got.tensor("log_det", shape=(count,), finite=False)
+    h = inputs["step"] if got.flag("double") else inputs["coarse_step"]
+    after, before = (got.tensor(name) for name in ("after", "before"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        _, right = np.linalg.slogdet(np.moveaxis((after - before) / (2 * h), 0, 1))
+        typical = np.median(log_det / right)
+    smooth = np.argsort(np.abs(log_det - typical * right))[: int(0.95 * count)]  # no kinks of an activation nearby
+    slope, loose = _fit(log_det[smooth], right[None, smooth], 0.01 if got.flag("double") else 0.1)
+    return {
+        "log_det over the right one": (slope, 0.03),
+        "log_det is no multiple of the right one": (loose, FLAG),
+        "log_det of the way back over it": (
+            _fit(got.tensor("back", shape=(count,), finite=False), log_det[None], 0.01)[0],
+            0.03,
+        ),
+        **_asked("", got["ledger"]),
+        **_collected(log_det, got["ledger"]),
+    }
+
+
+def _asked(way: str, ledger: Evidence) -> Symptoms:
+    """Which layers, in which order, and whether they were told to invert."""
+    layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(UpTo(MOST_CALLS),))
+    steps = np.sign(np.diff(order))
+    in_order = float(steps[0]) if len(steps) and (steps == steps[0]).all() else 0.0
+    between = (order > 0) & (order < layers - 1)
+    ends = [bool((order == 0).any()), bool((order == layers - 1).any()), bool(between.any())]
+    told = float(ledger.tensor("inverse").mean()) if len(order) else 0.0
+    return {
+        f"{way} first, last, other layers asked".strip(): (ends, FLAG),
+        f"{way} order of the layers".strip(): (in_order, FLAG),
+        f"{way} layers told to invert".strip(): (told, FLAG),
+    }
+
+
+def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
+    """The weights that log_det gives to what the layers add, or else what of all layers it may be."""
+    added = ledger.tensor("added", shape=(UpTo(MOST_CALLS), len(log_det)), finite=False)
+    added = added[np.abs(added).max(axis=1) > 0]  # permutations add nothing
+    whole = added.sum(axis=0)
+    # that of all points alike may follow from anything
+    weights, loose = _fit(log_det if np.ptp(log_det) > 1e-6 else np.full_like(log_det, np.nan), added)
+    ends = [weights[0], *weights[-2:]] if len(weights) > 1 and not loose else [np.nan] * 3
+    flags = [bool(np.allclose(log_det, each, rtol=1e-3, atol=1e-4)) for each in (0, whole.mean(), whole.sum())]
+    return {
+        "weights of first, last but one, last layer": (np.clip(ends, -2, 2), 0.05),
+        "none, mean, sum of points": (flags, FLAG),
+    }
+
+
+def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bool]:
+    """Least-squares weights of `parts` [k, B] in `values` [B], NaN where these do not follow from them; and that."""
+    none = np.full(len(parts), np.nan)
+    if not 0 < len(parts) < len(values) or not np.isfinite(values).all() or not np.isfinite(parts).all():
+        return none, True
+    weights = np.asarray(np.linalg.lstsq(parts.T, values, rcond=None)[0], dtype=np.float64)
+    left = float(np.abs(values - weights @ parts).max())
+    loose = left > tolerance * max(float(np.abs(values).max()), 1e-3)
+    return (none, True) if loose else (weights, False)
+
+
+@symptoms_of("flow:nll")
+def nll(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How the loss follows from its parts, and which of the layers its gradient reaches."""
+    idle = got.tensor("idle", shape=(UpTo(MOST_LAYERS),))
+    ends = [idle[0], idle[-1], idle[1:-1].mean()] if len(idle) > 2 else [np.nan] * 3
+    found = _account(inputs, got, len(inputs["x"]))
+    # where the loss is something else, so is its gradient, and depends on the networks
+    known = not np.isnan(found.get("weights of the loss", (0.0, FLAG))[0]).any()
+    of_gradient = got.tensor("weights", shape=(2,), finite=False) if known else np.full(2, np.nan)
+    return {
+        **found,
+        "has a gradient": (got.flag("trainable"), FLAG),
+        "first, last, other layers without a gradient": (ends, FLAG),
+        "weights of the parts in the gradient": (of_gradient, 0.02),
+    }
+
+
+@symptoms_of("flow:stirred_densities")
+def stirred_densities(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How the first points' densities come about."""
+    return {
+        "shape": (got.shape("log_densities"), FLAG),
+        **_account(inputs, got["account"], inputs["few"], points="points"),
+    }
+
+
+def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Symptoms:
+    """The loss as a sum of −log p_z(z), −log_det and −log p_z(x), with their weights."""
+    loss, log_det = got.tensor("nll", finite=False), got.tensor("log_det", shape=(count,), finite=False)
+    mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
+    x = np.asarray(inputs[points], dtype=np.float64)[:count]
+    at_z = log_gaussian(got.tensor("z", shape=x.shape, finite=False), mu, sigma)
+    found = {**_asked("", got["ledger"]), **_collected(log_det, got["ledger"])}
+    if loss.shape != (count,):
+        right = -(at_z + log_det)
+        flags = [loss.ndim == 0 and bool(np.isclose(loss, each, rtol=1e-3)) for each in (right.mean(), right.sum())]
+        return {**found, "shape of the loss": (loss.shape, FLAG), "mean, sum of the points": (flags, FLAG)}
+    parts = -np.stack([at_z, log_det, log_gaussian(x, mu, sigma)])
+    weights, _ = _fit(loss, parts)
+    large = loss > 1e-30  # in single precision
+    of_log, _ = _fit(np.log(loss[large]), parts[:, large])
+    return {**found, "weights of the loss": (weights, 0.02), "weights of its logarithm": (of_log, 0.02)}
+
+
+@symptoms_of("flow:side_effects")
+def side_effects(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Which calls changed the caller's points."""
+    x = np.asarray(inputs["x"], dtype=np.float64)
+    return {name: (not np.array_equal(got.tensor(name, finite=False), x), FLAG) for name in got.names()}
+
+
+# The student's own loop
+
+
+@symptoms_of("flow:training_loop")
+def training_loop(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The average; the gradients' directions, since a loss may be scaled; how many were computed, and used."""
+    gradients = got.tensor("gradients", shape=(UpTo(MOST_STEPS), 2))
+    length = np.linalg.norm(gradients, axis=1, keepdims=True)
+    directions = np.divide(gradients, length, out=np.zeros_like(gradients), where=length > 1e-6)
+    average = np.nan if got.is_none("average") else got.number("average", finite=False)
+    start = np.asarray(inputs["location"], dtype=np.float64)
+    found: Symptoms = {
+        "gradients computed": (got.integer("computed"), FLAG),
+        "steps": (len(gradients), FLAG),
+        "moved": (not np.array_equal(got.tensor("location", shape=(2,)), start), FLAG),
+    }
+    if inputs["rate"] > 0:  # all else depends on how far it moved, and that on how the loss is scaled
+        return found
+    found = {**found, "average": (average, 1e-4), "directions": (directions, 0.01)}
+    if len(directions) and not directions.any():
+        found = {**found, "gradient left at the end": (bool(got.tensor("left").any()), FLAG)}
+    return found

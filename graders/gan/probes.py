@@ -1,0 +1,360 @@
+"""Probes of a GAN: what its networks, its steps, its loop and its samples look like from outside."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.alternation import Alternation
+from graders.probing.checkpoints import load_checkpoint
+from graders.probing.networks import drive, registration, stretched_lines, weights_of
+from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.watching import Calls, watch
+
+
+def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
+    """For latents [B, z_dim] and hidden sizes: images in eval mode, of the batch, `again`, and of its first alone.
+
+    And of `lines`, [3·(B − 1), …]: of each latent but the last, then of those halfway to the next, then of the next.
+    """
+    return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
+
+
+def generator_range(package: Any, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
+    """Images of 50·z, and how near those of z come to `target` [B, 784] when the generator is trained for that."""
+    network = _generator(package, z, hidden_dims).eval()
+    far = network(50 * z)
+    return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
+
+
+def discriminators(package: Any, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
+    """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28], `again`, and of the first alone.
+
+    And of `lines`, [3·(B − 1), …]: of each image but the last, then of those halfway to the next, then of the next.
+    """
+    return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
+
+
+def discriminator_range(package: Any, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
+    """How near a discriminator's scores come to `target` [B] when it is trained for nothing else."""
+    network = _discriminator(package, images, hidden_dims)
+    return drive(network, lambda: _tensor(package.gan.score(network, images)), target)
+
+
+def parameter_counts(package: Any, which: str, sizes: list[list[int]]) -> list[int]:
+    """How many numbers a network holds for each list of hidden sizes."""
+    nothing = torch.zeros(1, 16)
+    make = _generator if which == "generator" else _discriminator
+    networks = [make(package, nothing, size) for size in sizes]
+    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+
+
+def step(
+    package: Any, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
+) -> dict[str, Any]:
+    """What happens in one step of a network, "generator" or "discriminator", on a fresh model.
+
+    images: [B, 1, 28, 28], the real batch; scores: [S], one for each row that the discriminator is asked about, in
+    order: they replace its own, so that losses are told apart whatever the weights. `bounded`: its own are
+    probabilities, and so are those that replace them.
+    """
+    bounded = _is_bounded(package, images, hidden_dims, z_dim)
+    model = _model(package, hidden_dims, z_dim).to(images.device).train()
+    networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
+    calls = watch(networks["generator"])
+    given = _Scores(networks["discriminator"], scores.sigmoid() if bounded else scores)
+    try:
+        taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
+        loss = taken(model, images)
+    except (AttributeError, TypeError, ValueError):
+        if not hasattr(package.gan, "train_epoch"):  # the loop is the hand-out's
+            raise
+        # Some steps read what only the student's loop sets: try once more from there.
+        loss = _step_within_loop(package, model, which, images, (calls, given.calls))
+    if loss.requires_grad:
+        loss.sum().backward()
+    return {
+        "loss": loss.detach().reshape(-1),
+        "bounded": bounded,
+        "reached": {name: _is_reached(network) for name, network in networks.items()},
+        **given.evidence(),
+        **_decodings(calls, z_dim),
+    }
+
+
+def step_if_it_runs(package: Any, **setting: Any) -> dict[str, Any] | None:
+    """The same, or None where the step raises: it is looked at on behalf of the other one."""
+    try:
+        return step(package, **setting)
+    except Exception:
+        return None
+
+
+def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
+    """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call.
+
+    The generator's images are replaced by random ones.
+    """
+    model = _model(package, [24, 32], z_dim)
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    first = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
+    calls.forget()
+    package.gan.sample(model, n)
+    return {**first, "again": _decodings(calls, z_dim)["latents"]}
+
+
+def sample_of(package: Any, z: Tensor) -> dict[str, Tensor] | None:
+    """The latents that the generator was given for samples of z [n, z_dim]; None where none can be given."""
+    if package.gan.sample_of is None:
+        return None
+    model = _model(package, [24, 32], z.shape[1])
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    package.gan.sample_of(model, z)
+    return _decodings(calls, z.shape[1])
+
+
+def interpolate_between(package: Any, ends: Tensor, steps: int) -> dict[str, Any] | None:
+    """What `interpolate` below returns, for given latents [2, n, z_dim]; None where none can be given."""
+    if package.gan.interpolate_between is None:
+        return None
+    model = _model(package, [24, 32], ends.shape[2])
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    return {"images": package.gan.interpolate_between(model, ends, steps), **_decodings(calls, ends.shape[2])}
+
+
+def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
+    """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
+
+    These are replaced by random ones. `listed`: it is a list of tensors, here stacked. `takes_ends`: the ends can be
+    given to it, and were drawn here.
+    """
+    model = _model(package, [24, 32], z_dim)
+    calls = _watch_stand_ins(package.gan.generator_of(model))
+    result = package.gan.interpolate(model, n, steps)
+    listed = isinstance(result, list | tuple)
+    if listed:
+        result = torch.stack([_tensor(strip) for strip in result])
+    takes_ends = package.gan.interpolate_between is not None
+    return {"images": result, "listed": listed, "takes_ends": takes_ends, **_decodings(calls, z_dim)}
+
+
+def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]:
+    """What `interpolate(n, steps)` returns for several pairs of arguments."""
+    return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
+
+
+def alternation(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
+    """What each `step()` of each optimiser does in the student's own loop over images [N, 1, 28, 28].
+
+    `losses`: the networks whose step functions were called, in order. `trained`: whether the losses of each give it a
+    gradient. Of each step of an optimiser: the networks that it `holds`, how many `losses` there were by then, the
+    largest change of a parameter that it `moved` in each network, and if it holds one only: the `agreement` (cosine) of
+    the gradients that it uses with those of that network's own latest loss (None: not seen), and the `shares` [losses]
+    of the gradients of all losses in them, with what share of them is `unexplained`.
+    """
+    model = _model(package, [24, 32], 16).to(images.device)
+    networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
+    batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=batch_size)
+    with Alternation(model, networks) as seen:
+        package.gan.train_epoch(model, batches, package.gan.optimizers(model))
+    trained = {name: seen.trained(name) for name in networks}
+    return {"steps": seen.steps, "losses": seen.losses, "trained": trained}
+
+
+def train(
+    package: Any, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
+) -> dict[str, Any]:
+    """Trains a GAN by a loop of ours with the student's networks and losses.
+
+    images: uint8 [N, 1, 28, 28] in 0 … 255. For each batch a step of each network, by Adam with β₁ 0.5 (Radford et al.
+    2016). Returns the generator's weights `untrained`, `halfway` and `trained`, and the losses [steps] of both.
+    """
+    model = package.gan.model(**sizes).to(images.device).train()
+    networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
+    losses = (package.gan.generator_step, package.gan.discriminator_step)
+    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    curves = torch.zeros(2, steps)
+    states = {"untrained": weights_of(networks[0])}
+    for index in range(steps):
+        x_real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
+        for network in (0, 1):
+            model.zero_grad()
+            loss = losses[network](model, x_real)
+            loss.backward()
+            optimizers[network].step()
+            curves[network, index] = loss.detach()
+        if index == steps // 2:
+            states["halfway"] = weights_of(networks[0])
+    states["trained"] = weights_of(networks[0])
+    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+
+
+@torch.no_grad()
+def decode(package: Any, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
+    """The images [B, 784] that a generator of these weights makes of latents z [B, z_dim], in eval mode."""
+    network = package.gan.generator_of(package.gan.model(**sizes).to(z.device)).eval()
+    network.load_state_dict(weights)
+    return _tensor(network(z)).reshape(len(z), -1)
+
+
+@torch.no_grad()
+def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Images [B, 784] of the weights that were handed in, if any fit the student's generator; never raises.
+
+    `file`: the file's name, or ""; `problem`: why there are no images, or "".
+    """
+    path = package.gan.checkpoint()
+    if path is None:
+        return {"file": "", "problem": ""}
+    try:
+        network = package.gan.generator_of(package.gan.model(**sizes)).eval()
+        load_checkpoint(network, path, prefix="generator.")
+        images = _tensor(network(z.cpu())).reshape(len(z), -1)
+    except Exception as error:
+        return {"file": path.name, "problem": f"{type(error).__name__}: {error}"[:300]}
+    return {"file": path.name, "problem": "", "images": images}
+
+
+def _generated(package: Any, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+    network = _generator(package, z, hidden_dims).eval()
+    images = network(z)
+    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+    return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
+
+
+def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+    network = _discriminator(package, images, hidden_dims).eval()
+    scores, again, first, lines = (
+        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
+    )
+    return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
+
+
+def _generator(package: Any, z: Tensor, hidden_dims: list[int]) -> nn.Module:
+    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, [1, 28, 28], 0.1)
+    return network.to(z.device)
+
+
+def _discriminator(package: Any, images: Tensor, hidden_dims: list[int]) -> nn.Module:
+    network: nn.Module = package.gan.discriminator(IMAGE, hidden_dims, 0.3)
+    return network.to(images.device)
+
+
+def _model(package: Any, hidden_dims: list[int], z_dim: int) -> nn.Module:
+    model: nn.Module = package.gan.model(
+        hidden_dims_gen=hidden_dims, hidden_dims_disc=hidden_dims[::-1], dp_rate_gen=0.1, dp_rate_disc=0.3, z_dim=z_dim
+    )
+    return model
+
+
+def _tensor(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"a tensor was expected, and {type(value).__name__} came back")
+    return value
+
+
+def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:
+    """A generator's `latents` [N, z_dim] and `decoded` images [N, 784], which may have come in any number of calls."""
+    latents = [_rows(inputs[0].detach(), z_dim) for inputs in calls.inputs]
+    decoded = [_tensor(images).detach().reshape(-1, IMAGE) for images in calls.outputs]
+    return {
+        "latents": torch.cat(latents) if latents else torch.zeros(0, z_dim),
+        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, IMAGE),
+    }
+
+
+def _rows(z: Tensor, z_dim: int) -> Tensor:
+    """Latents one below the other, whether they came as rows, as strips, or as images of one pixel [B, z_dim, 1, 1]."""
+    return z.reshape(-1, z_dim if z.numel() % z_dim == 0 else z.shape[-1])
+
+
+def _watch_stand_ins(generator: nn.Module) -> Calls:
+    """Calls of a generator whose images are random ones, and square even where its own are flat.
+
+    What others do with them can then be told whatever the generator: its own faults are for its own checks.
+    """
+    stand_in(generator, lowest=-1)
+    return watch(generator, _square)
+
+
+def _square(images: Tensor) -> Tensor:
+    return images.reshape(-1, 1, 28, 28) if images.dim() < 4 and images.numel() % IMAGE == 0 else images
+
+
+class _Scores:
+    """Replaces a discriminator's scores by given ones, which keep its graph, and keeps the rows that were scored."""
+
+    def __init__(self, network: nn.Module, scores: Tensor) -> None:
+        self._left = scores
+        self.calls = watch(network, self._replaced)
+
+    def _replaced(self, output: Any) -> Tensor:
+        count = _tensor(output).numel()
+        if count <= len(self._left):
+            wanted, self._left = self._left[:count].reshape(output.shape), self._left[count:]
+            output = output + (wanted - output).detach()
+        if output.requires_grad:
+            output.retain_grad()
+        return output  # type: ignore[no-any-return]
+
+    def evidence(self) -> dict[str, Tensor]:
+        """`rows` [R, 784], `scores` [R], and `gradients` [R] of the loss by them (zero where it is not)."""
+        nothing = torch.zeros(0)
+        rows = [inputs[0].detach().reshape(-1, IMAGE).cpu() for inputs in self.calls.inputs]
+        outputs = self.calls.outputs
+        gradients = [torch.zeros_like(output) if output.grad is None else output.grad for output in outputs]
+        return {
+            "rows": torch.cat([nothing.reshape(0, IMAGE), *rows]),
+            "scores": torch.cat([nothing, *(output.detach().flatten().cpu() for output in outputs)]),
+            "gradients": torch.cat([nothing, *(gradient.flatten().cpu() for gradient in gradients)]),
+        }
+
+
+class _Reached(Exception):
+    """Ends a student's loop where its step has been seen."""
+
+
+def _step_within_loop(package: Any, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]) -> Tensor:
+    """The loss of a step as the student's own loop calls it, for loops that prepare what their steps read.
+
+    `seen` is left with what happens within that step.
+    """
+    original = getattr(model, f"{which}_step")
+    losses: list[Tensor] = []
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        for record in seen:
+            record.forget()
+        result = original(*args, **kwargs)
+        losses.append(result[0] if isinstance(result, tuple | list) else result)
+        raise _Reached
+
+    object.__setattr__(model, f"{which}_step", step)
+    labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    with contextlib.suppress(_Reached):
+        package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
+    if not losses:
+        raise TypeError(f"{which}_step fails on its own, and train_gan never calls it")
+    return _tensor(losses[0])
+
+
+def _is_bounded(package: Any, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
+    """Whether the discriminator's scores stay within 0 and 1, wherever it is driven."""
+    network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
+    untrained = _tensor(package.gan.score(network, images))
+    if (untrained < 0).any() or (untrained > 1).any():
+        return False
+    # an image and its negative are as easy to tell apart as any
+    image = torch.randn_like(images[:1]).sign()
+    pair = torch.cat([image, -image]).repeat(4, 1, 1, 1)
+    target = torch.tensor([6.0, -6.0], device=images.device).repeat(4)
+    reached = drive(network, lambda: _tensor(package.gan.score(network, pair)), target)
+    return bool((reached >= 0).all() and (reached <= 1).all())
+
+
+def _is_reached(network: nn.Module) -> bool:
+    """Whether the loss depends on its parameters, be it with a gradient of zero."""
+    return any(parameter.grad is not None for parameter in network.parameters())

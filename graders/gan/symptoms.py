@@ -1,0 +1,355 @@
+"""Symptoms of GANs: what tells of a mistake whatever the networks, and whatever random numbers were drawn when.
+
+Of a step it is the loss as a function of the scores, which the probe has set: how the loss of a real or of a generated
+image changes with its score, at a few scores. Of an update in the loop it is the losses whose gradients it is made of,
+and of an interpolation the geometry of its latents.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Mismatch, UpTo
+from gengrade.grading.symptoms import Inputs, Symptoms
+from gengrade.grading.symptoms import symptoms_of as of
+from graders.common.gan_losses import MOST_ROWS, PIXELS, judge_discriminator, judge_generator, observed_step, sources
+from graders.common.latents import arrangements, coordinates, is_mixed, line_problem, readings_of, trace
+from graders.common.statistics import gaussian_fit_problems
+from graders.gan.checks import MOST_STEPS
+
+Array = NDArray[np.float64]
+Numbers = dict[str, tuple[Array | float, float]]
+
+MOST_NUMBERS = 1_024  # of a latent
+NETWORKS = ("generator", "discriminator")
+SCORES = np.array([-1.5, -0.5, 0.5, 1.5, 2.5])  # where the slopes of losses are compared: most of what the probe sets
+ROUGH = 0.05  # on the slope of a loss between neighbouring scores, relative to the largest
+GREYS = np.array([-0.9, -0.5, -0.1, 0.1, 0.5, 0.9])  # pixels whose fate in `sample` is compared
+DRIVEN_IMAGE, DRIVEN_SCORE = 1.5, 2.0  # beyond these, a range counts as unbounded
+
+
+@of("gan:generators", "gan:discriminators")
+def networks(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Shapes, and whether layers are hidden or idle, outputs random, or dependent on the batch."""
+    results = got.list()
+    outputs = [result.tensor("images" if "images" in result else "scores", finite=False) for result in results]
+    numbers: Numbers = {
+        **{f"shape {index}": (np.array(output.shape, dtype=np.float64), 0.0) for index, output in enumerate(outputs)},
+        "idle layers": (float(any(result.text("unreached") != "" for result in results)), 0.0),
+    }
+    if any(result.integer("unregistered") > 0 for result in results):
+        return {**numbers, "hidden layers": (1.0, 0.0)}  # which are not told of eval mode either
+    pairs = list(zip(outputs, results, strict=True))
+    random = any(not _same(output, result.tensor("again", finite=False)) for output, result in pairs)
+    mixed = any(not _same(output[:1], result.tensor("first", finite=False)) for output, result in pairs)
+    return {**numbers, "random": (float(random), 0.0), "mixed": (float(mixed and not random), 0.0)}
+
+
+@of("gan:parameter_counts")
+def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Which changes of hidden_dims change the number of parameters."""
+    counts = [count.integer() for count in got.list()]
+    matters = np.array([float(count != counts[0]) for count in counts[1:]])
+    if matters.all() or not matters.any():  # all sizes count, or none does: either is right
+        return {"all or none": (1.0, 0.0)}
+    return {"matters": (matters, 0.0)}
+
+
+@of("gan:generator_range")
+def generator_range(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The smallest and the largest pixel that the generator can be trained to."""
+    return {"range": (_range(got.tensor("driven"), DRIVEN_IMAGE), 0.1)}
+
+
+@of("gan:discriminator_range")
+def discriminator_range(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The smallest and the largest score that the discriminator can be trained to."""
+    scores = got.tensor()
+    if scores.size and scores.min() >= 0 and not 0.5 < scores.max() <= 1:
+        return {"never negative": (1.0, 0.0)}  # what cannot go down may go up or die, by chance
+    return {"range": (_range(scores, DRIVEN_SCORE), 0.15)}
+
+
+@of("gan:step")
+def step(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How the loss depends on the scores of real and of generated images, and on what noise these are made of.
+
+    The slope of a term −E f(s) is n·∂loss/∂s at each of its n scores. Slopes are compared relative to the largest, and
+    the scale on its own within a factor of two, since the sum and the mean of two terms are both right.
+    """
+    which = inputs["which"]
+    images = inputs["images"]
+    decoded, rows = (
+        got.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS)),
+        got.tensor("rows", shape=(UpTo(MOST_ROWS), PIXELS)),
+    )
+    scores, gradients = _by_logits(got)
+    if len(rows) != len(scores):
+        raise Mismatch("there is not one score for each image")
+    real, fake = sources(rows, images.reshape(len(images), PIXELS).astype(np.float64), decoded)
+    numbers: Numbers = {
+        "size of the loss": (float(got.tensor("loss").size), 0.0),
+        "generator called": (float(len(decoded) > 0), 0.0),
+        "reached": (float(got["reached"].flag(which)), 0.0),
+        "fakes asked": (float(fake.any()), 0.0),
+    }
+    if which == "discriminator":
+        numbers["real asked"] = (float(real.any()), 0.0)
+    kinds = {"real": real, "fake": fake, "other": ~real & ~fake}
+    terms = {kind: _Term(scores[rows], gradients[rows]) for kind, rows in kinds.items()}
+    numbers |= {f"{kind}: rows": (term.count / len(images), 0.01) for kind, term in terms.items()}
+    return numbers | _slopes(got, terms) | _noise(got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))))
+
+
+@of("gan:step_if_it_runs")
+def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Which labels the step uses, where that can be told."""
+    labels = "unknown"
+    if not got.is_none():
+        try:
+            seen = observed_step(got, inputs["images"], inputs["scores"])
+            labels = (judge_generator if inputs["which"] == "generator" else judge_discriminator)(seen).labels
+        except Mismatch:
+            pass
+    return {f"{labels} labels": (1.0, 0.0)}
+
+
+@of("gan:sample")
+def sample(inputs: Inputs, got: Evidence) -> Symptoms:
+    """What becomes of the generator's pixels, and which noise they are made of."""
+    images, decoded = got.tensor("images"), got.tensor("decoded")
+    latents, again = (got.tensor(name, shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))) for name in ("latents", "again"))
+    numbers: Numbers = {
+        "shape": (np.array(images.shape, dtype=np.float64), 0.0),
+        "repeated": (float(latents.shape == again.shape and np.array_equal(latents, again)), 0.0),
+    }
+    if images.size == decoded.size:
+        numbers["greys"] = (_function(decoded.ravel(), images.ravel(), GREYS), 0.02)
+    return numbers | _noise(latents)
+
+
+@of("gan:sample_of")
+def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Whether samples are made of the noise that is given, and of which if not."""
+    if got.is_none():
+        return {}
+    latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
+    given = _same(latents, inputs["z"])
+    return {"as given": (float(given), 0.0)} | ({} if given else _noise(latents))
+
+
+@of("gan:interpolate_between")
+def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The latents of a strip relative to its ends."""
+    return {} if got.is_none() else interpolate({**inputs, "n": inputs["ends"].shape[1]}, got)
+
+
+@of("gan:interpolate")
+def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The latents of a strip relative to its ends, and the law of the ends."""
+    images, latents = got.tensor("images"), got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
+    decoded, n = got.tensor("decoded", shape=(len(latents), PIXELS)), inputs["n"]
+    if images.size % PIXELS:
+        return {"size": (float(images.size), 0.0)}
+    flat = images.reshape(-1, PIXELS)
+    found = trace(flat, decoded, latents)
+    if found is None:
+        mixed = any(is_mixed(strips, decoded) for strips in arrangements(flat, n))
+        return {"pixels mixed": (float(mixed), 0.0), "images": (len(flat) / n, 0.0)}
+    readings = readings_of(found, images.shape, n)
+    if not readings:
+        return {"images": (len(flat) / n, 0.0)}
+    straight = [strips for strips in readings if line_problem(strips) is None]
+    otherwise = not straight and any(line_problem(strips) is None for strips in arrangements(found, n))
+    return _strips((straight or readings)[0]) | {"straight in another order": (float(otherwise), 0.0)}
+
+
+@of("gan:interpolations")
+def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The shapes of the results."""
+    results = got.list()
+    shapes = {f"shape {index}": result.shape("images") for index, result in enumerate(results)}
+    return {
+        "lists": (float(sum(result.flag("listed") for result in results)), 0.0),
+        **{name: (np.array(shape, dtype=np.float64), 0.0) for name, shape in shapes.items()},
+    }
+
+
+@of("gan:alternation")
+def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Of which losses' gradients the updates of each network are made."""
+    losses = [loss.text() for loss in got.list("losses", most=MOST_STEPS)]
+    steps = got.list("steps", most=MOST_STEPS)
+    holders = [[name.text() for name in each.list("holds")] for each in steps]
+    if any(len(holds) != 1 for holds in holders):
+        return {"networks of an optimiser": (float(max(len(holds) for holds in holders)), 0.0)}
+    seen = [each.integer("losses") for each in steps]
+    fresh = [later > earlier for earlier, later in zip([0, *seen], seen, strict=False)]
+    numbers: Numbers = {"steps without a new loss": (_mean([float(not each) for each in fresh]), 0.05)}
+    for name in NETWORKS:
+        own = [each for each, holds in zip(steps, holders, strict=True) if holds == [name]]
+        moved = max((each["moved"].number(name) for each in own), default=0.0)
+        numbers |= {
+            f"{name}: moved": (float(moved > 0), 0.0),
+            f"{name}: steps for each loss": (len(own) / max(losses.count(name), 1), 0.05),
+        }
+        shares = [_shares(each.tensor("shares", shape=(UpTo(MOST_STEPS),)), losses, name) for each in own]
+        for part in range(4):
+            numbers[f"{name}: share {part}"] = (_mean([share[part] for share in shares]), 0.05)
+    return numbers
+
+
+class _Term:
+    """The part of a loss that depends on some rows: its slope [n] at scores [n], in the order of the scores."""
+
+    def __init__(self, scores: Array, gradients: Array) -> None:
+        counted = gradients != 0
+        self.count = int(counted.sum())
+        order = np.argsort(scores[counted])
+        self.scores = scores[counted][order]
+        self.slopes = self.count * gradients[counted][order]
+
+    @property
+    def at_scores(self) -> Array:
+        return np.interp(SCORES, self.scores, self.slopes) if self.count else np.zeros(len(SCORES))
+
+    def is_rough(self, scale: float) -> bool:
+        """Whether images of nearly the same score are treated differently."""
+        if self.count < 3:
+            return False
+        middle = [
+            np.interp(s, pair, slope)
+            for s, pair, slope in zip(
+                self.scores[1:-1],
+                np.stack([self.scores[:-2], self.scores[2:]], axis=1),
+                np.stack([self.slopes[:-2], self.slopes[2:]], axis=1),
+                strict=True,
+            )
+        ]
+        return float(np.quantile(np.abs(self.slopes[1:-1] - np.array(middle)), 0.9)) > ROUGH * scale
+
+    @property
+    def rise(self) -> float:
+        """The mean over rows of the term's value above that at a score of 0, by integrating its slope."""
+        if not self.count:
+            return 0.0
+        s = np.sort(np.append(self.scores, 0.0))
+        slopes = np.interp(s, self.scores, self.slopes)
+        integral = np.concatenate([[0.0], np.cumsum((slopes[1:] + slopes[:-1]) / 2 * np.diff(s))])
+        return float(np.mean(np.interp(self.scores, s, integral)) - np.interp(0.0, s, integral))
+
+
+def _slopes(got: Evidence, terms: dict[str, _Term]) -> Numbers:
+    scale = max(float(np.abs(term.at_scores).max()) for term in terms.values())
+    if scale == 0:
+        return {}
+    numbers: Numbers = {"scale": (float(np.log2(scale)), 1.1)}
+    rough = {kind for kind, term in terms.items() if term.is_rough(scale)}
+    for kind, term in terms.items():
+        if kind in rough:
+            numbers[f"{kind}: rough"] = (1.0, 0.0)
+        elif term.count:
+            numbers[f"{kind}: slopes"] = (term.at_scores / scale, 0.03)
+    if not rough and got.tensor("loss").size == 1:
+        rise = sum(term.rise for term in terms.values())
+        numbers["loss at scores of 0"] = ((got.number("loss") - rise) / scale, 0.06)
+    return numbers
+
+
+def _by_logits(got: Evidence) -> tuple[Array, Array]:
+    """The scores [R] as logits, and the gradients [R] by them, also where a discriminator gives probabilities."""
+    scores, gradients = (got.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
+    if not got.flag("bounded"):
+        return scores, gradients
+    p = np.clip(scores, 1e-7, 1 - 1e-7)
+    return np.log(p / (1 - p)), gradients * p * (1 - p)
+
+
+def _noise(latents: Array) -> Numbers:
+    """Whether latents [N, d] are drawn from N(0, I), and if not, what they are like."""
+    if len(latents) < 10:
+        return {"latents": (float(len(latents)), 0.0)}
+    if gaussian_fit_problems(latents) is None:
+        return {"latents from N(0, I)": (1.0, 0.0)}
+    distinct = len(np.unique(latents, axis=0))
+    numbers: Numbers = {"distinct latents": (distinct / len(latents), 1e-3)}
+    if distinct > 1:
+        # six standard errors of draws of order one
+        error, spread = 6 / np.sqrt(latents.size), float(np.sqrt(np.mean(latents**2)))
+        numbers |= {
+            "mean": (float(latents.mean()) / max(spread, 1e-9), error),
+            "spread": (spread, error * spread),
+            "near zero": (float(np.mean(np.abs(latents) < spread / 2)), error / 2),
+        }
+    return numbers
+
+
+def _strips(strips: Array) -> Numbers:
+    """Where the points of strips [B, K, d] lie between their ends, in the direction of growing weights; the ends."""
+    first, last = strips[:, 0], strips[:, -1]
+    distinct = len(np.unique(strips.reshape(len(strips), -1), axis=0))
+    numbers: Numbers = {"strips": (distinct / len(strips), 0.0)}
+    apart = np.linalg.norm(last - first, axis=1)
+    if np.median(apart) < 1e-3 * np.median(np.linalg.norm(first, axis=1)):
+        return {**numbers, "ends apart": (0.0, 0.0), "points": (float(strips.shape[1]), 0.0)}
+    along, aside = coordinates(strips)
+    bends = aside / apart[:, None]
+    line, bend = along.mean(axis=0), bends.mean(axis=0)
+    errors = [float(6 * np.std(each, axis=0).max() / np.sqrt(len(strips))) for each in (along, bends)]
+    spreads = [float(np.sqrt(np.mean(end**2))) for end in (first, last)]
+    if _turned(line, spreads):
+        line, bend, spreads = 1 - line[::-1], bend[::-1], spreads[::-1]
+    numbers |= {"along": (line, 0.02 + errors[0]), "aside": (bend, 0.02 + errors[1])}
+    shared = sum(bool(np.all(end == end[0])) for end in (first, last))
+    numbers["ends of all strips"] = (float(shared), 0.0)
+    numbers["ends at zero"] = (float(sum(spread < 1e-3 for spread in spreads)), 0.0)
+    if shared:  # a single draw tells nothing of its law
+        return numbers
+    error = 6 / np.sqrt(first.size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = float(np.corrcoef(first.ravel(), last.ravel())[0, 1])
+    ends = np.stack([first, last])
+    return numbers | {
+        "spread of the ends": (np.array(spreads), error),
+        "mean of the ends": (float(ends.mean()), error),
+        "correlation of the ends": (correlation, error),
+    }
+
+
+def _turned(line: Array, spreads: list[float]) -> bool:
+    """Whether the other direction is the one to compare: both are right, and a mistake may be made in either."""
+    middle = float(np.interp(0.5, np.linspace(0, 1, len(line)), line))
+    if abs(middle - 0.5) > 0.05:
+        return middle > 0.5
+    return spreads[0] > spreads[1] + 0.15
+
+
+def _shares(shares: Array, losses: list[str], name: str) -> list[float]:
+    """The shares in an update of its own latest loss, of the other network's, and of those before each."""
+    seen = losses[: len(shares)]
+    own, others = (
+        [float(share) for share, loss in zip(shares, seen, strict=True) if (loss == name) is ours]
+        for ours in (True, False)
+    )
+    largest = max((abs(share) for share in own + others), default=0.0) or 1.0
+    return [part / largest for part in (_mean(own[-1:]), _mean(others[-1:]), _mean(own[:-1]), _mean(others[:-1]))]
+
+
+def _mean(values: list[float]) -> float:
+    """Of those that are known; NaN of nothing."""
+    known = [value for value in values if not np.isnan(value)]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _range(values: Array, bound: float) -> Array:
+    return np.clip([values.min(), values.max()], -bound, bound) if values.size else np.zeros(0)
+
+
+def _function(x: Array, y: Array, at: Array) -> Array:
+    order = np.argsort(x)
+    return np.interp(at, x[order], y[order])
+
+
+def _same(left: Array, right: Array) -> bool:
+    return left.shape == right.shape and np.allclose(left, right, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,60 @@
+"""What a GAN learns in a short training by its author's own loop, against the reference before and after the same one.
+
+Only the generator's weights leave the training: a fresh guest that saw no image decodes latents that the host drew, and
+the host measures what came out. `gan2018.frechet`: how far the Fréchet distance to the data has come on a logarithmic
+scale, from the reference's untrained generator (0) to what the reference reaches (1). A generator that returns training
+images has learned nothing that this number could measure, and is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.data import DataSet
+from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
+from graders.common.quality import frechet, progress
+from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
+from graders.gan2018.checks import LATENTS, PIXELS
+
+BATCH: Final = 32
+STEPS: Final = 1000  # of each network, about
+RATE: Final = 5e-4
+REAL: Final = 2_000  # images whose features samples are compared with, at most
+SAMPLES: Final = 1_000
+COPIES = near_by_chance("gan2018.frechet")
+
+
+@check("gan2018.frechet", kind="train")
+def test_short_training(
+    student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
+) -> None:
+    """After a short training by your own loop, samples resemble the data.
+
+    Heusel et al. 2017 (Fréchet distance), in the features of a small classifier.
+    """
+    chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
+    images, labels = data.train.images[chosen][:, None], data.train.labels[chosen]
+    setting: dict[str, Any] = {"images": images, "labels": labels, "batch_size": BATCH, "rate": RATE}
+    setting["epochs"] = max(1, round(STEPS * BATCH / len(images)))
+    z = rng.normal(SAMPLES, LATENTS)
+    samples = _decoded(student, student.run(probes.gan2018.train, **setting), z)
+    show.images(
+        "Samples after the short training",
+        samples[:64] / 255,
+        alt="an 8 by 8 grid of images that the generator made",
+    )
+    refuse_copies(samples[:LOOKED_AT], data, COPIES)
+    ours = reference.run(probes.gan2018.train, **setting)
+    reader = Reader.trained(reference, images, labels)
+    real = reader.features(images[:REAL])
+    untrained, reached = (frechet(reader.features(_decoded(reference, by, z)), real) for by in (None, ours))
+    record("gan2018.frechet", progress(frechet(reader.features(samples), real), untrained, reached))
+
+
+def _decoded(subject: Subject, trained: Evidence | None, z: NDArray[np.float32]) -> Pixels:
+    """The images uint8 [N, 28, 28] of latents [N, 100], by these weights or by none, from a fresh guest."""
+    weights = None if trained is None else trained.state()
+    return as_pixels(subject.run(probes.gan2018.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))

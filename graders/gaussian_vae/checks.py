@@ -1,0 +1,363 @@
+"""VAEs with Gaussian encoder and decoder: the distribution, the model's parts, its losses and its likelihood.
+
+The likelihood is judged on a linear-Gaussian model, where it is known exactly (`linear_gaussian`): with the true
+posterior every importance weight is p(x), whatever z; with another one the estimate follows from the latents that the
+decoder was asked about. The student's distribution has checks of its own, and is replaced in all others.
+
+Left open by the hand-out, and decided for the student:
+- the K draws may come one by one or in one batch, for all images at once, for some, or for each on its own;
+- `sample` of the model may give the mode of p(x|z) or a draw of it, whose pixels have noise of variance 1;
+- `interpolate` may go in either direction;
+- log-variances may be limited to a range, as the hand-out does;
+- `forward` may return more behind the three that are asked for;
+- gradients are judged by mean and logvar, where training needs them, and not by the sample that `nll` is asked about;
+- `nll` may leave its `dims` aside, and sum over all but the first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.common.statistics import ALPHA, Gain, GaussianFit, Independence, declare
+from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
+
+Array = NDArray[np.float64]
+Numbers = NDArray[np.floating]
+
+IMAGE = (1, 32, 32)
+PIXELS = 32 * 32
+Z_DIM = 4
+BATCH = 64
+DRAWN = 1000  # rows in a test of the distribution's own noise
+WIDER = 0.7  # of a log-variance, where the posterior is not the true one
+SPREAD = (1, 8, 40)  # draws of an estimate
+MOST_LATENTS = 40_000  # that a decoder is given in a check: the largest asks for 2,560
+SAME = 3e-5  # relatively, of estimates in single precision
+FAR = 300  # nats by which one image is less likely than the others: exp(−FAR) is 0 in single precision
+STRAYED = 1e-5  # a pixel of an image that is given to encode, from that of the batch
+MODE = 3e-3  # a pixel of a sample from the decoder's, where it has no noise
+LIKELIHOOD = "gaussian_vae.log_likelihood"
+REPARAMETRISED = "build it from mean and std, z = mean + std · ε, without no_grad, .detach() or torch.normal(mean, std)"
+COMPUTED = "compute it from mean and logvar by operations of torch, without no_grad, .detach() or numpy"
+
+NOISE = declare("gaussian_vae.draw", "(z − mean) / std of a call", GaussianFit(DRAWN, Z_DIM, ALPHA / 3), cases=2)
+CALLS = declare("gaussian_vae.draw", "the noise of two calls", Independence(DRAWN * Z_DIM, ALPHA / 3))
+LATENTS = declare("gaussian_vae.forward", "z in units of the posterior", GaussianFit(BATCH, Z_DIM))
+PRIOR = declare("gaussian_vae.sample", "the latents of samples", GaussianFit(200, Z_DIM, ALPHA / 2))
+PIXEL_NOISE = declare(
+    "gaussian_vae.sample", "the noise of samples in their pixels", GaussianFit(200, PIXELS, ALPHA / 4), cases=2
+)
+WEIGHTED = {
+    draws: declare(
+        LIKELIHOOD, f"z in units of the posterior, K = {draws}", GaussianFit(BATCH * draws, Z_DIM, ALPHA / 4)
+    )
+    for draws in SPREAD
+}
+GAINED = declare(LIKELIHOOD, "the estimate beyond log p(x)", Gain(BATCH, ALPHA / 12), cases=3)
+
+
+@check("gaussian_vae.draw")
+def test_draw_with_given_noise(student: Subject, rng: Rng) -> None:
+    """A draw with given noise is mean + std · ε, and gradients flow to mean and logvar."""
+    mean, logvar, noise = 2 * rng.normal(16, Z_DIM), rng.uniform(-2, 1.5, 16, Z_DIM), rng.normal(16, Z_DIM)
+    got = student.run(probes.gaussian_vae.draws, mean=mean, logvar=logvar, noise=noise)
+    std = np.exp(0.5 * logvar.astype(np.float64))
+    hint = "it is mean + std · ε with the noise that is given, and std = exp(logvar/2)"
+    assert_close(got["draw"], mean + std * noise, what="the draw", hint=hint)
+    _expect_gradients(got, "a draw", REPARAMETRISED, mean=np.ones_like(std), logvar=0.5 * std * noise)
+
+
+@check("gaussian_vae.draw")
+def test_draw_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
+    """A draw without given noise has its own, standard normal for each element and each call; gradients flow, too."""
+    mean, logvar = 2 * rng.normal(DRAWN, Z_DIM), rng.uniform(-2, 1.5, DRAWN, Z_DIM)
+    got = student.run(probes.gaussian_vae.draws, mean=mean, logvar=logvar)
+    std = np.exp(0.5 * logvar.astype(np.float64))
+    noises = [(got.tensor(name, shape=mean.shape) - mean) / std for name in ("draw", "second_draw")]
+    for noise in noises:
+        problem = NOISE.problem(noise)
+        expect(problem is None, f"a draw is none from N(mean, exp(logvar)), as (z − mean) / std shows: {problem}")
+    correlation = CALLS.correlation(*noises)
+    if correlation is not None:
+        fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
+    words = f"{REPARAMETRISED}, also where the noise is your own"
+    _expect_gradients(got, "a draw", words, mean=np.ones_like(std), logvar=0.5 * std * noises[0])
+
+
+@check("gaussian_vae.kl")
+@pytest.mark.parametrize("shape", [(32, 6), (5, 40)])
+def test_divergence(student: Subject, rng: Rng, shape: tuple[int, int]) -> None:
+    """The KL divergence to N(0, I), one number for each row of the batch, with its gradients by mean and logvar."""
+    mean, logvar = rng.normal(*shape), rng.uniform(-2, 1.5, *shape)
+    for part in (mean, logvar):
+        part[-1] *= 0.05  # almost N(0, I) itself: nothing keeps a divergence from being small
+    got = student.run(probes.gaussian_vae.divergence, mean=mean, logvar=logvar)
+    _expect_rows(got["divergence"], shape[0], "the KL divergence")
+    mean, logvar = mean.astype(np.float64), logvar.astype(np.float64)
+    hint = "½ Σ (exp(logvar) + mean² − 1 − logvar), where logvar is the logarithm of the variance"
+    assert_close(got["divergence"], divergence(mean, logvar), atol=1e-4, what="the KL divergence", hint=hint)
+    _expect_gradients(got, "the KL divergence", COMPUTED, mean=mean, logvar=0.5 * (np.exp(logvar) - 1))
+
+
+@check("gaussian_vae.nll")
+@pytest.mark.parametrize("given", [True, False], ids=["logvar", "unit variance"])
+@pytest.mark.parametrize("shape", [(6, 2, 5, 4), (12, 7)], ids=["images", "latents"])
+def test_negative_log_likelihood(student: Subject, rng: Rng, shape: tuple[int, ...], given: bool) -> None:
+    """−log p(x) of a Gaussian with all of its terms, summed over dims; of unit variance where no logvar is given.
+
+    With its gradients by mean and logvar.
+    """
+    x, mean = rng.normal(*shape), rng.normal(*shape)
+    logvar = rng.uniform(-2, 1.5, *shape) if given else np.zeros(shape, np.float32)
+    dims = list(range(1, len(shape)))
+    setting = {"x": x, "mean": mean, "dims": dims, **({"logvar": logvar} if given else {})}
+    got = student.run(probes.gaussian_vae.surprise, **setting)
+    _expect_rows(got["surprise"], shape[0], "the negative log-likelihood")
+    flat = [part.reshape(shape[0], -1).astype(np.float64) for part in (x, mean, logvar)]
+    hint = "½ Σ ((x − mean)² / exp(logvar) + logvar + log 2π): every term belongs to it"
+    assert_close(got["surprise"], -log_gaussian(*flat), what="the negative log-likelihood", hint=hint)
+    misfit, precision = x.astype(np.float64) - mean, np.exp(-logvar.astype(np.float64))
+    gradients = {"mean": -misfit * precision, **({"logvar": 0.5 * (1 - misfit**2 * precision)} if given else {})}
+    _expect_gradients(got, "the negative log-likelihood", COMPUTED, **gradients)
+
+
+@check("gaussian_vae.mode")
+def test_mode(student: Subject, rng: Rng) -> None:
+    """The mode of a Gaussian is its mean."""
+    mean, logvar = rng.normal(4, *IMAGE), rng.uniform(-2, 1.5, 4, *IMAGE)
+    assert_close(student.run(probes.gaussian_vae.mode, mean=mean, logvar=logvar), mean, what="the mode")
+
+
+@check("gaussian_vae.parts")
+def test_encode_and_decode(student: Subject, rng: Rng) -> None:
+    """encode gives a Gaussian over latents, each image on its own; decode one over images, of unit variance."""
+    model, x, z = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(9, *IMAGE), rng.normal(7, Z_DIM)
+    got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.lent)
+    mean, logvar = (got.tensor(name, shape=(9, Z_DIM)) for name in ("mean", "logvar"))
+    expect(bool(np.ptp(mean, axis=0).min() > 0), "encode gives the same mean for all images")
+    expect(
+        bool(np.ptp(logvar) > 0), "encode gives one variance, whatever it is shown: it needs a layer for logvar, too"
+    )
+    expect(
+        not np.allclose(mean, logvar, rtol=1e-3, atol=1e-4),
+        "mean and logvar are the same numbers: each needs a layer of its own",
+    )
+    hint = "in eval mode, an image's code changes with what else is in the batch"
+    assert_close(got["again"], mean[::-1], rtol=1e-3, atol=1e-4, what="the mean of an image among others", hint=hint)
+    right = model.decode(z).reshape(7, *IMAGE)
+    assert_close(
+        got["image"], right, rtol=1e-3, atol=1e-4, what="the mean of p(x|z)", hint="it is the decoder's output"
+    )
+    hint = "p(x|z) has the identity for covariance, and so logvar 0: leave it out"
+    image_logvar = got.tensor("image_logvar")  # one number may stand for all
+    assert_close(image_logvar, np.zeros_like(image_logvar), what="the log-variance of p(x|z)", hint=hint)
+
+
+@check("gaussian_vae.forward")
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_forward(student: Subject, rng: Rng, given: bool) -> None:
+    """forward gives the reconstruction, −log p(x|z) and the divergence of each image, for one draw of z.
+
+    The encoder has gradients of both losses.
+    """
+    model, noise = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(BATCH, Z_DIM) if given else None
+    x = model.draw(rng, BATCH, IMAGE)
+    setting: dict[str, Any] = {"x": x, "z_dim": Z_DIM, "map_": model.lent}
+    got = student.run(probes.gaussian_vae.forward, **setting, **({} if noise is None else {"noise": noise}))
+    z = got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))
+    expect(len(z) == BATCH, "the decoder is not given one latent for each image", got=f"{len(z)} latents")
+    mean, logvar = (got.tensor(name, shape=z.shape) for name in ("mean", "logvar"))
+    drawn = (z - mean) / np.exp(0.5 * np.clip(logvar, -60, 60))
+    if noise is None:
+        problem = LATENTS.problem(drawn)
+        expect(problem is None, f"z is no draw from the posterior that encode gives: {problem}")
+    else:
+        hint = "pass the given noise on to the posterior's sample"
+        assert_close(drawn, noise, rtol=1e-2, atol=1e-2, what="the noise of z", hint=hint)
+    decoded = model.decode(z)
+    _expect_rows(got["nll"], BATCH, "the negative log-likelihood")
+    _expect_rows(got["kl"], BATCH, "the KL divergence")
+    hint = "it is the mode of p(x|z), without noise"
+    assert_close(
+        got["reconstruction"], decoded.reshape(x.shape), rtol=1e-3, atol=1e-3, what="the reconstruction", hint=hint
+    )
+    right = -log_gaussian(x.reshape(BATCH, -1).astype(np.float64), decoded, np.zeros(1))
+    hint = "it is that of the images x under p(x|z)"
+    assert_close(got["nll"], right, rtol=1e-4, what="the negative log-likelihood", hint=hint)
+    hint = "it is the posterior's, from N(0, I)"
+    assert_close(got["kl"], divergence(mean, logvar), rtol=1e-3, atol=1e-4, what="the KL divergence", hint=hint)
+    for name, words in (("nll", "negative log-likelihood"), ("kl", "KL divergence")):
+        expect(
+            got.flag(f"{name}_reaches"),
+            f"no gradient of the {words} reaches the encoder, which then learns nothing from it: neither z nor the "
+            "losses may be detached or made under no_grad",
+        )
+
+
+@check("gaussian_vae.sample")
+def test_samples(student: Subject, rng: Rng) -> None:
+    """Samples are decoded from latents from N(0, I), new ones in each call, or from the given noise."""
+    model, n = LinearGaussian.random(rng, PIXELS, Z_DIM), PRIOR.draws
+    setting: dict[str, Any] = {"n": n, "z_dim": Z_DIM, "map_": model.lent}
+    got = student.run(probes.gaussian_vae.samples, **setting)
+    z, again = (got.tensor(name, shape=(UpTo(MOST_LATENTS), Z_DIM)) for name in ("latents", "again"))
+    expect(len(z) == n, "the decoder is not given one latent for each sample", got=f"{len(z)} latents")
+    problem = PRIOR.problem(z)
+    expect(problem is None, f"the latents of samples are not drawn from N(0, I): {problem}")
+    expect(
+        not np.array_equal(z, again), "a second call gives the same samples: do not seed the random numbers in sample"
+    )
+    _expect_decoded(got, model, z)
+    noise = rng.normal(n, Z_DIM)
+    got = student.run(probes.gaussian_vae.samples, **setting, noise=noise)
+    assert_close(got["latents"], noise, what="the latents", hint="where noise is given, it is the latents")
+    _expect_decoded(got, model, noise)
+
+
+@check(LIKELIHOOD)
+def test_likelihood_with_the_true_posterior(student: Subject, rng: Rng) -> None:
+    """Where the posterior is the true one, log_likelihood is log p(x) exactly, for any number of draws."""
+    model = LinearGaussian.random(rng, PIXELS, Z_DIM)
+    x = _images(rng, model)
+    mean, logvar = model.posterior(x)
+    for draws in SPREAD[:2]:
+        got = _likelihood(student, model, x, draws, mean, logvar)
+        if got.flag("asked"):  # else it has a posterior of its own, and is judged below
+            hint = (
+                f"on a linear-Gaussian model with its true posterior every weight is p(x); with K = {draws}. It is "
+                "logsumexp of log p(x|z) + log p(z) − log q(z|x), less log K"
+            )
+            assert_close(got["log_likelihood"], model.log_prob(x), rtol=SAME, what="the log-likelihood", hint=hint)
+
+
+@check(LIKELIHOOD)
+@pytest.mark.parametrize("draws", SPREAD)
+def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
+    """log_likelihood is the logarithm of the mean of K importance weights, each of a z of its own from the posterior.
+
+    Burda et al. 2016. In expectation it grows with K, and is at most log p(x).
+    """
+    model = LinearGaussian.random(rng, PIXELS, Z_DIM)
+    x = _images(rng, model)
+    mean, logvar = model.posterior(x)
+    mean, logvar = mean + 0.3 * rng.normal(BATCH, Z_DIM), logvar + WIDER
+    got = _likelihood(student, model, x, draws, mean, logvar)
+    found, z = got.tensor("log_likelihood"), got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))
+    gained = float((found - model.log_prob(x)).mean())
+    bound = GAINED.bound + 0.01
+    expect(
+        gained <= bound,
+        "the estimates are above the true log p(x)",
+        expected="at most 0 on average",
+        got=f"{gained:.2f}",
+    )
+    expect(len(z) > 0, "the decoder is never asked: every importance weight needs p(x|z), of a z of its own")
+    if not got.flag("asked"):  # the encoder's layers were
+        mean, logvar = (got.tensor(name, shape=mean.shape) for name in ("mean", "logvar"))
+        logvar = np.clip(logvar, -60, 60)
+    expect(
+        len(z) == draws * BATCH,
+        f"K = {draws} draws of z are asked for, for each image",
+        got=f"{len(z) / BATCH:.3g} draws",
+    )
+    repeated = draws > 1 and len(np.unique(z, axis=0)) <= BATCH
+    expect(not repeated, f"all K = {draws} draws are the same z: draw it anew for each of them")
+    z = _by_draw(z, draws, mean, logvar, found, x, model)
+    problem = WEIGHTED[draws].problem(((z - mean) / np.exp(0.5 * logvar)).reshape(-1, Z_DIM))
+    expect(problem is None, f"z is not drawn from the posterior, anew for each of the K draws: {problem}")
+    hint = "it is logsumexp over the K draws of log p(x|z) + log p(z) − log q(z|x), less log K"
+    assert_close(found, model.estimate(x, z, mean, logvar), rtol=SAME, what="the log-likelihood", hint=hint)
+
+
+@check("gaussian_vae.interpolate")
+@pytest.mark.parametrize("n", [5, 10])
+def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
+    """interpolate decodes n latents, evenly spaced on the straight line between z_1 and z_2, both included."""
+    model, ends = LinearGaussian.random(rng, PIXELS, Z_DIM), 2 * rng.normal(2, Z_DIM)
+    got = student.run(probes.gaussian_vae.interpolate, ends=ends, n=n, map_=model.lent)
+    images = got.tensor("images", shape=(n, *IMAGE)).reshape(n, -1)
+    weight = np.linspace(0, 1, n)[:, None]
+    line = model.decode((1 - weight) * ends[0] + weight * ends[1])
+    backwards = np.abs(images[0] - line[-1]).max() < np.abs(images[0] - line[0]).max()
+    right = line[::-1] if backwards else line
+    hint = "the images of (1 − w)·z_1 + w·z_2, with w from 0 to 1 in even steps; latents are mixed, not pixels"
+    assert_close(images, right, rtol=1e-3, atol=1e-3, what="an image on the way", hint=hint)
+    expect(
+        len(got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))) >= n,
+        "pixels are mixed: mix the latents, and decode every mixture",
+    )
+
+
+def _images(rng: Rng, model: LinearGaussian) -> NDArray[np.float32]:
+    """Images of the model, but the first is much less likely than all others."""
+    x = model.draw(rng, BATCH, IMAGE)
+    x[0] += np.sqrt(2 * FAR / PIXELS) * rng.normal(*IMAGE)
+    return x
+
+
+def _expect_gradients(got: Evidence, what: str, hint: str, **right: Numbers) -> None:
+    """Those of the sum of a value, by mean and logvar."""
+    expect(got.flag("attached"), f"no gradient flows through {what}: {hint}")
+    for name, gradient in right.items():
+        words = f"the gradient of {what} by {name}"
+        assert_close(got[f"{name}_gradient"], gradient, rtol=1e-3, atol=1e-4, what=words, hint=hint)
+
+
+def _expect_rows(got: Evidence, rows: int, what: str) -> None:
+    expect(
+        got.shape() == (rows,),
+        f"{what} should be one number for each image: sum over all dimensions but the first",
+        expected=f"shape [{rows}]",
+        got=f"shape {list(got.shape())}",
+    )
+
+
+def _expect_decoded(got: Evidence, model: LinearGaussian, z: Numbers) -> None:
+    """Samples for latents z [N, d] are the modes of p(x|z), or draws of it."""
+    right = model.decode(z).reshape(len(z), *IMAGE)
+    noise = (got.tensor("images", shape=right.shape) - right).reshape(len(z), PIXELS)
+    if np.abs(noise).max() > MODE:
+        problem = PIXEL_NOISE.problem(noise)
+        expect(problem is None, f"the samples are neither modes of p(x|z), without noise, nor draws of it: {problem}")
+
+
+def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mean: Array, logvar: Array) -> Evidence:
+    got = student.run(
+        probes.gaussian_vae.log_likelihood,
+        x=x,
+        draws=draws,
+        map_=model.lent,
+        mean=mean.astype(np.float32),
+        logvar=logvar.astype(np.float32),
+    )
+    _expect_rows(got["log_likelihood"], len(x), "the log-likelihood")
+    vanished = int(np.isneginf(got.tensor("log_likelihood", finite=False)).sum())
+    expect(
+        vanished == 0,
+        "the log-likelihood is −∞ where the exponentials of log weights are too small for single precision: let "
+        "torch.logsumexp take them, over the K draws of each image",
+        expected="finite numbers",
+        got=f"−∞ for {vanished} of {len(x)} images",
+    )
+    if got.flag("asked"):
+        theirs = got.number("strayed") < STRAYED
+        expect(theirs, "the posterior is not that of the images: encode is given something else")
+    return got
+
+
+def _by_draw(z: Array, draws: int, mean: Array, logvar: Array, found: Array, x: Any, model: LinearGaussian) -> Array:
+    """Latents [K·B, d] in any of their orders, as [K, B, d].
+
+    As the estimate was made of them, or else as fits the posterior better: an untrained encoder's is much the same for
+    all images.
+    """
+    readings = orders(z, len(mean))
+    for each in readings:
+        if np.allclose(found, model.estimate(x, each, mean, logvar), rtol=SAME):
+            return each
+    return min(readings, key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))

@@ -1,0 +1,182 @@
+"""Probes of a VAE with Gaussian encoder and decoder: the distribution on its own, and the model made of known parts.
+
+Within a model the student's distribution is replaced by one of torch's, and the decoder by an affine map, so that the
+likelihood of an image is known exactly. Images are [B, 1, 32, 32], latents [B, z_dim].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.gaussian import Gaussian, lent_for
+from graders.probing.gradients import by_each
+from graders.probing.watching import Calls, watch
+
+
+def draws(package: Any, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
+    """Two draws of the student's distribution; and the gradients of the first's sum by mean and logvar."""
+    leaves = _leaves(mean=mean, logvar=logvar)
+    gaussian = package.gaussian_vae.gaussian(*leaves.values())
+    first, second = (gaussian.sample() if noise is None else gaussian.sample(noise) for _ in range(2))
+    return {"draw": first, "second_draw": second} | _gradients(first, leaves)
+
+
+def divergence(package: Any, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
+    """KL(N(mean, exp(logvar)) ‖ N(0, I)) by the student, [B] of [B, d]; and the gradients of its sum."""
+    leaves = _leaves(mean=mean, logvar=logvar)
+    value = package.gaussian_vae.gaussian(*leaves.values()).kl()
+    return {"divergence": value} | _gradients(value, leaves)
+
+
+def surprise(package: Any, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None) -> dict[str, Any]:
+    """−log p(x) by the student, summed over dims; by default over dims as the hand-out has it when they are 1, 2, 3.
+
+    And the gradients of its sum by mean and, where it is given, logvar.
+    """
+    leaves = _leaves(mean=mean) if logvar is None else _leaves(mean=mean, logvar=logvar)
+    gaussian = package.gaussian_vae.gaussian(*leaves.values())
+    value = gaussian.nll(x) if dims == [1, 2, 3] else gaussian.nll(x, dims=dims)
+    return {"surprise": value} | _gradients(value, leaves)
+
+
+def mode(package: Any, mean: Tensor, logvar: Tensor) -> Any:
+    return package.gaussian_vae.gaussian(mean, logvar).mode()
+
+
+def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[str, Any]:
+    """What encode(x) and decode(z) say: mean and log-variance of each, with a known decoder.
+
+    `again` is encode's mean of the images in reverse order.
+    """
+    model, *_ = _known(package, z.shape[1], map_)
+    posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
+    return {
+        "mean": posterior.mean,
+        "logvar": posterior.logvar,
+        "again": package.gaussian_vae.encode(model, x.flip(0)).mean,
+        "image": conditional.mean,
+        "image_logvar": conditional.logvar,
+    }
+
+
+def forward(
+    package: Any, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
+) -> dict[str, Any]:
+    """One pass with a known decoder, what it was given for z, and what encode says of the same images.
+
+    And whether each of the losses has a gradient by the encoder's parameters, the only ones that there are.
+    """
+    model, seen, _ = _decoding(package, z_dim, map_)
+    posterior = package.gaussian_vae.encode(model, x)
+    seen.forget()
+    reconstruction, nll, kl = package.gaussian_vae.forward(model, x, noise)
+    return {
+        "reconstruction": reconstruction,
+        "nll": nll,
+        "kl": kl,
+        "mean": posterior.mean,
+        "logvar": posterior.logvar,
+        "nll_reaches": _reaches(nll, model),
+        "kl_reaches": _reaches(kl, model),
+    } | _latents(seen, z_dim)
+
+
+def samples(package: Any, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None) -> dict[str, Any]:
+    """Samples with a known decoder, and the latents that it was given, then and `again`."""
+    model, seen, _ = _decoding(package, z_dim, map_)
+    images = package.gaussian_vae.sample(model, n, noise)
+    first = _latents(seen, z_dim)["latents"]
+    seen.forget()
+    package.gaussian_vae.sample(model, n, noise)
+    return {"images": images, "latents": first, "again": _latents(seen, z_dim)["latents"]}
+
+
+def log_likelihood(
+    package: Any, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
+) -> dict[str, Any]:
+    """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
+
+    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one;
+    `strayed`: how far what it was given lies from any image of x. Else the `mean` and `logvar` of the model's own
+    encode, which its layers give.
+    """
+    model, seen, gaussian = _decoding(package, mean.shape[1], map_)
+    strayed: list[float] = []
+
+    def encode(images: Tensor) -> Gaussian:
+        rows, known = images.detach().reshape(-1, x[0].numel()).to(x), x.flatten(1)
+        owners = torch.cdist(rows, known).argmin(dim=1)
+        strayed.append(float((rows - known[owners]).abs().max()))
+        return gaussian(mean[owners], logvar[owners])
+
+    object.__setattr__(model, "encode", encode)
+    with torch.no_grad():
+        estimate = package.gaussian_vae.log_likelihood(model, x, draws)
+    answer = {"log_likelihood": estimate, "asked": bool(strayed)} | _latents(seen, mean.shape[1])
+    if strayed:
+        return answer | {"strayed": max(strayed)}
+    object.__delattr__(model, "encode")
+    posterior = package.gaussian_vae.encode(model, x)
+    return answer | {"mean": posterior.mean, "logvar": posterior.logvar}
+
+
+def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
+    """The images between latents ends[0] and ends[1], and the latents that the decoder was given."""
+    model, seen, _ = _decoding(package, ends.shape[1], map_)
+    images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
+    return {"images": images} | _latents(seen, ends.shape[1])
+
+
+def _decoding(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
+    """The same as `_known`, with what is right also in the place of what the student's `decode` makes of an output."""
+    model, seen, gaussian = _known(package, z_dim, map_)
+    decoder = package.gaussian_vae.decoder_of(model)
+    object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
+    return model, seen, gaussian
+
+
+def _known(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
+    """A model in eval mode with known parts, what its decoder is given from here on, and its distributions' class.
+
+    map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels.
+    """
+    model: nn.Module = package.gaussian_vae.model(z_dim).eval()
+    gaussian: type[Gaussian] = package.gaussian_vae.lend_gaussian(model, lent_for)
+    decoder = package.gaussian_vae.decoder_of(model)
+    side = round(len(map_["offset"]) ** 0.5)
+
+    def affine(z: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return (z.flatten(1) @ map_["matrix"].T + map_["offset"]).reshape(-1, 1, side, side)
+
+    decoder.forward = affine
+    return model, watch(decoder), gaussian
+
+
+def _leaves(**parts: Tensor) -> dict[str, Tensor]:
+    return {name: part.clone().requires_grad_() for name, part in parts.items()}
+
+
+def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> dict[str, Any]:
+    """Those of the sum of a value by each leaf, `<name>_gradient`, if there are any: whether it is `attached`."""
+    if not value.requires_grad:
+        return {"attached": False}
+    found = zip(leaves.items(), by_each(value.sum(), list(leaves.values())), strict=True)
+    gradients = {name: torch.zeros_like(leaf) if gradient is None else gradient for (name, leaf), gradient in found}
+    return {"attached": True} | {f"{name}_gradient": gradient for name, gradient in gradients.items()}
+
+
+def _reaches(loss: Tensor, model: nn.Module) -> bool:
+    """Whether a loss has a gradient by some parameter of the model."""
+    if not loss.requires_grad:
+        return False
+    gradients = by_each(loss.sum(), list(model.parameters()))
+    return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
+
+def _latents(seen: Calls, z_dim: int) -> dict[str, Tensor]:
+    """All latents [N, z_dim] in the order in which they came."""
+    given = [inputs[0].detach().reshape(-1, z_dim) for inputs in seen.inputs]
+    return {"latents": torch.cat(given) if given else torch.zeros(0, z_dim)}

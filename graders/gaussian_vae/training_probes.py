@@ -1,0 +1,80 @@
+"""Probes of a short training of a student's Gaussian VAE by our loop, and of its halves afterwards, each on its own.
+
+Images are uint8 [N, 1, 32, 32], scaled to [−1, 1] here; settings: `z_dim` and `features`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.networks import weights_of
+
+State = dict[str, Tensor]
+CHUNK = 250
+
+
+def train(package: Any, images: Tensor, settings: dict[str, int], budget: dict[str, Any]) -> dict[str, Any]:
+    """Trains the model on the two losses that its forward returns: Adam, clipped gradients, a one-cycle schedule.
+
+    budget: `steps`, `batch` and `rate`. Returns weights, and the losses [steps, 2].
+    """
+    model = package.gaussian_vae.model(**settings).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
+    losses = torch.zeros(budget["steps"], 2)
+    for step in range(budget["steps"]):
+        batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)]
+        _, nll, kl = package.gaussian_vae.forward(model, _scaled(batch))
+        optimizer.zero_grad()
+        (nll.mean() + kl.mean()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimizer.step()
+        schedule.step()
+        losses[step] = torch.stack([nll.mean(), kl.mean()]).detach()
+    return {"weights": weights_of(model), "losses": losses}
+
+
+@torch.no_grad()
+def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
+    """The posterior's mean and log-variance [N, z_dim] of images."""
+    model = _model(package, weights, settings)
+    found = [package.gaussian_vae.encode(model, _scaled(chunk)) for chunk in images.split(CHUNK)]
+    return {"mean": torch.cat([each.mean for each in found]), "logvar": torch.cat([each.logvar for each in found])}
+
+
+@torch.no_grad()
+def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
+    """The mean of p(x|z), [N, 1, 32, 32], of latents [N, z_dim]."""
+    model = _model(package, weights, settings)
+    return torch.cat([package.gaussian_vae.decode(model, chunk).mean for chunk in z.split(CHUNK)])
+
+
+@torch.no_grad()
+def pictures(package: Any, weights: State, ends: Tensor, n: int, settings: dict[str, int]) -> dict[str, Any]:
+    """Samples, and walks between `ends` [W, 2, z_dim] of n images each, by the student's functions.
+
+    None of what fails: it is judged elsewhere.
+    """
+    model = _model(package, weights, settings)
+    try:
+        samples = torch.as_tensor(package.gaussian_vae.sample(model, 32)).float()
+    except Exception:
+        samples = None
+    try:
+        walks = [torch.as_tensor(package.gaussian_vae.interpolate(model, pair.split(1), n)).float() for pair in ends]
+    except Exception:
+        walks = []
+    return {"samples": samples, "walks": walks}
+
+
+def _model(package: Any, weights: State, settings: dict[str, int]) -> nn.Module:
+    model: nn.Module = package.gaussian_vae.model(**settings)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1

@@ -1,0 +1,135 @@
+"""Probes of walks through latent spaces: which latents were decoded on the way, and which images came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from gengrade.sandbox.guest.errors import Missing
+from graders.probing.distributions import parts_of, with_parts
+from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.watching import Calls, watch, with_items
+
+AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
+
+
+class _Seen:
+    """The calls of several networks; as many as of the first."""
+
+    def __init__(self, *calls: Calls) -> None:
+        self._calls = calls
+
+    def __len__(self) -> int:
+        return len(self._calls[0])
+
+    def forget(self) -> None:
+        for each in self._calls:
+            each.forget()
+
+
+def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
+    """What the student's walk from `start` to `end` decodes and returns; of both, [1, n], as many numbers as it takes.
+
+    `latents` [K, d] and `decoded` [K, 784], in the order of decoding; `images` [N, 784], or None where nothing that
+    could be images is returned. The generator's images are replaced by random ones. Of a walk that is only returned, to
+    be decoded elsewhere, the `latents`, and nothing decoded.
+    """
+    size = package.interpolation.latent_size()
+    start, end = start.cpu(), end.cpu()
+    generator = package.interpolation.generator()
+    stand_in(generator, lowest=0)
+    calls = watch(generator)
+    returned = package.interpolation.gan(start[:, :size], end[:, :size], steps, calls)
+    return _walk(calls, returned, {size}, "the generator")
+
+
+def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
+    """The same of a walk between two images [1, 1, 28, 28] in 0 … 1.
+
+    `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: moved
+    by random amounts, so that each can be recognised where it is used.
+    """
+    encoder, encode = package.interpolation.encoder()
+    decoder, decode = package.interpolation.decoder()
+    shown = watch(encoder, _moved, encode)
+    stand_in(decoder, lowest=0, name=decode)
+    calls = watch(decoder, name=decode)
+
+    returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, _Seen(shown, calls))
+    asked = [inputs[0].detach().reshape(-1, IMAGE) for inputs in shown.inputs]
+    codes = _codes(shown)
+    sizes = {size for code in codes for size in (code.shape[1], code.shape[1] // 2)}
+    return {
+        **_walk(calls, returned, sizes, "the decoder"),
+        "asked": torch.cat(asked) if asked else torch.zeros(0, IMAGE),
+        "codes": codes,
+    }
+
+
+def _moved(output: Any) -> Any:
+    """A code, or several, each moved; spreads, which come last, stay positive and of order one. Of a Gaussian, both."""
+    if isinstance(output, Distribution):
+        return with_parts(output, _moved(parts_of(output)))
+    if isinstance(output, Tensor):
+        return output + AFAR * (2 * torch.rand_like(output) - 1)
+    if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
+        first, *others = output
+        return with_items(output, [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)])
+    return output
+
+
+def _codes(shown: Calls) -> list[Tensor]:
+    outputs = [parts_of(each) if isinstance(each, Distribution) else each for each in shown.outputs]
+    outputs = [each if isinstance(each, tuple | list) else (each,) for each in outputs]
+    outputs = [[part for part in each if isinstance(part, Tensor)] for each in outputs]
+    if not outputs or len({len(each) for each in outputs}) != 1:
+        return []
+    parts = [
+        [part.detach().reshape(-1, part.shape[-1]) for part in position] for position in zip(*outputs, strict=True)
+    ]
+    return [torch.cat(part) for part in parts if len({each.shape[1] for each in part}) == 1]
+
+
+def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[str, Tensor | None]:
+    """What was decoded and what came back. Raises Missing where nothing was decoded, and no latents came back."""
+    if len(calls):
+        return {**_decodings(calls, network), "images": _rows_of(returned, IMAGE)}
+    for size in sorted(sizes - {0}, reverse=True):
+        latents = _rows_of(returned, size)
+        if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
+            return {"latents": latents, "decoded": torch.zeros(0, IMAGE), "images": None}
+    raise Missing(
+        f"the walk never calls {network}, and what it returns are no latents that could be put through it: let it "
+        "return the images, or the latents, a row for each"
+    )
+
+
+def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
+    latents = [inputs[0].detach() for inputs in calls.inputs]
+    outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
+    if any(images.numel() % IMAGE for images in outputs):
+        raise Missing(f"{network} gives images of another size than MNIST's 28×28: only those can be judged here")
+    decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
+    rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
+    return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}
+
+
+def _rows_of(returned: Any, size: int) -> Tensor | None:
+    """Rows in whatever form they are returned: a tensor, an array, a list of either; None for anything else."""
+    parts: list[Callable[[], Any]] = [
+        lambda: returned,
+        lambda: torch.stack([torch.as_tensor(each) for each in returned]),
+    ]
+    for part in parts:
+        try:
+            found = part()
+            found = found if isinstance(found, Tensor) else torch.as_tensor(np.asarray(found, dtype=np.float32))
+            return found.detach().float().reshape(-1, size)
+        except (TypeError, ValueError, RuntimeError):
+            continue
+    return None

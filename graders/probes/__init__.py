@@ -1,1 +1,0 @@
-"""What runs in the guest: small functions of (package, inputs) that return evidence and know no right answer."""

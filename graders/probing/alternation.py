@@ -1,0 +1,98 @@
+"""Watching the optimisers of a loop: what each of their steps moves, and by the gradients of which losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from graders.probing.gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+from graders.probing.steps import with_gradients
+
+Networks = dict[str, nn.Module]
+
+
+class Alternation:
+    """Keeps what happens while it is entered: each loss that a step of the model returns, each step of an optimiser."""
+
+    def __init__(self, model: nn.Module, networks: Networks) -> None:
+        self._networks = networks
+        self._hooks = ExitStack()
+        self._before: dict[str, Tensor] = {}
+        self._gradients: list[dict[str, Tensor]] = []  # of each loss, by the parameters of each network
+        self.losses: list[str] = []  # whose they are
+        self.steps: list[dict[str, Any]] = []
+        for name in networks:
+            original = getattr(model, f"{name}_step", None)
+            if original is not None:
+                object.__setattr__(model, f"{name}_step", self._keeping(name, original))
+
+    def __enter__(self) -> Self:
+        # Hooks of all optimisers, since a loop may make its own.
+        for handle in (
+            register_optimizer_step_pre_hook(with_gradients(self._before_step)),
+            register_optimizer_step_post_hook(self._after_step),
+        ):
+            self._hooks.callback(handle.remove)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hooks.close()
+
+    def trained(self, name: str) -> bool:
+        """Whether a network gets a gradient from a loss of its own, as far as those were seen."""
+        own = self._own(name)
+        return not own or any(bool(gradient.any()) for gradient in own)
+
+    def _own(self, name: str) -> list[Tensor]:
+        return [found[name] for owner, found in zip(self.losses, self._gradients, strict=True) if owner == name]
+
+    def _keeping(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def keep(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            loss, *others = result if isinstance(result, tuple | list) else (result,)
+            if not isinstance(loss, Tensor):
+                return result
+            loss = _usable(loss, self._networks)
+            self._gradients.append({key: _gradient_of(loss, network) for key, network in self._networks.items()})
+            self.losses.append(name)
+            return (loss, *others) if isinstance(result, tuple | list) else loss
+
+        return keep
+
+    def _before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self._before = {name: values(network) for name, network in self._networks.items()}
+        holds = holders(optimizer, self._networks)
+        step: dict[str, Any] = {"holds": holds, "losses": len(self.losses)}
+        if len(holds) == 1:
+            (owner,) = holds
+            used, own = accumulated(self._networks[owner]), self._own(owner)
+            step["agreement"] = _cosine(used, own[-1]) if own else None
+            step["shares"], step["unexplained"] = shares(used, [found[owner] for found in self._gradients])
+        self.steps.append(step)
+
+    def _after_step(self, *_: Any) -> None:
+        self.steps[-1]["moved"] = moved(self._networks, self._before)
+
+
+def _usable(loss: Tensor, networks: Networks) -> Tensor:
+    """A loss that the loop can call backward() on; what is wrong with any other is not the loop's mistake."""
+    if loss.requires_grad and loss.numel() == 1:
+        return loss
+    sums = [parameter.sum() for network in networks.values() for parameter in network.parameters()]
+    return loss.mean() + sum(0 * each for each in sums)
+
+
+def _gradient_of(loss: Tensor, network: nn.Module) -> Tensor:
+    return in_a_row(by_each(loss, list(network.parameters())), network)
+
+
+def _cosine(first: Tensor, second: Tensor) -> float:
+    return float(torch.nn.functional.cosine_similarity(first, second, dim=0))

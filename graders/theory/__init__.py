@@ -1,0 +1,1 @@
+"""Written answers that a machine can tell right from wrong (UvA 2020)."""

@@ -1,0 +1,194 @@
+"""Probes of a VAE's own train and test functions: what happens in each step, and what it leaves.
+
+The losses of each pass are replaced by known ones on their way to the student's loop, and their gradients multiplied by
+a factor of the pass's own, so that an average over batches is like no sum, no last value and no other average of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+from torch.utils.data import DataLoader, TensorDataset
+
+from graders.probing.gradients import accumulated, by_each, in_a_row
+from graders.probing.steps import with_gradients
+
+SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
+FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
+
+
+def train(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+    """One epoch of the student's training on images [N, 1, 28, 28], on a model left in eval mode.
+
+    losses [passes, 3]: what takes the places of L_rec, L_reg and bpd in each pass; then from the first again.
+    """
+    model = _model(package, images)
+    optimizer = package.vae.optimizer(model)
+    record = _Record()
+    _watch_passes(model, record, losses)
+    _watch_steps(model, optimizer, record)
+    model.eval()
+    return _observe(model, record, lambda: package.vae.train_epoch(model, _loader(images, batch_size), optimizer))
+
+
+def test(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+    """The student's evaluation on images [N, 1, 28, 28], of a model left in training mode; likewise."""
+    model = _model(package, images)
+    record = _Record()
+    _watch_passes(model, record, losses)
+    model.train()
+    return _observe(model, record, lambda: package.vae.test_epoch(model, _loader(images, batch_size)))
+
+
+@dataclass(slots=True)
+class _Record:
+    """What was seen, pass by pass and step by step."""
+
+    losses: list[Tensor] = field(default_factory=list)  # [3] each: L_rec, L_reg, bpd
+    images: list[Tensor] = field(default_factory=list)  # flat, as they went through the model
+    sizes: list[int] = field(default_factory=list)
+    training: list[bool] = field(default_factory=list)
+    tracking: list[bool] = field(default_factory=list)  # whether operations were recorded for gradients
+    reached: set[str] = field(default_factory=set)  # parameters with a gradient in some pass
+    gradients: list[Tensor] = field(default_factory=list)  # of each pass's bpd alone
+    parts: Tensor | None = (
+        None  # [parameters, 2]: the gradients of the last pass's L_rec and L_reg, where they have any
+    )
+    arrived: bool = False  # whether any backward pass reached a parameter
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _model(package: Any, images: Tensor) -> nn.Module:
+    model: nn.Module = package.vae.model(**SETTINGS).to(images.device)
+    return model
+
+
+def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
+    return DataLoader(TensorDataset(images, torch.zeros(len(images), dtype=torch.int64)), batch_size=batch_size)
+
+
+def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
+    """Notes each call of the model: its images and mode, its losses, and their gradients."""
+    original = model.forward
+
+    def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
+        returned = original(images, *args, **kwargs)
+        factor, values = FACTORS[len(record.sizes) % len(FACTORS)], known[len(record.sizes) % len(known)]
+        lent = [_replaced(given, value, factor) for given, value in zip(returned[:3], values.tolist(), strict=False)]
+        losses = [torch.as_tensor(value).detach().mean() for value in lent]
+        record.losses.append(torch.stack([loss.float() for loss in losses]))
+        record.images.append(images.detach().flatten(1).clone())
+        record.sizes.append(len(images))
+        record.training.append(model.training)
+        record.tracking.append(torch.is_grad_enabled())
+        _note_gradients(model, lent, record)
+        return (*lent, *returned[3:])
+
+    model.forward = forward
+
+
+def _replaced(given: Any, value: float, factor: float) -> Any:
+    """The loss `value` with the gradient of the given one, `factor` times; what is no number stays none."""
+    if not torch.is_tensor(given):
+        return value + 0 * given
+    return value + factor * (given - given.detach())
+
+
+def _note_gradients(model: nn.Module, losses: Sequence[Any], record: _Record) -> None:
+    if not _has_gradient(losses[2]):
+        return
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    gradients = by_each(losses[2].sum(), parameters)
+    record.reached |= {name for name, gradient in zip(names, gradients, strict=True) if _any(gradient)}
+    record.gradients.append(in_a_row(gradients, model))
+    if all(_has_gradient(loss) for loss in losses[:2]):
+        rows = [in_a_row(by_each(loss.sum(), parameters), model) for loss in losses[:2]]
+        record.parts = torch.stack(rows, dim=1)
+
+
+def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Record) -> None:
+    def note(_: torch.optim.Optimizer) -> None:
+        if record.gradients:
+            record.steps.append(_step(accumulated(model), record))
+
+    def after_accumulating(_: Tensor) -> None:
+        record.arrived = True
+
+    optimizer.register_step_pre_hook(with_gradients(note))
+    for parameter in _trained(model).values():
+        parameter.register_post_accumulate_grad_hook(after_accumulating)
+
+
+def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
+    """What the gradient of a step is made of.
+
+    Its cosines with the gradient of the last pass, of the pass before that one, and of all together; and the
+    combination of the last pass's L_rec and L_reg that is nearest to it, with what that leaves (None where the model's
+    L_rec and L_reg have no gradients).
+    """
+    own = record.gradients[-1]
+    before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
+    evidence: dict[str, Any] = {
+        "own": _cosine(taken, own),
+        "before": _cosine(taken, before),
+        "all": _cosine(taken, torch.stack(record.gradients).sum(dim=0)),
+        "parts": None,
+    }
+    if record.parts is not None:
+        weights = torch.linalg.lstsq(record.parts, taken[:, None]).solution[:, 0]
+        evidence["parts"] = weights
+        evidence["left"] = float((taken - record.parts @ weights).norm() / taken.norm().clamp(min=1e-30))
+    return evidence
+
+
+def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dict[str, Any]:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    averages = epoch()
+    after = model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    trained = _trained(model)
+    return {
+        "losses": torch.stack(record.losses) if record.losses else torch.zeros(0, 3),
+        "sizes": record.sizes,
+        "ink": [float(images.mean()) for images in record.images],
+        "different": len(torch.unique(torch.cat(record.images), dim=0)) if record.images else 0,
+        "training": record.training,
+        "tracking": record.tracking,
+        "steps": record.steps,
+        "arrived": record.arrived,
+        "gradients_left": any(_any(parameter.grad) for parameter in trained.values()),
+        "moved": len(moved),
+        "trained": len(moved & trained.keys()),
+        "unmoved": min(record.reached - moved, default=""),
+        "averages": _numbers(averages),
+    }
+
+
+def _numbers(averages: Any) -> list[float] | None:
+    """The returned averages as plain numbers; None where there are none, as in Lightning."""
+    if averages is None:
+        return None
+    if not isinstance(averages, tuple | list):
+        averages = [averages]
+    return [float(value) for value in averages]
+
+
+def _trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _has_gradient(value: Any) -> bool:
+    return torch.is_tensor(value) and value.requires_grad
+
+
+def _any(gradient: Tensor | None) -> bool:
+    return gradient is not None and bool(gradient.any())
+
+
+def _cosine(left: Tensor, right: Tensor) -> float:
+    return float(cosine_similarity(left, right, dim=0))

@@ -1,0 +1,289 @@
+"""Symptoms of mistakes in a VAE's arithmetic, its loss, its samples and its manifold, whatever the networks are.
+
+What is random is compared by shares of many draws, whose tolerance says how far two honest sets of draws differ.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from gengrade.grading import Evidence, UpTo
+from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.manifolds import CLOSE, tiles_in_a_row, tiles_of
+from graders.vae.checks import MOST_DRAWS, MOST_LATENTS
+
+Array = NDArray[np.float64]
+
+ENOUGH = 100  # draws, below which shares of them say nothing
+SAME = 1e-3  # numbers that near are the same number: by chance one in a thousand is
+EXACT = 1e-3  # tolerance of what only rounding changes
+POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations
+EDGES = (0.2, 0.8)  # of probabilities: seldom, at times, often
+BITS = float(np.log2(np.e))
+
+
+# Draws
+
+
+@symptoms_of("vae:reparameterize")
+def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The noise that both draws show, and which of the gradients are zero or what they should be."""
+    mean, std, weights = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "std", "weights"))
+    first = got.tensor("first", finite=False)
+    symptoms: dict[str, tuple[Array | float, float]] = {
+        "shape": (np.array(first.shape, dtype=np.float64), 0.0),
+        "attached": (float(got.flag("attached")), 0.0),
+    }
+    if first.shape != mean.shape:
+        return symptoms
+    second = got.tensor("second", shape=mean.shape, finite=False)
+    symptoms |= noise(first, mean, std)
+    symptoms["same noise in both calls"] = (_share(np.abs(first - second) < SAME * std), 0.1)
+    if "mean_gradient" in got:
+        to_mean, to_std = got.tensor("mean_gradient", finite=False), got.tensor("std_gradient", finite=False)
+        for name, gradient, right in (
+            ("mean", to_mean, weights),
+            ("std", to_std, weights * (first - mean) / std),
+        ):
+            symptoms[f"no gradient to {name}"] = (_share(gradient == 0), 0.1)
+            symptoms[f"right gradient to {name}"] = (_share(np.isclose(gradient, right, 1e-3, 1e-4)), 0.1)
+    return symptoms
+
+
+def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, float]]:
+    """How (z − mean) / std is distributed: where it is shared, by whom, and else how it depends on mean and std.
+
+    Shares below `POINTS`, of all and for each sign of the mean and for small and large std: that tells σ·ε from σ²·ε,
+    or ε alone.
+    """
+    standardised = (z - mean) / std
+    rows = standardised.reshape(len(z), -1)
+    shared = [_share(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
+    symptoms: dict[str, tuple[Array | float, float]] = {"noise shared by rows, and by columns": (np.array(shared), 0.1)}
+    if max(shared) > 0.5:
+        return symptoms | {"no noise": (_share(np.abs(rows) < SAME), 0.1)}
+    large = std > np.median(std)
+    groups = {
+        f"{sign} mean and {size} std": standardised[signed & sized]
+        for sign, signed in (("negative", mean < 0), ("positive", mean >= 0))
+        for size, sized in (("small", ~large), ("large", large))
+    }
+    for name, group in ({"any mean and std": standardised.ravel()} | groups).items():
+        if len(group) >= ENOUGH:
+            shares = np.array([_share(group < point) for point in POINTS])
+            symptoms[f"noise, {name}"] = (shares, _tolerance(len(group)))
+    return symptoms
+
+
+# The loss
+
+
+@symptoms_of("vae:loss")
+def loss(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The losses, which the given code and logits decide; the noise of z; and what the gradients are made of."""
+    seen = got.flag("encoder_seen") and got.flag("decoder_seen")
+    symptoms: dict[str, tuple[Array | float, float]] = {"seen": (float(seen), 0.0)}
+    for name in ("rec", "reg", "bpd"):
+        symptoms[name] = (got.tensor(name, finite=False), EXACT)
+    if not seen:
+        return symptoms
+    mean, log_std = (np.asarray(values, dtype=np.float64) for values in inputs["code"])
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), *mean.shape), finite=False)
+    draws = [noise(draw, mean, np.exp(log_std)) for draw in z]
+    symptoms |= draws[0] if draws else {}
+    if "mean_gradient" not in got:
+        return symptoms
+    symptoms["z attached"] = (float(got.flag("z_attached")), 0.0)
+    through_z = got.tensor("z_gradient", shape=z.shape, finite=False)
+    unit = BITS / inputs["images"].size
+    sources = {
+        "mean": (through_z.sum(axis=0), unit * mean),
+        "log_std": ((through_z * (z - mean)).sum(axis=0), unit * (np.exp(2 * log_std) - 1)),
+    }
+    for name, (through_draw, through_kl) in sources.items():
+        gradient = got.tensor(f"{name}_gradient", finite=False)
+        symptoms |= _composition(f"gradient of {name}", gradient, through_draw, through_kl)
+    return symptoms
+
+
+def _composition(
+    name: str, gradient: Array, through_draw: Array, through_kl: Array
+) -> dict[str, tuple[Array | float, float]]:
+    """How much of a gradient came through the draw and how much through the KL divergence, where it is made of both.
+
+    1 and 1 are right. Where it is no sum of these, the draw or the divergence is wrong, and shows it elsewhere.
+    """
+    parts = np.stack([through_draw.ravel(), through_kl.ravel()], axis=1)
+    if not np.isfinite(gradient).all() or not np.isfinite(parts).all():
+        return {f"{name} is finite": (0.0, 0.0)}
+    scales = np.maximum(np.abs(parts).max(axis=0), 1e-30)
+    shares, *_ = np.linalg.lstsq(parts / scales, gradient.ravel(), rcond=None)
+    missed = np.abs(gradient.ravel() - parts / scales @ shares).max()
+    if missed > 1e-3 * max(float(np.abs(gradient).max()), 1e-30):
+        return {f"{name} is made of both": (0.0, 0.0)}
+    return {f"{name}, through the draw and the KL divergence": (shares / scales, 0.03)}
+
+
+@symptoms_of("vae:untrained_loss")
+def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How many numbers, and whether they are any: their values are the networks' own."""
+    values = got.tensor(finite=False)
+    return {"shape": (np.array(values.shape, dtype=np.float64), 0.0), "finite": (_share(np.isfinite(values)), 0.0)}
+
+
+# Samples
+
+
+@symptoms_of("vae:sample")
+def sample(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Shapes; what the means are of the logits; how the samples follow from the means; how the latents are spread."""
+    samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
+    symptoms: dict[str, tuple[Array | float, float]] = {
+        "shape of samples": (np.array(samples.shape, dtype=np.float64), 0.0),
+        "shape of means": (np.array(means.shape, dtype=np.float64), 0.0),
+        "latents seen": (float(not got.is_none("z")), 0.0),
+    }
+    if got.is_none("z"):
+        return symptoms
+    z, logits, n = got.tensor("z", finite=False), got.tensor("logits", finite=False), int(inputs["n"])
+    if len(z) == len(logits) and len(z) > n and len(z) % n == 0:  # decoded more than once
+        passes = z.reshape(-1, n, *z.shape[1:])
+        symptoms["latents decoded again"] = (float(np.all(passes == passes[0])), 0.0)
+        z, logits = z[:n], logits[:n]
+    symptoms |= _spread(z)
+    if logits.shape != means.shape or logits.shape != samples.shape:
+        return symptoms
+    probabilities = expit(logits)
+    readings = {"logits": logits, "sigmoid": probabilities, "sigmoid of sigmoid": expit(probabilities)}
+    for what, values in {"samples": samples, "means": means}.items():
+        symptoms[f"{what} are 0 or 1"] = (_share(np.isin(values, (0, 1))), 0.01)
+        for name, reading in readings.items():
+            symptoms[f"{what} are {name}"] = (float(np.allclose(values, reading, 1e-3, 1e-4)), 0.0)
+    symptoms["samples are rounded"] = (_share(samples == (probabilities > 0.5)), 0.1)
+    shares = _by_probability(samples, probabilities)
+    for name, share, tolerance in zip(("seldom", "at times", "often"), shares, (0.1, 0.25, 0.1), strict=True):
+        symptoms[f"samples that should {name} be 1"] = (share, tolerance)
+    draws = samples - shares[np.digitize(probabilities, EDGES)]
+    for axis, who in ((0, "images"), (-1, "pixels")):
+        symptoms[f"draws shared by {who}"] = (_shared(draws, axis), 0.25)
+    return symptoms
+
+
+def _shared(draws: Array, axis: int) -> float:
+    """1 where neighbours along an axis are the same, 0 where they are independent; NaN where there is but one."""
+    if draws.shape[axis] < 2:
+        return np.nan
+    return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
+
+
+def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:
+    """Whether all latents are one; else the shares of their numbers below some points."""
+    rows = z.reshape(len(z), -1)
+    if len(rows) > 1 and np.allclose(rows, rows[0]):
+        return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
+    shares = np.array([_share(rows < point) for point in (*POINTS, 0.0)])
+    return {"latents": (shares, _tolerance(rows.size))}
+
+
+def _by_probability(samples: Array, probabilities: Array) -> Array:
+    """The mean of the samples where they should be 1 seldom, at times, and often."""
+    which = np.digitize(probabilities, EDGES).ravel()
+    counts = np.bincount(which, minlength=len(EDGES) + 1)
+    means: Array = np.bincount(which, samples.ravel(), minlength=len(EDGES) + 1) / np.maximum(counts, 1)
+    return means
+
+
+# The manifold
+
+
+@symptoms_of("vae:manifold")
+def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How the latents are spaced and paired, how the tiles are laid out, and what of the logits they show.
+
+    grid_size or grid_size + 1 latents an axis, their order, padding and brightness are the student's choice.
+    """
+    grid_size, gain = int(inputs["grid_size"]), float(inputs["gain"])
+    latents, picture = (
+        got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2), finite=False),
+        got.tensor("picture", finite=False),
+    )
+    axes = sorted((np.unique(np.round(column, 4)) for column in latents.T), key=len)
+    pairs = np.unique(np.round(latents, 4), axis=0)
+    extents = [_extent(count, grid_size) for count in (len(latents), len(pairs), *map(len, axes))]
+    symptoms: dict[str, tuple[Array | float, float]] = {
+        "latents, pairs, and values on the axes": (np.array(extents), 0.2),
+        "dimensions of the picture": (float(picture.ndim), 0.0),
+    }
+    symptoms["spacing"] = (_spacing(axes[-1], grid_size), 0.1)
+    side = round(np.sqrt(len(latents)))
+    if picture.ndim != 3 or side**2 != len(latents):
+        return symptoms
+    columns = tiles_in_a_row(picture, len(latents))
+    symptoms["tiles in a row"] = (float(columns - side if abs(columns - side) <= 1 else columns), 0.0)
+    tiles = tiles_of(picture, side)
+    if tiles is None:
+        return symptoms
+    return symptoms | {"what is shown": (_shown(tiles.reshape(-1, 2), gain * latents), 0.0)}
+
+
+def _extent(count: int, grid_size: int) -> float:
+    """0 for as many as an axis has, 1 for as many as the grid has, else 2 and more, growing with their logarithm."""
+    for power in (1, 2):
+        if count in (grid_size**power, (grid_size + 1) ** power):
+            return power - 1
+    return 2 + float(np.log1p(count))
+
+
+def _spacing(axis: Array, grid_size: int) -> Array:
+    """Whether an axis ends at infinity; what is even, its percentiles (1), itself (2) or neither (0); and its ends.
+
+    Of even percentiles −1 for an end that is right, else how far from 0 and from 1 they end; of anything else whether
+    it stays above 0 (1) or above ½ (2), and whether below 1 and below 0.4, as percentiles, their probabilities, and
+    densities do.
+    """
+    inner = axis[np.isfinite(axis)]
+    infinite = np.isinf([*axis[:1], *axis[-1:]]).astype(float)
+    if len(inner) < 3:
+        return np.array([*infinite, len(inner)])
+    percentiles = ndtr(inner)
+    if np.ptp(np.diff(percentiles)) < 2e-3:
+        unit, ends = 1 / (grid_size + 1), (percentiles[0], 1 - percentiles[-1])
+        away = [-1.0 if 0.4 * unit <= end <= 1.6 * unit else end for end in ends]
+        return np.array([*infinite, 1.0, *away, 0.0])
+    even = np.ptp(np.diff(inner)) < 1e-3 * np.ptp(inner)
+    return np.array([*infinite, 2.0 if even else 0.0, sum(inner[0] >= [0, 0.5]), inner[-1] <= 1, inner[-1] <= 0.4])
+
+
+def _shown(tiles: Array, logits: Array) -> float:
+    """What the brightness of the tiles' halves [N, 2] is of their logits, in whatever order: the number of a guess."""
+    with np.errstate(invalid="ignore"):
+        guesses = [
+            expit(logits),
+            _stretched(expit(logits)),
+            logits,
+            _stretched(logits),
+            expit(expit(logits)),
+            (logits > 0).astype(np.float64),
+        ]
+        shown = np.sort(tiles, axis=0)
+        for number, guess in enumerate(guesses):
+            if np.allclose(shown, np.sort(guess, axis=0), rtol=0, atol=CLOSE, equal_nan=True):
+                return float(number)
+    return -1.0 if np.isin(tiles, (0, 1)).all() else -2.0
+
+
+def _stretched(values: Array) -> Array:
+    """To the range from 0 to 1, as make_grid(normalize=True) does."""
+    stretched: Array = (values - values.min()) / np.ptp(values)
+    return stretched
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if flags.size else 0.0
+
+
+def _tolerance(n: int) -> float:
+    """How far two shares of n draws each lie from each other, at most: four standard deviations of ½·√(2/n)."""
+    return 4 * 0.5 * float(np.sqrt(2 / n))

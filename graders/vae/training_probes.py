@@ -1,0 +1,118 @@
+"""Probes of a short training of a VAE by our loop, and of its encoder and decoder afterwards, each on its own.
+
+The decoder's probe is given its own weights and latents, nothing else: what it makes of them is then a fact about the
+decoder, wherever its weights came from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.batches import batches, rolled
+from graders.probing.networks import weights_of
+from graders.probing.pictures import picture
+
+State = dict[str, Tensor]
+CHUNK = 1000  # images in one pass, when nothing is trained
+CLIP = 0.3  # the gradient's norm: without it the steep schedule throws some right networks (ELU) out of the valley
+
+
+def train(
+    package: Any, images: Tensor, held_out: Tensor, settings: dict[str, Any], budget: dict[str, Any]
+) -> dict[str, Any]:
+    """Trains the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
+
+    Args:
+        images: uint8 [N, 1, 28, 28] of 0 and 1, as is `held_out`.
+        settings: the model's kind and sizes.
+        budget: `epochs`, `batch`, `peak` (the highest learning rate), `shift` (by up to how many pixels batches are
+            moved, where images are few), and `target`: training stops after an epoch whose average loss is below it.
+
+    Returns:
+        Weights, the curve of returned losses, and samples at three times.
+    """
+    model = package.vae.model(**settings).to(images.device)
+    steps = len(images) // budget["batch"]
+    optimizer = torch.optim.Adam(model.parameters(), lr=budget["peak"], fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["peak"], total_steps=steps * budget["epochs"])
+    samples = [_samples(package, model)]
+    curve: list[list[float]] = []
+    for epoch in range(1, budget["epochs"] + 1):
+        average = 0.0
+        model.train()
+        for batch in batches(images, budget["batch"]):
+            loss = model(rolled(batch, budget["shift"]))[2].mean()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+            optimizer.step()
+            schedule.step()
+            average += float(loss.detach()) / steps
+        curve.append([epoch, average, _returned(model, held_out)])
+        if epoch == budget["epochs"] // 2:
+            samples.append(_samples(package, model))
+        if average < budget["target"]:
+            break
+    return {
+        "model": weights_of(model),
+        "decoder": weights_of(package.vae.decoder_of(model)),
+        "curve": torch.tensor(curve, dtype=torch.float64),
+        "samples": [*samples, _samples(package, model)],
+    }
+
+
+@torch.no_grad()
+def encode(package: Any, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
+    """The posterior's mean and log_std [N, z_dim] of uint8 images [N, 1, 28, 28], from all of the model's weights."""
+    model = package.vae.model(**settings).to(images.device)
+    model.load_state_dict(weights)
+    encoder = package.vae.encoder_of(model).eval()
+    codes = [encoder(chunk.float())[:2] for chunk in images.split(CHUNK)]
+    mean, log_std = (torch.cat(parts) for parts in zip(*codes, strict=True))
+    return {"mean": mean, "log_std": log_std}
+
+
+@torch.no_grad()
+def decode(package: Any, weights: State, z: Tensor, settings: dict[str, Any]) -> Tensor:
+    """The logits [N, 1, 28, 28] of latents [N, z_dim], from the decoder's weights alone."""
+    decoder = _decoder(package, weights, z, settings)
+    return torch.cat([decoder(chunk) for chunk in z.split(CHUNK)])
+
+
+@torch.no_grad()
+def manifold(package: Any, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
+    """The student's own picture of a trained decoder's 2-dimensional latent space; None where that fails."""
+    decoder = _decoder(package, weights, next(iter(weights.values())), settings)
+    try:
+        theirs = picture(package.vae.manifold(decoder, grid_size))
+        _, _, _ = theirs.shape
+        return theirs
+    except Exception:  # judged elsewhere
+        return None
+
+
+def _decoder(package: Any, weights: State, like: Tensor, settings: dict[str, Any]) -> nn.Module:
+    decoder: nn.Module = package.vae.decoder_of(package.vae.model(**settings)).to(like.device)
+    decoder.load_state_dict(weights)
+    return decoder.eval()
+
+
+@torch.no_grad()
+def _returned(model: nn.Module, images: Tensor) -> float:
+    """The average bpd that the model itself returns, in eval mode."""
+    model.eval()
+    losses = [float(model(chunk.float())[2].mean()) * len(chunk) for chunk in images.split(CHUNK)]
+    return sum(losses) / len(images)
+
+
+def _samples(package: Any, model: nn.Module) -> Tensor | None:
+    """A grid's worth of samples; None when the student's `sample` fails, which is judged elsewhere."""
+    model.eval()
+    try:
+        samples = torch.as_tensor(package.vae.sample(model, 64)[0])
+    except Exception:
+        return None
+    return samples.float()

@@ -1,0 +1,495 @@
+"""The evidence lower bound of a VAE whose parameterisation is its author's.
+
+The encoder's outputs and the decoder's are replaced by known numbers in a few passes of one model, of which each
+differs from the first in one thing: the means, the second outputs, or what is decoded. From the differences of the
+returned bounds follow the parts of the loss, each without the others, and from the latents that the decoder is given
+the Gaussian that they are drawn from. All expected values are computed here; nothing that the model says about itself
+counts.
+
+Left open by the hand-out, and decided for the student:
+- the encoder's second output may be a standard deviation, a variance, or a logarithm of either, also before a softplus:
+  which one it is, is measured (see `readings`); the divergence must be that of the same Gaussian;
+- the decoder may give means or logits, and images may be flat or square;
+- the bound may have either sign, as long as both of its parts have it; it may come before other return values;
+- the divergence may be estimated without bias, as log q(z|x) − log p(z) of the z that is decoded;
+- the reconstruction may be averaged over several draws of z, which are decoded one by one or together, draw by draw;
+- in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from gengrade.data import DataSet
+from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.vae2018.parameterisations import READINGS, Reading, reading_of
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Floats = NDArray[np.floating]
+
+PIXELS: Final = 28 * 28
+BATCH: Final = 256  # images in a pass
+Z_DIM: Final = 20
+PASSES: Final = 4  # the first; with other means; with other second outputs; with other logits
+MOST_DRAWS: Final = 100  # of z for one image, in one pass
+SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
+EXACT: Final = 1e-3  # on what follows from known numbers, relatively
+ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
+# How many times as large as a right bound may be what is returned, for the sake of rounding: in a larger number the
+# differences of passes would drown, and with them what is judged.
+LARGEST: Final = 4.0
+LOWEST: Final = 100.0  # torch cuts off logarithms at −100
+LENT: Final = 1e-4  # on numbers that took the places of others
+UNTRAINED: Final = (400.0, 900.0)  # nats an image before training: 543 for pixels that are coins, and the divergence
+
+# Levels of the second output, at each of which all readings differ, and how often they come in two passes.
+LEVELS: Final = np.array([0.35, 0.75, 1.3, 1.8])
+OFTEN: Final = ((0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.3, 0.4))
+
+NOISE = declare("vae2018.noise", "(z − mean) / σ of a pass", GaussianFit(BATCH, Z_DIM, ALPHA / 2))
+CALLS = declare("vae2018.noise", "the noise of two passes", Independence(BATCH * Z_DIM, ALPHA / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """The numbers of the passes: images [B, 1, 28, 28], mean and second [K, B, d], logits [K, B, 784]."""
+
+    images: Array32
+    mean: Array32
+    second: Array32
+    logits: Array32
+
+    def inputs(self) -> dict[str, Any]:
+        codes = np.stack([self.mean, self.second], axis=1)
+        return {"images": self.images, "codes": codes, "logits": self.logits, "settings": SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a bound changes with the means, with the second outputs, and with what is decoded; and its first value.
+
+    Where the divergence is `estimated`, by the densities of the very draw, they are what they were in closed form.
+    """
+
+    first: float
+    by_mean: float
+    by_second: float
+    by_logits: float
+    rounding: float
+    estimated: bool = False
+
+    @classmethod
+    def of(cls, bounds: Array, lent: Lent, *, estimated: bool = False) -> Parts:
+        """Of the bounds [K] of the passes."""
+        first, means, seconds, logits = bounds
+        size = max(float(cross_entropy(each, lent.images).mean()) for each in lent.logits)
+        rounding = ROUNDING * min(float(np.abs(bounds).max()), LARGEST * size)
+        return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
+
+    def near(self, value: float, expected: float, more: float = 0.0) -> bool:
+        return abs(value - expected) <= EXACT * abs(expected) + self.rounding + more
+
+
+def numbers(data: DataSet, rng: Rng) -> Lent:
+    """What the passes lend to a model, on images of the training set."""
+    images = batch_of(data, rng, BATCH)
+    means = [rng.normal(BATCH, Z_DIM), 1.5 * rng.normal(BATCH, Z_DIM) + 0.5]
+    levels = LEVELS * rng.uniform(0.95, 1.05, len(LEVELS))
+    seconds = [levels[_shuffled(rng, often)].astype(np.float32) for often in OFTEN]
+    wide = [rng.uniform(-4, 4, BATCH, PIXELS) + ink * (2 * images.reshape(BATCH, PIXELS) - 1) for ink in (1, -0.5)]
+    return Lent(
+        images,
+        np.stack([means[0], means[1], means[0], means[0]]),
+        np.stack([seconds[0], seconds[0], seconds[1], seconds[0]]),
+        np.stack([wide[0], wide[0], wide[0], wide[1]]).astype(np.float32),
+    )
+
+
+def _shuffled(rng: Rng, often: tuple[float, ...]) -> NDArray[np.int64]:
+    """Indices of levels [B, d], each as often as is said, in a random order."""
+    size = BATCH * Z_DIM
+    ordered = np.repeat(np.arange(len(often)), [round(share * size) for share in often])
+    return ordered[rng.choice(size, size)].reshape(BATCH, Z_DIM)
+
+
+def batch_of(data: DataSet, rng: Rng, n: int) -> Array32:
+    """Images [n, 1, 28, 28] of 0 and 1, from the training set."""
+    chosen = rng.choice(len(data.train), n)
+    return (data.train.images[chosen] > 127).astype(np.float32)[:, None]
+
+
+@check("vae2018.noise")
+def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The latents are draws from a Gaussian whose mean the encoder gives first, and whose spread it gives second."""
+    lent = numbers(data, rng)
+    problem = noise_problem(student.run(probes.vae2018.passes, **lent.inputs()), lent)
+    expect(problem is None, problem or "")
+
+
+def noise_problem(got: Evidence, lent: Lent) -> str | None:
+    """What keeps z from being a draw from a Gaussian of what the encoder gives, for the student; or None."""
+    reading, noise = noise_of(got, lent)
+    if not np.any(noise[0, 0] != 0):
+        return "there is no noise: the decoder is given the mean, and z should be a draw, mean + σ · ε"
+    if not got.flag("z_attached"):
+        return "z is cut off from what the encoder gives: no gradient of the reconstruction gets past it"
+    if _is_exchanged(noise[0, 0], lent):
+        return "the encoder gives the spread first and the mean second: they are asked for the other way round"
+    problem = _spread_problem(noise, lent)
+    for draw in noise[0]:
+        fit = NOISE.problem(draw / reading.std(_double(lent.second[0])), len(noise[0]))
+        problem = problem or (fit and f"z is no draw from a Gaussian around the mean: in units of its spread, {fit}")
+    if problem is None:
+        standardised = noise / reading.std(_double(lent.second))[:, None]
+        if CALLS.correlation(standardised[0, 0], standardised[1, 0]) is not None:
+            return "two passes use the same noise: draw it anew in each, and seed nothing in forward"
+    return problem
+
+
+def _is_exchanged(noise: Array, lent: Lent) -> bool:
+    """Whether z is a draw around the second output, whose spread the first gives."""
+    first, second = _double(lent.mean[0]), _double(lent.second[0])
+    around = first + noise - second
+    with np.errstate(all="ignore"):
+        return any(NOISE.problem(around / reading.std(first)) is None for reading in READINGS)
+
+
+def _spread_problem(noise: Array, lent: Lent) -> str | None:
+    """The spread has to grow with the second output, or to shrink: else it is one that nobody has learned."""
+    levels = np.unique(lent.second)
+    spreads = np.array([np.sqrt(np.mean(noise[:, 0][lent.second == level] ** 2)) for level in levels])
+    if not float(np.ptp(spreads)) < 0.1 * float(spreads.max()):
+        return None
+    seen = ", ".join(f"{spread:.2f} at {level:.2f}" for level, spread in zip(levels, spreads, strict=True))
+    return (
+        "the spread of z does not depend on the encoder's second output: z = mean + σ · ε, with σ from that output "
+        f"(the spread is {seen})"
+    )
+
+
+@check("vae2018.reconstruction")
+def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The reconstruction in the bound: −log p(x|z), summed over pixels, averaged over images.
+
+    The binary cross-entropy of pixels with the decoder's means: Kingma & Welling 2014, appendix C.1.
+    """
+    lent = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **lent.inputs())
+    parts = parts_of(got, lent)
+    expected = _by_logits(lent, cross_entropy)
+    value = abs(parts.by_logits)
+    if parts.near(value, abs(expected)):
+        return
+    slips = {
+        "it is a mean over pixels, where their sum is −log p(x|z)": expected / PIXELS,
+        "it is summed over the batch, where the bound is averaged": expected * BATCH,
+        "a sigmoid is applied twice: what the decoder gives is a mean already": _by_logits(lent, _twice),
+        "the decoder's outputs are taken for means without a sigmoid": _by_logits(lent, _unbounded),
+        "this is a squared error": _by_logits(lent, _squared),
+        "this is half a squared error": _by_logits(lent, _squared) / 2,
+        "only pixels that are 1 count: the term (1 − x) · log(1 − mean) is missing": _by_logits(lent, _ones),
+        "only pixels that are 0 count: the term x · log(mean) is missing": _by_logits(lent, _zeros),
+        "its arguments are exchanged: the means come first, and then the images": _by_logits(lent, _exchanged),
+        "it does not depend on what was decoded": 0.0,
+    }
+    words = next((f" ({slip})" for slip, wrong in slips.items() if parts.near(value, abs(wrong))), "")
+    fail(
+        f"the bound's reconstruction is not the binary cross-entropy{words}",
+        expected=f"a change of {abs(expected):.5g} nats with what is decoded",
+        got=f"{value:.5g}",
+    )
+
+
+@check("vae2018.divergence")
+def test_divergence(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The divergence in the bound is that of the very Gaussian that the latents are drawn from.
+
+    KL(N(mean, σ²) ‖ N(0, I)) = Σ ½ (σ² + mean² − 1) − log σ: Kingma & Welling 2014, appendix B.
+    """
+    lent = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **lent.inputs())
+    parts = parts_of(got, lent)
+    if paid(parts, got, lent) is None:
+        drawn, _ = noise_of(got, lent)
+        by_mean, by_second = _mean_term(lent), _spread_term(lent, drawn)
+        fail(
+            f"the bound's divergence is not the KL divergence{_divergence_slip(parts, lent, drawn)}",
+            expected=f"changes of {by_mean:.5g} nats with the means, and of {by_second:.5g} with the spread",
+            got=f"{parts.by_mean:.5g} and {parts.by_second:.5g}",
+        )
+
+
+def paid(parts: Parts, got: Evidence, lent: Lent) -> Reading | None:
+    """The Gaussian whose divergence the bound holds, with either sign; None where that is not the one that z is of.
+
+    Where z is no draw from any, which is for `vae2018.noise` to say, the divergence may be that of any reading.
+    """
+    drawn, _ = noise_of(got, lent)
+    for reading in [drawn] if noise_problem(got, lent) is None else READINGS:
+        more = reading.uncertainty(_double(lent.second[0])) + reading.uncertainty(_double(lent.second[2]))
+        for sign in (1, -1):
+            of_mean = parts.near(sign * parts.by_mean, _mean_term(lent))
+            if of_mean and parts.near(sign * parts.by_second, _spread_term(lent, reading), more):
+                return reading
+    return None
+
+
+def _divergence_slip(parts: Parts, lent: Lent, drawn: Reading) -> str:
+    """What is wrong with a divergence, where it is a usual slip."""
+    by_mean, value = _mean_term(lent), parts.by_second
+    if parts.near(parts.by_mean, 0) and parts.near(value, 0):
+        return ": it does not change with what the encoder gives"
+    factors = {
+        1.0: "",
+        2.0: "it is twice as large, as without the ½",
+        1 / Z_DIM: "it is a mean over the latents, where their sum was asked for",
+        float(BATCH): "it is summed over the batch, where the bound is averaged",
+        1 / PIXELS: "it is divided by the number of pixels, and the reconstruction is not",
+    }
+    for reading in READINGS:
+        by_second = _spread_term(lent, reading)
+        for factor, words in factors.items():
+            for sign in (1, -1):
+                if parts.near(sign * parts.by_mean, factor * by_mean) and parts.near(sign * value, factor * by_second):
+                    slips = [words] if words else []
+                    if reading.name != drawn.name:
+                        name = drawn.name or "number of another kind"
+                        slips.append(
+                            "it is not that of the Gaussian that z is drawn from: it takes the encoder's second output "
+                            f"for a {reading.name}, and the noise for a {name}. Both have to mean the same"
+                        )
+                    return f": {'; and '.join(slips)}"
+    if not any(parts.near(sign * parts.by_mean, by_mean) for sign in (1, -1)):
+        return ": it does not grow by ½ mean² with the means"
+    return f": its σ is not that of the noise, where the second output acts as a {drawn.name}" if drawn.name else ""
+
+
+@check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
+def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
+    """VAE.forward returns the average bound: reconstruction and divergence together, with one sign."""
+    lent = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **lent.inputs())
+    parts = parts_of(got, lent)
+    drawn = paid(parts, got, lent) or noise_of(got, lent)[0]
+    sign = sign_of(parts, lent)
+    reconstruction = float(cross_entropy(lent.logits[0], lent.images).mean())
+    divergence = float((0.5 * lent.mean[0] ** 2 + drawn.spread_term(_double(lent.second[0]))).sum(axis=1).mean())
+    expected = sign * (reconstruction + divergence)
+    if parts.near(parts.first, expected, drawn.uncertainty(_double(lent.second[0]))):
+        return
+    expect(
+        not parts.near(sign * parts.by_mean, -_mean_term(lent)),
+        "the divergence has the wrong sign in the bound: −ELBO = reconstruction + divergence, both positive",
+        expected=f"{expected:.6g}",
+        got=f"{parts.first:.6g}",
+    )
+    away = parts.first - expected
+    fail(
+        "the bound is off by a constant: the divergence is ½ (σ² + mean² − 1) − log σ, with its −1, and no constant "
+        "belongs to the reconstruction",
+        expected=f"{expected:.6g}",
+        got=f"{parts.first:.6g}, off by {away:.4g}",
+    )
+
+
+@check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
+def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> None:
+    """About 543 nats an image before training, when every pixel is a coin, and a little for the divergence."""
+    got = student.run(probes.vae2018.untrained, images=batch_of(data, rng, BATCH), settings=SETTINGS)
+    expect(got.shape() in ((), (1,)), "VAE.forward should return one number", got=f"shape {list(got.shape())}")
+    value = abs(got.number(finite=False))
+    expect(
+        bool(np.isfinite(value)),
+        "the bound of an untrained model is not finite: somewhere in it a logarithm is taken of something that is not "
+        "positive",
+        got=f"{value}",
+    )
+    expect(
+        UNTRAINED[0] < value < UNTRAINED[1],
+        "the bound of an untrained model is not about 784 · log 2 = 543 nats",
+        expected="slightly above 543",
+        got=f"{value:.5g}",
+    )
+
+
+@check("vae2018.gradient")
+def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The gradient reaches the encoder along both ways, through z and through the divergence, and is the bound's own.
+
+    The reconstruction's gradient by z is taken as it comes: how it gets from there to the encoder is what is judged. A
+    divergence that is wrong, and its gradient likewise, is for another check.
+    """
+    lent = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **lent.inputs())
+    parts = parts_of(got, lent)
+    drawn, noise = noise_of(got, lent)
+    expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
+    if not got.flag("z_attached"):
+        return  # which `vae2018.noise` has told
+    weight = parts.by_mean / _mean_term(lent)
+    names = ("z_gradient", "mean_gradient", "second_gradient")
+    expect(
+        all(bool(np.isfinite(got.tensor(name, finite=False)).all()) for name in names),
+        "the gradient of the bound is not finite: somewhere in it is a logarithm, or a square root, of 0",
+    )
+    through_z = got.tensor("z_gradient", shape=noise[0].shape)
+    expect(
+        bool(np.any(through_z != 0)) and not parts.near(parts.by_logits, 0),
+        "the bound does not change with what is decoded, so that its gradient teaches nothing",
+    )
+    second = _double(lent.second[0])
+    std = drawn.std(second)
+    # The divergence's own: by the mean, and by the logarithm of σ.
+    by_mean, by_log_std = _double(lent.mean[0]), std**2 - 1
+    if parts.estimated:  # log q(z|x) − log p(z) depends on them by −log σ and by ½ z², with z = mean + σ·ε
+        z = noise[0] + by_mean
+        by_mean, by_log_std = z.mean(axis=0), (z * noise[0]).mean(axis=0) - 1
+    wanted = {"mean": through_z.sum(axis=0) + weight * by_mean / BATCH}
+    if drawn.slope is not None and paid(parts, got, lent) is drawn:
+        slope = drawn.slope(second)
+        wanted["second"] = ((through_z * noise[0]).sum(axis=0) + weight * by_log_std / BATCH) * slope
+    for name, expected in wanted.items():
+        assert_close(
+            got.tensor(f"{name}_gradient"),
+            expected,
+            rtol=EXACT,
+            atol=EXACT * float(np.abs(expected).max()),
+            what=f"the gradient of the bound by the encoder's {'mean' if name == 'mean' else 'second output'}",
+            hint="it has to flow through z and through the divergence: detach neither",
+        )
+
+
+# What the passes show
+
+
+def noise_of(got: Evidence, lent: Lent) -> tuple[Reading, Array]:
+    """The Gaussian that z was drawn from, and z − mean [K, draws, B, d]. Raises Mismatch where z was not seen."""
+    expect_seen(got)
+    z = got.tensor("z", shape=(PASSES, UpTo(MOST_DRAWS), BATCH, Z_DIM))
+    expect(z.shape[1] > 0, "the decoder was given no z")
+    noise = z - lent.mean[:, None]
+    return reading_of(noise[:, 0], _double(lent.second), ALPHA / 3), noise
+
+
+def expect_seen(got: Evidence) -> None:
+    expect(got.integer("encoder_seen") > 0, "VAE.forward never calls its encoder: self.encoder(images)")
+    expect(got.integer("decoder_seen") > 0, "VAE.forward never calls its decoder: self.decoder(z)")
+
+
+def parts_of(got: Evidence, lent: Lent) -> Parts:
+    """The differences of the passes' bounds. Raises Mismatch where these are no numbers."""
+    expect_seen(got)
+    bounds = got.tensor("bounds", finite=False)
+    expect(
+        bounds.size == PASSES,
+        "VAE.forward should return one number, the average over the batch",
+        expected="a scalar",
+        got=f"shape {list(bounds.shape[1:])}",
+    )
+    bounds = bounds.reshape(PASSES)
+    expect(
+        bool(np.isfinite(bounds).all()),
+        "the bound is not a finite number: somewhere in it a logarithm is taken of something that is not positive, "
+        "such as a logit, or an output of the encoder that may have either sign",
+        got=f"{bounds[0]}",
+    )
+    plain, (drawn, noise) = Parts.of(bounds, lent), noise_of(got, lent)
+    excess = _excess(drawn, noise, lent)
+    readings = [plain, *(Parts.of(bounds - sign * excess, lent, estimated=True) for sign in (1, -1))]
+    return next((parts for parts in readings if _fits(parts, drawn, lent)), plain)
+
+
+def _excess(drawn: Reading, noise: Array, lent: Lent) -> Array:
+    """How much log q(z|x) − log p(z) is beyond its expectation, the divergence, in each pass: the average [K]."""
+    with np.errstate(all="ignore"):
+        mean, std = lent.mean[:, None].astype(np.float64), drawn.std(_double(lent.second))[:, None]
+        sampled = 0.5 * (noise + mean) ** 2 - 0.5 * (noise / std) ** 2 - np.log(std)
+        exact = 0.5 * (std**2 + mean**2 - 1) - np.log(std)
+        return np.asarray((sampled - exact).sum(axis=-1).mean(axis=(1, 2)))
+
+
+def _fits(parts: Parts, drawn: Reading, lent: Lent) -> bool:
+    """Whether a bound is that of the Gaussian that z is drawn from, with either sign, but for a constant."""
+    more = sum(drawn.uncertainty(_double(second)) for second in (lent.second[0], lent.second[2]))
+    return any(
+        parts.near(sign * parts.by_logits, _by_logits(lent, cross_entropy))
+        and parts.near(sign * parts.by_mean, _mean_term(lent))
+        and parts.near(sign * parts.by_second, _spread_term(lent, drawn), more)
+        for sign in (1, -1)
+    )
+
+
+def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
+    """Whether a bound is right enough to tell that it is an ELBO, or a negative one."""
+    lent = numbers(data, rng)
+    try:
+        parts = parts_of(student.run(probes.vae2018.passes, **lent.inputs()), lent)
+    except Mismatch:
+        return False
+    return parts.near(abs(parts.by_logits), abs(_by_logits(lent, cross_entropy)))
+
+
+def sign_of(parts: Parts, lent: Lent) -> int:
+    """1 where the returned bound grows with the reconstruction's loss, a negative ELBO; −1 where it is the ELBO."""
+    return 1 if parts.by_logits * _by_logits(lent, cross_entropy) > 0 else -1
+
+
+def _mean_term(lent: Lent) -> float:
+    squares = 0.5 * np.sum(lent.mean[:2].astype(np.float64) ** 2, axis=2).mean(axis=1)
+    return float(squares[1] - squares[0])
+
+
+def _spread_term(lent: Lent, reading: Reading) -> float:
+    first, other = (reading.spread_term(second.astype(np.float64)).sum(axis=1).mean() for second in lent.second[[0, 2]])
+    return float(other - first)
+
+
+def _by_logits(lent: Lent, loss: Any) -> float:
+    return float(loss(lent.logits[3], lent.images).mean() - loss(lent.logits[0], lent.images).mean())
+
+
+def cross_entropy(logits: Floats, images: Floats) -> Array:
+    """−log p(x|z) of each image in nats, for logits [B, 784] and images [B, 1, 28, 28] of 0 and 1."""
+    logits = logits.astype(np.float64)
+    return np.asarray(np.sum(np.logaddexp(0, logits) - _flat(images) * logits, axis=1))
+
+
+def _twice(logits: Floats, images: Floats) -> Array:
+    return cross_entropy(expit(logits.astype(np.float64)), images)
+
+
+def _unbounded(logits: Floats, images: Floats) -> Array:
+    clipped = np.clip(logits.astype(np.float64), 1e-7, 1 - 1e-7)
+    return np.asarray(-np.sum(_flat(images) * np.log(clipped) + (1 - _flat(images)) * np.log1p(-clipped), axis=1))
+
+
+def _squared(logits: Floats, images: Floats) -> Array:
+    return np.asarray(np.sum((expit(logits.astype(np.float64)) - _flat(images)) ** 2, axis=1))
+
+
+def _exchanged(logits: Floats, images: Floats) -> Array:
+    means = expit(logits.astype(np.float64))
+    return np.asarray(LOWEST * np.sum(means * (1 - _flat(images)) + (1 - means) * _flat(images), axis=1))
+
+
+def _ones(logits: Floats, images: Floats) -> Array:
+    return np.asarray(np.sum(_flat(images) * np.logaddexp(0, -logits.astype(np.float64)), axis=1))
+
+
+def _zeros(logits: Floats, images: Floats) -> Array:
+    return np.asarray(np.sum((1 - _flat(images)) * np.logaddexp(0, logits.astype(np.float64)), axis=1))
+
+
+def _double(values: Floats) -> Array:
+    return values.astype(np.float64)
+
+
+def _flat(images: Floats) -> Array:
+    return images.reshape(len(images), PIXELS).astype(np.float64)

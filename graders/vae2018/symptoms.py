@@ -1,0 +1,209 @@
+"""Symptoms of mistakes in a bound, in its parts and in its loop, whatever the networks and the sign of the bound."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from gengrade.grading import Evidence, Mismatch, UpTo
+from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.bernoulli import are_means
+from graders.gan.symptoms import MOST_NUMBERS
+from graders.vae2018.checks import MOST_DRAWS
+from graders.vae2018.parts import MOST_LATENTS
+
+Array = NDArray[np.float64]
+Numbers = dict[str, tuple[Array | float, float]]
+
+PIXELS = 28 * 28
+SAME = 1e-3  # numbers that near are the same number: by chance one in a thousand is
+POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations
+EDGES = (0.2, 0.8)  # of probabilities: seldom, at times, often
+FEW = 1e-9  # a spread below which there is no noise
+
+
+@symptoms_of("vae2018:passes")
+def passes(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The bounds, which the lent numbers decide; the noise of z; and what the gradients are made of."""
+    seen = got.integer("encoder_seen") > 0 and got.integer("decoder_seen") > 0
+    bounds = got.tensor("bounds", finite=False)
+    sign = -1.0 if bounds.size and bounds.flat[0] < 0 else 1.0
+    numbers: Numbers = {"seen": (float(seen), 0.0), "numbers": (float(bounds.size), 0.0)}
+    if bounds.size and bounds.size == len(inputs["codes"]):
+        bounds = sign * bounds.ravel()
+        numbers["first bound"] = (bounds[0], 1e-3)
+        # A divergence is small beside a reconstruction, and shows in the differences only.
+        numbers["changes of the bound"] = (bounds[1:] - bounds[0], 1e-3 + 1e-5 * float(np.abs(bounds).max()))
+    if not seen:
+        return numbers
+    codes = np.asarray(inputs["codes"], dtype=np.float64)
+    mean, second = codes[:, 0], codes[:, 1]
+    z = got.tensor("z", shape=(len(codes), UpTo(MOST_DRAWS), *mean.shape[1:]), finite=False)
+    numbers |= _noise(z[:, 0] - mean, second)
+    attached = got.flag("bound_attached"), got.flag("z_attached")
+    numbers["attached"] = (np.array(attached, dtype=np.float64), 0.0)
+    if "mean_gradient" in got:
+        numbers |= _gradients(sign, mean[0], z[0], got)
+    return numbers
+
+
+def _noise(noise: Array, second: Array) -> Numbers:
+    """Which elements share their noise, its spread at each level of the second output, and its law in units of that."""
+    rows = noise.reshape(-1, noise.shape[-1])
+    shared = [float(np.mean(np.abs(np.diff(rows, axis=axis)) < SAME)) for axis in (0, 1)]
+    repeated = float(np.mean(np.abs(noise[0] - noise[1]) < SAME))
+    alike = [_likeness(rows), _likeness(rows.T)]  # noise that is shared may have been scaled since
+    numbers: Numbers = {
+        "noise shared by rows, by columns, by passes": (np.array([*shared, repeated]), 0.1),
+        "correlation of rows, of columns": (np.array(alike), 0.3),
+    }
+    if max(*shared, *alike) > 0.5:
+        return numbers  # too few draws to tell of their law
+    levels = np.unique(second)
+    spreads = np.array([float(np.std(noise[second == level])) for level in levels])
+    if not np.isfinite(spreads).all() or spreads.min() < FEW:
+        return numbers | {"levels without noise": (float(np.sum(spreads < FEW)), 0.0)}
+    fewest = min(int(np.sum(second == level)) for level in levels)
+    numbers["logarithms of spreads"] = (np.log(spreads), 7 / float(np.sqrt(fewest)))
+    standardised = noise / spreads[np.searchsorted(levels, second)]
+    shares = np.array([float(np.mean(standardised < point)) for point in POINTS])
+    numbers["noise"] = (shares, 7 / float(np.sqrt(standardised.size)))
+    return numbers
+
+
+def _likeness(rows: Array) -> float:
+    """The mean correlation of each row with the next."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.maximum(np.linalg.norm(centred, axis=1), FEW)
+    return float(np.mean((centred[1:] * centred[:-1]).sum(axis=1) / (norms[1:] * norms[:-1])))
+
+
+def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
+    """How much of the mean's gradient came through the draw, and how much through the divergence; 1 and 1 are right."""
+    through = got.tensor("z_gradient", shape=z.shape, finite=False).sum(axis=0).ravel()
+    gradient = sign * got.tensor("mean_gradient", shape=mean.shape, finite=False).ravel()
+    parts = np.stack([sign * through, mean.ravel() / len(mean)], axis=1)
+    if not (np.isfinite(gradient).all() and np.isfinite(parts).all()):
+        return {"gradients are finite": (0.0, 0.0)}
+    scales = np.maximum(np.abs(parts).max(axis=0), 1e-30)
+    shares, *_ = np.linalg.lstsq(parts / scales, gradient, rcond=None)
+    second = got.tensor("second_gradient", finite=False)
+    return {
+        "gradient of the mean, through the draw and the divergence": (shares / scales, 0.03),
+        "no gradient of the second output": (float(np.mean(second == 0)), 0.1),
+    }
+
+
+@symptoms_of("vae2018:untrained")
+def untrained(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How many numbers, and whether they are finite: their values are the networks' own."""
+    values = got.tensor(finite=False)
+    return {"numbers": (float(values.size), 0.0), "finite": (float(np.isfinite(values).all()), 0.0)}
+
+
+@symptoms_of("vae2018:encoder", "vae2018:decoder")
+def network(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Shapes, hidden layers, outputs that stay the same, that depend on the batch, that are straight; their range."""
+    names = ("mean", "second") if "mean" in got else ("outputs",)
+    outputs = [got.tensor(name, finite=False) for name in names]
+    numbers: Numbers = {"hidden layers": (float(got.integer("unregistered") > 0), 0.0)}
+    for name, output in zip(names, outputs, strict=True):
+        numbers[f"shape of {name}"] = (np.array(output.shape, dtype=np.float64), 0.0)
+        numbers[f"{name} is constant"] = (float(np.ptp(output) < SAME), 0.0)
+    line = got.tensor("line", finite=False)
+    middle = line.reshape(2, 3, -1).swapaxes(0, 1) if len(names) == 2 else line.reshape(3, -1)
+    first, between, last = middle.reshape(3, -1)
+    bend = float(np.abs(between - (first + last) / 2).max()) / max(float(np.abs(first - last).max()), 1e-30)
+    alone = got.tensor("alone", finite=False).ravel()
+    batch = np.concatenate([output[:1].ravel() for output in outputs])
+    driven = got.tensor("driven", finite=False)
+    return numbers | {
+        "straight": (float(bend < 1e-4), 0.0),
+        "mixed": (float(alone.shape != batch.shape or not np.allclose(alone, batch, 1e-3, 1e-4)), 0.0),
+        "low and high": (np.clip([driven.min(), driven.max()], -1.2, 1.2), 0.15),
+    }
+
+
+@symptoms_of("vae2018:sample")
+def sample(inputs: Inputs, got: Evidence) -> Symptoms:
+    """What samples have to do with means, means with outputs, and the law of the latents."""
+    samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
+    numbers: Numbers = {
+        "images": (np.array([samples.size, means.size], dtype=np.float64), 0.0),
+        "binary": (np.array([float(np.isin(each, (0, 1)).all()) for each in (samples, means)]), 0.0),
+        "decoded": (float(not got.is_none("z")), 0.0),
+    }
+    if got.is_none("z") or samples.size != means.size:
+        return numbers
+    means = means.ravel()
+    edges = (-np.inf, *EDGES, np.inf)
+    groups = [samples.ravel()[(means >= low) & (means < high)] for low, high in pairwise(edges)]
+    shares = [float(group.mean()) if group.size else -1.0 for group in groups]
+    numbers["share of ones where means are low, middling, high"] = (np.array(shares), 0.03)
+    outputs = got.tensor("outputs", finite=False)
+    right = outputs if are_means(outputs) else expit(outputs)
+    for name, reading in (
+        ("right", right),
+        ("logits", np.log(right / np.maximum(1 - right, 1e-12))),
+        ("twice", expit(right)),
+    ):
+        same = reading.size == means.size and np.allclose(means, reading.ravel(), atol=1e-3)
+        numbers[f"means are {name}"] = (float(same), 0.0)
+    z = got.tensor("z", shape=(UpTo(MOST_LATENTS), UpTo(MOST_NUMBERS)), finite=False)
+    shared = float(np.mean(np.abs(np.diff(z, axis=0)) < SAME)) if len(z) > 1 else 1.0
+    numbers["shared latents"] = (shared, 0.1)
+    if shared > 0.5 and np.any(z != 0):
+        return numbers  # too few draws to tell of their law
+    numbers["latents"] = (np.array([float(np.mean(z < point)) for point in POINTS]), 7 / float(np.sqrt(max(z.size, 1))))
+    return numbers
+
+
+@symptoms_of("vae2018:manifold")
+def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How many latents of how many values, and how their percentiles, and they themselves, are spaced."""
+    latents = got.tensor(shape=(UpTo(MOST_LATENTS), 2))
+    axes = [np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
+    if not len(latents) or min(map(len, axes)) < 3:
+        return {"latents": (float(len(latents)), 0.0)}
+    numbers: Numbers = {"all pairs": (float(len(axes[0]) * len(axes[1]) == len(latents)), 0.0)}
+    for name, axis in zip(("first", "second"), axes, strict=True):
+        percentiles = ndtr(axis)
+        even = float(np.ptp(np.diff(axis)) < 1e-3 * np.ptp(axis)), float(np.ptp(np.diff(percentiles)) < 2e-3)
+        numbers[f"{name} is even, in itself and in percentiles"] = (np.array(even), 0.0)
+        numbers[f"{name} is never negative"] = (float(axis[0] >= 0), 0.0)
+        if even[1]:
+            numbers[f"{name}, ends"] = (axis[[0, -1]], 0.3)
+    return numbers
+
+
+@symptoms_of("vae2018.loop:epoch")
+def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Which batches passed in which mode, what the steps followed, and what was returned, but for its sign."""
+    sizes = np.array([float(size.integer()) for size in got.list("sizes")])
+    own = np.array([step.number(finite=False) for step in got.list("own")])
+    if len(sizes) > 1000 or len(own) > 1000:
+        raise Mismatch("there are more passes than any loop makes")
+    along = np.round(own)  # +1, −1, or something between that depends on the networks
+    numbers: Numbers = (
+        {} if got.is_none("average") else _average(abs(got.number("average", finite=False)), inputs, sizes)
+    )
+    return {
+        "sizes": (sizes, 0.0),
+        "training": (np.array([mode.number() for mode in got.list("modes")]), 0.0),
+        "own gradients": (np.where(np.abs(own) > 0.9999, along, 0.0), 0.0),
+        "moved": (float(got.integer("moved") > 0), 0.0),
+        "not all moved": (float(bool(got.text("unmoved"))), 0.0),
+        **numbers,
+    }
+
+
+def _average(average: float, inputs: Inputs, sizes: Array) -> Numbers:
+    """Whether an average is that of batches or of images, which are both right; else what it is."""
+    bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
+    weights = (np.ones(len(sizes)), sizes)
+    if len(sizes) and any(np.isclose(average, np.average(bounds, weights=each), rtol=1e-3) for each in weights):
+        return {"average of batches or of images": (1.0, 0.0)}
+    return {"average": (average, 1e-2)}

@@ -1,0 +1,85 @@
+"""Probes of a short training of a VAE whose bound may have either sign, and of its two halves afterwards.
+
+The decoder's probe is given its own weights and latents, nothing else: what it makes of them is then a fact about the
+decoder, wherever its weights came from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.batches import batches, rolled
+from graders.probing.networks import weights_of
+
+State = dict[str, Tensor]
+CHUNK = 1000  # images in one pass, when nothing is trained
+CLIP = 0.3  # nats, of the gradient's norm, for each of the 784 pixels
+
+
+def train(
+    package: Any, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
+) -> dict[str, Any]:
+    """Trains the student's model on the bound that its forward returns, turned downwards whichever sign it has.
+
+    Adam with clipped gradients and a one-cycle schedule up to `peak`. images: uint8 [N, 1, 28, 28] of 0 and 1; batches
+    are moved by up to `shift` pixels. Returns the weights of the model and of its decoder, the curve of returned bounds
+    [epochs], and samples [64, 784] before and after (None where the student's `sample` fails).
+    """
+    model = package.vae.model(**settings).to(images.device)
+    steps = len(images) // batch
+    optimizer = torch.optim.Adam(model.parameters(), lr=peak)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps * epochs)
+    square = package.vae.fitting(model, images[:batch].float()).dim() == images.dim()
+    samples = [_samples(package, model)]
+    curve = torch.zeros(epochs)
+    model.train()
+    for epoch in range(epochs):
+        for some in batches(images, batch):
+            chosen = rolled(some, shift)
+            bound = package.vae.bound(model, chosen if square else chosen.flatten(1))
+            optimizer.zero_grad()
+            (bound if float(bound.detach()) > 0 else -bound).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP * 28 * 28)
+            optimizer.step()
+            schedule.step()
+            curve[epoch] += bound.detach() / steps
+    return {
+        "model": weights_of(model),
+        "decoder": weights_of(package.vae.decoder_of(model)),
+        "curve": curve,
+        "samples": [*samples, _samples(package, model)],
+    }
+
+
+@torch.no_grad()
+def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
+    """What the encoder gives for uint8 images [N, 1, 28, 28], both [N, z_dim], from all of the model's weights."""
+    model = package.vae.model(**settings).to(images.device)
+    model.load_state_dict(weights)
+    encoder = package.vae.encoder_of(model).eval()
+    codes = [encoder(package.vae.fitting(encoder, chunk.float()))[:2] for chunk in images.split(CHUNK)]
+    mean, second = (torch.cat(parts) for parts in zip(*codes, strict=True))
+    return {"mean": mean, "second": second}
+
+
+@torch.no_grad()
+def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
+    """The decoder's outputs [N, 784] for latents [N, z_dim], from its weights alone."""
+    decoder = package.vae.decoder_of(package.vae.model(**settings)).to(z.device)
+    decoder.load_state_dict(weights)
+    return torch.cat([decoder.eval()(chunk).flatten(1) for chunk in z.split(CHUNK)])
+
+
+@torch.no_grad()
+def _samples(package: Any, model: nn.Module) -> Tensor | None:
+    """Samples [64, 784]; None when the student's `sample` fails, which is judged elsewhere."""
+    training = model.training
+    try:
+        return torch.as_tensor(package.vae.sample(model.eval(), 64)[0]).float().reshape(64, -1)
+    except Exception:
+        return None
+    finally:
+        model.train(training)

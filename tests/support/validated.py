@@ -1,0 +1,34 @@
+"""The short validation of a course: each misconception and each variant of a family is a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from validation.cases import Case, cases, judge
+from validation.workbench import DEFAULT_COURSE, Workbench
+
+
+class Validated:
+    """One family of a course; a class of its own, so that families are spread over processes.
+
+    Of its cases every so many are among the default tests, and the others are slow ones.
+    """
+
+    course: ClassVar[str] = DEFAULT_COURSE
+    family: ClassVar[str]
+    every: ClassVar[int] = 1
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        of_course = cases("caught", "right", "unnamed", courses=[self.course])
+        found = [case for case in of_course if case.family == self.family]
+        slow = [[pytest.mark.slow] if index % self.every else [] for index in range(len(found))]
+        parameters = [pytest.param(case, id=case.key, marks=marks) for case, marks in zip(found, slow, strict=True)]
+        metafunc.parametrize("case", parameters)
+
+    def test_it_holds(self, benches: Callable[[str], Workbench], case: Case) -> None:
+        verdict = judge(benches(self.course), case, briefly=True)
+        assert verdict.judged, verdict.problem
+        assert verdict.named, verdict.problem

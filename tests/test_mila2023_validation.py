@@ -1,0 +1,36 @@
+"""The short validation of the course of 2023 of the Université de Montréal: see test_validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.support.validated import Validated
+from validation.cases import cases
+
+COURSE = "mila2023"
+
+
+class TestGaussianVae(Validated):
+    course = COURSE
+    family = "gaussian_vae"
+    every = 12
+
+
+class TestGan(Validated):
+    course = COURSE
+    family = "gan"
+    every = 10
+
+
+class TestDdpm(Validated):
+    course = COURSE
+    family = "ddpm"
+    every = 12
+
+
+def test_there_is_enough_of_everything() -> None:
+    found = Counter((case.family, case.kind) for case in cases("caught", "right", "unnamed", courses=[COURSE]))
+    for family in ("gaussian_vae", "gan", "ddpm"):
+        assert found[family, "caught"] >= 15
+        assert found[family, "right"] >= 9
+        assert found[family, "unnamed"] >= 4

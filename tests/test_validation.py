@@ -1,0 +1,53 @@
+"""The short case: misconceptions are caught and recognised, variants are judged as they should be, for one seed.
+
+A part of them is among the default tests, the others are slow ones. `make validate` is the long one. The classes here
+are of the course of 2020; other courses have theirs.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gengrade.grading.checks import known
+from tests.support.validated import Validated
+from validation.cases import cases
+from validation.variants import COURSES, variants_of
+from validation.workbench import DEFAULT_COURSE, library, unit_checks
+
+
+class TestVae(Validated):
+    family = "vae"
+    every = 30
+
+
+class TestGan(Validated):
+    family = "gan"
+    every = 30
+
+
+class TestFlow(Validated):
+    family = "flow"
+    every = 20
+
+
+class TestTheory(Validated):
+    family = "theory"
+
+
+def test_there_is_enough_of_everything() -> None:
+    kinds = [case.kind for case in cases("caught", "right", "unnamed", courses=[DEFAULT_COURSE])]
+    assert kinds.count("caught") >= 120
+    assert kinds.count("right") >= 40
+    assert kinds.count("unnamed") >= 20
+
+
+@pytest.mark.parametrize("of", COURSES)
+def test_misconceptions_name_unit_checks_of_one_part_and_have_sentences_of_their_own(of: str) -> None:
+    asked = set(unit_checks("", course=of))
+    for name, each in library(of).items():
+        assert all(known()[check].kind == "unit" for check in each.fails), name
+        assert set(each.fails) <= asked, name
+        assert {check.partition(".")[0] for check in each.fails} <= set(variants_of(of).families), name
+    # The same may be said of two networks, and never of two mistakes that one check has to tell apart.
+    sentences = [(each.fails[0], each.sentence) for each in library(of).values()]
+    assert len(set(sentences)) == len(sentences)

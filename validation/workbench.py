@@ -1,0 +1,224 @@
+"""A bench for graders: run chosen checks on a folder, reference or broken, without the command around them.
+
+A bench is of one course; where none is named, of that of 2020.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gengrade.authenticity import Seal
+from gengrade.course import DEFAULT, courses
+from gengrade.data import DataSet, load
+from gengrade.facts import CheckFact, Outcome
+from gengrade.grading.checks import known, with_needs
+from gengrade.grading.diagnosis import Diagnosis
+from gengrade.grading.misconceptions import Library
+from gengrade.grading.plugin import GradingPlugin, Observed
+from gengrade.grading.session import run_session
+from gengrade.grading.subject import Circumstances, Subject
+from gengrade.grading.suspects import Suspects, plant
+from gengrade.rubric import Rubric
+from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
+from gengrade.store import EvidenceStore
+from validation.direct import TIER, Direct
+from validation.variants import Changes
+
+DEFAULT_COURSE = DEFAULT
+REFERENCE = courses()[DEFAULT].reference
+
+
+def reference_of(course: str) -> Path:
+    """The folder of its right solutions, in the hand-out's shape."""
+    return courses()[course].reference
+
+
+def example(course: str, file: str) -> str:
+    """The text of a file of its example submissions."""
+    return (courses()[course].examples / file).read_text()
+
+
+@cache
+def library(course: str = DEFAULT_COURSE) -> Library:
+    """The misconceptions, read once."""
+    return Library(courses()[course].misconceptions)
+
+
+@cache
+def rubric_of(course: str) -> Rubric:
+    """The rubric that comes with it."""
+    return Rubric.load(courses()[course].rubric)
+
+
+def unit_checks(*prefixes: str, course: str = DEFAULT_COURSE) -> list[str]:
+    """The unit checks that the course's rubric asks for, of those whose names begin so."""
+    asked = rubric_of(course).checks()
+    return [id_ for id_, check in known().items() if check.kind == "unit" and id_ in asked and id_.startswith(prefixes)]
+
+
+class Workbench:
+    """One sandbox for many small gradings.
+
+    `isolation` as on the command line, or "direct": without a wall, for code of our own (see `validation.direct`).
+    """
+
+    def __init__(self, folder: Path, isolation: str = "auto", course: str = DEFAULT_COURSE) -> None:
+        self.course = course
+        chosen = courses()[course]
+        self._parts = chosen.parts
+        self._folder = folder
+        self._trees = folder / "trees"
+        self._trees.mkdir()
+        self._numbers = itertools.count()
+        self.tier: str = TIER
+        self.sandbox: Direct | Sandbox
+        if isolation == TIER:
+            self.sandbox = Direct(chosen)
+        else:
+            tier = choose(isolation, single=True)
+            self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees)
+        self._circumstances = Circumstances(chosen, self.tier, "cpu", 1, {})
+        self._store = EvidenceStore(folder / "reference-evidence", Seal.passing(), "ours")
+        self.reference = self.tree(reference_of(course))
+        self._suspects = Suspects(reference_of(course), self._suspect)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sandbox.close()
+
+    def branch(self, folder: Path) -> Workbench:
+        """This bench, working in an empty folder of its own: for a forked process. Without a wall only."""
+        assert self.tier == TIER
+        other = copy.copy(self)
+        other._folder, other._trees = folder, folder / "trees"
+        other._trees.mkdir()
+        return other
+
+    def planted(self, name: str, changes: Changes | None = None) -> Path:
+        """The reference, or a variant of it, with that misconception."""
+        folder = self.variant(changes or {})
+        plant(library(self.course)[name], folder)
+        return folder
+
+    def variant(self, changes: Changes) -> Path:
+        """The reference with texts replaced: `{"part1/utils.py": ("old", "new")}`. Each old text must be there."""
+        folder = self._folder / f"variant-{next(self._numbers)}"
+        shutil.copytree(reference_of(self.course), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in changes:
+            (folder / name).write_text(variant_text(name, changes, self.course))
+        return folder
+
+    def tree(self, folder: Path) -> Path:
+        """The clean tree of a folder in the hand-out's shape."""
+        tree = self._trees / f"tree-{next(self._numbers)}"
+        for key, part in self._parts.items():
+            (tree / key).mkdir(parents=True)
+            source = folder / part.folder if part.folder else folder
+            whole = part.folder or part.beside
+            for file in sorted(source.rglob("*") if whole else (source / name for name in part.files)):
+                if file.is_file() and "__pycache__" not in file.parts:
+                    target = tree / key / file.relative_to(source)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, target)
+            if not any((tree / key).iterdir()):
+                (tree / key).rmdir()
+        return tree
+
+    def observe(
+        self, folder: Path, *checks: str, seed: int = 0, data: str | None = "digits", limits: Limits | None = None
+    ) -> Observed:
+        """Runs these checks and what they need on a folder. Faults of the graders themselves fail the test."""
+        wanted = frozenset(with_needs(set(checks)))
+        plugin = GradingPlugin(
+            Subject(self.tree(folder), f"{folder}", self.sandbox, None, self._circumstances),
+            Subject(self.reference, "reference", self.sandbox, self._store, self._circumstances, ours=True),
+            lambda: _data(data),
+            wanted=wanted,
+            secret=f"seed {seed}".encode(),
+            limits=lambda check, kind: limits or DEFAULTS[kind],
+            folder=self._folder / f"facts-{next(self._numbers)}",
+            on_check=lambda check: None,
+            needs={},
+            names={key: part.folder or "." for key, part in self._parts.items()},
+        )
+        observed = run_session(plugin, wanted)
+        assert not observed.faults, observed.faults[0]
+        return observed
+
+    def check(self, folder: Path, *checks: str, seed: int = 0) -> dict[str, CheckFact]:
+        return self.observe(folder, *checks, seed=seed).checks()
+
+    def failing(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
+        """All unit checks with those prefixes ("vae.") that did not pass."""
+        return not_passed(self.check(folder, *self.unit_checks(*prefixes), seed=seed))
+
+    def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
+        """The same, with the misconceptions behind them."""
+        observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
+        diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.repeat)
+        return not_passed(diagnosis.conclude())
+
+    def unit_checks(self, *prefixes: str) -> list[str]:
+        return unit_checks(*prefixes, course=self.course)
+
+    def _suspect(self, folder: Path) -> Subject:
+        tree = self.tree(folder)
+        return Subject(tree, _content(tree), self.sandbox, self._store, self._circumstances, ours=True)
+
+
+def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> str:
+    """The text of a file of the reference after these changes."""
+    text = (reference_of(course) / file).read_text()
+    replacements = changes.get(file, [])
+    cells = cells_of(text) if file.endswith(".ipynb") else [text]
+    for old, new in [replacements] if isinstance(replacements, tuple) else replacements:
+        assert any(old in cell for cell in cells), f"{file} does not hold {old!r}"
+        cells = [cell.replace(old, new) for cell in cells]
+    return with_cells(text, cells) if file.endswith(".ipynb") else cells[0]
+
+
+def cells_of(notebook: str) -> list[str]:
+    """The sources of all cells."""
+    return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
+
+
+def with_cells(notebook: str, sources: Sequence[str]) -> str:
+    """The notebook with other sources of its cells."""
+    changed = json.loads(notebook)
+    for cell, source in zip(changed["cells"], sources, strict=True):
+        cell["source"] = source
+    return json.dumps(changed, indent=1)
+
+
+def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
+    return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
+
+
+def names(facts: Iterable[CheckFact]) -> set[str]:
+    """The misconceptions that were recognised."""
+    return {fact.misconception.name for fact in facts if fact.misconception is not None}
+
+
+def _content(tree: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(file for file in tree.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(tree)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _data(name: str | None) -> DataSet:
+    return load(name)
