@@ -28,6 +28,7 @@ from gengrade.grading.symptoms import Symptoms
 from gengrade.marks import Marks
 from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
+from tests.attacks.__main__ import parser
 from validation.workbench import library
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "SECURITY.md",
+    "docs/attacks.md",
     "docs/error-rates.md",
     "docs/grade-json.md",
     "docs/new-course.md",
@@ -57,6 +59,11 @@ def blocks(page: str, language: str) -> list[str]:
 def options(command: str = "grade") -> set[str]:
     commands: Any = typer.main.get_command(app)
     return {name for parameter in commands.commands[command].params for name in parameter.opts}
+
+
+def options_of_attacks() -> set[str]:
+    """Those of `python -m tests.attacks`."""
+    return set(re.findall(r"--[a-z]+", parser().format_help()))
 
 
 def run_grading_calls(script: str) -> Iterator[list[str]]:
@@ -100,7 +107,8 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_options_exist(page: str) -> None:
     named = set(re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text(page)))
-    assert named <= options() | {"--help"}
+    others = options_of_attacks() if page == "docs/attacks.md" else set()
+    assert named <= options() | others | {"--help"}
 
 
 def test_commands_of_the_readme_are_understood() -> None:

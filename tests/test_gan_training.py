@@ -132,4 +132,4 @@ def test_returned_training_images_are_refused(workbench: Workbench) -> None:
     )
     fact = workbench.observe(folder, "gan.frechet").checks()["gan.diversity"].decisive
     assert fact.outcome == "failed"
-    assert "returns training images" in fact.message
+    assert "returns images of the data set" in fact.message

@@ -27,12 +27,17 @@ _ORDINARY = 1000  # a user id that is nobody's in particular
 
 def attacks(rows: Sequence[int] = ()) -> list[Attack]:
     """All of the list, or those of some rows."""
-    names = [info.name for info in pkgutil.iter_modules(tests.attacks.__path__)]
-    modules = [
-        importlib.import_module(f"tests.attacks.{name}") for name in names if not name.startswith(("_", "test_"))
-    ]
-    found = [attack for module in modules for attack in getattr(module, "ATTACKS", ())]
+    found = [attack for some in attacks_by_module().values() for attack in some]
     return sorted((attack for attack in found if not rows or attack.row in rows), key=lambda attack: attack.id)
+
+
+def attacks_by_module() -> dict[str, Sequence[Attack]]:
+    """All of the list, by the name of the module in this package that holds them."""
+    names = [info.name for info in pkgutil.iter_modules(tests.attacks.__path__)]
+    modules = {
+        name: importlib.import_module(f"tests.attacks.{name}") for name in names if not name.startswith(("_", "test_"))
+    }
+    return {name: module.ATTACKS for name, module in modules.items() if hasattr(module, "ATTACKS")}
 
 
 def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequence[str]) -> list[Row]:
@@ -49,14 +54,19 @@ def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequ
     return rows
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    command = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
+    command.add_argument("rows", nargs="*", type=int, help="rows of docs/attacks.md; all, if none is named")
+    command.add_argument("--tier", action="append", choices=list(Tier), help="sandbox and landlock, if none is named")
+    command.add_argument("--user", action="append", type=int, help="run the command as that user; root may")
+    command.add_argument("--part", help="grade that part only")
+    return command
+
+
 def main() -> int:
     """Prints the table; 1 when an attack is not stopped and the tier is not known to leave it open."""
-    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
-    parser.add_argument("rows", nargs="*", type=int, help="rows of the list; all, if none is named")
-    parser.add_argument("--tier", action="append", choices=list(Tier), help="sandbox and landlock, if none is named")
-    parser.add_argument("--user", action="append", type=int, help="run the command as that user; root may")
-    parser.add_argument("--part", help="grade that part only")
-    options = parser.parse_args()
+    options = parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160)
     available = {finding.tier.value for finding in examine() if finding.available}
     users: list[int | None] = options.user or [None, *([_ORDINARY] if os.getuid() == 0 else [])]

@@ -77,7 +77,7 @@ class Attack:
     replaced by the traps of `tripwires`: @MARK@, @PORT@ and so on.
     """
 
-    row: int  # in our list of attacks; 0: beyond it
+    row: int  # in docs/attacks.md; 0: beyond its list
     name: str
     hostile: str = ""
     control: str = ""
