@@ -127,7 +127,7 @@ def show_result(console: Console, result: Result) -> None:
     for one in result.graded:
         grade = one.grade
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
-        looks += ["its code"] if grade.oddities else []
+        looks += ["its code"] if grade.code_flags else []
         table.add_row(
             Text(name(one.submission.name)),
             f"{grade.points:g} / {grade.possible:g}",

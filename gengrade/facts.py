@@ -153,5 +153,5 @@ class Facts(Frozen):
     measures: dict[str, float]
     figures: Annotated[tuple[Figure, ...], AfterValidator(lambda figures: figures[:MOST_FIGURES])]
     notes: Notes  # for the TA: what was skipped or renamed
-    oddities: Notes = ()  # for the TA: what in the code stands out, and costs nothing
+    code_flags: Notes = ()  # for the TA: what in the code stands out, and costs nothing
     provenance: Provenance

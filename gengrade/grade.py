@@ -104,7 +104,7 @@ class Grade(_Record):
     penalty: float
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
-    oddities: tuple[str, ...] = ()  # for teachers only: what in the code stands out, and costs nothing
+    code_flags: tuple[str, ...] = ()  # for teachers only: what in the code stands out, and costs nothing
     isolation: str
     provenance: GradeProvenance
 
@@ -162,7 +162,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
         penalty=penalty,
         questions=questions,
         notes=facts.notes,
-        oddities=facts.oddities,
+        code_flags=facts.code_flags,
         isolation=facts.provenance.isolation,
         provenance=GradeProvenance(
             **dict(facts.provenance), rubric=rubric.sha256, marks=marks.sha256 if marks else None

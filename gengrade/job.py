@@ -34,7 +34,7 @@ from gengrade.places import read_plain
 from gengrade.rubric import SUBMISSION
 from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
 from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
-from gengrade.submissions import Prepared, Submission, discard, lay_out, oddities, prepare, signatures
+from gengrade.submissions import Prepared, Submission, code_flags, discard, lay_out, prepare, signatures
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 _CODE = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
@@ -166,7 +166,7 @@ class Grader:
             return self._renamed(submission, found, prepared)
         stages = {"prepare": time.monotonic() - began}
         shown = {key: path for key, path in prepared.parts.items() if path is not None}
-        odd = oddities(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
+        flags = code_flags(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
         observed = self._observe(submission, prepared, folder)
         discard(tree)
         stages.update(observed.stages)
@@ -185,7 +185,7 @@ class Grader:
             measures=observed.measures,
             figures=tuple(observed.figures),
             notes=(*submission.notes, *prepared.notes),
-            oddities=odd,
+            code_flags=flags,
             provenance=provenance.model_copy(
                 update={
                     "seconds": round(time.monotonic() - began, 2),

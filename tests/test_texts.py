@@ -69,7 +69,7 @@ def _facts(text: str, tests: int, checks: int) -> Facts:
         measures={},
         figures=tuple(Figure(check="vae", caption=text, alt=text, file=text, sha256="") for _ in range(500)),
         notes=(text,) * 500,
-        oddities=(text,) * 500,
+        code_flags=(text,) * 500,
         provenance=Provenance(
             seed=0, data="", device="", profile="", course="", isolation="", versions={}, submission="", key=""
         ),

@@ -13,7 +13,7 @@ from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.rubric import CheckItem, Rubric
 from graders.common.statistics import ALPHA
-from graders.vae2018.parameterisations import READINGS, Reading, reading_of
+from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
 from tests.support.examples import Examples, full_measures
 from tests.support.validated import Validated
 from validation.cases import cases
@@ -49,33 +49,33 @@ def test_the_rubric_asks_for_a_hundred_points() -> None:
     assert sum(question.points for question in Rubric.load(EXAMPLES.rubric).questions()) == 100
 
 
-# Readings
+# Parameterisations
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
-def test_a_reading_is_recognised_by_its_noise(reading: Reading) -> None:
+@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS, ids=lambda parameterisation: parameterisation.name)
+def test_a_parameterisation_is_recognised_by_its_noise(parameterisation: Parameterisation) -> None:
     random = np.random.default_rng(2018)
     second = random.choice(LEVELS, (1024, 20))
-    noise = reading.std(second) * random.standard_normal(second.shape)
-    assert reading_of(noise, second, ALPHA) is reading
+    noise = parameterisation.std(second) * random.standard_normal(second.shape)
+    assert parameterisation_of(noise, second, ALPHA) is parameterisation
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
-def test_the_slope_of_a_reading_is_that_of_its_logarithm(reading: Reading) -> None:
-    assert reading.slope is not None
+@pytest.mark.parametrize("parameterisation", PARAMETERISATIONS, ids=lambda parameterisation: parameterisation.name)
+def test_the_slope_of_a_parameterisation_is_that_of_its_logarithm(parameterisation: Parameterisation) -> None:
+    assert parameterisation.slope is not None
     step = 1e-6
-    found = (np.log(reading.std(LEVELS + step)) - np.log(reading.std(LEVELS - step))) / (2 * step)
-    assert reading.slope(LEVELS) == pytest.approx(found, rel=1e-4)
+    found = (np.log(parameterisation.std(LEVELS + step)) - np.log(parameterisation.std(LEVELS - step))) / (2 * step)
+    assert parameterisation.slope(LEVELS) == pytest.approx(found, rel=1e-4)
 
 
 def test_a_spread_that_is_no_reading_is_measured_and_says_how_well() -> None:
     random = np.random.default_rng(2018)
     second = random.choice(LEVELS, (1024, 20))
     noise = (0.4 + second**3) * random.standard_normal(second.shape)
-    found = reading_of(noise, second, ALPHA)
+    found = parameterisation_of(noise, second, ALPHA)
     assert found.name == ""
     assert found.std(LEVELS) == pytest.approx(0.4 + LEVELS**3, rel=found.error)
-    right = Reading("right", lambda s: 0.4 + s**3)
+    right = Parameterisation("right", lambda s: 0.4 + s**3)
     away = abs(float((found.spread_term(second) - right.spread_term(second)).sum(axis=1).mean()))
     assert away <= found.uncertainty(second)
 

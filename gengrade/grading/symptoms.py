@@ -26,7 +26,7 @@ from gengrade.texts import shortened
 
 Inputs = Mapping[str, Any]  # what a probe was given
 Symptoms = Mapping[str, tuple[ArrayLike, float]]  # numbers by name, with the absolute tolerance of each
-Reading = Callable[[Inputs, Evidence], Symptoms]
+Extractor = Callable[[Inputs, Evidence], Symptoms]
 
 RTOL = 1e-3  # between runs of the same formula in another order, in float32
 _DIGEST = 24  # numbers that a digest holds at most
@@ -34,15 +34,15 @@ _NAME = 100  # bytes of a name, at most
 _MOST_SYMPTOMS = 2_000  # of a run
 _MOST_NUMBERS = 1 << 18  # of all symptoms of a run: 18 times those of the largest right answer
 
-_readings: dict[str, Reading] = {}
+_extractors: dict[str, Extractor] = {}
 
 
-def symptoms_of(*probes: str) -> Callable[[Reading], Reading]:
+def symptoms_of(*probes: str) -> Callable[[Extractor], Extractor]:
     """Marks how the symptoms of these probes ("module:function") are read."""
 
-    def mark(reading: Reading) -> Reading:
-        _readings.update(dict.fromkeys(probes, reading))
-        return reading
+    def mark(extractor: Extractor) -> Extractor:
+        _extractors.update(dict.fromkeys(probes, extractor))
+        return extractor
 
     return mark
 
@@ -55,10 +55,10 @@ def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
     """
     if run.outcome is not Outcome.PASSED:
         return {_short(f"{run.outcome}: {run.message}"): (0.0, 0.0)}
-    reading = _known().get(probe)
-    if reading is not None:
+    extractor = _known().get(probe)
+    if extractor is not None:
         try:
-            return _bounded(reading(inputs, Evidence(run.evidence)).items())
+            return _bounded(extractor(inputs, Evidence(run.evidence)).items())
         except (Mismatch, ArithmeticError, LookupError, TypeError, ValueError):
             pass
     return _bounded(_everything(run.evidence, "result"))
@@ -125,11 +125,11 @@ def _near(left: tuple[ArrayLike, float], right: tuple[ArrayLike, float]) -> bool
 
 
 @cache
-def _known() -> Mapping[str, Reading]:
+def _known() -> Mapping[str, Extractor]:
     for name in modules():
         if name.endswith("symptoms"):
             importlib.import_module(name)
-    return _readings
+    return _extractors
 
 
 def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, float]]]:

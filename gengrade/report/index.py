@@ -78,7 +78,7 @@ def index_page(grades: Sequence[Grade]) -> str:
         alike=same_evidence(ordered),
         href=_href,
         looks=looks,
-        odd=tuple(row for row in rows if row.grade.oddities),
+        flagged=tuple(row for row in rows if row.grade.code_flags),
         noted=tuple(row for row in rows if row.grade.notes),
         groups=_groups(rows),
     )

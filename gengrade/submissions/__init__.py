@@ -4,7 +4,7 @@
     names_in(submission) → its files' names               cheap as well: archives are looked into, not unpacked
     prepare(submission, into, parts) → Prepared            unpacks, finds the parts, copies what matters
     lay_out(folder, into, parts) → Prepared                the same of a folder of ours
-    oddities(tree, shown) → sentences                      what stands out in the code; it costs no points
+    code_flags(tree, shown) → sentences                      what stands out in the code; it costs no points
     signatures(submissions) → a text for each              changes when anything in it is touched
     discard(tree)                                          removes such a tree again
 
@@ -17,7 +17,7 @@ Identity and lateness come from the names that a learning management system gave
 from gengrade.parts import Part
 from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
 from gengrade.submissions.preparing import discard
-from gengrade.submissions.reading import discover, lay_out, names_in, oddities, prepare, signatures
+from gengrade.submissions.reading import code_flags, discover, lay_out, names_in, prepare, signatures
 
 __all__ = [
     "Discovery",
@@ -25,11 +25,11 @@ __all__ = [
     "Prepared",
     "Submission",
     "SubmissionError",
+    "code_flags",
     "discard",
     "discover",
     "lay_out",
     "names_in",
-    "oddities",
     "prepare",
     "signatures",
 ]

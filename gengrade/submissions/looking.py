@@ -52,10 +52,10 @@ NO_TIME: Final = "there is too much code"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A file that was looked at: each odd thing as (what it is, where it comes first, what it does)."""
+    """A file that was looked at: each thing that stands out as (what it is, where it comes first, what it does)."""
 
     file: str
-    odd: tuple[tuple[str, ...], ...] = ()
+    flags: tuple[tuple[str, ...], ...] = ()
     unread: str | None = None  # why it could not be looked at
 
 
@@ -97,8 +97,8 @@ def told(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, librarie
         name = printable("/".join([shown.get(folder, folder), *rest]))
         if one.unread is not None:
             unread[name] = one.unread
-        odd = [each for each in one.odd if not (libraries and each[2] == _LIBRARY)]
-        found |= {f"{name}, {where}: {what} {why}": None for what, where, why in odd}
+        flags = [each for each in one.flags if not (libraries and each[2] == _LIBRARY)]
+        found |= {f"{name}, {where}: {what} {why}": None for what, where, why in flags}
     sentences = [f"{name} could not be looked at: {why}" for name, why in unread.items()]
     if len(sentences) > _MOST_UNREAD:
         more = len(sentences) - _MOST_UNREAD
@@ -114,7 +114,10 @@ class _Unseen(Exception):
 
 
 def _look_into(path: Path, found: dict[str, tuple[str, str]]) -> None:
-    """Adds each odd thing of a file: where it comes first, and what it does. What was found stays where this raises."""
+    """Add each thing that stands out in a file: where it comes first, and what it does.
+
+    What was found before an exception stays in `found`.
+    """
     for place, tree in _SYNTAX[path.suffix](path):
         here: dict[str, tuple[int, str]] = {}
         for node in ast.walk(tree):

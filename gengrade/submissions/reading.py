@@ -92,7 +92,7 @@ def lay_out(folder: Path, into: Path, parts: Mapping[str, Part]) -> Prepared:
         return preparing.prepare(ours, into, parts, {}, Path(scratch))
 
 
-def oddities(tree: Path, shown: Mapping[str, str], *, libraries: bool = False) -> tuple[str, ...]:
+def code_flags(tree: Path, shown: Mapping[str, str], *, libraries: bool = False) -> tuple[str, ...]:
     """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
 
     `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A

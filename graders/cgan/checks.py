@@ -35,7 +35,7 @@ EQUAL: Final = 2e-6  # of how far scores differ: less is rounding
 TRIES: Final = 2  # networks of which two labels have to have one score, which they may have by chance
 SHOWN: Final = 8  # images that are shown with each of the labels
 STRETCH: Final = 3  # times images in [−1, 1]: activations bend, and labels do not just shift all scores alike
-LENT: Final = 1e-5  # on numbers that only change their place
+INJECTED: Final = 1e-5  # on numbers that only change their place
 ASKED: Final = 10  # images of each digit
 
 
@@ -158,7 +158,7 @@ def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
         got=f"{digits[:CLASSES].tolist()}",
     )
     hint = "it is passed on as it is"
-    assert_close(kept, noise, rtol=LENT, atol=LENT, what="the noise in the generator's input", hint=hint)
+    assert_close(kept, noise, rtol=INJECTED, atol=INJECTED, what="the noise in the generator's input", hint=hint)
 
 
 @check("cgan.generate")
@@ -177,7 +177,7 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
         judge_returned(got)
         noises.append(noise)
     expect(
-        noises[0].shape != noises[-1].shape or not np.allclose(noises[0], noises[-1], atol=LENT),
+        noises[0].shape != noises[-1].shape or not np.allclose(noises[0], noises[-1], atol=INJECTED),
         "a second call gives the same images: do not seed the random numbers in it, nor draw noise once for all calls",
     )
 
@@ -198,7 +198,7 @@ def judge_noise(noise: Array) -> None:
         expected=f"{ASKED} rows of noise",
         got=f"{len(noise)}",
     )
-    expect(bool(np.abs(noise).max() > LENT), "the noise is zero: draw it at random from its distribution")
+    expect(bool(np.abs(noise).max() > INJECTED), "the noise is zero: draw it at random from its distribution")
     different = len(np.unique(np.round(noise, 6), axis=0))
     expect(
         different == len(noise),

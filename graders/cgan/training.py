@@ -11,7 +11,7 @@ looks like.
   nothing.
 
 Weights tell neither in which order a row holds noise and label, nor of what law the noise was: the usual ones are
-tried, and the best reading counts. A generator that returns images of the data set is refused.
+tried, and the best of them counts. A generator that returns images of the data set is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OF_EACH: Final = 100  # images of a digit that are made, and real ones that they
 MOST_FILES: Final = 6  # of those whose weights fit, the last in their numbering
 SHOWN: Final = 10  # images of a digit in the report
 COPIES = near_by_chance("cgan.digits")
-READINGS: Final[tuple[tuple[str, bool], ...]] = (
+INPUT_FORMS: Final[tuple[tuple[str, bool], ...]] = (
     ("normal", False),
     ("uniform", False),
     ("normal", True),
@@ -58,13 +58,13 @@ def test_digits_on_demand(
     if count > 0:
         others = [student.again(probes.cgan.handed_in, index=index) for index in range(1, count)]
         candidates = [(each.text("file"), each.state("weights")) for each in (given, *others)]
-        readings: tuple[tuple[str, bool], ...] = READINGS
+        forms: tuple[tuple[str, bool], ...] = INPUT_FORMS
     else:
-        candidates, readings = [("", _trained(student, images, labels, show).state("trained"))], READINGS[:1]
+        candidates, forms = [("", _trained(student, images, labels, show).state("trained"))], INPUT_FORMS[:1]
     made = {
         (file, law, first): _made(student, weights, noises[law], asked, first)
         for file, weights in candidates
-        for law, first in readings
+        for law, first in forms
     }
     read = {key: reader.read(pixels) for key, pixels in made.items()}
     shares = {key: float(np.mean(classes == asked)) for key, (_, classes) in read.items()}

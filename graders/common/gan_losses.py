@@ -74,8 +74,8 @@ class Verdict:
     expected: float | None = None
 
 
-def observed_step(step: Evidence, images: NDArray[np.floating], lent: NDArray[np.floating]) -> Observed:
-    """What a probe saw of a step on real `images` [B, 1, 28, 28], with the scores [S] that it was lent, in order.
+def observed_step(step: Evidence, images: NDArray[np.floating], injected: NDArray[np.floating]) -> Observed:
+    """What a probe saw of a step on real `images` [B, 1, 28, 28], with the scores [S] that it was injected, in order.
 
     Raises Mismatch where that is no step of a GAN.
     """
@@ -86,15 +86,18 @@ def observed_step(step: Evidence, images: NDArray[np.floating], lent: NDArray[np
     expect(len(rows) > 0, "the step never calls the discriminator")
     expect(len(rows) == len(scores) == len(gradients), "there is not one score for each image")
     bounded = step.flag("bounded")
-    expect(are_lent(scores, expit(lent) if bounded else lent), "the scores are not those that the discriminator gave")
+    expect(
+        are_injected(scores, expit(injected) if bounded else injected),
+        "the scores are not those that the discriminator gave",
+    )
     from_real, from_fake = sources(rows, real, decoded_images(step))
     return Observed(step.number("loss"), scores, gradients, from_fake, from_real, bounded)
 
 
-def are_lent(scores: Array, lent: NDArray[np.floating]) -> bool:
-    """Whether the scores [R] stand in `lent` [S] one after the other; or begin so, where there are too many of them."""
-    start = int(np.abs(lent - scores[0]).argmin())
-    expected = lent[start : start + len(scores)]
+def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:
+    """Whether the scores [R] follow each other in `injected` [S]; or begin so, where there are too many of them."""
+    start = int(np.abs(injected - scores[0]).argmin())
+    expected = injected[start : start + len(scores)]
     if len(expected) < len(scores):
         expected = expected[:1]
     return bool(np.allclose(scores[: len(expected)], expected, rtol=1e-3, atol=1e-3))

@@ -51,12 +51,12 @@ def arrangements(found: Array, n: int) -> list[Array]:
     return [found.reshape(n, steps, -1), found.reshape(steps, n, -1).swapaxes(0, 1)]
 
 
-def readings_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
+def arrangements_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
     """The strips that the `shape` of a result allows: B or the steps first; either, when it is flat."""
-    readings = arrangements(found, n)
-    if len(shape) < 5 or len(readings) < 2 or shape[0] == shape[1]:
-        return readings
-    return readings[:1] if shape[0] == n else readings[1:]
+    possible = arrangements(found, n)
+    if len(shape) < 5 or len(possible) < 2 or shape[0] == shape[1]:
+        return possible
+    return possible[:1] if shape[0] == n else possible[1:]
 
 
 def line_problem(strips: Array, what: str = "strip") -> str | None:

@@ -1,7 +1,7 @@
 """Denoising diffusion models: the schedule, noising, one step back, the loop of steps, the loss and the times.
 
-Ho, Jain and Abbeel 2020. Every function is judged by what it makes of sequences and denoisers that are lent to it, and
-on its own: where one calls another that is judged elsewhere, that one is replaced by a known one.
+Ho, Jain and Abbeel 2020. Every function is judged on its own, by what it makes of sequences and denoisers that are injected:
+where one calls another that is judged elsewhere, that one is replaced by a known one.
 
 Left open by the hand-out, and decided for the student:
 - any spelling that comes to the same numbers, be it by way of the predicted x_0; in one function or in several;
@@ -87,8 +87,8 @@ def test_noising_with_given_noise(student: Subject, rng: Rng) -> None:
     """q_sample with given noise is √ᾱ·x_0 + √(1 − ᾱ)·ε, for each image at its own time."""
     schedule, images, noise = Schedule.random(rng, T), rng.normal(T, *IMAGE), rng.normal(T, *IMAGE)
     t = rng.choice(T, T)
-    lent = schedule.lent(*TO_NOISE)
-    got = student.run(probes.ddpm.q_sample, x_start=images, t=t, coefficients=lent, noise=noise)
+    injected = schedule.injected(*TO_NOISE)
+    got = student.run(probes.ddpm.q_sample, x_start=images, t=t, coefficients=injected, noise=noise)
     expected = schedule.noised(images.astype(np.float64), t, noise.astype(np.float64))
     hint = "with the coefficients (√ᾱ, √(1 − ᾱ)) as they are given it is √ᾱ·x_0 + √(1 − ᾱ)·ε, each image at its own t"
     assert_close(got["noisy"], expected, rtol=1e-3, atol=1e-4, what="the noisy image", hint=hint)
@@ -100,7 +100,7 @@ def test_noising_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     """q_sample draws standard normal noise where none is given, for each pixel and each call."""
     schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)
     t = rng.integers(0, T, DRAWN)
-    got = student.run(probes.ddpm.q_sample_draws, x_start=images, t=t, coefficients=schedule.lent(*TO_NOISE))
+    got = student.run(probes.ddpm.q_sample_draws, x_start=images, t=t, coefficients=schedule.injected(*TO_NOISE))
     drawn = [got.tensor(name, images.shape) for name in ("noisy_images", "second_noisy_images")]
     noises = [schedule.noise_in(noisy, images, t) for noisy in drawn]
     _judge_noise(NOISING, noises, "(x_t − √ᾱ·x_0) / √(1 − ᾱ)")
@@ -111,12 +111,12 @@ def test_step_back_with_given_noise(student: Subject, rng: Rng) -> None:
     """p_sample with given noise: the mean of x_{t−1} plus √(posterior variance)·ε, and the mean alone at t = 0."""
     schedule, n = Schedule.random(rng, T), 6
     # The variance at t = 0 would be 0, and hide noise that has no place there.
-    lent = schedule.lent(*TO_STEP)
-    lent[3][0] = 0.2
+    injected = schedule.injected(*TO_STEP)
+    injected[3][0] = 0.2
     x, predicted, noise = (rng.normal(n, *IMAGE) for _ in range(3))
     times = [0, 1, T // 2, T - 1]
     found = student.run(
-        probes.ddpm.p_sample, x=x, times=times, coefficients=lent, predicted=predicted, noise=noise
+        probes.ddpm.p_sample, x=x, times=times, coefficients=injected, predicted=predicted, noise=noise
     ).list()
     expect(len(found) == len(times), "there is not one answer for each question")
     for t, result in zip(reversed(times), reversed(found), strict=True):
@@ -128,8 +128,8 @@ def test_step_back_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     """p_sample draws standard normal noise where none is given, for each pixel and each call."""
     schedule, index = Schedule.random(rng, T), rng.integer(2, T)
     x, predicted = rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE)
-    lent = schedule.lent(*TO_STEP)
-    got = student.run(probes.ddpm.p_sample_draws, x=x, index=index, coefficients=lent, predicted=predicted)
+    injected = schedule.injected(*TO_STEP)
+    got = student.run(probes.ddpm.p_sample_draws, x=x, index=index, coefficients=injected, predicted=predicted)
     mean, std = schedule.mean_before(x, predicted, index), np.sqrt(schedule["posterior_variance"][index])
     noises = [(got.tensor(name, x.shape) - mean) / std for name in ("next_images", "second_next_images")]
     _judge_noise(BACK, noises, "(x_{t−1} − mean) / √(posterior variance)")
@@ -143,14 +143,14 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     p_sample is replaced by one that gives known images. A loop that does without it is judged by its samples, and by
     the noise that its images hold where noise is given.
     """
-    lent = rng.normal(T, DRAWN, *IMAGE)
+    injected = rng.normal(T, DRAWN, *IMAGE)
     noise = rng.normal(T + 1, DRAWN, *IMAGE) if given else None
     schedule = Schedule.random(rng, T)
-    got = _with_known_steps(student, schedule, lent, noise)
+    got = _with_known_steps(student, schedule, injected, noise)
     if not got.flag("replaced"):
         if noise is not None:
-            own = got.tensor("images", shape=lent.shape)
-            _judge_given(_noises_in(own, noise[0], schedule, lent[0]), noise)
+            own = got.tensor("images", shape=injected.shape)
+            _judge_given(_noises_in(own, noise[0], schedule, injected[0]), noise)
         return
     _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
     expect(got.flag("model"), "p_sample is not given the model, which is its first argument")
@@ -161,7 +161,7 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     expect(
         indices in ([], wanted), f"t_index is not the time of the step: {hint}", expected=str(wanted), got=str(indices)
     )
-    _expect_passed_on(got, schedule.lent(*TO_STEP), "p_sample is not given the four coefficients as they are")
+    _expect_passed_on(got, schedule.injected(*TO_STEP), "p_sample is not given the four coefficients as they are")
     begun = [image.tensor(shape=(DRAWN, *IMAGE)) for image in got.list("image_of_step")]
     handed = [None if each.is_none() else each.tensor(shape=(DRAWN, *IMAGE)) for each in got.list("noise_of_step")]
     expect(len(begun) == len(handed) == T, f"{T} steps should be taken", got=f"{len(begun)}")
@@ -173,15 +173,17 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     else:
         assert_close(shown[0], noise[0], what="the image that the loop starts from", hint="with given noise, noise[0]")
         _judge_given(np.stack([np.zeros_like(shown[0]) if each is None else each for each in handed]), noise)
-    assert_close(shown[1:], lent[:-1], what="the image that a step begins with", hint="it is that of the step before")
+    assert_close(
+        shown[1:], injected[:-1], what="the image that a step begins with", hint="it is that of the step before"
+    )
     images = got["images"]
     expect(
-        images.shape() == lent.shape,
+        images.shape() == injected.shape,
         "the result should hold the images after every step, in order",
-        expected=f"shape {list(lent.shape)}",
+        expected=f"shape {list(injected.shape)}",
         got=f"shape {list(images.shape())}",
     )
-    assert_close(images, lent, what="the result", hint="append the image of every step, in order")
+    assert_close(images, injected, what="the result", hint="append the image of every step, in order")
 
 
 @check(LOOP)
@@ -198,7 +200,7 @@ def test_samples_of_a_known_gaussian(student: Subject, rng: Rng) -> None:
     matrices, offsets, spreads = (part.astype(np.float32) for part in data.back)
     back = {"matrices": matrices, "offsets": offsets, "spreads": spreads}
     setting: dict[str, Any] = {"denoiser": denoiser, "back": back, "shape": [n, *SMALL]}
-    got = student.run(probes.ddpm.samples, coefficients=schedule.lent(*TO_STEP), **setting)
+    got = student.run(probes.ddpm.samples, coefficients=schedule.injected(*TO_STEP), **setting)
     _judge_order([_times_in(step, n, "the model") for step in got.list("times")], steps)
     images = got.tensor("images", shape=(UpTo(10 * SAMPLED[1]), n, *SMALL))
     expect(
@@ -223,20 +225,20 @@ def test_loss(student: Subject, rng: Rng, given: bool) -> None:
     """
     schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)  # not to be taken for noise
     t, noisy = rng.integers(0, T, DRAWN), 2 * rng.normal(DRAWN, *IMAGE)
-    lent = schedule.lent(*TO_NOISE)
+    injected = schedule.injected(*TO_NOISE)
     predicted, noise = 1.5 * rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE) if given else None
     got = student.run(
         probes.ddpm.loss,
         x_start=images,
         t=t,
-        coefficients=lent,
+        coefficients=injected,
         noisy=noisy,
         predicted=predicted,
         **({} if noise is None else {"noise": noise}),
     )
     expect(got.integer("calls") > 0, "the loss never asks the model")
     if got.flag("replaced"):
-        _expect_passed_on(got, lent, "q_sample is not given the two coefficients as they are: √ᾱ and √(1 − ᾱ)")
+        _expect_passed_on(got, injected, "q_sample is not given the two coefficients as they are: √ᾱ and √(1 − ᾱ)")
     used = _noise_of(got, schedule, images, noisy, t, noise)
     times = _times_in(got["shown_times"], DRAWN, "the model")
     assert_close(times, t, what="the times that the model is given", hint="those of t, one for each image")
@@ -290,11 +292,11 @@ def _judge_noise(id_: str, noises: list[Array], what: str) -> None:
         fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
 
 
-def _with_known_steps(student: Subject, schedule: Schedule, lent: Images, noise: Images | None = None) -> Evidence:
-    """What the loop makes of a p_sample that gives the images `lent` [T, …], and of a model that predicts the first."""
+def _with_known_steps(student: Subject, schedule: Schedule, injected: Images, noise: Images | None = None) -> Evidence:
+    """Run the loop with a p_sample that gives the images `injected` [T, …], and a model that predicts the first."""
     given = {} if noise is None else {"noise": noise}
-    coefficients = schedule.lent(*TO_STEP)
-    return student.run(probes.ddpm.loop, coefficients=coefficients, lent=lent, predicted=lent[0], **given)
+    coefficients = schedule.injected(*TO_STEP)
+    return student.run(probes.ddpm.loop, coefficients=coefficients, injected=injected, predicted=injected[0], **given)
 
 
 def _noises_in(images: Array, start: Images, schedule: Schedule, predicted: Images) -> Array:
@@ -363,13 +365,13 @@ def _times_in(given: Evidence, n: int, whom: str) -> Array:
     return np.broadcast_to(given.tensor(), (n,))
 
 
-def _expect_passed_on(got: Evidence, lent: list[NDArray[np.float32]], message: str) -> None:
+def _expect_passed_on(got: Evidence, injected: list[NDArray[np.float32]], message: str) -> None:
     """The coefficients that the loop or the loss was given must be what the function within it is given."""
     passed = got.list("coefficients")
-    expect(len(passed) == len(lent), message, expected=f"{len(lent)}", got=f"{len(passed)}")
+    expect(len(passed) == len(injected), message, expected=f"{len(injected)}", got=f"{len(passed)}")
     same = [
         one.shape() == right.shape and np.allclose(one.tensor(finite=False), right)
-        for one, right in zip(passed, lent, strict=True)
+        for one, right in zip(passed, injected, strict=True)
     ]
     expect(all(same), message)
 

@@ -56,7 +56,7 @@ class Schedule:
     def __getitem__(self, name: str) -> Array:
         return self.sequences[name]
 
-    def lent(self, *names: str) -> list[Array32]:
+    def injected(self, *names: str) -> list[Array32]:
         """Some of them as inputs of a probe."""
         return [self[name].astype(np.float32) for name in names]
 

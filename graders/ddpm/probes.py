@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Lent(nn.Module):
+class Injected(nn.Module):
     """A denoiser that gives known noise whatever it is shown, and remembers what that was."""
 
     def __init__(self, noise: Tensor) -> None:
@@ -81,7 +81,7 @@ def p_sample(
     """
     results = []
     for index in times:
-        model = Lent(predicted)
+        model = Injected(predicted)
         t = torch.full((len(x),), index, device=x.device)
         back = package.ddpm.p_sample(model, x.clone(), t, index, _on_cpu(coefficients), noise.clone())
         results.append({"next_images": back} | _shown(model, x))
@@ -94,17 +94,17 @@ def p_sample_draws(
     """Two draws of one step back at that time."""
     t = torch.full((len(x),), index, device=x.device)
     first, second = (
-        package.ddpm.p_sample(Lent(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
+        package.ddpm.p_sample(Injected(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
     )
     return {"next_images": first, "second_next_images": second}
 
 
 def loop(
-    package: Any, coefficients: list[Tensor], lent: Tensor, predicted: Tensor, noise: Tensor | None = None
+    package: Any, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
 ) -> dict[str, Any]:
-    """The student's loop with p_sample replaced: its k-th call gives lent[k], whatever it is asked.
+    """The student's loop with p_sample replaced: its k-th call gives injected[k], whatever it is asked.
 
-    lent [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
+    injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
     image, times, t_index (where it takes one) and noise (or None) that it was given, and of the first the coefficients.
     `whole`: the times are integers; `model`: each call was given one, or another function; `replaced`: there were
     calls.
@@ -113,10 +113,12 @@ def loop(
 
     def p_sample(arguments: dict[str, Any]) -> Tensor:
         calls.append(arguments)
-        return lent[min(len(calls), len(lent)) - 1].clone()
+        return injected[min(len(calls), len(injected)) - 1].clone()
 
-    package.ddpm.lend_p_sample(p_sample)
-    result = package.ddpm.p_sample_loop(Lent(predicted), lent.shape[1:], len(lent), _on_cpu(coefficients), noise)
+    package.ddpm.inject_p_sample(p_sample)
+    result = package.ddpm.p_sample_loop(
+        Injected(predicted), injected.shape[1:], len(injected), _on_cpu(coefficients), noise
+    )
     times, noises = [_as_given(call.get("t")) for call in calls], [call.get("noise") for call in calls]
     return {
         "images": _tensor(result),
@@ -149,7 +151,7 @@ def samples(
         noise = torch.randn_like(x) if noise is None else noise
         return _affine(x, times, back["matrices"], back["offsets"]) + spread * noise
 
-    package.ddpm.lend_p_sample(p_sample)
+    package.ddpm.inject_p_sample(p_sample)
     images = package.ddpm.p_sample_loop(model, shape, len(back["spreads"]), _on_cpu(coefficients))
     return {"images": _tensor(images), "times": model.times}
 
@@ -174,8 +176,8 @@ def loss(
         calls.append(arguments)
         return noisy.clone()
 
-    package.ddpm.lend_q_sample(q_sample)
-    model = Lent(predicted)
+    package.ddpm.inject_q_sample(q_sample)
+    model = Injected(predicted)
     value = package.ddpm.p_losses(model, x_start.clone(), t, _on_cpu(coefficients), noise)
     attached = isinstance(value, Tensor) and value.requires_grad
     if attached:
@@ -204,7 +206,7 @@ def times(package: Any, steps: int, n: int) -> dict[str, Any]:
     return {"times": first, "second_times": second, "whole": not first.is_floating_point()}
 
 
-def _shown(model: Lent, like: Tensor) -> dict[str, Any]:
+def _shown(model: Injected, like: Tensor) -> dict[str, Any]:
     """How often the denoiser was called, and with which images and times it last was."""
     x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
     return {"calls": len(model.seen), "shown_images": x, "shown_times": t}

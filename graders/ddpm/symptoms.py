@@ -1,6 +1,6 @@
 """Symptoms of mistakes in a diffusion process: where it draws noise itself, how that is distributed and used.
 
-All else is determined by what is lent, and compared whole.
+All else is determined by what is injected, and compared whole.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("ddpm:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     """The order of the steps, where each begins, what is returned, how the start is distributed, and what noise is."""
-    lent = np.asarray(inputs["lent"], dtype=np.float64)
+    injected = np.asarray(inputs["injected"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     found: Numbers = {
         "shape of the result": (np.array(images.shape, dtype=np.float64), 0.0),
@@ -60,10 +60,10 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
         return found
     found["times"] = (np.stack([step.tensor() for step in got.list("times")]), 0.0)
     found["model and whole times"] = (np.array([float(got.flag(name)) for name in ("model", "whole")]), 0.0)
-    shown = np.stack([x.tensor(shape=lent.shape[1:], finite=False) for x in got.list("image_of_step")])
-    found["where steps begin"] = (np.array([_place(x, [shown[0], *lent]) for x in shown[1:]]), 0.0)
-    if images.shape[1:] == lent.shape[1:]:
-        found["what is returned"] = (np.array([_place(x, [shown[0], *lent]) for x in images]), 0.0)
+    shown = np.stack([x.tensor(shape=injected.shape[1:], finite=False) for x in got.list("image_of_step")])
+    found["where steps begin"] = (np.array([_place(x, [shown[0], *injected]) for x in shown[1:]]), 0.0)
+    if images.shape[1:] == injected.shape[1:]:
+        found["what is returned"] = (np.array([_place(x, [shown[0], *injected]) for x in images]), 0.0)
     noises = [None if step.is_none() else step.tensor(finite=False) for step in got.list("noise_of_step")]
     if "noise" in inputs:
         given = [*np.asarray(inputs["noise"], dtype=np.float64)]

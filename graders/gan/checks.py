@@ -35,7 +35,7 @@ from graders.common.gan_losses import (
     judge_generator,
     observed_step,
 )
-from graders.common.latents import arrangements, ends_problem, is_mixed, line_problem, readings_of, trace
+from graders.common.latents import arrangements, arrangements_of, ends_problem, is_mixed, line_problem, trace
 from graders.common.statistics import GaussianFit, TwoDraws, declare
 from graders.vae.networks import STRAIGHT, bend, judge_same
 
@@ -284,12 +284,12 @@ def test_interpolation(student: Subject) -> None:
         if any(is_mixed(strips, decoded) for strips in arrangements(flat, n)):
             fail("the pixels of the two end images are mixed: mix their latents, and decode every mixture")
         fail("some of the images are not what the generator gave", expected="G(z) for every image")
-    readings = readings_of(found, images.shape, n)
-    expect(len(readings) > 0, f"the images are not {n} strips of equal length", got=f"{len(flat)} images")
-    lines = [line_problem(strips) for strips in readings]
+    possible = arrangements_of(found, images.shape, n)
+    expect(len(possible) > 0, f"the images are not {n} strips of equal length", got=f"{len(flat)} images")
+    lines = [line_problem(strips) for strips in possible]
     if None not in lines:
         fail(lines[0] or "")
-    straight = readings[lines.index(None)]
+    straight = possible[lines.index(None)]
     expect(len(np.unique(straight.reshape(n, -1), axis=0)) > 1, "all strips are the same: draw a pair for each of them")
     ends = ends_problem(straight[:, 0], straight[:, -1], ENDS.alpha)
     if ends is not None and not result.flag("takes_ends") and _samples_are_normal(student):

@@ -14,7 +14,7 @@ from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms
 from gengrade.grading.symptoms import symptoms_of as of
 from graders.common.gan_losses import MOST_ROWS, PIXELS, judge_discriminator, judge_generator, observed_step, sources
-from graders.common.latents import arrangements, coordinates, is_mixed, line_problem, readings_of, trace
+from graders.common.latents import arrangements, arrangements_of, coordinates, is_mixed, line_problem, trace
 from graders.common.statistics import gaussian_fit_problems
 from graders.gan.checks import MOST_STEPS
 
@@ -157,12 +157,12 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     if found is None:
         mixed = any(is_mixed(strips, decoded) for strips in arrangements(flat, n))
         return {"pixels mixed": (float(mixed), 0.0), "images": (len(flat) / n, 0.0)}
-    readings = readings_of(found, images.shape, n)
-    if not readings:
+    possible = arrangements_of(found, images.shape, n)
+    if not possible:
         return {"images": (len(flat) / n, 0.0)}
-    straight = [strips for strips in readings if line_problem(strips) is None]
+    straight = [strips for strips in possible if line_problem(strips) is None]
     otherwise = not straight and any(line_problem(strips) is None for strips in arrangements(found, n))
-    return _strips((straight or readings)[0]) | {"straight in another order": (float(otherwise), 0.0)}
+    return _strips((straight or possible)[0]) | {"straight in another order": (float(otherwise), 0.0)}
 
 
 @of("gan:interpolations")

@@ -244,13 +244,14 @@ def observed(got: Evidence, name: str, setting: dict[str, Any]) -> Observed:
     rows = step.tensor("rows", shape=(UpTo(MOST_ROWS), PIXELS))
     scores, gradients, places = (step.tensor(key, shape=(len(rows),)) for key in ("scores", "gradients", "places"))
     expect(len(rows) > 0, f"the {name}'s loss does not depend on what the discriminator says")
-    lent, bounded = setting["scores"].astype(np.float64), step.flag("bounded")
-    lent = expit(lent) if bounded else lent
+    injected, bounded = setting["scores"].astype(np.float64), step.flag("bounded")
+    injected = expit(injected) if bounded else injected
     expect(
-        bool(np.all((places >= 0) & (places < len(lent)))), "the discriminator is asked about too many images at once"
+        bool(np.all((places >= 0) & (places < len(injected)))),
+        "the discriminator is asked about too many images at once",
     )
     expect(
-        np.allclose(scores, lent[places.astype(np.int64)], atol=1e-3),
+        np.allclose(scores, injected[places.astype(np.int64)], atol=1e-3),
         "the scores are not those that the discriminator gave",
     )
     images = setting["images"]

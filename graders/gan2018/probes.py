@@ -71,7 +71,7 @@ def turn(package: Any, images: Tensor, labels: Tensor, scores: Tensor) -> dict[s
     scores [S] take the places of the discriminator's own, one for each row that it is asked about, in order; by a
     sigmoid where its own are probabilities (`bounded`). Of the generator and of the discriminator, each: the sum of the
     losses before its first step, the `rows` [R, 784] that were scored, their `scores` [R], the `places` of these
-    among those lent, the `gradients` [R] of the loss by them, what the generator had `decoded` [N, 784] of which
+    among those injected, the `gradients` [R] of the loss by them, what the generator had `decoded` [N, 784] of which
     `latents`, and whether its own parameters are `reached`. None for a network that makes no step.
     """
     networks = _networks(package, images)
@@ -169,9 +169,9 @@ def _train(package: Any, networks: Networks, data: TensorDataset, batch_size: in
 
 @dataclass(slots=True)
 class _Asked:
-    """The scores that a discriminator is lent, and what it was asked about."""
+    """The scores that a discriminator is injected, and what it was asked about."""
 
-    lent: Tensor
+    injected: Tensor
     used: int = 0
     calls: Any = None
     places: list[Tensor] = field(default_factory=list)
@@ -179,9 +179,9 @@ class _Asked:
     def replaced(self, output: Any) -> Tensor:
         count = _scores(output).numel()
         places = torch.full((count,), -1)
-        if self.used + count <= len(self.lent):
+        if self.used + count <= len(self.injected):
             places = torch.arange(self.used, self.used + count)
-            wanted = self.lent[places].reshape(output.shape)
+            wanted = self.injected[places].reshape(output.shape)
             output = output + (wanted - output).detach()
             self.used += count
         self.places.append(places)

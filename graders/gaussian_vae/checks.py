@@ -137,7 +137,7 @@ def test_mode(student: Subject, rng: Rng) -> None:
 def test_encode_and_decode(student: Subject, rng: Rng) -> None:
     """encode gives a Gaussian over latents, each image on its own; decode one over images, of unit variance."""
     model, x, z = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(9, *IMAGE), rng.normal(7, Z_DIM)
-    got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.lent)
+    got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.injected)
     mean, logvar = (got.tensor(name, shape=(9, Z_DIM)) for name in ("mean", "logvar"))
     expect(bool(np.ptp(mean, axis=0).min() > 0), "encode gives the same mean for all images")
     expect(
@@ -167,7 +167,7 @@ def test_forward(student: Subject, rng: Rng, given: bool) -> None:
     """
     model, noise = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(BATCH, Z_DIM) if given else None
     x = model.draw(rng, BATCH, IMAGE)
-    setting: dict[str, Any] = {"x": x, "z_dim": Z_DIM, "map_": model.lent}
+    setting: dict[str, Any] = {"x": x, "z_dim": Z_DIM, "map_": model.injected}
     got = student.run(probes.gaussian_vae.forward, **setting, **({} if noise is None else {"noise": noise}))
     z = got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))
     expect(len(z) == BATCH, "the decoder is not given one latent for each image", got=f"{len(z)} latents")
@@ -203,7 +203,7 @@ def test_forward(student: Subject, rng: Rng, given: bool) -> None:
 def test_samples(student: Subject, rng: Rng) -> None:
     """Samples are decoded from latents from N(0, I), new ones in each call, or from the given noise."""
     model, n = LinearGaussian.random(rng, PIXELS, Z_DIM), PRIOR.draws
-    setting: dict[str, Any] = {"n": n, "z_dim": Z_DIM, "map_": model.lent}
+    setting: dict[str, Any] = {"n": n, "z_dim": Z_DIM, "map_": model.injected}
     got = student.run(probes.gaussian_vae.samples, **setting)
     z, again = (got.tensor(name, shape=(UpTo(MOST_LATENTS), Z_DIM)) for name in ("latents", "again"))
     expect(len(z) == n, "the decoder is not given one latent for each sample", got=f"{len(z)} latents")
@@ -279,7 +279,7 @@ def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
 def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
     """interpolate decodes n latents, evenly spaced on the straight line between z_1 and z_2, both included."""
     model, ends = LinearGaussian.random(rng, PIXELS, Z_DIM), 2 * rng.normal(2, Z_DIM)
-    got = student.run(probes.gaussian_vae.interpolate, ends=ends, n=n, map_=model.lent)
+    got = student.run(probes.gaussian_vae.interpolate, ends=ends, n=n, map_=model.injected)
     images = got.tensor("images", shape=(n, *IMAGE)).reshape(n, -1)
     weight = np.linspace(0, 1, n)[:, None]
     line = model.decode((1 - weight) * ends[0] + weight * ends[1])
@@ -331,7 +331,7 @@ def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mea
         probes.gaussian_vae.log_likelihood,
         x=x,
         draws=draws,
-        map_=model.lent,
+        map_=model.injected,
         mean=mean.astype(np.float32),
         logvar=logvar.astype(np.float32),
     )

@@ -38,7 +38,7 @@ class LinearGaussian:
         return cls((directions * lengths).astype(np.float32).astype(np.float64), offset)
 
     @property
-    def lent(self) -> Mapping[str, NDArray[np.float32]]:
+    def injected(self) -> Mapping[str, NDArray[np.float32]]:
         return {"matrix": self.matrix.astype(np.float32), "offset": self.offset.astype(np.float32)}
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graders.probing.gaussian import Gaussian, lent_for
+from graders.probing.gaussian import Gaussian, injected_for
 from graders.probing.gradients import by_each
 from graders.probing.watching import Calls, watch
 
@@ -99,7 +99,7 @@ def log_likelihood(
 ) -> dict[str, Any]:
     """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
 
-    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the lent one;
+    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the injected one;
     `strayed`: how far what it was given lies from any image of x. Else the `mean` and `logvar` of the model's own
     encode, which its layers give.
     """
@@ -144,7 +144,7 @@ def _known(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module
     map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels.
     """
     model: nn.Module = package.gaussian_vae.model(z_dim).eval()
-    gaussian: type[Gaussian] = package.gaussian_vae.lend_gaussian(model, lent_for)
+    gaussian: type[Gaussian] = package.gaussian_vae.inject_gaussian(model, injected_for)
     decoder = package.gaussian_vae.decoder_of(model)
     side = round(len(map_["offset"]) ** 0.5)
 

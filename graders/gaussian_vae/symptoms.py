@@ -139,9 +139,9 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
 def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
     """How many draws, from what; and which formula of their densities the estimate is."""
     x, model, count = np.asarray(inputs["x"], dtype=np.float64), _model(inputs), int(inputs["draws"])
-    lent = [np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar")]
-    own = [] if got.flag("asked") else [got.tensor(name, shape=lent[0].shape) for name in ("mean", "logvar")]
-    mean, logvar = own or lent
+    injected = [np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar")]
+    own = [] if got.flag("asked") else [got.tensor(name, shape=injected[0].shape) for name in ("mean", "logvar")]
+    mean, logvar = own or injected
     logvar = np.clip(logvar, -60, 60)
     estimate, z = (
         got.tensor("log_likelihood", finite=False),

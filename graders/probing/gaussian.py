@@ -14,7 +14,7 @@ from torch import Tensor, distributions
 from graders.adapting.calling import received
 
 
-def lent_for(theirs: type) -> type[Gaussian]:
+def injected_for(theirs: type) -> type[Gaussian]:
     """What takes the place of the class `theirs`: it has its name, takes its arguments, and knows its other members."""
     return type(theirs.__name__, (Gaussian,), {"theirs": theirs, "__module__": theirs.__module__})
 

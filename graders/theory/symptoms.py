@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 FLAG = 0.0  # the tolerance of what is a matter of yes or no
 
 # What (mu_q, mu_p, var_q, var_p) may have been taken for
-READINGS: dict[str, Callable[[float, float, float, float], tuple[float, float, float, float]]] = {
+ORDERS_OF_NUMBERS: dict[str, Callable[[float, float, float, float], tuple[float, float, float, float]]] = {
     "as asked": lambda mu_q, mu_p, var_q, var_p: (mu_q, mu_p, var_q, var_p),
     "q and p exchanged": lambda mu_q, mu_p, var_q, var_p: (mu_p, mu_q, var_p, var_q),
     "a mean and its variance": lambda mu_q, var_q, mu_p, var_p: (mu_q, mu_p, var_q, var_p),
@@ -28,7 +28,7 @@ READINGS: dict[str, Callable[[float, float, float, float], tuple[float, float, f
 def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
     """What would make both examples right; or, where nothing does, whether each is small (0), large (2) or neither."""
     examples = [got.tensor(name, shape=(4,)).tolist() for name in ("small", "large")]
-    sizes = {name: [_size(reading(*numbers)) for numbers in examples] for name, reading in READINGS.items()}
+    sizes = {name: [_size(reading(*numbers)) for numbers in examples] for name, reading in ORDERS_OF_NUMBERS.items()}
     served = {name: (found == [0, 2], FLAG) for name, found in sizes.items()}
     served["the other way round"] = (sizes["as asked"] == [2, 0], FLAG)
     if any(serves for serves, _ in served.values()):

@@ -37,7 +37,7 @@ UNTRAINED = (0.8, 1.5)  # bits per dimension before training
 EXACT = 1e-3  # on a loss that is recomputed from what was seen, relatively
 # Where a part is not called through its forward, it has told us what it gives when asked, not what it gave then.
 UNSEEN = 0.1
-LENT: Final = 1e-4  # on numbers that took the places of others
+INJECTED: Final = 1e-4  # on numbers that took the places of others
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
 
 NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 3), cases=2)
@@ -163,14 +163,14 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     the image is 1 and less 1 where it is 0.
     """
     images = batch_of(data, rng, BATCH)
-    lent = passed_through(images, rng, z_dim)
-    got = student.run(probes.vae.loss, images=images, **lent)
-    mean, log_std = code_of(got, lent["code"])
+    injected = passed_through(images, rng, z_dim)
+    got = student.run(probes.vae.loss, images=images, **injected)
+    mean, log_std = code_of(got, injected["code"])
     if got.flag("decoder_seen") and got.flag("encoder_seen"):
         judge_latents(got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, z_dim)), mean, log_std)
     tolerance = EXACT if got.flag("decoder_seen") and got.flag("encoder_seen") else UNSEEN
     claimed = judge_scalar(got, "rec")
-    rec = min(reconstructions(got, images, lent["logits"]), key=lambda reading: abs(reading - claimed))
+    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed))
     reg = float(gaussian_kl(mean, log_std).mean())
     expect(np.isfinite(reg), "the encoder's standard deviations overflow")
     judge_average(claimed, rec, tolerance, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
@@ -179,11 +179,11 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     judge_average(judge_scalar(got, "bpd"), bits, tolerance, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
 
 
-def code_of(got: Evidence, lent: NDArray[np.floating]) -> list[Array]:
-    """mean and log_std, [B, z_dim] each: those that were lent to the encoder, where it was seen."""
-    code = [got.tensor(name, shape=lent.shape[1:]) for name in ("mean", "log_std")]
+def code_of(got: Evidence, injected: NDArray[np.floating]) -> list[Array]:
+    """mean and log_std, [B, z_dim] each: those that were injected into the encoder, where it was seen."""
+    code = [got.tensor(name, shape=injected.shape[1:]) for name in ("mean", "log_std")]
     if got.flag("encoder_seen"):
-        expect(np.allclose(code, lent, atol=LENT), "mean and log_std are not those that the encoder gave")
+        expect(np.allclose(code, injected, atol=INJECTED), "mean and log_std are not those that the encoder gave")
     else:
         expect(all(bool(np.ptp(part) > 0) for part in code), "the encoder gives one number, whatever it is shown")
     return code
@@ -201,15 +201,15 @@ def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
         )
 
 
-def reconstructions(got: Evidence, images: NDArray[np.float32], lent: NDArray[np.floating]) -> list[float]:
+def reconstructions(got: Evidence, images: NDArray[np.float32], injected: NDArray[np.floating]) -> list[float]:
     """The batch mean of the binary cross-entropy, from the decoder's outputs, in each reading of them.
 
-    Where the decoder was seen, its outputs are the logits that were lent to it, or their means.
+    Where the decoder was seen, its outputs are the logits that were injected into it, or their means.
     """
     draws = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *images.shape))
     expect(len(draws) > 0, "the decoder gave nothing")
     if got.flag("decoder_seen"):
-        known = (np.allclose(draws, given, atol=LENT) for given in (lent, expit(lent)))
+        known = (np.allclose(draws, given, atol=INJECTED) for given in (injected, expit(injected)))
         expect(any(known), "the logits are not those that the decoder gave")
     else:
         expect(bool(np.ptp(draws) > 0), "the decoder gives one number, whatever it is shown")
@@ -245,13 +245,13 @@ def judge_average(value: float, expected: float, tolerance: float, what: str, su
 def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
     """The gradient of bpd reaches the encoder along both ways: through z, and through the KL divergence."""
     images = batch_of(data, rng, 16)
-    lent = passed_through(images, rng, z_dim=6)
-    got = student.run(probes.vae.loss, images=images, **lent)
+    injected = passed_through(images, rng, z_dim=6)
+    got = student.run(probes.vae.loss, images=images, **injected)
     if not (got.flag("encoder_seen") and got.flag("decoder_seen")):
         return  # nothing was seen to take gradients of
     expect("mean_gradient" in got, "bpd has no gradient: it must be a tensor that depends on the parameters")
     expect(got.flag("z_attached"), "z is cut off from mean and log_std: no gradient of the reconstruction gets past it")
-    mean, log_std = code_of(got, lent["code"])
+    mean, log_std = code_of(got, injected["code"])
     z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), 16, 6)) for name in ("z", "z_gradient"))
     expect(len(z) == len(through_z) > 0, "the decoder was given no z")
     unit = BITS / PIXELS / len(images)

@@ -17,7 +17,7 @@ from gengrade.data import DataSet
 from gengrade.grading import Rng, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import gaussian_kl
 from graders.common.statistics import GaussianFit, declare
-from graders.vae.checks import BITS, EXACT, LENT, PIXELS, code_of, judge_average, judge_scalar
+from graders.vae.checks import BITS, EXACT, INJECTED, PIXELS, code_of, judge_average, judge_scalar
 from graders.vae.networks import judge_network
 
 Array = NDArray[np.float64]
@@ -37,7 +37,7 @@ def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
     (logits,) = judge_network(got, ["logits"], (len(z), LEVELS, 28, 28))
     sums = logits.sum(axis=1)
     expect(
-        bool(logits.min() < 0) or float(np.abs(sums - 1).max()) > LENT,
+        bool(logits.min() < 0) or float(np.abs(sums - 1).max()) > INJECTED,
         "the decoder ends in a softmax: cross_entropy takes logits, and makes probabilities of them itself",
         expected="logits, of any size and sign",
         got="numbers that add up to 1 at each pixel",
@@ -54,9 +54,9 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
     code = np.stack([rng.normal(BATCH, Z_DIM), rng.uniform(-1.5, 0.5, BATCH, Z_DIM)])
     right = images == np.arange(LEVELS)[None, :, None, None]
-    lent = (rng.uniform(-2, 2, BATCH, LEVELS, 28, 28) + 2 * right).astype(np.float32)
+    injected = (rng.uniform(-2, 2, BATCH, LEVELS, 28, 28) + 2 * right).astype(np.float32)
     settings = {"num_filters": 4, "z_dim": Z_DIM}
-    got = student.run(probes.vae.loss, images=images, code=code, logits=lent, settings=settings)
+    got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     expect(got.flag("encoder_seen"), "the encoder is not called: what it gives is where z comes from")
     expect(got.flag("decoder_seen"), "the decoder is not called: what it gives is what images are compared with")
     mean, log_std = code_of(got, code)
@@ -65,7 +65,9 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
         problem = LATENTS.problem((draw - mean) / np.exp(log_std), len(z))
         expect(problem is None, f"z is no draw from N(mean, exp(log_std)²): in units of exp(log_std), {problem}")
     given = got.tensor("logits", shape=(len(z), BATCH, LEVELS, 28, 28))
-    known = any(np.allclose(given, numbers, atol=LENT) for numbers in (lent, expit(lent)))  # the other, for a softmax
+    known = any(
+        np.allclose(given, numbers, atol=INJECTED) for numbers in (injected, expit(injected))
+    )  # the other, for a softmax
     expect(known, "the logits are not those that the decoder gave")
     rec = float(np.mean([level_losses(images[:, 0], each).mean() for each in given]))
     reg = float(gaussian_kl(mean, log_std).mean())

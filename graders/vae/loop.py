@@ -107,9 +107,9 @@ def judge_passes(got: Evidence) -> None:
 
 
 def judge_averages(
-    got: Evidence, lent: NDArray[np.floating], function: str, orders: tuple[tuple[str, ...], ...]
+    got: Evidence, injected: NDArray[np.floating], function: str, orders: tuple[tuple[str, ...], ...]
 ) -> None:
-    """The three averages, against those of the losses that were lent to the model; in one of these orders."""
+    """The three averages, against those of the losses that were injected into the model; in one of these orders."""
     if got.is_none("averages"):
         return
     values = [item.number() for item in got.list("averages")]
@@ -120,7 +120,7 @@ def judge_averages(
     )
     losses = got.tensor("losses", shape=(UpTo(MOST_PASSES), len(NAMES)))
     expect(
-        np.allclose(losses, np.resize(lent, losses.shape), rtol=1e-4),
+        np.allclose(losses, np.resize(injected, losses.shape), rtol=1e-4),
         "the losses of the batches are not those that the model gave",
     )
     sizes = np.array([item.number() for item in got.list("sizes")])

@@ -79,15 +79,17 @@ def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
     def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
         returned = original(images, *args, **kwargs)
         factor, values = FACTORS[len(record.sizes) % len(FACTORS)], known[len(record.sizes) % len(known)]
-        lent = [_replaced(given, value, factor) for given, value in zip(returned[:3], values.tolist(), strict=False)]
-        losses = [torch.as_tensor(value).detach().mean() for value in lent]
+        injected = [
+            _replaced(given, value, factor) for given, value in zip(returned[:3], values.tolist(), strict=False)
+        ]
+        losses = [torch.as_tensor(value).detach().mean() for value in injected]
         record.losses.append(torch.stack([loss.float() for loss in losses]))
         record.images.append(images.detach().flatten(1).clone())
         record.sizes.append(len(images))
         record.training.append(model.training)
         record.tracking.append(torch.is_grad_enabled())
-        _note_gradients(model, lent, record)
-        return (*lent, *returned[3:])
+        _note_gradients(model, injected, record)
+        return (*injected, *returned[3:])
 
     model.forward = forward
 

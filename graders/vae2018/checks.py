@@ -8,7 +8,7 @@ counts.
 
 Left open by the hand-out, and decided for the student:
 - the encoder's second output may be a standard deviation, a variance, or a logarithm of either, also before a softplus:
-  which one it is, is measured (see `readings`); the divergence must be that of the same Gaussian;
+  which one it is, is measured (see `parameterisations`); the divergence must be that of the same Gaussian;
 - the decoder may give means or logits, and images may be flat or square;
 - the bound may have either sign, as long as both of its parts have it; it may come before other return values;
 - the divergence may be estimated without bias, as log q(z|x) − log p(z) of the z that is decoded;
@@ -28,7 +28,7 @@ from scipy.special import expit
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
-from graders.vae2018.parameterisations import READINGS, Reading, reading_of
+from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -46,10 +46,10 @@ ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
 # differences of passes would drown, and with them what is judged.
 LARGEST: Final = 4.0
 LOWEST: Final = 100.0  # torch cuts off logarithms at −100
-LENT: Final = 1e-4  # on numbers that took the places of others
+INJECTED: Final = 1e-4  # on numbers that took the places of others
 UNTRAINED: Final = (400.0, 900.0)  # nats an image before training: 543 for pixels that are coins, and the divergence
 
-# Levels of the second output, at each of which all readings differ, and how often they come in two passes.
+# Levels of the second output, at each of which all parameterisations differ, and how often they come in two passes.
 LEVELS: Final = np.array([0.35, 0.75, 1.3, 1.8])
 OFTEN: Final = ((0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.3, 0.4))
 
@@ -58,7 +58,7 @@ CALLS = declare("vae2018.noise", "the noise of two passes", Independence(BATCH *
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class Injected:
     """The numbers of the passes: images [B, 1, 28, 28], mean and second [K, B, d], logits [K, B, 784]."""
 
     images: Array32
@@ -86,10 +86,10 @@ class Parts:
     estimated: bool = False
 
     @classmethod
-    def of(cls, bounds: Array, lent: Lent, *, estimated: bool = False) -> Parts:
+    def of(cls, bounds: Array, injected: Injected, *, estimated: bool = False) -> Parts:
         """Of the bounds [K] of the passes."""
         first, means, seconds, logits = bounds
-        size = max(float(cross_entropy(each, lent.images).mean()) for each in lent.logits)
+        size = max(float(cross_entropy(each, injected.images).mean()) for each in injected.logits)
         rounding = ROUNDING * min(float(np.abs(bounds).max()), LARGEST * size)
         return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
 
@@ -97,14 +97,14 @@ class Parts:
         return abs(value - expected) <= EXACT * abs(expected) + self.rounding + more
 
 
-def numbers(data: DataSet, rng: Rng) -> Lent:
-    """What the passes lend to a model, on images of the training set."""
+def numbers(data: DataSet, rng: Rng) -> Injected:
+    """What the passes inject into a model, on images of the training set."""
     images = batch_of(data, rng, BATCH)
     means = [rng.normal(BATCH, Z_DIM), 1.5 * rng.normal(BATCH, Z_DIM) + 0.5]
     levels = LEVELS * rng.uniform(0.95, 1.05, len(LEVELS))
     seconds = [levels[_shuffled(rng, often)].astype(np.float32) for often in OFTEN]
     wide = [rng.uniform(-4, 4, BATCH, PIXELS) + ink * (2 * images.reshape(BATCH, PIXELS) - 1) for ink in (1, -0.5)]
-    return Lent(
+    return Injected(
         images,
         np.stack([means[0], means[1], means[0], means[0]]),
         np.stack([seconds[0], seconds[0], seconds[1], seconds[0]]),
@@ -128,43 +128,45 @@ def batch_of(data: DataSet, rng: Rng, n: int) -> Array32:
 @check("vae2018.noise")
 def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The latents are draws from a Gaussian whose mean the encoder gives first, and whose spread it gives second."""
-    lent = numbers(data, rng)
-    problem = noise_problem(student.run(probes.vae2018.passes, **lent.inputs()), lent)
+    injected = numbers(data, rng)
+    problem = noise_problem(student.run(probes.vae2018.passes, **injected.inputs()), injected)
     expect(problem is None, problem or "")
 
 
-def noise_problem(got: Evidence, lent: Lent) -> str | None:
+def noise_problem(got: Evidence, injected: Injected) -> str | None:
     """What keeps z from being a draw from a Gaussian of what the encoder gives, for the student; or None."""
-    reading, noise = noise_of(got, lent)
+    parameterisation, noise = noise_of(got, injected)
     if not np.any(noise[0, 0] != 0):
         return "there is no noise: the decoder is given the mean, and z should be a draw, mean + σ · ε"
     if not got.flag("z_attached"):
         return "z is cut off from what the encoder gives: no gradient of the reconstruction gets past it"
-    if _is_exchanged(noise[0, 0], lent):
+    if _is_exchanged(noise[0, 0], injected):
         return "the encoder gives the spread first and the mean second: they are asked for the other way round"
-    problem = _spread_problem(noise, lent)
+    problem = _spread_problem(noise, injected)
     for draw in noise[0]:
-        fit = NOISE.problem(draw / reading.std(_double(lent.second[0])), len(noise[0]))
+        fit = NOISE.problem(draw / parameterisation.std(_double(injected.second[0])), len(noise[0]))
         problem = problem or (fit and f"z is no draw from a Gaussian around the mean: in units of its spread, {fit}")
     if problem is None:
-        standardised = noise / reading.std(_double(lent.second))[:, None]
+        standardised = noise / parameterisation.std(_double(injected.second))[:, None]
         if CALLS.correlation(standardised[0, 0], standardised[1, 0]) is not None:
             return "two passes use the same noise: draw it anew in each, and seed nothing in forward"
     return problem
 
 
-def _is_exchanged(noise: Array, lent: Lent) -> bool:
+def _is_exchanged(noise: Array, injected: Injected) -> bool:
     """Whether z is a draw around the second output, whose spread the first gives."""
-    first, second = _double(lent.mean[0]), _double(lent.second[0])
+    first, second = _double(injected.mean[0]), _double(injected.second[0])
     around = first + noise - second
     with np.errstate(all="ignore"):
-        return any(NOISE.problem(around / reading.std(first)) is None for reading in READINGS)
+        return any(
+            NOISE.problem(around / parameterisation.std(first)) is None for parameterisation in PARAMETERISATIONS
+        )
 
 
-def _spread_problem(noise: Array, lent: Lent) -> str | None:
+def _spread_problem(noise: Array, injected: Injected) -> str | None:
     """The spread has to grow with the second output, or to shrink: else it is one that nobody has learned."""
-    levels = np.unique(lent.second)
-    spreads = np.array([np.sqrt(np.mean(noise[:, 0][lent.second == level] ** 2)) for level in levels])
+    levels = np.unique(injected.second)
+    spreads = np.array([np.sqrt(np.mean(noise[:, 0][injected.second == level] ** 2)) for level in levels])
     if not float(np.ptp(spreads)) < 0.1 * float(spreads.max()):
         return None
     seen = ", ".join(f"{spread:.2f} at {level:.2f}" for level, spread in zip(levels, spreads, strict=True))
@@ -180,23 +182,23 @@ def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
 
     The binary cross-entropy of pixels with the decoder's means: Kingma & Welling 2014, appendix C.1.
     """
-    lent = numbers(data, rng)
-    got = student.run(probes.vae2018.passes, **lent.inputs())
-    parts = parts_of(got, lent)
-    expected = _by_logits(lent, cross_entropy)
+    injected = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **injected.inputs())
+    parts = parts_of(got, injected)
+    expected = _by_logits(injected, cross_entropy)
     value = abs(parts.by_logits)
     if parts.near(value, abs(expected)):
         return
     slips = {
         "it is a mean over pixels, where their sum is −log p(x|z)": expected / PIXELS,
         "it is summed over the batch, where the bound is averaged": expected * BATCH,
-        "a sigmoid is applied twice: what the decoder gives is a mean already": _by_logits(lent, _twice),
-        "the decoder's outputs are taken for means without a sigmoid": _by_logits(lent, _unbounded),
-        "this is a squared error": _by_logits(lent, _squared),
-        "this is half a squared error": _by_logits(lent, _squared) / 2,
-        "only pixels that are 1 count: the term (1 − x) · log(1 − mean) is missing": _by_logits(lent, _ones),
-        "only pixels that are 0 count: the term x · log(mean) is missing": _by_logits(lent, _zeros),
-        "its arguments are exchanged: the means come first, and then the images": _by_logits(lent, _exchanged),
+        "a sigmoid is applied twice: what the decoder gives is a mean already": _by_logits(injected, _twice),
+        "the decoder's outputs are taken for means without a sigmoid": _by_logits(injected, _unbounded),
+        "this is a squared error": _by_logits(injected, _squared),
+        "this is half a squared error": _by_logits(injected, _squared) / 2,
+        "only pixels that are 1 count: the term (1 − x) · log(1 − mean) is missing": _by_logits(injected, _ones),
+        "only pixels that are 0 count: the term x · log(mean) is missing": _by_logits(injected, _zeros),
+        "its arguments are exchanged: the means come first, and then the images": _by_logits(injected, _exchanged),
         "it does not depend on what was decoded": 0.0,
     }
     words = next((f" ({slip})" for slip, wrong in slips.items() if parts.near(value, abs(wrong))), "")
@@ -213,37 +215,39 @@ def test_divergence(student: Subject, data: DataSet, rng: Rng) -> None:
 
     KL(N(mean, σ²) ‖ N(0, I)) = Σ ½ (σ² + mean² − 1) − log σ: Kingma & Welling 2014, appendix B.
     """
-    lent = numbers(data, rng)
-    got = student.run(probes.vae2018.passes, **lent.inputs())
-    parts = parts_of(got, lent)
-    if paid(parts, got, lent) is None:
-        drawn, _ = noise_of(got, lent)
-        by_mean, by_second = _mean_term(lent), _spread_term(lent, drawn)
+    injected = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **injected.inputs())
+    parts = parts_of(got, injected)
+    if paid(parts, got, injected) is None:
+        drawn, _ = noise_of(got, injected)
+        by_mean, by_second = _mean_term(injected), _spread_term(injected, drawn)
         fail(
-            f"the bound's divergence is not the KL divergence{_divergence_slip(parts, lent, drawn)}",
+            f"the bound's divergence is not the KL divergence{_divergence_slip(parts, injected, drawn)}",
             expected=f"changes of {by_mean:.5g} nats with the means, and of {by_second:.5g} with the spread",
             got=f"{parts.by_mean:.5g} and {parts.by_second:.5g}",
         )
 
 
-def paid(parts: Parts, got: Evidence, lent: Lent) -> Reading | None:
+def paid(parts: Parts, got: Evidence, injected: Injected) -> Parameterisation | None:
     """The Gaussian whose divergence the bound holds, with either sign; None where that is not the one that z is of.
 
-    Where z is no draw from any, which is for `vae2018.noise` to say, the divergence may be that of any reading.
+    Where z is no draw from any, which is for `vae2018.noise` to say, the divergence may be that of any of them.
     """
-    drawn, _ = noise_of(got, lent)
-    for reading in [drawn] if noise_problem(got, lent) is None else READINGS:
-        more = reading.uncertainty(_double(lent.second[0])) + reading.uncertainty(_double(lent.second[2]))
+    drawn, _ = noise_of(got, injected)
+    for parameterisation in [drawn] if noise_problem(got, injected) is None else PARAMETERISATIONS:
+        more = parameterisation.uncertainty(_double(injected.second[0])) + parameterisation.uncertainty(
+            _double(injected.second[2])
+        )
         for sign in (1, -1):
-            of_mean = parts.near(sign * parts.by_mean, _mean_term(lent))
-            if of_mean and parts.near(sign * parts.by_second, _spread_term(lent, reading), more):
-                return reading
+            of_mean = parts.near(sign * parts.by_mean, _mean_term(injected))
+            if of_mean and parts.near(sign * parts.by_second, _spread_term(injected, parameterisation), more):
+                return parameterisation
     return None
 
 
-def _divergence_slip(parts: Parts, lent: Lent, drawn: Reading) -> str:
+def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) -> str:
     """What is wrong with a divergence, where it is a usual slip."""
-    by_mean, value = _mean_term(lent), parts.by_second
+    by_mean, value = _mean_term(injected), parts.by_second
     if parts.near(parts.by_mean, 0) and parts.near(value, 0):
         return ": it does not change with what the encoder gives"
     factors = {
@@ -253,17 +257,17 @@ def _divergence_slip(parts: Parts, lent: Lent, drawn: Reading) -> str:
         float(BATCH): "it is summed over the batch, where the bound is averaged",
         1 / PIXELS: "it is divided by the number of pixels, and the reconstruction is not",
     }
-    for reading in READINGS:
-        by_second = _spread_term(lent, reading)
+    for parameterisation in PARAMETERISATIONS:
+        by_second = _spread_term(injected, parameterisation)
         for factor, words in factors.items():
             for sign in (1, -1):
                 if parts.near(sign * parts.by_mean, factor * by_mean) and parts.near(sign * value, factor * by_second):
                     slips = [words] if words else []
-                    if reading.name != drawn.name:
+                    if parameterisation.name != drawn.name:
                         name = drawn.name or "number of another kind"
                         slips.append(
                             "it is not that of the Gaussian that z is drawn from: it takes the encoder's second output "
-                            f"for a {reading.name}, and the noise for a {name}. Both have to mean the same"
+                            f"for a {parameterisation.name}, and the noise for a {name}. Both have to mean the same"
                         )
                     return f": {'; and '.join(slips)}"
     if not any(parts.near(sign * parts.by_mean, by_mean) for sign in (1, -1)):
@@ -274,18 +278,20 @@ def _divergence_slip(parts: Parts, lent: Lent, drawn: Reading) -> str:
 @check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
 def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
     """VAE.forward returns the average bound: reconstruction and divergence together, with one sign."""
-    lent = numbers(data, rng)
-    got = student.run(probes.vae2018.passes, **lent.inputs())
-    parts = parts_of(got, lent)
-    drawn = paid(parts, got, lent) or noise_of(got, lent)[0]
-    sign = sign_of(parts, lent)
-    reconstruction = float(cross_entropy(lent.logits[0], lent.images).mean())
-    divergence = float((0.5 * lent.mean[0] ** 2 + drawn.spread_term(_double(lent.second[0]))).sum(axis=1).mean())
+    injected = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **injected.inputs())
+    parts = parts_of(got, injected)
+    drawn = paid(parts, got, injected) or noise_of(got, injected)[0]
+    sign = sign_of(parts, injected)
+    reconstruction = float(cross_entropy(injected.logits[0], injected.images).mean())
+    divergence = float(
+        (0.5 * injected.mean[0] ** 2 + drawn.spread_term(_double(injected.second[0]))).sum(axis=1).mean()
+    )
     expected = sign * (reconstruction + divergence)
-    if parts.near(parts.first, expected, drawn.uncertainty(_double(lent.second[0]))):
+    if parts.near(parts.first, expected, drawn.uncertainty(_double(injected.second[0]))):
         return
     expect(
-        not parts.near(sign * parts.by_mean, -_mean_term(lent)),
+        not parts.near(sign * parts.by_mean, -_mean_term(injected)),
         "the divergence has the wrong sign in the bound: −ELBO = reconstruction + divergence, both positive",
         expected=f"{expected:.6g}",
         got=f"{parts.first:.6g}",
@@ -326,14 +332,14 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     The reconstruction's gradient by z is taken as it comes: how it gets from there to the encoder is what is judged. A
     divergence that is wrong, and its gradient likewise, is for another check.
     """
-    lent = numbers(data, rng)
-    got = student.run(probes.vae2018.passes, **lent.inputs())
-    parts = parts_of(got, lent)
-    drawn, noise = noise_of(got, lent)
+    injected = numbers(data, rng)
+    got = student.run(probes.vae2018.passes, **injected.inputs())
+    parts = parts_of(got, injected)
+    drawn, noise = noise_of(got, injected)
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
         return  # which `vae2018.noise` has told
-    weight = parts.by_mean / _mean_term(lent)
+    weight = parts.by_mean / _mean_term(injected)
     names = ("z_gradient", "mean_gradient", "second_gradient")
     expect(
         all(bool(np.isfinite(got.tensor(name, finite=False)).all()) for name in names),
@@ -344,15 +350,15 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
         bool(np.any(through_z != 0)) and not parts.near(parts.by_logits, 0),
         "the bound does not change with what is decoded, so that its gradient teaches nothing",
     )
-    second = _double(lent.second[0])
+    second = _double(injected.second[0])
     std = drawn.std(second)
     # The divergence's own: by the mean, and by the logarithm of σ.
-    by_mean, by_log_std = _double(lent.mean[0]), std**2 - 1
+    by_mean, by_log_std = _double(injected.mean[0]), std**2 - 1
     if parts.estimated:  # log q(z|x) − log p(z) depends on them by −log σ and by ½ z², with z = mean + σ·ε
         z = noise[0] + by_mean
         by_mean, by_log_std = z.mean(axis=0), (z * noise[0]).mean(axis=0) - 1
     wanted = {"mean": through_z.sum(axis=0) + weight * by_mean / BATCH}
-    if drawn.slope is not None and paid(parts, got, lent) is drawn:
+    if drawn.slope is not None and paid(parts, got, injected) is drawn:
         slope = drawn.slope(second)
         wanted["second"] = ((through_z * noise[0]).sum(axis=0) + weight * by_log_std / BATCH) * slope
     for name, expected in wanted.items():
@@ -369,13 +375,13 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
 # What the passes show
 
 
-def noise_of(got: Evidence, lent: Lent) -> tuple[Reading, Array]:
+def noise_of(got: Evidence, injected: Injected) -> tuple[Parameterisation, Array]:
     """The Gaussian that z was drawn from, and z − mean [K, draws, B, d]. Raises Mismatch where z was not seen."""
     expect_seen(got)
     z = got.tensor("z", shape=(PASSES, UpTo(MOST_DRAWS), BATCH, Z_DIM))
     expect(z.shape[1] > 0, "the decoder was given no z")
-    noise = z - lent.mean[:, None]
-    return reading_of(noise[:, 0], _double(lent.second), ALPHA / 3), noise
+    noise = z - injected.mean[:, None]
+    return parameterisation_of(noise[:, 0], _double(injected.second), ALPHA / 3), noise
 
 
 def expect_seen(got: Evidence) -> None:
@@ -383,7 +389,7 @@ def expect_seen(got: Evidence) -> None:
     expect(got.integer("decoder_seen") > 0, "VAE.forward never calls its decoder: self.decoder(z)")
 
 
-def parts_of(got: Evidence, lent: Lent) -> Parts:
+def parts_of(got: Evidence, injected: Injected) -> Parts:
     """The differences of the passes' bounds. Raises Mismatch where these are no numbers."""
     expect_seen(got)
     bounds = got.tensor("bounds", finite=False)
@@ -400,59 +406,61 @@ def parts_of(got: Evidence, lent: Lent) -> Parts:
         "such as a logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
-    plain, (drawn, noise) = Parts.of(bounds, lent), noise_of(got, lent)
-    excess = _excess(drawn, noise, lent)
-    readings = [plain, *(Parts.of(bounds - sign * excess, lent, estimated=True) for sign in (1, -1))]
-    return next((parts for parts in readings if _fits(parts, drawn, lent)), plain)
+    plain, (drawn, noise) = Parts.of(bounds, injected), noise_of(got, injected)
+    excess = _excess(drawn, noise, injected)
+    parameterisations = [plain, *(Parts.of(bounds - sign * excess, injected, estimated=True) for sign in (1, -1))]
+    return next((parts for parts in parameterisations if _fits(parts, drawn, injected)), plain)
 
 
-def _excess(drawn: Reading, noise: Array, lent: Lent) -> Array:
+def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:
     """How much log q(z|x) − log p(z) is beyond its expectation, the divergence, in each pass: the average [K]."""
     with np.errstate(all="ignore"):
-        mean, std = lent.mean[:, None].astype(np.float64), drawn.std(_double(lent.second))[:, None]
+        mean, std = injected.mean[:, None].astype(np.float64), drawn.std(_double(injected.second))[:, None]
         sampled = 0.5 * (noise + mean) ** 2 - 0.5 * (noise / std) ** 2 - np.log(std)
         exact = 0.5 * (std**2 + mean**2 - 1) - np.log(std)
         return np.asarray((sampled - exact).sum(axis=-1).mean(axis=(1, 2)))
 
 
-def _fits(parts: Parts, drawn: Reading, lent: Lent) -> bool:
+def _fits(parts: Parts, drawn: Parameterisation, injected: Injected) -> bool:
     """Whether a bound is that of the Gaussian that z is drawn from, with either sign, but for a constant."""
-    more = sum(drawn.uncertainty(_double(second)) for second in (lent.second[0], lent.second[2]))
+    more = sum(drawn.uncertainty(_double(second)) for second in (injected.second[0], injected.second[2]))
     return any(
-        parts.near(sign * parts.by_logits, _by_logits(lent, cross_entropy))
-        and parts.near(sign * parts.by_mean, _mean_term(lent))
-        and parts.near(sign * parts.by_second, _spread_term(lent, drawn), more)
+        parts.near(sign * parts.by_logits, _by_logits(injected, cross_entropy))
+        and parts.near(sign * parts.by_mean, _mean_term(injected))
+        and parts.near(sign * parts.by_second, _spread_term(injected, drawn), more)
         for sign in (1, -1)
     )
 
 
 def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
     """Whether a bound is right enough to tell that it is an ELBO, or a negative one."""
-    lent = numbers(data, rng)
+    injected = numbers(data, rng)
     try:
-        parts = parts_of(student.run(probes.vae2018.passes, **lent.inputs()), lent)
+        parts = parts_of(student.run(probes.vae2018.passes, **injected.inputs()), injected)
     except Mismatch:
         return False
-    return parts.near(abs(parts.by_logits), abs(_by_logits(lent, cross_entropy)))
+    return parts.near(abs(parts.by_logits), abs(_by_logits(injected, cross_entropy)))
 
 
-def sign_of(parts: Parts, lent: Lent) -> int:
+def sign_of(parts: Parts, injected: Injected) -> int:
     """1 where the returned bound grows with the reconstruction's loss, a negative ELBO; −1 where it is the ELBO."""
-    return 1 if parts.by_logits * _by_logits(lent, cross_entropy) > 0 else -1
+    return 1 if parts.by_logits * _by_logits(injected, cross_entropy) > 0 else -1
 
 
-def _mean_term(lent: Lent) -> float:
-    squares = 0.5 * np.sum(lent.mean[:2].astype(np.float64) ** 2, axis=2).mean(axis=1)
+def _mean_term(injected: Injected) -> float:
+    squares = 0.5 * np.sum(injected.mean[:2].astype(np.float64) ** 2, axis=2).mean(axis=1)
     return float(squares[1] - squares[0])
 
 
-def _spread_term(lent: Lent, reading: Reading) -> float:
-    first, other = (reading.spread_term(second.astype(np.float64)).sum(axis=1).mean() for second in lent.second[[0, 2]])
+def _spread_term(injected: Injected, parameterisation: Parameterisation) -> float:
+    first, other = (
+        parameterisation.spread_term(second.astype(np.float64)).sum(axis=1).mean() for second in injected.second[[0, 2]]
+    )
     return float(other - first)
 
 
-def _by_logits(lent: Lent, loss: Any) -> float:
-    return float(loss(lent.logits[3], lent.images).mean() - loss(lent.logits[0], lent.images).mean())
+def _by_logits(injected: Injected, loss: Any) -> float:
+    return float(loss(injected.logits[3], injected.images).mean() - loss(injected.logits[0], injected.images).mean())
 
 
 def cross_entropy(logits: Floats, images: Floats) -> Array:

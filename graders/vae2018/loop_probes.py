@@ -63,7 +63,7 @@ class _Record:
 
         def forward(model: nn.Module, *args: Any, **kwargs: Any) -> Any:
             returned = record._original(model, *args, **kwargs)
-            return record._lent(args or tuple(kwargs.values()), returned) if model is record._model else returned
+            return record._injected(args or tuple(kwargs.values()), returned) if model is record._model else returned
 
         # On the class, since copies of an instance would keep what is set on it.
         type(model).forward = forward
@@ -82,7 +82,7 @@ class _Record:
         own = 0.0 if self._gradient is None else sign * float(cosine_similarity(used, self._gradient, dim=0))
         self.own.append(own)
 
-    def _lent(self, args: tuple[Any, ...], returned: Any) -> Any:
+    def _injected(self, args: tuple[Any, ...], returned: Any) -> Any:
         first = returned[0] if isinstance(returned, tuple | list) else returned
         if not isinstance(first, Tensor) or first.numel() != 1:
             raise TypeError("VAE.forward should return one number, the average over the batch")

@@ -27,7 +27,7 @@ FEW = 1e-9  # a spread below which there is no noise
 
 @symptoms_of("vae2018:passes")
 def passes(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The bounds, which the lent numbers decide; the noise of z; and what the gradients are made of."""
+    """The bounds, which the injected numbers decide; the noise of z; and what the gradients are made of."""
     seen = got.integer("encoder_seen") > 0 and got.integer("decoder_seen") > 0
     bounds = got.tensor("bounds", finite=False)
     sign = -1.0 if bounds.size and bounds.flat[0] < 0 else 1.0

@@ -18,14 +18,14 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import cross_entropies
 from graders.common.deforming import unseen
-from graders.vae2018.parameterisations import READINGS, Reading
+from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation
 
 Array = NDArray[np.float64]
 
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 500, "z_dim": 20}
 HELD_OUT: Final = 2_000  # images that the bound is of, at most
 FEW: Final = 10_000  # training images, below which a model learns them by heart unless they are moved about
-NOTHING: Final = 1e4  # nats of divergence, above which a reading is none that anybody meant
+NOTHING: Final = 1e4  # nats of divergence, above which a parameterisation is none that anybody meant
 MOST_EPOCHS: Final = 1_000  # of a curve that is shown
 BUDGET_OF_MANY: Final[dict[str, Any]] = {"epochs": 6, "batch": 128, "peak": 3e-3, "shift": 0}
 BUDGET_OF_FEW: Final[dict[str, Any]] = {"epochs": 40, "batch": 32, "peak": 3e-3, "shift": 2}
@@ -44,7 +44,10 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     )
     shape = (len(held_out), SETTINGS["z_dim"])
     mean, second = code.tensor("mean", shape=shape), code.tensor("second", shape=shape)
-    bounds = [_bound(student, trained, held_out, mean, reading, second, rng) for reading in READINGS]
+    bounds = [
+        _bound(student, trained, held_out, mean, parameterisation, second, rng)
+        for parameterisation in PARAMETERISATIONS
+    ]
     nats = min(bounds)
     expect(
         bool(np.isfinite(nats)) and nats > 0,
@@ -59,20 +62,20 @@ def _bound(
     trained: Evidence,
     images: NDArray[np.uint8],
     mean: Array,
-    reading: Reading,
+    parameterisation: Parameterisation,
     second: Array,
     rng: Rng,
 ) -> float:
-    """The bound of images [N, 1, 28, 28] by that reading of the second output; infinite where it gives no Gaussian."""
+    """The bound of images [N, 1, 28, 28] by that parameterisation; infinite where it gives no Gaussian."""
     with np.errstate(all="ignore"):
-        std = reading.std(second)
-        divergence = float((0.5 * mean**2 + reading.spread_term(second)).sum(axis=1).mean())
+        std = parameterisation.std(second)
+        divergence = float((0.5 * mean**2 + parameterisation.spread_term(second)).sum(axis=1).mean())
     if not (np.isfinite(divergence) and np.all(std > 0)) or divergence > NOTHING:
         return float("inf")
     z = (mean + std * rng.generator.standard_normal(mean.shape)).astype(np.float32)
     decoded = student.run(probes.vae2018.training.decode, weights=trained.state("decoder"), z=z, settings=SETTINGS)
     outputs = decoded.tensor(shape=(len(images), 28 * 28))
-    # Either reading of the outputs is one model for all images, so the better one is as honest as the other.
+    # Either parameterisation of the outputs is one model for all images, so the better one is as honest as the other.
     flat = images.reshape(len(images), -1).astype(np.float64)
     return divergence + min(float(losses.mean()) for losses in cross_entropies(flat, outputs))
 

@@ -346,11 +346,11 @@ PROGRAMS: Final[Cases] = {
 def test_programs_that_no_reader_of_them_survives_cost_no_points_and_hide_nothing(classroom: Path) -> None:
     """Flags of the code are advice: they fail no grading, and an odd file hides no other one."""
     graded = judged(classroom, PROGRAMS)
-    oddities = {name: graded.grades[name]["oddities"] for name in PROGRAMS}
-    for name, said in oddities.items():
+    code_flags = {name: graded.grades[name]["code_flags"] for name in PROGRAMS}
+    for name, said in code_flags.items():
         assert "part1/utils.py, line 1: exec() makes code while it runs" in said, name
-    assert [len(oddities[name]) for name in ("plain", "attributes", "digits")] == [1, 1, 1]
-    assert "part1/odd.py could not be looked at: it holds more than 512 kB of code" in oddities["elements"]
+    assert [len(code_flags[name]) for name in ("plain", "attributes", "digits")] == [1, 1, 1]
+    assert "part1/odd.py could not be looked at: it holds more than 512 kB of code" in code_flags["elements"]
 
 
 # --- folders -------------------------------------------------------------------------------------------------------

@@ -45,4 +45,4 @@ def test_constants_and_noise_earn_no_more_than_is_known(tmp_path: Path) -> None:
     earned = {id_ for id_, item in read_grade(out / "forger").items() if item["points"] > 0}
     assert earned == FORGEABLE
     assert grade["points"] + grade["bonus"] <= 7.25
-    assert any("_getframe" in oddity for oddity in grade["oddities"])
+    assert any("_getframe" in flag for flag in grade["code_flags"])

@@ -81,19 +81,19 @@ class DdpmContract:
         asked = {"timesteps": steps, "batch_size": n, "device": self._device}
         return self._answer("t_sample", asked)
 
-    def lend_p_sample(self, lent: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Lets the student's loop call `lent` in place of its p_sample, with the arguments by the hand-out's names."""
-        self._lend("p_sample", P_SAMPLE, lent, to="p_sample_loop")
+    def inject_p_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
+        """Let the student's loop call `injected` in place of p_sample, with the arguments by the hand-out's names."""
+        self._inject("p_sample", P_SAMPLE, injected, to="p_sample_loop")
 
-    def lend_q_sample(self, lent: Callable[[dict[str, Any]], Tensor]) -> None:
+    def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
         """Likewise in place of q_sample in p_losses."""
-        self._lend("q_sample", Q_SAMPLE, lent, to="p_losses")
+        self._inject("q_sample", Q_SAMPLE, injected, to="p_losses")
 
-    def _lend(self, name: str, names: Sequence[str], lent: Callable[[dict[str, Any]], Tensor], to: str) -> None:
+    def _inject(self, name: str, names: Sequence[str], injected: Callable[[dict[str, Any]], Tensor], to: str) -> None:
         namespace = inspect.unwrap(self._function(to)).__globals__
         theirs = namespace.get(name)
         if callable(theirs):  # it may have been left out, and its formula written where it is needed
-            namespace[name] = lambda *args, **kwargs: lent(received(theirs, names, args, kwargs))
+            namespace[name] = lambda *args, **kwargs: injected(received(theirs, names, args, kwargs))
 
     def _answer(self, name: str, asked: dict[str, Any]) -> Any:
         return answered(call(self._function(name), asked, unasked=("noise",)), name)

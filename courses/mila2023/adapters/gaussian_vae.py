@@ -80,11 +80,11 @@ class GaussianVaeContract:
         asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
         return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
 
-    def lend_gaussian(self, model: nn.Module, lent_for: Callable[[type], type]) -> type:
-        """Lets the model use what is lent for the student's distribution wherever it would use that; returns it."""
+    def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
+        """Lets the model use what is injected for the student's distribution wherever it would use that; returns it."""
         namespace = inspect.unwrap(type(model).forward).__globals__
         theirs = namespace.get(GAUSSIAN) or self._modules.find(GAUSSIAN, STEM)
-        lent = lent_for(theirs)
+        injected = injected_for(theirs)
         if GAUSSIAN in namespace:
-            namespace[GAUSSIAN] = lent
-        return lent
+            namespace[GAUSSIAN] = injected
+        return injected

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.paths import InputError, fold, printable
-from gengrade.submissions import Submission, discard, discover, names_in, oddities, prepare, signatures
+from gengrade.submissions import Submission, code_flags, discard, discover, names_in, prepare, signatures
 from tests.support.children import children
 from tests.support.handed_in import PARTS
 
@@ -374,7 +374,7 @@ def _prepare(submission: Submission, trees: Path) -> tuple[str, ...]:
         assert len(str(path.relative_to(into))) < 1_200
     assert all(note == printable(note) for note in prepared.notes), prepared.notes
     shown = {key: place for key, place in prepared.parts.items() if place is not None}
-    flags = oddities(into, shown)
+    flags = code_flags(into, shown)
     assert all(flag == printable(flag) for flag in flags), flags
     discard(into)
     assert not list(trees.iterdir()), "something is left of what was read"

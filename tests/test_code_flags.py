@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gengrade.submissions import oddities
+from gengrade.submissions import code_flags
 from tests.test_notebooks import notebook
 from validation.workbench import REFERENCE
 
@@ -19,7 +19,7 @@ from validation.workbench import REFERENCE
 def in_file(folder: Path, code: str) -> tuple[str, ...]:
     (folder / "vae").mkdir()
     (folder / "vae" / "utils.py").write_text(code)
-    return oddities(folder, {"vae": "my part 1"})
+    return code_flags(folder, {"vae": "my part 1"})
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_honest_code_is_not(tmp_path: Path, code: str) -> None:
 def test_libraries_that_are_free_do_not_stand_out(tmp_path: Path) -> None:
     (tmp_path / "vae").mkdir()
     (tmp_path / "vae" / "utils.py").write_text("import torch.distributions\nimport ctypes")
-    assert oddities(tmp_path, {}, libraries=True) == oddities(tmp_path, {})[1:]
+    assert code_flags(tmp_path, {}, libraries=True) == code_flags(tmp_path, {})[1:]
 
 
 def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
         "import gc\neval('x')",
     )
     (tmp_path / "gan" / "hw.ipynb").write_text(notebook(*cells))
-    assert oddities(tmp_path, {"gan": "."}) == (
+    assert code_flags(tmp_path, {"gan": "."}) == (
         "./hw.ipynb, cell 2, line 2: exec() makes code while it runs",
         "./hw.ipynb, cell 5, line 2: eval() makes code while it runs",
     )
@@ -85,7 +85,7 @@ def test_a_file_that_belongs_to_two_parts_is_named_once(tmp_path: Path) -> None:
     for part in ("vae", "gan"):
         (tmp_path / part).mkdir()
         (tmp_path / part / "hw.py").write_text("exec('x')")
-    assert oddities(tmp_path, {"vae": "code", "gan": "code"}) == (
+    assert code_flags(tmp_path, {"vae": "code", "gan": "code"}) == (
         "code/hw.py, line 1: exec() makes code while it runs",
     )
 
@@ -93,11 +93,11 @@ def test_a_file_that_belongs_to_two_parts_is_named_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": 7}', '{"cells": [{}]}', "[" * 100_000])
 def test_what_is_no_notebook_has_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "hw.ipynb").write_text(text)
-    assert oddities(tmp_path, {}) == ()
+    assert code_flags(tmp_path, {}) == ()
 
 
 def test_the_reference_has_none() -> None:
-    assert oddities(REFERENCE, {}) == ()
+    assert code_flags(REFERENCE, {}) == ()
 
 
 @pytest.mark.parametrize("code", ["def f(:", "x = '\0'", f"x = {'(' * 5000}"])
@@ -109,7 +109,7 @@ def test_each_thing_is_named_once_in_a_file_and_ten_in_all(tmp_path: Path) -> No
     assert len(in_file(tmp_path, "exec('1')\nexec('2')")) == 1
     for number in range(20):
         (tmp_path / "vae" / f"file{number}.py").write_text("exec('1')")
-    assert len(oddities(tmp_path, {})) == 10
+    assert len(code_flags(tmp_path, {})) == 10
 
 
 # Programs that take a reader of syntax trees down. --------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_one_odd_file_hides_no_other(tmp_path: Path, code: str, kind: str) -> No
         (tmp_path / "vae" / "m.py").write_text(code)
     else:
         (tmp_path / "vae" / "m.ipynb").write_text(notebook("x = 1", code, "exec('x')"))
-    found = [place.partition(":")[0] for place in oddities(tmp_path, {"vae": "vae"}) if "exec()" in place]
+    found = [place.partition(":")[0] for place in code_flags(tmp_path, {"vae": "vae"}) if "exec()" in place]
     inside = ["vae/m.ipynb, cell 3, line 1"] if kind == "notebook" else []
     assert found == ["vae/a.py, line 1", *inside, "vae/z.py, line 1"]
 
@@ -151,7 +151,7 @@ def test_what_is_too_large_or_too_deep_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.ipynb").write_text(notebook("x = 1\n" * 100_000))
     (tmp_path / "c.py").write_text("exec('x')")
     began = time.process_time()
-    found = oddities(tmp_path, {})
+    found = code_flags(tmp_path, {})
     assert time.process_time() - began < 5
     assert found == (
         "c.py, line 1: exec() makes code while it runs",
@@ -178,7 +178,7 @@ def test_a_file_that_ends_its_reader_is_named_and_the_others_are_read(
     monkeypatch.setattr(ast, "parse", parse)
     (tmp_path / "b.py").write_text("exec('x')#")
     (tmp_path / "c.py").write_text("exec('x')##m")
-    assert oddities(tmp_path, {}) == (
+    assert code_flags(tmp_path, {}) == (
         "a.py, line 1: exec() makes code while it runs",
         "d.py, line 1: exec() makes code while it runs",
         "b.py could not be looked at: the program that reads it broke off (SIGSEGV)",
@@ -190,7 +190,7 @@ def test_where_every_file_ends_its_reader_it_stops(tmp_path: Path, monkeypatch: 
     for number in range(30):
         (tmp_path / f"{number:02}.py").write_text("x")
     monkeypatch.setattr(ast, "parse", lambda *arguments: os.kill(os.getpid(), signal.SIGSEGV))
-    found = oddities(tmp_path, {})
+    found = code_flags(tmp_path, {})
     assert len(found) == 5
     assert found[-1] == "26 more files could not be looked at"
 
@@ -200,7 +200,7 @@ def test_time_is_left_for_small_files(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "z.py").write_text("exec('x')")
     for number in range(20):
         (tmp_path / f"a{number}.py").write_text("x = 1\n" * 20_000)
-    found = oddities(tmp_path, {})
+    found = code_flags(tmp_path, {})
     assert found[0] == "z.py, line 1: exec() makes code while it runs"
     assert "could not be looked at: there is too much code" in found[1]
 
@@ -219,4 +219,4 @@ def test_time_is_left_for_small_files(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_strange_notebooks_hide_no_other_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.ipynb").write_text(text)
     (tmp_path / "z.py").write_text("exec('x')")
-    assert oddities(tmp_path, {}) == ("z.py, line 1: exec() makes code while it runs",)
+    assert code_flags(tmp_path, {}) == ("z.py, line 1: exec() makes code while it runs",)
