@@ -1,7 +1,7 @@
 """Denoising diffusion models: the schedule, noising, one step back, the loop of steps, the loss and the times.
 
-Ho, Jain and Abbeel 2020. Every function is judged on its own, by what it makes of sequences and denoisers that are injected:
-where one calls another that is judged elsewhere, that one is replaced by a known one.
+Ho, Jain and Abbeel 2020. Every function is judged on its own, by what it makes of sequences and denoisers that are
+injected: where one calls another that is judged elsewhere, that one is replaced by a known one.
 
 Left open by the hand-out, and decided for the student:
 - any spelling that comes to the same numbers, be it by way of the predicted x_0; in one function or in several;
