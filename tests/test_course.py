@@ -40,6 +40,14 @@ def test_a_new_course_is_checked_and_grades(tmp_path: Path) -> None:
     assert "exp(2·log_std)" in (results / "wrong" / "report.html").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", sorted(courses()))
+def test_our_own_courses_keep_their_word(name: str) -> None:
+    """The same command as for a lecturer's course: every example, and every misconception, behind the wall."""
+    assert [problem for finding in verify(find(name), "unit") for problem in finding.problems] == []
+
+
 def replaced(file: str, old: str, new: str) -> Change:
     def change(folder: Path) -> None:
         text = (folder / file).read_text()

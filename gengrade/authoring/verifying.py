@@ -14,8 +14,9 @@ from gengrade.engine import Options, run
 from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
-from gengrade.grading.misconceptions import Library
+from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.suspects import plant
+from gengrade.rubric import Rubric
 
 _SEED = 1  # any; a course that depends on it is not proved by another either
 
@@ -60,19 +61,32 @@ def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:
 
 
 def _named(course: Course, library: Library, work: Path, isolation: str) -> Iterator[str]:
-    """A class in which each student has one of the misconceptions."""
-    classroom = work / "class"
-    names = {}
-    for number, misconception in enumerate(library.values()):
-        names[f"s{number:04}"] = misconception.name
-        planted = classroom / f"s{number:04}"
+    """Grade a class for each family of checks: each student has one misconception that fails checks of it."""
+    asked = {check.partition(".")[0] for check in Rubric.load(course.rubric).checks()}
+    by_family: dict[str, list[Misconception]] = {}
+    for misconception in library.values():
+        by_family.setdefault(misconception.fails[0].partition(".")[0], []).append(misconception)
+    for family, some in by_family.items():
+        if family in asked:
+            yield from _named_in(family, some, course, work, isolation)
+        else:
+            yield from (f"{each.name}: the rubric has no check {each.fails[0]}" for each in some)
+
+
+def _named_in(
+    family: str, misconceptions: list[Misconception], course: Course, work: Path, isolation: str
+) -> Iterator[str]:
+    classroom = work / f"class-{family}"
+    students = {f"s{number:04}": misconception for number, misconception in enumerate(misconceptions)}
+    for student, misconception in students.items():
+        planted = classroom / student
         shutil.copytree(course.reference, planted, ignore=shutil.ignore_patterns("__pycache__"))
         plant(misconception, planted)
     # A class of one would be taken for a submission.
     shutil.copytree(course.reference, classroom / "t", ignore=shutil.ignore_patterns("__pycache__"))
-    grades = _graded(course, classroom, work / "of-class", "unit", isolation)
-    for id_, name in names.items():
-        yield from (f"{name}: {problem}" for problem in _not_as_said(library[name].fails, name, grades[id_]))
+    grades = _graded(course, classroom, work / f"of-{family}", "unit", isolation, part=family)
+    for student, each in students.items():
+        yield from (f"{each.name}: {problem}" for problem in _not_as_said(each.fails, each.name, grades[student]))
 
 
 def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[str]:
@@ -89,8 +103,10 @@ def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[st
             yield f"at {check} the report names {found.name if found else 'no misconception'}"
 
 
-def _graded(course: Course, path: Path, out: Path, profile: str, isolation: str) -> Mapping[str, Grade]:
+def _graded(
+    course: Course, path: Path, out: Path, profile: str, isolation: str, part: str | None = None
+) -> Mapping[str, Grade]:
     options = Options(
-        path, out, course=str(course.folder), profile=profile, data="digits", isolation=isolation, seed=_SEED
+        path, out, course=str(course.folder), profile=profile, data="digits", isolation=isolation, seed=_SEED, part=part
     )
     return {one.grade.student: one.grade for one in run(options).graded}
