@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import platform
@@ -495,6 +496,37 @@ def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> No
     walled(yard)
     body = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nreturn [libc.{call}, ctypes.get_errno()]"
     assert yard.run(body).evidence == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        ("syscall(468, -100, path, room, 24, 0)", errno.ENOSYS),  # file_getattr
+        ("syscall(469, -100, path, room, 24, 0)", errno.ENOSYS),  # file_setattr
+        ("syscall(1000)", errno.ENOSYS),
+        ("ioctl(file.fileno(), 0x80086601, room)", errno.ENOTTY),  # FS_IOC_GETFLAGS
+        ("ioctl(file.fileno(), 0x40086602, room)", errno.ENOTTY),  # FS_IOC_SETFLAGS
+        ("ioctl(file.fileno(), 0x401C5820, room)", errno.ENOTTY),  # FS_IOC_FSSETXATTR
+        ("ioctl(file.fileno(), 0x40087602, room)", errno.ENOTTY),  # FS_IOC_SETVERSION
+        ("ioctl(file.fileno(), 0x40049409, 0)", errno.ENOTTY),  # FICLONE
+        ("syscall(443, file.fileno(), 0, 0, room)", errno.EPERM),  # quotactl_fd
+    ],
+)
+def test_attributes_of_files_are_out_of_reach(yard: Yard, call: str, problem: int) -> None:
+    """They last longer than a run, and Landlock keeps none of them. What asks of a terminal is answered as ever."""
+    walled(yard)
+    body = (
+        "import ctypes, fcntl, struct, tempfile\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "room, path = ctypes.create_string_buffer(64), __file__.encode()\n"
+        "with tempfile.TemporaryFile() as file:\n"
+        f"    found = [libc.{call}, ctypes.get_errno()]\n"
+        "    os.isatty(file.fileno())\n"
+        "reading, writing = os.pipe()\n"
+        "os.write(writing, b'four')\n"
+        "return [*found, struct.unpack('i', fcntl.ioctl(reading, 0x541B, bytes(4)))[0]]"
+    )
+    assert yard.run(body).evidence == [-1, problem, 4]
 
 
 @pytest.mark.parametrize(

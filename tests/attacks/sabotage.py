@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.attack import Attack
+from tests.attacks.looking import unless_said
 
 ATTACKS = [
     Attack(
@@ -177,6 +178,37 @@ ATTACKS = [
             with tempfile.NamedTemporaryFile() as file:
                 os.chmod(file.name, 0o600)
         """,
+    ),
+    Attack(
+        72,
+        "attributes of files of others",
+        # They need no right to open a file for writing, and stay.
+        hostile="""
+            import ctypes, fcntl, glob, os, struct
+            libc = ctypes.CDLL(None, use_errno=True)
+            paths = ["@OUT@", "@CLASS@", *glob.glob("@CLASS@/*"), *glob.glob("@OUT@/*"), "@OUT@/.gengrade/secret"]
+            here = os.path.dirname(os.path.abspath(__file__))
+            paths += [here, *glob.glob(os.path.join(here, "*")), "@CLASS@/zz-last/answers.py"]
+            for path in paths:
+                room = ctypes.create_string_buffer(struct.pack("<QIIII", 0x40 | 0x80, 0, 0, 0, 0), 24)
+                if libc.syscall(469, -100, path.encode(), room, 24, 0) == 0:
+                    print("attributes" + "-changed")
+                try:
+                    held = os.open(path, os.O_RDONLY)
+                except OSError:
+                    continue
+                for request in (0x40086602, 0x401C5820, 0x40087602):
+                    if libc.ioctl(held, request, room) == 0:
+                        print("attributes" + "-changed")
+                os.close(held)
+        """,
+        control="""
+            import os, tempfile
+            with tempfile.TemporaryFile() as file:
+                file.write(b"1")
+                os.isatty(file.fileno())
+        """,
+        look=unless_said("attributes-changed"),
     ),
     Attack(
         72,
