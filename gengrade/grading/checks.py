@@ -17,6 +17,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 Record = Callable[[str, float], None]  # what the fixture `record` gives: a measure's name, and its value
 _ATTRIBUTE = "gengrade_check"
 IN_THE_GUEST: Final = ("adapting", "probing")  # what adapters and probes share
+INTERFACE: Final = "interface"  # a family's file that only type checkers read
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def modules() -> list[str]:
         for family in families
         if family not in IN_THE_GUEST
         for info in pkgutil.iter_modules([str(HOME / "graders" / family)])
-        if not info.name.endswith("probes")
+        if not info.name.endswith("probes") and info.name != INTERFACE
     ]
 
 

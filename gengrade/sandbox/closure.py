@@ -5,7 +5,8 @@ does not use: what stands in the place of a student's function in one run would 
 needed is derived from the code itself. Four properties are deliberate:
 
 1. A definition is needed when code that is needed refers to it as a global name, by an import, or as an attribute of an
-   imported module. Annotations are no references: they are never evaluated.
+   imported module. Annotations are no references, nor is what stands below `if TYPE_CHECKING`, such as the import
+   of a family's interface: they are never evaluated.
 2. Of the adapters, a run is given the contracts of those parts that its probe speaks to (`package.vae`), with the
    methods that are called of them (`package.vae.kld`), and what these call.
 3. Where the code does not say which name is meant (`getattr(package.vae, which)`), all of that object is needed.
@@ -168,6 +169,8 @@ class _Source:
     def __post_init__(self) -> None:
         body: list[ast.stmt] = []
         for statement in self.tree.body:
+            if _is_for_type_checkers(statement):
+                continue
             body += _split(statement) if isinstance(statement, ast.Import | ast.ImportFrom) else [statement]
         self.tree.body = body
         for statement in body:
@@ -219,6 +222,14 @@ def _is_inert(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
+
+
+def _is_for_type_checkers(statement: ast.stmt) -> bool:
+    """Whether it is an `if TYPE_CHECKING`, whose lines are never run."""
+    match statement:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return True
+    return False
 
 
 def _imported(node: ast.AST) -> list[tuple[str, str | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from graders.probing.networks import registration, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, watch
 
+if TYPE_CHECKING:
+    from graders.cgan.interface import CganPackage
+
 # Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
 
 CLASSES = 10
@@ -24,7 +27,7 @@ FAR = 50.0  # times an input: where a bounded output comes near its bounds
 EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
 
 
-def generator(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+def generator(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
     """What an untrained generator makes of noise [B, n] and labels [B], in eval mode: images [B, 784].
 
     Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`; how far each image moves by
@@ -49,7 +52,7 @@ def generator(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
     }
 
 
-def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any]:
+def discriminator(package: CganPackage, images: Tensor, labels: Tensor) -> dict[str, Any]:
     """What an untrained discriminator makes of images [B, 784] and labels [B], in eval mode: scores [B].
 
     Then `again`, and of the last row `alone`; how far each score moves by another row's image and label, and
@@ -73,7 +76,7 @@ def discriminator(package: Any, images: Tensor, labels: Tensor) -> dict[str, Any
     }
 
 
-def noise_size(package: Any) -> Any:
+def noise_size(package: CganPackage) -> Any:
     """How many numbers of noise the student's generator takes.
 
     It is asked in a run of its own: to find it, noise and labels are put together in whatever way fits.
@@ -81,12 +84,12 @@ def noise_size(package: Any) -> Any:
     return package.cgan.noise_size()
 
 
-def generator_input(package: Any, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+def generator_input(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
     """`rows`: what the student's function makes of noise [B, d] and labels [B]."""
     return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
 
 
-def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
+def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
     """`answers`: what the student's function does when it is asked for n images of one digit after the other.
 
     `inputs`: what the generator was given, a list of [R, …]; `decoded`: its images [R, 784], which are replaced by
@@ -103,7 +106,9 @@ def generate(package: Any, digits: list[int], n: int) -> dict[str, Any]:
     return {"answers": seen}
 
 
-def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
+def train(
+    package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float
+) -> dict[str, Any]:
     """Trains the student's networks by a loop of ours, on uint8 images [N, 784] in 0 … 255 with labels [N].
 
     For each batch a step of each network on the non-saturating loss, by Adam with β₁ 0.5 (Radford et al. 2016), with
@@ -148,7 +153,7 @@ def train(package: Any, *, images: Tensor, labels: Tensor, steps: int, batch_siz
 
 @torch.no_grad()
 def decode(
-    package: Any, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
+    package: CganPackage, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
 ) -> dict[str, Any]:
     """The images [B, 784] that a generator of these weights makes of noise [B, n] and labels [B], in eval mode.
 
@@ -162,7 +167,7 @@ def decode(
 
 
 @torch.no_grad()
-def handed_in(package: Any, index: int = 0) -> dict[str, Any]:
+def handed_in(package: CganPackage, index: int = 0) -> dict[str, Any]:
     """The weights that were handed in and fit the student's generator: which of them is asked for; never raises.
 
     `file`: the file's name, and where in it they stand, or ""; `problem`: why none serve, or ""; `count`: how many fit.
@@ -214,7 +219,7 @@ def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> 
     return torch.stack(moved)
 
 
-def _is_signed(package: Any, network: nn.Module, noise: int) -> bool:
+def _is_signed(package: CganPackage, network: nn.Module, noise: int) -> bool:
     """Whether a generator's pixels are ever negative."""
     training = network.training
     labels = torch.arange(40) % 10
@@ -224,7 +229,7 @@ def _is_signed(package: Any, network: nn.Module, noise: int) -> bool:
     return bool((far < -1e-3).any())
 
 
-def _is_bounded(package: Any, network: nn.Module) -> bool:
+def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
     """Whether a discriminator's scores are probabilities, wherever it is driven."""
     labels = torch.arange(40) % 10
     with torch.no_grad():

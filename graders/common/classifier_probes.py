@@ -6,8 +6,6 @@ MNIST's test images and 99 % of the embedded digits'.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +16,7 @@ PEAK_RATE = 6e-3
 FEATURES = 64
 
 
-def train(package: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def train(package: object, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Trains on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N], and returns the weights."""
     network = _network()
     x = _scaled(images)
@@ -35,7 +33,7 @@ def train(package: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def features(package: Any, weights: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
+def features(package: object, weights: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
     """The last hidden layer [N, 64] and the most likely class [N] of uint8 images [N, 1, 28, 28]."""
     network = _network()
     network.load_state_dict(weights)

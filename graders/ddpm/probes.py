@@ -6,11 +6,14 @@ them can be told whatever anybody has trained. The hand-out's takes `time` for i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from graders.ddpm.interface import DdpmPackage
 
 
 class Injected(nn.Module):
@@ -54,26 +57,28 @@ def _affine(x: Tensor, times: Tensor, matrices: Tensor, offsets: Tensor) -> Tens
     return (torch.einsum("bij,bj->bi", matrices[times], x.flatten(1)) + offsets[times]).reshape(x.shape)
 
 
-def sequences(package: Any, beta_start: float, beta_end: float, steps: int) -> list[Tensor]:
+def sequences(package: DdpmPackage, beta_start: float, beta_end: float, steps: int) -> list[Tensor]:
     """What the schedule's function returns, one by one."""
     return [torch.as_tensor(sequence) for sequence in package.ddpm.sequences(beta_start, beta_end, steps)]
 
 
-def q_sample(package: Any, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor) -> dict[str, Any]:
+def q_sample(
+    package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor
+) -> dict[str, Any]:
     """Noisy images for given noise; and whether images and noise are afterwards as they were."""
     images, given = x_start.clone(), noise.clone()
     noisy = package.ddpm.q_sample(images, t, _on_cpu(coefficients), given)
     return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
 
 
-def q_sample_draws(package: Any, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> dict[str, Any]:
+def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> dict[str, Any]:
     """Two draws for the same images."""
     first, second = (package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients)) for _ in range(2))
     return {"noisy_images": first, "second_noisy_images": second}
 
 
 def p_sample(
-    package: Any, x: Tensor, times: list[int], coefficients: list[Tensor], predicted: Tensor, noise: Tensor
+    package: DdpmPackage, x: Tensor, times: list[int], coefficients: list[Tensor], predicted: Tensor, noise: Tensor
 ) -> list[dict[str, Any]]:
     """One step back at each of `times` with given noise, by a denoiser that gives `predicted`; and what it was shown.
 
@@ -89,7 +94,7 @@ def p_sample(
 
 
 def p_sample_draws(
-    package: Any, x: Tensor, index: int, coefficients: list[Tensor], predicted: Tensor
+    package: DdpmPackage, x: Tensor, index: int, coefficients: list[Tensor], predicted: Tensor
 ) -> dict[str, Any]:
     """Two draws of one step back at that time."""
     t = torch.full((len(x),), index, device=x.device)
@@ -100,7 +105,7 @@ def p_sample_draws(
 
 
 def loop(
-    package: Any, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
+    package: DdpmPackage, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
 ) -> dict[str, Any]:
     """The student's loop with p_sample replaced: its k-th call gives injected[k], whatever it is asked.
 
@@ -134,7 +139,11 @@ def loop(
 
 
 def samples(
-    package: Any, coefficients: list[Tensor], denoiser: dict[str, Tensor], back: dict[str, Tensor], shape: list[int]
+    package: DdpmPackage,
+    coefficients: list[Tensor],
+    denoiser: dict[str, Tensor],
+    back: dict[str, Tensor],
+    shape: list[int],
 ) -> Any:
     """The student's loop with p_sample replaced by x ↦ A[t]·x + b[t] + s[t]·ε, or else by a denoiser A[t]·x + b[t].
 
@@ -157,7 +166,7 @@ def samples(
 
 
 def loss(
-    package: Any,
+    package: DdpmPackage,
     x_start: Tensor,
     t: Tensor,
     coefficients: list[Tensor],
@@ -200,7 +209,7 @@ def loss(
     return result | _shown(model, x_start)
 
 
-def times(package: Any, steps: int, n: int) -> dict[str, Any]:
+def times(package: DdpmPackage, steps: int, n: int) -> dict[str, Any]:
     """Two batches of times, and whether they can be used as indices."""
     first, second = (_tensor(package.ddpm.t_sample(steps, n)) for _ in range(2))
     return {"times": first, "second_times": second, "whole": not first.is_floating_point()}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,12 +13,15 @@ from torch import Tensor
 from graders.probing.networks import weights_of
 from graders.probing.unet import UNet
 
+if TYPE_CHECKING:
+    from graders.ddpm.interface import DdpmPackage
+
 State = dict[str, Tensor]
 CHUNK = 256
 TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # places of coefficients among the eight sequences
 
 
-def train(package: Any, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> dict[str, Any]:
+def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> dict[str, Any]:
     """Trains a U-Net on the student's loss, at their times, with their coefficients: Adam, a one-cycle schedule.
 
     images: uint8 [N, 1, H, W]; schedule: β at the start and the end, and the number of steps; budget: `steps`, `batch`,
@@ -44,14 +47,16 @@ def train(package: Any, images: Tensor, schedule: list[float], budget: dict[str,
 
 
 @torch.no_grad()
-def predict(package: Any, weights: State, noisy: Tensor, t: Tensor, width: int) -> Tensor:
+def predict(package: DdpmPackage, weights: State, noisy: Tensor, t: Tensor, width: int) -> Tensor:
     """What the network of these weights takes for the noise in images [N, 1, H, W] at times [N]."""
     model = _network(weights, width)
     pairs = zip(noisy.split(CHUNK), t.split(CHUNK), strict=True)
     return torch.cat([model(images, times) for images, times in pairs])
 
 
-def generate(package: Any, weights: State, schedule: list[float], width: int, shape: list[int], kept: list[int]) -> Any:
+def generate(
+    package: DdpmPackage, weights: State, schedule: list[float], width: int, shape: list[int], kept: list[int]
+) -> Any:
     """The images after the steps `kept` of the student's loop, [len(kept), *shape]; None when it fails."""
     model = _network(weights, width)
     try:
@@ -62,7 +67,7 @@ def generate(package: Any, weights: State, schedule: list[float], width: int, sh
         return None
 
 
-def _coefficients(package: Any, schedule: list[float], places: tuple[int, ...]) -> list[Tensor]:
+def _coefficients(package: DdpmPackage, schedule: list[float], places: tuple[int, ...]) -> list[Tensor]:
     start, end, count = schedule
     sequences = list(package.ddpm.sequences(start, end, int(count)))
     return [torch.as_tensor(sequences[place]).float().cpu() for place in places]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.networks import weights_of
 from graders.probing.steps import with_gradients
+
+if TYPE_CHECKING:
+    from graders.flow.interface import FlowPackage
 
 State = dict[str, Tensor]
 BITS = math.log2(math.e)
@@ -47,12 +50,12 @@ class Base:
 # The densities
 
 
-def gaussian_log_prob(package: Any, mu: Tensor, sigma: Tensor, x: Tensor) -> dict[str, Tensor]:
+def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor) -> dict[str, Tensor]:
     """The student's Gaussian at x [..., d], and what became of x."""
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
-def bimodal_log_prob(package: Any, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Tensor]:
+def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Tensor]:
     """The student's mixture at x [..., d], and what became of x; mus and sigmas are [2, d]."""
     return _log_prob(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), x)
 
@@ -62,12 +65,12 @@ def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
     return {"log_prob": distribution.log_prob(given), "x": given}
 
 
-def gaussian_sample(package: Any, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
+def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
     """n draws from the student's Gaussian, and then some calls for a few."""
     return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
-def bimodal_sample(package: Any, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
+def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
     """Likewise from the student's mixture; mus and sigmas are [2, d]."""
     return _draws(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), n)
 
@@ -79,13 +82,13 @@ def _draws(distribution: Any, n: int) -> dict[str, Any]:
 # The map
 
 
-def _model(package: Any, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int) -> Any:
+def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int) -> Any:
     base = Base(mu.cpu(), sigma.cpu())
     return package.flow.model(base, dim=mu.shape[0], num_flows=num_flows, num_hidden=num_hidden).eval()
 
 
 @torch.no_grad()
-def _stirred(package: Any, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
+def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
     """A model with noise on every parameter, since a new flow is the identity.
 
     As much noise as moves standard normal points by `stir` on average, whatever the architecture makes of it.
@@ -104,7 +107,7 @@ def _stirred(package: Any, mu: Tensor, sigma: Tensor, num_flows: int, stir: floa
     return model
 
 
-def _stirred_map(package: Any, dim: int, num_flows: int, stir: float) -> Any:
+def _stirred_map(package: FlowPackage, dim: int, num_flows: int, stir: float) -> Any:
     """Likewise, where the base density does not matter."""
     return _stirred(package, torch.zeros(dim), torch.ones(dim), num_flows, stir)
 
@@ -155,7 +158,7 @@ def _per_point(added: Any, points: int) -> Tensor:
 
 
 @torch.no_grad()
-def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
+def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
     """x [B, d] through the map and back, and through the inverse and back; with ledgers of the ways out."""
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     ledger = Ledger(model)
@@ -174,7 +177,7 @@ def round_trip(package: Any, x: Tensor, *, num_flows: int, stir: float) -> dict[
 
 @torch.no_grad()
 def neighbours(
-    package: Any, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
+    package: FlowPackage, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
 ) -> dict[str, Any]:
     """The map's log_det at x [B, d] and that of the way back, its ledger, and the map at neighbours of x, [d, B, d].
 
@@ -203,7 +206,7 @@ def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str,
 
 
 @torch.no_grad()
-def side_effects(package: Any, x: Tensor, *, num_flows: int, stir: float) -> State:
+def side_effects(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> State:
     """What becomes of the caller's x [B, d] in each of the three calls."""
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     given = {name: x.cpu().clone() for name in ("forward", "transform", "inverse")}
@@ -213,7 +216,7 @@ def side_effects(package: Any, x: Tensor, *, num_flows: int, stir: float) -> Sta
     return given
 
 
-def nll(package: Any, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
+def nll(package: FlowPackage, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
     """The loss at x [B, d] with its parts, and what its gradient is like.
 
     `trainable`: whether it has one; `idle` [layers with parameters]: those that it does not reach; `off`: how far it is
@@ -270,7 +273,15 @@ def _account(model: Any, x: Tensor) -> dict[str, Any]:
 
 @torch.no_grad()
 def stirred_densities(
-    package: Any, points: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float, models: int, few: int
+    package: FlowPackage,
+    points: Tensor,
+    *,
+    mu: Tensor,
+    sigma: Tensor,
+    num_flows: int,
+    stir: float,
+    models: int,
+    few: int,
 ) -> dict[str, Any]:
     """Log-densities at points [N, d] of untrained models, [models, N]; how one of them comes to the first `few`."""
     stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
@@ -287,7 +298,7 @@ def _losses(model: Any, points: Tensor) -> Tensor:
 
 
 def train(
-    package: Any,
+    package: FlowPackage,
     points: Tensor,
     validation: Tensor,
     *,
@@ -349,7 +360,7 @@ def _validate(model: Any, points: Tensor) -> float:
 
 @torch.no_grad()
 def density(
-    package: Any, points: Tensor, *, weights: State, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int
+    package: FlowPackage, points: Tensor, *, weights: State, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int
 ) -> Tensor:
     """Log-densities at points [N, d] of a model with the given weights."""
     model = _model(package, mu, sigma, num_flows, num_hidden)
@@ -382,7 +393,7 @@ class Location(nn.Module):
         return -(self.base_density.log_prob(z) + log_det)
 
 
-def training_loop(package: Any, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
+def training_loop(package: FlowPackage, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
     """One epoch of the student's loop over points [N, d], in order, with plain gradient descent.
 
     What it returns, the gradient that each step of the optimiser found [steps, d], the parameter afterwards and the

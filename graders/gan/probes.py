@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,11 @@ from graders.probing.networks import drive, registration, stretched_lines, weigh
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, watch
 
+if TYPE_CHECKING:
+    from graders.gan.interface import GanPackage
 
-def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
+
+def generators(package: GanPackage, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
     """For latents [B, z_dim] and hidden sizes: images in eval mode, of the batch, `again`, and of its first alone.
 
     And of `lines`, [3·(B − 1), …]: of each latent but the last, then of those halfway to the next, then of the next.
@@ -23,14 +26,14 @@ def generators(package: Any, latents: list[Tensor], sizes: list[list[int]]) -> l
     return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
 
 
-def generator_range(package: Any, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
+def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
     """Images of 50·z, and how near those of z come to `target` [B, 784] when the generator is trained for that."""
     network = _generator(package, z, hidden_dims).eval()
     far = network(50 * z)
     return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
 
 
-def discriminators(package: Any, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
+def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
     """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28], `again`, and of the first alone.
 
     And of `lines`, [3·(B − 1), …]: of each image but the last, then of those halfway to the next, then of the next.
@@ -38,13 +41,13 @@ def discriminators(package: Any, images: Tensor, sizes: list[list[int]]) -> list
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
-def discriminator_range(package: Any, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
+def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
     """How near a discriminator's scores come to `target` [B] when it is trained for nothing else."""
     network = _discriminator(package, images, hidden_dims)
     return drive(network, lambda: _tensor(package.gan.score(network, images)), target)
 
 
-def parameter_counts(package: Any, which: str, sizes: list[list[int]]) -> list[int]:
+def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) -> list[int]:
     """How many numbers a network holds for each list of hidden sizes."""
     nothing = torch.zeros(1, 16)
     make = _generator if which == "generator" else _discriminator
@@ -53,7 +56,7 @@ def parameter_counts(package: Any, which: str, sizes: list[list[int]]) -> list[i
 
 
 def step(
-    package: Any, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
+    package: GanPackage, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
 ) -> dict[str, Any]:
     """What happens in one step of a network, "generator" or "discriminator", on a fresh model.
 
@@ -85,7 +88,7 @@ def step(
     }
 
 
-def step_if_it_runs(package: Any, **setting: Any) -> dict[str, Any] | None:
+def step_if_it_runs(package: GanPackage, **setting: Any) -> dict[str, Any] | None:
     """The same, or None where the step raises: it is looked at on behalf of the other one."""
     try:
         return step(package, **setting)
@@ -93,7 +96,7 @@ def step_if_it_runs(package: Any, **setting: Any) -> dict[str, Any] | None:
         return None
 
 
-def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
+def sample(package: GanPackage, n: int, z_dim: int) -> dict[str, Any]:
     """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call.
 
     The generator's images are replaced by random ones.
@@ -106,7 +109,7 @@ def sample(package: Any, n: int, z_dim: int) -> dict[str, Any]:
     return {**first, "again": _decodings(calls, z_dim)["latents"]}
 
 
-def sample_of(package: Any, z: Tensor) -> dict[str, Tensor] | None:
+def sample_of(package: GanPackage, z: Tensor) -> dict[str, Tensor] | None:
     """The latents that the generator was given for samples of z [n, z_dim]; None where none can be given."""
     if package.gan.sample_of is None:
         return None
@@ -116,7 +119,7 @@ def sample_of(package: Any, z: Tensor) -> dict[str, Tensor] | None:
     return _decodings(calls, z.shape[1])
 
 
-def interpolate_between(package: Any, ends: Tensor, steps: int) -> dict[str, Any] | None:
+def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> dict[str, Any] | None:
     """What `interpolate` below returns, for given latents [2, n, z_dim]; None where none can be given."""
     if package.gan.interpolate_between is None:
         return None
@@ -125,7 +128,7 @@ def interpolate_between(package: Any, ends: Tensor, steps: int) -> dict[str, Any
     return {"images": package.gan.interpolate_between(model, ends, steps), **_decodings(calls, ends.shape[2])}
 
 
-def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
+def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
 
     These are replaced by random ones. `listed`: it is a list of tensors, here stacked. `takes_ends`: the ends can be
@@ -141,12 +144,12 @@ def interpolate(package: Any, n: int, steps: int, z_dim: int) -> dict[str, Any]:
     return {"images": result, "listed": listed, "takes_ends": takes_ends, **_decodings(calls, z_dim)}
 
 
-def interpolations(package: Any, cases: list[list[int]]) -> list[dict[str, Any]]:
+def interpolations(package: GanPackage, cases: list[list[int]]) -> list[dict[str, Any]]:
     """What `interpolate(n, steps)` returns for several pairs of arguments."""
     return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
 
 
-def alternation(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
+def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
     """What each `step()` of each optimiser does in the student's own loop over images [N, 1, 28, 28].
 
     `losses`: the networks whose step functions were called, in order. `trained`: whether the losses of each give it a
@@ -165,7 +168,7 @@ def alternation(package: Any, images: Tensor, labels: Tensor, batch_size: int) -
 
 
 def train(
-    package: Any, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
+    package: GanPackage, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
 ) -> dict[str, Any]:
     """Trains a GAN by a loop of ours with the student's networks and losses.
 
@@ -193,7 +196,7 @@ def train(
 
 
 @torch.no_grad()
-def decode(package: Any, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
+def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
     """The images [B, 784] that a generator of these weights makes of latents z [B, z_dim], in eval mode."""
     network = package.gan.generator_of(package.gan.model(**sizes).to(z.device)).eval()
     network.load_state_dict(weights)
@@ -201,7 +204,7 @@ def decode(package: Any, weights: dict[str, Tensor], z: Tensor, sizes: dict[str,
 
 
 @torch.no_grad()
-def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
+def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
     """Images [B, 784] of the weights that were handed in, if any fit the student's generator; never raises.
 
     `file`: the file's name, or ""; `problem`: why there are no images, or "".
@@ -218,14 +221,14 @@ def checkpoint(package: Any, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]
     return {"file": path.name, "problem": "", "images": images}
 
 
-def _generated(package: Any, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _generator(package, z, hidden_dims).eval()
     images = network(z)
     again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
-def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
     network = _discriminator(package, images, hidden_dims).eval()
     scores, again, first, lines = (
         package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
@@ -233,17 +236,17 @@ def _scored(package: Any, images: Tensor, hidden_dims: list[int]) -> dict[str, A
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
 
 
-def _generator(package: Any, z: Tensor, hidden_dims: list[int]) -> nn.Module:
+def _generator(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> nn.Module:
     network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, [1, 28, 28], 0.1)
     return network.to(z.device)
 
 
-def _discriminator(package: Any, images: Tensor, hidden_dims: list[int]) -> nn.Module:
+def _discriminator(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> nn.Module:
     network: nn.Module = package.gan.discriminator(IMAGE, hidden_dims, 0.3)
     return network.to(images.device)
 
 
-def _model(package: Any, hidden_dims: list[int], z_dim: int) -> nn.Module:
+def _model(package: GanPackage, hidden_dims: list[int], z_dim: int) -> nn.Module:
     model: nn.Module = package.gan.model(
         hidden_dims_gen=hidden_dims, hidden_dims_disc=hidden_dims[::-1], dp_rate_gen=0.1, dp_rate_disc=0.3, z_dim=z_dim
     )
@@ -317,7 +320,9 @@ class _Reached(Exception):
     """Ends a student's loop where its step has been seen."""
 
 
-def _step_within_loop(package: Any, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]) -> Tensor:
+def _step_within_loop(
+    package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
+) -> Tensor:
     """The loss of a step as the student's own loop calls it, for loops that prepare what their steps read.
 
     `seen` is left with what happens within that step.
@@ -341,7 +346,7 @@ def _step_within_loop(package: Any, model: nn.Module, which: str, images: Tensor
     return _tensor(losses[0])
 
 
-def _is_bounded(package: Any, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
+def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
     """Whether the discriminator's scores stay within 0 and 1, wherever it is driven."""
     network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
     untrained = _tensor(package.gan.score(network, images))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from graders.probing.networks import drive, registration, stretched_lines, weigh
 from graders.probing.steps import with_gradients
 from graders.probing.watching import Calls, watch
 
+if TYPE_CHECKING:
+    from graders.gan2018.interface import Gan2018Package
+
 PIXELS = 28 * 28
 LATENTS = 100
 LONGEST_SECONDS = 3.0  # for all calls of an interpolation
@@ -31,7 +34,7 @@ RATE = 2e-4  # the hand-out's
 Networks = dict[str, nn.Module]
 
 
-def generator(package: Any, z: Tensor, target: Tensor) -> dict[str, Any]:
+def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, Any]:
     """A generator's images of latents [B, 100], in eval mode, `again`, and of the first alone; and their range.
 
     `lines` [3·(B − 1), 784]: of each latent but the last, then of those halfway to the next, then of the next. `far`:
@@ -50,7 +53,7 @@ def generator(package: Any, z: Tensor, target: Tensor) -> dict[str, Any]:
     }
 
 
-def discriminator(package: Any, images: Tensor, target: Tensor) -> dict[str, Any]:
+def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> dict[str, Any]:
     """A discriminator's scores of images [B, 1, 28, 28], likewise; `driven` towards `target` [B]."""
     network = package.gan.discriminator().to(images.device).eval()
     fitting = package.gan.fitting(network, images)
@@ -65,7 +68,7 @@ def discriminator(package: Any, images: Tensor, target: Tensor) -> dict[str, Any
     }
 
 
-def turn(package: Any, images: Tensor, labels: Tensor, scores: Tensor) -> dict[str, Any]:
+def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> dict[str, Any]:
     """What the student's loop does with one batch of real images [B, 1, 28, 28]: the losses of both networks.
 
     scores [S] take the places of the discriminator's own, one for each row that it is asked about, in order; by a
@@ -90,7 +93,7 @@ def turn(package: Any, images: Tensor, labels: Tensor, scores: Tensor) -> dict[s
     return {name: None if step is None else {**made, **step["evidence"]} for name, step in first.items()}
 
 
-def loop(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> list[dict[str, Any]]:
+def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[dict[str, Any]]:
     """What each `step()` of each optimiser does in the student's loop over images [N, 1, 28, 28], for one epoch.
 
     The networks that it `holds`; the largest change of a parameter that it `moved` in each; how many `losses` it had of
@@ -103,7 +106,7 @@ def loop(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> list[
     return [{key: value for key, value in step.items() if key != "evidence"} for step in seen.steps]
 
 
-def latents_of_batches(package: Any, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
+def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
     """The latents [N, 100] that the generator is given in the student's loop, from one batch to the next."""
     networks = _networks(package, images)
     decoded = watch(networks["generator"])
@@ -113,7 +116,7 @@ def latents_of_batches(package: Any, images: Tensor, labels: Tensor, batch_size:
     return [_latents(decoded.inputs[start:end]) for start, end in pairwise(ends)]
 
 
-def interpolate(package: Any, calls: int) -> dict[str, Tensor]:
+def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
     """The latents [N, 100] that a student's interpolation decodes, in the order in which it does.
 
     Its steps, where it asks how many, are those between the ends, or all images where that gives the ends and too few.
@@ -156,12 +159,12 @@ class _Noted(TensorDataset):
         return tuple(tensor[index] for tensor in self.tensors)
 
 
-def _networks(package: Any, images: Tensor) -> Networks:
+def _networks(package: Gan2018Package, images: Tensor) -> Networks:
     made = {"generator": package.gan.generator(), "discriminator": package.gan.discriminator()}
     return {name: network.to(images.device).train() for name, network in made.items()}
 
 
-def _train(package: Any, networks: Networks, data: TensorDataset, batch_size: int) -> None:
+def _train(package: Gan2018Package, networks: Networks, data: TensorDataset, batch_size: int) -> None:
     optimizers = package.gan.optimizers(networks["generator"], networks["discriminator"], RATE)
     batches = DataLoader(data, batch_size=batch_size)
     package.gan.train(networks["generator"], networks["discriminator"], batches, optimizers, batch_size)
@@ -319,7 +322,7 @@ def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
 
 
 @torch.no_grad()
-def _is_bounded(package: Any, network: nn.Module, images: Tensor) -> bool:
+def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> bool:
     """Whether scores stay within 0 and 1, also of images that are far from any."""
     network.eval()
     fitting = package.gan.fitting(network, images)
@@ -346,7 +349,9 @@ def _scores(output: Any) -> Tensor:
     return output.reshape(-1)
 
 
-def train(package: Any, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float) -> dict[str, Tensor]:
+def train(
+    package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float
+) -> dict[str, Tensor]:
     """A short training by the student's own loop, on uint8 images [N, 1, 28, 28] with their labels.
 
     With the hand-out's optimisers, but for their `rate`. Returns the generator's weights.
@@ -360,7 +365,7 @@ def train(package: Any, images: Tensor, labels: Tensor, epochs: int, batch_size:
 
 
 @torch.no_grad()
-def decode(package: Any, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
+def decode(package: Gan2018Package, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
     """The images [B, 784] that a generator makes of latents z [B, 100], in eval mode; untrained without weights."""
     network = package.gan.generator().to(z.device).eval()
     if weights is not None:

@@ -6,7 +6,7 @@ likelihood of an image is known exactly. Images are [B, 1, 32, 32], latents [B, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,11 @@ from graders.probing.gaussian import Gaussian, injected_for
 from graders.probing.gradients import by_each
 from graders.probing.watching import Calls, watch
 
+if TYPE_CHECKING:
+    from graders.gaussian_vae.interface import GaussianVaePackage
 
-def draws(package: Any, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
+
+def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
     """Two draws of the student's distribution; and the gradients of the first's sum by mean and logvar."""
     leaves = _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
@@ -24,14 +27,16 @@ def draws(package: Any, mean: Tensor, logvar: Tensor, noise: Tensor | None = Non
     return {"draw": first, "second_draw": second} | _gradients(first, leaves)
 
 
-def divergence(package: Any, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
+def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
     """KL(N(mean, exp(logvar)) ‖ N(0, I)) by the student, [B] of [B, d]; and the gradients of its sum."""
     leaves = _leaves(mean=mean, logvar=logvar)
     value = package.gaussian_vae.gaussian(*leaves.values()).kl()
     return {"divergence": value} | _gradients(value, leaves)
 
 
-def surprise(package: Any, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None) -> dict[str, Any]:
+def surprise(
+    package: GaussianVaePackage, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None
+) -> dict[str, Any]:
     """−log p(x) by the student, summed over dims; by default over dims as the hand-out has it when they are 1, 2, 3.
 
     And the gradients of its sum by mean and, where it is given, logvar.
@@ -42,11 +47,11 @@ def surprise(package: Any, x: Tensor, mean: Tensor, dims: list[int], logvar: Ten
     return {"surprise": value} | _gradients(value, leaves)
 
 
-def mode(package: Any, mean: Tensor, logvar: Tensor) -> Any:
+def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
     return package.gaussian_vae.gaussian(mean, logvar).mode()
 
 
-def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[str, Any]:
+def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[str, Any]:
     """What encode(x) and decode(z) say: mean and log-variance of each, with a known decoder.
 
     `again` is encode's mean of the images in reverse order.
@@ -63,7 +68,7 @@ def parts(package: Any, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[s
 
 
 def forward(
-    package: Any, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
+    package: GaussianVaePackage, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
 ) -> dict[str, Any]:
     """One pass with a known decoder, what it was given for z, and what encode says of the same images.
 
@@ -84,7 +89,9 @@ def forward(
     } | _latents(seen, z_dim)
 
 
-def samples(package: Any, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None) -> dict[str, Any]:
+def samples(
+    package: GaussianVaePackage, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
+) -> dict[str, Any]:
     """Samples with a known decoder, and the latents that it was given, then and `again`."""
     model, seen, _ = _decoding(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
@@ -95,7 +102,7 @@ def samples(package: Any, n: int, z_dim: int, map_: dict[str, Tensor], noise: Te
 
 
 def log_likelihood(
-    package: Any, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
+    package: GaussianVaePackage, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
 ) -> dict[str, Any]:
     """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
 
@@ -123,14 +130,16 @@ def log_likelihood(
     return answer | {"mean": posterior.mean, "logvar": posterior.logvar}
 
 
-def interpolate(package: Any, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
+def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
     """The images between latents ends[0] and ends[1], and the latents that the decoder was given."""
     model, seen, _ = _decoding(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images} | _latents(seen, ends.shape[1])
 
 
-def _decoding(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
+def _decoding(
+    package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]
+) -> tuple[nn.Module, Calls, type[Gaussian]]:
     """The same as `_known`, with what is right also in the place of what the student's `decode` makes of an output."""
     model, seen, gaussian = _known(package, z_dim, map_)
     decoder = package.gaussian_vae.decoder_of(model)
@@ -138,7 +147,7 @@ def _decoding(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Mod
     return model, seen, gaussian
 
 
-def _known(package: Any, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
+def _known(package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
     """A model in eval mode with known parts, what its decoder is given from here on, and its distributions' class.
 
     map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels.

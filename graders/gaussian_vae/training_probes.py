@@ -5,18 +5,23 @@ Images are uint8 [N, 1, 32, 32], scaled to [−1, 1] here; settings: `z_dim` and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from graders.probing.networks import weights_of
 
+if TYPE_CHECKING:
+    from graders.gaussian_vae.interface import GaussianVaePackage
+
 State = dict[str, Tensor]
 CHUNK = 250
 
 
-def train(package: Any, images: Tensor, settings: dict[str, int], budget: dict[str, Any]) -> dict[str, Any]:
+def train(
+    package: GaussianVaePackage, images: Tensor, settings: dict[str, int], budget: dict[str, Any]
+) -> dict[str, Any]:
     """Trains the model on the two losses that its forward returns: Adam, clipped gradients, a one-cycle schedule.
 
     budget: `steps`, `batch` and `rate`. Returns weights, and the losses [steps, 2].
@@ -38,7 +43,7 @@ def train(package: Any, images: Tensor, settings: dict[str, int], budget: dict[s
 
 
 @torch.no_grad()
-def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
+def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
     """The posterior's mean and log-variance [N, z_dim] of images."""
     model = _model(package, weights, settings)
     found = [package.gaussian_vae.encode(model, _scaled(chunk)) for chunk in images.split(CHUNK)]
@@ -46,14 +51,16 @@ def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int
 
 
 @torch.no_grad()
-def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
+def decode(package: GaussianVaePackage, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
     """The mean of p(x|z), [N, 1, 32, 32], of latents [N, z_dim]."""
     model = _model(package, weights, settings)
     return torch.cat([package.gaussian_vae.decode(model, chunk).mean for chunk in z.split(CHUNK)])
 
 
 @torch.no_grad()
-def pictures(package: Any, weights: State, ends: Tensor, n: int, settings: dict[str, int]) -> dict[str, Any]:
+def pictures(
+    package: GaussianVaePackage, weights: State, ends: Tensor, n: int, settings: dict[str, int]
+) -> dict[str, Any]:
     """Samples, and walks between `ends` [W, 2, z_dim] of n images each, by the student's functions.
 
     None of what fails: it is judged elsewhere.
@@ -70,7 +77,7 @@ def pictures(package: Any, weights: State, ends: Tensor, n: int, settings: dict[
     return {"samples": samples, "walks": walks}
 
 
-def _model(package: Any, weights: State, settings: dict[str, int]) -> nn.Module:
+def _model(package: GaussianVaePackage, weights: State, settings: dict[str, int]) -> nn.Module:
     model: nn.Module = package.gaussian_vae.model(**settings)
     model.load_state_dict(weights)
     return model.eval()

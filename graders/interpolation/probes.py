@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from gengrade.sandbox.guest.errors import Missing
 from graders.probing.distributions import parts_of, with_parts
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, watch, with_items
+
+if TYPE_CHECKING:
+    from graders.interpolation.interface import InterpolationPackage
 
 AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
 
@@ -32,7 +35,7 @@ class _Seen:
             each.forget()
 
 
-def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
+def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
     """What the student's walk from `start` to `end` decodes and returns; of both, [1, n], as many numbers as it takes.
 
     `latents` [K, d] and `decoded` [K, 784], in the order of decoding; `images` [N, 784], or None where nothing that
@@ -48,7 +51,7 @@ def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
     return _walk(calls, returned, {size}, "the generator")
 
 
-def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
+def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
     """The same of a walk between two images [1, 1, 28, 28] in 0 … 1.
 
     `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: moved

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +18,14 @@ from torch.utils.data import DataLoader, TensorDataset
 from graders.probing.gradients import accumulated, by_each, in_a_row
 from graders.probing.steps import with_gradients
 
+if TYPE_CHECKING:
+    from graders.vae.interface import VaePackage
+
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
 
 
-def train(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
     """One epoch of the student's training on images [N, 1, 28, 28], on a model left in eval mode.
 
     losses [passes, 3]: what takes the places of L_rec, L_reg and bpd in each pass; then from the first again.
@@ -36,7 +39,7 @@ def train(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict
     return _observe(model, record, lambda: package.vae.train_epoch(model, _loader(images, batch_size), optimizer))
 
 
-def test(package: Any, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
     """The student's evaluation on images [N, 1, 28, 28], of a model left in training mode; likewise."""
     model = _model(package, images)
     record = _Record()
@@ -63,7 +66,7 @@ class _Record:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _model(package: Any, images: Tensor) -> nn.Module:
+def _model(package: VaePackage, images: Tensor) -> nn.Module:
     model: nn.Module = package.vae.model(**SETTINGS).to(images.device)
     return model
 

@@ -5,7 +5,7 @@ The loops have their own module, and so has training.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from graders.probing.networks import drive, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, watch
 
+if TYPE_CHECKING:
+    from graders.vae.interface import VaePackage
+
 ENCODERS = ("mlp_encoder", "cnn_encoder")
 FRESH = 32  # networks that are looked at before training
 FAR = 10.0  # times an input: where even activations that are straight around zero bend
@@ -22,7 +25,7 @@ FAR = 10.0  # times an input: where even activations that are straight around ze
 # Arithmetic
 
 
-def reparameterize(package: Any, mean: Tensor, std: Tensor, weights: Tensor) -> dict[str, Any]:
+def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tensor) -> dict[str, Any]:
     """Two draws, and the gradients of Σ weights · (the first draw), where there are any.
 
     All of one shape. The student's code gets tensors in the middle of a graph, as in a model: it may work in place.
@@ -44,12 +47,12 @@ def reparameterize(package: Any, mean: Tensor, std: Tensor, weights: Tensor) -> 
     }
 
 
-def kld(package: Any, mean: Tensor, log_std: Tensor) -> Any:
+def kld(package: VaePackage, mean: Tensor, log_std: Tensor) -> Any:
     """The KL divergence to N(0, I), for inputs [..., z_dim]."""
     return package.vae.kld(mean, log_std)
 
 
-def bpd(package: Any, elbo: Tensor, img_shape: list[int]) -> Any:
+def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
     """Bits per dimension of negative bounds [B] in nats, for images of shape [B, C, H, W]."""
     return package.vae.bpd(elbo, torch.Size(img_shape))
 
@@ -57,7 +60,7 @@ def bpd(package: Any, elbo: Tensor, img_shape: list[int]) -> Any:
 # Networks
 
 
-def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
     """A network's outputs in eval mode; and what it registers.
 
     `which`: the contract's name of the network, made with `settings`. The outputs of the batch come twice, then those
@@ -79,7 +82,9 @@ def network(package: Any, which: str, x: Tensor, settings: dict[str, Any]) -> di
     }
 
 
-def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> dict[str, Tensor] | None:
+def reach(
+    package: VaePackage, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]
+) -> dict[str, Tensor] | None:
     """How low and how high the outputs [B, n] get in training to give −`target`, and `target`, and nothing else.
 
     Of `FRESH` new networks the one that starts lowest is trained, or highest, so that no activation is stuck from the
@@ -115,13 +120,13 @@ def reach(package: Any, which: str, x: Tensor, target: Tensor, settings: dict[st
     return {"starts": starts, "lowest": highest(-1), "highest": highest(1)}
 
 
-def parameter_counts(package: Any, which: str, settings: list[dict[str, Any]]) -> list[int]:
+def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, Any]]) -> list[int]:
     """How many numbers the network holds, for each of these settings."""
     networks = (_made(package, which, each) for each in settings)
     return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
 
 
-def _made(package: Any, which: str, settings: dict[str, Any]) -> nn.Module:
+def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
     """A network by the contract's name of it. They are written out, so that a run is given no other methods of it."""
     network: nn.Module
     match which:
@@ -141,7 +146,7 @@ def _made(package: Any, which: str, settings: dict[str, Any]) -> nn.Module:
 # The whole model
 
 
-def loss(package: Any, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
     """One pass of `VAE.forward` on images [B, 1, 28, 28], with all that goes through its parts, and the gradients.
 
     `settings`: the model's kind and sizes. `code` [2, B, z_dim], mean and log_std, and `logits` [B, 1, 28, 28] take the
@@ -173,7 +178,7 @@ def loss(package: Any, images: Tensor, code: Tensor, logits: Tensor, settings: d
     return evidence | _gradients(bits, mean, log_std, z)
 
 
-def untrained_loss(package: Any, images: Tensor, settings: dict[str, Any]) -> Any:
+def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
     """bpd of one pass of `VAE.forward` on images [B, 1, 28, 28], before training."""
     return _losses(package.vae.model(**settings).to(images.device), images)[2]
 
@@ -201,7 +206,7 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> 
     }
 
 
-def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
+def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
     """What `VAE.sample(n)` returns, with the latents and logits that went through the decoder (None if unseen).
 
     `shift` [1, 28, 28] is added to the decoder's logits: before training all means are about a half, which a rounding
@@ -238,7 +243,7 @@ class _Telltale(nn.Module):
         return self.gain.device
 
 
-def manifold(package: Any, grid_size: int, gain: float) -> dict[str, Any]:
+def manifold(package: VaePackage, grid_size: int, gain: float) -> dict[str, Any]:
     """The picture [C, height, width] that the student makes of a decoder of ours, and the latents [N, 2] it decoded."""
     decoder = _Telltale(gain)
     decoded = watch(decoder)

@@ -6,7 +6,7 @@ decoder, wherever its weights came from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +15,16 @@ from graders.probing.batches import batches, rolled
 from graders.probing.networks import weights_of
 from graders.probing.pictures import picture
 
+if TYPE_CHECKING:
+    from graders.vae.interface import VaePackage
+
 State = dict[str, Tensor]
 CHUNK = 1000  # images in one pass, when nothing is trained
 CLIP = 0.3  # the gradient's norm: without it the steep schedule throws some right networks (ELU) out of the valley
 
 
 def train(
-    package: Any, images: Tensor, held_out: Tensor, settings: dict[str, Any], budget: dict[str, Any]
+    package: VaePackage, images: Tensor, held_out: Tensor, settings: dict[str, Any], budget: dict[str, Any]
 ) -> dict[str, Any]:
     """Trains the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
 
@@ -65,7 +68,7 @@ def train(
 
 
 @torch.no_grad()
-def encode(package: Any, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
+def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
     """The posterior's mean and log_std [N, z_dim] of uint8 images [N, 1, 28, 28], from all of the model's weights."""
     model = package.vae.model(**settings).to(images.device)
     model.load_state_dict(weights)
@@ -76,14 +79,14 @@ def encode(package: Any, weights: State, images: Tensor, settings: dict[str, Any
 
 
 @torch.no_grad()
-def decode(package: Any, weights: State, z: Tensor, settings: dict[str, Any]) -> Tensor:
+def decode(package: VaePackage, weights: State, z: Tensor, settings: dict[str, Any]) -> Tensor:
     """The logits [N, 1, 28, 28] of latents [N, z_dim], from the decoder's weights alone."""
     decoder = _decoder(package, weights, z, settings)
     return torch.cat([decoder(chunk) for chunk in z.split(CHUNK)])
 
 
 @torch.no_grad()
-def manifold(package: Any, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
+def manifold(package: VaePackage, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
     """The student's own picture of a trained decoder's 2-dimensional latent space; None where that fails."""
     decoder = _decoder(package, weights, next(iter(weights.values())), settings)
     try:
@@ -94,7 +97,7 @@ def manifold(package: Any, weights: State, settings: dict[str, Any], grid_size: 
         return None
 
 
-def _decoder(package: Any, weights: State, like: Tensor, settings: dict[str, Any]) -> nn.Module:
+def _decoder(package: VaePackage, weights: State, like: Tensor, settings: dict[str, Any]) -> nn.Module:
     decoder: nn.Module = package.vae.decoder_of(package.vae.model(**settings)).to(like.device)
     decoder.load_state_dict(weights)
     return decoder.eval()
@@ -108,7 +111,7 @@ def _returned(model: nn.Module, images: Tensor) -> float:
     return sum(losses) / len(images)
 
 
-def _samples(package: Any, model: nn.Module) -> Tensor | None:
+def _samples(package: VaePackage, model: nn.Module) -> Tensor | None:
     """A grid's worth of samples; None when the student's `sample` fails, which is judged elsewhere."""
     model.eval()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,13 @@ from graders.probing.gradients import accumulated, by_each, in_a_row
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
 
+if TYPE_CHECKING:
+    from graders.vae2018.interface import Vae2018Package
+
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second …
 
 
-def epoch(package: Any, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> dict[str, Any]:
+def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> dict[str, Any]:
     """One pass of `epoch_iter` over images [N, 1, 28, 28], on a model that is in training mode or in eval mode.
 
     bounds [passes]: what takes the places of the model's own, with the sign that its first has; the gradients are

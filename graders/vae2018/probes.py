@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,11 +11,16 @@ from graders.probing.injecting import gradient_of, shifted_logits, with_code, wi
 from graders.probing.networks import drive, registration
 from graders.probing.watching import watch
 
+if TYPE_CHECKING:
+    from graders.vae2018.interface import Vae2018Package
+
 PIXELS = 28 * 28
 FAR = 10.0  # times an input: where even activations that are straight around zero bend
 
 
-def passes(package: Any, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]) -> dict[str, Any]:
+def passes(
+    package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
+) -> dict[str, Any]:
     """What `VAE.forward` returns for images [B, 1, 28, 28], in K passes of one model with known numbers on the way.
 
     codes [K, 2, B, z_dim] take the places of what the encoder gives, and logits [K, B, 784] of what the decoder gives,
@@ -49,13 +54,13 @@ def passes(package: Any, images: Tensor, codes: Tensor, logits: Tensor, settings
     return evidence | {"bounds": torch.stack(bounds), "z": torch.stack(latents)}
 
 
-def untrained(package: Any, images: Tensor, settings: dict[str, int]) -> Tensor:
+def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
     """What `VAE.forward` returns for images [B, 1, 28, 28] before training."""
     model = package.vae.model(**settings).to(images.device)
     return _tensor(package.vae.bound(model, package.vae.fitting(model, images)), "VAE.forward")
 
 
-def encoder(package: Any, images: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
+def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
     """An encoder's two outputs [B, z_dim] for images [B, 1, 28, 28], in eval mode; and how far its mean can be trained.
 
     `alone`: those of the first image on its own; `line`: those of three equidistant points on a line through zero;
@@ -75,7 +80,7 @@ def encoder(package: Any, images: Tensor, target: Tensor, settings: dict[str, in
     }
 
 
-def decoder(package: Any, z: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
+def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
     """A decoder's outputs [B, 784] for latents [B, z_dim], in eval mode; and how far they can be trained.
 
     `alone`, `line`: as for the encoder; `driven`: the outputs after training towards `target` [B, 784].
@@ -92,7 +97,7 @@ def decoder(package: Any, z: Tensor, target: Tensor, settings: dict[str, int]) -
     }
 
 
-def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
+def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
     """What `VAE.sample(n)` returns, with the latents and the outputs that went through the decoder (None if unseen).
 
     `shift` [784] is added to the decoder's logits: before training all means are about a half, which a rounding
@@ -112,7 +117,7 @@ def sample(package: Any, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
     }
 
 
-def manifold(package: Any) -> Tensor:
+def manifold(package: Vae2018Package) -> Tensor:
     """The latents [N, 2] that a student's drawing of the manifold decodes, in the order in which it does."""
     model = package.vae.model(hidden_dim=16, z_dim=2).eval()
     decoded = watch(package.vae.decoder_of(model))

@@ -6,7 +6,7 @@ decoder, wherever its weights came from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +14,16 @@ from torch import Tensor, nn
 from graders.probing.batches import batches, rolled
 from graders.probing.networks import weights_of
 
+if TYPE_CHECKING:
+    from graders.vae2018.interface import Vae2018Package
+
 State = dict[str, Tensor]
 CHUNK = 1000  # images in one pass, when nothing is trained
 CLIP = 0.3  # nats, of the gradient's norm, for each of the 784 pixels
 
 
 def train(
-    package: Any, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
+    package: Vae2018Package, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
 ) -> dict[str, Any]:
     """Trains the student's model on the bound that its forward returns, turned downwards whichever sign it has.
 
@@ -55,7 +58,7 @@ def train(
 
 
 @torch.no_grad()
-def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
+def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
     """What the encoder gives for uint8 images [N, 1, 28, 28], both [N, z_dim], from all of the model's weights."""
     model = package.vae.model(**settings).to(images.device)
     model.load_state_dict(weights)
@@ -66,7 +69,7 @@ def encode(package: Any, weights: State, images: Tensor, settings: dict[str, int
 
 
 @torch.no_grad()
-def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
+def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
     """The decoder's outputs [N, 784] for latents [N, z_dim], from its weights alone."""
     decoder = package.vae.decoder_of(package.vae.model(**settings)).to(z.device)
     decoder.load_state_dict(weights)
@@ -74,7 +77,7 @@ def decode(package: Any, weights: State, z: Tensor, settings: dict[str, int]) ->
 
 
 @torch.no_grad()
-def _samples(package: Any, model: nn.Module) -> Tensor | None:
+def _samples(package: Vae2018Package, model: nn.Module) -> Tensor | None:
     """Samples [64, 784]; None when the student's `sample` fails, which is judged elsewhere."""
     training = model.training
     try:

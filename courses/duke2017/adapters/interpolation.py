@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,15 +18,11 @@ from courses.duke2017.adapters.roles import Roles, arguments
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.loading import Modules
 
+if TYPE_CHECKING:
+    from graders.interpolation.interface import Interpolation, Seen
+
 _GENERATOR = r"g|gen|.*generator|net_?g|model|net|network|.*gan|decoder"
 RESIZED = 32  # the side that images are usually resized to
-
-
-class Seen(Protocol):
-    """The calls of a network that were seen so far."""
-
-    def __len__(self) -> int: ...
-    def forget(self) -> None: ...
 
 
 class InterpolationContract:
@@ -110,3 +106,9 @@ def _fits(
 
 def _forms(first: Tensor, second: Tensor) -> list[list[Tensor]]:
     return [[first, second], [first.flatten(1), second.flatten(1)], [first[0], second[0]]]
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+
+    def _adapter(modules: Modules) -> Interpolation:
+        return InterpolationContract(modules)

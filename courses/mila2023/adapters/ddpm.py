@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -105,3 +105,10 @@ class DdpmContract:
 
 def _given(noise: Tensor | None) -> dict[str, Any]:
     return {} if noise is None else {"noise": noise}
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.ddpm.interface import Ddpm
+
+    def _adapter(modules: Modules) -> Ddpm:
+        return DdpmContract(modules)

