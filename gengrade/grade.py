@@ -283,7 +283,7 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
 
 
 def _missing(checks: tuple[str, ...], facts: Facts) -> CheckFact | None:
-    """The first of these checks for which there is no program."""
+    """The first of these checks for which there is no program, and nothing wrong in what there is of one."""
     found = (facts.checks.get(check) for check in checks)
     return next((fact for fact in found if fact and fact.tests and fact.outcome is Outcome.MISSING), None)
 

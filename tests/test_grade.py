@@ -137,6 +137,18 @@ def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
     assert (failed.points, failed.pending) == (0, 0)
 
 
+def test_a_wrong_answer_does_not_wait_because_another_is_missing() -> None:
+    """A check of two answers: leaving one out must not turn the other's failure into a mark to come."""
+    wrong, missing, right = (
+        examples.fact("theory.kl_examples", outcome, str(outcome)).tests
+        for outcome in (Outcome.FAILED, Outcome.MISSING, Outcome.PASSED)
+    )
+    mixed = _item(_score(CheckFact(check="theory.kl_examples", tests=wrong + missing)), "theory.kl_examples")
+    assert (mixed.outcome, mixed.points, mixed.pending, mixed.message) == (Outcome.FAILED, 0, 0, "failed")
+    waiting = _item(_score(CheckFact(check="theory.kl_examples", tests=right + missing)), "theory.kl_examples")
+    assert (waiting.outcome, waiting.pending) == (None, 2)
+
+
 def test_an_optional_measure_waits_for_a_mark_where_there_is_no_program_to_measure() -> None:
     text = examples.RUBRIC.replace("needs: [vae.loss]}", "needs: [vae.loss], optional: the curve}")
     lenient = Rubric.parse(text, Path("rubric.yaml"))
