@@ -297,6 +297,8 @@ def test_links_in_a_class_are_ignored(tmp_path: Path) -> None:
         ["Part 1/utils.py"],
         ["utils.py", "encoder.py", "old/utils.py"],
         ["vae/utils.py", "vae/encoder.py", "gan/models.py"],
+        ["my_vae/encoder.py", "GAN code/models.py"],
+        ["q1/encoder.py", "q2/models.py"],
         ["answers.py"],
         ["solution.py"],
     ],
@@ -316,10 +318,20 @@ def test_one_submission_is_a_self_check(tmp_path: Path, files: list[str]) -> Non
         ["doe/thing.py", "roe/thing.py"],
         ["doe_1234_567_work/part1/utils.py"],
         [f"doe/code/{VAE[0]}", f"roe/code/{GAN[0]}"],
+        ["doe/encoder.py", "roe/models.py"],
+        ["1234567/encoder.py", "7654321/models.py"],
     ],
 )
 def test_several_students_are_a_class(tmp_path: Path, files: list[str]) -> None:
     assert not discover(write(tmp_path, files), PARTS).single
+
+
+def test_folders_of_different_parts_are_told_from_one_student_by_a_note(tmp_path: Path) -> None:
+    """Two students who handed in one part each must never be graded as one; a student is told how to be one."""
+    (note,) = discover(write(tmp_path / "a", ["doe/encoder.py", "roe/models.py"]), PARTS).notes
+    assert "doe, roe hold a different part each, and are graded as different students" in note
+    assert "vae, gan, flow, theory" in note
+    assert discover(write(tmp_path / "b", ["doe/encoder.py", "roe/encoder.py"]), PARTS).notes == ()
 
 
 def test_one_archive_is_a_self_check(tmp_path: Path) -> None:

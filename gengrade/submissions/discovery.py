@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,10 @@ _FAMILIAR_NAMES = {"readme", "license", "makefile", "thumbs.db", "desktop.ini"}
 _OUR_FOLDERS = {"results", "marks"}
 # Beside the code of one submission, these are no other students.
 _SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots", "results", "theory", "data"}
+# How authors number the folders of their parts: "part1", "q2", "3".
+_NUMBERED = re.compile(r"(part|question|exercise|problem|task|q|ex|p)?[ ._-]*\d{1,2}[a-d]?")
+_SAY_NOTHING = {"ipynb", "solution", "template", "homework", "assignment"}  # words of hand-outs' files
+_NAMED = 8  # folders in a note
 _LOOK_DEEP = 5  # folders in each other
 _LOOK_FILES = 5_000
 _LOOK_NAMES = 200_000  # of any kind: whoever hands in more costs the class no more than these
@@ -56,7 +61,8 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     children = _children(path)
     if _is_one(path, children, parts):
         return Discovery((_single(path),), single=True)
-    return _class(path, children)
+    found = _class(path, children)
+    return replace(found, notes=(*found.notes, *_doubt([child for child in children if child.is_folder], parts)))
 
 
 @dataclass(frozen=True)
@@ -136,9 +142,37 @@ def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], par
     if not full:
         students = any(file.suffix in PROGRAMS for folder in folders for file in _some_below(folder.path))
         return not students and bool(folders or any(file.suffix in PROGRAMS for file in files))
-    # Several folders that are each a different part's, under names of the author's own.
-    keys = [key for held in full for key in held]
-    return len(keys) == len(set(keys)) and all(held[key] == PurePosixPath() for held in full for key in held)
+    return _hold_different_parts(full) and all(
+        _is_named_for(folder.path.name, held, parts) for folder, held in zip(folders, holdings, strict=True) if held
+    )
+
+
+def _hold_different_parts(holdings: Sequence[Mapping[str, PurePosixPath]]) -> bool:
+    """Whether each of these folders is another part of one assignment, with nothing in between."""
+    keys = [key for held in holdings for key in held]
+    return len(keys) == len(set(keys)) and all(held[key] == PurePosixPath() for held in holdings for key in held)
+
+
+def _is_named_for(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> bool:
+    """Whether a folder has a name that an author gives to a part: what it holds, or its number.
+
+    Folders with the names of people are those of a class in which each handed in one part.
+    """
+    folded = fold(name)
+    texts = [text for key in keys for text in (key, *parts[key].files)]
+    words = {word for text in texts for word in re.findall(r"[a-z]{3,}", text.lower())} - _SAY_NOTHING
+    return any(word in folded for word in words) or bool(_NUMBERED.fullmatch(folded))
+
+
+def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
+    """A note where folders that are graded as several students' may be one student's."""
+    held = [(folder, holding) for folder in folders if (holding := _holding(folder.path, parts))]
+    if len(held) > 1 and len(held) == len(folders) and _hold_different_parts([holding for _, holding in held]):
+        names = listed([printable(folder.path.name) for folder, _ in held], _NAMED)
+        yield (
+            f"{names} hold a different part each, and are graded as different students; if they are one student's, "
+            f"give the folders the names of their parts ({', '.join(parts)})"
+        )
 
 
 def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath]:
