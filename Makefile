@@ -1,4 +1,4 @@
-# `make grade` and `make test` set up all that they need: a virtual environment in .venv, and bubblewrap where they may.
+# `make grade` and `make test` set up all that they need: a virtual environment in .venv and, if allowed, bubblewrap.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,13 +12,13 @@ help:  ## Show the targets.
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	# torch first and pinned: unpinned, it brings gigabytes of CUDA libraries.
+	# torch is installed first and pinned; otherwise it brings gigabytes of CUDA libraries.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-setup: $(VENV)/ready  ## Set up the virtual environment and, where allowed, bubblewrap.
+setup: $(VENV)/ready  ## Set up the virtual environment and, if allowed, bubblewrap.
 	@command -v bwrap >/dev/null 2>&1 || sh tools/install-system-packages bubblewrap
 
 grade: setup  ## Grade the example submissions on the embedded data set.
@@ -28,28 +28,28 @@ test: setup  ## Run the tests.
 	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
-slow: setup  ## Run the longer tests: the trainings.
+slow: setup  ## Run the longer tests, such as trainings.
 	$(BIN)/python -m pytest -m slow
 
 validate: setup  ## Measure how right the graders are, and print the table.
 	$(BIN)/python -m validation
 
-mutants: setup  ## Run only the mutation tests of it.
+mutants: setup  ## Run only the mutation tests.
 	$(BIN)/python -m validation mutants
 
-seeds: setup  ## Run only its right packages, which must never fail, under many seeds.
+seeds: setup  ## Grade only the right packages under many seeds; none may fail.
 	$(BIN)/python -m validation seeds
 
-attacks: setup  ## Grade hostile submissions in each tier, and print what they gained.
+attacks: setup  ## Grade hostile submissions in the tiers sandbox and landlock, and print what they gained.
 	$(BIN)/python -m tests.attacks
 
-faults: setup  ## Kill pieces of the grader 200 times, and compare the results.
+faults: setup  ## Kill processes of the grader 200 times, and compare the results.
 	$(BIN)/python -m tests.attacks.faults
 
-fuzz: setup  ## Feed the host's side of the wire, and hand in strange classes, for 35 minutes.
+fuzz: setup  ## Send malformed answers to the host and hand in strange classes, for 35 minutes.
 	$(BIN)/python -m tests.attacks.fuzzing
 
-load: setup  ## Grade the examples idle and beside eight busy processes, and compare the verdicts.
+load: setup  ## Grade the examples on an idle and on a busy machine, and compare the verdicts.
 	$(BIN)/python -m tests.load
 
 lint: setup  ## Check style and types.
@@ -57,9 +57,9 @@ lint: setup  ## Check style and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 
-check: lint test  ## All that has to pass before a change lands.
+check: lint test  ## Run everything that must pass before a change is merged: lint and test.
 
-bench: setup  ## Measure the harness's own costs, and print the table.
+bench: setup  ## Measure what the harness itself costs, and print the table.
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove the virtual environment and the results.

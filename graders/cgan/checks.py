@@ -7,7 +7,7 @@ Left open by the assignment, and decided for the student:
   are logits or probabilities;
 - the noise may be of any simple distribution, as long as every image has noise of its own;
 - networks are asked in eval mode, where dropout rests.
-What is learned is judged in `cgan_training`.
+What is learned is judged in `graders/cgan/training.py`.
 """
 
 from __future__ import annotations
