@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from gengrade import records
+from gengrade.atomic import NO_ROOM
 from gengrade.forking import address_space, fork
 from gengrade.paths import InputError, printable
 from gengrade.sandbox.guest.syscalls import libc
-from gengrade.store import NO_ROOM
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ from typing import IO, Final
 
 from gengrade import data as datasets
 from gengrade import records
+from gengrade.atomic import NO_ROOM, write_whole
 from gengrade.authenticity import Seal, authority, key_file
 from gengrade.course import Course, chosen, courses
 from gengrade.fitting import better_fit
@@ -53,7 +54,6 @@ from gengrade.places import (
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import CheckItem, ManualItem, MeasureItem, Rubric
 from gengrade.sandbox import SCRATCH_PREFIX, Kept, Tier, choose, reaches, remove
-from gengrade.store import NO_ROOM, write_whole
 from gengrade.submissions import Submission, discard, discover
 from gengrade.texts import listed, without_middle
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field, ValidationError
 
 from gengrade import data as datasets
+from gengrade.atomic import require_room, write_whole
 from gengrade.authenticity import Seal
 from gengrade.course import ADAPTERS, DECLARATION, Course, load
 from gengrade.data import DataSet
@@ -33,7 +34,7 @@ from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.rubric import SUBMISSION
 from gengrade.sandbox import DEFAULTS, InfraError, Kept, Limits, Sandbox, Tier
-from gengrade.store import STUDENT_BYTES, EvidenceStore, require_room, write_whole
+from gengrade.store import STUDENT_BYTES, EvidenceStore
 from gengrade.submissions import Prepared, Submission, code_flags, discard, lay_out, prepare, signatures
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")

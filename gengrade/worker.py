@@ -19,9 +19,9 @@ from types import FrameType
 from typing import Any, TextIO
 
 from gengrade import records
+from gengrade.atomic import NO_ROOM
 from gengrade.job import Grader, Job
 from gengrade.sandbox.guest.syscalls import libc
-from gengrade.store import NO_ROOM
 from gengrade.submissions import Submission
 
 _PR_SET_PDEATHSIG = 1

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from gengrade.atomic import write_whole
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.pages import page
 from gengrade.report.text import Word, word
-from gengrade.store import write_whole
 
 
 @dataclass(frozen=True, slots=True)
