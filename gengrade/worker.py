@@ -20,11 +20,9 @@ from typing import Any, TextIO
 
 from gengrade import records
 from gengrade.atomic import NO_ROOM
+from gengrade.forking import end_with_parent
 from gengrade.job import Grader, Job
-from gengrade.sandbox.guest.syscalls import libc
 from gengrade.submissions import Submission
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -33,7 +31,7 @@ def main() -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
     signal.signal(signal.SIGTERM, _stop)
-    _die_with_the_engine(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]))  # a worker that outlived its engine would write beside those of the next run
     _keep_to(sys.argv[2])
     job = Job.model_validate_json(sys.stdin.readline())
     grader = Grader(job, lambda check: _say(events, {"check": check}))
@@ -55,14 +53,6 @@ def _keep_to(cores: str) -> None:
     """What a submission does to its processors, with however many processes, is then no other worker's loss."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
-
-
-def _die_with_the_engine(engine: int) -> None:
-    """A worker that outlived its engine would write beside the next run's."""
-    if sys.platform == "linux":
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != engine:  # it died before we asked to be told
-            sys.exit(1)
 
 
 def _grade(grader: Grader, line: str) -> dict[str, Any]:
