@@ -3,10 +3,11 @@
 `Sandbox.run(request)` runs a probe on a submission's tree in a fresh, walled process and gives back a `Run`.
 """
 
-from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox, remove
+from gengrade.sandbox.host import Sandbox
 from gengrade.sandbox.limits import DEFAULTS, Limits
 from gengrade.sandbox.reach import Exposed, Kept
 from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
+from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove
 from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, describe, examine, reaches
 
 __all__ = [
