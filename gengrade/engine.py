@@ -34,7 +34,7 @@ from gengrade.fitting import better_fit
 from gengrade.grade import Grade, score
 from gengrade.grading.checks import known, with_needs
 from gengrade.home import HOME, python_path
-from gengrade.job import Job, broken_facts, changed, read_facts, with_reference, write_facts
+from gengrade.job import Job, broken_facts, changed, read_facts, reference_evidence, with_reference, write_facts
 from gengrade.marks import Marks, MarksError
 from gengrade.paths import from_here, printable
 from gengrade.places import (
@@ -174,7 +174,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
             stale = changed(job, submissions)
             if stale:
                 _grade_all(with_reference(job), options, stale, watch)
-                job.own_evidence().prune()
+                reference_evidence(job).prune()
             # The class's pages show all that were ever graded, also when only some were asked for now.
             with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
                 scores = pool.map(lambda s: _score(job, s, rubric, marks.get(s.id)), discovery.submissions)
