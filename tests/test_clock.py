@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.engine import _shares
+from gengrade.engine.processors import shares_of
 from gengrade.facts import Outcome
 from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest.family import Waits
@@ -232,4 +232,4 @@ def _held(lock: Path) -> bool:
     ],
 )
 def test_workers_have_processors_of_their_own(processors: list[int], workers: int, shares: list[str]) -> None:
-    assert _shares(processors, workers) == shares
+    assert shares_of(processors, workers) == shares
