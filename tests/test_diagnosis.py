@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gengrade.choices import Device, Profile
 from gengrade.course import find
 from gengrade.facts import CheckFact, Named, Outcome, TestFact
 from gengrade.grade import Grade
@@ -374,14 +375,14 @@ def _job(folder: Path) -> Job:
         drawn=b"",
         course_folder=find("uva2020").folder,
         checks=(),
-        profile="unit",
+        profile=Profile.UNIT,
         part=None,
         public=False,
         data=None,
         data_name="digits",
         data_hash="",
-        tier="process",
-        device="cpu",
+        tier=Tier.PROCESS,
+        device=Device.CPU,
         cache=False,
         seed=0,
         entry={},

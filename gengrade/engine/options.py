@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gengrade.choices import Device, Isolation, Profile
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -16,11 +18,11 @@ class Options:
     course: str | None = None  # a name or a folder; None: the rubric's, or else the default one
     only: str | None = None  # a pattern that the ids of submissions match
     part: str | None = None
-    profile: str = "smoke"
+    profile: Profile = Profile.SMOKE
     jobs: int = 0  # 0: one for each core
-    device: str = "auto"
+    device: Device = Device.AUTO
     data: str | None = None
-    isolation: str = "auto"
+    isolation: Isolation = Isolation.AUTO
     public: bool = False
     cache: bool = True
     seed: int | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gengrade import data as datasets
 from gengrade.authenticity import Seal
+from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
 from gengrade.engine.options import Options
@@ -35,7 +36,7 @@ def make_job(
         data=options.data or rubric.data,
         data_name=data_set.name,
         data_hash=data_set.sha256,
-        tier=tier.value,
+        tier=tier,
         device=device_of(options),
         cache=options.cache,
         seed=seed_of(work, options.seed, seal),
@@ -46,8 +47,8 @@ def make_job(
     )
 
 
-def device_of(options: Options) -> str:
-    """Return the device that is wanted; "auto" is a GPU where there is one."""
-    if options.device != "auto":
+def device_of(options: Options) -> Device:
+    """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
+    if options.device is not Device.AUTO:
         return options.device
-    return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+    return Device.CUDA if Path("/dev/nvidia0").exists() else Device.CPU

@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Callable, Sequence
 
 from gengrade.authenticity import authority
+from gengrade.choices import Device
 from gengrade.course import Course, chosen, courses
 from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
@@ -50,7 +51,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     out, ids = places.folder, [source.id for source in sources]
     kept = kept_by_run(options, course, rubric, out, discovery.submissions)
     # Before anything is written there:
-    reaches(tier, [*kept, *kept_results(out, submissions)], cuda=device_of(options) == "cuda")
+    reaches(tier, [*kept, *kept_results(out, submissions)], cuda=device_of(options) is Device.CUDA)
     # A key within what is graded would be its author's.
     trusted = authority([options.path, *(path for source in sources for path in source.paths), *own_folders(out, ids)])
     marks = marks_of(places, ids, rubric)

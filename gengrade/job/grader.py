@@ -27,7 +27,7 @@ from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
 from gengrade.job.reference import reference_subject, suspect_subject
 from gengrade.job.ungraded import unreadable_facts
 from gengrade.paths import InputError
-from gengrade.sandbox import InfraError, Sandbox, Tier
+from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
 from gengrade.submissions import Prepared, Submission, code_flags, discard, prepare, signatures
 
@@ -42,7 +42,7 @@ class Grader:
         self._job = job
         self._on_check = on_check
         self._parts = job.course.parts
-        self._sandbox = Sandbox(Tier(job.tier), job.course, job.trees, device=job.device, kept=job.kept)
+        self._sandbox = Sandbox(job.tier, job.course, job.trees, device=job.device, kept=job.kept)
         self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
         self._suspects = Suspects(job.course.reference, self._suspect)
         self._undiagnosed = False  # whether the diagnosis of the submission in hand failed: another time it may not

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field
 
 from gengrade.authenticity import Seal
+from gengrade.choices import Device, Profile, Tier
 from gengrade.course import Course, load
 from gengrade.facts import Frozen
 from gengrade.grading.budget import Allowance
@@ -27,14 +28,14 @@ class Job(Frozen):
     reference_sha256: str = ""  # of the reference's tree, once that is there
     course_folder: Path
     checks: tuple[str, ...]  # what to run, needs included
-    profile: str
+    profile: Profile
     part: str | None
     public: bool
     data: str | None
     data_name: str
     data_hash: str
-    tier: str
-    device: str
+    tier: Tier
+    device: Device  # not `AUTO`
     cache: bool
     seed: int
     limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check
@@ -76,7 +77,7 @@ class Job(Frozen):
 
     @cached_property
     def profile_name(self) -> str:
-        """The profile in words; anything but "smoke" leaves some checks out."""
+        """The profile in words; anything but "smoke" alone leaves some checks out."""
         left_out = [f"part {self.part} only"] if self.part else []
         left_out += ["public checks only"] if self.public else []
         return ", ".join([self.profile, *left_out])

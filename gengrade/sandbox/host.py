@@ -20,11 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gengrade.choices import Device, Tier
 from gengrade.course import Course
 from gengrade.sandbox.conversation import carry_out
 from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import InfraError, Request, Run
-from gengrade.sandbox.tiers import Tier
 from gengrade.sandbox.turns import Turns
 from gengrade.sandbox.zygote_process import ZygoteProcess
 
@@ -97,7 +97,7 @@ class Sandbox:
     def _ready(self) -> ZygoteProcess:
         if self._zygote is None:
             began = time.monotonic()
-            cuda = self.device == "cuda"
+            cuda = self.device == Device.CUDA
             self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
             self.starting += time.monotonic() - began
         return self._zygote

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from gengrade.choices import Tier
 from gengrade.course import Course
 from gengrade.sandbox import tiers
 from gengrade.sandbox.cgroups import Group
@@ -22,7 +23,6 @@ from gengrade.sandbox.library import preloaded, stage
 from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import InfraError, Request
 from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove
-from gengrade.sandbox.tiers import Tier
 
 _START_SECONDS: Final = 300.0  # importing the libraries, on a slow disk or a busy machine
 _END_SECONDS: Final = 60.0  # from SIGKILL to the zygote's message that all is over
