@@ -10,12 +10,11 @@ import selectors
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gengrade.atomic import write_whole
 from gengrade.engine import processors
 from gengrade.engine.errors import OutputError
 from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.workers import WorkerProcess
-from gengrade.job import Job, broken_facts, write_facts
+from gengrade.job import Job, broken_facts, write_facts, write_faults
 from gengrade.messages import CheckBegan, DiskFull, Finished, Message
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
@@ -124,6 +123,6 @@ class _Sharing:
             self._waiting.append(submission)
             return
         job = self._job
-        write_whole(job.folder(submission) / "faults.log", without_middle(reason, _REASON_BYTES))
+        write_faults(job, submission, without_middle(reason, _REASON_BYTES))
         write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
         self._watch(Progress(submission, EventKind.FAILED, self._total))

@@ -1,4 +1,4 @@
-"""The file of facts in a submission's folder, and whether it still answers the question that a job asks."""
+"""The files of facts and faults in a submission's folder, and whether the facts still answer what a job asks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gengrade.places import read_plain
 from gengrade.submissions import Submission, signatures
 
 _FACTS: Final = "facts.json"
+_FAULTS: Final = "faults.log"
 _SIGNATURE: Final = "evidence/source"
 
 
@@ -25,6 +26,11 @@ def write_facts(job: Job, submission: Submission, facts: Facts) -> Facts:
     document = facts.model_dump_json(indent=1)
     write_whole(job.folder(submission) / _FACTS, job.seal.sealed_json("facts", submission.id, document))
     return facts
+
+
+def write_faults(job: Job, submission: Submission, text: str) -> None:
+    """Write what went wrong on our side to the submission's folder, for whoever mends it."""
+    write_whole(job.folder(submission) / _FAULTS, text)
 
 
 def read_facts(job: Job, submission: Submission) -> Facts | None:

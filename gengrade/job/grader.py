@@ -7,10 +7,9 @@ import traceback
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from gengrade import data as datasets
-from gengrade.atomic import require_room, write_whole
+from gengrade.atomic import require_room
 from gengrade.course import Course
 from gengrade.data import DataSet
 from gengrade.facts import DIAGNOSIS, CheckFact, Facts, Outcome
@@ -21,7 +20,7 @@ from gengrade.grading.plugin import GradingPlugin, Observed
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
-from gengrade.job.facts_file import known_facts, write_facts, write_signature
+from gengrade.job.facts_file import known_facts, write_facts, write_faults, write_signature
 from gengrade.job.model import Job
 from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
 from gengrade.job.reference import reference_subject, suspect_subject
@@ -30,8 +29,6 @@ from gengrade.paths import InputError
 from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
 from gengrade.submissions import Prepared, Submission, code_flags, discard, prepare, signatures
-
-_FAULTS: Final = "faults.log"
 
 
 class Grader:
@@ -106,7 +103,7 @@ class Grader:
             ),
         )
         if observed.faults:
-            write_whole(folder / _FAULTS, "\n".join(observed.faults))
+            write_faults(job, submission, "\n".join(observed.faults))
         return write_facts(job, submission, facts)
 
     def _observe(self, prepared: Prepared, owner: str, folder: Path) -> Observed:
