@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.measure import Row
 from gengrade.course import find
 from gengrade.facts import Outcome
-from gengrade.sandbox import Limits, Request, Sandbox, choose
+from gengrade.sandbox import Isolation, Limits, Request, Sandbox, choose
 
 _RUNS = 60
 _PLAIN_RUNS = 5
@@ -35,7 +35,7 @@ def measure(folder: Path) -> list[Row]:
     tree = folder / "trees" / "student"
     (tree / "vae").mkdir(parents=True)
     (tree / "vae" / "utils.py").write_text(_UTILS)
-    tier = choose("auto", single=False)
+    tier = choose(Isolation.AUTO, single=False)
     walls, guest, host = [], [], []
     with Sandbox(tier, find("uva2020"), folder / "trees") as sandbox:
         sandbox.warm()

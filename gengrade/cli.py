@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from gengrade import __version__
 from gengrade.authoring import create, verify
+from gengrade.choices import Device, Isolation, Profile
 from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_result
 from gengrade.course import NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
@@ -39,24 +39,6 @@ app.add_typer(rubric_app, name="rubric")
 course_app = typer.Typer(no_args_is_help=True, help="Write and prove a course of your own.")
 app.add_typer(course_app, name="course")
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-class Profile(StrEnum):
-    UNIT = "unit"
-    SMOKE = "smoke"
-
-
-class Device(StrEnum):
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Isolation(StrEnum):
-    AUTO = "auto"
-    SANDBOX = "sandbox"
-    LANDLOCK = "landlock"
-    PROCESS = "process"
 
 
 def _show_version(wanted: bool) -> None:
@@ -107,11 +89,11 @@ def grade(
         course=course,
         only=only,
         part=part,
-        profile=profile.value,
+        profile=profile,
         jobs=jobs,
-        device=device.value,
+        device=device,
         data=data,
-        isolation=isolation.value,
+        isolation=isolation,
         public=public,
         cache=not no_cache,
         seed=seed,
@@ -178,7 +160,7 @@ def course_check(
     """Prove a course: its reference, its examples, its misconceptions. Exit status 1 when something is not so."""
     wrong = False
     try:
-        for finding in verify(find(course), profile.value, isolation=isolation.value):
+        for finding in verify(find(course), profile, isolation=isolation):
             wrong |= bool(finding.problems)
             typer.echo(f"{'no ' if finding.problems else 'yes'} {finding.what}")
             for problem in finding.problems:

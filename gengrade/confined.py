@@ -21,7 +21,6 @@ import os
 import resource
 import selectors
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -32,10 +31,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from gengrade import records
-from gengrade.forking import address_space, fork
+from gengrade.atomic import NO_ROOM
+from gengrade.forking import address_space, end_with_parent, fork
 from gengrade.paths import InputError, printable
-from gengrade.sandbox.guest.syscalls import libc
-from gengrade.store import NO_ROOM
 
 T = TypeVar("T")
 
@@ -54,7 +52,6 @@ _MACHINES: Final = NO_ROOM | {
     errno.EBUSY,
 }
 _CHUNK: Final = 1 << 16
-_PR_SET_PDEATHSIG: Final = 1
 _OURS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # sent, not caused
 _LONGEST_REASON: Final = 300
 _END_SECONDS: Final = 10.0
@@ -211,10 +208,7 @@ def _confine(bounds: Bounds, parent: int, writing: int) -> bool:
     """Limits the process. Returns whether the limit on a file's size is ours, and not one that the operator set."""
     with suppress(OSError):
         os.setpgid(0, 0)
-    if sys.platform == "linux":
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before we asked to be told
-            os._exit(1)
+    end_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGPIPE, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that grows too large is an error of its writer

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gengrade.course import Course
+from gengrade.engine import EventKind, Result
 from gengrade.engine import Progress as Event
-from gengrade.engine import Result
 from gengrade.facts import Named
 from gengrade.grade import Grade
 from gengrade.paths import from_here
@@ -59,7 +59,7 @@ class Plain:
         return
 
     def see(self, event: Event) -> None:
-        if event.event == "check":
+        if event.event is EventKind.CHECK:
             return
         self._done += 1
         self._console.print(
@@ -100,7 +100,7 @@ class Live:
     def see(self, event: Event) -> None:
         if self._task is None:
             self._task = self._progress.add_task("", total=event.total, left="")
-        if event.event == "check":
+        if event.event is EventKind.CHECK:
             self._at[event.submission.id] = f"{name(event.submission.name)}: {event.check}"
         else:
             self._at.pop(event.submission.id, None)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from gengrade.choices import Tier
 from gengrade.texts import few, shortened, without_middle
 
 MOST_FIGURES = 40  # of a submission
@@ -134,9 +135,9 @@ class Provenance(Frozen):
     seed: int
     data: str  # "mnist", "digits", or the given folder's name
     device: str
-    profile: str
+    profile: str  # in words, with what was left out
     course: str
-    isolation: str  # the tier: "sandbox", "landlock" or "process"
+    isolation: Tier
     versions: dict[str, str]
     submission: str  # "sha256:…" of the clean tree
     key: str  # a hash over all that the facts depend on

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
+from typing import Final
 
-_STOPS = {signal.SIGTERM, signal.SIGINT}
+from gengrade.sandbox.guest.syscalls import libc
+
+_STOPS: Final = {signal.SIGTERM, signal.SIGINT}
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def fork() -> int:
@@ -20,6 +25,17 @@ def fork() -> int:
         return os.fork()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, and end at once when that has happened already.
+
+    `parent` is the process id that the parent had when it started this one. Only Linux has such a signal.
+    """
+    if sys.platform == "linux":
+        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def address_space() -> int | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, Field
 
+from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
@@ -23,7 +25,7 @@ BY_A_TEACHER = "No program could be checked here, so a teacher looks at what you
 
 WRITTEN = "Written answer"  # the title of a manual item that has none
 
-FULL_PROFILE = "smoke"  # runs every check; any other profile leaves some out
+FULL_PROFILE = Profile.SMOKE  # runs every check; any other profile leaves some out
 
 # What a TA should look at although a student may have caused it: the machine has a part in these.
 LOOK = (Outcome.INFRA, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
@@ -33,11 +35,19 @@ class _Record(Frozen):
     model_config = ConfigDict(ser_json_inf_nan="null")
 
 
+class ItemKind(StrEnum):
+    """What gives an item its points."""
+
+    CHECK = "check"
+    MEASURE = "measure"  # a number that a check measured, by the rubric's thresholds
+    MANUAL = "manual"  # a person
+
+
 class ItemGrade(_Record):
     """What one item of the rubric earned, and why."""
 
     id: str
-    kind: str  # "check", "measure" or "manual"
+    kind: ItemKind
     check: str | None  # the check's or measure's id; None for a manual item
     title: str
     criterion: str | None  # what a teacher looks for, which may give the answer away: reports show it beside a mark
@@ -105,7 +115,7 @@ class Grade(_Record):
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
     code_flags: tuple[str, ...] = ()  # for teachers only: what in the code stands out, and costs nothing
-    isolation: str
+    isolation: Tier
     provenance: GradeProvenance
 
     @classmethod
@@ -208,7 +218,7 @@ def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[
     check = None if isinstance(item, ManualItem) else item.subject
     return ItemGrade(
         id=entry.id,
-        kind="measure" if isinstance(item, MeasureItem) else "manual" if check is None else "check",
+        kind=_kind(item),
         check=check,
         title=_title(entry, facts),
         criterion=_criterion(item),
@@ -225,6 +235,16 @@ def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[
         comment=mark.comment if mark else None,
         seconds=_seconds(check, facts),
     )
+
+
+def _kind(item: CheckItem | MeasureItem | ManualItem) -> ItemKind:
+    match item:
+        case MeasureItem():
+            return ItemKind.MEASURE
+        case ManualItem():
+            return ItemKind.MANUAL
+        case CheckItem():
+            return ItemKind.CHECK
 
 
 def _title(entry: Entry, facts: Facts) -> str:

@@ -31,7 +31,7 @@ def module_path(name: str) -> Path:
 
 
 def own_name(path: Path) -> str:
-    """A file of ours as a path that is the same wherever we are installed: "gengrade/job.py"."""
+    """A file of ours as a path that is the same wherever we are installed: "gengrade/parts.py"."""
     top = PACKAGE.parent if path.is_relative_to(PACKAGE) and not path.is_relative_to(_WITHIN) else HOME
     return path.relative_to(top).as_posix()
 

@@ -1,11 +1,9 @@
-"""Files that are written whole or not at all, so that a killed run leaves no half-written result behind."""
+"""The evidence store: runs of probes that are kept on disk, so that the same run is not carried out again."""
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -14,51 +12,22 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final
 
+from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal
 from gengrade.facts import Outcome
 from gengrade.places import folder_for, read_plain
 from gengrade.sandbox import wire
 from gengrade.sandbox.run import Frame, Run
 
-# What a system says of a disk, a quota or a limit that is full, or of a disk that fell back to reading only.
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-_ROOM_BYTES = 1 << 20
+STUDENT_BYTES: Final = 256 << 20  # what the store of one student keeps
+CLASS_BYTES: Final = 4 << 30  # what the store of the reference keeps for the whole class
+_MOST_BYTES: Final = 1 << 30  # of one run: more than any limit on evidence
+_SMALL_BYTES: Final = 1 << 20
+_BYTES_A_SECOND: Final = 16 << 20  # results that are cheaper to compute again than this are not kept
+_SUFFIX: Final = ".evidence"
+_LOCK: Final = ".lock"
 
-
-def require_room(folder: Path) -> None:
-    """Raises OSError where not even a small file can be written any more."""
-    path = folder / "room"
-    write_whole(path, bytes(_ROOM_BYTES))
-    path.unlink()
-
-
-def write_whole(path: Path, data: bytes | str) -> None:
-    """Replace the file at `path` by `data` (text as UTF-8) in one step; its folder is made when missing.
-
-    The data are on disk before the name points to them: a reader, or a power cut, meets the old file or the new one.
-    Raises PlaceError for a folder that is a link: it would lead out of the results.
-    """
-    content = data.encode("utf-8") if isinstance(data, str) else data
-    temporary = f".{path.name[:40]}.{secrets.token_hex(8)}.tmp"
-    with folder_for(path) as folder:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(temporary, flags, 0o600, dir_fd=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
-            os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
-
-
-STUDENT_BYTES: Final = 256 << 20  # of evidence, that are kept of one student
-CLASS_BYTES: Final = 4 << 30  # of our own solution's, for the whole class
-
+# The fields of a run and of a frame as they are stored, with their exact types.
 _RUN = {
     "outcome": str,
     "message": str,
@@ -73,33 +42,23 @@ _RUN = {
 _FRAME = {"file": str, "line": int, "function": str, "source": str}
 
 
-def _typed(record: wire.Tree, kinds: Mapping[str, type]) -> dict[str, wire.Tree]:
-    """The record, when its entries are of exactly these types. Raises TypeError."""
-    if type(record) is not dict or any(type(record.get(name)) is not kind for name, kind in kinds.items()):
-        raise TypeError("no record of this kind")
-    return record
-
-
-_MOST_BYTES = 1 << 30  # of one run: more than any limit on evidence
-_SMALL_BYTES = 1 << 20
-_BYTES_A_SECOND = 16 << 20  # of the student's code: what is had more cheaply is not worth its room
-_SUFFIX = ".evidence"
-_LOCK = ".lock"
-
-
 class EvidenceStore:
-    """Runs kept on disk under a key made of all that they depend on: `<folder>/<key>.evidence`.
+    """Keeps runs on disk, each under a key that is a hash of all that the run depends on: `<folder>/<key>.evidence`.
 
-    A file that cannot be read back as it was written, for this owner and key, is as good as none, and so is one that
-    finds no room. What the harness itself got wrong is never kept. A `thrifty` store leaves out what takes more room
-    than it took time: a class of five hundred would fill a disk with images that a decoder gives again in a moment.
-    `most_bytes` is what `prune` leaves of it.
+    A file that cannot be read back as it was written for this owner and key counts as missing. A run for which there
+    is no room on the disk is not kept.
     """
 
     def __init__(
         self, folder: Path, seal: Seal, owner: str, *, thrifty: bool = False, most_bytes: int = CLASS_BYTES
     ) -> None:
-        """`owner`: the student's id, or a name for our own solution; evidence that was moved to another is none."""
+        """Open the store in a folder, which is made with the first run that is kept.
+
+        `owner`: the student's id, or a name for the reference; a file that another owner's store wrote is not read.
+        `thrifty`: leave out runs whose evidence is large for the time that it took. A class of five hundred would fill
+        a disk with images that a decoder gives again in a moment.
+        `most_bytes`: the size of the store after `prune`.
+        """
         self._folder = folder
         self._seal = seal
         self._owner = owner
@@ -107,6 +66,7 @@ class EvidenceStore:
         self._most_bytes = most_bytes
 
     def get(self, key: str) -> Run | None:
+        """Return the run that is kept under the key, or None."""
         try:
             content = self._seal.opened("evidence", self._place(key), self._read(key))
             if content is None:
@@ -118,20 +78,21 @@ class EvidenceStore:
             return None
 
     def put(self, key: str, run: Run) -> None:
+        """Keep a run under the key, where it is small enough and there is room for it."""
         record = {field.name: getattr(run, field.name) for field in fields(run)}
         record["outcome"] = run.outcome.value
         record["frames"] = [asdict(frame) for frame in run.frames]
         try:
             content = wire.encode(record)
         except TypeError:
-            return  # as deep or as large as evidence may be: with what is around it, it is more than that
+            return  # the evidence is as deep or as large as may be, so that the record around it is too much
         if not self._thrifty or len(content) <= max(_SMALL_BYTES, run.seconds * _BYTES_A_SECOND):
-            with suppress(OSError):  # a full disk is for those to report who cannot do without a file
+            with suppress(OSError):  # a full disk is reported by writers that cannot do without their file
                 self._write(key, self._seal.sealed("evidence", self._place(key), content))
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Held by one process at a time; the kernel lets go of it when its holder dies."""
+        """Lock the key against other processes; the kernel releases the lock when its holder dies."""
         with folder_for(self._folder / f"{key}{_LOCK}") as folder:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(f"{key}{_LOCK}", flags, 0o600, dir_fd=folder), "rb+") as file:
@@ -139,9 +100,9 @@ class EvidenceStore:
                 yield
 
     def prune(self) -> None:
-        """Removes locks, temporary files, and what was not used for longest, until the store's size is allowed again.
+        """Remove locks, temporary files and the runs that were least recently used, until the store is small enough.
 
-        For a time at which nobody else uses the store.
+        Call it only while nobody else uses the store.
         """
         kept: list[tuple[int, int, Path]] = []
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -161,7 +122,7 @@ class EvidenceStore:
     def _read(self, key: str) -> bytes:
         path = self._path(key)
         content = read_plain(path, _MOST_BYTES)
-        with suppress(OSError):  # it is used now; the time of its content stays
+        with suppress(OSError):  # note that the file was used now, and leave the time of its content
             os.utime(path, ns=(time.time_ns(), path.lstat().st_mtime_ns), follow_symlinks=False)
         return content
 
@@ -173,3 +134,10 @@ class EvidenceStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"
+
+
+def _typed(record: wire.Tree, kinds: Mapping[str, type]) -> dict[str, wire.Tree]:
+    """Return the record when its entries have exactly these types. Raises TypeError."""
+    if type(record) is not dict or any(type(record.get(name)) is not kind for name, kind in kinds.items()):
+        raise TypeError("no record of this kind")
+    return record

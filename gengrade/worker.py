@@ -1,45 +1,42 @@
 """A worker: one of the processes that grade side by side, each with a zygote of its own.
 
 `python -m gengrade.worker PID CORES` gets the engine's process id, and the processors that are this worker's own
-("0,1"). It reads its job, then one submission a line, and writes what happens, one JSON object a line:
-`{"check": "vae.kld"}` when a check begins, `{"done": true, "error": null}` at a submission's end;
-`{"full": "No space left on device"}` when results cannot be written any more. A worker that dies takes its zygote with
-it, and loses nothing that was written. The job comes by the pipe, since it holds the operator's key: neither the disk
-nor a list of processes shows it.
+("0,1"). It reads its job, then one submission a line, and writes what happens, one message a line (`messages`). A
+worker that dies takes its zygote with it, and loses nothing that was written. The job comes by the pipe, since it holds
+the operator's key: neither the disk nor a list of processes shows it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
 from gengrade import records
+from gengrade.atomic import NO_ROOM
+from gengrade.forking import end_with_parent
 from gengrade.job import Grader, Job
-from gengrade.sandbox.guest.syscalls import libc
-from gengrade.store import NO_ROOM
+from gengrade.messages import CheckBegan, DiskFull, Finished, Message, write_message
 from gengrade.submissions import Submission
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
+    """Grade the submissions that come by the standard input, until it ends."""
     # The pipe to the engine is ours alone: whatever a library prints goes to the log.
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine handles Ctrl-C
     signal.signal(signal.SIGTERM, _stop)
-    _die_with_the_engine(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]))  # a worker that outlived its engine would write beside those of the next run
     _keep_to(sys.argv[2])
     job = Job.model_validate_json(sys.stdin.readline())
-    grader = Grader(job, lambda check: _say(events, {"check": check}))
+    grader = Grader(job, lambda check: _send(events, CheckBegan(check=check)))
     try:
         for line in sys.stdin:
-            _say(events, _grade(grader, line))
+            _send(events, _grade(grader, line))
     except KeyboardInterrupt:
         sys.exit(1)  # the engine stopped us; what was finished is on disk
     finally:
@@ -47,39 +44,31 @@ def main() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a session as Ctrl-C would: pytest takes any other exception for the result of a test."""
+    """End the session on SIGTERM as on Ctrl-C: pytest takes any other exception for the result of a test."""
     raise KeyboardInterrupt
 
 
 def _keep_to(cores: str) -> None:
-    """What a submission does to its processors, with however many processes, is then no other worker's loss."""
+    """Stay on these processors: what a submission does to them costs no other worker's time."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
 
 
-def _die_with_the_engine(engine: int) -> None:
-    """A worker that outlived its engine would write beside the next run's."""
-    if sys.platform == "linux":
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != engine:  # it died before we asked to be told
-            sys.exit(1)
-
-
-def _grade(grader: Grader, line: str) -> dict[str, Any]:
-    """Grades the submission of that line. What goes wrong here is ours; the engine is told."""
+def _grade(grader: Grader, line: str) -> Message:
+    """Grade the submission of that line. What goes wrong here is our fault, and the engine is told."""
     try:
         grader.facts(records.loads(Submission, line))
     except OSError as error:
         if error.errno in NO_ROOM:
-            return {"full": os.strerror(error.errno)}
-        return {"done": True, "error": traceback.format_exc()}
+            return DiskFull(reason=os.strerror(error.errno))
+        return Finished(error=traceback.format_exc())
     except Exception:
-        return {"done": True, "error": traceback.format_exc()}
-    return {"done": True, "error": None}
+        return Finished(error=traceback.format_exc())
+    return Finished()
 
 
-def _say(events: TextIO, message: dict[str, Any]) -> None:
-    events.write(json.dumps(message) + "\n")
+def _send(events: TextIO, message: Message) -> None:
+    events.write(write_message(message))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.engine import _shares
+from gengrade.engine.processors import shares_of
 from gengrade.facts import Outcome
 from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest.family import Waits
-from gengrade.sandbox.host import _Turns
+from gengrade.sandbox.turns import Turns
 from tests.load import busy
 from tests.test_sandbox import Yard
 
@@ -183,7 +183,7 @@ def test_what_was_hidden_from_the_readings_waited_no_longer_than_since_the_last(
 
 
 def test_who_is_alone_waits_for_the_others_and_they_for_it(tmp_path: Path) -> None:
-    turns = _Turns(tmp_path / "turns")
+    turns = Turns(tmp_path / "turns")
     order: list[str] = []
     inside = threading.Event()
 
@@ -232,4 +232,4 @@ def _held(lock: Path) -> bool:
     ],
 )
 def test_workers_have_processors_of_their_own(processors: list[int], workers: int, shares: list[str]) -> None:
-    assert _shares(processors, workers) == shares
+    assert shares_of(processors, workers) == shares

@@ -12,6 +12,7 @@ import pytest
 
 from gengrade import course as course_module
 from gengrade.authoring import create, verify
+from gengrade.choices import Profile
 from gengrade.course import CourseError, NoSuchCourse, chosen, courses, find, load
 from tests.support.examples import ROOT
 
@@ -85,7 +86,7 @@ def replaced(file: str, old: str, new: str) -> Change:
 def test_a_course_that_does_not_keep_its_word_is_told_what(tmp_path: Path, change: Change, problem: str) -> None:
     course = create(tmp_path / f"mine{abs(hash(problem))}")
     change(course.folder)
-    problems = [each for finding in verify(course, "unit") for each in finding.problems]
+    problems = [each for finding in verify(course, Profile.UNIT) for each in finding.problems]
     assert any(each.startswith(problem) for each in problems), problems
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gengrade import engine
 from gengrade.course import chosen, courses, find
 from gengrade.engine import Options, UsageError, run
 from gengrade.fitting import better_fit, files_held
@@ -83,7 +82,7 @@ def test_a_large_class_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: 
 def test_the_command_says_which_course_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classroom(tmp_path / "class", THEIRS, THEIRS)
     modules = replace(find("uva2018"), name="modules", title="Of modules", parts=MODULES)
-    monkeypatch.setattr(engine, "courses", lambda: {"modules": modules})
+    monkeypatch.setattr("gengrade.engine.running.courses", lambda: {"modules": modules})
     options = Options(path=tmp_path / "class", out=tmp_path / "results")
     with pytest.raises(UsageError, match=r"2 of 2 submissions hold files of the course modules \(Of modules\)"):
         run(options)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengrade import job
+from gengrade.choices import Device, Profile
 from gengrade.course import find
 from gengrade.facts import CheckFact, Named, Outcome, TestFact
 from gengrade.grade import Grade
@@ -26,6 +26,8 @@ from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.plugin import Observed
 from gengrade.grading.suspects import Suspects
 from gengrade.grading.symptoms import Symptoms, agree, close, digest, read
+from gengrade.job import Grader, Job
+from gengrade.job import grader as grader_module
 from gengrade.report.alike import same_evidence
 from gengrade.sandbox import InfraError, Limits, Request, Run, Tier
 from validation.workbench import Workbench, library
@@ -354,9 +356,9 @@ def test_a_fault_of_ours_costs_no_verdict(
 
     facts, tested = course.session(on("f", lambda x: -x))
     observed = Observed(tests={check: list(fact.tests) for check, fact in facts.items()}, tested=tested)
-    monkeypatch.setattr(job, "library", lambda of: course.library)
+    monkeypatch.setattr(grader_module, "library", lambda of: course.library)
     monkeypatch.setattr(Suspects, "repeat", lambda self, *arguments: breaks(*arguments))
-    grader = job.Grader(_job(tmp_path))
+    grader = Grader(_job(tmp_path))
     try:
         assert grader._diagnosed(observed) == facts
     finally:
@@ -364,23 +366,23 @@ def test_a_fault_of_ours_costs_no_verdict(
     assert str(error) in observed.faults[0]
 
 
-def _job(folder: Path) -> job.Job:
+def _job(folder: Path) -> Job:
     """A job that is never run."""
-    return job.Job(
+    return Job(
         out=folder,
         work=folder,
         key=bytes(32),
         drawn=b"",
         course_folder=find("uva2020").folder,
         checks=(),
-        profile="unit",
+        profile=Profile.UNIT,
         part=None,
         public=False,
         data=None,
         data_name="digits",
         data_hash="",
-        tier="process",
-        device="cpu",
+        tier=Tier.PROCESS,
+        device=Device.CPU,
         cache=False,
         seed=0,
         entry={},

@@ -18,7 +18,7 @@ from gengrade.authoring.expected import differences
 from gengrade.course import find
 from gengrade.engine import Options, run
 from gengrade.facts import Outcome
-from gengrade.grade import Grade
+from gengrade.grade import Grade, ItemKind
 from gengrade.grading import Evidence, Mismatch
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
@@ -85,7 +85,7 @@ def test_examples_earn_what_is_stated(grades: Mapping[str, Grade]) -> None:
 def test_weights_that_were_handed_in_earn_full_points_and_a_figure(tmp_path: Path) -> None:
     result = run(Options(EXAMPLES.folder / "complete", tmp_path / "results", EXAMPLES.rubric, data="digits", seed=1))
     (one,) = result.graded
-    measures = {item.check: item.lost for item in one.grade.items if item.kind == "measure"}
+    measures = {item.check: item.lost for item in one.grade.items if item.kind is ItemKind.MEASURE}
     assert measures == {"cgan.digits": 0, "cgan.diversity": 0}
     assert (
         "Ten images of each digit, a row for each of 0 to 9: the weights that you handed in" in one.report.read_text()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gengrade.authoring.expected import differences, read
+from gengrade.choices import Profile
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
@@ -19,7 +20,7 @@ SHORT = "limits: {vae.manifold: {seconds: 4}}\n"  # the endless loop need not be
 ASKED_OF_ALL = 100
 
 
-def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
+def graded(folder: Path, profile: Profile, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
     """The grades of the examples by student; the rubric is the repository's, with one shorter limit."""
     rubric = folder / "rubric.yaml"
     rubric.write_text((ROOT / "rubric.yaml").read_text() + SHORT)
@@ -28,7 +29,7 @@ def graded(folder: Path, profile: str, data: str = "digits", **options: Any) -> 
 
 @pytest.fixture(scope="module")
 def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
-    return graded(tmp_path_factory.mktemp("examples"), "unit")
+    return graded(tmp_path_factory.mktemp("examples"), Profile.UNIT)
 
 
 def test_every_example_earns_what_is_stated(grades: Mapping[str, Grade]) -> None:
@@ -62,12 +63,12 @@ def test_the_rubric_is_whole() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("student", [student for student in EXPECTED if EXPECTED[student].trained])
 def test_complete_examples_reach_their_full_points(tmp_path: Path, student: str) -> None:
-    assert full_measures(graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student].trained)
+    assert full_measures(graded(tmp_path, Profile.SMOKE, only=student)[student]) == set(EXPECTED[student].trained)
 
 
 @pytest.mark.slow
 @pytest.mark.mnist
 @pytest.mark.parametrize("student", ["complete_torch", "doejane_12345"])
 def test_complete_examples_reach_their_full_points_on_mnist(tmp_path: Path, student: str, mnist_root: Path) -> None:
-    grade = graded(tmp_path, "smoke", data=str(mnist_root), only=student)[student]
+    grade = graded(tmp_path, Profile.SMOKE, data=str(mnist_root), only=student)[student]
     assert full_measures(grade) == set(EXPECTED[student].trained)

@@ -11,6 +11,7 @@ import pytest
 from scipy.special import logsumexp
 
 from gengrade.authoring.expected import differences
+from gengrade.choices import Profile
 from gengrade.grade import Grade
 from gengrade.grading import Rng
 from graders.adapting.calling import answered, received
@@ -167,7 +168,7 @@ def test_a_loop_is_named_beside_a_wrong_step(benches: Callable[[str], Workbench]
 
 
 def _trained(folder: Path, data: str) -> Grade:
-    return EXAMPLES.graded(folder, "smoke", data=data, only="complete")["complete"]
+    return EXAMPLES.graded(folder, Profile.SMOKE, data=data, only="complete")["complete"]
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gengrade.atomic import write_whole
 from gengrade.places import Owners, PlaceError, Source, output, read_plain, read_trusted, require_ours
-from gengrade.store import write_whole
 
 
 @pytest.fixture

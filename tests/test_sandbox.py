@@ -20,7 +20,7 @@ import pytest
 
 from gengrade.course import find
 from gengrade.facts import Outcome
-from gengrade.sandbox import Limits, NoSuchTier, Request, Run, Sandbox, Tier, choose, examine
+from gengrade.sandbox import Isolation, Limits, NoSuchTier, Request, Run, Sandbox, Tier, choose, examine
 from gengrade.sandbox.guest import family
 
 MEAN = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -625,16 +625,16 @@ def test_a_lost_zygote_is_replaced(yard: Yard) -> None:
 def test_an_isolation_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoSuchTier, match=r"bubblewrap is not installed.*apt-get install bubblewrap"):
-        choose("sandbox", single=False)
+        choose(Isolation.SANDBOX, single=False)
 
 
 def test_a_class_is_never_graded_without_a_wall(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("gengrade.sandbox.guest.landlock.abi", lambda: 0)
     with pytest.raises(NoSuchTier):
-        choose("auto", single=False)
-    assert choose("auto", single=True) is Tier.PROCESS
-    assert choose("process", single=False) is Tier.PROCESS
+        choose(Isolation.AUTO, single=False)
+    assert choose(Isolation.AUTO, single=True) is Tier.PROCESS
+    assert choose(Isolation.PROCESS, single=False) is Tier.PROCESS
 
 
 @pytest.mark.gpu
@@ -644,7 +644,7 @@ def test_cuda_works_inside_the_wall(tmp_path: Path) -> None:
     tree = tmp_path / "trees" / "student"
     (tree / "vae").mkdir(parents=True)
     (tree / "vae" / "utils.py").write_text("def KLD(mean, log_std):\n    return [str(mean.device), mean @ mean.T]\n")
-    with Sandbox(choose("auto", single=False), find("uva2020"), tmp_path / "trees", device="cuda") as sandbox:
+    with Sandbox(choose(Isolation.AUTO, single=False), find("uva2020"), tmp_path / "trees", device="cuda") as sandbox:
         inputs = {"mean": MEAN, "log_std": MEAN}
         run = sandbox.run(Request("vae:kld", tree, inputs, 1, Limits(seconds=60), device="cuda"))
     assert run.outcome is Outcome.PASSED, run.message

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal
 from gengrade.facts import Outcome
 from gengrade.sandbox import Frame, Run
-from gengrade.store import EvidenceStore, write_whole
+from gengrade.store import EvidenceStore
 
 SEAL = Seal.passing()
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from gengrade.choices import Tier
 from gengrade.facts import CheckFact, Facts, Figure, Outcome, Provenance, TestFact
 from gengrade.grading import Evidence, Mismatch
 from gengrade.grading.symptoms import read
@@ -71,7 +72,15 @@ def _facts(text: str, tests: int, checks: int) -> Facts:
         notes=(text,) * 500,
         code_flags=(text,) * 500,
         provenance=Provenance(
-            seed=0, data="", device="", profile="", course="", isolation="", versions={}, submission="", key=""
+            seed=0,
+            data="",
+            device="",
+            profile="",
+            course="",
+            isolation=Tier.PROCESS,
+            versions={},
+            submission="",
+            key="",
         ),
     )
 

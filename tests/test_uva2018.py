@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gengrade.authoring.expected import differences
+from gengrade.choices import Profile
 from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.rubric import CheckItem, Rubric
@@ -141,11 +142,13 @@ def test_the_table_for_readers_agrees(student: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("student", [student for student in EXPECTED if EXPECTED[student].trained])
 def test_right_examples_reach_their_full_points(tmp_path: Path, student: str) -> None:
-    assert full_measures(EXAMPLES.graded(tmp_path, "smoke", only=student)[student]) == set(EXPECTED[student].trained)
+    assert full_measures(EXAMPLES.graded(tmp_path, Profile.SMOKE, only=student)[student]) == set(
+        EXPECTED[student].trained
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.mnist
 def test_the_complete_example_reaches_its_full_points_on_mnist(tmp_path: Path, mnist_root: Path) -> None:
-    grade = EXAMPLES.graded(tmp_path, "smoke", data=str(mnist_root), only="complete")["complete"]
+    grade = EXAMPLES.graded(tmp_path, Profile.SMOKE, data=str(mnist_root), only="complete")["complete"]
     assert full_measures(grade) == set(EXPECTED["complete"].trained)

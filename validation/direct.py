@@ -24,10 +24,10 @@ import torch
 
 from gengrade.course import Course
 from gengrade.sandbox import Request, Run, wire
+from gengrade.sandbox.answers import read_answer
 from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.guest import child, compatibility, library
 from gengrade.sandbox.guest.settings import RunSettings
-from gengrade.sandbox.host import read_answer
 from gengrade.sandbox.library import preloaded
 from gengrade.sandbox.run import Output
 

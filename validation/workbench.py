@@ -28,7 +28,7 @@ from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects, plant
 from gengrade.rubric import Rubric
-from gengrade.sandbox import DEFAULTS, Limits, Sandbox, choose
+from gengrade.sandbox import DEFAULTS, Isolation, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
 from validation.direct import TIER, Direct
 from validation.variants import Changes
@@ -84,7 +84,7 @@ class Workbench:
         if isolation == TIER:
             self.sandbox = Direct(chosen)
         else:
-            tier = choose(isolation, single=True)
+            tier = choose(Isolation(isolation), single=True)
             self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees)
         self._circumstances = Circumstances(chosen, self.tier, "cpu", 1, {})
         self._store = EvidenceStore(folder / "reference-evidence", Seal.passing(), "ours")

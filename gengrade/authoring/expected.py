@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gengrade.documents import Document, DocumentError
 from gengrade.facts import Outcome
-from gengrade.grade import Grade
+from gengrade.grade import Grade, ItemKind
 
 FILE = "expected_points.yaml"
 _PASSED = Outcome.PASSED.value
@@ -64,7 +64,7 @@ def _of_one(expected: Expected, grade: Grade) -> Iterator[str]:
     if (grade.points, grade.bonus) != (expected.points, expected.bonus):
         earned = f"{grade.points:g} points and {grade.bonus:g} bonus"
         yield f"it earned {earned}, not {expected.points:g} and {expected.bonus:g}"
-    checks = [(item.check, item) for item in grade.items if item.kind == "check" and item.check is not None]
+    checks = [(item.check, item) for item in grade.items if item.kind is ItemKind.CHECK and item.check is not None]
     for check, item in checks:
         if item.outcome in (None, Outcome.BLOCKED):
             continue  # nothing was run for it

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gengrade.authoring import expected
+from gengrade.choices import Isolation, Profile
 from gengrade.course import Course
 from gengrade.engine import Options, run
 from gengrade.facts import Outcome
-from gengrade.grade import Grade
+from gengrade.grade import Grade, ItemKind
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.suspects import plant
@@ -29,7 +30,7 @@ class Finding:
     problems: tuple[str, ...]
 
 
-def verify(course: Course, profile: str, *, isolation: str = "auto") -> Iterator[Finding]:
+def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation.AUTO) -> Iterator[Finding]:
     """Grades what comes with a course, by the real command behind the real wall.
 
     Raises what `gengrade.engine.run` does, LibraryError for a misconception that cannot be planted, and ExpectedError.
@@ -46,21 +47,23 @@ def verify(course: Course, profile: str, *, isolation: str = "auto") -> Iterator
             )
 
 
-def _reference(course: Course, work: Path, profile: str, isolation: str) -> Iterator[str]:
+def _reference(course: Course, work: Path, profile: Profile, isolation: Isolation) -> Iterator[str]:
     grades = _graded(course, course.reference, work / "of-reference", profile, isolation)
     for grade in grades.values():
         for item in grade.items:
-            if item.kind != "manual" and item.outcome not in (Outcome.PASSED, None):
+            if item.kind is not ItemKind.MANUAL and item.outcome not in (Outcome.PASSED, None):
                 earned = f"{item.points:g} of {item.possible:g} points"
                 yield f"{item.check} ended as {item.outcome}, with {earned}: {item.message}"
 
 
-def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:
+def _examples(course: Course, work: Path, isolation: Isolation) -> Iterator[str]:
     stated = expected.read(course.examples)
-    yield from expected.differences(stated, _graded(course, course.examples, work / "of-examples", "unit", isolation))
+    yield from expected.differences(
+        stated, _graded(course, course.examples, work / "of-examples", Profile.UNIT, isolation)
+    )
 
 
-def _named(course: Course, library: Library, work: Path, isolation: str) -> Iterator[str]:
+def _named(course: Course, library: Library, work: Path, isolation: Isolation) -> Iterator[str]:
     """Grade a class for each family of checks: each student has one misconception that fails checks of it."""
     asked = {check.partition(".")[0] for check in Rubric.load(course.rubric).checks()}
     by_family: dict[str, list[Misconception]] = {}
@@ -74,7 +77,7 @@ def _named(course: Course, library: Library, work: Path, isolation: str) -> Iter
 
 
 def _named_in(
-    family: str, misconceptions: list[Misconception], course: Course, work: Path, isolation: str
+    family: str, misconceptions: list[Misconception], course: Course, work: Path, isolation: Isolation
 ) -> Iterator[str]:
     classroom = work / f"class-{family}"
     students = {f"s{number:04}": misconception for number, misconception in enumerate(misconceptions)}
@@ -84,7 +87,7 @@ def _named_in(
         plant(misconception, planted)
     # A class of one would be taken for a submission.
     shutil.copytree(course.reference, classroom / "t", ignore=shutil.ignore_patterns("__pycache__"))
-    grades = _graded(course, classroom, work / f"of-{family}", "unit", isolation, part=family)
+    grades = _graded(course, classroom, work / f"of-{family}", Profile.UNIT, isolation, part=family)
     for student, each in students.items():
         yield from (f"{each.name}: {problem}" for problem in _not_as_said(each.fails, each.name, grades[student]))
 
@@ -104,7 +107,7 @@ def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[st
 
 
 def _graded(
-    course: Course, path: Path, out: Path, profile: str, isolation: str, part: str | None = None
+    course: Course, path: Path, out: Path, profile: Profile, isolation: Isolation, part: str | None = None
 ) -> Mapping[str, Grade]:
     options = Options(
         path, out, course=str(course.folder), profile=profile, data="digits", isolation=isolation, seed=_SEED, part=part

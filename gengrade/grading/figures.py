@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gengrade.atomic import write_whole
 from gengrade.facts import MOST_FIGURES, Figure
-from gengrade.store import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -32,15 +32,13 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from gengrade.facts import Figure
-from gengrade.forking import address_space, fork
+from gengrade.forking import address_space, end_with_parent, fork
 from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.grading.probes import Probe
 from gengrade.grading.subject import Subject, plain
 from gengrade.grading.symptoms import Symptoms, read
 from gengrade.sandbox import Request, Run
-from gengrade.sandbox.guest.syscalls import libc
 
-_PR_SET_PDEATHSIG: Final = 1
 _MEMORY_SHARE: Final = 0.5  # of the allowance in use, from which on a death without a word is one for want of memory
 
 
@@ -265,10 +263,7 @@ def _symptoms(seen: Sequence[tuple[Request, Run]]) -> dict[str, Any]:
 
 def _let_go(channel: Connection, parent: int) -> None:
     """Keeps nothing of the parent's: neither its descriptors, nor its handlers, nor a life beyond its own."""
-    if sys.platform == "linux":
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+    end_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from gengrade.choices import Tier
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
 from gengrade.report.text import SEEMS, beside, headline, mistake, one_line, points, public, sentence, told, word
@@ -93,7 +94,7 @@ def markdown(text: str, longest: int = 300) -> str:
 
 def _section(grade: Grade) -> str:
     lines = [f"## {markdown(grade.student)}", "", f"**{headline(grade)}** {markdown(grade.assignment)}", ""]
-    if grade.isolation == "process":
+    if grade.isolation is Tier.PROCESS:
         lines += ["> **Reduced isolation:** graded without a sandbox.", ""]
     lines += ["| Question | Points | Pending |", "|---|---:|---:|"]
     for question in grade.questions:

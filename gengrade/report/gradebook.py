@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from gengrade.atomic import write_whole
 from gengrade.grade import Grade, QuestionGrade
 from gengrade.report.text import one_line, points
 from gengrade.rubric import Question, Rubric
-from gengrade.store import write_whole
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")  # what makes a spreadsheet compute a cell, in some of them
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from gengrade.atomic import write_whole
+from gengrade.choices import Tier
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.pages import page
 from gengrade.report.text import Word, word
-from gengrade.store import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _summary(grades: Sequence[Grade], bins: Sequence[Bin]) -> Summary:
         possible=grades[0].possible if grades else 0.0,
         mean=statistics.fmean(totals) if totals else 0.0,
         median=statistics.median(totals) if totals else 0.0,
-        reduced=any(grade.isolation == "process" for grade in grades),
+        reduced=any(grade.isolation is Tier.PROCESS for grade in grades),
         tallest=max([1, *(bin.students for bin in bins)]),
         histogram_text=f"Students by total: {', '.join(said) or 'none'}.",
     )

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from gengrade.atomic import write_whole
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
 from gengrade.report.text import OUTCOMES, one_line, points, public, told
-from gengrade.store import write_whole
 
 _FAILURES = (Outcome.FAILED, Outcome.MISSING)  # the answer is wrong or absent
 _SKIPPED = (Outcome.BLOCKED, None)  # nothing was judged

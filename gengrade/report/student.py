@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gengrade.atomic import write_whole
 from gengrade.facts import Facts
 from gengrade.grade import Grade
 from gengrade.report.pages import page
 from gengrade.report.text import headline, mistake, public
 from gengrade.report.view import first_steps, parts, stages
-from gengrade.store import write_whole
 
 
 def student_page(grade: Grade, facts: Facts, folder: Path) -> str:

@@ -3,11 +3,13 @@
 `Sandbox.run(request)` runs a probe on a submission's tree in a fresh, walled process and gives back a `Run`.
 """
 
-from gengrade.sandbox.host import SCRATCH_PREFIX, Sandbox, remove
+from gengrade.choices import Isolation, Tier
+from gengrade.sandbox.host import Sandbox
 from gengrade.sandbox.limits import DEFAULTS, Limits
 from gengrade.sandbox.reach import Exposed, Kept
 from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
-from gengrade.sandbox.tiers import Finding, NoSuchTier, Tier, choose, describe, examine, reaches
+from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove
+from gengrade.sandbox.tiers import Finding, NoSuchTier, choose, describe, examine, reaches
 
 __all__ = [
     "DEFAULTS",
@@ -16,6 +18,7 @@ __all__ = [
     "Finding",
     "Frame",
     "InfraError",
+    "Isolation",
     "Kept",
     "Limits",
     "NoSuchTier",

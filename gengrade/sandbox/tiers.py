@@ -14,10 +14,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from gengrade.choices import Isolation, Tier
 from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.namespaces import LIBRARY, SUBMISSION, TREES
 from gengrade.sandbox.reach import Kept, Reach, reach_of, sentences
@@ -36,12 +36,6 @@ _USER_NAMESPACE_SWITCHES: Final = {
 }
 
 
-class Tier(StrEnum):
-    SANDBOX = "sandbox"
-    LANDLOCK = "landlock"
-    PROCESS = "process"
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Whether this machine gives a tier; if not, why, and what mends it."""
@@ -55,10 +49,10 @@ class Finding:
 class NoSuchTier(RuntimeError):
     """The operator asked for an isolation that this machine does not give, or nothing safe enough is there."""
 
-    def __init__(self, findings: list[Finding], wanted: str) -> None:
+    def __init__(self, findings: list[Finding], wanted: Isolation) -> None:
         self.findings = findings
         lines = [f"{finding.tier}: {finding.reason}. {finding.remedy}".rstrip(". ") for finding in findings]
-        super().__init__(f"isolation {wanted!r} is not to be had on this machine. " + "; ".join(lines))
+        super().__init__(f"isolation {wanted.value!r} is not to be had on this machine. " + "; ".join(lines))
 
 
 def unprivileged() -> int:
@@ -66,11 +60,11 @@ def unprivileged() -> int:
     return _NOBODIES[min(os.sched_getaffinity(0)) % len(_NOBODIES)]
 
 
-def choose(wanted: str, *, single: bool) -> Tier:
-    """The tier to use. `auto` takes the best; a class is never graded without walls unless the operator says so."""
+def choose(wanted: Isolation, *, single: bool) -> Tier:
+    """The tier to use. `AUTO` takes the best; a class is never graded without walls unless the operator says so."""
     findings = examine()
-    if wanted != "auto":
-        tier = Tier(wanted)
+    tier = wanted.tier
+    if tier is not None:
         finding = next(finding for finding in findings if finding.tier is tier)
         if not finding.available:
             raise NoSuchTier([finding], wanted)

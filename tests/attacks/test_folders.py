@@ -30,7 +30,7 @@ from typing import Any, Final
 import pytest
 
 from gengrade.archives import MIB
-from gengrade.sandbox import Tier, choose, examine
+from gengrade.sandbox import Isolation, Tier, choose, examine
 from tests.support.handed_in import SMALL_RUBRIC, make
 from tests.test_notebooks import notebook
 from validation.workbench import REFERENCE
@@ -65,7 +65,7 @@ class Graded:
 @pytest.fixture
 def classroom() -> Iterator[Path]:
     """A class's folder. Whatever lies in it goes in the end."""
-    if choose("auto", single=True) is Tier.PROCESS:
+    if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
         pytest.skip("this machine gives no wall, and a class is not graded without one")
     with tempfile.TemporaryDirectory(prefix="gengrade-folders-") as folder:
         (Path(folder) / "class").mkdir()

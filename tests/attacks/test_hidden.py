@@ -14,7 +14,7 @@ import pytest
 from gengrade.facts import Facts
 from gengrade.grade import Grade
 from gengrade.report import github_annotations, github_summary
-from gengrade.sandbox import Tier, choose
+from gengrade.sandbox import Isolation, Tier, choose
 from tests.attacks.attack import replaced
 from validation.workbench import REFERENCE
 
@@ -66,7 +66,7 @@ parts:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class in which each speaks in another way, graded by a rubric that hides the check."""
-    if choose("auto", single=True) is Tier.PROCESS:
+    if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
         pytest.skip("this machine gives no wall, and a class is not graded without one")
     folder = tmp_path_factory.mktemp("hidden")
     (folder / "rubric.yaml").write_text(_RUBRIC)

@@ -14,7 +14,7 @@ import pytest
 
 from gengrade.course import find
 from gengrade.facts import Outcome
-from gengrade.sandbox import Limits, Request, Run, Sandbox, Tier, choose, examine
+from gengrade.sandbox import Isolation, Limits, Request, Run, Sandbox, Tier, choose, examine
 from tests.attacks.shadows import STANDARD
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("stand", ["submission", pytest.param("class", marks=pytest.mark.slow)])
 def test_modules_of_where_the_teacher_stands_are_not_imported(tmp_path: Path, stand: str) -> None:
     """`cd submission; python …/run_grading.py .`: Python looks for modules where it is started."""
-    if choose("auto", single=True) is Tier.PROCESS:
+    if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
         pytest.skip("this machine gives no wall")
     mark = tmp_path / "ran"
     student = tmp_path / "class" / "student"

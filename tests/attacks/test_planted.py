@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from gengrade.sandbox import Tier, choose
+from gengrade.sandbox import Isolation, Tier, choose
 from validation.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # whole runs of the command
@@ -81,7 +81,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    if choose("auto", single=True) is Tier.PROCESS:
+    if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
         pytest.skip("this machine gives no wall, and a class is not graded without one")
     return Desk(tmp_path)
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from gengrade.sandbox import Tier, choose
+from gengrade.sandbox import Isolation, Tier, choose
 from tests.attacks.__main__ import attacks, survey
 
 SAMPLE = (
@@ -20,7 +20,7 @@ SAMPLE = (
 
 @pytest.mark.timeout(600)  # where it is not alone
 def test_a_sample_of_attacks_gains_and_spills_nothing() -> None:
-    tier = choose("auto", single=True)
+    tier = choose(Isolation.AUTO, single=True)
     if tier is Tier.PROCESS:
         pytest.skip("this machine gives no wall")
     chosen = [attack for attack in attacks() if attack.id in SAMPLE]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from gengrade.authoring.expected import Expected, read
+from gengrade.choices import Profile
 from gengrade.course import courses
 from gengrade.engine import Options, run
-from gengrade.grade import Grade
+from gengrade.grade import Grade, ItemKind
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -28,7 +29,9 @@ class Examples:
         found = courses()[course]
         return cls(found.examples, found.rubric, read(found.examples))
 
-    def graded(self, out: Path, profile: str = "unit", data: str = "digits", **options: Any) -> Mapping[str, Grade]:
+    def graded(
+        self, out: Path, profile: Profile = Profile.UNIT, data: str = "digits", **options: Any
+    ) -> Mapping[str, Grade]:
         """Their grades by student; those that have none are left out. By one worker: other tests run beside it."""
         options = {"seed": 1, "jobs": 1, **options}
         chosen = Options(self.folder, out / "results", self.rubric, profile=profile, data=data, **options)
@@ -37,4 +40,4 @@ class Examples:
 
 def full_measures(grade: Grade) -> set[str | None]:
     """The measures that earned all of their points."""
-    return {item.check for item in grade.items if item.kind == "measure" and item.points == item.possible}
+    return {item.check for item in grade.items if item.kind is ItemKind.MEASURE and item.points == item.possible}

@@ -8,6 +8,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+from gengrade.choices import Tier
 from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome, Provenance, TestFact
 from gengrade.rubric import Rubric
 
@@ -117,7 +118,7 @@ def facts(
     measures: dict[str, float] | None = None,
     figures: tuple[Figure, ...] = (),
     notes: tuple[str, ...] = (),
-    isolation: str = "sandbox",
+    isolation: Tier = Tier.SANDBOX,
     profile: str = "smoke",
 ) -> Facts:
     """A complete submission's facts, with some checks changed."""
@@ -204,7 +205,7 @@ def struggling() -> Facts:
             Figure(check="vae.kld", caption="A picture that is gone", alt="Nothing.", file="none.png", sha256=digest),
         ),
         notes=("skipped part1/data (43 MiB)",),
-        isolation="process",
+        isolation=Tier.PROCESS,
     )
 
 

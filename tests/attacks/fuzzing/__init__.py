@@ -1,7 +1,7 @@
 """Fuzzes the host's side of the wire: `python -m tests.attacks.fuzzing --seconds 1800 --inputs 10000000 --jobs 1`.
 
 An input is what a hostile run sends, or what a damaged store holds. It goes through the code that reads it in earnest:
-`_Conversation`, `wire.decode`, `read_answer`, the accessors of `Evidence`, and `EvidenceStore`. Inputs that reach a new
+`Conversation`, `wire.decode`, `read_answer`, the accessors of `Evidence`, and `EvidenceStore`. Inputs that reach a new
 pair of lines are kept, and changed further; half of all are frames of the right form with a few mistakes in them.
 
 Faults are: any exception but those that the code promises, an outcome that it does not, evidence that changes on its

@@ -14,7 +14,7 @@ from gengrade.authenticity import Seal
 from gengrade.facts import Outcome
 from gengrade.grading import Evidence, Mismatch, UpTo, assert_close
 from gengrade.sandbox import InfraError, Request, Run, wire
-from gengrade.sandbox.host import _Conversation
+from gengrade.sandbox.conversation import Conversation
 from gengrade.sandbox.limits import Limits
 from gengrade.store import EvidenceStore
 
@@ -42,15 +42,24 @@ def listen(data: bytes) -> None:
 
 def answered(sent: bytes, chunk: int = 1 << 18) -> Run | None:
     """What the host makes of a run that sent these bytes and ended; None: it holds that the walls did not stand."""
-    conversation = _Conversation(cast(Any, None), _REQUEST, cast(Any, _Channel(sent, chunk)), _NOTHING, b"")
+    conversation = Conversation(cast(Any, _Zygote()), _REQUEST, cast(Any, _Channel(sent, chunk)), _NOTHING, b"")
     conversation._read_channel(cast(Any, _Poll()))
     ended = {"reason": "", "exit": 0, "signal": 0, "cpu": 0.1, "peak_mb": 1.0}
     try:
         return conversation._verdict(ended, 0.1)
     except InfraError:
-        if conversation.started is not None:
+        if conversation.time.started:
             raise
         return None
+
+
+class _Zygote:
+    """A zygote without a control group, which is told that the student's code has started."""
+
+    group = None
+
+    def start_clock(self) -> None:
+        pass
 
 
 @dataclass

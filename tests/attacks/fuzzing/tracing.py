@@ -8,19 +8,18 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, cast
 
 import gengrade.grading.evidence
-import gengrade.sandbox.host
+import gengrade.sandbox.answers
 import gengrade.store
 from gengrade.sandbox import wire
-from gengrade.sandbox.host import _Conversation
+from gengrade.sandbox.conversation import Conversation
 
 
 def _targets() -> frozenset[CodeType]:
     """The code whose lines guide the search."""
-    host = gengrade.sandbox.host
-    read = (host.read_answer, host._read_fault, host._field, host._words, _Conversation._read_channel)
-    functions = [cast(FunctionType, each) for each in (*read, _Conversation._frames, _Conversation._verdict)]
+    hearing = (Conversation._read_channel, Conversation._frames, Conversation._verdict)
+    functions = [cast(FunctionType, each) for each in hearing]
     codes = {function.__code__ for function in functions}
-    for module in (wire, gengrade.store, gengrade.grading.evidence):
+    for module in (wire, gengrade.sandbox.answers, gengrade.store, gengrade.grading.evidence):
         codes |= _codes_of(Path(cast(str, module.__file__)))
     return frozenset(codes)
 

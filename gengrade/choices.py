@@ -1,0 +1,42 @@
+"""What an operator chooses among: how much is checked, where models run, and how student code is isolated."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Profile(StrEnum):
+    """Which checks are run."""
+
+    UNIT = "unit"  # those without a training
+    SMOKE = "smoke"  # all of them
+
+
+class Device(StrEnum):
+    """Where models run."""
+
+    AUTO = "auto"  # on a GPU where there is one
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Tier(StrEnum):
+    """How strong the wall around student code is."""
+
+    SANDBOX = "sandbox"
+    LANDLOCK = "landlock"
+    PROCESS = "process"
+
+
+class Isolation(StrEnum):
+    """Which tier is asked for."""
+
+    AUTO = "auto"  # the best one that this machine gives
+    SANDBOX = "sandbox"
+    LANDLOCK = "landlock"
+    PROCESS = "process"
+
+    @property
+    def tier(self) -> Tier | None:
+        """The tier; None for the best one."""
+        return None if self is Isolation.AUTO else Tier(self.value)

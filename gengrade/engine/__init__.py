@@ -1,0 +1,32 @@
+"""A run over a class: submissions in; facts, grades and reports out; as many at a time as there are workers.
+
+    run(options, watch) → Result     the whole run, step by step (`running`)
+    Options                          what the command line asks for (`options`)
+    Progress, Graded, Result         what a run tells while it goes on, and what it leaves (`results`)
+    UsageError, OutputError          why a run cannot be carried out (`errors`)
+    Interrupted                      a run that was stopped (`errors`)
+    kept_here()                      what no submission may see of a run in this folder (`kept`)
+
+Of the other modules, `planning`, `checks` and `seeds` make the job; `sharing`, `workers` and `processors` share the
+submissions among worker processes; `grades` and `marks` turn facts into points and pages; `folder` and `signals` keep
+the folder of results whole.
+"""
+
+from gengrade.engine.errors import Interrupted, OutputError, UsageError
+from gengrade.engine.kept import kept_here
+from gengrade.engine.options import Options
+from gengrade.engine.results import EventKind, Graded, Progress, Result
+from gengrade.engine.running import run
+
+__all__ = [
+    "EventKind",
+    "Graded",
+    "Interrupted",
+    "Options",
+    "OutputError",
+    "Progress",
+    "Result",
+    "UsageError",
+    "kept_here",
+    "run",
+]

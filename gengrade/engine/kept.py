@@ -1,0 +1,69 @@
+"""What no submission may see of a run and of others, wherever the operator keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from gengrade import data as datasets
+from gengrade.authenticity import key_file
+from gengrade.course import Course
+from gengrade.engine.options import Options
+from gengrade.home import HOME
+from gengrade.rubric import Rubric
+from gengrade.sandbox import Kept
+from gengrade.submissions import Submission
+
+_ANOTHER_OUT: Final = "Give another --out"
+
+
+def kept_by_run(
+    options: Options, course: Course, rubric: Rubric, out: Path, submissions: Sequence[Submission]
+) -> tuple[Kept, ...]:
+    """Return what no submission of the run may see: results, other submissions, marks, rubric, course, key and data."""
+    path = options.path.resolve()
+    move = "Hand it in from another folder"
+    kept = [
+        _results(out),
+        Kept("what is graded", path, move),
+        Kept("the folder of what is graded", path.parent, move, wished=True),
+        Kept("the marks", out.parent / "marks", "Keep them elsewhere"),
+        Kept("the rubric", rubric.path.resolve(), "Keep it elsewhere", public=True),
+    ]
+    for submission in submissions:
+        for source in (submission.source.resolve(), *(each.resolve() for each in submission.attachments)):
+            if path not in (source, *source.parents):  # by a link
+                kept.append(Kept("a submission", source, move))
+    return (*kept, *_course(course), *_key(), *_data(options.data or rubric.data))
+
+
+def kept_results(out: Path, submissions: Sequence[Submission]) -> list[Kept]:
+    """Return the folders of results of these submissions."""
+    return [Kept("the results of a submission", out / each.id, _ANOTHER_OUT) for each in submissions]
+
+
+def kept_here() -> tuple[Kept, ...]:
+    """Return what is known without options: what a run in this folder would leave, the key, and the data set."""
+    return (_results(Path("results")), *_key(), *_data(None))
+
+
+def _results(out: Path) -> Kept:
+    return Kept("the folder of results", out.resolve(), _ANOTHER_OUT)
+
+
+def _course(course: Course) -> Iterator[Kept]:
+    """Yield a course of somebody else's, and its reference: ours are kept with all that is ours."""
+    if not course.folder.is_relative_to(HOME):
+        yield Kept("the course", course.folder, "Keep it elsewhere")
+        yield Kept("the course's reference", course.reference, "Keep it elsewhere")
+
+
+def _key() -> Iterator[Kept]:
+    if file := key_file():
+        yield Kept("your key for results", file.resolve(), "Set GENGRADE_KEY_FILE to a file elsewhere")
+
+
+def _data(name: str | None) -> Iterator[Kept]:
+    for place in datasets.places(name):
+        yield Kept("the data set", place, "Keep it elsewhere, and say where by --data")

@@ -1,0 +1,28 @@
+"""What the command line asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gengrade.choices import Device, Isolation, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a run."""
+
+    path: Path
+    out: Path | None  # None: "results" here, or beside a submission that it would lie in
+    rubric: Path | None = None  # None: the course's own
+    course: str | None = None  # a name or a folder; None: the rubric's, or else the default one
+    only: str | None = None  # a pattern that the ids of submissions match
+    part: str | None = None
+    profile: Profile = Profile.SMOKE
+    jobs: int = 0  # 0: one for each core
+    device: Device = Device.AUTO
+    data: str | None = None
+    isolation: Isolation = Isolation.AUTO
+    public: bool = False
+    cache: bool = True
+    seed: int | None = None

@@ -1,0 +1,54 @@
+"""Making the job of a run, which all workers share, from its options and its rubric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gengrade import data as datasets
+from gengrade.authenticity import Seal
+from gengrade.choices import Device
+from gengrade.course import Course
+from gengrade.engine.checks import checks_to_run, needs_of_checks
+from gengrade.engine.options import Options
+from gengrade.engine.seeds import secret_of, seed_of
+from gengrade.job import Job
+from gengrade.places import WORK
+from gengrade.rubric import Rubric
+from gengrade.sandbox import Kept, Tier
+
+
+def make_job(
+    options: Options, course: Course, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]
+) -> Job:
+    """Make the job. Raises UsageError for a part that the rubric does not have, and what loading the data raises."""
+    work = out / WORK
+    data_set = datasets.load(options.data or rubric.data)
+    return Job(
+        out=out,
+        work=work,
+        key=seal.key,
+        drawn=secret_of(work, seal),
+        course_folder=course.folder,
+        checks=checks_to_run(options, rubric),
+        profile=options.profile,
+        part=options.part,
+        public=options.public,
+        data=options.data or rubric.data,
+        data_name=data_set.name,
+        data_hash=data_set.sha256,
+        tier=tier,
+        device=device_of(options),
+        cache=options.cache,
+        seed=seed_of(work, options.seed, seal),
+        entry=rubric.entry,
+        needs=needs_of_checks(rubric),
+        kept=kept,
+        limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
+    )
+
+
+def device_of(options: Options) -> Device:
+    """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
+    if options.device is not Device.AUTO:
+        return options.device
+    return Device.CUDA if Path("/dev/nvidia0").exists() else Device.CPU

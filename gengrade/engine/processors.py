@@ -1,0 +1,19 @@
+"""The processors of this machine, and how workers share them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+
+def available() -> list[int]:
+    """Return the numbers of the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def shares_of(processors: Sequence[int], workers: int) -> list[str]:
+    """Return a share of the processors for each worker, such as "0,2"; no two overlap where there are enough."""
+    found = [processors[index::workers] or [processors[index % len(processors)]] for index in range(workers)]
+    return [",".join(map(str, share)) for share in found]

@@ -1,0 +1,50 @@
+"""What a run tells while it goes on, and what it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from gengrade.grade import Grade
+from gengrade.sandbox import Tier
+from gengrade.submissions import Submission
+
+
+class EventKind(StrEnum):
+    """What happens to a submission."""
+
+    CHECK = "check"  # a check begins
+    GRADED = "graded"
+    FAILED = "failed"  # the harness failed on it
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something that happened to a submission."""
+
+    submission: Submission
+    event: EventKind
+    total: int  # submissions of the run
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One submission's grade, and where its report is."""
+
+    submission: Submission
+    grade: Grade
+    folder: Path
+    report: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left."""
+
+    graded: tuple[Graded, ...]
+    out: Path
+    single: bool
+    tier: Tier
+    notes: tuple[str, ...]

@@ -1,0 +1,89 @@
+"""A run over a class, from its options to the pages: the steps in their order.
+
+What was finished is found again: a run that was killed goes on where it stood, and a changed rubric only scores.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+
+from gengrade.authenticity import authority
+from gengrade.choices import Device
+from gengrade.course import Course, chosen, courses
+from gengrade.engine.errors import Interrupted, UsageError
+from gengrade.engine.folder import locked, output_errors, own_folders, tidy
+from gengrade.engine.grades import write_grades
+from gengrade.engine.kept import kept_by_run, kept_results
+from gengrade.engine.marks import marks_of, unused_marks
+from gengrade.engine.options import Options
+from gengrade.engine.planning import device_of, make_job
+from gengrade.engine.results import Progress, Result
+from gengrade.engine.sharing import grade_all
+from gengrade.engine.signals import terminated_like_interrupted
+from gengrade.fitting import better_fit
+from gengrade.grading.checks import known
+from gengrade.job import changed, reference_evidence, with_reference
+from gengrade.places import Source, output, require_ours
+from gengrade.sandbox import choose, reaches
+from gengrade.submissions import Submission, discover
+
+
+def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
+    """Grade what the options name, and call `watch` with what happens on the way.
+
+    Raises UsageError, InputError, DocumentError, NoSuchTier or Exposed before it starts.
+
+    Raises OutputError, too, when the results find no room. Ctrl-C and SIGTERM come out as Interrupted; what was
+    finished by then stays, and is found again.
+    """
+    course, rubric = chosen(options.course, options.rubric)
+    rubric.verify(known())
+    discovery = discover(options.path, course.parts)
+    submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
+    if not submissions:
+        pattern = f" whose name matches {options.only!r}" if options.only else ""
+        raise UsageError(f"{options.path}: no submission{pattern} is there")
+    _refuse_another_course(options, course, submissions)
+    tier = choose(options.isolation, single=discovery.single)
+    sources = [Source(s.id, (s.source, *s.attachments)) for s in discovery.submissions]
+    places = output(options.out, options.path, sources)
+    out, ids = places.folder, [source.id for source in sources]
+    kept = kept_by_run(options, course, rubric, out, discovery.submissions)
+    # Before anything is written there:
+    reaches(tier, [*kept, *kept_results(out, submissions)], cuda=device_of(options) is Device.CUDA)
+    # A key within what is graded would be its author's.
+    trusted = authority([options.path, *(path for source in sources for path in source.paths), *own_folders(out, ids)])
+    marks = marks_of(places, ids, rubric)
+    unused = unused_marks(places, ids)
+    try:
+        with terminated_like_interrupted(), output_errors(out), locked(out):
+            require_ours(out, ids)
+            tidy(out, discovery.submissions)
+            job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
+            stale = changed(job, submissions)
+            if stale:
+                grade_all(with_reference(job), stale, options.jobs, watch)
+                reference_evidence(job).prune()
+            graded = write_grades(job, discovery, rubric, marks)
+    except KeyboardInterrupt:
+        raise Interrupted(out) from None
+    notes = (*discovery.notes, *unused, *([trusted.note] if trusted.note else []))
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes)
+
+
+def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:
+    """Raise UsageError when the submissions hold the files of another course.
+
+    Hours of grading by the wrong rubric would say of everybody that nothing was handed in.
+    """
+    known = {**courses(), course.name: course}
+    better = better_fit(course.name, submissions, {name: each.parts for name, each in known.items()})
+    if better is None:
+        return
+    name, count, of = better
+    found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
+    raise UsageError(
+        f"{options.path}: {found} files of the course {name} ({known[name].title}), and hardly any that the course "
+        f"{course.name} asks for. Give --course {name}"
+    )

@@ -1,0 +1,128 @@
+"""Sharing submissions among workers.
+
+A worker's death costs its submission one more try; a second one is recorded as our fault. A worker that died is
+replaced while submissions wait.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gengrade.engine import processors
+from gengrade.engine.errors import OutputError
+from gengrade.engine.results import EventKind, Progress
+from gengrade.engine.workers import WorkerProcess
+from gengrade.job import Job, broken_facts, write_facts, write_faults
+from gengrade.messages import CheckBegan, DiskFull, Finished, Message
+from gengrade.submissions import Submission
+from gengrade.texts import without_middle
+
+_TRIES: Final = 2
+_REASON_BYTES: Final = 40_000
+
+
+def grade_all(
+    job: Job, submissions: Sequence[Submission], most_workers: int, watch: Callable[[Progress], None]
+) -> None:
+    """Leave facts of all these submissions in their folders.
+
+    `most_workers`: how many work at a time; 0: one for each processor. `watch` is called with what happens. Raises
+    OutputError when a worker finds no room for its results.
+    """
+    available = processors.available()
+    side_by_side = min(most_workers or len(available), len(submissions))
+    sharing = _Sharing(job, submissions, watch, processors.shares_of(available, side_by_side))
+    try:
+        for _ in range(side_by_side):
+            sharing.start_worker()
+        sharing.serve()
+    finally:
+        sharing.close()
+
+
+class _Sharing:
+    """What waits to be graded, and who grades."""
+
+    def __init__(
+        self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None], cores: list[str]
+    ) -> None:
+        self._job = job
+        self._watch = watch
+        self._waiting = list(submissions)
+        self._total = len(submissions)
+        self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
+        self._workers: list[WorkerProcess] = []
+        self._started = 0  # workers so far: each has a log of its own
+        self._cores = cores  # shares of the processors that no worker has: each worker has processors of its own
+        self._selector = selectors.DefaultSelector()
+
+    def start_worker(self) -> None:
+        """Start a worker on processors that are free, and give it the next submission."""
+        worker = WorkerProcess(self._job, self._started, self._cores.pop())
+        self._started += 1
+        self._workers.append(worker)
+        self._selector.register(worker.events, selectors.EVENT_READ, worker)
+        worker.send_job(self._job)
+        self._assign(worker)
+
+    def serve(self) -> None:
+        """Receive messages and replace dead workers, until all have ended."""
+        while self._workers:
+            for key, _ in self._selector.select():
+                worker: WorkerProcess = key.data
+                messages = worker.messages()
+                if messages is None:
+                    self._replace(worker)
+                for message in messages or ():
+                    self._receive(worker, message)
+
+    def close(self) -> None:
+        """End the workers that are still there."""
+        self._selector.close()
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.end()
+
+    def _assign(self, worker: WorkerProcess) -> None:
+        worker.assign(self._waiting.pop(0) if self._waiting else None)
+
+    def _receive(self, worker: WorkerProcess, message: Message) -> None:
+        submission = worker.submission
+        assert submission is not None
+        match message:
+            case CheckBegan(check=check):
+                self._watch(Progress(submission, EventKind.CHECK, self._total, check))
+            case DiskFull(reason=reason):
+                raise OutputError(self._job.out, reason)
+            case Finished(error=None):
+                self._watch(Progress(submission, EventKind.GRADED, self._total))
+                self._assign(worker)
+            case Finished(error=str(error)):
+                self._try_again(submission, error)
+                self._assign(worker)
+
+    def _replace(self, worker: WorkerProcess) -> None:
+        """Let go of a worker that ended, as it should or in the middle of a submission, and start one in its place."""
+        self._selector.unregister(worker.events)
+        self._workers.remove(worker)
+        self._cores.append(worker.cores)
+        status = worker.wait()
+        if worker.submission is not None:
+            reason = f"the worker died (status {status}): {worker.last_words()}"
+            self._try_again(worker.submission, reason)
+        if self._waiting:
+            self.start_worker()
+
+    def _try_again(self, submission: Submission, reason: str) -> None:
+        """Queue a submission on which the harness failed once more, or record the failure when it has had its tries."""
+        self._tries[submission.id] = self._tries.get(submission.id, 0) + 1
+        if self._tries[submission.id] < _TRIES:
+            self._waiting.append(submission)
+            return
+        job = self._job
+        write_faults(job, submission, without_middle(reason, _REASON_BYTES))
+        write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
+        self._watch(Progress(submission, EventKind.FAILED, self._total))

@@ -1,0 +1,168 @@
+"""Grading submissions one after another: each is prepared, checked, diagnosed, and left with its facts."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from gengrade import data as datasets
+from gengrade.atomic import require_room
+from gengrade.course import Course
+from gengrade.data import DataSet
+from gengrade.facts import DIAGNOSIS, CheckFact, Facts, Outcome
+from gengrade.grading.budget import Budget
+from gengrade.grading.diagnosis import Diagnosis
+from gengrade.grading.misconceptions import Library
+from gengrade.grading.plugin import GradingPlugin, Observed
+from gengrade.grading.session import run_session
+from gengrade.grading.subject import Circumstances, Subject
+from gengrade.grading.suspects import Suspects
+from gengrade.job.facts_file import known_facts, write_facts, write_faults, write_signature
+from gengrade.job.model import Job
+from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
+from gengrade.job.reference import reference_subject, suspect_subject
+from gengrade.job.ungraded import unreadable_facts
+from gengrade.paths import InputError
+from gengrade.sandbox import InfraError, Sandbox
+from gengrade.store import STUDENT_BYTES, EvidenceStore
+from gengrade.submissions import Prepared, Submission, code_flags, discard, prepare, signatures
+
+
+class Grader:
+    """Grades submissions one after another, with one sandbox, started when it is first needed."""
+
+    def __init__(self, job: Job, on_check: Callable[[str], None] = lambda check: None) -> None:
+        """`on_check` is called with a check's name when it begins."""
+        self._job = job
+        self._on_check = on_check
+        self._parts = job.course.parts
+        self._sandbox = Sandbox(job.tier, job.course, job.trees, device=job.device, kept=job.kept)
+        self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
+        self._suspects = Suspects(job.course.reference, self._suspect)
+        self._undiagnosed = False  # whether the diagnosis of the submission in hand failed: another time it may not
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self._sandbox.close()
+
+    def facts(self, submission: Submission) -> Facts:
+        """Return the submission's facts, which are in its folder then. Raises SessionError when the harness fails."""
+        began = time.monotonic()
+        job = self._job
+        if submission.error is not None:
+            return write_facts(job, submission, unreadable_facts(job, submission, submission.error))
+        tree = job.trees / submission.id
+        discard(tree)  # of a run that was killed
+        (seen,) = signatures([submission])  # before it is read: what changes meanwhile has another one
+        try:
+            prepared = prepare(submission, tree, self._parts, job.entry)
+        except InputError as error:
+            return write_facts(job, submission, unreadable_facts(job, submission, str(error)))
+        write_signature(job, submission, seen or "")
+        key = facts_key(job, prepared.sha256)
+        found = known_facts(job, submission, key) if job.cache else None
+        if found is not None:
+            discard(tree)
+            return self._renamed(submission, found, prepared)
+        return self._fresh(submission, prepared, key, began)
+
+    def _fresh(self, submission: Submission, prepared: Prepared, key: str, began: float) -> Facts:
+        """Check a prepared submission, whose preparation began at that time, and discard its tree."""
+        job = self._job
+        folder = job.folder(submission)
+        stages = {"prepare": time.monotonic() - began}
+        shown = {part: path for part, path in prepared.parts.items() if path is not None}
+        flags = code_flags(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
+        observed = self._observe(prepared, submission.id, folder)
+        discard(prepared.tree)
+        stages.update(observed.stages)
+        diagnosing = time.monotonic()
+        self._undiagnosed = False
+        checks = self._diagnosed(observed)
+        stages[DIAGNOSIS] = time.monotonic() - diagnosing
+        if any(check.outcome is Outcome.INFRA for check in checks.values()) or self._undiagnosed:
+            require_room(job.work)  # a full disk fails every check: that is said once, and not of each student
+        settled = not (self._undiagnosed or observed.starved)
+        provenance = provenance_of(job, prepared.sha256, key if settled else NO_KEY)
+        facts = Facts(
+            student=submission.id,
+            late=submission.late,
+            checks=checks,
+            measures=observed.measures,
+            figures=tuple(observed.figures),
+            notes=(*submission.notes, *prepared.notes),
+            code_flags=flags,
+            provenance=provenance.model_copy(
+                update={
+                    "seconds": round(time.monotonic() - began, 2),
+                    "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
+                }
+            ),
+        )
+        if observed.faults:
+            write_faults(job, submission, "\n".join(observed.faults))
+        return write_facts(job, submission, facts)
+
+    def _observe(self, prepared: Prepared, owner: str, folder: Path) -> Observed:
+        """Run the job's checks on a prepared submission. `owner`: the submission's id."""
+        job = self._job
+        store = (
+            EvidenceStore(folder / "evidence", job.seal, owner, thrifty=True, most_bytes=STUDENT_BYTES)
+            if job.cache
+            else None
+        )
+        budget = Budget(job.allowance)
+        student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, self._circumstances, budget=budget)
+        plugin = GradingPlugin(
+            student,
+            reference_subject(job, self._sandbox, self._circumstances),
+            lambda: _data_set(job.data),
+            wanted=frozenset(job.checks),
+            secret=job.secret,
+            limits=job.limits_for,
+            folder=folder,
+            on_check=self._on_check,
+            needs=job.needs,
+            names={part: path for part, path in prepared.parts.items() if path is not None},
+        )
+        try:
+            return run_session(plugin, job.checks)
+        finally:
+            if store is not None:
+                store.prune()
+
+    def _diagnosed(self, observed: Observed) -> dict[str, CheckFact]:
+        """Look for the misconceptions behind failures. A fault in finding these leaves the verdicts as they are."""
+        facts = observed.checks()
+        try:
+            return Diagnosis(facts, observed.tested, library(self._job.course), self._suspects.repeat).conclude()
+        except Exception as error:  # of whatever kind: the verdicts stand without it
+            self._undiagnosed = isinstance(error, InfraError | OSError)
+            observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")
+            return facts
+
+    def _suspect(self, folder: Path) -> Subject:
+        return suspect_subject(self._job, folder, self._sandbox, self._circumstances)
+
+    def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
+        """Update facts that still stand by what the names around the submission say now."""
+        notes = (*submission.notes, *prepared.notes)
+        if (found.late, found.notes) == (submission.late, notes):
+            return found
+        renamed = found.model_copy(update={"late": submission.late, "notes": notes})
+        return write_facts(self._job, submission, renamed)
+
+
+@cache
+def library(course: Course) -> Library:
+    """Return the misconceptions of a course, read once for each process."""
+    return Library(course.misconceptions)
+
+
+@cache
+def _data_set(name: str | None) -> DataSet:
+    """Return the data set, read once for each process."""
+    return datasets.load(name)
