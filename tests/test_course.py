@@ -14,6 +14,7 @@ from gengrade import course as course_module
 from gengrade.authoring import create, verify
 from gengrade.choices import Profile
 from gengrade.course import CourseError, NoSuchCourse, chosen, courses, find, load
+from gengrade.job import provenance
 from tests.support.examples import ROOT
 
 Change = Callable[[Path], object]
@@ -46,7 +47,7 @@ def test_a_new_course_is_checked_and_grades(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(courses()))
 def test_our_own_courses_keep_their_word(name: str) -> None:
     """The same command as for a lecturer's course: every example, and every misconception, behind the wall."""
-    assert [problem for finding in verify(find(name), "unit") for problem in finding.problems] == []
+    assert [problem for finding in verify(find(name), Profile.UNIT) for problem in finding.problems] == []
 
 
 def replaced(file: str, old: str, new: str) -> Change:
@@ -131,6 +132,21 @@ def test_a_rubric_says_of_which_course_it_is(tmp_path: Path) -> None:
     assert chosen(None, elsewhere)[0] is course, "by a way from the rubric"
     with pytest.raises(NoSuchCourse, match="rubric of another course"):
         chosen("uva2018", elsewhere)
+
+
+def test_facts_depend_on_every_file_of_a_course(tmp_path: Path) -> None:
+    """Also on those that are no code: a reference may read numbers that lie beside it."""
+    course = create(tmp_path / "here")
+    hashes = [provenance._code_hash.__wrapped__(course)]
+    for file in ("reference/part1/factor.json", "adapters/names.txt", "misconceptions/more.py", "course.yaml"):
+        path = course.folder / file
+        path.write_text((path.read_text() if path.exists() else "") + "# more\n")
+        hashes.append(provenance._code_hash.__wrapped__(course))
+    assert len(set(hashes)) == 5
+    (course.folder / "reference" / "__pycache__").mkdir()
+    (course.folder / "reference" / "__pycache__" / "x.pyc").write_bytes(b"1")
+    (course.folder / "rubric.yaml").write_text("# points only score\n")
+    assert provenance._code_hash.__wrapped__(course) == hashes[-1]
 
 
 def test_a_course_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ from gengrade.job.model import Job
 
 NO_KEY: Final = "none"  # of facts that are not to be found again
 _LIBRARIES: Final = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
-_CODE: Final = (".py", ".ipynb", ".yaml")  # a reference may be a notebook
+# What of the package decides no fact, but who is graded and how that is scored and shown.
+_SCORING_AND_SHOWING: Final = {
+    *("engine", "report", "authoring", "home", "cli.py", "console.py", "worker.py", "messages.py"),
+    *("grade.py", "marks.py", "rubric.py"),
+}
 # The fields of the job that facts depend on. Points and thresholds are none of them: they only score.
 _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs", "entry"}
 
@@ -49,21 +53,30 @@ def facts_key(job: Job, submission: str) -> str:
 
 @cache
 def _code_hash(course: Course) -> str:
-    """Hash the code that makes facts: graders, the course with its reference, and the harness beneath them."""
-    digest = hashlib.sha256()
-    harness = [PACKAGE / name for name in ("grading", "sandbox", "submissions")]
-    for folder in (HOME / "graders", *harness):
-        for path in _code(folder):
-            digest.update(own_name(path).encode() + b"\0" + path.read_bytes())
+    """Hash what makes facts: graders, the course with its reference, and the harness beneath them.
+
+    Files that are no code belong to it: a reference may read weights or numbers that lie beside it.
+    """
+    harness = [path for path in sorted(PACKAGE.iterdir()) if path.name not in _SCORING_AND_SHOWING]
+    files = [(own_name(file), file) for path in (HOME / "graders", *harness) for file in _files(path)]
     for folder in (course.folder / ADAPTERS, course.misconceptions, course.reference):
-        for path in _code(folder):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    digest.update((course.folder / DECLARATION).read_bytes())
+        files += [(file.relative_to(folder).as_posix(), file) for file in _files(folder)]
+    files.append((DECLARATION, course.folder / DECLARATION))
+    digest = hashlib.sha256()
+    for name, file in files:
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{name}\0{content}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _code(folder: Path) -> list[Path]:
-    return sorted(path for suffix in _CODE for path in folder.rglob(f"*{suffix}"))
+def _files(path: Path) -> list[Path]:
+    """Return the file itself, or all files below a folder but those that Python and others keep beside them."""
+    found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return [file for file in found if not any(_is_kept_aside(part) for part in file.relative_to(path.parent).parts)]
+
+
+def _is_kept_aside(name: str) -> bool:
+    return name == "__pycache__" or name.startswith(".")
 
 
 def provenance_of(job: Job, submission: str, key: str) -> Provenance:
