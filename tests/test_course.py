@@ -136,7 +136,7 @@ def test_a_rubric_says_of_which_course_it_is(tmp_path: Path) -> None:
 
 def test_facts_depend_on_every_file_of_a_course(tmp_path: Path) -> None:
     """Also on those that are no code: a reference may read numbers that lie beside it."""
-    course = create(tmp_path / "here")
+    course = create(tmp_path / "measured")
     hashes = [provenance._code_hash.__wrapped__(course)]
     for file in ("reference/part1/factor.json", "adapters/names.txt", "misconceptions/more.py", "course.yaml"):
         path = course.folder / file
