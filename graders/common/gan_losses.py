@@ -190,7 +190,7 @@ def _generator(step: Observed) -> Verdict:
             -other,
         ),
         ("the sign is wrong: minimising E log D(G(z)) makes the fakes worse", -right),
-        ("the loss is the sum over the batch, but an expectation is estimated by the mean", right * len(s)),
+        ("the loss is summed over the batch, but an expectation is estimated by the mean", right * len(s)),
         (
             "a sigmoid is applied twice: the loss expects logits, but is given probabilities",
             float(softplus(-expit(s)).mean()),
@@ -247,7 +247,7 @@ def _discriminator(step: Observed) -> Verdict:
         ("one of the two terms is subtracted from the other: the loss is their sum", fake_0 - real_1),
         ("the term of the generated images is E log D(G(z)): it should be −E log(1 − D(G(z)))", real_1 - fake_1),
         ("the term of the real images is E log(1 − D(x)): it should be −E log D(x)", fake_0 - real_0),
-        ("the loss is the sum over the batch, but an expectation is estimated by the mean", n * real_1 + m * fake_0),
+        ("the loss is summed over the batch, but an expectation is estimated by the mean", n * real_1 + m * fake_0),
         ("a sigmoid is applied twice: the loss expects logits, but is given probabilities", twice_1 + twice_0),
         ("a sigmoid is applied twice: the loss expects logits, but is given probabilities", (twice_1 + twice_0) / 2),
         (

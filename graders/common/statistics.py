@@ -339,6 +339,7 @@ class TwoDraws:
 
     @property
     def independence(self) -> Independence:
+        """The test of the correlation of both vectors, with its share of `alpha`."""
         return Independence(self.numbers, self.alpha / 3)
 
 
@@ -364,6 +365,7 @@ class Share:
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """The bounds on the share of draws in which the event happens."""
         return binomial_bounds(self.draws, self.p, self.alpha)
 
 
@@ -389,6 +391,7 @@ class Strays:
 
     @property
     def bound(self) -> float:
+        """The bound on the absolute values of all numbers."""
         return z_bound(self.alpha, self.draws)
 
 
@@ -446,6 +449,7 @@ class Gain:
 
     @property
     def bound(self) -> float:
+        """The bound on the average excess of the claimed log-density, in nats per draw."""
         return evidence_bound(self.draws, self.alpha)
 
 

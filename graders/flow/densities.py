@@ -22,7 +22,7 @@ BITS = float(np.log2(np.e))  # bits per nat
 LOG_LIMIT = 300.0  # log-densities are clipped to ±300, so that the square of a density is still finite
 FLOOR_SHARE = 1e-3  # weight of the uniform density in the mixture that is scored
 ROUNDING = 1e-3  # tolerance on a mass, for single precision
-WIDEST = 0.1  # largest tolerance on a mass, lest a wild claim widen its own tolerance; a density's error is far below
+WIDEST = 0.1  # largest tolerance on a mass, so that a wild claim cannot widen its own; a density's error is far smaller
 SHARE = ALPHA / 2  # false-fail probability of each of the two limits of `judge`
 
 
@@ -59,6 +59,7 @@ class Square:
 
     @property
     def area(self) -> float:
+        """The area of the square."""
         return (2 * self.limit) ** 2
 
     def holds(self, points: Array) -> NDArray[np.bool_]:

@@ -519,7 +519,9 @@ UNNAMED: dict[str, Unnamed] = {
         ("gan.sample",),
         "not the images that the generator returned",
     ),
-    "samples cubed": Unnamed(_training((SAMPLE, SAMPLE + "**3")), ("gan.sample",), "not the images that the generator returned"),
+    "samples cubed": Unnamed(
+        _training((SAMPLE, SAMPLE + "**3")), ("gan.sample",), "not the images that the generator returned"
+    ),
     "noise on the way": Unnamed(
         _training((LINES, LINES + "        z[:, 1:-1] += 0.1 * torch.randn_like(z[:, 1:-1])\n")), (_I,), "straight line"
     ),
