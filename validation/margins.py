@@ -19,10 +19,11 @@ from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.common.batches import ALIGNED
 from graders.common.bernoulli import gaussian_kl
-from graders.flow.checks import FLAT, NEAR, curvature, is_near
+from graders.common.networks import STRAIGHT
+from graders.flow.checks import CURVED, NEAR, curvature, is_near
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
 from graders.vae.checks import UNSEEN, UNTRAINED, reconstructions
-from graders.vae.networks import BEYOND, STRAIGHT
+from graders.vae.networks import BEYOND
 from validation.direct import Direct
 
 Inputs = Mapping[str, Any]
@@ -53,7 +54,7 @@ _ALTERNATE: Final = Limit(
 )
 _BACK: Final = Limit("flow.invertible", "error of a round trip, over what is tolerated", 1.0, above=False)
 
-_CURVED: Final = Limit("flow.invertible", "distance from the nearest affine map", FLAT, above=True)
+_CURVED: Final = Limit("flow.invertible", "distance from the nearest affine map", CURVED, above=True)
 
 LIMITS: Final = (
     *(_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _HIDDEN, _OWN),

@@ -1,1 +1,1 @@
-"""What several families share: statistics, batches, densities of images, latents, samples and their quality."""
+"""Code that several families of graders share: statistics, batches, image densities, latents and sample quality."""

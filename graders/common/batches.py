@@ -1,4 +1,4 @@
-"""The batches that a training loop is tried on: small, unequal, and each with a gradient of its own direction."""
+"""Batches of images for the checks: small unequal ones for training loops, and random ones of the training set."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.data import DataSet
 from gengrade.grading import Rng
 
 BATCH: Final = 16
 SIZES: Final = (16, 16, 16, 8)  # the last batch is smaller
-DENSITIES: Final = (0.1, 0.9, 0.3, 0.7)  # of ink in each batch: so their gradients point different ways
-ALIGNED: Final = 0.9999  # the cosine of equal gradients, but for rounding
+DENSITIES: Final = (0.1, 0.9, 0.3, 0.7)  # share of white pixels per batch; they differ so that the gradients do
+ALIGNED: Final = 0.9999  # two gradients count as parallel above this cosine; rounding costs less
 
 
 def unequal_batches(rng: Rng) -> NDArray[np.float32]:
-    """Binary images [56, 1, 28, 28], in batches of different density."""
+    """Returns binary noise images [56, 1, 28, 28] that form four batches (`SIZES`) with different shares of ones."""
     density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
     return (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
+
+
+def batch_of(data: DataSet, rng: Rng, n: int) -> NDArray[np.float32]:
+    """Returns `n` random training images [n, 1, 28, 28], binarised to 0 and 1 at half of the brightness."""
+    chosen = rng.choice(len(data.train), n)
+    return (data.train.images[chosen] > 127).astype(np.float32)[:, None]

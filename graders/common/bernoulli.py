@@ -1,4 +1,4 @@
-"""What a VAE's decoder says of binary pixels: means, cross-entropies, and whether samples are draws of the means."""
+"""Bernoulli decoders of a VAE: cross-entropies, pixel means, and a test that samples are draws from their means."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from graders.common.statistics import ALPHA, POWER, bernstein_bound, binomial_bo
 
 Array = NDArray[np.float64]
 
-BINS = 10  # of means, in each of which samples must fit
-UNCERTAIN = 0.05  # the variance of a pixel, from which on it tells of dependence
-ROUNDING = 1e-6  # of a bin's share, for means in single precision
-STRONG = 0.2  # a correlation that no misfit of the means explains
-TINY = 1e-7  # how near to 0 and 1 a mean may come before its logarithm is cut off
+BINS = 10  # equal bins of [0, 1] by pixel mean; the samples must fit the means in each bin
+UNCERTAIN = 0.05  # only pixels with at least this variance are used to test for dependence
+ROUNDING = 1e-6  # tolerance on the share of ones in a bin, for means in single precision
+STRONG = 0.2  # a correlation above this is reported as dependence, even if the samples do not fit their means either
+TINY = 1e-7  # means are clipped to [TINY, 1 − TINY] before their logarithms are taken
 
 
 def gaussian_kl(mean: Array, log_std: Array) -> Array:
-    """KL(N(mean, std²) ‖ N(0, I)) in nats [N], of [N, d]: Σ ½ (std² + mean² − 1) − log std.
+    """Returns KL(N(mean, std²) ‖ N(0, I)) in nats, [N], summed over the d latent dimensions.
 
-    Infinite where a standard deviation overflows.
+    Σ ½ (std² + mean² − 1) − log std: Kingma & Welling 2014, appendix B.
+
+    Args:
+        mean, log_std: [N, d] each; log_std is the natural logarithm of the standard deviation. The result is infinite
+            where exp(2·log_std) overflows.
     """
     with np.errstate(over="ignore"):
         divergence: Array = np.sum(0.5 * (np.exp(2 * log_std) + mean**2 - 1) - log_std, axis=-1)
@@ -31,10 +35,15 @@ def gaussian_kl(mean: Array, log_std: Array) -> Array:
 
 
 def cross_entropies(images: Array, outputs: Array) -> list[Array]:
-    """−log p(x|z) in nats [N], summed over pixels, of binary images [N, …] under a decoder's outputs.
+    """Returns −log p(x|z) in nats, [N], once for each interpretation of a decoder's outputs.
 
-    First with the outputs read as logits; then, where all of them lie in [0, 1], with the outputs read as means. Either
-    is a fixed model of the images, so that whoever takes the better one takes an honest one.
+    The first entry takes the outputs as logits: Σ softplus(l) − x·l over the pixels. If all outputs lie in [0, 1], a
+    second entry takes them as the pixels' means: −Σ x log m + (1 − x) log(1 − m) (Kingma & Welling 2014, appendix C.1).
+    Each interpretation is a valid model that does not depend on the images, so a caller may use the better of the two.
+
+    Args:
+        images: binary, [N, …].
+        outputs: what the decoder gave, of the same shape.
     """
     axes = tuple(range(1, images.ndim))
     readings = [np.sum(np.logaddexp(0, outputs) - images * outputs, axis=axes)]
@@ -45,22 +54,26 @@ def cross_entropies(images: Array, outputs: Array) -> list[Array]:
 
 
 def pixel_means(outputs: Array) -> list[Array]:
-    """The means of pixels by a decoder's outputs, in the same order of readings."""
+    """Returns the pixels' means under each interpretation of a decoder's outputs, in the order of `cross_entropies`."""
     return [expit(outputs), outputs] if are_means(outputs) else [expit(outputs)]
 
 
 def are_means(outputs: Array) -> bool:
-    """Whether a decoder seems to end in a sigmoid: all of its outputs lie in [0, 1]."""
+    """Whether a decoder's outputs can be probabilities (it may end in a sigmoid): all of them lie in [0, 1]."""
     return bool(np.all((outputs >= 0) & (outputs <= 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class PixelFit:
-    """Whether pixels are independent Bernoulli draws of their means.
+    """Tests whether pixels are independent Bernoulli draws with the given means.
 
-    `alpha` in all, for three tests: whether uncertain pixels are all as they would be rounded; the share of ones in
-    each tenth of the means; the correlation of the same pixel in two images, and of neighbouring pixels. The power is
-    stated for that many `images` of 784 pixels with logits spread evenly over ±`logits`.
+    Three tests share the false-fail probability `alpha`: whether all uncertain pixels equal their rounded means; the
+    share of ones among pixels whose means fall into the same tenth of [0, 1]; and the correlation of the same pixel in
+    two images and of neighbouring pixels.
+
+    Attributes:
+        images, logits: the power is stated for `images` images of 784 pixels whose logits are spread evenly between
+            −`logits` and `logits`.
     """
 
     images: int
@@ -77,7 +90,7 @@ class PixelFit:
 
     @property
     def caught(self) -> dict[str, float]:
-        """The smallest bias of a share near ½ and near 0, and the smallest correlation."""
+        """The smallest bias of a share near ½ and near 0 that is caught, and the smallest correlation."""
         means = expit(np.linspace(-self.logits, self.logits, 784))
         shares = {}
         for name, low, high in (("share near ½", 0.4, 0.5), ("share near 0", 0.0, 0.1)):
@@ -90,28 +103,31 @@ class PixelFit:
         return {**shares, "correlation": (bound + float(ndtri(POWER)) * np.sqrt(pairs)) / pairs}
 
     def problem(self, samples: Array, means: Array) -> str | None:
-        """What keeps `samples` from being draws of `means`, both [N, C, H, W], in words; or None."""
+        """Says for the student why `samples` are not draws from `means`, both [N, C, H, W]; None if they fit."""
         if not are_means(means):
-            return "the means have values outside [0, 1]: each is the sigmoid of a logit"
+            return "some means lie outside [0, 1]: a mean is the sigmoid of the decoder's logit"
         if not np.isin(samples, (0, 1)).all():
             return _not_binary(samples, means)
         if _are_rounded(samples, means, self.alpha / 3):
-            return "the samples are the means, rounded or cut at a threshold: draw each pixel, as torch.bernoulli does"
+            return (
+                "the samples are the means, rounded or cut at a threshold: draw each pixel at random, as "
+                "torch.bernoulli(means) does"
+            )
         dependence, strength = _dependence(samples, means, self.alpha / 3)
-        # Draws that hang together strongly do not fit their means either: the dependence is then the cause.
+        # Strongly dependent draws do not fit their means either, so a strong dependence is reported first.
         return dependence if strength > STRONG else _misfit(samples, means, self.alpha / 3) or dependence
 
 
 def _not_binary(samples: Array, means: Array) -> str:
     if np.isin(means, (0, 1)).all():
-        return "sample() should return the samples first and their means second; they are exchanged"
+        return "sample() should return the samples first and their means second; yours are exchanged"
     if np.array_equal(samples, means):
-        return "the samples are the means themselves: each pixel should be drawn from a Bernoulli distribution, 0 or 1"
-    return "the samples should be 0 or 1 everywhere: draws from a Bernoulli distribution"
+        return "the samples are the means themselves: draw each pixel, 0 or 1, from a Bernoulli distribution"
+    return "some samples are neither 0 nor 1: draw each pixel from a Bernoulli distribution, as torch.bernoulli does"
 
 
 def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
-    """Whether all uncertain pixels came out as the likelier value, where draws do so with probability below `alpha`."""
+    """Whether all uncertain pixels have their likelier value, which random draws do with probability below `alpha`."""
     uncertain = (means > 0.2) & (means < 0.8)
     likelier = np.maximum(means, 1 - means)[uncertain]
     improbable = float(np.log(likelier).sum()) < np.log(alpha)
@@ -119,7 +135,7 @@ def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
 
 
 def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
-    """The share of ones among draws with similar means, compared with the average of these."""
+    """Says in which bin of similar means the share of ones differs from the average mean; None if it fits in all."""
     for low, high in pairwise(np.linspace(0, 1, BINS + 1)):
         inside = (means >= low) & (means <= high if high == 1 else means < high)
         if not inside.any():
@@ -128,17 +144,18 @@ def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
         least, most = binomial_bounds(int(inside.sum()), expected, alpha, comparisons=BINS)
         if not least - ROUNDING <= share <= most + ROUNDING:
             return (
-                f"the samples do not fit their means: {share:.3f} of the pixels with a mean near {expected:.3f} are 1"
+                f"the samples do not fit their means: among the pixels with a mean near {expected:.3f}, a share of "
+                f"{share:.3f} is 1"
             )
     return None
 
 
 def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None, float]:
-    """The correlation of the same pixel in two images, or else of neighbours, in words, when it is no accident; and how
-    strong it is beyond what draws that do not fit their means have in common.
+    """Says whether images, or else neighbouring pixels, depend on each other; and how strong their correlation is.
 
-    Over disjoint pairs: given the first of each, the sum of the products of standardised draws is one of independent
-    terms with known variances, and Bernstein's inequality holds.
+    None and 0 if they are independent. The strength leaves out the correlation that arises merely because the samples
+    do not fit their means. The test uses disjoint pairs: given the first draws, the sum of products of standardised
+    draws is a sum of independent terms with known variances, to which Bernstein's inequality applies.
     """
     variance = means * (1 - means)
     uncertain = variance > UNCERTAIN
@@ -151,8 +168,8 @@ def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None,
     images = slice(0, rows, 2), slice(1, rows, 2)
     pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
     for (first, second), words in (
-        (images, "different images are not independent: each pixel of each image needs a draw of its own"),
-        (pixels, "neighbouring pixels are not independent: each needs a draw of its own"),
+        (images, "different images are not independent: draw every pixel of every image separately"),
+        (pixels, "neighbouring pixels are not independent: draw every pixel separately"),
     ):
         products = noise[first] * noise[second]
         spread = float(np.sum(noise[first] ** 2 * uncertain[second]))
@@ -165,7 +182,7 @@ def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None,
 
 
 def _centred(noise: Array, means: Array, uncertain: NDArray[np.bool_]) -> Array:
-    """Standardised draws without what a misfit of the means does to all draws with similar means."""
+    """Subtracts from standardised draws their average in each bin of means, which a misfit of the means causes."""
     bins = np.minimum((means * BINS).astype(int), BINS - 1)[uncertain]
     counts = np.maximum(np.bincount(bins, minlength=BINS), 1)
     averages = np.bincount(bins, weights=noise[uncertain], minlength=BINS) / counts

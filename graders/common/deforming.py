@@ -1,4 +1,4 @@
-"""Images that nobody has seen: known ones, each a little turned, scaled and sheared at random."""
+"""Deformed copies of known images (each slightly rotated, scaled and sheared), which no submission can have stored."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gengrade.grading import Rng
 
 Pixels = NDArray[np.uint8]
 
-TURN: Final = np.deg2rad(10)  # at most, either way
-SCALE: Final = 0.07  # of the logarithm
-SHEAR: Final = 0.1
+TURN: Final = np.deg2rad(10)  # largest rotation in either direction, in radians
+SCALE: Final = 0.07  # largest change of log(scale) in either direction
+SHEAR: Final = 0.1  # largest horizontal shear in either direction, in pixels per pixel
 
 
 def unseen(known: Split, most: int, rng: Rng) -> Split:
-    """The first `most` of these images, deformed."""
+    """Returns deformed copies of the first `most` images of a split, with their labels."""
     return Split(deformed(known.images[:most], rng), known.labels[:most])
 
 
 def deformed(images: Pixels, rng: Rng) -> Pixels:
-    """Grey images uint8 [N, H, W], each under a small affine map of its own about its middle."""
+    """Returns grey images uint8 [N, H, W], each transformed by its own random affine map about its centre."""
     moved = np.empty_like(images)
     middle = (np.array(images.shape[1:]) - 1) / 2
     turns, scales, shears = (rng.uniform(-most, most, len(images)) for most in (TURN, SCALE, SHEAR))

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 Real = TypeVar("Real", np.float32, np.float64)
 
-_AT_ONCE: Final = 1 << 22  # distances that are held in memory together, however many rows a guest has sent
+_AT_ONCE: Final = 1 << 22  # most distances held in memory at once, since a guest may send any number of rows
 
 
 def squared_distances(first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
-    """Squared Euclidean distances [N, M] between the rows of [N, d] and [M, d]."""
+    """Returns the squared Euclidean distances [N, M] between the rows of `first` [N, d] and `second` [M, d]."""
     squares = np.sum(first**2, axis=1)[:, None] + np.sum(second**2, axis=1)[None, :] - 2 * first @ second.T
     clipped: NDArray[Real] = np.clip(squares, 0, None)
     return clipped
 
 
 def nearest(rows: NDArray[Real], among: NDArray[Real]) -> tuple[NDArray[np.intp], NDArray[Real]]:
-    """Of each row [N, d] the index of the nearest one `among` [M, d], M > 0, and its distance."""
+    """Returns, for each row [N, d], the index [N] of the nearest row of `among` [M, d], M > 0, and its distance [N]."""
     indices, distances = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=rows.dtype)
     step = max(1, _AT_ONCE // len(among))
     for start in range(0, len(rows), step):

@@ -1,4 +1,4 @@
-"""The losses of a GAN from its discriminator's scores, and what is wrong with a loss that is none of them.
+"""Recognises a GAN's losses from its discriminator's scores, and names the mistake in a loss that is not right.
 
 Goodfellow et al. 2014, with D(x) = σ(s(x)), softplus(s) = log(1 + eˢ) = −log(1 − σ(s)) and softplus(−s) = −log σ(s):
 
@@ -8,12 +8,12 @@ Goodfellow et al. 2014, with D(x) = σ(s(x)), softplus(s) = log(1 + eˢ) = −lo
 
 Decisions where the assignment is silent:
 
-- The sum of the discriminator's terms and their mean are both right, and so is half of the generator's loss: Adam
-  does not feel a constant factor of that kind. A sum over the batch is not an expectation and is a mistake.
-- Labels may be exchanged (real 0, fake 1) if both steps do it. When only one does, it is the one to blame.
-- Labels may be smoothed, constantly or at random and on either side, by up to 0.3 (and real ones up to 1.2): the page
-  of hints that the assignment links to recommends it. The labels are read back from the gradients: d BCE/ds = (σ(s) −
-  label) / n.
+- The sum of the discriminator's two terms and their mean are both right, and so is half of the generator's loss: Adam's
+  steps do not depend on a constant factor. A sum over the batch is a mistake, since it is not an expectation.
+- Labels may be exchanged (real 0, fake 1) if both steps do it. If only one step does, the mistake is in that step.
+- Labels may be smoothed, constantly or at random and for either class, by up to 0.3 (real labels also up to 1.2): the
+  page of hints that the assignment links to recommends it. The labels are computed from the gradients of the binary
+  cross-entropy: d BCE/ds = (σ(s) − label) / n.
 """
 
 from __future__ import annotations
@@ -33,30 +33,39 @@ Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
 
 PIXELS = 28 * 28
-MOST_ROWS = 4_096  # that a discriminator is asked about, or a generator gives: 64 batches of the checks' size
+MOST_ROWS = 4_096  # most images that one step may score or generate: 64 batches of the checks' size
 OPPOSITE: dict[Labels, Labels] = {"usual": "exchanged", "exchanged": "usual", "unknown": "unknown"}
 
 RTOL, ATOL = 1e-3, 1e-4
-SMOOTHING = 0.3  # how far a label may be from 0 or 1 inwards
-OVERSHOOT = 0.2  # how far above 1 the label of a real image may be
-SLACK = 0.01  # on labels that are read from float32 gradients
+SMOOTHING = 0.3  # a label may differ from 0 or 1 by this much, towards the other class
+OVERSHOOT = 0.2  # the label of a real image may exceed 1 by this much
+SLACK = 0.01  # tolerance on labels that are computed from float32 gradients
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One step: the loss that it returned, the scores that it asked for, and how the loss depends on them."""
+    """What was seen of one training step: its loss, the discriminator's scores, and the loss's gradient by them.
+
+    Attributes:
+        loss: the number that the step returned.
+        scores: [R], the discriminator's outputs for the R images that the step showed it.
+        gradients: [R], ∂loss/∂score.
+        fake: [R], whether an image was generated.
+        real: [R], whether an image comes from the real batch. An image that is neither could not be attributed.
+        bounded: whether the scores are probabilities, because the discriminator ends in a sigmoid.
+    """
 
     loss: float
-    scores: Array  # [R]
-    gradients: Array  # [R], d loss / d score
-    fake: NDArray[np.bool_]  # [R]: whether the row was generated
-    real: NDArray[np.bool_]  # [R]: whether it comes from the real batch; neither: it cannot be told
-    bounded: bool = False  # the scores are probabilities, by a sigmoid inside the discriminator
+    scores: Array
+    gradients: Array
+    fake: NDArray[np.bool_]
+    real: NDArray[np.bool_]
+    bounded: bool = False
 
     def views(self, sign: int = 1) -> Iterable[Observed]:
-        """The step as it is, and with probabilities turned into logits where the loss may have taken them for such.
+        """Yields the step with its scores as logits and, if they are probabilities, also converted into logits.
 
-        With `sign` −1 scores are those of the opposite class, as for exchanged labels.
+        With `sign` −1 the scores are negated, as if they were those of the opposite class (for exchanged labels).
         """
         yield replace(self, scores=sign * self.scores, gradients=sign * self.gradients)
         if self.bounded:
@@ -67,7 +76,13 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a step computes. `mistake` is None when it is right, up to which labels it uses."""
+    """Whether a step's loss is right.
+
+    Attributes:
+        labels: whether real images have label 1 ("usual") or 0 ("exchanged"); "unknown" if the loss is not right.
+        mistake: None if the loss is right, else what is wrong with it, for the student; empty if that is not known.
+        expected: the right value of the loss, if it could be computed.
+    """
 
     labels: Labels
     mistake: str | None = None
@@ -75,27 +90,32 @@ class Verdict:
 
 
 def observed_step(step: Evidence, images: NDArray[np.floating], injected: NDArray[np.floating]) -> Observed:
-    """What a probe saw of a step on real `images` [B, 1, 28, 28], with the scores [S] that it was injected, in order.
+    """Converts the evidence of a probe of one training step, and checks that it is consistent.
 
-    Raises Mismatch where that is no step of a GAN.
+    Args:
+        step: evidence of the probe: loss, rows, scores, gradients, decoded images and whether scores are bounded.
+        images: the real batch, [B, 1, 28, 28].
+        injected: [S], the logits that replaced the discriminator's scores, in the order of its calls.
+
+    Raises Mismatch if the loss is not one number, or if the networks were not called as a GAN's step calls them.
     """
     expect(step["loss"].shape() == (1,), "the loss is not a single number", got=f"shape {list(step['loss'].shape())}")
     real = images.reshape(len(images), -1).astype(np.float64)
     rows = step.tensor("rows", shape=(UpTo(MOST_ROWS), real.shape[1]))
     scores, gradients = (step.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
     expect(len(rows) > 0, "the step never calls the discriminator")
-    expect(len(rows) == len(scores) == len(gradients), "there is not one score for each image")
+    expect(len(rows) == len(scores) == len(gradients), "the discriminator does not give one score for each image")
     bounded = step.flag("bounded")
     expect(
         are_injected(scores, expit(injected) if bounded else injected),
-        "the scores are not those that the discriminator gave",
+        "the step does not use the discriminator's scores as they are: pass them to the loss unchanged",
     )
     from_real, from_fake = sources(rows, real, decoded_images(step))
     return Observed(step.number("loss"), scores, gradients, from_fake, from_real, bounded)
 
 
 def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:
-    """Whether the scores [R] follow each other in `injected` [S]; or begin so, where there are too many of them."""
+    """Whether `scores` [R] are consecutive entries of `injected` [S]; only the first is compared if R is too large."""
     start = int(np.abs(injected - scores[0]).argmin())
     expected = injected[start : start + len(scores)]
     if len(expected) < len(scores):
@@ -104,44 +124,54 @@ def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:
 
 
 def decoded_images(result: Evidence) -> Array:
-    """The images [N, 784] that a generator gave. Raises Mismatch where it was never called."""
+    """Returns the images [N, 784] that the generator gave; raises Mismatch if it was never called."""
     decoded = result.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS))
     expect(len(decoded) > 0, "the generator is never called")
     return decoded
 
 
 def softplus(s: Array) -> Array:
+    """Returns log(1 + eˢ), without overflow."""
     return np.logaddexp(0.0, s)
 
 
 def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows [R, d] come from `real` [n, d], and which from `fake` [m, d].
+    """Attributes images to the real or the generated batch.
 
-    Noise on a discriminator's input is a known trick, so a row belongs to its nearest image, unless that is farther
-    than half of the usual distance between the two kinds.
+    Since students may add noise to the discriminator's input, a row belongs to its nearest image, unless that is
+    farther away than half of the median distance from a real image to its nearest generated one.
+
+    Args:
+        rows: [R, d], the images that the discriminator was shown.
+        real: [n, d]. fake: [m, d].
+
+    Returns:
+        Two masks [R]: which rows are real, and which are generated. A row may be neither.
     """
     to_real, to_fake = _nearest(rows, real), _nearest(rows, fake)
-    # a negative is as far from an image as any fake
+    # Without generated images, negatives of the real ones serve: they are about as far away.
     limit = 0.5 * float(np.median(_nearest(real, fake if len(fake) else -real)))
     return (to_real < to_fake) & (to_real <= limit), (to_fake <= to_real) & (to_fake <= limit)
 
 
 def judge_generator(step: Observed, exchanged: bool = False) -> Verdict:
-    """The generator's loss, from the scores of generated images.
+    """Judges the generator's loss: −E log D(G(z)), Goodfellow et al. 2014, section 3.
 
-    `exchanged`: the discriminator is trained to call real images 0.
+    Args:
+        step: the generator's step.
+        exchanged: whether the discriminator's step labels real images 0 and generated ones 1.
     """
     verdict = _best([_generator(view) for view in step.views(-1 if exchanged else 1)])
     return replace(verdict, labels=OPPOSITE[verdict.labels]) if exchanged else verdict
 
 
 def judge_discriminator(step: Observed) -> Verdict:
-    """The discriminator's loss, from the scores of real and of generated images."""
+    """Judges the discriminator's loss: −E log D(x) − E log(1 − D(G(z))), Goodfellow et al. 2014, equation 1."""
     return _best([_discriminator(view) for view in step.views()])
 
 
 def _best(verdicts: list[Verdict]) -> Verdict:
-    """The right one, or else one whose mistake has a name."""
+    """Returns a verdict without a mistake if there is one, else preferably one whose mistake is known."""
     return min(verdicts, key=lambda verdict: (verdict.mistake is not None, verdict.mistake == ""))
 
 
@@ -155,14 +185,14 @@ def _generator(step: Observed) -> Verdict:
         return Verdict(labels, expected=right)
     mistakes: list[tuple[str, float]] = [
         (
-            "this is the saturating loss, E log(1 − D(G(z))): its gradient vanishes just when the discriminator "
-            "recognises every fake; minimise −E log D(G(z)) instead",
+            "this is the saturating loss, E log(1 − D(G(z))): its gradient vanishes when the discriminator recognises "
+            "every fake; minimise −E log D(G(z)) instead",
             -other,
         ),
         ("the sign is wrong: minimising E log D(G(z)) makes the fakes worse", -right),
-        ("the loss is summed over the batch, where an expectation is its mean", right * len(s)),
+        ("the loss is summed over the batch, but an expectation is estimated by the mean", right * len(s)),
         (
-            "a sigmoid is applied twice: the loss takes logits and is given probabilities",
+            "a sigmoid is applied twice: the loss expects logits, but is given probabilities",
             float(softplus(-expit(s)).mean()),
         ),
         ("1 − logit is not the logit of 1 − D: use a label of 0, or the negative logit", float(softplus(s - 1).mean())),
@@ -175,17 +205,18 @@ def _generator(step: Observed) -> Verdict:
         mistakes += [
             ("this is the discriminator's loss: the generator would learn to be recognised", loss_real + other),
             ("this is the discriminator's loss: the generator would learn to be recognised", (loss_real + other) / 2),
-            ("the real images have no place in the generator's loss", loss_real + right),
-            ("the real images have no place in the generator's loss", (loss_real + right) / 2),
-            ("this is the loss on the real images, which the generator has no part in", loss_real),
+            ("the real images should not be in the generator's loss", loss_real + right),
+            ("the real images should not be in the generator's loss", (loss_real + right) / 2),
+            ("this is the loss on the real images, which does not depend on the generator", loss_real),
             (
-                "the discriminator's loss with its sign turned is the saturating loss",
+                "this is the negative of the discriminator's loss, whose gradient vanishes when every fake is "
+                "recognised (the saturating loss); minimise −E log D(G(z)) instead",
                 -(loss_real + other),
             ),
-            ("the real images have no place in the generator's loss", loss_other + right),
-            ("the real images have no place in the generator's loss", (loss_other + right) / 2),
+            ("the real images should not be in the generator's loss", loss_other + right),
+            ("the real images should not be in the generator's loss", (loss_other + right) / 2),
         ]
-    return Verdict("unknown", _named(step.loss, mistakes) or _scaled(step.loss, right) or "", right)
+    return Verdict("unknown", _named(step.loss, mistakes) or _multiple(step.loss, right) or "", right)
 
 
 def _discriminator(step: Observed) -> Verdict:
@@ -212,19 +243,13 @@ def _discriminator(step: Observed) -> Verdict:
         ("real and generated images are both labelled fake", (real_0 + fake_0) / 2),
         ("the sign is wrong: minimising this makes the discriminator worse", -right),
         ("the sign is wrong: minimising this makes the discriminator worse", -right / 2),
-        ("the two terms are subtracted, where their sum is the loss", real_1 - fake_0),
-        ("the two terms are subtracted, where their sum is the loss", fake_0 - real_1),
-        (
-            "E log D(G(z)) stands where −E log(1 − D(G(z))) belongs, which does not vanish as they are recognised",
-            real_1 - fake_1,
-        ),
-        (
-            "E log(1 − D(x)) stands where −E log D(x) belongs, which does not vanish as they are recognised",
-            fake_0 - real_0,
-        ),
-        ("the loss is summed over the batch, where an expectation is its mean", n * real_1 + m * fake_0),
-        ("a sigmoid is applied twice: the loss takes logits and is given probabilities", twice_1 + twice_0),
-        ("a sigmoid is applied twice: the loss takes logits and is given probabilities", (twice_1 + twice_0) / 2),
+        ("one of the two terms is subtracted from the other: the loss is their sum", real_1 - fake_0),
+        ("one of the two terms is subtracted from the other: the loss is their sum", fake_0 - real_1),
+        ("the term of the generated images is E log D(G(z)): it should be −E log(1 − D(G(z)))", real_1 - fake_1),
+        ("the term of the real images is E log(1 − D(x)): it should be −E log D(x)", fake_0 - real_0),
+        ("the loss is summed over the batch, but an expectation is estimated by the mean", n * real_1 + m * fake_0),
+        ("a sigmoid is applied twice: the loss expects logits, but is given probabilities", twice_1 + twice_0),
+        ("a sigmoid is applied twice: the loss expects logits, but is given probabilities", (twice_1 + twice_0) / 2),
         (
             "1 − logit is not the logit of 1 − D: use a label of 0, or the negative logit",
             real_1 + float(softplus(fake - 1).mean()),
@@ -232,14 +257,17 @@ def _discriminator(step: Observed) -> Verdict:
         ("this is the difference of mean scores (a Wasserstein loss)", float(fake.mean() - real.mean())),
         ("this is a squared error (a least-squares GAN)", float(np.mean((real - 1) ** 2) + np.mean(fake**2))),
     ]
-    return Verdict("unknown", _named(step.loss, mistakes) or _scaled(step.loss, right) or "", right)
+    return Verdict("unknown", _named(step.loss, mistakes) or _multiple(step.loss, right) or "", right)
 
 
 def _labels(step: Observed, groups: list[tuple[NDArray[np.bool_], float]]) -> Labels | None:
-    """Which labels a cross entropy of the scores was given; None when the loss is none, or none with such labels.
+    """Returns which labels a binary cross-entropy used; None if the loss is no such cross-entropy.
 
-    groups: for each, its rows and their usual label. The labels follow from the gradients, and then the loss from the
-    labels: it may be the sum or the mean of the groups' means, or the mean over all rows.
+    The labels are computed from the gradients, then the loss from the labels: it may be the sum or the mean of the
+    groups' means, or the mean over all rows.
+
+    Args:
+        groups: for each class, a mask [R] of its rows and its usual label.
     """
     sizes = np.array([rows.sum() for rows, _ in groups], dtype=np.float64)
     for weights in (np.ones(len(groups)), np.full(len(groups), 0.5), sizes / sizes.sum()):
@@ -256,7 +284,7 @@ def _labels(step: Observed, groups: list[tuple[NDArray[np.bool_], float]]) -> La
 
 
 def _is_near(labels: Array, label: float) -> bool:
-    """Whether smoothed labels are still nearer to this class than the other by a margin."""
+    """Whether all of the labels are `label` (0 or 1), up to the smoothing that is accepted."""
     low, high = (1 - SMOOTHING, 1 + OVERSHOOT) if label else (0.0, SMOOTHING)
     return bool(np.all(labels >= low - SLACK) and np.all(labels <= high + SLACK))
 
@@ -269,8 +297,8 @@ def _named(value: float, mistakes: list[tuple[str, float]]) -> str | None:
     return next((name for name, candidate in mistakes if _equals(value, candidate)), None)
 
 
-def _scaled(value: float, right: float) -> str | None:
-    """A factor that the loss is off by, when it is a round one."""
+def _multiple(value: float, right: float) -> str | None:
+    """Says by which integer factor the loss is too large; None if it is no such multiple."""
     factor = value / right if right else 0.0
     if factor > 0 and _equals(factor, float(np.round(factor))) and factor < 1e6:
         return f"the loss is {np.round(factor):.0f} times too large"
@@ -278,5 +306,5 @@ def _scaled(value: float, right: float) -> str | None:
 
 
 def _nearest(rows: Array, images: Array) -> Array:
-    """The Euclidean distance of each row [R, d] to the nearest image [n, d]; infinite where there is none."""
+    """Returns the Euclidean distance [R] of each row [R, d] to its nearest image [n, d]; infinite if n is 0."""
     return nearest(rows, images)[1] if len(images) else np.full(len(rows), np.inf)

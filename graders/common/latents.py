@@ -1,11 +1,11 @@
-"""Lines in a latent space: which latents were decoded, and whether they are a straight walk from one draw to another.
+"""Checks of interpolations: which latents were decoded, and whether they lie evenly on a straight line between draws.
 
-A strip is the sequence of latents [K, d] behind one row of an interpolation. With both ends drawn from N(0, I), in d
-dimensions, the K points z₀ + (k/(K−1))·(z₁ − z₀), k = 0 … K−1, are the right ones.
+A strip is the sequence of latents [K, d] behind one row of an interpolation. It is right if both ends z₀ and z₁ are
+drawn from N(0, I) and its points are z₀ + (k/(K−1))·(z₁ − z₀) for k = 0 … K−1.
 
-Decisions where the assignment is silent: either direction is right, and whether the generator drops out units while
-it decodes is not asked, since every image is compared with the very image that the generator returned. A great circle
-in place of the straight line is a mistake, since the assignment's interpolation is of the vectors themselves.
+Decisions where the assignment is silent: either direction is right. Dropout in the generator is not judged here, since
+every image is compared with the image that the generator returned. A great circle instead of the straight line is a
+mistake, since the assignment interpolates the vectors themselves.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from graders.common.statistics import ALPHA, TwoDraws
 
 Array = NDArray[np.float64]
 
-TOLERANCE = 1e-3  # on a latent's position, in units of the distance between the ends
-SAME_IMAGE = 1e-4  # the largest difference between pixels in [−1, 1] of equal images
+TOLERANCE = 1e-3  # tolerance on a latent's position, relative to the distance between the ends
+SAME_IMAGE = 1e-4  # images with pixels in [−1, 1] count as equal if no pixel differs by more
 
 
 def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
-    """The latent behind each image: [N, p] → [N, d].
+    """Finds the latent that each image was decoded from.
 
-    `decoded` [M, p] are the images of `latents` [M, d]. None when one of `images` is none of them.
+    Args:
+        images: [N, p], flat images.
+        decoded: [M, p], the generator's images of `latents` [M, d].
+
+    Returns:
+        Latents [N, d]; None if some image is not among `decoded`.
     """
     if len(images) == 0 or len(decoded) == 0:
         return None
@@ -37,14 +42,21 @@ def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
 
 
 def is_mixed(images: Array, decoded: Array) -> bool:
-    """Whether images [B, K, p] lie on straight lines between their first and last, which were decoded: mixed pixels."""
+    """Whether the pixels of the end images were interpolated, instead of their latents.
+
+    Args:
+        images: [B, K, p], strips of K flat images; only the first ones have to be among `decoded` [M, p].
+    """
     if images.shape[1] < 3 or trace(images[:, 0], decoded, decoded) is None:
         return False
     return float(np.abs(_bends(images)).max()) < SAME_IMAGE
 
 
 def arrangements(found: Array, n: int) -> list[Array]:
-    """The ways to read N latents [N, d] as n strips: one strip after the other, or one step after the other."""
+    """Returns the ways to divide N latents [N, d] into n strips [n, N/n, d]; none if that is impossible.
+
+    The latents may come strip by strip (the first way) or step by step (the second).
+    """
     if len(found) % n or len(found) // n < 2:
         return []
     steps = len(found) // n
@@ -52,7 +64,10 @@ def arrangements(found: Array, n: int) -> list[Array]:
 
 
 def arrangements_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
-    """The strips that the `shape` of a result allows: B or the steps first; either, when it is flat."""
+    """Returns the arrangements of N latents into n strips that agree with the `shape` of the student's result.
+
+    The first dimension of a 5-dimensional result says whether it holds strips or steps; otherwise both are possible.
+    """
     possible = arrangements(found, n)
     if len(shape) < 5 or len(possible) < 2 or shape[0] == shape[1]:
         return possible
@@ -60,13 +75,13 @@ def arrangements_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]
 
 
 def line_problem(strips: Array, what: str = "strip") -> str | None:
-    """What keeps strips [B, K, d] from being evenly spaced straight lines, for the student; None when nothing does.
+    """Says for the student why strips [B, K, d] are not evenly spaced straight lines; None if they are.
 
-    `what` the student calls them.
+    `what` is the student's name for a strip.
     """
     count = strips.shape[1]
     if count < 3:
-        return f"there are no images between the ends: a {what} has {count}"
+        return f"there are no images between the two ends: each {what} has {count} in all"
     ends = np.linalg.norm(strips[:, -1] - strips[:, 0], axis=1)
     scale = np.maximum(ends, 1e-6)
     if np.any(ends < TOLERANCE * np.linalg.norm(strips[:, 0], axis=1)):
@@ -83,10 +98,13 @@ def line_problem(strips: Array, what: str = "strip") -> str | None:
 
 
 def ends_problem(first: Array, last: Array, alpha: float = ALPHA) -> str | None:
-    """What keeps the ends [B, d] from being independent draws from N(0, I), for the student; None when nothing does.
+    """Says for the student why the ends of strips are not independent draws from N(0, I); None if they may be.
 
-    The mean, the root mean square (exact, χ²) and the correlation of the two are compared with their bounds; `alpha`
-    in all.
+    The mean, the root mean square (χ², exact) and the correlation of both ends are tested.
+
+    Args:
+        first, last: the latents of the first and the last images, [B, d].
+        alpha: false-fail probability of all tests together.
     """
     test = TwoDraws(first.size, alpha)
     for name, end in (("first", first), ("last", last)):
@@ -103,27 +121,34 @@ def _end_problem(name: str, end: Array, test: TwoDraws) -> str | None:
     low, high = test.spread
     spread = float(np.sqrt(np.mean(end**2)))
     if spread < 1e-3:
-        return f"the {name} image of each strip is decoded from z = 0, which is no draw from N(0, I)"
+        return f"the {name} image of each strip is decoded from z = 0: decode a draw from N(0, I)"
     if len(end) > 1 and np.abs(end - end[0]).max() < 1e-3:
-        return f"the {name} images of all strips are of one latent: draw a latent for each strip"
+        return f"the {name} images of all strips are decoded from one and the same latent: draw one for each strip"
     if spread > high:
         return (
-            f"the {name} image of each strip lies beyond the draw that it should be G of: its latents have a "
-            f"standard deviation of {spread:.2f}, where draws from N(0, I) have 1"
+            f"the {name} images of the strips are not decoded from draws from N(0, I): their latents have a standard "
+            f"deviation of {spread:.2f}, while draws have 1. Draw both ends with torch.randn"
         )
     if spread < low:
         return (
-            f"the {name} image of each strip is not G of a draw from N(0, I), but of a point on the way: its latents "
-            f"have a standard deviation of {spread:.2f}, where draws have 1. Let the weights run from 0 to 1, both "
-            "included"
+            f"the {name} images of the strips are not decoded from draws from N(0, I): their latents have a standard "
+            f"deviation of {spread:.2f}, while draws have 1. Draw both ends with torch.randn, and let the weights run "
+            "from 0 to 1, both included"
         )
     if abs(float(end.mean())) > test.mean:
-        return f"the latents of the {name} images have mean {float(end.mean()):.2f}: z is drawn from N(0, I), by randn"
+        return (
+            f"the latents of the {name} images have mean {float(end.mean()):.2f}: draw z from N(0, I), whose mean is "
+            "0, with torch.randn"
+        )
     return None
 
 
 def coordinates(strips: Array) -> tuple[Array, Array]:
-    """Where each latent lies along the line from first to last (0 to 1), and how far from it: two arrays [B, K]."""
+    """Returns where the latents of strips [B, K, d] lie relative to the line through their first and last ones.
+
+    Returns:
+        Two arrays [B, K]: the position along the line (0 at the first latent, 1 at the last), and the distance from it.
+    """
     start, direction = strips[:, :1], strips[:, -1:] - strips[:, :1]
     squared = np.maximum(np.sum(direction**2, axis=2), 1e-12)
     along: Array = np.sum((strips - start) * direction, axis=2) / squared
@@ -132,16 +157,16 @@ def coordinates(strips: Array) -> tuple[Array, Array]:
 
 
 def _bends(points: Array) -> Array:
-    """The distance of points [B, K, p] from the straight line between the first and the last of each row."""
+    """Returns the root mean square distance [B, K], over the p pixels, of images from the line between their ends."""
     _, aside = coordinates(points)
     bends: Array = aside / np.sqrt(points.shape[2])
     return bends
 
 
 def _is_arc(strips: Array) -> bool:
-    """Whether strips are spherical interpolations: sin((1−t)Ω)/sin Ω · z₀ + sin(tΩ)/sin Ω · z₁, with Ω the ends' angle.
+    """Whether strips [B, K, d] are spherical linear interpolations (slerp, Shoemake 1985).
 
-    Shoemake 1985, equation for slerp.
+    sin((1−t)Ω)/sin Ω · z₀ + sin(tΩ)/sin Ω · z₁, where Ω is the angle between the ends.
     """
     first, last = strips[:, :1], strips[:, -1:]
     norms = np.linalg.norm(first, axis=2) * np.linalg.norm(last, axis=2)

@@ -1,10 +1,10 @@
-"""What a picture of a two-dimensional latent space shows, read back from images that tell their latents.
+"""Judges pictures of a two-dimensional latent space, which a student makes with a decoder of ours.
 
-The decoder behind the picture is ours: of latents (z₀, z₁) it makes logits gain·z₀ in the upper half of the image and
-gain·z₁ in the lower half. So every tile says which latents it is of, and whether the sigmoid was applied.
+Our decoder gives latents (z₀, z₁) an image whose upper half has logit gain·z₀ and whose lower half has logit gain·z₁.
+Every tile of the picture therefore shows which latents it was decoded from, and whether the sigmoid was applied.
 
-Accepted: grid_size or grid_size + 1 images an axis (the hand-out's hint has one more than its text); any even spacing
-of percentiles from about 0.5/(grid_size + 1) to about 1 minus that; either order of the axes, either direction; any
+Accepted: grid_size or grid_size + 1 images per axis (the hand-out's hint has one more than its text); evenly spaced
+percentiles from about 0.5/(grid_size + 1) to about 1 minus that; either order and either direction of the axes; any
 padding; brightness rescaled to the full range.
 """
 
@@ -21,12 +21,12 @@ Array = NDArray[np.float64]
 SIDE = 28
 MAX_PADDING = 12
 _PADDINGS = [(padding, margin) for padding in range(MAX_PADDING + 1) for margin in sorted({0, padding})]
-CLOSE = 0.02  # brightness may be that far off: bytes, and rescaling
+CLOSE = 0.02  # tolerance on brightness in [0, 1], for pictures of bytes and for rescaling
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a manifold, for its author."""
+    """What is wrong with a picture of the latent space, for the student."""
 
     message: str
     expected: str | None = None
@@ -34,16 +34,26 @@ class Problem:
 
 
 def manifold_problem(latents: Array, picture: Array, grid_size: int, gain: float) -> Problem | None:
-    """What is wrong with decoded `latents` [N, 2] and the `picture` [C, height, width] made of them; or None."""
+    """Says what is wrong with a picture of the latent space; None if nothing is.
+
+    Args:
+        latents: [N, 2], what the student gave our decoder, in order.
+        picture: [C, height, width], what the student made of its images.
+        grid_size: the argument of the student's function.
+        gain: the decoder's logits are gain·z₀ and gain·z₁.
+    """
     side = round(np.sqrt(len(latents)))
     return latents_problem(latents, grid_size) or _picture_problem(picture, latents, side, gain)
 
 
 def latents_problem(latents: Array, grid_size: int, margins: tuple[float, float] | None = None) -> Problem | None:
-    """What is wrong with the decoded `latents` [N, 2] alone; or None.
+    """Says what is wrong with the latents that were decoded; None if nothing is.
 
-    `margins`: the least and the most of the prior's mass that may be left out at either end, where it is not half a
-    step.
+    Args:
+        latents: [N, 2], what the student gave our decoder, in order.
+        grid_size: the argument of the student's function.
+        margins: the smallest and the largest probability that the percentiles may leave out at either end; by default
+            about half a step.
     """
     side = round(np.sqrt(len(latents)))
     return (
@@ -71,7 +81,7 @@ def _grid_problem(latents: Array, side: int) -> Problem | None:
     if all(len(axis) == side for axis in axes) and len(pairs) == side**2:
         return None
     return Problem(
-        "the latents are not all pairs of the values on both axes",
+        "the decoded latents are not all pairs of the values on both axes",
         expected=f"{side} values of z₀, {side} of z₁, and {side**2} pairs",
         got=f"{len(axes[0])}, {len(axes[1])} and {len(pairs)}",
     )
@@ -84,53 +94,61 @@ def _percentile_problem(axis: Array, grid_size: int, margins: tuple[float, float
     got = "percentiles " + ", ".join(f"{value:.3f}" for value in percentiles[:3]) + f", … {percentiles[-1]:.3f}"
     if np.ptp(steps) > 2e-3:
         even = np.ptp(np.diff(axis)) < 1e-3 * np.ptp(axis)
-        slip = ": z is evenly spaced itself, and should be the normal quantiles of even percentiles" if even else ""
-        return Problem("the latents are not evenly spaced in percentiles" + slip, expected, got)
-    # From half a step off either end; one step, and one and a half at the upper end, are common readings of the hint.
+        slip = ": z is evenly spaced itself; take the normal quantiles of evenly spaced percentiles" if even else ""
+        return Problem("the latents do not belong to evenly spaced percentiles of N(0, 1)" + slip, expected, got)
+    # Half a step is left out at either end; some read the hint as one step, or as one and a half at the upper end.
     least, most = margins or (0.4 * unit, 1.1 * unit)
     if least <= percentiles[0] <= most and least <= 1 - percentiles[-1] <= (most if margins else 1.6 * unit):
         return None
-    return Problem("the percentiles do not cover the range that was asked for", expected, got)
+    return Problem("the percentiles of the latents do not cover the range that was asked for", expected, got)
 
 
 def _picture_problem(picture: Array, latents: Array, side: int, gain: float) -> Problem | None:
     tiles = tiles_of(picture, side)
     if tiles is None:
         return Problem(
-            f"the picture is no grid of {side}×{side} images of 28×28 pixels: give make_grid the right nrow",
+            f"the picture is not a grid of {side}×{side} images of 28×28 pixels: give make_grid nrow={side}",
             expected=f"about {side * (SIDE + 2)}×{side * (SIDE + 2)} pixels",
             got=f"shape {list(picture.shape)}",
         )
     if np.isin(tiles, (0, 1)).all():
-        return Problem("the picture shows 0 and 1 only: it should show the decoder's means, not samples of them")
+        return Problem("all pixels of the picture are 0 or 1: show the means, the sigmoids of the decoder's logits")
     upper, lower = tiles[..., 0], tiles[..., 1]
-    if np.ptp(upper, axis=1).max() > CLOSE:  # z₀ changes along the rows, which is as good
+    if np.ptp(upper, axis=1).max() > CLOSE:  # z₀ changes along the rows, which is right as well
         upper, lower = upper.T, lower.T
     if np.ptp(upper, axis=1).max() > CLOSE or np.ptp(lower, axis=0).max() > CLOSE:
-        return Problem("the tiles are not in order: one latent should change along rows, the other along columns")
+        return Problem("the tiles are not in order: one latent should change along the rows, the other along columns")
     shown = (upper[:, 0], lower[0])
     logits = [gain * np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
     return next(filter(None, map(_brightness_problem, shown, logits)), None)
 
 
 def _brightness_problem(brightness: Array, logits: Array) -> Problem | None:
-    """`brightness` along an axis of the picture, where the decoder gave these `logits`, here in ascending order."""
+    """Says what is wrong with the brightness along one axis of the picture, given the logits in ascending order."""
     steps = np.diff(brightness)
     if not (np.all(steps > 0) or np.all(steps < 0)):
-        return Problem("the tiles are not in order: neighbours in the picture should be neighbours in z")
+        return Problem("the tiles are not in order: z should grow from tile to tile along each axis of the picture")
     means = expit(logits)
     rescaled = (means - means.min()) / np.ptp(means)  # make_grid's normalize=True
     if any(np.abs(np.sort(brightness) - right).max() < CLOSE for right in (means, rescaled)):
         return None
     return Problem(
-        "the picture does not show the decoder's means: apply a sigmoid to its logits",
+        "the picture does not show the decoder's means: apply the sigmoid, once, to its logits",
         expected=f"values from {means.min():.3f} to {means.max():.3f}",
         got=f"values from {brightness.min():.3f} to {brightness.max():.3f}",
     )
 
 
 def tiles_of(picture: Array, side: int) -> Array | None:
-    """The brightness of the halves of each tile [side, side, 2], whatever the padding; None when they do not fit."""
+    """Reads the brightness of both halves of every tile of a picture, whatever its padding.
+
+    Args:
+        picture: [C, height, width], with any scale of brightness.
+        side: tiles per row and per column.
+
+    Returns:
+        [side, side, 2], for the upper and the lower half of a tile; None if the picture is no such grid.
+    """
     if picture.ndim != 3 or picture.shape[0] not in (1, 3, 4):
         return None
     height, width = picture.shape[1:]
@@ -144,7 +162,7 @@ def tiles_of(picture: Array, side: int) -> Array | None:
 
 
 def tiles_in_a_row(picture: Array, count: int) -> int:
-    """How many of `count` tiles stand in a row of a picture, with as many rows as they need; 0 when none fit."""
+    """Returns how many of `count` tiles stand in each row of a picture [C, height, width]; 0 if no number fits."""
     height, width = picture.shape[1:]
     for columns in range(1, count + 1):
         rows = -(-count // columns)

@@ -1,6 +1,6 @@
-"""How good samples are, from the features of a classifier: nearness to the data, diversity and novelty.
+"""Measures of generated samples: distance to the data, diversity, and the share of copies of known images.
 
-Everything here is computed in float64 from arrays that the host holds: no number comes from whom it judges.
+The host computes all of them in float64 from arrays that it holds; no number is taken from the judged code.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from graders.common.distances import squared_distances
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-NEIGHBOURS = 10  # of a real image, whose distance makes its neighbourhood in `coverage`
-COPY_SHARE = 0.25  # of the distance that new real images have to the nearest training image: nearer ones are copies
-_CHUNK = 5000  # training images that are compared at a time
-_STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # pixels by which a copy may be moved
+NEIGHBOURS = 10  # `coverage`: a real image's neighbourhood reaches to its 10th nearest real neighbour
+COPY_SHARE = 0.25  # a sample is a copy if it is nearer than this share of the usual distance of new images
+_CHUNK = 5000  # training images that are compared at a time, to bound memory
+_STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # shifts in pixels that a copy may have
 
 
 def frechet(first: Array, second: Array) -> float:
-    """The Fréchet distance of the Gaussians fitted to features [N, d] and [M, d]; Heusel et al. 2017, equation 6.
+    """Returns the squared Fréchet distance of the Gaussians fitted to features [N, d] and [M, d].
 
-    ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½); the last trace is the sum of the square roots of the eigenvalues of
-    C₁^½ C₂ C₁^½, which is symmetric, so that singular covariances (of collapsed samples) do no harm.
+    ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½): Heusel et al. 2017, equation 6. The last trace is computed as the sum of
+    the square roots of the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric, so it is stable for singular covariances
+    (of collapsed samples).
     """
     difference = first.mean(axis=0) - second.mean(axis=0)
     c1, c2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
@@ -35,9 +36,10 @@ def frechet(first: Array, second: Array) -> float:
 
 
 def progress(distance: float, untrained: float, reached: float) -> float:
-    """How far a distance has come from `untrained` (0) towards `reached` (1), on a logarithmic scale.
+    """Returns how far a distance has fallen from `untrained` (0) towards `reached` (1), on a logarithmic scale.
 
-    Each halving of the distance counts the same. Above 1 when it came farther; never below 0.
+    log(untrained / distance) / log(untrained / reached): every halving counts the same. The result exceeds 1 if the
+    distance is below `reached`, and is never below 0.
     """
     if untrained <= 0:
         return 0.0
@@ -47,11 +49,15 @@ def progress(distance: float, untrained: float, reached: float) -> float:
 
 
 def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
-    """The share of real features [N, d] near a generated one [M, d]; Naeem et al. 2020, section 3.2.
+    """Returns the share of real images with a generated one in their neighbourhood (coverage, Naeem et al. 2020).
 
-    The neighbourhood of a real image reaches to its k-th nearest real neighbour. 0 for samples that resemble nothing,
-    at most 1/10 or so for those of one digit; for as many samples as real images, of the same distribution, 1 − 2⁻ᵏ
-    is expected.
+    A real image's neighbourhood reaches to its k-th nearest real neighbour, in the space of features. Samples that
+    resemble no image have a coverage of 0, samples of a single digit at most about 1/10; for equally many real and
+    generated images of one distribution, 1 − 2⁻ᵏ is expected.
+
+    Args:
+        real, fake: features [N, d] and [M, d].
+        neighbours: k.
     """
     among = squared_distances(real, real)
     radius = np.partition(among, neighbours, axis=1)[:, neighbours]  # the nearest is the image itself
@@ -59,9 +65,10 @@ def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
 
 
 def copied(samples: Pixels, data: DataSet) -> float:
-    """The share of samples uint8 [N, 28, 28] that copy an image of the data set, moved by a pixel or not.
+    """Returns the share of samples, uint8 [N, 28, 28], that copy an image of the data set, possibly shifted by a pixel.
 
-    A sample is a copy when it is far nearer to such an image than held-out real images usually are to training images.
+    A sample is a copy if its distance to the nearest known image is less than `COPY_SHARE` of the median distance from
+    a held-out image to its nearest training image.
     """
     held_out = data.test.images[: len(samples)]
     usual = float(np.median(nearest_distances(held_out, data.train.images)))
@@ -71,9 +78,10 @@ def copied(samples: Pixels, data: DataSet) -> float:
 
 
 def nearest_distances(images: Pixels, among: Pixels) -> Array:
-    """The Euclidean distance of each image to the nearest one `among`, with pixels scaled to [0, 1].
+    """Returns the Euclidean distance [N] from each image to its nearest one in `among`, with pixels scaled to [0, 1].
 
-    The least of nine: as it is, and moved by one pixel in each direction.
+    Both are uint8 [N, 28, 28] and [M, 28, 28]. An image counts in the best of nine positions: unchanged, or shifted by
+    one pixel in any direction.
     """
     rows = _flat(np.concatenate([np.roll(images, step, axis=(1, 2)) for step in _STEPS]))
     nearest = np.full(len(rows), np.inf)

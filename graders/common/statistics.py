@@ -1,16 +1,17 @@
-"""Declared error rates: how far may an honest answer stray by chance?
+"""Statistical tests with declared error rates: how far may a right random answer deviate by chance?
 
-Every check on something random fixes a false-fail probability `alpha` (by default `ALPHA`, one in a million a check)
-and gets its tolerance from a function of this module. A check of several comparisons divides `alpha` among them
-(Bonferroni), which needs no independence. Only numpy and scipy.special: scipy.stats takes a second to import.
+Every check of something random fixes a false-fail probability `alpha` (by default `ALPHA`, one in a million per check)
+and computes its tolerance with a function of this module. A check with several comparisons divides `alpha` among them
+(Bonferroni's inequality), which does not require independence. The module uses only numpy and scipy.special, since
+scipy.stats takes a second to import.
 
-Two kinds of bound stand here. *Exact or conservative*: `mean_tolerance`, `spread_bounds` and `correlation_bound`
-(exact for Gaussian draws), `dkw_bound`, `bernstein_bound`, `binomial_bounds` and `evidence_bound` (whatever the law).
-*Asymptotic*: `z_bound` of a mean over its estimated error. `smallest_shift` and its like state the power: the smallest
-mistake that a test of a given size catches with probability `POWER`.
+There are two kinds of bounds. *Exact or conservative*: `mean_tolerance`, `spread_bounds` and `correlation_bound` (exact
+for Gaussian draws), and `dkw_bound`, `bernstein_bound`, `binomial_bounds` and `evidence_bound` (for any distribution).
+*Asymptotic*: `z_bound`, applied to a mean divided by its estimated error. `smallest_shift` and the other functions
+`smallest_…` state the power: the smallest mistake that a test of a given size catches with probability `POWER`.
 
-The classes below them are the tests that graders make. A grader declares each where it chooses its size and its share
-of the check's `alpha`; docs/error-rates.md lists all that are declared, and tests simulate every one of them.
+The classes below are the tests that graders use. A grader declares each test where it chooses the test's size and its
+share of the check's `alpha`; docs/error-rates.md lists all declared tests, and the test suite simulates every one.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ Array = NDArray[np.float64]
 
 ALPHA = 1e-6  # the default false-fail probability of one check
 POWER = 0.99  # the probability of catching a mistake, where a test's power is stated
-FAMILIES = 5  # of sub-tests in `gaussian_fit_problems`
-ALIKE = 0.9  # a share of pairs, or a cosine, that independent draws come nowhere near
-SHORT = 10  # numbers, whose cosine with others may be anything
-REPEATED = 1e-3  # draws that near are one: by chance one pair of numbers in 1,700 is
+FAMILIES = 5  # families of sub-tests in `gaussian_fit_problems`, which share its alpha
+ALIKE = 0.9  # share of equal neighbours, or average cosine, above which draws are repeated: chance stays far below
+SHORT = 10  # rows with fewer numbers are not compared by their cosine, which may be anything by chance
+REPEATED = 1e-3  # two draws nearer than this count as equal: by chance, 1 pair of numbers in 1,700 is
 
 
 def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """The two-sided bound on |Z|, Z ~ N(0, 1), exceeded with probability `alpha` over all `comparisons` together.
+    """Returns the bound that |Z|, Z ~ N(0, 1), exceeds with probability `alpha` in all `comparisons` together.
 
     z = −Φ⁻¹(alpha / (2·comparisons)), by Bonferroni's inequality.
     """
@@ -42,30 +43,31 @@ def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
 
 
 def t_bound(freedom: int, alpha: float = ALPHA) -> float:
-    """The two-sided bound on |T| for Student's t with `freedom` degrees of freedom."""
+    """Returns the bound that |T| exceeds with probability `alpha`, T being Student's t with `freedom` degrees."""
     return -float(stdtrit(freedom, alpha / 2))
 
 
 def mean_tolerance(std: float, n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How far the mean of `n` independent draws of known spread `std` may lie from the expectation: z·std/√n.
+    """Returns how far the mean of `n` independent draws with standard deviation `std` may be from its expectation.
 
-    Exact for Gaussian draws; by the central limit theorem for others.
+    z·std/√n, with z of `z_bound`: exact for Gaussian draws, by the central limit theorem for others.
     """
     return z_bound(alpha, comparisons) * std / float(np.sqrt(n))
 
 
 def spread_bounds(n: int, alpha: float = ALPHA, comparisons: int = 1) -> tuple[float, float]:
-    """Between which values the root mean square of `n` standard normal draws lies, but for a probability `alpha`.
+    """Returns the interval that the root mean square of `n` draws from N(0, 1) leaves with probability `alpha`.
 
-    The sum of n squares is χ²(n), so the bounds are √(q/n) with q its quantiles at alpha/2 and 1 − alpha/2. Exact.
+    The sum of n squares is χ²(n), so the bounds are √(q/n), where q are its quantiles at alpha/2 and 1 − alpha/2.
+    Exact.
     """
     tail = alpha / (2 * comparisons)
-    # chdtri(v, p) inverts the survival function
+    # chdtri(v, p) is the inverse of the survival function.
     return float(np.sqrt(chdtri(n, 1 - tail) / n)), float(np.sqrt(chdtri(n, tail) / n))
 
 
 def correlation_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How large |r|, the sample correlation of `n` independent Gaussian pairs, gets by chance.
+    """Returns the bound that |r|, the sample correlation of `n` independent Gaussian pairs, exceeds by chance.
 
     r·√((n−2)/(1−r²)) is Student's t with n − 2 degrees of freedom (Fisher 1915), so r = t/√(n − 2 + t²). Exact.
     """
@@ -74,16 +76,16 @@ def correlation_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> flo
 
 
 def dkw_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How far the empirical distribution function of `n` draws may lie from the true one, anywhere.
+    """Returns how far the empirical distribution function of `n` draws may be from the true one at its worst point.
 
-    P(sup |F_n − F| > ε) ≤ 2·exp(−2nε²): Dvoretzky, Kiefer and Wolfowitz 1956, with Massart's constant (1990).
-    For any law.
+    P(sup |F_n − F| > ε) ≤ 2·exp(−2nε²): Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990.
+    Valid for any distribution.
     """
     return float(np.sqrt(np.log(2 * comparisons / alpha) / (2 * n)))
 
 
 def ks_distance(samples: Array, cdf: Callable[[Array], Array]) -> float:
-    """The Kolmogorov–Smirnov distance sup |F_n − F| of flat `samples` from the distribution function `cdf`."""
+    """Returns the Kolmogorov–Smirnov distance sup |F_n − F| of all numbers in `samples` from the distribution `cdf`."""
     ordered = np.sort(np.asarray(samples, dtype=np.float64).ravel())
     n = ordered.size
     expected = cdf(ordered)
@@ -93,11 +95,14 @@ def ks_distance(samples: Array, cdf: Callable[[Array], Array]) -> float:
 
 
 def bernstein_bound(variance: float, largest: float, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How far the sum of independent values may lie from its expectation.
+    """Returns how far a sum of independent values may be from its expectation.
 
-    `variance`: of the sum; `largest`: how far any one value may lie from its expectation. P(|sum − E| ≥ t) ≤
-    2·exp(−t² / 2(variance + largest·t/3)): Bernstein 1924, as in Boucheron, Lugosi and Massart 2013, corollary 2.11;
-    solved for t. For any law.
+    P(|sum − E| ≥ t) ≤ 2·exp(−t² / 2(variance + largest·t/3)), solved for t: Bernstein's inequality, Boucheron, Lugosi
+    and Massart 2013, corollary 2.11. Valid for any distribution.
+
+    Args:
+        variance: the variance of the sum.
+        largest: the largest possible distance of a single value from its expectation.
     """
     log_term = float(np.log(2 * comparisons / alpha))
     linear = largest * log_term / 3
@@ -105,26 +110,26 @@ def bernstein_bound(variance: float, largest: float, alpha: float = ALPHA, compa
 
 
 def binomial_bounds(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1) -> tuple[float, float]:
-    """Between which shares the success rate of `n` draws of probability `p` lies, by the Chernoff–Hoeffding bound.
+    """Returns bounds on the share of successes in `n` draws with probability `p` (the Chernoff–Hoeffding bound).
 
-    P(share ≥ q) ≤ exp(−n·KL(q‖p)) for q > p and likewise below (Hoeffding 1963, theorem 1), solved by bisection. Also
-    for draws of different probabilities, with `p` their average. Never too tight.
+    P(share ≥ q) ≤ exp(−n·KL(q‖p)) for q > p, and likewise for q < p: Hoeffding 1963, theorem 1; solved by bisection.
+    Also valid for draws with different probabilities whose average is `p`. Conservative: never too tight.
     """
     budget = float(np.log(2 * comparisons / alpha)) / n
     return _bernoulli_kl_inverse(p, budget, towards=0.0), _bernoulli_kl_inverse(p, budget, towards=1.0)
 
 
 def evidence_bound(n: int, alpha: float = ALPHA) -> float:
-    """By how many nats a draw an honest density may beat the true one, on average over `n` draws from the true one.
+    """Returns by how many nats per draw a density q may by chance exceed the true p, on average over `n` draws from p.
 
-    E_p[Π q(x_i)/p(x_i)] ≤ 1 when q has at most mass 1, so P(Σ log q(x_i) − log p(x_i) ≥ ln(1/alpha)) ≤ alpha, by
-    Markov's inequality. For any q, and with no word about its variance.
+    If q has a mass of at most 1, E_p[Π q(x_i)/p(x_i)] ≤ 1, so P(Σ log q(x_i) − log p(x_i) ≥ ln(1/alpha)) ≤ alpha by
+    Markov's inequality. Valid for any q, whatever the variance.
     """
     return -float(np.log(alpha)) / n
 
 
 def _bernoulli_kl_inverse(p: float, budget: float, towards: float) -> float:
-    """The q between `p` and `towards` with KL(q‖p) = budget, or `towards` when all of them cost less."""
+    """Returns the q between `p` and `towards` with KL(q‖p) = budget, or `towards` if the divergence stays smaller."""
     near, far = p, towards
     for _ in range(60):
         middle = (near + far) / 2
@@ -136,7 +141,7 @@ def _bernoulli_kl_inverse(p: float, budget: float, towards: float) -> float:
 
 
 def _bernoulli_kl(q: float, p: float) -> float:
-    """KL(Bernoulli(q) ‖ Bernoulli(p)) in nats, with 0·log 0 = 0."""
+    """Returns KL(Bernoulli(q) ‖ Bernoulli(p)) in nats, with 0·log 0 = 0."""
     with np.errstate(divide="ignore"):
         heads = q * (np.log(q) - np.log(p)) if q > 0 else 0.0
         tails = (1 - q) * (np.log1p(-q) - np.log1p(-p)) if q < 1 else 0.0
@@ -144,36 +149,37 @@ def _bernoulli_kl(q: float, p: float) -> float:
 
 
 def smallest_shift(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """The smallest bias of a mean, in standard deviations, that `mean_tolerance` catches with probability `POWER`."""
+    """Returns the smallest bias of a mean, in standard deviations, that `mean_tolerance` catches (`POWER`)."""
     return (z_bound(alpha, comparisons) + float(ndtri(POWER))) / float(np.sqrt(n))
 
 
 def smallest_scale(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """The smallest factor above 1 on a standard deviation that `spread_bounds` catches with probability `POWER`."""
+    """Returns the smallest factor above 1 on a standard deviation that `spread_bounds` catches (`POWER`)."""
     return spread_bounds(n, alpha, comparisons)[1] / float(np.sqrt(chdtri(n, POWER) / n))
 
 
 def smallest_correlation(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """The smallest correlation of Gaussian pairs that `correlation_bound` catches with probability `POWER`.
+    """Returns the smallest correlation of Gaussian pairs that `correlation_bound` catches (`POWER`).
 
-    By Fisher's transformation: artanh r is about N(artanh ρ, 1/(n − 3)).
+    By Fisher's transformation, artanh r is approximately N(artanh ρ, 1/(n − 3)) (Fisher 1921).
     """
     bound = float(np.arctanh(correlation_bound(n, alpha, comparisons)))
     return float(np.tanh(bound + float(ndtri(POWER)) / np.sqrt(n - 3)))
 
 
 def smallest_distortion(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How far a distribution function must be off, somewhere, for `dkw_bound` to catch it with probability `POWER`.
+    """Returns how far a distribution function must be off at some point for `dkw_bound` to catch it (`POWER`).
 
-    There the empirical one falls short by more than ε with probability at most exp(−2nε²) (Hoeffding 1963).
+    At that point, the empirical function falls short of it by more than ε with probability at most exp(−2nε²)
+    (Hoeffding 1963).
     """
     return dkw_bound(n, alpha, comparisons) + float(np.sqrt(-np.log(1 - POWER) / (2 * n)))
 
 
 def smallest_bias_of_share(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """How far above `p` a probability must be for `binomial_bounds` to catch it with probability `POWER`.
+    """Returns how far above `p` a probability must be for `binomial_bounds` to catch it (`POWER`).
 
-    By the normal approximation; likewise below `p` for one that is ½ or larger.
+    By the normal approximation. For p ≥ ½ the same distance below `p` is caught.
     """
     _, high = binomial_bounds(n, p, alpha, comparisons)
     return high - p + float(ndtri(POWER)) * float(np.sqrt(high * (1 - high) / n))
@@ -187,20 +193,20 @@ class RandomTest(Protocol):
 
     @property
     def size(self) -> str:
-        """The sample, in words."""
+        """Describes the sample."""
 
     @property
     def statistic(self) -> str:
-        """What is compared, in words."""
+        """Names what is compared."""
 
     @property
     def caught(self) -> Mapping[str, float]:
-        """By kind, the smallest bias that is caught with probability `POWER`."""
+        """For each kind of bias, the smallest that is caught with probability `POWER`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A test that a grader makes: of which check, on what that is random, and in how many cases of the check."""
+    """A test that a grader uses: in which check, of which random quantity, and in how many cases of the check."""
 
     check: str
     random: str
@@ -213,14 +219,21 @@ _Test = TypeVar("_Test", bound=RandomTest)
 
 
 def declare(check: str, random: str, test: _Test, cases: int = 1) -> _Test:
-    """Notes that a check makes this test in so many cases, each on its own draws; returns the test."""
+    """Records that a check uses a test, for docs/error-rates.md, and returns the test.
+
+    Args:
+        check: the check's id.
+        random: names the random quantity that is tested.
+        test: the test, with its share of the check's alpha.
+        cases: in how many cases of the check the test is made, each with its own draws.
+    """
     DECLARED[check, random] = Declared(check, random, test, cases)
     return test
 
 
 @dataclass(frozen=True, slots=True)
 class GaussianFit:
-    """Whether `draws` rows of `elements` numbers are independent N(0, 1): see `gaussian_fit_problems`."""
+    """Tests whether `draws` rows of `elements` numbers are independent N(0, 1): see `gaussian_fit_problems`."""
 
     draws: int
     elements: int = 1
@@ -253,13 +266,18 @@ class GaussianFit:
         }
 
     def problem(self, standardised: NDArray[np.floating], cases: int = 1) -> str | None:
-        """What keeps these draws, one of so many `cases`, from being independent N(0, 1); None when nothing does."""
+        """Says for the student why these draws are not independent N(0, 1); None if they may be.
+
+        Args:
+            standardised: [n] or [n, d]; rows are draws.
+            cases: the number of such tests that share `alpha`.
+        """
         return gaussian_fit_problems(standardised, self.alpha / cases)
 
 
 @dataclass(frozen=True, slots=True)
 class Independence:
-    """Whether two vectors of independent N(0, 1) draws are independent of each other."""
+    """Tests whether two vectors of independent N(0, 1) draws are independent of each other."""
 
     pairs: int
     alpha: float = ALPHA
@@ -277,7 +295,7 @@ class Independence:
         return {"correlation": smallest_correlation(self.pairs, self.alpha)}
 
     def correlation(self, first: Array, second: Array) -> float | None:
-        """The correlation of two arrays of one size, when it is no accident; infinite when one of them is constant."""
+        """Returns the correlation of two arrays if it exceeds chance, else None; infinite if one array is constant."""
         with np.errstate(invalid="ignore", divide="ignore"):
             r = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
         if np.isnan(r):
@@ -287,7 +305,7 @@ class Independence:
 
 @dataclass(frozen=True, slots=True)
 class TwoDraws:
-    """Whether two vectors of so many `numbers` are independent draws from N(0, I): three tests share `alpha`."""
+    """Tests whether two vectors of `numbers` elements are independent draws from N(0, I): three tests share `alpha`."""
 
     numbers: int
     alpha: float = ALPHA
@@ -311,22 +329,23 @@ class TwoDraws:
 
     @property
     def mean(self) -> float:
-        """How far the mean of either may lie from 0."""
+        """How far the mean of either vector may be from 0."""
         return mean_tolerance(1.0, self.numbers, self.alpha / 3, comparisons=2)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Between which values the root mean square of either lies."""
+        """The bounds on the root mean square of either vector."""
         return spread_bounds(self.numbers, self.alpha / 3, comparisons=2)
 
     @property
     def independence(self) -> Independence:
+        """The test of the correlation of both vectors, with its share of `alpha`."""
         return Independence(self.numbers, self.alpha / 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Whether something happens with probability `p`."""
+    """Tests whether an event has probability `p`, by its share in `draws` draws."""
 
     draws: int
     p: float
@@ -346,12 +365,13 @@ class Share:
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """The bounds on the share of draws in which the event happens."""
         return binomial_bounds(self.draws, self.p, self.alpha)
 
 
 @dataclass(frozen=True, slots=True)
 class Strays:
-    """Whether numbers lie as near to 0 as all of so many N(0, 1) draws do."""
+    """Tests whether `draws` numbers all lie as near to 0 as draws from N(0, 1) do."""
 
     draws: int
     alpha: float = ALPHA
@@ -366,20 +386,21 @@ class Strays:
 
     @property
     def caught(self) -> dict[str, float]:
-        """How far a single stray has to lie, whatever it is a draw of."""
+        """How far from its mode a single sample must lie to be caught, whatever its distribution."""
         return {"stray": self.bound}
 
     @property
     def bound(self) -> float:
+        """The bound on the absolute values of all numbers."""
         return z_bound(self.alpha, self.draws)
 
 
 @dataclass(frozen=True, slots=True)
 class Mass:
-    """Whether the integral of a function is what it should be, by stratified random points: two in each cell.
+    """Tests whether a function has the right integral, estimated from two random points in each of `cells` cells.
 
-    The estimate over its standard error is N(0, 1) by the central limit theorem. `error`: the usual standard error, for
-    which the power is stated.
+    The error of the estimate, divided by its standard error, is N(0, 1) by the central limit theorem. The power is
+    stated for the standard error `error`.
     """
 
     cells: int
@@ -399,13 +420,16 @@ class Mass:
         return {"mass": self.tolerance(self.error) + float(ndtri(POWER)) * self.error}
 
     def tolerance(self, error: float) -> float:
-        """How far an integral with that standard error may be off."""
+        """Returns how far an estimate with the standard error `error` may be from the right integral."""
         return z_bound(self.alpha) * error
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Whether a density could explain draws from another one so much better than that one does itself."""
+    """Tests whether a density assigns draws from the true one more probability than the true one does.
+
+    No density can do so by more than chance (`evidence_bound`), so a claim that does is no density.
+    """
 
     draws: int
     alpha: float = ALPHA
@@ -420,27 +444,32 @@ class Gain:
 
     @property
     def caught(self) -> dict[str, float]:
-        """What a claim gains on each draw, where it is the same on all."""
+        """The smallest excess in nats per draw that is caught, if it is the same for all draws."""
         return {"gain": self.bound}
 
     @property
     def bound(self) -> float:
+        """The bound on the average excess of the claimed log-density, in nats per draw."""
         return evidence_bound(self.draws, self.alpha)
 
 
 def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALPHA) -> str | None:
-    """What keeps these draws from being independent N(0, 1), in words for a student; None when nothing does.
+    """Says for the student why these draws are not independent N(0, 1); None if they may be.
 
-    `standardised`: [n] or [n, d] draws, less their mean and over their standard deviation; rows are draws (n ≥ 10).
-    Five families of sub-tests share `alpha`: the mean of each column and of all numbers, likewise the spread, the
-    correlation of columns (the elements of a draw share their noise), that of a row with the next (draws repeat), and
-    the shape (Kolmogorov–Smirnov). `GaussianFit.caught` is its power.
+    Five families of sub-tests share `alpha`: the mean of each column and of all numbers; their standard deviation; the
+    correlation of columns (elements of a draw may share noise); the correlation of each row with the next (draws may
+    repeat); and the shape of the distribution (Kolmogorov–Smirnov). `GaussianFit.caught` states the power.
+
+    Args:
+        standardised: [n] or [n, d], n ≥ 10: draws minus their mean, divided by their standard deviation. Rows are
+            draws.
+        alpha: false-fail probability of all sub-tests together.
     """
     values = np.asarray(standardised, dtype=np.float64)
     values = values.reshape(len(values), -1)
     n, d = values.shape
     if not np.isfinite(values).all():
-        return "some of the samples are not finite"
+        return "some of the samples are not finite numbers"
     repeated = _repetition(values)
     if repeated:
         return repeated
@@ -456,17 +485,17 @@ def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALP
 
 
 def _repetition(values: Array) -> str | None:
-    """Draws that are one and the same, which shows in every test, and is the cause."""
+    """Says if all draws, or all elements of each draw, have the same noise: that is the cause of all other problems."""
     same = np.all(np.isclose(values[1:], values[:-1], atol=REPEATED), axis=1)
     if np.mean(same) > ALIKE or _likeness(values) > ALIKE:
-        return "all samples have the same noise: each needs its own"
+        return "all samples have the same noise: draw noise for each of them"
     if _likeness(values.T) > ALIKE:
-        return "all elements of a sample have the same noise: each needs its own"
+        return "all elements of a sample have the same noise: draw noise for each of them"
     return None
 
 
 def _likeness(rows: Array) -> float:
-    """The average cosine of each row with the next; 0 where they are too short to tell."""
+    """Returns the average cosine of each row with the next; 0 if rows are too short for it to mean anything."""
     if rows.shape[1] < SHORT or len(rows) < 2:
         return 0.0
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
@@ -477,7 +506,7 @@ def _mean_problem(values: Array, alpha: float) -> str | None:
     for numbers in _parts(values):
         worst = float(np.abs(numbers.mean(axis=0)).max())
         if worst > mean_tolerance(1.0, len(numbers), alpha, _comparisons(values.shape[1])):
-            return f"the samples' mean is {worst:.3f} standard deviations away from the right one"
+            return f"the samples' mean is {worst:.3f} standard deviations away from the right mean"
     return None
 
 
@@ -486,12 +515,12 @@ def _spread_problem(values: Array, alpha: float) -> str | None:
         low, high = spread_bounds(len(numbers), alpha, _comparisons(values.shape[1]))
         for spread in np.sqrt(np.mean(numbers**2, axis=0)):
             if not low <= spread <= high:
-                return f"the samples' standard deviation is {spread:.3f} times the right one"
+                return f"the samples' standard deviation is {spread:.3f} times the right standard deviation"
     return None
 
 
 def _parts(values: Array) -> list[Array]:
-    """The columns [n, d], each a sample; and all numbers [n·d, 1] as one."""
+    """Returns the columns [n, d], each of which is tested, and all numbers as one column [n·d, 1]."""
     return [values, values.reshape(-1, 1)] if values.shape[1] > 1 else [values]
 
 
@@ -508,16 +537,16 @@ def _columns_problem(values: Array, alpha: float) -> str | None:
         matrix = np.atleast_2d(np.corrcoef(values, rowvar=False))
     worst = float(np.abs(matrix[np.triu_indices(d, 1)]).max())
     if worst > correlation_bound(n, alpha, comparisons=pairs):
-        return f"the elements of a sample are not independent: their correlation is {worst:.2f}"
+        return f"the elements of a sample are not independent: two have a correlation of {worst:.2f}, and should have 0"
     return None
 
 
 def _rows_problem(values: Array, alpha: float) -> str | None:
     n = len(values)
-    # every second row with its neighbour: disjoint pairs, hence independent ones
+    # Each row is compared with the next in disjoint pairs, so that the pairs are independent.
     first, second = values[0 : n - n % 2 : 2], values[1:n:2]
     with np.errstate(invalid="ignore"):
         r = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
     if abs(r) > correlation_bound(first.size, alpha):
-        return f"samples that follow each other are not independent: their correlation is {r:.2f}"
+        return f"samples that follow each other are not independent: their correlation is {r:.2f}, and should be 0"
     return None

@@ -1,1 +1,1 @@
-"""A normalizing flow in the plane (UvA 2020)."""
+"""Graders of a normalizing flow for points in the plane (UvA 2020)."""

@@ -1,10 +1,11 @@
-"""Normalizing flows on a toy problem: densities, the invertible map, its log-determinant, the loss.
+"""Checks of a normalizing flow on a toy problem: densities, the invertible map, its log-determinant and the loss.
 
-Left open by the hand-out, and decided for the student:
-- samples of the mixture may come in any order, and exactly half of them from each mode;
-- the mixture's log-density may round to −∞ far from both modes (only log-sum-exp avoids that), so no point lies there.
+Where the hand-out is silent, the student is free:
+- samples of the mixture may come in any order, and exactly half of them may come from each mode;
+- the mixture's log-density may round to −∞ far from both modes (only log-sum-exp avoids that), so no test point lies
+  there.
 
-What a training does with these is judged in `flow_training`.
+`graders.flow.training` judges the training.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from graders.flow.densities import ROUNDING, WIDEST, Mixture, Plane, density_of,
 
 Array = NDArray[np.floating]
 
-DRAWS = 10_000  # of a sampler
-MOST_LAYERS = 1_000  # of a model of FLOWS couplings, permutations and all else among them
-FEW = 5  # an odd number of them
-FLOWS = 4  # layers of an untrained model
-STIR = 0.3  # how far noise on its parameters moves the points, on average
-MODELS = 8  # untrained models whose mass is asked for
-REACH = 1.5  # the points that it is asked about lie between −REACH and REACH
-NEAR = 1e-3  # of a float32 round trip
-FAR = 20.0  # up to where float32 can tell where a point came from
-FLAT = 1e-3  # of a map that is affine, but for rounding
-HALF = 0.5  # of the points, at least, must stay within
+DRAWS = 10_000  # samples that a distribution is asked for
+MOST_LAYERS = 1_000  # most layers of a model with `FLOWS` coupling layers, permutations and others included
+FEW = 5  # an odd number of samples
+FLOWS = 4  # coupling layers of an untrained model
+STIR = 0.3  # average distance by which random parameters of an untrained model move the points
+MODELS = 8  # untrained models whose mass is computed
+REACH = 1.5  # coordinates of the test points lie between −REACH and REACH
+NEAR = 1e-3  # tolerance on a point after a round trip in float32
+FAR = 20.0  # a point that is mapped farther than this cannot be mapped back in float32
+CURVED = 1e-3  # a map counts as not affine above this `curvature`
+HALF = 0.5  # at least this share of the points must be mapped to within `FAR`
 PLANE = Plane(cells=120)
-CENTRE = 5.0  # how far from the axes the first points lie, which diagnoses look at
+CENTRE = 5.0  # points with coordinates up to this come first, since diagnoses use the first points only
 
 GAUSSIAN = {
     d: declare("flow.gaussian_sample", f"samples in {d} dimensions", GaussianFit(DRAWS, d, ALPHA / 2)) for d in (2, 5)
@@ -45,20 +46,23 @@ MEMBERS = {
     d: declare("flow.bimodal_sample", f"a mode's samples in {d} dimensions", fit, cases=2)
     for d, fit in ((d, GaussianFit(DRAWS // 2, d, ALPHA / 8)) for d in (2, 3))
 }
-# Where a kink of an activation (ReLU's) lies between neighbours, differences are no derivatives: at 3 of 10,000 points
-# of ReLU layers, and at none of smooth ones.
+# Where a kink of an activation (such as ReLU's) lies between neighbours, differences do not approximate derivatives: at
+# 3 of 10,000 points for ReLU layers, and at none for smooth ones.
 KINKS = declare("flow.log_det", "kinks of the layers' networks near a point", Share(100, 0.02, ALPHA / 4), cases=4)
 MASS = declare("flow.normalised", "points of integration", Mass(PLANE.cells**2, 3e-4, ALPHA / MODELS), cases=MODELS)
 
 
 def random_gaussian(rng: Rng, d: int) -> tuple[Array, Array]:
-    """A mean and a standard deviation, [d] each; the latter far enough from 1 to tell it from its square."""
+    """Returns a random mean and standard deviation, [d] each.
+
+    No standard deviation is near 1, so that it can be told from its square, the variance.
+    """
     below = rng.uniform(0.3, 0.6, d)
     return 2 * rng.normal(d).astype(np.float64), np.where(rng.bits(d) > 0, below, 1 / below)
 
 
 def random_mixture(rng: Rng, d: int) -> Mixture:
-    """Two modes at least 24 standard deviations apart, so that it is plain which of them a sample comes from."""
+    """Returns a random mixture whose modes are at least 24 standard deviations apart, so that no sample is between."""
     sigmas = rng.uniform(0.2, 0.6, 2, d)
     direction = rng.uniform(1, 2, d) * (2 * rng.bits(d) - 1)
     centre = rng.normal(d)
@@ -67,7 +71,7 @@ def random_mixture(rng: Rng, d: int) -> Mixture:
 
 
 def float32(*arrays: Array) -> list[NDArray[np.float32]]:
-    """What a student's default tensors would be."""
+    """Converts arrays to float32, the type of a student's default tensors."""
     return [array.astype(np.float32) for array in arrays]
 
 
@@ -77,9 +81,9 @@ def float32(*arrays: Array) -> list[NDArray[np.float32]]:
 @check("flow.gaussian_log_prob")
 @pytest.mark.parametrize("shape", [(64, 2), (6, 7, 2), (32, 5)])
 def test_gaussian_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
-    """The log-density of a diagonal Gaussian, summed over the last dimension.
+    """log_prob of the diagonal Gaussian is right, for vectors in tensors of any shape.
 
-    log N(x; μ, σ²) = Σ −½((x − μ)/σ)² − log σ − ½ log 2π, with σ a standard deviation.
+    log N(x; μ, σ²) = Σ −½((x − μ)/σ)² − log σ − ½ log 2π over the last dimension; σ is a standard deviation.
     """
     mu, sigma = random_gaussian(rng, shape[-1])
     x = mu + 1.5 * sigma * rng.normal(*shape)
@@ -96,9 +100,9 @@ def test_gaussian_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]
 @check("flow.bimodal_log_prob")
 @pytest.mark.parametrize("shape", [(64, 2), (6, 7, 2), (32, 4)])
 def test_bimodal_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
-    """The log-density of an equal mixture of two diagonal Gaussians.
+    """log_prob of the equal mixture of two diagonal Gaussians is right, for vectors in tensors of any shape.
 
-    log(½ N₁(x) + ½ N₂(x)), about modes that overlap and at points around both.
+    log(½ N₁(x) + ½ N₂(x)), with modes that overlap, at points around both.
     """
     sigmas = rng.uniform(0.4, 0.9, 2, shape[-1])
     mixture = Mixture(mus=rng.uniform(-1, 1, 2, shape[-1]).astype(np.float64), sigmas=sigmas.astype(np.float64))
@@ -109,15 +113,23 @@ def test_bimodal_log_density(student: Subject, rng: Rng, shape: tuple[int, ...])
         got,
         mixture.log_prob(x32.astype(np.float64)),
         x32,
-        "it is log(½·N₁(x) + ½·N₂(x)), where N₁ and N₂ are densities and not their logarithms",
+        "it is log(½·N₁(x) + ½·N₂(x)), where N₁ and N₂ are the densities themselves, not their logarithms",
     )
 
 
 def assert_log_density(got: Evidence, expected: Array, x: NDArray[np.float32], hint: str) -> None:
+    """Fails a log_prob that is not right or that changes its argument.
+
+    Args:
+        got: evidence with `log_prob` and with `x` after the call.
+        expected: the right log-densities [...].
+        x: the points [..., d] before the call.
+        hint: the formula, for the student.
+    """
     shape = got.shape("log_prob")
     if shape == x.shape:
         fail(
-            "log_prob keeps the last dimension: sum over it, so that there is one log-density for each vector",
+            "log_prob gives a value for each element: sum over the last dimension to get one for each vector",
             expected=f"shape {list(expected.shape)}",
             got=f"shape {list(shape)}",
         )
@@ -128,13 +140,14 @@ def assert_log_density(got: Evidence, expected: Array, x: NDArray[np.float32], h
         what="the log-density",
         hint=hint,
     )
-    assert_close(got["x"], x, rtol=0, atol=0, what="x after log_prob", hint="log_prob must not write into its argument")
+    hint = "log_prob should not write into its argument"
+    assert_close(got["x"], x, rtol=0, atol=0, what="x after log_prob", hint=hint)
 
 
 @check("flow.gaussian_sample")
 @pytest.mark.parametrize("d", GAUSSIAN)
 def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
-    """Samples of a diagonal Gaussian: mean, spread, shape and independence."""
+    """sample of the diagonal Gaussian gives independent draws with the right mean and standard deviation."""
     mu, sigma = random_gaussian(rng, d)
     mu32, sigma32 = float32(mu, sigma)
     got = student.run(probes.flow.gaussian_sample, mu=mu32, sigma=sigma32, n=DRAWS)
@@ -142,7 +155,7 @@ def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
     problem = GAUSSIAN[d].problem((samples - mu32) / sigma32)
     expect(
         problem is None,
-        f"The samples do not fit the Gaussian: {problem}. A sample is mu + sigma · noise, noise ~ N(0, 1)",
+        f"the samples do not fit the Gaussian: {problem}. A sample is mu + sigma · noise, with noise ~ N(0, 1)",
     )
     assert_calls_differ(got)
 
@@ -150,13 +163,13 @@ def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
 @check("flow.bimodal_sample")
 @pytest.mark.parametrize("d", MEMBERS)
 def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
-    """Samples of the mixture: half of them from each mode, and those of a mode fit its Gaussian."""
+    """sample of the mixture draws from each of the two Gaussians with probability ½."""
     mixture = random_mixture(rng, d)
     mus, sigmas = float32(mixture.mus, mixture.sigmas)
     few = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=FEW).shape("samples")
     expect(
         few == (FEW, d),
-        "sample(n) does not give n samples where n is odd: toss a coin for each of them",
+        "sample(n) does not give n samples for odd n: choose one of the modes at random for each sample",
         expected=f"shape {[FEW, d]}",
         got=f"shape {list(few)}",
     )
@@ -168,26 +181,27 @@ def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
     strays = float(np.mean(distance.min(axis=1) > STRAYS[d].bound))
     expect(
         strays == 0,
-        f"{strays:.0%} of the samples lie near neither mode: each sample belongs to one of the two Gaussians",
+        f"{strays:.0%} of the samples lie near neither mode: draw each sample from one of the two Gaussians",
     )
     share = float(np.mean(mode == 0))
     low, high = MODES.bounds
     expect(
         low <= share <= high,
-        "The two modes are not equally likely: toss a fair coin for each sample",
+        "the two modes are not equally likely: choose each with probability ½, for each sample",
         expected="about 50 % of the samples from each mode",
         got=f"{share:.1%} from the first mode",
     )
     for index, name in enumerate(("first", "second")):
         problem = MEMBERS[d].problem(standardised[mode == index, index])
-        expect(problem is None, f"The samples of the {name} mode do not fit its Gaussian: {problem}")
+        expect(problem is None, f"the samples of the {name} mode do not fit its Gaussian: {problem}")
     assert_calls_differ(got)
 
 
 def assert_calls_differ(got: Evidence) -> None:
+    """Fails a sampler of which at least half of the calls return the same points as the call before."""
     calls = [call.tensor() for call in got.list("calls")]
     repeated = [np.array_equal(first, second) for first, second in itertools.pairwise(calls)]
-    expect(sum(repeated) < len(repeated) / 2, "Every call of sample gives the same points: do not set a seed in it")
+    expect(sum(repeated) < len(repeated) / 2, "every call of sample gives the same points: do not set a seed in it")
 
 
 # The map
@@ -196,7 +210,7 @@ def assert_calls_differ(got: Evidence) -> None:
 @check("flow.invertible")
 @pytest.mark.parametrize("dim", [2, 4])
 def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int) -> None:
-    """transform and its inverse undo each other, in either order."""
+    """transform and its inverse undo each other in either order, and neither is the identity or affine."""
     x = rng.uniform(-REACH, REACH, 200, dim)
     got = student.run(probes.flow.round_trip, x=x, num_flows=FLOWS, stir=STIR)
     kept = {}
@@ -205,21 +219,22 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
         kept[name] = is_near(image)
         expect(
             float(kept[name].mean()) > HALF,
-            f"{there} sends most points beyond ±{FAR:g}, or to what is no number",
-            got=f"{int(kept[name].sum())} of {len(x)} points are within",
+            f"{there} maps most points beyond ±{FAR:g}, or to NaN or infinity: initialise the layers so that a new "
+            "model is near the identity",
+            got=f"{int(kept[name].sum())} of {len(x)} points stay within ±{FAR:g}",
         )
-        moved = np.abs(image - x)[kept[name]].max(axis=0).tolist()  # of each element
-        expect(max(moved) > 0.01, f"{there} leaves every point where it is: apply all layers, one after the other")
+        moved = np.abs(image - x)[kept[name]].max(axis=0).tolist()  # for each element of a point
+        expect(max(moved) > 0.01, f"{there} returns every point unchanged: apply all layers, one after the other")
         expect(
             min(moved) > 1e-4,
-            f"{there} never moves element {moved.index(min(moved))} of a point: the layers' masks alternate, "
-            "and all layers are applied",
+            f"{there} never changes element {moved.index(min(moved))} of a point: apply all layers, with masks that "
+            "alternate",
         )
         expect(
-            curvature(x[kept[name]], image[kept[name]]) > FLAT,
-            f"{there} is an affine map: the layers' networks need an activation function",
+            curvature(x[kept[name]], image[kept[name]]) > CURVED,
+            f"{there} is an affine map: use an activation function in the layers' networks",
         )
-    hint = "the inverse applies the layers in reverse order, each with inverse=True"
+    hint = "the inverse should apply the layers in reverse order, each with inverse=True"
     for name, way, what in (
         ("forward", "forward_and_back", "inverse(transform(x))"),
         ("backward", "backward_and_forth", "transform(inverse(z))"),
@@ -229,16 +244,23 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
 
 
 def curvature(x: Array, image: Array) -> float:
-    """How far the images [n, d] of the points [n, d] are from those of the affine map that is nearest to them."""
+    """Returns the largest deviation of a map from the best affine one.
+
+    Args:
+        x: points [n, d]. image: what the map makes of them, [n, d].
+
+    Returns:
+        The largest residual of a coordinate in the least-squares fit of an affine map; about 0 if the map is affine.
+    """
     affine = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
     nearest, *_ = np.linalg.lstsq(affine, image, rcond=None)
     return float(np.abs(image - affine @ nearest).max())
 
 
 def is_near(image: Array) -> NDArray[np.bool_]:
-    """Of each point, whether a way back can be asked for.
+    """Returns for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
 
-    Scales multiply from layer to layer: of a point that is driven far out, float32 has forgotten where it was.
+    Scales multiply from layer to layer, so that a point far out has lost the digits that say where it came from.
     """
     return np.asarray(np.abs(image).max(axis=1) <= FAR)
 
@@ -247,10 +269,10 @@ def is_near(image: Array) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("dim", [2, 4])
 @pytest.mark.parametrize("inverse", [False, True])
 def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) -> None:
-    """The log-determinant that transform returns is that of its Jacobian, by central differences.
+    """The log_det that transform returns is the logarithm of the Jacobian's determinant.
 
-    ∂f_j/∂x_i ≈ (f_j(x + h·e_i) − f_j(x − h·e_i)) / 2h, to an error of the order h² plus the rounding over h. A few
-    points may differ, for kinks.
+    The Jacobian is computed by central differences, ∂f_j/∂x_i ≈ (f_j(x + h·e_i) − f_j(x − h·e_i)) / 2h, with an error
+    of order h² plus the rounding error divided by h. A few points may differ, since activations may have kinks.
     """
     step, coarse_step, n = 1e-5, 2e-3, KINKS.draws
     x = rng.uniform(-REACH, REACH, n, dim)
@@ -263,7 +285,7 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
     _, expected = np.linalg.slogdet(jacobian)
     expect(
         bool(np.isfinite(expected).all()),
-        "The transformation is not invertible: the Jacobian's determinant is zero",
+        "transform is not invertible: at some points the determinant of its Jacobian is zero",
     )
     log_det = got.tensor("log_det", finite=False)
     if log_det.shape == expected.shape:
@@ -276,7 +298,8 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
         rtol=tolerance,
         atol=tolerance,
         what="log_det of the inverse" if inverse else "log_det",
-        hint="every layer adds its own log-determinant to the log_det that it is given; the inverse's is the negative",
+        hint="it is the sum of the layers' log-determinants, so pass the log_det that a layer returns on to the next; "
+        "for the inverse, each has the opposite sign",
     )
 
 
@@ -284,7 +307,8 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
 def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
     """The loss is −(log p_z(f(x)) + log |det ∂f/∂x|) for each point, and its gradient reaches every layer.
 
-    Change of variables, equation 23 of the practical; p_z and the two parts are known from the same model.
+    The change of variables: Dinh et al. 2017, equation 3, and equation 23 of the practical. The right loss is computed
+    from z and log_det of the same model.
     """
     mu, sigma = (value.astype(np.float64) for value in float32(*random_gaussian(rng, 2)))
     x = rng.uniform(-REACH, REACH, 100, 2)
@@ -292,26 +316,33 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
     got = student.run(probes.flow.nll, x=x, **inputs)
     expected = -(log_gaussian(got.tensor("z", shape=(100, 2)), mu, sigma) + got.tensor("log_det", shape=(100,)))
     if got.shape("nll") == ():
-        fail("forward returns one number for the whole batch: return the loss of each point", expected="shape [100]")
+        fail(
+            "forward returns one number for the whole batch: return the loss of each point",
+            expected="shape [100]",
+            got="shape []",
+        )
     assert_close(
         got["nll"],
         expected,
         atol=1e-3,
         what="the negative log-likelihood",
-        hint="nll = −(base_density.log_prob(z) + log_det) with z, log_det = transform(x)",
+        hint="it should be −(base_density.log_prob(z) + log_det) with z, log_det = transform(x)",
     )
-    expect(got.flag("trainable"), "The loss does not depend on the model's parameters: nothing can be learned from it")
+    expect(
+        got.flag("trainable"),
+        "the loss does not depend on the model's parameters: do not detach anything that it is computed from",
+    )
     idle = int(got.tensor("idle", shape=(UpTo(MOST_LAYERS),)).sum())
-    expect(idle == 0, f"{idle} of the model's layers get no gradient from the loss: every layer takes part in the map")
+    expect(idle == 0, f"{idle} of the model's layers get no gradient from the loss: use every layer in transform")
     expect(
         not got.number("off", finite=False) > 1e-3,
-        "The loss's gradient is not that of its two parts: leave both in the graph, without detach, item or data",
+        "a part of the loss has no gradient: compute log_prob and log_det without detach, item or data",
     )
 
 
 @check("flow.no_side_effects")
 def test_callers_tensor_survives(student: Subject, rng: Rng) -> None:
-    """transform and forward leave the tensor that they are given as it was."""
+    """transform and forward do not change the tensor that they are given."""
     x = rng.uniform(-REACH, REACH, 50, 2)
     got = student.run(probes.flow.side_effects, x=x, num_flows=FLOWS, stir=STIR)
     calls = {"forward": "model(x)", "transform": "transform(x)", "inverse": "transform(x, inverse=True)"}
@@ -319,15 +350,16 @@ def test_callers_tensor_survives(student: Subject, rng: Rng) -> None:
         changed = not np.array_equal(got.tensor(name, shape=x.shape, finite=False), x.astype(np.float64))
         expect(
             not changed,
-            f"{call} changes the caller's x: the coupling layers write into their input, so give them a z.clone()",
+            f"{call} changes the caller's x: the coupling layers write into their input, so pass them z.clone()",
         )
 
 
 @check("flow.normalised")
 def test_density_has_mass_one(student: Subject, rng: Rng) -> None:
-    """The model's density has mass 1: exp(−loss), integrated over the plane by stratified random points.
+    """The model's density exp(−loss) integrates to 1 over the plane.
 
-    For several models, since a wrong determinant may leave the mass of one where it is.
+    The integral is estimated from stratified random points, for several models, since the density of a single model
+    may by chance integrate to 1 in spite of a wrong determinant.
     """
     points = PLANE.draw(rng)
     order = rng.choice(len(points), len(points))
@@ -349,7 +381,8 @@ def test_density_has_mass_one(student: Subject, rng: Rng) -> None:
         tolerance = min(MASS.tolerance(error) + ROUNDING, WIDEST)
         expect(
             abs(mass - 1) <= tolerance,
-            "The density does not integrate to 1: look at the log-determinant's sign and at what the loss adds up",
+            "the model's density exp(−loss) does not integrate to 1: check the sign of log_det, and the terms of the "
+            "loss",
             expected=f"1 ± {tolerance:.2g}",
             got=f"{mass:.4g}",
         )

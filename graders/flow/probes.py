@@ -1,10 +1,10 @@
-"""Probes of the flow on a toy problem.
+"""Probes of a normalizing flow on a toy problem: its densities, its map, its loss and its training.
 
-All probes hand copies to the student's code, since the hand-out's coupling layer writes into its input: whether a
-caller's tensor survives is asked by `side_effects` alone.
+All probes pass copies to the student's code, since the hand-out's coupling layer writes into its input. Only
+`side_effects` shows whether the caller's tensor is changed.
 
-Beside what is judged, evidence of the map has a ledger: which of the model's layers were asked, in which order, and
-what each added to the log-determinant. It names mistakes in putting layers together, whatever the layers are.
+Evidence of the map also contains a ledger for the diagnosis of mistakes: which of the model's layers were called, in
+which order, and what each added to the log-determinant.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 State = dict[str, Tensor]
 BITS = math.log2(math.e)
-LEVEL = 0.02  # by how much the noise on a parameter grows at a time
-CALLS, FEW = 100, 8  # small samples that a sampler is asked for besides a large one
+LEVEL = 0.02  # step by which the noise on the parameters is increased
+CALLS, FEW = 100, 8  # number and size of the small samples that are drawn after a large one
 
 
 class Base:
-    """A Gaussian base density of ours, so that a mistake in the student's own counts there and not here."""
+    """A Gaussian base density of ours, so that a mistake in the student's Gaussian does not affect the flow."""
 
     def __init__(self, mu: Tensor, sigma: Tensor) -> None:
         self.mu = self.mus = mu
@@ -38,12 +38,12 @@ class Base:
         self.dims = self.dim = mu.shape[0]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log-densities [...] of x [..., d]."""
+        """Returns the log-densities [...] of x [..., d] in nats."""
         log_prob: Tensor = torch.distributions.Normal(self.mu, self.sigma, validate_args=False).log_prob(x)
         return log_prob.sum(dim=-1)
 
     def sample(self, num_samples: int) -> Tensor:
-        """Draws [num_samples, d]."""
+        """Returns independent draws [num_samples, d]."""
         return self.mu + self.sigma * torch.randn(num_samples, self.dims, dtype=self.mu.dtype)
 
 
@@ -51,12 +51,12 @@ class Base:
 
 
 def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """The student's Gaussian at x [..., d], and what became of x."""
+    """Returns log_prob of the student's Gaussian at x [..., d], and x after the call; mu and sigma are [d]."""
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
 def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """The student's mixture at x [..., d], and what became of x; mus and sigmas are [2, d]."""
+    """Returns log_prob of the student's mixture at x [..., d], and x after the call; mus and sigmas are [2, d]."""
     return _log_prob(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), x)
 
 
@@ -66,12 +66,12 @@ def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
 
 
 def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
-    """n draws from the student's Gaussian, and then some calls for a few."""
+    """Returns n `samples` of the student's Gaussian, and then the small samples of many `calls`."""
     return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
 def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
-    """Likewise from the student's mixture; mus and sigmas are [2, d]."""
+    """Returns n `samples` of the student's mixture, and then the small samples of many `calls`."""
     return _draws(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), n)
 
 
@@ -89,9 +89,9 @@ def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_
 
 @torch.no_grad()
 def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
-    """A model with noise on every parameter, since a new flow is the identity.
+    """Creates a model and adds noise to every parameter, since a new flow is the identity.
 
-    As much noise as moves standard normal points by `stir` on average, whatever the architecture makes of it.
+    The noise is increased until it moves standard normal points by `stir` on average, whatever the architecture.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden=16)
     points = torch.randn(256, mu.shape[0])
@@ -108,18 +108,18 @@ def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, st
 
 
 def _stirred_map(package: FlowPackage, dim: int, num_flows: int, stir: float) -> Any:
-    """Likewise, where the base density does not matter."""
+    """Creates a model as `_stirred` does, for probes to which the base density does not matter."""
     return _stirred(package, torch.zeros(dim), torch.ones(dim), num_flows, stir)
 
 
 def _layers(model: Any) -> list[nn.Module]:
-    """The layers of a model that keeps them where the hand-out does."""
+    """Returns the model's layers if it keeps them in `layers`, as the hand-out does; otherwise none."""
     found = getattr(model, "layers", None)
     return [each for each in found if isinstance(each, nn.Module)] if isinstance(found, Iterable) else []
 
 
 class Ledger:
-    """What a model's layers are asked from here on, and what they add to log_det."""
+    """Records the calls of a model's layers, and what each of them adds to log_det."""
 
     def __init__(self, model: Any) -> None:
         self._layers = _layers(model)
@@ -139,7 +139,7 @@ class Ledger:
         return noting
 
     def entries(self, points: int) -> dict[str, Any]:
-        """The calls since the last entries: which layer, whether told to invert, what it added for each point."""
+        """Returns and forgets the recorded calls: each layer's number, whether it was inverted, and what it added."""
         calls, self._calls = self._calls, []
         return {
             "layers": len(self._layers),
@@ -152,14 +152,19 @@ class Ledger:
 
 
 def _per_point(added: Any, points: int) -> Tensor:
-    """[points] in double precision; NaN where a layer answers in a way of its own."""
+    """Returns what a layer added to log_det as float64 [points]; NaN if it is not one number per point."""
     fits = isinstance(added, Tensor) and added.shape in ((points,), (1,), ())
     return added.detach().double().expand(points) if fits else torch.full((points,), math.nan, dtype=torch.float64)
 
 
 @torch.no_grad()
 def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
-    """x [B, d] through the map and back, and through the inverse and back; with ledgers of the ways out."""
+    """Maps x [B, d] forward and back, and by the inverse and back.
+
+    Returns:
+        `forward`, `forward_and_back`, `backward`, `backward_and_forth` [B, d], and the `ledgers` of the first and the
+        third.
+    """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     ledger = Ledger(model)
     forward = model.transform(x.cpu().clone())[0].clone()
@@ -179,15 +184,19 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
 def neighbours(
     package: FlowPackage, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
 ) -> dict[str, Any]:
-    """The map's log_det at x [B, d] and that of the way back, its ledger, and the map at neighbours of x, [d, B, d].
+    """Returns the map's log_det at x [B, d], and the map at neighbours of x, from which its Jacobian follows.
 
-    The neighbours lie a small step to either side along each axis. In double precision where the model can; one that
-    insists on single precision takes `coarse_step` for `step`.
+    The neighbours lie at a distance `step` on either side along each axis. The model runs in double precision if it
+    can, otherwise in single precision with `coarse_step`.
+
+    Returns:
+        `log_det` [B], `back` [B] (the log_det of the way back), the `ledger`, `after` and `before` [d, B, d] (the map
+        at the neighbours), and `double`, whether double precision was used.
     """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     try:
         return _differences(model.double(), x.cpu().double(), inverse, step) | {"double": True}
-    except RuntimeError:  # some tensor of the student's is a float32 by name
+    except RuntimeError:  # Some tensor in the student's code is explicitly float32.
         return _differences(model.float(), x.cpu().float(), inverse, coarse_step) | {"double": False}
 
 
@@ -207,7 +216,7 @@ def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str,
 
 @torch.no_grad()
 def side_effects(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> State:
-    """What becomes of the caller's x [B, d] in each of the three calls."""
+    """Returns the caller's x [B, d] after a call of the model, of transform, and of its inverse."""
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     given = {name: x.cpu().clone() for name in ("forward", "transform", "inverse")}
     model(given["forward"])
@@ -217,11 +226,13 @@ def side_effects(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float
 
 
 def nll(package: FlowPackage, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
-    """The loss at x [B, d] with its parts, and what its gradient is like.
+    """Returns the loss at x [B, d], its parts z and log_det, and properties of its gradient.
 
-    `trainable`: whether it has one; `idle` [layers with parameters]: those that it does not reach; `off`: how far it is
-    from the gradient of the parts' sum, relative to that; `weights` [2]: of the gradients of both parts, −log p_z(z)
-    and −log_det, in it. The last two are NaN where something has no gradient.
+    Returns:
+        `nll`, `z`, `log_det` and the `ledger`; `trainable`, whether the loss has a gradient; `idle` [layers with
+        parameters], which layers it does not reach; `off`, its relative distance from the gradient of the parts' sum;
+        and `weights` [2], the least-squares weights of the gradients of −log p_z(z) and −log_det in it. The last two
+        are NaN if a part has no gradient.
     """
     model = _stirred(package, mu, sigma, num_flows, stir)
     account = _account(model, x)
@@ -239,7 +250,7 @@ def nll(package: FlowPackage, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows
 
 
 def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
-    """Least-squares weights [2] of vectors `parts` [2, N] in `whole` [N]."""
+    """Returns the least-squares weights [2] of the vectors `parts` [2, N] in `whole` [N]; NaN if some number is."""
     if not (parts.isfinite().all() and whole.isfinite().all()):
         return torch.full((2,), math.nan)
     weights: Tensor = torch.linalg.pinv(parts.T) @ whole
@@ -247,7 +258,7 @@ def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
 
 
 def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
-    """The gradient of the mean of `loss`, in one vector, and in the model; NaN where there is none."""
+    """Returns the gradient of the mean of `loss` as one vector, and leaves it in the model; NaN if there is none."""
     model.zero_grad()
     if not loss.requires_grad:
         return torch.cat([torch.full((each.numel(),), math.nan, dtype=torch.float64) for each in model.parameters()])
@@ -257,13 +268,13 @@ def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
 
 
 def _idle(layer: nn.Module) -> bool:
-    """Whether a layer (or a model) has parameters, and none of them a gradient."""
+    """Whether a layer (or a model) has parameters, but none of them has a non-zero gradient."""
     gradients = [parameter.grad for parameter in layer.parameters()]
     return bool(gradients) and not any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 def _account(model: Any, x: Tensor) -> dict[str, Any]:
-    """The loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
+    """Returns the loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
     ledger = Ledger(model)
     loss = model(x.cpu().clone())
     entries = ledger.entries(len(x))
@@ -283,7 +294,10 @@ def stirred_densities(
     models: int,
     few: int,
 ) -> dict[str, Any]:
-    """Log-densities at points [N, d] of untrained models, [models, N]; how one of them comes to the first `few`."""
+    """Returns log-densities [models, N] of untrained models at points [N, d], and the account of the last model.
+
+    The account holds loss, z, log_det and ledger at the first `few` points.
+    """
     stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
     log_densities = torch.stack([-_losses(model, points) for model in stirred])
     return {"log_densities": log_densities, "account": _account(stirred[-1], points[:few])}
@@ -310,9 +324,19 @@ def train(
     batch: int,
     rate: float,
 ) -> dict[str, Any]:
-    """A short training with Adam and a one-cycle schedule: the weights of the best epoch, and both curves in bits.
+    """Trains the student's flow for a short time with Adam and a one-cycle schedule.
 
-    It ends at the first loss that is not finite; the curves end there too.
+    The training, and both curves, end at the first loss that is not finite.
+
+    Args:
+        points, validation: [N, d] each.
+        mu, sigma: [d], the base density.
+        num_flows, num_hidden: the model's sizes.
+        batch: points per batch. rate: the highest learning rate.
+
+    Returns:
+        The `weights` of the epoch with the lowest validation loss, and the curves `train` and `validation` in bits per
+        dimension.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
@@ -362,7 +386,7 @@ def _validate(model: Any, points: Tensor) -> float:
 def density(
     package: FlowPackage, points: Tensor, *, weights: State, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int
 ) -> Tensor:
-    """Log-densities at points [N, d] of a model with the given weights."""
+    """Returns the log-densities [N], in nats, that a model with the given weights assigns to points [N, d]."""
     model = _model(package, mu, sigma, num_flows, num_hidden)
     model.load_state_dict(weights)
     return -_losses(model, points)
@@ -372,9 +396,9 @@ def density(
 
 
 class Location(nn.Module):
-    """A density with one parameter, N(location, I): whatever a training loop does to it, a hand can follow.
+    """The density N(location, I), a flow with one parameter, for which every step of a training loop is known.
 
-    It has what a loop may ask of a flow: the loss, the map, the base density, the dimension.
+    It has the attributes of a flow that a loop may use: the loss, the map, the base density and the dimension.
     """
 
     def __init__(self, location: Tensor) -> None:
@@ -384,20 +408,22 @@ class Location(nn.Module):
         self.base_density = Base(torch.zeros(self.dim), torch.ones(self.dim))
 
     def transform(self, z: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
-        """z [B, d] less the location, or plus it; and a log-determinant of zero, [B]."""
+        """Returns z [B, d] minus the location (plus, for the inverse), and a log-determinant of zero, [B]."""
         return (z + self.location if inverse else z - self.location), torch.zeros(len(z))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The negative log-likelihood [B] of x [B, d]."""
+        """Returns the negative log-likelihood [B] of x [B, d] in nats."""
         z, log_det = self.transform(x)
         return -(self.base_density.log_prob(z) + log_det)
 
 
 def training_loop(package: FlowPackage, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
-    """One epoch of the student's loop over points [N, d], in order, with plain gradient descent.
+    """Runs one epoch of the student's loop over points [N, d], in order, with gradient descent on a `Location`.
 
-    What it returns, the gradient that each step of the optimiser found [steps, d], the parameter afterwards and the
-    gradient left at the end, and how often one was computed.
+    Returns:
+        `average`, what the loop returned; `gradients` [steps, d], the gradient at each step of the optimiser;
+        `location` [d] after the epoch; `left` [d], the gradient left at the end; and `computed`, the number of
+        gradients that were computed.
     """
     model = Location(location)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)

@@ -1,7 +1,7 @@
-"""Symptoms of the flow: the layers are any networks, and samples come in any order and from any draws.
+"""Symptoms of mistakes in a flow, whatever its layers are and in whichever order samples come.
 
-Of a model is kept which layers were asked and how (the ledger), how its answers follow from its own parts, and what it
-did to points; of samples, statistics, each with a tolerance of about five standard errors of the difference of two.
+A model is described by the calls of its layers (the ledger), by how its results follow from its own parts, and by what
+it does to points. Samples are described by statistics with a tolerance of about five standard errors of a difference.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from graders.flow.training import MOST_STEPS
 
 Array = NDArray[np.float64]
 
-MOST_CALLS = 10 * MOST_LAYERS  # of layers, in one pass
-FLAG = 0.0  # the tolerance of what is a matter of yes or no
-FIT = 1e-3  # of what a fit leaves, relative to what it explains
-STILL = 1e-4  # a spread, in standard deviations, below which samples are one point
-ANY = 1e9  # the tolerance of what may be anything
-ENOUGH = 100  # samples, of which a few say nothing of their law
-FEW = 0.05  # of the samples: too small a share for statistics of its own
+MOST_CALLS = 10 * MOST_LAYERS  # most calls of layers in one pass
+FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
+FIT = 1e-3  # largest residual of a fit, relative to the fitted values
+STILL = 1e-4  # samples count as a single point if their spread is below this, in standard deviations
+ANY = 1e9  # tolerance of a symptom that is not compared
+ENOUGH = 100  # samples below which no statistics are computed
+FEW = 0.05  # a mode with a smaller share of the samples gets no statistics of its own
 
 
 # The densities
@@ -33,14 +33,14 @@ FEW = 0.05  # of the samples: too small a share for statistics of its own
 
 @symptoms_of("flow:gaussian_log_prob", "flow:bimodal_log_prob")
 def log_density(inputs: Inputs, got: Evidence) -> Symptoms:
-    """All log-densities, since nothing in them is the student's choice; and whether x survived."""
+    """Describes the log-densities, which are fully determined, and whether x was changed."""
     changed = not np.array_equal(got.tensor("x", finite=False), np.asarray(inputs["x"], dtype=np.float64))
     return {"log-density": (got.tensor("log_prob", finite=False), 1e-3), "x changed": (changed, FLAG)}
 
 
 @symptoms_of("flow:gaussian_sample")
 def gaussian_sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Mean, spread, shape and dependence of the samples, in standard deviations about the right mean."""
+    """Describes mean, spread, shape and dependence of the samples, in standard deviations about the right mean."""
     samples = got.tensor("samples", finite=False)
     mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
     if samples.ndim != 2 or samples.shape[1] != len(mu) or len(samples) != inputs["n"]:
@@ -50,9 +50,9 @@ def gaussian_sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:bimodal_sample")
 def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The share of the modes, in one call and over calls; how elements go together; each mode's statistics.
+    """Describes the modes' shares in one call and over many, mixed samples, and the statistics of each mode.
 
-    An element's mode is the one whose mean is the nearer, so that all is defined for whatever was drawn.
+    An element belongs to the mode with the nearer mean, so that everything is defined for any samples.
     """
     samples = got.tensor("samples", finite=False)
     mus, sigmas = (np.asarray(inputs[name], dtype=np.float64) for name in ("mus", "sigmas"))
@@ -68,7 +68,7 @@ def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
     modes["larger"] = max(modes.values(), key=len)
     alone = min(map(len, modes.values())) < FEW * len(samples)
     for name, members in modes.items():
-        # of a coin that fell once for all, the side is chance: only the larger mode counts then, and else the others
+        # If all samples come from one mode, which one may be chance: then only the larger mode is compared.
         counts = alone == (name == "larger")
         values = _statistics(members if counts else modes["larger"])
         found = {
@@ -90,25 +90,25 @@ def _shares(first: NDArray[np.bool_], calls: list[Array], mus: Array) -> Symptom
         "share of the first mode": (share, ANY if min(share, 1 - share) < FEW else 0.04),
         "distance of this share from a half": (abs(share - 0.5), 0.04),
         "samples between the modes": (float(np.mean(first.any(axis=1) & ~first.all(axis=1))), 0.04),
-        # of calls that repeat each other, these are chance
+        # If calls repeat each other, the next two are chance.
         "calls with one mode": (np.nan if repeated else float(np.mean((of_calls == 0) | (of_calls == 1))), 0.15),
         "share of the first mode over calls": (np.nan if repeated else float(of_calls.mean()), 0.25),
     }
 
 
 def _statistics(values: Array) -> dict[str, tuple[Array | float, float]]:
-    """Of standardised samples [n, d]; of samples that are one point, whether it is the mean."""
+    """Returns statistics of standardised samples [n, d]; if they are a single point, whether that is the mean."""
     n, d = values.shape
     mean, spread = values.mean(axis=0), values.std(axis=0)
     if spread.max() < STILL:
         return {"at the mean": (bool(np.abs(mean).max() < STILL), FLAG)}
-    noise = 7 / np.sqrt(n)  # five standard errors of the difference of two means
+    noise = 7 / np.sqrt(n)  # Five standard errors of the difference of two means.
     spread = np.maximum(spread, STILL)
     found: dict[str, tuple[Array | float, float]] = {
         f"mean of element {i + 1}": (float(mean[i]), float(noise * spread[i])) for i in range(d)
     }
     units = (values - mean) / spread
-    # disjoint pairs of rows; and pairs of neighbouring elements
+    # Correlations of disjoint pairs of rows, and of neighbouring elements.
     rows = np.mean(units[: n - n % 2 : 2] * units[1::2])
     columns = np.array([np.mean(units[:, i] * units[:, i + 1]) for i in range(d - 1)])
     return found | {
@@ -131,7 +131,7 @@ def _repeated(got: Evidence) -> dict[str, tuple[Array | float, float]]:
 
 @symptoms_of("flow:round_trip")
 def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which elements move, whether the round trips end where they began, and how the layers were asked."""
+    """Describes which elements move, whether round trips end where they began, and how the layers were called."""
     x = np.asarray(inputs["x"], dtype=np.float64)
     moved = [np.abs(got.tensor(name, shape=x.shape, finite=False) - x).max(axis=0) for name in ("forward", "backward")]
     trips = (("forward", "forward_and_back"), ("backward", "backward_and_forth"))
@@ -149,7 +149,7 @@ def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:neighbours")
 def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How log_det follows from what the layers add to it, from the numerical one, and from that of the way back."""
+    """Describes log_det relative to what the layers add, to the numerical value, and to that of the way back."""
     count = len(inputs["x"])
     log_det = got.tensor("log_det", shape=(count,), finite=False)
     h = inputs["step"] if got.flag("double") else inputs["coarse_step"]
@@ -157,7 +157,8 @@ def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
     with np.errstate(divide="ignore", invalid="ignore"):
         _, right = np.linalg.slogdet(np.moveaxis((after - before) / (2 * h), 0, 1))
         typical = np.median(log_det / right)
-    smooth = np.argsort(np.abs(log_det - typical * right))[: int(0.95 * count)]  # no kinks of an activation nearby
+    # The worst twentieth of the points is left out, since kinks of activations may lie near them.
+    smooth = np.argsort(np.abs(log_det - typical * right))[: int(0.95 * count)]
     slope, loose = _fit(log_det[smooth], right[None, smooth], 0.01 if got.flag("double") else 0.1)
     return {
         "log_det over the right one": (slope, 0.03),
@@ -172,7 +173,7 @@ def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _asked(way: str, ledger: Evidence) -> Symptoms:
-    """Which layers, in which order, and whether they were told to invert."""
+    """Describes which layers were called, in which order, and whether they were told to invert."""
     layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(UpTo(MOST_CALLS),))
     steps = np.sign(np.diff(order))
     in_order = float(steps[0]) if len(steps) and (steps == steps[0]).all() else 0.0
@@ -187,11 +188,11 @@ def _asked(way: str, ledger: Evidence) -> Symptoms:
 
 
 def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
-    """The weights that log_det gives to what the layers add, or else what of all layers it may be."""
+    """Describes log_det as a weighted sum of the layers' terms, and whether it is zero, or a mean or sum of points."""
     added = ledger.tensor("added", shape=(UpTo(MOST_CALLS), len(log_det)), finite=False)
-    added = added[np.abs(added).max(axis=1) > 0]  # permutations add nothing
+    added = added[np.abs(added).max(axis=1) > 0]  # Permutations add nothing.
     whole = added.sum(axis=0)
-    # that of all points alike may follow from anything
+    # If log_det is the same for all points, a fit would explain nothing.
     weights, loose = _fit(log_det if np.ptp(log_det) > 1e-6 else np.full_like(log_det, np.nan), added)
     ends = [weights[0], *weights[-2:]] if len(weights) > 1 and not loose else [np.nan] * 3
     flags = [bool(np.allclose(log_det, each, rtol=1e-3, atol=1e-4)) for each in (0, whole.mean(), whole.sum())]
@@ -202,7 +203,11 @@ def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
 
 
 def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bool]:
-    """Least-squares weights of `parts` [k, B] in `values` [B], NaN where these do not follow from them; and that."""
+    """Fits `values` [B] by a weighted sum of `parts` [k, B].
+
+    Returns:
+        The least-squares weights [k], NaN if the fit is not possible or leaves too much; and whether that is so.
+    """
     none = np.full(len(parts), np.nan)
     if not 0 < len(parts) < len(values) or not np.isfinite(values).all() or not np.isfinite(parts).all():
         return none, True
@@ -214,11 +219,11 @@ def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bo
 
 @symptoms_of("flow:nll")
 def nll(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the loss follows from its parts, and which of the layers its gradient reaches."""
+    """Describes how the loss follows from its parts, and which layers its gradient reaches."""
     idle = got.tensor("idle", shape=(UpTo(MOST_LAYERS),))
     ends = [idle[0], idle[-1], idle[1:-1].mean()] if len(idle) > 2 else [np.nan] * 3
     found = _account(inputs, got, len(inputs["x"]))
-    # where the loss is something else, so is its gradient, and depends on the networks
+    # If the loss is no sum of its parts, neither is its gradient, which then depends on the networks.
     known = not np.isnan(found.get("weights of the loss", (0.0, FLAG))[0]).any()
     of_gradient = got.tensor("weights", shape=(2,), finite=False) if known else np.full(2, np.nan)
     return {
@@ -231,7 +236,7 @@ def nll(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:stirred_densities")
 def stirred_densities(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the first points' densities come about."""
+    """Describes how the log-densities of the first points follow from the parts of the loss."""
     return {
         "shape": (got.shape("log_densities"), FLAG),
         **_account(inputs, got["account"], inputs["few"], points="points"),
@@ -239,7 +244,7 @@ def stirred_densities(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Symptoms:
-    """The loss as a sum of −log p_z(z), −log_det and −log p_z(x), with their weights."""
+    """Describes the loss as a weighted sum of −log p_z(z), −log_det and −log p_z(x)."""
     loss, log_det = got.tensor("nll", finite=False), got.tensor("log_det", shape=(count,), finite=False)
     mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
     x = np.asarray(inputs[points], dtype=np.float64)[:count]
@@ -251,14 +256,14 @@ def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Sy
         return {**found, "shape of the loss": (loss.shape, FLAG), "mean, sum of the points": (flags, FLAG)}
     parts = -np.stack([at_z, log_det, log_gaussian(x, mu, sigma)])
     weights, _ = _fit(loss, parts)
-    large = loss > 1e-30  # in single precision
+    large = loss > 1e-30  # Smaller numbers have no exact logarithm in single precision.
     of_log, _ = _fit(np.log(loss[large]), parts[:, large])
     return {**found, "weights of the loss": (weights, 0.02), "weights of its logarithm": (of_log, 0.02)}
 
 
 @symptoms_of("flow:side_effects")
 def side_effects(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which calls changed the caller's points."""
+    """Describes which calls changed the caller's points."""
     x = np.asarray(inputs["x"], dtype=np.float64)
     return {name: (not np.array_equal(got.tensor(name, finite=False), x), FLAG) for name in got.names()}
 
@@ -268,7 +273,7 @@ def side_effects(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:training_loop")
 def training_loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The average; the gradients' directions, since a loss may be scaled; how many were computed, and used."""
+    """Describes the average, how many gradients were computed and used, and their directions (a loss may be scaled)."""
     gradients = got.tensor("gradients", shape=(UpTo(MOST_STEPS), 2))
     length = np.linalg.norm(gradients, axis=1, keepdims=True)
     directions = np.divide(gradients, length, out=np.zeros_like(gradients), where=length > 1e-6)
@@ -279,7 +284,7 @@ def training_loop(inputs: Inputs, got: Evidence) -> Symptoms:
         "steps": (len(gradients), FLAG),
         "moved": (not np.array_equal(got.tensor("location", shape=(2,)), start), FLAG),
     }
-    if inputs["rate"] > 0:  # all else depends on how far it moved, and that on how the loss is scaled
+    if inputs["rate"] > 0:  # The rest depends on how far the model moved, and so on the scale of the loss.
         return found
     found = {**found, "average": (average, 1e-4), "directions": (directions, 0.01)}
     if len(directions) and not directions.any():

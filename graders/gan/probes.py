@@ -1,4 +1,4 @@
-"""Probes of a GAN: what its networks, its steps, its loop and its samples look like from outside."""
+"""Probes of a GAN: they run its networks, its training steps, its loop and its sampling, and record what happens."""
 
 from __future__ import annotations
 
@@ -19,36 +19,40 @@ if TYPE_CHECKING:
 
 
 def generators(package: GanPackage, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
-    """For latents [B, z_dim] and hidden sizes: images in eval mode, of the batch, `again`, and of its first alone.
+    """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
 
-    And of `lines`, [3·(B − 1), …]: of each latent but the last, then of those halfway to the next, then of the next.
+    Returns:
+        For each pair: `images` of the batch, of the batch `again`, of its `first` latent alone, and of `lines`
+        [3·(B − 1), …], which `stretched_lines` makes of the latents; and what `registration` returns.
     """
     return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
 
 
 def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
-    """Images of 50·z, and how near those of z come to `target` [B, 784] when the generator is trained for that."""
+    """Returns the images `far` of 50·z, and the images `driven` of z after training towards `target` [B, 784]."""
     network = _generator(package, z, hidden_dims).eval()
     far = network(50 * z)
     return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
 
 
 def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
-    """For each of the hidden sizes: scores in eval mode, of images [B, 1, 28, 28], `again`, and of the first alone.
+    """Runs a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes.
 
-    And of `lines`, [3·(B − 1), …]: of each image but the last, then of those halfway to the next, then of the next.
+    Returns:
+        For each list: `scores` of the batch, of the batch `again`, of its `first` image alone, and of `lines`
+        [3·(B − 1), …], which `stretched_lines` makes of the images; and what `registration` returns.
     """
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
 def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
-    """How near a discriminator's scores come to `target` [B] when it is trained for nothing else."""
+    """Returns the scores [B] of images after the discriminator was trained towards `target` [B] only."""
     network = _discriminator(package, images, hidden_dims)
     return drive(network, lambda: _tensor(package.gan.score(network, images)), target)
 
 
 def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) -> list[int]:
-    """How many numbers a network holds for each list of hidden sizes."""
+    """Returns the number of parameters of the generator or the discriminator for each list of hidden sizes."""
     nothing = torch.zeros(1, 16)
     make = _generator if which == "generator" else _discriminator
     networks = [make(package, nothing, size) for size in sizes]
@@ -58,11 +62,18 @@ def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) ->
 def step(
     package: GanPackage, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
 ) -> dict[str, Any]:
-    """What happens in one step of a network, "generator" or "discriminator", on a fresh model.
+    """Runs one training step of a new model, with known scores of the discriminator.
 
-    images: [B, 1, 28, 28], the real batch; scores: [S], one for each row that the discriminator is asked about, in
-    order: they replace its own, so that losses are told apart whatever the weights. `bounded`: its own are
-    probabilities, and so are those that replace them.
+    Args:
+        which: "generator" or "discriminator", the network whose step is run.
+        images: [B, 1, 28, 28], the real batch.
+        scores: [S], logits that replace the discriminator's scores, in the order of its calls, so that the loss does
+            not depend on the weights.
+
+    Returns:
+        `loss` [n]; `bounded`, whether the discriminator gives probabilities (the injected scores then are some too);
+        `reached`, whether the loss depends on each network; the `rows` [R, 784] that were scored, their `scores` [R]
+        and `gradients` [R] of the loss; and the generator's `latents` and `decoded` images.
     """
     bounded = _is_bounded(package, images, hidden_dims, z_dim)
     model = _model(package, hidden_dims, z_dim).to(images.device).train()
@@ -73,9 +84,9 @@ def step(
         taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
         loss = taken(model, images)
     except (AttributeError, TypeError, ValueError):
-        if not hasattr(package.gan, "train_epoch"):  # the loop is the hand-out's
+        if not hasattr(package.gan, "train_epoch"):  # The loop is the hand-out's, so there is no other way.
             raise
-        # Some steps read what only the student's loop sets: try once more from there.
+        # Some steps need attributes that only the student's loop sets, so the step is run from within the loop.
         loss = _step_within_loop(package, model, which, images, (calls, given.calls))
     if loss.requires_grad:
         loss.sum().backward()
@@ -89,7 +100,7 @@ def step(
 
 
 def step_if_it_runs(package: GanPackage, **setting: Any) -> dict[str, Any] | None:
-    """The same, or None where the step raises: it is looked at on behalf of the other one."""
+    """Returns what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
     try:
         return step(package, **setting)
     except Exception:
@@ -97,9 +108,9 @@ def step_if_it_runs(package: GanPackage, **setting: Any) -> dict[str, Any] | Non
 
 
 def sample(package: GanPackage, n: int, z_dim: int) -> dict[str, Any]:
-    """What `sample(n)` returns, with the latents that the generator was given, then and `again` in a second call.
+    """Returns the `images` of `sample(n)`, with the generator's latents and images, and the latents of a second call.
 
-    The generator's images are replaced by random ones.
+    The generator's images are replaced by random ones, so that its own faults do not matter.
     """
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
@@ -110,7 +121,7 @@ def sample(package: GanPackage, n: int, z_dim: int) -> dict[str, Any]:
 
 
 def sample_of(package: GanPackage, z: Tensor) -> dict[str, Tensor] | None:
-    """The latents that the generator was given for samples of z [n, z_dim]; None where none can be given."""
+    """Returns the generator's latents for samples from given z [n, z_dim]; None if `sample` does not accept z."""
     if package.gan.sample_of is None:
         return None
     model = _model(package, [24, 32], z.shape[1])
@@ -120,7 +131,10 @@ def sample_of(package: GanPackage, z: Tensor) -> dict[str, Tensor] | None:
 
 
 def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> dict[str, Any] | None:
-    """What `interpolate` below returns, for given latents [2, n, z_dim]; None where none can be given."""
+    """Interpolates between given latents `ends` [2, n, z_dim]; None if the student's function does not accept them.
+
+    Returns the `images` with the generator's latents and images.
+    """
     if package.gan.interpolate_between is None:
         return None
     model = _model(package, [24, 32], ends.shape[2])
@@ -129,10 +143,10 @@ def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> dict[s
 
 
 def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> dict[str, Any]:
-    """What `interpolate(n, steps)` returns, with the latents that the generator was given and their images.
+    """Returns the `images` of `interpolate(n, steps)`, with the generator's latents and images.
 
-    These are replaced by random ones. `listed`: it is a list of tensors, here stacked. `takes_ends`: the ends can be
-    given to it, and were drawn here.
+    The generator's images are replaced by random ones. `listed` tells whether the student returned a list, which is
+    stacked here; `takes_ends`, whether the ends are arguments, which were then drawn here.
     """
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
@@ -145,18 +159,21 @@ def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> dict[str
 
 
 def interpolations(package: GanPackage, cases: list[list[int]]) -> list[dict[str, Any]]:
-    """What `interpolate(n, steps)` returns for several pairs of arguments."""
+    """Returns what `interpolate` returns for several pairs (n, steps)."""
     return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
 
 
 def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
-    """What each `step()` of each optimiser does in the student's own loop over images [N, 1, 28, 28].
+    """Runs one epoch of the student's own loop over images [N, 1, 28, 28] and records each optimiser step.
 
-    `losses`: the networks whose step functions were called, in order. `trained`: whether the losses of each give it a
-    gradient. Of each step of an optimiser: the networks that it `holds`, how many `losses` there were by then, the
-    largest change of a parameter that it `moved` in each network, and if it holds one only: the `agreement` (cosine) of
-    the gradients that it uses with those of that network's own latest loss (None: not seen), and the `shares` [losses]
-    of the gradients of all losses in them, with what share of them is `unexplained`.
+    Returns:
+        losses: the networks whose step functions were called, in order.
+        trained: for each network, whether its losses give it a gradient.
+        steps: for each optimiser step, the networks whose parameters the optimiser `holds`; the number of `losses`
+            computed so far; the largest change of a parameter, `moved`, in each network. If the optimiser holds one
+            network, also the `agreement`, the cosine of the used gradient with that of the network's latest loss (None
+            if there was none), the least-squares `shares` [losses] of all losses in the used gradient, and the share
+            that they leave `unexplained`.
     """
     model = _model(package, [24, 32], 16).to(images.device)
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
@@ -170,10 +187,18 @@ def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size:
 def train(
     package: GanPackage, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Trains a GAN by a loop of ours with the student's networks and losses.
+    """Trains a GAN with our loop and the student's networks and losses.
 
-    images: uint8 [N, 1, 28, 28] in 0 … 255. For each batch a step of each network, by Adam with β₁ 0.5 (Radford et al.
-    2016). Returns the generator's weights `untrained`, `halfway` and `trained`, and the losses [steps] of both.
+    Each batch gives a step of each network, by Adam with β₁ = 0.5 (Radford et al. 2016).
+
+    Args:
+        images: uint8 [N, 1, 28, 28] in 0 … 255.
+        steps: the number of batches.
+        rate: the learning rate.
+        sizes: the arguments of the student's model.
+
+    Returns:
+        The generator's weights `untrained`, `halfway` and `trained`, and both networks' losses [steps].
     """
     model = package.gan.model(**sizes).to(images.device).train()
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
@@ -197,7 +222,7 @@ def train(
 
 @torch.no_grad()
 def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
-    """The images [B, 784] that a generator of these weights makes of latents z [B, z_dim], in eval mode."""
+    """Returns the images [B, 784] of a generator with the given weights for latents z [B, z_dim], in eval mode."""
     network = package.gan.generator_of(package.gan.model(**sizes).to(z.device)).eval()
     network.load_state_dict(weights)
     return _tensor(network(z)).reshape(len(z), -1)
@@ -205,9 +230,9 @@ def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: di
 
 @torch.no_grad()
 def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
-    """Images [B, 784] of the weights that were handed in, if any fit the student's generator; never raises.
+    """Returns images [B, 784] of the weights that were handed in, if they fit the student's generator; never raises.
 
-    `file`: the file's name, or ""; `problem`: why there are no images, or "".
+    `file` is the file's name, or "" if there is none; `problem` tells why there are no images, or is "".
     """
     path = package.gan.checkpoint()
     if path is None:
@@ -260,7 +285,7 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:
-    """A generator's `latents` [N, z_dim] and `decoded` images [N, 784], which may have come in any number of calls."""
+    """Returns a generator's `latents` [N, z_dim] and `decoded` images [N, 784] of all recorded calls."""
     latents = [_rows(inputs[0].detach(), z_dim) for inputs in calls.inputs]
     decoded = [_tensor(images).detach().reshape(-1, IMAGE) for images in calls.outputs]
     return {
@@ -270,14 +295,14 @@ def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:
 
 
 def _rows(z: Tensor, z_dim: int) -> Tensor:
-    """Latents one below the other, whether they came as rows, as strips, or as images of one pixel [B, z_dim, 1, 1]."""
+    """Reshapes latents to rows, whether they came as rows, as strips, or as images of one pixel [B, z_dim, 1, 1]."""
     return z.reshape(-1, z_dim if z.numel() % z_dim == 0 else z.shape[-1])
 
 
 def _watch_stand_ins(generator: nn.Module) -> Calls:
-    """Calls of a generator whose images are random ones, and square even where its own are flat.
+    """Replaces a generator's images by random square ones, and records its calls.
 
-    What others do with them can then be told whatever the generator: its own faults are for its own checks.
+    So the code that uses the generator is judged independently of the generator's own faults.
     """
     stand_in(generator, lowest=-1)
     return watch(generator, _square)
@@ -288,7 +313,7 @@ def _square(images: Tensor) -> Tensor:
 
 
 class _Scores:
-    """Replaces a discriminator's scores by given ones, which keep its graph, and keeps the rows that were scored."""
+    """Replaces a discriminator's scores by given ones, through which gradients flow, and records the scored rows."""
 
     def __init__(self, network: nn.Module, scores: Tensor) -> None:
         self._left = scores
@@ -304,7 +329,7 @@ class _Scores:
         return output  # type: ignore[no-any-return]
 
     def evidence(self) -> dict[str, Tensor]:
-        """`rows` [R, 784], `scores` [R], and `gradients` [R] of the loss by them (zero where it is not)."""
+        """Returns `rows` [R, 784], their `scores` [R], and the `gradients` [R] of the loss by the scores, or zeros."""
         nothing = torch.zeros(0)
         rows = [inputs[0].detach().reshape(-1, IMAGE).cpu() for inputs in self.calls.inputs]
         outputs = self.calls.outputs
@@ -317,15 +342,15 @@ class _Scores:
 
 
 class _Reached(Exception):
-    """Ends a student's loop where its step has been seen."""
+    """Ends a student's loop as soon as the step has been recorded."""
 
 
 def _step_within_loop(
     package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
 ) -> Tensor:
-    """The loss of a step as the student's own loop calls it, for loops that prepare what their steps read.
+    """Returns the loss of a step that the student's own loop calls, for steps that need what the loop prepares.
 
-    `seen` is left with what happens within that step.
+    The records `seen` then hold only the calls within that step.
     """
     original = getattr(model, f"{which}_step")
     losses: list[Tensor] = []
@@ -347,12 +372,12 @@ def _step_within_loop(
 
 
 def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
-    """Whether the discriminator's scores stay within 0 and 1, wherever it is driven."""
+    """Whether the discriminator's scores stay between 0 and 1 even if it is trained towards ±6."""
     network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
     untrained = _tensor(package.gan.score(network, images))
     if (untrained < 0).any() or (untrained > 1).any():
         return False
-    # an image and its negative are as easy to tell apart as any
+    # An image and its negative are as easy to tell apart as any two.
     image = torch.randn_like(images[:1]).sign()
     pair = torch.cat([image, -image]).repeat(4, 1, 1, 1)
     target = torch.tensor([6.0, -6.0], device=images.device).repeat(4)
@@ -361,5 +386,5 @@ def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_d
 
 
 def _is_reached(network: nn.Module) -> bool:
-    """Whether the loss depends on its parameters, be it with a gradient of zero."""
+    """Whether the loss depends on the network's parameters, even if the gradient is zero."""
     return any(parameter.grad is not None for parameter in network.parameters())

@@ -1,8 +1,8 @@
-"""Symptoms of GANs: what tells of a mistake whatever the networks, and whatever random numbers were drawn when.
+"""Symptoms of mistakes in GANs, which depend neither on the networks nor on the random numbers that were drawn.
 
-Of a step it is the loss as a function of the scores, which the probe has set: how the loss of a real or of a generated
-image changes with its score, at a few scores. Of an update in the loop it is the losses whose gradients it is made of,
-and of an interpolation the geometry of its latents.
+A step is described by its loss as a function of the scores, which the probe has set: how the loss of a real or of a
+generated image changes with its score, at a few scores. An update in the loop is described by the losses whose
+gradients it combines, and an interpolation by the geometry of its latents.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from graders.gan.checks import MOST_STEPS
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
-MOST_NUMBERS = 1_024  # of a latent
+MOST_NUMBERS = 1_024  # most numbers of a latent
 NETWORKS = ("generator", "discriminator")
-SCORES = np.array([-1.5, -0.5, 0.5, 1.5, 2.5])  # where the slopes of losses are compared: most of what the probe sets
-ROUGH = 0.05  # on the slope of a loss between neighbouring scores, relative to the largest
-GREYS = np.array([-0.9, -0.5, -0.1, 0.1, 0.5, 0.9])  # pixels whose fate in `sample` is compared
-DRIVEN_IMAGE, DRIVEN_SCORE = 1.5, 2.0  # beyond these, a range counts as unbounded
+SCORES = np.array([-1.5, -0.5, 0.5, 1.5, 2.5])  # scores at which the slopes of losses are compared
+ROUGH = 0.05  # a slope is rough if it jumps by this much between neighbouring scores, relative to the largest slope
+GREYS = np.array([-0.9, -0.5, -0.1, 0.1, 0.5, 0.9])  # pixels for which the change that `sample` makes is compared
+DRIVEN_IMAGE, DRIVEN_SCORE = 1.5, 2.0  # ranges are compared up to these values only
 
 
 @of("gan:generators", "gan:discriminators")
 def networks(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Shapes, and whether layers are hidden or idle, outputs random, or dependent on the batch."""
+    """Describes shapes, unregistered and unused layers, and whether outputs are random or depend on the batch."""
     results = got.list()
     outputs = [result.tensor("images" if "images" in result else "scores", finite=False) for result in results]
     numbers: Numbers = {
@@ -39,7 +39,7 @@ def networks(inputs: Inputs, got: Evidence) -> Symptoms:
         "idle layers": (float(any(result.text("unreached") != "" for result in results)), 0.0),
     }
     if any(result.integer("unregistered") > 0 for result in results):
-        return {**numbers, "hidden layers": (1.0, 0.0)}  # which are not told of eval mode either
+        return {**numbers, "hidden layers": (1.0, 0.0)}  # eval() does not reach them, so outputs may be random too.
     pairs = list(zip(outputs, results, strict=True))
     random = any(not _same(output, result.tensor("again", finite=False)) for output, result in pairs)
     mixed = any(not _same(output[:1], result.tensor("first", finite=False)) for output, result in pairs)
@@ -48,35 +48,35 @@ def networks(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:parameter_counts")
 def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which changes of hidden_dims change the number of parameters."""
+    """Describes which changes of hidden_dims change the number of parameters."""
     counts = [count.integer() for count in got.list()]
     matters = np.array([float(count != counts[0]) for count in counts[1:]])
-    if matters.all() or not matters.any():  # all sizes count, or none does: either is right
+    if matters.all() or not matters.any():  # Either is right.
         return {"all or none": (1.0, 0.0)}
     return {"matters": (matters, 0.0)}
 
 
 @of("gan:generator_range")
 def generator_range(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The smallest and the largest pixel that the generator can be trained to."""
+    """Describes the smallest and the largest pixel that the generator can be trained to."""
     return {"range": (_range(got.tensor("driven"), DRIVEN_IMAGE), 0.1)}
 
 
 @of("gan:discriminator_range")
 def discriminator_range(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The smallest and the largest score that the discriminator can be trained to."""
+    """Describes the smallest and the largest score that the discriminator can be trained to."""
     scores = got.tensor()
     if scores.size and scores.min() >= 0 and not 0.5 < scores.max() <= 1:
-        return {"never negative": (1.0, 0.0)}  # what cannot go down may go up or die, by chance
+        return {"never negative": (1.0, 0.0)}  # Whether such scores can grow is chance: a ReLU may be dead.
     return {"range": (_range(scores, DRIVEN_SCORE), 0.15)}
 
 
 @of("gan:step")
 def step(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the loss depends on the scores of real and of generated images, and on what noise these are made of.
+    """Describes how a step's loss depends on the scores of real and generated images, and the noise of the latter.
 
     The slope of a term −E f(s) is n·∂loss/∂s at each of its n scores. Slopes are compared relative to the largest, and
-    the scale on its own within a factor of two, since the sum and the mean of two terms are both right.
+    the scale separately within a factor of two, since the sum and the mean of two terms are both right.
     """
     which = inputs["which"]
     images = inputs["images"]
@@ -86,7 +86,7 @@ def step(inputs: Inputs, got: Evidence) -> Symptoms:
     )
     scores, gradients = _by_logits(got)
     if len(rows) != len(scores):
-        raise Mismatch("there is not one score for each image")
+        raise Mismatch("the discriminator does not give one score for each image")
     real, fake = sources(rows, images.reshape(len(images), PIXELS).astype(np.float64), decoded)
     numbers: Numbers = {
         "size of the loss": (float(got.tensor("loss").size), 0.0),
@@ -104,7 +104,7 @@ def step(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:step_if_it_runs")
 def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which labels the step uses, where that can be told."""
+    """Describes which labels the step uses, if that is known."""
     labels = "unknown"
     if not got.is_none():
         try:
@@ -117,7 +117,7 @@ def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What becomes of the generator's pixels, and which noise they are made of."""
+    """Describes how `sample` changes the generator's pixels, and the noise of its latents."""
     images, decoded = got.tensor("images"), got.tensor("decoded")
     latents, again = (got.tensor(name, shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))) for name in ("latents", "again"))
     numbers: Numbers = {
@@ -131,7 +131,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:sample_of")
 def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Whether samples are made of the noise that is given, and of which if not."""
+    """Describes whether the generator gets the given noise, or else which noise it gets."""
     if got.is_none():
         return {}
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
@@ -141,13 +141,13 @@ def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolate_between")
 def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The latents of a strip relative to its ends."""
+    """Describes the latents of strips between given ends, relative to these ends."""
     return {} if got.is_none() else interpolate({**inputs, "n": inputs["ends"].shape[1]}, got)
 
 
 @of("gan:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The latents of a strip relative to its ends, and the law of the ends."""
+    """Describes the latents of strips relative to their ends, and the distribution of the ends."""
     images, latents = got.tensor("images"), got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
     decoded, n = got.tensor("decoded", shape=(len(latents), PIXELS)), inputs["n"]
     if images.size % PIXELS:
@@ -167,7 +167,7 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolations")
 def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The shapes of the results."""
+    """Describes the shapes of the results, and how many of them are lists."""
     results = got.list()
     shapes = {f"shape {index}": result.shape("images") for index, result in enumerate(results)}
     return {
@@ -178,7 +178,7 @@ def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:alternation")
 def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Of which losses' gradients the updates of each network are made."""
+    """Describes which losses' gradients each network's updates combine."""
     losses = [loss.text() for loss in got.list("losses", most=MOST_STEPS)]
     steps = got.list("steps", most=MOST_STEPS)
     holders = [[name.text() for name in each.list("holds")] for each in steps]
@@ -201,7 +201,7 @@ def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 class _Term:
-    """The part of a loss that depends on some rows: its slope [n] at scores [n], in the order of the scores."""
+    """The part of a loss that depends on one kind of images: its slopes [n] at scores [n], ordered by score."""
 
     def __init__(self, scores: Array, gradients: Array) -> None:
         counted = gradients != 0
@@ -215,7 +215,7 @@ class _Term:
         return np.interp(SCORES, self.scores, self.slopes) if self.count else np.zeros(len(SCORES))
 
     def is_rough(self, scale: float) -> bool:
-        """Whether images of nearly the same score are treated differently."""
+        """Whether images with nearly equal scores are treated differently."""
         if self.count < 3:
             return False
         middle = [
@@ -231,7 +231,7 @@ class _Term:
 
     @property
     def rise(self) -> float:
-        """The mean over rows of the term's value above that at a score of 0, by integrating its slope."""
+        """The mean over rows of the term's value minus its value at score 0, by integrating its slope."""
         if not self.count:
             return 0.0
         s = np.sort(np.append(self.scores, 0.0))
@@ -258,7 +258,7 @@ def _slopes(got: Evidence, terms: dict[str, _Term]) -> Numbers:
 
 
 def _by_logits(got: Evidence) -> tuple[Array, Array]:
-    """The scores [R] as logits, and the gradients [R] by them, also where a discriminator gives probabilities."""
+    """Returns the scores [R] as logits with the gradients [R] by them, converted if they are probabilities."""
     scores, gradients = (got.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
     if not got.flag("bounded"):
         return scores, gradients
@@ -267,7 +267,7 @@ def _by_logits(got: Evidence) -> tuple[Array, Array]:
 
 
 def _noise(latents: Array) -> Numbers:
-    """Whether latents [N, d] are drawn from N(0, I), and if not, what they are like."""
+    """Describes whether latents [N, d] are drawn from N(0, I), or else their distribution."""
     if len(latents) < 10:
         return {"latents": (float(len(latents)), 0.0)}
     if gaussian_fit_problems(latents) is None:
@@ -275,7 +275,7 @@ def _noise(latents: Array) -> Numbers:
     distinct = len(np.unique(latents, axis=0))
     numbers: Numbers = {"distinct latents": (distinct / len(latents), 1e-3)}
     if distinct > 1:
-        # six standard errors of draws of order one
+        # Six standard errors for draws with a standard deviation of about 1.
         error, spread = 6 / np.sqrt(latents.size), float(np.sqrt(np.mean(latents**2)))
         numbers |= {
             "mean": (float(latents.mean()) / max(spread, 1e-9), error),
@@ -286,7 +286,7 @@ def _noise(latents: Array) -> Numbers:
 
 
 def _strips(strips: Array) -> Numbers:
-    """Where the points of strips [B, K, d] lie between their ends, in the direction of growing weights; the ends."""
+    """Describes where the points of strips [B, K, d] lie between their ends, and how the ends are distributed."""
     first, last = strips[:, 0], strips[:, -1]
     distinct = len(np.unique(strips.reshape(len(strips), -1), axis=0))
     numbers: Numbers = {"strips": (distinct / len(strips), 0.0)}
@@ -304,7 +304,7 @@ def _strips(strips: Array) -> Numbers:
     shared = sum(bool(np.all(end == end[0])) for end in (first, last))
     numbers["ends of all strips"] = (float(shared), 0.0)
     numbers["ends at zero"] = (float(sum(spread < 1e-3 for spread in spreads)), 0.0)
-    if shared:  # a single draw tells nothing of its law
+    if shared:  # A single draw does not show its distribution.
         return numbers
     error = 6 / np.sqrt(first.size)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -318,7 +318,7 @@ def _strips(strips: Array) -> Numbers:
 
 
 def _turned(line: Array, spreads: list[float]) -> bool:
-    """Whether the other direction is the one to compare: both are right, and a mistake may be made in either."""
+    """Whether a strip should be reversed before it is compared: both directions are right."""
     middle = float(np.interp(0.5, np.linspace(0, 1, len(line)), line))
     if abs(middle - 0.5) > 0.05:
         return middle > 0.5
@@ -326,7 +326,7 @@ def _turned(line: Array, spreads: list[float]) -> bool:
 
 
 def _shares(shares: Array, losses: list[str], name: str) -> list[float]:
-    """The shares in an update of its own latest loss, of the other network's, and of those before each."""
+    """Returns the shares in an update: the own and the other network's latest loss, then the earlier losses of each."""
     seen = losses[: len(shares)]
     own, others = (
         [float(share) for share, loss in zip(shares, seen, strict=True) if (loss == name) is ours]
@@ -337,7 +337,7 @@ def _shares(shares: Array, losses: list[str], name: str) -> list[float]:
 
 
 def _mean(values: list[float]) -> float:
-    """Of those that are known; NaN of nothing."""
+    """Returns the mean of the values that are not NaN; NaN if there are none."""
     known = [value for value in values if not np.isnan(value)]
     return sum(known) / len(known) if known else float("nan")
 

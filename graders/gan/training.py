@@ -1,18 +1,17 @@
-"""What a student's GAN learns in a short training, against the reference before and after the same one.
+"""Measures what a student's GAN learns in a short training, compared with the reference in the same training.
 
-The training is ours with the student's networks and losses; one core needs about 12 s. Only the generator's weights
-leave it: a fresh guest that saw no image decodes latents that the host drew, and the host measures what came out. The
-yardsticks are the reference's generator before and after the same training, so that they are the same for a whole
+Our loop trains the student's networks with the student's losses; one core needs about 12 s. Only the generator's
+weights leave that process: a new guest that saw no image decodes latents that the host drew, and the host measures the
+images. The scale is set by the reference's generator before and after the same training, so it is the same for a whole
 class.
 
-- `gan.frechet`: how far the Fréchet distance to the data has come on a logarithmic scale, from the untrained
-  generator (0) to what the reference reaches (1). Halving the distance counts the same anywhere, so the scale of the
+- `gan.frechet`: how far the Fréchet distance to the data has fallen on a logarithmic scale, from the untrained
+  generator (0) to what the reference reaches (1). Every halving of the distance counts the same, so the scale of the
   features does not matter.
 - `gan.diversity`: the coverage of Naeem et al. (2020), the share of real images with a generated one in their
-  neighbourhood. A generator that gives one digit only, or nothing like a digit, covers next to nothing.
+  neighbourhood. A generator of a single digit, or of no digit at all, covers almost nothing.
 
-A generator that returns images of the data set, wherever it has them from, has learned nothing that these numbers could
-measure, and is refused.
+A generator that returns images of the data set fails: these numbers could not measure what it has learned.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixel
 
 Array = NDArray[np.float64]
 
-# The hand-out's sizes; a smaller batch and a larger learning rate than its own, to learn within seconds.
+# The hand-out's sizes, with a smaller batch and a larger learning rate than the hand-out's, to learn within seconds.
 SIZES: dict[str, Any] = {
     "hidden_dims_gen": [128, 256, 512],
     "hidden_dims_disc": [512, 256],
@@ -38,7 +37,7 @@ SIZES: dict[str, Any] = {
     "z_dim": 32,
 }
 BUDGET: dict[str, Any] = {"steps": 1200, "batch_size": 32, "rate": 1e-3, "sizes": SIZES}
-REAL = 2_000  # images whose features samples are compared with, at most
+REAL = 2_000  # most real images with which samples are compared
 SAMPLES = 1_000
 COPIES = near_by_chance("gan.frechet")
 STRIPS, STEPS = 4, 5
@@ -49,7 +48,7 @@ NETWORKS = ("generator", "discriminator")
 def test_short_training(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:
-    """After a short training, samples resemble the data and are as diverse.
+    """After a short training, the generator's samples resemble the data and are as diverse as they are.
 
     Heusel et al. 2017 (Fréchet distance) and Naeem et al. 2020 (coverage), in the features of a small classifier.
     """
@@ -75,13 +74,13 @@ def test_short_training(
 
 
 def _decode(subject: Subject, trained: Evidence, stage: str, z: NDArray[np.float32]) -> Pixels:
-    """The images uint8 [N, 28, 28] of latents [N, z_dim], by the weights of that stage, from a fresh guest."""
+    """Decodes latents [N, z_dim] with the weights of a stage in a new guest; returns pixels uint8 [N, 28, 28]."""
     decoded = subject.run(probes.gan.decode, weights=trained.state(stage), z=z, sizes=SIZES)
     return as_pixels(decoded.tensor(shape=(len(z), 28 * 28)))
 
 
 def _lines(rng: Rng) -> NDArray[np.float32]:
-    """Straight lines between pairs of latents, one strip after the other: [STRIPS · (STEPS + 2), z_dim]."""
+    """Returns latents on straight lines between random pairs, strip by strip: [STRIPS · (STEPS + 2), z_dim]."""
     start, end = (rng.normal(STRIPS, 1, SIZES["z_dim"]) for _ in range(2))
     weight = np.linspace(0, 1, STEPS + 2, dtype=np.float32)[None, :, None]
     return ((1 - weight) * start + weight * end).reshape(-1, SIZES["z_dim"])
@@ -113,13 +112,13 @@ def _show(show: Show, stages: dict[str, Pixels], trained: Evidence) -> None:
 
 
 def _smooth(values: Array, window: int = 20) -> tuple[list[float], list[float]]:
-    """Means over windows of steps: the steps in their middle, and the means."""
+    """Averages values over windows of steps; returns the windows' middle steps and the means."""
     means = values[: len(values) // window * window].reshape(-1, window).mean(axis=1)
     return [window * (index + 0.5) for index in range(len(means))], [float(mean) for mean in means]
 
 
 def _show_checkpoint(show: Show, student: Subject, z: NDArray[np.float32]) -> None:
-    """Samples of the weights that were handed in, if there are some that fit. They earn nothing and cost nothing."""
+    """Shows samples of the weights that were handed in, if they fit the student's generator; they earn no points."""
     result = student.run(probes.gan.checkpoint, z=z, sizes=SIZES)
     if "images" not in result:
         return

@@ -1,1 +1,1 @@
-"""Written answers that a machine can tell right from wrong (UvA 2020)."""
+"""Graders of written answers that a machine can check (UvA 2020)."""

@@ -1,7 +1,7 @@
-"""Written answers that a machine can tell right from wrong, given in an optional `answers.py`.
+"""Checks of written answers that a machine can judge, given as code in an optional `answers.py`.
 
-Left open by the questions, and decided for the student:
-- "very small" is a divergence of at most 0.1 nats, "very large" one of at least 5;
+Where the questions are silent, the student is free:
+- "very small" means a divergence of at most 0.1 nats, "very large" one of at least 5 nats;
 - a term of the loss may be given for each image, or as its mean or sum over the images;
 - the density of question 3.1 may take either value at the ends of its support.
 """
@@ -16,50 +16,60 @@ from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect
 
 Array = NDArray[np.float64]
 
-SMALL, LARGE = 0.1, 5.0  # nats
-HUGE = 1e150  # beyond it a square is no number
+SMALL, LARGE = 0.1, 5.0  # nats: the largest "very small" and the smallest "very large" divergence
+HUGE = 1e150  # larger numbers have squares that overflow
 
 
 def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
-    """KL(N(mu_q, var_q) ‖ N(mu_p, var_p)) in nats; equation 11 of the practical."""
+    """Returns KL(N(mu_q, var_q) ‖ N(mu_p, var_p)) in nats; both variances are positive. Equation 11 of the practical.
+
+    ½ (log var_p − log var_q) + (var_q + (mu_q − mu_p)²) / (2 var_p) − ½.
+    """
     return float(0.5 * (np.log(var_p) - np.log(var_q)) + (var_q + (mu_q - mu_p) ** 2) / (2 * var_p) - 0.5)
 
 
 def cross_entropy(x: NDArray[np.floating], logits: NDArray[np.floating]) -> Array:
-    """−log Bernoulli(x; σ(logits)) = log(1 + eˡ) − x·l in nats, summed over the last dimension."""
+    """Returns −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l."""
     return np.asarray((np.logaddexp(0, logits.astype(np.float64)) - x * logits).sum(axis=-1), dtype=np.float64)
 
 
 def standard_kl(mean: Array, log_std: Array) -> Array:
-    """KL(N(mean, exp(2·log_std)) ‖ N(0, I)) in nats, summed over the last dimension; equation 12 of the practical."""
+    """Returns KL(N(mean, exp(2·log_std)) ‖ N(0, I)) in nats, [B], for mean and log_std [B, D].
+
+    Kingma & Welling 2014, appendix B; equation 12 of the practical.
+    """
     terms = 0.5 * (np.exp(2 * log_std) + mean**2 - 1 - 2 * log_std)
     return np.asarray(terms.sum(axis=-1), dtype=np.float64)
 
 
 @check("theory.kl_examples")
 def test_kl_examples(student: Subject) -> None:
-    """Two pairs of Gaussians, one with a very small and one with a very large KL divergence (question 1.3)."""
+    """kl_small and kl_large are examples of a very small and a very large KL divergence (question 1.3)."""
     got = student.run(probes.theory.kl_examples)
     small, large = example_kl(got, "small"), example_kl(got, "large")
     expect(
         small <= SMALL,
-        "kl_small is no very small divergence: the smallest is that of a distribution to itself",
+        "the divergence of kl_small is not very small: it is smallest (0) if q and p are equal",
         expected=f"at most {SMALL:g} nats",
         got=f"{small:.4g} nats",
     )
     expect(
         large >= LARGE,
-        "kl_large is no very large divergence: p must be improbable where q has its mass",
+        "the divergence of kl_large is not very large: it is large if p is small where q is large",
         expected=f"at least {LARGE:g} nats",
         got=f"{large:.4g} nats",
     )
 
 
 def example_kl(got: Evidence, name: str) -> float:
+    """Returns the divergence in nats of the example "small" or "large".
+
+    Raises Mismatch if a variance is not positive, or if a number would overflow.
+    """
     mu_q, mu_p, var_q, var_p = got.tensor(name, shape=(4,)).tolist()
     expect(var_q > 0 and var_p > 0, f"kl_{name} has a variance that is not positive: give (mu_q, mu_p, var_q, var_p)")
     largest = max(map(abs, (mu_q, mu_p, var_q, var_p, 1 / var_q, 1 / var_p)))
-    expect(largest < HUGE, f"kl_{name} has a number too large or too small to compute with")
+    expect(largest < HUGE, f"a number of kl_{name} is too large, or a variance too small, to compute with")
     return gaussian_kl(mu_q, mu_p, var_q, var_p)
 
 
@@ -69,7 +79,9 @@ def test_reconstruction_term(student: Subject, rng: Rng) -> None:
     x, logits = rng.bits(6, 40), 2 * rng.normal(6, 40)
     expected = cross_entropy(x, logits)
     got = student.run(probes.theory.reconstruction_loss, x=x, logits=logits)
-    assert_term(got, expected, "the reconstruction loss", "it takes logits, and sums the cross-entropy of all pixels")
+    assert_term(
+        got, expected, "the reconstruction loss", "it is the cross-entropy of x and sigmoid(logits), summed over pixels"
+    )
 
 
 @check("theory.loss_terms")
@@ -80,11 +92,21 @@ def test_regularization_term(student: Subject, rng: Rng) -> None:
     got = student.run(
         probes.theory.regularization_loss, mean=mean.astype(np.float32), log_std=log_std.astype(np.float32)
     )
-    assert_term(got, expected, "the regularization loss", "log_std is a log standard deviation: σ² is exp(2·log_std)")
+    assert_term(
+        got,
+        expected,
+        "the regularization loss",
+        "log_std is the logarithm of a standard deviation, so σ² is exp(2·log_std)",
+    )
 
 
 def assert_term(got: Evidence, expected: Array, what: str, hint: str) -> None:
-    """A term of the loss for each image, or the mean or the sum of them."""
+    """Fails a term of the loss that is wrong; it may be given for each image, or as the mean or the sum over images.
+
+    Args:
+        expected: the right term for each image, [B].
+        what: the term's name. hint: what to look at, for the student.
+    """
     if got.shape() == ():
         value = float(got.tensor(shape=()))
         candidates = (float(expected.mean()), float(expected.sum()))
@@ -96,25 +118,26 @@ def assert_term(got: Evidence, expected: Array, what: str, hint: str) -> None:
 
 @check("theory.gan_value")
 def test_gan_value(student: Subject) -> None:
-    """The value of the game after it has converged (question 2.1b)."""
+    """gan_value is the value of the GAN's objective at convergence (question 2.1b).
+
+    −log 4: Goodfellow et al. 2014, theorem 1. Two decimals are enough.
+    """
     got = student.run(probes.theory.gan_value)
-    # at the optimum D is ½ everywhere: log ½ + log ½; written with two decimals it is as right
-    assert_close(
-        got, -float(np.log(4)), rtol=0, atol=0.01, what="gan_value", hint="D(x) is 1/2 for real and fake alike"
-    )
+    hint = "at convergence, D(x) is 1/2 for real and generated images alike"
+    assert_close(got, -float(np.log(4)), rtol=0, atol=0.01, what="gan_value", hint=hint)
 
 
 @check("theory.cubic_density")
 @pytest.mark.parametrize("case", ["positive", "negative", "straddling zero"])
 def test_cubic_density(student: Subject, rng: Rng, case: str) -> None:
-    """The density of x where x³ is uniform on (a, b): its values, its support, and its integral of 1 (question 3.1).
+    """cubic_density is the density of x if x³ is uniform on (a, b) (question 3.1).
 
-    p(x) = |dz/dx| / (b − a) = 3x²/(b − a) for ∛a < x < ∛b, and 0 elsewhere.
+    By the change of variables, p(x) = |dz/dx| / (b − a) = 3x²/(b − a) for ∛a < x < ∛b, and 0 elsewhere.
     """
     a, b = interval(rng, case)
     low, high = np.cbrt(a), np.cbrt(b)
     nodes, weights = np.polynomial.legendre.leggauss(24)
-    # two panels that meet at zero when it is inside: a wrong answer may well have a pole there
+    # Two panels, which meet at zero if it is inside, since a wrong density may have a pole there.
     middle = 0.0 if low < 0 < high else (low + high) / 2
     panels = [(low, middle), (middle, high)]
     inside = np.concatenate([(right + left) / 2 + (right - left) / 2 * nodes for left, right in panels])
@@ -126,24 +149,36 @@ def test_cubic_density(student: Subject, rng: Rng, case: str) -> None:
     got = student.run(probes.theory.cubic_density, x=x[order], a=a, b=b)
     expect(
         not got.flag("complex"),
-        f"cubic_density compares with a complex number with a = {a:g} and b = {b:g}: in Python, a negative number to "
-        "the power 1/3 is complex; its real cube root is −(−a)^(1/3)",
+        f"with a = {a:g} and b = {b:g}, cubic_density computes a complex number: in Python, a negative number to the "
+        "power 1/3 is complex; its real cube root is −(−a)^(1/3)",
     )
     values[order] = got.tensor("density", shape=x.shape)
     judge_density(x, values, measure, (a, b))
 
 
 def interval(rng: Rng, case: str) -> tuple[float, float]:
-    """Random a < b of that case, one decimal each so that they read well in a report."""
+    """Returns random a < b of the named case, with one decimal each, so that they are easy to read in a report."""
     first, second = (round(float(value), 1) for value in (rng.uniform(0.2, 2.0, 1)[0], rng.uniform(3.0, 9.0, 1)[0]))
     return {"positive": (first, second), "negative": (-second, -first), "straddling zero": (-first, second)}[case]
 
 
 def judge_density(x: Array, values: Array, measure: Array, ends: tuple[float, float]) -> None:
+    """Fails a density of x that has wrong values, a wrong support, or an integral other than 1.
+
+    Args:
+        x: points [N]; the first ones are the nodes of a quadrature rule inside the support, the others lie outside.
+        values: [N], the student's density at x.
+        measure: the weights of the quadrature rule.
+        ends: a and b, between which z = x³ is uniform.
+    """
     a, b = ends
     inside, outside = values[: len(measure)], values[len(measure) :]
     where = f"with a = {a:g} and b = {b:g}"
-    expect(bool(np.all(values >= 0)), f"cubic_density is negative somewhere {where}: a density never is")
+    expect(
+        bool(np.all(values >= 0)),
+        f"cubic_density is negative at some points {where}: take the absolute value of dz/dx, since a density is never "
+        "negative",
+    )
     expect(
         bool(np.all(outside == 0)),
         f"cubic_density is not zero outside its support {where}: x runs from the cube root of a to that of b, "

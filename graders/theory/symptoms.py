@@ -1,4 +1,4 @@
-"""Symptoms of the written answers: examples may be any that serve, a term of the loss may be of an image or a batch."""
+"""Symptoms of mistakes in the written answers, whichever examples were chosen and however a term is averaged."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from graders.theory.checks import LARGE, SMALL, cross_entropy, gaussian_kl, stan
 
 Array = NDArray[np.float64]
 
-FLAG = 0.0  # the tolerance of what is a matter of yes or no
+FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 
-# What (mu_q, mu_p, var_q, var_p) may have been taken for
+# Interpretations of an example's four numbers, each of which returns (mu_q, mu_p, var_q, var_p).
 ORDERS_OF_NUMBERS: dict[str, Callable[[float, float, float, float], tuple[float, float, float, float]]] = {
     "as asked": lambda mu_q, mu_p, var_q, var_p: (mu_q, mu_p, var_q, var_p),
     "q and p exchanged": lambda mu_q, mu_p, var_q, var_p: (mu_p, mu_q, var_p, var_q),
@@ -26,7 +26,7 @@ ORDERS_OF_NUMBERS: dict[str, Callable[[float, float, float, float], tuple[float,
 
 @symptoms_of("theory:kl_examples")
 def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What would make both examples right; or, where nothing does, whether each is small (0), large (2) or neither."""
+    """Describes which interpretation would make both examples right; if none does, the sizes of their divergences."""
     examples = [got.tensor(name, shape=(4,)).tolist() for name in ("small", "large")]
     sizes = {name: [_size(reading(*numbers)) for numbers in examples] for name, reading in ORDERS_OF_NUMBERS.items()}
     served = {name: (found == [0, 2], FLAG) for name, found in sizes.items()}
@@ -37,7 +37,7 @@ def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _size(numbers: tuple[float, float, float, float]) -> int:
-    """0 for a small divergence, 2 for a large one, 1 for one between; −1 for what has none."""
+    """Returns 0 for a very small divergence, 2 for a very large one, 1 for one between, −1 if there is none."""
     _, _, var_q, var_p = numbers
     if not (var_q > 0 and var_p > 0):
         return -1
@@ -50,21 +50,21 @@ def _size(numbers: tuple[float, float, float, float]) -> int:
 
 @symptoms_of("theory:reconstruction_loss")
 def reconstruction_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The term over the right one."""
+    """Describes the student's reconstruction term relative to the right one."""
     return _term(got, cross_entropy(inputs["x"], inputs["logits"]))
 
 
 @symptoms_of("theory:regularization_loss")
 def regularization_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The term over the right one."""
+    """Describes the student's regularization term relative to the right one."""
     mean, log_std = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "log_std"))
     return _term(got, standard_kl(mean, log_std))
 
 
 def _term(got: Evidence, right: Array) -> Symptoms:
-    """The total over the right total, but for powers of the batch's size: a mean over it is as good as a sum.
+    """Describes a term by the ratio of its total to the right total, up to powers of the batch's size.
 
-    A term of another shape than one number or one for each image is compared by its shape too.
+    So a mean over the batch equals a sum. The shape counts too, unless it is one number or one for each image.
     """
     values = got.tensor(finite=False)
     ratio = float(values.sum() / right.sum())
@@ -77,16 +77,16 @@ def _term(got: Evidence, right: Array) -> Symptoms:
 
 @symptoms_of("theory:gan_value")
 def gan_value(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The number, to two decimals."""
+    """Describes the number, to two decimals."""
     return {"value": (got.number(finite=False), 0.01)}
 
 
 @symptoms_of("theory:cubic_density")
 def cubic_density(inputs: Inputs, got: Evidence) -> Symptoms:
-    """All values; or that there was a complex number."""
+    """Describes all values of the density, or that a complex number was computed."""
     if got.flag("complex"):
         return {"complex": (True, FLAG)}
     values = got.tensor("density", finite=False)
     if values.ndim != 1:
-        raise Mismatch("the densities are not one for each point")
+        raise Mismatch("cubic_density does not give one number for each point")
     return {"density": (values, 1e-4)}

@@ -1,1 +1,1 @@
-"""A VAE in parts: its arithmetic, networks, loss, samples, loop and training (UvA 2020, and 2021 on)."""
+"""Graders of a VAE that is handed in as parts: arithmetic, networks, loss, samples and training (UvA 2020, 2021)."""

@@ -1,13 +1,13 @@
-"""Variational auto-encoders: the arithmetic, the loss, sampling, the manifold.
+"""Checks of a variational auto-encoder: its arithmetic, its loss, its samples and the picture of its latent space.
 
-Left open by the hand-out, and decided for the student:
-- bits per dimension may be averaged over the batch at once: that costs `vae.bpd_per_image` only;
-- `forward` and `sample` may return more than was asked for, after what was asked for;
-- a decoder that ends in a sigmoid fails its own check, and no other: the loss and the samples are then judged by the
-  means that it gives;
+Where the hand-out is silent, the student is free:
+- bits per dimension may be averaged over the batch: that fails `vae.bpd_per_image` only;
+- `forward` and `sample` may return further values after those that were asked for;
+- a decoder that ends in a sigmoid fails its own check only: the loss and the samples are then judged with the means
+  that it gives;
 - the reconstruction may be averaged over several draws of z.
-The networks are judged in `vae_networks`, the loops in `vae_loop`, a short training in `vae_training`; `manifolds`
-reads what a manifold shows.
+`networks` checks the networks, `loop` the loops, `training` a short training; `graders.common.manifolds` judges the
+picture of the latent space.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from scipy.special import expit
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, cross_entropies, gaussian_kl, pixel_means
 from graders.common.manifolds import manifold_problem
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 
 Array = NDArray[np.float64]
 
-DRAWS = 4000  # rows of the sampler's test
-BITS = float(np.log2(np.e))
+DRAWS = 4000  # rows that `sample_reparameterize` is asked for
+BITS = float(np.log2(np.e))  # bits per nat
 PIXELS = 28 * 28
-BATCH = 256  # images in a pass
-MOST_DRAWS = 100  # of z for one image, in one pass
-MOST_LATENTS = 10_000  # of a manifold that should have 25 or 144, or a row more
-UNTRAINED = (0.8, 1.5)  # bits per dimension before training
-EXACT = 1e-3  # on a loss that is recomputed from what was seen, relatively
-# Where a part is not called through its forward, it has told us what it gives when asked, not what it gave then.
+BATCH = 256  # images in one pass of the model
+MOST_DRAWS = 100  # most draws of z per image in one pass
+MOST_LATENTS = 10_000  # most latents of a manifold, which should have 25 or 144, or one more per axis
+UNTRAINED = (0.8, 1.5)  # accepted bits per dimension before training
+EXACT = 1e-3  # relative tolerance on a loss that is recomputed from the outputs of encoder and decoder
+# Relative tolerance if a part was not called through its forward: its outputs come from a second call with other noise.
 UNSEEN = 0.1
-INJECTED: Final = 1e-4  # on numbers that took the places of others
+INJECTED: Final = 1e-4  # tolerance on numbers that the probe injected, after the student's code passed them on
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
 
 NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 3), cases=2)
@@ -55,19 +56,22 @@ PRIOR = declare("vae.sample", "the latents of samples", GaussianFit(256, 8, ALPH
 
 @check("vae.reparameterize")
 def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
-    """Draws from N(mean, std²): mean, spread and shape, with noise of its own for each element and each call."""
+    """sample_reparameterize draws from N(mean, std²), with independent noise for each element and each call."""
     mean, std = 2 * rng.normal(DRAWS, 4), rng.uniform(0.2, 3, DRAWS, 4)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=np.ones_like(mean))
     noises = []
     for name in ("first", "second"):
         noise = (got.tensor(name, shape=mean.shape) - mean) / std
         problem = NOISE.problem(noise)
-        expect(problem is None, f"z is no draw from N(mean, std²), as (z − mean) / std shows: {problem}")
+        expect(
+            problem is None,
+            f"z is not drawn from N(mean, std²): the noise (z − mean) / std should be N(0, 1), but {problem}",
+        )
         noises.append(noise)
     correlation = CALLS.correlation(*noises)
     if correlation is not None:
         fail(
-            "two calls do not draw independent noise: each call needs noise of its own",
+            "the noise of two calls is not independent: draw new noise in each call",
             expected="a correlation of 0",
             got=f"{correlation:.3f}",
         )
@@ -76,26 +80,26 @@ def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
 @check("vae.reparameterize")
 @pytest.mark.parametrize("shape", [(6,), (7, 3), (2, 3, 4, 5)])
 def test_reparameterized_gradients(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
-    """Gradients through the draw, in tensors of any shape: dz/dmean = 1 and dz/dstd is the noise."""
+    """Gradients flow through the draw, for tensors of any shape: ∂z/∂mean = 1 and ∂z/∂std is the noise."""
     mean, std, weights = rng.normal(*shape), rng.uniform(0.5, 2, *shape), rng.normal(*shape)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=weights)
     noise = (got.tensor("first", shape=shape) - mean) / std
     expect(
         got.flag("attached"),
-        "no gradient flows through the draw: build z from mean and std by operations that can be differentiated, "
-        "z = mean + std · ε",
+        "no gradient flows through the draw: compute z from mean and std by differentiable operations, z = mean + "
+        "std · ε with ε ~ N(0, 1)",
     )
     gradients = (("mean", weights), ("std", weights * noise))
     for name, expected in gradients:
         actual = got.tensor(f"{name}_gradient")
-        expect(bool(np.any(actual != 0)), f"no gradient reaches {name}: it must not be detached")
+        expect(bool(np.any(actual != 0)), f"no gradient reaches {name}: do not detach it")
         assert_close(actual, expected, rtol=1e-3, atol=1e-4, what=f"the gradient of z with respect to {name}")
 
 
 @check("vae.kld")
 @pytest.mark.parametrize("shape", [(64, 8), (5,), (3, 4, 6)])
 def test_kld_closed_form(student: Subject, reference: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
-    """The KL divergence to N(0, I), summed over the last dimension.
+    """KLD gives the KL divergence of N(mean, std²) from N(0, I), summed over the last dimension.
 
     Per dimension ½ (std² + mean² − 1) − log std: Kingma & Welling 2014, appendix B.
     """
@@ -103,7 +107,7 @@ def test_kld_closed_form(student: Subject, reference: Subject, rng: Rng, shape: 
     got = student.run(probes.vae.kld, **inputs)
     expect(
         got.shape() != shape,
-        "the divergence is not summed over the last dimension",
+        "the KL divergence is not summed over the last dimension",
         expected=f"shape {list(shape[:-1])}",
         got=f"shape {list(shape)}",
     )
@@ -111,16 +115,18 @@ def test_kld_closed_form(student: Subject, reference: Subject, rng: Rng, shape: 
         got,
         reference.run(probes.vae.kld, **inputs),
         what="the KL divergence",
-        hint="log_std is the logarithm of a standard deviation, so the variance is exp(2·log_std)",
+        hint="it is Σ ½ (std² + mean² − 1) − log std; log_std is the logarithm of the standard deviation, so the "
+        "variance is exp(2·log_std)",
     )
 
 
 @check("vae.bpd")
 @pytest.mark.parametrize("img_shape", [(16, 1, 28, 28), (5, 3, 32, 32), (7, 1, 8, 20)])
 def test_bits_per_dimension(student: Subject, rng: Rng, img_shape: tuple[int, ...]) -> None:
-    """Bits per dimension from summed negative log-likelihoods in nats, for images of any shape.
+    """elbo_to_bpd converts negative log-likelihoods of images, in nats, into bits per dimension.
 
-    nll · log₂(e) / (C·H·W). A mean over the batch passes here: `vae.bpd_per_image` is about that.
+    nll · log₂(e) / (C·H·W), for images of any shape [C, H, W]. A mean over the batch passes here: `vae.bpd_per_image`
+    judges that.
     """
     elbo = rng.uniform(20, 900, img_shape[0])
     got = student.run(probes.vae.bpd, elbo=elbo, img_shape=list(img_shape))
@@ -137,7 +143,7 @@ def test_bits_per_dimension(student: Subject, rng: Rng, img_shape: tuple[int, ..
 
 @check("vae.bpd_per_image")
 def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
-    """Bits per dimension: one value for each image of the batch."""
+    """elbo_to_bpd gives one value for each image of the batch."""
     elbo = rng.uniform(20, 900, 9)
     got = student.run(probes.vae.bpd, elbo=elbo, img_shape=[9, 1, 28, 28])
     expect(
@@ -147,7 +153,7 @@ def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
         got=f"shape {list(got.shape())}",
     )
     values = got.tensor()
-    # A wrong factor is another check's business.
+    # A wrong factor fails `vae.bpd`, so only the ratios are compared here.
     assert_close(values * elbo[0], values[0] * elbo.astype(np.float64), what="the ratio of the images' values")
 
 
@@ -157,10 +163,10 @@ def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
 @check("vae.loss")
 @pytest.mark.parametrize("z_dim", LATENTS)
 def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int) -> None:
-    """L_rec, L_reg and bpd of VAE.forward, recomputed from what went through the encoder and the decoder.
+    """VAE.forward returns the right L_rec, L_reg and bpd for the outputs of the encoder and the decoder.
 
-    Their outputs are replaced on the way: mean by N(0, 1), log_std by U(−1.5, 0.5), logits by U(−4, 4) plus 1 where
-    the image is 1 and less 1 where it is 0.
+    The outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and logits by U(−4, 4)
+    plus 1 where the image is 1 and minus 1 where it is 0.
     """
     images = batch_of(data, rng, BATCH)
     injected = passed_through(images, rng, z_dim)
@@ -172,7 +178,7 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     claimed = judge_scalar(got, "rec")
     rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed))
     reg = float(gaussian_kl(mean, log_std).mean())
-    expect(np.isfinite(reg), "the encoder's standard deviations overflow")
+    expect(np.isfinite(reg), "the encoder's log_std is so large that the standard deviation overflows")
     judge_average(claimed, rec, tolerance, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
     judge_average(judge_scalar(got, "reg"), reg, tolerance, "L_reg: the KL divergence, summed over latents", z_dim)
     bits = (rec + reg) * BITS / PIXELS
@@ -180,44 +186,63 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
 
 
 def code_of(got: Evidence, injected: NDArray[np.floating]) -> list[Array]:
-    """mean and log_std, [B, z_dim] each: those that were injected into the encoder, where it was seen."""
+    """Returns the mean and log_std, [B, z_dim] each, that a pass of the model used.
+
+    Args:
+        got: evidence of `probes.vae.loss`.
+        injected: [2, B, z_dim], the mean and log_std that replaced the encoder's outputs.
+
+    Raises Mismatch if the model used other numbers, or if an encoder that was not seen gives constant outputs.
+    """
     code = [got.tensor(name, shape=injected.shape[1:]) for name in ("mean", "log_std")]
     if got.flag("encoder_seen"):
-        expect(np.allclose(code, injected, atol=INJECTED), "mean and log_std are not those that the encoder gave")
+        expect(
+            np.allclose(code, injected, atol=INJECTED),
+            "forward changes the encoder's outputs: use mean and log_std as the encoder returns them",
+        )
     else:
-        expect(all(bool(np.ptp(part) > 0) for part in code), "the encoder gives one number, whatever it is shown")
+        expect(
+            all(bool(np.ptp(part) > 0) for part in code),
+            "the encoder gives the same number for all images and latents",
+        )
     return code
 
 
 def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
-    """z must be a draw from N(mean, exp(log_std)²): all of its elements together, at the declared error."""
+    """Fails latents z [draws, B, z_dim] that are not drawn from N(mean, exp(log_std)²), each [B, z_dim]."""
     for draw in z:
         noise = (draw - mean) / np.exp(np.clip(log_std, -30, 30))
         problem = LATENTS[noise.shape[1]].problem(noise, len(z))
         expect(
             problem is None,
-            "the z that the decoder was given is no draw from N(mean, exp(log_std)²) of what the encoder gave: "
-            f"in units of exp(log_std), {problem}",
+            "the z that the decoder gets is no draw from N(mean, std²) with the encoder's mean and std = exp(log_std): "
+            f"the noise (z − mean) / std should be N(0, 1), but {problem}",
         )
 
 
 def reconstructions(got: Evidence, images: NDArray[np.float32], injected: NDArray[np.floating]) -> list[float]:
-    """The batch mean of the binary cross-entropy, from the decoder's outputs, in each reading of them.
+    """Returns the batch mean of the binary cross-entropy in nats, for each interpretation of the decoder's outputs.
 
-    Where the decoder was seen, its outputs are the logits that were injected into it, or their means.
+    Args:
+        got: evidence of `probes.vae.loss`.
+        images: binary, [B, 1, 28, 28].
+        injected: [B, 1, 28, 28], the logits that replaced the decoder's outputs.
+
+    Raises Mismatch if the model used other outputs (its decoder may apply a sigmoid), or none.
     """
     draws = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *images.shape))
-    expect(len(draws) > 0, "the decoder gave nothing")
+    expect(len(draws) > 0, "the decoder returns no images")
     if got.flag("decoder_seen"):
         known = (np.allclose(draws, given, atol=INJECTED) for given in (injected, expit(injected)))
-        expect(any(known), "the logits are not those that the decoder gave")
+        expect(any(known), "forward changes the decoder's outputs: give its logits to the loss as they are")
     else:
-        expect(bool(np.ptp(draws) > 0), "the decoder gives one number, whatever it is shown")
+        expect(bool(np.ptp(draws) > 0), "the decoder gives the same number for all latents and pixels")
     readings = [[losses.mean() for losses in cross_entropies(images.astype(np.float64), outputs)] for outputs in draws]
     return [float(np.mean(values)) for values in zip(*readings, strict=False)]
 
 
 def judge_scalar(got: Evidence, name: str) -> float:
+    """Returns a loss ("rec", "reg" or "bpd") of the evidence; raises Mismatch unless it is a single number."""
     shape = got.shape(name)
     expect(
         int(np.prod(shape)) == 1,
@@ -229,12 +254,20 @@ def judge_scalar(got: Evidence, name: str) -> float:
 
 
 def judge_average(value: float, expected: float, tolerance: float, what: str, summands: int) -> None:
-    """A batch mean of a sum of so many `summands`. The usual slips are named."""
+    """Fails a loss that differs from its right value, and names the mistake if it is a usual one.
+
+    Args:
+        value: what the student's code returned.
+        expected: the right batch mean of a sum.
+        tolerance: relative.
+        what: names the loss, with its formula, for the student.
+        summands: how many terms the sum for one image has.
+    """
     if abs(value - expected) <= tolerance * max(abs(expected), 1e-3):
         return
     slips = {
-        "it is the sum over the batch, where the mean was asked for": expected * BATCH,
-        "it is a mean over all elements, where their sum was asked for": expected / summands,
+        "it is the sum over the batch, but should be the mean": expected * BATCH,
+        "it is the mean over all elements of an image, but should be their sum": expected / summands,
         "it has the wrong sign": -expected,
     }
     slip = next((f" ({words})" for words, wrong in slips.items() if abs(value - wrong) <= 1e-3 * abs(wrong)), "")
@@ -243,20 +276,23 @@ def judge_average(value: float, expected: float, tolerance: float, what: str, su
 
 @check("vae.loss")
 def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The gradient of bpd reaches the encoder along both ways: through z, and through the KL divergence."""
+    """The gradient of bpd reaches the encoder both through z and through the KL divergence."""
     images = batch_of(data, rng, 16)
     injected = passed_through(images, rng, z_dim=6)
     got = student.run(probes.vae.loss, images=images, **injected)
     if not (got.flag("encoder_seen") and got.flag("decoder_seen")):
-        return  # nothing was seen to take gradients of
-    expect("mean_gradient" in got, "bpd has no gradient: it must be a tensor that depends on the parameters")
-    expect(got.flag("z_attached"), "z is cut off from mean and log_std: no gradient of the reconstruction gets past it")
+        return  # The model does not call its parts through forward, so their gradients were not recorded.
+    expect("mean_gradient" in got, "bpd has no gradient: return a tensor that depends on the model's parameters")
+    expect(
+        got.flag("z_attached"),
+        "z is cut off from mean and log_std, so the reconstruction loss cannot train the encoder: do not detach z",
+    )
     mean, log_std = code_of(got, injected["code"])
     z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), 16, 6)) for name in ("z", "z_gradient"))
-    expect(len(z) == len(through_z) > 0, "the decoder was given no z")
+    expect(len(z) == len(through_z) > 0, "the decoder is called without a z")
     unit = BITS / PIXELS / len(images)
     mean_gradient = through_z.sum(axis=0) + unit * mean
-    # dz/dlog_std = std · ε = z − mean
+    # ∂z/∂log_std = std · ε = z − mean
     log_std_gradient = (through_z * (z - mean)).sum(axis=0) + unit * (np.exp(2 * np.clip(log_std, -30, 30)) - 1)
     for name, expected in (("mean", mean_gradient), ("log_std", log_std_gradient)):
         scale = float(np.abs(expected).max())
@@ -265,27 +301,27 @@ def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
             expected,
             rtol=1e-3,
             atol=1e-3 * scale,
-            what=f"the gradient of bpd by {name}",
+            what=f"the gradient of bpd with respect to {name}",
         )
 
 
 @check("vae.loss")
 @pytest.mark.parametrize("z_dim", [20])
 def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: int) -> None:
-    """About 1 bit per dimension before training: every pixel is a coin."""
+    """An untrained VAE needs about 1 bit per dimension, since all its pixel means are near ½."""
     settings = {"kind": "MLP", "hidden_dims": [128], "z_dim": z_dim}
     images = batch_of(data, rng, BATCH)
     bits = float(student.run(probes.vae.untrained_loss, images=images, settings=settings).tensor().mean())
     expect(
         UNTRAINED[0] < bits < UNTRAINED[1],
-        "an untrained model should need about 1 bit per dimension",
+        "before training, the model should need about 1 bit per dimension",
         expected="slightly above 1",
         got=f"{bits:.3f}",
     )
 
 
 def passed_through(images: NDArray[np.float32], rng: Rng, z_dim: int) -> dict[str, Any]:
-    """A model's settings, and what its encoder and decoder shall give for these images."""
+    """Returns arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder."""
     n = len(images)
     return {
         "settings": {"kind": "MLP", "hidden_dims": [32], "z_dim": z_dim},
@@ -294,17 +330,11 @@ def passed_through(images: NDArray[np.float32], rng: Rng, z_dim: int) -> dict[st
     }
 
 
-def batch_of(data: DataSet, rng: Rng, n: int) -> NDArray[np.float32]:
-    """Images [n, 1, 28, 28] of 0 and 1, from the training set."""
-    chosen = rng.choice(len(data.train), n)
-    return (data.train.images[chosen] > 127).astype(np.float32)[:, None]
-
-
 @check("vae.sample")
 def test_samples(student: Subject, rng: Rng) -> None:
-    """Samples of the VAE: Bernoulli draws of the means that are returned beside them, for z ~ N(0, I).
+    """VAE.sample returns Bernoulli draws and, beside them, their means, decoded from z ~ N(0, I).
 
-    The decoder's logits are shifted by U(−4, 4) at each pixel, since before training all means are about ½.
+    The decoder's logits are shifted by U(−4, 4) at each pixel, since all means are about ½ before training.
     """
     n, z_dim = PRIOR.draws, PRIOR.elements
     shift = rng.uniform(-PIXELS_DRAWN.logits, PIXELS_DRAWN.logits, 1, 28, 28)
@@ -319,30 +349,31 @@ def test_samples(student: Subject, rng: Rng) -> None:
     samples, means = got.tensor("samples"), got.tensor("means")
     problem = PIXELS_DRAWN.problem(samples, means)
     expect(problem is None, problem or "")
-    expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
+    expect(not got.is_none("z"), "sample() does not call the decoder: draw z from N(0, I) and decode it")
     z, logits = got.tensor("z", shape=(UpTo(10 * n), z_dim)), got.tensor("logits", shape=(UpTo(10 * n), 1, 28, 28))
     expect(
         len(z) == len(logits) > 0 and len(z) % n == 0,
-        f"for {n} images, sample() should decode {n} latents",
+        f"sample() should decode {n} latents for {n} images",
         expected=f"{n} latents",
         got=f"{len(z)} latents and {len(logits)} images",
     )
     passes = z.reshape(-1, n, z_dim)
     expect(
         bool(np.all(passes == passes[0])),
-        "sample() decodes other latents for its samples than for their means: draw z once, and decode it once for both",
+        "sample() decodes different latents for the samples and for the means: draw z once, and use its means for both",
     )
     readings = [reading for each in logits.reshape(-1, n, 1, 28, 28) for reading in pixel_means(each)]
     nearest = min(readings, key=lambda reading: float(np.abs(means - reading).max()))
-    assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean, the sigmoid of the decoder's logits")
+    hint = "x_mean is the sigmoid of the decoder's logits"
+    assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean", hint=hint)
     problem = PRIOR.problem(passes[0])
-    expect(problem is None, f"the latents are no draws from the prior N(0, I): {problem}")
+    expect(problem is None, f"the latents are not drawn from the prior N(0, I): {problem}")
 
 
 @check("vae.manifold")
-@pytest.mark.parametrize("grid_size", [5, 12])  # not 8, make_grid's own number in a row
+@pytest.mark.parametrize("grid_size", [5, 12])  # Not 8, which is make_grid's default number of images per row.
 def test_manifold(student: Subject, grid_size: int) -> None:
-    """The manifold: decoder means at normal quantiles on both axes, laid out as a grid of that size."""
+    """visualize_manifold shows a grid of the decoder's means, at normal quantiles along both axes."""
     gain = 1.5
     got = student.run(probes.vae.manifold, grid_size=grid_size, gain=gain)
     problem = manifold_problem(

@@ -1,8 +1,8 @@
-"""VAEs of images with a few grey levels: a decoder that gives a logit for each level of each pixel, and its loss.
+"""Checks of a VAE for images with 16 grey levels: a decoder with a logit for each level of each pixel, and its loss.
 
-p(x|z) is a product of categorical distributions, so −log p(x|z) is the cross entropy of the logits with the levels,
-summed over the pixels of an image. Left open, and decided for the student: logits may be normalised (log-softmax),
-since that changes no cross entropy; probabilities in their place fail `vae.levels`.
+p(x|z) is a product of categorical distributions, so −log p(x|z) is the cross-entropy of the logits and the levels,
+summed over the pixels of an image. Where the assignment is silent, the student is free: the logits may be normalised
+(log-softmax), which does not change the cross-entropy. A decoder that returns probabilities fails `vae.levels`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from graders.vae.networks import judge_network
 Array = NDArray[np.float64]
 
 LEVELS: Final = 16
-BATCH: Final = 256  # as `judge_average` has it
+BATCH: Final = 256  # images in one pass; must equal `graders.vae.checks.BATCH`, which `judge_average` uses
 Z_DIM: Final = 20
-MOST_DRAWS: Final = 20  # of z for one image: each has 3 million logits
+MOST_DRAWS: Final = 20  # most draws of z per image in one pass: each gives 3 million logits
 LATENTS = declare("vae.level_loss", "z in units of exp(log_std)", GaussianFit(BATCH, Z_DIM))
 
 
 @check("vae.levels")
 def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
-    """The decoder gives 16 logits for each pixel: one for each level that a pixel of 4 bits may have."""
+    """The decoder gives 16 logits for each pixel, one for each level of a 4-bit image."""
     z, settings = rng.normal(5, 7), {"num_input_channels": LEVELS, "num_filters": 8, "z_dim": 7}
     got = student.run(probes.vae.network, which="cnn_decoder", x=z, settings=settings)
     (logits,) = judge_network(got, ["logits"], (len(z), LEVELS, 28, 28))
     sums = logits.sum(axis=1)
     expect(
         bool(logits.min() < 0) or float(np.abs(sums - 1).max()) > INJECTED,
-        "the decoder ends in a softmax: cross_entropy takes logits, and makes probabilities of them itself",
+        "the decoder ends in a softmax: return logits, since cross_entropy applies the softmax itself",
         expected="logits, of any size and sign",
         got="numbers that add up to 1 at each pixel",
     )
@@ -46,9 +46,10 @@ def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
 
 @check("vae.level_loss")
 def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
-    """L_rec, L_reg and bpd of VAE.forward for images with levels 0 … 15, recomputed from what was put into its parts.
+    """VAE.forward returns the right L_rec, L_reg and bpd for images with levels 0 … 15.
 
-    mean is replaced by N(0, 1), log_std by U(−1.5, 0.5), and the logits by U(−2, 2), plus 2 at the level of the pixel.
+    The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
+    logits by U(−2, 2), plus 2 at the pixel's level.
     """
     chosen = rng.choice(len(data.train), BATCH)
     images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
@@ -57,22 +58,25 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     injected = (rng.uniform(-2, 2, BATCH, LEVELS, 28, 28) + 2 * right).astype(np.float32)
     settings = {"num_filters": 4, "z_dim": Z_DIM}
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
-    expect(got.flag("encoder_seen"), "the encoder is not called: what it gives is where z comes from")
-    expect(got.flag("decoder_seen"), "the decoder is not called: what it gives is what images are compared with")
+    expect(got.flag("encoder_seen"), "forward does not call the encoder: z is drawn with its mean and log_std")
+    expect(got.flag("decoder_seen"), "forward does not call the decoder: the loss compares its logits with the images")
     mean, log_std = code_of(got, code)
     z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
     for draw in z:
         problem = LATENTS.problem((draw - mean) / np.exp(log_std), len(z))
-        expect(problem is None, f"z is no draw from N(mean, exp(log_std)²): in units of exp(log_std), {problem}")
+        expect(
+            problem is None,
+            "the z that the decoder gets is no draw from N(mean, std²) with std = exp(log_std): the noise "
+            f"(z − mean) / std should be N(0, 1), but {problem}",
+        )
     given = got.tensor("logits", shape=(len(z), BATCH, LEVELS, 28, 28))
-    known = any(
-        np.allclose(given, numbers, atol=INJECTED) for numbers in (injected, expit(injected))
-    )  # the other, for a softmax
-    expect(known, "the logits are not those that the decoder gave")
+    # Beside a decoder that gives probabilities, the probe injects the sigmoids of the logits.
+    known = any(np.allclose(given, numbers, atol=INJECTED) for numbers in (injected, expit(injected)))
+    expect(known, "forward changes the decoder's outputs: give its logits to the loss as they are")
     rec = float(np.mean([level_losses(images[:, 0], each).mean() for each in given]))
     reg = float(gaussian_kl(mean, log_std).mean())
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
-    what = "L_rec: the cross entropy of 16 logits with the level, summed over pixels"
+    what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
     judge_average(claimed["rec"], rec, EXACT, what, PIXELS)
     judge_average(claimed["reg"], reg, EXACT, "L_reg: the KL divergence, summed over latents", Z_DIM)
     bits = (rec + reg) * BITS / PIXELS
@@ -80,7 +84,10 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def level_losses(levels: NDArray[np.int64], logits: Array) -> Array:
-    """−log p(x|z) [B] in nats, of levels [B, H, W] by logits [B, L, H, W]: Σ logsumexp(logits) − the level's logit."""
+    """Returns −log p(x|z) in nats, [B], for `levels` [B, H, W] and `logits` [B, L, H, W].
+
+    The sum over the pixels of logsumexp(logits) minus the logit of the pixel's level (categorical cross-entropy).
+    """
     chosen = np.take_along_axis(logits, levels[:, None], axis=1)[:, 0]
     losses: Array = (logsumexp(logits, axis=1) - chosen).sum(axis=(1, 2))
     return losses

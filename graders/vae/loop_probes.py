@@ -1,7 +1,7 @@
-"""Probes of a VAE's own train and test functions: what happens in each step, and what it leaves.
+"""Probes of a student's own train and test functions for a VAE: they record each forward pass and each step.
 
-The losses of each pass are replaced by known ones on their way to the student's loop, and their gradients multiplied by
-a factor of the pass's own, so that an average over batches is like no sum, no last value and no other average of them.
+Before the student's loop gets the losses of a pass, they are replaced by known ones, and their gradients multiplied by
+a different factor for each pass. So an average over batches differs from any sum, last value or other average.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
-FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the first pass, the second …
+FACTORS = (2.0, 1.0, 0.5, 6.0)  # on the gradients of the first pass, the second, …
 
 
 def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
-    """One epoch of the student's training on images [N, 1, 28, 28], on a model left in eval mode.
+    """Runs one epoch of the student's training on images [N, 1, 28, 28], with a model that starts in eval mode.
 
-    losses [passes, 3]: what takes the places of L_rec, L_reg and bpd in each pass; then from the first again.
+    Args:
+        losses: [passes, 3], the values that replace L_rec, L_reg and bpd in each pass, used cyclically.
+
+    Returns:
+        What `_observe` lists.
     """
     model = _model(package, images)
     optimizer = package.vae.optimizer(model)
@@ -40,7 +44,7 @@ def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) 
 
 
 def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
-    """The student's evaluation on images [N, 1, 28, 28], of a model left in training mode; likewise."""
+    """Runs the student's evaluation on images [N, 1, 28, 28], with a model that starts in training mode, as `train`."""
     model = _model(package, images)
     record = _Record()
     _watch_passes(model, record, losses)
@@ -50,19 +54,17 @@ def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -
 
 @dataclass(slots=True)
 class _Record:
-    """What was seen, pass by pass and step by step."""
+    """Observations of a loop, for each forward pass and each optimiser step."""
 
     losses: list[Tensor] = field(default_factory=list)  # [3] each: L_rec, L_reg, bpd
-    images: list[Tensor] = field(default_factory=list)  # flat, as they went through the model
+    images: list[Tensor] = field(default_factory=list)  # the inputs of each pass, flattened to [B, pixels]
     sizes: list[int] = field(default_factory=list)
     training: list[bool] = field(default_factory=list)
     tracking: list[bool] = field(default_factory=list)  # whether operations were recorded for gradients
-    reached: set[str] = field(default_factory=set)  # parameters with a gradient in some pass
-    gradients: list[Tensor] = field(default_factory=list)  # of each pass's bpd alone
-    parts: Tensor | None = (
-        None  # [parameters, 2]: the gradients of the last pass's L_rec and L_reg, where they have any
-    )
-    arrived: bool = False  # whether any backward pass reached a parameter
+    reached: set[str] = field(default_factory=set)  # parameters with a non-zero gradient in some pass
+    gradients: list[Tensor] = field(default_factory=list)  # the gradient of each pass's bpd by all parameters
+    parts: Tensor | None = None  # [parameters, 2]: gradients of the last pass's L_rec and L_reg, if they have any
+    arrived: bool = False  # whether any backward() reached a parameter
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -76,7 +78,7 @@ def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
 
 
 def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
-    """Notes each call of the model: its images and mode, its losses, and their gradients."""
+    """Makes the model record each of its forward passes, and replaces the losses that it returns."""
     original = model.forward
 
     def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -98,7 +100,7 @@ def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
 
 
 def _replaced(given: Any, value: float, factor: float) -> Any:
-    """The loss `value` with the gradient of the given one, `factor` times; what is no number stays none."""
+    """Returns `value` with `factor` times the gradient of the given loss; NaN and infinity stay as they are."""
     if not torch.is_tensor(given):
         return value + 0 * given
     return value + factor * (given - given.detach())
@@ -130,11 +132,12 @@ def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Re
 
 
 def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
-    """What the gradient of a step is made of.
+    """Compares the gradient that a step uses with those of the forward passes.
 
-    Its cosines with the gradient of the last pass, of the pass before that one, and of all together; and the
-    combination of the last pass's L_rec and L_reg that is nearest to it, with what that leaves (None where the model's
-    L_rec and L_reg have no gradients).
+    Returns:
+        `own`, `before`, `all`: its cosine with the gradient of the last pass, of the pass before, and of the sum of
+        all passes. `parts` [2]: least-squares weights of the last pass's L_rec and L_reg in it, with the relative
+        residual `left`; None if these losses have no gradients.
     """
     own = record.gradients[-1]
     before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
@@ -175,7 +178,7 @@ def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dic
 
 
 def _numbers(averages: Any) -> list[float] | None:
-    """The returned averages as plain numbers; None where there are none, as in Lightning."""
+    """Returns the loop's result as a list of numbers; None if it returned nothing, as Lightning's hooks may."""
     if averages is None:
         return None
     if not isinstance(averages, tuple | list):

@@ -1,4 +1,4 @@
-"""Symptoms of a VAE's own loops: losses and gradients are the model's, so they count only as multiples."""
+"""Symptoms of mistakes in a VAE's loops; losses and gradients depend on the model, so they count only as ratios."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.batches import ALIGNED
 from graders.vae.loop import MOST_PASSES
 
 Array = NDArray[np.float64]
 
-ALIGNED = 0.9999  # the cosine of equal gradients, but for rounding
-EXPLAINED = 1e-2  # what a combination may leave of a gradient that it explains
-FLAG = 0.0  # the tolerance of what is either so or not
-SHARE = 0.05  # of a loss's part in a gradient
-RATIO = 0.1  # of an average to the right one: batches of another model have other losses
-DIVERGENCE_RATIO = 0.5  # the divergence of an untrained model varies most
-SAME = 1e-3  # of a value and the average that it is
-COLUMNS = (2, 0, 1)  # where bpd, L_rec and L_reg stand among the losses that the model returned
+EXPLAINED = 1e-2  # largest relative residual at which a combination of losses explains a gradient
+FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
+SHARE = 0.05  # tolerance on a loss's share in a gradient
+RATIO = 0.1  # tolerance on the ratio of an average to the right one: another model has other losses
+DIVERGENCE_RATIO = 0.5  # the same for L_reg, which varies most between untrained models
+SAME = 1e-3  # relative tolerance at which a value counts as an average
+COLUMNS = (2, 0, 1)  # the positions of bpd, L_rec and L_reg among the losses that the model returned
 
 
 @symptoms_of("vae.loop:train")
 def train(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What went through the model, which gradients the steps followed, what came of them, and the averages."""
+    """Describes the passes, the gradients that the steps followed, which parameters moved, and the averages."""
     steps = got.list("steps")
     idle = all(_is_zero(step) for step in steps)
     return {
@@ -42,12 +42,12 @@ def train(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae.loop:test")
 def test(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What went through the model, whether it was trained, and the averages."""
+    """Describes the passes, whether the model was trained, and the averages."""
     return {**_passes(inputs, got), "parameters moved": (got.integer("trained") > 0, FLAG), **_averages(got)}
 
 
 def _passes(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The sizes of the batches that went through the model, which of the loader's they were, and in which modes."""
+    """Describes the batches that reached the model: their sizes, their order in the loader, and the model's mode."""
     images, size = inputs["images"], int(inputs["batch_size"])
     densities = np.array([images[start : start + size].mean() for start in range(0, len(images), size)])
     ink = np.array([batch.number() for batch in got.list("ink")])
@@ -65,7 +65,7 @@ def _is_zero(step: Evidence) -> bool:
 
 
 def _direction(step: Evidence) -> tuple[float, ...]:
-    """The shares of L_rec and L_reg when the batch's own gradients explain the step; whether earlier ones do."""
+    """Returns the shares of the batch's L_rec and L_reg in a step, and whether earlier batches explain it instead."""
     own, before, total = (_aligned(step.number(name)) for name in ("own", "before", "all"))
     if step.is_none("parts"):
         return own, own, before, total
@@ -81,9 +81,9 @@ def _aligned(cosine: float) -> float:
 
 
 def _averages(got: Evidence) -> Symptoms:
-    """How many values there are; and of the first three, of which loss's average each is which multiple.
+    """Describes what the loop returned: how many values, and which multiple of which loss's average each one is.
 
-    An average over batches, and one over images, are both right.
+    An average over batches and one over images are both right.
     """
     if got.is_none("averages"):
         return {}
@@ -105,13 +105,13 @@ def _averages(got: Evidence) -> Symptoms:
 
 
 def _assignment(values: Array, right: Array) -> tuple[int, ...]:
-    """Which of the right averages each value is nearest to, up to a factor that all three share."""
+    """Returns the index of the right average that each value is nearest to, up to a factor shared by all three."""
     logs = np.log(np.maximum(np.abs(values), 1e-12))
     rights = np.log(np.maximum(np.abs(right), 1e-12))
 
     def unevenness(which: tuple[int, ...]) -> float:
         factors = logs - rights[[*which]]
-        # In their own order when that fits about as well.
+        # The usual order is preferred if it fits about as well as another.
         return float(np.ptp(factors)) + (0.0 if which == (0, 1, 2) else 1.0)
 
     return min(product(range(3), repeat=3), key=unevenness)

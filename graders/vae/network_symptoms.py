@@ -1,6 +1,7 @@
-"""Symptoms of encoders and decoders: the architecture is the student's, so no number of an untrained network counts.
+"""Symptoms of mistakes in encoders and decoders, whatever their architecture.
 
-What counts is where its outputs can and cannot go, what they depend on, and which sizes decide how large it is.
+Since the architecture is the student's choice, outputs of an untrained network tell nothing by their values. Symptoms
+are the range of the outputs, what they depend on, and which sizes change the number of parameters.
 """
 
 from __future__ import annotations
@@ -12,30 +13,31 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.networks import STRAIGHT, bend
 from graders.vae.networks import MOST_NETWORKS, MOST_OUTPUTS
 
 Array = NDArray[np.float64]
 
 NAMES = {"mlp_encoder": ("mean", "log_std"), "cnn_encoder": ("mean", "log_std")}
-FAR = 1.2  # to where outputs are driven at least: how much farther they get depends on the architecture
-NEAR = 1e-4  # of equality, relative to the largest number
-STRAIGHT = 1e-4  # as the grader has it
-FLAG = 0.0  # the tolerance of what is either so or not
-START = 0.15  # four standard errors of the mean output of 32 fresh networks, where it is largest
-ZEROS = 0.25  # a ReLU at the end gives zeros to a half of the outputs
-END = 0.17  # how far apart two architectures get towards the end of a saturating activation
+FAR = 1.2  # ranges are compared up to ±1.2 only: how much farther outputs get depends on the architecture
+NEAR = 1e-4  # numbers count as equal up to this, relative to the largest of them
+FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
+START = 0.15  # tolerance on the mean first output: at most four standard errors over 32 new networks
+ZEROS = 0.25  # tolerance on the share of zeros: a ReLU at the end sets about half of the outputs to zero
+END = 0.17  # tolerance on an end of the range: architectures differ in how near they come to a saturated activation
 
 
 @symptoms_of("vae:network")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Shapes; whether rows, and calls, have a part in each other; which parameters take part; whether it is linear.
+    """Describes shapes, unused and unregistered parameters, linearity, and dependence on other rows and on chance.
 
-    A ReLU at the end may give zeros only, by chance: nothing is said of those.
+    An output of zeros only is left out, since a ReLU at the end may give one by chance.
     """
     outputs, agains, alones, lines = (
         [item.tensor() for item in got.list(role)] for role in ("outputs", "again", "alone", "line")
     )
-    missing = len(outputs) == 2 and (_same(*outputs) or not outputs[1].any())  # log_std, whose layer has no use then
+    # If log_std is a copy of the mean, or zero, its layer is unused as a consequence.
+    missing = len(outputs) == 2 and (_same(*outputs) or not outputs[1].any())
     symptoms: dict[str, tuple[Array | float, float]] = {
         "unregistered": (got.integer("unregistered") > 0, FLAG),
         "nothing registered": (got.integer("parameters") == 0, FLAG),
@@ -56,7 +58,7 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:reach")
 def reach(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The range that outputs can be driven through, up to ±1.2; where they start, and how they go together there."""
+    """Describes the range that outputs can be trained to, up to ±1.2, and the outputs of new networks."""
     if got.is_none():
         return {"nothing to train": (1.0, FLAG)}
     starts = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS)))
@@ -69,7 +71,7 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     parts = zip(*(np.array_split(values, len(names), axis=-1) for values in (lowest, highest, starts)), strict=True)
     symptoms: dict[str, tuple[Array | float, float]] = {}
     for name, (low, high, start) in zip(names, parts, strict=True):
-        if np.abs(start.sum(axis=2) - 1).max() <= NEAR:  # how far they are driven tells nothing: the sum stays
+        if np.abs(start.sum(axis=2) - 1).max() <= NEAR:  # A softmax: its range would tell nothing, since the sum is 1.
             symptoms[f"{name} sums to 1"] = (1.0, FLAG)
             continue
         symptoms[f"lowest {name}"] = (max(float(low.min()), -FAR), END)
@@ -82,7 +84,7 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:parameter_counts")
 def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which of the sizes need equally many parameters, pair by pair; and whether there are any."""
+    """Describes which pairs of hidden sizes need equally many parameters, and whether there are any parameters."""
     counts = [item.integer() for item in got.list()]
     equal = [one == other for one, other in combinations(counts, 2)]
     return {"equal sizes": (np.array(equal, dtype=np.float64), FLAG), "no parameters": (max(counts) == 0, FLAG)}
@@ -104,13 +106,11 @@ def _same(left: Array, right: Array) -> bool:
 
 
 def _is_constant(rows: Array) -> bool:
-    """Whether all rows are equal, and not zero."""
+    """Whether all rows are equal and not zero."""
     return bool(rows.any()) and _near(rows, np.broadcast_to(rows[:1], rows.shape))
 
 
 def _is_linear(lines: list[Array]) -> bool:
     if any(line.shape[:1] != (3,) for line in lines):
         return False
-    first, middle, last = (np.concatenate([line[row].ravel() for line in lines]) for row in range(3))
-    length = np.abs(first - last).max(initial=0.0)
-    return bool(length > 0 and np.abs(middle - (first + last) / 2).max() <= STRAIGHT * length)
+    return bool(sum(line.size for line in lines)) and bend(lines) <= STRAIGHT

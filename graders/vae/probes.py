@@ -1,6 +1,6 @@
-"""Probes of a variational auto-encoder: its arithmetic, its networks, one pass of its loss, its samples.
+"""Probes of a variational auto-encoder: its arithmetic, its networks, one pass of its loss, and its samples.
 
-The loops have their own module, and so has training.
+`loop_probes` runs the student's own loops, `training_probes` a short training.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
-FRESH = 32  # networks that are looked at before training
-FAR = 10.0  # times an input: where even activations that are straight around zero bend
+FRESH = 32  # new networks whose first outputs are recorded
+FAR = 10.0  # factor on an input, far enough for activations to be nonlinear that are linear around zero
 
 # Arithmetic
 
 
 def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tensor) -> dict[str, Any]:
-    """Two draws, and the gradients of Σ weights · (the first draw), where there are any.
+    """Draws z twice by the student's function, and returns the gradients of Σ weights · z of the first draw.
 
-    All of one shape. The student's code gets tensors in the middle of a graph, as in a model: it may work in place.
+    mean, std and weights have one shape. The student's code gets tensors inside a graph, as in a model, so that it may
+    work in place. The gradients are left out if z has none or another shape.
     """
     mean.requires_grad_()
     std.requires_grad_()
@@ -48,12 +49,12 @@ def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tens
 
 
 def kld(package: VaePackage, mean: Tensor, log_std: Tensor) -> Any:
-    """The KL divergence to N(0, I), for inputs [..., z_dim]."""
+    """Returns the student's KL divergence from N(0, I), for inputs [..., z_dim]."""
     return package.vae.kld(mean, log_std)
 
 
 def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
-    """Bits per dimension of negative bounds [B] in nats, for images of shape [B, C, H, W]."""
+    """Returns the student's bits per dimension for negative bounds [B] in nats, of images of shape [B, C, H, W]."""
     return package.vae.bpd(elbo, torch.Size(img_shape))
 
 
@@ -61,17 +62,23 @@ def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
 
 
 def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
-    """A network's outputs in eval mode; and what it registers.
+    """Returns a network's outputs in eval mode, and whether its parameters are registered.
 
-    `which`: the contract's name of the network, made with `settings`. The outputs of the batch come twice, then those
-    of each row alone [B, 1, …], and of three equidistant points on the line through zero and the first row.
-    `blind`: of each output, whether it has a gradient, and none with respect to the input.
+    Args:
+        which: the network's name in the adapter's contract; it is created with `settings`.
+        x: the input, [B, …].
+
+    Returns:
+        For each output of the network: `outputs` for the batch, `again` for a second call, `alone` [B, 1, …] for each
+        row alone, `line` [3, …] for three equidistant inputs on a line, and `blind`, whether the output has a gradient
+        but does not depend on the input. Also what `registration` returns.
     """
     module = _made(package, which, settings).to(x.device).eval()
     outputs = _outputs(which, module(x))
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
-    line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])  # through zero, where units of a ReLU bend, and off its middle
+    # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
+    line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
     return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
@@ -85,12 +92,15 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
 def reach(
     package: VaePackage, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]
 ) -> dict[str, Tensor] | None:
-    """How low and how high the outputs [B, n] get in training to give −`target`, and `target`, and nothing else.
+    """Trains a network towards −`target` and then towards `target` [B, n], to find the range of its outputs.
 
-    Of `FRESH` new networks the one that starts lowest is trained, or highest, so that no activation is stuck from the
-    start; `starts` are the first outputs of them all, [FRESH, 2, n]. It ends when some output has come to each of the
-    numbers in `target`. None for networks that register no parameters; and those with another number of outputs are
-    not trained.
+    Of `FRESH` new networks, the one with the lowest (or highest) first outputs is trained, so that no activation is
+    saturated from the start. Training ends when some output has reached each of the different numbers in `target`.
+
+    Returns:
+        `starts`: the first outputs of all new networks for two rows, [FRESH, 2, n]; `lowest` and `highest` [B, n]: the
+        extremes that the outputs reached, left out if the network has another number of outputs. None if the network
+        registers no parameters.
     """
     modules = [_made(package, which, settings).to(x.device) for _ in range(FRESH)]
     if not any(parameter.requires_grad for parameter in modules[0].parameters()):
@@ -121,13 +131,16 @@ def reach(
 
 
 def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, Any]]) -> list[int]:
-    """How many numbers the network holds, for each of these settings."""
+    """Returns the number of parameters of the network for each of the settings."""
     networks = (_made(package, which, each) for each in settings)
     return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
 
 
 def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
-    """A network by the contract's name of it. They are written out, so that a run is given no other methods of it."""
+    """Creates a network by its name in the adapter's contract.
+
+    The names are written out, so that only the methods that are called here are sent to the guest.
+    """
     network: nn.Module
     match which:
         case "mlp_encoder":
@@ -147,19 +160,28 @@ def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modul
 
 
 def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
-    """One pass of `VAE.forward` on images [B, 1, 28, 28], with all that goes through its parts, and the gradients.
+    """Runs one pass of `VAE.forward` with known outputs of encoder and decoder; returns its losses and gradients.
 
-    `settings`: the model's kind and sizes. `code` [2, B, z_dim], mean and log_std, and `logits` [B, 1, 28, 28] take the
-    places of what the encoder and the decoder give; gradients flow on into both. Before training log_std and logits are
-    about 0, where a standard deviation, a variance and their logarithms can hardly be told apart, nor one loss from
-    another. And so a pass is the same whatever the networks are, but for its noise.
+    The known outputs replace the networks' own, but gradients still flow into the networks. In an untrained model
+    log_std and the logits are about 0, where a standard deviation, a variance and their logarithms are hardly
+    distinguishable. With known outputs, a pass depends on the networks only through its noise.
+
+    Args:
+        images: [B, 1, 28, 28].
+        code: [2, B, z_dim], the mean and log_std that replace the encoder's.
+        logits: [B, 1, 28, 28], which replace the decoder's.
+        settings: the model's kind and sizes.
+
+    Returns:
+        The losses `rec`, `reg` and `bpd`; `mean`, `log_std`, `z` and `logits` as the pass used them, with
+        `encoder_seen` and `decoder_seen`; and, if bpd has a gradient, what `_gradients` returns.
     """
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     encoded = watch(encoder, lambda output: with_code(output, code))
     decoded = watch(decoder, lambda output: with_logits(output, logits))
     rec, reg, bits = _losses(model, images)
-    del encoder.forward, decoder.forward  # watched no longer: they may be asked what they give unseen
+    del encoder.forward, decoder.forward  # Stop watching, so that a part that was not seen can be called below.
     mean, log_std = _last_code(encoded, encoder, images)
     z, outputs = _decodings(decoded, decoder, mean)
     evidence = {
@@ -179,12 +201,12 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
 
 
 def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
-    """bpd of one pass of `VAE.forward` on images [B, 1, 28, 28], before training."""
+    """Returns bpd of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
     return _losses(package.vae.model(**settings).to(images.device), images)[2]
 
 
 def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
-    """L_rec, L_reg and bpd, in whatever form the student returns them."""
+    """Returns L_rec, L_reg and bpd as the student's forward returns them; raises TypeError if it returns fewer."""
     returned = model(images.clone())
     if not isinstance(returned, tuple | list) or len(returned) < 3:
         raise TypeError("VAE.forward should return L_rec, L_reg and bpd")
@@ -193,7 +215,7 @@ def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
 
 
 def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> dict[str, Any]:
-    """Those of bpd with respect to what the encoder gave and to each draw that the decoder was given."""
+    """Returns the gradients of bpd with respect to mean, log_std and each draw of z that the decoder was given."""
     for draw in z:
         if draw.requires_grad:
             draw.retain_grad()
@@ -207,10 +229,10 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> 
 
 
 def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
-    """What `VAE.sample(n)` returns, with the latents and logits that went through the decoder (None if unseen).
+    """Returns the result of `VAE.sample(n)`, with the decoder's inputs `z` and outputs `logits` (None if not called).
 
-    `shift` [1, 28, 28] is added to the decoder's logits: before training all means are about a half, which a rounding
-    sampler could not be told from an honest one by.
+    `shift` [1, 28, 28] is added to the decoder's logits. Without it all means would be about ½ before training, where
+    samples that are rounded means could not be told from draws.
     """
     model = package.vae.model("MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: shifted_logits(output, shift))
@@ -227,11 +249,11 @@ def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> dict[str, 
 
 
 class _Telltale(nn.Module):
-    """A decoder whose images say which latent they are of: the upper half has logit gain·z₀, the lower half gain·z₁."""
+    """A decoder whose images show their latent: the upper half has logit gain·z₀, the lower half gain·z₁."""
 
     def __init__(self, gain: float) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.tensor(gain))  # some students ask the parameters for the device
+        self.gain = nn.Parameter(torch.tensor(gain))  # A parameter, since some students read its device.
         self.z_dim = 2
 
     def forward(self, z: Tensor) -> Tensor:
@@ -244,7 +266,7 @@ class _Telltale(nn.Module):
 
 
 def manifold(package: VaePackage, grid_size: int, gain: float) -> dict[str, Any]:
-    """The picture [C, height, width] that the student makes of a decoder of ours, and the latents [N, 2] it decoded."""
+    """Returns the student's picture [C, height, width] of a decoder of ours, and the latents [N, 2] that it decoded."""
     decoder = _Telltale(gain)
     decoded = watch(decoder)
     with torch.no_grad():
@@ -254,7 +276,7 @@ def manifold(package: VaePackage, grid_size: int, gain: float) -> dict[str, Any]
 
 
 def _outputs(which: str, returned: Any) -> list[Tensor]:
-    """An encoder's mean and log_std, or a decoder's logits."""
+    """Returns an encoder's mean and log_std, or a decoder's logits, as a list."""
     if which not in ENCODERS:
         return [returned]
     if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -263,21 +285,21 @@ def _outputs(which: str, returned: Any) -> list[Tensor]:
 
 
 def _last_code(encoded: Calls, encoder: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the encoder gave in that pass; where the model went past its `forward`, what it gives when asked."""
+    """Returns the encoder's outputs in the pass, or those of a new call if the model did not call its `forward`."""
     output = encoded.outputs[-1] if len(encoded) else _quietly(encoder, images)
     mean, log_std = _outputs(ENCODERS[0], output)
     return mean, log_std
 
 
 def _decodings(decoded: Calls, decoder: nn.Module, mean: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The latents and logits of all draws of that pass; where the decoder was not seen, those of the mean."""
+    """Returns the decoder's inputs and outputs in the pass, or those for the mean if its `forward` was not called."""
     if len(decoded):
         return [inputs[0] for inputs in decoded.inputs], list(decoded.outputs)
     return [mean], [_quietly(decoder, mean)]
 
 
 def _quietly(module: nn.Module, x: Tensor) -> Any:
-    """The module's output, without a trace in its state or in autograd's."""
+    """Returns the module's output in eval mode, without gradients and without changing the module."""
     training = module.training
     with torch.no_grad():
         output = module.eval()(x)

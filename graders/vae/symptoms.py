@@ -1,6 +1,6 @@
-"""Symptoms of mistakes in a VAE's arithmetic, its loss, its samples and its manifold, whatever the networks are.
+"""Symptoms of mistakes in a VAE's arithmetic, loss, samples and manifold, whatever its networks are.
 
-What is random is compared by shares of many draws, whose tolerance says how far two honest sets of draws differ.
+Random results are compared by shares of many draws; the tolerance is how far two right sets of draws differ.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from graders.vae.checks import MOST_DRAWS, MOST_LATENTS
 
 Array = NDArray[np.float64]
 
-ENOUGH = 100  # draws, below which shares of them say nothing
-SAME = 1e-3  # numbers that near are the same number: by chance one in a thousand is
-EXACT = 1e-3  # tolerance of what only rounding changes
-POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations
-EDGES = (0.2, 0.8)  # of probabilities: seldom, at times, often
+ENOUGH = 100  # shares of fewer draws are not compared
+SAME = 1e-3  # numbers nearer than this count as equal: by chance about 1 in 1,000 pairs is
+EXACT = 1e-3  # tolerance on results that differ only by rounding
+POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations; the shares of draws below them are compared
+EDGES = (0.2, 0.8)  # probabilities that divide pixels into those that are 1 seldom, at times, and often
 BITS = float(np.log2(np.e))
 
 
@@ -29,7 +29,7 @@ BITS = float(np.log2(np.e))
 
 @symptoms_of("vae:reparameterize")
 def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The noise that both draws show, and which of the gradients are zero or what they should be."""
+    """Describes the noise of both draws, and which of the gradients are zero or right."""
     mean, std, weights = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "std", "weights"))
     first = got.tensor("first", finite=False)
     symptoms: dict[str, tuple[Array | float, float]] = {
@@ -53,10 +53,10 @@ def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, float]]:
-    """How (z − mean) / std is distributed: where it is shared, by whom, and else how it depends on mean and std.
+    """Describes the distribution of the noise (z − mean) / std: whether rows or columns share it, or its shape.
 
-    Shares below `POINTS`, of all and for each sign of the mean and for small and large std: that tells σ·ε from σ²·ε,
-    or ε alone.
+    The shape is given by the shares below `POINTS`, overall and for each sign of the mean and small and large std: so
+    σ·ε is told from σ²·ε, or from ε alone.
     """
     standardised = (z - mean) / std
     rows = standardised.reshape(len(z), -1)
@@ -82,7 +82,7 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
 
 @symptoms_of("vae:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The losses, which the given code and logits decide; the noise of z; and what the gradients are made of."""
+    """Describes the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
     seen = got.flag("encoder_seen") and got.flag("decoder_seen")
     symptoms: dict[str, tuple[Array | float, float]] = {"seen": (float(seen), 0.0)}
     for name in ("rec", "reg", "bpd"):
@@ -111,9 +111,10 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 def _composition(
     name: str, gradient: Array, through_draw: Array, through_kl: Array
 ) -> dict[str, tuple[Array | float, float]]:
-    """How much of a gradient came through the draw and how much through the KL divergence, where it is made of both.
+    """Describes a gradient as a weighted sum of the one through the draw and the one through the KL divergence.
 
-    1 and 1 are right. Where it is no sum of these, the draw or the divergence is wrong, and shows it elsewhere.
+    Weights of 1 and 1 are right. If the gradient is no such sum, the draw or the divergence itself is wrong, which
+    other symptoms show.
     """
     parts = np.stack([through_draw.ravel(), through_kl.ravel()], axis=1)
     if not np.isfinite(gradient).all() or not np.isfinite(parts).all():
@@ -128,7 +129,7 @@ def _composition(
 
 @symptoms_of("vae:untrained_loss")
 def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many numbers, and whether they are any: their values are the networks' own."""
+    """Describes the loss's shape and whether it is finite; its value depends on the student's networks."""
     values = got.tensor(finite=False)
     return {"shape": (np.array(values.shape, dtype=np.float64), 0.0), "finite": (_share(np.isfinite(values)), 0.0)}
 
@@ -138,7 +139,7 @@ def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Shapes; what the means are of the logits; how the samples follow from the means; how the latents are spread."""
+    """Describes shapes, how the means follow from the logits and the samples from the means, and the latents."""
     samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
     symptoms: dict[str, tuple[Array | float, float]] = {
         "shape of samples": (np.array(samples.shape, dtype=np.float64), 0.0),
@@ -148,7 +149,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     if got.is_none("z"):
         return symptoms
     z, logits, n = got.tensor("z", finite=False), got.tensor("logits", finite=False), int(inputs["n"])
-    if len(z) == len(logits) and len(z) > n and len(z) % n == 0:  # decoded more than once
+    if len(z) == len(logits) and len(z) > n and len(z) % n == 0:  # The batch was decoded more than once.
         passes = z.reshape(-1, n, *z.shape[1:])
         symptoms["latents decoded again"] = (float(np.all(passes == passes[0])), 0.0)
         z, logits = z[:n], logits[:n]
@@ -172,14 +173,14 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _shared(draws: Array, axis: int) -> float:
-    """1 where neighbours along an axis are the same, 0 where they are independent; NaN where there is but one."""
+    """Returns 1 if neighbours along an axis are equal, about 0 if they are independent, NaN if there are none."""
     if draws.shape[axis] < 2:
         return np.nan
     return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
 
 
 def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:
-    """Whether all latents are one; else the shares of their numbers below some points."""
+    """Describes whether all latents are equal, or else the shares of their numbers below `POINTS`."""
     rows = z.reshape(len(z), -1)
     if len(rows) > 1 and np.allclose(rows, rows[0]):
         return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
@@ -188,7 +189,7 @@ def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:
 
 
 def _by_probability(samples: Array, probabilities: Array) -> Array:
-    """The mean of the samples where they should be 1 seldom, at times, and often."""
+    """Returns the mean of the samples in three groups of pixels, which should be 1 seldom, at times, and often."""
     which = np.digitize(probabilities, EDGES).ravel()
     counts = np.bincount(which, minlength=len(EDGES) + 1)
     means: Array = np.bincount(which, samples.ravel(), minlength=len(EDGES) + 1) / np.maximum(counts, 1)
@@ -200,9 +201,9 @@ def _by_probability(samples: Array, probabilities: Array) -> Array:
 
 @symptoms_of("vae:manifold")
 def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the latents are spaced and paired, how the tiles are laid out, and what of the logits they show.
+    """Describes the spacing and the pairs of the latents, the layout of the tiles, and what their brightness shows.
 
-    grid_size or grid_size + 1 latents an axis, their order, padding and brightness are the student's choice.
+    grid_size or grid_size + 1 latents per axis, their order, the padding and the brightness are the student's choice.
     """
     grid_size, gain = int(inputs["grid_size"]), float(inputs["gain"])
     latents, picture = (
@@ -229,7 +230,7 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _extent(count: int, grid_size: int) -> float:
-    """0 for as many as an axis has, 1 for as many as the grid has, else 2 and more, growing with their logarithm."""
+    """Returns 0 if `count` is the length of an axis, 1 if it is the size of the grid, otherwise 2 + log1p(count)."""
     for power in (1, 2):
         if count in (grid_size**power, (grid_size + 1) ** power):
             return power - 1
@@ -237,11 +238,12 @@ def _extent(count: int, grid_size: int) -> float:
 
 
 def _spacing(axis: Array, grid_size: int) -> Array:
-    """Whether an axis ends at infinity; what is even, its percentiles (1), itself (2) or neither (0); and its ends.
+    """Describes the values on one axis of the grid, in order, by a code of numbers.
 
-    Of even percentiles −1 for an end that is right, else how far from 0 and from 1 they end; of anything else whether
-    it stays above 0 (1) or above ½ (2), and whether below 1 and below 0.4, as percentiles, their probabilities, and
-    densities do.
+    The first two say whether the axis starts and ends at infinity. The third is 1 if its percentiles are evenly spaced,
+    2 if its values are, 0 if neither. The rest describes the ends. For even percentiles: −1 if an end is right, else
+    the probability that it leaves out. Otherwise: whether all values are ≥ 0 (1) or ≥ ½ (2), whether they are ≤ 1, and
+    whether ≤ 0.4, which tells percentiles, distribution functions and densities apart.
     """
     inner = axis[np.isfinite(axis)]
     infinite = np.isinf([*axis[:1], *axis[-1:]]).astype(float)
@@ -257,7 +259,10 @@ def _spacing(axis: Array, grid_size: int) -> Array:
 
 
 def _shown(tiles: Array, logits: Array) -> float:
-    """What the brightness of the tiles' halves [N, 2] is of their logits, in whatever order: the number of a guess."""
+    """Returns the number of the function of the logits [N, 2] that gives the tiles' brightness [N, 2], in any order.
+
+    Without such a function, −1 if all tiles are 0 or 1, else −2.
+    """
     with np.errstate(invalid="ignore"):
         guesses = [
             expit(logits),
@@ -275,7 +280,7 @@ def _shown(tiles: Array, logits: Array) -> float:
 
 
 def _stretched(values: Array) -> Array:
-    """To the range from 0 to 1, as make_grid(normalize=True) does."""
+    """Rescales values to the range from 0 to 1, as make_grid(normalize=True) does."""
     stretched: Array = (values - values.min()) / np.ptp(values)
     return stretched
 
@@ -285,5 +290,5 @@ def _share(flags: NDArray[np.bool_]) -> float:
 
 
 def _tolerance(n: int) -> float:
-    """How far two shares of n draws each lie from each other, at most: four standard deviations of ½·√(2/n)."""
+    """Returns how far two shares, of n draws each, may differ: four standard errors of at most ½·√(2/n)."""
     return 4 * 0.5 * float(np.sqrt(2 / n))

@@ -1,12 +1,14 @@
-"""A short training of a student's VAE by our loop, and its bound in bits per dimension, honest by construction.
+"""Measures a student's VAE by its evidence lower bound after a short training with our loop.
 
-Nothing that the student's code says about its own quality counts. After the training, a fresh process encodes images
-into (mean, log_std); the host draws z; another fresh process, which gets the decoder's weights and z and never saw an
-image, decodes; the host computes reconstruction and divergence. Whatever either process answers, the result is a valid
-upper bound on the bits that these images cost. One thing it cannot tell is learning from learning by heart: a decoder
-that carries a data set describes that very well. So the training bound counts as far as held-out images support it, to
-within `GAP`; and since those may be handed in as well, the held-out bound counts as far as the same images support it,
-turned, scaled and sheared a little at random, to within `allowance`.
+The student's code cannot claim a better bound than it has:
+
+1. After the training, a new process encodes images into (mean, log_std), and the host draws z. Another new process,
+   which gets only the decoder's weights and z and never saw an image, decodes. The host computes reconstruction and
+   divergence. Whatever either process answers, the result is a valid upper bound on the bits that the images cost
+   (Kingma & Welling 2014, equation 3).
+2. Memorised images do not count. A decoder that stores the training images describes them well, so the training bound
+   may be better than the held-out one by at most `GAP`. Since held-out images might be handed in as well, the held-out
+   bound may be better than that of slightly rotated, scaled and sheared images by at most `allowance`.
 """
 
 from __future__ import annotations
@@ -27,43 +29,50 @@ from graders.common.deforming import unseen
 Array = NDArray[np.float64]
 
 GAP = 0.02  # bits per dimension by which the training bound may be better than the held-out one
-# Bits per dimension that deformed images may cost more; the reference: 0.006 on MNIST, 0.056 on the embedded digits,
-# which are few and blurred. Whoever knows the nearest of all images by heart pays 0.06 and 0.15 at least.
+# Bits per dimension by which deformed images may cost more. For the reference it is 0.006 on MNIST, and 0.056 on the
+# embedded digits, which are few and blurred; for a model that stores all images it is at least 0.06 and 0.15.
 ALLOWANCE_OF_MANY, ALLOWANCE_OF_FEW = 0.02, 0.09
-DEFORMED = 1000  # held-out images
+DEFORMED = 1000  # held-out images that are deformed
 MODEL: dict[str, Any] = {"kind": "MLP", "hidden_dims": [512], "z_dim": 20}
 PLANE: dict[str, Any] = {**MODEL, "z_dim": 2}
-EVALUATED = 5000  # training images; all test images are
-BITS = float(np.log2(np.e)) / (28 * 28)
-DISAGREEMENT = 0.1  # between a returned and a measured bound, relatively; validation and test images differ by 0.04
-FEW = 10_000  # training images, below which a model learns them by heart unless they are moved about
-GRID = 20
-MOST_SIDE = 8_192  # pixels of a picture of GRID images an axis: 602 are usual
-MOST_EPOCHS = 1_000  # of a curve that is shown
+EVALUATED = 5000  # training images that are evaluated, at most; all test images are
+BITS = float(np.log2(np.e)) / (28 * 28)  # bits per dimension, for one nat per image
+# Relative difference of a returned and a measured bound that is reported; validation and test images differ by 0.04.
+DISAGREEMENT = 0.1
+FEW = 10_000  # with fewer training images, a model memorises them unless they are shifted at random
+GRID = 20  # images per axis of the picture of the latent space
+MOST_SIDE = 8_192  # most pixels per side of that picture; 602 are usual
+MOST_EPOCHS = 1_000  # most epochs of a curve that is shown
 
-# Chosen so that the reference reaches the rubric's thresholds with every seed, in 25 s of one core at most.
+# Chosen so that the reference reaches the rubric's thresholds with every seed, in at most 25 s on one core.
 BUDGET_OF_MANY: dict[str, Any] = {"epochs": 10, "batch": 128, "peak": 4e-3, "shift": 0, "target": 0.1585}
 BUDGET_OF_FEW: dict[str, Any] = {"epochs": 60, "batch": 32, "peak": 4e-3, "shift": 2, "target": 0.0}
-# For a picture only, so that learning by heart does no harm.
+# This training is for a picture only, so memorised images do no harm.
 PLANE_BUDGET_OF_MANY: dict[str, Any] = {**BUDGET_OF_MANY, "epochs": 3}
 PLANE_BUDGET_OF_FEW: dict[str, Any] = {**BUDGET_OF_FEW, "epochs": 40, "shift": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The negative evidence lower bound of some images: its parts in nats per image, and in bits per dimension."""
+    """The negative evidence lower bound of some images (Kingma & Welling 2014, equation 3), averaged over them.
+
+    Attributes:
+        reconstruction: −E log p(x|z), in nats per image.
+        divergence: KL(q(z|x) ‖ p(z)), in nats per image.
+    """
 
     reconstruction: float
     divergence: float
 
     @property
     def bits(self) -> float:
+        """The bound in bits per dimension."""
         return (self.reconstruction + self.divergence) * BITS
 
 
 @check("vae.train_bpd", "vae.test_bpd", kind="train")
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
-    """Bits per dimension after a short training of the MLP VAE, on training and on held-out images."""
+    """After a short training, the MLP VAE describes training and held-out images in few bits per dimension."""
     training, held_out = data.train.binary(), data.test.binary()
     trained = student.run(
         probes.vae.training.train,
@@ -80,7 +89,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     for name, value in bounds.items():
         expect(
             np.isfinite(value.bits) and value.bits > 0,
-            f"after the training, the bound on {name} images is not a positive finite number",
+            f"after the training, the bound on the {name} images is not a positive finite number",
             got=f"{value.bits}",
         )
     show_disagreement(trained, bounds["held-out"].bits, show)
@@ -94,7 +103,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
 
 @check("vae.train_bpd", kind="train")
 def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
-    """A picture of a two-dimensional latent space, after a very short training."""
+    """A picture shows the two-dimensional latent space that a very short training learns."""
     trained = student.run(
         probes.vae.training.train,
         images=data.train.binary(),
@@ -115,7 +124,7 @@ def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
 
 
 def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) -> NDArray[np.floating]:
-    """What a decoder with two latents makes of a grid of normal quantiles, row by row, [GRID², 28, 28]."""
+    """Returns the decoder's means [GRID², 28, 28] for a grid of normal quantiles, row by row."""
     quantiles = ndtri((np.arange(GRID) + 0.5) / GRID).astype(np.float32)
     z = np.stack(np.meshgrid(quantiles, quantiles, indexing="ij"), axis=-1).reshape(-1, 2)
     logits = student.run(probes.vae.training.decode, weights=weights, z=z, settings=PLANE)
@@ -124,31 +133,37 @@ def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) ->
 
 
 def has_few(data: DataSet) -> bool:
+    """Whether the data set has so few training images that a model would memorise them."""
     return len(data.train) < FEW
 
 
 def allowance(data: DataSet) -> float:
+    """Returns by how many bits per dimension deformed images may cost more than the held-out images themselves."""
     return ALLOWANCE_OF_FEW if has_few(data) else ALLOWANCE_OF_MANY
 
 
 def bound(student: Subject, trained: Evidence, images: NDArray[np.uint8], rng: Rng) -> Bound:
-    """The bound of uint8 images [N, 1, 28, 28], with one draw of z per image."""
+    """Computes the bound for binary images, uint8 [N, 1, 28, 28], with one draw of z per image.
+
+    Raises Mismatch if an encoder's or decoder's output has the wrong shape, or a standard deviation overflows.
+    """
     code = student.run(probes.vae.training.encode, weights=trained.state("model"), images=images, settings=MODEL)
     shape = (len(images), MODEL["z_dim"])
     mean, log_std = code.tensor("mean", shape=shape), code.tensor("log_std", shape=shape)
     divergence = float(gaussian_kl(mean, log_std).mean())
-    expect(np.isfinite(divergence), "after the training, the encoder's standard deviations overflow")
+    expect(np.isfinite(divergence), "after the training, log_std is so large that the standard deviation overflows")
     with np.errstate(over="ignore"):
         z = (mean + np.exp(log_std) * rng.generator.standard_normal(shape)).astype(np.float32)
     decoded = student.run(probes.vae.training.decode, weights=trained.state("decoder"), z=z, settings=MODEL)
     outputs = decoded.tensor(shape=images.shape)
-    # Either reading of the outputs is one model for all images, so the better one is as honest as the other.
+    # Outputs may be logits or means; either interpretation is a valid model of all images, so the better one counts.
     return Bound(
         min(float(losses.mean()) for losses in cross_entropies(images.astype(np.float64), outputs)), divergence
     )
 
 
 def show_training(trained: Evidence, show: Show) -> None:
+    """Shows the loss over the epochs, and samples at three times."""
     epochs, training, held_out = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
         "Bits per dimension that your model returned during our short training",
@@ -160,11 +175,12 @@ def show_training(trained: Evidence, show: Show) -> None:
 
 
 def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
-    """A picture for those whose model returns another loss than its parts amount to."""
+    """Shows a curve if the bpd that the model returns differs from the bound that its parts reach."""
     epochs, _, returned = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     if len(returned) and abs(returned[-1] - measured) > DISAGREEMENT * measured:
         show.curves(
-            "The bpd that your model returns on held-out images is not the bound that its parts reach there",
+            "The bpd that your model returns for held-out images differs from the bound that we measured with its "
+            "encoder and decoder",
             {"returned": (epochs, returned), "measured after the training": (epochs, [measured] * len(epochs))},
             xlabel="epoch",
             ylabel="bits per dimension",
@@ -172,11 +188,11 @@ def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
 
 
 def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) -> None:
-    """A picture for those whose model knows images and not what they have in common."""
+    """Shows the bounds of a model that seems to have memorised images."""
     epochs, _, _ = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
-        "Your model describes held-out images far better than the same images a little turned, scaled and sheared: "
-        "it seems to know them by heart, and only what it can do with new images counts",
+        "Your model describes held-out images far better than slightly rotated, scaled and sheared copies of them: it "
+        "seems to have memorised them, and only its bound for new images counts",
         {f"{name} images, after the training": (epochs, [value.bits] * len(epochs)) for name, value in bounds.items()},
         xlabel="epoch",
         ylabel="bits per dimension",
@@ -184,6 +200,7 @@ def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) ->
 
 
 def show_samples(trained: Evidence, show: Show) -> None:
+    """Shows samples before, during and after the training, where `sample` worked."""
     times = ("before the training", "halfway", "after the training")
     for time, samples in zip(times, trained.list("samples"), strict=False):
         if not samples.is_none() and samples.shape() == (64, 1, 28, 28):

@@ -1,7 +1,6 @@
-"""Probes of a short training of a VAE by our loop, and of its encoder and decoder afterwards, each on its own.
+"""Probes that train a student's VAE with our loop, and that then run its encoder and its decoder separately.
 
-The decoder's probe is given its own weights and latents, nothing else: what it makes of them is then a fact about the
-decoder, wherever its weights came from.
+The decoder's probe gets only the decoder's weights and latents, so its images depend on nothing else.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
 
 State = dict[str, Tensor]
-CHUNK = 1000  # images in one pass, when nothing is trained
-CLIP = 0.3  # the gradient's norm: without it the steep schedule throws some right networks (ELU) out of the valley
+CHUNK = 1000  # images in one pass outside of training
+CLIP = 0.3  # largest norm of the gradient; without it, training diverges for some right networks (with ELU)
 
 
 def train(
@@ -29,13 +28,15 @@ def train(
     """Trains the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
 
     Args:
-        images: uint8 [N, 1, 28, 28] of 0 and 1, as is `held_out`.
+        images, held_out: uint8 [N, 1, 28, 28] of 0 and 1.
         settings: the model's kind and sizes.
-        budget: `epochs`, `batch`, `peak` (the highest learning rate), `shift` (by up to how many pixels batches are
-            moved, where images are few), and `target`: training stops after an epoch whose average loss is below it.
+        budget: `epochs`, `batch` (size), `peak` (the highest learning rate), `shift` (the most pixels by which a batch
+            is moved at random, if images are few), and `target` (training stops after an epoch whose average loss is
+            below it).
 
     Returns:
-        Weights, the curve of returned losses, and samples at three times.
+        The weights of the `model` and of its `decoder`; `curve` [epochs, 3]: the epoch, its average loss, and the
+        held-out loss after it, as the model returns them; and `samples` before, halfway and after.
     """
     model = package.vae.model(**settings).to(images.device)
     steps = len(images) // budget["batch"]
@@ -69,7 +70,7 @@ def train(
 
 @torch.no_grad()
 def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
-    """The posterior's mean and log_std [N, z_dim] of uint8 images [N, 1, 28, 28], from all of the model's weights."""
+    """Returns the posterior's mean and log_std [N, z_dim] for uint8 images [N, 1, 28, 28], given all weights."""
     model = package.vae.model(**settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
@@ -80,20 +81,20 @@ def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[s
 
 @torch.no_grad()
 def decode(package: VaePackage, weights: State, z: Tensor, settings: dict[str, Any]) -> Tensor:
-    """The logits [N, 1, 28, 28] of latents [N, z_dim], from the decoder's weights alone."""
+    """Returns the logits [N, 1, 28, 28] for latents [N, z_dim], given only the decoder's weights."""
     decoder = _decoder(package, weights, z, settings)
     return torch.cat([decoder(chunk) for chunk in z.split(CHUNK)])
 
 
 @torch.no_grad()
 def manifold(package: VaePackage, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
-    """The student's own picture of a trained decoder's 2-dimensional latent space; None where that fails."""
+    """Returns the student's picture of a trained decoder's two-dimensional latent space; None if their code fails."""
     decoder = _decoder(package, weights, next(iter(weights.values())), settings)
     try:
         theirs = picture(package.vae.manifold(decoder, grid_size))
         _, _, _ = theirs.shape
         return theirs
-    except Exception:  # judged elsewhere
+    except Exception:  # `vae.manifold` judges that.
         return None
 
 
@@ -105,14 +106,14 @@ def _decoder(package: VaePackage, weights: State, like: Tensor, settings: dict[s
 
 @torch.no_grad()
 def _returned(model: nn.Module, images: Tensor) -> float:
-    """The average bpd that the model itself returns, in eval mode."""
+    """Returns the average bpd that the model returns in eval mode."""
     model.eval()
     losses = [float(model(chunk.float())[2].mean()) * len(chunk) for chunk in images.split(CHUNK)]
     return sum(losses) / len(images)
 
 
 def _samples(package: VaePackage, model: nn.Module) -> Tensor | None:
-    """A grid's worth of samples; None when the student's `sample` fails, which is judged elsewhere."""
+    """Returns 64 samples; None if the student's `sample` fails, which `vae.sample` judges."""
     model.eval()
     try:
         samples = torch.as_tensor(package.vae.sample(model, 64)[0])

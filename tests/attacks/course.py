@@ -25,7 +25,7 @@ _SEED: Final = 5
 _LIMITS: Final = "limits: {unit: {seconds: 8}, train: {seconds: 120}}\n"  # nobody waits long for an endless loop
 _NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the attackers
 _REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
-_GRADERS_SECRET: Final = "kl_small is no very small divergence"  # a message of a grader's
+_GRADERS_SECRET: Final = "the divergence of kl_small is not very small"  # a message of a grader's
 _RUN_SECONDS: Final = 3600
 _NOT_JUDGED: Final = {"points": 0.0, "outcome": None}  # a training that is not run, and blocked where a file is broken
 

@@ -1,4 +1,4 @@
-"""The written answers that a machine can check: mistakes in each of them."""
+"""Mistakes in the written answers that a machine can check."""
 
 import math
 
@@ -15,15 +15,15 @@ defaults("answers.py:gaussians", fails=("theory.kl_examples",))
 
 @misconception
 def examples_exchanged(apart):
-    """You exchanged the examples: kl_small is the pair with the small divergence, kl_large the one with the large
-    divergence."""
+    """You exchanged the examples: kl_small should be the pair with the small divergence, kl_large the one with the
+    large divergence."""
     return original(100.0 - apart)
 
 
 @misconception
 def q_and_p_exchanged(apart):
-    """Your example of a large divergence is one of KL(p‖q): the divergence is not symmetric, and KL(q‖p) is large where
-    p is improbable and q is not, as when var_p is the smaller."""
+    """Your example of a large divergence has a large KL(p‖q) instead of KL(q‖p): the divergence is not symmetric, and
+    KL(q‖p) is large if p is small where q is large, for example if var_p is much smaller than var_q."""
     return 0.0, 0.0, 1.0, 1.0 + apart
 
 

@@ -1,4 +1,4 @@
-"""Bits per dimension: what is written in place of elbo_to_bpd(elbo, img_shape), [B] and [B, C, H, W] → [B]."""
+"""Mistakes in elbo_to_bpd(elbo, img_shape), bits per dimension: [B] and [B, C, H, W] → [B]."""
 
 import math
 
@@ -15,8 +15,8 @@ def nats_kept(elbo, img_shape):
 
 @misconception
 def multiplied_by_ln_2(elbo, img_shape):
-    """You converted the wrong way: nats become bits by dividing by ln(2) ≈ 0.693 (or multiplying by log₂(e)), and you
-    multiplied by it."""
+    """You converted nats the wrong way, multiplying by ln(2) ≈ 0.693: divide by ln(2), or multiply by log₂(e) ≈ 1.443,
+    to get bits."""
     return elbo * math.log(2) / math.prod(img_shape[1:])
 
 
@@ -43,8 +43,8 @@ def divided_by_batch(elbo, img_shape):
 
 @misconception
 def negated(elbo, img_shape):
-    """You changed the sign. What the function is given is a negative log-likelihood already, in spite of its name:
-    bits per dimension are positive."""
+    """You changed the sign: in spite of its name, the argument elbo is a negative log-likelihood already, so bits per
+    dimension are positive."""
     return -elbo * math.log2(math.e) / math.prod(img_shape[1:])
 
 

@@ -1,4 +1,4 @@
-"""The convolutional networks: what is written in place of CNNEncoder and CNNDecoder, for images [B, C, 28, 28]."""
+"""Mistakes in CNNEncoder and CNNDecoder, the convolutional networks for images [B, C, 28, 28]."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from graders.misconceptions import defaults, misconception
 
 
 class Encoder(nn.Module):
-    """A right encoder, from which wrong ones differ by a layer."""
+    """A correct encoder; the wrong ones change a layer of it."""
 
     def __init__(self, num_input_channels, num_filters, outputs):
         super().__init__()
@@ -26,7 +26,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A right decoder, from which wrong ones differ by a layer. `extra`: the two layers' output padding."""
+    """A correct decoder; the wrong ones change a layer of it. `extra` is the output padding of its two transposed
+    convolutions."""
 
     def __init__(self, num_input_channels, num_filters, z_dim, extra=(1, 1)):
         super().__init__()
@@ -95,16 +96,16 @@ def relu_on_log_std(self, x):
 
 @misconception
 def softplus_on_log_std(self, x):
-    """You put a softplus on log_std, as if it were the standard deviation: its logarithm was asked for, which may be
-    negative. Return what the linear layer gives, or the logarithm of the softplus."""
+    """You put a softplus on log_std, as if it were the standard deviation, but its logarithm is asked for, which may be
+    negative: return the linear layer's output, or the logarithm of the softplus."""
     mean, log_std = self.original(x)
     return mean, F.softplus(log_std)
 
 
 @misconception
 def std_for_log_std(self, x):
-    """You return the standard deviation, exp(log_std), where its logarithm was asked for: leave the exponential to
-    those who call the encoder."""
+    """You return the standard deviation, exp(log_std), but its logarithm is asked for: leave the exponential to those
+    who call the encoder."""
     mean, log_std = self.original(x)
     return mean, log_std.exp()
 
@@ -188,8 +189,8 @@ class EncoderLayersInAList(Encoder):
 
 @misconception("part1/cnn_encoder_decoder.py:CNNEncoder.forward")
 def images_scaled_by_the_batch(self, x):
-    """You centre the images on the batch's average, in evaluation too, so that an image's code depends on what else is
-    in the batch: use nn.BatchNorm2d, which keeps averages for evaluation, or none."""
+    """You subtract the batch's average from the images, in evaluation too, so that an image's code depends on the other
+    images: use nn.BatchNorm2d, which keeps averages for evaluation, or no normalisation."""
     return self.original(x - x.mean(dim=0))
 
 
@@ -201,8 +202,8 @@ defaults("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails=("vae.cnn_deco
 
 @misconception
 def decoder_ends_in_sigmoid(self, z):
-    """You end the convolutional decoder with a sigmoid, where logits were asked for: the loss applies it, in a
-    numerically stable way, and sampling does."""
+    """You end the convolutional decoder with a sigmoid: return logits, since the loss applies the sigmoid in a
+    numerically stable way, and sampling applies it too."""
     return torch.sigmoid(self.original(z))
 
 
@@ -250,8 +251,8 @@ class OnePixelShort(Decoder):
 
 @misconception
 class PicturesOf32(Decoder):
-    """Your decoder gives pictures of 32×32 pixels, the tutorial's for CIFAR10; those of MNIST have 28×28: let the first
-    transposed convolution go from 4 to 7, without output padding."""
+    """Your decoder gives pictures of 32×32 pixels, as the tutorial's does for CIFAR10, but those of MNIST have 28×28:
+    let the first transposed convolution go from 4 to 7 pixels, without output padding."""
 
     def __init__(self, num_input_channels=1, num_filters=32, z_dim=20):
         super().__init__(num_input_channels, num_filters, z_dim)

@@ -1,4 +1,4 @@
-"""The discriminator: what is written in place of DiscriminatorMLP, [B, 1, 28, 28] → logits [B, 1]."""
+"""Mistakes in DiscriminatorMLP, [B, 1, 28, 28] → logits [B, 1]."""
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,8 @@ defaults("part2/models.py:DiscriminatorMLP.forward", fails=("gan.discriminator",
 
 @misconception
 def sigmoid_at_the_end(self, x):
-    """You end the discriminator with a sigmoid, where logits are asked for: return the last linear layer's output, and
-    leave the sigmoid to F.binary_cross_entropy_with_logits, which takes it without overflowing."""
+    """You end the discriminator with a sigmoid: return logits, the last linear layer's output, since
+    F.binary_cross_entropy_with_logits applies the sigmoid without overflow."""
     return torch.sigmoid(self.original(x))
 
 
@@ -26,14 +26,14 @@ def softmax_at_the_end(self, x):
 @misconception
 def never_negative(self, x):
     """You put an activation such as softplus or ReLU on the discriminator's last layer, so that its scores are never
-    negative and no image can be called fake: logits are what a linear layer gives, of either sign."""
+    negative and no image can be called fake: return logits of either sign, as a linear layer gives them."""
     return F.softplus(self.original(x))
 
 
 @misconception
 def tanh_at_the_end(self, x):
-    """You end the discriminator with a tanh, which keeps its scores within (−1, 1) and thereby D within (0.27, 0.73):
-    logits are what a linear layer gives, of any size."""
+    """You end the discriminator with a tanh, so that its scores stay within (−1, 1) and D within (0.27, 0.73): return
+    logits of any size, as a linear layer gives them."""
     return torch.tanh(self.original(x))
 
 
@@ -45,14 +45,14 @@ def no_last_dimension(self, x):
 
 @misconception
 def normalised_by_the_batch(self, x):
-    """You subtract the batch's own mean inside the discriminator in eval mode too, so that each score depends on what
-    else is in the batch: score every image for itself."""
+    """You subtract the batch's own mean inside the discriminator in eval mode too, so that each score depends on the
+    other images of the batch: score every image on its own."""
     return self.original(x - x.mean(dim=0))
 
 
 @misconception
 def dropout_without_rest(self, x):
-    """Your discriminator drops units in eval mode too, because F.dropout is told nothing of the mode: use the module
+    """Your discriminator drops units in eval mode too, because F.dropout does not know the mode: use the module
     nn.Dropout, or pass training=self.training."""
     return self.original(F.dropout(x, 0.3))
 

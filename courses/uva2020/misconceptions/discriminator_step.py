@@ -1,5 +1,4 @@
-"""The discriminator's step: what is written in place of −E log D(x) − E log(1 − D(G(z))), from logits [B, 1] each, or
-of the step."""
+"""Mistakes in the discriminator's step, and in its loss −E log D(x) − E log(1 − D(G(z))) from logits [B, 1] each."""
 
 import torch
 import torch.nn.functional as F
@@ -11,22 +10,22 @@ defaults("part2/losses.py:discriminator_loss", fails=("gan.discriminator_step",)
 
 @misconception
 def labels_exchanged(logits_real, logits_fake):
-    """You label real images 0 and fakes 1 in the discriminator's step alone: the generator's step still takes 1 for
-    real, and so both work against each other. Label real images 1 and fakes 0."""
+    """You label real images 0 and fakes 1 in the discriminator's step, but the generator's step takes 1 for real, so
+    that both work against each other: label real images 1 and fakes 0."""
     return original(logits_fake, logits_real)
 
 
 @misconception
 def both_labelled_real(logits_real, logits_fake):
-    """You label the fakes as real in the discriminator's step, so that it has nothing to tell apart: their label is
-    0."""
+    """You label the fakes as real in the discriminator's step, so that it does not learn to tell them apart: their
+    label is 0."""
     return F.softplus(-logits_real).mean() + F.softplus(-logits_fake).mean()
 
 
 @misconception
 def both_labelled_fake(logits_real, logits_fake):
-    """You label the real images as fake in the discriminator's step, so that it has nothing to tell apart: their label
-    is 1."""
+    """You label the real images as fake in the discriminator's step, so that it does not learn to tell them apart:
+    their label is 1."""
     return F.softplus(logits_real).mean() + F.softplus(logits_fake).mean()
 
 
@@ -70,15 +69,15 @@ def one_minus_logit(logits_real, logits_fake):
 
 @misconception
 def log_of_fakes(logits_real, logits_fake):
-    """You wrote E log D(G(z)) for the fakes, which nothing bounds below, where −E log(1 − D(G(z))) belongs: give their
-    logits the label 0."""
+    """You wrote E log D(G(z)) for the fakes, which has no lower bound: the term should be −E log(1 − D(G(z))), so give
+    their logits the label 0."""
     return F.softplus(-logits_real).mean() - F.softplus(-logits_fake).mean()
 
 
 @misconception
 def mean_scores(logits_real, logits_fake):
-    """You minimise the difference of the mean scores of fakes and real images, as a Wasserstein critic does, which
-    nothing bounds here: minimise −E log D(x) − E log(1 − D(G(z)))."""
+    """You minimise the difference of the mean scores of fakes and real images, as a Wasserstein critic does, which has
+    no lower bound here: minimise −E log D(x) − E log(1 − D(G(z)))."""
     return logits_fake.mean() - logits_real.mean()
 
 
@@ -98,29 +97,29 @@ def no_logarithms(logits_real, logits_fake):
 
 @misconception
 def sigmoid_twice(logits_real, logits_fake):
-    """You take a sigmoid of the discriminator's scores and give the results to a loss that takes logits, and a second
-    sigmoid: pass it the logits themselves."""
+    """You apply a sigmoid to the discriminator's scores before a loss that expects logits and applies its own sigmoid:
+    pass the logits themselves."""
     return original(torch.sigmoid(logits_real), torch.sigmoid(logits_fake))
 
 
 @misconception
 def summed_over_the_batch(logits_real, logits_fake):
-    """You sum the discriminator's loss over the batch, where the expectations are estimated by means: leave out
+    """You sum the discriminator's loss over the batch, but the expectations should be estimated by means: leave out
     reduction="sum"."""
     return original(logits_real, logits_fake) * len(logits_real)
 
 
 @misconception
 def not_reduced(logits_real, logits_fake):
-    """You return the discriminator's loss of every pair of images, where backward() needs a single number: take the
-    mean of each term."""
+    """You return the discriminator's loss for every pair of images, but backward() needs a single number: take the mean
+    of each term."""
     return F.softplus(-logits_real) + F.softplus(logits_fake)
 
 
 @misconception
 def scores_detached(logits_real, logits_fake):
-    """You detach the discriminator's scores, or compute them under no_grad, so that no gradient reaches it: only the
-    fakes are made without gradients, their scores are not."""
+    """You detach the discriminator's scores, or compute them under no_grad, so that no gradient reaches it: detach the
+    generated images, but not their scores."""
     return original(logits_real.detach(), logits_fake.detach())
 
 
@@ -129,8 +128,8 @@ defaults("part2/train_torch.py:GAN.discriminator_step", fails=("gan.discriminato
 
 @misconception
 def real_images_twice(self, x_real):
-    """You show the discriminator the real batch twice, once in place of the fakes: score self.generator(z), detached,
-    with the label 0."""
+    """You show the discriminator the real batch twice, the second time instead of the fakes: score self.generator(z),
+    detached, with the label 0."""
     self.generator(self.draw_latents(x_real.shape[0]))
     loss = discriminator_loss(self.discriminator(x_real), self.discriminator(x_real))
     return loss, {"loss": loss}
@@ -138,7 +137,8 @@ def real_images_twice(self, x_real):
 
 @misconception
 def fakes_twice(self, x_real):
-    """You show the discriminator the fakes twice, once in place of the real batch: score x_real with the label 1."""
+    """You show the discriminator the fakes twice, the first time instead of the real batch: score x_real with the label
+    1."""
     x_fake = self.generator(self.draw_latents(x_real.shape[0])).detach()
     loss = discriminator_loss(self.discriminator(x_fake), self.discriminator(x_fake))
     return loss, {"loss": loss}
@@ -146,16 +146,16 @@ def fakes_twice(self, x_real):
 
 @misconception
 def noise_for_fakes(self, x_real):
-    """You show the discriminator pictures of noise in place of the generator's, which it learns nothing about: make the
-    fakes by self.generator from latents."""
+    """You show the discriminator pictures of noise instead of generated ones, so that it learns nothing about the
+    generator: make the fakes with self.generator from latents."""
     loss = discriminator_loss(self.discriminator(x_real), self.discriminator(torch.randn_like(x_real)))
     return loss, {"loss": loss}
 
 
 @misconception
 def uniform_noise(self, x_real):
-    """You draw the latents of the discriminator's step by torch.rand, uniformly on [0, 1), while sample draws them from
-    N(0, I): train with what you sample with, torch.randn."""
+    """You draw the latents of the discriminator's step with torch.rand, uniformly on [0, 1), while sample draws them
+    from N(0, I): use torch.randn in both."""
     z = torch.rand_like(self.draw_latents(x_real.shape[0]))
     loss = discriminator_loss(self.discriminator(x_real), self.discriminator(self.generator(z).detach()))
     return loss, {"loss": loss}
@@ -163,8 +163,7 @@ def uniform_noise(self, x_real):
 
 @misconception
 def one_latent_for_all(self, x_real):
-    """You make all fakes of the discriminator's step from one latent: draw a z of its own for each image of the
-    batch."""
+    """You make all fakes of the discriminator's step from one latent: draw one z for each image of the batch."""
     x_fake = self.generator(self.draw_latents(1).expand(x_real.shape[0], -1)).detach()
     loss = discriminator_loss(self.discriminator(x_real), self.discriminator(x_fake))
     return loss, {"loss": loss}

@@ -1,4 +1,5 @@
-"""The flow: mistakes in transform(z [B, dim]) → (z, log_det [B]), in the loss forward(x [B, dim]) → [B], in layers."""
+"""Mistakes in a flow: in transform(z [B, dim]) → (z, log_det [B]), in the loss forward(x [B, dim]) → [B], and in
+layers."""
 
 import math
 
@@ -14,8 +15,8 @@ defaults("part3/model.py:NormalizingFlow.transform", fails=("flow.log_det", "flo
 
 @misconception(fails=("flow.no_side_effects",))
 def input_not_cloned(self, z, inverse=False):
-    """You give the caller's tensor to the coupling layers, which write into their input: after the call, the data are
-    no longer what they were. Start with z = z.clone()."""
+    """You pass the caller's tensor to the coupling layers, which write into their input, so that the data change: start
+    with z = z.clone()."""
     log_det = self.init_log_det.expand(len(z))
     for layer in reversed(self.layers) if inverse else self.layers:
         z, log_det = layer(z, log_det, inverse=inverse)
@@ -35,7 +36,7 @@ def input_cloned_one_way_only(self, z, inverse=False):
 
 @misconception(fails=("flow.invertible",))
 def inverse_in_forward_order(self, z, inverse=False):
-    """You invert the layers in the order in which they were applied: the last one is undone first, so loop over
+    """You invert the layers in the order in which they were applied, but the last one must be undone first: loop over
     reversed(self.layers)."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
     for layer in self.layers:
@@ -45,8 +46,8 @@ def inverse_in_forward_order(self, z, inverse=False):
 
 @misconception(fails=("flow.invertible",))
 def reversed_order_both_ways(self, z, inverse=False):
-    """You loop over the reversed layers both ways: what was applied last is undone first, so one of the two ways goes
-    through them in their own order."""
+    """You loop over the reversed layers in both directions: apply them in their own order, and in reversed order only
+    for the inverse (or the other way round)."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
     for layer in reversed(self.layers):
         z, log_det = layer(z, log_det, inverse=inverse)
@@ -77,14 +78,15 @@ def always_inverted(self, z, inverse=False):
 
 @misconception(fails=("flow.invertible", "flow.nll"))
 def first_layer_only(self, z, inverse=False):
-    """You apply the first layer and return: apply all of them, each to what the one before gave. Look at where the
-    return stands."""
+    """You return after the first layer: apply all layers, each to the output of the one before it, and return after the
+    loop."""
     return self.layers[0](z.clone(), self.init_log_det.expand(len(z)), inverse=inverse)
 
 
 @misconception(fails=("flow.invertible", "flow.nll"))
 def last_layer_only(self, z, inverse=False):
-    """You give every layer the original z, so that only the last one counts: give each what the one before gave."""
+    """You give every layer the original z, so that only the last one counts: give each layer the output of the one
+    before it."""
     return self.layers[-1](z.clone(), self.init_log_det.expand(len(z)), inverse=inverse)
 
 
@@ -100,8 +102,8 @@ def last_layer_left_out(self, z, inverse=False):
 
 @misconception(fails=("flow.invertible", "flow.nll"))
 def no_layers(self, z, inverse=False):
-    """Your transform applies no layer and returns its input: go through self.layers, each applied to what the one
-    before gave."""
+    """Your transform applies no layer and returns its input: apply all of self.layers, each to the output of the one
+    before it."""
     return z.clone(), torch.zeros(len(z))
 
 
@@ -119,23 +121,22 @@ def same_mask_for_all_layers(self, base_density, dim, num_flows, num_hidden):
 
 @misconception
 def log_det_negated(self, z, inverse=False):
-    """Your log_det has the wrong sign: it is that of the map from transform's argument to its result, as the layers
-    add it up."""
+    """Your log_det has the wrong sign: return the sum of the layers' log-determinants as it is."""
     z, log_det = self.original(z, inverse)
     return z, -log_det
 
 
 @misconception(fails=("flow.log_det",))
 def log_det_negated_again_for_the_inverse(self, z, inverse=False):
-    """You negate log_det for the inverse, but the layers have done so already when they were told to invert: return it
-    as they add it up."""
+    """You negate log_det for the inverse, but layers that are told to invert have done so already: return their sum as
+    it is."""
     z, log_det = self.original(z, inverse)
     return z, -log_det if inverse else log_det
 
 
 @misconception
 def log_det_of_the_last_layer(self, z, inverse=False):
-    """Your log_det is that of the last layer alone: hand each layer the log_det that the one before returned, so that
+    """Your log_det is that of the last layer alone: pass each layer the log_det that the one before returned, so that
     they add up."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
     for layer in reversed(self.layers) if inverse else self.layers:
@@ -145,8 +146,8 @@ def log_det_of_the_last_layer(self, z, inverse=False):
 
 @misconception
 def log_det_added_to_itself(self, z, inverse=False):
-    """You add what a layer returns to log_det, which it has in it already, so that the first layers count many times:
-    a layer returns the sum so far, so write z, log_det = layer(z, log_det)."""
+    """You add the log_det that a layer returns to your own, although it already contains the sum so far, so that the
+    first layers count many times: write z, log_det = layer(z, log_det)."""
     z, log_det = z.clone(), self.init_log_det.expand(len(z))
     for layer in reversed(self.layers) if inverse else self.layers:
         z, total = layer(z, log_det, inverse=inverse)
@@ -156,7 +157,7 @@ def log_det_added_to_itself(self, z, inverse=False):
 
 @misconception
 def log_det_not_collected(self, z, inverse=False):
-    """Your log_det is zero for every point: keep the one that each layer returns, and hand it to the next."""
+    """Your log_det is zero for every point: keep the one that each layer returns, and pass it to the next."""
     z, log_det = self.original(z, inverse)
     return z, torch.zeros_like(log_det)
 
@@ -178,7 +179,8 @@ def log_det_summed_over_the_batch(self, z, inverse=False):
 
 @misconception("part3/model.py:Coupling.forward", fails=("flow.log_det",))
 def log_det_of_an_inverse_layer_not_negated(self, z, log_det, inverse=False):
-    """Your coupling layer adds Σs to log_det even when it inverts: it multiplies with e⁻ˢ there, so it subtracts Σs."""
+    """Your coupling layer adds Σs to log_det even when it inverts: there it multiplies by e⁻ˢ, so it should subtract
+    Σs."""
     start = torch.zeros_like(log_det)
     z, own = self.original(z, start, inverse=inverse)
     return z, log_det - own if inverse else log_det + own
@@ -192,8 +194,8 @@ defaults("part3/model.py:NormalizingFlow.forward", fails=("flow.nll", "flow.norm
 
 @misconception
 def no_log_determinant(self, x):
-    """Your loss is the base density's alone: the change of variables adds log_det, and without it the flow may shrink
-    all points into the base density's mode."""
+    """Your loss contains only the base density: the change of variables adds log_det, without which the flow may shrink
+    all points into the mode of the base density."""
     z, _ = self.transform(x)
     return -self.base_density.log_prob(z)
 
@@ -208,22 +210,23 @@ def log_determinant_of_the_wrong_sign(self, x):
 
 @misconception
 def no_base_density(self, x):
-    """Your loss is −log_det alone: add the base density's log-probability of z, or nothing draws the points to where
-    it has its mass."""
+    """Your loss is −log_det alone: add −log p_z(z) of the base density, without which nothing moves the points to where
+    that density is large."""
     _, log_det = self.transform(x)
     return -log_det
 
 
 @misconception
 def base_density_of_the_data(self, x):
-    """You ask the base density about x: it is the density of z = f(x), so ask it about what transform returned."""
+    """You evaluate the base density at x: it is the density of z = f(x), so evaluate it at the z that transform
+    returned."""
     _, log_det = self.transform(x)
     return -(self.base_density.log_prob(x) + log_det)
 
 
 @misconception
 def log_likelihood_for_the_loss(self, x):
-    """You return the log-likelihood: the loss is minimised, so it is the negative of that."""
+    """You return the log-likelihood: a loss is minimised, so return its negative."""
     return -self.original(x)
 
 
@@ -249,20 +252,21 @@ def loss_summed_over_the_batch(self, x):
 
 @misconception
 def loss_in_bits(self, x):
-    """You return bits: the loss is in nats, and the conversion to bits per dimension comes in the training loop."""
+    """You return the loss in bits: return it in nats, since the training loop converts it to bits per dimension."""
     return self.original(x) * math.log2(math.e)
 
 
 @misconception
 def loss_per_dimension(self, x):
-    """You divide the loss by the number of dimensions: it is that of the whole point, and the conversion to bits per
-    dimension comes in the training loop."""
+    """You divide the loss by the number of dimensions: return that of the whole point, since the training loop converts
+    it to bits per dimension."""
     return self.original(x) / x.shape[1]
 
 
 @misconception
 def log_determinant_per_dimension(self, x):
-    """You divide log_det by the number of dimensions: it is the logarithm of one determinant, and counts in full."""
+    """You divide log_det by the number of dimensions: add it in full, since it is the logarithm of a single
+    determinant."""
     z, log_det = self.transform(x)
     return -(self.base_density.log_prob(z) + log_det / x.shape[1])
 
@@ -288,15 +292,15 @@ def loss_without_a_gradient(self, x):
 
 @misconception
 def log_determinant_detached(self, x):
-    """You detach log_det (with detach, data or item), so that no gradient comes from it: both parts of the loss must
-    stay in the graph."""
+    """You detach log_det (with detach, data or item), so that it gives no gradient: both parts of the loss must stay in
+    the graph."""
     z, log_det = self.transform(x)
     return -(self.base_density.log_prob(z) + log_det.detach())
 
 
 @misconception
 def base_density_detached(self, x):
-    """You detach z before you ask the base density, so that no gradient comes from it: both parts of the loss must
-    stay in the graph."""
+    """You detach z before you evaluate the base density, so that it gives no gradient: both parts of the loss must stay
+    in the graph."""
     z, log_det = self.transform(x)
     return -(self.base_density.log_prob(z.detach()) + log_det)

@@ -1,4 +1,4 @@
-"""Training the flow: mistakes in an epoch, train_nf(model, train_loader, optimizer) → average bits per dimension."""
+"""Mistakes in an epoch of a flow's training, train_nf(model, train_loader, optimizer) → average bits per dimension."""
 
 import math
 
@@ -89,8 +89,7 @@ def one_step_for_the_epoch(model, train_loader, optimizer):
 
 @misconception
 def first_batch_only(model, train_loader, optimizer):
-    """You leave the loop after the first batch: an epoch goes through all of train_loader. Look at where the return
-    stands."""
+    """You leave the loop after the first batch: go through all of train_loader, and return after the loop."""
     return original(model, [next(iter(train_loader))], optimizer)
 
 
@@ -150,7 +149,8 @@ defaults("part3/train.py:train_nf", fails=("flow.training_loop",))
 
 @misconception
 def last_batch_for_the_epoch(model, train_loader, optimizer):
-    """You return the bits per dimension of the last batch: add up all batches, and divide by how many there are."""
+    """You return the bits per dimension of the last batch: add those of all batches, and divide by the number of
+    batches."""
     model.train()
     for (x,) in train_loader:
         last = step(model, optimizer, x)

@@ -1,4 +1,4 @@
-"""The loop of a GAN: what is written in place of train_gan or of the update of one network in it."""
+"""Mistakes in train_gan, the training loop of a GAN, or in the update of one network in it."""
 
 import torch
 

@@ -1,5 +1,4 @@
-"""Sampling from a GAN: what is written in place of GAN.sample(batch_size) → [B, 1, 28, 28] in [−1, 1], or of how it
-draws latents [B, z_dim]."""
+"""Mistakes in GAN.sample(batch_size) → [B, 1, 28, 28] in [−1, 1], or in its draws of latents [B, z_dim]."""
 
 import torch
 
@@ -32,7 +31,7 @@ defaults("part2/train_torch.py:GAN.sample", fails=("gan.sample",))
 @misconception
 @torch.no_grad()
 def one_latent_for_all(self, batch_size):
-    """You decode one and the same z for all samples of a batch, which are then one image: draw a z for each of them,
+    """You decode the same z for all samples of a batch, which are then all equal: draw one z for each of them,
     torch.randn(batch_size, z_dim)."""
     return self.generator(self.draw_latents(1).expand(batch_size, -1))
 
@@ -55,35 +54,36 @@ def seeded(self, batch_size):
 
 @misconception
 def sigmoid_of_samples(self, batch_size):
-    """You take a sigmoid of the generator's images, which are no logits: its tanh has brought them to [−1, 1], so
-    return them as they are."""
+    """You apply a sigmoid to the generator's images, which are no logits: its tanh has already brought them to [−1, 1],
+    so return them as they are."""
     return torch.sigmoid(self.original(batch_size))
 
 
 @misconception
 def tanh_of_samples(self, batch_size):
-    """You take a tanh of the generator's images, which have been through one: return them as they are."""
+    """You apply a tanh to the generator's images, to which the generator has already applied one: return them as they
+    are."""
     return torch.tanh(self.original(batch_size))
 
 
 @misconception
 def scaled_to_unit_range(self, batch_size):
-    """You scale the samples to [0, 1], where [−1, 1] is asked for, the range of the training data: return the
+    """You scale the samples to [0, 1], but they should be in [−1, 1], the range of the training data: return the
     generator's images, and scale them where you save them."""
     return (self.original(batch_size) + 1) / 2
 
 
 @misconception
 def scaled_to_bytes(self, batch_size):
-    """You scale the samples to 0 … 255, where [−1, 1] is asked for, the range of the training data: return the
+    """You scale the samples to 0 … 255, but they should be in [−1, 1], the range of the training data: return the
     generator's images, and scale them where you save them."""
     return (self.original(batch_size) + 1) * 127.5
 
 
 @misconception
 def clamped(self, batch_size):
-    """You clamp the samples to [0, 1], and lose all pixels below 0: the generator's images are in [−1, 1], so return
-    them as they are."""
+    """You clamp the samples to [0, 1], which sets all pixels below 0 to 0: return the generator's images as they are,
+    in [−1, 1]."""
     return self.original(batch_size).clamp(0, 1)
 
 
@@ -96,7 +96,7 @@ def rounded_to_bits(self, batch_size):
 
 @misconception
 def always_sixty_four(self, batch_size):
-    """You always draw 64 samples, whatever batch_size says: draw as many latents as are asked for."""
+    """You always draw 64 samples, whatever batch_size is: draw batch_size latents."""
     return self.original(64)
 
 

@@ -34,13 +34,14 @@ def log_two_pi_once(self, x):
 
 @misconception
 def log_two_pi_not_halved(self, x):
-    """You subtract log 2π for each dimension where it is half of that: the normaliser is 1/√(2π), with a root."""
+    """You subtract log 2π for each dimension instead of ½ log 2π: the normaliser is 1/√(2π), with a square root."""
     return self.original(x) - 0.5 * self.dims * math.log(2 * math.pi)
 
 
 @misconception
 def two_pi_without_log(self, x):
-    """You subtract ½·2π for each dimension and not ½·log(2π): in the log-density, the normaliser's logarithm counts."""
+    """You subtract ½·2π for each dimension instead of ½·log(2π): a log-density contains the logarithm of the
+    normaliser."""
     return self.original(x) + 0.5 * self.dims * (math.log(2 * math.pi) - 2 * math.pi)
 
 
@@ -53,8 +54,8 @@ def sigma_as_variance(self, x):
 
 @misconception
 def sigma_not_squared_in_the_exponent(self, x):
-    """You divide (x − mu)² by sigma and not by sigma²: sigma is a standard deviation, and the whole quotient
-    (x − mu)/sigma is squared."""
+    """You divide (x − mu)² by sigma and not by sigma²: sigma is a standard deviation, so square the whole quotient (x −
+    mu)/sigma."""
     return (-0.5 * (x - self.mu) ** 2 / self.sigma - self.sigma.log() - 0.5 * math.log(2 * math.pi)).sum(dim=-1)
 
 
@@ -68,20 +69,20 @@ def standard_deviation_squared_twice(self, x):
 
 @misconception
 def log_variance_not_halved(self, x):
-    """You subtract log sigma² where it is ½ log sigma², that is log sigma: the normaliser has the root of the
-    covariance's determinant."""
+    """You subtract log sigma² instead of ½ log sigma², which is log sigma: the normaliser contains the square root of
+    the covariance's determinant."""
     return self.original(x) - self.sigma.log().sum()
 
 
 @misconception
 def log_sigma_halved(self, x):
-    """You subtract ½ log sigma where it is log sigma: the half belongs to the logarithm of the variance sigma²."""
+    """You subtract ½ log sigma instead of log sigma: the factor ½ belongs to the logarithm of the variance sigma²."""
     return self.original(x) + 0.5 * self.sigma.log().sum()
 
 
 @misconception
 def log_sigma_added(self, x):
-    """You add log sigma where it is subtracted: the wider the Gaussian, the lower its density."""
+    """You add log sigma instead of subtracting it: the wider the Gaussian, the lower its density."""
     return self.original(x) + 2 * self.sigma.log().sum()
 
 
@@ -114,8 +115,7 @@ def exponent_not_halved(self, x):
 
 @misconception
 def exponent_added(self, x):
-    """You forgot the minus of the exponent: it is −½((x − mu)/sigma)², so that a density falls with the distance from
-    mu."""
+    """You forgot the minus sign of the exponent, −½((x − mu)/sigma)²: a density falls with the distance from mu."""
     return self.original(x) + (((x - self.mu) / self.sigma) ** 2).sum(dim=-1)
 
 
@@ -127,7 +127,7 @@ def mean_forgotten(self, x):
 
 @misconception
 def mean_added(self, x):
-    """You add mu to x where it is subtracted: the exponent is −½((x − mu)/sigma)²."""
+    """You add mu to x instead of subtracting it: the exponent is −½((x − mu)/sigma)²."""
     return self.original(x + 2 * self.mu)
 
 
@@ -182,8 +182,8 @@ def summed_over_the_batch(self, x):
 
 @misconception
 def averaged_over_the_batch(self, x):
-    """You return one number, the average over the batch: there is one log-density for each vector, and averaging is
-    up to whoever asks for them."""
+    """You return one number, the average over the batch: return one log-density for each vector, and leave averaging to
+    the caller."""
     return self.original(x).mean()
 
 
@@ -195,14 +195,14 @@ def density_for_its_log(self, x):
 
 @misconception
 def negative_log_density(self, x):
-    """You return the negative log-density: log_prob is what the loss negates, and higher where x is more probable."""
+    """You return the negative log-density: return the log-density itself, which the loss negates."""
     return -self.original(x)
 
 
 @misconception
 def logarithm_to_base_two(self, x):
-    """You return a log-density in bits: log_prob uses the natural logarithm, and the conversion to bits comes when
-    the average is reported."""
+    """You return a log-density in bits: use the natural logarithm, since the average is converted to bits where it is
+    reported."""
     return self.original(x) * math.log2(math.e)
 
 
@@ -282,14 +282,14 @@ def uniform_noise_about_zero(self, num_samples):
 @misconception
 def noise_shared_by_the_elements(self, num_samples):
     """You draw one noise for all elements of a sample, so that they are perfectly correlated: the covariance is
-    diagonal, so each element gets noise of its own, torch.randn(num_samples, dims)."""
+    diagonal, so draw noise for each element, torch.randn(num_samples, dims)."""
     return self.mu + self.sigma * torch.randn(num_samples, 1)
 
 
 @misconception
 def noise_shared_by_the_samples(self, num_samples):
-    """You draw the noise once and repeat it for all samples of a call: each gets noise of its own, torch.randn of
-    shape [num_samples, dims]."""
+    """You draw the noise once and repeat it for all samples of a call: draw noise for each sample,
+    torch.randn(num_samples, dims)."""
     return self.mu + self.sigma * torch.randn(1, self.dims).expand(num_samples, -1)
 
 
@@ -302,5 +302,5 @@ def seed_set_in_sample(self, num_samples):
 
 @misconception
 def one_sample_for_all(self, num_samples):
-    """You return a single vector whatever num_samples is: return as many, of shape [num_samples, dims]."""
+    """You return a single vector whatever num_samples is: return num_samples vectors, [num_samples, dims]."""
     return self.mu + self.sigma * torch.randn(self.dims)

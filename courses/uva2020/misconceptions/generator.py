@@ -1,4 +1,4 @@
-"""The generator: what is written in place of GeneratorMLP, [B, z_dim] → images [B, 1, 28, 28] in (−1, 1)."""
+"""Mistakes in GeneratorMLP, [B, z_dim] → images [B, 1, 28, 28] in (−1, 1)."""
 
 import torch
 import torch.nn.functional as F
@@ -11,21 +11,21 @@ defaults("part2/models.py:GeneratorMLP.forward", fails=("gan.generator",))
 
 @misconception
 def sigmoid_at_the_end(self, z):
-    """You end the generator with a sigmoid, so that its pixels lie in (0, 1); the data are scaled to [−1, 1], and an
-    image of those needs a tanh."""
+    """You end the generator with a sigmoid, so that its pixels lie in (0, 1): end with a tanh, since the data are
+    scaled to [−1, 1]."""
     return torch.sigmoid(self.net(z)).view(-1, *self.output_shape)
 
 
 @misconception
 def relu_at_the_end(self, z):
-    """You end the generator with a ReLU, so that no pixel is ever negative and none is bounded; the data are scaled to
-    [−1, 1], and an image of those needs a tanh."""
+    """You end the generator with a ReLU, so that its pixels are never negative and have no upper bound: end with a
+    tanh, since the data are scaled to [−1, 1]."""
     return F.relu(self.net(z)).view(-1, *self.output_shape)
 
 
 @misconception
 def no_activation_at_the_end(self, z):
-    """You return what the generator's last linear layer gives, which is not bounded: end with a tanh, so that pixels
+    """You return the output of the generator's last linear layer, which is not bounded: end with a tanh, so that pixels
     lie in (−1, 1) as the data do."""
     return self.net(z).view(-1, *self.output_shape)
 
@@ -54,15 +54,15 @@ def no_channel(self, z):
 @misconception
 def scaled_by_the_batch(self, z):
     """You scale the generator's images by the smallest and largest pixel of the whole batch, so that each image depends
-    on what else is in it: end with a tanh, which takes every pixel for itself."""
+    on the others: end with a tanh, which transforms every pixel on its own."""
     x = self.original(z)
     return 2 * (x - x.min()) / (x.max() - x.min()) - 1
 
 
 @misconception
 def dropout_without_rest(self, z):
-    """Your generator drops units in eval mode too, because F.dropout is told nothing of the mode: use the module
-    nn.Dropout, or pass training=self.training."""
+    """Your generator drops units in eval mode too, because F.dropout does not know the mode: use the module nn.Dropout,
+    or pass training=self.training."""
     return torch.tanh(self.net(F.dropout(z, 0.1))).view(-1, *self.output_shape)
 
 

@@ -1,4 +1,4 @@
-"""The generator's step: what is written in place of the loss −E log D(G(z)), from logits [B, 1], or of the step."""
+"""Mistakes in the generator's step, and in its loss −E log D(G(z)) from logits [B, 1]."""
 
 import torch
 import torch.nn.functional as F
@@ -31,28 +31,28 @@ def negated(logits_fake):
 
 @misconception
 def summed_over_the_batch(logits_fake):
-    """You sum the generator's loss over the batch, where the expectation is estimated by the mean: leave out
+    """You sum the generator's loss over the batch, but the expectation should be estimated by the mean: leave out
     reduction="sum"."""
     return original(logits_fake) * len(logits_fake)
 
 
 @misconception
 def not_reduced(logits_fake):
-    """You return the generator's loss of every image, where backward() needs a single number: take their mean."""
+    """You return the generator's loss for every image, but backward() needs a single number: take the mean."""
     return F.softplus(-logits_fake)
 
 
 @misconception
 def sigmoid_twice(logits_fake):
-    """You take a sigmoid of the generator's scores and give the result to a loss that takes logits, and a second
-    sigmoid: pass it the logits themselves."""
+    """You apply a sigmoid to the scores of the generator's images before a loss that expects logits and applies its own
+    sigmoid: pass the logits themselves."""
     return original(torch.sigmoid(logits_fake))
 
 
 @misconception
 def mean_score(logits_fake):
-    """You minimise −E s(G(z)), the mean score of a Wasserstein GAN, which nothing bounds here: minimise −E log D(G(z)),
-    the cross entropy of the logits with the label 1."""
+    """You minimise −E s(G(z)), the mean score of a Wasserstein GAN, which has no lower bound here: minimise −E log
+    D(G(z)), the cross entropy of the logits with the label 1."""
     return -logits_fake.mean()
 
 
@@ -65,8 +65,7 @@ def least_squares(logits_fake):
 
 @misconception
 def least_squares_of_probabilities(logits_fake):
-    """You minimise the squared distance of D(G(z)) from 1, where the cross entropy is asked for: minimise
-    −E log D(G(z))."""
+    """You minimise the squared distance of D(G(z)) from 1 instead of the cross entropy: minimise −E log D(G(z))."""
     return F.mse_loss(torch.sigmoid(logits_fake), torch.ones_like(logits_fake))
 
 
@@ -79,8 +78,8 @@ def no_logarithm(logits_fake):
 
 @misconception
 def one_minus_logit(logits_fake):
-    """You pass 1 − logit to the generator's loss as if it were a probability: the logit of 1 − D is −logit, and what is
-    asked for is −E log D(G(z)), the cross entropy of the logits with the label 1."""
+    """You pass 1 − logit to the generator's loss as if it were a probability, but the logit of 1 − D is −logit:
+    minimise −E log D(G(z)), the cross entropy of the logits with the label 1."""
     return original(1 - logits_fake)
 
 
@@ -89,8 +88,8 @@ defaults("part2/train_torch.py:GAN.generator_step", fails=("gan.generator_step",
 
 @misconception
 def real_images_too(self, x_real):
-    """You add the loss on real images to the generator's loss: they have no place in it, since the generator has no
-    part in how they are scored."""
+    """You add the loss on real images to the generator's loss: leave it out, since the scores of real images do not
+    depend on the generator."""
     logits_fake = self.discriminator(self.generator(self.draw_latents(x_real.shape[0])))
     loss = generator_loss(logits_fake) + generator_loss(self.discriminator(x_real))
     return loss, {"loss": loss}
@@ -116,16 +115,16 @@ def discriminators_loss_negated(self, x_real):
 
 @misconception
 def real_images_instead(self, x_real):
-    """You score the real images in the generator's step, where its own belong: let the generator make images of fresh
-    latents, and have those scored."""
+    """You score the real images in the generator's step instead of generated ones: generate images from new latents,
+    and score those."""
     loss = generator_loss(self.discriminator(x_real))
     return loss, {"loss": loss}
 
 
 @misconception
 def without_gradient(self, x_real):
-    """You make the fakes of the generator's step under no_grad or detach them (sample does the former), so that no
-    gradient reaches the generator: call self.generator on latents of your own."""
+    """You generate the images of the generator's step under no_grad (as sample does) or detach them, so that no
+    gradient reaches the generator: call self.generator on new latents."""
     with torch.no_grad():
         x_fake = self.generator(self.draw_latents(x_real.shape[0]))
     loss = generator_loss(self.discriminator(x_fake))
@@ -134,8 +133,8 @@ def without_gradient(self, x_real):
 
 @misconception
 def uniform_noise(self, x_real):
-    """You draw the latents of the generator's step by torch.rand, uniformly on [0, 1), while sample draws them from
-    N(0, I): train with what you sample with, torch.randn."""
+    """You draw the latents of the generator's step with torch.rand, uniformly on [0, 1), while sample draws them from
+    N(0, I): use torch.randn in both."""
     z = torch.rand_like(self.draw_latents(x_real.shape[0]))
     loss = generator_loss(self.discriminator(self.generator(z)))
     return loss, {"loss": loss}
@@ -143,7 +142,7 @@ def uniform_noise(self, x_real):
 
 @misconception
 def one_latent_for_all(self, x_real):
-    """You make all fakes of the generator's step from one latent: draw a z of its own for each image of the batch."""
+    """You make all fakes of the generator's step from one latent: draw one z for each image of the batch."""
     z = self.draw_latents(1).expand(x_real.shape[0], -1)
     loss = generator_loss(self.discriminator(self.generator(z)))
     return loss, {"loss": loss}

@@ -1,5 +1,5 @@
-"""Interpolation: what is written in place of GAN.interpolate(batch_size, steps) → [B, steps + 2, 1, 28, 28], or of the
-straight lines between latents [B, z_dim], in `points` points each → [B, points, z_dim]."""
+"""Mistakes in GAN.interpolate(batch_size, steps) → [B, steps + 2, 1, 28, 28], or in the straight lines between latents
+[B, z_dim] → [B, points, z_dim]."""
 
 import torch
 
@@ -10,15 +10,15 @@ defaults("part2/utils.py:straight_lines", fails=("gan.interpolate",))
 
 @misconception
 def extrapolation(start, end, points):
-    """Your interpolation weights run beyond 0 and 1, so that the strips begin before z₀ and end behind z₁: let the
+    """Your interpolation weights go below 0 and above 1, so that the strips begin before z₀ and end beyond z₁: let the
     weights run from 0 to 1, both included."""
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), torch.linspace(-0.5, 1.5, points).view(1, -1, 1))
 
 
 @misconception
 def from_the_origin(start, end, points):
-    """You scale one latent from 0 up to itself, so that the strips begin at z = 0, which is no draw from N(0, I): draw
-    two latents, and go from one to the other."""
+    """You interpolate from z = 0 to one latent, but 0 is no draw from N(0, I): draw two latents, and interpolate from
+    one to the other."""
     return torch.linspace(0, 1, points).view(1, -1, 1) * end.unsqueeze(1)
 
 
@@ -39,7 +39,8 @@ def both_ends_left_out(start, end, points):
 
 @misconception
 def ends_equal(start, end, points):
-    """You interpolate from a latent to itself, so that all images of a strip are one: draw z₀ and z₁ by two calls."""
+    """You interpolate from a latent to itself, so that all images of a strip are the same: draw z₀ and z₁ by two
+    calls."""
     return original(start, start, points)
 
 
@@ -51,7 +52,7 @@ def ends_opposite(start, end, points):
 
 @misconception
 def great_circle(start, end, points):
-    """You interpolate along a great circle (slerp), where the assignment asks for the straight line between the two
+    """You interpolate along a great circle (slerp), but the assignment asks for the straight line between the two
     latents: use (1 − w)·z₀ + w·z₁."""
     start, end = start.unsqueeze(1), end.unsqueeze(1)
     weight = torch.linspace(0, 1, points).view(1, -1, 1)
@@ -69,8 +70,8 @@ def weights_squared(start, end, points):
 
 @misconception
 def weights_do_not_add_up(start, end, points):
-    """Your interpolation adds w·z₁ to z₀ without taking anything of z₀ away, so that the strips end at z₀ + z₁: use
-    (1 − w)·z₀ + w·z₁."""
+    """Your interpolation adds w·z₁ to z₀ without reducing z₀, so that the strips end at z₀ + z₁: use (1 − w)·z₀ +
+    w·z₁."""
     return start.unsqueeze(1) + torch.linspace(0, 1, points).view(1, -1, 1) * end.unsqueeze(1)
 
 
@@ -89,8 +90,8 @@ def one_start_for_all(start, end, points):
 
 @misconception
 def fresh_draws(start, end, points):
-    """You decode a fresh draw of z for every image of a strip, so that nothing leads from one to the next: draw two
-    latents for each strip, and mix them."""
+    """You decode a new draw of z for every image of a strip, so that consecutive images are unrelated: draw two latents
+    for each strip, and interpolate between them."""
     return torch.randn(start.shape[0], points, start.shape[1])
 
 
@@ -104,8 +105,8 @@ def uniform_ends(start, end, points):
 @misconception("part2/train_torch.py:GAN.interpolate")
 @torch.no_grad()
 def pixels_mixed(self, batch_size, interpolation_steps):
-    """You mix the pixels of the two end images, which fades one into the other: mix their latents, and decode every
-    mixture by the generator."""
+    """You interpolate the pixels of the two end images, which fades one into the other: interpolate their latents, and
+    decode each of them."""
     first, last = (self.generator(self.draw_latents(batch_size)).unsqueeze(1) for _ in range(2))
     weight = torch.linspace(0, 1, interpolation_steps + 2).view(1, -1, 1, 1, 1)
     return torch.lerp(first, last, weight)
@@ -114,8 +115,8 @@ def pixels_mixed(self, batch_size, interpolation_steps):
 @misconception("part2/train_torch.py:GAN.interpolate")
 @torch.no_grad()
 def strips_interleaved(self, batch_size, interpolation_steps):
-    """You decode the latents with the steps first and read the images as if strips came first, so that strips are mixed
-    up: reshape the images in the order in which their latents were."""
+    """You decode the latents step by step but reshape the images as if they came strip by strip, so that strips are
+    mixed up: reshape the images in the order of their latents."""
     start, end = self.draw_latents(batch_size), self.draw_latents(batch_size)
     z = straight_lines(start, end, interpolation_steps + 2)
     x = self.generator(z.transpose(0, 1).flatten(0, 1))
@@ -127,8 +128,8 @@ defaults("part2/train_torch.py:GAN.interpolate", fails=("gan.interpolate_shape",
 
 @misconception
 def steps_first(self, batch_size, interpolation_steps):
-    """You return the interpolations with the steps in the first dimension: it is the batch's, [B, steps + 2, 1, 28,
-    28]. Stack the steps along dimension 1."""
+    """You return the interpolations with the steps in the first dimension, which should be the batch, [B, steps + 2, 1,
+    28, 28]: stack the steps along dimension 1."""
     return self.original(batch_size, interpolation_steps).transpose(0, 1)
 
 
@@ -179,8 +180,8 @@ def ends_counted_as_steps(start, end, points):
 
 @misconception("part2/utils.py:straight_lines", fails=("gan.interpolate_shape", "gan.interpolate"))
 def weights_of_a_range(start, end, points):
-    """Your interpolation weights are i / steps for i in range(steps): they stop short of z₁, and make as many images as
-    steps, where those come between the two ends, which makes steps + 2. Let the weights run from 0 to 1."""
+    """Your interpolation weights are i / steps for i in range(steps), so that they stop short of z₁ and there are only
+    as many images as steps: let the weights run from 0 to 1 in steps + 2 values."""
     steps = points - 2
     weight = torch.arange(steps).view(1, -1, 1) / steps
     return torch.lerp(start.unsqueeze(1), end.unsqueeze(1), weight)
@@ -188,6 +189,6 @@ def weights_of_a_range(start, end, points):
 
 @misconception(fails=("gan.interpolate_shape", "gan.interpolate"))
 def ends_missing(self, batch_size, interpolation_steps):
-    """You return the images between z₀ and z₁ without those of the two ends themselves: include G(z₀) and G(z₁), which
-    makes interpolation_steps + 2 images."""
+    """You return only the images between z₀ and z₁: include G(z₀) and G(z₁), which makes interpolation_steps + 2
+    images."""
     return self.original(batch_size, interpolation_steps)[:, 1:-1]

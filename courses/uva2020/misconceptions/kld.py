@@ -1,4 +1,4 @@
-"""The KL divergence to N(0, I): what is written in place of KLD(mean, log_std), [..., z_dim] → [...]."""
+"""Mistakes in KLD(mean, log_std), the KL divergence to N(0, I): [..., z_dim] → [...]."""
 
 import math
 

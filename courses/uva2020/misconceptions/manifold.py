@@ -1,4 +1,4 @@
-"""Pictures of a latent space: what is written in place of visualize_manifold(decoder, grid_size)."""
+"""Mistakes in visualize_manifold(decoder, grid_size), the picture of a two-dimensional latent space."""
 
 import numpy as np
 import torch
@@ -51,8 +51,8 @@ def cdf_for_quantiles(decoder, grid_size=20):
 
 @misconception
 def cdf_of_even_latents(decoder, grid_size=20):
-    """You took the normal distribution function (cdf) of evenly spaced z, which gives percentiles again. Take even
-    percentiles, and of them its inverse: z = norm.ppf(percentiles), or Normal(0, 1).icdf."""
+    """You took the normal distribution function (cdf) of evenly spaced z, which gives percentiles. Take evenly spaced
+    percentiles, and apply its inverse to them: z = norm.ppf(percentiles), or Normal(0, 1).icdf."""
     return pictured(decoder, pairs_of(norm.cdf(np.linspace(-3, 3, grid_size + 1))), grid_size + 1)
 
 
@@ -87,8 +87,8 @@ def percentiles_to_the_edges(decoder, grid_size=20):
 
 @misconception
 def random_latents(decoder, grid_size=20):
-    """You decoded random latents: that makes samples, and no manifold. Decode every pair of the normal quantiles of
-    evenly spaced percentiles, in order."""
+    """You decoded random latents, which gives samples instead of a manifold: decode every pair of the normal quantiles
+    of evenly spaced percentiles, in order."""
     return pictured(decoder, torch.randn((grid_size + 1) ** 2, 2), grid_size + 1)
 
 
@@ -170,15 +170,15 @@ def means_rounded(decoder, grid_size=20):
 
 @misconception
 def eight_tiles_a_row(decoder, grid_size=20):
-    """You left make_grid at its 8 images a row, so that the rows of the picture are no rows of the latent grid. Give
-    it nrow, the number of tiles along an axis."""
+    """You left make_grid at its default of 8 images per row, so that the rows of the picture are not the rows of the
+    latent grid: pass it nrow, the number of tiles along an axis."""
     return pictured(decoder, quantile_pairs(grid_size), 8)
 
 
 @misconception
 def row_too_short(decoder, grid_size=20):
-    """Your grid has grid_size + 1 latents an axis, and you put grid_size of them in a row of the picture, so that each
-    row starts one tile late. Give make_grid nrow=grid_size + 1."""
+    """Your grid has grid_size + 1 latents per axis, but you put only grid_size of them in a row of the picture, so that
+    the rows are shifted: pass make_grid nrow=grid_size + 1."""
     return pictured(decoder, quantile_pairs(grid_size), grid_size)
 
 

@@ -1,4 +1,4 @@
-"""The equal mixture of two Gaussians: mistakes in log_prob(x [..., dims]) → [...] and sample(n) → [n, dims]."""
+"""Mistakes in the equal mixture of two Gaussians, log_prob(x [..., dims]) → [...] and sample(n) → [n, dims]."""
 
 import math
 
@@ -49,13 +49,14 @@ def no_weights(self, x):
 
 @misconception
 def weights_divided_by(self, x):
-    """You subtracted log ½ where it is added: the weights make the log-density smaller, by log 2."""
+    """You subtracted log ½ instead of adding it: the weights make the log-density smaller, by log 2."""
     return self.original(x) + 2 * math.log(2)
 
 
 @misconception
 def half_of_the_log(self, x):
-    """You took half of the logarithm of N₁ + N₂: the weight ½ belongs inside, where it is worth −log 2."""
+    """You took half of the logarithm of N₁ + N₂: the weight ½ belongs inside the logarithm, where it amounts to −log
+    2."""
     return 0.5 * (self.original(x) + math.log(2))
 
 
@@ -108,7 +109,7 @@ def gaussian_of_the_mean(self, x):
 @misconception
 def gaussian_of_the_sum(self, x):
     """You took the density of the sum of two independent Gaussians, with mean μ₁ + μ₂ and variance σ₁² + σ₂²: a mixture
-    picks one of the two for each sample, so the densities are averaged."""
+    picks one of the two for each sample, so average the densities."""
     sigma = torch.sqrt(self.p1.sigma**2 + self.p2.sigma**2)
     return MultivariateGaussianDiag(self.p1.mu + self.p2.mu, sigma, self.dims).log_prob(x)
 
@@ -157,21 +158,21 @@ def coin_of_normal_noise(self, num_samples):
 
 @misconception
 def mean_of_two_samples(self, num_samples):
-    """You average a sample of each mode: that gives points between the modes, where there should be none; a sample
-    comes from one mode or the other."""
+    """You average a sample of each mode, which gives points between the modes, where there should be none: take each
+    sample from one mode or the other."""
     return (self.p1.sample(num_samples) + self.p2.sample(num_samples)) / 2
 
 
 @misconception
 def sum_of_two_samples(self, num_samples):
-    """You add a sample of each mode: the sum of two Gaussian variables is Gaussian again; a sample of the mixture comes
-    from one mode or the other."""
+    """You add a sample of each mode, but the sum of two Gaussian variables is Gaussian again: take each sample from one
+    mode or the other."""
     return self.p1.sample(num_samples) + self.p2.sample(num_samples)
 
 
 @misconception
 def samples_of_the_mean_gaussian(self, num_samples):
-    """You sample from one Gaussian with the average of both means and sigmas: a sample comes from one mode or the
+    """You sample from one Gaussian with the average of both means and sigmas: take each sample from one mode or the
     other."""
     mu, sigma = (self.p1.mu + self.p2.mu) / 2, (self.p1.sigma + self.p2.sigma) / 2
     return MultivariateGaussianDiag(mu, sigma, self.dims).sample(num_samples)
@@ -179,7 +180,7 @@ def samples_of_the_mean_gaussian(self, num_samples):
 
 @misconception
 def twice_as_many_samples(self, num_samples):
-    """You take num_samples samples from each mode, twice as many as were asked for: choose one mode for each sample."""
+    """You take num_samples samples from each mode, twice as many as asked for: choose one mode for each sample."""
     return torch.cat([self.p1.sample(num_samples), self.p2.sample(num_samples)])
 
 

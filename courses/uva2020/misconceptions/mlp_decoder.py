@@ -1,4 +1,4 @@
-"""The MLP decoder: what is written in place of MLPDecoder, latents [B, z_dim] → logits [B, *output_shape]."""
+"""Mistakes in MLPDecoder, latents [B, z_dim] → logits [B, *output_shape]."""
 
 import math
 from itertools import pairwise
@@ -11,13 +11,13 @@ from graders.misconceptions import defaults, misconception, original
 
 
 def perceptron(dims):
-    """Linear layers of these widths with a ReLU after each but the last."""
+    """Returns linear layers of these widths with a ReLU after each but the last."""
     layers = [layer for n_in, n_out in pairwise(dims) for layer in (nn.Linear(n_in, n_out), nn.ReLU())]
     return nn.Sequential(*layers[:-1])
 
 
 class Decoder(nn.Module):
-    """A right decoder, from which wrong ones differ by the widths of their layers."""
+    """A correct decoder; the wrong ones change the widths of its layers."""
 
     def __init__(self, dims, output_shape):
         super().__init__()
@@ -40,8 +40,8 @@ defaults("part1/mlp_encoder_decoder.py:MLPDecoder.forward", fails=("vae.mlp_deco
 
 @misconception
 def sigmoid_on_output(self, z):
-    """You end the decoder with a sigmoid, where logits were asked for: the loss applies it, in a numerically stable
-    way, and sampling does."""
+    """You end the decoder with a sigmoid: return logits, since the loss applies the sigmoid in a numerically stable
+    way, and sampling applies it too."""
     return torch.sigmoid(self.original(z))
 
 
@@ -69,15 +69,15 @@ def softmax_on_output(self, z):
 
 @misconception
 def log_probabilities(self, z):
-    """You return the logarithms of pixels' means, log sigmoid, which cannot be positive, where logits were asked for:
-    return what the last linear layer gives."""
+    """You return the logarithms of the pixels' means, log sigmoid, which cannot be positive: return logits, the output
+    of the last linear layer."""
     return F.logsigmoid(self.original(z))
 
 
 @misconception
 def pixels_drawn(self, z):
-    """You draw the pixels in the decoder, which no gradient gets through: it should return their logits, and drawing
-    is the business of VAE.sample."""
+    """You draw the pixels in the decoder, through which no gradient flows: return their logits, and draw in
+    VAE.sample."""
     return torch.bernoulli(torch.sigmoid(self.original(z)))
 
 
@@ -99,7 +99,7 @@ def no_channel(self, z):
 
 @misconception(fails=("vae.mlp_decoder", "vae.loss", "vae.sample", "vae.training_loop"), raises=True)
 def channels_last(self, z):
-    """You return the logits with the channels last, as matplotlib wants pictures: PyTorch's order is [B, C, H, W]."""
+    """You return the logits with the channels last, as matplotlib expects pictures: PyTorch's order is [B, C, H, W]."""
     return self.original(z).permute(0, 2, 3, 1)
 
 
@@ -199,8 +199,8 @@ class HiddenLayersInAList(nn.Module):
 
 @misconception
 class FirstHiddenSizeOnly(Decoder):
-    """You build one hidden layer, of the first of hidden_dims, and ignore the others: there should be a hidden layer
-    for each entry."""
+    """You build one hidden layer, from the first entry of hidden_dims, and ignore the others: there should be a hidden
+    layer for each entry."""
 
     def __init__(self, z_dim=20, hidden_dims=(512,), output_shape=(1, 28, 28)):
         super().__init__([z_dim, hidden_dims[0]], output_shape)
@@ -208,8 +208,8 @@ class FirstHiddenSizeOnly(Decoder):
 
 @misconception
 class LastHiddenSizeOnly(Decoder):
-    """You build one hidden layer, of the last of hidden_dims, since each turn of your loop starts again from the input:
-    a layer's input is the output of the one before it."""
+    """You build one hidden layer, from the last entry of hidden_dims, since each turn of your loop starts again from
+    the input: a layer's input is the output of the one before it."""
 
     def __init__(self, z_dim=20, hidden_dims=(512,), output_shape=(1, 28, 28)):
         super().__init__([z_dim, hidden_dims[-1]], output_shape)
@@ -275,8 +275,8 @@ class LayerWithoutUse(original):
 
 @misconception("part1/mlp_encoder_decoder.py:MLPDecoder.forward")
 def centred_by_the_batch(self, z):
-    """You subtract the batch's average from the latents, in evaluation too, so that an image depends on what else is in
-    the batch: each latent is to be decoded on its own."""
+    """You subtract the batch's average from the latents, in evaluation too, so that an image depends on the other
+    latents: decode each latent on its own."""
     return self.original(z - z.mean(dim=0))
 
 

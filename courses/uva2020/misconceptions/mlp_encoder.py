@@ -1,4 +1,4 @@
-"""The MLP encoder: what is written in place of MLPEncoder, images [B, C, H, W] → mean and log_std, each [B, z_dim]."""
+"""Mistakes in MLPEncoder, images [B, C, H, W] → mean and log_std, each [B, z_dim]."""
 
 from itertools import pairwise
 
@@ -10,13 +10,13 @@ from graders.misconceptions import defaults, misconception, original
 
 
 def perceptron(dims):
-    """Linear layers of these widths with a ReLU after each but the last."""
+    """Returns linear layers of these widths with a ReLU after each but the last."""
     layers = [layer for n_in, n_out in pairwise(dims) for layer in (nn.Linear(n_in, n_out), nn.ReLU())]
     return nn.Sequential(*layers[:-1])
 
 
 class Encoder(nn.Module):
-    """A right encoder, from which wrong ones differ by the widths of their layers."""
+    """A correct encoder; the wrong ones change the widths of its layers."""
 
     def __init__(self, dims):
         super().__init__()
@@ -98,16 +98,16 @@ def relu_on_log_std(self, x):
 
 @misconception
 def softplus_on_log_std(self, x):
-    """You put a softplus on log_std, as if it were the standard deviation: its logarithm was asked for, which may be
-    negative. Return what the linear layer gives, or the logarithm of the softplus."""
+    """You put a softplus on log_std, as if it were the standard deviation, but its logarithm is asked for, which may be
+    negative: return the linear layer's output, or the logarithm of the softplus."""
     mean, log_std = self.original(x)
     return mean, F.softplus(log_std)
 
 
 @misconception
 def std_for_log_std(self, x):
-    """You return the standard deviation, exp(log_std), where its logarithm was asked for: leave the exponential to
-    those who call the encoder."""
+    """You return the standard deviation, exp(log_std), but its logarithm is asked for: leave the exponential to those
+    who call the encoder."""
     mean, log_std = self.original(x)
     return mean, log_std.exp()
 
@@ -211,7 +211,7 @@ def in_one_tensor(self, x):
 
 @misconception
 def sample_for_mean(self, x):
-    """You return a draw from the posterior where its mean was asked for: the encoder only predicts mean and log_std,
+    """You return a draw from the posterior instead of its mean: the encoder should only predict mean and log_std, and
     sampling comes after it."""
     mean, log_std = self.original(x)
     return mean + log_std.exp() * torch.randn_like(mean), log_std
@@ -257,8 +257,8 @@ class HiddenLayersInAList(nn.Module):
 
 @misconception
 class FirstHiddenSizeOnly(Encoder):
-    """You build one hidden layer, of the first of hidden_dims, and ignore the others: there should be a hidden layer
-    for each entry."""
+    """You build one hidden layer, from the first entry of hidden_dims, and ignore the others: there should be a hidden
+    layer for each entry."""
 
     def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
         super().__init__([input_dim, hidden_dims[0], 2 * z_dim])
@@ -266,8 +266,8 @@ class FirstHiddenSizeOnly(Encoder):
 
 @misconception
 class LastHiddenSizeOnly(Encoder):
-    """You build one hidden layer, of the last of hidden_dims, since each turn of your loop starts again from the input:
-    a layer's input is the output of the one before it."""
+    """You build one hidden layer, from the last entry of hidden_dims, since each turn of your loop starts again from
+    the input: a layer's input is the output of the one before it."""
 
     def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
         super().__init__([input_dim, hidden_dims[-1], 2 * z_dim])
@@ -311,7 +311,8 @@ class HiddenSizesIgnored(Encoder):
 
 @misconception
 class FirstWidthForAll(Encoder):
-    """All of your hidden layers are as wide as the first of hidden_dims: each should be as wide as its own entry."""
+    """All of your hidden layers are as wide as the first entry of hidden_dims says: each should have the width of its
+    own entry."""
 
     def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
         super().__init__([input_dim, *[hidden_dims[0]] * len(hidden_dims), 2 * z_dim])
@@ -360,8 +361,8 @@ class LayerWithoutUse(original):
 
 @misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward")
 def centred_by_the_batch(self, x):
-    """You subtract the batch's average from the images, in evaluation too, so that an image's code depends on what
-    else is in the batch: each image is to be encoded on its own."""
+    """You subtract the batch's average from the images, in evaluation too, so that an image's code depends on the other
+    images: encode each image on its own."""
     return self.original(x - x.mean(dim=0))
 
 

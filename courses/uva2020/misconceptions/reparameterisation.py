@@ -1,4 +1,4 @@
-"""Draws from N(mean, std²): what is written in place of sample_reparameterize(mean, std), all of one shape."""
+"""Mistakes in sample_reparameterize(mean, std), a draw from N(mean, std²); all tensors have one shape."""
 
 import torch
 
@@ -128,14 +128,14 @@ def mean_forgotten(mean, std):
 
 @misconception
 def mean_returned(mean, std):
-    """You returned the mean and drew nothing: that is a plain auto-encoder. Add noise of that spread:
-    z = mean + std · ε."""
+    """You returned the mean and drew nothing, as in a plain auto-encoder: add noise with standard deviation std, z =
+    mean + std · ε."""
     return mean
 
 
 @misconception
 def arguments_exchanged(mean, std):
-    """You multiplied the noise by the mean and added std. It is the other way round: z = mean + std · ε."""
+    """You multiplied the noise by the mean and added std, but it is the other way round: z = mean + std · ε."""
     return std + mean * torch.randn_like(mean)
 
 

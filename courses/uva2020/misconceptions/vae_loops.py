@@ -1,4 +1,4 @@
-"""The VAE's loops: what is written in place of train_vae and test_vae, which return averages: bpd, L_rec, L_reg."""
+"""Mistakes in train_vae and test_vae, the loops of a VAE, which return averages of bpd, L_rec and L_reg."""
 
 from itertools import islice
 
@@ -8,7 +8,7 @@ from graders.misconceptions import defaults, misconception
 
 
 def losses_of(model, loader, step=lambda losses: None):
-    """The losses of each batch, as [bpd, L_rec, L_reg], and its size; `step` is called with (L_rec, L_reg, bpd)."""
+    """Yields each batch's losses as [bpd, L_rec, L_reg], with its size; `step` is called with (L_rec, L_reg, bpd)."""
     for imgs, _ in loader:
         rec, reg, bpd = model(imgs.to(model.device))
         step((rec, reg, bpd))
@@ -16,14 +16,14 @@ def losses_of(model, loader, step=lambda losses: None):
 
 
 def averages(batches):
-    """Averages over images."""
+    """Returns the averages of three losses over images."""
     batches = list(batches)
     count = sum(size for _, size in batches)
     return tuple(sum(losses[i] * size for losses, size in batches) / count for i in range(3))
 
 
 def trained(model, loader, optimizer, loss_of=lambda rec, reg, bpd: bpd):
-    """The losses of each batch of a right epoch, or of one that trains on another loss."""
+    """Yields each batch's losses in an epoch of training on `loss_of`, by default correctly on bpd."""
     model.train()
 
     def step(losses):
@@ -35,7 +35,7 @@ def trained(model, loader, optimizer, loss_of=lambda rec, reg, bpd: bpd):
 
 
 def tested(model, loader):
-    """The losses of each batch of a right evaluation."""
+    """Yields each batch's losses in a correct evaluation."""
     model.eval()
     with torch.no_grad():
         yield from losses_of(model, loader)
@@ -94,8 +94,8 @@ def gradients_cleared_before_the_step(model, train_loader, optimizer):
 
 @misconception
 def step_before_backward(model, train_loader, optimizer):
-    """You call optimizer.step() right after zero_grad(), and backward() only then, so that no step has a gradient to
-    follow: the order is zero_grad(), backward(), step()."""
+    """You call optimizer.step() before backward(), so that no step has a gradient to follow: the order is zero_grad(),
+    backward(), step()."""
 
     def step(losses):
         optimizer.zero_grad()
@@ -187,8 +187,8 @@ def a_step_every_second_batch(model, train_loader, optimizer):
 
 @misconception
 def another_optimizer(model, train_loader, optimizer):
-    """You make a new optimiser in train_vae and leave the one that was handed in unused, so that its learning rate is
-    ignored and Adam's averages start anew each epoch: use the argument."""
+    """You create a new optimiser in train_vae instead of using the given one, so that its learning rate is ignored and
+    Adam's averages start anew each epoch: use the argument."""
     model.train()
     return averages(trained(model, train_loader, torch.optim.Adam(model.parameters(), lr=1e-3)))
 
@@ -196,14 +196,14 @@ def another_optimizer(model, train_loader, optimizer):
 @misconception
 def reconstruction_only(model, train_loader, optimizer):
     """You train on the reconstruction loss alone, so that nothing keeps the posterior near the prior: call backward()
-    on bpd, which holds both losses."""
+    on bpd, which contains both losses."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: rec))
 
 
 @misconception
 def regularisation_only(model, train_loader, optimizer):
     """You train on the regularisation loss alone, so that the model learns nothing of the images: call backward() on
-    bpd, which holds both losses."""
+    bpd, which contains both losses."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: reg))
 
 
@@ -217,13 +217,13 @@ def regularisation_subtracted(model, train_loader, optimizer):
 @misconception
 def bits_added_to_nats(model, train_loader, optimizer):
     """You train on the sum of bpd and L_reg, so that the divergence counts hundreds of times, which makes the posterior
-    collapse to the prior: bpd holds both losses already."""
+    collapse to the prior: call backward() on bpd alone, which contains both losses already."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: bpd + reg))
 
 
 @misconception
 def loss_maximised(model, train_loader, optimizer):
-    """You train on −bpd, so that the loss grows: bpd is a negative bound already, and an optimiser minimises."""
+    """You train on −bpd, so that the loss grows: bpd is the negative of the bound already, so minimise it as it is."""
     return averages(trained(model, train_loader, optimizer, lambda rec, reg, bpd: -bpd))
 
 
@@ -246,7 +246,7 @@ def no_train_mode(model, train_loader, optimizer):
 @misconception(raises=True)
 @torch.no_grad()
 def training_without_gradients(model, train_loader, optimizer):
-    """You train under torch.no_grad(), where backward() finds nothing to go back through: it belongs to test_vae."""
+    """You train under torch.no_grad(), where backward() cannot compute gradients: use no_grad in test_vae only."""
     return averages(trained(model, train_loader, optimizer))
 
 
@@ -263,8 +263,8 @@ def no_eval_mode(model, data_loader):
 @misconception
 @torch.no_grad()
 def train_mode_in_test(model, data_loader):
-    """You call model.eval() in test_vae and put the model back into training mode before its last batch is through:
-    leave that to train_vae."""
+    """You put the model back into training mode before test_vae has tested the last batch: stay in eval mode
+    throughout, since train_vae sets training mode itself."""
     model.eval()
     found = []
     for batch in data_loader:
@@ -275,8 +275,8 @@ def train_mode_in_test(model, data_loader):
 
 @misconception
 def gradients_in_test(model, data_loader):
-    """You test without torch.no_grad(), so that PyTorch keeps all intermediate results for gradients that nobody asks
-    for: put @torch.no_grad() over test_vae."""
+    """You test without torch.no_grad(), so that PyTorch keeps all intermediate results for gradients that are not
+    needed: put @torch.no_grad() over test_vae."""
     model.eval()
     return averages(losses_of(model, data_loader))
 
@@ -284,14 +284,14 @@ def gradients_in_test(model, data_loader):
 @misconception
 def neither_eval_nor_no_grad(model, data_loader):
     """You test as you train, without model.eval() and without torch.no_grad(): dropout and batch normalisation then
-    work as in training, and PyTorch keeps all intermediate results for gradients that nobody asks for."""
+    work as in training, and PyTorch keeps all intermediate results for gradients that are not needed."""
     return averages(losses_of(model, data_loader))
 
 
 @misconception
 def training_in_test(model, data_loader):
-    """You train in test_vae too, so that the model learns from the images that are to judge it: evaluate only, in eval
-    mode and without gradients."""
+    """You train in test_vae too, so that the model learns from the images that it is evaluated on: evaluate only, in
+    eval mode and without gradients."""
     return averages(trained(model, data_loader, torch.optim.Adam(model.parameters(), lr=1e-3)))
 
 
@@ -363,8 +363,8 @@ def sums_for_averages(batches):
 
 @misconception
 def last_batch_for_average(batches):
-    """train_vae and test_vae return the losses of the last batch, since each batch's value takes the place of the one
-    before: add them up, and divide by their number."""
+    """train_vae and test_vae return the losses of the last batch, since each batch's value overwrites the one before:
+    add them up, and divide by their number."""
     rec, reg, bpd = list(batches)[-1][0]
     return bpd.item(), rec.item(), reg.item()
 
@@ -389,7 +389,7 @@ def image_sums_divided_by_batches(batches):
 
 @misconception
 def zeros_for_averages(batches):
-    """train_vae and test_vae return zeros, since the losses are never added to what you start from: add each batch's
+    """train_vae and test_vae return zeros, since the losses are never added to the initial values: add each batch's
     value, and divide by their number."""
     list(batches)
     return 0.0, 0.0, 0.0
@@ -397,8 +397,8 @@ def zeros_for_averages(batches):
 
 @misconception
 def one_average_only(batches):
-    """train_vae and test_vae return the average bpd alone, where three averages were asked for: those of bpd, of the
-    reconstruction and of the regularisation loss."""
+    """train_vae and test_vae return the average bpd alone: return three averages, of bpd, of the reconstruction and of
+    the regularisation loss."""
     batches = list(batches)
     return sum(losses[2].item() * size for losses, size in batches) / sum(size for _, size in batches)
 
@@ -414,14 +414,14 @@ def training_sums_for_averages(model, train_loader, optimizer):
 
 @misconception
 def last_training_batch_for_average(model, train_loader, optimizer):
-    """train_vae returns the losses of the last batch, since each batch's value takes the place of the one before: add
-    them up, and divide by their number."""
+    """train_vae returns the losses of the last batch, since each batch's value overwrites the one before: add them up,
+    and divide by their number."""
     return tuple(list(trained(model, train_loader, optimizer))[-1][0])
 
 
 @misconception
 def training_averages_in_another_order(model, train_loader, optimizer):
-    """train_vae returns the averages as (L_rec, L_reg, bpd), where bpd was asked for first: so does main read them."""
+    """train_vae returns the averages as (L_rec, L_reg, bpd): return bpd first, which is the order that main expects."""
     bpd, rec, reg = averages(trained(model, train_loader, optimizer))
     return rec, reg, bpd
 
@@ -436,8 +436,8 @@ def losses_exchanged(model, train_loader, optimizer):
 
 @misconception
 def average_halved_each_time(model, train_loader, optimizer):
-    """train_vae takes (average + loss) / 2 after each batch, in which the first batches hardly count: add the losses
-    up, and divide by their number at the end."""
+    """train_vae takes (average + loss) / 2 after each batch, so that the first batches hardly count: add the losses up,
+    and divide by their number at the end."""
     found = [0.0, 0.0, 0.0]
     for losses, _ in trained(model, train_loader, optimizer):
         found = [(average + loss) / 2 for average, loss in zip(found, losses, strict=True)]
@@ -455,8 +455,8 @@ def test_sums_for_averages(model, data_loader):
 
 @misconception
 def last_tested_batch_for_average(model, data_loader):
-    """test_vae returns the losses of the last batch, since each batch's value takes the place of the one before: add
-    them up, and divide by their number."""
+    """test_vae returns the losses of the last batch, since each batch's value overwrites the one before: add them up,
+    and divide by their number."""
     return tuple(list(tested(model, data_loader))[-1][0])
 
 

@@ -1,4 +1,4 @@
-"""The loss of a VAE: what is written in place of VAE.forward(imgs), [B, C, H, W] → L_rec, L_reg, bpd."""
+"""Mistakes in VAE.forward(imgs), the loss of a VAE: [B, C, H, W] → L_rec, L_reg, bpd."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from graders.misconceptions import defaults, misconception
 
 
 def losses_of(mean, log_std, logits, imgs):
-    """The right ones, of each image."""
+    """Returns the right L_rec and L_reg of each image."""
     rec = F.binary_cross_entropy_with_logits(logits, imgs, reduction="none").sum(dim=(1, 2, 3))
     return rec, KLD(mean, log_std)
 
@@ -22,8 +22,8 @@ defaults("part1/train_torch.py:VAE.forward", fails=("vae.loss",))
 
 @misconception
 def pixels_averaged(self, imgs):
-    """You averaged the cross-entropy over the pixels, so that it weighs next to nothing against the KL divergence. The
-    bound has the sum over the pixels, and only then the mean over the batch."""
+    """You averaged the cross-entropy over the pixels, so that it hardly counts beside the KL divergence: sum over the
+    pixels, and then take the mean over the batch."""
     mean, log_std = self.encoder(imgs)
     logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
     rec = F.binary_cross_entropy_with_logits(logits, imgs, reduction="none").mean(dim=(1, 2, 3))
@@ -49,8 +49,8 @@ def summed_over_batch(self, imgs):
 
 @misconception(fails=("vae.loss", "vae.training_loop"), raises=True)
 def one_loss_for_each_image(self, imgs):
-    """You returned the losses of each image, [B]. Return three numbers, their means over the batch: only a single
-    number can be trained on."""
+    """You returned the losses of each image, [B]. Return three numbers, their means over the batch: backward() needs a
+    single number."""
     mean, log_std = self.encoder(imgs)
     logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
     rec, reg = losses_of(mean, log_std, logits, imgs)
@@ -59,8 +59,8 @@ def one_loss_for_each_image(self, imgs):
 
 @misconception
 def kl_left_out_of_bound(self, imgs):
-    """Your bits per dimension are those of the reconstruction alone, so that nothing holds the latents to the prior.
-    The bound is the sum of both terms: elbo_to_bpd(L_rec + L_reg)."""
+    """Your bits per dimension are those of the reconstruction alone, so that nothing keeps the posterior near the
+    prior. The bound is the sum of both terms: elbo_to_bpd(L_rec + L_reg)."""
     rec, reg, _ = self.original(imgs)
     return rec, reg, elbo_to_bpd(rec[None], imgs.shape).mean()
 
@@ -91,8 +91,8 @@ def kl_subtracted(self, imgs):
 
 @misconception
 def likelihood_for_loss(self, imgs):
-    """You returned the log-likelihood where its negative is asked for: L_rec = −log p(x|z), the cross-entropy, is
-    positive and is to be minimised."""
+    """You returned the log-likelihood instead of its negative: L_rec = −log p(x|z), the cross-entropy, is positive and
+    is to be minimised."""
     rec, reg, _ = self.original(imgs)
     return -rec, reg, elbo_to_bpd((reg - rec)[None], imgs.shape).mean()
 
@@ -122,8 +122,8 @@ def terms_exchanged(self, imgs):
 
 @misconception
 def bits_first(self, imgs):
-    """You returned bits per dimension first. The order is L_rec, L_reg, bpd; here L_reg would be trained on for
-    bpd."""
+    """You returned bits per dimension first. The order is L_rec, L_reg, bpd; with yours, training would minimise L_reg
+    instead of bpd."""
     rec, reg, bpd = self.original(imgs)
     return bpd, rec, reg
 
@@ -166,8 +166,8 @@ def squared_error(self, imgs):
 
 @misconception
 def ones_only(self, imgs):
-    """Your cross-entropy counts the white pixels only, −Σ x · log p: that of several classes. For binary pixels the
-    black ones count too: −Σ x · log p + (1 − x) · log(1 − p)."""
+    """Your cross-entropy counts the white pixels only, −Σ x · log p, as for a choice among several classes. For binary
+    pixels the black ones count too: −Σ x · log p + (1 − x) · log(1 − p)."""
     mean, log_std = self.encoder(imgs)
     logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
     return averages(-(imgs * F.logsigmoid(logits)).sum(dim=(1, 2, 3)), KLD(mean, log_std), imgs)
@@ -193,15 +193,15 @@ def std_in_kl(self, imgs):
 
 @misconception
 def mean_decoded(self, imgs):
-    """You decoded the mean, so that nothing is random and nothing smooths the latent space. Decode a draw of
-    N(mean, std²), by sample_reparameterize."""
+    """You decoded the mean, so that nothing is random and nothing smooths the latent space. Decode a draw from N(mean,
+    std²), by sample_reparameterize."""
     mean, log_std = self.encoder(imgs)
     return averages(*losses_of(mean, log_std, self.decoder(mean), imgs), imgs)
 
 
 @misconception
 def prior_decoded(self, imgs):
-    """You decoded a draw from the prior, so that the reconstruction knows nothing of its image. Decode a draw of
+    """You decoded a draw from the prior, so that the reconstruction does not depend on the image. Decode a draw from
     N(mean, std²), by sample_reparameterize."""
     mean, log_std = self.encoder(imgs)
     return averages(*losses_of(mean, log_std, self.decoder(torch.randn_like(mean)), imgs), imgs)

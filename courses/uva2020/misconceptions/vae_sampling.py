@@ -1,4 +1,4 @@
-"""Samples of a VAE: what is written in place of VAE.sample(batch_size), → samples and means, each [B, C, H, W]."""
+"""Mistakes in VAE.sample(batch_size), which returns samples and means, each [B, C, H, W]."""
 
 import torch
 
@@ -40,8 +40,8 @@ def exchanged(self, batch_size):
 
 @misconception
 def comparison_turned_round(self, batch_size):
-    """You compared the wrong way round, so that a pixel with mean p is 1 with probability 1 − p: negatives. A uniform
-    number is below p with probability p: (torch.rand_like(x_mean) < x_mean).float()."""
+    """You compared the wrong way round, so that a pixel with mean p is 1 with probability 1 − p, and images are
+    negatives. A uniform number is below p with probability p: (torch.rand_like(x_mean) < x_mean).float()."""
     samples, x_mean = self.original(batch_size)
     return 1 - samples, x_mean
 
@@ -103,8 +103,8 @@ def zeros_decoded(self, batch_size):
 
 @misconception
 def one_latent_for_all(self, batch_size):
-    """You drew one latent and decoded it for every image, so that all of them show the same. Draw a latent for each
-    image: torch.randn(batch_size, z_dim)."""
+    """You drew one latent and decoded it for every image, so that all images have the same means. Draw a latent for
+    each image: torch.randn(batch_size, z_dim)."""
     z = torch.randn(1, self.z_dim, device=self.device).repeat(batch_size, 1)
     x_mean = torch.sigmoid(self.decoder(z))
     return torch.bernoulli(x_mean), x_mean
@@ -125,8 +125,8 @@ def images_flat(self, batch_size):
 
 @misconception
 def latents_drawn_twice(self, batch_size):
-    """You drew the latents anew for the means, so that x_mean are means of other images than those that you drew from:
-    decode one z, and return its means beside draws of them."""
+    """You decoded new latents for the means, so that x_mean does not belong to the samples: decode one z, and return
+    its means beside draws from them."""
     samples, _ = self.original(batch_size)
     _, x_mean = self.original(batch_size)
     return samples, x_mean

@@ -247,7 +247,7 @@ UNNAMED: dict[str, Unnamed] = {
             )
         },
         ("flow.bimodal_sample",),
-        "where n is odd",
+        "for odd n",
     ),
     "a Laplace density": Unnamed(
         {DENSITIES: (LOG_PROB, "return (-standardised.abs() - torch.log(2 * self.sigma)).sum(dim=-1)")},
@@ -284,7 +284,7 @@ UNNAMED: dict[str, Unnamed] = {
     "noise a fifth too small": Unnamed(
         {DENSITIES: ("self.sigma * noise", "0.8 * self.sigma * noise")}, BOTH_SAMPLES, "standard deviation"
     ),
-    "a biased coin": Unnamed({DENSITIES: ("< 0.5", "< 0.55")}, ("flow.bimodal_sample",), "fair coin"),
+    "a biased coin": Unnamed({DENSITIES: ("< 0.5", "< 0.55")}, ("flow.bimodal_sample",), "not equally likely"),
     "some of the samples between the modes": Unnamed(
         {DENSITIES: (COIN, "torch.rand(num_samples, 1) < torch.rand(1, self.dims)")}, ("flow.bimodal_sample",)
     ),

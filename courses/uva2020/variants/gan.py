@@ -517,9 +517,11 @@ UNNAMED: dict[str, Unnamed] = {
             (SAMPLE, SAMPLE + ".flip(2)"),
         ),
         ("gan.sample",),
-        "not what the generator gave",
+        "not the images that the generator returned",
     ),
-    "samples cubed": Unnamed(_training((SAMPLE, SAMPLE + "**3")), ("gan.sample",), "not what the generator gave"),
+    "samples cubed": Unnamed(
+        _training((SAMPLE, SAMPLE + "**3")), ("gan.sample",), "not the images that the generator returned"
+    ),
     "noise on the way": Unnamed(
         _training((LINES, LINES + "        z[:, 1:-1] += 0.1 * torch.randn_like(z[:, 1:-1])\n")), (_I,), "straight line"
     ),
@@ -537,7 +539,7 @@ UNNAMED: dict[str, Unnamed] = {
     "scores clamped to ±1.2": Unnamed(
         _models((DISCRIMINATOR_FORWARD, DISCRIMINATOR_FORWARD + ".clamp(-1.2, 1.2)")),
         ("gan.discriminator",),
-        "confined",
+        "cannot become large",
     ),
     "cleared every other batch": Unnamed(
         _training(
@@ -545,7 +547,7 @@ UNNAMED: dict[str, Unnamed] = {
             ("for imgs, _ in train_loader:", "for index, (imgs, _) in enumerate(train_loader):"),
         ),
         (_A,),
-        "by other gradients",
+        "along the gradient of its own loss",
     ),
     "gradients of negatives left in": Unnamed(
         _training(
@@ -557,6 +559,6 @@ UNNAMED: dict[str, Unnamed] = {
             )
         ),
         (_A,),
-        "by other gradients",
+        "along the gradient of its own loss",
     ),
 }

@@ -130,10 +130,10 @@ def unnamed(check: str, *changes: tuple[str, str], says: str = "") -> Unnamed:
 
 UNNAMED: dict[str, Unnamed] = {
     "a large divergence that is moderate": unnamed(
-        "kl_examples", (LARGE, "kl_large = (0.0, 2.0, 1.0, 1.0)"), says="no very large"
+        "kl_examples", (LARGE, "kl_large = (0.0, 2.0, 1.0, 1.0)"), says="kl_large is not very large"
     ),
     "a small divergence that is moderate": unnamed(
-        "kl_examples", (SMALL, "kl_small = (0.0, 2.0, 1.0, 1.0)"), says="no very small"
+        "kl_examples", (SMALL, "kl_small = (0.0, 2.0, 1.0, 1.0)"), says="kl_small is not very small"
     ),
     "an infinite example": unnamed("kl_examples", (LARGE, 'kl_large = (0.0, float("inf"), 1.0, 1.0)')),
     "three numbers for an example": Unnamed(

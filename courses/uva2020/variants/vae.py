@@ -304,7 +304,7 @@ UNNAMED: dict[str, Unnamed] = {
         {UTILS: (RATIO, RATIO.replace("log2(math.e)", "log(math.e, 3)"))}, ("vae.bpd", "vae.loss")
     ),
     "quantiles of half the spread": Unnamed(
-        {UTILS: (QUANTILES, f"0.5 * {QUANTILES}")}, ("vae.manifold",), "evenly spaced in percentiles"
+        {UTILS: (QUANTILES, f"0.5 * {QUANTILES}")}, ("vae.manifold",), "evenly spaced percentiles"
     ),
     "dimmed means": Unnamed({UTILS: (GRID, GRID.replace("means", "0.7 * means"))}, ("vae.manifold",)),
     "a tenth of the KL": Unnamed(
@@ -379,6 +379,6 @@ UNNAMED: dict[str, Unnamed] = {
     "every second batch tested": Unnamed(
         {TORCH: ("for imgs, _ in data_loader)", "for imgs, _ in list(data_loader)[::2])")},
         ("vae.training_loop",),
-        "not every batch",
+        "not every image",
     ),
 }

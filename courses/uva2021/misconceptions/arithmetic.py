@@ -1,4 +1,4 @@
-"""The arithmetic: what is written in place of sample_reparameterize, KLD and elbo_to_bpd in utils.py."""
+"""Mistakes in sample_reparameterize, KLD and elbo_to_bpd of utils.py."""
 
 import math
 
@@ -11,13 +11,13 @@ defaults("part1/utils.py:sample_reparameterize", fails=("vae.reparameterize", "v
 
 @misconception
 def one_noise_for_all(mean, std):
-    """You draw one noise number for the whole tensor: draw one for each element, by randn_like(mean)."""
+    """You draw one noise number for the whole tensor: draw one for each element, with randn_like(mean)."""
     return mean + std * torch.randn(1)
 
 
 @misconception
 def uniform_noise(mean, std):
-    """You draw the noise by torch.rand, uniformly on [0, 1): N(0, 1) is torch.randn."""
+    """You draw the noise with torch.rand, uniformly on [0, 1): draw it from N(0, 1), with torch.randn."""
     return mean + std * torch.rand_like(mean)
 
 
@@ -45,7 +45,7 @@ def without_the_half(mean, log_std):
 
 @misconception
 def averaged(mean, log_std):
-    """You average the divergence over the latents: it is their sum."""
+    """You average the divergence over the latents: sum it."""
     return original(mean, log_std) / mean.shape[-1]
 
 
@@ -57,7 +57,7 @@ def nats_for_bits(elbo, img_shape):
 
 @misconception("part1/utils.py:elbo_to_bpd", fails=("vae.bpd", "vae.level_loss"))
 def batch_as_a_dimension(elbo, img_shape):
-    """You divide by the size of the batch as well: dimensions are those of one image, img_shape[1:]."""
+    """You divide by the size of the batch as well: divide only by the dimensions of one image, img_shape[1:]."""
     return original(elbo, img_shape) / img_shape[0]
 
 

@@ -1,4 +1,4 @@
-"""Images of 16 levels: what is written in place of the decoder's forward, and of VAE.forward."""
+"""Mistakes in a VAE for images with 16 levels: in the decoder's forward, and in VAE.forward."""
 
 import torch
 
@@ -9,7 +9,7 @@ defaults("part1/cnn_encoder_decoder.py:CNNDecoder.forward", fails=("vae.levels",
 
 @misconception(fails=("vae.levels",))
 def softmax_in_the_decoder(self, z):
-    """Your decoder ends in a softmax: cross_entropy takes logits, and makes probabilities of them itself."""
+    """Your decoder ends in a softmax: return logits, since cross_entropy applies the softmax itself."""
     return torch.softmax(self.net(z), dim=1)
 
 
@@ -32,8 +32,8 @@ defaults("part1/train_pl.py:VAE.forward", fails=("vae.level_loss",))
 
 @misconception
 def mean_over_pixels(self, imgs):
-    """You average the cross entropy over the pixels, where −log p(x|z) is their sum: the divergence then counts 784
-    times as much as it should."""
+    """You average the cross-entropy over the pixels, so that the divergence counts 784 times too much: −log p(x|z) is
+    the sum over the pixels."""
     mean, log_std = self.encoder(imgs.float() / (LEVELS - 1) * 2 - 1)
     logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
     rec = F.cross_entropy(logits, imgs.squeeze(1).long())
@@ -43,7 +43,8 @@ def mean_over_pixels(self, imgs):
 
 @misconception
 def softmax_twice(self, imgs):
-    """You give cross_entropy probabilities, where it expects logits: leave the softmax to it."""
+    """You give probabilities to cross_entropy, which expects logits and applies the softmax itself: give it the
+    logits."""
     mean, log_std = self.encoder(imgs.float() / (LEVELS - 1) * 2 - 1)
     logits = self.decoder(sample_reparameterize(mean, log_std.exp()))
     rec = F.cross_entropy(logits.softmax(dim=1), imgs.squeeze(1).long(), reduction="none").sum(dim=(1, 2)).mean()
@@ -65,7 +66,7 @@ def squared_error(self, imgs):
 
 @misconception
 def divergence_subtracted(self, imgs):
-    """You subtract the divergence from the reconstruction loss: both are paid for, so their sum is the loss."""
+    """You subtract the divergence from the reconstruction loss: the loss is the sum of both."""
     rec, reg, _ = self.original(imgs)
     return rec, reg, elbo_to_bpd(rec - reg, imgs.shape)
 

@@ -1,0 +1,88 @@
+"""Checks that any network must pass whatever its architecture: registered, nonlinear, and the same when run again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence, assert_close, expect
+
+Array = NDArray[np.float64]
+
+RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
+ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice
+STRAIGHT: Final = 1e-4  # a network counts as linear if `bend` is at most this: rounding gives 1e-6, activations > 0.01
+SATURATED: Final = 1 - 1e-5  # a tanh nearer to 1 than this cannot be inverted in single precision
+UNREGISTERED: Final = (
+    "some layers of the {name} are not registered, so no optimiser will train them: keep layers in nn.ModuleList or "
+    "nn.Sequential, not in a Python list"
+)
+
+
+def bend(outputs: Sequence[Array]) -> float:
+    """Measures how nonlinear a network is, from its outputs for three equidistant inputs on a line.
+
+    Args:
+        outputs: one array for each output of the network, [3, …]: for the first, the middle and the last input.
+
+    Returns:
+        The largest distance of a middle output from the mean of the outer two, divided by the largest distance between
+        the outer two: 0 for a linear network. Infinite if the outer outputs are equal (an activation at the end may
+        have set all of them to zero).
+
+    Raises Mismatch if an output does not have three rows.
+    """
+    expect(all(output.shape[:1] == (3,) for output in outputs), "three inputs do not give three rows of outputs")
+    first, middle, last = (np.concatenate([output[row].ravel() for output in outputs]) for row in range(3))
+    length = float(np.abs(first - last).max())
+    return float(np.abs(middle - (first + last) / 2).max()) / length if length else np.inf
+
+
+def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
+    """Fails a linear network; `outputs` as in `bend`, `name` is what the student calls the network."""
+    expect(
+        bend(outputs) > STRAIGHT,
+        f"the {name} is linear, however many layers it has: there should be an activation function between the layers",
+    )
+
+
+def expect_registered(registration: Evidence, name: str = "network") -> None:
+    """Fails a network with layers that parameters() does not list, or with parameters that its output does not use.
+
+    Args:
+        registration: evidence of `graders.probing.networks.registration`.
+        name: what the student calls the network.
+    """
+    expect(
+        registration.integer("unregistered") == 0,
+        UNREGISTERED.format(name=name),
+        expected=f"every parameter of the {name} in its parameters()",
+        got=f"{registration.integer('unregistered')} tensors that are not",
+    )
+    unreached = registration.text("unreached")
+    expect(
+        unreached == "",
+        f"the {name}'s parameter {unreached[:80]} takes no part in the output, so it gets no gradient: use its layer "
+        "in forward, or remove it",
+    )
+
+
+def expect_reproducible(got: Array, expected: Array) -> None:
+    """Fails a network whose outputs, when it is created once more and given reordered rows, are not the same rows.
+
+    Args:
+        got: outputs [N, …] of the second network.
+        expected: outputs of the first network for the same rows.
+    """
+    assert_close(
+        got,
+        expected,
+        rtol=RTOL,
+        atol=ATOL,
+        what="what the network gives for the same rows in another order, when it is created once more",
+        hint="its outputs should depend only on its input and its initial weights, and these only on torch's random "
+        "numbers",
+    )
