@@ -216,8 +216,14 @@ def plain_name(attack: Attack) -> str:
 
 
 def read_grade(folder: Path) -> dict[str, Any]:
-    """The items of a grade that a machine judged, by check or measure."""
-    grade = json.loads((folder / "grade.json").read_text())
+    """The items of a grade that a machine judged, by check or measure; none, where there is no grade.
+
+    Of a submission without a grade, `_lost` tells: one of them must not end the report on all others.
+    """
+    path = folder / "grade.json"
+    if not path.is_file():
+        return {}
+    grade = json.loads(path.read_text())
     items = [item for question in grade["questions"] for item in question["items"]]
     return {item["check"]: item for item in items if item["check"] is not None and item["outcome"] is not None}
 

@@ -54,7 +54,7 @@ _OWN_TABLE = "ctypes.CDLL(None).syscall(436, 1000, 1001, 2)"
 ATTACKS = [
     Attack(
         0,
-        "a program's name with line ends",
+        "a program whose name has line ends",
         # What measures a run reads names of programs beside numbers: a name must neither stop nor mislead it.
         hostile="""
             import ctypes, os, subprocess, tempfile

@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from gengrade.sandbox import Isolation, Tier, choose
+from gengrade.submissions.names import identify
 from tests.attacks.__main__ import attacks, survey
 
 SAMPLE = (
@@ -42,5 +43,6 @@ def test_attacks_have_names_of_their_own() -> None:
 def test_attacks_are_python() -> None:
     """One that cannot be parsed attacks nothing, and gains as little as one that is stopped."""
     for attack in attacks():
+        assert identify(attack.id).id == attack.id, "its submission's results lie under another name"
         for piece in (attack.hostile, attack.control):
             ast.parse(f"def function():\n    pass\n{textwrap.indent(textwrap.dedent(piece), '    ')}")
