@@ -258,10 +258,8 @@ class _Seen:
             used = accumulated(self._networks[owner])
             agreement, own = max(
                 ((_agreement(used, each, owner), each) for each in self._own(owner)),
-                key=lambda pair: (
-                    round(pair[0], 6),
-                    -len(pair[1]),
-                ),  # of equals the fewer: without those of no gradient
+                # Among equal cosines, the smaller set: it leaves out losses without a gradient.
+                key=lambda pair: (round(pair[0], 6), -len(pair[1])),
             )
             step["losses"] = len(own)
             step["agreement"] = agreement if agreement >= -1 else None

@@ -272,7 +272,7 @@ def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
     expect(not repeated, f"all K = {draws} draws are the same z: draw a new z for each of them")
     z = _by_draw(z, draws, mean, logvar, found, x, model)
     problem = WEIGHTED[draws].problem(((z - mean) / np.exp(0.5 * logvar)).reshape(-1, Z_DIM))
-    expect(problem is None, f"z is not newly drawn from the posterior for each of the K draws: {problem}")
+    expect(problem is None, f"z is not drawn from the posterior, independently for each of the K draws: {problem}")
     hint = "it is the logsumexp over the K draws of log p(x|z) + log p(z) − log q(z|x), minus log K"
     assert_close(found, model.estimate(x, z, mean, logvar), rtol=SAME, what="the log-likelihood", hint=hint)
 
