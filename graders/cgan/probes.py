@@ -237,17 +237,15 @@ def _is_bounded(package: Any, network: nn.Module) -> bool:
 
 def _rows(images: Any) -> Tensor:
     if not isinstance(images, Tensor):
-        raise TypeError(f"the generator should return a tensor of images, but returned {type(images).__name__}")
+        raise TypeError(f"the generator should give a tensor of images, and gave {type(images).__name__}")
     return images.reshape(len(images), -1)
 
 
 def _scores(scores: Any, n: int) -> Tensor:
     if not isinstance(scores, Tensor):
-        raise TypeError(f"the discriminator should return a tensor of scores, but returned {type(scores).__name__}")
+        raise TypeError(f"the discriminator should give a tensor of scores, and gave {type(scores).__name__}")
     if scores.numel() != n:
-        raise ValueError(
-            f"the discriminator should return a score for each of {n} images, but returned shape {list(scores.shape)}"
-        )
+        raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
     return scores.reshape(-1)
 
 

@@ -242,5 +242,5 @@ def _tensor(value: Any) -> Tensor:
     if isinstance(value, np.ndarray):
         value = torch.as_tensor(value)
     if not isinstance(value, Tensor):
-        raise TypeError(f"the function should return a tensor, but returned {type(value).__name__}")
+        raise TypeError(f"a tensor was expected, and {type(value).__name__} came back")
     return value.detach()

@@ -342,10 +342,10 @@ def _is_bounded(package: Any, network: nn.Module, images: Tensor) -> bool:
 def _images(output: Any) -> Tensor:
     """A generator's images as rows [B, 784], from any shape."""
     if not isinstance(output, Tensor):
-        raise TypeError(f"Generator.forward should return a tensor of images, but returned {type(output).__name__}")
+        raise TypeError(f"Generator.forward should return a tensor of images, and returned {type(output).__name__}")
     if output.dim() < 2 or output[0].numel() != PIXELS:
         raise TypeError(
-            f"Generator.forward should return images of 784 pixels, but returned shape {list(output.shape)}"
+            f"Generator.forward should return images of 784 pixels, and returned shape {list(output.shape)}"
         )
     return output.reshape(len(output), PIXELS)
 
@@ -353,7 +353,7 @@ def _images(output: Any) -> Tensor:
 def _scores(output: Any) -> Tensor:
     """A discriminator's scores as a row [B], from any shape with one number for each image."""
     if not isinstance(output, Tensor):
-        raise TypeError(f"Discriminator.forward should return a tensor of scores, but returned {type(output).__name__}")
+        raise TypeError(f"Discriminator.forward should return a tensor of scores, and returned {type(output).__name__}")
     return output.reshape(-1)
 
 

@@ -105,8 +105,8 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
         if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
             return {"latents": latents, "decoded": torch.zeros(0, IMAGE), "images": None}
     raise Missing(
-        f"the interpolation never calls {network}, and does not return latents that {network} could take: return the "
-        "images, or the latents with one row for each image"
+        f"the walk never calls {network}, and what it returns are no latents that could be put through it: let it "
+        "return the images, or the latents, a row for each"
     )
 
 
@@ -114,7 +114,7 @@ def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
     latents = [inputs[0].detach() for inputs in calls.inputs]
     outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
     if any(images.numel() % IMAGE for images in outputs):
-        raise Missing(f"{network} returns images of another size than MNIST's 28×28, and only those can be judged here")
+        raise Missing(f"{network} gives images of another size than MNIST's 28×28: only those can be judged here")
     decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
     rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
     return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}

@@ -128,7 +128,7 @@ def _code(output: Any) -> list[Tensor]:
 def _two(output: Any) -> Any:
     """An encoder's outputs, unchanged. Raises TypeError unless there are at least two."""
     if not isinstance(output, tuple | list) or len(output) < 2:
-        raise TypeError("Encoder.forward should return two tensors, the mean and the spread")
+        raise TypeError("Encoder.forward should return the mean and what tells the spread, two tensors")
     return output
 
 
@@ -136,7 +136,7 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
     """The latents of all calls of the decoder, each with one draw or several, as [draws, B, z_dim]."""
     if any(draw.numel() % shape.numel() for draw in z):
         sizes = ", ".join(str(list(draw.shape)) for draw in z)
-        raise TypeError(f"Decoder.forward should be given latents of shape {list(shape)}, but is given {sizes}")
+        raise TypeError(f"Decoder.forward should be given latents of shape {list(shape)}, and is given {sizes}")
     return torch.cat([draw.reshape(-1, *shape) for draw in z])
 
 
@@ -165,5 +165,5 @@ def _shifted(output: Tensor, shift: Tensor) -> Tensor:
 
 def _tensor(value: Any, of: str) -> Tensor:
     if not isinstance(value, Tensor):
-        raise TypeError(f"{of} should return a tensor, but returned {type(value).__name__}")
+        raise TypeError(f"{of} should return a tensor, and returned {type(value).__name__}")
     return value
