@@ -32,6 +32,7 @@ class Case:
 
     @property
     def key(self) -> str:
+        """The name of the case in the journal."""
         return f"{self.kind} {self.course} {self.family}: {self.subject}"
 
 

@@ -143,6 +143,7 @@ class Watched(Direct):
         self._worst: dict[str, float] = {}
 
     def run(self, request: Request) -> Run:
+        """Makes a run, and updates the worst value of each statistic."""
         run = super().run(request)
         reader = _READERS.get(request.probe)
         if reader is not None and run.outcome is Outcome.PASSED:

@@ -152,6 +152,7 @@ class Summary:
 
     @property
     def caught(self) -> int:
+        """The number of mutants that were caught."""
         return sum(result.caught is not None for result in self.results.values())
 
     @property
@@ -165,6 +166,7 @@ class Summary:
 
     @property
     def faults(self) -> list[str]:
+        """The mutants for which a grader failed, with the traceback."""
         return [f"{mutant}: {result.fault}" for mutant, result in self.results.items() if result.fault]
 
     @property

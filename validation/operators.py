@@ -120,11 +120,13 @@ class _Place:
 
     @property
     def node(self) -> ast.AST:
+        """The node that is at this place now."""
         value = getattr(self.above[-1], self.field)
         found: ast.AST = value if self.index is None else value[self.index]
         return found
 
     def put(self, node: ast.AST) -> None:
+        """Replaces the node at this place."""
         if self.index is None:
             setattr(self.above[-1], self.field, node)
         else:

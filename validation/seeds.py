@@ -50,6 +50,7 @@ class Run:
 
     @property
     def key(self) -> str:
+        """The name of the run in the journal."""
         what = f"{self.check} on {self.data}" if self.check else "unit checks"
         return f"{self.course}, {self.package}: {what}, seed {self.seed}"
 
@@ -100,6 +101,7 @@ class Summary:
 
     @property
     def failures(self) -> list[str]:
+        """The checks of right packages that failed, with their messages."""
         return [
             f"{run.key}: {check}: {message}"
             for run, result in self.results.items()
@@ -108,14 +110,17 @@ class Summary:
 
     @property
     def runs(self) -> int:
+        """The number of gradings by unit checks."""
         return sum(not run.check for run in self.results)
 
     @property
     def packages(self) -> int:
+        """The number of different packages that were graded."""
         return len({(run.course, run.package) for run in self.results if not run.check})
 
     @property
     def checks(self) -> int:
+        """The number of checks in all gradings."""
         return sum(result.checks for run, result in self.results.items() if not run.check)
 
     @property

@@ -183,6 +183,7 @@ class _Asked:
     places: list[Tensor] = field(default_factory=list)
 
     def replaced(self, output: Any) -> Tensor:
+        """Replaces the discriminator's output for its next rows by injected scores; gradients still flow."""
         count = _scores(output).numel()
         places = torch.full((count,), -1)
         if self.used + count <= len(self.injected):
@@ -236,6 +237,7 @@ class _Seen:
         self.steps: list[dict[str, Any]] = []
 
     def loss(self, loss: Tensor) -> None:
+        """Records a scalar loss with its gradients, before it is differentiated."""
         if not loss.requires_grad or loss.numel() != 1:
             return
         outputs = list(self._asked.calls.outputs) if self._asked.calls else []
@@ -250,6 +252,7 @@ class _Seen:
         )
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Records what a step is about to use, and the losses that it belongs to."""
         holds = holders(optimizer, self._networks)
         self._before = {name: values(network) for name, network in self._networks.items()}
         step: dict[str, Any] = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
@@ -284,6 +287,7 @@ class _Seen:
         return [latest, alike] if 0 < len(alike) < len(since) else [latest]
 
     def after_step(self, *_: Any) -> None:
+        """Records how far the step moved each network."""
         self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 

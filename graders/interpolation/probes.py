@@ -28,6 +28,7 @@ class _Seen:
         return len(self._calls[0])
 
     def forget(self) -> None:
+        """Drops the calls so far."""
         for each in self._calls:
             each.forget()
 

@@ -70,6 +70,7 @@ class _Record:
         type(model).forward = forward
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Records the gradient that a step of the optimiser uses, compared with that of the latest bound."""
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in self._model.parameters()):
             return

@@ -65,12 +65,15 @@ class GanContract:
         """None, since no weights are handed in for this course."""
 
     def generator_of(self, model: nn.Module) -> nn.Module:
+        """The model's generator."""
         return model.get_submodule("generator")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
+        """The model's discriminator."""
         return model.get_submodule("discriminator")
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
+        """The discriminator's logits for images [B, 1, 28, 28]."""
         return discriminator(images)
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:

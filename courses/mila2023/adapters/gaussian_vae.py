@@ -51,6 +51,7 @@ class GaussianVaeContract:
         return model.to(self._device)
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
@@ -62,12 +63,14 @@ class GaussianVaeContract:
         return answered(method(model, "decode", "VAE")(z), "VAE.decode")
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
+        """The model's n samples, from `noise` [n, z_dim] if it is given."""
         asked: dict[str, Any] = {"batch_size": n}
         asked |= {} if noise is None else {"noise": noise}
         found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
+        """The model's estimate of log p(x) [B] in nats, from so many `draws` of z for each image."""
         return answered(call(method(model, "log_likelihood", "VAE"), {"x": x, "K": draws}), "VAE.log_likelihood")
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:

@@ -34,9 +34,11 @@ class VaeContract:
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        """A new encoder."""
         return self._made("Encoder", hidden_dim, z_dim)
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        """A new decoder."""
         return self._made("Decoder", hidden_dim, z_dim)
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
@@ -44,9 +46,11 @@ class VaeContract:
         return self._made("VAE", hidden_dim, z_dim)
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:

@@ -102,9 +102,11 @@ class GanContract:
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:
+        """The model's generator."""
         return part(model, "generator", "GAN")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
+        """The model's discriminator."""
         return part(model, "discriminator", "GAN")
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
@@ -118,9 +120,11 @@ class GanContract:
     sample_of = interpolate_between = None  # in this course, both functions draw their latents themselves
 
     def sample(self, model: nn.Module, n: int) -> Any:
+        """The result of the student's `sample`, which should be n images."""
         return method(model, "sample", "GAN")(n)
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
+        """The result of the student's `interpolate`, n strips with `steps` images between their ends."""
         return method(model, "interpolate", "GAN")(n, steps)
 
     def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:

@@ -60,31 +60,39 @@ class VaeContract:
         _stand_in_for_absent_files(modules)
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        """The student's draw of z from mean and std, both [B, z_dim]."""
         return self._function("sample_reparameterize")(mean, std)
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return self._function("KLD")(mean, log_std)
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return self._function("elbo_to_bpd")(elbo, img_shape)
 
     def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
+        """The picture that the student's function draws of the manifold of a decoder."""
         return self._function("visualize_manifold")(decoder, grid_size)
 
     def mlp_encoder(self, input_dim: int, hidden_dims: Sequence[int], z_dim: int) -> nn.Module:
+        """A new fully connected encoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=[*hidden_dims], z_dim=z_dim
         )
 
     def mlp_decoder(self, z_dim: int, hidden_dims: Sequence[int], output_shape: Sequence[int]) -> nn.Module:
+        """A new fully connected decoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=[*hidden_dims], output_shape=[*output_shape]
         )
 
     def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new convolutional encoder."""
         return self._cnn("CNNEncoder", num_input_channels, num_filters, z_dim)
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new convolutional decoder."""
         return self._cnn("CNNDecoder", num_input_channels, num_filters, z_dim)
 
     def model(
@@ -102,9 +110,11 @@ class VaeContract:
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def sample(self, model: nn.Module, n: int) -> Any:

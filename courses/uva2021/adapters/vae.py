@@ -32,12 +32,15 @@ class VaeContract:
             sys.modules["mnist"] = _given("mnist")
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        """The student's draw of z from mean and std, both [B, z_dim]."""
         return self._function("sample_reparameterize")(mean, std)
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return self._function("KLD")(mean, log_std)
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return self._function("elbo_to_bpd")(elbo, img_shape)
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
@@ -54,9 +57,11 @@ class VaeContract:
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def _function(self, name: str) -> Callable[..., Any]:
