@@ -101,7 +101,9 @@ def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError |
     ours = {identity: place for place in own for identity in _identities([place])}
     around = set(_identities(_ways(out)))
     if not around.isdisjoint(_identities([graded])):
-        return PlaceError(out, f"results cannot lie within what is graded ({printable(os.path.abspath(graded))}); {remedy}")
+        return PlaceError(
+            out, f"results cannot lie within what is graded ({printable(os.path.abspath(graded))}); {remedy}"
+        )
     for source in sources:
         for path in source.paths:
             for identity in _identities([path]):

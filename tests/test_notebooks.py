@@ -169,7 +169,7 @@ def test_what_lacks_a_name_says_which_was_lacking_first(tmp_path: Path) -> None:
         ("Net", needs),
         ("m", r"m needs k\. k is computed in hw\.ipynb, cell 4:"),
         ("k", "k is computed"),
-        ("s", r"s needs r\. There is no r here \(ZeroDivisionError"),
+        ("s", r"s needs r\. r is not defined here \(ZeroDivisionError"),
     ):
         with pytest.raises(Missing, match=says):
             modules.find(name, "vae_solution")

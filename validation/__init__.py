@@ -1,1 +1,1 @@
-"""How right the graders are: wrong answers that are caught and named, right ones that pass, and how often by chance."""
+"""Measures how right the graders are: which mistakes they catch and name, and how often they fail right answers."""

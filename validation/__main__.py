@@ -1,6 +1,6 @@
-"""How right the graders are, in one table: `python -m validation`. A part of it: `python -m validation mutants`.
+"""Prints a table of how right the graders are: `python -m validation`, or a part of it: `python -m validation mutants`.
 
-What was proved of the code as it stands is not proved again; the journals lie in results/validation/.
+Results for the current code are kept in journals in results/validation/, and are not computed again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Watch = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: what was found, of how many, and whether that is too few."""
+    """A row of the table. `short` says whether the result falls short of what is wanted, and `problems` say why."""
 
     what: str
     found: str
@@ -38,15 +38,15 @@ class Row:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Proves the parts that are asked for; 1 when any falls short."""
+    """Runs the parts that are asked for, prints the table, and returns the exit status: 1 if any part falls short."""
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"what to prove: {', '.join(_PARTS)}; all, if nothing is named")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
+    parser.add_argument("parts", nargs="*", help=f"what to measure: {', '.join(_PARTS)} (default: all)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of parallel processes")
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - set(_PARTS)
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
-    # Each process has one thread: more would only get into each other's way.
+    # Each process uses one thread, since more threads than cores would slow all of them down.
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
     code = code_hash()
     rows: list[Row] = []
@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
-    """Misconceptions and variants."""
+    """The rows about misconceptions and variants."""
     found = cases.survey(journal, jobs, watch)
     return [
-        _share("misconceptions caught, by their own checks alone", _of(found, "caught"), "judged"),
+        _share("misconceptions that fail exactly their own checks", _of(found, "caught"), "judged"),
         _share("misconceptions named", _of(found, "caught"), "named"),
         _share("misconceptions named in an alternative implementation", _of(found, "alternative"), "named"),
         _share("other wrong answers caught", _of(found, "unnamed"), "judged"),
@@ -83,7 +83,7 @@ def _mutants(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
     summary = mutants.survey(journal, jobs, watch)
     problems = (
         *(f"survived: {mutant}" for mutant in summary.survivors),
-        *(f"explained, and no survivor: {stale}" for stale in summary.stale),
+        *(f"explained in mutants.yaml, but caught: {stale}" for stale in summary.stale),
         *summary.faults,
     )
     short = summary.share < _MUTANTS_CAUGHT or bool(problems)
@@ -109,7 +109,7 @@ _PARTS: Final[dict[str, Callable[[Journal, int, Watch], list[Row]]]] = {
 
 
 def _progress(part: str) -> Watch:
-    """Says how far it is, in one line of a terminal, and now and then elsewhere."""
+    """A function that reports progress: in one line of a terminal, or in a line for every 100 results elsewhere."""
 
     def watch(done: int, total: int) -> None:
         if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""What must hold of every misconception and of every variant, as sentences about what went wrong: none, if it holds."""
+"""Tests what must hold for every misconception and every variant; a `Verdict` says in a sentence what does not hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from validation.workbench import Workbench, library, names, variant_text
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to be proved: "caught", "named", "alternative", "right" or "unnamed", about something with a name."""
+    """One thing to test, about the misconception or variant `subject`.
+
+    Its kind is "caught" (a misconception fails its checks, and is named), "alternative" (it is named in an alternative
+    implementation, too), "right" (a right variant passes) or "unnamed" (a wrong variant fails without a name).
+    """
 
     kind: str
     course: str
@@ -28,11 +32,12 @@ class Case:
 
     @property
     def key(self) -> str:
+        """The name of the case in the journal."""
         return f"{self.kind} {self.course} {self.family}: {self.subject}"
 
 
 def cases(*kinds: str, courses: Sequence[str] = COURSES) -> Iterator[Case]:
-    """All that is to be proved, of these kinds. "caught" and "named" of one misconception are one case."""
+    """All cases of these kinds in the given courses."""
     for name in courses:
         yield from _of_misconceptions(name, kinds)
         for family in variants_of(name).families.values():
@@ -53,29 +58,29 @@ def _of_misconceptions(of: str, kinds: Sequence[str]) -> Iterator[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a wrong answer was caught, a right one passed; whether it was given the right name, or none."""
+    """Whether an answer was judged rightly, and given the right name, or none; `problem` says what is wrong."""
 
-    judged: bool  # the checks that should fail did, and no others
-    named: bool  # the right name where there is one, and no name where there is none
+    judged: bool  # exactly those checks failed that should
+    named: bool  # the right misconception was named if there is one, and none otherwise
     problem: str = ""
 
 
 def judge(bench: Workbench, case: Case, *, briefly: bool = False) -> Verdict:
-    """Tries it, on a bench of its course. `briefly`: of a misconception only the checks that it should fail."""
+    """Tests a case on a bench of its course. `briefly`: a misconception only runs the checks that it should fail."""
     return _JUDGES[case.kind](bench, case, variants_of(case.course).families[case.family], briefly)
 
 
 def _caught(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """Planted in the reference, it fails just the checks that it should, and is recognised in all of them."""
+    """A misconception in the reference must fail exactly the checks that it should, and be recognised in all."""
     fails = library(case.course)[case.subject].fails
     facts = bench.diagnosed(bench.planted(case.subject), *(fails if briefly else [f"{case.family}."]))
     return _verdict(facts, set(fails), case.subject)
 
 
 def _in_alternative(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """Planted in a package that is nothing like the reference, it is recognised all the same, at its own check.
+    """A misconception in an alternative implementation must be recognised at its first check.
 
-    At others it may go without a name, as where an exception's words tell the sizes of layers.
+    At other checks it may stay without a name, for example if the message of an exception contains sizes of layers.
     """
     fails = library(case.course)[case.subject].fails
     facts = bench.diagnosed(bench.planted(case.subject, variants.alternative), *fails)
@@ -85,13 +90,13 @@ def _in_alternative(bench: Workbench, case: Case, variants: Family, briefly: boo
 
 
 def _right(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """It passes all checks."""
+    """A right variant must pass all checks."""
     facts = bench.failing(bench.variant(variants.right[case.subject]), f"{case.family}.")
     return Verdict(not facts, True, _messages(facts))
 
 
 def _unnamed(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """It fails just the checks that it should, with the right words, and is given no name."""
+    """A wrong variant must fail exactly the checks that it should, with the right words, and without a name."""
     wrong = variants.unnamed[case.subject]
     facts = bench.diagnosed(bench.variant(wrong.changes), f"{case.family}.")
     verdict = _verdict(facts, set(wrong.fails), None)
@@ -112,7 +117,7 @@ def _verdict(facts: dict[str, CheckFact], fails: set[str], name: str | None) -> 
     found = {
         id_: fact.misconception.name if fact.misconception else None
         for id_, fact in facts.items()
-        if fact.outcome is not Outcome.BLOCKED  # nothing was asked of it, and nothing can be recognised
+        if fact.outcome is not Outcome.BLOCKED  # a blocked check did not run, so it recognises nothing
     }
     judged, named = set(facts) == fails, set(found.values()) <= {name}
     problem = "" if judged else f"failing: {sorted(facts)}, and not {sorted(fails)}; {_messages(facts)}"
@@ -126,7 +131,7 @@ def _messages(facts: dict[str, CheckFact]) -> str:
 
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Case, Verdict]:
-    """All cases, so many side by side; what the journal holds is not proved again."""
+    """Tests all cases in `jobs` parallel processes; results in the journal are not computed again."""
     wanted = list(cases(*_JUDGES))
     found = {case: Verdict(**kept) for case in wanted if (kept := journal.get(case.key)) is not None}
     missing = [case for case in wanted if case not in found]
@@ -142,7 +147,7 @@ def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> di
 
 @cache
 def _bench(course: str) -> Workbench:
-    """This process's own of a course, which ends with it."""
+    """The bench of a course in this process; its folder is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-validation-")
     bench = Workbench(Path(folder.name), TIER, course)
     atexit.register(folder.cleanup)
@@ -153,5 +158,5 @@ def _bench(course: str) -> Workbench:
 def _in_process(case: Case) -> Verdict:
     try:
         return judge(_bench(case.course), case)
-    except Exception as error:  # a fault of ours is a case that failed, and not the end of all others
+    except Exception as error:  # an internal error fails this case, but does not stop the others
         return Verdict(False, False, f"{type(error).__name__}: {error}"[:1000])

@@ -1,8 +1,9 @@
-"""Runs of our own code without a wall, in this very process: thousands of gradings of it become affordable.
+"""Runs probes on our own code in this process, without a sandbox, so that thousands of gradings are affordable.
 
-A walled run forks, confines itself, and is watched; a direct run calls the probe, and afterwards puts back what a
-package leaves in the process that imported it. Evidence crosses the same wire, so that the verdicts are the same. There
-is no clock: who runs code that may not end runs it in a process that can be killed. Never for anybody else's code.
+A sandboxed run forks, confines itself and is supervised. A direct run calls the probe, and then restores the state that
+the imported package has changed. Evidence is encoded and decoded in the same way, so that the verdicts are the same.
+There is no time limit: code that may not end has to run in a process that can be killed. Never use this for other
+people's code.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from gengrade.sandbox.guest.settings import RunSettings
 from gengrade.sandbox.library import preloaded
 from gengrade.sandbox.run import Output
 
-TIER: Final = "direct"  # what stands for the tier in the facts
+TIER: Final = "direct"  # the name of the tier in the facts
 
 
 class Direct:
-    """Stands in for the sandbox: `run(request)`."""
+    """Replaces the sandbox: it offers `run(request)`."""
 
     def __init__(self, course: Course) -> None:
         self._course = course
@@ -44,7 +45,7 @@ class Direct:
         compatibility.import_torchvision()
         compatibility.restore_numpy_names()
         library.preload(preloaded(course))
-        gc.freeze()  # pytest collects garbage thrice a session, and need not look at the libraries
+        gc.freeze()  # pytest collects garbage three times per session, and this excludes the libraries
         gc.enable()
         self.starting = time.monotonic() - began
 
@@ -55,10 +56,10 @@ class Direct:
         self.close()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, since there is nothing to release."""
 
     def run(self, request: Request) -> Run:
-        """One run, on a package that is built for it alone."""
+        """Runs a probe once, on a package that is created for this run."""
         tree = request.tree.resolve()
         settings = RunSettings(
             tree=str(tree),
@@ -82,15 +83,15 @@ class Direct:
 
 @cache
 def _own(course: Course, probe: str) -> library.Library:
-    """The code that such a run would be given, kept for the next one."""
+    """The code that a sandboxed run of this probe would get; it is cached."""
     return library.load_apart(closure_of(course, probe).code)
 
 
 @contextlib.contextmanager
 def _undone(tree: Path) -> Iterator[None]:
-    """Takes back what a package and a probe leave behind: modules, finders, torch's modes and defaults, random states.
+    """Restores what a package and a probe change: modules, finders, torch's modes and defaults, and random states.
 
-    The working folder is one of the run's own meanwhile: hand-outs write logs beside themselves.
+    Meanwhile, the working folder is a temporary one, since hand-outs write logs there.
     """
     modules, finders, modes = set(sys.modules), list(sys.meta_path), torch._C._len_torch_function_stack()
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()

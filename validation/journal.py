@@ -1,6 +1,6 @@
-"""Results that outlive an interrupted run: lines of JSON, each a key and what came of it.
+"""Keeps results on disk, so that an interrupted run can go on: lines of JSON with a key and its result.
 
-A result stands for as long as the code that it is about does not change; results of other code are passed over.
+A result is valid as long as the code that it is about does not change; results for other code are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CODE: Final = ("graders", "courses", "reference", "gengrade")
 
 
 def code_hash(*more: str) -> str:
-    """A hash over all code that a grading's outcome depends on, and over more folders of the project."""
+    """A hash of all code that the outcome of a grading depends on, and of the folders `more` of the project."""
     digest = hashlib.sha256()
     for folder in (*_CODE, *more):
         for file in sorted(file for kind in ("*.py", "*.ipynb") for file in (HOME / folder).rglob(kind)):
@@ -25,7 +25,7 @@ def code_hash(*more: str) -> str:
 
 
 class Journal:
-    """The results in a file; `code`: what they are about, as `code_hash` has it."""
+    """The results in a file for the code with the hash `code` (see `code_hash`)."""
 
     def __init__(self, path: Path, code: str) -> None:
         self._path = path
@@ -38,7 +38,7 @@ class Journal:
     def _take(self, line: str) -> None:
         try:
             entry = json.loads(line)
-        except ValueError:  # cut off when a run was killed
+        except ValueError:  # the line was cut off when a run was killed
             return
         if entry["code"] == self._code:
             self._results[entry["key"]] = entry["result"]
@@ -48,7 +48,7 @@ class Journal:
         return self._results.get(key)
 
     def put(self, key: str, result: Any) -> None:
-        """Keeps a result, of plain values."""
+        """Adds a result, which consists of plain values, to the file."""
         self._results[key] = result
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:

@@ -1,8 +1,7 @@
-"""How near right answers come to limits that no theory gives: those of what is trained for a moment, or rounded.
+"""Measures how close right answers come to empirical limits, such as those on short trainings and on rounding.
 
-Most tests of something random have a bound that follows from their size (`graders.common.statistics`). Of the others,
-this reads a statistic from what the probes of right packages give, so that many seeds show how far it stays from its
-limit.
+Most tests of random numbers have bounds that follow from theory (`graders.common.statistics`). For the others, this
+module reads a statistic from the evidence of right packages, so that many seeds show how far it stays from its limit.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a statistic of these checks is compared with: right answers stay above it, or below."""
+    """The value with which checks compare a statistic: right answers stay above it, or below it."""
 
     checks: str
     statistic: str
@@ -133,18 +132,19 @@ _READERS: Final[dict[str, Callable[[Inputs, Evidence], Iterator[tuple[Limit, flo
 
 
 def _both_ways(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """How far the values go in that direction in which they go less far."""
+    """The smaller of the extents of the values in the positive and in the negative direction."""
     return float(min(-values.min(), values.max()))
 
 
 class Watched(Direct):
-    """Runs without a wall, and keeps the worst of each statistic of what they gave."""
+    """Runs without a sandbox that also record the worst value of each statistic."""
 
     def __init__(self, course: Course) -> None:
         super().__init__(course)
         self._worst: dict[str, float] = {}
 
     def run(self, request: Request) -> Run:
+        """Makes a run, and updates the worst value of each statistic."""
         run = super().run(request)
         reader = _READERS.get(request.probe)
         if reader is not None and run.outcome is Outcome.PASSED:
@@ -154,6 +154,6 @@ class Watched(Direct):
         return run
 
     def taken(self) -> dict[str, float]:
-        """The worst of each statistic since the last time, by its name."""
+        """The worst value of each statistic since the last call, by its name."""
         worst, self._worst = self._worst, {}
         return worst

@@ -1,9 +1,11 @@
-"""How much of a change to a right solution do the checks see? Each mutant of the reference is graded until one fails.
+"""Measures which small changes to a right solution the checks detect: each mutant is graded until a check fails.
 
-What changes nothing, and what the hand-out leaves open, no check can see: each such survivor stands in `mutants.yaml`
-with the reason. A mutant that fails no check and is not explained there is a hole in the graders.
+Some mutants cannot be detected, because they change nothing, or only what the hand-out leaves open. Each of these
+survivors is listed in `mutants.yaml` with the reason. A mutant that fails no check and is not listed there shows a gap
+in the graders.
 
-A mutant's file is named from the folder of all references: "uva2020/part1/utils.py" is of the course uva2020.
+The file of a mutant is given relative to the folder of all references: "uva2020/part1/utils.py" belongs to the course
+uva2020.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ from validation.operators import Mutant, mutants_of
 from validation.variants import COURSES
 from validation.workbench import REFERENCE, Workbench, cells_of, not_passed, with_cells
 
-_CPU_SECONDS: Final = 40  # for all checks of a mutant together: some never end, and are caught
-_SECONDS: Final = 900.0  # the same, for those that sleep, on a machine that is busy with other things
+_CPU_SECONDS: Final = 40  # CPU time for all checks of a mutant; one that exceeds it counts as caught
+_SECONDS: Final = 900.0  # wall-clock time for all checks of a mutant, for mutants that sleep, on a busy machine
 _REFERENCES: Final = REFERENCE.parent
 _EXPLAINED: Final = Path(__file__).with_name("mutants.yaml")
 
 _COLUMNS: Final = ("all", "caught", "equivalent", "open", "unexplained")
 
-# By file or folder, the prefix of the checks that grade it; of all checks of the course, where that is no part.
+# For each file or folder, the prefix of the checks that grade it. Files of other folders are graded by all checks.
 _FAMILIES: Final = {
     "uva2020/part1": "vae.",
     "uva2020/part2": "gan.",
@@ -59,14 +61,14 @@ _FAMILIES: Final = {
     "mila2023/diffusion_solution.py": "ddpm.",
 }
 
-# Where both training templates are there, the one in plain PyTorch is graded: the other's mutants are handed in alone.
+# If both training templates exist, the one in plain PyTorch is graded, so the mutants of the other are graded alone.
 _INSTEAD_OF: Final = {
     "uva2020/part1/train_pl.py": "uva2020/part1/train_torch.py",
     "uva2020/part2/train_pl.py": "uva2020/part2/train_torch.py",
 }
 
-# What no check is about, as "file: definition". Everywhere, imports, annotations, docstrings and texts are left out,
-# what stands under `if __name__ == "__main__"`, and defaults of arguments: those are the hand-out's own.
+# Code that no check is about, as "file: definition". In all files, imports, annotations, docstrings, texts, defaults of
+# arguments (which the hand-out gives) and code under `if __name__ == "__main__"` are left out, too.
 _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
     "it starts a whole training from the command line; the parts that it calls are graded instead": (
         "*: main",
@@ -122,16 +124,16 @@ _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a mutant: the check that caught it, or none."""
+    """The result of a mutant: the check that caught it, or None if it survived."""
 
-    caught: str | None  # or "time" or "death", when it did not end or ended the process
-    fault: str = ""  # of ours: a grader that fell over it
+    caught: str | None  # also "time" if it did not end, or "death" if it ended the process
+    fault: str = ""  # the traceback of an error in a grader
     cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why some changes are seen by no check: they are "equivalent", or the hand-out leaves them "open"."""
+    """Why no check detects some changes: their kind is "equivalent", or "open" if the hand-out leaves them open."""
 
     file: str
     within: str
@@ -146,15 +148,16 @@ class Summary:
 
     results: dict[Mutant, Result] = field(default_factory=dict)
     explained: dict[Mutant, Explanation] = field(default_factory=dict)
-    stale: list[str] = field(default_factory=list)  # explanations of what is no survivor
+    stale: list[str] = field(default_factory=list)  # explanations of changes that did not survive
 
     @property
     def caught(self) -> int:
+        """The number of mutants that were caught."""
         return sum(result.caught is not None for result in self.results.values())
 
     @property
     def survivors(self) -> list[Mutant]:
-        """Those that nobody has explained."""
+        """The survivors without an explanation."""
         return [
             mutant
             for mutant, result in self.results.items()
@@ -163,20 +166,21 @@ class Summary:
 
     @property
     def faults(self) -> list[str]:
+        """The mutants for which a grader failed, with the traceback."""
         return [f"{mutant}: {result.fault}" for mutant, result in self.results.items() if result.fault]
 
     @property
     def changing(self) -> int:
-        """How many change what the hand-out asks for."""
+        """The number of mutants that change what the hand-out asks for."""
         return len(self.results) - len(self.explained)
 
     @property
     def share(self) -> float:
-        """Of those, the share that was caught."""
+        """The share of these mutants that was caught."""
         return self.caught / max(1, self.changing)
 
     def by_file(self) -> dict[str, dict[str, int]]:
-        """Counts of all mutants, of those caught, of the survivors of each kind, and of the unexplained."""
+        """For each file, the numbers of all, caught and unexplained mutants, and of survivors of each kind."""
         table: dict[str, dict[str, int]] = {}
         unexplained = set(self.survivors)
         for mutant, result in self.results.items():
@@ -190,7 +194,7 @@ class Summary:
 
 
 def mutants(*files: str) -> Iterator[Mutant]:
-    """The mutants of those files of the references; of all if none is named."""
+    """The mutants of these files of the references, or of all files if none is named."""
     for file in files or _files():
         for source, whole in _modules(_REFERENCES / file):
             yield from (
@@ -200,14 +204,17 @@ def mutants(*files: str) -> Iterator[Mutant]:
 
 
 def _files() -> Iterator[str]:
-    """All files of all references that hold code, course by course."""
+    """All files with code in all references, course by course."""
     for course in COURSES:
         found = (path for kind in ("*.py", "*.ipynb") for path in (_REFERENCES / course).rglob(kind))
         yield from sorted(path.relative_to(_REFERENCES).as_posix() for path in found)
 
 
 def _modules(path: Path) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """What can be changed by itself: a module, or each cell of a notebook; and what makes a whole file of it again."""
+    """The units of a file that are changed separately: a module, or each code cell of a notebook.
+
+    Each comes with a function that turns the changed source into a whole file.
+    """
     text = path.read_text()
     if path.suffix == ".py":
         yield text, str
@@ -230,7 +237,7 @@ def _left_out(file: str, definition: str) -> bool:
 def survey(
     journal: Journal, jobs: int, watch: Callable[[int, int], None], chosen: Iterable[Mutant] | None = None
 ) -> Summary:
-    """Grades all mutants, or the chosen ones, so many side by side; what the journal holds is not graded again."""
+    """Grades all mutants, or the chosen ones, in `jobs` parallel processes, except those in the journal."""
     wanted = list(mutants() if chosen is None else chosen)
     results = {mutant: Result(**kept) for mutant in wanted if (kept := journal.get(mutant.key)) is not None}
     missing = [mutant for mutant in wanted if mutant not in results]
@@ -239,7 +246,7 @@ def survey(
             folder = Path(name)
             with Workbench(folder, TIER, course) as bench:
                 for probe in probes():
-                    closure_of(find(course), probe)  # cut once, and not by each mutant's process
+                    closure_of(find(course), probe)  # computed and cached once, not in each mutant's process
                 for mutant, result in _Survey(folder, bench, jobs).run(list(those)):
                     results[mutant] = result
                     journal.put(mutant.key, asdict(result))
@@ -248,7 +255,7 @@ def survey(
 
 
 def summarise(results: Mapping[Mutant, Result], explanations: Iterable[Explanation]) -> Summary:
-    """Counts the results. An explanation must be of a survivor, if its file was surveyed."""
+    """Combines results and explanations. An explanation is stale if its change did not survive."""
     summary = Summary(dict(results))
     files = {mutant.file for mutant in results}
     survivors: dict[tuple[str, str, str], list[Mutant]] = defaultdict(list)
@@ -265,7 +272,7 @@ def summarise(results: Mapping[Mutant, Result], explanations: Iterable[Explanati
 
 
 def explained() -> list[Explanation]:
-    """The survivors that are known, and why each is right."""
+    """The explanations of known survivors in mutants.yaml."""
     entries = yaml.safe_load(_EXPLAINED.read_text()) or []
     return [Explanation(**{**entry, "changes": tuple(entry["changes"])}) for entry in entries]
 
@@ -282,14 +289,15 @@ class _Child:
 
 
 class _Survey:
-    """Forks a process for each mutant of a course: whatever it does to torch or to Python is gone with it."""
+    """Grades each mutant of a course in a forked process, so that its changes to torch or Python do not last."""
 
     def __init__(self, folder: Path, bench: Workbench, jobs: int) -> None:
         self._folder = folder
         self._bench = bench
         self._jobs = jobs
         self._context = multiprocessing.get_context("fork")
-        self._catching: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)  # by definition, what caught others
+        # For each definition, how often each check caught mutants of it.
+        self._catching: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._running: list[_Child] = []
 
     def run(self, chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, Result]]:
@@ -306,7 +314,7 @@ class _Survey:
                 child.process.kill()
 
     def _grade_reference(self, chosen: Sequence[Mutant]) -> None:
-        """It must pass, with either template. What is imported and remembered meanwhile, no forked process has to."""
+        """Checks that the reference passes, with either template. Imports and caches are then ready before forking."""
         families = {_family(mutant) for mutant in chosen}
         for missing in {_INSTEAD_OF.get(mutant.file) for mutant in chosen}:
             folder = _without(self._bench.variant({}), missing)
@@ -326,7 +334,7 @@ class _Survey:
         return _Child(mutant, process, answer, folder, time.monotonic())
 
     def _ended(self) -> list[_Child]:
-        """Those that have ended, or were ended since their time was up; waits for the first."""
+        """Waits for a process to end, kills those whose time is up, and returns all that have ended."""
         deadline = min(child.began for child in self._running) + _SECONDS
         wait([child.process.sentinel for child in self._running], max(0.0, deadline - time.monotonic()))
         for child in self._running:
@@ -356,7 +364,7 @@ def _course(mutant: Mutant) -> str:
 
 
 def _inside(file: str) -> str:
-    """Its path in a package of its course."""
+    """The path of a file in a package of its course."""
     return file.partition("/")[2]
 
 
@@ -371,8 +379,10 @@ def _without(folder: Path, file: str | None) -> Path:
 
 
 def _grade(bench: Workbench, mutant: Mutant, groups: Sequence[Sequence[str]], answer: Connection) -> None:
-    """In a process of its own: runs one group of checks after the other, until something fails."""
-    tqdm.set_lock(RLock())  # its own is shared by all processes: one that is killed while it holds that stops them all
+    """Runs groups of checks on a mutant, in a process of its own, until a check fails."""
+    tqdm.set_lock(
+        RLock()
+    )  # tqdm's default lock is shared by all processes, and a killed process would never release it
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     began = time.process_time()
     caught, fault = None, ""

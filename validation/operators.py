@@ -1,7 +1,7 @@
-"""Small changes to Python code, each a mistake that somebody could have made: the mutants of a file.
+"""Creates mutants of Python code: small changes, each of which is a mistake that somebody could make.
 
-`mutants_of(source, file)` changes one place of the syntax tree at a time. Two changes that compile to the same code are
-one mutant, and a change that compiles to the code that was there is none.
+`mutants_of(source, file)` changes one place of the syntax tree at a time. Changes that compile to the same code count
+as one mutant, and a change that compiles to the original code is not a mutant.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
 
-_MIN_CONTEXT, _MAX_CONTEXT = 24, 40  # characters of code that a change is shown within, and on either side
+_MIN_CONTEXT, _MAX_CONTEXT = 24, 40  # characters of the code that shows a change: at least, and at most on each side
 
-# Names that are mistaken for each other, wherever they stand: functions, classes, methods.
+# Names of functions, classes and methods that are easily confused.
 _SIBLINGS: Final = (
     ("ones_like", "zeros_like"),
     ("ones", "zeros"),
@@ -94,7 +94,7 @@ class Mutant:
     """A file with one change."""
 
     file: str  # "uva2020/part1/utils.py"
-    definition: str  # "VAE.forward"; "" for what stands at the file's top level
+    definition: str  # for example "VAE.forward", or "" for code at the file's top level
     before: str
     after: str
     source: str
@@ -102,7 +102,7 @@ class Mutant:
 
     @property
     def change(self) -> str:
-        """What was changed to what, in a line; of a long piece of code the part about the change."""
+        """The code before and after the change, in one line; long code is shortened around the change."""
         return " → ".join(_shortened(self.before, self.after))
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class Mutant:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a node stands: `field` of `parent`, at `index` where that is a list. `above` are all nodes around it."""
+    """The place of a node: `field` of its parent, at `index` if that is a list. `above` are its ancestors."""
 
     above: tuple[ast.AST, ...]
     field: str
@@ -120,11 +120,13 @@ class _Place:
 
     @property
     def node(self) -> ast.AST:
+        """The node that is at this place now."""
         value = getattr(self.above[-1], self.field)
         found: ast.AST = value if self.index is None else value[self.index]
         return found
 
     def put(self, node: ast.AST) -> None:
+        """Replaces the node at this place."""
         if self.index is None:
             setattr(self.above[-1], self.field, node)
         else:
@@ -133,7 +135,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """A definition: its qualified name, the names that it binds, and the attributes that its class gives itself."""
+    """A definition: its qualified name, the names that it binds, and the attributes that its class assigns to self."""
 
     name: str
     modules: frozenset[str]  # the names of what the file imports
@@ -142,7 +144,7 @@ class _Scope:
 
 
 def mutants_of(source: str, file: str, skip: Callable[[str], bool] = lambda definition: False) -> list[Mutant]:
-    """The mutants of a file's code, without those in definitions that are to be skipped."""
+    """The mutants of a file's code, except those in definitions for which `skip` is true."""
     tree = ast.parse(source)
     seen = {_signature(tree)}
     found: list[Mutant] = []
@@ -173,9 +175,9 @@ def mutants_of(source: str, file: str, skip: Callable[[str], bool] = lambda defi
 
 
 def _places(node: ast.AST, scope: _Scope, above: tuple[ast.AST, ...]) -> Iterator[_Place]:
-    """Every place beneath a node, without what says nothing about the code's working.
+    """All places beneath a node, except those that do not affect how the code works.
 
-    Annotations, docstrings, texts, defaults of arguments, imports, and `if __name__ == "__main__"`.
+    These are annotations, docstrings, texts, defaults of arguments, imports, and code under `__main__`.
     """
     above = (*above, node)
     for field, value in ast.iter_fields(node):
@@ -227,7 +229,7 @@ def _is_self(node: ast.AST) -> bool:
 
 
 def _changes(node: ast.AST, place: _Place) -> Iterator[ast.AST]:  # noqa: PLR0912
-    """What could stand in a node's place by mistake."""
+    """The nodes that could replace a node by mistake."""
     match node:
         case ast.stmt():
             yield from _statements(node, place)
@@ -314,7 +316,7 @@ def _calls(node: ast.Call, modules: frozenset[str]) -> Iterator[ast.AST]:
     if isinstance(node.func, ast.Attribute):
         owner = node.func.value
         if not (isinstance(owner, ast.Name) and owner.id in modules | {"self"}):
-            yield owner  # a method of a chain is forgotten
+            yield owner  # as if a method of a chain had been forgotten
     if arguments and not isinstance(arguments[0], ast.Starred):
         yield arguments[0]
     for chosen in (*_without_one(arguments), *_with_two_swapped(arguments)):
@@ -328,7 +330,7 @@ def _siblings(name: str) -> Iterator[str]:
 
 
 def _neighbours(name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names bound just before and just after that one: mistaken for it most easily, and enough of them."""
+    """The names that are bound just before and just after a name, which are most easily confused with it."""
     if name not in names:
         return ()
     at = names.index(name)
@@ -354,7 +356,7 @@ def _but(node: Any, **fields: object) -> Any:
 
 
 def _signature(tree: ast.AST) -> object:
-    """What the code compiles to, wherever it stands in the file. Raises SyntaxError or ValueError."""
+    """The compiled code without line numbers. Raises SyntaxError or ValueError if it does not compile."""
     ast.fix_missing_locations(tree)
     return _essence(compile(ast.unparse(tree), "mutant", "exec", optimize=2, dont_inherit=True))
 
@@ -375,12 +377,12 @@ def _essence(code: CodeType) -> object:
 
 
 def _typed(constant: object) -> object:
-    """1, 1.0 and True are equal, and are not the same."""
+    """A constant with its type, since 1, 1.0 and True are equal but not the same."""
     return f"{type(constant).__name__} {constant!r}"
 
 
 def _context(place: _Place, node: ast.AST) -> ast.AST | None:
-    """The smallest piece of code around a node that is worth reading; None: the node itself, or its place is gone."""
+    """The smallest piece of code around a node that is long enough to show a change; None for the node itself."""
     around = itertools.chain([node] if isinstance(node, ast.expr) else [], reversed(place.above))
     if isinstance(node, ast.stmt):
         return None
@@ -391,7 +393,7 @@ def _context(place: _Place, node: ast.AST) -> ast.AST | None:
 
 
 def _shortened(before: str, after: str) -> tuple[str, str]:
-    """Both texts without most of what they begin and end with alike."""
+    """Both texts, with their common beginning and end shortened."""
     start = _alike(before, after)
     end = _alike(before[start:][::-1], after[start:][::-1])
     opening, closing = before[:start], before[len(before) - end :]
@@ -403,7 +405,7 @@ def _shortened(before: str, after: str) -> tuple[str, str]:
 
 
 def _alike(first: str, second: str) -> int:
-    """How many characters both begin with."""
+    """The length of the common beginning of two texts."""
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
@@ -412,7 +414,7 @@ def _is_wide(node: ast.expr) -> bool:
 
 
 def _text(node: ast.AST) -> str:
-    """In one line; of a compound statement its head."""
+    """The code of a node in one line; for a compound statement, its first line."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         decorators = "".join(f"@{ast.unparse(each)} " for each in node.decorator_list)
         node = _but(node, decorator_list=[], body=[ast.Pass()])

@@ -1,4 +1,4 @@
-"""The tests of something random that graders declare, as the table of docs/error-rates.md."""
+"""Writes the table of docs/error-rates.md: all statistical tests that the graders declare."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ HEAD = """\
 
 
 def declared() -> list[Declared]:
-    """All of them, in the order of the checks."""
+    """All declared tests, in the order of the checks."""
     order = list(known())  # imports the graders, which declare them
     return sorted(DECLARED.values(), key=lambda each: order.index(each.check))
 
 
 def table() -> str:
+    """The table, in Markdown."""
     return HEAD + "".join(map(_row, declared()))
 
 

@@ -1,7 +1,7 @@
-"""Do right packages ever fail by chance? Whole packages under many seeds, and how far measures scatter.
+"""Measures whether right packages ever fail by chance, and how much the measures of short trainings vary.
 
-The unit checks of each course's reference and of other right packages, `SEEDS` times each; and what the references'
-short trainings reach on both data sets, `TRAININGS` times each. docs/error-rates.md says what came of it.
+The unit checks of each course's reference and of other right packages run with `SEEDS` seeds each, and the references'
+short trainings run `TRAININGS` times on each data set. docs/error-rates.md shows the results.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from validation.variants import COURSES, Changes, variants_of
 from validation.workbench import DEFAULT_COURSE, Workbench, not_passed, unit_checks
 
 SEEDS: Final = 300  # gradings of each package
-TRAININGS: Final = 10  # of each measure on each data set
-_TINY: Final = 1e-16  # what rounding may leave of a statistic or of its spread
+TRAININGS: Final = 10  # trainings for each measure and data set
+_TINY: Final = 1e-16  # lower bound on a statistic and on its spread, against division by zero
 
 _MARGINS: Final = """\
 | statistic | checks | least | median | most | limit | standard deviations away |
@@ -40,7 +40,7 @@ _MEASURES: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A grading: a package's unit checks, or a short training of it on a data set; with its seed."""
+    """A grading with a seed: the unit checks of a package, or, with a `check`, a short training on a data set."""
 
     package: str
     seed: int
@@ -50,13 +50,14 @@ class Run:
 
     @property
     def key(self) -> str:
+        """The name of the run in the journal."""
         what = f"{self.check} on {self.data}" if self.check else "unit checks"
         return f"{self.course}, {self.package}: {what}, seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run: of how many checks which did not pass; the worst of each statistic, or the measures."""
+    """The result of a run: the number of checks, those that failed, and the worst statistics, or the measures."""
 
     checks: int
     failed: dict[str, str]
@@ -65,7 +66,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A number over seeds, and over packages: what it is of, its values by package, and its limit if it has one."""
+    """The values of a number over seeds, for each package, with its name and its limit if it has one."""
 
     name: str
     where: str
@@ -73,7 +74,7 @@ class Spread:
     limit: Limit | None = None
 
     def __str__(self) -> str:
-        """A row of one of the tables."""
+        """The row of a table."""
         every = np.concatenate([np.asarray(values) for values in self.values.values()])
         least, middle, most = np.quantile(every, (0, 0.5, 1))
         numbers = [f"{number:.4g}" for number in (least, middle, most)]
@@ -85,7 +86,7 @@ class Spread:
 
     @property
     def away(self) -> float:
-        """How many standard deviations of its logarithm the mean is away from the limit, for the nearest package."""
+        """The distance of the mean logarithm from the limit, in standard deviations, for the closest package."""
         assert self.limit is not None
         logs = [np.log(np.maximum(values, _TINY) / self.limit.value) for values in self.values.values()]
         return min(abs(float(np.mean(log))) / max(float(np.std(log)), _TINY) for log in logs)
@@ -95,11 +96,12 @@ class Spread:
 class Summary:
     """The outcome of a survey."""
 
-    wanted: int = 0  # gradings of unit checks
+    wanted: int = 0  # number of gradings by unit checks that were asked for
     results: dict[Run, Result] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[str]:
+        """The checks of right packages that failed, with their messages."""
         return [
             f"{run.key}: {check}: {message}"
             for run, result in self.results.items()
@@ -108,19 +110,22 @@ class Summary:
 
     @property
     def runs(self) -> int:
+        """The number of gradings by unit checks."""
         return sum(not run.check for run in self.results)
 
     @property
     def packages(self) -> int:
+        """The number of different packages that were graded."""
         return len({(run.course, run.package) for run in self.results if not run.check})
 
     @property
     def checks(self) -> int:
+        """The number of checks in all gradings."""
         return sum(result.checks for run, result in self.results.items() if not run.check)
 
     @property
     def margins(self) -> list[Spread]:
-        """The worst of each statistic in each grading, beside its limit."""
+        """The worst value of each statistic in each grading, with its limit."""
         found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         for run, result in self.results.items():
             for name, value in result.numbers.items() if not run.check else ():
@@ -133,7 +138,7 @@ class Summary:
 
     @property
     def measures(self) -> list[Spread]:
-        """What the short trainings reached."""
+        """The measures that the short trainings reached."""
         found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
         for run, result in self.results.items():
             for name, value in result.numbers.items() if run.check else ():
@@ -144,7 +149,7 @@ class Summary:
         ]
 
     def tables(self) -> str:
-        """Margins and measures as docs/error-rates.md has them; and what could not be measured."""
+        """The margins and measures as tables for docs/error-rates.md, and a note if MNIST is missing."""
         lines = [_MARGINS, *map(str, self.margins), "", _MEASURES, *map(str, self.measures)]
         if "mnist" not in data_sets():
             lines += ["", "MNIST is not at hand, so nothing was trained on it: $GENGRADE_DATA names its folder."]
@@ -152,7 +157,7 @@ class Summary:
 
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Summary:
-    """All runs, so many side by side; what the journal holds is not run again."""
+    """Makes all runs in `jobs` parallel processes; results in the journal are not computed again."""
     wanted = [*_gradings(), *_trainings()]
     summary = Summary(sum(not run.check for run in wanted))
     for run in wanted:
@@ -172,7 +177,7 @@ def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Su
 
 @cache
 def packages(of: str = DEFAULT_COURSE) -> dict[str, Changes]:
-    """Whole packages of a course that are right, by name."""
+    """The right packages of a course, by name: the reference, the alternative, and mixtures of variants."""
     families = variants_of(of).families
     mixtures = {
         name: _merged(*(families[part].right[variant] for part, variants in parts.items() for variant in variants))
@@ -183,7 +188,7 @@ def packages(of: str = DEFAULT_COURSE) -> dict[str, Changes]:
 
 @cache
 def data_sets() -> dict[str, str]:
-    """Both data sets, by the name that finds them: MNIST only where it is at hand, since it is large."""
+    """The available data sets and the names that load them; MNIST only if it is on this machine."""
     found = {"digits": "digits"}
     try:
         at_hand = load()
@@ -193,7 +198,7 @@ def data_sets() -> dict[str, str]:
 
 
 def grade(run: Run) -> Result:
-    """A run in this process."""
+    """Makes a run in this process."""
     bench = _bench(run.course)
     assert isinstance(bench.sandbox, Watched)
     checks = (run.check,) if run.check else unit_checks("", course=run.course)
@@ -205,7 +210,7 @@ def grade(run: Run) -> Result:
 
 
 def _graded(run: Run) -> Result:
-    """A run whose fault, if it has one, costs no other run."""
+    """Makes a run; an internal error becomes a failure of this run, and does not stop the others."""
     try:
         return grade(run)
     except Exception as error:
@@ -239,7 +244,7 @@ def _merged(*variants: Changes) -> Changes:
 
 @cache
 def _bench(of: str) -> Workbench:
-    """This process's own of a course, which ends with it."""
+    """The bench of a course in this process; its folder is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-seeds-")
     bench = Workbench(Path(folder.name), TIER, of)
     bench.sandbox = Watched(find(of))

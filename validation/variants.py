@@ -1,10 +1,10 @@
-"""Answers to each part that are the reference with some texts replaced: right ones, and wrong ones without a name.
+"""Loads variants: the reference solution with some texts replaced, which makes other right or wrong answers.
 
-Each course has a package of them, `variants`, and a module in it for each family of checks. A module has
-RIGHT (unusual, and right), ALTERNATIVE (right, and nothing like the reference: misconceptions must be recognised in it
-all the same) and UNNAMED (wrong, each in a way that no misconception explains). The package itself says which FAMILIES
-there are, which of their right variants make up whole packages (MIXTURES: by package and family), and what is trained
-for a moment (TRAININGS, by check).
+Each course has a package `variants`, with a module for each family of checks. A module has RIGHT (unusual right
+answers), ALTERNATIVE (a right answer that is written quite differently, in which misconceptions must also be
+recognised) and UNNAMED (wrong answers that no misconception explains). The package itself defines FAMILIES (the
+modules), MIXTURES (which right variants make up whole packages, by package and family) and TRAININGS (the short
+trainings, by check).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Final
 
 from gengrade.course import courses
 
-Changes = Mapping[str, tuple[str, str] | list[tuple[str, str]]]  # by file: texts, and what takes their places
+Changes = Mapping[str, tuple[str, str] | list[tuple[str, str]]]  # for each file, pairs of old and new text
 
 COURSES: Final = tuple(sorted(courses(), reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Unnamed:
-    """A wrong answer, the unit checks that do not pass for it, and words of the first one's message."""
+    """A wrong answer, the unit checks that it fails, and words in the message of the first one."""
 
     changes: Changes
     fails: tuple[str, ...]
@@ -33,7 +33,10 @@ class Unnamed:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The measures of a check's short training, and the variant that is trained; on which data sets is `of_images`."""
+    """The measures of a check's short training, and the changes to the trained reference.
+
+    `of_images` says whether it trains on images, so that it runs on each data set.
+    """
 
     measures: tuple[str, ...]
     changes: Changes = field(default_factory=dict)
@@ -42,7 +45,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The variants of one part's answers. Its name is how the names of its checks begin."""
+    """The variants of one family of checks; `name` is the prefix of the checks' names."""
 
     name: str
     right: Mapping[str, Changes]
@@ -52,7 +55,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class CourseVariants:
-    """All variants of a course, by family, and what is made of them."""
+    """All variants of a course by family, its mixtures and its trainings."""
 
     name: str
     families: Mapping[str, Family]
@@ -62,7 +65,7 @@ class CourseVariants:
 
 @cache
 def variants_of(name: str) -> CourseVariants:
-    """The variants of a course. They replace texts of its reference, which must be there."""
+    """The variants of a course, from its package `courses.<name>.variants`."""
     package = importlib.import_module(f"courses.{name}.variants")
     return CourseVariants(
         name, {each: _family(name, each) for each in package.FAMILIES}, package.MIXTURES, package.TRAININGS

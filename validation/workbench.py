@@ -1,6 +1,6 @@
-"""A bench for graders: run chosen checks on a folder, reference or broken, without the command around them.
+"""Runs chosen checks on a folder, such as the reference or a changed copy, without the command line around them.
 
-A bench is of one course; where none is named, of that of 2020.
+A bench belongs to one course, by default that of 2020.
 """
 
 from __future__ import annotations
@@ -38,37 +38,37 @@ REFERENCE = courses()[DEFAULT].reference
 
 
 def reference_of(course: str) -> Path:
-    """The folder of its right solutions, in the hand-out's shape."""
+    """The folder of a course's reference solution, in the layout of the hand-out."""
     return courses()[course].reference
 
 
 def example(course: str, file: str) -> str:
-    """The text of a file of its example submissions."""
+    """The text of a file among a course's example submissions."""
     return (courses()[course].examples / file).read_text()
 
 
 @cache
 def library(course: str = DEFAULT_COURSE) -> Library:
-    """The misconceptions, read once."""
+    """The misconceptions of a course; they are cached."""
     return Library(courses()[course].misconceptions)
 
 
 @cache
 def rubric_of(course: str) -> Rubric:
-    """The rubric that comes with it."""
+    """The rubric of a course; it is cached."""
     return Rubric.load(courses()[course].rubric)
 
 
 def unit_checks(*prefixes: str, course: str = DEFAULT_COURSE) -> list[str]:
-    """The unit checks that the course's rubric asks for, of those whose names begin so."""
+    """The unit checks in the course's rubric whose names begin with one of the prefixes."""
     asked = rubric_of(course).checks()
     return [id_ for id_, check in known().items() if check.kind == "unit" and id_ in asked and id_.startswith(prefixes)]
 
 
 class Workbench:
-    """One sandbox for many small gradings.
+    """Grades many small packages with one sandbox.
 
-    `isolation` as on the command line, or "direct": without a wall, for code of our own (see `validation.direct`).
+    `isolation` is as on the command line, or "direct": without a sandbox, for our own code (see `validation.direct`).
     """
 
     def __init__(self, folder: Path, isolation: str = "auto", course: str = DEFAULT_COURSE) -> None:
@@ -100,7 +100,7 @@ class Workbench:
         self.sandbox.close()
 
     def branch(self, folder: Path) -> Workbench:
-        """This bench, working in an empty folder of its own: for a forked process. Without a wall only."""
+        """A copy of this bench for a forked process, in an empty folder; only for runs without a sandbox."""
         assert self.tier == TIER
         other = copy.copy(self)
         other._folder, other._trees = folder, folder / "trees"
@@ -108,13 +108,16 @@ class Workbench:
         return other
 
     def planted(self, name: str, changes: Changes | None = None) -> Path:
-        """The reference, or a variant of it, with that misconception."""
+        """The folder of the reference, or of a variant of it, with that misconception planted."""
         folder = self.variant(changes or {})
         plant(library(self.course)[name], folder)
         return folder
 
     def variant(self, changes: Changes) -> Path:
-        """The reference with texts replaced: `{"part1/utils.py": ("old", "new")}`. Each old text must be there."""
+        """The folder of the reference with texts replaced, such as `{"part1/utils.py": ("old", "new")}`.
+
+        Each old text must occur in the file.
+        """
         folder = self._folder / f"variant-{next(self._numbers)}"
         shutil.copytree(reference_of(self.course), folder, ignore=shutil.ignore_patterns("__pycache__"))
         for name in changes:
@@ -122,7 +125,7 @@ class Workbench:
         return folder
 
     def tree(self, folder: Path) -> Path:
-        """The clean tree of a folder in the hand-out's shape."""
+        """The clean tree for grading of a folder in the hand-out's layout."""
         tree = self._trees / f"tree-{next(self._numbers)}"
         for key, part in self._parts.items():
             (tree / key).mkdir(parents=True)
@@ -140,7 +143,7 @@ class Workbench:
     def observe(
         self, folder: Path, *checks: str, seed: int = 0, data: str | None = "digits", limits: Limits | None = None
     ) -> Observed:
-        """Runs these checks and what they need on a folder. Faults of the graders themselves fail the test."""
+        """Runs these checks, and the checks that they need, on a folder. An error in a grader raises AssertionError."""
         wanted = frozenset(with_needs(set(checks)))
         plugin = GradingPlugin(
             Subject(self.tree(folder), f"{folder}", self.sandbox, None, self._circumstances),
@@ -159,19 +162,21 @@ class Workbench:
         return observed
 
     def check(self, folder: Path, *checks: str, seed: int = 0) -> dict[str, CheckFact]:
+        """The facts of these checks, and of those that they need, on a folder."""
         return self.observe(folder, *checks, seed=seed).checks()
 
     def failing(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
-        """All unit checks with those prefixes ("vae.") that did not pass."""
+        """The facts of all unit checks with those prefixes (such as "vae.") that did not pass."""
         return not_passed(self.check(folder, *self.unit_checks(*prefixes), seed=seed))
 
     def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
-        """The same, with the misconceptions behind them."""
+        """The facts of all unit checks with those prefixes that did not pass, with the recognised misconceptions."""
         observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
         diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.repeat)
         return not_passed(diagnosis.conclude())
 
     def unit_checks(self, *prefixes: str) -> list[str]:
+        """The unit checks in this course's rubric whose names begin with one of the prefixes."""
         return unit_checks(*prefixes, course=self.course)
 
     def _suspect(self, folder: Path) -> Subject:
@@ -180,7 +185,7 @@ class Workbench:
 
 
 def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> str:
-    """The text of a file of the reference after these changes."""
+    """The text of a file of the reference after these changes; each old text must occur in one of its cells."""
     text = (reference_of(course) / file).read_text()
     replacements = changes.get(file, [])
     cells = cells_of(text) if file.endswith(".ipynb") else [text]
@@ -191,12 +196,12 @@ def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> s
 
 
 def cells_of(notebook: str) -> list[str]:
-    """The sources of all cells."""
+    """The sources of all cells of a notebook."""
     return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 
 
 def with_cells(notebook: str, sources: Sequence[str]) -> str:
-    """The notebook with other sources of its cells."""
+    """The notebook with the sources of its cells replaced."""
     changed = json.loads(notebook)
     for cell, source in zip(changed["cells"], sources, strict=True):
         cell["source"] = source
@@ -204,11 +209,12 @@ def with_cells(notebook: str, sources: Sequence[str]) -> str:
 
 
 def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
+    """The facts of the checks that did not pass."""
     return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
 
 
 def names(facts: Iterable[CheckFact]) -> set[str]:
-    """The misconceptions that were recognised."""
+    """The names of the recognised misconceptions."""
     return {fact.misconception.name for fact in facts if fact.misconception is not None}
 
 

@@ -1,1 +1,1 @@
-"""What the adapters of all courses share: importing a student's files, notebooks, signatures, devices, members."""
+"""Helpers that the adapters of all courses share: for a student's files, notebooks, signatures, devices and members."""

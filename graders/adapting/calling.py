@@ -1,4 +1,4 @@
-"""Calling what a student wrote by what the arguments mean, since signatures get renamed, reordered and extended."""
+"""Calls a student's functions by the meaning of their arguments, since students rename, reorder and add parameters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def call(
     offered: Mapping[str, Any] | None = None,
     unasked: Collection[str] = (),
 ) -> Any:
-    """Calls `function` with the `asked` arguments, whatever its signature makes of the hand-out's.
+    """Calls `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
 
-    Arguments go by name where the student kept the hand-out's name. Those left over go, in the hand-out's order, to the
-    parameters left over: renamed ones. What is `offered` is given only to a parameter of that very name, and nothing to
-    those that the hand-out has and that are `unasked` for.
+    An argument is passed by name if the student kept the hand-out's name. The other arguments go, in the hand-out's
+    order, to the remaining parameters, which count as renamed. Arguments in `offered` are only passed to parameters of
+    the same name. Parameters in `unasked`, which the hand-out has but this call does not use, get nothing.
     """
     offered = offered or {}
     parameters = _parameters(function)
@@ -40,16 +40,19 @@ def call(
 
 
 def answered(value: Any, name: str) -> Any:
-    """What a function of the student's returned. Raises Missing for nothing, as a gap of the hand-out gives."""
+    """The value that a student's function returned. Raises Missing for None, which unfinished functions return."""
     if value is None:
-        raise Missing(f"{name} returns None: is it still the hand-out's?")
+        raise Missing(f"{name} returns None: has it been filled in?")
     return value
 
 
 def received(
     function: Callable[..., Any], names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What `call` undoes: the arguments of a call of `function` by the hand-out's `names`; renamed ones in order."""
+    """The arguments of a call of `function`, by the hand-out's `names`; renamed parameters are matched in order.
+
+    This is the inverse of `call`.
+    """
     bound = inspect.signature(function).bind(*args, **kwargs).arguments
     found = {name: value for name, value in bound.items() if name in names}
     missing = [name for name in names if name not in inspect.signature(function).parameters]
@@ -58,7 +61,7 @@ def received(
 
 
 def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Whether an argument of that name may be given."""
+    """Whether a function takes an argument of that name."""
     parameters = _parameters(function)
     return parameters is not None and (name in parameters or _takes_any(parameters))
 
@@ -66,7 +69,7 @@ def accepts(function: Callable[..., Any], name: str) -> bool:
 def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter] | None:
     try:
         return inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a builtin, or something else without a signature
+    except (TypeError, ValueError):  # builtins, for example, have no signature
         return None
 
 

@@ -1,4 +1,4 @@
-"""Hand-ins that ask for a CUDA device by name, on a machine that has none."""
+"""Lets submissions that name a CUDA device run on a machine without one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from graders.adapting.loading import content
 
 
 def neutralise_cuda(files: Iterable[Path], *, anyway: bool = False) -> None:
-    """Lets `.cuda()` and `"cuda:0"` mean the CPU from here on, when a file hard-codes them and there is no such device.
+    """Makes `.cuda()` and `"cuda:0"` mean the CPU from now on, if a file hard-codes them and there is no such device.
 
-    `anyway`: also where there is one, for courses whose networks are too small to be worth it. Costs some microseconds
-    an operation, so it is done for those who need it only.
+    `anyway`: also if there is a device, for courses with small networks. It is only done if a file needs it, since it
+    costs some microseconds per operation.
     """
     if torch.cuda.is_available():
         if anyway:
@@ -29,7 +29,7 @@ def neutralise_cuda(files: Iterable[Path], *, anyway: bool = False) -> None:
 
 
 def _sources(path: Path) -> list[bytes]:
-    """The programs in a file: of a notebook, its cells."""
+    """The programs in a file: its content, or the code cells of a notebook."""
     if path.suffix != ".ipynb":
         return [content(path)]
     try:
@@ -39,7 +39,7 @@ def _sources(path: Path) -> list[bytes]:
 
 
 class _OnCpu(TorchFunctionMode):
-    """Rewrites every device argument to the CPU."""
+    """Replaces every CUDA device among the arguments of torch functions by the CPU."""
 
     def __torch_function__(
         self,
@@ -63,7 +63,7 @@ def _on_cpu(value: Any) -> Any:
 
 @cache
 def _asks_for_cuda(source: bytes) -> bool:
-    """Whether a file calls `.cuda()` or names a CUDA device other than behind `torch.cuda.is_available()`."""
+    """Whether a file calls `.cuda()` or names a CUDA device, except in a conditional expression (`… if … else …`)."""
     if b"cuda" not in source:
         return False
     try:

@@ -1,8 +1,8 @@
-"""Importing a student's files, one by one, whatever state they are in.
+"""Imports a student's files one by one, even if some of them are broken.
 
-A part's folder becomes a `Modules`; a course's adapters ask it for names. Nothing is imported before it is asked for,
-so that a file that does not parse spoils only what it holds. Where a file is asked for, a notebook of that name, or
-either under another name that the part allows, is one too.
+A `Modules` stands for the folder of one part; a course's adapters ask it for names. A file is imported when it is first
+asked for, so that a file that does not parse only affects the names that it defines. A notebook may stand in for a
+file, and both may have other names that the part allows.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gengrade.parts import MODULE, NOTEBOOK, Part
 from gengrade.sandbox.guest.errors import Missing
 from gengrade.sandbox.guest.settings import ENTRY
 
-WISHES = "grading.yaml"  # in a submission: what its author calls things
-_MOST_WISHED = 1 << 16  # bytes of such a file
+WISHES = "grading.yaml"  # a file in a submission by which its author says what things are called
+_MOST_WISHED = 1 << 16  # most bytes of such a file that are read
 
 
 def content(path: Path) -> bytes:
-    """What is in a file of a submission; nothing when it cannot be read."""
+    """The content of a file of a submission; empty if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -36,7 +36,7 @@ def content(path: Path) -> bytes:
 
 
 class Modules:
-    """The modules of one part of a submission. `entry`: what the rubric says that things are called, by their role."""
+    """The modules of one part of a submission. `entry` holds the names of things by their role, from the rubric."""
 
     def __init__(self, folder: Path, part: Part, entry: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -46,10 +46,11 @@ class Modules:
         self._provided: dict[str, dict[str, object]] = {}
 
     def has(self, stem: str) -> bool:
+        """Whether that file was handed in."""
         return bool(self.files(stem))
 
     def files(self, stem: str) -> list[Path]:
-        """The programs and notebooks that are that file, the hand-out's own name first."""
+        """The programs and notebooks that stand for that file, the one with the hand-out's name first."""
         try:
             names = [name for name in os.listdir(self.folder) if name.endswith((MODULE, NOTEBOOK))]
         except OSError:
@@ -66,14 +67,14 @@ class Modules:
 
     @cached_property
     def entry(self) -> dict[str, str]:
-        """What things are called here, by their role: the student's own word first, then the rubric's.
+        """The names of things by their role, from the student's grading.yaml or else from the rubric.
 
-        Raises ValueError for a grading.yaml that says it in another form.
+        Raises ValueError if grading.yaml has another form.
         """
         return {**self._entry, **self.wishes("entry")}
 
     def wishes(self, section: str) -> dict[str, str]:
-        """A section of the student's grading.yaml: names by role. Raises ValueError where it is anything else."""
+        """A section of the student's grading.yaml, which holds names by role. Raises ValueError for any other form."""
         section_of = self._wishes.get(section)
         if section_of is None:
             return {}
@@ -85,7 +86,7 @@ class Modules:
 
     @cached_property
     def _wishes(self) -> dict[str, object]:
-        import yaml  # by those courses only that ask for it
+        import yaml  # only some courses need it
 
         text = content(self.folder / WISHES)[:_MOST_WISHED].decode("utf-8", "replace")
         try:
@@ -99,20 +100,20 @@ class Modules:
         return wishes
 
     def provide(self, stem: str, **names: object) -> None:
-        """Globals that the hand-out defines only under `if __name__ == "__main__"` (args, device …)."""
+        """Adds globals to a file that the hand-out only defines under `if __name__ == "__main__"`, such as args."""
         self._provided.setdefault(stem, {}).update(names)
 
     def load(self, stem: str) -> ModuleType:
         """The module of that file. Raises Missing, or whatever the student's module raises while it is imported.
 
-        Of a notebook, the imports, definitions and constants of its cells: see `graders.adapting.notebooks`.
+        For a notebook, it has the imports, definitions and constants of the cells: see `graders.adapting.notebooks`.
         """
         for path in self.files(stem):
             return self._load(stem, path)
         raise Missing(f"{self.path(stem)} was not handed in")
 
     def each(self, stem: str) -> list[ModuleType]:
-        """The modules of all files that may be that one. Raises Missing, or what the first raised if none loads."""
+        """The modules of all files that may stand for that one. Raises Missing, or the first error if none loads."""
         loaded, failure = [], None
         for path in self.files(stem):
             try:
@@ -135,7 +136,10 @@ class Modules:
         return module
 
     def find(self, name: str, *stems: str) -> Any:
-        """The object of that name in the first of those files that has it. Raises Missing."""
+        """The object of that name in the first of those files that has it.
+
+        Raises Missing if there is none, or what a file raised while it was imported.
+        """
         failure: Exception | None = None
         for stem, path in self._all(stems):
             try:
@@ -157,12 +161,12 @@ class Modules:
         return ((stem, path) for stem in stems for path in self.files(stem))
 
     def _import(self, stem: str, path: Path) -> ModuleType:
-        """Imports by path: a student's `utils` must not be taken for an installed package of that name."""
+        """Imports a file by its path, since a student's `utils` must not be mistaken for an installed package."""
         if path.suffix == NOTEBOOK:
             from graders.adapting import notebooks
 
             return notebooks.load(path, self._provided.get(stem, {}))
-        # Under its own name, so that other files find it; unless that is a library's, or another file's.
+        # The module gets the file's own name, so that other files find it, unless another module has that name.
         own = stem if path.stem in sys.modules else path.stem
         for name in (path.stem, stem):
             if getattr(sys.modules.get(name), "__file__", None) == str(path):
@@ -171,7 +175,7 @@ class Modules:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        module.__dict__.update(self._provided.get(stem, {}))  # some are needed by what the file does at its top
+        module.__dict__.update(self._provided.get(stem, {}))  # the file's top level may need some of them
         sys.modules[own] = module
         try:
             spec.loader.exec_module(module)
@@ -182,7 +186,7 @@ class Modules:
 
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
-    """What went wrong where a notebook defines that name."""
+    """The error that kept a notebook from defining that name; None for other modules."""
     if "__failed__" not in module.__dict__:
         return None
     from graders.adapting import notebooks
@@ -191,7 +195,7 @@ def _why_absent(module: ModuleType, name: str) -> Exception | None:
 
 
 class _Finder:
-    """Finds the student's own files first, as running a script beside them does, but never in place of Python's own."""
+    """Finds the student's files before installed packages, as for a script, but after the standard library."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
@@ -205,7 +209,7 @@ class _Finder:
 
 
 class Package:
-    """What a probe sees of a submission: one contract a part, built when it is first asked for."""
+    """The submission as a probe sees it: one adapter for each part, created when it is first asked for."""
 
     def __init__(self, tree: Path, parts: Mapping[str, Part], contracts: Mapping[str, str]) -> None:
         self._tree = tree

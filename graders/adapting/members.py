@@ -1,4 +1,4 @@
-"""Finding what a student's model is made of, by name or by what it is called after."""
+"""Finds the methods and networks of a student's model by their names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gengrade.sandbox.guest.errors import Missing
 
 
 def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
-    """The model's method of that name. Raises Missing; `owner` is the class as the hand-out calls it."""
+    """The model's method of that name. Raises Missing if there is none; `owner` is the hand-out's name of the class."""
     found: Callable[..., Any] | None = getattr(model, name, None)
     if found is None:
         raise Missing(f"the class {owner} has no method {name}")
@@ -19,7 +19,7 @@ def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
 
 
 def part(model: nn.Module, role: str, owner: str) -> nn.Module:
-    """What the model calls by that name, or else the child whose name or class says so. Raises Missing."""
+    """The model's attribute `role`, or else the child whose name or class contains that word. Raises Missing."""
     called = getattr(model, role, None)  # a child, or a property that gives one
     if isinstance(called, nn.Module):
         return called

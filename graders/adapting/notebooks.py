@@ -1,11 +1,11 @@
-"""A student's notebook as a module: what its code cells import, define and fix, without what they do.
+"""Loads a student's notebook as a module with its imports, definitions and constants, without running its work.
 
-A notebook is a protocol of work: definitions stand among downloads, training and plots. Kept are imports, functions,
-classes, and assignments whose value is put together from literals, names, libraries, and classes that the notebook
-defines itself, and calls that tell a library's object more (a parser its arguments); loops, plots, and calls of the
-student's own functions are not run. Cells may have been run in another order: what lacked a name is tried again at the
-end. What one statement raises spoils only the names that it would have given; asking for one of them raises the same,
-or says which name was lacking first.
+In a notebook, definitions stand among downloads, training and plots. What runs are imports, functions, classes,
+assignments whose values are built from literals, names, libraries and the notebook's own classes, and method calls on
+a library's objects (such as a parser's). Loops, plots and calls of the student's own functions do not run. Cells may
+have been run in another order, so a statement that lacked a name is tried again at the end. If a statement raises an
+error, only the names that it would have defined are affected: asking for one of them raises the same error, or says
+which name was missing first.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from typing import Final
 from gengrade.sandbox.guest.cells import parsed
 from gengrade.sandbox.guest.errors import Missing
 
-FAILED: Final = "__failed__"  # of a notebook's module: by name, what was raised instead of its definition
-SKIPPED: Final = "__skipped__"  # by name, the assignment that was not run
+FAILED: Final = "__failed__"  # attribute of a notebook's module: for each undefined name, the error of its definition
+SKIPPED: Final = "__skipped__"  # attribute of the module: for each name, its assignment that was not run
 
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
-_WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names in functions that train something
+_WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names that functions which train use
 _FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A statement of a cell, which tracebacks call `cell`."""
+    """A statement of a cell; `cell` is the cell's name in tracebacks."""
 
     statement: ast.stmt
     cell: str
 
     def run(self, module: ModuleType) -> Exception | None:
-        """What it raised. Its names are then known as failed, or no longer."""
+        """Runs the statement, updates the module's failed and skipped names, and returns the error, if there is one."""
         failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
         names = _names(self.statement)
         try:
@@ -58,10 +58,10 @@ class _Step:
 
 
 def load(path: Path, provided: Mapping[str, object] | None = None, until: int | None = None) -> ModuleType:
-    """The notebook's module. `provided`: names that hold where the notebook does not define them.
+    """The notebook's module. `provided` holds globals for names that the notebook does not define.
 
-    `until`: only the cells before that one, as things stood when it was reached. Raises ValueError for a file that is
-    no notebook.
+    `until`: only the cells before this one (counted from 1) run, for the state in which it was reached. Raises
+    ValueError for a file that is not a notebook.
     """
     module = ModuleType(f"notebook {path.stem}" if until is None else f"notebook {path.stem} until {until}")
     module.__file__ = str(path)
@@ -77,7 +77,7 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
 
 
 def make(module: ModuleType, name: str) -> bool:
-    """Runs the assignment of a name that was skipped, where the student's own functions in it train nothing.
+    """Runs the skipped assignment of a name, if the student's own functions in it train nothing. True on success.
 
     A network may come from a function: `netG = make_generator(110)`.
     """
@@ -93,9 +93,9 @@ def make(module: ModuleType, name: str) -> bool:
 
 
 def why(module: ModuleType, name: str) -> Exception | None:
-    """What kept a notebook from defining a name; None where it never does.
+    """The error that kept a notebook from defining a name; None if no cell defines it.
 
-    Where that was another name that is lacking, a Missing that follows the names to the first.
+    If the reason is another missing name, it is a Missing that names the whole chain up to the first one.
     """
     failed: dict[str, Exception] = vars(module).get(FAILED, {})
     skipped: dict[str, _Step] = vars(module).get(SKIPPED, {})
@@ -108,7 +108,7 @@ def why(module: ModuleType, name: str) -> Exception | None:
         return error
     needs = "".join(f"{each} needs {other}. " for each, other in pairwise(chain))
     if error is not None:
-        reason = f"There is no {last} here ({type(error).__name__}: {' '.join(str(error).split())[:80]})"
+        reason = f"{last} is not defined here ({type(error).__name__}: {' '.join(str(error).split())[:80]})"
     else:
         reason = f"{last} is computed in {Path(skipped[last].cell).name}"
     return Missing(
@@ -118,24 +118,25 @@ def why(module: ModuleType, name: str) -> Exception | None:
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
-    """The code cells: what tracebacks call each ("…/homework.ipynb, cell 3", counted among code cells), its source.
+    """The code cells of a notebook, as pairs of name and source.
 
-    Raises ValueError for a file that is no notebook.
+    The name is used in tracebacks: "…/homework.ipynb, cell 3", counted among code cells from 1. Raises ValueError for a
+    file that is not a notebook.
     """
-    import nbformat  # by those courses only that ask for notebooks
+    import nbformat  # only courses with notebooks need it
 
     try:
         with warnings.catch_warnings(action="ignore"):
             notebook = nbformat.reads(path.read_text("utf-8", "replace"), as_version=4)
         sources = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    except Exception as error:  # of whatever kind: the file is the student's
+    except Exception as error:  # the file may contain anything
         raise ValueError(f"{path.name} is no notebook that Jupyter can read ({type(error).__name__})") from None
     sources = ["".join(source) if isinstance(source, list) else str(source) for source in sources]
     return [(f"{path}, cell {number}", source) for number, source in enumerate(sources, start=1)]
 
 
 def defining(path: Path, name: str) -> list[int]:
-    """The numbers of the cells that define or assign that name at their top level: it may be defined anew."""
+    """The numbers of all cells that define or assign that name at their top level, counted from 1."""
     found = []
     for number, (_, source) in enumerate(cells(path), start=1):
         try:
@@ -148,7 +149,7 @@ def defining(path: Path, name: str) -> list[int]:
 
 
 def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
-    """Runs what is kept of a cell; the steps that lacked a name."""
+    """Runs the statements of a cell that may run, and returns those that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     try:
         tree = parsed(source, name)
@@ -166,7 +167,7 @@ def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
 
 
 def _run_again(module: ModuleType, late: list[_Step]) -> None:
-    """Runs steps for which a name was lacking, as long as that helps any of them, where nothing else gave theirs."""
+    """Runs the statements that lacked a name again, until this no longer defines more names."""
     failed = vars(module)[FAILED]
     while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
         late = [step for step in waiting if isinstance(step.run(module), NameError)]
@@ -202,7 +203,7 @@ def _is_name(target: ast.expr) -> bool:
 
 
 def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
-    """Whether it is a method of an object that a library made, such as a parser or a list."""
+    """Whether a method belongs to an object whose class comes from a library, such as a parser or a list."""
     root = _root(method)
     found = module.__dict__.get(root) if root else None
     if found is None or isinstance(found, ModuleType | type | FunctionType):
@@ -211,16 +212,16 @@ def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
 
 
 def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
-    """Whether an expression is plain, and names nothing of the student's own that a library could set going."""
+    """Whether an expression is plain, and names no code of the student's that trains and that a library could run."""
     named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
     own = (each for each in named if module.__name__ in {type(each).__module__, getattr(each, "__module__", "")})
     return _is_plain(value, module) and all(isinstance(each, FunctionType) and not _trains(each) for each in own)
 
 
 def _is_plain(value: ast.expr, module: ModuleType, makes: Callable[[ast.expr, ModuleType], bool] | None = None) -> bool:
-    """Whether an expression only puts things together, and does not set the student's own work going.
+    """Whether an expression only builds a value, without running the student's own functions.
 
-    `makes` says which calls do so.
+    `makes` says which calls only build something.
     """
     makes = makes or _makes
     if isinstance(value, ast.Lambda):
@@ -241,11 +242,11 @@ def _within(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _makes(function: ast.expr, module: ModuleType) -> bool:
-    """Whether a call makes something: with a library, a builtin class, or a class of the notebook's own."""
+    """Whether a call only builds something: by a library, a builtin class, or a class of the notebook."""
     root = _root(function)
     found = module.__dict__.get(root) if root else None
     if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
-        return True  # of something that was made: `Generator().to(device)`
+        return True  # a method of an object that was built, as in `Generator().to(device)`
     if root is None:
         return False
     if root not in module.__dict__:
@@ -256,7 +257,7 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
 
 
 def _trains(function: FunctionType) -> bool:
-    """Whether a function, or one of the notebook's own that it names, does what training does."""
+    """Whether a function, or a function of the notebook that it calls, uses names that occur in training."""
     seen: set[str] = set()
     waiting = [function.__code__]
     while waiting:
@@ -273,20 +274,20 @@ def _trains(function: FunctionType) -> bool:
 
 
 def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
-    """Whether what comes from there is nobody's own work."""
+    """Whether a module is a library, and not a file beside the notebook."""
     beside = str(Path(str(module.__file__)).parent)
     return origin is not None and not str(getattr(origin, "__file__", "")).startswith(f"{beside}/")
 
 
 def _root(expression: ast.expr) -> str | None:
-    """The name that a dotted one begins with."""
+    """The first name of a dotted expression; None if it does not begin with a name."""
     while isinstance(expression, ast.Attribute):
         expression = expression.value
     return expression.id if isinstance(expression, ast.Name) else None
 
 
 def _names(statement: ast.stmt) -> set[str]:
-    """The names that a statement gives."""
+    """The names that a statement defines."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}
@@ -305,7 +306,7 @@ def _names(statement: ast.stmt) -> set[str]:
 
 
 def _names_in(source: str) -> set[str]:
-    """The names that a cell which does not parse seems to define."""
+    """The names that a cell seems to define, if it cannot be parsed."""
     return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE)) | set(
         re.findall(r"^(\w+)\s*=(?!=)", source, re.MULTILINE)
     )

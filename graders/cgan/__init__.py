@@ -1,1 +1,1 @@
-"""A conditional generative adversarial network (Duke 2017)."""
+"""Checks of a conditional generative adversarial network (Duke 2017)."""

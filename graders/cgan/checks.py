@@ -1,13 +1,13 @@
-"""Conditional GANs (Mirza & Osindero 2014): noise and a digit's label in, an image of that digit out.
+"""Checks of conditional GANs (Mirza & Osindero 2014), which draw an image of a digit from noise and the digit's label.
 
 Left open by the assignment, and decided for the student:
-- the label is a one-hot row behind the noise, or before it, or an argument of its own, also as a number that an
-  embedding turns into a row; a network that counts no label among its inputs fails;
-- images have MNIST's 28×28 pixels, as rows or as squares, in [−1, 1] or in [0, 1], and no others can be judged; scores
-  are logits or probabilities;
-- the noise may be of any simple distribution, as long as every image has noise of its own;
-- networks are asked in eval mode, where dropout rests.
-What is learned is judged in `graders/cgan/training.py`.
+- the label may be a one-hot row after the noise, or before it, or an argument of its own, also as a number that an
+  embedding turns into a row; a network without a label among its inputs fails;
+- images must have MNIST's 28×28 pixels, as rows or as squares, in [−1, 1] or in [0, 1]; scores may be logits or
+  probabilities;
+- the noise may follow any simple distribution, as long as every image has noise of its own;
+- networks are run in eval mode, without dropout.
+The module `graders.cgan.training` judges what the networks learn.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ Array = NDArray[np.float64]
 PIXELS: Final = 28 * 28
 CLASSES: Final = 10
 BATCH: Final = 20
-MOST_NOISE: Final = 1024  # as many numbers are given; a generator takes as many of them as it needs
-MOST_INPUTS: Final = 16_384  # numbers of an argument of a generator: its noise, or a label that is spread over an image
-FELT: Final = 1e-4  # of how far outputs differ by either input: what differs less by one of them does not heed it
+MOST_NOISE: Final = 1024  # numbers of noise that are given; a generator takes as many of them as it needs
+MOST_INPUTS: Final = 16_384  # most numbers in an argument of a generator, such as a label that is spread over an image
+FELT: Final = 1e-4  # an input counts if it changes outputs by this share of their largest change by any input
 ROUNDING: Final = 1e-6
-SAME: Final = 1e-3  # of how far outputs differ from each other: less is none
-EQUAL: Final = 2e-6  # of how far scores differ: less is rounding
-TRIES: Final = 2  # networks of which two labels have to have one score, which they may have by chance
-SHOWN: Final = 8  # images that are shown with each of the labels
-STRETCH: Final = 3  # times images in [−1, 1]: activations bend, and labels do not just shift all scores alike
-INJECTED: Final = 1e-5  # on numbers that only change their place
+SAME: Final = 1e-3  # outputs that differ by less than this share of their range count as equal
+EQUAL: Final = 2e-6  # scores that differ by less than this share of their range count as equal
+TRIES: Final = 2  # networks in which two labels must have equal scores, since one network may have them by chance
+SHOWN: Final = 8  # images that are scored with each of the labels
+STRETCH: Final = 3  # factor on images in [−1, 1], so that activations bend and labels do more than shift all scores
+INJECTED: Final = 1e-5  # tolerance on numbers that should be passed on unchanged
 ASKED: Final = 10  # images of each digit
 
 
 @check("cgan.generator")
 def test_generator_images(student: Subject, rng: Rng) -> None:
-    """The conditional generator gives images of 784 pixels within their range, each of its own noise and label."""
+    """The conditional generator returns one image of 784 pixels, within its range, for each pair of noise and label."""
     labels = np.tile(np.arange(CLASSES), BATCH // CLASSES)
     noise = rng.normal(BATCH, MOST_NOISE)
     got = student.run(probes.cgan.generator, noise=noise, labels=labels)
     images = images_of(got, BATCH)
     expect_registered(got, "generator")
     expect_learnable(got, "generator", images)
-    judge_repeated(got, images, "the same noise and label give two images", "an image")
+    judge_repeated(got, images, "the same noise and label give two different images", "an image")
     far = got.tensor("far", shape=images.shape)
     low, high = float(far.min()), float(far.max())
     expect(
         low >= -1 - 1e-5 and high <= 1 + 1e-5,
-        "pixels leave the range of the images: end with a tanh, for images in [−1, 1], or a sigmoid, for [0, 1]",
+        "pixels leave the range of the images: end with a tanh for images in [−1, 1], or with a sigmoid for [0, 1]",
         expected="pixels in [−1, 1], or in [0, 1]",
         got=f"pixels from {low:.2f} to {high:.2f} for noise that is 50 times as large",
     )
@@ -61,23 +61,23 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
 
 @check("cgan.generator_condition")
 def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
-    """With the same noise, each label gives another image; with the same label, other noise does."""
+    """With the same noise, each label gives a different image; with the same label, so does different noise."""
     noise, labels = rng.normal(CLASSES, MOST_NOISE), np.arange(CLASSES)
     by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels)
     by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3))
     images = [images_of(got, CLASSES) for got in (by_label, by_noise)]
     expect(
         spread(images[0]) > FELT * scale_of(images),
-        "the generator does not heed the label: with the same noise, all digits give one image",
+        "the generator ignores the label: with the same noise, all digits give the same image",
     )
     expect(
         spread(images[1]) > FELT * scale_of(images),
-        "the generator does not heed the noise: it gives one image of a digit, whatever it is given",
+        "the generator ignores the noise: it always gives the same image of a digit",
     )
     different = distinct(images[0], FELT * scale_of(images))
     expect(
         different == CLASSES,
-        "the generator does not tell all labels apart: with the same noise, some digits give one image",
+        "the generator does not distinguish all labels: with the same noise, some digits give the same image",
         expected=f"{CLASSES} different images",
         got=f"{different}",
     )
@@ -85,7 +85,7 @@ def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
 
 @check("cgan.discriminator")
 def test_discriminator_scores(student: Subject, rng: Rng) -> None:
-    """The conditional discriminator gives one score of each image with its label."""
+    """The conditional discriminator returns one score for each pair of image and label."""
     images, labels = rng.uniform(-1, 1, BATCH, PIXELS), np.tile(np.arange(CLASSES), BATCH // CLASSES)
     got = student.run(probes.cgan.discriminator, images=images, labels=labels)
     scores = got.tensor("scores", shape=(BATCH,))
@@ -96,15 +96,15 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
     )
     expect(
         got.flag("by_given") or not felt,
-        "no gradient comes from the discriminator's score to the images, so that a generator would learn nothing from "
-        "it: leave out detach, .data, numpy and rounding",
+        "no gradient flows from the discriminator's score to the images, so a generator cannot learn from it: leave "
+        "out detach, .data, numpy and rounding",
     )
-    judge_repeated(got, scores, "the same image and label get two scores", "a score")
+    judge_repeated(got, scores, "the same image and label get two different scores", "a score")
 
 
 @check("cgan.discriminator_condition")
 def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
-    """The score of an image depends on the label that comes with it, and that of a label on its image."""
+    """The discriminator's score depends on the image and on the label."""
     for _ in range(TRIES):
         images = STRETCH * rng.uniform(-1, 1, SHOWN, PIXELS)
         pairs = {"images": np.repeat(images, CLASSES, axis=0), "labels": np.tile(np.arange(CLASSES), SHOWN)}
@@ -113,26 +113,25 @@ def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
         scale = scale_of([scores, scores.T])
         expect(
             spread(scores.T) > FELT * scale,
-            "the discriminator does not heed the label: the generator would have no reason to draw the digit that is "
-            "asked",
+            "the discriminator ignores the label, so the generator has no reason to draw the digit that is asked for",
         )
         expect(
             spread(scores) > FELT * scale,
-            "the discriminator does not heed the image: whatever it is shown with a label gets one score",
+            "the discriminator ignores the image: all images with the same label get the same score",
         )
         different = distinct(scores.T, EQUAL * scale)
         if different == CLASSES:
             return
     fail(
-        "the discriminator does not tell all labels apart: some digits get one score, whatever the image",
-        expected=f"{CLASSES} different rows of scores of the same images",
-        got=f"{different}",
+        "the discriminator does not distinguish all labels: some labels get the same score for every image",
+        expected=f"different scores of the same images for all {CLASSES} labels",
+        got=f"{different} different labels",
     )
 
 
 @check("cgan.input")
 def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
-    """The generator's input is the noise, and beside it a one-hot vector of the label."""
+    """The generator's input is the noise together with a one-hot vector of the label."""
     size = noise_size(student)
     noise, labels = rng.normal(BATCH, size), np.tile(np.arange(CLASSES), BATCH // CLASSES)
     rows = student.run(probes.cgan.generator_input, noise=noise, labels=labels)["rows"]
@@ -147,28 +146,28 @@ def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
     found = split(given)
     if found is None:
         fail(
-            "there is no one-hot label in the generator's input, neither behind the noise nor before it",
-            expected="ten numbers of each row that are 0, but for a single 1",
+            "there is no one-hot label in the generator's input, neither after the noise nor before it",
+            expected="ten numbers in each row, of which one is 1 and the others are 0",
         )
     kept, digits = found
     expect(
         bool(np.array_equal(digits, labels)),
-        "the 1 of the one-hot vector does not stand where the label says: digit d is the d-th of 0 … 9",
+        "the 1 of the one-hot vector is in the wrong place: for digit d it is number d, counted from 0",
         expected=f"labels {labels[:CLASSES].tolist()}",
         got=f"{digits[:CLASSES].tolist()}",
     )
-    hint = "it is passed on as it is"
+    hint = "it should be passed on unchanged"
     assert_close(kept, noise, rtol=INJECTED, atol=INJECTED, what="the noise in the generator's input", hint=hint)
 
 
 @check("cgan.generate")
 def test_images_on_demand(student: Subject, rng: Rng) -> None:
-    """Ten images of any digit on demand: its label in each row, and noise of its own for every image."""
+    """Ten images of any digit on demand: the generator is given its label, and new noise for every image."""
     digits = [int(digit) for digit in rng.choice(CLASSES, 4)]
     asked = [*digits, digits[0]]
     size = noise_size(student)
     answers = student.run(probes.cgan.generate, digits=asked, n=ASKED).list("answers")
-    expect(len(answers) == len(asked), "there is not one answer for each question")
+    expect(len(answers) == len(asked), "the function did not answer every call")
     noises = []
     for digit, got in zip(asked, answers, strict=True):
         noise, labels = told(got, size)
@@ -178,23 +177,28 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
         noises.append(noise)
     expect(
         noises[0].shape != noises[-1].shape or not np.allclose(noises[0], noises[-1], atol=INJECTED),
-        "a second call gives the same images: do not seed the random numbers in it, nor draw noise once for all calls",
+        "a second call gives the same images: do not set a random seed in it, and draw new noise in every call",
     )
 
 
 def judge_labels(labels: NDArray[np.int64], digit: int) -> None:
+    """Fails unless all labels [R] are that digit."""
     if (labels == digit).all():
         return
     seen = sorted(set(labels.tolist()))
     shown = ", ".join(map(str, seen))
-    fail("the generator is not told the digit that was asked for", expected=f"label {digit}", got=f"labels {shown}")
+    fail(
+        "the generator is not given the label of the digit that was asked for",
+        expected=f"label {digit}",
+        got=f"labels {shown}",
+    )
 
 
 def judge_noise(noise: Array) -> None:
-    """Of one call, [R, d]."""
+    """Fails unless a call uses as much noise [R, d] as it should, in which all rows are different and not zero."""
     expect(
         len(noise) == ASKED,
-        "the generator is not asked for as many images as the function is",
+        "the generator is not called for as many images as the function is asked for",
         expected=f"{ASKED} rows of noise",
         got=f"{len(noise)}",
     )
@@ -202,14 +206,14 @@ def judge_noise(noise: Array) -> None:
     different = len(np.unique(np.round(noise, 6), axis=0))
     expect(
         different == len(noise),
-        "images of a digit share their noise, and are the same: draw noise for each of them",
+        "some images of a digit share their noise, so they are the same: draw noise for each image",
         expected=f"{len(noise)} different rows of noise",
         got=f"{different}",
     )
 
 
 def judge_returned(got: Evidence) -> None:
-    """The images that come back are those that the generator gave; scaled, perhaps, or only shown."""
+    """Fails if the function returns images, and these are not the generator's, which may be rescaled to [0, 1]."""
     if got["images"].is_none():
         return
     images, decoded = (got.tensor(name, shape=(UpTo(MOST_IMAGES), PIXELS)) for name in ("images", "decoded"))
@@ -225,12 +229,15 @@ def judge_returned(got: Evidence) -> None:
     ]
     places = next((each for each in found if each is not None), None)
     if places is None:
-        fail("some of the images are not what the generator gave")
-    expect(len(np.unique(places)) == ASKED, "some of the images that come back are the same one")
+        fail("some of the returned images are not those of the generator")
+    expect(len(np.unique(places)) == ASKED, "some of the returned images are repeated: return each image once")
 
 
 def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
-    """The noise [R, size] and the labels [R] that a generator was given in a call, in whatever form."""
+    """The noise [R, size] and the labels [R] that a generator was given in a call, in any of the usual forms.
+
+    Raises Mismatch if it was not called, or not given noise and labels.
+    """
     inputs = [each.tensor(shape=(UpTo(MOST_IMAGES), UpTo(MOST_INPUTS))) for each in got.list("inputs")]
     expect(len(inputs) > 0 and len(inputs[0]) > 0, "the generator is never called")
     for rows in inputs:
@@ -244,7 +251,8 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
     if noise is None or labels is None:
         fail(
             "the generator is not given noise and a label",
-            got=f"arguments of {[rows.shape[1] for rows in inputs]} numbers",
+            expected=f"{size} numbers of noise and a label for each image",
+            got=f"arguments with {', '.join(str(rows.shape[1]) for rows in inputs)} numbers for each image",
         )
     if labels.shape[1] == CLASSES:
         expect(is_one_hot(labels), "the label that the generator is given is not one-hot")
@@ -253,7 +261,7 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
 
 
 def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
-    """Noise and label of rows [R, d + 10] that hold a one-hot vector behind the noise, or before it; None of others."""
+    """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
     for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
         if is_one_hot(hot):
             return noise, hot.argmax(axis=1)
@@ -261,15 +269,16 @@ def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
 
 
 def is_one_hot(rows: Array) -> bool:
+    """Whether each row has a single 1 and else 0."""
     return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1).all())
 
 
 def images_of(got: Evidence, n: int) -> Array:
-    """What a generator gave for n pairs of noise and label, [n, 784]."""
+    """The images [n, 784] of a generator for n pairs of noise and label. Raises Mismatch for any other shape."""
     expect(
         got.shape("images") == (n, PIXELS),
-        "the conditional generator should give an image of 28×28 pixels for each pair of noise and label, as MNIST's "
-        "are: leave out what resizes them",
+        "the conditional generator should return an image of 28×28 pixels, as MNIST has, for each pair of noise and "
+        "label: do not resize images",
         expected=f"{n} images of {PIXELS} pixels",
         got=f"shape {list(got.shape('images'))}",
     )
@@ -277,63 +286,69 @@ def images_of(got: Evidence, n: int) -> Array:
 
 
 def noise_size(student: Subject) -> int:
-    """How many numbers of noise the student's generator takes."""
+    """The number of noise values that the student's generator takes. Raises Mismatch for more than `MOST_NOISE`."""
     size = student.run(probes.cgan.noise_size).integer()
-    expect(0 < size <= MOST_NOISE, "the generator takes no reasonable number of random inputs", got=f"{size}")
+    expect(
+        0 < size <= MOST_NOISE,
+        "the generator takes too many or too few numbers of noise to be judged",
+        expected=f"1 to {MOST_NOISE}",
+        got=f"{size}",
+    )
     return size
 
 
 def expect_registered(got: Evidence, what: str) -> None:
-    """All of a network's layers are where an optimiser finds them."""
+    """Fails unless an optimiser finds all layers of a network."""
     expect(got.integer("parameters") > 0, f"the {what} has no parameters that could be trained")
     expect(
         got.integer("unregistered") == 0,
-        f"the {what} uses layers that it does not register: an optimiser never sees them. Keep them in nn.ModuleList",
+        f"the {what} uses layers that are not among its parameters(), so no optimiser trains them: keep them in "
+        "nn.ModuleList",
     )
 
 
 def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
-    """A network's outputs [B, …], if they differ at all, depend on the weights of all their layers, by gradients."""
+    """Fails unless a network's outputs [B, …], if they differ at all, have gradients for the weights of all layers."""
     expect(
         got.flag("by_parameters") or spread(outputs) <= ROUNDING,
-        f"no gradient comes from what the {what} gives to its weights, so that training would change nothing: leave "
-        "out detach, .data, no_grad, numpy and rounding",
+        f"no gradient flows from the {what}'s outputs to its weights, so training would change nothing: leave out "
+        "detach, .data, no_grad, numpy and rounding",
     )
     idle = got.text("idle")
     expect(
         idle == "",
-        f"no gradient comes to {idle[:80]}, which the {what} uses: it would stay as it is. Leave out detach, .data, "
-        "no_grad, numpy and rounding",
+        f"no gradient reaches {idle[:80]}, which the {what} uses, so training would not change it: leave out detach, "
+        ".data, no_grad, numpy and rounding",
     )
 
 
 def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:
-    """The outputs [B, …] come again for the same inputs, and that of the last row when it is asked about alone."""
+    """Fails unless the same inputs give the same outputs [B, …] again, and so does the last row alone."""
     again, alone = got.tensor("again", shape=outputs.shape), got.tensor("alone", shape=outputs[-1:].shape)
     expect(are_same(again, outputs, outputs), f"{message} in eval mode, where only the inputs should count")
     expect(
         are_same(alone, outputs[-1:], outputs),
-        f"in eval mode, {what} changes with what else is in the batch: each row is dealt with on its own",
+        f"in eval mode, {what} depends on the other rows of the batch: it should depend on its own row only",
     )
 
 
 def are_same(left: Array, right: Array, among: Array) -> bool:
-    """Whether outputs are equal but for rounding, relative to how far those `among` them differ."""
+    """Whether two arrays of outputs are equal up to rounding, relative to the range of the outputs `among`."""
     return left.shape == right.shape and bool(np.abs(left - right).max() <= SAME * np.ptp(among) + ROUNDING)
 
 
 def spread(outputs: Array) -> float:
-    """How far outputs [N, …] differ from each other, in the element in which they differ most."""
+    """The range of outputs [N, …] over the first dimension, in the element in which it is largest."""
     return float(np.ptp(outputs, axis=0).max())
 
 
 def scale_of(outputs: list[Array]) -> float:
-    """How far outputs differ by either input; where by none, rounding counts for something."""
+    """The largest `spread` among several outputs, by which thresholds are scaled; at least a rounding error."""
     return max(ROUNDING / FELT, *(spread(each) for each in outputs))
 
 
 def distinct(outputs: Array, least: float) -> int:
-    """How many of the rows [N, …] differ by more than that."""
+    """The number of rows [N, …] that differ from each other by more than `least` in some element."""
     kept: list[Array] = []
     for row in outputs:
         if all(float(np.abs(row - other).max()) > least for other in kept):

@@ -1,4 +1,4 @@
-"""Probes of a conditional GAN: what its networks do with noise and label, and what they learn in a short training."""
+"""Probes of a conditional GAN: how its networks use noise and label, and what they learn in a short training."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from graders.probing.watching import Calls, watch
 if TYPE_CHECKING:
     from graders.cgan.interface import CganPackage
 
-# Noise comes as rows [B, n] of which as many numbers are taken as the student's generator takes. All stays on the CPU.
+# Noise is given as rows [B, n], of which the student's generator gets as many numbers as it takes. All runs on the CPU.
 
 CLASSES = 10
-FAR = 50.0  # times an input: where a bounded output comes near its bounds
-EDGE = 1e-6  # how near a probability comes to 0 and 1 before its logit is taken
+FAR = 50.0  # factor on an input, for which a bounded output comes near its bounds
+EDGE = 1e-6  # probabilities are clamped to this distance from 0 and 1 before their logit is computed
 
 
 def generator(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What an untrained generator makes of noise [B, n] and labels [B], in eval mode: images [B, 784].
+    """The `images` [B, 784] of an untrained generator for noise [B, n] and labels [B], in eval mode.
 
-    Then `again`, of the last row `alone`, and of noise that is 50 times as large, `far`; how far each image moves by
-    another row's `noise_moves` and `label_moves` [3, B]; and `learnable`.
+    Also returns the images for the same inputs `again`, for the last row `alone`, and for noise that is 50 times as
+    large (`far`); how far each image changes when the noise or the label of one of three rows changes (`noise_moves`
+    and `label_moves` [3, B]); and the results of `registration` and `learnable`.
     """
     network = package.cgan.generator().eval()
     noise, labels = noise[:, : package.cgan.noise_size()].cpu(), labels.cpu()
@@ -53,10 +54,11 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, 
 
 
 def discriminator(package: CganPackage, images: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What an untrained discriminator makes of images [B, 784] and labels [B], in eval mode: scores [B].
+    """The `scores` [B] of an untrained discriminator for images [B, 784] and labels [B], in eval mode.
 
-    Then `again`, and of the last row `alone`; how far each score moves by another row's image and label, and
-    `learnable`, also by the images.
+    Also returns the scores for the same inputs `again` and for the last row `alone`; how far each score changes when
+    the image or the label of one of three rows changes (`image_moves` and `label_moves` [3, B]); and the results of
+    `registration` and `learnable`, the latter also with respect to the images.
     """
     network, images, labels = package.cgan.discriminator().eval(), images.cpu(), labels.cpu()
     given = images.clone().requires_grad_()
@@ -77,23 +79,24 @@ def discriminator(package: CganPackage, images: Tensor, labels: Tensor) -> dict[
 
 
 def noise_size(package: CganPackage) -> Any:
-    """How many numbers of noise the student's generator takes.
+    """The number of noise values that the student's generator takes.
 
-    It is asked in a run of its own: to find it, noise and labels are put together in whatever way fits.
+    This has a run of its own, because to find it the generator is called with several combinations of noise and label.
     """
     return package.cgan.noise_size()
 
 
 def generator_input(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
-    """`rows`: what the student's function makes of noise [B, d] and labels [B]."""
+    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B]."""
     return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
 
 
 def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
-    """`answers`: what the student's function does when it is asked for n images of one digit after the other.
+    """Calls the student's function for n images of each of the `digits`, and returns a list of `answers`.
 
-    `inputs`: what the generator was given, a list of [R, …]; `decoded`: its images [R, 784], which are replaced by
-    random ones; `images` [N, 784]: what the function returns, or None.
+    Each answer holds the arguments that the generator was given (`inputs`, a list of [R, …]), the generator's images
+    (`decoded` [R, 784]), which are replaced by random ones, and the `images` [N, 784] that the function returned, or
+    None.
     """
     generator = package.cgan.own_generator()
     stand_in(generator, lowest=0)
@@ -109,11 +112,11 @@ def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
 def train(
     package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float
 ) -> dict[str, Any]:
-    """Trains the student's networks by a loop of ours, on uint8 images [N, 784] in 0 … 255 with labels [N].
+    """Trains the student's networks by our own loop, on uint8 images [N, 784] in 0 … 255 with labels [N].
 
-    For each batch a step of each network on the non-saturating loss, by Adam with β₁ 0.5 (Radford et al. 2016), with
-    the label told to both (Mirza & Osindero 2014). Images are scaled to what the generator gives, [0, 1] or [−1, 1].
-    Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both.
+    For each batch, both networks make a step on the non-saturating loss by Adam with β₁ = 0.5 (Radford et al. 2016),
+    and both are given the labels (Mirza & Osindero 2014). Images are scaled to the range of the generator's, [0, 1] or
+    [−1, 1]. Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both networks.
     """
     networks, noise = (package.cgan.generator(), package.cgan.discriminator()), package.cgan.noise_size()
     images, labels = images.cpu(), labels.cpu()
@@ -155,9 +158,9 @@ def train(
 def decode(
     package: CganPackage, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
 ) -> dict[str, Any]:
-    """The images [B, 784] that a generator of these weights makes of noise [B, n] and labels [B], in eval mode.
+    """The `images` [B, 784] of a generator with these weights for noise [B, n] and labels [B], in eval mode.
 
-    `signed`: whether pixels lie in [−1, 1], and not in [0, 1].
+    `signed` says whether pixels lie in [−1, 1], not in [0, 1]. `label_first` puts the label before the noise.
     """
     network = package.cgan.generator().eval()
     network.load_state_dict(weights)
@@ -168,10 +171,10 @@ def decode(
 
 @torch.no_grad()
 def handed_in(package: CganPackage, index: int = 0) -> dict[str, Any]:
-    """The weights that were handed in and fit the student's generator: which of them is asked for; never raises.
+    """The handed-in weights number `index` among those that fit the student's generator. It raises no exceptions.
 
-    `file`: the file's name, and where in it they stand, or ""; `problem`: why none serve, or ""; `count`: how many fit.
-    Files are read as plain tensors only.
+    `file` is the file's name with the place of the weights in it, or ""; `problem` says why there are none, or is "";
+    `count` is the number of sets of weights that fit. Files are read as plain tensors only, so no code in them runs.
     """
     problems: list[str] = []
     fits: list[tuple[str, dict[str, Tensor]]] = []
@@ -187,7 +190,7 @@ def handed_in(package: CganPackage, index: int = 0) -> dict[str, Any]:
 
 
 def _collect(network: nn.Module, path: Path, fits: list[tuple[str, dict[str, Tensor]]], problems: list[str]) -> None:
-    """Adds the weights in a file that fit the network; else what is wrong with the first."""
+    """Adds the weights in a file that fit the network to `fits`, or else the first error to `problems`."""
     failures: list[Exception] = []
     before = len(fits)
     try:
@@ -204,13 +207,13 @@ def _collect(network: nn.Module, path: Path, fits: list[tuple[str, dict[str, Ten
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
-    """A file's place among others, in which 10 comes after 9."""
+    """A sort key for file names, by which 10 comes after 9."""
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d{1,9})", path.name)]
 
 
 @torch.no_grad()
 def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> Tensor:
-    """How far each output of `made` moves when one of the inputs [B, …] becomes another: [3, B], for three of them."""
+    """How far each output of `made` changes when one row of the inputs [B, …] changes, for three rows: [3, B]."""
     before, moved = made(inputs), []
     for row in (0, len(inputs) // 3, len(inputs) - 1):
         changed = inputs.clone()
@@ -230,7 +233,7 @@ def _is_signed(package: CganPackage, network: nn.Module, noise: int) -> bool:
 
 
 def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
-    """Whether a discriminator's scores are probabilities, wherever it is driven."""
+    """Whether a discriminator's scores lie in [0, 1], also for images far outside their range."""
     labels = torch.arange(40) % 10
     with torch.no_grad():
         far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, IMAGE), labels), 40)
@@ -252,7 +255,7 @@ def _scores(scores: Any, n: int) -> Tensor:
 
 
 def _inputs(calls: Calls) -> list[Tensor]:
-    """The arguments of all calls, position by position, each as rows [R, …]."""
+    """The arguments of all calls, joined for each position, as rows [R, …]."""
     if len({len(inputs) for inputs in calls.inputs}) != 1:
         return []
     positions = zip(*calls.inputs, strict=True)

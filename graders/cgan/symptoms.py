@@ -1,4 +1,4 @@
-"""Symptoms of conditional GANs: what an output heeds, what an input holds, whatever the sizes and the weights."""
+"""Symptoms of mistakes in conditional GANs that do not depend on sizes and weights, such as an ignored input."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from graders.interpolation.checks import MOST_IMAGES
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
-MOST_PIXELS = 1 << 16  # of an image of another size
-LEAST = 1e-5  # of how far outputs differ: what moves less does not move
+MOST_PIXELS = 1 << 16  # most pixels of an image of another size than MNIST's
+LEAST = 1e-5  # smallest change that counts, as a share of the range of the outputs
 TINY = 1e-7
-ALIKE = 1e-5  # of the largest output: less is rounding
-REACH, FAR = 1.5, 3.0  # beyond the one a pixel is out of its range; beyond the other, how far does not matter
+ALIKE = 1e-5  # outputs that differ by less than this share of the largest one count as equal
+REACH, FAR = 1.5, 3.0  # a pixel beyond REACH is out of its range; pixels are clipped to ±FAR
 
 
 @symptoms_of("cgan:generator")
 def generator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The shape of images, how many differ, whether anything random is left, what moves which, and the range."""
+    """The shape, number and range of different images, whether they are random, and which inputs change them."""
     shape = (len(inputs["noise"]), UpTo(MOST_PIXELS))
     images, far = got.tensor("images", shape=shape), got.tensor("far", shape=shape)
     ends = np.clip([far.min(), far.max()], -FAR, FAR)
@@ -50,7 +50,7 @@ def generator(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:discriminator")
 def discriminator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many labels and images are told apart, whether anything random is left, and what moves which."""
+    """The number of labels and images that get different scores, whether these are random, and what changes them."""
     images = inputs["images"]
     scores = got.tensor("scores", shape=(len(images),))[:, None]
     numbers = _network(got, scores, got.tensor("again", shape=(len(images),))[:, None], "image")
@@ -79,7 +79,7 @@ def _network(got: Evidence, outputs: Array, again: Array, first_input: str) -> N
 
 
 def _moved(name: str, moves: Array, scale: float) -> Numbers:
-    """What one row's input moves, for three rows: its own output, what share of the others, and how far these."""
+    """How changing one row's input changes outputs, for three rows: its own, the share of others, and how far these."""
     own = moves[np.arange(3), [0, moves.shape[1] // 3, -1]]
     least = max(LEAST * scale, TINY)
     others = (moves.sum(axis=1) - own) / max(moves.shape[1] - 1, 1)
@@ -94,13 +94,13 @@ def _moved(name: str, moves: Array, scale: float) -> Numbers:
 
 @symptoms_of("cgan:noise_size")
 def noise_size(inputs: Inputs, got: Evidence) -> Symptoms:
-    """None: any size is right."""
+    """There are no symptoms, since any size is right."""
     return {}
 
 
 @symptoms_of("cgan:generator_input")
 def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What the columns hold beside the noise, and what became of that."""
+    """What the columns of the input contain besides the noise, and whether the noise is unchanged."""
     noise, labels = inputs["noise"].astype(np.float64), inputs["labels"]
     shape = got.shape("rows")
     rows = got.tensor("rows").reshape(len(noise), -1)
@@ -134,7 +134,7 @@ def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:generate")
 def generate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which labels and how many rows of noise the generator was given in each call, and what came back."""
+    """The labels and the rows of noise that the generator was given in each call, and the images that were returned."""
     answers = got.list("answers")
     size = _noise_size(answers)
     numbers: Numbers = {"answers": (float(len(answers)), 0.0)}
@@ -163,7 +163,7 @@ def generate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _noise_size(answers: Sequence[Evidence]) -> int:
-    """How much noise a generator is given beside a label, by the first call in which it is given anything."""
+    """The number of noise values that a generator is given besides a label, in the first call with any input."""
     widths = [[part.shape()[1] for part in each.list("inputs")] for each in answers]
     first = next((each for each in widths if each), [CLASSES])
     if len(first) == 1:
@@ -172,7 +172,7 @@ def _noise_size(answers: Sequence[Evidence]) -> int:
 
 
 def _off(labels: NDArray[np.int64], digit: int) -> Array:
-    """By how much labels are off, modulo ten, where they all are by the same; −1 for any, −2 for each digit once."""
+    """The offset of labels modulo ten if all have the same; −2 if each digit occurs once; else −1."""
     off = np.unique((labels - digit) % CLASSES)
     if len(off) == CLASSES == len(labels):
         return np.array([-2.0])

@@ -1,17 +1,16 @@
-"""What a conditional generator draws when it is asked for a digit, read by a classifier of ours.
+"""Measures which digits a conditional generator draws, and how diverse they are, with a classifier of ours.
 
-Where weights were handed in that fit the generator, the best of them are judged; else a short training, by a loop of
-ours with the student's networks, which takes about 20 s on one core. Only weights leave either; a fresh guest, which
-sees no image, makes images of noise and labels that the host drew, and the host's classifier says which digit each
-looks like.
+If weights were handed in that fit the generator, the best of them are judged. Otherwise our own loop trains the
+student's networks for a short time, about 20 s on one core. Only weights leave either. A fresh guest, which never sees
+an image, generates images from noise and labels that the host drew, and the host's classifier says which digit each
+image looks like.
 
-- `cgan.digits`: the share of images that are read as the digit that was asked for. Chance is a tenth.
-- `cgan.diversity`: within each digit, the share of real images with a generated one in their neighbourhood (the
-  coverage of Naeem et al. 2020), on average over the digits. One image of each digit, however good, covers next to
-  nothing.
+- `cgan.digits`: the share of images that are classified as the digit that was asked for; by chance it is a tenth.
+- `cgan.diversity`: the share of real images with a generated one in their neighbourhood (the coverage of Naeem et al.
+  2020), within each digit and averaged over the digits. A single image of each digit covers almost nothing.
 
-Weights tell neither in which order a row holds noise and label, nor of what law the noise was: the usual ones are
-tried, and the best of them counts. A generator that returns images of the data set is refused.
+Weights do not tell whether noise or label comes first, nor the distribution of the noise. So the usual choices are
+tried, and the best one counts. A generator that returns images of the data set is refused.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixel
 Array = NDArray[np.float64]
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
-OF_EACH: Final = 100  # images of a digit that are made, and real ones that they are compared with, at most
-MOST_FILES: Final = 6  # of those whose weights fit, the last in their numbering
+OF_EACH: Final = 100  # generated images of each digit, and most real ones that they are compared with
+MOST_FILES: Final = 6  # most sets of weights that are judged; those with the highest numbers are taken
 SHOWN: Final = 10  # images of a digit in the report
 COPIES = near_by_chance("cgan.digits")
 INPUT_FORMS: Final[tuple[tuple[str, bool], ...]] = (
@@ -47,7 +46,7 @@ INPUT_FORMS: Final[tuple[tuple[str, bool], ...]] = (
 def test_digits_on_demand(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:
-    """Images of a digit are read as that digit, and are as diverse as real ones."""
+    """Generated images of a digit are recognised as that digit, and are as diverse as real ones."""
     chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
     images, labels = data.train.images[chosen].reshape(-1, PIXELS), data.train.labels[chosen].astype(np.int64)
     asked = np.repeat(np.arange(CLASSES), OF_EACH)
@@ -77,7 +76,7 @@ def test_digits_on_demand(
 
 
 def _origin(file: str, count: int, problem: str) -> str:
-    """Where the weights came from that were judged."""
+    """Words for the student on where the judged weights came from."""
     if file:
         return f"the weights that you handed in, {file[:60]}" + (f", the best of {count} that fit" if count > 1 else "")
     trained = "a short training of your networks"
@@ -98,13 +97,13 @@ def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: 
 def _made(
     student: Subject, weights: Mapping[str, NDArray[Any]], noise: NDArray[np.float32], asked: NDArray[Any], first: bool
 ) -> Pixels:
-    """The images uint8 [N, 28, 28] of noise and labels, by those weights, from a fresh guest."""
+    """The images uint8 [N, 28, 28] that a fresh guest generates from noise and labels with those weights."""
     got = student.run(probes.cgan.decode, weights=weights, noise=noise, labels=asked, label_first=first)
     return as_pixels(got.tensor("images", shape=(len(asked), PIXELS)), lowest=-1 if got.flag("signed") else 0)
 
 
 def _diversity(real: Array, labels: NDArray[np.int64], fake: Array) -> float:
-    """The mean over the digits of the share of real features near one of the generated features of that digit."""
+    """The share of a digit's real features that are near one of its generated features, averaged over the digits."""
     by_digit = fake.reshape(CLASSES, OF_EACH, -1)
     return float(np.mean([coverage(real[labels == digit][:OF_EACH], by_digit[digit]) for digit in range(CLASSES)]))
 
@@ -115,5 +114,5 @@ def _show(show: Show, made: Pixels, origin: str) -> None:
         f"Ten images of each digit, a row for each of 0 to 9: {origin}",
         rows / 255,
         columns=SHOWN,
-        alt="a 10 by 10 grid of images that the conditional generator made, one row for each digit from 0 to 9",
+        alt="a 10 by 10 grid of images from the conditional generator, one row for each digit from 0 to 9",
     )

@@ -1,1 +1,1 @@
-"""A denoising diffusion model (Mila 2023)."""
+"""Checks of a denoising diffusion model (Mila 2023)."""

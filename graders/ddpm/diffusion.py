@@ -1,8 +1,8 @@
-"""The diffusion process of Ho, Jain and Abbeel (2020) in numpy: its sequences, and what it makes of Gaussian data.
+"""The diffusion process of Ho, Jain & Abbeel 2020 in NumPy: its sequences, and its exact solution for Gaussian data.
 
-For data from N(m, S), x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε is Gaussian with covariance Σ = ᾱ·S + (1 − ᾱ)·I, so that the best
-guess of the noise is linear, E[ε | x_t] = √(1 − ᾱ)·Σ⁻¹·(x_t − √ᾱ·m). A process that goes back by that guess stays
-Gaussian, and its mean and covariance follow step by step.
+For data from N(m, S), x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε is Gaussian with covariance Σ = ᾱ·S + (1 − ᾱ)·I, so the optimal
+prediction of the noise is linear: E[ε | x_t] = √(1 − ᾱ)·Σ⁻¹·(x_t − √ᾱ·m). The reverse process with this prediction
+stays Gaussian, and its mean and covariance can be computed step by step.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ Array32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Schedule:
-    """The eight sequences [T] that follow from the variances β."""
+    """The eight sequences [T] of a schedule, computed from the variances β of the forward steps."""
 
     betas: Array
 
     @classmethod
     def linear(cls, start: float, end: float, steps: int) -> Schedule:
+        """The schedule with evenly spaced β from `start` to `end`: Ho, Jain & Abbeel 2020, section 4."""
         return cls(np.linspace(start, end, steps))
 
     @classmethod
     def random(cls, rng: Rng, steps: int) -> Schedule:
-        """Not one that anybody would have written into a program: increasing on the whole, up and down in detail."""
+        """A random schedule, which no program can contain as constants: β increases, with random ups and downs."""
         return cls(np.linspace(0.03, 0.35, steps) * rng.uniform(0.6, 1.4, steps).astype(np.float64))
 
     @cached_property
     def sequences(self) -> Mapping[str, Array]:
-        """By name, in the hand-out's order."""
+        """The sequences by name, in the hand-out's order."""
         alphas = 1 - self.betas
         products = np.cumprod(alphas)
         before = np.concatenate([[1.0], products[:-1]])
@@ -57,23 +58,27 @@ class Schedule:
         return self.sequences[name]
 
     def injected(self, *names: str) -> list[Array32]:
-        """Some of them as inputs of a probe."""
+        """The sequences of these names, as inputs of a probe."""
         return [self[name].astype(np.float32) for name in names]
 
     def noised(self, images: Numbers, t: NDArray[np.int64], noise: Numbers) -> Array:
-        """√ᾱ·x_0 + √(1 − ᾱ)·ε for images [B, …] at times [B]: equation 4."""
+        """x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε for images x_0 and noise ε [B, …] at times t [B].
+
+        Ho, Jain & Abbeel 2020, equation 4.
+        """
         return np.asarray(_at(self["sqrt_alphas_cumprod"], t, images) * images + self.spread(t, images) * noise)
 
     def noise_in(self, noisy: Numbers, images: Numbers, t: NDArray[np.int64]) -> Array:
-        """What the noise must have been."""
+        """The noise [B, …] that turns the images [B, …] into the noisy ones at times t [B]."""
         found: Array = (noisy - _at(self["sqrt_alphas_cumprod"], t, images) * images) / self.spread(t, images)
         return found
 
     def spread(self, t: NDArray[np.int64], like: Numbers) -> Array:
+        """√(1 − ᾱ) at times t [B], in a shape that can be multiplied with arrays [B, …] such as `like`."""
         return _at(self["sqrt_one_minus_alphas_cumprod"], t, like)
 
     def mean_before(self, x: Numbers, noise: Numbers, t: int) -> Array:
-        """The mean of x_{t−1} given x_t and the predicted noise: equation 11."""
+        """The mean of x_{t−1} given x_t and the predicted noise, both [B, …]: Ho, Jain & Abbeel 2020, equation 11."""
         factor = self.betas[t] / self["sqrt_one_minus_alphas_cumprod"][t]
         mean: Array = self["sqrt_recip_alphas"][t] * (x - factor * noise)
         return mean
@@ -89,7 +94,7 @@ class GaussianData:
 
     @cached_property
     def denoiser(self) -> tuple[Array32, Array32]:
-        """A [T, d, d] and b [T, d] of the best guess of the noise, A[t]·x + b[t]."""
+        """A [T, d, d] and b [T, d] of the optimal prediction A[t]·x + b[t] of the noise in x."""
         signal = self.schedule["alphas_cumprod"][:, None, None]
         total = signal * self.covariance + (1 - signal) * np.eye(len(self.mean))
         matrices = self.schedule["sqrt_one_minus_alphas_cumprod"][:, None, None] * np.linalg.inv(total)
@@ -98,9 +103,10 @@ class GaussianData:
 
     @cached_property
     def back(self) -> tuple[Array, Array, Array]:
-        """M [T, d, d], c [T, d] and s [T] of a step back by that guess, x ← M[t]·x + c[t] + s[t]·z with z ~ N(0, I).
+        """M [T, d, d], c [T, d] and s [T] of a reverse step with that prediction.
 
-        M = (I − β/√(1 − ᾱ)·A)/√α and s² = β̃, but for the last step, t = 0, which is without noise.
+        The step is x ← M[t]·x + c[t] + s[t]·z with z ~ N(0, I), where M = (I − β/√(1 − ᾱ)·A)/√α, and s² is the
+        posterior variance, except that the last step, t = 0, adds no noise.
         """
         matrices, offsets = (part.astype(np.float64) for part in self.denoiser)
         scale = self.schedule["sqrt_recip_alphas"]
@@ -111,7 +117,7 @@ class GaussianData:
 
     @cached_property
     def drawn(self) -> tuple[Array, Array]:
-        """The mean [d] and covariance [d, d] of what comes out at the end of all steps back from N(0, I)."""
+        """The mean [d] and covariance [d, d] of the samples, after all reverse steps from N(0, I)."""
         mean: Array = np.zeros(len(self.mean))
         covariance: Array = np.eye(len(self.mean))
         for step, offset, spread in reversed(list(zip(*self.back, strict=True))):
@@ -120,26 +126,26 @@ class GaussianData:
         return mean, covariance
 
     def standardised(self, samples: Array) -> Array:
-        """Samples [N, d] less their mean, whitened: N(0, I) where they are as they should be."""
+        """Samples [N, d] whitened by the right mean and covariance; for right samples they follow N(0, I)."""
         mean, covariance = self.drawn
         root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
         return np.asarray(np.linalg.solve(root, (samples - mean).T).T, dtype=np.float64)
 
 
 def huber(residuals: Array, bend: float = 1.0) -> float:
-    """The mean of ½r² where |r| ≤ δ, and of δ·(|r| − ½δ) beyond: Huber 1964, where δ is the `bend`."""
+    """The mean Huber loss (Huber 1964): ½r² for residuals |r| ≤ δ, else δ·(|r| − ½δ), where δ is the `bend`."""
     distance = np.abs(residuals)
     return float(np.mean(np.where(distance <= bend, 0.5 * residuals**2, bend * (distance - 0.5 * bend))))
 
 
 def broken_huber(residuals: Array) -> float:
-    """The mean of ½r² where |r| ≤ 1, and of |r| beyond, which jumps: the Huber loss without the ½ of its lines."""
+    """A common mistake in the mean Huber loss: ½r² for |r| ≤ 1, else |r| instead of |r| − ½, so that it jumps at 1."""
     distance = np.abs(residuals)
     return float(np.mean(np.where(distance <= 1, 0.5 * residuals**2, distance)))
 
 
 def huber_slope(residuals: Array) -> Array:
-    """The gradient of `huber` by the residuals."""
+    """The gradient of `huber` with δ = 1 with respect to the residuals."""
     return np.asarray(np.clip(residuals, -1, 1) / residuals.size, dtype=np.float64)
 
 

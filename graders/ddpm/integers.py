@@ -1,4 +1,4 @@
-"""Whether whole numbers are independent draws, each of 0 … n − 1 as likely as any other."""
+"""A statistical test of whether integers are independent and uniformly distributed on 0 … n − 1."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class UniformIntegers:
-    """Two batches of so many `draws` from 0 … `values` − 1; `alpha` in all.
+    """A test of two batches of `draws` integers each from 0 … `values` − 1, with false-fail probability `alpha`.
 
-    Half of it goes to the share of each value among both batches (Chernoff–Hoeffding, for any law), half to the
-    correlation of neighbours in a batch and of the two batches (Bernstein, over disjoint pairs).
+    Half of `alpha` goes to the share of each value in both batches together (Chernoff–Hoeffding bound), half to the
+    correlations of neighbours in a batch and of the two batches (Bernstein's inequality over disjoint pairs).
     """
 
     draws: int
@@ -27,14 +27,17 @@ class UniformIntegers:
 
     @property
     def size(self) -> str:
+        """The sample size, in words for docs/error-rates.md."""
         return f"2 × {self.draws:,} of {self.values:,} values"
 
     @property
     def statistic(self) -> str:
+        """The statistics, in words for docs/error-rates.md."""
         return "share of each value, correlations"
 
     @property
     def caught(self) -> dict[str, float]:
+        """The smallest bias of each statistic that is caught with probability `POWER`."""
         pairs = self.draws // 2  # neighbours
         return {
             "share": smallest_bias_of_share(2 * self.draws, 1 / self.values, self.alpha / 2, self.values),
@@ -42,32 +45,33 @@ class UniformIntegers:
         }
 
     def _products(self, pairs: int) -> float:
-        """How far the sum of so many products of two independent standardised draws may lie from 0."""
+        """Bound on the absolute sum of so many products of two independent standardised draws."""
         largest = 3 * (self.values - 1) / (self.values + 1)
         return bernstein_bound(pairs, largest, self.alpha / 2, comparisons=2)
 
     def problem(self, first: Array, second: Array) -> str | None:
-        """What keeps two batches [draws] each from being such draws, in words; None when nothing does."""
+        """A message for the student if two batches [draws] are not independent uniform draws, else None."""
         both = np.concatenate([first, second])
         if both.min() < 0 or both.max() > self.values - 1:
-            return f"times go from {both.min():g} to {both.max():g}, and only 0 … {self.values - 1} are any"
+            return f"times should lie between 0 and {self.values - 1}; yours go from {both.min():g} to {both.max():g}"
         if np.ptp(first) == 0:
             return "all times of a batch are the same: draw one for each image"
         counts = np.bincount(both.astype(np.int64), minlength=self.values)
         low, high = binomial_bounds(len(both), 1 / self.values, self.alpha / 2, self.values)
         for value in np.flatnonzero(counts == 0)[:1]:
-            return f"the time {value} never comes up"
+            return f"the time {value} is never drawn, but all times from 0 to {self.values - 1} should be"
         for value in np.flatnonzero((counts < low * len(both)) | (counts > high * len(both))):
             share = counts[value] / len(both)
-            return f"the time {value} comes up in {share:.1%} of the draws, where one in {self.values} is right"
+            return f"the time {value} is drawn with a frequency of {share:.1%}; it should be one in {self.values}"
         return self._dependence(first, second)
 
     def _dependence(self, first: Array, second: Array) -> str | None:
+        """A message for the student if draws are correlated within a batch or between the two, else None."""
         middle, spread = (self.values - 1) / 2, np.sqrt((self.values**2 - 1) / 12)
         one, other = ((batch - middle) / spread for batch in (first, second))
         rows = len(one) - len(one) % 2
         pairs = {
-            "the times of a batch depend on each other": one[0:rows:2] * one[1:rows:2],
+            "the times of a batch depend on each other: draw them independently": one[0:rows:2] * one[1:rows:2],
             "two batches have the same times: draw new ones in every call": one * other,
         }
         for words, products in pairs.items():

@@ -1,7 +1,8 @@
-"""Probes of a diffusion process: its schedule, its noising, one step back, the loop of steps, the loss, the times.
+"""Probes of a diffusion process: its schedule, noising, a reverse step, the sampling loop, the loss and the times.
 
-Sequences are [T], images [B, C, H, W], times int64 [B]. Denoisers are ours, so that what a student's functions make of
-them can be told whatever anybody has trained. The hand-out's takes `time` for its times; `t` will do as well.
+Sequences are [T], images [B, C, H, W], times int64 [B]. The denoisers are ours and known, so that the student's
+functions are judged independently of any training. The times are called `time` in the hand-out's denoiser; ours also
+take them as `t`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Injected(nn.Module):
-    """A denoiser that gives known noise whatever it is shown, and remembers what that was."""
+    """A denoiser that returns known noise for every input, and records its inputs."""
 
     def __init__(self, noise: Tensor) -> None:
         super().__init__()
@@ -28,7 +29,7 @@ class Injected(nn.Module):
 
     def forward(self, x: Tensor, time: Any = None, t: Any = None) -> Tensor:
         self.seen.append((x.detach().clone(), _as_given(t if time is None else time)))
-        # an output of its own for each call, so that its gradient is that call's
+        # Each call returns a tensor of its own, so that each has its own gradient.
         output = self.noise * 1
         if output.requires_grad:
             output.retain_grad()
@@ -37,11 +38,11 @@ class Injected(nn.Module):
 
 
 class Linear(nn.Module):
-    """ε(x, t) = A[t]·x + b[t] for flattened images x; remembers the times that it was given."""
+    """The denoiser ε(x, t) = A[t]·x + b[t] for flattened images x, which records the times that it was given."""
 
     def __init__(self, matrices: Tensor, offsets: Tensor) -> None:
         super().__init__()
-        # parameters, of which some ask a network for its device
+        # They are parameters because students may ask a network's parameters for their device.
         self.matrices = nn.Parameter(matrices, requires_grad=False)
         self.offsets = nn.Parameter(offsets, requires_grad=False)
         self.device = matrices.device
@@ -58,21 +59,21 @@ def _affine(x: Tensor, times: Tensor, matrices: Tensor, offsets: Tensor) -> Tens
 
 
 def sequences(package: DdpmPackage, beta_start: float, beta_end: float, steps: int) -> list[Tensor]:
-    """What the schedule's function returns, one by one."""
+    """The sequences that the student's function returns for a linear schedule from beta_start to beta_end."""
     return [torch.as_tensor(sequence) for sequence in package.ddpm.sequences(beta_start, beta_end, steps)]
 
 
 def q_sample(
     package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor
 ) -> dict[str, Any]:
-    """Noisy images for given noise; and whether images and noise are afterwards as they were."""
+    """The `noisy` images of q_sample for given noise, and whether images and noise were `kept` unchanged."""
     images, given = x_start.clone(), noise.clone()
     noisy = package.ddpm.q_sample(images, t, _on_cpu(coefficients), given)
     return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
 
 
 def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> dict[str, Any]:
-    """Two draws for the same images."""
+    """The noisy images of two calls of q_sample without given noise, for the same images and times."""
     first, second = (package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients)) for _ in range(2))
     return {"noisy_images": first, "second_noisy_images": second}
 
@@ -80,9 +81,10 @@ def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficient
 def p_sample(
     package: DdpmPackage, x: Tensor, times: list[int], coefficients: list[Tensor], predicted: Tensor, noise: Tensor
 ) -> list[dict[str, Any]]:
-    """One step back at each of `times` with given noise, by a denoiser that gives `predicted`; and what it was shown.
+    """One reverse step at each of `times` with given noise and a denoiser that returns `predicted`.
 
-    `x`, `predicted` and `noise` are [B, C, H, W].
+    `x`, `predicted` and `noise` are [B, C, H, W]. Returns for each time the `next_images`, and the number of calls of
+    the denoiser with the images and times of its last one.
     """
     results = []
     for index in times:
@@ -96,7 +98,7 @@ def p_sample(
 def p_sample_draws(
     package: DdpmPackage, x: Tensor, index: int, coefficients: list[Tensor], predicted: Tensor
 ) -> dict[str, Any]:
-    """Two draws of one step back at that time."""
+    """The images of two calls of p_sample at the time `index`, without given noise."""
     t = torch.full((len(x),), index, device=x.device)
     first, second = (
         package.ddpm.p_sample(Injected(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
@@ -107,12 +109,12 @@ def p_sample_draws(
 def loop(
     package: DdpmPackage, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
 ) -> dict[str, Any]:
-    """The student's loop with p_sample replaced: its k-th call gives injected[k], whatever it is asked.
+    """Runs the student's sampling loop with a p_sample whose k-th call returns injected[k], whatever its arguments.
 
-    injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns what the loop returned, and of each call the
-    image, times, t_index (where it takes one) and noise (or None) that it was given, and of the first the coefficients.
-    `whole`: the times are integers; `model`: each call was given one, or another function; `replaced`: there were
-    calls.
+    injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns the `images` that the loop returned; for each
+    call of p_sample its image, times, t_index (if the student's takes one) and noise (or None); and the coefficients of
+    the first call. `whole` says whether the times are integers, `model` whether each call was given a model or another
+    callable, and `replaced` whether there were calls at all.
     """
     calls: list[dict[str, Any]] = []
 
@@ -145,10 +147,11 @@ def samples(
     back: dict[str, Tensor],
     shape: list[int],
 ) -> Any:
-    """The student's loop with p_sample replaced by x ↦ A[t]·x + b[t] + s[t]·ε, or else by a denoiser A[t]·x + b[t].
+    """Runs the student's sampling loop with a known p_sample, x ↦ A[t]·x + b[t] + s[t]·ε, and a known denoiser.
 
-    `back`: matrices A [T, d, d], offsets b [T, d] and spreads s [T], where shape is [B, C, H, W] with C·H·W = d;
-    likewise `denoiser`, without spreads. Returns what the loop returned, and the times that either was given.
+    `back` holds the matrices A [T, d, d], offsets b [T, d] and spreads s [T] of p_sample, and `denoiser` the matrices
+    and offsets of x ↦ A[t]·x + b[t], which a loop without p_sample calls. shape is [B, C, H, W] with C·H·W = d. Returns
+    the `images` that the loop returned, and the `times` that either of the two was given.
     """
     model = Linear(denoiser["matrices"], denoiser["offsets"])
 
@@ -174,10 +177,10 @@ def loss(
     predicted: Tensor,
     noise: Tensor | None = None,
 ) -> dict[str, Any]:
-    """The loss with a denoiser that gives `predicted`, and with q_sample, where it is called, giving `noisy`.
+    """The student's loss with a denoiser that returns `predicted`, and a q_sample that returns `noisy` if it is called.
 
-    Returns the loss and its gradient by what the denoiser gave; what the denoiser was shown; and of the first call of
-    q_sample the images, times, coefficients and noise.
+    Returns the `loss` and its `gradient` with respect to the prediction; the images and times that the denoiser was
+    given; and the images, times, coefficients and noise of the first call of q_sample.
     """
     calls: list[dict[str, Any]] = []
 
@@ -210,13 +213,13 @@ def loss(
 
 
 def times(package: DdpmPackage, steps: int, n: int) -> dict[str, Any]:
-    """Two batches of times, and whether they can be used as indices."""
+    """Two batches of n `times` that the student draws below `steps`, and whether they are integers (`whole`)."""
     first, second = (_tensor(package.ddpm.t_sample(steps, n)) for _ in range(2))
     return {"times": first, "second_times": second, "whole": not first.is_floating_point()}
 
 
 def _shown(model: Injected, like: Tensor) -> dict[str, Any]:
-    """How often the denoiser was called, and with which images and times it last was."""
+    """The number of calls of the denoiser, and the images and times of its last call."""
     x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
     return {"calls": len(model.seen), "shown_images": x, "shown_times": t}
 
@@ -227,18 +230,18 @@ def _as_given(t: Any) -> Tensor | None:
 
 
 def _entries(t: Tensor | None, x: Tensor, count: int) -> Tensor:
-    """The entries [B] of sequences of that length that belong to times of any shape, be they beyond its ends."""
+    """Times of any shape as indices [B] into sequences of length `count`; times beyond the ends are clamped."""
     given = torch.zeros(1) if t is None else t.reshape(-1)
     return (given.expand(len(x)) if given.numel() == 1 else given).long().clamp(0, count - 1).to(x.device)
 
 
 def _coefficients(calls: list[dict[str, Any]]) -> list[Tensor]:
-    """Those of the first call."""
+    """The coefficients of the first call."""
     return [_tensor(sequence) for call in calls[:1] for sequence in call["coefficients"]]
 
 
 def _on_cpu(coefficients: list[Tensor]) -> list[Tensor]:
-    """As the hand-out's `extract` wants them."""
+    """The coefficients on the CPU, as the hand-out's function `extract` expects them."""
     return [sequence.cpu() for sequence in coefficients]
 
 

@@ -1,6 +1,6 @@
-"""Symptoms of mistakes in a diffusion process: where it draws noise itself, how that is distributed and used.
+"""Symptoms of mistakes in a diffusion process: the distribution and the use of noise that it draws itself.
 
-All else is determined by what is injected, and compared whole.
+All other evidence follows from the injected inputs alone, and is compared directly.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Numbers = dict[str, tuple[Array | float, float]]
 
 EXACT = 1e-3
 SAME = 1e-3
-TIMES = (0.02, 0.98)  # of the range of times: its ends, where most mistakes are made
+TIMES = (0.02, 0.98)  # shares of the range of times near its ends, where most mistakes are made
 
 
 @symptoms_of("ddpm:q_sample_draws")
 def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What x_t is of image and noise at early and at late times."""
+    """The weights of image and noise in x_t, at early and at late times."""
     images, t = np.asarray(inputs["x_start"], dtype=np.float64), np.asarray(inputs["t"])
     signal, spread = (np.asarray(sequence, dtype=np.float64)[t] for sequence in inputs["coefficients"])
     draws = [got.tensor(name, shape=images.shape, finite=False) for name in ("noisy_images", "second_noisy_images")]
@@ -37,7 +37,7 @@ def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:p_sample_draws")
 def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What x_{t−1} is of x_t, the predicted noise and new noise."""
+    """The weights of x_t, the predicted noise and new noise in x_{t−1}."""
     x, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x", "predicted"))
     draws = [got.tensor(name, shape=x.shape, finite=False) for name in ("next_images", "second_next_images")]
     basis = np.stack([x.ravel(), predicted.ravel()], axis=1)
@@ -49,7 +49,7 @@ def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The order of the steps, where each begins, what is returned, how the start is distributed, and what noise is."""
+    """The order of the steps, the images that they start from and return, and the noise of the start and the steps."""
     injected = np.asarray(inputs["injected"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     found: Numbers = {
@@ -69,7 +69,7 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
         given = [*np.asarray(inputs["noise"], dtype=np.float64)]
         found["noise of the start"] = (float(_place(shown[0], given)), 0.0)
         places = [-1.0 if noise is None else _place(noise, given) for noise in noises[:-1]]
-        # which step takes which is the student's choice
+        # The student may choose which step uses which noise.
         proper = len({*places, -1.0, 0.0}) == len(places) + 2
         found["noises"] = (np.zeros(1) if proper else np.array(places), 0.0)
         return found
@@ -78,7 +78,7 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:samples")
 def samples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The times of the steps; and of the images at the end, roughly where they lie and how they spread."""
+    """The times of the steps, and the rough mean and spread of the final images."""
     images = got.tensor("images", finite=False)
     times = [step.tensor(finite=False) for step in got.list("times")]
     found: Numbers = {
@@ -96,7 +96,7 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Everything where noise is given; else the loss by what it would be for known comparisons, and the noise."""
+    """What the model was given, the noise, and which known loss formula gives the student's loss."""
     images, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x_start", "predicted"))
     noisy, t = np.asarray(inputs["noisy"], dtype=np.float64), np.asarray(inputs["t"])
     value, times = got.tensor("loss", finite=False), got.tensor("shown_times", finite=False)
@@ -109,7 +109,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
         "times": (times - t.reshape(-1, *[1] * (times.ndim - 1)), 0.0),
     }
     if not got.flag("replaced"):
-        # q_sample is a part of the loss: the noise follows from what was shown
+        # q_sample was not called: the noise follows from the images that the model was given.
         signal, spread = (np.asarray(part, np.float64)[t].reshape(-1, 1, 1, 1) for part in inputs["coefficients"])
         used = (shown - signal * images) / spread
     elif got.is_none("noise"):
@@ -125,7 +125,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:times")
 def times(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The range, the shares at its ends and in all, whether whole, and whether shared."""
+    """The shares of the smallest and largest times, and whether times are whole, shared by a batch, or repeated."""
     steps = int(inputs["steps"])
     first, second = (got.tensor(name, finite=False) for name in ("times", "second_times"))
     shares = [float(np.mean(first == value)) for value in (0, 1, steps - 2, steps - 1, steps)]
@@ -147,7 +147,7 @@ def _mixture(name: str, draws: Array, images: Array, signal: Array, spread: Arra
 
 
 def _noise(name: str, noise: Array) -> Numbers:
-    """Shares of noise below some points; and how much of it rows and pixels share."""
+    """The shares of noise below some points, or the shares that images or pixels have in common."""
     rows = noise.reshape(len(noise), -1)
     shared = [_share(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
     if max(shared) > 0.5:
@@ -157,9 +157,9 @@ def _noise(name: str, noise: Array) -> Numbers:
 
 
 def _handed(noises: list[Array], start: Array) -> Numbers:
-    """Noise that a loop draws for its steps: how much of it is zero, and how much is that of the start or of the first.
+    """Of the noise that a loop draws for its steps, the share that is zero, and the share that repeats other noise.
 
-    Whether it draws any is its author's choice.
+    Repeated noise is that of the start or of the first step. A loop that draws no noise itself is right as well.
     """
     zeros = float(np.mean([not noise.any() for noise in noises])) if noises else 0.0
     same = float(np.mean([_place(noise, [start, noises[0]]) >= 0 for noise in noises[1:]])) if noises[1:] else 0.0
@@ -171,7 +171,7 @@ def _repeated(first: Array, second: Array) -> Numbers:
 
 
 def _which(value: float, residuals: Array) -> float:
-    """Which loss of these residuals a value is: the number of a guess, or −1 for none."""
+    """The number of the known loss formula that gives this value for these residuals, or −1 if there is none."""
     distance = np.abs(residuals)
     terms = np.where(distance <= 1, 0.5 * residuals**2, distance - 0.5)
     others = (broken_huber(residuals), huber(residuals, bend=0.5))
@@ -183,7 +183,7 @@ def _which(value: float, residuals: Array) -> float:
 
 
 def _place(x: Array, among: list[Array]) -> float:
-    """Which of some arrays it is; −1 for none."""
+    """The index of the array among others that equals x, or −1 if there is none."""
     for index, each in enumerate(among):
         if each.shape == x.shape and _same(x, each):
             return float(index)

@@ -1,9 +1,10 @@
-"""A short training of a small U-Net of ours by a student's diffusion process, judged on held-out images.
+"""A short training of our small U-Net by a student's diffusion process, judged on held-out images.
 
-The student's functions make the training: their schedule, their times, their noise, their loss. Only the network's
-weights leave it. The host makes held-out images noisy by its own schedule, our own guest asks the network of these
-weights what the noise is, and the host computes the loss: no number of the student's enters, and weights that were got
-in another way are as good as they are. A guess of zero costs 0.41, the mean of the Huber loss over normal noise.
+The student's functions provide the schedule, the times, the noise and the loss of the training. Only the network's
+weights leave it. The host adds noise to held-out images by its own schedule, a guest without student code runs the
+network with these weights to predict the noise, and the host computes the loss. So no number of the student's enters,
+and weights from another source are judged just as well. Predicting zero costs 0.41, the mean Huber loss of normal
+noise.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ Array = NDArray[np.float64]
 # A fifth of the hand-out's steps, with β five times as large: as much noise at the end.
 SCHEDULE: Final = (5e-4, 0.1, 200)
 BUDGET: Final[dict[str, Any]] = {"steps": 400, "batch": 32, "rate": 4e-3, "width": 16}
-TRAINING = 10_000  # images that are trained on, at most
+TRAINING = 10_000  # most training images
 HELD_OUT = 500
 SAMPLES, STRIPS = 16, 4
-MOMENTS = (0, 60, 100, 130, 150, 165, 180, 190, 199)  # of the loop's steps, in the strips
+MOMENTS = (0, 60, 100, 130, 150, 165, 180, 190, 199)  # steps of the sampling loop that the report shows
 
 
 @check("ddpm.held_out_loss", kind="train")
@@ -40,14 +41,14 @@ def test_short_training(
     weights = trained.state("weights")
     expect(
         all(bool(np.isfinite(values).all()) for values in weights.values()),
-        "after the training, weights are not finite",
+        "after the short training with your loss, the network's weights are not finite",
     )
     _show_samples(student, weights, show)
     record("ddpm.held_out_loss", held_out_loss(reference, weights, data, rng))
 
 
 def held_out_loss(reference: Subject, weights: Any, data: DataSet, rng: Rng) -> float:
-    """The mean Huber loss of the network of these weights, on held-out images at times that are spread evenly."""
+    """The mean Huber loss of the network with these weights, on held-out images at evenly spread times."""
     pixels = data.test.images[rng.choice(len(data.test), min(HELD_OUT, len(data.test)))][:, None]
     images = pixels / 127.5 - 1
     schedule, count = Schedule.linear(*SCHEDULE), SCHEDULE[2]
@@ -72,7 +73,7 @@ def _show_losses(trained: Evidence, show: Show, window: int = 20) -> None:
 
 
 def _show_samples(student: Subject, weights: Any, show: Show) -> None:
-    """What the student's own loop makes of the network: pictures, and never evidence."""
+    """Shows samples by the student's own loop with the trained network; they do not count for points."""
     setting: dict[str, Any] = {"schedule": list(SCHEDULE), "width": BUDGET["width"], "kept": list(MOMENTS)}
     got = student.run(probes.ddpm.training.generate, weights=weights, shape=[SAMPLES, 1, 28, 28], **setting)
     if got.is_none() or got.shape() != (len(MOMENTS), SAMPLES, 1, 28, 28):

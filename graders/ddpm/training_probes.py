@@ -1,6 +1,6 @@
-"""Probes of a short training of a small U-Net of ours by a student's diffusion process, and of what came of it.
+"""Probes that train our small U-Net for a short time by a student's diffusion process, and then run it.
 
-`predict` is run on our own package: it asks the network of these weights about images that the host has made noisy.
+`predict` runs without student code: the network predicts the noise in images to which the host has added it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 State = dict[str, Tensor]
 CHUNK = 256
-TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # places of coefficients among the eight sequences
+TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # indices of the coefficients among the eight sequences
 
 
 def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> dict[str, Any]:
-    """Trains a U-Net on the student's loss, at their times, with their coefficients: Adam, a one-cycle schedule.
+    """Trains a U-Net on the student's loss, with their times and coefficients, by Adam with a one-cycle schedule.
 
-    images: uint8 [N, 1, H, W]; schedule: β at the start and the end, and the number of steps; budget: `steps`, `batch`,
-    `rate` and `width`. Returns its weights, and the losses [steps].
+    images: uint8 [N, 1, H, W]. `schedule` holds the first and the last β and the number of diffusion steps, `budget`
+    the number of training `steps`, the `batch` size, the maximum learning `rate` and the network's `width`. Returns the
+    weights and the losses [steps].
     """
     count = int(schedule[2])
     coefficients = _coefficients(package, schedule, TO_NOISE)
@@ -48,7 +49,7 @@ def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: d
 
 @torch.no_grad()
 def predict(package: DdpmPackage, weights: State, noisy: Tensor, t: Tensor, width: int) -> Tensor:
-    """What the network of these weights takes for the noise in images [N, 1, H, W] at times [N]."""
+    """The noise that the network with these weights predicts in images [N, 1, H, W] at times t [N]."""
     model = _network(weights, width)
     pairs = zip(noisy.split(CHUNK), t.split(CHUNK), strict=True)
     return torch.cat([model(images, times) for images, times in pairs])
@@ -57,13 +58,13 @@ def predict(package: DdpmPackage, weights: State, noisy: Tensor, t: Tensor, widt
 def generate(
     package: DdpmPackage, weights: State, schedule: list[float], width: int, shape: list[int], kept: list[int]
 ) -> Any:
-    """The images after the steps `kept` of the student's loop, [len(kept), *shape]; None when it fails."""
+    """The images after the steps `kept` of the student's loop, [len(kept), *shape]; None if the loop fails."""
     model = _network(weights, width)
     try:
         coefficients = _coefficients(package, schedule, TO_STEP)
         images = package.ddpm.p_sample_loop(model, shape, int(schedule[2]), coefficients)
         return torch.stack([torch.as_tensor(images[index]).float() for index in kept])
-    except Exception:  # judged elsewhere
+    except Exception:  # other checks judge the loop
         return None
 
 

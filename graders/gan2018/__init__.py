@@ -1,1 +1,1 @@
-"""A generative adversarial network that is two networks and one function that trains both (UvA 2018)."""
+"""Checks of a GAN that consists of two networks and one function that trains both (UvA 2018)."""

@@ -1,7 +1,7 @@
-"""Probes of a GAN that is two networks and a function that trains both: the losses are seen where they are used.
+"""Probes of a GAN that consists of two networks and a function that trains both.
 
-A loss shows when its gradients are asked for, by `backward` or by functions of `torch.autograd`, and whose it is by the
-optimiser that steps next.
+The student's function computes the losses and does not return them. So a loss is recorded when its gradients are
+computed, by `backward` or functions of `torch.autograd`, and is attributed to the network whose optimiser steps next.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
 PIXELS = 28 * 28
 LATENTS = 100
-LONGEST_SECONDS = 3.0  # for all calls of an interpolation
+LONGEST_SECONDS = 3.0  # CPU time for all calls of an interpolation
 BETWEEN = 7  # images between the ends of an interpolation
-RATE = 2e-4  # the hand-out's
+RATE = 2e-4  # the hand-out's learning rate
 Networks = dict[str, nn.Module]
 
 
 def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, Any]:
-    """A generator's images of latents [B, 100], in eval mode, `again`, and of the first alone; and their range.
+    """A generator's images `outputs` [B, 784] for latents z [B, 100], in eval mode, and those for other inputs.
 
-    `lines` [3·(B − 1), 784]: of each latent but the last, then of those halfway to the next, then of the next. `far`:
-    of 50·z. `driven`: the images after training towards `target` [B, 784], and nothing else.
+    `again`: for the same z once more. `alone`: for the first latent alone. `lines` [3·(B − 1), 784]: for each latent
+    but the last, for the points halfway to the next one, and for the next one (all stretched). `far`: for 50·z.
+    `driven`: for z, after the generator was trained towards `target` [B, 784].
     """
     network = package.gan.generator().to(z.device).eval()
     images = _images(network(z))
@@ -54,7 +55,10 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, A
 
 
 def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> dict[str, Any]:
-    """A discriminator's scores of images [B, 1, 28, 28], likewise; `driven` towards `target` [B]."""
+    """A discriminator's scores `outputs` [B] for images [B, 1, 28, 28], in eval mode, and those for other inputs.
+
+    `again`, `alone` and `lines` are as for the generator; `driven` after training towards `target` [B].
+    """
     network = package.gan.discriminator().to(images.device).eval()
     fitting = package.gan.fitting(network, images)
     scores = _scores(network(fitting))
@@ -69,13 +73,14 @@ def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> di
 
 
 def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> dict[str, Any]:
-    """What the student's loop does with one batch of real images [B, 1, 28, 28]: the losses of both networks.
+    """Runs the student's loop on one batch of real images [B, 1, 28, 28], and records the loss of each network.
 
-    scores [S] take the places of the discriminator's own, one for each row that it is asked about, in order; by a
-    sigmoid where its own are probabilities (`bounded`). Of the generator and of the discriminator, each: the sum of the
-    losses before its first step, the `rows` [R, 784] that were scored, their `scores` [R], the `places` of these
-    among those injected, the `gradients` [R] of the loss by them, what the generator had `decoded` [N, 784] of which
-    `latents`, and whether its own parameters are `reached`. None for a network that makes no step.
+    scores [S] replace those of the discriminator, one for each row that it is given, in order; after a sigmoid if its
+    own scores are probabilities (`bounded`). Returns for "generator" and "discriminator" each: the sum of the losses
+    before its first step (`loss`, empty if there were none), the images that were scored (`rows` [R, 784]), their
+    `scores` [R] and the indices of these among the injected ones (`places`), the `gradients` [R] of the loss with
+    respect to the scores, all generated images (`decoded` [N, 784]) and their `latents` [N, 100], and which networks
+    the gradient of the loss has `reached`. None for a network that makes no step.
     """
     networks = _networks(package, images)
     bounded = _is_bounded(package, networks["discriminator"], images)
@@ -94,11 +99,12 @@ def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor
 
 
 def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[dict[str, Any]]:
-    """What each `step()` of each optimiser does in the student's loop over images [N, 1, 28, 28], for one epoch.
+    """Runs the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser.
 
-    The networks that it `holds`; the largest change of a parameter that it `moved` in each; how many `losses` it had of
-    its own; the `agreement` (cosine) of the gradients that it uses with those of these losses (None: not seen), and the
-    share of them that is `unexplained` by all losses so far.
+    For each step: the networks of which the optimiser `holds` parameters; the largest change of a parameter of each
+    network (`moved`); the number of `losses` that the step belongs to; the `agreement`, the cosine between the
+    gradients that it uses and those of these losses (None if there are none); and `unexplained`, the relative norm of
+    the part of its gradients that is not a combination of the gradients of all losses so far.
     """
     networks = _networks(package, images)
     with _watched(networks, _Asked(torch.zeros(0))) as seen:
@@ -107,7 +113,7 @@ def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: in
 
 
 def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
-    """The latents [N, 100] that the generator is given in the student's loop, from one batch to the next."""
+    """The latents [N, 100] that the generator is given in the student's loop, for each batch in order."""
     networks = _networks(package, images)
     decoded = watch(networks["generator"])
     batches = _Noted(images, labels, decoded)
@@ -117,10 +123,10 @@ def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, 
 
 
 def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
-    """The latents [N, 100] that a student's interpolation decodes, in the order in which it does.
+    """The `latents` [N, 100] that a student's interpolation decodes in one call, in order.
 
-    Its steps, where it asks how many, are those between the ends, or all images where that gives the ends and too few.
-    `ends`: the first and the last of each of so many calls, as far as there is time, [calls, 2, 100].
+    If the function takes a number of steps, it is given the images between the ends (7), or all of them (9) if 7 gives
+    7 images in all. `ends` [calls, 2, 100] are the first and last latents of up to `calls` calls, as time allows.
     """
     network = package.gan.generator().eval()
     decoded = watch(network)
@@ -142,12 +148,12 @@ def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
 
 
 def _latents(inputs: list[tuple[Any, ...]]) -> Tensor:
-    """What a generator was given in some calls, as rows."""
+    """The latents that a generator was given in some calls, as rows [N, 100]."""
     return torch.cat([torch.zeros(0, LATENTS), *(each[0].detach().reshape(-1, LATENTS).cpu() for each in inputs)])
 
 
 class _Noted(TensorDataset):
-    """Images with labels; and how often the generator had been called when each was read."""
+    """A data set that records, whenever an image is read, how often the generator has been called so far."""
 
     def __init__(self, images: Tensor, labels: Tensor, decoded: Calls) -> None:
         super().__init__(images, labels)
@@ -172,7 +178,7 @@ def _train(package: Gan2018Package, networks: Networks, data: TensorDataset, bat
 
 @dataclass(slots=True)
 class _Asked:
-    """The scores that a discriminator is injected, and what it was asked about."""
+    """Injects scores into a discriminator, and keeps what its calls were about."""
 
     injected: Tensor
     used: int = 0
@@ -180,6 +186,7 @@ class _Asked:
     places: list[Tensor] = field(default_factory=list)
 
     def replaced(self, output: Any) -> Tensor:
+        """Replaces the discriminator's output for its next rows by injected scores; gradients still flow."""
         count = _scores(output).numel()
         places = torch.full((count,), -1)
         if self.used + count <= len(self.injected):
@@ -191,7 +198,7 @@ class _Asked:
         return output  # type: ignore[no-any-return]
 
     def evidence(self, losses: list[_Loss]) -> dict[str, Any]:
-        """Of all rows that some of the losses depend on."""
+        """The sum of the losses, and the rows that they depend on with scores, places and gradients (see `turn`)."""
         nothing = torch.zeros(0)
         rows, scores, places, slopes = [], [], [], []
         for index, output in enumerate(self.calls.outputs if self.calls else []):
@@ -213,26 +220,27 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Loss:
-    """A loss that `backward` was called on; its gradients by each output of the discriminator, and by each network."""
+    """A loss that was differentiated, with its gradients for each output of the discriminator and for each network."""
 
     value: Tensor
     by_scores: list[Tensor | None]
     by_network: dict[str, Tensor]
-    reached: set[str]  # the networks that it depends on, be it with a gradient of zero
+    reached: set[str]  # the networks that it depends on, even if the gradient is zero
 
 
 class _Seen:
-    """Losses as `backward` is called on them, and steps as optimisers make them."""
+    """Records losses when they are differentiated, and steps of optimisers when they are made."""
 
     def __init__(self, networks: Networks, asked: _Asked) -> None:
         self._networks = networks
         self._asked = asked
         self._losses: list[_Loss] = []
-        self._last = dict.fromkeys(("any", *networks), 0)  # how many losses there were at the last step of each
+        self._last = dict.fromkeys(("any", *networks), 0)  # the number of losses at the last step of each network
         self._before: dict[str, Tensor] = {}
         self.steps: list[dict[str, Any]] = []
 
     def loss(self, loss: Tensor) -> None:
+        """Records a scalar loss with its gradients, before it is differentiated."""
         if not loss.requires_grad or loss.numel() != 1:
             return
         outputs = list(self._asked.calls.outputs) if self._asked.calls else []
@@ -247,6 +255,7 @@ class _Seen:
         )
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Records what a step is about to use, and the losses that it belongs to."""
         holds = holders(optimizer, self._networks)
         self._before = {name: values(network) for name, network in self._networks.items()}
         step: dict[str, Any] = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
@@ -255,7 +264,8 @@ class _Seen:
             used = accumulated(self._networks[owner])
             agreement, own = max(
                 ((_agreement(used, each, owner), each) for each in self._own(owner)),
-                key=lambda pair: (round(pair[0], 6), -len(pair[1])),  # a loss that gives nothing is not its own
+                # Among equal cosines, the smaller set: it leaves out losses without a gradient.
+                key=lambda pair: (round(pair[0], 6), -len(pair[1])),
             )
             step["losses"] = len(own)
             step["agreement"] = agreement if agreement >= -1 else None
@@ -268,19 +278,24 @@ class _Seen:
         self.steps.append(step)
 
     def _own(self, owner: str) -> list[list[_Loss]]:
-        """The losses that a step may be of: those since the last step of either network; or of those since its own
-        last step the ones that depend on the generator as this network's should, where others do not."""
+        """The sets of losses that a step may belong to.
+
+        These are all losses since the last step of either network; and, of those since this network's own last step,
+        the ones that fit it, since only the generator's loss depends on the generator. The second set counts only if
+        it leaves some losses out.
+        """
         latest = self._losses[self._last["any"] :]
         since = self._losses[self._last[owner] :]
         alike = [loss for loss in since if ("generator" in loss.reached) is (owner == "generator")]
         return [latest, alike] if 0 < len(alike) < len(since) else [latest]
 
     def after_step(self, *_: Any) -> None:
+        """Records how far the step moved each network."""
         self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 
 def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
-    """The cosine of the gradients that are used with those of these losses; −2 where these have none."""
+    """The cosine between the gradients in use and those of these losses; −2 if the losses have no gradient."""
     if not losses:
         return -2.0
     own = torch.stack([loss.by_network[owner] for loss in losses]).sum(dim=0)
@@ -290,8 +305,8 @@ def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
 @contextmanager
 def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
     seen = _Seen(networks, asked)
-    originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # a tensor's calls the first
-    within: list[str] = []  # what is looked at asks for gradients itself
+    originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # Tensor.backward calls backward
+    within: list[str] = []  # not empty while recording, which computes gradients itself
 
     def noting(name: str) -> Callable[..., Any]:
         def differentiate(losses: Any, *args: Any, **kwargs: Any) -> Any:
@@ -323,7 +338,7 @@ def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
 
 @torch.no_grad()
 def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> bool:
-    """Whether scores stay within 0 and 1, also of images that are far from any."""
+    """Whether all scores lie between 0 and 1, also for scaled images that look like no real ones."""
     network.eval()
     fitting = package.gan.fitting(network, images)
     scores = torch.cat([_scores(network(scale * fitting)) for scale in (1, -1, 50, -50)])
@@ -332,7 +347,7 @@ def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> 
 
 
 def _images(output: Any) -> Tensor:
-    """A generator's images as rows [B, 784], whichever form it gives them."""
+    """A generator's images as rows [B, 784], from any shape."""
     if not isinstance(output, Tensor):
         raise TypeError(f"Generator.forward should return a tensor of images, and returned {type(output).__name__}")
     if output.dim() < 2 or output[0].numel() != PIXELS:
@@ -343,7 +358,7 @@ def _images(output: Any) -> Tensor:
 
 
 def _scores(output: Any) -> Tensor:
-    """A discriminator's scores [B], in any shape of one number for each image."""
+    """A discriminator's scores as a row [B], from any shape with one number for each image."""
     if not isinstance(output, Tensor):
         raise TypeError(f"Discriminator.forward should return a tensor of scores, and returned {type(output).__name__}")
     return output.reshape(-1)
@@ -352,9 +367,10 @@ def _scores(output: Any) -> Tensor:
 def train(
     package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float
 ) -> dict[str, Tensor]:
-    """A short training by the student's own loop, on uint8 images [N, 1, 28, 28] with their labels.
+    """Trains both networks for a short time with the student's own loop, and returns the generator's weights.
 
-    With the hand-out's optimisers, but for their `rate`. Returns the generator's weights.
+    images: uint8 [N, 1, 28, 28], scaled to [−1, 1] here, with labels [N]. The optimisers are the hand-out's, with
+    learning rate `rate`.
     """
     networks = _networks(package, images)
     scaled = images.float() / 127.5 - 1
@@ -366,7 +382,7 @@ def train(
 
 @torch.no_grad()
 def decode(package: Gan2018Package, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
-    """The images [B, 784] that a generator makes of latents z [B, 100], in eval mode; untrained without weights."""
+    """The images [B, 784] of a generator with these weights for latents z [B, 100], in eval mode; None: untrained."""
     network = package.gan.generator().to(z.device).eval()
     if weights is not None:
         network.load_state_dict(weights)

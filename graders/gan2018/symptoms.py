@@ -1,4 +1,4 @@
-"""Symptoms of a GAN's turns and loop where both networks are trained by one function; of its networks and strips."""
+"""Symptoms of mistakes in a GAN that one function trains: in its losses, loop, networks and interpolations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Array = NDArray[np.float64]
 
 NETWORKS = ("generator", "discriminator")
 STEPS = 9
-WALK = 0.4  # of the distance of the ends, beside their line: an arc of a quarter goes 0.21 beside it
+WALK = 0.4  # distance from the line, relative to its length, beyond which a walk is random; a quarter circle has 0.21
 
 
 @symptoms_of("gan2018:turn")
 def turn(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How each network's loss depends on the scores, and on what noise it is made of."""
+    """How each network's loss depends on the scores, and which latents its images come from."""
     numbers: dict[str, tuple[Array | float, float]] = {}
     for name in NETWORKS:
         missing = got.is_none(name) or got[name].shape("loss") != (1,)
@@ -34,7 +34,7 @@ def turn(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which optimisers step in turn, of how many losses, and whether by those alone."""
+    """The order in which the optimisers step, and whether each step uses only the gradients of its own losses."""
     steps = got.list(most=MOST_STEPS)
     holds = [[name.text() for name in each.list("holds")] for each in steps]
     agreements = [np.nan if each.is_none("agreement") else each.number("agreement", finite=False) for each in steps]
@@ -55,7 +55,7 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:latents_of_batches")
 def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
-    """In how many batches, and what share of the latents of each has been used in an earlier one."""
+    """For each batch, the share of its latents that an earlier batch has used."""
     earlier: set[bytes] = set()
     shares = []
     for batch in got.list():
@@ -67,7 +67,7 @@ def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:generator", "gan2018:discriminator")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Hidden and idle layers, outputs that are random, mixed or straight; their range."""
+    """Unregistered and idle layers, outputs that are constant, random or mix up the batch, and their range."""
     outputs = got.tensor("outputs", finite=False)
     driven = got.tensor("driven", finite=False)
     again, alone = got.tensor("again", finite=False), got.tensor("alone", finite=False)
@@ -85,14 +85,14 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _spreads(got: Evidence) -> Array:
-    """The root mean squares of first and of last latents in all different walks."""
+    """The root mean squares of the first and of the last latents, over all different interpolations."""
     ends = np.unique(got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS)), axis=0)
     return np.asarray(np.sqrt(np.mean(ends**2, axis=(0, 2))))
 
 
 @symptoms_of("gan2018:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many latents, where they lie along their line and beside it, and how far apart the ends are."""
+    """The number of latents, their positions along and beside the line between the ends, and the ends' spread."""
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     if not len(latents) or len(latents) % STEPS:
         return {"latents": (float(len(latents)), 0.0)}

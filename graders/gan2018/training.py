@@ -1,9 +1,9 @@
-"""What a GAN learns in a short training by its author's own loop, against the reference before and after the same one.
+"""A short training of a GAN by the student's own loop, compared with the reference before and after the same training.
 
-Only the generator's weights leave the training: a fresh guest that saw no image decodes latents that the host drew, and
-the host measures what came out. `gan2018.frechet`: how far the Fréchet distance to the data has come on a logarithmic
-scale, from the reference's untrained generator (0) to what the reference reaches (1). A generator that returns training
-images has learned nothing that this number could measure, and is refused.
+Only the generator's weights leave the training. A fresh guest that never saw an image decodes latents that the host
+drew, and the host measures the resulting images. `gan2018.frechet` says how far the Fréchet distance to the data has
+come on a logarithmic scale, from that of the untrained reference (0) to that of the trained reference (1). A generator
+that returns copies of training images is refused, since its distance would say nothing about learning.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixel
 from graders.gan2018.checks import LATENTS, PIXELS
 
 BATCH: Final = 32
-STEPS: Final = 1000  # of each network, about
+STEPS: Final = 1000  # approximate number of steps of each network
 RATE: Final = 5e-4
-REAL: Final = 2_000  # images whose features samples are compared with, at most
+REAL: Final = 2_000  # most real images that samples are compared with
 SAMPLES: Final = 1_000
 COPIES = near_by_chance("gan2018.frechet")
 
@@ -33,7 +33,7 @@ def test_short_training(
 ) -> None:
     """After a short training by your own loop, samples resemble the data.
 
-    Heusel et al. 2017 (Fréchet distance), in the features of a small classifier.
+    Measured by the Fréchet distance (Heusel et al. 2017) between features of a small classifier.
     """
     chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
     images, labels = data.train.images[chosen][:, None], data.train.labels[chosen]
@@ -44,7 +44,7 @@ def test_short_training(
     show.images(
         "Samples after the short training",
         samples[:64] / 255,
-        alt="an 8 by 8 grid of images that the generator made",
+        alt="an 8 by 8 grid of generated images",
     )
     refuse_copies(samples[:LOOKED_AT], data, COPIES)
     ours = reference.run(probes.gan2018.train, **setting)
@@ -55,6 +55,6 @@ def test_short_training(
 
 
 def _decoded(subject: Subject, trained: Evidence | None, z: NDArray[np.float32]) -> Pixels:
-    """The images uint8 [N, 28, 28] of latents [N, 100], by these weights or by none, from a fresh guest."""
+    """Images uint8 [N, 28, 28] that a fresh guest decodes from latents [N, 100]; `trained` None: untrained weights."""
     weights = None if trained is None else trained.state()
     return as_pixels(subject.run(probes.gan2018.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))

@@ -1,1 +1,1 @@
-"""A VAE whose encoder and decoder are Gaussian, and its importance-weighted likelihood (Mila 2023)."""
+"""Checks of a VAE whose encoder and decoder are Gaussian, and of its importance-weighted likelihood (Mila 2023)."""

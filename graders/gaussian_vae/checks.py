@@ -1,17 +1,18 @@
-"""VAEs with Gaussian encoder and decoder: the distribution, the model's parts, its losses and its likelihood.
+"""Checks of VAEs with Gaussian encoder and decoder: the distribution, the model's parts, its losses, its likelihood.
 
-The likelihood is judged on a linear-Gaussian model, where it is known exactly (`linear_gaussian`): with the true
-posterior every importance weight is p(x), whatever z; with another one the estimate follows from the latents that the
-decoder was asked about. The student's distribution has checks of its own, and is replaced in all others.
+The likelihood is judged on a linear-Gaussian model, for which it is known exactly (see `linear_gaussian`). With the
+true posterior every importance weight is p(x), for any z; with another posterior the right estimate follows from the
+latents that the decoder was given. The student's distribution has checks of its own, and ours replaces it in all
+others.
 
 Left open by the hand-out, and decided for the student:
-- the K draws may come one by one or in one batch, for all images at once, for some, or for each on its own;
-- `sample` of the model may give the mode of p(x|z) or a draw of it, whose pixels have noise of variance 1;
+- the K draws may be made one by one or in one batch, for all images at once, for some, or for each on its own;
+- `sample` of the model may return the mode of p(x|z) or a draw from it, whose pixels have noise of variance 1;
 - `interpolate` may go in either direction;
 - log-variances may be limited to a range, as the hand-out does;
-- `forward` may return more behind the three that are asked for;
-- gradients are judged by mean and logvar, where training needs them, and not by the sample that `nll` is asked about;
-- `nll` may leave its `dims` aside, and sum over all but the first.
+- `forward` may return more values after the three that are asked for;
+- gradients are judged with respect to mean and logvar, which training needs, and not to the sample that `nll` is given;
+- `nll` may ignore its `dims`, and sum over all dimensions but the first.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ PIXELS = 32 * 32
 Z_DIM = 4
 BATCH = 64
 DRAWN = 1000  # rows in a test of the distribution's own noise
-WIDER = 0.7  # of a log-variance, where the posterior is not the true one
-SPREAD = (1, 8, 40)  # draws of an estimate
-MOST_LATENTS = 40_000  # that a decoder is given in a check: the largest asks for 2,560
-SAME = 3e-5  # relatively, of estimates in single precision
+WIDER = 0.7  # added to the log-variance of the true posterior to get another one
+SPREAD = (1, 8, 40)  # numbers K of draws of an estimate
+MOST_LATENTS = 40_000  # most latents that are read from a check; the largest check needs 2,560
+SAME = 3e-5  # relative tolerance on estimates in single precision
 FAR = 300  # nats by which one image is less likely than the others: exp(−FAR) is 0 in single precision
-STRAYED = 1e-5  # a pixel of an image that is given to encode, from that of the batch
-MODE = 3e-3  # a pixel of a sample from the decoder's, where it has no noise
+STRAYED = 1e-5  # tolerance on the pixels of the images that encode is given
+MODE = 3e-3  # largest difference from the decoder's pixels for a sample without noise
 LIKELIHOOD = "gaussian_vae.log_likelihood"
-REPARAMETRISED = "build it from mean and std, z = mean + std · ε, without no_grad, .detach() or torch.normal(mean, std)"
-COMPUTED = "compute it from mean and logvar by operations of torch, without no_grad, .detach() or numpy"
+REPARAMETRISED = "compute z = mean + std · ε from mean and std, without no_grad, .detach() or torch.normal(mean, std)"
+COMPUTED = "compute it from mean and logvar with operations of torch, without no_grad, .detach() or numpy"
 
 NOISE = declare("gaussian_vae.draw", "(z − mean) / std of a call", GaussianFit(DRAWN, Z_DIM, ALPHA / 3), cases=2)
 CALLS = declare("gaussian_vae.draw", "the noise of two calls", Independence(DRAWN * Z_DIM, ALPHA / 3))
@@ -63,7 +64,7 @@ GAINED = declare(LIKELIHOOD, "the estimate beyond log p(x)", Gain(BATCH, ALPHA /
 
 @check("gaussian_vae.draw")
 def test_draw_with_given_noise(student: Subject, rng: Rng) -> None:
-    """A draw with given noise is mean + std · ε, and gradients flow to mean and logvar."""
+    """A draw with given noise ε is mean + std · ε, and gradients flow to mean and logvar."""
     mean, logvar, noise = 2 * rng.normal(16, Z_DIM), rng.uniform(-2, 1.5, 16, Z_DIM), rng.normal(16, Z_DIM)
     got = student.run(probes.gaussian_vae.draws, mean=mean, logvar=logvar, noise=noise)
     std = np.exp(0.5 * logvar.astype(np.float64))
@@ -74,32 +75,35 @@ def test_draw_with_given_noise(student: Subject, rng: Rng) -> None:
 
 @check("gaussian_vae.draw")
 def test_draw_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
-    """A draw without given noise has its own, standard normal for each element and each call; gradients flow, too."""
+    """A draw without given noise uses new standard normal noise for each element and each call; gradients flow, too."""
     mean, logvar = 2 * rng.normal(DRAWN, Z_DIM), rng.uniform(-2, 1.5, DRAWN, Z_DIM)
     got = student.run(probes.gaussian_vae.draws, mean=mean, logvar=logvar)
     std = np.exp(0.5 * logvar.astype(np.float64))
     noises = [(got.tensor(name, shape=mean.shape) - mean) / std for name in ("draw", "second_draw")]
     for noise in noises:
         problem = NOISE.problem(noise)
-        expect(problem is None, f"a draw is none from N(mean, exp(logvar)), as (z − mean) / std shows: {problem}")
+        expect(problem is None, f"draws are not from N(mean, exp(logvar)), as (z − mean) / std shows: {problem}")
     correlation = CALLS.correlation(*noises)
     if correlation is not None:
         fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
-    words = f"{REPARAMETRISED}, also where the noise is your own"
+    words = f"{REPARAMETRISED}, also if the noise is your own"
     _expect_gradients(got, "a draw", words, mean=np.ones_like(std), logvar=0.5 * std * noises[0])
 
 
 @check("gaussian_vae.kl")
 @pytest.mark.parametrize("shape", [(32, 6), (5, 40)])
 def test_divergence(student: Subject, rng: Rng, shape: tuple[int, int]) -> None:
-    """The KL divergence to N(0, I), one number for each row of the batch, with its gradients by mean and logvar."""
+    """The KL divergence to N(0, I) is one number for each row of the batch, with gradients for mean and logvar.
+
+    Kingma & Welling 2014, appendix B.
+    """
     mean, logvar = rng.normal(*shape), rng.uniform(-2, 1.5, *shape)
     for part in (mean, logvar):
-        part[-1] *= 0.05  # almost N(0, I) itself: nothing keeps a divergence from being small
+        part[-1] *= 0.05  # the last row is almost N(0, I), so its divergence is small
     got = student.run(probes.gaussian_vae.divergence, mean=mean, logvar=logvar)
     _expect_rows(got["divergence"], shape[0], "the KL divergence")
     mean, logvar = mean.astype(np.float64), logvar.astype(np.float64)
-    hint = "½ Σ (exp(logvar) + mean² − 1 − logvar), where logvar is the logarithm of the variance"
+    hint = "it is ½ Σ (exp(logvar) + mean² − 1 − logvar), where logvar is the logarithm of the variance"
     assert_close(got["divergence"], divergence(mean, logvar), atol=1e-4, what="the KL divergence", hint=hint)
     _expect_gradients(got, "the KL divergence", COMPUTED, mean=mean, logvar=0.5 * (np.exp(logvar) - 1))
 
@@ -108,9 +112,9 @@ def test_divergence(student: Subject, rng: Rng, shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("given", [True, False], ids=["logvar", "unit variance"])
 @pytest.mark.parametrize("shape", [(6, 2, 5, 4), (12, 7)], ids=["images", "latents"])
 def test_negative_log_likelihood(student: Subject, rng: Rng, shape: tuple[int, ...], given: bool) -> None:
-    """−log p(x) of a Gaussian with all of its terms, summed over dims; of unit variance where no logvar is given.
+    """The negative log-likelihood of a Gaussian has all its terms, summed over dims; without logvar the variance is 1.
 
-    With its gradients by mean and logvar.
+    Its gradients with respect to mean and logvar are judged, too.
     """
     x, mean = rng.normal(*shape), rng.normal(*shape)
     logvar = rng.uniform(-2, 1.5, *shape) if given else np.zeros(shape, np.float32)
@@ -119,7 +123,7 @@ def test_negative_log_likelihood(student: Subject, rng: Rng, shape: tuple[int, .
     got = student.run(probes.gaussian_vae.surprise, **setting)
     _expect_rows(got["surprise"], shape[0], "the negative log-likelihood")
     flat = [part.reshape(shape[0], -1).astype(np.float64) for part in (x, mean, logvar)]
-    hint = "½ Σ ((x − mean)² / exp(logvar) + logvar + log 2π): every term belongs to it"
+    hint = "it is ½ Σ ((x − mean)² / exp(logvar) + logvar + log 2π), with every term"
     assert_close(got["surprise"], -log_gaussian(*flat), what="the negative log-likelihood", hint=hint)
     misfit, precision = x.astype(np.float64) - mean, np.exp(-logvar.astype(np.float64))
     gradients = {"mean": -misfit * precision, **({"logvar": 0.5 * (1 - misfit**2 * precision)} if given else {})}
@@ -135,35 +139,36 @@ def test_mode(student: Subject, rng: Rng) -> None:
 
 @check("gaussian_vae.parts")
 def test_encode_and_decode(student: Subject, rng: Rng) -> None:
-    """encode gives a Gaussian over latents, each image on its own; decode one over images, of unit variance."""
+    """encode returns a Gaussian over latents for each image; decode returns one over images, with variance 1."""
     model, x, z = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(9, *IMAGE), rng.normal(7, Z_DIM)
     got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.injected)
     mean, logvar = (got.tensor(name, shape=(9, Z_DIM)) for name in ("mean", "logvar"))
-    expect(bool(np.ptp(mean, axis=0).min() > 0), "encode gives the same mean for all images")
+    expect(bool(np.ptp(mean, axis=0).min() > 0), "encode returns the same mean for all images")
     expect(
-        bool(np.ptp(logvar) > 0), "encode gives one variance, whatever it is shown: it needs a layer for logvar, too"
+        bool(np.ptp(logvar) > 0),
+        "encode returns the same variance for every image: logvar needs a layer of its own, too",
     )
     expect(
         not np.allclose(mean, logvar, rtol=1e-3, atol=1e-4),
         "mean and logvar are the same numbers: each needs a layer of its own",
     )
-    hint = "in eval mode, an image's code changes with what else is in the batch"
+    hint = "in eval mode, it must not depend on the other images of the batch"
     assert_close(got["again"], mean[::-1], rtol=1e-3, atol=1e-4, what="the mean of an image among others", hint=hint)
     right = model.decode(z).reshape(7, *IMAGE)
     assert_close(
         got["image"], right, rtol=1e-3, atol=1e-4, what="the mean of p(x|z)", hint="it is the decoder's output"
     )
-    hint = "p(x|z) has the identity for covariance, and so logvar 0: leave it out"
-    image_logvar = got.tensor("image_logvar")  # one number may stand for all
+    hint = "the covariance of p(x|z) is the identity, so logvar is 0: do not pass one"
+    image_logvar = got.tensor("image_logvar")  # it may be a single number
     assert_close(image_logvar, np.zeros_like(image_logvar), what="the log-variance of p(x|z)", hint=hint)
 
 
 @check("gaussian_vae.forward")
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 def test_forward(student: Subject, rng: Rng, given: bool) -> None:
-    """forward gives the reconstruction, −log p(x|z) and the divergence of each image, for one draw of z.
+    """forward returns the reconstruction, −log p(x|z) and the divergence of each image, for one draw of z.
 
-    The encoder has gradients of both losses.
+    The gradients of both losses reach the encoder.
     """
     model, noise = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(BATCH, Z_DIM) if given else None
     x = model.draw(rng, BATCH, IMAGE)
@@ -175,9 +180,9 @@ def test_forward(student: Subject, rng: Rng, given: bool) -> None:
     drawn = (z - mean) / np.exp(0.5 * np.clip(logvar, -60, 60))
     if noise is None:
         problem = LATENTS.problem(drawn)
-        expect(problem is None, f"z is no draw from the posterior that encode gives: {problem}")
+        expect(problem is None, f"z is not drawn from the posterior that encode returns: {problem}")
     else:
-        hint = "pass the given noise on to the posterior's sample"
+        hint = "pass the given noise to the posterior's sample"
         assert_close(drawn, noise, rtol=1e-2, atol=1e-2, what="the noise of z", hint=hint)
     decoded = model.decode(z)
     _expect_rows(got["nll"], BATCH, "the negative log-likelihood")
@@ -187,50 +192,48 @@ def test_forward(student: Subject, rng: Rng, given: bool) -> None:
         got["reconstruction"], decoded.reshape(x.shape), rtol=1e-3, atol=1e-3, what="the reconstruction", hint=hint
     )
     right = -log_gaussian(x.reshape(BATCH, -1).astype(np.float64), decoded, np.zeros(1))
-    hint = "it is that of the images x under p(x|z)"
+    hint = "it is −log p(x|z) of the images x"
     assert_close(got["nll"], right, rtol=1e-4, what="the negative log-likelihood", hint=hint)
-    hint = "it is the posterior's, from N(0, I)"
+    hint = "it is that of the posterior from N(0, I)"
     assert_close(got["kl"], divergence(mean, logvar), rtol=1e-3, atol=1e-4, what="the KL divergence", hint=hint)
     for name, words in (("nll", "negative log-likelihood"), ("kl", "KL divergence")):
         expect(
             got.flag(f"{name}_reaches"),
-            f"no gradient of the {words} reaches the encoder, which then learns nothing from it: neither z nor the "
-            "losses may be detached or made under no_grad",
+            f"no gradient of the {words} reaches the encoder, so it learns nothing from it: do not detach z or the "
+            "losses, and do not compute them under no_grad",
         )
 
 
 @check("gaussian_vae.sample")
 def test_samples(student: Subject, rng: Rng) -> None:
-    """Samples are decoded from latents from N(0, I), new ones in each call, or from the given noise."""
+    """Samples are decoded from new draws from N(0, I) in each call, or from the given noise."""
     model, n = LinearGaussian.random(rng, PIXELS, Z_DIM), PRIOR.draws
     setting: dict[str, Any] = {"n": n, "z_dim": Z_DIM, "map_": model.injected}
     got = student.run(probes.gaussian_vae.samples, **setting)
     z, again = (got.tensor(name, shape=(UpTo(MOST_LATENTS), Z_DIM)) for name in ("latents", "again"))
-    expect(len(z) == n, "the decoder is not given one latent for each sample", got=f"{len(z)} latents")
+    expect(len(z) == n, "the decoder is not given one latent for each sample", expected=f"{n}", got=f"{len(z)} latents")
     problem = PRIOR.problem(z)
     expect(problem is None, f"the latents of samples are not drawn from N(0, I): {problem}")
-    expect(
-        not np.array_equal(z, again), "a second call gives the same samples: do not seed the random numbers in sample"
-    )
+    expect(not np.array_equal(z, again), "a second call gives the same samples: do not set a random seed in sample")
     _expect_decoded(got, model, z)
     noise = rng.normal(n, Z_DIM)
     got = student.run(probes.gaussian_vae.samples, **setting, noise=noise)
-    assert_close(got["latents"], noise, what="the latents", hint="where noise is given, it is the latents")
+    assert_close(got["latents"], noise, what="the latents", hint="if noise is given, use it as the latents")
     _expect_decoded(got, model, noise)
 
 
 @check(LIKELIHOOD)
 def test_likelihood_with_the_true_posterior(student: Subject, rng: Rng) -> None:
-    """Where the posterior is the true one, log_likelihood is log p(x) exactly, for any number of draws."""
+    """If the encoder gives the true posterior, log_likelihood is exactly log p(x), for any number K of draws."""
     model = LinearGaussian.random(rng, PIXELS, Z_DIM)
     x = _images(rng, model)
     mean, logvar = model.posterior(x)
     for draws in SPREAD[:2]:
         got = _likelihood(student, model, x, draws, mean, logvar)
-        if got.flag("asked"):  # else it has a posterior of its own, and is judged below
+        if got.flag("asked"):  # a model that does not call encode is judged by the next check only
             hint = (
-                f"on a linear-Gaussian model with its true posterior every weight is p(x); with K = {draws}. It is "
-                "logsumexp of log p(x|z) + log p(z) − log q(z|x), less log K"
+                f"for K = {draws} draws; with the true posterior every importance weight is p(x). The estimate is "
+                "logsumexp(log p(x|z) + log p(z) − log q(z|x)) − log K"
             )
             assert_close(got["log_likelihood"], model.log_prob(x), rtol=SAME, what="the log-likelihood", hint=hint)
 
@@ -238,9 +241,9 @@ def test_likelihood_with_the_true_posterior(student: Subject, rng: Rng) -> None:
 @check(LIKELIHOOD)
 @pytest.mark.parametrize("draws", SPREAD)
 def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
-    """log_likelihood is the logarithm of the mean of K importance weights, each of a z of its own from the posterior.
+    """log_likelihood is the logarithm of the mean of K importance weights, each for a new draw of z.
 
-    Burda et al. 2016. In expectation it grows with K, and is at most log p(x).
+    Burda et al. 2016, section 3. Its expectation grows with K, and is at most log p(x).
     """
     model = LinearGaussian.random(rng, PIXELS, Z_DIM)
     x = _images(rng, model)
@@ -252,25 +255,25 @@ def test_importance_weights(student: Subject, rng: Rng, draws: int) -> None:
     bound = GAINED.bound + 0.01
     expect(
         gained <= bound,
-        "the estimates are above the true log p(x)",
-        expected="at most 0 on average",
+        "the estimates are too large: on average they exceed the true log p(x), which they should stay below",
+        expected="a difference from log p(x) of at most 0 on average",
         got=f"{gained:.2f}",
     )
-    expect(len(z) > 0, "the decoder is never asked: every importance weight needs p(x|z), of a z of its own")
-    if not got.flag("asked"):  # the encoder's layers were
+    expect(len(z) > 0, "the decoder is never called: every importance weight needs p(x|z) for its own draw of z")
+    if not got.flag("asked"):  # the model did not call encode, so its own posterior counts
         mean, logvar = (got.tensor(name, shape=mean.shape) for name in ("mean", "logvar"))
         logvar = np.clip(logvar, -60, 60)
     expect(
         len(z) == draws * BATCH,
-        f"K = {draws} draws of z are asked for, for each image",
+        f"the decoder should be given K = {draws} draws of z for each image",
         got=f"{len(z) / BATCH:.3g} draws",
     )
     repeated = draws > 1 and len(np.unique(z, axis=0)) <= BATCH
-    expect(not repeated, f"all K = {draws} draws are the same z: draw it anew for each of them")
+    expect(not repeated, f"all K = {draws} draws are the same z: draw a new z for each of them")
     z = _by_draw(z, draws, mean, logvar, found, x, model)
     problem = WEIGHTED[draws].problem(((z - mean) / np.exp(0.5 * logvar)).reshape(-1, Z_DIM))
-    expect(problem is None, f"z is not drawn from the posterior, anew for each of the K draws: {problem}")
-    hint = "it is logsumexp over the K draws of log p(x|z) + log p(z) − log q(z|x), less log K"
+    expect(problem is None, f"z is not drawn from the posterior, independently for each of the K draws: {problem}")
+    hint = "it is the logsumexp over the K draws of log p(x|z) + log p(z) − log q(z|x), minus log K"
     assert_close(found, model.estimate(x, z, mean, logvar), rtol=SAME, what="the log-likelihood", hint=hint)
 
 
@@ -285,26 +288,26 @@ def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
     line = model.decode((1 - weight) * ends[0] + weight * ends[1])
     backwards = np.abs(images[0] - line[-1]).max() < np.abs(images[0] - line[0]).max()
     right = line[::-1] if backwards else line
-    hint = "the images of (1 − w)·z_1 + w·z_2, with w from 0 to 1 in even steps; latents are mixed, not pixels"
-    assert_close(images, right, rtol=1e-3, atol=1e-3, what="an image on the way", hint=hint)
+    hint = "decode (1 − w)·z_1 + w·z_2, with w from 0 to 1 in even steps; interpolate latents, not pixels"
+    assert_close(images, right, rtol=1e-3, atol=1e-3, what="an interpolated image", hint=hint)
     expect(
         len(got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))) >= n,
-        "pixels are mixed: mix the latents, and decode every mixture",
+        "pixels are interpolated: interpolate the latents, and decode each of them",
     )
 
 
 def _images(rng: Rng, model: LinearGaussian) -> NDArray[np.float32]:
-    """Images of the model, but the first is much less likely than all others."""
+    """Images drawn from the model, of which the first is made much less likely than all others."""
     x = model.draw(rng, BATCH, IMAGE)
     x[0] += np.sqrt(2 * FAR / PIXELS) * rng.normal(*IMAGE)
     return x
 
 
 def _expect_gradients(got: Evidence, what: str, hint: str, **right: Numbers) -> None:
-    """Those of the sum of a value, by mean and logvar."""
+    """Fails unless the gradients of a value's sum with respect to mean and logvar are the `right` ones."""
     expect(got.flag("attached"), f"no gradient flows through {what}: {hint}")
     for name, gradient in right.items():
-        words = f"the gradient of {what} by {name}"
+        words = f"the gradient of {what} with respect to {name}"
         assert_close(got[f"{name}_gradient"], gradient, rtol=1e-3, atol=1e-4, what=words, hint=hint)
 
 
@@ -318,15 +321,16 @@ def _expect_rows(got: Evidence, rows: int, what: str) -> None:
 
 
 def _expect_decoded(got: Evidence, model: LinearGaussian, z: Numbers) -> None:
-    """Samples for latents z [N, d] are the modes of p(x|z), or draws of it."""
+    """Fails unless the samples for latents z [N, d] are the modes of p(x|z), or draws from it."""
     right = model.decode(z).reshape(len(z), *IMAGE)
     noise = (got.tensor("images", shape=right.shape) - right).reshape(len(z), PIXELS)
     if np.abs(noise).max() > MODE:
         problem = PIXEL_NOISE.problem(noise)
-        expect(problem is None, f"the samples are neither modes of p(x|z), without noise, nor draws of it: {problem}")
+        expect(problem is None, f"the samples are neither the modes of p(x|z) nor draws from it: {problem}")
 
 
 def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mean: Array, logvar: Array) -> Evidence:
+    """The evidence of log_likelihood with an injected posterior; fails if it is not finite or for other images."""
     got = student.run(
         probes.gaussian_vae.log_likelihood,
         x=x,
@@ -339,25 +343,25 @@ def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mea
     vanished = int(np.isneginf(got.tensor("log_likelihood", finite=False)).sum())
     expect(
         vanished == 0,
-        "the log-likelihood is −∞ where the exponentials of log weights are too small for single precision: let "
-        "torch.logsumexp take them, over the K draws of each image",
+        "the log-likelihood is −∞, because the exponentials of the log weights underflow in single precision: use "
+        "torch.logsumexp over the K draws of each image",
         expected="finite numbers",
         got=f"−∞ for {vanished} of {len(x)} images",
     )
     if got.flag("asked"):
         theirs = got.number("strayed") < STRAYED
-        expect(theirs, "the posterior is not that of the images: encode is given something else")
+        expect(theirs, "encode should be given the images x as they are, but it is given something else")
     return got
 
 
 def _by_draw(z: Array, draws: int, mean: Array, logvar: Array, found: Array, x: Any, model: LinearGaussian) -> Array:
-    """Latents [K·B, d] in any of their orders, as [K, B, d].
+    """Latents [K·B, d], which may come in several orders, as [K, B, d].
 
-    As the estimate was made of them, or else as fits the posterior better: an untrained encoder's is much the same for
-    all images.
+    The order is the one by which the student's estimate `found` is right; if there is none, the one that fits the
+    posterior best. (That alone would not do: the posterior of an untrained encoder is nearly the same for all images.)
     """
-    readings = orders(z, len(mean))
-    for each in readings:
+    candidates = orders(z, len(mean))
+    for each in candidates:
         if np.allclose(found, model.estimate(x, each, mean, logvar), rtol=SAME):
             return each
-    return min(readings, key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))
+    return min(candidates, key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))

@@ -1,7 +1,8 @@
-"""Probes of a VAE with Gaussian encoder and decoder: the distribution on its own, and the model made of known parts.
+"""Probes of a VAE with Gaussian encoder and decoder: the distribution on its own, and the model with known parts.
 
-Within a model the student's distribution is replaced by one of torch's, and the decoder by an affine map, so that the
-likelihood of an image is known exactly. Images are [B, 1, 32, 32], latents [B, z_dim].
+Within the model, a distribution based on torch's replaces the student's, and an affine map replaces the decoder, so
+that the likelihood of an image is known exactly. Images are [B, 1, 32, 32], latents [B, z_dim]. `map_` holds the
+affine map: `matrix` [P, z_dim] and `offset` [P] for images of P pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
-    """Two draws of the student's distribution; and the gradients of the first's sum by mean and logvar."""
+    """Two draws from the student's N(mean, exp(logvar)), with parameters [B, d], and the gradients of the first one.
+
+    The gradients are those of the draw's sum with respect to mean and logvar. `noise` [B, d] is given to both draws.
+    """
     leaves = _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
     first, second = (gaussian.sample() if noise is None else gaussian.sample(noise) for _ in range(2))
@@ -28,7 +32,7 @@ def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tens
 
 
 def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
-    """KL(N(mean, exp(logvar)) ‖ N(0, I)) by the student, [B] of [B, d]; and the gradients of its sum."""
+    """The student's KL(N(mean, exp(logvar)) ‖ N(0, I)) [B] for parameters [B, d], and the gradients of its sum."""
     leaves = _leaves(mean=mean, logvar=logvar)
     value = package.gaussian_vae.gaussian(*leaves.values()).kl()
     return {"divergence": value} | _gradients(value, leaves)
@@ -37,9 +41,9 @@ def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> dic
 def surprise(
     package: GaussianVaePackage, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None
 ) -> dict[str, Any]:
-    """−log p(x) by the student, summed over dims; by default over dims as the hand-out has it when they are 1, 2, 3.
+    """The student's −log p(x) summed over `dims`, and the gradients of its sum with respect to mean and logvar.
 
-    And the gradients of its sum by mean and, where it is given, logvar.
+    `dims` is passed on only if it differs from the hand-out's default, 1, 2 and 3. Without logvar the variance is 1.
     """
     leaves = _leaves(mean=mean) if logvar is None else _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
@@ -48,13 +52,14 @@ def surprise(
 
 
 def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
+    """The mode of the student's N(mean, exp(logvar))."""
     return package.gaussian_vae.gaussian(mean, logvar).mode()
 
 
 def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[str, Any]:
-    """What encode(x) and decode(z) say: mean and log-variance of each, with a known decoder.
+    """The means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
 
-    `again` is encode's mean of the images in reverse order.
+    `again` holds the means of encode for the images in reverse order.
     """
     model, *_ = _known(package, z.shape[1], map_)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
@@ -70,9 +75,10 @@ def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Ten
 def forward(
     package: GaussianVaePackage, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
 ) -> dict[str, Any]:
-    """One pass with a known decoder, what it was given for z, and what encode says of the same images.
+    """The results of the model's forward for images x with a known decoder, and the latents that the decoder was given.
 
-    And whether each of the losses has a gradient by the encoder's parameters, the only ones that there are.
+    Also returns the posterior that encode gives for the same images, and whether each of the two losses has a gradient
+    with respect to the encoder's parameters (`nll_reaches`, `kl_reaches`).
     """
     model, seen, _ = _decoding(package, z_dim, map_)
     posterior = package.gaussian_vae.encode(model, x)
@@ -92,7 +98,7 @@ def forward(
 def samples(
     package: GaussianVaePackage, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
 ) -> dict[str, Any]:
-    """Samples with a known decoder, and the latents that it was given, then and `again`."""
+    """The model's n samples with a known decoder, and the decoder's latents in this call and in a second (`again`)."""
     model, seen, _ = _decoding(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
     first = _latents(seen, z_dim)["latents"]
@@ -104,11 +110,12 @@ def samples(
 def log_likelihood(
     package: GaussianVaePackage, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
 ) -> dict[str, Any]:
-    """The student's estimate [B] with a known decoder and the posterior N(mean, exp(logvar)), both [B, z_dim].
+    """The student's estimate of log p(x) [B] with a known decoder and an injected posterior, and the decoder's latents.
 
-    And the latents that the decoder was given; `asked`: encode was called, and so the posterior is the injected one;
-    `strayed`: how far what it was given lies from any image of x. Else the `mean` and `logvar` of the model's own
-    encode, which its layers give.
+    The posterior is N(mean, exp(logvar)), with parameters [B, z_dim], for as many `draws` per image. `asked` says
+    whether encode was called, so that the injected posterior was used; then `strayed` is the largest difference of a
+    pixel between the images that encode was given and those of x. Otherwise `mean` and `logvar` are those of the
+    model's own encode.
     """
     model, seen, gaussian = _decoding(package, mean.shape[1], map_)
     strayed: list[float] = []
@@ -131,7 +138,7 @@ def log_likelihood(
 
 
 def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
-    """The images between latents ends[0] and ends[1], and the latents that the decoder was given."""
+    """The n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents."""
     model, seen, _ = _decoding(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images} | _latents(seen, ends.shape[1])
@@ -140,7 +147,7 @@ def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[st
 def _decoding(
     package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]
 ) -> tuple[nn.Module, Calls, type[Gaussian]]:
-    """The same as `_known`, with what is right also in the place of what the student's `decode` makes of an output."""
+    """Like `_known`, but a right `decode` also replaces the student's."""
     model, seen, gaussian = _known(package, z_dim, map_)
     decoder = package.gaussian_vae.decoder_of(model)
     object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
@@ -148,10 +155,7 @@ def _decoding(
 
 
 def _known(package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
-    """A model in eval mode with known parts, what its decoder is given from here on, and its distributions' class.
-
-    map_: `matrix` [P, z_dim] and `offset` [P] of the decoder, for images of P pixels.
-    """
+    """A model in eval mode with a known decoder and distribution, the decoder's calls, and the distribution's class."""
     model: nn.Module = package.gaussian_vae.model(z_dim).eval()
     gaussian: type[Gaussian] = package.gaussian_vae.inject_gaussian(model, injected_for)
     decoder = package.gaussian_vae.decoder_of(model)
@@ -169,7 +173,7 @@ def _leaves(**parts: Tensor) -> dict[str, Tensor]:
 
 
 def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> dict[str, Any]:
-    """Those of the sum of a value by each leaf, `<name>_gradient`, if there are any: whether it is `attached`."""
+    """The gradients of a value's sum, `<name>_gradient` for each leaf, and whether it has any at all (`attached`)."""
     if not value.requires_grad:
         return {"attached": False}
     found = zip(leaves.items(), by_each(value.sum(), list(leaves.values())), strict=True)
@@ -178,7 +182,7 @@ def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def _reaches(loss: Tensor, model: nn.Module) -> bool:
-    """Whether a loss has a gradient by some parameter of the model."""
+    """Whether a loss has a gradient that is not zero with respect to some parameter of the model."""
     if not loss.requires_grad:
         return False
     gradients = by_each(loss.sum(), list(model.parameters()))
@@ -186,6 +190,6 @@ def _reaches(loss: Tensor, model: nn.Module) -> bool:
 
 
 def _latents(seen: Calls, z_dim: int) -> dict[str, Tensor]:
-    """All latents [N, z_dim] in the order in which they came."""
+    """All latents [N, z_dim] that the decoder was given, in order."""
     given = [inputs[0].detach().reshape(-1, z_dim) for inputs in seen.inputs]
     return {"latents": torch.cat(given) if given else torch.zeros(0, z_dim)}

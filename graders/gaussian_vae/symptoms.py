@@ -1,6 +1,7 @@
-"""Symptoms of mistakes in a Gaussian VAE: how it draws, and which formula its numbers are of what it drew.
+"""Symptoms of mistakes in a Gaussian VAE: the distribution of its draws, and the formulas that its numbers follow.
 
-What is determined by its inputs (divergence, likelihood of a known Gaussian, mode) is compared whole.
+Evidence that follows from the inputs alone (divergence, likelihood of a known Gaussian, mode) needs no symptoms here,
+since it is compared directly.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SIGNS = (1.0, 0.0, -1.0)
 
 @symptoms_of("gaussian_vae:draws")
 def draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The noise of a draw; all of it where the noise was given."""
+    """The distribution of a draw's noise; if the noise was given, whether it was used, and else the draw itself."""
     mean, logvar = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar"))
     std = np.exp(0.5 * logvar)
     first, second = (got.tensor(name, shape=mean.shape, finite=False) for name in ("draw", "second_draw"))
@@ -37,7 +38,7 @@ def draws(inputs: Inputs, got: Evidence) -> Symptoms:
         given = np.asarray(inputs["noise"], dtype=np.float64)
         drawn = (first - mean) / std
         found["noise as given"] = (_same(drawn, given), 0.0)
-        # another draw where it was not the noise that was given
+        # The draw itself is compared if it repeats, but not if the student drew noise of their own.
         return found | ({"draw": (first, EXACT)} if _same(first, second) else {})
     found["same in both calls"] = (float(np.mean(np.abs(first - second) < SAME)), 0.1)
     found |= noise(first, mean, std)
@@ -50,7 +51,7 @@ def draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:parts")
 def parts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What mean and logvar have in common; and what decode made of the known decoder."""
+    """How mean and logvar relate, and what decode made of the known decoder's output."""
     mean, logvar, again = (got.tensor(name, finite=False) for name in ("mean", "logvar", "again"))
     return {
         "shapes": (np.array([*mean.shape, *logvar.shape], dtype=np.float64), 0.0),
@@ -64,7 +65,7 @@ def parts(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:forward")
 def forward(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The noise of z, and what reconstruction, likelihood and divergence are of what went through the model."""
+    """The noise of z, and which formulas give the reconstruction, the likelihood and the divergence."""
     x, model = np.asarray(inputs["x"], dtype=np.float64), _model(inputs)
     z, mean, logvar = (got.tensor(name, finite=False) for name in ("latents", "mean", "logvar"))
     nll, kl, reconstruction = (got.tensor(name, finite=False) for name in ("nll", "kl", "reconstruction"))
@@ -97,7 +98,7 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:samples")
 def samples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the latents are spread, and what the samples are of their images."""
+    """The distribution of the latents, and how far the samples are from the decoder's images."""
     images, z, again = (got.tensor(name, finite=False) for name in ("images", "latents", "again"))
     found: Numbers = {
         "shapes": (np.array([*images.shape, *z.shape], dtype=np.float64), 0.0),
@@ -118,7 +119,7 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Where the images lie along the line from one end to the other, in whichever direction, and how far beside it."""
+    """Positions of the images along the line between the two ends, in either direction, and their distances from it."""
     ends = _model(inputs).decode(np.asarray(inputs["ends"], dtype=np.float64))
     images = got.tensor("images", finite=False)
     rows = images.reshape(len(images), -1)
@@ -137,7 +138,7 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:log_likelihood")
 def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many draws, from what; and which formula of their densities the estimate is."""
+    """The number and the distribution of the draws, and the formula of their densities that gives the estimate."""
     x, model, count = np.asarray(inputs["x"], dtype=np.float64), _model(inputs), int(inputs["draws"])
     injected = [np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar")]
     own = [] if got.flag("asked") else [got.tensor(name, shape=injected[0].shape) for name in ("mean", "logvar")]
@@ -153,13 +154,13 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
         "asked": (float(got.flag("asked")), 0.0),
         "finite": (float(np.isfinite(estimate).mean()), 0.1),
     }
-    unheard_of = len(z) > 8 * count * len(x)  # and more than there is memory for
-    if len(z) == 0 or len(z) % len(x) or unheard_of or not np.isfinite(estimate).all():
+    too_many = len(z) > 8 * count * len(x)  # they would take too much memory below
+    if len(z) == 0 or len(z) % len(x) or too_many or not np.isfinite(estimate).all():
         return found
-    readings = sorted(orders(z, len(x)), key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))
-    found |= _drawn(readings[0], mean, logvar)
+    candidates = sorted(orders(z, len(x)), key=lambda each: float(np.mean((each - mean) ** 2 / np.exp(logvar))))
+    found |= _drawn(candidates[0], mean, logvar)
     formulas = (
-        _formula(estimate, _terms(x.reshape(len(x), -1), drawn, model, mean, logvar), count) for drawn in readings
+        _formula(estimate, _terms(x.reshape(len(x), -1), drawn, model, mean, logvar), count) for drawn in candidates
     )
     found["formula"] = (next((formula for formula in formulas if formula != -1.0), -1.0), 0.0)
     if found["formula"][0] == -1.0:
@@ -169,7 +170,7 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _drawn(z: Array, mean: Array, logvar: Array) -> Numbers:
-    """How latents [K, B, d] are spread about the posterior, and whether all draws are one."""
+    """The standardised distribution of latents [K, B, d] under the posterior, and whether all draws are the same."""
     standardised = (z - mean) / np.exp(0.5 * logvar)
     shares = np.array([float(np.mean(standardised < point)) for point in (*POINTS, 0.0)])
     return {
@@ -186,7 +187,7 @@ def _terms(x: Array, z: Array, model: LinearGaussian, mean: Array, logvar: Array
 
 
 def _formula(estimate: Array, terms: tuple[Array, ...], count: int) -> float:
-    """The number of the signs of the terms, and of the reduction over draws, that give an estimate; −1 for none."""
+    """Identifies the formula of an estimate: 10 times the number of its signs plus that of its reduction, or −1."""
     for number, signs in enumerate(product(SIGNS, SIGNS, SIGNS, (0.0, -1.0))):
         weights = np.sum([sign * term for sign, term in zip(signs, terms, strict=True) if sign], axis=0)
         if np.ndim(weights) == 0:
@@ -208,5 +209,5 @@ def _model(inputs: Inputs) -> LinearGaussian:
 
 
 def _same(left: Array, right: Array | float) -> float:
-    """Whether two arrays agree, to within single precision."""
+    """1 if two arrays agree within a tolerance of 1e-3, else 0."""
     return float(np.shape(left) in (np.shape(right), (1,)) and np.allclose(left, right, rtol=1e-3, atol=EXACT))

@@ -1,10 +1,10 @@
-"""A short training of a student's Gaussian VAE by our loop, and its bound on held-out images, honest by construction.
+"""A short training of a student's Gaussian VAE by our loop, and the negative ELBO on held-out images that it reaches.
 
-Nothing that the student's code says about its quality counts. A fresh process encodes held-out images, each a little
-turned, scaled and sheared at random, so that nobody can have handed them in, into (mean, logvar); the host draws z;
-another one, which gets weights and z and never sees an image, decodes; the host computes ½‖x − mean‖² and the
-divergence. Their sum is the bound's negative in nats, less the constant ½·log 2π of each pixel. Whatever either process
-answers, it is a valid one.
+Nothing that the student's code says about its quality counts. A fresh process encodes held-out images into mean and
+logvar, each image a little turned, scaled and sheared at random, so that a submission cannot contain them. The host
+draws z. Another fresh process, which gets weights and z but never an image, decodes. The host computes ½‖x − mean‖² and
+the divergence; their sum is the negative ELBO in nats, without the constant ½·log 2π of each pixel. It is a valid bound
+whatever the processes answer.
 """
 
 from __future__ import annotations
@@ -21,31 +21,33 @@ from graders.gaussian_vae.linear_gaussian import divergence
 
 SETTINGS: Final = {"z_dim": 16, "features": 8}
 BUDGET: Final[dict[str, Any]] = {"steps": 600, "batch": 32, "rate": 3e-3}
-TRAINING = 10_000  # images that are trained on, at most
+TRAINING = 10_000  # most training images
 HELD_OUT = 500
-LIMIT = 60.0  # of a log-variance: beyond, a standard deviation is 0 or infinite
+LIMIT = 60.0  # largest absolute log-variance: the exponentials of larger ones overflow or vanish
 WALKS, STEPS = 4, 10
 
 
 @check("gaussian_vae.held_out_bound", kind="train")
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
-    """The bound on held-out images after a short training, in nats per image above the constant of its noise."""
+    """The negative ELBO on held-out images after a short training, in nats per image, without its constant."""
     images = _padded(data.train.images[rng.choice(len(data.train), min(TRAINING, len(data.train)))])
     held_out = _padded(unseen(data.test, HELD_OUT, rng).images)
     trained = student.run(probes.gaussian_vae.training.train, images=images, settings=SETTINGS, budget=BUDGET)
     weights = trained.state("weights")
     bound, means = _bound(student, weights, held_out, rng)
     _show(student, trained, held_out, means, rng, show)
-    expect(np.isfinite(bound), "after the training, the bound on held-out images is not finite", got=f"{bound}")
+    expect(np.isfinite(bound), "after the training, the ELBO on held-out images is not finite", got=f"{bound}")
     record("gaussian_vae.held_out_bound", bound)
 
 
 def _bound(student: Subject, weights: Any, images: NDArray[np.uint8], rng: Rng) -> tuple[float, NDArray[np.float64]]:
-    """The bound on images, with one draw of z each; and what their z were decoded to."""
+    """The negative ELBO of images, with one draw of z each, and the images that these draws are decoded to."""
     code = student.run(probes.gaussian_vae.training.encode, weights=weights, images=images, settings=SETTINGS)
     shape = (len(images), SETTINGS["z_dim"])
     mean, logvar = (code.tensor(name, shape=shape) for name in ("mean", "logvar"))
-    expect(float(np.abs(logvar).max()) < LIMIT, "after the training, the encoder's variances overflow")
+    expect(
+        float(np.abs(logvar).max()) < LIMIT, "after the training, the encoder's variances are extremely large or small"
+    )
     z = (mean + np.exp(0.5 * logvar) * rng.normal(*shape)).astype(np.float32)
     decoded = student.run(probes.gaussian_vae.training.decode, weights=weights, z=z, settings=SETTINGS)
     means = decoded.tensor(shape=images.shape)
@@ -54,10 +56,10 @@ def _bound(student: Subject, weights: Any, images: NDArray[np.uint8], rng: Rng) 
 
 
 def _show(student: Subject, trained: Evidence, images: NDArray[np.uint8], means: Any, rng: Rng, show: Show) -> None:
-    """Reconstructions, samples and walks, by the student's own functions."""
+    """Shows reconstructions, samples and interpolations made by the student's own functions."""
     pairs = np.concatenate([images[:12, 0] / 255, (means[:12, 0] + 1) / 2])
     show.images(
-        "Held-out images (first row) and what they are decoded to after the short training",
+        "Held-out images (first row) and their reconstructions after the short training (second row)",
         pairs,
         columns=12,
         alt="twelve images and, below each, its reconstruction",
@@ -71,7 +73,7 @@ def _show(student: Subject, trained: Evidence, images: NDArray[np.uint8], means:
     walks = [walk.tensor(finite=False) for walk in drawn.list("walks") if walk.shape() == (STEPS, 1, 32, 32)]
     if walks:
         show.images(
-            "From one latent to another, by your own interpolate",
+            "Interpolations between two latents, by your own interpolate",
             (np.concatenate(walks)[:, 0] + 1) / 2,
             columns=STEPS,
             alt=f"{len(walks)} rows of {STEPS} images, each from one sample to another",
@@ -79,5 +81,5 @@ def _show(student: Subject, trained: Evidence, images: NDArray[np.uint8], means:
 
 
 def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[N, 28, 28] with a black border: [N, 1, 32, 32], as the hand-out's layers need them."""
+    """Images [N, 28, 28] with a black border, as [N, 1, 32, 32]: the hand-out's layers need this size."""
     return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None]

@@ -1,6 +1,7 @@
-"""Probes of a short training of a student's Gaussian VAE by our loop, and of its halves afterwards, each on its own.
+"""Probes that train a student's Gaussian VAE for a short time by our loop, and then run its encoder and its decoder.
 
-Images are uint8 [N, 1, 32, 32], scaled to [−1, 1] here; settings: `z_dim` and `features`.
+Images are uint8 [N, 1, 32, 32], scaled to [−1, 1] here. `settings` are the arguments `z_dim` and `features` of the
+model.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ CHUNK = 250
 def train(
     package: GaussianVaePackage, images: Tensor, settings: dict[str, int], budget: dict[str, Any]
 ) -> dict[str, Any]:
-    """Trains the model on the two losses that its forward returns: Adam, clipped gradients, a one-cycle schedule.
+    """Trains the model on the sum of the two losses that its forward returns.
 
-    budget: `steps`, `batch` and `rate`. Returns weights, and the losses [steps, 2].
+    Uses Adam with clipped gradients and a one-cycle schedule. `budget` holds the number of `steps`, the `batch` size
+    and the maximum learning `rate`. Returns the weights and the losses [steps, 2] in nats.
     """
     model = package.gaussian_vae.model(**settings).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
@@ -61,9 +63,9 @@ def decode(package: GaussianVaePackage, weights: State, z: Tensor, settings: dic
 def pictures(
     package: GaussianVaePackage, weights: State, ends: Tensor, n: int, settings: dict[str, int]
 ) -> dict[str, Any]:
-    """Samples, and walks between `ends` [W, 2, z_dim] of n images each, by the student's functions.
+    """Samples, and interpolations of n images each between `ends` [W, 2, z_dim], by the student's functions.
 
-    None of what fails: it is judged elsewhere.
+    The samples are None and the interpolations empty if these functions fail; other checks judge that.
     """
     model = _model(package, weights, settings)
     try:

@@ -1,1 +1,1 @@
-"""Interpolation between latents, of any generator or decoder (Duke 2017, Mila 2023)."""
+"""Checks of an interpolation between latents, for any generator or decoder (Duke 2017)."""

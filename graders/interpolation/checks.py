@@ -1,13 +1,13 @@
-"""Walks through a latent space, from one point to another in ten images: of a GAN's noise, and of a VAE's codes.
+"""Checks of linear interpolations (walks) of ten images through the latent space of a GAN or a VAE.
 
-Both ends are known here: the latents that a GAN's walk was given, or what the encoder gave for the two images. So the
-walk is compared with the very points that it should visit, z₀ + k/9·(z₁ − z₀), k = 0 … 9.
+Both ends of a walk are known here: the latents that a GAN's walk was given, or the encoder's outputs for the two
+images. So the walk is compared with the points that it should visit, z₀ + k/9·(z₁ − z₀) for k = 0 … 9.
 
 Left open by the assignment, and decided for the student:
 - a walk may go in either direction;
-- a function that only shows its images is judged by what was decoded, in order; one that gives the latents, for
-  others to decode, by these; and a person judges what neither decodes nor gives latents;
-- images may be scaled from [−1, 1] to [0, 1], or passed through a sigmoid, on the way to whoever looks at them;
+- a function that only shows its images is judged by the latents that were decoded, in order, and one that returns
+  latents for others to decode by these; if it neither decodes nor returns latents, a person judges it;
+- returned images may be rescaled from [−1, 1] to [0, 1], or passed through a sigmoid;
 - the representation of an image may be the encoder's mean, or a draw from its Gaussian, whatever the second output
   means (a standard deviation, a variance, or the logarithm of either).
 """
@@ -30,36 +30,41 @@ Array = NDArray[np.float64]
 
 STEPS: Final = 10
 PIXELS: Final = 28 * 28
-MOST_IMAGES: Final = 1000  # that are looked at: a walk has ten, and no evidence may keep the grader busy
-LARGEST_CODE: Final = 16_384  # numbers of a code, means and spreads, before or after it was flattened
-MOST_LATENTS: Final = 1024  # as many are given; a generator takes as many of them as it needs
+MOST_IMAGES: Final = 1000  # most images that are read: a walk has ten, and larger evidence would take too long
+LARGEST_CODE: Final = 16_384  # most numbers in a code, means and spreads together, flattened
+MOST_LATENTS: Final = 1024  # numbers of latents that are given; a generator takes as many of them as it needs
 DRAW = declare("interpolation.vae", "ends that are drawn from the encoder's Gaussians", Strays(1024))
-SAME_PICTURE: Final = 0.99  # the correlation of an image with what the encoder was shown: it may have been rescaled
+SAME_PICTURE: Final = 0.99  # least correlation between an image and the encoder's input, which may be a rescaled copy
 
 
 @check("interpolation.gan")
 def test_walk_of_a_gan(student: Subject, rng: Rng) -> None:
-    """Ten images on the straight line from one latent of the generator to another, both ends included."""
+    """A GAN's interpolation has ten images on the straight line between two latents, both ends included."""
     start, end = rng.normal(1, MOST_LATENTS), rng.normal(1, MOST_LATENTS)
     got = student.run(probes.interpolation.gan, start=start, end=end, steps=STEPS)
     walk = walk_of(got, got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE))), "the generator")
     size = walk.shape[1]
-    expect(0 < size <= MOST_LATENTS, "the generator takes no reasonable number of latents", got=f"{size}")
+    expect(
+        0 < size <= MOST_LATENTS,
+        "the latents of the generator have too many or too few numbers to be judged",
+        expected=f"1 to {MOST_LATENTS}",
+        got=f"{size}",
+    )
     first, last = (each[0, :size].astype(np.float64) for each in (start, end))
     judge_walk(walk, first, last, "z_start", "z_end")
 
 
 @check("interpolation.vae")
 def test_walk_of_a_vae(student: Subject, data: DataSet, rng: Rng) -> None:
-    """Ten images on the straight line between the encoder's representations of two images, both ends included."""
+    """A VAE's interpolation has ten images on the straight line between the encoder's codes of two images."""
     first, second = two_images(data, rng)
     got = student.run(probes.interpolation.vae, first=first, second=second, steps=STEPS)
     asked, codes = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS)), got.list("codes")
-    expect(len(asked) > 0, "the encoder is never asked: z_start and z_end are what it gives for the two images")
+    expect(len(asked) > 0, "the encoder is never called: z_start and z_end should be its codes of the two images")
     rows = [row_of(asked, image) for image in (first, second)]
-    expect(None not in rows, "the encoder is shown other images than the two that the walk is between")
+    expect(None not in rows, "the encoder is given other images than the two that the function was given")
     parts = [code.tensor(shape=(len(asked), UpTo(LARGEST_CODE))) for code in codes]
-    expect(len(parts) > 0, "the encoder gives no tensors")
+    expect(len(parts) > 0, "the encoder returns no tensors")
     latents = got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE)))
     walk = walk_of(got, latents, "the decoder")
     first_code, second_code = representation(walk, [part[[row for row in rows if row is not None]] for part in parts])
@@ -67,15 +72,17 @@ def test_walk_of_a_vae(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def walk_of(got: Evidence, latents: Array, network: str) -> Array:
-    """The latents [K, d] behind the images that were returned; where none were, all that were decoded, in order.
+    """The latents [K, d] of the returned images, in order.
 
-    Where nothing was decoded, they are what was returned.
+    If no images were returned, they are all decoded latents; if nothing was decoded, they are the returned latents.
+    `latents` [K, d] is the evidence of that name, and `network` a word for the message. Raises Mismatch if a returned
+    image does not belong to any decoded latent.
     """
     decoded = got.tensor("decoded", shape=(UpTo(MOST_IMAGES), PIXELS))
     if not len(decoded):
-        expect(len(latents) > 0, "the walk has no points")
+        expect(len(latents) > 0, "the interpolation returns no images and no latents")
         return latents
-    expect(len(decoded) == len(latents), f"{network} does not give an image for each latent")
+    expect(len(decoded) == len(latents), f"{network} does not return one image for each latent")
     if got["images"].is_none():
         return latents
     images = got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS))
@@ -85,44 +92,51 @@ def walk_of(got: Evidence, latents: Array, network: str) -> Array:
         if found is not None:
             return found
     if len(images) > 2 and is_mixed(images[None], decoded):
-        fail("the pixels of the two end images are mixed: mix their latents, and decode every mixture")
-    fail(f"some of the images are not what {network} gave", expected="a decoded latent for every image")
+        fail(
+            "the images interpolate the pixels of the two end images: interpolate their latents, and decode each of "
+            "them"
+        )
+    fail(f"some of the images are not those of {network}", expected="a decoded latent for every image")
     raise AssertionError
 
 
 def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name: str) -> None:
-    """A walk [K, d] must go evenly from `start` to `end`, or back, [d] each."""
+    """Fails unless a walk [K, d] goes in ten even steps from `start` [d] to `end` [d], or back.
+
+    `start_name` and `end_name` are words for the messages.
+    """
     expect(
         len(walk) == STEPS,
-        f"the walk should have {STEPS} images, {start_name} and {end_name} among them",
+        f"the walk should have {STEPS} images, including those of {start_name} and {end_name}",
         expected=f"{STEPS} images",
         got=f"{len(walk)}",
     )
-    expect(walk.shape[1] == len(start), "the latents that are decoded have another size than the two ends")
+    expect(walk.shape[1] == len(start), "the decoded latents have another size than the two ends")
     away = min(ends_away(walk, start, end), ends_away(walk, end, start))
     problem = line_problem(walk[None], what="walk")
     if problem is None and away > TOLERANCE:
         problem = f"the walk does not begin at {start_name} and end at {end_name}"
     elif away > TOLERANCE and (np.ptp(walk, axis=0) < 1e-9).all():
-        problem = "all images of the walk are one and the same"
+        problem = "all images of the walk are the same"
     if problem is not None:
-        got = f"the ends are {away:.3g} of the way between them off" if away > TOLERANCE else None
-        fail(problem, expected=f"k/9 of the way from {start_name} to {end_name}, k = 0 … 9", got=got)
+        got = f"the end points are off by {away:.3g} times the distance between them" if away > TOLERANCE else None
+        fail(problem, expected=f"points at k/9 of the way from {start_name} to {end_name} for k = 0 … 9", got=got)
 
 
 def ends_away(walk: Array, start: Array, end: Array) -> float:
-    """How far the ends of a walk [K, d] are from where they should be, relative to the distance between these."""
+    """The larger distance of a walk's ends [K, d] from `start` and `end` [d], relative to that between these."""
     scale = max(float(np.linalg.norm(end - start)), 1e-9)
     return float(max(np.linalg.norm(walk[0] - start), np.linalg.norm(walk[-1] - end))) / scale
 
 
 def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array]:
-    """What the walk [K, d] should begin and end with, from the encoder's outputs, [2, …] each, for the two images.
+    """The points [d] at which a walk [K, d] should begin and end, from the encoder's outputs [2, …] for two images.
 
-    The one that it does begin and end with, if that may be a representation of an image; else the first.
+    If the walk's own ends can be representations of the images, these are returned; else the means are. Raises Mismatch
+    if no output has the right size, or the walk goes between spreads.
     """
     candidates = list(candidates_of(codes, walk.shape[1]))
-    expect(len(candidates) > 0, "the latents that are decoded have another size than the encoder's outputs")
+    expect(len(candidates) > 0, "the decoded latents have another size than the encoder's outputs")
     ends = np.stack([walk[0], walk[-1]])
     for code in candidates:
         if min(ends_away(walk, *code), ends_away(walk, *code[::-1])) <= TOLERANCE:
@@ -135,12 +149,18 @@ def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array]:
     if len(codes) > 1 and codes[-1].shape[1] == walk.shape[1]:
         spread = codes[-1]
         if min(ends_away(walk, *spread), ends_away(walk, *spread[::-1])) <= TOLERANCE:
-            fail("the walk is between the encoder's spreads, its last output: an image's place is its mean")
+            fail(
+                "the walk goes between the encoder's last outputs, the spreads: the code of an image is its mean, or a "
+                "draw around it"
+            )
     return candidates[0][0], candidates[0][1]
 
 
 def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
-    """The outputs [2, size] that may be a representation: of two, the first; of one, all of it or its first half."""
+    """The outputs [2, size] that can be a representation of two images.
+
+    Of several outputs it is the first (or any of three); of a single one it is all of it, or its first half.
+    """
     places = codes if len(codes) in (1, 3) else codes[:1]
     for code in places:
         if code.shape[1] == size:
@@ -150,7 +170,7 @@ def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
 
 
 def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
-    """The means and standard deviations [2, size] that the outputs may be, in each reading of the second."""
+    """The possible means and standard deviations [2, size] of an encoder's Gaussians, for any meaning of a spread."""
     if len(codes) == 1 and codes[0].shape[1] == 2 * size:
         codes = [codes[0][:, :size], codes[0][:, size:]]
     if len(codes) < 2 or not all(code.shape[1] == size for code in codes[-2:]):
@@ -164,7 +184,7 @@ def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
 
 
 def two_images(data: DataSet, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Two images [1, 1, 28, 28] in 0 … 1, of different digits."""
+    """Two random test images [1, 1, 28, 28] with pixels in [0, 1], of different digits."""
     order = rng.choice(len(data.test), len(data.test))
     first = order[0]
     second = next(index for index in order if data.test.labels[index] != data.test.labels[first])
@@ -172,7 +192,7 @@ def two_images(data: DataSet, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def row_of(asked: Array, image: NDArray[np.float32]) -> int | None:
-    """Which of the rows [R, 784] shows an image, however it is scaled; None, if none does."""
+    """The index of the row [R, 784] that shows an image, up to scale and offset; None if there is none."""
     wanted = image.reshape(-1).astype(np.float64)
     wanted = (wanted - wanted.mean()) / max(float(wanted.std()), 1e-9)
     centred = asked - asked.mean(axis=1, keepdims=True)

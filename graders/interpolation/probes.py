@@ -1,4 +1,4 @@
-"""Probes of walks through latent spaces: which latents were decoded on the way, and which images came back."""
+"""Probes of linear interpolations in latent spaces: which latents were decoded, and which images were returned."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from graders.probing.watching import Calls, watch, with_items
 if TYPE_CHECKING:
     from graders.interpolation.interface import InterpolationPackage
 
-AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
+AFAR = 200.0  # codes are shifted by up to this, so that draws from N(0, I) and spreads are not mistaken for them
 
 
 class _Seen:
-    """The calls of several networks; as many as of the first."""
+    """The calls of several networks; their number is that of the first network's calls."""
 
     def __init__(self, *calls: Calls) -> None:
         self._calls = calls
@@ -31,16 +31,18 @@ class _Seen:
         return len(self._calls[0])
 
     def forget(self) -> None:
+        """Drops the calls so far."""
         for each in self._calls:
             each.forget()
 
 
 def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
-    """What the student's walk from `start` to `end` decodes and returns; of both, [1, n], as many numbers as it takes.
+    """Runs the student's interpolation between two latents of a generator, of `start` and `end` [1, n].
 
-    `latents` [K, d] and `decoded` [K, 784], in the order of decoding; `images` [N, 784], or None where nothing that
-    could be images is returned. The generator's images are replaced by random ones. Of a walk that is only returned, to
-    be decoded elsewhere, the `latents`, and nothing decoded.
+    Of these, the generator gets as many numbers as it takes; random images replace its own. Returns the decoded
+    `latents` [K, d] and their images `decoded` [K, 784], in order, and the returned `images` [N, 784], or None if
+    nothing like images is returned. If the function only returns latents, these are the `latents`, and `decoded` is
+    empty.
     """
     size = package.interpolation.latent_size()
     start, end = start.cpu(), end.cpu()
@@ -52,10 +54,10 @@ def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -
 
 
 def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
-    """The same of a walk between two images [1, 1, 28, 28] in 0 … 1.
+    """Runs the student's interpolation between the codes of two images [1, 1, 28, 28] with pixels in [0, 1].
 
-    `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: moved
-    by random amounts, so that each can be recognised where it is used.
+    Returns what `gan` does, the images that the encoder was given (`asked` [R, 784]), and its outputs for them
+    (`codes`, a list of [R, …]). The codes are shifted by random amounts, so that each can be recognised.
     """
     encoder, encode = package.interpolation.encoder()
     decoder, decode = package.interpolation.decoder()
@@ -75,7 +77,7 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
 
 
 def _moved(output: Any) -> Any:
-    """A code, or several, each moved; spreads, which come last, stay positive and of order one. Of a Gaussian, both."""
+    """An encoder's output with codes shifted at random; spreads, which come last, stay positive and of order one."""
     if isinstance(output, Distribution):
         return with_parts(output, _moved(parts_of(output)))
     if isinstance(output, Tensor):
@@ -99,7 +101,7 @@ def _codes(shown: Calls) -> list[Tensor]:
 
 
 def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[str, Tensor | None]:
-    """What was decoded and what came back. Raises Missing where nothing was decoded, and no latents came back."""
+    """The decoded latents and the returned images. Raises Missing if nothing was decoded and no latents came back."""
     if len(calls):
         return {**_decodings(calls, network), "images": _rows_of(returned, IMAGE)}
     for size in sorted(sizes - {0}, reverse=True):
@@ -123,7 +125,7 @@ def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
 
 
 def _rows_of(returned: Any, size: int) -> Tensor | None:
-    """Rows in whatever form they are returned: a tensor, an array, a list of either; None for anything else."""
+    """Returned rows as a tensor [N, size], from a tensor, an array, or a list of either; None for anything else."""
     parts: list[Callable[[], Any]] = [
         lambda: returned,
         lambda: torch.stack([torch.as_tensor(each) for each in returned]),

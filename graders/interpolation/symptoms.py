@@ -1,4 +1,4 @@
-"""Symptoms of walks: where their points lie between the two ends, whatever the size of the latents."""
+"""Symptoms of mistakes in interpolations: where their points lie between the two ends, for any size of latents."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from graders.interpolation.checks import (
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
-ASIDE = 0.02  # of the way between the ends: farther from the line, a point is off it
+ASIDE = 0.02  # points farther from the line than this share of the distance between the ends are off it
 
 
 @symptoms_of("interpolation:gan")
 def gan(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The walk between the two latents that were given."""
+    """The positions of a GAN's walk between the two given latents."""
     walk = _walk(got, got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE))))
     if walk is None:
         return _blend(got)
@@ -36,7 +36,7 @@ def gan(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("interpolation:vae")
 def vae(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The walk between what the encoder gave for the two images, and whether it was shown them."""
+    """The positions of a VAE's walk between the codes of the two images, and whether the encoder was given them."""
     asked = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS))
     if not len(asked):
         return {"encoder asked": (0.0, 0.0), **_free(got)}
@@ -53,7 +53,7 @@ def vae(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
-    """A walk [K, d] as seen from the encoder's outputs, [R, …] each, of which `rows` are of the two images."""
+    """How a walk [K, d] relates to the encoder's outputs [R, …], in which `rows` belong to the two images."""
     codes, points = [part[rows] for part in parts], (float(len(walk)), 0.0)
     if len(parts[0]) > 2 and all(np.abs(parts[0] - point).max(axis=1).min() < TOLERANCE for point in walk):
         return {"every point is a code": (1.0, 0.0), "points": points}
@@ -68,7 +68,7 @@ def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
 
 
 def _walk(got: Evidence, latents: Array) -> Array | None:
-    """The latents behind the images; None, where these are none that were decoded."""
+    """The latents of the returned images; None if some of these images were not decoded."""
     try:
         return walk_of(got, latents, "")
     except Mismatch:
@@ -85,7 +85,7 @@ def _blend(got: Evidence) -> Numbers:
 
 
 def _free(got: Evidence) -> Numbers:
-    """A walk between ends that nobody knows: how many points, and where between its own first and last."""
+    """For a walk with unknown ends, the number of points and their positions between its own first and last."""
     latents = got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE)))
     numbers: Numbers = {"points": (float(len(latents)), 0.0)}
     if len(latents) > 2 and np.linalg.norm(latents[-1] - latents[0]) > 1e-6:
@@ -98,7 +98,7 @@ def _free(got: Evidence) -> Numbers:
 
 
 def _places(walk: Array, start: Array, end: Array) -> Numbers:
-    """Where each point lies along the line from start (0) to end (1); and whether it lies beside the line."""
+    """The position of each point along the line from start (0) to end (1), and whether it is off the line."""
     numbers: Numbers = {"points": (float(len(walk)), 0.0)}
     way = end - start
     length = max(float(np.linalg.norm(way)), 1e-9)
@@ -126,6 +126,6 @@ def _places(walk: Array, start: Array, end: Array) -> Numbers:
 
 
 def _is_even(walk: Array) -> bool:
-    """Whether it is a straight line with even steps, wherever that leads."""
+    """Whether a walk is a straight line with even steps, between any ends."""
     steps = np.diff(walk, axis=0)
     return bool(np.abs(steps - steps.mean(axis=0)).max() < 1e-3 * max(float(np.abs(steps).max()), 1e-9))

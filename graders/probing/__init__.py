@@ -1,1 +1,1 @@
-"""What probes share. All of it runs in a guest, and knows no right answer."""
+"""Helpers that probes share. They run in a guest, beside student code, and contain no right answers."""

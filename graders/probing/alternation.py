@@ -1,4 +1,4 @@
-"""Watching the optimisers of a loop: what each of their steps moves, and by the gradients of which losses."""
+"""Records the steps of optimisers in a loop: what each step changes, and which losses' gradients it uses."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ Networks = dict[str, nn.Module]
 
 
 class Alternation:
-    """Keeps what happens while it is entered: each loss that a step of the model returns, each step of an optimiser."""
+    """Records, while it is entered, each loss that a step method of the model returns, and each optimiser's step.
+
+    `model` may have a method `<name>_step` for each of the `networks`. `losses` holds the name of the network of each
+    loss, in order. Each entry of `steps` holds the networks of which the optimiser `holds` parameters, the number of
+    `losses` so far, how far the parameters of each network `moved`, and, if it holds one network, the `agreement`
+    (cosine) of the gradients that it uses with those of that network's latest loss, and the results of `shares`.
+    """
 
     def __init__(self, model: nn.Module, networks: Networks) -> None:
         self._networks = networks
         self._hooks = ExitStack()
         self._before: dict[str, Tensor] = {}
-        self._gradients: list[dict[str, Tensor]] = []  # of each loss, by the parameters of each network
-        self.losses: list[str] = []  # whose they are
+        self._gradients: list[dict[str, Tensor]] = []  # for each loss, its gradients for each network's parameters
+        self.losses: list[str] = []  # for each loss, the name of its network
         self.steps: list[dict[str, Any]] = []
         for name in networks:
             original = getattr(model, f"{name}_step", None)
@@ -33,7 +39,7 @@ class Alternation:
                 object.__setattr__(model, f"{name}_step", self._keeping(name, original))
 
     def __enter__(self) -> Self:
-        # Hooks of all optimisers, since a loop may make its own.
+        # The hooks apply to all optimisers, since a loop may create its own.
         for handle in (
             register_optimizer_step_pre_hook(with_gradients(self._before_step)),
             register_optimizer_step_post_hook(self._after_step),
@@ -47,7 +53,7 @@ class Alternation:
         self._hooks.close()
 
     def trained(self, name: str) -> bool:
-        """Whether a network gets a gradient from a loss of its own, as far as those were seen."""
+        """Whether some loss of a network has a gradient for it; also true if no loss of it was recorded."""
         own = self._own(name)
         return not own or any(bool(gradient.any()) for gradient in own)
 
@@ -83,7 +89,7 @@ class Alternation:
 
 
 def _usable(loss: Tensor, networks: Networks) -> Tensor:
-    """A loss that the loop can call backward() on; what is wrong with any other is not the loop's mistake."""
+    """A loss on which the loop can call backward(): the given one, or a stand-in, since other checks judge the loss."""
     if loss.requires_grad and loss.numel() == 1:
         return loss
     sums = [parameter.sum() for network in networks.values() for parameter in network.parameters()]

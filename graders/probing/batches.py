@@ -1,4 +1,4 @@
-"""Batches of a training of ours."""
+"""Batches for our own training loops."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def batches(images: Tensor, size: int) -> Iterator[Tensor]:
-    """Full batches in a new random order, as float."""
+    """Full batches of images [N, …] in random order, as floats; a smaller rest is left out."""
     order = torch.randperm(len(images), device=images.device)
     for start in range(0, len(images) - size + 1, size):
         yield images[order[start : start + size]].float()
 
 
 def rolled(batch: Tensor, most: int) -> Tensor:
-    """The images [B, 1, H, W], all moved by one random step of at most that many pixels each way."""
+    """The images [B, 1, H, W], all shifted by the same random number of pixels, at most `most` in each direction."""
     if most == 0:
         return batch
     down, right = torch.randint(-most, most + 1, (2,)).tolist()

@@ -1,4 +1,4 @@
-"""Weights that a student handed in: files that may hold anything, read without running any of it."""
+"""Reads weights that a student handed in, from files that may contain anything, without running code in them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 MAX_BYTES = 256 << 20
-MAX_STATES, MAX_DEPTH = 16, 3  # that are looked for in a file
+MAX_STATES, MAX_DEPTH = 16, 3  # most state_dicts that are read from a file, and most levels of dictionaries
 
 
 def load_checkpoint(network: nn.Module, path: Path, prefix: str) -> None:
-    """Fills a network with the first weights in a file that fit it. Raises what `states_of` does, or `fill`."""
+    """Fills a network with the first weights in a file that fit it. Raises what `states_of` or `fill` raises."""
     failure: Exception | None = None
     for _, state in states_of(path):
         try:
@@ -29,32 +29,33 @@ def load_checkpoint(network: nn.Module, path: Path, prefix: str) -> None:
 
 
 def states_of(path: Path) -> list[tuple[str, dict[str, Tensor]]]:
-    """The state_dicts in a file, alone or among what others save beside them, and where in it each stands.
+    """The state_dicts in a file, also those nested in dictionaries, each with its place there ("" for the file itself).
 
-    Names are those of the network before `DataParallel` put it into its "module". Only files that torch loads as plain
-    tensors are read. Raises ValueError where there is none, and whatever torch.load does for a broken file.
+    The prefix "module." that `DataParallel` adds to names is removed. Only files that torch loads as plain tensors are
+    read. Raises ValueError if there is no state_dict or the file is too large, and what torch.load raises for a broken
+    file.
     """
     _expect_small(path)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
     found = list(islice(_states(loaded, ""), MAX_STATES))
     if not found:
-        raise ValueError("it holds no state_dict")
+        raise ValueError("it contains no state_dict")
     return found
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
     """Fills a network with weights, whose names may begin with `prefix`.
 
-    A tensor may be a view that claims to be far larger than its file, so that nothing is copied before its shape is
-    known to be the network's. Raises ValueError when a weight is absent or of another shape.
+    A handed-in tensor may claim to be far larger than its file, so nothing is copied before all shapes were compared.
+    Raises ValueError if a weight is absent or has another shape than the network's.
     """
     pairs = []
     for name, own in network.state_dict().items():
         found = state.get(prefix + name, state.get(name))
         if found is None:
-            raise ValueError(f"there is no {name} in it, but {', '.join(list(state)[:4])[:120]} …")
+            raise ValueError(f"it contains no {name}, but {', '.join(list(state)[:4])[:120]} …")
         if found.shape != own.shape:
-            raise ValueError(f"{name} has shape {list(found.shape)}, where the model has {list(own.shape)}")
+            raise ValueError(f"{name} has shape {list(found.shape)}, but the model needs {list(own.shape)}")
         pairs.append((own, found))
     for own, found in pairs:
         own.copy_(found)
@@ -66,7 +67,7 @@ def _expect_small(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
     if size > MAX_BYTES:
-        raise ValueError(f"it takes {size >> 20} MB unpacked, and {MAX_BYTES >> 20} are read")
+        raise ValueError(f"it has {size >> 20} MB when unpacked, and at most {MAX_BYTES >> 20} MB are read")
 
 
 def _states(loaded: Any, where: str, depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -1,4 +1,4 @@
-"""Networks that return distributions of torch's: what these are made of, as tensors, and others of their kind."""
+"""Reads and replaces the parameters of torch distributions, which some networks return instead of tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gengrade.sandbox.guest.errors import Missing
 
 
 def parts_of(distribution: Distribution) -> list[Tensor]:
-    """Mean and standard deviation of a normal one, the probabilities of a Bernoulli. Raises Missing for any other."""
+    """The mean and standard deviation of a Normal, or the probabilities of a Bernoulli. Raises Missing for others."""
     if isinstance(distribution, Independent):
         return parts_of(distribution.base_dist)
     if isinstance(distribution, Normal):
@@ -19,13 +19,13 @@ def parts_of(distribution: Distribution) -> list[Tensor]:
     if isinstance(distribution, Bernoulli):
         return [distribution.probs]
     raise Missing(
-        f"a network returns a {type(distribution).__name__}, which cannot be looked into here: let it return tensors, "
-        "or a Normal or Bernoulli"
+        f"a network returns a {type(distribution).__name__}, whose parameters are not read here: return tensors, or a "
+        "Normal or Bernoulli"
     )
 
 
 def with_parts(distribution: Distribution, parts: Sequence[Tensor]) -> Distribution:
-    """A distribution of the same kind with other parts."""
+    """A distribution of the same kind with other parameters, in the order of `parts_of`."""
     if isinstance(distribution, Independent):
         return Independent(with_parts(distribution.base_dist, parts), distribution.reinterpreted_batch_ndims)
     if isinstance(distribution, Normal):

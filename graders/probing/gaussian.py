@@ -1,4 +1,4 @@
-"""A diagonal Gaussian of ours in the place of a student's, with whatever theirs has beyond the hand-out's."""
+"""A diagonal Gaussian of ours that can replace a student's class, including its additional members."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from graders.adapting.calling import received
 
 
 def injected_for(theirs: type) -> type[Gaussian]:
-    """What takes the place of the class `theirs`: it has its name, takes its arguments, and knows its other members."""
+    """A class that replaces the student's class `theirs`: with its name, its arguments and its additional members."""
     return type(theirs.__name__, (Gaussian,), {"theirs": theirs, "__module__": theirs.__module__})
 
 
 def _as_in_the_hand_out(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of ours; for a call with arguments that only the student's own has, that one."""
+    """Our method, or the student's own for a call with arguments that only theirs takes."""
 
     @functools.wraps(method)
     def called(self: Gaussian, *args: Any, **kwargs: Any) -> Any:
@@ -34,7 +34,7 @@ def _as_in_the_hand_out(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Gaussian:
-    """N(mean, diag(exp(logvar))), by torch.distributions, in the hand-out's shape; `theirs` is the student's class."""
+    """N(mean, diag(exp(logvar))) by torch.distributions, with the hand-out's methods; `theirs`: the student's class."""
 
     theirs: type
 
@@ -49,14 +49,14 @@ class Gaussian:
 
     @property
     def real(self) -> Any:
-        """The student's own, made of the same."""
+        """An instance of the student's class, made with the same arguments."""
         if self._real is None:
             args, kwargs = self._made_of
             self._real = self.theirs(*args, **kwargs)
         return self._real
 
     def __getattr__(self, name: str) -> Any:
-        """Their other methods work on this one, so that they meet the hand-out's as ours; all else is their own's."""
+        """The student's additional members. Methods are bound to this instance, so that they call our methods."""
         if name.startswith("__"):
             raise AttributeError(name)
         found = inspect.getattr_static(self.theirs, name, None)
@@ -68,18 +68,22 @@ class Gaussian:
 
     @_as_in_the_hand_out
     def sample(self, noise: Tensor | None = None) -> Tensor:
+        """mean + std · noise, with standard normal noise if none is given."""
         return self._law.rsample() if noise is None else torch.addcmul(self.mean, self.std, noise)
 
     @_as_in_the_hand_out
     def kl(self) -> Tensor:
+        """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats, summed over all dimensions but the first: [B]."""
         return distributions.kl_divergence(self._law, distributions.Normal(0.0, 1.0)).flatten(1).sum(dim=1)
 
     @_as_in_the_hand_out
     def nll(self, sample: Tensor, dims: int | Sequence[int] = (1, 2, 3)) -> Tensor:
+        """−log p(sample) in nats, summed over `dims`."""
         over = (dims,) if isinstance(dims, int) else tuple(dims)
         surprise: Tensor = -self._law.log_prob(sample).sum(dim=over)
         return surprise
 
     @_as_in_the_hand_out
     def mode(self) -> Tensor:
+        """The mode, which is the mean."""
         return self.mean

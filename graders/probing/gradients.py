@@ -1,4 +1,4 @@
-"""The gradients of losses by networks, as one row each, and what of them an optimiser uses."""
+"""Gradients of losses with respect to networks, as one row each, and how an optimiser's gradients combine them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 
 def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
-    """Those of a loss by each of these, None by those that it does not depend on."""
-    # none want gradients while a loop has their network frozen
+    """The gradients of a scalar loss with respect to each tensor; None for those that it does not depend on."""
+    # Tensors of a network that the loop has frozen do not require gradients.
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
     by_tensor = dict(zip(map(id, wanted), found, strict=True))
@@ -18,10 +18,10 @@ def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
 
 
 def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> dict[str, bool | str]:
-    """Whether what `forward()` gives depends on the network's parameters, and on the tensor that it was `given`.
+    """Whether gradients flow from the output of `forward()` to the network's parameters and to the tensor `given`.
 
-    By gradients that are there and not zero: what is rounded, detached or taken through an array has none. `idle` is
-    the first parameter of a layer that takes part in `forward()` and has none at all.
+    `by_parameters` and `by_given` say whether some gradient is not zero; there is none through rounding, detach or
+    NumPy. `idle` names the first parameter that has no gradient although its layer is called in `forward()`, or is "".
     """
     called: set[nn.Module] = set()
     hooks = [child.register_forward_hook(lambda child, *_: called.add(child)) for child in network.modules()]
@@ -49,36 +49,37 @@ def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor |
 
 
 def accumulated(network: nn.Module) -> Tensor:
-    """What an optimiser of this network would use now, in a row."""
+    """The gradients that an optimiser of this network would use now, as one row."""
     return in_a_row([parameter.grad for parameter in network.parameters()], network)
 
 
 def in_a_row(gradients: Sequence[Tensor | None], network: nn.Module) -> Tensor:
-    """The gradients of a network's parameters as one row, in double precision; zeros for those that have none."""
+    """The gradients of a network's parameters as one row in double precision, with zeros for parameters without one."""
     pairs = zip(network.parameters(), gradients, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g).detach().flatten().double().cpu() for p, g in pairs])
 
 
 def values(network: nn.Module) -> Tensor:
-    """A copy of a network's parameters, in a row."""
+    """A copy of a network's parameters, as one row."""
     return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
 
 
 def holders(optimizer: torch.optim.Optimizer, networks: dict[str, nn.Module]) -> list[str]:
-    """The networks of which an optimiser holds a parameter."""
+    """The names of the networks of which an optimiser holds parameters."""
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     return [name for name, network in networks.items() if held & {id(p) for p in network.parameters()}]
 
 
 def moved(networks: dict[str, nn.Module], before: dict[str, Tensor]) -> dict[str, float]:
-    """The largest change of a parameter of each network since its `values` were these."""
+    """The largest absolute change of a parameter of each network since its `values` were those in `before`."""
     return {name: float((values(network) - before[name]).abs().max()) for name, network in networks.items()}
 
 
 def shares(used: Tensor, gradients: list[Tensor]) -> tuple[Tensor, float]:
-    """How much of each loss's gradient is in what an optimiser uses, by least squares, and what share is left over.
+    """Explains the gradient that an optimiser uses as a combination of the losses' gradients, by least squares.
 
-    A gradient of zero has no share.
+    Takes rows [P] of P parameters. Returns the weight of each gradient, 0 for a gradient of zero, and the norm of the
+    unexplained rest relative to that of `used`.
     """
     found = torch.zeros(len(gradients), dtype=torch.float64)
     known = [index for index, gradient in enumerate(gradients) if bool(gradient.any())]

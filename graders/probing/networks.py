@@ -1,4 +1,4 @@
-"""What can be told of any network by running it: which parameters take part, and what its outputs can reach."""
+"""Properties of any network that show by running it: which parameters it uses, and the range of its outputs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from torch import Tensor, nn
 
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
-STRETCH = 3.0  # times an input: where activations bend, and a tanh at the end can still be undone
+STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
 
 
 def stretched_lines(rows: Tensor) -> Tensor:
-    """Stretched inputs [3·(B − 1), …]: each row but the last, then those halfway to the next, then the next."""
+    """Inputs [3·(B − 1), …] on lines between rows [B, …]: all rows but the last, the midpoints to the next, the next.
+
+    All are multiplied by `STRETCH`.
+    """
     return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """What a network holds at this moment, by name."""
+    """A copy of a network's state_dict."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:
-    """Whether the parameters that `output` depends on are those that `network.parameters()` gives an optimiser.
+    """Compares the parameters that `output` depends on with those that `network.parameters()` gives an optimiser.
 
-    Walks the graph of autograd, so it is exact whatever the values. `unregistered` counts the tensors that take
-    gradients and that no optimiser would see; `unreached` names the first parameter that takes no part.
+    It walks the autograd graph, so it is exact for all values. `parameters` is the number of trainable numbers,
+    `unregistered` the number of tensors that require gradients but are not in `network.parameters()`, and `unreached`
+    the name of the first parameter that `output` does not depend on, or "".
     """
     used = _leaves(output)
     trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
@@ -43,10 +47,11 @@ def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:
 def drive(
     network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[], bool] = lambda: False
 ) -> Tensor:
-    """Trains the network to bring `forward()` to `target` (of as many elements); returns the nearest that it came.
+    """Trains the network to bring the output of `forward()` to `target`, and returns the nearest output of all steps.
 
-    With a target outside the allowed range it shows the range itself, whatever the architecture. It ends as soon as
-    what was seen is `enough`. In train mode, since spectral norms are up to date in no other.
+    A target outside the range of the outputs shows that range, for any architecture. The best step counts, not the
+    last, since a step of this size may move the output away again. `target` has as many elements as the output. The
+    training stops early if `enough()` is true. The network is in training mode, where spectral norms are updated.
     """
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
@@ -55,7 +60,7 @@ def drive(
         optimizer.zero_grad()
         output = forward()
         error = (output.reshape(target.shape) - target).square().mean()
-        if error < least:  # steps of this size may throw it back at any time, be it the last
+        if error < least:
             nearest, least = output.detach().clone(), error.item()
         if enough():
             break
@@ -65,7 +70,7 @@ def drive(
 
 
 def _leaves(output: Tensor) -> set[int]:
-    """The identities of the tensors at the end of the graph: those that gradients are accumulated in."""
+    """The ids of the leaf tensors of the graph, in which gradients are accumulated."""
     found: set[int] = set()
     seen: set[object] = set()
     stack = [output.grad_fn]

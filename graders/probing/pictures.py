@@ -1,4 +1,4 @@
-"""Pictures in whatever form a student returns them."""
+"""Converts pictures from any form in which students return them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from torch import Tensor
 
 
 def picture(returned: Any) -> Tensor:
-    """Any usual form of a picture as [C, height, width] in 0 … 1: an array, a PIL image, channels last, bytes."""
+    """A picture as a tensor [C, height, width] with values in [0, 1].
+
+    `returned` may be a tensor, an array or a PIL image, with channels first or last, of floats or bytes. Raises
+    TypeError for None.
+    """
     if returned is None:
-        raise TypeError("visualize_manifold should return the grid of images, and returned None")
+        raise TypeError("visualize_manifold should return the grid of images, but returned None")
     if not torch.is_tensor(returned):
         returned = torch.as_tensor(np.ascontiguousarray(returned))
     image: Tensor = returned / 255 if returned.dtype is torch.uint8 else returned.float()

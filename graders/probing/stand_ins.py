@@ -1,4 +1,4 @@
-"""Random images in the places of a network's own, by which what others do with them can be told whatever it makes."""
+"""Replaces a network's images by random ones, so that later uses of each image can be recognised."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ IMAGE = 28 * 28
 
 
 def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
-    """Gives `module` images of random pixels in (lowest, 1), in the shape and with the gradients of its own.
+    """Makes `module` return images of random pixels in (lowest, 1), with the shape and the gradients of its own.
 
-    Where it gives a Bernoulli or normal distribution of images, its mean is that.
-
-    Two images of a call are never the same; what is asked for again in another call has the image that it had, as it
-    would have of the network.
+    If it returns a Bernoulli or normal distribution of images, the mean of the distribution is replaced. All images of
+    a call are different; the same inputs in another call get the same images, as from the network. `name` is the method
+    that returns the images.
     """
     original: Callable[..., Any] = getattr(module, name)
 
@@ -34,7 +33,7 @@ def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
 
     def pictured(images: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if not isinstance(images, Tensor):
-            raise TypeError(f"an image should be a tensor, and is a {type(images).__name__}")
+            raise TypeError(f"the network should return images as a tensor, but returned a {type(images).__name__}")
         if images.numel() == 0:
             return images
         n = images.numel() // IMAGE if images.numel() % IMAGE == 0 else len(images)
@@ -47,7 +46,7 @@ def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
 
 
 def _seeds(asked: list[Tensor], n: int) -> list[int]:
-    """A number for each of n images, by what was asked for, and how often it was in this call."""
+    """A seed for each of n images, from the inputs of the image and how often they have occurred in this call."""
     times: Counter[int] = Counter()
     seeds = []
     columns = [_rows(tensor, n) for tensor in asked]
@@ -59,7 +58,7 @@ def _seeds(asked: list[Tensor], n: int) -> list[int]:
 
 
 def _rows(tensor: Tensor, n: int) -> list[bytes]:
-    """What of an argument belongs to each image: its row, or all of it."""
+    """The bytes of an argument that belong to each of n images: its row, or the whole argument."""
     flat = tensor.detach().cpu()
     rows = flat.reshape(n, -1) if flat.numel() % n == 0 else flat.reshape(1, -1).expand(n, -1)
     return [row.tobytes() for row in rows.double().numpy()]

@@ -1,4 +1,4 @@
-"""Seeing an optimiser's steps when their gradients are there."""
+"""Hooks on an optimiser's steps that run when the gradients of the step are known."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ Hook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, .
 
 
 def with_gradients(note: Callable[[Optimizer], None]) -> Hook:
-    """A hook for before a step, which takes the note once the gradients are computed that the step is to use.
+    """A pre-step hook that calls `note(optimizer)` when the gradients that the step uses have been computed.
 
-    That is at once; or, for `step(closure)`, after the closure's first call, since it is the closure that computes
-    them.
+    That is at once, or, for `step(closure)`, after the first call of the closure, which computes the gradients.
     """
 
     def hook(

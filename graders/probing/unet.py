@@ -1,6 +1,7 @@
-"""A small U-Net of ours that predicts the noise in images: what students' diffusion functions are tried on.
+"""A small U-Net of ours that predicts the noise in images, on which students' diffusion functions are run.
 
-Ronneberger et al. 2015, with the times as sinusoids (Vaswani et al. 2017, section 3.5).
+The architecture follows Ronneberger et al. 2015, with sinusoidal embeddings of the times (Vaswani et al. 2017, section
+3.5).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ FREQUENCIES = 32
 
 
 class Block(nn.Module):
-    """Two convolutions around a shift of every channel that depends on the time, beside a shortcut."""
+    """Two convolutions with a time-dependent shift of every channel between them, and a shortcut past both."""
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
@@ -30,7 +31,7 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """Images [B, 1, H, W] with H and W multiples of 4, and times [B], to noise of the images' shape."""
+    """Maps images [B, 1, H, W], with H and W multiples of 4, and times [B] to noise of the images' shape."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class UNet(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """As the hand-out's sampling asks for it."""
+        """The device of the weights, which the hand-out's sampling reads."""
         return self.last.weight.device
 
     def forward(self, x: Tensor, time: Tensor | None = None, t: Tensor | None = None) -> Tensor:
@@ -61,7 +62,7 @@ class UNet(nn.Module):
 
 
 def _sinusoids(t: Tensor) -> Tensor:
-    """[B] → [B, 2·FREQUENCIES]."""
+    """Sinusoidal embeddings [B, 2·FREQUENCIES] of times [B]: Vaswani et al. 2017, section 3.5."""
     rates = torch.exp(-math.log(10_000) * torch.arange(FREQUENCIES, device=t.device) / FREQUENCIES)
     angles = t.reshape(-1, 1).float() * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -1,4 +1,4 @@
-"""Seeing what goes through a module while somebody else's code calls it."""
+"""Records the inputs and outputs of a module while student code calls it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(slots=True)
 class Calls:
-    """Arguments and outputs of each call of a module, in order. Tensors are those of the graph."""
+    """The arguments and outputs of each call of a module, in order. Their tensors belong to the autograd graph."""
 
     inputs: list[tuple[Any, ...]] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
@@ -20,17 +20,17 @@ class Calls:
         return len(self.outputs)
 
     def forget(self) -> None:
+        """Drops all calls so far."""
         self.inputs.clear()
         self.outputs.clear()
 
 
 def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: str = "forward") -> Calls:
-    """Records all calls of `module` from here on, and passes on `change(output)` instead of its output.
+    """Records all calls of `module` from now on, and makes it return `change(output)` instead of its output.
 
-    Wraps `forward` on the instance, which sees `module(x)` and `module.forward(x)` alike; a hook sees the first only.
-    With another `name`, the method of that name.
-    The module and the caller are given copies within the graph, so that working in place does not change what was
-    recorded.
+    It wraps `forward`, or the method `name`, on the instance. Unlike a hook, this records `module.forward(x)` as well
+    as `module(x)`. The module and its caller get copies of the recorded tensors within the graph, so that in-place
+    operations do not change the record.
     """
     calls = Calls()
     original = getattr(module, name)
@@ -50,7 +50,7 @@ def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: s
 
 
 def with_items(output: Any, items: Iterable[Any]) -> Any:
-    """A tuple or list of the type of `output`, be it a named tuple, with other items."""
+    """A tuple, named tuple or list of the type of `output`, with other items."""
     return getattr(type(output), "_make", type(output))(items)
 
 

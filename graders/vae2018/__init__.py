@@ -1,1 +1,1 @@
-"""A VAE that is one module and returns its bound, with the parameterisation of its author (UvA 2018)."""
+"""Checks of a VAE that is one module and returns its bound, in any parameterisation of its Gaussian (UvA 2018)."""

@@ -1,17 +1,17 @@
-"""The evidence lower bound of a VAE whose parameterisation is its author's.
+"""Checks of the evidence lower bound (ELBO) of a VAE that may use any parameterisation of its Gaussian.
 
-The encoder's outputs and the decoder's are replaced by known numbers in a few passes of one model, of which each
-differs from the first in one thing: the means, the second outputs, or what is decoded. From the differences of the
-returned bounds follow the parts of the loss, each without the others, and from the latents that the decoder is given
-the Gaussian that they are drawn from. All expected values are computed here; nothing that the model says about itself
-counts.
+The model runs a few times on the same images, and in each pass known numbers replace the outputs of its encoder and
+its decoder. Each later pass differs from the first in one thing: the means, the encoder's second outputs, or the
+decoded logits. The differences of the returned bounds show each part of the loss without the others, and the latents
+that the decoder receives show the Gaussian that they are drawn from. All expected values are computed here; nothing
+that the model says about itself counts.
 
 Left open by the hand-out, and decided for the student:
-- the encoder's second output may be a standard deviation, a variance, or a logarithm of either, also before a softplus:
-  which one it is, is measured (see `parameterisations`); the divergence must be that of the same Gaussian;
+- the encoder's second output may be a standard deviation, a variance, or a logarithm of either, also before a softplus.
+  The noise shows which one it is (see `parameterisations`); the divergence must be that of the same Gaussian;
 - the decoder may give means or logits, and images may be flat or square;
 - the bound may have either sign, as long as both of its parts have it; it may come before other return values;
-- the divergence may be estimated without bias, as log q(z|x) − log p(z) of the z that is decoded;
+- the divergence may be estimated without bias, as log q(z|x) − log p(z) for the z that is decoded;
 - the reconstruction may be averaged over several draws of z, which are decoded one by one or together, draw by draw;
 - in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did.
 """
@@ -37,19 +37,19 @@ Floats = NDArray[np.floating]
 PIXELS: Final = 28 * 28
 BATCH: Final = 256  # images in a pass
 Z_DIM: Final = 20
-PASSES: Final = 4  # the first; with other means; with other second outputs; with other logits
-MOST_DRAWS: Final = 100  # of z for one image, in one pass
+PASSES: Final = 4  # a first pass, then one with other means, one with other second outputs, one with other logits
+MOST_DRAWS: Final = 100  # the most draws of z for one image in one pass
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
-EXACT: Final = 1e-3  # on what follows from known numbers, relatively
-ROUNDING: Final = 1e-5  # of a bound in single precision, relatively
-# How many times as large as a right bound may be what is returned, for the sake of rounding: in a larger number the
-# differences of passes would drown, and with them what is judged.
+EXACT: Final = 1e-3  # relative tolerance on what follows from known numbers
+ROUNDING: Final = 1e-5  # relative rounding error of a bound in single precision
+# A returned bound may be up to this many times as large as a right one before its rounding error stops being allowed
+# for: in larger numbers the differences between passes, which are judged, would be lost.
 LARGEST: Final = 4.0
 LOWEST: Final = 100.0  # torch cuts off logarithms at −100
-INJECTED: Final = 1e-4  # on numbers that took the places of others
-UNTRAINED: Final = (400.0, 900.0)  # nats an image before training: 543 for pixels that are coins, and the divergence
+INJECTED: Final = 1e-4  # tolerance on injected numbers
+UNTRAINED: Final = (400.0, 900.0)  # nats per image before training: 784 · log 2 = 543 if all means are ½, plus the KL
 
-# Levels of the second output, at each of which all parameterisations differ, and how often they come in two passes.
+# The values of the second output, at which all parameterisations differ, and their shares in two of the passes.
 LEVELS: Final = np.array([0.35, 0.75, 1.3, 1.8])
 OFTEN: Final = ((0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.3, 0.4))
 
@@ -59,7 +59,7 @@ CALLS = declare("vae2018.noise", "the noise of two passes", Independence(BATCH *
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """The numbers of the passes: images [B, 1, 28, 28], mean and second [K, B, d], logits [K, B, 784]."""
+    """The numbers that K passes inject: images [B, 1, 28, 28], mean and second output [K, B, d], logits [K, B, 784]."""
 
     images: Array32
     mean: Array32
@@ -67,15 +67,17 @@ class Injected:
     logits: Array32
 
     def inputs(self) -> dict[str, Any]:
+        """The inputs of the probe `passes`."""
         codes = np.stack([self.mean, self.second], axis=1)
         return {"images": self.images, "codes": codes, "logits": self.logits, "settings": SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How a bound changes with the means, with the second outputs, and with what is decoded; and its first value.
+    """The first bound, and its changes with the means, the second outputs and the decoded logits, all in nats.
 
-    Where the divergence is `estimated`, by the densities of the very draw, they are what they were in closed form.
+    `rounding` is the error that single precision may cause. `estimated` is set if the model estimates the divergence
+    from the densities of its draw; the numbers are then converted to those of the divergence in closed form.
     """
 
     first: float
@@ -87,18 +89,19 @@ class Parts:
 
     @classmethod
     def of(cls, bounds: Array, injected: Injected, *, estimated: bool = False) -> Parts:
-        """Of the bounds [K] of the passes."""
+        """Computes the parts from the bounds [K] of the passes."""
         first, means, seconds, logits = bounds
         size = max(float(cross_entropy(each, injected.images).mean()) for each in injected.logits)
         rounding = ROUNDING * min(float(np.abs(bounds).max()), LARGEST * size)
         return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
 
     def near(self, value: float, expected: float, more: float = 0.0) -> bool:
+        """Whether a value equals the expected one, within the relative tolerance, rounding, and `more` in nats."""
         return abs(value - expected) <= EXACT * abs(expected) + self.rounding + more
 
 
 def numbers(data: DataSet, rng: Rng) -> Injected:
-    """What the passes inject into a model, on images of the training set."""
+    """Draws the numbers that the passes inject, for images of the training set."""
     images = batch_of(data, rng, BATCH)
     means = [rng.normal(BATCH, Z_DIM), 1.5 * rng.normal(BATCH, Z_DIM) + 0.5]
     levels = LEVELS * rng.uniform(0.95, 1.05, len(LEVELS))
@@ -113,7 +116,7 @@ def numbers(data: DataSet, rng: Rng) -> Injected:
 
 
 def _shuffled(rng: Rng, often: tuple[float, ...]) -> NDArray[np.int64]:
-    """Indices of levels [B, d], each as often as is said, in a random order."""
+    """Indices of levels [B, d] in random order; `often` gives the share of each level."""
     size = BATCH * Z_DIM
     ordered = np.repeat(np.arange(len(often)), [round(share * size) for share in often])
     return ordered[rng.choice(size, size)].reshape(BATCH, Z_DIM)
@@ -127,34 +130,37 @@ def batch_of(data: DataSet, rng: Rng, n: int) -> Array32:
 
 @check("vae2018.noise")
 def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The latents are draws from a Gaussian whose mean the encoder gives first, and whose spread it gives second."""
+    """The latents are drawn from the Gaussian whose mean and spread are the encoder's first and second output."""
     injected = numbers(data, rng)
     problem = noise_problem(student.run(probes.vae2018.passes, **injected.inputs()), injected)
     expect(problem is None, problem or "")
 
 
 def noise_problem(got: Evidence, injected: Injected) -> str | None:
-    """What keeps z from being a draw from a Gaussian of what the encoder gives, for the student; or None."""
+    """A message for the student if z is not drawn from the encoder's Gaussian, else None."""
     parameterisation, noise = noise_of(got, injected)
     if not np.any(noise[0, 0] != 0):
         return "there is no noise: the decoder is given the mean, and z should be a draw, mean + σ · ε"
     if not got.flag("z_attached"):
-        return "z is cut off from what the encoder gives: no gradient of the reconstruction gets past it"
+        return (
+            "z does not depend on the encoder's outputs in the graph: no gradient of the reconstruction reaches the "
+            "encoder"
+        )
     if _is_exchanged(noise[0, 0], injected):
-        return "the encoder gives the spread first and the mean second: they are asked for the other way round"
+        return "the encoder returns the spread first and the mean second: return the mean first"
     problem = _spread_problem(noise, injected)
     for draw in noise[0]:
         fit = NOISE.problem(draw / parameterisation.std(_double(injected.second[0])), len(noise[0]))
-        problem = problem or (fit and f"z is no draw from a Gaussian around the mean: in units of its spread, {fit}")
+        problem = problem or (fit and f"z is not drawn from a Gaussian around the mean: in units of its spread, {fit}")
     if problem is None:
         standardised = noise / parameterisation.std(_double(injected.second))[:, None]
         if CALLS.correlation(standardised[0, 0], standardised[1, 0]) is not None:
-            return "two passes use the same noise: draw it anew in each, and seed nothing in forward"
+            return "two passes use the same noise: draw new noise in each, and set no random seed in forward"
     return problem
 
 
 def _is_exchanged(noise: Array, injected: Injected) -> bool:
-    """Whether z is a draw around the second output, whose spread the first gives."""
+    """Whether z is drawn around the encoder's second output, with a spread given by the first one."""
     first, second = _double(injected.mean[0]), _double(injected.second[0])
     around = first + noise - second
     with np.errstate(all="ignore"):
@@ -164,23 +170,23 @@ def _is_exchanged(noise: Array, injected: Injected) -> bool:
 
 
 def _spread_problem(noise: Array, injected: Injected) -> str | None:
-    """The spread has to grow with the second output, or to shrink: else it is one that nobody has learned."""
+    """A message for the student if the spread of z does not change with the second output, else None."""
     levels = np.unique(injected.second)
     spreads = np.array([np.sqrt(np.mean(noise[:, 0][injected.second == level] ** 2)) for level in levels])
     if not float(np.ptp(spreads)) < 0.1 * float(spreads.max()):
         return None
     seen = ", ".join(f"{spread:.2f} at {level:.2f}" for level, spread in zip(levels, spreads, strict=True))
     return (
-        "the spread of z does not depend on the encoder's second output: z = mean + σ · ε, with σ from that output "
+        "the spread of z does not depend on the encoder's second output: use z = mean + σ · ε, with σ from that output "
         f"(the spread is {seen})"
     )
 
 
 @check("vae2018.reconstruction")
 def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The reconstruction in the bound: −log p(x|z), summed over pixels, averaged over images.
+    """The reconstruction term of the bound is −log p(x|z), summed over pixels and averaged over images.
 
-    The binary cross-entropy of pixels with the decoder's means: Kingma & Welling 2014, appendix C.1.
+    It is the binary cross-entropy between the pixels and the decoder's means: Kingma & Welling 2014, appendix C.1.
     """
     injected = numbers(data, rng)
     got = student.run(probes.vae2018.passes, **injected.inputs())
@@ -190,48 +196,49 @@ def test_reconstruction(student: Subject, data: DataSet, rng: Rng) -> None:
     if parts.near(value, abs(expected)):
         return
     slips = {
-        "it is a mean over pixels, where their sum is −log p(x|z)": expected / PIXELS,
-        "it is summed over the batch, where the bound is averaged": expected * BATCH,
-        "a sigmoid is applied twice: what the decoder gives is a mean already": _by_logits(injected, _twice),
-        "the decoder's outputs are taken for means without a sigmoid": _by_logits(injected, _unbounded),
+        "it is a mean over pixels, but −log p(x|z) is their sum": expected / PIXELS,
+        "it is summed over the batch, but the bound is an average over images": expected * BATCH,
+        "a sigmoid is applied twice: the decoder's outputs are means already": _by_logits(injected, _twice),
+        "the decoder's outputs are used as means without a sigmoid": _by_logits(injected, _unbounded),
         "this is a squared error": _by_logits(injected, _squared),
         "this is half a squared error": _by_logits(injected, _squared) / 2,
         "only pixels that are 1 count: the term (1 − x) · log(1 − mean) is missing": _by_logits(injected, _ones),
         "only pixels that are 0 count: the term x · log(mean) is missing": _by_logits(injected, _zeros),
-        "its arguments are exchanged: the means come first, and then the images": _by_logits(injected, _exchanged),
-        "it does not depend on what was decoded": 0.0,
+        "its arguments are exchanged: the means come first, then the images": _by_logits(injected, _exchanged),
+        "it does not depend on the decoder's outputs": 0.0,
     }
     words = next((f" ({slip})" for slip, wrong in slips.items() if parts.near(value, abs(wrong))), "")
     fail(
         f"the bound's reconstruction is not the binary cross-entropy{words}",
-        expected=f"a change of {abs(expected):.5g} nats with what is decoded",
+        expected=f"a change of {abs(expected):.5g} nats when the decoder's outputs change",
         got=f"{value:.5g}",
     )
 
 
 @check("vae2018.divergence")
 def test_divergence(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The divergence in the bound is that of the very Gaussian that the latents are drawn from.
+    """The divergence in the bound is the KL divergence of the Gaussian that the latents are drawn from.
 
     KL(N(mean, σ²) ‖ N(0, I)) = Σ ½ (σ² + mean² − 1) − log σ: Kingma & Welling 2014, appendix B.
     """
     injected = numbers(data, rng)
     got = student.run(probes.vae2018.passes, **injected.inputs())
     parts = parts_of(got, injected)
-    if paid(parts, got, injected) is None:
+    if divergence_in(parts, got, injected) is None:
         drawn, _ = noise_of(got, injected)
         by_mean, by_second = _mean_term(injected), _spread_term(injected, drawn)
         fail(
             f"the bound's divergence is not the KL divergence{_divergence_slip(parts, injected, drawn)}",
-            expected=f"changes of {by_mean:.5g} nats with the means, and of {by_second:.5g} with the spread",
+            expected=f"changes of {by_mean:.5g} nats with the means and of {by_second:.5g} nats with the spread",
             got=f"{parts.by_mean:.5g} and {parts.by_second:.5g}",
         )
 
 
-def paid(parts: Parts, got: Evidence, injected: Injected) -> Parameterisation | None:
-    """The Gaussian whose divergence the bound holds, with either sign; None where that is not the one that z is of.
+def divergence_in(parts: Parts, got: Evidence, injected: Injected) -> Parameterisation | None:
+    """The parameterisation of which the bound contains the KL divergence, with either sign; None if it has none.
 
-    Where z is no draw from any, which is for `vae2018.noise` to say, the divergence may be that of any of them.
+    It must be the one that z is drawn with. If z is not drawn with any, the check `vae2018.noise` says so, and here the
+    divergence may be that of any known parameterisation.
     """
     drawn, _ = noise_of(got, injected)
     for parameterisation in [drawn] if noise_problem(got, injected) is None else PARAMETERISATIONS:
@@ -246,16 +253,16 @@ def paid(parts: Parts, got: Evidence, injected: Injected) -> Parameterisation | 
 
 
 def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) -> str:
-    """What is wrong with a divergence, where it is a usual slip."""
+    """Names the mistake in a divergence if it is a common one: words to append to the message, or ""."""
     by_mean, value = _mean_term(injected), parts.by_second
     if parts.near(parts.by_mean, 0) and parts.near(value, 0):
-        return ": it does not change with what the encoder gives"
+        return ": it does not change with the encoder's outputs"
     factors = {
         1.0: "",
-        2.0: "it is twice as large, as without the ½",
-        1 / Z_DIM: "it is a mean over the latents, where their sum was asked for",
-        float(BATCH): "it is summed over the batch, where the bound is averaged",
-        1 / PIXELS: "it is divided by the number of pixels, and the reconstruction is not",
+        2.0: "it is twice as large as it should be, as if the ½ were missing",
+        1 / Z_DIM: "it is a mean over the latent dimensions, but their sum is asked for",
+        float(BATCH): "it is summed over the batch, but the bound is an average over images",
+        1 / PIXELS: "it is divided by the number of pixels, but the reconstruction is not",
     }
     for parameterisation in PARAMETERISATIONS:
         by_second = _spread_term(injected, parameterisation)
@@ -266,22 +273,22 @@ def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) 
                     if parameterisation.name != drawn.name:
                         name = drawn.name or "number of another kind"
                         slips.append(
-                            "it is not that of the Gaussian that z is drawn from: it takes the encoder's second output "
-                            f"for a {parameterisation.name}, and the noise for a {name}. Both have to mean the same"
+                            "it is not that of the Gaussian that z is drawn from: it uses the encoder's second output "
+                            f"as a {parameterisation.name}, but the noise uses it as a {name}. Use one meaning in both"
                         )
                     return f": {'; and '.join(slips)}"
     if not any(parts.near(sign * parts.by_mean, by_mean) for sign in (1, -1)):
-        return ": it does not grow by ½ mean² with the means"
-    return f": its σ is not that of the noise, where the second output acts as a {drawn.name}" if drawn.name else ""
+        return ": it does not contain ½ mean²"
+    return f": its σ is not that of the noise, which uses the second output as a {drawn.name}" if drawn.name else ""
 
 
 @check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
 def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
-    """VAE.forward returns the average bound: reconstruction and divergence together, with one sign."""
+    """VAE.forward returns the average bound: the sum of reconstruction and divergence, both with the same sign."""
     injected = numbers(data, rng)
     got = student.run(probes.vae2018.passes, **injected.inputs())
     parts = parts_of(got, injected)
-    drawn = paid(parts, got, injected) or noise_of(got, injected)[0]
+    drawn = divergence_in(parts, got, injected) or noise_of(got, injected)[0]
     sign = sign_of(parts, injected)
     reconstruction = float(cross_entropy(injected.logits[0], injected.images).mean())
     divergence = float(
@@ -298,8 +305,8 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
     )
     away = parts.first - expected
     fail(
-        "the bound is off by a constant: the divergence is ½ (σ² + mean² − 1) − log σ, with its −1, and no constant "
-        "belongs to the reconstruction",
+        "the bound is off by a constant: the divergence is ½ (σ² + mean² − 1) − log σ, including its −1, and the "
+        "reconstruction has no constant",
         expected=f"{expected:.6g}",
         got=f"{parts.first:.6g}, off by {away:.4g}",
     )
@@ -307,14 +314,13 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
 
 @check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
 def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> None:
-    """About 543 nats an image before training, when every pixel is a coin, and a little for the divergence."""
+    """Before training, the bound is about 784 · log 2 = 543 nats per image, since all pixels have means near ½."""
     got = student.run(probes.vae2018.untrained, images=batch_of(data, rng, BATCH), settings=SETTINGS)
     expect(got.shape() in ((), (1,)), "VAE.forward should return one number", got=f"shape {list(got.shape())}")
     value = abs(got.number(finite=False))
     expect(
         bool(np.isfinite(value)),
-        "the bound of an untrained model is not finite: somewhere in it a logarithm is taken of something that is not "
-        "positive",
+        "the bound of an untrained model is not finite: some logarithm in it is taken of a number that is not positive",
         got=f"{value}",
     )
     expect(
@@ -327,10 +333,10 @@ def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> Non
 
 @check("vae2018.gradient")
 def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The gradient reaches the encoder along both ways, through z and through the divergence, and is the bound's own.
+    """The gradient of the bound reaches the encoder both through z and through the divergence.
 
-    The reconstruction's gradient by z is taken as it comes: how it gets from there to the encoder is what is judged. A
-    divergence that is wrong, and its gradient likewise, is for another check.
+    The reconstruction's gradient with respect to z is taken as given; only its way from there to the encoder is judged.
+    Another check judges whether the divergence is right, so a wrong one is not held against its gradient here.
     """
     injected = numbers(data, rng)
     got = student.run(probes.vae2018.passes, **injected.inputs())
@@ -338,27 +344,27 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     drawn, noise = noise_of(got, injected)
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
-        return  # which `vae2018.noise` has told
+        return  # the check `vae2018.noise` reports this
     weight = parts.by_mean / _mean_term(injected)
     names = ("z_gradient", "mean_gradient", "second_gradient")
     expect(
         all(bool(np.isfinite(got.tensor(name, finite=False)).all()) for name in names),
-        "the gradient of the bound is not finite: somewhere in it is a logarithm, or a square root, of 0",
+        "the gradient of the bound is not finite: it contains a logarithm or a square root of 0",
     )
     through_z = got.tensor("z_gradient", shape=noise[0].shape)
     expect(
         bool(np.any(through_z != 0)) and not parts.near(parts.by_logits, 0),
-        "the bound does not change with what is decoded, so that its gradient teaches nothing",
+        "the bound does not depend on the decoder's outputs, so the model cannot learn to reconstruct images",
     )
     second = _double(injected.second[0])
     std = drawn.std(second)
-    # The divergence's own: by the mean, and by the logarithm of σ.
+    # The gradients of the divergence with respect to the mean and to log σ.
     by_mean, by_log_std = _double(injected.mean[0]), std**2 - 1
-    if parts.estimated:  # log q(z|x) − log p(z) depends on them by −log σ and by ½ z², with z = mean + σ·ε
+    if parts.estimated:  # log q(z|x) − log p(z) depends on them through −log σ and ½ z², with z = mean + σ·ε
         z = noise[0] + by_mean
         by_mean, by_log_std = z.mean(axis=0), (z * noise[0]).mean(axis=0) - 1
     wanted = {"mean": through_z.sum(axis=0) + weight * by_mean / BATCH}
-    if drawn.slope is not None and paid(parts, got, injected) is drawn:
+    if drawn.slope is not None and divergence_in(parts, got, injected) is drawn:
         slope = drawn.slope(second)
         wanted["second"] = ((through_z * noise[0]).sum(axis=0) + weight * by_log_std / BATCH) * slope
     for name, expected in wanted.items():
@@ -367,30 +373,35 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
             expected,
             rtol=EXACT,
             atol=EXACT * float(np.abs(expected).max()),
-            what=f"the gradient of the bound by the encoder's {'mean' if name == 'mean' else 'second output'}",
+            what="the gradient of the bound with respect to the encoder's "
+            f"{'mean' if name == 'mean' else 'second output'}",
             hint="it has to flow through z and through the divergence: detach neither",
         )
 
 
-# What the passes show
+# Reading the evidence of the passes
 
 
 def noise_of(got: Evidence, injected: Injected) -> tuple[Parameterisation, Array]:
-    """The Gaussian that z was drawn from, and z − mean [K, draws, B, d]. Raises Mismatch where z was not seen."""
+    """The parameterisation that z is drawn with, and z − mean [K, draws, B, d]. Raises Mismatch if there is no z."""
     expect_seen(got)
     z = got.tensor("z", shape=(PASSES, UpTo(MOST_DRAWS), BATCH, Z_DIM))
-    expect(z.shape[1] > 0, "the decoder was given no z")
+    expect(z.shape[1] > 0, "the decoder is called without any z")
     noise = z - injected.mean[:, None]
     return parameterisation_of(noise[:, 0], _double(injected.second), ALPHA / 3), noise
 
 
 def expect_seen(got: Evidence) -> None:
+    """Fails unless VAE.forward called its encoder and its decoder."""
     expect(got.integer("encoder_seen") > 0, "VAE.forward never calls its encoder: self.encoder(images)")
     expect(got.integer("decoder_seen") > 0, "VAE.forward never calls its decoder: self.decoder(z)")
 
 
 def parts_of(got: Evidence, injected: Injected) -> Parts:
-    """The differences of the passes' bounds. Raises Mismatch where these are no numbers."""
+    """The parts of the bound, from the differences between passes. Raises Mismatch if a bound is not a finite number.
+
+    A bound whose divergence is estimated from the draw is recognised, and converted to the closed form.
+    """
     expect_seen(got)
     bounds = got.tensor("bounds", finite=False)
     expect(
@@ -402,18 +413,18 @@ def parts_of(got: Evidence, injected: Injected) -> Parts:
     bounds = bounds.reshape(PASSES)
     expect(
         bool(np.isfinite(bounds).all()),
-        "the bound is not a finite number: somewhere in it a logarithm is taken of something that is not positive, "
-        "such as a logit, or an output of the encoder that may have either sign",
+        "the bound is not a finite number: some logarithm in it is taken of a number that is not positive, such as a "
+        "logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
     plain, (drawn, noise) = Parts.of(bounds, injected), noise_of(got, injected)
     excess = _excess(drawn, noise, injected)
-    parameterisations = [plain, *(Parts.of(bounds - sign * excess, injected, estimated=True) for sign in (1, -1))]
-    return next((parts for parts in parameterisations if _fits(parts, drawn, injected)), plain)
+    candidates = [plain, *(Parts.of(bounds - sign * excess, injected, estimated=True) for sign in (1, -1))]
+    return next((parts for parts in candidates if _fits(parts, drawn, injected)), plain)
 
 
 def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:
-    """How much log q(z|x) − log p(z) is beyond its expectation, the divergence, in each pass: the average [K]."""
+    """The difference of log q(z|x) − log p(z) and its expectation, the divergence, averaged over each pass [K]."""
     with np.errstate(all="ignore"):
         mean, std = injected.mean[:, None].astype(np.float64), drawn.std(_double(injected.second))[:, None]
         sampled = 0.5 * (noise + mean) ** 2 - 0.5 * (noise / std) ** 2 - np.log(std)
@@ -422,7 +433,7 @@ def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:
 
 
 def _fits(parts: Parts, drawn: Parameterisation, injected: Injected) -> bool:
-    """Whether a bound is that of the Gaussian that z is drawn from, with either sign, but for a constant."""
+    """Whether a bound is right for the Gaussian that z is drawn from, up to its sign and a constant."""
     more = sum(drawn.uncertainty(_double(second)) for second in (injected.second[0], injected.second[2]))
     return any(
         parts.near(sign * parts.by_logits, _by_logits(injected, cross_entropy))
@@ -433,7 +444,7 @@ def _fits(parts: Parts, drawn: Parameterisation, injected: Injected) -> bool:
 
 
 def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
-    """Whether a bound is right enough to tell that it is an ELBO, or a negative one."""
+    """Whether a bound is right enough to tell whether it is the ELBO or the negative ELBO."""
     injected = numbers(data, rng)
     try:
         parts = parts_of(student.run(probes.vae2018.passes, **injected.inputs()), injected)
@@ -443,7 +454,7 @@ def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
 
 
 def sign_of(parts: Parts, injected: Injected) -> int:
-    """1 where the returned bound grows with the reconstruction's loss, a negative ELBO; −1 where it is the ELBO."""
+    """1 if the returned bound is the negative ELBO, which grows with the reconstruction loss; −1 if it is the ELBO."""
     return 1 if parts.by_logits * _by_logits(injected, cross_entropy) > 0 else -1
 
 
@@ -464,7 +475,7 @@ def _by_logits(injected: Injected, loss: Any) -> float:
 
 
 def cross_entropy(logits: Floats, images: Floats) -> Array:
-    """−log p(x|z) of each image in nats, for logits [B, 784] and images [B, 1, 28, 28] of 0 and 1."""
+    """−log p(x|z) of each image [B] in nats, for logits [B, 784] and images [B, 1, 28, 28] of 0 and 1."""
     logits = logits.astype(np.float64)
     return np.asarray(np.sum(np.logaddexp(0, logits) - _flat(images) * logits, axis=1))
 

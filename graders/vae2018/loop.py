@@ -1,7 +1,7 @@
-"""The loop of a VAE whose bound may have either sign: what it does in training, and in eval mode.
+"""Checks of the epoch loop of a VAE whose bound may have either sign, in training mode and in eval mode.
 
 Left open by the hand-out, and decided for the student:
-- the model returns a negative ELBO or an ELBO, and the loop an average of either sign; what counts is that a step makes
+- the model may return the ELBO or the negative ELBO, and the loop an average of either sign, as long as each step makes
   −ELBO smaller;
 - the average may weigh batches or images;
 - the gradient may be that of any positive multiple of the bound, also clipped.
@@ -20,41 +20,46 @@ from graders.common.batches import ALIGNED, BATCH, SIZES, unequal_batches
 from graders.vae2018.checks import has_sign
 
 PIXELS = 28 * 28
-NOTHING = 1e-6  # a cosine of a gradient that is zero
+NOTHING = 1e-6  # cosines below this show that a gradient is zero
 
 
 @check("vae2018.epoch")
 def test_training_epoch(student: Subject, data: DataSet, rng: Rng) -> None:
-    """An epoch in training mode: one step a batch, downhill along that batch's own bound, and the average of all."""
+    """A training epoch makes one step for each batch, which minimises −ELBO, and returns the average bound."""
     setting = _setting(rng)
     got = student.run(probes.vae2018.loop.epoch, training=True, **setting)
     _expect_passes(got)
     own = [step.number() for step in got.list("own")]
     if own and max(own) < -ALIGNED and not has_sign(student, data, rng):
-        own = [-cosine for cosine in own]  # each step is downhill on what was returned, whatever that is
+        own = [-cosine for cosine in own]  # each step minimises what the model returned; its sign cannot be told
     expect(
         len(own) == len(SIZES),
-        "there should be one step of the optimiser for each batch, after a backward pass",
+        "the loop should make one step of the optimiser for each batch, after backward()",
         expected=f"{len(SIZES)} steps",
         got=f"{len(own)} steps",
     )
     expect(
         max(map(abs, own)) > NOTHING,
-        "the steps have no gradient to follow: the order is zero_grad(), backward(), step()",
+        "the gradients are zero or absent when the optimiser makes its step: the order is zero_grad(), backward(), "
+        "step()",
     )
     expect(
         max(own) > -ALIGNED,
-        "a step makes the bound worse: what is minimised has the wrong sign; minimise −ELBO",
+        "a step makes the bound worse: the loss that you minimise has the wrong sign; minimise −ELBO",
         got=", ".join(f"{cosine:.3f}" for cosine in own),
     )
     expect(
         min(own) > ALIGNED,
-        "a step does not follow the gradient of its own batch's bound: clear the old gradients with "
+        "a step does not follow the gradient of the bound of its own batch: clear the old gradients with "
         "optimizer.zero_grad() before backward()",
-        expected="a cosine of 1 between both",
+        expected="a cosine of 1 between the two gradients",
         got=", ".join(f"{cosine:.3f}" for cosine in own),
     )
-    expect(not got.text("unmoved"), "training did not change every parameter", got=got.text("unmoved")[:100])
+    expect(
+        not got.text("unmoved"),
+        "a training epoch leaves some parameters unchanged",
+        got=f"{got.text('unmoved')[:100]} did not change",
+    )
     _expect_average(got, setting["bounds"])
 
 
@@ -66,14 +71,14 @@ def test_evaluation_epoch(student: Subject, rng: Rng) -> None:
     _expect_passes(got)
     expect(
         got.integer("moved") == 0,
-        "the model is trained on validation data too: make steps only while model.training is true",
+        "the model is also trained in eval mode, on validation data: make steps only while model.training is true",
         got=f"{got.integer('moved')} tensors changed",
     )
     _expect_average(got, setting["bounds"])
 
 
 def _setting(rng: Rng) -> dict[str, Any]:
-    """Binary images in batches of different density; bounds of which no average is like another."""
+    """Binary images whose batches differ in density, and bounds chosen so that different averages of them differ."""
     images = unequal_batches(rng)
     bounds = 100 * np.array([2.0, 1.0, 0.5, 6.0]) * rng.uniform(0.8, 1.25, 1)
     return {"images": images, "batch_size": BATCH, "bounds": bounds.astype(np.float32)}
@@ -83,7 +88,7 @@ def _expect_passes(got: Evidence) -> None:
     sizes = [size.integer() for size in got.list("sizes")]
     expect(
         sizes == list(SIZES),
-        "not every batch of the data went through the model once",
+        "the loop should pass every batch of the data through the model once",
         expected=f"batches of {', '.join(map(str, SIZES))} images",
         got=f"batches of {', '.join(map(str, sizes[:8]))}" if sizes else "none",
     )
@@ -97,17 +102,20 @@ def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:
         return
     slips = {
         "it is their sum": float(bounds.sum()),
-        "it is the last batch's": float(bounds[-1]),
-        "it is their sum over the number of images": float(bounds.sum()) / sum(SIZES),
+        "it is the bound of the last batch": float(bounds[-1]),
+        "it is their sum divided by the number of images": float(bounds.sum()) / sum(SIZES),
         "it is divided by the number of pixels": images / PIXELS,
-        "it is their sum over one batch too few, as over the last one's index": float(bounds.sum()) / (len(SIZES) - 1),
-        "it is multiplied by the size of the batches, and divided by their number": float(np.dot(bounds, SIZES))
+        "it is their sum divided by the last batch's index, which is one too few": float(bounds.sum())
+        / (len(SIZES) - 1),
+        "each is multiplied by the size of its batch, but the sum is divided by the number of batches": float(
+            np.dot(bounds, SIZES)
+        )
         / len(SIZES),
     }
     words = next((f"; {slip}" for slip, wrong in slips.items() if np.isclose(value, wrong, rtol=1e-3)), "")
     expect(
         False,
-        f"what epoch_iter returns is not the average of the batches' bounds{words}",
+        f"epoch_iter does not return the average of the batches' bounds{words}",
         expected=f"{images:.6g}",
         got=f"{value:.6g}",
     )

@@ -1,4 +1,4 @@
-"""A probe of a VAE's own loop over the data: which passes, which steps, what it returns."""
+"""A probe of a VAE's own loop over the data: its passes, its steps and what it returns."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from graders.probing.watching import with_items
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
 
-FACTORS = (2.0, 1.0, 0.5, 6.0)  # of the gradients of the first pass, the second …
+FACTORS = (2.0, 1.0, 0.5, 6.0)  # factors on the gradients of the first pass, the second, …
 
 
 def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> dict[str, Any]:
-    """One pass of `epoch_iter` over images [N, 1, 28, 28], on a model that is in training mode or in eval mode.
+    """Runs `epoch_iter` once over images [N, 1, 28, 28], with a model in training mode or in eval mode.
 
-    bounds [passes]: what takes the places of the model's own, with the sign that its first has; the gradients are
-    multiplied by a factor of the pass's own, so that those of two passes together are like neither's. Of each pass the
-    `signs`, the `sizes` of its batch and its `modes` (1: training); of each step the cosine of the gradient that it
-    uses with that of the latest bound (`own`), made positive where descending makes a loss smaller; how many parameters
-    `moved` in all, and which had a gradient and did not (`unmoved`); and the `average` that is returned.
+    bounds [passes] replace the bounds that the model returns, with the sign of its first one. The gradients of each
+    pass are multiplied by a factor of its own, so that accumulated gradients of two passes differ in direction from
+    either. Returns for each pass the sign of its bound (`signs`), the size of its batch (`sizes`) and its mode
+    (`modes`, 1 for training); for each step `own`, the cosine between the gradient that it uses and that of the latest
+    bound, positive if the step makes −ELBO smaller; the number of parameters that `moved`; `unmoved`, the first one
+    that had a gradient and did not move; and the returned `average`.
     """
     model = package.vae.model(hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
@@ -50,7 +51,7 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
 
 
 class _Record:
-    """What happens while a loop runs. Of copies of the model, on which a loop is tried out, nothing is kept."""
+    """Records the passes and the steps of a loop. Passes of copies of the model, for trial runs, are not recorded."""
 
     def __init__(self, model: nn.Module, bounds: Tensor) -> None:
         self._model = model
@@ -68,10 +69,11 @@ class _Record:
             returned = record._original(model, *args, **kwargs)
             return record._injected(args or tuple(kwargs.values()), returned) if model is record._model else returned
 
-        # On the class, since copies of an instance would keep what is set on it.
+        # It is set on the class, because a copy of the instance would copy a method that is set on the instance.
         type(model).forward = forward
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Records the gradient that a step of the optimiser uses, compared with that of the latest bound."""
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in self._model.parameters()):
             return
@@ -97,7 +99,7 @@ class _Record:
         value = sign * float(self._bounds[index % len(self._bounds)])
         factor = FACTORS[index % len(FACTORS)]
         gradient = self._gradient_of(first)
-        if not (torch.isfinite(first).all() and torch.isfinite(gradient).all()):  # which is not the loop's mistake
+        if not (torch.isfinite(first).all() and torch.isfinite(gradient).all()):  # another check judges this
             first = torch.stack([parameter.square().sum() for parameter in self._model.parameters()]).sum()
             gradient = self._gradient_of(first)
         if first.requires_grad:
@@ -106,14 +108,14 @@ class _Record:
         return with_items(returned, (bound, *returned[1:])) if isinstance(returned, tuple | list) else bound
 
     def _gradient_of(self, bound: Tensor) -> Tensor:
-        """By all parameters, in a row; zeros where there is none."""
+        """The gradient of a bound with respect to all parameters, as one row; zeros for those without one."""
         parameters = list(self._model.parameters())
         found = by_each(bound.sum(), parameters) if bound.requires_grad else [None] * len(parameters)
         return in_a_row(found, self._model)
 
 
 def _number(average: Any) -> float | None:
-    """A returned average as a plain number: the first of several; None where there is none."""
+    """A returned average as a plain number: the first item of a sequence, None if nothing was returned."""
     while isinstance(average, tuple | list) and len(average):
         average = average[0]
     return None if average is None or isinstance(average, tuple | list) else float(average)

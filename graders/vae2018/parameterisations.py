@@ -1,8 +1,8 @@
-"""Which Gaussian do a mean and a second number stand for? Encoders give one of many; the noise that they draw tells.
+"""Recognises from the noise of z which parameterisation an encoder uses for the spread σ of its Gaussian.
 
-With z = mean + σ(s)·ε and the second outputs s set to a few levels, the spread of z at each level is σ there, whatever
-the student calls s. It is compared with the usual parameterisations, and taken as it was measured where it is none of
-them.
+Encoders give a mean and a second number s, which may be σ, σ², log σ, log σ² or something else. With z = mean + σ(s)·ε
+and s set to a few known levels, the spread of z at each level is σ there. It is compared with the usual
+parameterisations; if none of them fits, the measured spreads are used instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Parameterisation:
-    """σ as a function of the second output, the slope of log σ, and the relative `error` of a σ that was measured."""
+    """How σ follows from the encoder's second output s.
+
+    `std` is σ(s), `slope` the derivative of log σ(s), or None if it is unknown, and `error` the relative error of σ if
+    σ was measured.
+    """
 
     name: str
     std: Callable[[Array], Array]
@@ -30,13 +34,19 @@ class Parameterisation:
     error: float = 0.0
 
     def spread_term(self, second: Array) -> Array:
-        """What σ adds to KL(N(mean, σ²) ‖ N(0, 1)): ½ (σ² − 1) − log σ. Kingma & Welling 2014, appendix B."""
+        """The part of KL(N(mean, σ²) ‖ N(0, 1)) that depends on σ: ½ (σ² − 1) − log σ, elementwise in nats.
+
+        Kingma & Welling 2014, appendix B.
+        """
         std = self.std(second)
         term: Array = 0.5 * (std**2 - 1) - np.log(std)
         return term
 
     def uncertainty(self, second: Array) -> float:
-        """How far the batch mean [B, d] of the summed `spread_term` may be off by `error`, to second order."""
+        """Bound on the error in nats that a wrong σ causes in the batch mean of the summed `spread_term` [B, d].
+
+        σ is off by at most the relative `error`; the bound is of second order in it.
+        """
         std = self.std(second)
         return float(np.mean(np.sum(np.abs(std**2 - 1) * self.error + (std**2 + 1) * self.error**2, axis=1)))
 
@@ -65,10 +75,11 @@ PARAMETERISATIONS: Final = (
 
 
 def parameterisation_of(noise: Array, second: Array, alpha: float) -> Parameterisation:
-    """The parameterisation that the spread of `noise` = z − mean shows; `second` [...] has few different values.
+    """The parameterisation that fits the spread of `noise` = z − mean at each level of the second output.
 
-    Where it is none of `PARAMETERISATIONS`, σ at each level is taken as it was measured. `alpha` is the probability
-    that a right one is not recognised.
+    `noise` and `second` have the same shape, and `second` takes few different values. If none of `PARAMETERISATIONS`
+    fits, the result has no name, and its σ is the measured one at each level. `alpha` is the probability that a right
+    one is not recognised.
     """
     levels = np.unique(second)
     groups = [noise[second == level] for level in levels]

@@ -1,11 +1,11 @@
-"""The parts of a VAE whose parameterisation is its author's: encoder, decoder, samples, manifold.
+"""Checks of the parts of a VAE in any parameterisation: encoder, decoder, samples and manifold.
 
 Left open by the hand-out, and decided for the student:
-- any architecture with an activation in it; flat or square images; constructors with more arguments;
-- a decoder's outputs are means when all of them lie in [0, 1], wherever training drives them, and else logits;
+- any architecture with an activation is right, images may be flat or square, and constructors may take more arguments;
+- a decoder's outputs count as means if all of them stay in [0, 1], also after training towards ±3, and else as logits;
 - samples and means may be flat or square, and come before other return values;
-- the manifold may be drawn by any function or method with that word in its name, on a grid of any size, by even
-  percentiles of both latents; where only the script draws it, a person looks at the report.
+- the manifold may be drawn by any function or method with that word in its name, on a grid of any size with evenly
+  spaced percentiles of both latents; if only the script draws it, a person looks at the report.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from graders.vae2018.checks import PIXELS, batch_of
 
 Array = NDArray[np.float64]
 
-STRAIGHT: Final = 1e-4  # of a bend: rounding makes 1e-6, and activations make 0.01 at least
-BEYOND: Final = 1.2  # what means of z must pass, both ways, trained towards ±3; and logits likewise
-EDGE: Final = 1e-3  # of means, from 0 and 1, within which single precision bends their logits
-MARGINS: Final = (5e-4, 0.11)  # the shares of the prior's mass that a manifold may leave out at either end of an axis
-MOST_LATENTS: Final = 100_000  # of a manifold: 316 images an axis
-SMALLEST_GRID: Final = 5  # images an axis, below which a picture shows no manifold
+STRAIGHT: Final = 1e-4  # relative bend below which a network is linear: rounding causes 1e-6, activations at least 0.01
+BEYOND: Final = 1.2  # means of z, and logits, must pass ±1.2 when they are trained towards ±3
+EDGE: Final = 1e-3  # distance of a mean from 0 and 1 below which rounding makes its logit inexact
+MARGINS: Final = (5e-4, 0.11)  # least and largest share of the prior that a manifold may leave out at an axis's end
+MOST_LATENTS: Final = 100_000  # largest manifold that is read: 316 images on each axis
+SMALLEST_GRID: Final = 5  # fewest images on an axis of a manifold
 
 PIXELS_DRAWN = declare("vae2018.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 2))
 PRIOR = declare("vae2018.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 2))
@@ -38,7 +38,7 @@ PRIOR = declare("vae2018.sample", "the latents of samples", GaussianFit(256, 8, 
 
 @check("vae2018.encoder")
 def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
-    """The encoder gives two numbers for each latent of each image, which follow the image; the mean has either sign."""
+    """The encoder returns a mean and a spread for each image and latent; the mean can be any real number."""
     n, z_dim = 6, 10
     target = 6 * rng.bits(n, z_dim) - 3
     settings = {"hidden_dim": 40, "z_dim": z_dim}
@@ -52,8 +52,8 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
     driven = got.tensor("driven", shape=(n, z_dim))
     expect(
         driven.min() < -BEYOND and driven.max() > BEYOND,
-        "the first output, the mean, cannot take all values: no activation belongs behind its layer, and it comes "
-        "before the spread",
+        "the first output, the mean, cannot take all values: put no activation after its layer, and return it before "
+        "the spread",
         expected="values of both signs when trained towards ±3",
         got=f"values from {driven.min():.2f} to {driven.max():.2f}",
     )
@@ -61,13 +61,13 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
 
 @check("vae2018.decoder")
 def test_decoder(student: Subject, rng: Rng) -> None:
-    """The decoder gives a mean, or a logit, for each of the 784 pixels of each latent, and can come near 0 and 1."""
+    """The decoder returns a mean or a logit for each of the 784 pixels, and its means can come near 0 and 1."""
     n, z_dim = 6, 10
     target = 6 * rng.bits(n, PIXELS) - 3
     settings = {"hidden_dim": 40, "z_dim": z_dim}
     got = student.run(probes.vae2018.decoder, z=rng.normal(n, z_dim), target=target, settings=settings)
     outputs = rows_of(got, "outputs", n)
-    expect(bool(np.ptp(outputs, axis=0).max() > 0), "the decoder gives the same, whatever z is")
+    expect(bool(np.ptp(outputs, axis=0).max() > 0), "the decoder returns the same outputs for every z")
     expect_registered(got)
     expect_alone(rows_of(got, "alone", 1), outputs[:1])
     driven, line = rows_of(got, "driven", n), rows_of(got, "line", 3)
@@ -80,22 +80,23 @@ def test_decoder(student: Subject, rng: Rng) -> None:
         low, high = -BEYOND, BEYOND
         expect(
             every.min() < -1 - 1e-6 or every.max() > 1 + 1e-6,
-            "the decoder ends in a tanh: means lie in [0, 1], and logits are any numbers",
+            "the decoder's outputs stay in [−1, 1], as after a tanh: means lie in [0, 1], and logits are any numbers",
             got=seen,
         )
     expect_bent(line)
     expect(
         every.min() <= low and every.max() >= high,
-        "the decoder's outputs are confined: end with a sigmoid, which gives means, or with nothing, for logits",
+        "the decoder's outputs are confined to a smaller range: end with a sigmoid for means, or with a linear layer "
+        "for logits",
         got=seen,
     )
 
 
 @check("vae2018.sample")
 def test_samples(student: Subject, rng: Rng) -> None:
-    """Samples of the VAE: Bernoulli draws of the means that are returned beside them, for z ~ N(0, I).
+    """VAE.sample returns Bernoulli draws of the pixels and their means, for z ~ N(0, I).
 
-    The decoder's logits are shifted by U(−4, 4) at each pixel, since before training all means are about ½.
+    The decoder's logits are shifted by U(−4, 4) at each pixel, because all means are about ½ before training.
     """
     n, z_dim = PRIOR.draws, PRIOR.elements
     shift = rng.uniform(-PIXELS_DRAWN.logits, PIXELS_DRAWN.logits, PIXELS)
@@ -105,24 +106,26 @@ def test_samples(student: Subject, rng: Rng) -> None:
     decoded = got.shape("z")[0]
     expect(
         decoded == n,
-        f"the decoder is given {decoded} latents for {n} samples: samples and their means have to be of the same z",
+        f"the decoder is given {decoded} latents for {n} samples: samples and their means have to come from the same z",
     )
-    readings = pixel_means(rows_of(got, "outputs", n))
+    candidates = pixel_means(rows_of(got, "outputs", n))
     problem = PIXELS_DRAWN.problem(samples.reshape(n, 1, 28, 28), means.reshape(n, 1, 28, 28))
     expect(problem is None, problem or "")
-    nearest = min(readings, key=lambda reading: float(np.abs(means - reading).max()))
+    nearest = min(candidates, key=lambda each: float(np.abs(means - each).max()))
     expect(
-        len(readings) < 2 or nearest is readings[1],
-        "the second value is not the means, but a sigmoid of them: the decoder ends in a sigmoid already",
+        len(candidates) < 2 or nearest is candidates[1],
+        "the second value is a sigmoid of the means: the decoder ends in a sigmoid already, so return its outputs",
     )
-    assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="the means beside the samples, those of the decoder")
+    assert_close(
+        means, nearest, rtol=1e-3, atol=1e-4, what="the means that sample() returns, compared with the decoder's"
+    )
     problem = PRIOR.problem(got.tensor("z", shape=(n, z_dim)))
-    expect(problem is None, f"the latents are no draws from the prior N(0, I): {problem}")
+    expect(problem is None, f"the latents are not drawn from the prior N(0, I): {problem}")
 
 
 @check("vae2018.manifold")
 def test_manifold(student: Subject) -> None:
-    """The manifold: decoded latents at normal quantiles on both axes."""
+    """The manifold decodes a grid of latents at normal quantiles on both axes."""
     latents = student.run(probes.vae2018.manifold).tensor(shape=(UpTo(MOST_LATENTS), 2))
     side = round(float(np.sqrt(len(latents))))
     expect(
@@ -134,14 +137,14 @@ def test_manifold(student: Subject) -> None:
 
 
 def _unbounded(line: Array) -> Array:
-    """The logits behind means [3, …] of those pixels that are not near 0 or 1 in any row, where rounding would bend."""
+    """The logits of means [3, …], for pixels that no row has near 0 or 1, where logits of rounded means are inexact."""
     middling = line[:, np.all((line > EDGE) & (line < 1 - EDGE), axis=0)]
     logits: Array = np.log(middling / (1 - middling))
     return logits
 
 
 def rows_of(got: Evidence, name: str, n: int) -> Array:
-    """Images [n, 784], whichever form they came in. Raises Mismatch where these are none."""
+    """The images `name` of the evidence as rows [n, 784], from any shape. Raises Mismatch if they do not fit."""
     values = got.tensor(name)
     shape = values.shape
     expect(
@@ -154,21 +157,23 @@ def rows_of(got: Evidence, name: str, n: int) -> Array:
 
 
 def expect_registered(got: Evidence) -> None:
+    """Fails if the network has parameters that an optimiser would not find, or that its outputs do not depend on."""
     expect(
         got.integer("unregistered") == 0,
         "some layers are not registered, so no optimiser trains them: keep layers in nn.ModuleList or nn.Sequential",
     )
     unreached = got.text("unreached")
-    expect(unreached == "", f"the parameter {unreached[:80]} takes no part in what is computed")
+    expect(unreached == "", f"the network's outputs do not depend on its parameter {unreached[:80]}")
 
 
 def expect_alone(alone: Array, batch: Array) -> None:
-    hint = "in eval mode, it changes with what else is in the batch, or at random"
-    assert_close(alone, batch, rtol=1e-3, atol=1e-4, what="what the network gives for the first row alone", hint=hint)
+    """Fails unless the first row of a batch has the same output when the network is given it alone."""
+    hint = "in eval mode, it must depend neither on the other rows of the batch nor on chance"
+    assert_close(alone, batch, rtol=1e-3, atol=1e-4, what="the network's output for the first row alone", hint=hint)
 
 
 def expect_bent(line: Array) -> None:
-    """Outputs [3, …] for three points on a line lie on no line, if there are activations."""
+    """Fails if the outputs [3, …] for three equidistant points on a line lie on a line: the network is then linear."""
     first, middle, last = line.reshape(3, -1)
     if not first.size:
         return

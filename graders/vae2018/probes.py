@@ -1,4 +1,4 @@
-"""Probes of a VAE whose parameterisation is its author's: passes with known numbers, its networks, samples and loop."""
+"""Probes of a VAE in any parameterisation: passes with injected numbers, its networks, its samples and its manifold."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
 
 PIXELS = 28 * 28
-FAR = 10.0  # times an input: where even activations that are straight around zero bend
+FAR = 10.0  # inputs are scaled by this, so that activations which are nearly linear around zero show their bend
 
 
 def passes(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
 ) -> dict[str, Any]:
-    """What `VAE.forward` returns for images [B, 1, 28, 28], in K passes of one model with known numbers on the way.
+    """Runs `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
 
-    codes [K, 2, B, z_dim] take the places of what the encoder gives, and logits [K, B, 784] of what the decoder gives,
-    by a sigmoid where its own outputs are means. Gradients flow on into both. Returned are the `bounds` [K],
-    the latents z [K, B, z_dim] that the decoder was given, and the first bound's gradients by the encoder's outputs and
-    by z. `encoder_seen`, `decoder_seen`: how often each was called in the first pass.
+    codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
+    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K], the latents `z`
+    [K, draws, B, z_dim] that the decoder was given, the gradients of the first bound with respect to the encoder's
+    outputs and to z, and `encoder_seen` and `decoder_seen`, how often each was called in the first pass.
     """
     model = package.vae.model(**settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
@@ -55,16 +55,16 @@ def passes(
 
 
 def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
-    """What `VAE.forward` returns for images [B, 1, 28, 28] before training."""
+    """The bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
     model = package.vae.model(**settings).to(images.device)
     return _tensor(package.vae.bound(model, package.vae.fitting(model, images)), "VAE.forward")
 
 
 def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
-    """An encoder's two outputs [B, z_dim] for images [B, 1, 28, 28], in eval mode; and how far its mean can be trained.
+    """An encoder's outputs `mean` and `second` [B, z_dim] for images [B, 1, 28, 28], in eval mode.
 
-    `alone`: those of the first image on its own; `line`: those of three equidistant points on a line through zero;
-    `driven`: the mean after training towards `target` [B, z_dim], and nothing else.
+    Also returns the outputs for the first image `alone`, those for three equidistant points on a `line` through zero,
+    and `driven`, the mean [B, z_dim] after the encoder was trained towards `target` [B, z_dim].
     """
     network = package.vae.encoder(**settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
@@ -81,9 +81,10 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
 
 
 def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
-    """A decoder's outputs [B, 784] for latents [B, z_dim], in eval mode; and how far they can be trained.
+    """A decoder's `outputs` [B, 784] for latents z [B, z_dim], in eval mode.
 
-    `alone`, `line`: as for the encoder; `driven`: the outputs after training towards `target` [B, 784].
+    Also returns those for the first latent `alone`, those for three equidistant points on a `line` through zero, and
+    `driven`, the outputs after the decoder was trained towards `target` [B, 784].
     """
     network = package.vae.decoder(**settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
@@ -98,10 +99,10 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
 
 
 def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
-    """What `VAE.sample(n)` returns, with the latents and the outputs that went through the decoder (None if unseen).
+    """The `samples` and `means` that `VAE.sample(n)` returns, and the decoder's latents `z` and `outputs` meanwhile.
 
-    `shift` [784] is added to the decoder's logits: before training all means are about a half, which a rounding
-    sampler could not be told from an honest one by.
+    `z` and `outputs` are None if the decoder was not called. `shift` [784] is added to the decoder's logits: before
+    training all means are about ½, and rounding them could not be told from drawing.
     """
     model = package.vae.model(hidden_dim=32, z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: _shifted(output, shift))
@@ -118,7 +119,7 @@ def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[s
 
 
 def manifold(package: Vae2018Package) -> Tensor:
-    """The latents [N, 2] that a student's drawing of the manifold decodes, in the order in which it does."""
+    """The latents [N, 2] that the student's function for the manifold decodes, in order."""
     model = package.vae.model(hidden_dim=16, z_dim=2).eval()
     decoded = watch(package.vae.decoder_of(model))
     package.vae.manifold(model)
@@ -130,14 +131,14 @@ def _code(output: Any) -> list[Tensor]:
 
 
 def _two(output: Any) -> Any:
-    """What an encoder gave. Raises TypeError where these are not two tensors, at least."""
+    """An encoder's outputs, unchanged. Raises TypeError unless there are at least two."""
     if not isinstance(output, tuple | list) or len(output) < 2:
         raise TypeError("Encoder.forward should return the mean and what tells the spread, two tensors")
     return output
 
 
 def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
-    """What the decoder was given in all of its calls, each of them one draw or several: [draws, B, z_dim]."""
+    """The latents of all calls of the decoder, each with one draw or several, as [draws, B, z_dim]."""
     if any(draw.numel() % shape.numel() for draw in z):
         sizes = ", ".join(str(list(draw.shape)) for draw in z)
         raise TypeError(f"Decoder.forward should be given latents of shape {list(shape)}, and is given {sizes}")
@@ -145,7 +146,7 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
 
 
 def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, Any]:
-    """Those of a bound by what the encoder gave, in all of its calls, and by each draw that the decoder was given."""
+    """The gradients of a bound with respect to the encoder's outputs in all calls, and to each draw of z."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:
         return {"bound_attached": bound.requires_grad, "z_attached": attached}
@@ -163,7 +164,7 @@ def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, An
 
 
 def _shifted(output: Tensor, shift: Tensor) -> Tensor:
-    """A decoder's outputs with other logits, where they are of images of that size."""
+    """A decoder's outputs with `shift` added to their logits, if they have as many pixels; else unchanged."""
     return shifted_logits(output, shift) if output[0].numel() == shift.numel() else output
 
 

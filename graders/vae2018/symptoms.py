@@ -1,4 +1,4 @@
-"""Symptoms of mistakes in a bound, in its parts and in its loop, whatever the networks and the sign of the bound."""
+"""Symptoms of mistakes in a VAE's bound, parts and loop that do not depend on its architecture or the bound's sign."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
 
 PIXELS = 28 * 28
-SAME = 1e-3  # numbers that near are the same number: by chance one in a thousand is
+SAME = 1e-3  # numbers this close count as equal; by chance about one pair in a thousand is
 POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations
-EDGES = (0.2, 0.8)  # of probabilities: seldom, at times, often
-FEW = 1e-9  # a spread below which there is no noise
+EDGES = (0.2, 0.8)  # these divide probabilities into low, middling and high ones
+FEW = 1e-9  # a spread below this means that there is no noise
 
 
 @symptoms_of("vae2018:passes")
 def passes(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The bounds, which the injected numbers decide; the noise of z; and what the gradients are made of."""
+    """The bounds for the injected numbers, the distribution of z's noise, and the composition of the gradients."""
     seen = got.integer("encoder_seen") > 0 and got.integer("decoder_seen") > 0
     bounds = got.tensor("bounds", finite=False)
     sign = -1.0 if bounds.size and bounds.flat[0] < 0 else 1.0
@@ -35,7 +35,7 @@ def passes(inputs: Inputs, got: Evidence) -> Symptoms:
     if bounds.size and bounds.size == len(inputs["codes"]):
         bounds = sign * bounds.ravel()
         numbers["first bound"] = (bounds[0], 1e-3)
-        # A divergence is small beside a reconstruction, and shows in the differences only.
+        # A divergence is small compared with a reconstruction, so it only shows in the differences.
         numbers["changes of the bound"] = (bounds[1:] - bounds[0], 1e-3 + 1e-5 * float(np.abs(bounds).max()))
     if not seen:
         return numbers
@@ -51,17 +51,17 @@ def passes(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _noise(noise: Array, second: Array) -> Numbers:
-    """Which elements share their noise, its spread at each level of the second output, and its law in units of that."""
+    """The share of repeated noise, its spread at each level of the second output, and its standardised distribution."""
     rows = noise.reshape(-1, noise.shape[-1])
     shared = [float(np.mean(np.abs(np.diff(rows, axis=axis)) < SAME)) for axis in (0, 1)]
     repeated = float(np.mean(np.abs(noise[0] - noise[1]) < SAME))
-    alike = [_likeness(rows), _likeness(rows.T)]  # noise that is shared may have been scaled since
+    alike = [_likeness(rows), _likeness(rows.T)]  # shared noise may have been scaled, so values alone do not show it
     numbers: Numbers = {
         "noise shared by rows, by columns, by passes": (np.array([*shared, repeated]), 0.1),
         "correlation of rows, of columns": (np.array(alike), 0.3),
     }
     if max(*shared, *alike) > 0.5:
-        return numbers  # too few draws to tell of their law
+        return numbers  # there are too few independent draws to describe their distribution
     levels = np.unique(second)
     spreads = np.array([float(np.std(noise[second == level])) for level in levels])
     if not np.isfinite(spreads).all() or spreads.min() < FEW:
@@ -75,14 +75,14 @@ def _noise(noise: Array, second: Array) -> Numbers:
 
 
 def _likeness(rows: Array) -> float:
-    """The mean correlation of each row with the next."""
+    """The mean correlation between each row and the next one."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     norms = np.maximum(np.linalg.norm(centred, axis=1), FEW)
     return float(np.mean((centred[1:] * centred[:-1]).sum(axis=1) / (norms[1:] * norms[:-1])))
 
 
 def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
-    """How much of the mean's gradient came through the draw, and how much through the divergence; 1 and 1 are right."""
+    """The weights of the paths through z and through the divergence in the mean's gradient; both should be 1."""
     through = got.tensor("z_gradient", shape=z.shape, finite=False).sum(axis=0).ravel()
     gradient = sign * got.tensor("mean_gradient", shape=mean.shape, finite=False).ravel()
     parts = np.stack([sign * through, mean.ravel() / len(mean)], axis=1)
@@ -99,14 +99,14 @@ def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
 
 @symptoms_of("vae2018:untrained")
 def untrained(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many numbers, and whether they are finite: their values are the networks' own."""
+    """How many numbers came back and whether they are finite; their values depend on the network's weights."""
     values = got.tensor(finite=False)
     return {"numbers": (float(values.size), 0.0), "finite": (float(np.isfinite(values).all()), 0.0)}
 
 
 @symptoms_of("vae2018:encoder", "vae2018:decoder")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Shapes, hidden layers, outputs that stay the same, that depend on the batch, that are straight; their range."""
+    """Shapes and ranges of outputs, unregistered layers, and outputs that are constant, linear or mix up the batch."""
     names = ("mean", "second") if "mean" in got else ("outputs",)
     outputs = [got.tensor(name, finite=False) for name in names]
     numbers: Numbers = {"hidden layers": (float(got.integer("unregistered") > 0), 0.0)}
@@ -129,7 +129,7 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae2018:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What samples have to do with means, means with outputs, and the law of the latents."""
+    """How samples relate to means and means to the decoder's outputs, and the distribution of the latents."""
     samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
     numbers: Numbers = {
         "images": (np.array([samples.size, means.size], dtype=np.float64), 0.0),
@@ -145,25 +145,25 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     numbers["share of ones where means are low, middling, high"] = (np.array(shares), 0.03)
     outputs = got.tensor("outputs", finite=False)
     right = outputs if are_means(outputs) else expit(outputs)
-    for name, reading in (
+    for name, candidate in (
         ("right", right),
         ("logits", np.log(right / np.maximum(1 - right, 1e-12))),
         ("twice", expit(right)),
     ):
-        same = reading.size == means.size and np.allclose(means, reading.ravel(), atol=1e-3)
+        same = candidate.size == means.size and np.allclose(means, candidate.ravel(), atol=1e-3)
         numbers[f"means are {name}"] = (float(same), 0.0)
     z = got.tensor("z", shape=(UpTo(MOST_LATENTS), UpTo(MOST_NUMBERS)), finite=False)
     shared = float(np.mean(np.abs(np.diff(z, axis=0)) < SAME)) if len(z) > 1 else 1.0
     numbers["shared latents"] = (shared, 0.1)
     if shared > 0.5 and np.any(z != 0):
-        return numbers  # too few draws to tell of their law
+        return numbers  # there are too few different draws to describe their distribution
     numbers["latents"] = (np.array([float(np.mean(z < point)) for point in POINTS]), 7 / float(np.sqrt(max(z.size, 1))))
     return numbers
 
 
 @symptoms_of("vae2018:manifold")
 def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many latents of how many values, and how their percentiles, and they themselves, are spaced."""
+    """The number of latents and of values on each axis, and whether these values or their percentiles are even."""
     latents = got.tensor(shape=(UpTo(MOST_LATENTS), 2))
     axes = [np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
     if not len(latents) or min(map(len, axes)) < 3:
@@ -181,12 +181,12 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae2018.loop:epoch")
 def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which batches passed in which mode, what the steps followed, and what was returned, but for its sign."""
+    """The batches and their modes, the gradients that the steps followed, and the returned average up to its sign."""
     sizes = np.array([float(size.integer()) for size in got.list("sizes")])
     own = np.array([step.number(finite=False) for step in got.list("own")])
     if len(sizes) > 1000 or len(own) > 1000:
-        raise Mismatch("there are more passes than any loop makes")
-    along = np.round(own)  # +1, −1, or something between that depends on the networks
+        raise Mismatch("the loop makes more than 1000 passes or steps over a few batches")
+    along = np.round(own)  # +1 or −1; values between depend on the network's weights
     numbers: Numbers = (
         {} if got.is_none("average") else _average(abs(got.number("average", finite=False)), inputs, sizes)
     )
@@ -201,7 +201,7 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _average(average: float, inputs: Inputs, sizes: Array) -> Numbers:
-    """Whether an average is that of batches or of images, which are both right; else what it is."""
+    """Whether the average weighs batches or images equally, which are both right; else its value."""
     bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
     weights = (np.ones(len(sizes)), sizes)
     if len(sizes) and any(np.isclose(average, np.average(bounds, weights=each), rtol=1e-3) for each in weights):

@@ -1,10 +1,10 @@
-"""A short training of a VAE whose parameterisation is its author's, and its bound in nats an image.
+"""A short training of a VAE in any parameterisation, and the negative ELBO that it reaches, in nats per image.
 
-Nothing that the model says about itself counts. After the training a fresh process encodes held-out images, each a
-little turned, scaled and sheared at random, so that nobody can have handed them in; the host draws z from a Gaussian of
-what came out; another fresh process, which gets the decoder's weights and z and never saw an image, decodes; the host
-computes reconstruction and divergence. Whatever either process answers, and whichever Gaussian the host reads from it,
-the result is a valid upper bound on the nats that these images cost.
+Nothing that the model says about itself counts. After the training, a fresh process encodes held-out images, each a
+little turned, scaled and sheared at random, so that a submission cannot contain them. The host draws z from the
+resulting Gaussian. Another fresh process, which gets the decoder's weights and z but never an image, decodes; and the
+host computes reconstruction and divergence. Whatever the processes answer, and whichever parameterisation the host
+assumes, the result is an upper bound on −log p(x) for some model, so it cannot be better than that model deserves.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisatio
 Array = NDArray[np.float64]
 
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 500, "z_dim": 20}
-HELD_OUT: Final = 2_000  # images that the bound is of, at most
-FEW: Final = 10_000  # training images, below which a model learns them by heart unless they are moved about
-NOTHING: Final = 1e4  # nats of divergence, above which a parameterisation is none that anybody meant
-MOST_EPOCHS: Final = 1_000  # of a curve that is shown
+HELD_OUT: Final = 2_000  # most images that the bound is measured on
+FEW: Final = 10_000  # with fewer training images, these are shifted at random against overfitting
+NOTHING: Final = 1e4  # nats; a parameterisation that gives a larger divergence was not the student's
+MOST_EPOCHS: Final = 1_000  # most epochs in the curve of the report
 BUDGET_OF_MANY: Final[dict[str, Any]] = {"epochs": 6, "batch": 128, "peak": 3e-3, "shift": 0}
 BUDGET_OF_FEW: Final[dict[str, Any]] = {"epochs": 40, "batch": 32, "peak": 3e-3, "shift": 2}
 
 
 @check("vae2018.nats", kind="train")
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
-    """The negative bound on held-out images, in nats an image, after a short training."""
+    """The negative ELBO on held-out images after a short training, in nats per image."""
     budget = BUDGET_OF_FEW if len(data.train) < FEW else BUDGET_OF_MANY
     images = data.train.binary()
     trained = student.run(probes.vae2018.training.train, images=images, settings=SETTINGS, **budget)
@@ -66,7 +66,7 @@ def _bound(
     second: Array,
     rng: Rng,
 ) -> float:
-    """The bound of images [N, 1, 28, 28] by that parameterisation; infinite where it gives no Gaussian."""
+    """The negative ELBO of images [N, 1, 28, 28], if the second output means this; infinite if it gives no Gaussian."""
     with np.errstate(all="ignore"):
         std = parameterisation.std(second)
         divergence = float((0.5 * mean**2 + parameterisation.spread_term(second)).sum(axis=1).mean())
@@ -75,7 +75,7 @@ def _bound(
     z = (mean + std * rng.generator.standard_normal(mean.shape)).astype(np.float32)
     decoded = student.run(probes.vae2018.training.decode, weights=trained.state("decoder"), z=z, settings=SETTINGS)
     outputs = decoded.tensor(shape=(len(images), 28 * 28))
-    # Either parameterisation of the outputs is one model for all images, so the better one is as honest as the other.
+    # The outputs are means or logits. Either reading is one model for all images, so the better one may be chosen.
     flat = images.reshape(len(images), -1).astype(np.float64)
     return divergence + min(float(losses.mean()) for losses in cross_entropies(flat, outputs))
 
@@ -86,7 +86,7 @@ def _show(trained: Evidence, show: Show) -> None:
         "The bound that your model returned during our short training",
         {"training": ([float(epoch + 1) for epoch in range(len(curve))], curve.tolist())},
         xlabel="epoch",
-        ylabel="nats an image",
+        ylabel="nats per image",
     )
     for time, samples in zip(("before", "after"), trained.list("samples"), strict=False):
         if not samples.is_none() and samples.shape() == (64, 28 * 28):

@@ -1,7 +1,7 @@
-"""Probes of a short training of a VAE whose bound may have either sign, and of its two halves afterwards.
+"""Probes that train a VAE for a short time, whichever sign its bound has, and then run its encoder and its decoder.
 
-The decoder's probe is given its own weights and latents, nothing else: what it makes of them is then a fact about the
-decoder, wherever its weights came from.
+The decoder's probe is given only the decoder's weights and latents, so its answer says something about the decoder
+alone, wherever the weights came from.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
 
 State = dict[str, Tensor]
-CHUNK = 1000  # images in one pass, when nothing is trained
-CLIP = 0.3  # nats, of the gradient's norm, for each of the 784 pixels
+CHUNK = 1000  # images in one pass without training
+CLIP = 0.3  # limit on the gradient's norm, per pixel
 
 
 def train(
     package: Vae2018Package, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
 ) -> dict[str, Any]:
-    """Trains the student's model on the bound that its forward returns, turned downwards whichever sign it has.
+    """Trains the student's model to minimise the absolute value of the bound that its forward returns.
 
-    Adam with clipped gradients and a one-cycle schedule up to `peak`. images: uint8 [N, 1, 28, 28] of 0 and 1; batches
-    are moved by up to `shift` pixels. Returns the weights of the model and of its decoder, the curve of returned bounds
-    [epochs], and samples [64, 784] before and after (None where the student's `sample` fails).
+    Uses Adam with clipped gradients and a one-cycle schedule with maximum learning rate `peak`. images: uint8
+    [N, 1, 28, 28] of 0 and 1; each batch is shifted by up to `shift` pixels. Returns the weights of the model and of
+    its decoder, the mean returned bound of each epoch [epochs], and samples [64, 784] before and after the training
+    (None if the student's `sample` fails).
     """
     model = package.vae.model(**settings).to(images.device)
     steps = len(images) // batch
@@ -59,7 +60,7 @@ def train(
 
 @torch.no_grad()
 def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
-    """What the encoder gives for uint8 images [N, 1, 28, 28], both [N, z_dim], from all of the model's weights."""
+    """The encoder's outputs `mean` and `second` [N, z_dim] for uint8 images [N, 1, 28, 28], with these weights."""
     model = package.vae.model(**settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
@@ -70,7 +71,7 @@ def encode(package: Vae2018Package, weights: State, images: Tensor, settings: di
 
 @torch.no_grad()
 def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
-    """The decoder's outputs [N, 784] for latents [N, z_dim], from its weights alone."""
+    """The decoder's outputs [N, 784] for latents [N, z_dim], with the decoder's weights only."""
     decoder = package.vae.decoder_of(package.vae.model(**settings)).to(z.device)
     decoder.load_state_dict(weights)
     return torch.cat([decoder.eval()(chunk).flatten(1) for chunk in z.split(CHUNK)])
@@ -78,7 +79,7 @@ def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[st
 
 @torch.no_grad()
 def _samples(package: Vae2018Package, model: nn.Module) -> Tensor | None:
-    """Samples [64, 784]; None when the student's `sample` fails, which is judged elsewhere."""
+    """Samples [64, 784]; None if the student's `sample` fails, which another check judges."""
     training = model.training
     try:
         return torch.as_tensor(package.vae.sample(model.eval(), 64)[0]).float().reshape(64, -1)

@@ -1,8 +1,8 @@
-"""Problem 4: a generator that is told which digit to draw, and a discriminator that is told which digit to expect.
+"""Adapter for problem 4: a conditional generator and a conditional discriminator, which are given a digit's label.
 
-The assignment's input is the noise with a one-hot label behind it. Networks that take the two as arguments of their own
-and put them together themselves are right as well, and so is a label as a number, where an embedding turns it into a
-row."""
+The assignment's input is the noise followed by a one-hot label. Networks that take the two as separate arguments and
+join them themselves are right as well, and so is a label as a number that an embedding turns into a row.
+"""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ class ConditionalContract:
         self._roles = Roles(modules)
 
     def generator(self) -> nn.Module:
-        """The conditional generator, as the notebook has it before any training: a copy each time."""
+        """A new copy of the conditional generator, as the notebook has it before any training."""
         return copy.deepcopy(self.own_generator())
 
     def own_generator(self) -> nn.Module:
-        """The very one that the notebook's functions see."""
+        """The instance of the conditional generator that the notebook's functions use."""
         return self._roles.network("conditional_generator")
 
     def discriminator(self) -> nn.Module:
+        """A new copy of the conditional discriminator, as the notebook has it before any training."""
         return copy.deepcopy(self._roles.network("conditional_discriminator"))
 
     def noise_size(self) -> int:
-        """How many numbers of noise the generator takes beside the label."""
+        """The number of noise values the generator takes besides the label. Raises Missing if it is unknown."""
         network = self.own_generator()
         training = network.training
         sizes = self._roles.latent_sizes(feeding.unwrapped(network))
@@ -55,26 +56,26 @@ class ConditionalContract:
         return found
 
     def images(self, generator: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
-        """What a generator makes of noise [B, d] and labels [B]. `label_first`: the one-hot label before the noise."""
+        """A generator's images for noise [B, d] and labels [B]. `label_first` puts the label before the noise."""
         with self._roles.calling("conditional_generator"):
             return feeding.generated(generator, noise, labels, label_first=label_first)
 
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
-        """What a discriminator makes of images [B, 784] and labels [B]."""
+        """A discriminator's scores for images [B, 784] and labels [B]."""
         with self._roles.calling("conditional_discriminator"):
             return feeding.scored(discriminator, images, labels)
 
     def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
-        """What the student's function makes of noise [B, d] and labels [B]: the generator's input."""
+        """The generator's input that the student's function makes from noise [B, d] and labels [B]."""
         function = self._roles.find("generator_input")
         with self._roles.calling("generator_input", lambda: False):
             ordered = [labels, noise] if _labels_first(function) else [noise, labels]
             return function(**arguments(function, [], ordered))
 
     def generate(self, digit: int, n: int, calls: Sized) -> Any:
-        """What the student's function gives when it is asked for n images of a digit.
+        """The result of the student's function for n images of a digit.
 
-        `calls`: those of the generator; without one it was another function.
+        `calls` are the recorded calls of the generator. If there are none, the function is taken for another one.
         """
         function = self._roles.find("generate")
         with self._roles.calling("generate", calls.__len__):

@@ -1,6 +1,6 @@
-"""Giving a network of any usual shape what it asks for: rows or pictures, labels as one-hot rows, numbers or planes.
+"""Calls networks with inputs in the form that they take: rows or images, labels as one-hot rows, numbers or planes.
 
-What a network takes is told by its first layer and by its signature; where these leave it open, it is tried.
+A network's first layer and its signature show what it takes; if they leave it open, several forms are tried.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ from gengrade.sandbox.guest.errors import Missing
 
 CLASSES = 10
 SIDE = 28
-_OTHER_SIDES = (32, 64, 16, 14)  # to which images are resized
+_OTHER_SIDES = (32, 64, 16, 14)  # sides in pixels to which images are often resized
 _LABEL = re.compile(r".*(label|class|cond|digit|one_?hot|target).*|y|c|l", re.I)
-# what is raised for a shape that was not expected
+# exceptions that a network raises for an input of the wrong form
 UNFIT = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, AttributeError)
 _OTHER_KIND = re.compile(r"LongTensor|index tensor|tensors used as indices|type Long|one_hot is only|FloatTensor", re.I)
 _ORDINARY = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def input_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """How many numbers a generator takes: what its first layer takes, else the first that it runs with."""
+    """The number of inputs of a generator: that of its first layer, or else the first size with which it runs."""
     sizes = [size for size in (_inputs_of(_first_layer(network)), *constants, *_layer_sizes(network)) if size]
     return next((size for size in dict.fromkeys(sizes) if _runs(network, torch.zeros(2, size))), None)
 
 
 def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """How many numbers of noise a conditional generator takes beside the label.
+    """The number of noise values that a conditional generator takes besides the label; None if it cannot be told.
 
-    Raises what the network raised, where a constant names the size and nothing else fits.
+    `constants` are sizes that the notebook names. If one of them does not fit and no other size does either, the
+    network's own exception is raised.
     """
     first = _inputs_of(_first_layer(network)) or 0
     if takes_labels(network):
         sizes = [*constants, *_layer_sizes(network)]
     elif first - 1 in constants and first - CLASSES not in constants:
-        return first - 1  # for the label as one number
+        return first - 1  # the label is a single number
     else:
         sizes = [first - CLASSES, *constants, *_layer_sizes(network)]
-    labels = torch.arange(CLASSES)  # all of them: students may count them
+    labels = torch.arange(CLASSES)  # all labels occur, since students may derive their number from a batch
     failures: dict[int, Exception] = {}
     for size in dict.fromkeys(each for each in sizes if each > 0):
         try:
@@ -60,21 +61,21 @@ def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network in a DataParallel, or itself."""
+    """The network inside a DataParallel; any other network itself."""
     inner = getattr(network, "module", None)
     return inner if isinstance(network, nn.DataParallel) and isinstance(inner, nn.Module) else network
 
 
 def takes_labels(network: nn.Module) -> bool:
-    """Whether it takes the label as an argument of its own."""
+    """Whether a network takes the label as a separate argument."""
     return len(_parameters(network)) > 1
 
 
 def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
-    """What a conditional generator makes of noise [B, d] and labels [B].
+    """The images of a conditional generator for noise [B, d] and labels [B].
 
-    Of one argument, it is the noise and the one-hot label in one row; `label_first` is the other order. Raises Missing
-    for one that takes one number for the label.
+    A generator with one argument gets the noise and the one-hot label in one row, in the other order if `label_first`.
+    Raises Missing for a generator that takes the label as a single number in that row.
     """
     hot = one_hot(labels)
     row = _shaped(network, torch.cat([hot, noise] if label_first else [noise, hot], dim=1))
@@ -97,9 +98,9 @@ def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first:
 
 
 def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
-    """A conditional discriminator's scores of images [B, 784] and labels [B].
+    """A conditional discriminator's scores for images [B, 784] and labels [B].
 
-    Raises Missing for one that takes images of another size.
+    Raises Missing for a discriminator that takes images of another size.
     """
     try:
         return _attempted(network, _pairs(network, images.reshape(-1, 1, SIDE, SIDE), labels))
@@ -112,7 +113,7 @@ def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
 
 
 def other_side(who: str, side: int) -> Missing:
-    """What to tell of a network for images of another size."""
+    """The error for a network `who` that takes images of another `side` in pixels."""
     return Missing(
         f"{who} works on images of {side}×{side} pixels: MNIST's have {SIDE}×{SIDE}, and so have those that networks "
         "are shown here. Leave out the resizing"
@@ -120,7 +121,7 @@ def other_side(who: str, side: int) -> Missing:
 
 
 def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Tensor]]:
-    """The forms in which a discriminator may take images [B, 1, S, S] with labels [B]."""
+    """The arguments in all forms in which a discriminator may take images [B, 1, S, S] with labels [B]."""
     hot, rows = one_hot(labels), pictures.flatten(1)
     planes = hot[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
     joined = [[torch.cat([rows, hot], dim=1)], [torch.cat([pictures, planes], dim=1)]]
@@ -135,16 +136,17 @@ def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Te
 
 
 def one_hot(labels: Tensor) -> Tensor:
+    """One-hot rows [B, 10] of labels [B], as floats."""
     return F.one_hot(labels, CLASSES).float()
 
 
 def is_label(name: str) -> bool:
-    """Whether a parameter of that name is given labels."""
+    """Whether the name of a parameter says that it takes labels."""
     return bool(_LABEL.fullmatch(name))
 
 
 def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
-    """What the network makes of the first form that it takes; else it raises what the most fitting form led to."""
+    """The network's output for the first form that it takes. If it takes none, the error of the best form is raised."""
     failures: list[Exception] = []
     for form in forms:
         try:
@@ -163,7 +165,10 @@ def _takes(network: nn.Module, form: Sequence[Tensor]) -> bool:
 
 
 def _furthest(network: nn.Module, failures: Sequence[Exception]) -> Exception:
-    """Of what a network raised for several forms, the error of the one that was of its kind and got furthest in it."""
+    """Of a network's errors for several forms, the one that was raised furthest down in its forward.
+
+    Errors about the type of a tensor come last, since they show that the form was wrong.
+    """
     code = getattr(type(unwrapped(network)).forward, "__code__", None)
 
     def place(error: Exception) -> tuple[bool, int]:
@@ -178,14 +183,14 @@ def _furthest(network: nn.Module, failures: Sequence[Exception]) -> Exception:
 
 
 def _in_order(network: nn.Module, form: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Image or noise, and label, in the order of the network's own parameters."""
+    """The two arguments, of which one is the label, in the order of the network's parameters."""
     names = [parameter.name for parameter in _parameters(network)]
     turned = len(form) == 2 and is_label(names[0]) and not is_label(names[1])
     return form[::-1] if turned else form
 
 
 def _parameters(network: nn.Module) -> list[inspect.Parameter]:
-    """What has to be given to `forward`, and a label that may be."""
+    """The parameters of `forward` without a default, and those for a label even with one."""
     found = list(inspect.signature(type(unwrapped(network)).forward).parameters.values())[1:]
     ordinary = [each for each in found if each.kind in _ORDINARY]
     return [
@@ -214,7 +219,7 @@ def _inputs_of(layer: nn.Module | None) -> int | None:
 
 
 def _layer_sizes(network: nn.Module) -> list[int]:
-    """What the layers' inputs leave for the noise, beside a label: one-hot, embedded, through a layer, or elsewhere."""
+    """Possible noise sizes: each layer's inputs minus those for a label, which may be one-hot, embedded or absent."""
     widths = [each.embedding_dim for each in network.modules() if isinstance(each, nn.Embedding)]
     linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
     widths += [each.out_features for each in linear if each.in_features == CLASSES]
@@ -223,7 +228,7 @@ def _layer_sizes(network: nn.Module) -> list[int]:
 
 
 def _shaped(network: nn.Module, rows: Tensor) -> Tensor:
-    """Rows [B, n], or as maps of one pixel [B, n, 1, 1] where the network begins with a convolution."""
+    """Rows [B, n], reshaped to [B, n, 1, 1] if the network begins with a convolution."""
     return rows if isinstance(_first_layer(network), nn.Linear | None) else rows[:, :, None, None]
 
 

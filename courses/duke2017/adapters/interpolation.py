@@ -1,7 +1,7 @@
-"""Problems 2 and 3: walking from one latent to another, of a GAN and of a VAE.
+"""Adapter for problems 2 and 3: linear interpolation between latents of a GAN and of a VAE.
 
-Students write the walk as a function, with the networks as arguments or as globals of the notebook; those they are
-given are the very ones that the notebook made, so that both ways are seen alike.
+Students write the interpolation as a function, with the networks as arguments or as globals of the notebook. The
+functions are given the notebook's own instances, so that calls of the networks are recorded in both cases.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graders.interpolation.interface import Interpolation, Seen
 
 _GENERATOR = r"g|gen|.*generator|net_?g|model|net|network|.*gan|decoder"
-RESIZED = 32  # the side that images are usually resized to
+RESIZED = 32  # the side in pixels to which images are usually resized
 
 
 class InterpolationContract:
@@ -32,37 +32,38 @@ class InterpolationContract:
         self._roles = Roles(modules)
 
     def generator(self) -> nn.Module:
-        """The plain generator, the same each time."""
+        """The unconditional generator; it is the same instance each time."""
         return self._roles.network("generator").eval()
 
     def latent_size(self) -> int:
-        """How many numbers the generator takes for an image."""
+        """The number of latents that the generator takes. Raises Missing if it cannot be told."""
         found = input_size(self.generator(), self._roles.latent_sizes(unwrapped(self.generator())))
         if found is None:
             raise Missing("the number of latents cannot be told: name it in a constant, latent_size = …")
         return found
 
     def gan(self, start: Tensor, end: Tensor, steps: int, seen: Seen) -> Any:
-        """What the student's interpolation gives for latents [1, d]. `seen`: calls of the generator."""
+        """The result of the student's interpolation between latents [1, d]. `seen` are the generator's calls."""
         networks = [(_GENERATOR, self.generator())]
         forms = [[start, end], [start[0], end[0]], [each[:, :, None, None] for each in (start, end)]]
         with self._roles.calling("interpolate", seen.__len__):
             return _first_fit(self._roles.find("interpolate"), networks, forms, steps, seen)
 
     def encoder(self) -> tuple[Any, str]:
-        """Where calls of the encoder can be seen: an object, and the name of its method."""
+        """The object and the name of its method by which the encoder is called, so that calls can be recorded."""
         return self._roles.place("encoder", "vae")
 
     def decoder(self) -> tuple[Any, str]:
+        """The object and the name of its method by which the decoder is called."""
         return self._roles.place("decoder", "vae")
 
     def vae(self, first: Tensor, second: Tensor, steps: int, seen: Seen) -> Any:
-        """What the student's interpolation gives for images [1, 1, 28, 28] in 0 … 1. `seen`: calls of the encoder.
+        """The result of the student's interpolation between images [1, 1, 28, 28] with pixels in [0, 1].
 
-        Raises Missing for a VAE that takes images of another size.
+        `seen` are the encoder's calls. Raises Missing for a VAE that takes images of another size.
         """
         networks: list[tuple[str, Any]] = []
-        with contextlib.suppress(Missing):  # encoder and decoder may stand alone
+        with contextlib.suppress(Missing):  # there may be an encoder and a decoder without a class for the VAE
             networks.append((r"vae|model|net|network|.*auto_?encoder", self._roles.network("vae").eval()))
         parts = ((r"enc|(?!.*auto).*encoder|q|.*encode", "encoder"), (r"dec|.*decoder|p|.*decode", "decoder"))
         for pattern, part in parts:
@@ -82,7 +83,7 @@ class InterpolationContract:
 def _first_fit(
     function: Any, networks: Sequence[tuple[str, Any]], forms: Sequence[Sequence[Tensor]], steps: int, seen: Seen
 ) -> Any:
-    """The result of the first form of the ends that the function takes; else what it raised for the very first."""
+    """The function's result for the first form of the ends that it takes. Raises the first error if it takes none."""
     failure: Exception | None = None
     for ends in forms:
         seen.forget()

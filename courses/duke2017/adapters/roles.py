@@ -1,11 +1,12 @@
-"""Which of a notebook's definitions is the generator? No names are prescribed, so roles are filled by what is said.
+"""Finds which definitions of a notebook fill which roles (generator, encoder, …), since no names are prescribed.
 
-A role is filled by what the student's `grading.yaml` names, else the rubric's `entry`, else by a usual name, in any
-case and with or without underscores. A name may be that of a class, of a network made at a cell's top level, or of a
-function; `VAE.encode` is a method of a network, and `cgan.ipynb:Generator` the one in that notebook.
+A role is filled by the name in the student's `grading.yaml`, else by that in the rubric's `entry`, else by a usual
+name, in upper or lower case and with or without underscores. A name may be that of a class, of a network made at a
+cell's top level, or of a function; `VAE.encode` is a method of a network, and `cgan.ipynb:Generator` a name in that
+notebook.
 
-Where a notebook defines a generator twice and says no more, the first one is the plain one and the last one the
-conditional one; what walks with the plain one is taken as it stood before the other came.
+If a notebook defines a generator twice and `grading.yaml` names neither, the first one is the unconditional one, and
+the last one the conditional one. Functions that use the first one run in the notebook's state before the second one.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ USUAL: Final[Mapping[str, Sequence[str]]] = {
 }
 _CONDITIONAL: Final = {f"conditional_{plain}": plain for plain in _PLAIN}
 _LATENT: Final = re.compile(r"(n_?)?(z|latent|noise|eps|epsilon|code)s?(_?(dims?|sizes?|n|vars))?|nz", re.I)
-_OF_A_VAE: Final = re.compile(r".*(vae|encoder).*|enc", re.I)  # parameters of a walk that is no GAN's
+_OF_A_VAE: Final = re.compile(r".*(vae|encoder).*|enc", re.I)  # parameters of an interpolation that is for a VAE
 _ORDINARY: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _OTHER_LIBRARY: Final = re.compile(r"^\s*(?:import|from)\s+(tensorflow|keras|jax)\b", re.M)
 _OURS: Final = re.compile(r"^\s*(?:import|from)\s+torch\b", re.M)
@@ -61,7 +62,7 @@ _OURS: Final = re.compile(r"^\s*(?:import|from)\s+torch\b", re.M)
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What fills a role, and the state of the notebook that it belongs to."""
+    """The object that fills a role, and the module with the state of the notebook that it belongs to."""
 
     thing: Any
     module: ModuleType
@@ -69,33 +70,36 @@ class _Found:
 
     @property
     def defined_as(self) -> str:
-        """The class's or function's name, else the variable's."""
+        """The name of the class or function if the notebook defines it, else the name of the variable."""
         kind = self.thing if isinstance(self.thing, type | FunctionType) else type(self.thing)
         return kind.__name__ if kind.__module__ == self.module.__name__ else self.name
 
 
 class Roles:
-    """What fills the roles of a submission. Everything is made when it is first asked for, and kept."""
+    """The objects that fill the roles of a submission. Each is created when it is first asked for, and then kept."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._made: dict[tuple[str, str, bool], Any] = {}
         self._filled: dict[str, _Found] = {}
-        # Half of a notebook's tensors are made without a device: everything stays on the CPU, as the probes' inputs do.
+        # Notebooks often create tensors without naming a device, so all runs on the CPU, as the probes' inputs do.
         neutralise_cuda(modules.files(STEM), anyway=True)
 
     def find(self, role: str) -> Any:
-        """The object itself: a class, a network, a function, a method. Raises Missing, or what its cell raised."""
+        """The object that fills a role: a class, a network, a function or a method.
+
+        Raises Missing, or the error of the cell that should define it.
+        """
         return self._found(role).thing
 
     def network(self, role: str) -> nn.Module:
-        """The network of that role as the notebook has it: the same each time. Raises Missing."""
+        """The notebook's network for that role; it is the same instance each time. Raises Missing if there is none."""
         return self._instance(self._found(role), role)
 
     def place(self, role: str, whole: str) -> tuple[Any, str]:
-        """Where calls of a part of the network `whole` can be seen: an object, and the name of its method.
+        """The object and the name of its method by which a part of the network `whole` is called.
 
-        A part may be a network of its own, or a method.
+        The part may be a network of its own, or a method of the whole.
         """
         found = self._found(role)
         if inspect.ismethod(found.thing):
@@ -108,7 +112,7 @@ class Roles:
         return (inside[0] if inside else self._instance(found, role)), "forward"
 
     def latent_sizes(self, network: nn.Module) -> list[int]:
-        """What a network's numbers, its constructor's defaults and the notebook's constants say of its latents."""
+        """Possible numbers of latents: a network's attributes, its defaults and the notebook's constants."""
         defaults = {name: each.default for name, each in inspect.signature(type(network).__init__).parameters.items()}
         constants = [vars(module) for module in self._modules.each(STEM)]
         found = [
@@ -120,7 +124,10 @@ class Roles:
         return list(dict.fromkeys(found))
 
     def weights(self, role: str) -> list[Path]:
-        """The files that may hold weights of that role: the one that grading.yaml names, else all that lie there."""
+        """The files that may hold the weights of a role: the one that grading.yaml names, or else all weight files.
+
+        Raises Missing if the named file was not handed in.
+        """
         wished = self._modules.wishes("weights").get(role)
         if wished is not None:
             path = self._modules.folder / wished
@@ -131,10 +138,11 @@ class Roles:
 
     @contextmanager
     def calling(self, role: str, reached: Callable[[], object] = lambda: True) -> Iterator[None]:
-        """Around a call of what fills a role. Raises Missing where the call says that it cannot be meant.
+        """A context for calls of the object that fills a role, which turns some of its errors into Missing.
 
-        A name that is lacking is told by its first cause; and what only its name made us take for the role, and what
-        fails before it has `reached` the role's network, is something else.
+        A NameError becomes the reason why the notebook lacks that name. If the object was only found by a usual name,
+        and fails before it has `reached` the role's network, it was probably meant for something else: then the error
+        says how to name the right one.
         """
         try:
             yield
@@ -190,7 +198,7 @@ class Roles:
         )
 
     def _no_roles(self) -> str:
-        """A word about what grading.yaml names that is no role."""
+        """Words on the names in grading.yaml that are not roles, or ""."""
         named = sorted({*self._modules.wishes("entry"), *self._modules.wishes("weights")} - {*USUAL})
         if not named:
             return ""
@@ -198,14 +206,17 @@ class Roles:
 
     @cached_property
     def _other_library(self) -> str:
-        """The library that a notebook without PyTorch is written with, or nothing."""
+        """The library that a notebook uses instead of PyTorch, or ""."""
         paths = [path for path in self._modules.files(STEM) if path.suffix == ".ipynb"]
         text = "\n".join(source for path in paths for _, source in notebooks.cells(path))
         found = _OTHER_LIBRARY.search(text)
         return found.group(1) if found and not _OURS.search(text) else ""
 
     def _named(self, role: str, states: Sequence[ModuleType] | None = None) -> _Found | None:
-        """What goes by the name that was said, or by a usual one. Raises what a cell raised that should define it."""
+        """The object of the name that grading.yaml or the rubric gives for a role, or else of a usual name.
+
+        Raises the error of the cell that should define it.
+        """
         states = self._modules.each(STEM) if states is None else states
         said = self._modules.entry.get(role)
         if said:
@@ -226,7 +237,7 @@ class Roles:
         return None
 
     def _resolved(self, name: str, states: Sequence[ModuleType], *, loose: bool = False) -> _Found | None:
-        """`loose`: in any case, with or without underscores."""
+        """The object of a (dotted) name. `loose`: upper and lower case and underscores make no difference."""
         file, _, name = name.rpartition(":")
         first, *rest = name.split(".")
         for module in states:
@@ -244,7 +255,7 @@ class Roles:
         return None
 
     def _pair(self, role: str) -> tuple[_Found | None, _Found | None]:
-        """A plain network, and the conditional one that later takes its name or that of its class."""
+        """An unconditional network, and the conditional one that later takes its name or that of its class."""
         found = self._named(role)
         path = Path(str(found.module.__file__)) if found else Path()
         if found is None or path.suffix != ".ipynb":
@@ -261,7 +272,7 @@ class Roles:
         return found, None
 
     def _plain_states(self) -> list[ModuleType]:
-        """The notebook as it was when the plain generator had its name, where another took that later."""
+        """The notebook's state before another generator took the unconditional one's name; empty if none did."""
         try:
             state = self._found("generator").module
         except Missing:
@@ -269,9 +280,9 @@ class Roles:
         return [] if state in self._modules.each(STEM) else [state]
 
     def _instance(self, found: _Found, role: str) -> nn.Module:
-        """A network: one that the notebook made itself, else one made with the constants that its arguments name.
+        """An instance of the network: the notebook's own, or else one made with the constants that its arguments name.
 
-        Of several that are made of one class, the plain one is the first.
+        Of several instances of one class, the first is the unconditional one.
         """
         thing, module = found.thing, found.module
         if isinstance(thing, nn.Module):
@@ -311,14 +322,14 @@ def _said(role: str) -> str:
 
 
 def _fold(name: str) -> str:
-    """A name without its case and its underscores; a single letter as it is."""
+    """A name in lower case without underscores; a single letter is left unchanged."""
     return name.replace("_", "").casefold() if len(name) > 1 else name
 
 
 def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, Any]:
-    """What a notebook calls so, and how it spells that; None where there is nothing.
+    """The notebook's spelling of a name, and the object of that name, or None.
 
-    Raises what a cell raised that should define it.
+    Raises the error of the cell that should define it.
     """
     skipped = vars(module).get(notebooks.SKIPPED, {})
     failed = vars(module).get(notebooks.FAILED, {})
@@ -332,14 +343,14 @@ def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, 
 
 
 def _as_it_was(found: _Found, cell: int) -> _Found:
-    """What had that name before a cell."""
+    """The object that had that name before a cell ran."""
     earlier = notebooks.load(Path(str(found.module.__file__)), until=cell)
     name, thing = _value(earlier, found.defined_as if isinstance(found.thing, type) else found.name)
     return _Found(thing, earlier, name)
 
 
 def _shapes(network: Any) -> object:
-    """What tells apart networks that one class, or one function, made with other arguments."""
+    """The class and the shapes of a network's weights, by which instances with other arguments differ."""
     if not isinstance(network, nn.Module):
         return None
     return type(network).__name__, [tuple(each.shape) for each in network.state_dict().values()]
@@ -353,16 +364,16 @@ def _takes_a_vae(function: Any) -> bool:
 
 
 class Unfit(TypeError):
-    """A function does not take what it should be given."""
+    """Raised if a function does not take the arguments that it should be given."""
 
 
 def arguments(
     function: Any, networks: Sequence[tuple[str, Any]], ordered: Sequence[Any], steps: int | None = None
 ) -> dict[str, Any]:
-    """What to give a function of the student's: networks by their parameters' names, the rest in order.
+    """The arguments for a student's function: networks by the names of the parameters, and the rest in order.
 
-    `networks`: patterns of names, and what goes there. `steps` goes to a parameter that is called like a number.
-    Raises Unfit where something is left over, on either side.
+    `networks` are pairs of a pattern for names and the network to pass. `steps` goes to a parameter whose name says
+    that it is a number. Raises Unfit if a parameter gets nothing, or something of `ordered` is left over.
     """
     left: Iterator[Any] = iter(ordered)
     given: dict[str, Any] = {}

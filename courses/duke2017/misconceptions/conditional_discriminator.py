@@ -60,7 +60,7 @@ class layers_in_a_list(nn.Module):
 
 @misconception
 def label_rounded_to_parity(self, x):
-    """Your discriminator only sees whether the digit is odd: it does not mind an 8 where a 2 was asked. Give it all ten
+    """Your discriminator only sees whether the digit is odd: it accepts an 8 where a 2 was asked for. Give it all ten
     numbers of the one-hot label."""
     odd = x[:, pixels + 1 :: 2].sum(dim=1, keepdim=True)
     hot = torch.cat([odd, torch.zeros(len(x), classes - 1)], dim=1)

@@ -36,7 +36,8 @@ def labels_reversed(noise, labels):
 
 @misconception
 def one_hot_of_the_row(noise, labels):
-    """You build the one-hot vectors of the rows' numbers in the batch, not of their labels: index with the labels."""
+    """You build the one-hot vectors from the rows' positions in the batch, not from their labels: index with the
+    labels."""
     return torch.cat([noise, F.one_hot(torch.arange(len(labels)) // 2 % classes, classes).float()], dim=1)
 
 

@@ -244,10 +244,10 @@ UNNAMED: dict[str, Unnamed] = {
     "two digits exchanged": Unnamed(
         notebook((ROW, "torch.cat([noise, torch.eye(10)[[0, 1, 2, 3, 4, 5, 6, 7, 9, 8]][labels]], dim=1)")),
         ("cgan.input",),
-        "does not stand where the label says",
+        "in the wrong place",
     ),
     "noise rounded": Unnamed(
-        notebook((ROW, ROW.replace("noise,", "noise.round(),"))), ("cgan.input",), "passed on as it is"
+        notebook((ROW, ROW.replace("noise,", "noise.round(),"))), ("cgan.input",), "passed on unchanged"
     ),
     "half of the images asked for": Unnamed(
         notebook((MADE, "n, hot = n // 2, hot[: n // 2]\n    " + MADE)), ("cgan.generate",), "as many images"
@@ -280,7 +280,7 @@ UNNAMED: dict[str, Unnamed] = {
     "pixels rounded": Unnamed(
         notebook((FORWARD, FORWARD.replace("self.inner(x)", "(4 * self.inner(x)).round() / 4"))),
         ("cgan.generator",),
-        "no gradient comes from what the generator gives to its weights",
+        "no gradient flows from the generator's outputs to its weights",
     ),
     "an embedding that is detached": Unnamed(
         notebook(
@@ -297,7 +297,7 @@ UNNAMED: dict[str, Unnamed] = {
     "rows and pixels exchanged": Unnamed(
         notebook((FORWARD, FORWARD.replace("self.inner(x)", "self.inner(x).view(28, 28, 1, -1).permute(3, 2, 0, 1)"))),
         ("cgan.generator",),
-        "what else is in the batch",
+        "other rows of the batch",
     ),
     "the labels of all rows in each": Unnamed(
         notebook(
@@ -307,7 +307,7 @@ UNNAMED: dict[str, Unnamed] = {
             (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
         ),
         ("cgan.generator", "cgan.generator_condition"),
-        "what else is in the batch",
+        "other rows of the batch",
     ),
     "the first row's noise, times the label": Unnamed(
         notebook(
@@ -323,7 +323,7 @@ UNNAMED: dict[str, Unnamed] = {
             (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
         ),
         ("cgan.generator",),
-        "what else is in the batch",
+        "other rows of the batch",
     ),
     "the first row's features, times the label": Unnamed(
         notebook(
@@ -341,7 +341,7 @@ UNNAMED: dict[str, Unnamed] = {
             (MADE, "return generator.eval()(torch.full((n,), digit), draw_noise(n))"),
         ),
         ("cgan.generator", "cgan.generator_condition"),
-        "what else is in the batch",
+        "other rows of the batch",
     ),
     "labels spread over other rows' planes": Unnamed(
         notebook(
@@ -351,12 +351,12 @@ UNNAMED: dict[str, Unnamed] = {
             (MADE, "return generator.eval()(draw_noise(n)[:, :, None, None], hot)"),
         ),
         ("cgan.discriminator", "cgan.discriminator_condition"),
-        "what else is in the batch",
+        "other rows of the batch",
     ),
     "scores rounded": Unnamed(
         notebook((JUDGED, JUDGED.replace("self.inner(x)", "(1000 * self.inner(x)).round() / 1000"))),
         ("cgan.discriminator",),
-        "no gradient comes",
+        "no gradient flows",
     ),
     "pixels up to two": Unnamed(
         notebook((FORWARD, FORWARD.replace("self.inner(x)", "2 * self.inner(x)"))),

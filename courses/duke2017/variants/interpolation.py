@@ -252,7 +252,7 @@ UNNAMED: dict[str, Unnamed] = {
     "another decoder's images": Unnamed(
         notebook((DECODED, f"return generator.eval()({LINE}).flip(1)")),
         ("interpolation.gan",),
-        "not what the generator",
+        "not those of the generator",
     ),
     "images turned before they are encoded": Unnamed(
         notebook((CODES, CODES.replace("(x_start)", "(x_start.flip(2))"))), ("interpolation.vae",), "other images"

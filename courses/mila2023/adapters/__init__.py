@@ -1,1 +1,1 @@
-"""What probes ask of a submission, in the names of this course. Only guests import these: they run student code."""
+"""Adapters that offer a submission of this course to the probes. Only guests import them: they run student code."""

@@ -1,4 +1,4 @@
-"""Part 3 of the practical: a student's diffusion process, spoken to by the contract's names."""
+"""Adapter for part 3 of the practical: a student's diffusion process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Q_SAMPLE = ("x_start", "t", "coefficients", "noise")
 
 
 class DdpmContract:
-    """What the probes know of a diffusion submission. Methods raise Missing, or whatever the student's code raises.
+    """A student's diffusion process as the probes use it. Methods raise Missing, or whatever the student's code raises.
 
-    Sequences are [T]; images [B, C, H, W]; times [B]. A model is called with noisy images and times, and gives noise.
+    Sequences are [T], images [B, C, H, W] and times [B]. A model takes noisy images and times, and returns noise.
     """
 
     def __init__(self, modules: Modules) -> None:
@@ -31,12 +31,12 @@ class DdpmContract:
         neutralise_cuda(modules.files(STEM))
 
     def sequences(self, beta_start: float, beta_end: float, steps: int) -> Any:
-        """Betas, alphas, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the ᾱ before, and the variance of x_{t−1} given x_t and x_0."""
+        """The sequences β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the previous ᾱ, and the variance of x_{t−1} given x_t and x_0."""
         asked = {"beta_start": beta_start, "beta_end": beta_end, "T": steps}
         return self._answer("alphas_betas_sequences_helper", asked)
 
     def q_sample(self, x_start: Tensor, t: Tensor, coefficients: Sequence[Tensor], noise: Tensor | None = None) -> Any:
-        """coefficients: √ᾱ and √(1 − ᾱ)."""
+        """The noisy images x_t. `coefficients` are √ᾱ and √(1 − ᾱ)."""
         asked = {"x_start": x_start, "t": t, "coefficients": tuple(coefficients)}
         return self._answer("q_sample", asked | _given(noise))
 
@@ -49,7 +49,7 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """coefficients: betas, √(1 − ᾱ), 1/√α and the posterior variance."""
+        """The images x_{t−1}. `coefficients` are β, √(1 − ᾱ), 1/√α and the posterior variance."""
         asked = {"model": model, "x": x, "t": t, "t_index": t_index, "coefficients": tuple(coefficients)}
         return self._answer("p_sample", asked | _given(noise))
 
@@ -61,7 +61,7 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The images after each step, [steps, B, C, H, W]; coefficients as of p_sample, noise [steps + 1, B, …]."""
+        """The images after each step, [steps, B, C, H, W]. `coefficients` as in p_sample, noise [steps + 1, B, …]."""
         asked = {"model": model, "shape": tuple(shape), "timesteps": steps, "T": steps, "coefficients": coefficients}
         return self._answer("p_sample_loop", asked | _given(noise))
 
@@ -73,26 +73,27 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The loss, a number; coefficients as of q_sample."""
+        """The loss, a single number. `coefficients` as in q_sample."""
         asked = {"denoise_model": model, "x_start": x_start, "t": t, "coefficients": tuple(coefficients)}
         return self._answer("p_losses", asked | _given(noise))
 
     def t_sample(self, steps: int, n: int) -> Any:
+        """Random times [n] from 0 to steps − 1."""
         asked = {"timesteps": steps, "batch_size": n, "device": self._device}
         return self._answer("t_sample", asked)
 
     def inject_p_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Let the student's loop call `injected` in place of p_sample, with the arguments by the hand-out's names."""
+        """Makes the student's loop call `injected` instead of p_sample, with its arguments by the hand-out's names."""
         self._inject("p_sample", P_SAMPLE, injected, to="p_sample_loop")
 
     def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Likewise in place of q_sample in p_losses."""
+        """Makes p_losses call `injected` instead of q_sample, with its arguments by the hand-out's names."""
         self._inject("q_sample", Q_SAMPLE, injected, to="p_losses")
 
     def _inject(self, name: str, names: Sequence[str], injected: Callable[[dict[str, Any]], Tensor], to: str) -> None:
         namespace = inspect.unwrap(self._function(to)).__globals__
         theirs = namespace.get(name)
-        if callable(theirs):  # it may have been left out, and its formula written where it is needed
+        if callable(theirs):  # a student may have no such function, and have written its formula where it is needed
             namespace[name] = lambda *args, **kwargs: injected(received(theirs, names, args, kwargs))
 
     def _answer(self, name: str, asked: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
-"""Part 2 of the practical: a student's steps of a GAN, spoken to by the contract's names.
+"""Adapter for part 2 of the practical: a student's losses, samples and interpolation of a GAN.
 
-The networks are given by the hand-out, and are ours here, of any size; what the hand-out's notebook does with the
-steps is done here: new latents for each, and a fake batch that is detached for the discriminator.
+The hand-out provides the networks; here, ours of any size replace them. This adapter does what the hand-out's notebook
+does around each step: it draws new latents, and detaches the generated batch for the discriminator.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 
 STEM = "gan_solution"
-SIDE = 28  # of images; the hand-out's are of 32×32
-OF_IMAGES = {"image_size": SIDE, "input_channels": 1}  # by the names that they have at the top of the hand-out
-Z_DIM = 32  # the hand-out's
+SIDE = 28  # side of the images in pixels; the hand-out's have 32×32
+OF_IMAGES = {"image_size": SIDE, "input_channels": 1}  # constants that the hand-out defines at its top
+Z_DIM = 32  # the hand-out's number of latents
 WIDTHS = (32,)
 
 
 class GanContract:
-    """What the probes know of a GAN's steps. Methods raise Missing, or whatever the student's code raises."""
+    """A student's GAN as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = self.model()
-        # What the hand-out's notebook defines, and the optimisers at the top of the file are made of.
+        # The hand-out's notebook defines these names, and the file uses them at its top to make the optimisers.
         modules.provide(
             STEM,
             device=self._device,
@@ -58,36 +58,39 @@ class GanContract:
         z_dim: int = Z_DIM,
         **rates: float,
     ) -> nn.Module:
-        """Both networks, of our making; they drop nothing out, whatever the rates."""
+        """A new pair of our networks. They have no dropout, for any `rates`."""
         return _Pair(z_dim, hidden_dims_gen, hidden_dims_disc).to(self._device)
 
     def checkpoint(self) -> None:
-        """Weights are not handed in."""
+        """None, since no weights are handed in for this course."""
 
     def generator_of(self, model: nn.Module) -> nn.Module:
+        """The model's generator."""
         return model.get_submodule("generator")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
+        """The model's discriminator."""
         return model.get_submodule("discriminator")
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
+        """The discriminator's logits for images [B, 1, 28, 28]."""
         return discriminator(images)
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The loss that the student's function gives the generator, for as many new latents as there are images."""
+        """The generator's loss by the student's function, for as many new latents as there are images [B, C, H, W]."""
         fake = self.generator_of(model)(_latents(model, len(images)))
         asked = {"discriminator": self.discriminator_of(model), "generator": _Shim(model), "fake_samples": fake}
         return self._loss("generator_train", asked)
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The loss that the student's function gives the discriminator, for real images and as many fake ones."""
+        """The discriminator's loss by the student's function, for images [B, C, H, W] and as many generated ones."""
         fake = self.generator_of(model)(_latents(model, len(images))).detach()
         networks = {"discriminator": self.discriminator_of(model), "generator": _Shim(model)}
         asked = {**networks, "real_samples": images, "fake_samples": fake}
         return self._loss("discriminator_train", asked)
 
     def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
-        """What a function returns as a loss: itself, or the first of several things."""
+        """The loss that a function returns, alone or as the first of several values. Raises TypeError for no tensor."""
         value = answered(call(self._function(name), asked), name)
         while isinstance(value, tuple | list) and value:
             value = value[0]
@@ -96,11 +99,11 @@ class GanContract:
         return value
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """What the student's function returns for that many samples."""
+        """The result of the student's function for n samples."""
         return self._sample(model, n)
 
     def sample_of(self, model: nn.Module, z: Tensor) -> Any:
-        """What it returns for given latents [n, z_dim]."""
+        """The result of the student's function for given latents [n, z_dim]."""
         return self._sample(model, len(z), noise=_as_images(z))
 
     def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
@@ -108,11 +111,11 @@ class GanContract:
         return answered(call(self._function("sample"), asked), "sample")
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
-        """The strips [n, steps + 2, C, H, W] that the student's function makes, each for two new latents."""
+        """The student's interpolations [n, steps + 2, C, H, W], each between two new latents."""
         return self.interpolate_between(model, torch.stack([_latents(model, n).flatten(1) for _ in range(2)]), steps)
 
     def interpolate_between(self, model: nn.Module, ends: Tensor, steps: int) -> Tensor:
-        """The same for given latents [2, n, z_dim]."""
+        """The student's interpolations [n, steps + 2, C, H, W] between given latents [2, n, z_dim]."""
         function = self._function("interpolate")
         strips = []
         for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
@@ -121,7 +124,7 @@ class GanContract:
         return torch.stack(strips)
 
     def _function(self, name: str) -> Callable[..., Any]:
-        """The student's, with our images' size for those of its file's constants that say it."""
+        """The student's function, with the size of our images in the constants of its file."""
         function: Callable[..., Any] = self._modules.find(name, STEM)
         namespace = getattr(inspect.unwrap(function), "__globals__", {})
         namespace.update({constant: value for constant, value in OF_IMAGES.items() if constant in namespace})
@@ -129,7 +132,7 @@ class GanContract:
 
 
 class _Generator(nn.Module):
-    """Latents [B, z_dim, 1, 1] to images [B, 1, 28, 28] in [−1, 1]."""
+    """Maps latents [B, z_dim, 1, 1] to images [B, 1, 28, 28] with pixels in [−1, 1]."""
 
     def __init__(self, z_dim: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -141,7 +144,7 @@ class _Generator(nn.Module):
 
 
 class _Discriminator(nn.Module):
-    """Images [B, 1, 28, 28] to logits [B, 1, 1, 1]."""
+    """Maps images [B, 1, 28, 28] to logits [B, 1, 1, 1]."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -157,7 +160,7 @@ def _hidden(inputs: int, widths: Sequence[int]) -> list[nn.Module]:
 
 
 class _Pair(nn.Module):
-    """The networks of a GAN."""
+    """A generator and a discriminator."""
 
     def __init__(self, z_dim: int, generator: Sequence[int], discriminator: Sequence[int]) -> None:
         super().__init__()
@@ -166,20 +169,20 @@ class _Pair(nn.Module):
 
 
 class _Shim(nn.Module):
-    """A generator of the hand-out's size of latents, which its first layer tells as well, and nothing else.
+    """A generator that takes the hand-out's number of latents, and passes to our generator as many as it takes.
 
-    The one behind it is given as many of the numbers of each as it takes.
+    Its first layer also has that number of inputs, since students may read it there.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.inner = model.get_submodule("generator")
         self.z_dim = Z_DIM
-        self.model = [nn.ConvTranspose2d(Z_DIM, 1, 4)]  # to be asked for its size: a list's are no parts of a module
+        self.model = [nn.ConvTranspose2d(Z_DIM, 1, 4)]  # only its size is read; in a list it adds no parameters
         self.device = next(model.parameters()).device
 
     def forward(self, z: Tensor) -> Tensor:
-        if z.dim() != 4:  # as a transposed convolution, with which the hand-out's begins
+        if z.dim() != 4:  # the hand-out's generator begins with a transposed convolution, which requires this shape
             raise ValueError(f"latents should be of shape [B, z_dim, 1, 1], and are {list(z.shape)}")
         size = self.inner.layers[0].in_features  # type: ignore[union-attr, index]
         return torch.as_tensor(self.inner(z[:, :size]))
@@ -192,7 +195,7 @@ def _latents(model: nn.Module, n: int) -> Tensor:
 
 
 def _as_images(z: Tensor) -> Tensor:
-    """Latents [n, z_dim] as the hand-out's generator takes them, [n, z_dim, 1, 1]."""
+    """Latents [n, z_dim] in the shape [n, z_dim, 1, 1] that the hand-out's generator takes."""
     return z[:, :, None, None]
 
 

@@ -1,4 +1,4 @@
-"""Part 1 of the practical: a student's Gaussian VAE, spoken to by the contract's names."""
+"""Adapter for part 1 of the practical: a student's Gaussian VAE."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from graders.adapting.members import method, part
 
 STEM = "vae_solution"
 GAUSSIAN = "DiagonalGaussianDistribution"
-FEATURES = 4  # few, since what is judged does not depend on them
-SIZE = 32  # of images, which the hand-out's layers need in multiples of 16
+FEATURES = 4  # few channels suffice, since no check depends on their number
+SIZE = 32  # side of the images in pixels; the hand-out's layers need a multiple of 16
 
 
 class GaussianVaeContract:
-    """What the probes know of a Gaussian VAE. Methods raise Missing, or whatever the student's code raises.
+    """A student's Gaussian VAE as the probes use it. Methods raise Missing, or whatever the student's code raises.
 
     Images are [B, 1, 32, 32], latents [B, z_dim].
     """
@@ -33,12 +33,12 @@ class GaussianVaeContract:
         neutralise_cuda(modules.files(STEM))
 
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
-        """The student's N(mean, exp(logvar)): with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
+        """The student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
         gaussian = self._modules.find(GAUSSIAN, STEM)
         return gaussian(mean) if logvar is None else gaussian(mean, logvar)
 
     def model(self, z_dim: int, features: int = FEATURES) -> nn.Module:
-        """A VAE, freshly initialised, with `features` channels in its first layer."""
+        """A new VAE with `features` channels in its first layer."""
         asked = {
             "in_channels": 1,
             "decoder_features": features,
@@ -51,27 +51,30 @@ class GaussianVaeContract:
         return model.to(self._device)
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
-        """The posterior, a distribution with `mean` and `logvar`."""
+        """The posterior of images x, a distribution with `mean` and `logvar`."""
         return answered(method(model, "encode", "VAE")(x), "VAE.encode")
 
     def decode(self, model: nn.Module, z: Tensor) -> Any:
-        """The distribution of images given z."""
+        """The distribution of images given latents z."""
         return answered(method(model, "decode", "VAE")(z), "VAE.decode")
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
+        """The model's n samples, from `noise` [n, z_dim] if it is given."""
         asked: dict[str, Any] = {"batch_size": n}
         asked |= {} if noise is None else {"noise": noise}
         found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
+        """The model's estimate of log p(x) [B] in nats, from so many `draws` of z for each image."""
         return answered(call(method(model, "log_likelihood", "VAE"), {"x": x, "K": draws}), "VAE.log_likelihood")
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
-        """The reconstruction, −log p(x|z) [B] and the divergence [B], whatever else comes behind them."""
+        """The first three values that forward returns: the reconstruction, −log p(x|z) [B] and the divergence [B]."""
         found = answered(call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise}), "VAE.forward")
         return found[:3]
 
@@ -81,7 +84,7 @@ class GaussianVaeContract:
         return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
 
     def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
-        """Lets the model use what is injected for the student's distribution wherever it would use that; returns it."""
+        """Replaces the student's distribution within the model by `injected_for` of it, and returns the new class."""
         namespace = inspect.unwrap(type(model).forward).__globals__
         theirs = namespace.get(GAUSSIAN) or self._modules.find(GAUSSIAN, STEM)
         injected = injected_for(theirs)

@@ -133,8 +133,8 @@ def one_forgotten(self):
 
 @misconception
 def divergence_detached(self):
-    """Your divergence is cut off from mean and logvar, so that the encoder does not feel it: compute it by operations
-    of torch, without no_grad, .detach() or numpy."""
+    """Your divergence is cut off from mean and logvar, so that no gradient of it reaches the encoder: compute it by
+    operations of torch, without no_grad, .detach() or numpy."""
     return self.original().detach()
 
 
@@ -143,8 +143,8 @@ defaults("vae_solution.py:DiagonalGaussianDistribution.nll", fails=("gaussian_va
 
 @misconception
 def likelihood_detached(self, sample, dims=(1, 2, 3)):
-    """Your negative log-likelihood is cut off from mean and logvar, so that nobody can learn from it: compute it by
-    operations of torch, without no_grad, .detach() or numpy."""
+    """Your negative log-likelihood is cut off from mean and logvar, so that nothing can be learned from it: compute it
+    by operations of torch, without no_grad, .detach() or numpy."""
     return self.original(sample, dims).detach()
 
 
@@ -177,7 +177,7 @@ def likelihood_for_its_negative(self, sample, dims=(1, 2, 3)):
 
 @misconception
 def dims_averaged(self, sample, dims=(1, 2, 3)):
-    """You averaged over the dimensions. Independent dimensions multiply their densities, so that logarithms are
+    """You averaged over the dimensions. The densities of independent dimensions are multiplied, so their logarithms are
     summed."""
     return self.original(sample, dims) / self.mean[0].numel()
 

@@ -25,15 +25,15 @@ def prior_forgotten(self, x, posterior):
 
 @misconception
 def proposal_forgotten(self, x, posterior):
-    """You left out log q(z|x): since z is drawn from q, its density has to be divided by."""
+    """You left out log q(z|x): since z is drawn from q, divide by its density."""
     given_z, prior, _ = terms(self, x, posterior.sample(), posterior)
     return given_z + prior
 
 
 @misconception
 def only_the_reconstruction(self, x, posterior):
-    """You averaged p(x|z) over the encoder's latents. They are not drawn from the prior, which the weight makes good:
-    p(x|z)·p(z)/q(z|x)."""
+    """You averaged p(x|z) over the encoder's latents. They are not drawn from the prior, so a weight has to correct
+    that: p(x|z)·p(z)/q(z|x)."""
     return terms(self, x, posterior.sample(), posterior)[0]
 
 
@@ -60,8 +60,8 @@ def drawn_from_the_prior(self, x, posterior):
 
 @misconception
 def divergence_for_the_ratio(self, x, posterior):
-    """You subtracted the KL divergence, which gives the average of the bound's terms. A weight has the densities of the
-    very z that was drawn: log p(z) − log q(z|x)."""
+    """You subtracted the KL divergence, which gives the average of the bound's terms. A weight uses the densities of
+    the z that was drawn: log p(z) − log q(z|x)."""
     return terms(self, x, posterior.sample(), posterior)[0] - posterior.kl()
 
 
@@ -120,8 +120,8 @@ def best_of_the_weights(self, x, K=100):
 
 @misconception
 def exponentials_overflow(self, x, K=100):
-    """You took the exponential of the logarithms, which is 0 in single precision, and its logarithm −∞. logsumexp does
-    the same without leaving the range of numbers."""
+    """You took the exponential of the logarithms, which is 0 in single precision, and its logarithm −∞. Use logsumexp,
+    which computes the same without underflow."""
     posterior = self.encode(x)
     return torch.stack([self.log_weight(x, posterior) for _ in range(K)]).exp().mean(dim=0).log()
 

@@ -74,8 +74,8 @@ def variance_without_beta(beta_start, beta_end, T):
 
 @misconception
 def variance_upside_down(beta_start, beta_end, T):
-    """You divided the wrong way around in the posterior variance: 1 − ᾱ of the step before stands above, 1 − ᾱ below.
-    The variance of the first step is then 0, and not infinite."""
+    """You divided the wrong way around in the posterior variance: the numerator is 1 − ᾱ of the step before, the
+    denominator 1 − ᾱ. The variance of the first step is then 0, and not infinite."""
     found = original(beta_start, beta_end, T)
     return (*found[:7], found[0] * (1 - found[3]) / (1 - found[6]))
 
@@ -162,6 +162,6 @@ def betas_stop_short(beta_start, beta_end, T):
 
 @misconception
 def betas_backwards(beta_start, beta_end, T):
-    """Your betas run from beta_end down to beta_start. Noise is added carefully at first, and faster later: they
-    grow."""
+    """Your betas run from beta_end down to beta_start. They should grow, so that little noise is added at first, and
+    more later."""
     return remade(torch.linspace(beta_end, beta_start, T))

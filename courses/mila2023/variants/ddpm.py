@@ -169,7 +169,7 @@ UNNAMED: dict[str, Unnamed] = {
     "pixels cut off": Unnamed(ddpm((MEAN, f"{MEAN}.clamp(-1, 1)")), ("ddpm.p_sample",), "x_{t−1}"),
     "a little too much noise": Unnamed(ddpm((DRAW, f"{DRAW} * 1.1")), ("ddpm.p_sample",), "posterior variance"),
     "two noises for the model": Unnamed(
-        ddpm((MEAN, MEAN.replace("model(x, t)", "model(x + 0.1, t)"))), ("ddpm.p_sample",), "shown"
+        ddpm((MEAN, MEAN.replace("model(x, t)", "model(x + 0.1, t)"))), ("ddpm.p_sample",), "the model is given"
     ),
     "noise of the loop from another law": Unnamed(
         ddpm(("None if noise is None", "torch.rand_like(img) if noise is None")),
@@ -194,7 +194,7 @@ UNNAMED: dict[str, Unnamed] = {
         ddpm(("dtype=torch.long, device=img", "dtype=torch.float, device=img")), ("ddpm.p_sample_loop",), "torch.long"
     ),
     "a model without times": Unnamed(
-        ddpm((MEAN, MEAN.replace("model(x, t)", "model(x)"))), ("ddpm.p_sample",), "not told the time"
+        ddpm((MEAN, MEAN.replace("model(x, t)", "model(x)"))), ("ddpm.p_sample",), "without times"
     ),
     "every second step": Unnamed(
         ddpm(("reversed(range(timesteps))", "reversed(range(0, timesteps, 2))")), ("ddpm.p_sample_loop",), "steps"

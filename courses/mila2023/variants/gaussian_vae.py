@@ -174,7 +174,7 @@ UNNAMED: dict[str, Unnamed] = {
     "a divergence without the variance's gradient": Unnamed(
         vae((KL, KL.replace("self.var", "self.var.detach()").replace("self.logvar", "self.logvar.detach()"))),
         ("gaussian_vae.kl",),
-        "by logvar",
+        "with respect to logvar",
     ),
     "samples with little noise": Unnamed(
         vae(("self.decode(noise).mode()", "self.decode(noise).mode() + 0.5 * torch.randn(batch_size, 1, 32, 32)")),
@@ -232,7 +232,7 @@ UNNAMED: dict[str, Unnamed] = {
             ("posterior = self.encode(x)\n        return", "return"),
         ),
         ("gaussian_vae.log_likelihood",),
-        "never asked",
+        "never called",
     ),
     "latents of one sign": Unnamed(
         vae(
@@ -245,7 +245,7 @@ UNNAMED: dict[str, Unnamed] = {
         "N(0, I)",
     ),
     "weights squared": Unnamed(
-        vae((LINE, LINE.replace("weight", "weight**2"))), ("gaussian_vae.interpolate",), "on the way"
+        vae((LINE, LINE.replace("weight", "weight**2"))), ("gaussian_vae.interpolate",), "interpolated image"
     ),
     "half of the divergence": Unnamed(
         vae(("conditional.nll(x), posterior.kl()", "conditional.nll(x), posterior.kl() / 2")),

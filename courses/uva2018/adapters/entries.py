@@ -1,4 +1,4 @@
-"""What the hand-out of 2018 leaves to its students: the names of what they add, and what only its script defines."""
+"""Handles what the hand-out of 2018 leaves open: names that students choose, and globals of its script."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from graders.adapting.calling import call
 from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 
-# How a shape that a network does not take is told: by torch, by an unpacking, by an index.
+# Exceptions for an input of the wrong shape, raised by torch, by an unpacking or by an index.
 WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
 
 
 def prepare(modules: Modules, stem: str, args: Namespace) -> None:
-    """Gives a file the globals that the hand-out's script parses from the command line, in both spellings."""
+    """Gives a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     modules.provide(stem, args=args, ARGS=args, opt=args, device=device)
     neutralise_cuda(modules.folder.glob("*.py"))
@@ -34,11 +34,11 @@ def prepare(modules: Modules, stem: str, args: Namespace) -> None:
 
 
 def save_nothing(module: ModuleType) -> None:
-    """Lets a file's code save its pictures nowhere: into folders that only its `main` makes, for seconds each.
+    """Makes a file's code save no pictures, since that takes seconds each, and the folders may not exist.
 
-    They are looked at in the report.
+    The report shows pictures instead.
     """
-    os.makedirs("images", exist_ok=True)  # which the hand-out's `main` makes
+    os.makedirs("images", exist_ok=True)  # the hand-out's `main` creates this folder
     for owner, names in ((torchvision.utils, ("save_image",)), (pyplot, ("savefig", "imsave", "show"))):
         for name in names:
             setattr(owner, name, _nothing)
@@ -48,7 +48,7 @@ def save_nothing(module: ModuleType) -> None:
 
 
 def _nothing(*args: object, **kwargs: object) -> None:
-    """Stands in for what saves a picture."""
+    """Replaces functions that save a picture."""
 
 
 def call_named(
@@ -58,12 +58,12 @@ def call_named(
     by_role: Mapping[str, object],
     asked: Mapping[str, object] | None = None,
 ) -> Any:
-    """Calls what has `word` in its name: a method of one of the `owners`, else a function of the file.
+    """Calls a function with `word` in its name: a method of one of the `owners`, or else a function of the file.
 
-    Parameters go by what their names say; others keep their defaults, but for what is `asked`. Of several functions, as
-    where one has helpers, a network's method or the first that says that it works on a network is taken, else the
-    first. Raises Missing where there is none that can be called, as where only the script does it or where it wants the
-    weights that a training has left.
+    Arguments are chosen by the names of the parameters (`by_role`, `asked`); parameters with a default keep it unless
+    they are in `asked`. Of several functions, such as a function and its helpers, a network's method or the first
+    function with a network among its parameters is taken, else the first one. Raises Missing if none can be called, for
+    example because only the script does the work, or because it needs weights that a training has saved.
     """
     fitting: list[tuple[Callable[..., Any], dict[str, object]]] = []
     unfitting: list[Missing] = []
@@ -101,9 +101,9 @@ def _says_network(entry: Callable[..., Any], given: Mapping[str, object], by_rol
 def _arguments(
     entry: Callable[..., Any], by_role: Mapping[str, object], positional: object, asked: Mapping[str, object]
 ) -> dict[str, object]:
-    """What is `asked`, and what is given to the parameters without a default.
+    """The arguments for a function: those in `asked`, and those for parameters without a default.
 
-    To the first of these that does not say what it is, `positional`. Raises Missing where there are more of them.
+    The first parameter whose name is unknown gets `positional`. Raises Missing if there are more unknown ones.
     """
     given: dict[str, object] = {}
     for parameter in inspect.signature(entry).parameters.values():
@@ -126,14 +126,14 @@ def _arguments(
 
 
 def _role_of(name: str, by_role: Mapping[str, object]) -> str | None:
-    """The role that a parameter's name is, or has in it; a single letter is in too many."""
+    """The role that equals a parameter's name or is contained in it; single letters must be equal."""
     return name if name in by_role else next((role for role in by_role if len(role) > 1 and role in name), None)
 
 
 def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:
-    """Images [B, 1, 28, 28] as a network takes them: in flat rows [B, 784], as the hand-out has them, or as they are.
+    """Images [B, 1, 28, 28] in the form that a network takes: as flat rows [B, 784], like the hand-out's, or unchanged.
 
-    It is tried out, without a trace in the network's state or in the random numbers; flat where it takes neither.
+    Both are tried, without changing the network's state or the random numbers. If it takes neither, they are flat.
     """
     training, state = network.training, torch.get_rng_state()
     network.eval()
@@ -149,7 +149,7 @@ def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def _stand_in_for_data() -> None:
-    """Lets the templates be imported without the hand-out's own `datasets` folder, which nobody hands in."""
+    """Allows importing the templates without the hand-out's folder `datasets`, which is not handed in."""
     for name in ("datasets", "datasets.bmnist"):
         module = ModuleType(name)
         module.__dict__.update(__path__=[], bmnist=_no_data)

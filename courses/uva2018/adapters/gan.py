@@ -1,7 +1,7 @@
-"""The GAN of the 2018 assignment: two networks, and a function that trains both, which holds the losses.
+"""Adapter for the GAN of the 2018 assignment: two networks, and a function that trains both and contains the losses.
 
-Images may be flat or square in either network, and the discriminator's scores probabilities or logits: nothing here
-turns one into another.
+Images may be flat or square in either network, and the discriminator's scores probabilities or logits. This adapter
+converts neither; the checks accept all of these.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Batch = tuple[Tensor, Tensor]
 
 
 class _Enough(BaseException):
-    """All epochs that were asked for are over."""
+    """Raised to end a student's training loop after the requested number of epochs."""
 
 
 class _Epochs:
-    """A loader that ends the loop over it after so many passes, or when it is left early once more often."""
+    """A data loader that raises _Enough after `count` complete passes, or if more than `count` passes were begun."""
 
     def __init__(self, batches: Iterable[Batch], count: int) -> None:
         self._batches = batches
@@ -62,11 +62,11 @@ class GanContract:
         prepare(modules, STEM, self._args)
 
     def generator(self) -> nn.Module:
-        """Latents [B, 100] → images, in any form of 784 pixels each."""
+        """A new generator: latents [B, 100] → images of 784 pixels each, in any shape."""
         return self._made("Generator")
 
     def discriminator(self) -> nn.Module:
-        """Images, in the form that `fitting` gives → a score of each."""
+        """A new discriminator: images, in the form that `fitting` returns → one score for each."""
         return self._made("Discriminator")
 
     def fitting(self, discriminator: nn.Module, images: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class GanContract:
         return in_a_form_that_fits(discriminator, images)
 
     def optimizers(self, generator: nn.Module, discriminator: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-        """The hand-out's two, which its `main` makes."""
+        """The two optimisers of the generator and the discriminator, as the hand-out's `main` creates them."""
         return [torch.optim.Adam(network.parameters(), lr=rate) for network in (generator, discriminator)]
 
     def train(
@@ -86,9 +86,9 @@ class GanContract:
         batch_size: int,
         epochs: int = 1,
     ) -> None:
-        """The student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
+        """Runs the student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
 
-        It is stopped after so many epochs, since many a loop knows by itself how many it runs.
+        It is stopped after `epochs` epochs, since many loops contain their own number of epochs.
         """
         vars(self._args).update(n_epochs=epochs, batch_size=batch_size)
         save_nothing(self._modules.load(STEM))
@@ -103,9 +103,9 @@ class GanContract:
             call(self._modules.find("train", STEM), asked, self._offered())
 
     def interpolate(self, generator: nn.Module, steps: int) -> Any:
-        """Calls whatever interpolates, wherever the student put it. Raises Missing where only the script does.
+        """Calls the student's function or method for interpolation. Raises Missing if only the script interpolates.
 
-        `steps`: for a parameter that asks for them.
+        `steps` is passed to a parameter with that word in its name.
         """
         module = self._modules.load(STEM)
         save_nothing(module)

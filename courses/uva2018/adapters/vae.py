@@ -1,7 +1,7 @@
-"""The VAE of the 2018 assignment: a student's file, spoken to by the contract's names.
+"""Adapter for the VAE of the 2018 assignment.
 
-What the encoder's second output means, whether the decoder ends in a sigmoid, whether images are flat or square, and
-which sign the bound has, are the student's own: nothing here turns one into another.
+Students choose what the encoder's second output means, whether the decoder ends in a sigmoid, whether images are flat
+or square, and which sign the bound has. This adapter converts nothing; the checks accept all of these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from graders.adapting.loading import Modules
 from graders.adapting.members import part
 
 STEM = "a3_vae_template"
-TRIED = 3  # images in the batch that a loop is tried out on: not two, which could be unpacked like a pair
+TRIED = 3  # images in the batch for trying out a loop; a batch of two could be unpacked like a pair
 
 
 class VaeContract:
@@ -34,19 +34,23 @@ class VaeContract:
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        """A new encoder."""
         return self._made("Encoder", hidden_dim, z_dim)
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
+        """A new decoder."""
         return self._made("Decoder", hidden_dim, z_dim)
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """The student's VAE, freshly initialised."""
+        """A new VAE of the student's."""
         return self._made("VAE", hidden_dim, z_dim)
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
@@ -54,14 +58,14 @@ class VaeContract:
         return in_a_form_that_fits(network, images)
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
-        """What VAE.forward returns for `fitting` images: the average negative bound, alone or before other things."""
+        """The average bound that VAE.forward returns for images of a `fitting` form, alone or as the first value."""
         returned = model(images)
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """What VAE.sample returns, or a function of that name: samples and means by the hand-out.
+        """The samples and means that VAE.sample, or a function of that name, returns for n images.
 
-        Raises Missing where no function returns these, as where only the script draws samples.
+        Raises Missing if no function returns these, for example because only the script draws samples.
         """
         method: Callable[[int], Any] | None = getattr(model, "sample", None)
         if method is not None:
@@ -73,14 +77,14 @@ class VaeContract:
         return returned
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The hand-out's, which its `main` makes."""
+        """The optimiser, as the hand-out's `main` creates it."""
         return torch.optim.Adam(model.parameters())
 
     def epoch(self, model: nn.Module, images: Tensor, batch_size: int, optimizer: torch.optim.Optimizer) -> Any:
-        """One epoch of the student's own loop over images [N, 1, 28, 28]; what it returns.
+        """Runs one epoch of the student's own loop over images [N, 1, 28, 28], and returns its result.
 
-        The hand-out's loader gives batches of images, and torchvision's, which others use, images with labels: which
-        of them the loop can take is found on a copy of the model.
+        The hand-out's loader gives batches of images; torchvision's, which some use, gives images with labels. Which of
+        them the loop takes is tried out on a copy of the model.
         """
         loop = self._modules.find("epoch_iter", STEM)
         for labelled in (False, True):
@@ -88,7 +92,7 @@ class VaeContract:
             data = _loader(images[:TRIED], TRIED, labelled)
             try:
                 call(loop, {"model": trial, "data": data, "optimizer": self.optimizer(trial)}, self._offered())
-            except Exception:  # of the right form, the true call below raises it once more
+            except Exception:  # if the form is right, the real call below raises the error again
                 continue
             return call(
                 loop,
@@ -102,7 +106,7 @@ class VaeContract:
         )
 
     def manifold(self, model: nn.Module) -> Any:
-        """Calls whatever draws the manifold, wherever the student put it. Raises Missing where only the script does."""
+        """Calls the student's function or method for the manifold. Raises Missing if only the script draws it."""
         module = self._modules.load(STEM)
         save_nothing(module)
         roles = {**self._models(model), **dict.fromkeys(("name", "path", "file"), "manifold.png"), "epoch": 1}
@@ -128,7 +132,7 @@ class VaeContract:
 
 
 def _loader(images: Tensor, batch_size: int, labelled: bool) -> Iterable[Any]:
-    """A loader of these images in their order, with or without labels."""
+    """A data loader for these images in their order, with or without labels."""
     items: list[Any] = [(image, 0) for image in images] if labelled else list(images)
     loader: Iterable[Any] = DataLoader(items, batch_size=batch_size)  # type: ignore[arg-type]
     return loader

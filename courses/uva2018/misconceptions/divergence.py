@@ -21,7 +21,7 @@ def deviation_as_variance(mean, std):
 
 @misconception
 def log_deviation_for_log_variance(mean, std):
-    """The logarithm in your divergence is that of the standard deviation, where −½ (1 + log σ² − mean² − σ²) has that
+    """The logarithm in your divergence is that of the standard deviation, but −½ (1 + log σ² − mean² − σ²) needs that
     of the variance: log σ² = 2 log σ."""
     return -0.5 * (1 + std.log() - mean**2 - std**2).sum(dim=1)
 
@@ -40,8 +40,8 @@ def mean_over_latents(mean, std):
 
 @misconception
 def divided_by_pixels(mean, std):
-    """Your divergence is divided by the number of pixels, and the reconstruction is a sum over them: the two are not in
-    one measure, and z is hardly kept near the prior. Sum both, or divide both."""
+    """Your divergence is divided by the number of pixels, and the reconstruction is a sum over them: so the divergence
+    hardly counts, and z is not kept near the prior. Sum both, or divide both."""
     return original(mean, std) / 784
 
 
@@ -82,8 +82,8 @@ def of_the_wrong_sign(mean, std):
 
 @misconception
 def left_out(mean, std):
-    """Your bound does not change with what the encoder gives but for the reconstruction: the divergence is not in it,
-    or it is a constant."""
+    """The encoder's outputs affect your bound only through the reconstruction: the divergence is missing, or it is a
+    constant."""
     return 0 * original(mean, std)
 
 

@@ -17,8 +17,8 @@ defaults("a3_vae_template.py:draw", fails=("vae2018.noise",))
 
 @misconception(fails=("vae2018.divergence", "vae2018.bound"))
 def variance_for_deviation(mean, std):
-    """You multiply the noise by a variance, the square of what the divergence takes for the standard deviation. To
-    scale noise is to scale its standard deviation: z = mean + std · ε."""
+    """You multiply the noise by a variance, the square of what the divergence takes for the standard deviation.
+    Multiply it by the standard deviation: z = mean + std · ε."""
     return mean + std**2 * torch.randn_like(std)
 
 
@@ -28,7 +28,7 @@ defaults("a3_vae_template.py:VAE.forward", fails=("vae2018.divergence", "vae2018
 @misconception
 def log_variance_for_deviation(self, input):
     """Your divergence takes the encoder's second output for the logarithm of the variance, and the noise is multiplied
-    by that very number, as if it were the standard deviation. Let both mean the same: with log σ² the noise is
+    by the same number, as if it were the standard deviation. Use one meaning in both: with log σ² the noise is
     multiplied by exp(½ log σ²), with σ the divergence is ½ (σ² + mean² − 1) − log σ."""
     mean, log_variance = self.encoder(input)
     z = mean + log_variance * torch.randn_like(mean)
@@ -46,8 +46,8 @@ def variance_of_log_variance(self, input):
 
 @misconception
 def deviation_of_another_square_root(self, input):
-    """Your noise is multiplied by √(log σ²), or your divergence takes for a logarithm of the variance what the noise
-    takes for the variance itself. Both have to mean the same: the standard deviation is exp(½ log σ²)."""
+    """Your noise is multiplied by the square root of a number that your divergence uses as log σ². Use one meaning in
+    both: the standard deviation is exp(½ log σ²)."""
     mean, log_variance = self.encoder(input)
     z = mean + log_variance.sqrt() * torch.randn_like(mean)
     return bound_of_log_variance(input, self.decoder, mean, log_variance, z)

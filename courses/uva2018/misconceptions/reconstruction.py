@@ -11,7 +11,8 @@ defaults("a3_vae_template.py:reconstruction", fails=("vae2018.reconstruction", "
 @misconception
 def mean_over_pixels(images, means):
     """Your cross-entropy is averaged over the pixels (as by default in torch), and the divergence is a sum over
-    latents: the latter then rules, and z tells nothing of the image. −log p(x|z) is the sum over the pixels."""
+    latents: the divergence then dominates, and z carries no information about the image. −log p(x|z) is the sum over
+    the pixels."""
     return F.binary_cross_entropy(means, images, reduction="none").mean(dim=1)
 
 

@@ -83,8 +83,8 @@ def generator_detached(dataloader, discriminator, generator, optimizer_G, optimi
 
 @misconception(fails=("gan2018.generator_loss",))
 def real_images_for_the_generator(dataloader, discriminator, generator, optimizer_G, optimizer_D):
-    """You train the generator on the discriminator's loss, real images and all. Its loss is −E log D(G(z)), of its own
-    images, labelled real."""
+    """You train the generator on the discriminator's loss, including real images. Its own loss is −E log D(G(z)), with
+    generated images that are labelled real."""
     for _ in range(args.n_epochs):
         for imgs, _ in dataloader:
             real = imgs.view(len(imgs), -1)
@@ -177,7 +177,7 @@ def latents_of_all_batches(dataloader, discriminator, generator, optimizer_G, op
 
 @misconception("a3_gan_template.py:train", fails=("gan2018.alternation",))
 def cleared_before_step(dataloader, discriminator, generator, optimizer_G, optimizer_D):
-    """You clear the gradients between backward() and step(), so that no step has anything to follow, and neither
+    """You clear the gradients between backward() and step(), so that the gradients are zero in every step, and neither
     network learns. Call zero_grad() before backward()."""
     for _ in range(args.n_epochs):
         for imgs, _ in dataloader:

@@ -202,7 +202,7 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         (SCORED, "return self.layers(self.first[0](img))"),
         fails="gan2018.discriminator",
-        says="hidden",
+        says="no optimiser trains",
     ),
     "noise within the generator": wrong(
         (IMAGES, "return self.layers(z + torch.randn_like(z))"), fails="gan2018.generator"

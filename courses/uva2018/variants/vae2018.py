@@ -251,7 +251,7 @@ UNNAMED: dict[str, Unnamed] = {
         (DRAW, "return mean + std * torch.distributions.StudentT(3.0).sample(mean.shape)"), fails="vae2018.noise"
     ),
     "uniform noise of the right spread": wrong(
-        (DRAW, "return mean + std * (torch.rand_like(mean) - 0.5) * 12**0.5"), fails="vae2018.noise", says="no draw"
+        (DRAW, "return mean + std * (torch.rand_like(mean) - 0.5) * 12**0.5"), fails="vae2018.noise", says="not drawn"
     ),
     "noise beside the mean": wrong((DRAW, DRAW.replace("mean +", "0.5 + mean +")), fails="vae2018.noise"),
     "a KL of 1.1 times": wrong((KL, KL.replace("return ", "return 1.1 * ")), fails="vae2018.divergence vae2018.bound"),

@@ -1,4 +1,4 @@
-"""The hand-out has two training templates of which one is asked for: which one did this student fill in?"""
+"""Finds which of the hand-out's two training templates a student filled in, since only one is asked for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def most_complete(modules: Modules, stems: Iterable[str], asked: Iterable[str]) -> str:
-    """The file among `stems` in which the fewest of the `asked` functions are gaps; the first of equals.
+    """The file among `stems` in which the fewest of the `asked` functions are unfinished; the first among equals.
 
-    A function is a gap when it is absent or still raises the hand-out's NotImplementedError. A file that is absent,
-    empty or does not parse is all gaps. Only the syntax tree is read, so that neither file is imported.
+    A function is unfinished if it is absent or still raises the hand-out's NotImplementedError. In a file that is
+    absent, empty or cannot be parsed, all functions are. Only the syntax tree is read, so neither file is imported.
     """
     names = frozenset(asked)
     return min(stems, key=lambda stem: _gaps(content(modules.folder / f"{stem}.py"), names))

@@ -1,6 +1,6 @@
-"""Part 3 of the practical: densities of a toy problem, and the flow between them.
+"""Adapter for part 3 of the practical: the densities of a toy problem, and a normalising flow between them.
 
-The hand-out's part 3 knows no device: everything here stays on the CPU.
+The hand-out's part 3 uses no device, so everything here runs on the CPU.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ class FlowContract:
         modules.provide("train", device="cpu")
 
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
-        """N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma [dims], as the hand-out's main gives them."""
+        """The student's N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma are [dims]."""
         return self._modules.find("MultivariateGaussianDiag", "distributions")(mu.cpu(), sigma.cpu(), dims)
 
     def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int) -> Any:
-        """The equal mixture of two of them; two means and two standard deviations, each [dims]."""
+        """The student's equal mixture of two such Gaussians, given their means and standard deviations [dims]."""
         build = self._modules.find("BimodalGaussianDiag", "distributions")
         return build([mu.cpu() for mu in mus], [sigma.cpu() for sigma in sigmas], dims)
 
     def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
-        """A flow onto the given base density: forward(x [B, dim]) → nll [B], transform(z, inverse) → (z, log_det)."""
+        """A new flow to the density `base`: forward(x [B, dim]) → nll [B]; transform(z, inverse) → (z, log_det)."""
         model: nn.Module = self._modules.find("NormalizingFlow", "model")(base, dim, num_flows, num_hidden)
         return model
 
     def train_epoch(self, model: nn.Module, loader: Batches, optimizer: Optimizer) -> float | None:
-        """One epoch of the student's loop; its average bits per dimension, None when it returns nothing."""
+        """Runs one epoch of the student's loop, and returns its average bits per dimension, or None."""
         average = self._modules.find("train_nf", "train")(model, loader, optimizer)
         if isinstance(average, tuple | list):
             average = average[0]

@@ -1,7 +1,7 @@
-"""Part 2 of the 2020 practical: a student's GAN, spoken to by the contract's names.
+"""Adapter for part 2 of the 2020 practical: a student's GAN.
 
-Either template may have been filled in, `train_torch.py` or `train_pl.py`. Of the latter only the module and its
-steps are used: its Trainer is never run, and what a Trainer of PyTorch Lightning 1.x does in an epoch is done here.
+Students fill in one of two templates, `train_torch.py` or `train_pl.py`. Of the latter, only the module and its steps
+are used. Its Trainer is never run; this adapter does what a Trainer of PyTorch Lightning 1.x does in an epoch.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Batch = tuple[Tensor, Tensor]
 
 
 class GanContract:
-    """What the probes know of a GAN submission. Methods raise Missing, or whatever the student's code raises."""
+    """A student's GAN as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._template = most_complete(modules, TEMPLATES, ASKED)
-        # What the hand-out defines only under `if __name__ == "__main__"`; some students' classes read it.
+        # The hand-out defines these only under `if __name__ == "__main__"`, but some students' classes read them.
         self._args = Namespace(
             z_dim=32,
             hidden_dims_gen=[128, 256, 512],
@@ -58,17 +58,17 @@ class GanContract:
         neutralise_cuda(modules.folder.glob("*.py"))
 
     def generator(self, z_dim: int, hidden_dims: list[int], output_shape: list[int], dp_rate: float) -> nn.Module:
-        """The generator on its own: [B, z_dim] → [B, *output_shape]."""
+        """A new generator: [B, z_dim] → [B, *output_shape]."""
         return self._network(
             "GeneratorMLP", z_dim=z_dim, hidden_dims=hidden_dims, output_shape=output_shape, dp_rate=dp_rate
         )
 
     def discriminator(self, input_dims: int, hidden_dims: list[int], dp_rate: float) -> nn.Module:
-        """The discriminator on its own: see `score` for what it takes."""
+        """A new discriminator; `score` calls it."""
         return self._network("DiscriminatorMLP", input_dims=input_dims, hidden_dims=hidden_dims, dp_rate=dp_rate)
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The scores of images [B, C, H, W]; a discriminator that takes only flat rows [B, C·H·W] is given those."""
+        """The scores of images [B, C, H, W], or of their flat rows [B, C·H·W] if the discriminator only takes those."""
         try:
             return discriminator(images)
         except (RuntimeError, ValueError, IndexError):
@@ -84,7 +84,7 @@ class GanContract:
         z_dim: int = 32,
         lr: float = LEARNING_RATE,
     ) -> nn.Module:
-        """A GAN of both networks."""
+        """A new GAN with both networks."""
         settings = {
             "hidden_dims_gen": hidden_dims_gen,
             "hidden_dims_disc": hidden_dims_disc,
@@ -102,32 +102,36 @@ class GanContract:
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:
+        """The model's generator."""
         return part(model, "generator", "GAN")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
+        """The model's discriminator."""
         return part(model, "discriminator", "GAN")
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The loss that the student's step gives the generator, for a batch of real images."""
+        """The generator's loss by the student's step, for a batch of real images [B, C, H, W]."""
         return _loss(method(model, "generator_step", "GAN")(images))
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The loss that the student's step gives the discriminator, for a batch of real images."""
+        """The discriminator's loss by the student's step, for a batch of real images [B, C, H, W]."""
         return _loss(method(model, "discriminator_step", "GAN")(images))
 
-    sample_of = interpolate_between = None  # this hand-out's draw their latents themselves
+    sample_of = interpolate_between = None  # in this course, both functions draw their latents themselves
 
     def sample(self, model: nn.Module, n: int) -> Any:
+        """The result of the student's `sample`, which should be n images."""
         return method(model, "sample", "GAN")(n)
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
+        """The result of the student's `interpolate`, n strips with `steps` images between their ends."""
         return method(model, "interpolate", "GAN")(n, steps)
 
     def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:
-        """Two optimisers, in the order of the student's loop: of the generator, of the discriminator.
+        """The two optimisers, in the order of the student's loop: of the generator and of the discriminator.
 
-        In `train_torch.py` they are made in `main`, out of reach: so they are the hand-out's. A LightningModule makes
-        its own.
+        In `train_torch.py`, `main` creates them, which is not run, so they are the hand-out's. A LightningModule
+        creates its own.
         """
         if self._template == "train_pl":
             return _configured(method(model, "configure_optimizers", "GAN")())
@@ -137,9 +141,9 @@ class GanContract:
     def train_epoch(
         self, model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]
     ) -> None:
-        """One epoch of the student's own loop, with `optimizers` as given by the method of that name.
+        """Runs one epoch of the student's own loop, with the results of the method `optimizers`.
 
-        A loop that stands in `main` is given the model and the batches for its own, and makes its own optimisers.
+        If the loop stands in `main`, that is run with this model and these batches, and creates its own optimisers.
         """
         if self._template == "train_pl":
             _lightning_epoch(model, batches, optimizers)
@@ -164,7 +168,7 @@ class GanContract:
         )
 
     def checkpoint(self) -> Path | None:
-        """The newest file of weights beside the code, if one was handed in."""
+        """The newest handed-in file of weights, or None."""
         folder = self._modules.folder
         files = [path for path in sorted(folder.rglob("*")) if path.suffix in CHECKPOINTS and path.is_file()]
         return max(files, key=lambda path: path.stat().st_mtime, default=None)
@@ -175,7 +179,7 @@ class GanContract:
 
 
 class _SilentLogger:
-    """Stands for the hand-out's TensorBoardLogger: takes every call, and does nothing."""
+    """Replaces the hand-out's TensorBoardLogger; it accepts every call, and does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -184,7 +188,7 @@ class _SilentLogger:
 
 
 def _loss(result: Any) -> Tensor:
-    """The loss of a step that returns it alone, first in a tuple (loss, log, …), or in a dictionary."""
+    """The loss that a step returns alone, as the first of several values, or in a dictionary."""
     if isinstance(result, tuple | list) and result:
         result = result[0]
     if isinstance(result, dict):
@@ -195,7 +199,7 @@ def _loss(result: Any) -> Tensor:
 
 
 def _configured(result: Any) -> list[torch.optim.Optimizer]:
-    """The optimisers in any of the shapes that `configure_optimizers` may return."""
+    """The optimisers, in any of the forms that `configure_optimizers` may return."""
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], list):
         result = result[0]  # (optimisers, schedulers)
     if not isinstance(result, list | tuple):
@@ -204,7 +208,7 @@ def _configured(result: Any) -> list[torch.optim.Optimizer]:
 
 
 def _lightning_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """What the Trainer of PyTorch Lightning 1.x does: for each batch, a `training_step` for each optimiser."""
+    """Runs an epoch as the Trainer of PyTorch Lightning 1.x does: for each batch, a step of each optimiser."""
     model.train()
     training_step = method(model, "training_step", "GAN")
     if "optimizer_idx" not in inspect.signature(training_step).parameters:
@@ -221,7 +225,7 @@ def _lightning_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Seq
 
 
 def _freeze_others(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    """Lightning's `toggle_optimizer`: only this optimiser's parameters take gradients during its step."""
+    """Freezes all parameters but those of this optimiser, as Lightning's `toggle_optimizer` does, and returns them."""
     own = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     others = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in own]
     for parameter in others:
@@ -230,7 +234,7 @@ def _freeze_others(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[n
 
 
 def _manual_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """Lightning 2's manual optimisation, where `training_step` does all itself with what the Trainer lends it."""
+    """Runs an epoch of Lightning 2's manual optimisation, where `training_step` calls the Trainer's methods itself."""
     lent = {
         "optimizers": lambda *args, **kwargs: list(optimizers),
         "manual_backward": lambda loss, *args, **kwargs: loss.backward(*args, **kwargs),

@@ -1,4 +1,4 @@
-"""PyTorch Lightning without its Trainer: modules are made and their steps called, and nothing is trained by it."""
+"""Allows using LightningModules without a Trainer: their steps are called directly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 
 def silence() -> None:
-    """Gives LightningModules a logger and a trainer that take any call: steps log, and there is no Trainer."""
+    """Gives LightningModules a logger and a trainer that accept any call, since steps log and there is no Trainer."""
     import pytorch_lightning as pl
 
     silent = MagicMock()

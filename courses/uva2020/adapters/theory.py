@@ -1,7 +1,7 @@
-"""The written answers that a machine can check, in an optional `answers.py`.
+"""Adapter for the written answers that can be checked automatically, in an optional file `answers.py`.
 
-Left open, and decided for the student: constants may also be functions without arguments, and functions may take
-numbers, arrays or tensors.
+Left open by the assignment, and decided for the student: constants may also be functions without arguments, and
+functions may take numbers, arrays or tensors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class TheoryContract:
         return self._example("kl_small")
 
     def kl_large(self) -> list[float]:
-        """Question 1.3: likewise, of two that are far apart."""
+        """Question 1.3: (mu_q, mu_p, var_q, var_p) of two Gaussians that are far apart."""
         return self._example("kl_large")
 
     def gan_value(self) -> float:
@@ -35,20 +35,20 @@ class TheoryContract:
         return float(self._constant("gan_value"))
 
     def reconstruction_loss(self, x: Tensor, logits: Tensor) -> Tensor:
-        """Question 1.7: of images x [B, M] and logits [B, M]."""
+        """Question 1.7: the reconstruction loss for images x [B, M] and logits [B, M]."""
         return torch.as_tensor(self._find("reconstruction_loss")(x, logits))
 
     def regularization_loss(self, mean: Tensor, log_std: Tensor) -> Tensor:
-        """Question 1.7: of mean and log_std [B, D]."""
+        """Question 1.7: the regularisation loss for mean and log_std [B, D]."""
         return torch.as_tensor(self._find("regularization_loss")(mean, log_std))
 
     def cubic_density(self, x: Tensor, a: float, b: float) -> Tensor:
-        """Question 3.1: the density at each x [N], however many values at a time the student's function takes."""
+        """Question 3.1: the density at each x [N]; the student's function may take one value or several at a time."""
         density = self._find("cubic_density")
         for attempt in (x, x.numpy()):
             try:
                 values = torch.as_tensor(density(attempt, a, b))
-            except Exception:  # it may well be written for one number: the last attempt tells
+            except Exception:  # the function may take one number only, which is tried last
                 continue
             if values.shape == x.shape:
                 return values

@@ -1,7 +1,7 @@
-"""Part 1 of the 2020 practical: a student's VAE, spoken to by the contract's names.
+"""Adapter for part 1 of the 2020 practical: a student's VAE.
 
-Either template may have been filled in, `train_torch.py` or `train_pl.py`. Of the latter only the module and its steps
-are used: its Trainer is never run, and what the Trainer does in an epoch is done here.
+Students fill in one of two templates, `train_torch.py` or `train_pl.py`. Of the latter, only the module and its steps
+are used. Its Trainer is never run; this adapter does what the Trainer does in an epoch.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from graders.adapting.loading import Modules
 from graders.adapting.members import method, part
 
 TEMPLATES = ("train_torch", "train_pl")
-ASKED = ("forward", "sample", "train_vae")  # train_vae is no gap in train_pl's template: the Trainer is the loop
+ASKED = ("forward", "sample", "train_vae")  # train_vae is given in train_pl's template, where the Trainer is the loop
 LEARNING_RATE = 1e-3  # the hand-out's
 
 Batch = Sequence[Tensor]
 
 
 class VaeContract:
-    """What the probes know of a VAE submission. Methods raise Missing, or whatever the student's code raises."""
+    """A student's VAE as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._template = most_complete(modules, TEMPLATES, ASKED)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        # What the hand-out defines only under `if __name__ == "__main__"`; some students' classes read it.
+        # The hand-out defines these only under `if __name__ == "__main__"`, but some students' classes read them.
         self._args = Namespace(
             model="MLP",
             z_dim=20,
@@ -60,37 +60,45 @@ class VaeContract:
         _stand_in_for_absent_files(modules)
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        """The student's draw of z from mean and std, both [B, z_dim]."""
         return self._function("sample_reparameterize")(mean, std)
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return self._function("KLD")(mean, log_std)
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return self._function("elbo_to_bpd")(elbo, img_shape)
 
     def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
+        """The picture that the student's function draws of the manifold of a decoder."""
         return self._function("visualize_manifold")(decoder, grid_size)
 
     def mlp_encoder(self, input_dim: int, hidden_dims: Sequence[int], z_dim: int) -> nn.Module:
+        """A new fully connected encoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=[*hidden_dims], z_dim=z_dim
         )
 
     def mlp_decoder(self, z_dim: int, hidden_dims: Sequence[int], output_shape: Sequence[int]) -> nn.Module:
+        """A new fully connected decoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=[*hidden_dims], output_shape=[*output_shape]
         )
 
     def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new convolutional encoder."""
         return self._cnn("CNNEncoder", num_input_channels, num_filters, z_dim)
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new convolutional decoder."""
         return self._cnn("CNNDecoder", num_input_channels, num_filters, z_dim)
 
     def model(
         self, kind: str = "MLP", hidden_dims: Sequence[int] = (512,), num_filters: int = 32, z_dim: int = 20
     ) -> nn.Module:
-        """The student's VAE, freshly initialised. kind: "MLP" or "CNN"."""
+        """A new VAE of the student's; kind is "MLP" or "CNN"."""
         vars(self._args).update(model=kind, hidden_dims=[*hidden_dims], num_filters=num_filters, z_dim=z_dim)
         if self._template == "train_pl":
             lightning.silence()
@@ -102,23 +110,25 @@ class VaeContract:
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """What `VAE.sample` returns: samples and means by the hand-out."""
+        """The result of `VAE.sample`, which should be samples and means."""
         return method(model, "sample", "VAE")(n)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of the student's loop: the hand-out's Adam, which `main` makes, or a LightningModule's own."""
+        """The optimiser for the student's loop: Adam, as in the hand-out's `main`, or that of a LightningModule."""
         if self._template == "train_pl":
             return _configured(method(model, "configure_optimizers", "VAE")())
         return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
 
     def train_epoch(self, model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> Any:
-        """One epoch of the student's own training; their averages, none if there are none, None for the Trainer's."""
+        """Runs one epoch of the student's training, and returns its averages: () for none, None for the Trainer's."""
         if self._template == "train_pl":
             _lightning_epoch(model, loader, optimizer)
             return None
@@ -126,7 +136,7 @@ class VaeContract:
         return _given(call(self._modules.find("train_vae", self._template), asked, self._offered | _EPOCH))
 
     def test_epoch(self, model: nn.Module, loader: Iterable[Batch]) -> Any:
-        """The student's own evaluation; likewise."""
+        """Runs the student's own evaluation, and returns its averages: () for none, None for the Trainer's."""
         if self._template == "train_pl":
             _lightning_evaluation(model, loader)
             return None
@@ -153,7 +163,7 @@ _EPOCH: dict[str, Any] = {
     "epoch": 1,
     "summary_writer": MagicMock(),
     "writer": MagicMock(),
-}  # what students add to loops
+}  # arguments that students add to loops
 
 
 def _given(averages: Any) -> Any:
@@ -161,9 +171,9 @@ def _given(averages: Any) -> Any:
 
 
 def _stand_in_for_absent_files(modules: Modules) -> None:
-    """Lets the training template be imported without files that it names and a student need not hand in.
+    """Allows importing the training template without files that need not be handed in.
 
-    `bmnist.py` is given, and the convolutional networks are a bonus question.
+    These are `bmnist.py`, which the hand-out gives, and the convolutional networks, which are a bonus question.
     """
     for stem, names in {"bmnist": ("bmnist",), "cnn_encoder_decoder": ("CNNEncoder", "CNNDecoder")}.items():
         if not modules.has(stem):
@@ -181,7 +191,7 @@ def _absent(sentence: str) -> Callable[..., Any]:
 
 
 def _configured(result: Any) -> torch.optim.Optimizer:
-    """The first optimiser in any of the shapes that `configure_optimizers` may return."""
+    """The first optimiser, in any of the forms that `configure_optimizers` may return."""
     while isinstance(result, list | tuple | dict):
         result = result["optimizer"] if isinstance(result, dict) else result[0]
     if not isinstance(result, torch.optim.Optimizer):
@@ -190,7 +200,7 @@ def _configured(result: Any) -> torch.optim.Optimizer:
 
 
 def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> None:
-    """What the Trainer does in an epoch of training."""
+    """Runs an epoch of training as Lightning's Trainer does."""
     training_step = method(model, "training_step", "VAE")
     model.train()
     for index, batch in enumerate(loader):
@@ -204,7 +214,7 @@ def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch
 
 
 def _lightning_evaluation(model: nn.Module, loader: Iterable[Batch]) -> None:
-    """What the Trainer does in an epoch of validation."""
+    """Runs an epoch of validation as Lightning's Trainer does."""
     validation_step = method(model, "validation_step", "VAE")
     model.eval()
     with torch.no_grad():

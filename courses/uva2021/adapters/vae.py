@@ -1,6 +1,6 @@
-"""The VAE of 2021 to 2025: the names of 2020, a convolutional decoder with 16 logits for each pixel, and Lightning.
+"""Adapter for the VAE of 2021 to 2025, which uses Lightning, and a convolutional decoder with 16 logits per pixel.
 
-Of `train_pl.py` only the module is used: its Trainer is never run.
+Functions have the same names as in 2020. Of `train_pl.py`, only the module is used; its Trainer is never run.
 """
 
 from __future__ import annotations
@@ -28,35 +28,40 @@ class VaeContract:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         neutralise_cuda(modules.folder.glob("*.py"))
-        if not modules.has("mnist"):  # it is given, and need not be handed in
+        if not modules.has("mnist"):  # the hand-out gives this file, so it need not be handed in
             sys.modules["mnist"] = _given("mnist")
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
+        """The student's draw of z from mean and std, both [B, z_dim]."""
         return self._function("sample_reparameterize")(mean, std)
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
+        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return self._function("KLD")(mean, log_std)
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
+        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return self._function("elbo_to_bpd")(elbo, img_shape)
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """[B, z_dim] → [B, num_input_channels, 28, 28]: a logit for each level of each pixel."""
+        """A new decoder: [B, z_dim] → [B, num_input_channels, 28, 28], with a logit for each level of each pixel."""
         asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
         decoder: nn.Module = call(self._modules.find("CNNDecoder", "cnn_encoder_decoder", "train_pl"), asked)
         return decoder
 
     def model(self, num_filters: int = 32, z_dim: int = 20) -> nn.Module:
-        """The student's VAE, freshly initialised."""
+        """A new VAE of the student's."""
         vae = self._modules.find("VAE", "train_pl")
         asked = {"num_filters": num_filters, "z_dim": z_dim}
         model: nn.Module = call(vae, asked | ({"lr": LEARNING_RATE} if accepts(vae, "lr") else {}))
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
         return part(model, "encoder", "VAE")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
         return part(model, "decoder", "VAE")
 
     def _function(self, name: str) -> Callable[..., Any]:
