@@ -1,4 +1,4 @@
-"""Whether a course keeps its word: its reference earns all points, its examples what is stated, its mistakes a name."""
+"""Check that a course gets the results it declares for its reference, its examples and its misconceptions."""
 
 from __future__ import annotations
 
@@ -17,31 +17,36 @@ from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import Library
 from gengrade.grading.suspects import plant
 
-_SEED = 1  # any; a course that depends on it is not proved by another either
+_SEED = 1  # any seed will do
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a course says of itself, and in which ways it is not so."""
+    """One claim about a course, and the problems that contradict it."""
 
     what: str
     problems: tuple[str, ...]
 
 
 def verify(course: Course, profile: str, *, isolation: str = "auto") -> Iterator[Finding]:
-    """Grades what comes with a course, by the real command behind the real wall.
+    """Grade a course's own reference, examples and misconceptions as a class is graded, and yield the findings.
 
-    Raises what `gengrade.engine.run` does, LibraryError for a misconception that cannot be planted, and ExpectedError.
+    course: the course to check.
+    profile: "unit", or "smoke" to train the reference as well.
+    isolation: the isolation of the code, as on the command line.
+
+    Raises the exceptions of `gengrade.engine.run`, LibraryError for a misconception that cannot be planted, and
+    ExpectedError.
     """
     library = Library(course.misconceptions)
     with tempfile.TemporaryDirectory(prefix="gengrade-course-") as folder:
         work = Path(folder)
         yield Finding("the reference earns all automatic points", tuple(_reference(course, work, profile, isolation)))
         if course.examples.is_dir():
-            yield Finding("the examples earn what is stated", tuple(_examples(course, work, isolation)))
+            yield Finding("the examples get the stated results", tuple(_examples(course, work, isolation)))
         if library:
             yield Finding(
-                f"{len(library)} misconceptions are caught and named", tuple(_named(course, library, work, isolation))
+                f"{len(library)} misconceptions are detected and named", tuple(_named(course, library, work, isolation))
             )
 
 
@@ -51,7 +56,7 @@ def _reference(course: Course, work: Path, profile: str, isolation: str) -> Iter
         for item in grade.items:
             if item.kind != "manual" and item.outcome not in (Outcome.PASSED, None):
                 earned = f"{item.points:g} of {item.possible:g} points"
-                yield f"{item.check} ended as {item.outcome}, with {earned}: {item.message}"
+                yield f"the outcome of {item.check} is {item.outcome}, with {earned}: {item.message}"
 
 
 def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:
@@ -60,7 +65,7 @@ def _examples(course: Course, work: Path, isolation: str) -> Iterator[str]:
 
 
 def _named(course: Course, library: Library, work: Path, isolation: str) -> Iterator[str]:
-    """A class in which each student has one of the misconceptions."""
+    """Yield the problems of a class in which each student has one of the misconceptions."""
     classroom = work / "class"
     names = {}
     for number, misconception in enumerate(library.values()):
@@ -68,7 +73,7 @@ def _named(course: Course, library: Library, work: Path, isolation: str) -> Iter
         planted = classroom / f"s{number:04}"
         shutil.copytree(course.reference, planted, ignore=shutil.ignore_patterns("__pycache__"))
         plant(misconception, planted)
-    # A class of one would be taken for a submission.
+    # A folder with one submission would itself be graded as a submission.
     shutil.copytree(course.reference, classroom / "t", ignore=shutil.ignore_patterns("__pycache__"))
     grades = _graded(course, classroom, work / "of-class", "unit", isolation)
     for id_, name in names.items():
@@ -80,13 +85,13 @@ def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[st
     judged = {check: item for check, item in checks.items() if item.outcome not in (None, Outcome.BLOCKED)}
     failed = {check for check, item in judged.items() if item.outcome is not Outcome.PASSED}
     for check in sorted((set(fails) & judged.keys()) - failed):
-        yield f"{check} passes"
+        yield f"{check} passes, although the misconception says that it fails"
     for check in sorted(failed - set(fails)):
-        yield f"{check} does not pass, and is not among what it says that fails"
+        yield f"{check} does not pass, and the misconception does not say so"
     for check in sorted(failed & set(fails)):
         found = judged[check].misconception
         if found is None or found.name != name:
-            yield f"at {check} the report names {found.name if found else 'no misconception'}"
+            yield f"for {check} the report names {found.name if found else 'no misconception'}"
 
 
 def _graded(course: Course, path: Path, out: Path, profile: str, isolation: str) -> Mapping[str, Grade]:

@@ -1,4 +1,4 @@
-"""Fuzzes the host's side of the wire: `python -m tests.attacks.fuzzing --seconds 1800 --inputs 10000000 --jobs 1`.
+"""Fuzz the host's side of the wire: `python -m tests.attacks.fuzzing --seconds 1800 --inputs 10000000 --jobs 1`.
 
 An input is what a hostile run sends, or what a damaged store holds. It goes through the code that reads it in earnest:
 `_Conversation`, `wire.decode`, `read_answer`, the accessors of `Evidence`, and `EvidenceStore`. Inputs that reach a new
