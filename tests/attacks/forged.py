@@ -1,7 +1,7 @@
 """Beyond the list: submissions that earn the points of trainings without having learned anything.
 
-What they are after is an honest bound, or else refused: the host asks guests that never met for the parts of a number,
-and works it out itself. All of them are right in what the unit checks ask, so that nothing blocks the measures.
+The host either measures an honest bound or refuses the answer: it asks guests that cannot communicate for the parts of
+a number, and computes the number itself. The submissions pass all unit checks, so that nothing blocks the measures.
 """
 
 from __future__ import annotations

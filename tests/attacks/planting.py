@@ -1,9 +1,9 @@
 """Answer each request of a run with each of our own definitions that the run contains.
 
-A course's checks are run on the reference once, and what each of their runs is asked for is kept: the names that its
-adapter looks for, and the methods of the classes among them. Then each run is repeated with one of these replaced by
-one of our own functions, methods or classes, which it has in its process. Where that comes to evidence at all, the
-whole check is judged; in runs that do not hold that definition, the reference answers for itself.
+A course's checks are run on the reference once, and the requests of each run are kept: the names that its adapter looks
+for, and the methods of the classes among them. Then each run is repeated with one of these replaced by one of our own
+functions, methods or classes that its process contains. If the run gives evidence, the whole check is judged; in runs
+that do not contain the definition, the reference itself answers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read a class's results as people do: in a browser, a spreadsheet, a terminal, and a workflow's log.
 
-Every function looks at one of these as its reader would, and tells what a stranger's text did there; nothing, where it
-stayed text. The texts of the attacks hold the word OWNED, in whatever they try to make.
+Each function reads one of these as its reader would, and returns what untrusted text did there, or nothing if it stayed
+text. The texts of the attacks contain the word OWNED in whatever they try to make.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def on_a_terminal(command: Sequence[str], environment: Mapping[str, str], folder
     return bytes(received)
 
 
-# Colours, the cursor's visibility, and a line that is drawn again. None of ours stands right before a stranger's word.
+# Control sequences that the command itself uses: colours, the cursor's visibility, and redrawing a line.
 _OURS: Final = re.compile(
     rf"(?:\x1b\[[\d;]*m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[\d*A|\r+(?=\n|\x1b\[(?:2K|\d*A|[\d;]*mStudent )))(?!{OWNED})"
 )
@@ -237,8 +237,8 @@ def workflow_faults(log: str) -> list[str]:
 def workflow_commands(log: str) -> Iterator[str]:
     """Return the lines that GitHub's runner takes for commands, by the rules of its `ActionCommand`.
 
-    A command begins with two colons after any white space, or, in the old syntax, with `##[` wherever it stands.
-    After `stop-commands`, none is one until the given word ends that; a stranger's would hide what comes after it.
+    A command begins with two colons after any white space, or, in the old syntax, with `##[` anywhere in a line. After
+    `stop-commands`, no line is a command until the given word; in untrusted text it would hide later commands.
     """
     until = ""
     for line in re.split(r"\r\n|\r|\n", log):

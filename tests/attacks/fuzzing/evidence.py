@@ -1,9 +1,8 @@
 """Fuzz the graders with changed evidence: `python -m tests.attacks.fuzzing.evidence --rounds 1000`.
 
-A forger may send whatever the wire takes, and as much of it. A grader that falls over it has a fault of ours: the check
-is neither won nor lost, and a person has to look. So the reference's own evidence is twisted, here a little and there a
-lot, up to the size at which the wire refuses it, and handed to all graders: each test has to pass or to fail, and to
-stay far below its allowance of processor time and memory, as the process that it runs in counts them.
+Forged evidence may be anything that the wire accepts, of any size. A grader that raises another exception than Mismatch
+leaves the check undecided. So the reference's evidence is changed, a little or a lot, up to the size that the wire
+refuses, and given to all graders: each test must pass or fail, and stay far below its limits of CPU time and memory.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Fuzz the reading of submissions: classes of trees, archives, programs and notebooks.
 
-An input is a seed: it makes a class's folder of structured mistakes, which goes through discovery, signatures,
-preparation and the look at the code. Faults are: any exception but a submission's error, a process that ends or leaks,
-memory or time of the reader's own, a clean tree that holds anything but regular files of safe names, a student who is
-lost, two who have one id, and honest work beside it that is read in another way than alone.
+An input is a seed, from which a class's folder with structured mistakes is made. It is discovered, signed, prepared and
+inspected. Faults are: any exception but a submission's error, a process that ends or leaks, too much memory or time, a
+clean tree that contains anything but regular files with safe names, a missing student, two students with one id, and an
+honest submission that is read differently than it is alone.
 """
 
 from __future__ import annotations
