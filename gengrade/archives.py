@@ -210,7 +210,7 @@ def _no_archive(head: bytes, suffix: str) -> str | None:
         return "it is empty; hand it in again"
     magic = {".zip": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}.get(suffix, b"")
     if not head.startswith(magic):
-        return f"its name ends in {suffix}, but it is not such an archive; pack it and hand it in again"
+        return f"it is not a {suffix} archive, although it has that suffix; pack it and hand it in again"
     return None
 
 

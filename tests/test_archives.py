@@ -233,7 +233,7 @@ def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.zip", b"", "it is empty"),
-        ("a.zip", b"<html>", "but it is not such an archive"),
+        ("a.zip", b"<html>", "it is not a .zip archive"),
         ("a.zip", b"PK\x03\x04nothing", "damaged"),
         ("a.tar.gz", b"\x1f\x8bnothing", "damaged"),
         ("a.tar", b"nothing" * 200, "damaged"),

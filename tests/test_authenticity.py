@@ -81,7 +81,7 @@ def _piped(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (_linked, "it is a link"),
+        (_linked, "it is a symbolic link"),
         (_piped, "it is not a regular file"),
         (lambda file: file.chmod(0o640), "other users may read or change it"),
         (lambda file: file.write_bytes(b"short"), "it does not hold a key of 32 bytes"),

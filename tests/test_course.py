@@ -105,7 +105,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoSuchCourse, match="letters, digits and _"):
         create(tmp_path / "my course")
     (tmp_path / "there").mkdir()
-    with pytest.raises(NoSuchCourse, match="there already"):
+    with pytest.raises(NoSuchCourse, match="already exists"):
         create(tmp_path / "there")
 
 

@@ -139,10 +139,10 @@ def test_a_digest_tells_misconceptions_apart(read: Read) -> None:
             (f", {FAILS}", ""),
             "kld.sign: a misconception needs a docstring, a target such as file.py:name, and the checks",
         ),
-        ((FAILS, "fails=()"), "checks that fail"),
+        ((FAILS, "fails=()"), "the checks that it makes fail"),
         ((FAILS, "fails=WHAT"), "kld.sign: the arguments must be a target and the checks that fail"),
         ((FAILS, "fails=3"), "kld.sign: the target must be text"),
-        ((FAILS, 'fails="vae.kld vae.loss"'), "names in parentheses"),
+        ((FAILS, 'fails="vae.kld vae.loss"'), "a tuple of texts"),
         ((FAILS, "fails=(3,)"), "kld.sign: the target must be text"),
         ((FAILS, f'{FAILS}, falls=("vae.kld",)'), "kld.sign: the arguments must be a target and the checks that fail"),
         (('"part1/utils.py:KLD"', '"part1/utils.py"'), "a target such as file.py:name"),
@@ -221,7 +221,11 @@ def test_what_is_planted_comes_with_its_helpers_where_they_are_needed(read: Read
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("a.py:g", "a.wrong: there is no g in a.py"), ("a.py:f.g", "no f.g in a.py"), ("b.py:f", "there is no b.py")],
+    [
+        ("a.py:g", "a.wrong: there is no g in a.py"),
+        ("a.py:f.g", "no f.g in a.py"),
+        ("b.py:f", "the reference has no file b.py"),
+    ],
 )
 def test_what_is_not_there_cannot_be_replaced(read: Read, tmp_path: Path, target: str, words: str) -> None:
     (tmp_path / "a.py").write_text("def f(): return 3\n")

@@ -137,7 +137,7 @@ def _give_away(path: Path) -> None:
 
 
 SPOILED = [
-    (_link, "it is a link"),
+    (_link, "it is a symbolic link"),
     (_pipe, "neither a file nor a folder"),
     pytest.param(
         _give_away,

@@ -282,7 +282,7 @@ ARCHIVES: Final[Cases] = {
         0,
         r"^xz\.tar\.xz: it is not a \.zip or \.tar\.gz archive; hand",
     ),
-    "sparse.zip": (_sparse, 0, r"^sparse\.zip: its name ends in \.zip, but it is not such an archive"),
+    "sparse.zip": (_sparse, 0, r"^sparse\.zip: it is not a \.zip archive, although it has that suffix"),
     "sparse-pk.zip": (lambda path: _sparse(path, b"PK\x03\x04"), 0, r"^sparse-pk\.zip: it is damaged.*; pack it"),
     "sparse-tar.tar": (_sparse, 0, r""),  # nothing but the end of an archive: one without files
     "sparse-gz.tar.gz": (lambda path: _sparse(path, b"\x1f\x8b\x08"), 0, r"^sparse-gz\.tar\.gz: it is damaged.*; pack"),
@@ -449,7 +449,11 @@ def _twins(folder: Path) -> None:
 
 
 FOLDERS: Final[Cases] = {
-    "no-plain-files": (_no_plain_files, _FULL, r"^part2/models\.py is left out, since it is a link or a device"),
+    "no-plain-files": (
+        _no_plain_files,
+        _FULL,
+        r"^part2/models\.py is left out, since it is a link or a device",
+    ),
     "sparse-inside": (_sparse_inside, _FULL, r"^part1/utils\.py is left out, since it is larger than 16 MiB"),
     "twins": (_twins, _FULL, r"^\uff41nswers\.py is left out, since it has the same name as another one"),
 }
