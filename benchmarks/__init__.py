@@ -1,1 +1,1 @@
-"""Measurements of the harness's own cost, side by side in one run: `python -m benchmarks`, or `make bench`."""
+"""Measure the harness's own cost: `python -m benchmarks`, or `make bench`."""

@@ -1,4 +1,4 @@
-"""Runs the benchmarks that the command line names (all of them without names), and prints one table."""
+"""Run the benchmarks that the command line names (by default all), and print one table."""
 
 from __future__ import annotations
 

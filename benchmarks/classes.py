@@ -1,4 +1,4 @@
-"""A class without training: throughput against the plain way, and what is left to do when all is done already."""
+"""Measure a class without training: its throughput, and the time of a repeated run with nothing left to do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def measure(folder: Path) -> list[Row]:
 
 
 def _big(folder: Path) -> list[Row]:
-    """Two hundred fully graded submissions, pictures included: started again, and scored by a changed rubric.
+    """Measure two hundred graded submissions with pictures: a repeated run, and scoring by a changed rubric.
 
     One is graded; the others are copies of it, and their results copies of its results.
     """
@@ -82,7 +82,7 @@ def _restart(wall: float, count: int) -> Row:
 
 
 def _plain() -> float:
-    """Seconds of one check in a process of its own, with the hand-out's imports."""
+    """Return the seconds of one check in a separate process that imports what the hand-out imports."""
     began = time.monotonic()
     for _ in range(_PLAIN_CHECKS):
         script = "import torch\n" + _PLAIN.format(part=str(REFERENCE / "part1"))

@@ -1,4 +1,4 @@
-"""What benchmarks share: a row of the table, a class of copies, and the command with its clock and its processes."""
+"""Helpers of all benchmarks: a row of the table, a class of copies, and measuring the command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFERENCE = ROOT / "reference" / "uva2020"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; `met` is None where there is no goal."""
+    """One row of the table; `met` is None if there is no goal."""
 
     what: str
     measured: str
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command took."""
+    """The time and memory of a command."""
 
     wall: float  # seconds
     cpu: float  # seconds, of it and all its children that were waited for
@@ -36,7 +36,7 @@ class Cost:
 
 
 def copies_of_reference(folder: Path, count: int) -> list[str]:
-    """A class of copies of the reference; the students' names."""
+    """Make a class of copies of the reference, and return the students' names."""
     names = [f"student-{number:03}" for number in range(count)]
     for name in names:
         shutil.copytree(REFERENCE, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -44,14 +44,14 @@ def copies_of_reference(folder: Path, count: int) -> list[str]:
 
 
 def class_of(folder: Path, count: int) -> Path:
-    """The same, each with a file of its own so that no two are the same submission."""
+    """Make the same class, each with another additional file so that no two submissions are equal."""
     for name in copies_of_reference(folder, count):
         (folder / name / "part1" / "notes.py").write_text(f"NAME = {name!r}\n")
     return folder
 
 
 def grade(path: Path, out: Path, *arguments: str) -> Cost:
-    """Runs the command, and measures it. Raises RuntimeError when it fails."""
+    """Run the command and measure it. Raises RuntimeError if it fails."""
     command = [sys.executable, str(ROOT / "run_grading.py"), str(path), "--out", str(out), *arguments]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
@@ -98,7 +98,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _share_mb(pid: int) -> float:
-    """A process's proportional set size: shared pages are split among those who share them."""
+    """Return a process's proportional set size in MB: shared pages are divided among their users."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -1,4 +1,4 @@
-"""A probe's cost: the wall's, over what the student's code itself takes; and against a new process for each."""
+"""Measure the cost of a probe: in an isolated run, without isolation, and in a new process each time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def KLD(mean, log_std):
 
 
 def measure(folder: Path) -> list[Row]:
-    """The same first optimiser step, in a walled run and in a new Python process."""
+    """Measure the same first optimiser step in an isolated run and in a new Python process."""
     tree = folder / "trees" / "student"
     (tree / "vae").mkdir(parents=True)
     (tree / "vae" / "utils.py").write_text(_UTILS)
@@ -64,7 +64,7 @@ def _own_cpu() -> float:
 
 
 def _plain(folder: Path) -> float:
-    """Seconds for the plain way, the median of a few."""
+    """Return the median seconds of a few new processes."""
     script = folder / "plain.py"
     script.write_text(_UTILS + textwrap.dedent("KLD(torch.ones(64, 8), None)\n"))
     times = []

@@ -1,4 +1,4 @@
-"""Whole submissions with training: how long two take side by side, and what dominates."""
+"""Measure whole submissions with training: the time of two in parallel, and its largest stages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def measure(folder: Path) -> list[Row]:
 
 
 def _mnist() -> list[str]:
-    """The real MNIST, where it is at hand."""
+    """Return the real MNIST's folder, or None if it is not available."""
     for candidate in (os.environ.get("GENGRADE_DATA"), str(ROOT.parent / "shared" / "data")):
         if candidate and (Path(candidate) / "MNIST").is_dir():
             return [candidate]

@@ -1,9 +1,9 @@
-"""`python -m gengrade`, for where the command is not on the path."""
+"""Run the command line as `python -m gengrade`, where the `gengrade` command is not on the PATH."""
 
-import os  # which Python has imported itself by now: none of these two is looked for
+import os  # Python itself has imported both modules by now, so they are not searched for on sys.path
 import sys
 
-# `-m` looks for modules in the working folder first, which may be a submission: its torch.py is not to be imported.
+# `-m` puts the working folder first on sys.path. That folder may be a submission, whose torch.py must not be imported.
 if not sys.flags.safe_path:
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -1,8 +1,12 @@
-"""Unpacking archives that strangers made: only plain files, only inside the given folder, never more than the caps.
+"""Unpack untrusted archives safely.
 
-Declared sizes are never believed: bytes are counted as they are decompressed. An entry that cannot be had safely (a
-link, a device, a path that climbs out, a name that collides) is left out with a note, and the rest is unpacked; an
-archive that is damaged, encrypted or breaks a cap as a whole is refused with an `ArchiveError`.
+Three properties are deliberate:
+
+1. Only regular files are written, only inside the given folder, and never more than the caps allow. Declared sizes are
+   not trusted: bytes are counted while they are decompressed.
+2. An entry that cannot be unpacked safely (a link, a device, a path outside the folder, a name that collides) is left
+   out with a note, and the rest is unpacked.
+3. An archive that is damaged, encrypted or exceeds a cap as a whole is refused with an `ArchiveError`.
 """
 
 from __future__ import annotations
@@ -30,19 +34,19 @@ from gengrade.walking import Plain, reason
 
 MIB = 1 << 20
 _CHUNK = 1 << 16
-# The longest single read that a zip's directory may cause: memory is spent on it.
+# The largest central directory of a zip that is read into memory, in bytes.
 _LARGEST_DIRECTORY = 16 * MIB
-# The same of a tar's extended header, and of all headers on the way to one entry. People's are below 4 kB.
+# The largest extended header of a tar, and the most bytes of headers before one entry. Real ones stay below 4 kB.
 _LARGEST_HEADER = 16 << 10
 _LARGEST_HEADERS = 64 << 10
-# `tarfile` looks for a word after digits at each digit anew, so that its time grows with the square of their number.
+# The time that `tarfile` needs to parse a run of digits in a header grows with the square of the run's length.
 _MANY_DIGITS = re.compile(rb"[0-9]{128}")
-_MOST_GLOBAL = 64  # values that are copied for each entry that follows them
-# Below this many bytes no ratio is suspicious: a log of equal lines shrinks a thousandfold.
+_MOST_GLOBAL = 64  # global header values, which `tarfile` copies for each entry that follows them
+# The compression ratio is not limited below this many bytes: a log of equal lines shrinks a thousandfold.
 _RATIO_FLOOR = 16 * MIB
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
-# Recognised, so that their owners are told what to do instead of vanishing from the class.
+# These are recognised only to tell their owners what to do; otherwise such a submission would not be graded at all.
 UNSUPPORTED_SUFFIXES = (".rar", ".7z", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst")
 
 _BROKEN = (
@@ -70,21 +74,21 @@ class ArchiveError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Limits of one extraction; bytes are decompressed ones."""
+    """Limits of one extraction. All sizes are in bytes after decompression."""
 
     files: int = 5_000
-    entries: int = 100_000  # of any kind, those left out included
+    entries: int = 100_000  # of any kind, including those that are left out
     total_bytes: int = 512 * MIB
     file_bytes: int = 128 * MIB  # a larger file is left out
-    scanned_bytes: int = 2_048 * MIB  # a tar is decompressed to its end, whatever is left out
-    ratio: float = 200.0  # decompressed to compressed, of the whole archive
+    scanned_bytes: int = 2_048 * MIB  # of a tar, which is decompressed to its end even where entries are left out
+    ratio: float = 200.0  # decompressed size to compressed size, for the whole archive
     depth: int = 24
     name_bytes: int = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractionNotes:
-    """What an extraction wrote, and what it left out and why."""
+    """The numbers of files and bytes that an extraction wrote, and a sentence for each entry that it left out."""
 
     files: int
     bytes: int
@@ -98,7 +102,7 @@ class _Seekable(Protocol):
 
 
 class _Guarded:
-    """A file whose readers cannot be talked into a huge read, nor into going beyond `furthest` bytes."""
+    """A file that refuses to read more than `largest` bytes at once, or beyond the offset `furthest`."""
 
     def __init__(self, file: _Seekable, furthest: int, largest: int) -> None:
         self._file = file
@@ -111,12 +115,12 @@ class _Guarded:
             raise ValueError("a header asks for an unreasonable amount of memory")
         data = self._file.read(wanted)
         if len(data) > self._largest or self._file.tell() > self._furthest:
-            raise ValueError("it holds more than it may")
+            raise ValueError("it holds more bytes than allowed")
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if whence == 0 and offset > self._furthest:
-            raise ValueError("it holds more than it may")
+            raise ValueError("it holds more bytes than allowed")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -127,7 +131,7 @@ class _Guarded:
 
 
 class _Headers(_Guarded):
-    """A tar as `tarfile` reads the headers of it, with limits on those that lead to one entry."""
+    """A tar file for `tarfile` to read headers from, with a limit on the bytes of headers before one entry."""
 
     def __init__(self, file: _Seekable, furthest: int) -> None:
         super().__init__(file, furthest, _LARGEST_HEADER)
@@ -140,31 +144,31 @@ class _Headers(_Guarded):
         data = super().read(size)
         self._left -= len(data)
         if self._left < 0 or _MANY_DIGITS.search(data):
-            raise ValueError("a header holds more than any should")
+            raise ValueError("a header is unreasonably large")
         return data
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
     name: str
-    refusal: str | None  # why this entry is no plain file; None when it is one
+    refusal: str | None  # why this entry is not a regular file; None when it is one
     is_folder: bool
     size: int  # as the archive states it
     open: Callable[[], IO[bytes]]
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file's name says that it is an archive that `extract` reads."""
+    """Return whether the file's suffix is that of an archive that `extract` can read."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def is_unsupported(path: Path) -> bool:
-    """Whether a file's name says that it is an archive of a kind that `extract` refuses."""
+    """Return whether the file's suffix is that of a kind of archive that `extract` refuses."""
     return path.name.lower().endswith(UNSUPPORTED_SUFFIXES)
 
 
 def stem(name: str) -> str:
-    """A file's name without its archive suffix: "doe.tar.gz" → "doe"."""
+    """Return a file's name without its archive suffix: "doe.tar.gz" → "doe"."""
     for suffix in (*SUFFIXES, *UNSUPPORTED_SUFFIXES):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
@@ -172,7 +176,7 @@ def stem(name: str) -> str:
 
 
 def refusal(path: Path) -> str | None:
-    """A cheap look at a file that should be an archive: why it cannot be one, or None."""
+    """Return why the file cannot be an archive, judged by its name and first bytes, or None if it may be one."""
     try:
         _opened(Plain(path)).close()
     except ArchiveError as error:
@@ -181,20 +185,20 @@ def refusal(path: Path) -> str | None:
 
 
 def _opened(archive: Plain) -> IO[bytes]:
-    """The file, opened once for the look at it and for what comes then. Raises ArchiveError."""
+    """Open the file, check its first bytes, and return it at its beginning. Raises ArchiveError."""
     name = archive.name.lower()
     if not name.endswith(SUFFIXES):
-        raise ArchiveError(archive.path, "it is no .zip or .tar.gz; hand in one of these")
+        raise ArchiveError(archive.path, "it is not a .zip or .tar.gz archive; hand in one of these")
     try:
         file = archive.open()
     except OSError as error:
-        said = reason(error) or f"it cannot be read ({error.strerror}); look at its permissions"
+        said = reason(error) or f"it cannot be read ({error.strerror}); check its permissions"
         raise ArchiveError(archive.path, said) from error
     try:
         refused = _no_archive(file.read(512), Path(name).suffix)
         file.seek(0)
     except OSError as error:
-        refused = f"it cannot be read ({error.strerror}); look at its permissions"
+        refused = f"it cannot be read ({error.strerror}); check its permissions"
     if refused is None:
         return file
     file.close()
@@ -206,7 +210,7 @@ def _no_archive(head: bytes, suffix: str) -> str | None:
         return "it is empty; hand it in again"
     magic = {".zip": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}.get(suffix, b"")
     if not head.startswith(magic):
-        return f"it is no {suffix} archive, whatever its name says; hand it in again"
+        return f"it is not a {suffix} archive, although it has that suffix; pack it and hand it in again"
     return None
 
 
@@ -216,12 +220,16 @@ def extract(
     caps: Caps | None = None,
     skip: Callable[[PurePosixPath], bool] = lambda path: False,
 ) -> ExtractionNotes:
-    """Unpack a .zip, .tar.gz, .tgz or .tar into the folder `into`, which is made and must not hold anything yet.
+    """Unpack a .zip, .tar.gz, .tgz or .tar archive into the folder `into`, which is created if it does not exist.
 
-    Entries for whose path `skip` is true are passed over in silence. Files are created with mode 0600 and folders with
-    0700, whatever the archive says; nothing else is taken over from it.
+    archive: the archive's path, or the `Plain` file to open.
+    into: an empty folder, or one that does not exist yet.
+    caps: the limits of this extraction; by default those of `Caps()`.
+    skip: entries for whose relative path this returns true are ignored without a note.
 
-    Raises ArchiveError; then `into` may hold a part of the files.
+    Files are created with mode 0600 and folders with mode 0700; no other metadata is taken from the archive.
+
+    Raises ArchiveError when the archive is refused as a whole; `into` may then hold a part of the files.
     """
     plain = archive if isinstance(archive, Plain) else Plain(archive)
     with _opened(plain) as raw:
@@ -230,12 +238,12 @@ def extract(
 
 
 def members(archive: Path, most: int, caps: Caps | None = None) -> list[PurePosixPath]:
-    """The paths of the files in an archive, at most so many; nothing is unpacked. None of one that is broken."""
+    """Return the relative paths of at most `most` files in an archive, without unpacking it; [] if it is damaged."""
     return [path for path, _ in sizes(archive, most, caps)]
 
 
 def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[PurePosixPath, int]]:
-    """The paths of the files in an archive with the sizes that it states; otherwise as `members`."""
+    """Return the same paths as `members`, each with the size in bytes that the archive states."""
     found: list[tuple[PurePosixPath, int]] = []
     try:
         with _opened(Plain(archive)) as raw, closing(_members(archive, raw, caps or Caps())) as entries:
@@ -249,7 +257,7 @@ def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[Pure
 
 
 class _Extraction:
-    """One archive on its way into one folder, with the counts that the caps are held against."""
+    """The extraction of one archive into one folder, with the counts that are compared with the caps."""
 
     def __init__(
         self, archive: Path, raw: IO[bytes], into: Path, caps: Caps, skip: Callable[[PurePosixPath], bool]
@@ -325,14 +333,14 @@ class _Extraction:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Whatever goes wrong in here is the archive's fault: the bodies only read it."""
+        """Turn every error of reading the archive into an ArchiveError; the bodies do nothing but read it."""
         try:
             yield
         except ArchiveError:
             raise
         except _BROKEN as error:
             detail = printable(str(error)) or type(error).__name__
-            reason = f"it is damaged or no archive ({detail}); pack it and hand it in again"
+            reason = f"it is damaged or not an archive ({detail}); pack it and hand it in again"
             raise ArchiveError(self._archive, reason) from error
 
     def _leave_out(self, member: _Member, reason: str) -> None:
@@ -374,16 +382,16 @@ def _tar_members(archive: Path, raw: IO[bytes], caps: Caps) -> Generator[_Member
         headers = _Headers(stream, caps.scanned_bytes)
         contents: Any = _Guarded(stream, caps.scanned_bytes, 4 * _CHUNK)
         with tarfile.TarFile(fileobj=headers) as container:  # type: ignore[arg-type]  # all that reading needs
-            # Not `for`: a TarFile keeps every member that it iterates over.
+            # A `for` loop would make the TarFile keep every member in memory.
             while info := container.next():
                 container.members = []  # type: ignore[attr-defined]
                 if len(container.pax_headers) > _MOST_GLOBAL:
-                    raise ValueError("its headers hold more than any should")
+                    raise ValueError("its global headers hold unreasonably many values")
                 reason = None if info.isreg() and not info.issparse() else "is a link or a device"
                 yield _Member(info.name, reason, info.isdir(), info.size, partial(_open_tarred, contents, info))
                 headers.next_entry()
 
 
 def _open_tarred(contents: Any, info: tarfile.TarInfo) -> IO[bytes]:
-    """What `TarFile.extractfile` makes of a plain file; its limits are others than those of the headers."""
+    """Return what `TarFile.extractfile` returns for a regular file, but read through the limits for contents."""
     return cast(IO[bytes], tarfile.ExFileObject(SimpleNamespace(fileobj=contents), info))  # type: ignore[arg-type]

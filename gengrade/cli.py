@@ -1,7 +1,10 @@
-"""The command line: `run_grading.py PATH …`, `gengrade grade PATH …`, `gengrade doctor`, `gengrade rubric check FILE`.
+"""Grade PyTorch assignments: `gengrade grade PATH` grades a folder of submissions, or a single one.
 
-Exit status: 0 when every submission was graded (a self-check: when all public checks passed), 1 when one could not be
-for a fault of ours (a self-check: when a check did not pass), 2 for wrong usage, a wrong rubric or unusable input.
+Exit status 0: every submission was graded; a single submission passed all public checks.
+
+Exit status 1: a fault of the grader left a check undecided; or a single submission did not pass a public check.
+
+Exit status 2: the command, the rubric or the input cannot be used.
 """
 
 from __future__ import annotations
@@ -31,12 +34,12 @@ from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 
 _WRONG_USAGE = 2
-_USERS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)  # theirs to mend
+_USER_ERRORS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 rubric_app = typer.Typer(no_args_is_help=True, help="Work with rubrics.")
 app.add_typer(rubric_app, name="rubric")
-course_app = typer.Typer(no_args_is_help=True, help="Write and prove a course of your own.")
+course_app = typer.Typer(no_args_is_help=True, help="Write and check a course of your own.")
 app.add_typer(course_app, name="course")
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -50,10 +53,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def common(
     shown: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """The options that stand before a command."""
+    """Take the options that stand before a command."""
 
 
 @app.command("grade")
@@ -61,27 +64,43 @@ def common(
 def grade(
     path: Annotated[Path, typer.Argument(help="A folder of submissions (folders, .zip, .tar.gz), or one submission.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where results go; by default results/ here, or beside a single submission.")
+        Path | None,
+        typer.Option(help="The folder to write results to; by default results/ here, or beside a single submission."),
     ] = None,
-    rubric: Annotated[Path | None, typer.Option(help="The marking scheme; by default the course's.")] = None,
+    rubric: Annotated[Path | None, typer.Option(help="The rubric file; by default the course's own.")] = None,
     course: Annotated[
-        str | None, typer.Option(help="A course: a name that `gengrade courses` lists, or a folder.")
+        str | None, typer.Option(help="The course: a name that `gengrade courses` lists, or a course's folder.")
     ] = None,
-    only: Annotated[str | None, typer.Option(help="Grade the submissions whose id matches, e.g. 'doe*'.")] = None,
-    part: Annotated[str | None, typer.Option(help="Check one part only, e.g. 'vae'.")] = None,
-    profile: Annotated[Profile, typer.Option(help="unit: no training; smoke: everything.")] = Profile.SMOKE,
-    jobs: Annotated[int, typer.Option(min=0, help="Submissions side by side; 0: as many as there are cores.")] = 0,
-    device: Annotated[Device, typer.Option(help="Where models run.")] = Device.AUTO,
-    data: Annotated[str | None, typer.Option(help="digits, mnist, or a folder that holds MNIST.")] = None,
-    isolation: Annotated[Isolation, typer.Option(help="The wall around student code.")] = Isolation.AUTO,
-    public: Annotated[bool, typer.Option("--public", help="Leave out hidden checks.")] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run everything again.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Repeat the run with this seed.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML (xunit2) there.")] = None,
-    github: Annotated[bool, typer.Option("--github", help="Print annotations; write a step summary.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    only: Annotated[
+        str | None, typer.Option(help="Grade only the submissions whose id matches this pattern, e.g. 'doe*'.")
+    ] = None,
+    part: Annotated[str | None, typer.Option(help="Check only this part of the assignment, e.g. 'vae'.")] = None,
+    profile: Annotated[
+        Profile, typer.Option(help="unit: the checks that train nothing; smoke: all checks.")
+    ] = Profile.SMOKE,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="How many submissions to grade in parallel; 0: one per CPU core.")
+    ] = 0,
+    device: Annotated[Device, typer.Option(help="The device that models run on.")] = Device.AUTO,
+    data: Annotated[
+        str | None, typer.Option(help="The data set to train and test on: digits, mnist, or a folder that holds MNIST.")
+    ] = None,
+    isolation: Annotated[
+        Isolation,
+        typer.Option(help="How student code is isolated; auto: the strongest way that works (see `gengrade doctor`)."),
+    ] = Isolation.AUTO,
+    public: Annotated[bool, typer.Option("--public", help="Do not run hidden checks.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run everything again, and use no results of earlier runs.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="The random seed, to repeat an earlier run.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write the results to this file, as JUnit XML.")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print GitHub Actions annotations and write a step summary.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser when grading has ended.")] = False,
 ) -> None:
-    """Grade submissions, and leave an HTML report for each."""
+    """Grade submissions, and write an HTML report for each."""
     options = Options(
         path=path,
         out=out,
@@ -110,15 +129,15 @@ def grade(
 
 @app.command("courses")
 def list_courses() -> None:
-    """List the courses that can be graded: name, title, rubric, and what each part asks for."""
+    """List the courses that come with gengrade: name, title, rubric, and the files that each part asks for."""
     show_courses(Console(), courses().values())
 
 
 @app.command()
 def doctor() -> None:
-    """Say which isolation this machine gives, what is missing, and how to mend it.
+    """Show which kinds of isolation work on this machine, and how to fix those that do not.
 
-    Also says what of the project, of the data set and of this folder's results lies where student code reads.
+    Also shows which secret files (reference solutions, data, results) lie where student code could read them.
     """
     console = Console()
     show_findings(console, examine())
@@ -127,7 +146,7 @@ def doctor() -> None:
 
 @rubric_app.command("check")
 def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.")]) -> None:
-    """Refuse a wrong rubric, with the line and the reason."""
+    """Check a rubric file, and show the line and the reason of its first mistake."""
     try:
         checked = Rubric.load(file)
         checked.verify(known())
@@ -142,22 +161,29 @@ def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.
 
 
 @course_app.command("new")
-def course_new(folder: Annotated[Path, typer.Argument(help="A new folder; its name is the course's.")]) -> None:
-    """Write the smallest course that grades: one part, one function, one check."""
+def course_new(
+    folder: Annotated[Path, typer.Argument(help="The folder to create; its name becomes the course's.")],
+) -> None:
+    """Create a minimal course that works: one part, one function, one check."""
     try:
         course = create(folder)
     except (NoSuchCourse, DocumentError) as error:
         _refuse(error)
-    typer.echo(f"{from_here(course.folder)} is a course that grades. Prove it: gengrade course check {folder}")
+    typer.echo(f"Created the course {from_here(course.folder)}. To check it, run: gengrade course check {folder}")
 
 
 @course_app.command("check")
 def course_check(
-    course: Annotated[str, typer.Argument(help="The folder of a course, or the name of one that comes with us.")],
-    profile: Annotated[Profile, typer.Option(help="smoke: the reference's trainings as well.")] = Profile.UNIT,
-    isolation: Annotated[Isolation, typer.Option(help="The wall around student code.")] = Isolation.AUTO,
+    course: Annotated[str, typer.Argument(help="The folder of a course, or the name of one that comes with gengrade.")],
+    profile: Annotated[
+        Profile, typer.Option(help="unit: the checks that train nothing; smoke: also train the reference solution.")
+    ] = Profile.UNIT,
+    isolation: Annotated[Isolation, typer.Option(help="How student code is isolated.")] = Isolation.AUTO,
 ) -> None:
-    """Prove a course: its reference, its examples, its misconceptions. Exit status 1 when something is not so."""
+    """Check a course: its reference solution, its examples and its misconceptions.
+
+    The exit status is 1 when one of them does not get the result that the course declares.
+    """
     wrong = False
     try:
         for finding in verify(find(course), profile, isolation=isolation):
@@ -165,30 +191,30 @@ def course_check(
             typer.echo(f"{'no ' if finding.problems else 'yes'} {finding.what}")
             for problem in finding.problems:
                 typer.echo(f"      {inert(problem)}")
-    except (*_USERS, LibraryError) as error:
+    except (*_USER_ERRORS, LibraryError) as error:
         _refuse(error)
     raise typer.Exit(int(wrong))
 
 
 def main() -> None:
-    """The `gengrade` command."""
+    """Run the `gengrade` command."""
     app()
 
 
 def grade_command() -> None:
-    """The `run_grading.py` script: the command `grade` alone."""
+    """Run `run_grading.py`, which is the command `gengrade grade` alone."""
     _single()
 
 
 def _run(options: Options, watcher: Watcher) -> Result:
     try:
         return run(options, watcher.see)
-    except _USERS as error:
+    except _USER_ERRORS as error:
         watcher.stop()
         _refuse(error)
     except Interrupted as stopped:
         watcher.stop()
-        typer.echo(f"Stopped. What was finished is in {stopped.out}; the same command goes on from there.", err=True)
+        typer.echo(f"Stopped. Finished results are in {stopped.out}; run the same command again to continue.", err=True)
         raise typer.Exit(130) from None
     except KeyboardInterrupt:
         watcher.stop()

@@ -1,15 +1,15 @@
-"""Calling our own code on strangers' bytes in a process of its own, whose end harms nobody.
+"""Run our own code on untrusted input in a limited child process, so that a crash or hang ends only the child.
 
-Archives, names and programs that students hand in are read by parsers with faults and costs that nobody knows in full.
-`confined` forks, limits the child, calls the function there, and takes its result back as data. Three properties are
-deliberate:
+Parsers read the archives, names and programs that students hand in, and any parser may have bugs or take very long on
+some input. `confined` forks, limits the child, calls the function there, and receives its result as data. Three
+properties are deliberate:
 
-1. The caller survives. Whatever the input does (a parser's crash, endless work, all memory) ends the child only, and
-   becomes `Unreadable`, which says what ended it.
-2. Only what nobody's input can cause is the machine's: a full or broken disk stays an OSError, and a child that
-   somebody else stopped is `Disturbed`. The first says how much it computed, never how long it took: time is limited
-   by what the child itself computed, and the limit by the clock lies far away.
-3. Nothing but data comes back: a type that the caller named, read from JSON of limited length.
+1. The caller survives. Whatever the input causes (a parser's crash, endless work, exhausted memory) ends the child only
+   and is reported as `Unreadable`, which says what ended it.
+2. Faults that no input can cause are kept apart: a full or broken disk is raised as an OSError, and a child that
+   somebody else stopped as `Disturbed`. For this reason the child's CPU time is limited, and the limit of wall-clock
+   time is so long that only a faulty machine reaches it.
+3. Only data comes back: a value of the type that the caller named, read from JSON of limited length.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from gengrade.paths import InputError, printable
 T = TypeVar("T")
 
 MIB: Final = 1 << 20
-# What a system says of its disks, of its tables and of our own folders: nobody's input makes it say so.
-_MACHINES: Final = NO_ROOM | {
+# Errors of disks, of system tables and of the harness's own folders, which no input can cause.
+_MACHINE_ERRNOS: Final = NO_ROOM | {
     errno.EIO,
     errno.ENFILE,
     errno.EMFILE,
@@ -52,7 +52,8 @@ _MACHINES: Final = NO_ROOM | {
     errno.EBUSY,
 }
 _CHUNK: Final = 1 << 16
-_OURS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # sent, not caused
+# Signals that somebody sends to a process; a fault in the process does not cause them.
+_SENT_SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _LONGEST_REASON: Final = 300
 _END_SECONDS: Final = 10.0
 _STEP_SECONDS: Final = 0.0005
@@ -61,18 +62,18 @@ _MOST_FILES: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a confined call may use: computing and memory beyond what the process had before, files and an answer."""
+    """Limits of a confined call: CPU time and memory beyond those of the caller, sizes of files and of the answer."""
 
     cpu_seconds: int = 60
     memory_bytes: int = 1_024 * MIB
     file_bytes: int = 160 * MIB
     answer_bytes: int = 16 * MIB
-    wall_seconds: float = 1_800.0  # a protection only: a disk that does not answer is no fault of what is read
-    processes: bool = False  # whether it may start others, as for a confined call of its own
+    wall_seconds: float = 1_800.0  # reached only where the machine is at fault, such as a disk that does not answer
+    processes: bool = False  # whether the child may start processes, as it must to make confined calls itself
 
 
 class Unreadable(ValueError):
-    """The input ended the process that read it; `reason` says how, and completes "it cannot be read: …"."""
+    """The input ended the process that read it; `reason` completes the sentence "it cannot be read: …"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -80,21 +81,24 @@ class Unreadable(ValueError):
 
 
 class Disturbed(RuntimeError):
-    """A confined process was stopped from outside, or waited too long for the machine: its input is not to blame."""
+    """A confined process was stopped from outside or waited too long for the machine; its input is not the cause."""
 
 
 def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None = None) -> T:
-    """Calls the function in a child process and returns its result, which is of the type `returns` (see `records`).
+    """Call the function in a child process and return its result.
 
-    What the function changes in memory is lost; what it wrote to the disk stays, also when it was ended halfway.
+    function: takes no arguments. Its changes in memory are lost; its changes on the disk stay, even if it was ended
+        before it returned.
+    returns: the type of the result, one that `records` can write.
+    bounds: the limits of the child; by default those of `Bounds()`.
 
-    Raises InputError and its kinds as the function did; OSError for the machine's faults; Unreadable for every other
-    end; Disturbed where somebody else ended it.
+    Raises the InputError (or subclass) that the function raised, OSError for faults of the machine, Disturbed when
+    the child was stopped from outside, and Unreadable for every other failure.
     """
     bounds = bounds or Bounds()
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Newer Pythons warn of threads: none of ours holds a lock that the child takes.
+        # Newer Pythons warn about forking with threads; none of our threads holds a lock that the child takes.
         warnings.simplefilter("ignore", DeprecationWarning)
         parent = os.getpid()
         child = fork()
@@ -102,7 +106,7 @@ def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None 
         _child(function, bounds, parent, writing)
     os.close(writing)
     with suppress(OSError):
-        os.setpgid(child, child)  # here as well as there: whoever comes first
+        os.setpgid(child, child)  # parent and child both do this, since either may run first
     status = None
     try:
         answer = _answer(reading, bounds)
@@ -111,7 +115,7 @@ def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None 
         if status is None:
             _kill(child)
     if answer is None:
-        raise Disturbed(f"reading took more than {bounds.wall_seconds:.0f} s, although it computed less than it may")
+        raise Disturbed(f"reading took more than {bounds.wall_seconds:.0f} s, although it used little CPU time")
     return _result(answer, status, returns, bounds)
 
 
@@ -119,7 +123,7 @@ def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None 
 
 
 def _answer(reading: int, bounds: Bounds) -> bytes | None:
-    """What the child said until its end, or until it said too much; None where the clock ran out. Closes the pipe."""
+    """Read the child's answer until its end or until it is too long, and close the pipe; None after the time limit."""
     said = bytearray()
     until = time.monotonic() + bounds.wall_seconds
     with open(reading, "rb", buffering=0) as pipe, selectors.DefaultSelector() as selector:
@@ -135,7 +139,7 @@ def _answer(reading: int, bounds: Bounds) -> bytes | None:
 
 
 def _end(child: int, seconds: float) -> int:
-    """The exit status of a child that has said what it had to say; one that goes on is killed after some seconds."""
+    """Return the exit status of a child that has answered; one that still runs after so many seconds is killed."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found, status = os.waitpid(child, os.WNOHANG)
@@ -154,20 +158,20 @@ def _kill(child: int) -> int:
 
 def _result(answer: bytes, status: int, returns: type[T], bounds: Bounds) -> T:
     if len(answer) > bounds.answer_bytes:
-        raise Unreadable("there is too much to say of it")
+        raise Unreadable("the result of reading it is too long")
     if status == -signal.SIGXCPU:
-        raise Unreadable(f"it takes more than {bounds.cpu_seconds} s of computing")
-    if status < 0 and -status in _OURS:
+        raise Unreadable(f"it takes more than {bounds.cpu_seconds} s of CPU time to read")
+    if status < 0 and -status in _SENT_SIGNALS:
         raise Disturbed(f"the process that read it was stopped by {signal.Signals(-status).name}")
     if status != 0:
         name = signal.Signals(-status).name if status < 0 else f"status {status}"
-        raise Unreadable(f"the program that reads it broke off ({name})")
+        raise Unreadable(f"the program that reads it crashed ({name})")
     try:
         kind, content = json.loads(answer)
         if kind == "result":
             return records.loads(returns, content)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Unreadable("the program that reads it gave no answer") from error
+        raise Unreadable("the program that reads it gave no valid answer") from error
     if kind == "input":
         raise _input_error(content)
     if kind == "system":
@@ -192,7 +196,7 @@ def _below(kind: type[InputError]) -> list[type[InputError]]:
 
 
 def _child(function: Callable[[], object], bounds: Bounds, parent: int, writing: int) -> NoReturn:
-    """Calls the function and writes what came of it. Never returns: the frames above belong to the parent."""
+    """Call the function, write its outcome to the pipe, and exit without returning into the parent's frames."""
     status = 1
     try:
         ours = _confine(bounds, parent, writing)
@@ -205,15 +209,15 @@ def _child(function: Callable[[], object], bounds: Bounds, parent: int, writing:
 
 
 def _confine(bounds: Bounds, parent: int, writing: int) -> bool:
-    """Limits the process. Returns whether the limit on a file's size is ours, and not one that the operator set."""
+    """Limit this process. Return whether the limit on the size of files is ours, not a lower one of the operator's."""
     with suppress(OSError):
         os.setpgid(0, 0)
     end_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGPIPE, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that grows too large is an error of its writer
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing too large a file then raises an OSError
     threading.excepthook = lambda arguments: None
-    gc.freeze()  # what the parent had is not looked through again
+    gc.freeze()  # the garbage collector need not look at the parent's objects
     os.closerange(3, writing)
     os.closerange(writing + 1, _MOST_FILES)
     _lower(resource.RLIMIT_CORE, 0)
@@ -227,7 +231,7 @@ def _confine(bounds: Bounds, parent: int, writing: int) -> bool:
 
 
 def _lower(kind: int, limit: int, spare: int = 0) -> bool:
-    """Sets a limit unless there is a lower one. Returns whether it set it."""
+    """Set a resource limit unless a lower one exists. Return whether it was set."""
     soft, hard = resource.getrlimit(kind)
     if soft != resource.RLIM_INFINITY and soft <= limit:
         return False
@@ -238,7 +242,7 @@ def _lower(kind: int, limit: int, spare: int = 0) -> bool:
 
 
 def _said(function: Callable[[], object], file_limit_is_ours: bool) -> bytes:
-    """What came of the call, as the parent reads it."""
+    """Call the function and return its outcome as JSON for the parent."""
     answer: list[object]
     try:
         answer = ["result", records.dumps(function())]
@@ -248,7 +252,7 @@ def _said(function: Callable[[], object], file_limit_is_ours: bool) -> bytes:
         answer = ["input", content]
     except OSError as error:
         ours = error.errno == errno.EFBIG and file_limit_is_ours
-        if error.errno in _MACHINES and not ours:
+        if error.errno in _MACHINE_ERRNOS and not ours:
             path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else None
             answer = ["system", {"errno": error.errno, "path": path}]
         else:
@@ -256,7 +260,7 @@ def _said(function: Callable[[], object], file_limit_is_ours: bool) -> bytes:
     except MemoryError:
         answer = ["other", "it takes too much memory"]
     except RecursionError:
-        answer = ["other", "it is nested too deep"]
+        answer = ["other", "it is nested too deeply"]
     except Exception as error:
         answer = ["other", f"{type(error).__name__} ({_reason(str(error))})"]
     return json.dumps(answer).encode()

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: a live bar while a class is graded, a table at the end; plain lines elsewhere."""
+"""Show progress and results in a terminal: a progress bar, or one line per submission in a log, and a final table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_NAME = 32
 
 
 class Watcher(Protocol):
-    """Is told what happens while a class is graded."""
+    """Receives events while a class is graded."""
 
     def see(self, event: Event) -> None: ...
     def stop(self) -> None: ...
@@ -37,11 +37,12 @@ class Watcher(Protocol):
 
 
 def make_watcher(console: Console) -> Watcher:
+    """Return a watcher with a progress bar for a terminal, or with plain lines for a log."""
     return Live(console) if console.is_terminal else Plain(console)
 
 
 class Plain:
-    """A line for each submission that is done: for logs."""
+    """Prints one line for each submission that is finished, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -68,7 +69,7 @@ class Plain:
 
 
 class Live:
-    """A bar over the class, with who is at which check and how long it will take."""
+    """Shows a progress bar for the class, the check that runs for each submission, and the time that remains."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -108,7 +109,7 @@ class Live:
         self._progress.update(self._task, description=" · ".join(self._at.values()) or "…", left=self._left())
 
     def _left(self) -> str:
-        """How long the rest will take, when it goes on as it has gone."""
+        """Return the estimated remaining time in words, or "" before the first submission is finished."""
         assert self._task is not None
         task = self._progress.tasks[self._task]
         if not task.completed or task.total is None:
@@ -118,7 +119,7 @@ class Live:
 
 
 def show_result(console: Console, result: Result) -> None:
-    """The table at the end, and where the reports are."""
+    """Print the table of points, the notes, and the path of the report or of the class's index page."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Student")
     for heading in ("Points", "Bonus", "Pending"):
@@ -141,13 +142,13 @@ def show_result(console: Console, result: Result) -> None:
     if result.single:
         _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
-        console.print("Reduced isolation: student code ran without a wall around it.", style="bold yellow")
+        console.print("Reduced isolation: student code ran without a sandbox.", style="bold yellow")
     target = from_here(result.graded[0].report if result.single else result.out / "index.html")
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
 
 
 def _show_mistakes(console: Console, grade: Grade) -> None:
-    """What a student should know before anything else, each thing once, with the checks that it explains."""
+    """Print each recognised mistake once, with the checks that it explains."""
     found: dict[Named, list[str]] = {}
     for item in map(public, grade.items):
         named = mistake(item)
@@ -160,7 +161,7 @@ def _show_mistakes(console: Console, grade: Grade) -> None:
 
 
 def show_findings(console: Console, findings: list[Finding]) -> None:
-    """Which tiers this machine gives, and how it could give more."""
+    """Print which isolation tiers work on this machine, and how to enable the others."""
     for finding in findings:
         mark = "yes" if finding.available else "no "
         console.print(Text(f"{mark} {finding.tier:9} {finding.reason}"), soft_wrap=True)
@@ -168,13 +169,15 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
             console.print(Text(f"              {finding.remedy}"), soft_wrap=True)
     best = next(finding.tier for finding in findings if finding.available)
     if best is Tier.PROCESS:
-        console.print("A class cannot be graded here safely; a student's own folder can.", soft_wrap=True)
+        console.print(
+            "A class cannot be graded safely on this machine; a single submission, by its author, can.", soft_wrap=True
+        )
     else:
-        console.print(f"A class is graded in the tier {best.value!r} here.", soft_wrap=True)
+        console.print(f"On this machine a class is graded with the isolation {best.value!r}.", soft_wrap=True)
 
 
 def show_courses(console: Console, courses: Iterable[Course]) -> None:
-    """Each course's name and title, its rubric, and the files that each part asks for."""
+    """Print each course's name and title, its rubric, and the files that each part asks for."""
     for course in courses:
         console.print(Text.assemble((course.name, "bold"), f"  {course.title}"), soft_wrap=True)
         console.print(Text(f"    rubric: {from_here(course.rubric)}"), soft_wrap=True)
@@ -184,14 +187,14 @@ def show_courses(console: Console, courses: Iterable[Course]) -> None:
 
 
 def show_hidden(console: Console, hidden: list[str], exposed: list[str]) -> None:
-    """What lies where student code reads: how it is kept from it, or why nothing can be graded."""
+    """Print which secret files lie where student code reads: those that are hidden, and those that cannot be."""
     for sentence in (*hidden, *exposed):
         console.print(Text(inert(f"{sentence[0].upper()}{sentence[1:]}.")), soft_wrap=True)
     if exposed:
-        console.print("Nothing is graded here with a wall until that is mended.", soft_wrap=True)
+        console.print("Nothing is graded in a sandbox here until this is fixed.", soft_wrap=True)
 
 
 def name(text: str) -> str:
-    """A name that is safe to print, and short."""
+    """Return the text as one line of at most 32 characters that is safe to print."""
     line = inert(one_line(text))
     return line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"

@@ -1,14 +1,15 @@
-"""A course: one folder that holds all that belongs to it, and one object that stands for it.
+"""Find and load courses. A course is a folder with everything that belongs to one assignment:
 
-    course.yaml        the declaration, read here: title, parts, what hand-outs import, where the rest lies
+    course.yaml        the declaration, read here: title, parts, imports of the hand-out, paths of the other files
     rubric.yaml        the marking scheme
-    adapters/          what probes ask of a submission, in the course's own names
+    adapters/          classes that translate what probes ask into the names that this course uses
     misconceptions/    named wrong answers, planted into the reference
-    variants/          right answers that are unlike the reference, and wrong ones without a name
-    reference/         our own solution, in the shape in which students hand theirs in
-    examples/          submissions, and what they earn
+    variants/          right answers that differ from the reference, and wrong ones without a name
+    reference/         the teachers' own solution, in the form in which students hand theirs in
+    examples/          submissions, and the points that they earn
 
-The folder may lie anywhere. Those that come with us lie in HOME/courses, and keep their references in HOME/reference.
+The folder may lie anywhere. The courses that come with gengrade lie in HOME/courses, their references in
+HOME/reference.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from gengrade.documents import Document, DocumentError, suggestion
 from gengrade.parts import Part
 from gengrade.rubric import Rubric
 
-PACKAGE: Final = "courses"  # under which the modules of every course are known, wherever it lies
+PACKAGE: Final = "courses"  # the package in which every course's modules are imported, wherever its folder lies
 ADAPTERS: Final = "adapters"
 DEFAULT: Final = "uva2020"
 DECLARATION: Final = "course.yaml"
-# What hand-outs import whatever they are about, each worth up to seconds that a fresh process would pay in every probe.
+# Modules that most hand-outs import. Importing them once in the zygote saves up to seconds in every probe.
 _USUAL_IMPORTS: Final = (
     "torchvision",
     "torchvision.datasets",
@@ -45,11 +46,11 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class CourseError(DocumentError):
-    """A course's declaration cannot be used as it stands."""
+    """A course's declaration (course.yaml) has a mistake."""
 
 
 class NoSuchCourse(ValueError):
-    """There is no course of that name, or none in that folder."""
+    """No course has that name or lies in that folder."""
 
 
 class _Strict(BaseModel):
@@ -76,14 +77,14 @@ class _Declaration(_Strict):
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """A course as the harness knows it."""
+    """A loaded course: its parts, its adapters, and the paths of its files."""
 
-    name: str  # of its folder
+    name: str  # the name of its folder
     title: str
     folder: Path
     parts: Mapping[str, Part]
-    adapters: Mapping[str, str]  # by part: the module and the name of the class that speaks to it
-    imports: tuple[str, ...]  # modules of others that hand-outs import
+    adapters: Mapping[str, str]  # for each part, the dotted module and name of its adapter class
+    imports: tuple[str, ...]  # third-party modules that the hand-out imports
     rubric: Path
     reference: Path
     examples: Path
@@ -98,13 +99,13 @@ class Course:
 
 
 def courses() -> dict[str, Course]:
-    """The courses that come with us, by name."""
+    """Return the courses that come with gengrade, by name. Raises CourseError."""
     folders = sorted(path.parent for path in (home.HOME / PACKAGE).glob(f"*/{DECLARATION}"))
     return {folder.name: load(folder) for folder in folders}
 
 
 def find(name: str) -> Course:
-    """The course of that name, or the one in the folder of that path. Raises NoSuchCourse and CourseError."""
+    """Return the course of that name, or the one in the folder of that path. Raises NoSuchCourse and CourseError."""
     known = courses()
     if name in known:
         return known[name]
@@ -112,11 +113,15 @@ def find(name: str) -> Course:
     if (folder / DECLARATION).is_file():
         return load(folder)
     what = f"there is no {DECLARATION} in that folder" if folder.is_dir() else "there is no such course or folder"
-    raise NoSuchCourse(f"{name}: {what}{suggestion(name, known)}; the courses that come with us are {', '.join(known)}")
+    listed = ", ".join(known)
+    raise NoSuchCourse(f"{name}: {what}{suggestion(name, known)}; the courses that come with gengrade are {listed}")
 
 
 def chosen(name: str | None, rubric: Path | None) -> tuple[Course, Rubric]:
-    """The course that is graded, and by which rubric: by default the course's own, or the course of the rubric.
+    """Return the course to grade and the rubric to grade it by.
+
+    name: a course's name or folder; None: the course that the rubric is for, or the default course.
+    rubric: the path of a rubric; None: the course's own.
 
     Raises NoSuchCourse, CourseError and RubricError.
     """
@@ -131,7 +136,7 @@ def chosen(name: str | None, rubric: Path | None) -> tuple[Course, Rubric]:
 
 
 def _of_rubric(rubric: Rubric) -> Course:
-    """The course that a rubric names; where it names none, the one in whose folder it lies."""
+    """Return the course that a rubric names; if it names none, the course in whose folder the rubric lies."""
     beside = rubric.path.resolve().parent
     if rubric.course is None:
         if (beside / DECLARATION).is_file():
@@ -144,7 +149,7 @@ def _of_rubric(rubric: Rubric) -> Course:
 
 
 def load(folder: Path) -> Course:
-    """The course in a folder. Raises CourseError at the first line of its declaration that is wrong."""
+    """Return the course in a folder. Raises CourseError with the line of the first mistake in its declaration."""
     return _load(folder.resolve())
 
 
@@ -159,7 +164,9 @@ def _load(folder: Path) -> Course:
     except ValidationError as invalid:
         raise document.invalid(invalid, {*_Declaration.model_fields, *_Part.model_fields}) from None
     if not folder.name.isidentifier():
-        reason = f'a course\'s folder is called by letters, digits and _, unlike "{folder.name}": rename it'
+        reason = (
+            f'the name of a course\'s folder may only hold letters, digits and _, unlike "{folder.name}": rename it'
+        )
         raise document.problem((), reason)
     ours = home.HOME / PACKAGE / folder.name
     other = ours if ours.is_dir() else _folders.get(folder.name, folder)
@@ -185,7 +192,7 @@ def _adapters_package(course: str) -> str:
 
 
 def module_path(name: str) -> Path:
-    """Where a module of ours would lie, without its suffix; those of a course lie in its own folder."""
+    """Return the path, without suffix, of one of our modules; a course's modules lie in the course's folder."""
     top, *rest = name.split(".")
     if top == PACKAGE and rest and rest[0] in _folders:
         return _folders[rest[0]].joinpath(*rest[1:])

@@ -1,7 +1,7 @@
-"""The images that a class is graded on: MNIST where it is at hand, and real handwritten digits that need no network.
+"""Load the images that models are trained and tested on: MNIST, or scikit-learn's digits, which need no network.
 
-Images live in memory as one array per split. The host never imports torch: MNIST's files are parsed here, and a
-download runs in a process of its own.
+Each split is one array in memory. The host never imports torch: MNIST's files are parsed here, and torchvision
+downloads them in a separate process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ VARIABLE = "GENGRADE_DATA"
 _TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 _TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _FOLDERS = ("MNIST/raw", "raw", ".")
-# MNIST's own splits, so that a folder of another name that holds it is judged by MNIST's thresholds.
+# The hash of MNIST's splits: a folder of any name that holds them counts as MNIST, for the rubric's thresholds.
 _MNIST = "sha256:1d36ba9fbbf75f770bfe51e74fe938e780788d49269e0e1ce332733235ee02b0"
 _SPLIT_SEED = 0
 _DOWNLOAD_SECONDS = 600
@@ -54,17 +54,17 @@ class Split:
         return len(self.images)
 
     def binary(self) -> NDArray[np.uint8]:
-        """Images as uint8 [N, 1, 28, 28] of 0 and 1: ink is what exceeds half of the range."""
+        """Return the images as uint8 [N, 1, 28, 28] of 0 and 1; values above 127 become 1."""
         return (self.images > 127).astype(np.uint8)[:, None]
 
     def scaled(self) -> NDArray[np.float32]:
-        """Images as float32 [N, 1, 28, 28] in [−1, 1]."""
+        """Return the images as float32 [N, 1, 28, 28] in [−1, 1]."""
         return (self.images.astype(np.float32) * np.float32(2 / 255) - np.float32(1))[:, None]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Three disjoint splits; `name` is what a rubric's thresholds are looked up by."""
+    """Three disjoint splits; `name` selects a rubric's thresholds."""
 
     name: str
     train: Split
@@ -73,7 +73,7 @@ class DataSet:
 
     @cached_property
     def sha256(self) -> str:
-        """ "sha256:…" over the name, and the shape and content of every split."""
+        """Return "sha256:…" over the name, and the shape and content of every split."""
         digest = hashlib.sha256(self.name.encode())
         for split in (self.train, self.validation, self.test):
             digest.update(_digest(split))
@@ -81,12 +81,15 @@ class DataSet:
 
 
 def load(name: str | None = None) -> DataSet:
-    """The data set called "digits" or "mnist", or the one in a folder that holds MNIST's four files, gzipped or not.
+    """Return a data set.
 
-    Without a name it is what $GENGRADE_DATA says in the same words, or else the digits. "mnist" is looked for in
-    $GENGRADE_DATA's folder, then in the user's cache, and downloaded there by torchvision as a last resort.
+    name: "digits", "mnist", or a folder that holds MNIST's four files, gzipped or not; None: the value of
+        $GENGRADE_DATA, which may be any of these, or else "digits".
 
-    Raises DataError.
+    "mnist" is searched for in $GENGRADE_DATA's folder, then in the user's cache, and is otherwise downloaded into the
+    cache by torchvision.
+
+    Raises DataError when the data set is missing or damaged.
     """
     name = name or os.environ.get(VARIABLE) or "digits"
     if name == "digits":
@@ -97,7 +100,7 @@ def load(name: str | None = None) -> DataSet:
 
 
 def places(name: str | None = None) -> tuple[Path, ...]:
-    """The folders and files in which the data set of that name lies, links followed; none, where a package holds it."""
+    """Return the resolved folders and files that hold the data set of that name; () for "digits", part of a package."""
     name = name or os.environ.get(VARIABLE) or "digits"
     if name == "digits":
         return ()
@@ -132,7 +135,7 @@ def _download(into: Path) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS, check=False, env=env)
     except subprocess.TimeoutExpired:
-        detail = f"no end after {_DOWNLOAD_SECONDS} s"
+        detail = f"the download took more than {_DOWNLOAD_SECONDS} s"
     else:
         if done.returncode == 0:
             return
@@ -142,7 +145,7 @@ def _download(into: Path) -> None:
 
 
 def _holder(root: Path) -> Path | None:
-    """The folder at or below `root` in which MNIST's four files lie."""
+    """Return the folder at or below `root` in which MNIST's four files lie, or None."""
     for folder in (root / name for name in _FOLDERS):
         if all(_file(folder, name) for name in (*_TRAIN, *_TEST)):
             return folder
@@ -160,7 +163,7 @@ def _from_folder(root: Path) -> DataSet:
     folder = _holder(root)
     if folder is None:
         wanted = ", ".join((*_TRAIN, *_TEST))
-        reason = "it is no folder" if not root.is_dir() else f"MNIST's files are not in it ({wanted}, each maybe .gz)"
+        reason = "it is not a folder" if not root.is_dir() else f"it lacks MNIST's files ({wanted}, or these with .gz)"
         raise DataError(str(root), f'{reason}; give another folder, or "digits"')
     train, test = _pair(folder, _TRAIN), _pair(folder, _TEST)
     # 3 of 4 images train and 1 of 12 validates, as in the practical: 45,000 and 5,000 of MNIST's 60,000.
@@ -181,7 +184,7 @@ def _pair(folder: Path, names: tuple[str, str]) -> Split:
 
 
 def _idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
-    """A file of unsigned bytes in the IDX format: 0, 0, 8, the number of dimensions, their sizes, the values."""
+    """Read a file of unsigned bytes in the IDX format: 0, 0, 8, the number of dimensions, their sizes, the values."""
     path = _file(folder, name)
     assert path is not None
     damaged = DataError(str(path), "it is damaged; download it again")
@@ -200,7 +203,7 @@ def _idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _digits() -> DataSet:
-    """scikit-learn's 1,797 handwritten digits, 8×8 of 0 to 16, enlarged to 28×28: 1,297, 200 and 300 of them."""
+    """Return scikit-learn's 1,797 digits, enlarged from 8×8 to 28×28 and split into 1,297, 200 and 300 images."""
     small, labels = _digits_table()
     weights = _enlargement(small.shape[1], SIDE)
     images = np.clip(np.rint(weights @ (small * (255 / 16)) @ weights.T), 0, 255).astype(np.uint8)
@@ -208,7 +211,10 @@ def _digits() -> DataSet:
 
 
 def _digits_table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Values [1797, 8, 8] and labels [1797], read from the package's file: to import scikit-learn takes a second."""
+    """Return values [1797, 8, 8] from 0 to 16 and labels [1797].
+
+    They are read from the package's file, since importing scikit-learn takes a second.
+    """
     spec = find_spec("sklearn")
     for place in spec.submodule_search_locations or () if spec else ():
         path = Path(place, "datasets", "data", "digits.csv.gz")
@@ -218,13 +224,14 @@ def _digits_table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise DataError("digits", "they come with scikit-learn, which is missing; install it or use --data") from error
+        reason = "this data set comes with scikit-learn, which is not installed; install it or use --data"
+        raise DataError("digits", reason) from error
     bunch = load_digits()
     return bunch.images, bunch.target.astype(np.int64)
 
 
 def _enlargement(size: int, wanted: int) -> NDArray[np.float64]:
-    """Weights [wanted, size] of a cubic interpolation along one axis, pixel centres at (i + ½); edges are repeated.
+    """Return weights [wanted, size] of a cubic interpolation along one axis: pixel centres at i + ½, edges repeated.
 
     The kernel is Keys' (1981) with a = −½.
     """
@@ -239,8 +246,8 @@ def _enlargement(size: int, wanted: int) -> NDArray[np.float64]:
 
 
 def _shuffled(split: Split, sizes: tuple[int, ...]) -> tuple[Split, ...]:
-    """Disjoint splits of the given sizes in an order that is the same everywhere and for ever."""
-    # RandomState and not default_rng: numpy promises that its stream never changes.
+    """Return disjoint random splits of the given sizes, which are the same on every machine and with every numpy."""
+    # numpy promises that the stream of RandomState never changes; that of default_rng may.
     order = np.random.RandomState(_SPLIT_SEED).permutation(len(split))
     pieces = np.split(order, np.cumsum(sizes))[: len(sizes)]
     return tuple(Split(split.images[piece], split.labels[piece]) for piece in pieces)

@@ -1,4 +1,4 @@
-"""YAML files that people write: read strictly, with the line of everything, to name a mistake where it stands."""
+"""Read YAML files that people write, strictly, and report every mistake with its line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 Where: TypeAlias = tuple[str | int, ...]  # keys and list positions from the top of the file
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
-_TIME_TAG = "tag:yaml.org,2002:timestamp"  # "2020-11-27" is text to us
+_TIME_TAG = "tag:yaml.org,2002:timestamp"  # "2020-11-27" is read as text
 
 
 class DocumentError(ValueError):
-    """A file that a person wrote cannot be used as it stands."""
+    """A file that a person wrote has a mistake, in the given line."""
 
     def __init__(self, path: Path, line: int, reason: str) -> None:
         super().__init__(path, line, reason)
@@ -32,16 +32,16 @@ class DocumentError(ValueError):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`' (did you mean "x"?)'` when one of the known words is close to the given one, otherwise nothing."""
+    """Return `' (did you mean "x"?)'` when one of the known words is similar to the given one, otherwise ""."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as plain values, and where each of them stands.
+    """A YAML file as plain values, with the line of each value.
 
-    Every complaint about it is an `error`, so that the caller's own exception type reaches its users.
+    Every mistake in it is raised as an `error`, the caller's own exception type.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class Document:
 
     @classmethod
     def load(cls, path: Path, error: type[DocumentError] = DocumentError) -> Document:
-        """Read and parse a file; raises `error` for one that is missing, unreadable or not plain YAML."""
+        """Read and parse a file. Raises `error` if it is missing, unreadable or not plain YAML."""
         try:
             content = path.read_bytes()
         except OSError as problem:
@@ -63,7 +63,7 @@ class Document:
 
     @classmethod
     def parse(cls, content: bytes, path: Path, error: type[DocumentError] = DocumentError) -> Document:
-        """Parse the bytes of a file; `path` is for messages only."""
+        """Parse the bytes of a file. `path` is used in messages only. Raises `error` if they are not plain YAML."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         try:
             root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
@@ -76,26 +76,31 @@ class Document:
             raise error(path, line, f"it is not valid YAML ({problem.problem}): correct the syntax here") from None
         except yaml.reader.ReaderError as problem:
             line = content.decode("utf-8")[: problem.position].count("\n") + 1
-            raise error(path, line, f"a control character (U+{problem.character:04X}) stands here: remove it") from None
+            raise error(path, line, f"there is a control character (U+{problem.character:04X}): remove it") from None
         data = _Values(path, error).of(root) if root is not None else None
         return cls(path, data, digest, root, error)
 
     def line(self, where: Where) -> int:
-        """The line of a value, counted from 1. A step that leads nowhere (a union's tag, a missing key) is skipped."""
+        """Return the line of a value, counted from 1. Steps that do not exist in the file are skipped.
+
+        Such steps are the tags that pydantic adds for unions, and missing keys.
+        """
         start = self.root.start_mark.line + 1 if self.root is not None else 1
         return [start, *(line for _, line in self._steps(where))][-1]
 
     def problem(self, where: Where, reason: str) -> DocumentError:
-        """The error to raise about the value at `where`."""
+        """Return the error to raise about the value at `where`."""
         return self.error(self.path, self.line(where), reason)
 
     def invalid(self, invalid: ValidationError, keys: Collection[str]) -> DocumentError:
-        """The topmost complaint of a data model as an error about this file; `keys` are the keys that may be meant.
+        """Return the topmost complaint of a data model as an error about this file.
 
-        A key that is missing is named only when nothing else is wrong: it may stand there misspelt.
+        keys: the keys that a file may have, to suggest one for a misspelt key.
+
+        A missing key is reported only when nothing else is wrong, since it may be there with a misspelt name.
         """
         errors = invalid.errors()
-        # A list whose only member is wrong is itself reported as too short: the member is what to mend.
+        # A list whose only member is wrong is itself reported as too short: only the member is reported.
         causes = [e for e in errors if not any(o["loc"][: len(e["loc"])] == e["loc"] for o in errors if o is not e)]
 
         def first(error: ErrorDetails) -> tuple[bool, int, int]:
@@ -107,7 +112,7 @@ class Document:
         return self.problem(details["loc"], _reason(details, name, keys))
 
     def _steps(self, where: Where) -> Iterator[tuple[str | int, int]]:
-        """The steps of `where` that lead somewhere, each with the line that it leads to."""
+        """Yield those steps of `where` that exist in the file, each with its line."""
         node = self.root
         for step in where:
             if isinstance(node, yaml.MappingNode):
@@ -121,7 +126,7 @@ class Document:
 
 
 class _Values:
-    """Turns nodes into plain values; keys stay the text that they are in the file ("1.10" is not 1.1)."""
+    """Converts YAML nodes to plain values; keys stay text as in the file, so that "1.10" does not become 1.1."""
 
     def __init__(self, path: Path, error: type[DocumentError]) -> None:
         self.path, self.error = path, error
@@ -132,7 +137,7 @@ class _Values:
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
         if id(node) in self.open:
-            raise self.refusal(node, "an alias contains itself: write the values out")
+            raise self.refusal(node, "an alias contains itself: write its values here instead")
         self.open.add(id(node))
         value: Plain = (
             self.mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(each) for each in node.value]
@@ -144,7 +149,7 @@ class _Values:
         if node.tag == _TIME_TAG:
             return str(node.value)
         if node.tag not in _PLAIN_TAGS:
-            raise self.refusal(node, f"the tag {node.tag} is not allowed: write a plain value")
+            raise self.refusal(node, f"the YAML tag {node.tag} is not allowed: write a plain value")
         try:
             value: Plain = self.scalars.construct_object(node)
         except ValueError:
@@ -157,7 +162,7 @@ class _Values:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.refusal(key, "a key must be plain text: write one word or a quoted string")
             if key.value in values:
-                raise self.refusal(key, f'the key "{key.value}" stands here a second time: keep one of the two')
+                raise self.refusal(key, f'the key "{key.value}" is repeated: keep one of the two')
             values[key.value] = self.of(value)
         return values
 
@@ -169,7 +174,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-# What to say about each type of complaint: of the key {name}, its value {value}, a close known key {hint}.
+# Messages for pydantic's types of errors, about the key {name} and its value {value}; {hint} suggests a known key.
 _REASONS = {
     "missing": 'the key "{name}" is missing here: add it',
     "extra_forbidden": 'the key "{name}" is unknown{hint}: correct or remove it',
@@ -187,11 +192,11 @@ _REASONS = {
 
 
 def _reason(details: ErrorDetails, name: str, keys: Collection[str]) -> str:
-    """A data model's complaint about the value called `name`, as a sentence for the person who wrote the file."""
+    """Return pydantic's complaint about the value called `name` as a sentence for the person who wrote the file."""
     kind, given = details["type"], details["input"]
     if kind == "value_error":
         return _one_line(str(details["ctx"]["error"]))
-    if kind == "item_kind":  # the rubric's own complaint, a whole sentence
+    if kind == "item_kind":  # `rubric.Item` defines this error, and its message is a whole sentence
         misspelt = [key for key in given if key not in keys] if isinstance(given, dict) else []
         return details["msg"] + (f', not "{misspelt[0]}"{suggestion(misspelt[0], keys)}' if misspelt else "")
     if kind in _REASONS:

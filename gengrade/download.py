@@ -1,4 +1,7 @@
-"""`python -m gengrade.download FOLDER`: MNIST by torchvision into FOLDER/MNIST/raw, as the host imports no torch."""
+"""Download MNIST with torchvision into FOLDER/MNIST/raw: `python -m gengrade.download FOLDER`.
+
+It is a program of its own, since the grader's own process never imports torch.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from gengrade.sandbox.guest.compatibility import import_torchvision
 
 
 def main(folder: str) -> None:
+    """Download MNIST into the folder."""
     import_torchvision()
     from torchvision.datasets import MNIST
 

@@ -1,7 +1,7 @@
-"""Facts: what the checks of one submission observed, before anybody gives points for it.
+"""Define facts: what the checks of one submission observed, before points are given for it.
 
-A grading session writes them (`facts.json`); the rubric reads nothing else of a submission. Every text in them that a
-submission can make long is shortened by its type: the facts of whatever is handed in stay below 2 MB.
+A grading session writes them to `facts.json`, and points depend on nothing else about the submission. The types below
+shorten every text that a submission could make long, so that no submission's facts exceed 2 MB.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Numbers = Annotated[dict[str, tuple[float, float]], AfterValidator(_first)]
 
 
 class Outcome(StrEnum):
-    """What became of a check: one of nine words, of which only `infra` is the harness's own fault."""
+    """The outcome of a check; only `infra` is a fault of the harness."""
 
     PASSED = "passed"
-    FAILED = "failed"  # it ran, and its answer is wrong
-    ERROR = "error"  # the student's code raised an exception, or gave back something unusable
+    FAILED = "failed"  # the student's code ran, and its answer is wrong
+    ERROR = "error"  # the student's code raised an exception or returned something unusable
     TIMEOUT = "timeout"
     MEMORY = "memory"
-    CRASHED = "crashed"  # the process died: a signal, or an exit before it answered
-    MISSING = "missing"  # not handed in, or still the hand-out's gap
+    CRASHED = "crashed"  # the process ended by a signal, or exited before it answered
+    MISSING = "missing"  # not handed in, or not filled in where the hand-out leaves a gap
     BLOCKED = "blocked"  # not run, since a check that it needs did not pass
-    INFRA = "infra"  # our fault: costs the student nothing
+    INFRA = "infra"  # a fault of the harness, which costs the student nothing
 
 
-# From harmless to what a reader must see first; a check of several tests takes its worst.
+# Outcomes from the least to the most severe; a check of several tests has the most severe of their outcomes.
 SEVERITY = (
     Outcome.PASSED,
     Outcome.BLOCKED,
@@ -71,14 +71,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some entries replaced, which are validated as any others: pydantic's own are not."""
+        """Return a copy with some entries replaced. Unlike pydantic's own method, this one validates them."""
         return type(self).model_validate({**dict(super().model_copy(deep=deep)), **(update or {})})
 
 
 class TestFact(Frozen):
     """One test function's result. Texts may hold student output: escape them wherever they are shown."""
 
-    __test__ = False  # not a class for pytest to collect
+    __test__ = False  # tells pytest not to collect this class
 
     name: Name  # the test function, e.g. "test_kld_closed_form"
     title: Caption  # its docstring's first line: what was tested
@@ -92,23 +92,23 @@ class TestFact(Frozen):
 
 
 class Named(Frozen):
-    """A misconception that was recognised."""
+    """A misconception that was recognised in a submission."""
 
     name: str  # in the library, e.g. "kld.log_std_as_log_variance"
     sentence: str  # for the student
 
 
 class CheckFact(Frozen):
-    """A check's tests together; it passed when all of them did."""
+    """The results of a check's tests; the check passed when all of them did."""
 
     check: str  # an id as in the rubric, e.g. "vae.kld"
     tests: tuple[TestFact, ...]
-    misconception: Named | None = None  # what reproduces the evidence, where the check failed and something does
-    symptoms: Numbers = {}  # where nothing does: what was seen, each number with its tolerance
+    misconception: Named | None = None  # of a failed check: the misconception that reproduces its evidence
+    symptoms: Numbers = {}  # of a failed check without one: what was observed, each number with its tolerance
 
     @property
     def decisive(self) -> TestFact:
-        """The first test with the worst outcome: the one whose message explains the check."""
+        """The first test with the most severe outcome; its message explains the check."""
         return max(self.tests, key=lambda test: SEVERITY.index(test.outcome))
 
     @property
@@ -123,14 +123,14 @@ class Figure(Frozen):
     caption: Caption
     alt: Caption  # what it shows, in words, for a reader who cannot see it
     file: Name  # relative to the folder of facts.json, e.g. "figures/vae.train_bpd-0.png"
-    sha256: str  # of the file, which is not shown when it is another one
+    sha256: str  # of the file; a file with another hash is not shown
 
 
-DIAGNOSIS = "diagnosis"  # the stage in which the misconceptions behind failures are looked for
+DIAGNOSIS = "diagnosis"  # the stage that searches for the misconceptions behind failures
 
 
 class Provenance(Frozen):
-    """Everything that is needed to repeat a run and get the same facts."""
+    """Everything that is needed to repeat a run with the same facts."""
 
     seed: int
     data: str  # "mnist", "digits", or the given folder's name
@@ -146,13 +146,13 @@ class Provenance(Frozen):
 
 
 class Facts(Frozen):
-    """All that the session of one submission observed."""
+    """Everything that the grading session of one submission observed."""
 
     student: str
-    late: bool | None  # None: nobody told us
+    late: bool | None  # None: unknown
     checks: dict[str, CheckFact]
     measures: dict[str, float]
     figures: Annotated[tuple[Figure, ...], AfterValidator(lambda figures: figures[:MOST_FIGURES])]
-    notes: Notes  # for the TA: what was skipped or renamed
-    code_flags: Notes = ()  # for the TA: what in the code stands out, and costs nothing
+    notes: Notes  # for teaching assistants: which files were skipped or renamed
+    code_flags: Notes = ()  # for teaching assistants: what is unusual in the code; it costs no points
     provenance: Provenance

@@ -1,7 +1,7 @@
-"""Whether a class fits the course that it is graded by: one that fits another is told so at once.
+"""Detect that a class is graded with the wrong course, before anything is run.
 
-Only the names of files are looked at. A submission speaks against a course when another one asks for more than twice as
-many of its files; where most submissions do, and for the same other course, the course is the wrong one.
+Only the names of files are compared. A submission fits another course better when that course asks for more than twice
+as many of its files. The course is wrong when most submissions fit the same other course better.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Final
 
 from gengrade.submissions import Part, Submission, names_in
 
-_MOST_LOOKED_AT: Final = 20  # submissions, spread over the class
+_MOST_LOOKED_AT: Final = 20  # submissions to compare, spread evenly over the class
 
 
 def better_fit(
     course: str, submissions: Sequence[Submission], known: Mapping[str, Mapping[str, Part]]
 ) -> tuple[str, int, int] | None:
-    """The course that fits most of the submissions where the given one does not: its name, how many, of how many.
+    """Return the course that fits most submissions better than the given one, or None.
 
-    `known`: the parts of all courses, by name. Submissions in which nothing of any course can be seen do not count.
+    course: the name of the course that the class is graded with.
+    known: the parts of all courses, by the course's name.
+
+    The result is the other course's name, the number of submissions that fit it better, and the number of submissions
+    compared. Submissions without a file that any course asks for are not compared.
     """
     readable = [submission for submission in submissions if submission.error is None]
     chosen = readable[:: max(1, -(-len(readable) // _MOST_LOOKED_AT))]
@@ -38,7 +42,7 @@ def better_fit(
 
 
 def files_held(names: Collection[str], known: Mapping[str, Mapping[str, Part]]) -> dict[str, int]:
-    """By course: how many of the files that it asks for may be among those names."""
+    """Return, for each course, how many of the files that it asks for may be among those names."""
     return {course: _asked_and_held(parts.values(), set(names)) for course, parts in known.items()}
 
 

@@ -1,4 +1,4 @@
-"""Forking a process that may be told to stop at any moment, and the size from which its child is limited."""
+"""Fork while signals are blocked, and measure the address space of this process."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def fork() -> int:
-    """`os.fork`, while which no signal to stop is handled.
+    """Call `os.fork` with SIGTERM and SIGINT blocked until it has returned.
 
-    Modules do things at a fork, and Python drops what is raised there: a KeyboardInterrupt, too.
+    Modules may register callbacks for a fork, and Python discards exceptions in these, even a KeyboardInterrupt.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
@@ -39,7 +39,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def address_space() -> int | None:
-    """The bytes of address space that this process has taken; None where the system does not say."""
+    """Return the bytes of address space that this process uses, or None if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):

@@ -1,7 +1,11 @@
-"""The grade: facts × rubric × marks → points. Nothing here runs or reads a submission.
+"""Compute a grade from facts, rubric and marks. Nothing here runs or reads a submission.
 
-The denominator is the rubric's alone. An item is either settled (it has points, perhaps none) or pending: its points
-are neither won nor lost until a person, or another run, settles it. Whatever is our own fault is pending.
+Three properties are deliberate:
+
+1. The possible points depend on the rubric alone.
+2. An item is either settled (its points are known, and may be 0) or pending: its points are neither won nor lost until
+   a person, or another run, settles it.
+3. Whatever is a fault of the harness is pending.
 """
 
 from __future__ import annotations
@@ -19,15 +23,15 @@ from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
 
-OUR_FAULT = "Something went wrong on our side. That is not your fault and costs you nothing; a teacher will look."
+OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
 
-BY_A_TEACHER = "No program could be checked here, so a teacher looks at what you handed in."
+BY_A_TEACHER = "There was no program to check here, so a teacher will look at what you handed in."
 
-WRITTEN = "Written answer"  # the title of a manual item that has none
+WRITTEN = "Written answer"  # the title of a manual item without a title
 
-FULL_PROFILE = Profile.SMOKE  # runs every check; any other profile leaves some out
+FULL_PROFILE = Profile.SMOKE  # the profile that runs every check; any other leaves some out
 
-# What a TA should look at although a student may have caused it: the machine has a part in these.
+# Outcomes that a teaching assistant should look at, since the machine may have caused them and not the student.
 LOOK = (Outcome.INFRA, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
 
 
@@ -44,28 +48,28 @@ class ItemKind(StrEnum):
 
 
 class ItemGrade(_Record):
-    """What one item of the rubric earned, and why."""
+    """The points of one item of the rubric, and the reason for them."""
 
     id: str
     kind: ItemKind
     check: str | None  # the check's or measure's id; None for a manual item
     title: str
-    criterion: str | None  # what a teacher looks for, which may give the answer away: reports show it beside a mark
-    outcome: Outcome | None  # None: nobody has judged it yet, or a person did
+    criterion: str | None  # what a teacher looks for; it may reveal the answer, so reports show it only beside a mark
+    outcome: Outcome | None  # None: not judged yet, or judged by a person
     points: float
     possible: float
     pending: float  # `possible` while it is unsettled, otherwise 0
     bonus: bool
     hidden: bool
     message: str
-    expected: str | None = None  # what the message is about
-    got: str | None = None
-    misconception: Named | None = None  # what shows the same evidence on the same inputs
-    symptoms: dict[str, tuple[float, float]] = Field(default_factory=dict)  # where nothing does: number and tolerance
-    cause: str | None = None  # for teachers only: what went wrong on our side
+    expected: str | None = None  # the right value, where the check failed
+    got: str | None = None  # the submission's value
+    misconception: Named | None = None  # the one that gives the same evidence on the same inputs
+    symptoms: dict[str, tuple[float, float]] = Field(default_factory=dict)  # without one: numbers and tolerances
+    cause: str | None = None  # for teachers only: what went wrong in the harness
     measures: dict[str, float | None] = Field(default_factory=dict)  # None: not finite
-    comment: str | None = None  # of the person who marked it; None: nobody did
-    seconds: float = 0.0  # that its check took
+    comment: str | None = None  # of the person who marked the item; None: nobody marked it
+    seconds: float = 0.0  # the duration of its check
 
     @property
     def settled(self) -> bool:
@@ -77,7 +81,7 @@ class ItemGrade(_Record):
 
 
 class QuestionGrade(_Record):
-    """A question's sum. Bonus points are counted apart: they are in no `possible`."""
+    """The sums of one question. Bonus points are counted separately and are not part of `possible`."""
 
     id: str
     part: str
@@ -92,7 +96,7 @@ class QuestionGrade(_Record):
 
 
 class GradeProvenance(Provenance):
-    """The facts' provenance, and what turned them into points."""
+    """The facts' provenance, and the hashes of the rubric and the marks that turned them into points."""
 
     rubric: str  # "sha256:…" of the rubric's file
     marks: str | None  # "sha256:…" of the file of marks; None without one
@@ -103,7 +107,7 @@ class Grade(_Record):
 
     student: str
     assignment: str
-    total: float  # points + bonus - penalty: what the student gets, as far as it is settled
+    total: float  # points + bonus - penalty, of the items that are settled
     points: float
     possible: float
     pending: float
@@ -114,17 +118,17 @@ class Grade(_Record):
     penalty: float
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
-    code_flags: tuple[str, ...] = ()  # for teachers only: what in the code stands out, and costs nothing
+    code_flags: tuple[str, ...] = ()  # for teachers only: what is unusual in the code; it costs no points
     isolation: Tier
     provenance: GradeProvenance
 
     @classmethod
     def read(cls, path: Path) -> Grade:
-        """Read a grade.json; raises pydantic's ValidationError (a ValueError) for anything else."""
+        """Read a grade.json. Raises OSError, or ValueError (pydantic's ValidationError) if the file is not one."""
         return cls.model_validate_json(path.read_bytes())
 
     def to_json(self) -> str:
-        """The text of grade.json."""
+        """Return the text of grade.json."""
         return self.model_dump_json(indent=1) + "\n"
 
     @property
@@ -133,17 +137,22 @@ class Grade(_Record):
 
     @property
     def needs_look(self) -> tuple[ItemGrade, ...]:
-        """The unmarked items whose outcome a TA should look at."""
+        """The unmarked items whose outcome a teaching assistant should look at."""
         return tuple(item for item in self.items if item.outcome in LOOK and item.comment is None)
 
     @property
     def has_infra(self) -> bool:
-        """Whether something of ours went wrong with this submission."""
+        """Whether a fault of the harness left an item of this submission undecided."""
         return any(item.outcome is Outcome.INFRA for item in self.items)
 
 
 def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
-    """Turn what was observed into points."""
+    """Return the grade of one submission.
+
+    facts: what its checks observed.
+    rubric: the marking scheme.
+    marks: the points that a person gave, which replace the automatic ones; None: no such file exists.
+    """
     given = marks.marks if marks else {}
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
     secret = sorted(rubric.hidden_checks())
@@ -181,7 +190,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
 
 
 def _sums(items: Iterable[ItemGrade]) -> dict[str, float]:
-    """Points, possible and pending of the items, bonus apart, without the dust of binary fractions."""
+    """Return the sums of points, possible and pending points, bonus separately, rounded to hundredths."""
     items = tuple(items)
     sums = {}
     for prefix, bonus in (("", False), ("bonus_", True)):
@@ -193,14 +202,14 @@ def _sums(items: Iterable[ItemGrade]) -> dict[str, float]:
 
 
 class _Verdict(NamedTuple):
-    """What an item's facts come to; a share of None leaves its points pending."""
+    """The judgement of an item by its facts: the share of its points, 0 to 1; None leaves them pending."""
 
     outcome: Outcome | None
     share: float | None
     message: str = ""
     measures: dict[str, float | None] | None = None
     cause: str | None = None
-    fact: CheckFact | None = None  # of the check that failed, with what is known about why
+    fact: CheckFact | None = None  # of the check, where it failed
 
 
 def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[str]) -> ItemGrade:
@@ -209,12 +218,12 @@ def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[
     points = round(item.points * (verdict.share or 0.0), 2)
     pending = item.points if verdict.share is None else 0.0
     message = verdict.message
-    # In our own words alone: in a student's, the names that were replaced would be those that they guessed.
+    # Only our own messages are edited: replacing names in a student's text would confirm the names that it guessed.
     for name in secret if verdict.outcome is Outcome.BLOCKED else ():
         message = message.replace(name, "a hidden check")
     if mark:
         points, pending = mark.points, 0.0
-        message = "" if isinstance(item, ManualItem) else "Marked by a teacher; this replaces the automatic result."
+        message = "" if isinstance(item, ManualItem) else "A teacher's mark replaces the automatic result."
     check = None if isinstance(item, ManualItem) else item.subject
     return ItemGrade(
         id=entry.id,
@@ -265,7 +274,7 @@ def _criterion(item: CheckItem | MeasureItem | ManualItem) -> str | None:
 
 
 def _explanation(fact: CheckFact | None) -> dict[str, Any]:
-    """What a failed check tells beyond its message."""
+    """Return what a failed check tells in addition to its message, as fields of an ItemGrade."""
     if fact is None:
         return {}
     # JSON has no other numbers than finite ones.
@@ -286,7 +295,7 @@ def _seconds(check: str | None, facts: Facts) -> float:
 def _judge(entry: Entry, facts: Facts) -> _Verdict:
     item = entry.item
     if isinstance(item, ManualItem):
-        return _Verdict(None, None, "Waits for a teacher's mark.")
+        return _Verdict(None, None, "A teacher still has to mark this.")
     missing = _missing((item.subject, *item.needs), facts) if item.optional else None
     if missing:
         reason = missing.decisive.message
@@ -303,18 +312,18 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
 
 
 def _missing(checks: tuple[str, ...], facts: Facts) -> CheckFact | None:
-    """The first of these checks for which there is no program, and nothing wrong in what there is of one."""
+    """Return the facts of the first of these checks with a missing answer and no wrong one, or None."""
     found = (facts.checks.get(check) for check in checks)
     return next((fact for fact in found if fact and fact.tests and fact.outcome is Outcome.MISSING), None)
 
 
 def _obstacle(needs: tuple[str, ...], facts: Facts) -> _Verdict | None:
-    """Why an item cannot be judged on its own, or None when all that it needs has passed."""
+    """Return the verdict on an item whose needs have not all passed, or None when they have."""
     verdicts = {need: _checked(need, facts) for need in needs}
     lost = [need for need, verdict in verdicts.items() if verdict.share == 0]
     if lost:
         return _Verdict(
-            Outcome.BLOCKED, 0.0, f"Not judged, because it builds on {_and(lost)}, which did not pass. Mend that first."
+            Outcome.BLOCKED, 0.0, f"Not judged, because it builds on {_and(lost)}, which did not pass. Fix that first."
         )
     pending = [verdict for verdict in verdicts.values() if verdict.share is None]
     return next((verdict for verdict in pending if verdict.outcome is Outcome.INFRA), pending[0] if pending else None)
@@ -324,7 +333,7 @@ def _checked(check: str, facts: Facts) -> _Verdict:
     fact = facts.checks.get(check)
     if fact is None or not fact.tests:
         if facts.provenance.profile != FULL_PROFILE:
-            return _Verdict(None, None, f"Not run in this profile ({facts.provenance.profile}).")
+            return _Verdict(None, None, f"This check is not run in the profile {facts.provenance.profile}.")
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"the check {check} gave no result")
     if fact.outcome is Outcome.INFRA:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=fact.decisive.message)
@@ -335,7 +344,7 @@ def _checked(check: str, facts: Facts) -> _Verdict:
 
 def _measured(item: MeasureItem, value: float, data: str) -> _Verdict:
     if not math.isfinite(value):
-        message = "The measured value is not a finite number: something in the model overflows or divides by zero."
+        message = "The measured value is not a finite number: the model overflows or divides by zero somewhere."
         return _Verdict(Outcome.FAILED, 0.0, message, {item.measure: None})
     thresholds = item.thresholds(data)
     if thresholds is None:

@@ -1,11 +1,11 @@
-"""Marks: the points that a person gave, read from `marks/<student>.yaml`.
+"""Read marks, the points that a person gave, from `marks/<student>.yaml`.
 
 ```yaml
-1.1-1: 3                                     # points alone, or
+1.1-1: 3                                     # points only
 1.9-7: {points: 1.5, comment: Curves without axes.}
 ```
 
-The keys are the rubric's item ids. A mark on an automatic item replaces what the machine gave.
+The keys are the ids of the rubric's items. A mark on an automatic item replaces the automatic points.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from gengrade.rubric import Entry, Points, Rubric
 
 
 class MarksError(DocumentError):
-    """A file of marks cannot be used as it stands."""
+    """A file of marks has a mistake."""
 
 
 class Mark(BaseModel):
-    """Points for one item, and what the student should read about them."""
+    """The points for one item, and a comment for the student."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -50,9 +50,11 @@ class Marks(BaseModel):
 
     @classmethod
     def parse(cls, content: bytes, path: Path, rubric: Rubric) -> Marks:
-        """Marks for this rubric from a file's bytes; raises MarksError with the line of the first mistake.
+        """Return the marks in a file's content. Raises MarksError with the line of the first mistake.
 
-        `path` is for messages only: whose file it may be, is for the caller to know.
+        content: the bytes of the file.
+        path: its path, used in messages only; the caller checks that the file may be trusted.
+        rubric: the rubric whose items the marks are for.
         """
         document = Document.parse(content, path, MarksError)
         try:
@@ -71,5 +73,5 @@ def _check(document: Document, name: str, mark: Mark, entries: dict[str, Entry])
         raise document.problem((name,), f'the rubric has no item "{name}"{hint}: correct or remove it')
     most = entries[name].item.points
     if mark.points > most:
-        reason = f'{mark.points:g} points for "{name}" are more than its {most:g}: give at most those'
+        reason = f'{mark.points:g} points for "{name}" exceed its maximum of {most:g}: give at most that many'
         raise document.problem((name, "points"), reason)

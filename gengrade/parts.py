@@ -1,4 +1,4 @@
-"""A part of an assignment: which files are asked for, and under which other names they may come."""
+"""Define a part of an assignment: the files that it asks for, and other names that these may have."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ NOTEBOOK: Final = ".ipynb"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of an assignment: the folder it is handed in as (None: files anywhere), and the files asked for.
+    """One part of an assignment.
 
-    `also`: by file, patterns of other names that it may have ("*vae*.py"). A notebook may stand for any program.
-    `libraries`: whether any may be used; else teachers are shown those that do what may have been asked for.
-    `beside`: where files may lie anywhere, what lies beside them belongs to the part as well (weights, helpers).
+    folder: the name of the folder in which students hand the part in; None: its files may lie anywhere.
+    files: the names of the files that it asks for. A notebook of the same name may replace any program.
+    also: for each file, patterns of other names that it may have ("*vae*.py").
+    beside: without a folder, whether everything beside the files belongs to the part as well (weights, helpers).
+    libraries: whether any library may be used; otherwise teachers are shown imports of libraries that may do what the
+        student was asked to write.
     """
 
     folder: str | None
@@ -27,7 +30,7 @@ class Part:
     libraries: bool = False
 
     def called(self, file: str, names: Iterable[str]) -> list[str]:
-        """Those `names` that a file asked for may have, its own first, then in the order of the patterns."""
+        """Return those of `names` that a requested file may have: its own name first, then the patterns in order."""
         present = sorted(set(names))
         free = [name for name in present if name not in self.files]
         found = [name for name in _spellings(file) if name in present]
@@ -37,5 +40,5 @@ class Part:
 
 
 def _spellings(file: str) -> tuple[str, ...]:
-    """A program, and the notebook that may stand for it."""
+    """Return a file's name and, for a program, the name of the notebook that may replace it."""
     return (file, f"{file.removesuffix(MODULE)}{NOTEBOOK}") if file.endswith(MODULE) else (file,)

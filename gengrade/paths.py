@@ -1,4 +1,4 @@
-"""Paths that strangers chose, made safe to create and to print; and the error that all bad input shares."""
+"""Make untrusted paths safe to create and to print, and define the error for all unusable input."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from gengrade.visible import visible
 
-# Bytes of a relative path: with a folder of ours in front, and in a run's own, a system takes it (Linux up to 4,095).
+# The longest relative path, in bytes. Linux allows 4,095, which leaves room for the folders that it is copied into.
 LONGEST_PATH = 1_024
 
 
 class InputError(ValueError):
-    """Something that the operator handed to the harness cannot be used; `reason` says why and what to do."""
+    """A file or folder that was given to the harness cannot be used; `reason` says why and what to do."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path, reason)
@@ -25,13 +25,13 @@ class InputError(ValueError):
 
 
 def from_here(path: Path) -> Path:
-    """A path as a person in this folder would write it."""
+    """Return a path relative to the working folder if it lies inside that folder, otherwise unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 class Refused(ValueError):
-    """A path that has no safe place; `reason` completes the sentence "left out, since it …"."""
+    """An untrusted path cannot be made safe; `reason` completes the sentence "left out, since it …"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,41 +39,41 @@ class Refused(ValueError):
 
 
 def printable(text: str) -> str:
-    """`text` with "_" for every character that cannot be seen, and for combining marks beyond a few on a letter."""
+    """Return the text with "_" for every invisible character, and for combining marks beyond four on a letter."""
     return visible(text, "_")
 
 
 def safe_name(name: str) -> str:
-    """One path component in Unicode's composed form (NFC), without characters that hide or steer what is shown."""
+    """Return one path component in Unicode's composed form (NFC), with "_" for invisible characters."""
     return printable(unicodedata.normalize("NFC", name))
 
 
 def fold(name: str) -> str:
-    """What a file system that ignores case and Unicode forms sees of a name: equal folds collide there."""
+    """Return a key of a name: names with equal keys collide on a file system that ignores case and Unicode form."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def split(path: str) -> tuple[str, ...]:
-    """The components of a relative path as an archive may write it ("a\\b" and "./a//b" are ("a", "b")).
+    """Return the components of a relative path from an archive: ("a", "b") for "a\\b" and for "./a//b".
 
-    Raises Refused for one that is absolute, names a drive, or climbs by "..".
+    Raises Refused for a path that is empty or absolute, names a drive, or contains "..".
     """
     path = path.replace("\\", "/")
     if path.startswith("/") or path[1:2] == ":":
         raise Refused("has an absolute path")
     components = tuple(component for component in path.split("/") if component not in {"", "."})
     if ".." in components:
-        raise Refused("climbs out of its folder with '..'")
+        raise Refused("has '..' in its path")
     if not components:
         raise Refused("has no name")
     return components
 
 
 class SafePaths:
-    """Gives every foreign path a safe one of its own, the first spelling winning where two collide.
+    """Maps untrusted paths to safe ones, each to a different one.
 
-    Folders that differ only in case or Unicode form become one folder; files that do are refused, as is a second
-    file of the same name and a file in the place of a folder.
+    Folders that differ only in case or Unicode form become one folder, named as the first of them. A file is refused
+    when its path equals an earlier one, differs from it only in case or Unicode form, or is that of a folder.
     """
 
     def __init__(self, depth: int, name_bytes: int, path_bytes: int = LONGEST_PATH) -> None:
@@ -84,7 +84,7 @@ class SafePaths:
         self._files: dict[tuple[str, ...], PurePosixPath] = {}
 
     def place(self, components: tuple[str, ...]) -> PurePosixPath:
-        """The safe relative path for a file at `components`. Raises Refused."""
+        """Return the safe relative path for a file with these path components. Raises Refused."""
         names = tuple(safe_name(component) for component in components)
         if len(names) > self._depth:
             raise Refused(f"lies more than {self._depth} folders deep")
@@ -101,7 +101,7 @@ class SafePaths:
 
     def _folder(self, names: tuple[str, ...], keys: tuple[str, ...]) -> PurePosixPath:
         if keys in self._files:
-            raise Refused("lies in a folder that has the name of a file")
+            raise Refused("lies in a folder whose path is that of a file")
         if keys not in self._folders:
             self._folders[keys] = self._folder(names[:-1], keys[:-1]) / names[-1]
         return self._folders[keys]

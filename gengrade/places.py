@@ -1,7 +1,10 @@
-"""Where results may lie, and whose files beneath them are read, written or removed.
+"""Decide where results may lie, and which files in the results folder are safe to read, write or remove.
 
-Nothing is read from, written to or removed through a link beneath the results, nor is anything there trusted that
-belongs to a stranger: whoever could plant either would choose what the operator's rights are used on.
+Somebody who can plant files in the results folder must not redirect the operator's rights to other files. Two
+properties are deliberate:
+
+1. Nothing is read, written or removed through a symbolic link inside the results folder.
+2. Files there that belong to another user are not trusted.
 """
 
 from __future__ import annotations
@@ -19,50 +22,50 @@ from gengrade.paths import InputError, printable
 from gengrade.sandbox import SCRATCH_PREFIX
 from gengrade.walking import Plain
 
-WORK: Final = ".gengrade"  # the harness's own folder beneath the results
+WORK: Final = ".gengrade"  # the harness's own folder inside the results folder
 MARKS: Final = "marks"
 TREES: Final = "trees"
 TEMPORARY: Final = "temporary"  # the workers' own temporary files
 _DEFAULT: Final = "results"
 
-_MOST_BYTES: Final = 16 << 20  # of facts, pictures and marks
-Identity = tuple[int, int]  # of a file: its device, and its number there
+_MOST_BYTES: Final = 16 << 20  # the largest file of facts or marks, and the largest picture
+Identity = tuple[int, int]  # of a file: the numbers of its device and of its inode
 
 
 class PlaceError(InputError):
-    """A file or folder lies where it must not, or is not to be trusted."""
+    """A file or folder lies in a forbidden place or cannot be trusted."""
 
     def __str__(self) -> str:
         return f"{printable(str(self.path))}: {self.reason}"
 
 
 def lies_within(path: Path, folder: Path) -> bool:
-    """Whether the path is the folder or beneath it: as it is written, or where its links lead.
+    """Return whether the path is the folder or lies inside it, as the path is written or with its links resolved.
 
-    Folders are compared by what they are rather than by name, so that neither a link nor a second mount hides one.
+    Folders are compared by device and inode, so that neither a link nor a second mount can hide one.
     """
     return not set(_identities([folder])).isdisjoint(_identities(_ways(path)))
 
 
 def _ways(path: Path) -> Iterator[Path]:
-    """The path and all folders above it, as it is written and as it is without links."""
+    """Yield the path and all folders above it, both as it is written and with its links resolved."""
     for way in (Path(os.path.normpath(path.absolute())), Path(os.path.realpath(path))):
         yield from (way, *way.parents)
 
 
 def _identities(paths: Iterable[Path]) -> Iterator[Identity]:
-    """Of those that are there: what they are, rather than what they are called."""
+    """Yield the device and inode of each path that exists."""
     for path in paths:
         try:
             state = path.stat()
         except OSError:
-            continue  # not there yet
+            continue  # it does not exist yet
         yield state.st_dev, state.st_ino
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one submission is read from, and the name of its folder of results."""
+    """The paths that one submission is read from, and the name of its results folder."""
 
     id: str
     paths: tuple[Path, ...]
@@ -70,17 +73,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where a run's results go, and where people's marks for them are looked for."""
+    """The folder that a run writes results to, and the folders that may hold marks for them."""
 
-    folder: Path  # with no link in it
+    folder: Path  # with all links resolved
     marks: tuple[Path, ...]
 
 
 def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Output:
-    """The given folder, or `results` here, or beside what is `graded`, in which `results` would lie.
+    """Return the folder for results, and the folders for marks.
 
-    Raises PlaceError when what is graded would hold its own results, or lies within them: whoever handed it in would
-    have written what the run reads there, or lose what it is.
+    given: the folder that the operator asked for; None: `results` in the working folder or, if that would lie inside
+        the submissions, beside them.
+    graded: the path that is graded, a class's folder or one submission.
+    sources: the paths of each submission.
+
+    Raises PlaceError when the results would lie inside the submissions, where students could plant them, or a
+    submission inside the results, where the run could overwrite it.
     """
     out = given if given is not None else Path(_DEFAULT)
     if given is None and _overlap(out, graded, sources) is not None:
@@ -95,60 +103,65 @@ def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Outpu
 
 
 def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError | None:
-    """What is wrong with these results: what is graded around them, or a submission among them."""
-    remedy = "give --out a folder outside of all submissions"
+    """Return the error if the results folder lies inside the submissions or a submission in it, otherwise None."""
+    remedy = "give --out a folder outside all submissions"
     own = [out / WORK, out / MARKS, *(out / source.id for source in sources)]
     ours = {identity: place for place in own for identity in _identities([place])}
     around = set(_identities(_ways(out)))
     if not around.isdisjoint(_identities([graded])):
         return PlaceError(
-            out, f"results cannot lie within what is graded ({printable(os.path.abspath(graded))}); {remedy}"
+            out, f"results cannot lie inside the submissions ({printable(os.path.abspath(graded))}); {remedy}"
         )
     for source in sources:
         for path in source.paths:
             for identity in _identities([path]):
                 if identity in around or identity in ours:
                     place = out if identity in around else ours[identity]
-                    reason = f"results cannot lie within the submission {printable(str(path))}; {remedy}"
+                    reason = f"results cannot lie inside the submission {printable(str(path))}; {remedy}"
                     return PlaceError(place, reason)
             for identity in _identities(_ways(path)):
                 if identity in ours:
-                    reason = f"a submission cannot lie within the results at {printable(str(ours[identity]))}; {remedy}"
+                    reason = f"a submission cannot lie inside the results at {printable(str(ours[identity]))}; {remedy}"
                     return PlaceError(path, reason)
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The users whose files are trusted: ours, root, and whoever the folder of results belongs to."""
+    """The users whose files are trusted: the operator, root, and the owner of the results folder."""
 
     ids: frozenset[int]
 
     @classmethod
     def of(cls, out: Path) -> Owners:
+        """Return the trusted users for the results folder `out`, which need not exist yet."""
         known = {0, os.geteuid()}
         try:
             known.add(out.stat().st_uid)
         except OSError:
-            pass  # it is not there yet, and will be ours
+            pass  # the folder does not exist yet, and this process will create it
         return cls(frozenset(known))
 
     def require(self, path: Path, state: os.stat_result) -> None:
-        """Raises PlaceError for a link, for what is neither file nor folder, and for what belongs to a stranger."""
+        """Raise PlaceError unless the path, whose `lstat` is `state`, is a file or folder of a trusted user."""
         if stat.S_ISLNK(state.st_mode):
-            raise PlaceError(path, "it is a link, and nothing is read or written through one here; remove it")
+            raise PlaceError(path, "it is a symbolic link, and links are not followed in the results folder; remove it")
         if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
             raise PlaceError(path, "it is neither a file nor a folder; remove it")
         if state.st_uid not in self.ids:
-            reason = f"it belongs to another user ({state.st_uid}), who may have written anything"
-            raise PlaceError(path, f"{reason}; remove it, or make it yours")
+            reason = f"it belongs to another user ({state.st_uid}) and cannot be trusted"
+            raise PlaceError(path, f"{reason}; remove it, or change its owner to yourself")
 
 
 def require_ours(out: Path, ids: Iterable[str]) -> None:
-    """Raises PlaceError for the first link or stranger's file among what a run reads, writes or removes beneath `out`.
+    """Check all files that a run reads, writes or removes in the results folder `out`.
 
-    What student code itself may have left, in the scratch folders and trees of a killed run, is not looked into: it is
-    removed without following anything.
+    ids: the names of the submissions' results folders.
+
+    Scratch folders and trees of a killed run, which may hold files of student code, are not searched: they are removed
+    without following links.
+
+    Raises PlaceError for the first link, or file of a user who is not trusted.
     """
     owners = Owners.of(out)
     work = out / WORK
@@ -158,7 +171,7 @@ def require_ours(out: Path, ids: Iterable[str]) -> None:
         path = pending.pop()
         try:
             state = path.lstat()
-        except FileNotFoundError:  # another process may be at work there
+        except FileNotFoundError:  # another process may have removed it
             continue
         owners.require(path, state)
         if stat.S_ISDIR(state.st_mode) and path not in closed:
@@ -170,7 +183,7 @@ def _scratch(work: Path) -> Iterator[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing in what is none, or is a link to one."""
+    """Return the entries of a folder, or [] if the path is missing, a link or not a folder."""
     try:
         return [] if folder.is_symlink() else list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -178,7 +191,10 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def read_trusted(path: Path, owners: Owners) -> bytes | None:
-    """The content of a file that people write beside results; None when it is not there. Raises PlaceError, OSError."""
+    """Return the content of a file that people write, such as marks, or None if it does not exist.
+
+    Raises PlaceError if it, or its folder, is a link or belongs to a user who is not trusted, and OSError.
+    """
     for place in (path.parent, path):
         try:
             owners.require(place, place.lstat())
@@ -188,20 +204,24 @@ def read_trusted(path: Path, owners: Owners) -> bytes | None:
 
 
 def read_plain(path: Path, most: int = _MOST_BYTES) -> bytes:
-    """The content of a plain file of at most so many bytes. Raises OSError for all else, and for a link to one."""
+    """Return the content of a regular file of at most `most` bytes. Raises OSError for anything else, and for links."""
     with Plain(path.parent, (path.name,)).open() as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise OSError(errno.EINVAL, "larger than any file of its kind", str(path))
+        raise OSError(errno.EINVAL, f"the file is larger than {most:,} bytes", str(path))
     return content
 
 
 @contextmanager
 def folder_for(path: Path) -> Iterator[int]:
-    """The folder in which a file is to be written, made when it is missing, as a descriptor. Raises PlaceError."""
+    """Open the folder of a file that is to be written, creating it if needed. Raises PlaceError if it is a link.
+
+    The context's value is the folder's file descriptor, which is closed at its end.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.parent.is_symlink():
-        raise PlaceError(path.parent, "it is a link, and nothing is written through one here; remove it")
+        reason = "it is a symbolic link, and links are not followed in the results folder; remove it"
+        raise PlaceError(path.parent, reason)
     folder = _opened_folder(path.parent)
     try:
         yield folder

@@ -1,7 +1,7 @@
-"""Frozen dataclasses as plain JSON and back, for the pipes between our own processes.
+"""Convert frozen dataclasses to JSON and back, for the pipes between the harness's own processes.
 
-What is read back has exactly the types that the class declares; texts keep lone surrogates, which stand for bytes in
-file names that are no UTF-8.
+Two properties are deliberate: 1. Values that are read back have exactly the types that the class declares. 2. Texts
+keep lone surrogates, which stand for bytes in file names that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 def dumps(value: object) -> str:
-    """One line of JSON for a text, number, path, tuple, list, dict with texts as keys, or dataclass of these."""
+    """Return one line of JSON for a text, number, path, tuple, list, dict with text keys, or dataclass of these."""
     return json.dumps(_plain(value))
 
 
 def loads(kind: type[T], text: str | bytes) -> T:
-    """What `dumps` wrote of a value of that type. Raises ValueError or TypeError for anything else."""
+    """Return the value of that type that `dumps` wrote. Raises ValueError or TypeError for any other text."""
     return cast(T, _typed(kind, json.loads(text)))
 
 
@@ -56,7 +56,7 @@ def _typed(kind: Any, value: Any) -> Any:
 def _record(kind: Any, value: Any) -> Any:
     declared = _fields(kind)
     if set(_checked(dict, value)) != set(declared):
-        raise ValueError(f"no record of {kind}")
+        raise ValueError(f"the keys are not the fields of {kind}")
     return kind(**{name: _typed(type_, value[name]) for name, type_ in declared.items()})
 
 
@@ -71,5 +71,5 @@ def _fields(kind: type) -> dict[str, Any]:
 
 def _checked(kind: Any, value: Any) -> Any:
     if type(value) is not kind and kind is not Any:
-        raise TypeError(f"{type(value)} in place of {kind}")
+        raise TypeError(f"expected {kind}, got {type(value)}")
     return value

@@ -1,4 +1,4 @@
-"""The rubric: which facts earn which points. Read once, checked whole, refused with the line of its first mistake."""
+"""Read a rubric, which says how many points each fact earns, and report its first mistake with the line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from gengrade.documents import Document, DocumentError, Where, suggestion
 
 KINDS = ("unit", "train")  # the two kinds of checks, each with limits of its own
-SUBMISSION = "submission"  # a name for limits: what all runs of a submission may use together
-ANY_DATA = "default"  # in a threshold's mapping: every data set that is not named
+SUBMISSION = "submission"  # in `limits`: the limits for all runs of a submission together
+ANY_DATA = "default"  # in a threshold's mapping: the value for every data set that is not named
 
 
 class RubricError(DocumentError):
-    """A rubric cannot be used as it stands."""
+    """A rubric has a mistake."""
 
 
 def _cents(points: float) -> float:
@@ -28,32 +28,32 @@ def _cents(points: float) -> float:
 
 Points = Annotated[float, Field(ge=0), AfterValidator(_cents)]
 Text = Annotated[str, Field(min_length=1)]
-Id = Annotated[str, Field(pattern=r"^[\w.:-]+$")]  # letters, digits and . : _ -, for it becomes an anchor of the report
+Id = Annotated[str, Field(pattern=r"^[\w.:-]+$")]  # restricted, since ids become anchors in the HTML report
 Threshold = float | dict[str, float]  # one number, or one for each data set
 
 
 class _Strict(BaseModel):
-    """An immutable part of a rubric: no unknown keys, no conversions, no infinities."""
+    """An immutable part of a rubric that refuses unknown keys, conversions between types, and infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _Item(_Strict):
     points: Points
-    id: Id | None = None  # what marks call it; by default "<question>-<position>"
-    title: Text | None = None  # what students read; by default the title of the check's test
-    bonus: bool = False  # its points come on top of the question's
+    id: Id | None = None  # the name that marks use; by default "<question>-<position>"
+    title: Text | None = None  # shown to students; by default the title of the check's test
+    bonus: bool = False  # its points are added to the question's
 
 
 class _Automatic(_Item):
-    needs: tuple[Text, ...] = ()  # checks that must have passed, or the item earns nothing
-    hidden: bool = False  # students see the verdict, not what was tested or why
-    # what a TA looks for when there is no program: the item's check, or one that it needs, is `missing`; it then waits
+    needs: tuple[Text, ...] = ()  # checks that must have passed; otherwise the item earns nothing
+    hidden: bool = False  # students see the verdict, but not what was tested
+    # What a teaching assistant looks for if the item's check, or one that it needs, is `missing`; its points then wait.
     optional: Text | None = None
 
 
 class CheckItem(_Automatic):
-    """All points when the check passes, otherwise none."""
+    """An item that earns all its points when its check passes, otherwise none."""
 
     check: Text
 
@@ -63,23 +63,24 @@ class CheckItem(_Automatic):
 
 
 class Thresholds(NamedTuple):
-    """From `none` (no points) to `full` (all of them), linearly; either may be the larger one."""
+    """Two values of a measure: `none` earns no points, `full` all of them, linearly between; either may be larger."""
 
     full: float
     none: float
 
     def share(self, value: float) -> float:
-        """The part of the points, 0 to 1, that a finite measure earns."""
+        """Return the share of the points, 0 to 1, that a finite measure earns."""
         share = (value - self.none) / (self.full - self.none)
         return min(share, 1.0) if share > 0 else 0.0
 
     def describe(self) -> str:
+        """Return the thresholds in words, such as "full points at 1 or less, none at 2 or more"."""
         better, worse = ("less", "more") if self.full < self.none else ("more", "less")
         return f"full points at {self.full:g} or {better}, none at {self.none:g} or {worse}"
 
 
 class MeasureItem(_Automatic):
-    """Points in proportion to a measure, between two thresholds."""
+    """An item whose points are proportional to a measure, between two thresholds."""
 
     measure: Text
     full: Threshold
@@ -90,17 +91,17 @@ class MeasureItem(_Automatic):
         return self.measure
 
     def data_sets(self) -> set[str]:
-        """The data sets that have thresholds of their own; empty when one pair serves all."""
+        """Return the data sets that have thresholds of their own; empty when one pair is for all data sets."""
         return {name for side in (self.full, self.none) if isinstance(side, dict) for name in side}
 
     def thresholds(self, data: str) -> Thresholds | None:
-        """The thresholds on a data set; None when the rubric has none for it."""
+        """Return the thresholds for a data set, or None when the rubric has none for it."""
         full, none = _side(self.full, data), _side(self.none, data)
         return None if full is None or none is None else Thresholds(full, none)
 
 
 class ManualItem(_Item):
-    """Points that a person gives; the text says what to look for."""
+    """An item whose points a person gives; the text says what to look for."""
 
     manual: Text
 
@@ -110,7 +111,7 @@ def _side(threshold: Threshold, data: str) -> float | None:
 
 
 def _kind(item: Any) -> str | None:
-    """Which item model a mapping is meant for: it has exactly one of the three keys."""
+    """Return the tag of the item model that a mapping is for; None unless it has exactly one of the three keys."""
     kinds = [key for key in ("check", "measure", "manual") if isinstance(item, dict) and key in item]
     return f"{kinds[0]} item" if len(kinds) == 1 else None
 
@@ -128,12 +129,12 @@ Item = Annotated[
 
 
 class Question(_Strict):
-    """A question: the points of its items that are no bonus add up to its own."""
+    """A question; its points are the sum of its items' points without the bonus items."""
 
     id: Id
     title: Text
     points: Points
-    bonus: bool = False  # the whole question is
+    bonus: bool = False  # whether the whole question is a bonus
     items: tuple[Item, ...] = Field(min_length=1)
 
 
@@ -145,7 +146,7 @@ class Part(_Strict):
 
 
 class Limits(_Strict):
-    """What a run of a probe may use, or all runs of a submission together; what is left out keeps its default."""
+    """Limits for one run of a probe, or for all runs of a submission; None keeps the default."""
 
     seconds: float | None = Field(None, gt=0)
     memory_mb: int | None = Field(None, gt=0)
@@ -155,20 +156,20 @@ class Limits(_Strict):
     disk_mb: int | None = Field(None, gt=0)
 
 
-_COUNTED = ("seconds", "evidence_mb")  # of all runs of a submission together
+_COUNTED = ("seconds", "evidence_mb")  # the limits that exist for all runs of a submission together
 
 
 class Late(_Strict):
-    """What lateness costs: `penalty` is the fraction of the earned points, bonus included, that is lost.
+    """The deduction for a late submission: the fraction of the earned points, bonus included, that is lost.
 
-    An archive's name tells only whether it was late, not by how much, so the deduction is a flat one.
+    It does not grow with the delay, since an archive's name tells only whether it was late, not by how much.
     """
 
     penalty: float = Field(ge=0, le=1)
 
 
 class Entry(NamedTuple):
-    """An item with its place in the rubric."""
+    """An item with its position in the rubric."""
 
     id: str
     position: int  # in its question, from 0
@@ -183,7 +184,7 @@ class Entry(NamedTuple):
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """The checks that it reads: its own, then those that it needs."""
+        """The checks that decide its points: its own, then those that it needs."""
         return () if isinstance(self.item, ManualItem) else (self.item.subject, *self.item.needs)
 
 
@@ -191,23 +192,23 @@ class Rubric(_Strict):
     """An assignment's marking scheme."""
 
     assignment: Text
-    course: Text | None = None  # a course that comes with us, or a folder, as seen from the rubric; None: where it lies
-    data: Text | None = None  # the data set to grade on when nobody names one
+    course: Text | None = None  # a course's name, or a folder relative to the rubric; None: the rubric's own folder
+    data: Text | None = None  # the data set to grade on, unless the command names one
     limits: dict[str, Limits] = {}  # for "unit", "train", one check's id, or "submission"
     late: Late | None = None
-    entry: dict[Text, Text] = {}  # what things are called in submissions, by role, where the course leaves it open
+    entry: dict[Text, Text] = {}  # for each role, the name in submissions, where the course does not fix it
     parts: tuple[Part, ...] = Field(min_length=1)
 
     _document: Document = PrivateAttr()
 
     @classmethod
     def load(cls, path: Path) -> Rubric:
-        """Read a rubric; raises RubricError at the first line that is wrong."""
+        """Read a rubric from a file. Raises RubricError with the line of the first mistake."""
         return cls._of(Document.load(path, RubricError))
 
     @classmethod
     def parse(cls, text: str, path: Path) -> Rubric:
-        """A rubric from its text; `path` is for messages only. Raises RubricError as `load` does."""
+        """Read a rubric from text; `path` is used in messages only. Raises RubricError as `load` does."""
         return cls._of(Document.parse(text.encode(), path, RubricError))
 
     @classmethod
@@ -226,16 +227,16 @@ class Rubric(_Strict):
 
     @property
     def path(self) -> Path:
-        """Of its file."""
+        """The path of the rubric's file."""
         return self._document.path
 
     @property
     def sha256(self) -> str:
-        """ "sha256:…" of the file's bytes."""
+        """The hash of the file's bytes, as "sha256:…"."""
         return self._document.sha256
 
     def entries(self) -> Iterator[Entry]:
-        """Every item in the file's order."""
+        """Yield every item in the order of the file."""
         for p, part in enumerate(self.parts):
             for q, question in enumerate(part.questions):
                 for i, item in enumerate(question.items):
@@ -243,26 +244,26 @@ class Rubric(_Strict):
                     yield Entry(item.id or f"{question.id}-{i + 1}", i, item, question, part, where)
 
     def questions(self) -> Iterator[Question]:
-        """Every question in the file's order."""
+        """Yield every question in the order of the file."""
         return (question for part in self.parts for question in part.questions)
 
     def checks(self) -> tuple[str, ...]:
-        """The ids of all checks and measures that items or their needs refer to, each once, in the file's order."""
+        """Return the ids of all checks and measures that items refer to, each once, in the order of the file."""
         return tuple(dict.fromkeys(check for entry in self.entries() for check in entry.checks))
 
     def hidden_checks(self) -> set[str]:
-        """The checks that hidden items alone read: another check may need them, and nothing may name them."""
+        """Return the checks that only hidden items refer to; messages must not name them."""
         items = [entry.item for entry in self.entries() if not isinstance(entry.item, ManualItem)]
         return {item.subject for item in items if item.hidden} - {item.subject for item in items if not item.hidden}
 
     def thresholds(self, data: str) -> dict[str, Thresholds]:
-        """The thresholds of every measure that has some on this data set."""
+        """Return the thresholds of every measure that has some for this data set."""
         measures = [entry.item for entry in self.entries() if isinstance(entry.item, MeasureItem)]
         found = {item.measure: item.thresholds(data) for item in measures}
         return {measure: pair for measure, pair in found.items() if pair is not None}
 
     def verify(self, known_checks: Collection[str]) -> None:
-        """Raise RubricError for the first id that no grader has."""
+        """Raise RubricError for the first check in the rubric that is not one of `known_checks`."""
         for entry in self.entries():
             for check in entry.checks:
                 if check not in known_checks:
@@ -284,15 +285,13 @@ class Rubric(_Strict):
             for q, question in enumerate(part.questions):
                 if question.id in questions:
                     where = ("parts", p, "questions", q, "id")
-                    raise self._document.problem(
-                        where, f'a second question has the id "{question.id}": give it its own'
-                    )
+                    raise self._document.problem(where, f'two questions have the id "{question.id}": give each its own')
                 questions.add(question.id)
         items: set[str] = set()
         for entry in self.entries():
             if entry.id in items:
                 raise self._document.problem(
-                    (*entry.where, "id"), f'a second item has the id "{entry.id}": give it its own'
+                    (*entry.where, "id"), f'two items have the id "{entry.id}": give each its own'
                 )
             items.add(entry.id)
 
@@ -308,7 +307,7 @@ class Rubric(_Strict):
                     raise self._document.problem(("parts", p, "questions", q, "points"), reason)
 
     def _check_allowance(self) -> None:
-        """Of all runs together, only time and evidence are counted."""
+        """Raise RubricError for a submission-wide limit other than of time and evidence, the only ones that exist."""
         allowance = self.limits.get(SUBMISSION)
         for name in allowance.model_dump(exclude_none=True) if allowance else ():
             if name not in _COUNTED:
@@ -340,7 +339,8 @@ class Rubric(_Strict):
                 raise self._document.problem((*entry.where, "full"), reason)
         if len({pair.full < pair.none for pair in pairs.values() if pair}) > 1:
             reason = (
-                f'"{item.measure}" is better when small on one data set and when large on another: order them alike'
+                f'"{item.measure}" is better when small on one data set and when large on another: '
+                'put "full" and "none" in the same order for all'
             )
             raise self._document.problem((*entry.where, "full"), reason)
 
@@ -352,6 +352,6 @@ def _key_of(entry: Entry, check: str) -> str:
 
 
 def _keys() -> set[str]:
-    """Every key that may stand somewhere in a rubric."""
+    """Return every key that a rubric may contain."""
     models: tuple[type[BaseModel], ...] = (Rubric, Part, Question, CheckItem, MeasureItem, ManualItem, Limits, Late)
     return {key for model in models for key in model.model_fields}

@@ -1,6 +1,6 @@
-"""Texts of limited length: whatever a stranger can make long is shortened where it becomes a part of a record.
+"""Shorten untrusted texts before they are stored in a record.
 
-Lengths are those of the JSON that a text is written as, in bytes: a control character takes six of them.
+Lengths are in bytes of the JSON that a text is written as: a control character takes six of them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-_ESCAPED: Final = 6  # bytes that one character takes at most: \u001b
+_ESCAPED: Final = 6  # the most bytes that one character takes, as in \u001b
 _SUFFIX: Final = 60  # bytes for the words that say how much is left out
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, when it takes at most so many bytes; else its beginning, and how many characters more there were."""
+    """Return the text if it takes at most `most` bytes, otherwise its beginning and the number of characters cut."""
     if not _is_long(text, most):
         return text
     kept = _beginning(text, most - _SUFFIX)
@@ -22,7 +22,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def without_middle(text: str, most: int) -> str:
-    """The same with the middle left out: a third of the room is for the beginning, the rest for the end."""
+    """Return the text if it takes at most `most` bytes, otherwise its first third and its last two thirds of those."""
     if not _is_long(text, most):
         return text
     room = most - _SUFFIX
@@ -32,14 +32,14 @@ def without_middle(text: str, most: int) -> str:
 
 
 def few(texts: tuple[str, ...], most: int) -> tuple[str, ...]:
-    """At most so many texts; the last one says how many more there were."""
+    """Return at most `most` texts; if some are left out, the last one says how many."""
     if len(texts) <= most:
         return texts
     return (*texts[: most - 1], f"… and {len(texts) - most + 1:,} more")
 
 
 def listed(texts: Sequence[str], most: int) -> str:
-    """The first few, in one line, and how many more there are."""
+    """Return the first `most` texts in one line, and the number of the others."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
 
@@ -53,7 +53,7 @@ def _weight(text: str) -> int:
 
 
 def _beginning(text: str, room: int) -> str:
-    """The longest beginning that fits in so many bytes."""
+    """Return the longest beginning of the text that takes at most `room` bytes."""
     low, high = 0, min(len(text), room)
     while low < high:
         middle = (low + high + 1) // 2

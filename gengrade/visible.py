@@ -1,11 +1,12 @@
-"""Which characters of a stranger's text a reader can see, and the text with a mark in place of the others.
+"""Replace the invisible characters in untrusted text by a mark.
 
 Two properties are deliberate:
-1. Characters are judged by their Unicode properties and not by a list of known tricks: what controls, formats, is
-   private, unassigned, blank or ignorable by default is replaced, one mark for each, so that two texts that differ
-   only in it look different.
-2. Honest text stays whole: letters of any script with their accents and vowel signs, the joiners where a script spells
-   with them (Persian, Hindi), and emoji, whose joiners and colour selectors go without a mark.
+
+1. Characters are judged by their Unicode properties and not by a list of known tricks: control, format, private,
+   unassigned, blank and default-ignorable characters are replaced, one mark for each, so that two texts that differ
+   only in invisible characters look different.
+2. Honest text stays unchanged: letters of any script with their accents and vowel signs, joiners where a script is
+   spelled with them (Persian, Hindi), and emoji; only the joiners and variation selectors of emoji are removed.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-# Combining marks that honest text puts on one letter: Hebrew with vowels and accents has up to four.
+# The most combining marks on one letter in honest text: Hebrew with vowels and accents has up to four.
 _MOST_MARKS: Final = 4
-_DOTTED_CIRCLE: Final = "\u25cc"  # what Unicode shows a mark on that has no letter of its own
-_VIRAMA: Final = 9  # its class of combining marks: consonants are joined after it
+_DOTTED_CIRCLE: Final = "\u25cc"  # the base that Unicode shows under a combining mark without a letter
+_VIRAMA: Final = 9  # the combining class of viramas, signs after which consonants may be joined
 _JOINERS: Final = ("\u200c", "\u200d")
 _SELECTORS: Final = ("\ufe0e", "\ufe0f")
 _SKIN: Final = "Sk"  # the category of an emoji's skin tones
-# Assigned characters of visible categories that show nothing: Unicode's Default_Ignorable_Code_Point, and blanks.
+# Characters of visible categories that show nothing: those with Unicode's Default_Ignorable_Code_Point, and blanks.
 _BLANK: Final = frozenset(
     chr(code)
     for first, last in (
@@ -40,20 +41,21 @@ _BLANK: Final = frozenset(
 
 
 def is_visible(character: str) -> bool:
-    """Whether a character shows something, or is a space: no control, format, private, unassigned or blank one."""
+    """Return whether a character is visible or a space; control, format, private and unassigned ones are not."""
     category = unicodedata.category(character)
     return category[0] != "C" and category not in {"Zl", "Zp"} and character not in _BLANK
 
 
 def visible(text: str, mark: str, *, spared: str = "") -> str:
-    """The text with `mark` for each character that cannot be seen, and for combining marks beyond a few on a letter.
+    """Return the text with `mark` in place of each invisible character.
 
-    `spared`: characters that stay all the same, such as a line feed.
+    mark: also replaces the combining marks of a letter beyond the fourth, once for all of them.
+    spared: invisible characters that are kept, such as a line feed.
     """
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
-    marks = _MOST_MARKS  # on the last letter; at the beginning there is none
+    marks = _MOST_MARKS  # combining marks on the last letter; at the beginning no letter can take one
     for place, character in enumerate(text):
         if unicodedata.category(character) in {"Mn", "Me"} and character not in _BLANK:
             marks += 1
@@ -69,7 +71,7 @@ def visible(text: str, mark: str, *, spared: str = "") -> str:
             shown.append(character)
         elif _spells(text, place):
             shown.append(character)
-            continue  # what follows still belongs to the letter before it
+            continue  # combining marks after a joiner still belong to the letter before it
         elif _colours(text, place):
             continue
         else:
@@ -79,7 +81,7 @@ def visible(text: str, mark: str, *, spared: str = "") -> str:
 
 
 def _spells(text: str, place: int) -> bool:
-    """Whether a script spells with the joiner at `place`: beside a virama, or between two Arabic letters."""
+    """Return whether the joiner at `place` belongs to a spelling: beside a virama, or between two Arabic letters."""
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
     if text[place] not in _JOINERS or not before or not after:
         return False
@@ -90,7 +92,7 @@ def _spells(text: str, place: int) -> bool:
 
 
 def _colours(text: str, place: int) -> bool:
-    """Whether the character at `place` joins two emoji, or chooses how one looks: they are as readable without it."""
+    """Return whether the character at `place` joins two emoji or selects an emoji's appearance."""
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
     if text[place] in _SELECTORS:
         return _is_symbol(before) or (before in set("0123456789#*") and after == "\u20e3")

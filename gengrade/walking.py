@@ -1,10 +1,12 @@
-"""Looking through folders whose owners may change them meanwhile.
+"""Walk through folders whose owners may change them meanwhile, without following links.
 
-Between a look at a name and its use, a folder's owner may put a link in its place; whoever then asks for the path again
-follows it to any file that the operator may read. Below a root nothing is therefore asked for by its path: a folder is
-opened from the descriptor of the one that holds it, and a file from its folder's, neither through a link. Only the way
-to the root is the operator's own, and may lead over links. What was opened is looked at again before it is read, and
-opening never waits, as it would for a FIFO or a lease.
+After a file was checked, the folder's owner may replace it by a link; whoever then opens the path again follows the
+link to any file that the operator may read. Three properties prevent this:
+
+1. Below the root nothing is opened by its path: each folder and file is opened relative to the descriptor of the folder
+   that holds it, without following links. Only the path of the root, which the operator chose, may contain links.
+2. After opening, the type of a file is checked again before it is read.
+3. Opening never waits, as it otherwise would for a FIFO or a lease.
 """
 
 from __future__ import annotations
@@ -19,17 +21,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-CHANGED: Final = "it changed while it was read; start again"
+CHANGED: Final = "it changed while it was read; grade it again"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# What opening says where something else has taken the place of what was seen there, or where its owner holds it back.
+# Errors of opening a path whose file was replaced or removed after it was seen, or is locked by its owner's lease.
 _CHANGES: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODEV, errno.EAGAIN}
 )
 
 
 class TooMany(OSError):
-    """There are more names below a root than are looked at."""
+    """The root holds more files and folders than may be looked at."""
 
     def __init__(self) -> None:
         super().__init__(errno.E2BIG, "it holds too many files")
@@ -37,14 +39,14 @@ class TooMany(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A regular file: the root itself, or one below it."""
+    """A regular file: the root itself, or a file below it."""
 
     root: Path
     components: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
-        """To be shown and judged by its name, never to be opened."""
+        """The file's path, for messages and for checks of the name; it must not be used to open the file."""
         return self.root.joinpath(*self.components)
 
     @property
@@ -52,7 +54,7 @@ class Plain:
         return self.path.name
 
     def open(self) -> BufferedReader:
-        """Raises OSError, also where it is no regular file any more (see `reason`)."""
+        """Open the file for reading bytes. Raises OSError, also if it is not a regular file any more (see `reason`)."""
         *folders, name = (os.fspath(self.root), *self.components)
         above: int | None = None
         try:
@@ -67,13 +69,13 @@ class Plain:
                 os.close(above)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise OSError(errno.ENXIO, "no regular file", str(self.path))
+            raise OSError(errno.ENXIO, "not a regular file", str(self.path))
         return open(handle, "rb")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A root, or something below it: what its system says of it, or why that, or a folder's names, cannot be had."""
+    """The root, or a file or folder below it, with its `stat` result, or with the error that prevented reading it."""
 
     components: tuple[str, ...]
     state: os.stat_result | None
@@ -89,21 +91,24 @@ class Seen:
 
 
 def walk(root: Path, deepest: int, most: int, enters: Callable[[str], bool]) -> Iterator[Seen]:
-    """The folder `root` and all below it, folders before what they hold, in the order of the names.
+    """Yield the folder `root` and everything below it, each folder before its content, sorted by name.
 
-    Folders for whose name `enters` is false are passed over; those that lie more than `deepest` in each other are shown
-    and not looked into. No more than `most` names are looked at, and no more descriptors held than folders lie in each
-    other.
+    root: the folder to start at.
+    deepest: the deepest level of folders that is entered; deeper ones are yielded but not entered.
+    most: the most names that are looked at; then a `Seen` with the fault `TooMany` is yielded.
+    enters: returns whether to enter, and to yield, a folder of this name.
+
+    At most one descriptor for each level of folders is open at a time.
     """
     return _Walk(deepest, most, enters).folder(os.fspath(root), (), None)
 
 
 def reason(error: OSError) -> str | None:
-    """Why a hand-in cannot be read, where that is its own doing; None where it may be the machine's."""
+    """Return why a submission cannot be read if its author is the cause, or None if the machine may be."""
     if isinstance(error, TooMany):
         return "it holds too many files; remove data sets, logs and environments"
     if isinstance(error, PermissionError):
-        return "it may not be read; look at its permissions"
+        return "it may not be read; check its permissions"
     return CHANGED if error.errno in _CHANGES else None
 
 
@@ -145,7 +150,7 @@ class _Walk:
             yield from self.folder(name, components, above) if deeper else (Seen(components, state),)
 
     def _names(self, handle: int) -> list[str]:
-        """Sorted; not one where they are too many, since a system gives them in no order."""
+        """Return the folder's names, sorted. Raises TooMany if more would be looked at than allowed."""
         with os.scandir(handle) as entries:
             names = [entry.name for entry in islice(entries, self._left + 1)]
         if len(names) > self._left:

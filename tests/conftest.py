@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def _operators_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A key of the tests' own, not that of whoever runs them."""
+    """Use a key for the tests, not that of the person who runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENGRADE_KEY_FILE", str(tmp_path_factory.mktemp("operator") / "key"))
         yield
@@ -27,14 +27,14 @@ def _operators_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """Grades folders in the hand-out's shape with chosen checks, in the strongest tier that this machine gives."""
+    """Return a workbench that grades folders with chosen checks in the strongest available tier."""
     with Workbench(tmp_path_factory.mktemp("workbench")) as bench:
         yield bench
 
 
 @pytest.fixture(scope="session")
 def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Workbench]]:
-    """The same for any course, without a wall, and several times as fast: for packages of our own."""
+    """Return workbenches for any course, without isolation and faster, for trusted packages only."""
     with ExitStack() as stack:
 
         @cache
@@ -46,7 +46,7 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
-    """A folder that holds the real MNIST: $GENGRADE_DATA, or ../shared/data beside the repository."""
+    """Return a folder with the real MNIST: $GENGRADE_DATA, or ../shared/data beside the repository."""
     given = os.environ.get("GENGRADE_DATA")
     for folder in (Path(given) if given else None, _ROOT.parent / "shared" / "data"):
         if folder is not None and any(folder.glob("**/train-images-idx3-ubyte*")):
@@ -59,6 +59,6 @@ _LONG: Final = ("test_examples.py", "test_command.py", "test_planting.py", "test
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts long modules first; `make test` keeps the order."""
+    """Run long modules first; `make test` keeps the order."""
     places = {name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))

@@ -1,4 +1,4 @@
-"""Whether a busy machine changes a verdict: `python -m tests.load [FOLDER]` grades a class, idle and busy.
+"""Compare the verdicts on an idle and on a busy machine: `python -m tests.load [FOLDER]`.
 
 Both runs ask the same questions. Every outcome, with its points, message and measures, has to be the same.
 """
@@ -29,7 +29,7 @@ _LONGEST_SECONDS: Final = 7200  # a busy process ends by itself, should nobody e
 
 
 def main() -> int:
-    """Prints a row for each submission; 1 when a verdict differs."""
+    """Print a row for each submission; return 1 if a verdict differs."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=_ROOT / "submissions", help="the class")
     parser.add_argument("--busy", type=int, default=_BUSY, help="how many processes are busy beside it")
@@ -55,7 +55,7 @@ def main() -> int:
 def graded(
     submissions: Path, out: Path, secret: str, arguments: Sequence[str]
 ) -> tuple[dict[str, dict[str, Any]], float]:
-    """By student: what a machine judged, by the item's check; and how many seconds the command took."""
+    """Return each student's automatic items, by check, and the seconds that the command took."""
     command = [sys.executable, str(_ROOT / "run_grading.py"), str(submissions), "--out", str(out)]
     command += ["--seed", str(_SEED), *arguments]
     began = time.monotonic()
@@ -75,7 +75,7 @@ def _items(grade: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """What is not the same in two sets of verdicts, in words."""
+    """Return the differences between two sets of verdicts in words."""
     return [
         f"{check}: {one.get(check)} and {other.get(check)}"
         for check in sorted({*one, *other})
@@ -85,7 +85,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing but keep a processor busy."""
+    """Run so many processes that keep a processor busy."""
     code = f"import time\nend = time.time() + {_LONGEST_SECONDS}\nwhile time.time() < end: pass"
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:

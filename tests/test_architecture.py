@@ -1,4 +1,4 @@
-"""Who may import whom, as docs/architecture.md says."""
+"""Modules import only what docs/architecture.md allows."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def files(pattern: str) -> list[Path]:
-    """The modules in these folders that no earlier pattern has."""
+    """Return the modules in these folders that fit no earlier pattern."""
     earlier = list(ALLOWED)[: list(ALLOWED).index(pattern)]
     taken = {path for each in earlier for path in fitting(each)}
     return [path for path in fitting(pattern) if path not in taken]
 
 
 def fitting(pattern: str) -> list[Path]:
-    """The modules of a folder "name/", or the files that fit a pattern."""
+    """Return the modules of a folder "name/", or the files that fit a pattern."""
     return list(ROOT.glob(f"{pattern}**/*.py" if pattern.endswith("/") else pattern))
 
 
@@ -66,7 +66,7 @@ def test_packages_import_what_they_may(pattern: str) -> None:
 
 
 def test_one_place_knows_where_our_own_files_lie() -> None:
-    """The guest's own script is the only other one: it finds the copy of itself that was staged for it."""
+    """The only other one is the guest's script, which finds the copy of itself that was staged for it."""
     knowing = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.glob("gengrade/**/*.py")

@@ -1,4 +1,4 @@
-"""Archives that strangers made: what is unpacked, what is left out, and what is refused."""
+"""Untrusted archives: what is unpacked, what is left out, and what is refused."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _extended(path: Path, headers: Iterable[tuple[bytes, bytes]]) -> Path:
 
 
 def _values(start: int) -> bytes:
-    """Records of an extended header, each of a name of its own."""
+    """Return records of an extended header, each with a name of its own."""
     return b"".join(b"12 k%05d=x\n" % number for number in range(start, start + 40))
 
 
@@ -208,7 +208,7 @@ def test_a_tar_is_not_read_for_ever(tmp_path: Path) -> None:
     info.size = 1 << 40
     path = tmp_path / "work.tar.gz"
     path.write_bytes(gzip.compress(info.tobuf() + bytes(MIB)))
-    with pytest.raises(ArchiveError, match="more than it may"):
+    with pytest.raises(ArchiveError, match="more bytes than allowed"):
         extract(path, tmp_path / "out", skip=lambda path: True)
 
 
@@ -233,11 +233,11 @@ def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.zip", b"", "it is empty"),
-        ("a.zip", b"<html>", "it is no .zip archive"),
+        ("a.zip", b"<html>", "it is not a .zip archive"),
         ("a.zip", b"PK\x03\x04nothing", "damaged"),
         ("a.tar.gz", b"\x1f\x8bnothing", "damaged"),
         ("a.tar", b"nothing" * 200, "damaged"),
-        ("a.rar", b"Rar!", "no .zip or .tar.gz"),
+        ("a.rar", b"Rar!", "not a .zip or .tar.gz archive"),
     ],
 )
 def test_broken_archives_are_refused_in_a_sentence(tmp_path: Path, name: str, content: bytes, says: str) -> None:

@@ -1,4 +1,4 @@
-"""The operator's key, and what is believed because of it."""
+"""The operator's key, and files that are trusted because they carry its code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gengrade.authenticity import KeyFileError, Seal, authority
 
-SEAL = Seal.passing()
+SEAL = Seal.temporary()
 
 
 def _seal(file: Path) -> Seal:
@@ -30,7 +30,7 @@ def test_what_was_sealed_comes_back_and_nothing_else_does() -> None:
     assert SEAL.opened("facts", "doe", sealed) == b"content"
     assert SEAL.opened("facts", "roe", sealed) is None
     assert SEAL.opened("seed", "doe", sealed) is None
-    assert Seal.passing().opened("facts", "doe", sealed) is None
+    assert Seal.temporary().opened("facts", "doe", sealed) is None
     assert all(SEAL.opened("facts", "doe", sealed[:length]) is None for length in range(len(sealed)))
     assert SEAL.sealed("a", "bc", b"") != SEAL.sealed("ab", "c", b"")
 
@@ -81,10 +81,10 @@ def _piped(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (_linked, "it is a link"),
-        (_piped, "it is no plain file"),
-        (lambda file: file.chmod(0o640), "others may read or change it"),
-        (lambda file: file.write_bytes(b"short"), "it holds no key of 32 bytes"),
+        (_linked, "it is a symbolic link"),
+        (_piped, "it is not a regular file"),
+        (lambda file: file.chmod(0o640), "other users may read or change it"),
+        (lambda file: file.write_bytes(b"short"), "it does not hold a key of 32 bytes"),
         pytest.param(
             lambda file: os.chown(file, 12345, -1),
             "it belongs to another user (12345)",
@@ -115,7 +115,7 @@ def test_where_no_key_can_be_kept_nothing_is_believed(tmp_path: Path, environmen
 
 
 def test_a_key_within_a_submission_is_its_authors(tmp_path: Path) -> None:
-    """Where the home folder is the checked-out repository of a student, who put a key there."""
+    """The home folder may be the checked-out repository of a student, who put a key there."""
     planted = tmp_path / "doe" / ".local" / "state" / "gengrade" / "key"
     planted.parent.mkdir(parents=True)
     planted.write_bytes(bytes(32))
@@ -127,7 +127,7 @@ def test_a_key_within_a_submission_is_its_authors(tmp_path: Path) -> None:
         found = authority([folder], environment)
         assert found.seal != Seal(bytes(32))
         assert found.note is not None
-        assert "within what is graded" in found.note
+        assert "inside the submissions" in found.note
 
 
 def test_the_key_is_in_no_text_about_it() -> None:

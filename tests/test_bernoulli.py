@@ -1,4 +1,4 @@
-"""The host's own numbers for a VAE: divergence, cross-entropies, and telling draws from what only looks like them."""
+"""The numbers that the host computes for a VAE, and the test that tells real draws from false ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_honest_draws_have_no_problem() -> None:
 
 @pytest.mark.parametrize("certainty", [0.001, 0.01, 0.2])
 def test_honest_draws_of_extreme_means_have_no_problem(certainty: float) -> None:
-    """A handful of uncertain pixels may all fall as they would be rounded, and one of a thousand may be set."""
+    """All of a few uncertain pixels may be drawn as they would be rounded, and a rare pixel may be set."""
     for seed in range(50):
         rng = np.random.default_rng(seed)
         means = np.where(rng.random((8, 1, 28, 28)) < 0.5, certainty**2, 1 - certainty**2)
@@ -90,7 +90,7 @@ def test_a_short_training_reaches_the_rubrics_threshold(workbench: Workbench) ->
 
 
 def test_samples_that_no_decoder_made_are_refused(workbench: Workbench) -> None:
-    """All ones, with means of one, are Bernoulli draws of their means; but of no model."""
+    """Samples of ones with means of one are Bernoulli draws, but no decoder gives such means."""
     forged = "        return torch.ones(batch_size, 1, 28, 28), torch.ones(batch_size, 1, 28, 28)\n"
     folder = workbench.variant({"part1/train_torch.py": [("        z = ", f"{forged}        z = ")]})
     assert set(workbench.failing(folder, "vae.sample")) == {"vae.sample"}

@@ -1,4 +1,4 @@
-"""What all runs of a submission may use together, and what becomes of the rest."""
+"""The budget of all runs of a submission: what counts, and what happens when it is used up."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.test_command import RUBRIC
 
 CIRCUMSTANCES = Circumstances(find("uva2020"), "none", "cpu", 1, {})
 PROBE = Probe("vae", "kld")
-SEAL = Seal.passing()
+SEAL = Seal.temporary()
 
 
 class Recorded:
-    """Runs that use what they are told to, and are counted."""
+    """A sandbox whose runs use given resources, and which counts them."""
 
     starting = 0.0
 
@@ -40,7 +40,7 @@ class Recorded:
 
 
 def _ran(subject: Subject, times: int) -> list[str]:
-    """What became of so many runs: the messages, in order."""
+    """Return the messages of so many runs in order."""
     seeds = iter(range(times))
     subject.begin(lambda: next(seeds), Limits())
     said = []
@@ -58,7 +58,7 @@ USED_UP = "timeout: stopped: the submission's budget of 30 minutes is used up"
 
 
 def test_runs_that_never_end_are_not_started_for_ever(tmp_path: Path) -> None:
-    """94 of 20 s: half an hour is used up by 90 of them."""
+    """Of 94 runs of 20 s, 90 use up half an hour."""
     runner = Recorded(ENDLESS)
     said = _ran(Subject(tmp_path, "", runner, None, CIRCUMSTANCES, budget=Budget(Allowance())), 94)
     assert runner.started == 90
@@ -87,7 +87,7 @@ def test_our_own_solution_has_none(tmp_path: Path) -> None:
 
 
 def test_a_grading_that_goes_on_ends_as_it_would_have(tmp_path: Path) -> None:
-    """What is remembered counts as it did when it was carried out."""
+    """A cached run counts as much as when it was carried out."""
     runner = Recorded(ENDLESS)
     ends = []
     for _ in range(2):

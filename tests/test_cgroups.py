@@ -1,4 +1,4 @@
-"""Where a control group may be made, and what is read of it: on files like the kernel's, since few may make one."""
+"""Creating and reading a control group, on files like the kernel's, since few users may create real ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gengrade.sandbox.cgroups import Group
 
 
 class Hierarchy:
-    """A folder with the files of a hierarchy of version 2, and the two of /proc that lead to it."""
+    """A folder with the files of a version 2 hierarchy, and the two files of /proc that lead to it."""
 
     def __init__(self, folder: Path, own: str = "/user/app/run.scope") -> None:
         self.top = folder / "top"

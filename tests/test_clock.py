@@ -1,4 +1,4 @@
-"""A run's own clock: what it did counts, and nothing that others did to the machine."""
+"""A run's own clock measures what the run does, and not how busy the machine is."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest.family import Waits
 from gengrade.sandbox.turns import Turns
 from tests.load import busy
-from tests.test_sandbox import Yard
+from tests.test_sandbox import SandboxHarness
 
 TIERS = [finding.tier for finding in examine() if finding.available and finding.tier is not Tier.PROCESS]
 BUSY = 2
 
 
 @pytest.fixture(scope="module", params=TIERS)
-def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    """A sandbox that has one processor, and shares it with two busy processes."""
+def crowded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHarness]:
+    """Return a sandbox on one processor, which it shares with two busy processes."""
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system does not bind processes to processors")
     before = os.sched_getaffinity(0)
-    yard = Yard(tmp_path_factory.mktemp("trees"), request.param)
-    yard.sandbox.warm()
-    yard.sandbox.close()
+    harness = SandboxHarness(tmp_path_factory.mktemp("trees"), request.param)
+    harness.sandbox.warm()
+    harness.sandbox.close()
     os.sched_setaffinity(0, [min(before)])
     try:
-        yard.sandbox.warm()
+        harness.sandbox.warm()
         with busy(BUSY):
-            yield yard
+            yield harness
     finally:
         os.sched_setaffinity(0, before)
-        yard.sandbox.close()
+        harness.sandbox.close()
 
 
 WORK = "import time\nwhile time.process_time() < {seconds}: pass\nreturn 1"
 
 
-def test_work_within_its_limit_passes_on_a_busy_machine(crowded: Yard) -> None:
-    """Until one took longer than its limit by the clock on the wall, as one beside two busy processes does."""
+def test_work_within_its_limit_passes_on_a_busy_machine(crowded: SandboxHarness) -> None:
+    """Beside two busy processes, such work takes longer than its limit by the wall clock."""
     passed = 0.0
     while passed < 1.5:
         began = time.monotonic()
@@ -55,15 +55,15 @@ def test_work_within_its_limit_passes_on_a_busy_machine(crowded: Yard) -> None:
         assert run.seconds < 1.5
 
 
-def test_work_beyond_its_limit_does_not(crowded: Yard) -> None:
-    """It was the only run, and had all of its time: a verdict, but none to keep."""
+def test_work_beyond_its_limit_does_not(crowded: SandboxHarness) -> None:
+    """The only run on the machine gets all of its time and a verdict, which is not cached."""
     run = crowded.run("while True: pass", Limits(seconds=0.6))
     assert (run.outcome, run.message) == (Outcome.TIMEOUT, "stopped after 0.6 s: the limit of this check")
     assert run.starved
     assert run.cpu_seconds > 0.4
 
 
-def test_sleep_takes_its_time_on_a_busy_machine_too(crowded: Yard) -> None:
+def test_sleep_takes_its_time_on_a_busy_machine_too(crowded: SandboxHarness) -> None:
     run = crowded.run("import time\ntime.sleep(1000)", Limits(seconds=0.6))
     assert run.outcome is Outcome.TIMEOUT
 
@@ -90,15 +90,15 @@ def test_sleep_takes_its_time_on_a_busy_machine_too(crowded: Yard) -> None:
     ids=["children", "threads", "unwaited", "programs"],
 )
 @pytest.mark.slow
-def test_the_time_of_the_whole_family_counts(crowded: Yard, body: str) -> None:
-    """In whichever processes the work is done: a limit on passing time, 20 times as far, would end these as ours."""
+def test_the_time_of_the_whole_family_counts(crowded: SandboxHarness, body: str) -> None:
+    """The work counts in whichever process it is done; the wall-clock limit, 20 times as long, is not reached."""
     run = crowded.run(body, Limits(seconds=0.6))
     assert run.outcome is Outcome.TIMEOUT, run.message
     assert run.cpu_seconds > 0.3
 
 
-def test_a_thread_that_starts_a_program_stops_no_clock(crowded: Yard) -> None:
-    """It takes its account of waits along to the first task's number, where none of it was seen."""
+def test_a_thread_that_starts_a_program_stops_no_clock(crowded: SandboxHarness) -> None:
+    """The thread takes its counter of waits along to the first task's number, where it was not seen before."""
     body = (
         "import threading, time\n"
         "if os.fork() == 0:\n"
@@ -132,7 +132,7 @@ def test_waits_at_once_count_once() -> None:
 
 @pytest.mark.parametrize("others", [{}, {"9": 0.0}])
 def test_a_wait_counts_once_though_its_task_takes_the_first_ones_number(others: dict[str, float]) -> None:
-    """A thread that starts another program becomes its process's first task, and takes its account along."""
+    """A thread that executes another program becomes its process's first task and takes its counter along."""
     waits = Waits(began=0.0)
     waits.add(1, {"1": 0.0, "2": 0.0, **others}, now=1.0)
     waits.add(1, {"1": 0.0, "2": 10.0, **others}, now=11.0)
@@ -145,7 +145,7 @@ def test_a_wait_counts_once_though_its_task_takes_the_first_ones_number(others: 
 
 
 def test_a_wait_counts_once_though_its_task_changes_its_number_between_two_accounts_of_a_reading() -> None:
-    """The first task was read before it changed, the second one, after that, no more."""
+    """The first task was read before the change, and the second one was gone when it was read."""
     waits = Waits(began=0.0)
     waits.add(1, {"1": 0.0, "2": 10.0}, now=10.0)
     waits.add(1, {"1": 0.0}, now=60.0)
@@ -154,7 +154,7 @@ def test_a_wait_counts_once_though_its_task_changes_its_number_between_two_accou
 
 
 def test_what_waits_after_another_task_has_ended_counts() -> None:
-    """A thread that waited and ended keeps no later wait of the first task from counting."""
+    """A thread that waited and ended does not hide later waits of the first task."""
     waits = Waits(began=0.0)
     waits.add(1, {"1": 1.0, "2": 10.0}, now=10.0)
     for now in (11.0, 12.0):

@@ -1,4 +1,4 @@
-"""What of our code a run is given: all that its probe refers to, in a form that runs, and nothing else."""
+"""A run gets all of our code that its probe refers to, in a form that runs, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COURSE = find("uva2020")
 
 
 def names(course: str, probe: str) -> set[str]:
-    """The definitions that a run is given, without those that only find files."""
+    """Return the definitions that a run gets, without those that only find files."""
     finding = ("loading", "notebooks", "devices", "calling", "members", "attempts")
     found = closure_of(find(course), probe).definitions
     return {name for module, name in found if module.rpartition(".")[2] not in finding}
@@ -63,7 +63,7 @@ def functions_of(module: ModuleType) -> Iterator[FunctionType]:
 
 
 def lacking(own: Library) -> set[str]:
-    """Global names that the code of a run uses, and nothing gives."""
+    """Return global names that the code of a run uses and that nothing defines."""
     return {
         f"{module.__name__}: {name}"
         for module in own.modules.values()
@@ -75,7 +75,7 @@ def lacking(own: Library) -> set[str]:
 
 @pytest.mark.parametrize("course", COURSES)
 def test_what_a_run_is_given_is_whole(course: str) -> None:
-    """Of every probe: no global name is lacking, and no method of a contract's own."""
+    """For every probe, no global name and no method of a contract is missing."""
     compatibility.import_torchvision()
     for probe in closure.probes():
         given = closure_of(find(course), probe)
@@ -103,7 +103,7 @@ def test_what_our_code_imports_is_ready_in_the_zygote(course: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the probes and the adapters, to be changed."""
+    """Return a copy of the probes and the adapters that may be changed."""
     caches = (closure.closure_of, closure._source, closure._references, closure._cut, closure._whole_modules)
     for folder in ("graders", "courses/uva2020/adapters"):
         shutil.copytree(_PROJECT / folder, tmp_path / folder)
@@ -139,10 +139,10 @@ def test_a_fingerprint_is_of_what_a_run_uses(project: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("from graders.vae.checks import BATCH\n", "no run is given"),
+        ("from graders.vae.checks import BATCH\n", "a run may not get code of"),
         ("from graders.vae.probes import nothing\n", "graders.vae.probes has no nothing"),
         ("from graders.vae.nowhere_probes import nothing\n", "there is no module"),
-        ("def own(package):\n    return [package]\n", "which part of the package is meant"),
+        ("def own(package):\n    return [package]\n", "does not name the part of the package"),
     ],
 )
 def test_what_cannot_be_told_is_refused(project: Path, statement: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Code that stands out: what a teacher is told of, and what honest work may hold without being named."""
+"""Flags of unusual code: what teachers are shown, and which honest code is not flagged."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def in_file(folder: Path, code: str) -> tuple[str, ...]:
         ("import sys\nframe = sys._getframe(1)", "_getframe looks at its callers' variables"),
         ("from sys import _getframe", "sys._getframe looks at its callers' variables"),
         ("def f(error):\n    return error.__traceback__.tb_frame", "tb_frame looks at its callers' variables"),
-        ("import gc\ngc.get_objects()", "get_objects looks for objects of the process that it was not given"),
-        ("import ctypes.util", "import ctypes looks for objects of the process that it was not given"),
+        ("import gc\ngc.get_objects()", "get_objects searches the process for objects that it was not given"),
+        ("import ctypes.util", "import ctypes searches the process for objects that it was not given"),
         ("from os import _exit", "os._exit ends, starts or stops processes"),
         ("exec('x = 1')", "exec() makes code while it runs"),
         ("open('/proc/self/maps')", "/proc/ looks at processes"),
-        ("from graders import vae", "import graders knows the grader by name"),
-        ("import torch.distributions as d", "import torch.distributions leaves to a library what may have been asked"),
-        ("from torch import distributions", "import torch.distributions leaves to a library what may have been asked"),
-        ("import torch\nx = torch.distributions.Normal(0, 1)", "torch.distributions leaves to a library"),
+        ("from graders import vae", "import graders refers to the grader itself"),
+        ("import torch.distributions as d", "import torch.distributions may leave the requested work to a library"),
+        ("from torch import distributions", "import torch.distributions may leave the requested work to a library"),
+        ("import torch\nx = torch.distributions.Normal(0, 1)", "torch.distributions may leave the requested work"),
     ],
 )
 def test_tools_of_a_forger_are_named_with_their_line(tmp_path: Path, code: str, what: str) -> None:
@@ -155,15 +155,15 @@ def test_what_is_too_large_or_too_deep_is_named(tmp_path: Path) -> None:
     assert time.process_time() - began < 5
     assert found == (
         "c.py, line 1: exec() makes code while it runs",
-        "a.py could not be looked at: it holds more than 512 kB of code",
-        "b.ipynb could not be looked at: it holds more than 512 kB of code",
+        "a.py could not be inspected: it holds more than 512 kB of code",
+        "b.ipynb could not be inspected: it holds more than 512 kB of code",
     )
 
 
 def test_a_file_that_ends_its_reader_is_named_and_the_others_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a parser's fault would: it kills the process."""
+    """The file kills the process that reads it, as a bug in a parser could."""
     for name in ("a", "b", "c", "d"):
         (tmp_path / f"{name}.py").write_text("exec('x')")
     real = ast.parse
@@ -181,8 +181,8 @@ def test_a_file_that_ends_its_reader_is_named_and_the_others_are_read(
     assert code_flags(tmp_path, {}) == (
         "a.py, line 1: exec() makes code while it runs",
         "d.py, line 1: exec() makes code while it runs",
-        "b.py could not be looked at: the program that reads it broke off (SIGSEGV)",
-        "c.py could not be looked at: it takes too much memory",
+        "b.py could not be inspected: the program that reads it crashed (SIGSEGV)",
+        "c.py could not be inspected: it takes too much memory",
     )
 
 
@@ -192,7 +192,7 @@ def test_where_every_file_ends_its_reader_it_stops(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(ast, "parse", lambda *arguments: os.kill(os.getpid(), signal.SIGSEGV))
     found = code_flags(tmp_path, {})
     assert len(found) == 5
-    assert found[-1] == "26 more files could not be looked at"
+    assert found[-1] == "26 more files could not be inspected"
 
 
 def test_time_is_left_for_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +202,7 @@ def test_time_is_left_for_small_files(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / f"a{number}.py").write_text("x = 1\n" * 20_000)
     found = code_flags(tmp_path, {})
     assert found[0] == "z.py, line 1: exec() makes code while it runs"
-    assert "could not be looked at: there is too much code" in found[1]
+    assert "could not be inspected: there is too much code" in found[1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command as a TA and a student use it: whole runs over small classes, killed, resumed, re-scored, refused."""
+"""The command as teaching assistants and students use it: whole, killed, resumed, re-scored and refused runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ parts:
 """
 
 
-class Desk:
+class OperatorFolder:
     """A folder with a class and a rubric; `grade` runs the command there as a user would."""
 
     def __init__(self, folder: Path) -> None:
@@ -88,18 +88,18 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def operator(tmp_path: Path) -> OperatorFolder:
+    return OperatorFolder(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def _needs_a_wall(workbench: Workbench) -> None:
     if workbench.tier is Tier.PROCESS:
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
 
 
 def without_times(path: Path) -> str:
-    """A grade without what may differ from run to run: how long things took."""
+    """Return a grade without its times, which differ from run to run."""
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
@@ -109,164 +109,168 @@ def without_times(path: Path) -> str:
     return json.dumps(strip(json.loads(path.read_text())), sort_keys=True)
 
 
-def test_a_class_is_graded(desk: Desk) -> None:
-    desk.add("ada")
-    desk.add("bob", lambda folder: (folder / "part3" / "model.py").write_text("class NormalizingFlow(:\n"))
-    desk.add("cyd", lambda folder: (folder / "answers.py").unlink())
-    (desk.classroom / "dan.zip").write_bytes(b"this is no archive")
-    with zipfile.ZipFile(desk.classroom / "doejane_LATE_12345_67890_hw.zip", "w") as archive:
+def test_a_class_is_graded(operator: OperatorFolder) -> None:
+    operator.add("ada")
+    operator.add("bob", lambda folder: (folder / "part3" / "model.py").write_text("class NormalizingFlow(:\n"))
+    operator.add("cyd", lambda folder: (folder / "answers.py").unlink())
+    (operator.classroom / "dan.zip").write_bytes(b"this is no archive")
+    with zipfile.ZipFile(operator.classroom / "doejane_LATE_12345_67890_hw.zip", "w") as archive:
         for file in sorted(REFERENCE.rglob("*.py")):
             archive.write(file, f"hw/{file.relative_to(REFERENCE)}")
-    run = desk.grade("--jobs", "2")
+    run = operator.grade("--jobs", "2")
     assert run.returncode == 0, run.stderr + run.stdout
-    assert desk.outcomes("ada") == {
+    assert operator.outcomes("ada") == {
         "theory.cubic_density": "passed",
         "derivation": None,
         "flow.nll": "passed",
         "flow.bimodal_log_prob": "passed",
         "flow.bpd": None,
     }
-    assert (desk.result("ada")["points"], desk.result("ada")["bonus"]) == (3, 4)
-    assert desk.outcomes("bob")["flow.nll"] == "error"
-    assert desk.outcomes("bob")["flow.bimodal_log_prob"] == "passed"
-    assert desk.outcomes("cyd")["theory.cubic_density"] is None, "an optional file that is not there waits for a person"
-    assert desk.result("cyd")["pending"] == 5
-    assert "dan.zip" in " ".join(desk.result("dan")["notes"])
-    assert desk.result("doejane_12345")["late"] is True
+    assert (operator.result("ada")["points"], operator.result("ada")["bonus"]) == (3, 4)
+    assert operator.outcomes("bob")["flow.nll"] == "error"
+    assert operator.outcomes("bob")["flow.bimodal_log_prob"] == "passed"
+    assert operator.outcomes("cyd")["theory.cubic_density"] is None, (
+        "an optional file that is not there waits for a person"
+    )
+    assert operator.result("cyd")["pending"] == 5
+    assert "dan.zip" in " ".join(operator.result("dan")["notes"])
+    assert operator.result("doejane_12345")["late"] is True
     for name in ("index.html", "gradebook.csv", "ada/report.html", "dan/report.html"):
-        assert (desk.out / name).is_file(), name
+        assert (operator.out / name).is_file(), name
     assert "index.html" in run.stdout
-    bob = (desk.out / "bob" / "report.html").read_text()
+    bob = (operator.out / "bob" / "report.html").read_text()
     assert "part3/model.py" in bob
-    assert str(desk.folder) not in bob
+    assert str(operator.folder) not in bob
 
 
-def test_a_student_checks_their_own_folder(desk: Desk) -> None:
-    folder = desk.add("mine")
-    run = desk.grade("--junit", str(desk.folder / "junit.xml"), "--github", path=folder)
+def test_a_student_checks_their_own_folder(operator: OperatorFolder) -> None:
+    folder = operator.add("mine")
+    run = operator.grade("--junit", str(operator.folder / "junit.xml"), "--github", path=folder)
     assert run.returncode == 0, run.stderr
-    assert (desk.folder / "junit.xml").read_text().startswith("<?xml")
+    assert (operator.folder / "junit.xml").read_text().startswith("<?xml")
     assert "::notice title=Grade::" in run.stdout
     (folder / "part3" / "distributions.py").write_text("raise RuntimeError('x')\n")
-    run = desk.grade("--github", path=folder)
+    run = operator.grade("--github", path=folder)
     assert run.returncode == 1
     assert "::error title=" in run.stdout
 
 
-def test_hidden_checks_are_left_out_in_public(desk: Desk) -> None:
-    """Even one that a public check needs: its verdict would be told by the way."""
-    folder = desk.add("mine")
-    desk.rubric.write_text(RUBRIC.replace("{check: flow.nll, points: 2}", "{check: flow.nll, points: 2, hidden: true}"))
-    assert desk.grade("--public", path=folder).returncode == 0
-    assert desk.outcomes("mine")["flow.nll"] is None
-    assert desk.outcomes("mine")["flow.bimodal_log_prob"] == "passed"
-    assert desk.grade(path=folder).returncode == 0
-    assert desk.outcomes("mine")["flow.nll"] == "passed"
+def test_hidden_checks_are_left_out_in_public(operator: OperatorFolder) -> None:
+    """This includes a check that a public one needs, since the public one would reveal its verdict."""
+    folder = operator.add("mine")
+    operator.rubric.write_text(
+        RUBRIC.replace("{check: flow.nll, points: 2}", "{check: flow.nll, points: 2, hidden: true}")
+    )
+    assert operator.grade("--public", path=folder).returncode == 0
+    assert operator.outcomes("mine")["flow.nll"] is None
+    assert operator.outcomes("mine")["flow.bimodal_log_prob"] == "passed"
+    assert operator.grade(path=folder).returncode == 0
+    assert operator.outcomes("mine")["flow.nll"] == "passed"
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_stood(desk: Desk, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_where_it_stood(operator: OperatorFolder, tmp_path: Path) -> None:
     for name in ("ada", "bob", "cyd", "dee"):
-        desk.add(name)
-    process = subprocess.Popen(desk.command("--seed", "7"), stdout=subprocess.DEVNULL, cwd=desk.folder)
+        operator.add(name)
+    process = subprocess.Popen(operator.command("--seed", "7"), stdout=subprocess.DEVNULL, cwd=operator.folder)
     deadline = time.monotonic() + 120
-    while not (desk.out / "bob" / "evidence").is_dir() and time.monotonic() < deadline:
+    while not (operator.out / "bob" / "evidence").is_dir() and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    kept = {path: path.stat().st_mtime_ns for path in desk.out.rglob("*.evidence")}
+    kept = {path: path.stat().st_mtime_ns for path in operator.out.rglob("*.evidence")}
     assert kept, "nothing was finished when the run was killed"
-    assert not (desk.out / "dee" / "facts.json").exists(), "the run was over before it was killed"
+    assert not (operator.out / "dee" / "facts.json").exists(), "the run was over before it was killed"
     time.sleep(0.5)  # its workers notice, and end
-    assert desk.grade().returncode == 0
+    assert operator.grade().returncode == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    undisturbed = Desk(_new(tmp_path / "undisturbed"))
+    undisturbed = OperatorFolder(_new(tmp_path / "undisturbed"))
     for name in ("ada", "bob", "cyd", "dee"):
         undisturbed.add(name)
     shutil.copytree(
-        desk.out / ".gengrade", undisturbed.out / ".gengrade", ignore=shutil.ignore_patterns("trees", "*.log")
+        operator.out / ".gengrade", undisturbed.out / ".gengrade", ignore=shutil.ignore_patterns("trees", "*.log")
     )
     assert undisturbed.grade().returncode == 0
     for name in ("ada", "bob", "cyd", "dee"):
-        assert without_times(desk.out / name / "grade.json") == without_times(undisturbed.out / name / "grade.json")
+        assert without_times(operator.out / name / "grade.json") == without_times(undisturbed.out / name / "grade.json")
 
 
-def test_a_changed_rubric_scores_without_running_anything(desk: Desk) -> None:
-    desk.add("ada")
-    desk.add("bob")
+def test_a_changed_rubric_scores_without_running_anything(operator: OperatorFolder) -> None:
+    operator.add("ada")
+    operator.add("bob")
     time.sleep(2.1)  # what was handed in just now might still change without a later time
-    assert desk.grade().returncode == 0
-    before = (desk.out / "ada" / "facts.json").stat().st_mtime_ns
-    for log in (desk.out / ".gengrade").glob("worker-*.log"):
+    assert operator.grade().returncode == 0
+    before = (operator.out / "ada" / "facts.json").stat().st_mtime_ns
+    for log in (operator.out / ".gengrade").glob("worker-*.log"):
         log.unlink()
-    text = desk.rubric.read_text()
-    desk.rubric.write_text(
+    text = operator.rubric.read_text()
+    operator.rubric.write_text(
         text.replace("{check: flow.nll, points: 2}", "{check: flow.nll, points: 4}").replace(
             "points: 6\n", "points: 8\n"
         )
     )
-    run = desk.grade()
+    run = operator.grade()
     assert run.returncode == 0, run.stderr
-    assert desk.result("ada")["bonus"] == 6
-    assert (desk.out / "ada" / "facts.json").stat().st_mtime_ns == before
+    assert operator.result("ada")["bonus"] == 6
+    assert (operator.out / "ada" / "facts.json").stat().st_mtime_ns == before
     assert "graded" not in run.stdout
-    assert not list((desk.out / ".gengrade").glob("worker-*.log")), "no worker was started"
+    assert not list((operator.out / ".gengrade").glob("worker-*.log")), "no worker was started"
 
 
-def test_a_part_of_the_class_leaves_the_rest_on_its_pages(desk: Desk) -> None:
+def test_a_part_of_the_class_leaves_the_rest_on_its_pages(operator: OperatorFolder) -> None:
     for name in ("ada", "bob"):
-        desk.add(name)
-    assert desk.grade().returncode == 0
-    run = desk.grade("--only", "ada")
+        operator.add(name)
+    assert operator.grade().returncode == 0
+    run = operator.grade("--only", "ada")
     assert run.returncode == 0
     assert "bob" not in run.stdout
     for page in ("index.html", "gradebook.csv"):
-        assert "bob" in (desk.out / page).read_text(), page
+        assert "bob" in (operator.out / page).read_text(), page
 
 
-def test_marks_settle_what_is_pending(desk: Desk) -> None:
-    desk.add("ada")
-    desk.add("bob")
-    (desk.folder / "marks").mkdir()
-    (desk.folder / "marks" / "ada.yaml").write_text("derivation: {points: 1.5, comment: A sign is missing}\n")
-    assert desk.grade().returncode == 0
-    assert (desk.result("ada")["points"], desk.result("ada")["pending"]) == (4.5, 0)
-    assert "A sign is missing" in (desk.out / "ada" / "report.html").read_text()
+def test_marks_settle_what_is_pending(operator: OperatorFolder) -> None:
+    operator.add("ada")
+    operator.add("bob")
+    (operator.folder / "marks").mkdir()
+    (operator.folder / "marks" / "ada.yaml").write_text("derivation: {points: 1.5, comment: A sign is missing}\n")
+    assert operator.grade().returncode == 0
+    assert (operator.result("ada")["points"], operator.result("ada")["pending"]) == (4.5, 0)
+    assert "A sign is missing" in (operator.out / "ada" / "report.html").read_text()
 
 
-def test_ctrl_c_leaves_what_is_done_and_nothing_else(desk: Desk) -> None:
+def test_ctrl_c_leaves_what_is_done_and_nothing_else(operator: OperatorFolder) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and all they start
     for name in ("ada", "bob", "cyd"):
-        desk.add(name)
+        operator.add(name)
     process = subprocess.Popen(
-        desk.command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=desk.folder
+        operator.command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=operator.folder
     )
     deadline = time.monotonic() + 120
-    while not (desk.out / "ada" / "facts.json").is_file() and time.monotonic() < deadline:
+    while not (operator.out / "ada" / "facts.json").is_file() and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=400)
     assert process.returncode == 130
-    assert "the same command goes on from there" in errors
-    assert (desk.out / "ada" / "facts.json").is_file()
-    assert not (desk.out / "cyd" / "facts.json").exists()
-    assert not list((desk.out / ".gengrade").glob("sandbox-*"))
-    assert desk.grade().returncode == 0
+    assert "run the same command again to continue" in errors
+    assert (operator.out / "ada" / "facts.json").is_file()
+    assert not (operator.out / "cyd" / "facts.json").exists()
+    assert not list((operator.out / ".gengrade").glob("sandbox-*"))
+    assert operator.grade().returncode == 0
 
 
-def test_a_lost_worker_costs_a_second_try_and_no_points(desk: Desk) -> None:
+def test_a_lost_worker_costs_a_second_try_and_no_points(operator: OperatorFolder) -> None:
     """The worker is killed while it grades; its submission is graded again by another."""
     for name in ("ada", "bob"):
-        desk.add(name)
-    process = subprocess.Popen(desk.command(), stdout=subprocess.PIPE, text=True, cwd=desk.folder)
+        operator.add(name)
+    process = subprocess.Popen(operator.command(), stdout=subprocess.PIPE, text=True, cwd=operator.folder)
     deadline = time.monotonic() + 120
-    while not (desk.out / "ada" / "evidence").is_dir() and time.monotonic() < deadline:
+    while not (operator.out / "ada" / "evidence").is_dir() and time.monotonic() < deadline:
         time.sleep(0.005)
     subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "gengrade.worker"], check=False)
     process.communicate(timeout=800)
     assert process.returncode == 0
     for name in ("ada", "bob"):
-        assert (desk.result(name)["points"], desk.result(name)["bonus"]) == (3, 4)
+        assert (operator.result(name)["points"], operator.result(name)["bonus"]) == (3, 4)
 
 
 @pytest.mark.parametrize(
@@ -278,22 +282,22 @@ def test_a_lost_worker_costs_a_second_try_and_no_points(desk: Desk) -> None:
         (("--profile", "huge"), "huge"),
     ],
 )
-def test_wrong_usage_is_one_clear_sentence(desk: Desk, arguments: tuple[str, ...], words: str) -> None:
-    desk.add("ada")
-    run = desk.grade(*arguments)
+def test_wrong_usage_is_one_clear_sentence(operator: OperatorFolder, arguments: tuple[str, ...], words: str) -> None:
+    operator.add("ada")
+    run = operator.grade(*arguments)
     assert run.returncode == 2
     assert words in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_a_wrong_rubric_is_refused_before_anything_runs(desk: Desk) -> None:
-    desk.add("ada")
-    desk.rubric.write_text(RUBRIC.replace("flow.nll, points: 2", "flow.nnl, points: 2"))
-    run = desk.grade()
+def test_a_wrong_rubric_is_refused_before_anything_runs(operator: OperatorFolder) -> None:
+    operator.add("ada")
+    operator.rubric.write_text(RUBRIC.replace("flow.nll, points: 2", "flow.nnl, points: 2"))
+    run = operator.grade()
     assert run.returncode == 2
     assert "rubric.yaml" in run.stderr
     assert "flow.nll" in run.stderr, "the nearest id is named"
-    assert not (desk.out / "ada").exists()
+    assert not (operator.out / "ada").exists()
 
 
 def test_doctor_and_rubric_check_answer() -> None:

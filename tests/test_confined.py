@@ -1,4 +1,4 @@
-"""Calls in a confined process: what comes back, and what becomes of every way in which one may end."""
+"""Calls in a confined process: their results, and every way in which one may end."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_a_result_comes_back() -> None:
         (lambda: deeper(0), "nested too deep"),
         (raising(OSError(errno.ENAMETOOLONG, "File name too long")), "File name too long"),
         (raising(KeyError("\x1b[31m\u200bodd")), r"KeyError \('_\[31m_odd'\)|KeyError"),
-        (raising(SystemExit(3)), r"broke off \(status 1\)"),
-        (lambda: os._exit(0), "gave no answer"),
-        (crashing, r"broke off \(SIGSEGV\)"),
-        (busy, "more than 1 s of computing"),
+        (raising(SystemExit(3)), r"crashed \(status 1\)"),
+        (lambda: os._exit(0), "gave no valid answer"),
+        (crashing, r"crashed \(SIGSEGV\)"),
+        (busy, "more than 1 s of CPU time"),
         (lambda: int("x" * 200_000), None),
-        (wrong, "gave no answer"),
+        (wrong, "gave no valid answer"),
     ],
 )
 def test_whatever_its_input_causes_is_unreadable(call: Callable[[], int], says: str | None) -> None:
@@ -80,7 +80,7 @@ def test_whatever_its_input_causes_is_unreadable(call: Callable[[], int], says: 
 
 
 def test_an_answer_without_end_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match="too much to say"):
+    with pytest.raises(Unreadable, match="the result of reading it is too long"):
         confined(lambda: "x" * 1_000_000, str, SMALL)
 
 
@@ -126,7 +126,7 @@ def test_what_somebody_else_stops_is_not_the_inputs_fault() -> None:
 
 def test_time_on_the_clock_alone_is_not_the_inputs_fault() -> None:
     began = time.monotonic()
-    with pytest.raises(Disturbed, match="computed less than it may"):
+    with pytest.raises(Disturbed, match="although it used little CPU time"):
         confined(lambda: time.sleep(60), type(None), Bounds(wall_seconds=0.3))
     assert time.monotonic() - began < 30
 
@@ -151,7 +151,7 @@ def test_a_confined_call_may_start_others_only_where_it_says_so() -> None:
         except Unreadable as error:
             return error.reason
 
-    assert "more than 1 s of computing" in confined(unreadable, str, bounds)
+    assert "more than 1 s of CPU time" in confined(unreadable, str, bounds)
 
 
 def test_one_that_says_nothing_more_and_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

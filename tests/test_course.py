@@ -1,4 +1,4 @@
-"""A course of one's own: written, checked and graded from anywhere, and refused by the line that is wrong."""
+"""A course of one's own is created, checked and graded from anywhere, and its mistakes are reported by line."""
 
 from __future__ import annotations
 
@@ -110,12 +110,12 @@ def test_a_wrong_declaration_is_refused_by_its_line(tmp_path: Path, change: Chan
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NoSuchCourse, match="comes with us"):
+    with pytest.raises(NoSuchCourse, match="comes with gengrade"):
         create(tmp_path / "uva2020")
     with pytest.raises(NoSuchCourse, match="letters, digits and _"):
         create(tmp_path / "my course")
     (tmp_path / "there").mkdir()
-    with pytest.raises(NoSuchCourse, match="there already"):
+    with pytest.raises(NoSuchCourse, match="already exists"):
         create(tmp_path / "there")
 
 

@@ -1,4 +1,4 @@
-"""The wrong rubric for a class is told at once, with the one that fits; files that may lie anywhere."""
+"""A wrong rubric for a class is reported at once, with the one that fits; parts whose files lie anywhere."""
 
 from __future__ import annotations
 

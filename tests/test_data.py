@@ -1,4 +1,4 @@
-"""Data sets: the embedded digits, MNIST's files in any folder, and what is said when they are not there."""
+"""Data sets: scikit-learn's digits, MNIST's files in any folder, and the errors when they are missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gengrade.data import DataError, DataSet, load
 
 
 def write_idx(folder: Path, train: int = 60, test: int = 12, packed: bool = False, side: int = 28) -> Path:
-    """MNIST's four files with random content. Returns the folder."""
+    """Write MNIST's four files with random content, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for prefix, count in (("train", train), ("t10k", test)):
@@ -88,7 +88,7 @@ def test_the_default_is_the_environments_then_the_digits(tmp_path: Path, monkeyp
 
 
 def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="it is no folder"):
+    with pytest.raises(DataError, match="it is not a folder"):
         load(str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="train-images-idx3-ubyte"):
         load(str(tmp_path))

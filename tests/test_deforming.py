@@ -1,4 +1,4 @@
-"""Deformed images are new ones of the same kind."""
+"""Deformed images are new images of the same kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The honest score of a claimed density: right for densities, and out of a liar's reach."""
+"""The score of a claimed density is right for densities, and dishonest claims do not raise it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_huge_claims_have_too_much_mass(rng: Rng, huge: float) -> None:
 
 
 def test_claiming_no_mass_between_the_samples_is_impossible(rng: Rng) -> None:
-    """A liar that recognises integration points where no sample lies near saves their mass, and claims it elsewhere."""
+    """A dishonest density recognises points of the integration, claims no mass there, and more elsewhere."""
     points, cells = claims(rng)
     side = 5 / 140
     crowd = {tuple(cell) for cell in np.floor(points / side).astype(int).tolist()}

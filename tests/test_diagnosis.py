@@ -1,4 +1,4 @@
-"""Symptoms, and which misconception is named for them: with made-up runs, and once through the whole command."""
+"""Symptoms, and the misconceptions that explain them: with made-up runs, and once with the whole command."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_was_raised_is_a_symptom() -> None:
 
 def test_a_reading_keeps_what_it_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     def scale(inputs: Mapping[str, Any], got: Evidence) -> Symptoms:
-        """The factor between what was given and what came back."""
+        """Return the factor between the input and the answer."""
         return {"factor": (got.tensor("y") / inputs["x"], 0.1)}
 
     monkeypatch.setattr(symptoms, "_known", lambda: {"made:up": scale})
@@ -173,7 +173,7 @@ class Course:
     """
 
     def __init__(self, **tests: tuple[str, str, tuple[float, ...]]) -> None:
-        """Tests by name: the check that each decides, its probe and the inputs of its calls."""
+        """Take tests by name: the check that each decides, its probe, and the inputs of its calls."""
         self.tests = tests
         self.library: dict[str, Misconception] = {}
         self.mistakes: dict[str, Behaviour] = {}
@@ -205,7 +205,7 @@ class Course:
         return Diagnosis(facts, tested, cast(Library, self.library), self.repeat).conclude()
 
     def names(self, student: Behaviour) -> dict[str, str | None]:
-        """What is named for each check that failed."""
+        """Return the misconception that is reported for each check that failed."""
         facts = self.diagnose(student)
         return {
             check: fact.misconception.name if fact.misconception else None
@@ -215,13 +215,13 @@ class Course:
 
 
 def on(probe: str, mistake: Callable[[float], float]) -> Behaviour:
-    """Right in everything but one probe."""
+    """Return answers that are right for all probes but one."""
     return lambda asked, x: mistake(x) if asked == probe else x
 
 
 @pytest.fixture
 def course() -> Course:
-    """Two checks; a mistake in `f` shows in both."""
+    """Return a course of two checks, in both of which a mistake in `f` shows."""
     made = Course(
         test_f=("f", "f", (1.0, 2.0)),
         test_f_at_zero=("f", "f", (0.0,)),
@@ -254,24 +254,24 @@ def test_an_unknown_mistake_has_no_name_but_symptoms(course: Course) -> None:
 
 
 def test_every_call_must_show_the_same(course: Course) -> None:
-    """At 1, squaring and more is what doubling does; at 2 it is not."""
+    """At 1 the two mistakes give the same answer; at 2 they do not."""
     assert course.names(on("f", lambda x: x**2 + 1)) == {"f": None, "g": None}
 
 
 def test_tests_that_passed_count_too(course: Course) -> None:
-    """It negates, except at zero, where a test of the same check looks."""
+    """The code negates except at zero, which another test of the same check uses."""
     course.mistakes["negated"] = on("f", lambda x: -x if x else 4.0)
     assert course.names(on("f", lambda x: -x))["f"] is None
 
 
 def test_the_check_that_a_mistake_is_about_speaks_against_it_by_passing(course: Course) -> None:
-    """`f` passes, which fails for whoever negates."""
+    """`f` passes, although negating makes it fail."""
     assert course.names(lambda probe, x: -x if probe == "f" and x == 5 else x) == {"g": None}
     assert {name for name, _, _ in course.repeated} == {"shifted"}, "candidates that cannot be it are not even run"
 
 
 def test_other_checks_that_passed_leave_it_its_name(course: Course) -> None:
-    """`g` passes, although it should fail for whoever negates `f`."""
+    """`g` passes, although negating `f` should make it fail."""
     assert course.names(lambda probe, x: -x if probe == "f" and x != 5 else x) == {"f": "negated"}
 
 
@@ -323,7 +323,7 @@ def test_a_test_that_called_nothing_is_not_explained() -> None:
 
 
 def test_a_suspect_that_fails_otherwise_is_not_it(course: Course) -> None:
-    """The mistake may end a run in any way; only a fault of the harness is raised, for the session to deal with."""
+    """The mistake may end a run in any way; only a fault of the harness is raised to the session."""
 
     def crashes(misconception: Misconception, request: Request) -> Run:
         return Run(outcome=Outcome.CRASHED, message="signal 11")
@@ -367,7 +367,7 @@ def test_a_fault_of_ours_costs_no_verdict(
 
 
 def _job(folder: Path) -> Job:
-    """A job that is never run."""
+    """Return a job that is never run."""
     return Job(
         out=folder,
         work=folder,
@@ -406,9 +406,9 @@ NAMED = "kld.log_std_as_log_variance"
 
 
 def test_a_class_is_told_what_it_shares(workbench: Workbench, tmp_path: Path) -> None:
-    """One student has a known misconception, two have a mistake that nobody named, in different words."""
+    """One student has a known misconception; two have the same unnamed mistake in different words."""
     if workbench.tier is Tier.PROCESS:
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
     odd = {
         "ada": "def KLD(mean, log_std): return (0.3 * mean + log_std).sum(dim=-1)\n\n\ndef unused(",
         "bob": "def KLD(m, log_std):\n    part = 0.3 * m\n    return torch.sum(part + log_std, -1)\n\n\ndef unused(",

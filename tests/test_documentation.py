@@ -1,4 +1,4 @@
-"""What the README, the page on writing graders and the workflow claim, as far as a machine can tell."""
+"""The README, the page on writing graders and the workflow agree with the code."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def text(page: str) -> str:
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The code blocks of a page, without the indentation that a list gives them."""
+    """Return the code blocks of a page, without the indentation of lists."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text(page), re.DOTALL | re.MULTILINE)
     return ["\n".join(line.removeprefix(indent) for line in block.split("\n")) for indent, block in found]
 
@@ -62,12 +62,12 @@ def options(command: str = "grade") -> set[str]:
 
 
 def options_of_attacks() -> set[str]:
-    """Those of `python -m tests.attacks`."""
+    """Return the options of `python -m tests.attacks`."""
     return set(re.findall(r"--[a-z]+", parser().format_help()))
 
 
 def run_grading_calls(script: str) -> Iterator[list[str]]:
-    """The arguments of every call of run_grading.py in a shell script."""
+    """Return the arguments of every call of run_grading.py in a shell script."""
     for line in script.splitlines():
         words = shlex.split(line, comments=True)
         if any(word.endswith("run_grading.py") for word in words):

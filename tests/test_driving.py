@@ -1,4 +1,4 @@
-"""Training a network towards a target, to see what its outputs can reach."""
+"""Training a network towards a target measures what its outputs can reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graders.probing.networks import DRIVE_STEPS, drive
 
 
 class Level(nn.Module):
-    """A number, which is thrown back to zero from a certain call on."""
+    """A network of one number, which is reset to zero from a certain call on."""
 
     def __init__(self, falls: int) -> None:
         super().__init__()

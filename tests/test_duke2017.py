@@ -1,4 +1,4 @@
-"""The homework of 2017: its truth for one seed, its examples, notebooks of any shape, weights that were handed in."""
+"""The course of 2017: its right values for one seed, its examples, its notebooks, and handed-in weights."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXPECTED = EXAMPLES.expected
 
 @pytest.fixture(autouse=True)
 def _finders_as_they_were() -> Iterator[None]:
-    """Contracts that are made here, and not in a process of their own, leave a finder of modules behind."""
+    """Restore the import finders, which contracts add when they are made in this process."""
     finders = list(sys.meta_path)
     yield
     sys.meta_path[:] = finders
@@ -304,5 +304,5 @@ def test_a_notebook_that_cannot_be_read_is_the_students_error(
 
 def test_evidence_without_end_keeps_nobody_busy() -> None:
     got = Evidence({"decoded": np.zeros((1001, 784), np.float32), "images": None})
-    with pytest.raises(Mismatch, match="decoded is larger than it can be"):
+    with pytest.raises(Mismatch, match="decoded is larger than any right answer"):
         walk_of(got, np.zeros((1001, 3)), "the generator")

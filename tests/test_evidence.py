@@ -1,4 +1,4 @@
-"""Reading evidence: each accessor takes what it names, and everything else is a failed check in plain words."""
+"""Each accessor of evidence returns what it names; everything else fails the check with a clear message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ VALUES = st.recursive(
 
 @given(VALUES, st.sampled_from(sorted(ACCESSORS)))
 def test_whatever_the_evidence_is_an_accessor_answers_or_fails_the_check(value: Any, accessor: str) -> None:
-    """No other exception may come out of it: that would count as our own fault."""
+    """Any other exception would count as a fault of the harness."""
     with contextlib.suppress(Mismatch):
         ACCESSORS[accessor](Evidence(value))
 
@@ -118,7 +118,7 @@ def test_seeds_depend_on_the_secret_and_on_every_label() -> None:
     ],
 )
 def test_every_accessor_knows_how_much_it_takes(value: Any, read: Callable[[Evidence], Any]) -> None:
-    with pytest.raises(Mismatch, match="is larger than it can be") as caught:
+    with pytest.raises(Mismatch, match="is larger than any right answer") as caught:
         read(Evidence(value))
     assert "at most 4" in (caught.value.expected or "")
     read(Evidence({name: value[name] for name in "abcd"} if isinstance(value, dict) else value[:4]))
@@ -136,16 +136,16 @@ def test_words_for_a_student_are_short() -> None:
 
 
 def test_weights_names_are_limited_together() -> None:
-    """What goes back into a run has to fit the wire once more."""
+    """Weights that are sent to another run must fit the wire again."""
     weights = {f"{number:05}{'😀' * 190}": np.zeros(1) for number in range(1000)}
-    with pytest.raises(Mismatch, match="larger than it can be"):
+    with pytest.raises(Mismatch, match="larger than any right answer"):
         Evidence(weights).state()
     assert len(Evidence({f"layers.{number}.weight": np.zeros(1) for number in range(1000)}).state()) == 1000
 
 
 @pytest.mark.parametrize("value", [1.7e308, -1e39])
 def test_numbers_beyond_single_precision_are_infinite(value: float) -> None:
-    """Differences and squares of such numbers are infinite, and compare as nothing."""
+    """Squares and differences of such numbers are infinite or NaN, which no comparison finds wrong."""
     for held in (value, np.array([0.0, value])):
         with pytest.raises(Mismatch, match=r"finite|infinite"):
             Evidence(held).number() if isinstance(held, float) else Evidence(held).tensor()

@@ -1,4 +1,4 @@
-"""The example submissions earn what their README and expected_points.yaml say, and not a point more or less."""
+"""The example submissions earn exactly the points that their README and expected_points.yaml state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKED_OF_ALL = 100
 
 
 def graded(folder: Path, profile: Profile, data: str = "digits", **options: Any) -> Mapping[str, Grade]:
-    """The grades of the examples by student; the rubric is the repository's, with one shorter limit."""
+    """Return the grades of the examples by student, with the repository's rubric and one shorter limit."""
     rubric = folder / "rubric.yaml"
     rubric.write_text((ROOT / "rubric.yaml").read_text() + SHORT)
     return Examples(ROOT / "submissions", rubric, EXPECTED).graded(folder, profile, data, **options)

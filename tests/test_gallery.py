@@ -1,4 +1,4 @@
-"""Pictures beside the facts: so many, so large, and no other than those that were drawn."""
+"""Pictures beside the facts are limited in number and size, and only those that were drawn are shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_picture_that_is_too_large_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_somebody_put_there_is_not_shown(tmp_path: Path) -> None:
-    """Neither another student's, nor one behind a link."""
+    """Neither another student's picture nor one behind a link is shown."""
     show = Show(tmp_path, "vae.kld", Gallery())
     show.images("Samples", np.zeros((4, 8, 8)))
     (figure,) = show.figures

@@ -1,4 +1,4 @@
-"""Short trainings of GANs: what earns their measures, what is refused, and weights that were handed in."""
+"""Short trainings of GANs: what earns their measures, what is refused, and handed-in weights."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _subject(workbench: Workbench, folder: Path) -> Subject:
 
 @pytest.fixture(scope="module")
 def trained(workbench: Workbench) -> Evidence:
-    """The weights of two steps of the reference on noise."""
+    """Return the weights after two steps of the reference on noise."""
     images = np.random.default_rng(0).integers(0, 256, (64, 1, 28, 28), dtype=np.uint8)
     budget = {"steps": 2, "batch_size": 8, "rate": 1e-3, "sizes": SIZES}
     return _subject(workbench, REFERENCE).run(probes.gan.train, images=images, **budget)
 
 
 def _state(trained: Evidence) -> dict[str, torch.Tensor]:
-    """As `model.state_dict()` names them, of the generator only."""
+    """Return the generator's weights with the names of `model.state_dict()`."""
     weights = trained.state("trained")
     return {f"generator.{name}": torch.from_numpy(np.array(value)) for name, value in weights.items()}
 
@@ -92,7 +92,7 @@ def test_unusable_weights_do_no_harm(workbench: Workbench, trained: Evidence) ->
 
 @pytest.mark.slow
 def test_right_gans_earn_their_measures(workbench: Workbench) -> None:
-    """Other random numbers than the reference's, so that it is not compared with itself."""
+    """The random numbers differ from the reference's, so that it is not compared with itself."""
     folder = workbench.variant({"part2/train_torch.py": (NETWORK, "        torch.rand(7)\n" + NETWORK)})
     measures = workbench.observe(folder, "gan.frechet").measures
     assert measures["gan.frechet"] > 0.6

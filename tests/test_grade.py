@@ -1,4 +1,4 @@
-"""Facts, rubric and marks become points: what is ours costs nothing, and nothing moves the denominator."""
+"""Facts, rubric and marks become points: faults of ours cost nothing, and the possible points never change."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_check_that_the_profile_leaves_out_is_pending() -> None:
     )
     item = _item(grade, "vae.train_bpd")
     assert (item.outcome, item.points, item.pending) == (None, 0, 3)
-    assert item.message == "Not run in this profile (unit)."
+    assert item.message == "This check is not run in the profile unit."
     assert not grade.has_infra
 
 
@@ -127,7 +127,7 @@ def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
     missing = examples.fact("theory.kl_examples", Outcome.MISSING)
     item = _item(_score(missing), "theory.kl_examples")
     assert (item.outcome, item.points, item.pending) == (None, 0, 2)
-    assert item.message.startswith("No program could be checked here, so a teacher looks at")
+    assert item.message.startswith("There was no program to check here, so a teacher will look at")
     told = _score(examples.fact("theory.kl_examples", Outcome.MISSING, "there is no kl_small"))
     assert _item(told, "theory.kl_examples").message.endswith("The reason: there is no kl_small")
     assert item.criterion == "one pair nearly equal, one pair far apart"
@@ -227,7 +227,7 @@ measures = st.dictionaries(st.sampled_from(["vae.train_bpd", "gan.diversity", "o
 
 @st.composite
 def any_facts(draw: st.DrawFn) -> Facts:
-    """Whatever a session could report of a submission, sensible or not."""
+    """Return any facts that a session could report, plausible or not."""
     checks = [
         CheckFact(
             check=check,
@@ -268,7 +268,7 @@ def test_a_better_measure_never_earns_less(values: list[float]) -> None:
 
 
 def test_no_name_in_a_students_own_words_is_replaced() -> None:
-    """Which of the names that they guessed were hidden checks, would be told by what is replaced."""
+    """Replacing names in a student's text would tell which of the guessed names are hidden checks."""
     words = "ValueError: vae.kld, vae.secret, vae.public"
     item = _item(_score(examples.fact("gan.generator", Outcome.ERROR, words)), "gan.generator")
     assert item.message == words

@@ -1,4 +1,4 @@
-"""The flow's checks besides what is proved of variants: the reference learns, what is no density is refused."""
+"""The flow's checks beyond the validation of variants: the reference learns, and no false density is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the graders of GANs make of either template, of gaps, and of losses from known scores."""
+"""The GANs' graders with either template, with gaps, and with losses from known scores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAKE = np.linspace(-3.0, 2.0, 16)
 
 
 def _lightning(*changes: tuple[str, str]) -> Changes:
-    """Of a student who left train_torch.py as it was handed out."""
+    """Return the submission of a student who left train_torch.py as it was handed out."""
     return {TORCH: (SAMPLE, "raise NotImplementedError"), LIGHTNING: list(changes)}
 
 
@@ -72,7 +72,7 @@ def test_a_filled_template_is_preferred(workbench: Workbench) -> None:
 
 
 def _step(loss: float, real_slope: Scores, fake_slope: Scores) -> Observed:
-    """A step on all scores, with the slopes of each term at them."""
+    """Return a step on all scores, with the slopes of each term at them."""
     scores = np.concatenate([REAL, FAKE])
     gradients = np.concatenate([real_slope / REAL.size, fake_slope / FAKE.size])
     fake = np.arange(scores.size) >= REAL.size

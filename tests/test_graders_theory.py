@@ -1,4 +1,4 @@
-"""The written answers' checks besides what is proved of variants: absent answers are missing, not wrong."""
+"""The written answers' checks beyond the validation of variants: absent answers are missing, not wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graders of the VAE beside their misconceptions: what their messages say, gaps, and the Lightning template."""
+"""The VAE's graders beyond misconceptions: messages, gaps, and the Lightning template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library of misconceptions: how its files are read, what is refused, and what planting makes of a file."""
+"""The library of misconceptions: how files are read and refused, and what planting does to a file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Read = Callable[..., Library]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Makes a library of the files that it is given by topic."""
+    """Make a library of files, given by topic."""
 
     def make(**files: str) -> Library:
         folder = tmp_path / "library"
@@ -60,14 +60,14 @@ def read(tmp_path: Path) -> Read:
 
 
 def marked(definition: str, target: str = "a.py:f") -> str:
-    """A file of one misconception, sentence included."""
+    """Return a file of one misconception with its sentence."""
     head, _, body = definition.partition("\n")
     indent = " " * (len(body) - len(body.lstrip(" ")))
     return f'@misconception("{target}", fails=("a.a",))\n{head}\n{indent}"""You did it."""\n{body}'
 
 
 def planted(library: Library, text: str) -> dict[str, Any]:
-    """The names of a file in which the one misconception of a library was planted."""
+    """Return the names in a file in which a library's only misconception was planted."""
     (only,) = library.values()
     names: dict[str, Any] = {}
     exec(only.planted(text), names)
@@ -134,20 +134,26 @@ def test_a_digest_tells_misconceptions_apart(read: Read) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (('"""You got\n    the sign wrong."""\n    ', ""), "kld.sign: it needs a docstring"),
-        ((f", {FAILS}", ""), "kld.sign: it needs a docstring, a target such as file.py:name, and checks that fail"),
-        ((FAILS, "fails=()"), "checks that fail"),
-        ((FAILS, "fails=WHAT"), "kld.sign: it is not marked with a target and what fails"),
-        ((FAILS, "fails=3"), "kld.sign: a target is text"),
-        ((FAILS, 'fails="vae.kld vae.loss"'), "names in parentheses"),
-        ((FAILS, "fails=(3,)"), "kld.sign: a target is text"),
-        ((FAILS, f'{FAILS}, falls=("vae.kld",)'), "kld.sign: it is not marked with a target and what fails"),
+        (('"""You got\n    the sign wrong."""\n    ', ""), "kld.sign: a misconception needs a docstring"),
+        (
+            (f", {FAILS}", ""),
+            "kld.sign: a misconception needs a docstring, a target such as file.py:name, and the checks",
+        ),
+        ((FAILS, "fails=()"), "the checks that it makes fail"),
+        ((FAILS, "fails=WHAT"), "kld.sign: the arguments must be a target and the checks that fail"),
+        ((FAILS, "fails=3"), "kld.sign: the target must be text"),
+        ((FAILS, 'fails="vae.kld vae.loss"'), "a tuple of texts"),
+        ((FAILS, "fails=(3,)"), "kld.sign: the target must be text"),
+        ((FAILS, f'{FAILS}, falls=("vae.kld",)'), "kld.sign: the arguments must be a target and the checks that fail"),
         (('"part1/utils.py:KLD"', '"part1/utils.py"'), "a target such as file.py:name"),
-        (('"part1/utils.py:KLD"', "7"), "kld.sign: a target is text"),
+        (('"part1/utils.py:KLD"', "7"), "kld.sign: the target must be text"),
         (('"part1/utils.py:KLD", ', ""), "a target such as file.py:name"),
-        ((f'misconception("part1/utils.py:KLD", {FAILS})', "misconception"), "kld.sign: it needs a docstring"),
-        (("HALF = 0.5", "defaults(WHAT)"), "kld, line 7: it is not marked"),
-        (("def negated", "def sign"), "kld.sign: there are two of this name"),
+        (
+            (f'misconception("part1/utils.py:KLD", {FAILS})', "misconception"),
+            "kld.sign: a misconception needs a docstring",
+        ),
+        (("HALF = 0.5", "defaults(WHAT)"), "kld, line 7: the arguments must be"),
+        (("def negated", "def sign"), "kld.sign: two misconceptions have this name"),
         (("def negated(", "def negated(:"), "kld: "),
     ],
 )
@@ -208,14 +214,18 @@ def test_a_property_stays_one(read: Read) -> None:
 
 
 def test_what_is_planted_comes_with_its_helpers_where_they_are_needed(read: Read) -> None:
-    """They stand before what is replaced, since decorators and base classes are looked up there and then."""
+    """Helpers precede the replaced definition, since decorators and base classes are evaluated there."""
     library = read(a="def same(f): return f\n" + marked("def wrong():\n    return 4").replace("def w", "@same\ndef w"))
     assert planted(library, '"""Doc."""\nfrom __future__ import annotations\ndef f(): return 3\n')["f"]() == 4
 
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("a.py:g", "a.wrong: there is no g in a.py"), ("a.py:f.g", "no f.g in a.py"), ("b.py:f", "there is no b.py")],
+    [
+        ("a.py:g", "a.wrong: there is no g in a.py"),
+        ("a.py:f.g", "no f.g in a.py"),
+        ("b.py:f", "the reference has no file b.py"),
+    ],
 )
 def test_what_is_not_there_cannot_be_replaced(read: Read, tmp_path: Path, target: str, words: str) -> None:
     (tmp_path / "a.py").write_text("def f(): return 3\n")

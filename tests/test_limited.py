@@ -1,4 +1,4 @@
-"""The process in which a test's own code runs: what ends it, what its end means, and what stands after it."""
+"""The process that runs a test's own code: what ends it, what that means, and which results remain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROBE = probes.vae.kld
 
 
 class Answers:
-    """Stands in for the sandbox."""
+    """Replaces the sandbox."""
 
     starting = 0.0
 
@@ -187,7 +187,7 @@ def skips() -> None:
 
 @pytest.mark.parametrize(
     ("test", "words"),
-    [(dies, "-11"), (leaves, "having said nothing"), (divides, "ZeroDivisionError"), (skips, "never")],
+    [(dies, "-11"), (leaves, "and no report"), (divides, "ZeroDivisionError"), (skips, "never")],
 )
 def test_any_other_end_is_our_fault(test: Callable[[], None], words: str) -> None:
     report = called(test)

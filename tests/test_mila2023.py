@@ -1,4 +1,4 @@
-"""The course of 2023: the mathematics behind its graders, its examples, other names for files, and its training."""
+"""The course of 2023: the mathematics of its graders, its examples, other file names, and its training."""
 
 from __future__ import annotations
 

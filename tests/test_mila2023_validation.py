@@ -1,4 +1,4 @@
-"""The short validation of the course of 2023 of the Université de Montréal: see test_validation."""
+"""The short validation of the Université de Montréal's course of 2023 (see test_validation)."""
 
 from __future__ import annotations
 

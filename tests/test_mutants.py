@@ -1,4 +1,4 @@
-"""The operators that make mutants, the survey that grades them, and the runs without a wall that make it affordable."""
+"""The operators that make mutants, the survey that grades them, and its runs without isolation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files under other names, notebooks as modules, and what their authors say that things are called."""
+"""Files under other names, notebooks as modules, and names that a submission declares."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _nothing_stays() -> Iterator[None]:
 
 
 def notebook(*sources: str | Sequence[str]) -> str:
-    """A notebook's text, with these code cells after one of prose."""
+    """Return a notebook's text with these code cells after one of prose."""
     code: list[dict[str, object]] = [
         {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
         for source in sources

@@ -1,4 +1,4 @@
-"""Where results may lie, and what beneath them is refused."""
+"""Where results may lie, and which files in the results folder are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gengrade.places import Owners, PlaceError, Source, output, read_plain, read
 
 @pytest.fixture
 def doe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
-    """A submission; the working folder is the one above it."""
+    """Make a submission in the working folder."""
     (tmp_path / "class" / "doe" / "part1").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "class")
     return Source("doe", (tmp_path / "class" / "doe",))
@@ -22,7 +22,7 @@ def doe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
 
 @pytest.mark.parametrize("out", ["doe", "doe/results", "doe/part1/a/b", "doe/../doe/new", "way-in/results", "."])
 def test_results_within_a_submission_are_refused(doe: Source, out: str) -> None:
-    """Or around it, where the submission would be a student's folder of results."""
+    """Neither may they lie around it, where the submission would be a student's results folder."""
     Path("way-in").symlink_to("doe")
     with pytest.raises(PlaceError) as refused:
         output(Path(out), doe.paths[0], [Source("roe", (Path("roe"),)), doe])
@@ -41,7 +41,7 @@ def test_a_way_that_leads_through_a_submission_is_its_authors(doe: Source, tmp_p
 def test_a_submission_among_the_results_is_refused(tmp_path: Path, name: str) -> None:
     source = tmp_path / "out" / name / "handed-in"
     source.mkdir(parents=True)
-    with pytest.raises(PlaceError, match="a submission cannot lie within the results"):
+    with pytest.raises(PlaceError, match="a submission cannot lie inside the results"):
         output(tmp_path / "out", source, [Source("doe", (source,))])
 
 
@@ -67,7 +67,7 @@ def test_results_elsewhere_are_where_they_were(doe: Source, tmp_path: Path) -> N
 
 
 def test_marks_that_somebody_handed_in_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A submission that is called as the folder of marks beside the results."""
+    """The submission has the name of the folder of marks beside the results."""
     (tmp_path / "marks").mkdir()
     monkeypatch.chdir(tmp_path)
     found = output(None, tmp_path / "marks", [Source("marks", (tmp_path / "marks",))])
@@ -85,7 +85,7 @@ def test_a_class_that_is_called_marks_holds_none(tmp_path: Path, monkeypatch: py
 def test_a_folder_of_a_class_is_never_the_operators(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handed_in: str
 ) -> None:
-    """A student's folder that holds marks for everybody, in a class that is graded from within."""
+    """A student's folder holds marks for everybody in a class that is graded from inside it."""
     classroom = tmp_path / "class"
     (classroom / handed_in).mkdir(parents=True)
     (classroom / "doe").mkdir()
@@ -94,7 +94,7 @@ def test_a_folder_of_a_class_is_never_the_operators(
     found = output(None, Path(), sources)
     assert found.folder == tmp_path / "results"
     assert not any(folder.is_relative_to(classroom) for folder in found.marks)
-    with pytest.raises(PlaceError, match="results cannot lie within what is graded"):
+    with pytest.raises(PlaceError, match="results cannot lie inside the submissions"):
         output(Path("results"), Path(), sources)
 
 
@@ -137,7 +137,7 @@ def _give_away(path: Path) -> None:
 
 
 SPOILED = [
-    (_link, "it is a link"),
+    (_link, "it is a symbolic link"),
     (_pipe, "neither a file nor a folder"),
     pytest.param(
         _give_away,
@@ -177,7 +177,7 @@ def test_marks_that_are_not_ours_are_refused(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_the_owner_of_the_results_is_trusted_in_them(tmp_path: Path) -> None:
-    """As where a folder is mounted into a container, whose users have other numbers."""
+    """For example, a container has other user ids than the host whose folder is mounted."""
     _honest(tmp_path)
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, 12345, -1)
@@ -185,7 +185,7 @@ def test_the_owner_of_the_results_is_trusted_in_them(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_runs_student_left_is_no_reason_to_stop(tmp_path: Path) -> None:
-    """Scratch folders are removed without looking into them."""
+    """Scratch folders are removed without being searched."""
     _honest(tmp_path)
     for folder in ("sandbox-x/work", "temporary", "trees/doe"):
         (tmp_path / ".gengrade" / folder / "link").symlink_to("/etc")

@@ -1,4 +1,4 @@
-"""The measures of samples against cases whose answers are known."""
+"""The measures of samples agree with cases whose results are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest may read, computed: single folders, and nothing of what must be kept from students below them."""
+"""A guest may read single folders, and no secret file below them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def may_read(path: Path, found: Reach) -> bool:
 
 @pytest.fixture
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that interpreters read, with packages of some depth and a link out of it; the list holds it alone."""
+    """Make a folder that interpreters read, with nested packages and a link out of it."""
     lib = tmp_path.resolve() / "venv" / "lib"
     for name in ("a/deep/one", "a/deep/two", "a/other", "b"):
         (lib / name).mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_a_folder_under_two_names_is_covered_under_both(lib: Path, monkeypatch: 
 
 
 def test_what_is_mounted_there_from_elsewhere_is_covered(lib: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole of what is kept, a part of it, and a folder around it."""
+    """The mount holds the whole secret folder, a part of it, or a folder around it."""
     disk = Path("/disk")
     mounts = [reach._Mount("8:1", "/", "/disk"), reach._Mount("8:2", "/", str(lib.parent))]
     mounts += [reach._Mount("8:1", "/course", str(lib / "a"))]
@@ -111,7 +111,7 @@ def test_names_among_packages_cannot_be_kept_by_landlock_and_contents_can() -> N
 
 def test_a_class_whose_results_would_be_read_is_refused(tmp_path: Path) -> None:
     if not any(finding.available for finding in examine() if finding.tier is not Tier.PROCESS):
-        pytest.skip("this machine gives no wall")
+        pytest.skip("this machine offers no isolation")
     (tmp_path / "class" / "doe").mkdir(parents=True)
     (tmp_path / "class" / "doe" / "answers.py").touch()
     (tmp_path / "rubric.yaml").write_text(SMALL_RUBRIC)

@@ -1,4 +1,4 @@
-"""The pages in headless Chromium: nothing on the console, nothing too wide, the right numbers."""
+"""The pages in headless Chromium: no console messages, nothing too wide, and the right numbers."""
 
 from __future__ import annotations
 

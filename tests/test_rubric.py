@@ -1,4 +1,4 @@
-"""A wrong rubric, or a wrong file of marks, is refused with the line and the reason; a right one says what it means."""
+"""A wrong rubric or file of marks is refused with the line and the reason; a right one is read correctly."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ WRONG = {
     "sum": ("points: 7", "points: 8", 12, "question 1.9 has 8 points but its items add up to 7"),
     "key": ("title: Build", "titel: Build", 11, 'the key "titel" is unknown (did you mean "title"?)'),
     "missing key": ("        title: Build\n", "", 10, 'the key "title" is missing here'),
-    "duplicate key": ("course: uva2020", "course: a\ncourse: b", 3, 'the key "course" stands here a second time'),
+    "duplicate key": ("course: uva2020", "course: a\ncourse: b", 3, 'the key "course" is repeated'),
     "kind of item": ("check: vae.kld", "chek: vae.kld", 14, 'not "chek" (did you mean "check"?)'),
     "two kinds": ("check: vae.kld", "check: vae.kld, manual: x", 14, "exactly one of the keys"),
     "equal thresholds": ("mnist: 0.16", "mnist: 0.3", 15, 'has 0.3 both as "full" and as "none"'),
-    "mixed thresholds": ("mnist: 0.16", "mnist: 0.5", 15, "order them alike"),
+    "mixed thresholds": ("mnist: 0.16", "mnist: 0.5", 15, "in the same order for all"),
     "half thresholds": ("none: 0.3", "none: {mnist: 0.3}", 15, 'only one of "full" and "none" for digits'),
     "infinite threshold": ("none: 0.3", "none: .inf", 15, '"none" must be a finite number'),
     "needs itself": ("[vae.loss]", "[vae.bpd]", 15, '"vae.bpd" needs itself'),
@@ -91,7 +91,7 @@ WRONG = {
     "tag": ("uva2020", "!!python/name:os.system ''", 2, "is not allowed"),
     "cycle": ("uva2020", "&a [*a]", 2, "contains itself"),
     "control character": ("Build", "Bu\x07ild", 11, "control character (U+0007)"),
-    "item id twice": ('{manual: "', '{id: 1.9-1, manual: "', 16, 'a second item has the id "1.9-1"'),
+    "item id twice": ('{manual: "', '{id: 1.9-1, manual: "', 16, 'two items have the id "1.9-1"'),
     "list": (RUBRIC, "- 1\n", 1, "must be a mapping"),
     "empty": (RUBRIC, "", 1, "must be a mapping"),
 }
@@ -109,7 +109,7 @@ def test_a_wrong_rubric_is_refused_where_it_is_wrong(old: str, new: str, line: i
 
 def test_a_second_question_of_the_same_id_is_refused() -> None:
     question = RUBRIC[RUBRIC.index("      - id:") :]
-    with pytest.raises(RubricError, match=r'line 18: a second question has the id "1\.9"'):
+    with pytest.raises(RubricError, match=r'line 18: two questions have the id "1\.9"'):
         _parse(RUBRIC + question)
 
 
@@ -160,12 +160,12 @@ def test_marks_are_points_with_or_without_a_comment(tmp_path: Path) -> None:
     ("text", "line", "reason"),
     [
         ("1.1-1: 3\n1.12-2: 1\n", 2, 'the rubric has no item "1.12-2" (did you mean "1.12-1"?)'),
-        ("\n1.1-1: {points: 3.5}\n", 2, '3.5 points for "1.1-1" are more than its 3'),
+        ("\n1.1-1: {points: 3.5}\n", 2, '3.5 points for "1.1-1" exceed its maximum of 3'),
         ("1.1-1: -1\n", 1, '"1.1-1" is not usable'),
         ("1.1-1: {points: .nan}\n", 1, '"points" must be a finite number'),
         ("1.1-1: {comment: good}\n", 1, 'the key "points" is missing here'),
         ("1.1-1: {points: 1, coment: good}\n", 1, 'the key "coment" is unknown (did you mean "comment"?)'),
-        ("1.1-1: 1\n1.1-1: 2\n", 2, 'the key "1.1-1" stands here a second time'),
+        ("1.1-1: 1\n1.1-1: 2\n", 2, 'the key "1.1-1" is repeated'),
         ("1.1-1: true\n", 1, "must be a mapping"),
         ("[1, 2]\n", 1, "must be a mapping"),
     ],

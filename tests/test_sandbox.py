@@ -1,4 +1,4 @@
-"""The wall: what student code can reach in each tier, what its limits do, and that nothing of it outlives its run."""
+"""The sandbox: what student code can reach in each tier, what its limits do, and that no run outlives its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ time.sleep(60)
 """
 
 
-class Yard:
+class SandboxHarness:
     """A folder of trees, and a sandbox around it; `run` wraps a body of Python as a student's KLD function."""
 
     def __init__(self, trees: Path, tier: Tier) -> None:
@@ -64,18 +64,18 @@ class Yard:
 
 
 @pytest.fixture(scope="module", params=list(Tier))
-def yard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHarness]:
     tier: Tier = request.param
     finding = next(finding for finding in examine() if finding.tier is tier)
     if not finding.available:
-        pytest.skip(f"this machine does not give the tier {tier}: {finding.reason}")
-    yard = Yard(tmp_path_factory.mktemp("trees"), tier)
-    yield yard
-    yard.sandbox.close()
+        pytest.skip(f"this machine does not offer the tier {tier}: {finding.reason}")
+    harness = SandboxHarness(tmp_path_factory.mktemp("trees"), tier)
+    yield harness
+    harness.sandbox.close()
 
 
-def test_evidence_comes_back_unchanged(yard: Yard) -> None:
-    run = yard.run("return {'x': mean * 2, 'n': None, 'deep': [1, 2.5, 'text', True, {'empty': mean[:0]}]}")
+def test_evidence_comes_back_unchanged(harness: SandboxHarness) -> None:
+    run = harness.run("return {'x': mean * 2, 'n': None, 'deep': [1, 2.5, 'text', True, {'empty': mean[:0]}]}")
     assert run.outcome is Outcome.PASSED
     np.testing.assert_array_equal(run.evidence["x"], MEAN * 2)
     assert run.evidence["n"] is None
@@ -84,27 +84,27 @@ def test_evidence_comes_back_unchanged(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "int32", "uint8", "bool"])
-def test_tensors_of_every_plain_dtype_cross(yard: Yard, dtype: str) -> None:
-    run = yard.run(f"return (mean > 2).to(torch.{dtype})")
+def test_tensors_of_every_plain_dtype_cross(harness: SandboxHarness, dtype: str) -> None:
+    run = harness.run(f"return (mean > 2).to(torch.{dtype})")
     assert run.outcome is Outcome.PASSED
     np.testing.assert_array_equal(np.asarray(run.evidence, dtype=float), (MEAN > 2).astype(float))
 
 
-def test_every_run_is_a_fresh_process(yard: Yard) -> None:
+def test_every_run_is_a_fresh_process(harness: SandboxHarness) -> None:
     source = "import torch\nseen = 0\ndef KLD(mean, log_std):\n    global seen\n    seen += 1\n    return seen\n"
-    tree = yard.tree(source)
-    assert [yard.call(tree).evidence for _ in range(3)] == [1, 1, 1]
+    tree = harness.tree(source)
+    assert [harness.call(tree).evidence for _ in range(3)] == [1, 1, 1]
 
 
-def test_random_state_follows_the_seed(yard: Yard) -> None:
+def test_random_state_follows_the_seed(harness: SandboxHarness) -> None:
     body = "import random, numpy\nreturn [float(torch.rand(())), random.random(), float(numpy.random.rand())]"
-    first, again, other = (yard.run(body, seed=seed).evidence for seed in (5, 5, 6))
+    first, again, other = (harness.run(body, seed=seed).evidence for seed in (5, 5, 6))
     assert first == again
     assert all(a != b for a, b in zip(first, other, strict=True))
 
 
-def test_training_works_in_a_run(yard: Yard) -> None:
-    run = yard.run(
+def test_training_works_in_a_run(harness: SandboxHarness) -> None:
+    run = harness.run(
         "layer = torch.nn.Linear(3, 1)\n"
         "optimizer = torch.optim.Adam(layer.parameters())\n"
         "layer(mean).sum().backward()\n"
@@ -114,8 +114,8 @@ def test_training_works_in_a_run(yard: Yard) -> None:
     assert run.outcome is Outcome.PASSED, run.message
 
 
-def test_a_loader_with_worker_processes_works(yard: Yard) -> None:
-    run = yard.run(
+def test_a_loader_with_worker_processes_works(harness: SandboxHarness) -> None:
+    run = harness.run(
         "data = torch.utils.data.TensorDataset(mean)\n"
         "loader = torch.utils.data.DataLoader(data, batch_size=1, num_workers=2)\n"
         "return torch.cat([batch[0] for batch in loader])",
@@ -128,8 +128,8 @@ def test_a_loader_with_worker_processes_works(yard: Yard) -> None:
 # What students do wrong -----------------------------------------------------------------------------------------------
 
 
-def test_an_exception_shows_the_students_own_frames_only(yard: Yard) -> None:
-    run = yard.run("return helper(mean)", before="def helper(x):\n    raise ValueError('too small')\n")
+def test_an_exception_shows_the_students_own_frames_only(harness: SandboxHarness) -> None:
+    run = harness.run("return helper(mean)", before="def helper(x):\n    raise ValueError('too small')\n")
     assert (run.outcome, run.message) == (Outcome.ERROR, "ValueError: too small")
     assert [(frame.file, frame.function) for frame in run.frames] == [
         ("vae/utils.py", "KLD"),
@@ -138,8 +138,8 @@ def test_an_exception_shows_the_students_own_frames_only(yard: Yard) -> None:
     assert run.frames[1].source == "raise ValueError('too small')"
 
 
-def test_a_file_that_does_not_parse_names_its_line(yard: Yard) -> None:
-    run = yard.call(yard.tree("import torch\ndef KLD(mean, log_std:\n    return 1\n"))
+def test_a_file_that_does_not_parse_names_its_line(harness: SandboxHarness) -> None:
+    run = harness.call(harness.tree("import torch\ndef KLD(mean, log_std:\n    return 1\n"))
     assert run.outcome is Outcome.ERROR
     assert run.message.startswith("SyntaxError: ")
     assert (run.frames[-1].file, run.frames[-1].line) == ("vae/utils.py", 2)
@@ -152,8 +152,8 @@ def test_a_file_that_does_not_parse_names_its_line(yard: Yard) -> None:
         ("x = 1\n", "part1/utils.py has no KLD"),
     ],
 )
-def test_what_was_not_handed_in_is_missing(yard: Yard, source: str, message: str) -> None:
-    run = yard.call(yard.tree(source))
+def test_what_was_not_handed_in_is_missing(harness: SandboxHarness, source: str, message: str) -> None:
+    run = harness.call(harness.tree(source))
     assert (run.outcome, run.message) == (Outcome.MISSING, message)
 
 
@@ -171,8 +171,8 @@ def test_what_was_not_handed_in_is_missing(yard: Yard, source: str, message: str
         "return {'x': mean, 'y': {mean}}",
     ],
 )
-def test_only_plain_evidence_is_taken(yard: Yard, body: str) -> None:
-    run = yard.run(body)
+def test_only_plain_evidence_is_taken(harness: SandboxHarness, body: str) -> None:
+    run = harness.run(body)
     assert run.outcome is Outcome.ERROR
     assert run.evidence is None
 
@@ -180,16 +180,16 @@ def test_only_plain_evidence_is_taken(yard: Yard, body: str) -> None:
 # Limits ---------------------------------------------------------------------------------------------------------------
 
 
-def test_time_is_the_hosts(yard: Yard) -> None:
+def test_time_is_the_hosts(harness: SandboxHarness) -> None:
     body = "import signal\nfor number in (14, 15): signal.signal(number, signal.SIG_IGN)\nwhile True: pass"
     began = time.monotonic()
-    run = yard.run(body, Limits(seconds=1))
+    run = harness.run(body, Limits(seconds=1))
     assert (run.outcome, run.message) == (Outcome.TIMEOUT, "stopped after 1 s: the limit of this check")
     assert time.monotonic() - began < 60
 
 
-def test_time_stops_code_that_swallows_every_exception(yard: Yard) -> None:
-    run = yard.run(
+def test_time_stops_code_that_swallows_every_exception(harness: SandboxHarness) -> None:
+    run = harness.run(
         "import time\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass", Limits(seconds=1)
     )
     assert run.outcome is Outcome.TIMEOUT
@@ -198,43 +198,43 @@ def test_time_stops_code_that_swallows_every_exception(yard: Yard) -> None:
 @pytest.mark.parametrize(
     "body", ["hog = []\nwhile True: hog.append(torch.ones(4_000_000))", "return torch.ones(10**10)"]
 )
-def test_memory(yard: Yard, body: str) -> None:
-    run = yard.run(body, Limits(seconds=20, memory_mb=300))
+def test_memory(harness: SandboxHarness, body: str) -> None:
+    run = harness.run(body, Limits(seconds=20, memory_mb=300))
     assert run.outcome is Outcome.MEMORY, run.message
     assert run.peak_mb < 1500
 
 
-def test_processes(yard: Yard) -> None:
+def test_processes(harness: SandboxHarness) -> None:
     body = "import time\nwhile True:\n    if os.fork() == 0: time.sleep(100)"
-    run = yard.run(body, Limits(seconds=10, processes=8))
+    run = harness.run(body, Limits(seconds=10, processes=8))
     assert run.outcome is Outcome.ERROR
     assert "8 processes and threads" in run.message
 
 
-def test_a_flood_of_output_is_stopped_and_its_ends_are_kept(yard: Yard) -> None:
-    run = yard.run("os.write(1, b'begin')\nwhile True: os.write(1, b'x' * 4096)", Limits(seconds=10, output_kb=1024))
+def test_a_flood_of_output_is_stopped_and_its_ends_are_kept(harness: SandboxHarness) -> None:
+    run = harness.run("os.write(1, b'begin')\nwhile True: os.write(1, b'x' * 4096)", Limits(seconds=10, output_kb=1024))
     assert (run.outcome, run.message) == (Outcome.ERROR, "stopped after printing 1 MB: the limit of this check")
     assert run.output.startswith("begin")
     assert "bytes left out" in run.output
     assert len(run.output) < 20_000
 
 
-def test_output_is_kept_and_means_nothing(yard: Yard) -> None:
-    run = yard.run("print('all tests passed'); print('E' * 9, file=sys.stderr)\nreturn mean")
+def test_output_is_kept_and_means_nothing(harness: SandboxHarness) -> None:
+    run = harness.run("print('all tests passed'); print('E' * 9, file=sys.stderr)\nreturn mean")
     assert run.outcome is Outcome.PASSED
     assert "all tests passed" in run.output
     assert "EEEEEEEEE" in run.output
 
 
 @pytest.mark.parametrize("body", ["return torch.zeros(10**6)", "return torch.zeros(1).expand(10**10)"])
-def test_evidence_has_a_cap(yard: Yard, body: str) -> None:
-    run = yard.run(body, Limits(seconds=10, evidence_mb=1))
+def test_evidence_has_a_cap(harness: SandboxHarness, body: str) -> None:
+    run = harness.run(body, Limits(seconds=10, evidence_mb=1))
     assert (run.outcome, run.message) == (Outcome.ERROR, "more than 1 MB were returned: the limit of this check")
 
 
-def test_disk(yard: Yard) -> None:
+def test_disk(harness: SandboxHarness) -> None:
     body = "with open('big', 'wb') as file:\n    while True: file.write(bytes(1 << 20))"
-    run = yard.run(body, Limits(seconds=20, disk_mb=8))
+    run = harness.run(body, Limits(seconds=20, disk_mb=8))
     assert run.outcome is Outcome.ERROR
     assert "files may take 8 MB in this check" in run.message
 
@@ -267,17 +267,17 @@ def test_disk(yard: Yard) -> None:
     ids=["memory", "sockets", "files"],
 )
 def test_what_a_process_has_counts_though_its_first_task_has_ended(
-    yard: Yard, work: str, limits: Limits, outcome: Outcome, words: str
+    harness: SandboxHarness, work: str, limits: Limits, outcome: Outcome, words: str
 ) -> None:
-    if "open(" in work and yard.tier is Tier.SANDBOX:
+    if "open(" in work and harness.tier is Tier.SANDBOX:
         pytest.skip("its files lie in memory, whose size the kernel limits")
-    run = yard.run(f"import socket\nhoard = []\ndef work():\n    time.sleep(0.5)\n    {work}\n{HEADLESS}", limits)
+    run = harness.run(f"import socket\nhoard = []\ndef work():\n    time.sleep(0.5)\n    {work}\n{HEADLESS}", limits)
     assert (run.outcome, words in run.message) == (outcome, True), run.message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs tables of descriptors of threads' own")
 def test_each_table_of_descriptors_of_a_process_counts() -> None:
-    """Where no filter keeps a thread from taking one of its own, and once only where threads share one."""
+    """A thread may have its own table where no filter prevents it; a shared table counts once."""
     source = (
         "import ctypes, socket, sys, threading, time\n"
         "hoard, libc = [socket.socketpair()], ctypes.CDLL(None)\n"
@@ -315,18 +315,18 @@ def test_each_table_of_descriptors_of_a_process_counts() -> None:
         ("os.abort()", "the process was ended by SIGABRT before it answered"),
     ],
 )
-def test_a_death_without_an_answer_is_a_crash(yard: Yard, body: str, message: str) -> None:
-    run = yard.run(body)
+def test_a_death_without_an_answer_is_a_crash(harness: SandboxHarness, body: str, message: str) -> None:
+    run = harness.run(body)
     assert (run.outcome, run.message) == (Outcome.CRASHED, message)
 
 
 @pytest.mark.parametrize("body", ["sys.exit(0)", "raise KeyboardInterrupt", "raise GeneratorExit"])
-def test_control_flow_does_not_leave_the_run(yard: Yard, body: str) -> None:
-    assert yard.run(body).outcome is Outcome.ERROR
+def test_control_flow_does_not_leave_the_run(harness: SandboxHarness, body: str) -> None:
+    assert harness.run(body).outcome is Outcome.ERROR
 
 
-def test_a_forged_frame_is_no_better_than_a_returned_one(yard: Yard) -> None:
-    """All open descriptors get a frame of another kind: it is refused, and costs the run its evidence."""
+def test_a_forged_frame_is_no_better_than_a_returned_one(harness: SandboxHarness) -> None:
+    """The code writes a frame of another kind to all open descriptors; it is refused, and the evidence is lost."""
     body = (
         "import struct\n"
         "for descriptor in range(3, 256):\n"
@@ -334,12 +334,12 @@ def test_a_forged_frame_is_no_better_than_a_returned_one(yard: Yard) -> None:
         "    except OSError: pass\n"
         "return mean"
     )
-    run = yard.run(body)
+    run = harness.run(body)
     assert run.outcome is Outcome.ERROR
     assert run.evidence is None
 
 
-def test_what_a_run_leaves_behind_dies_with_it(yard: Yard, tmp_path: Path) -> None:
+def test_what_a_run_leaves_behind_dies_with_it(harness: SandboxHarness, tmp_path: Path) -> None:
     """A daemon that left its session and its parents would write its mark a second later."""
     mark = tmp_path / "mark"
     body = (
@@ -351,18 +351,18 @@ def test_what_a_run_leaves_behind_dies_with_it(yard: Yard, tmp_path: Path) -> No
         "    os._exit(0)\n"
         "return mean"
     )
-    assert yard.run(body).outcome is Outcome.PASSED
+    assert harness.run(body).outcome is Outcome.PASSED
     time.sleep(1.5)
     assert not mark.exists()
-    assert yard.run("return mean").outcome is Outcome.PASSED
+    assert harness.run("return mean").outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize("headless", [False, True], ids=["whole", "without-its-first-task"])
-def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard, headless: bool) -> None:
-    """What a run has forked is nobody's child any more when its zygote is gone."""
-    walled(yard)
-    name = f"left-{headless:d}-{yard.tier.value}"[:15]
-    tree = yard.tree(
+def test_what_a_run_started_ends_when_its_host_is_interrupted(harness: SandboxHarness, headless: bool) -> None:
+    """Processes that a run forked have no parent any more when its zygote has ended."""
+    walled(harness)
+    name = f"left-{headless:d}-{harness.tier.value}"[:15]
+    tree = harness.tree(
         "import ctypes, os, threading, time\n"
         "def KLD(mean, log_std):\n"
         "    for _ in range(3):\n"
@@ -379,7 +379,7 @@ def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard, headle
         "from gengrade.course import find\n"
         "from gengrade.sandbox import Limits, Request, Sandbox, Tier\n"
         "from tests.test_sandbox import MEAN\n"
-        f"with Sandbox(Tier({yard.tier.value!r}), find('uva2020'), Path({str(yard.trees)!r})) as sandbox:\n"
+        f"with Sandbox(Tier({harness.tier.value!r}), find('uva2020'), Path({str(harness.trees)!r})) as sandbox:\n"
         f"    tree, inputs = Path({str(tree)!r}), {{'mean': MEAN, 'log_std': MEAN}}\n"
         "    sandbox.run(Request('vae:kld', tree, inputs, 1, Limits(seconds=200)))\n"
     )
@@ -394,7 +394,7 @@ def test_what_a_run_started_ends_when_its_host_is_interrupted(yard: Yard, headle
 
 
 def named(name: str) -> list[str]:
-    """The tasks of that name that have not ended."""
+    """Return the living tasks of that name."""
     found = []
     for status in Path("/proc").glob("[0-9]*/task/[0-9]*/status"):
         with contextlib.suppress(OSError):
@@ -407,25 +407,25 @@ def named(name: str) -> list[str]:
 # Walls ----------------------------------------------------------------------------------------------------------------
 
 
-def walled(yard: Yard) -> None:
-    if yard.tier not in WALLED:
-        pytest.skip("the tier 'process' has no wall: every report says so")
+def walled(harness: SandboxHarness) -> None:
+    if harness.tier not in WALLED:
+        pytest.skip("the tier 'process' does not isolate, which every report says")
 
 
 @pytest.mark.parametrize("path", ["/etc/shadow", "/etc/hostname", "/root", "/home", str(Path(__file__))])
-def test_files_outside_cannot_be_read(yard: Yard, path: str) -> None:
-    walled(yard)
-    run = yard.run(f"return os.listdir({path!r}) if os.path.isdir({path!r}) else len(open({path!r}).read())")
+def test_files_outside_cannot_be_read(harness: SandboxHarness, path: str) -> None:
+    walled(harness)
+    run = harness.run(f"return os.listdir({path!r}) if os.path.isdir({path!r}) else len(open({path!r}).read())")
     # A folder that leads to the interpreter may be there, with nothing in it but the way.
     allowed = run.outcome is Outcome.PASSED and run.evidence in ([], [".pyenv"])
     assert run.outcome is Outcome.ERROR or allowed, run.evidence
 
 
-def test_other_submissions_are_out_of_sight(yard: Yard) -> None:
-    walled(yard)
-    other = yard.tree("SECRET = 1\n")
+def test_other_submissions_are_out_of_sight(harness: SandboxHarness) -> None:
+    walled(harness)
+    other = harness.tree("SECRET = 1\n")
     places = [str(other / "vae" / "utils.py"), f"/trees/{other.name}/vae/utils.py"]
-    run = yard.run(
+    run = harness.run(
         f"found = []\n"
         f"for path in {places!r}:\n"
         f"    try: found.append(open(path).read())\n"
@@ -435,21 +435,21 @@ def test_other_submissions_are_out_of_sight(yard: Yard) -> None:
     assert run.evidence == []
 
 
-def test_the_own_tree_is_read_only(yard: Yard) -> None:
-    walled(yard)
-    run = yard.run("open(os.path.join(os.path.dirname(__file__), 'new'), 'w')")
+def test_the_own_tree_is_read_only(harness: SandboxHarness) -> None:
+    walled(harness)
+    run = harness.run("open(os.path.join(os.path.dirname(__file__), 'new'), 'w')")
     assert run.outcome is Outcome.ERROR
 
 
-def test_there_is_no_network(yard: Yard) -> None:
-    walled(yard)
+def test_there_is_no_network(harness: SandboxHarness) -> None:
+    walled(harness)
     for kind in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"):
-        run = yard.run(f"import socket\nsocket.socket(socket.{kind}, socket.SOCK_RAW if 'P' in {kind!r} else 1)")
+        run = harness.run(f"import socket\nsocket.socket(socket.{kind}, socket.SOCK_RAW if 'P' in {kind!r} else 1)")
         assert run.outcome is Outcome.ERROR, kind
 
 
-def test_nobody_else_can_be_signalled(yard: Yard) -> None:
-    walled(yard)
+def test_nobody_else_can_be_signalled(harness: SandboxHarness) -> None:
+    walled(harness)
     body = (
         "reached = []\n"
         "for pid in range(2, 400):\n"
@@ -457,20 +457,20 @@ def test_nobody_else_can_be_signalled(yard: Yard) -> None:
         "    except OSError: pass\n"
         "return [pid for pid in reached if pid != os.getpid()]"
     )
-    assert yard.run(body).evidence == []
+    assert harness.run(body).evidence == []
 
 
-def test_the_environment_tells_nothing(yard: Yard) -> None:
+def test_the_environment_tells_nothing(harness: SandboxHarness) -> None:
     os.environ["GENGRADE_TEST_TOKEN"] = "a secret of the operator's"
     try:
-        run = yard.run("return [sorted(os.environ), sys.argv]")
+        run = harness.run("return [sorted(os.environ), sys.argv]")
     finally:
         del os.environ["GENGRADE_TEST_TOKEN"]
     assert "GENGRADE_TEST_TOKEN" not in run.evidence[0]
     assert not any("secret" in word for word in run.evidence[1])
 
 
-def test_graders_and_reference_are_not_there_to_be_imported(yard: Yard) -> None:
+def test_graders_and_reference_are_not_there_to_be_imported(harness: SandboxHarness) -> None:
     body = (
         "found = []\n"
         "for name in ('graders.vae.checks', 'graders.flow.checks', 'gengrade.engine', 'reference'):\n"
@@ -478,9 +478,9 @@ def test_graders_and_reference_are_not_there_to_be_imported(yard: Yard) -> None:
         "    except ImportError: pass\n"
         "return found"
     )
-    if yard.tier is Tier.PROCESS:
-        pytest.skip("an editable installation can be imported where there is no wall")
-    assert yard.run(body).evidence == []
+    if harness.tier is Tier.PROCESS:
+        pytest.skip("an editable installation can be imported where nothing is isolated")
+    assert harness.run(body).evidence == []
 
 
 @pytest.mark.parametrize(
@@ -492,10 +492,10 @@ def test_graders_and_reference_are_not_there_to_be_imported(yard: Yard) -> None:
         "memfd_create(b'x', 0)",
     ],
 )
-def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> None:
-    walled(yard)
+def test_system_calls_that_no_one_needs_are_refused(harness: SandboxHarness, call: str) -> None:
+    walled(harness)
     body = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nreturn [libc.{call}, ctypes.get_errno()]"
-    assert yard.run(body).evidence == [-1, 1]
+    assert harness.run(body).evidence == [-1, 1]
 
 
 @pytest.mark.parametrize(
@@ -512,9 +512,9 @@ def test_system_calls_that_no_one_needs_are_refused(yard: Yard, call: str) -> No
         ("syscall(443, file.fileno(), 0, 0, room)", errno.EPERM),  # quotactl_fd
     ],
 )
-def test_attributes_of_files_are_out_of_reach(yard: Yard, call: str, problem: int) -> None:
-    """They last longer than a run, and Landlock keeps none of them. What asks of a terminal is answered as ever."""
-    walled(yard)
+def test_attributes_of_files_are_out_of_reach(harness: SandboxHarness, call: str, problem: int) -> None:
+    """Attributes outlive a run, and Landlock protects none of them. Other ioctls work as ever."""
+    walled(harness)
     body = (
         "import ctypes, fcntl, struct, tempfile\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -526,7 +526,7 @@ def test_attributes_of_files_are_out_of_reach(yard: Yard, call: str, problem: in
         "os.write(writing, b'four')\n"
         "return [*found, struct.unpack('i', fcntl.ioctl(reading, 0x541B, bytes(4)))[0]]"
     )
-    assert yard.run(body).evidence == [-1, problem, 4]
+    assert harness.run(body).evidence == [-1, problem, 4]
 
 
 @pytest.mark.parametrize(
@@ -541,9 +541,9 @@ def test_attributes_of_files_are_out_of_reach(yard: Yard, call: str, problem: in
         0x20000000 | 17,  # CLONE_NEWPID
     ],
 )
-def test_tasks_are_processes_or_threads(yard: Yard, flags: int) -> None:
-    """Whatever shares less than a thread does, or more than a process, hides something of what a run takes."""
-    walled(yard)
+def test_tasks_are_processes_or_threads(harness: SandboxHarness, flags: int) -> None:
+    """A task that shares less than a thread, or more than a process, could hide resources of a run."""
+    walled(harness)
     body = (
         "import ctypes\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -551,12 +551,12 @@ def test_tasks_are_processes_or_threads(yard: Yard, flags: int) -> None:
         "top = ctypes.c_void_p((ctypes.addressof(stack) + 60_000) & ~15)\n"
         f"return [libc.clone(ctypes.cast(libc.pause, ctypes.c_void_p), top, {flags}, None), ctypes.get_errno()]"
     )
-    assert yard.run(body).evidence == [-1, 1]
+    assert harness.run(body).evidence == [-1, 1]
 
 
-def test_no_thread_takes_a_table_of_descriptors_of_its_own(yard: Yard) -> None:
-    """Descriptors are closed all the same, as honest code asks for it."""
-    walled(yard)
+def test_no_thread_takes_a_table_of_descriptors_of_its_own(harness: SandboxHarness) -> None:
+    """The descriptors are closed all the same, as honest code expects."""
+    walled(harness)
     body = (
         "import ctypes, errno, subprocess, threading\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -572,7 +572,7 @@ def test_no_thread_takes_a_table_of_descriptors_of_its_own(yard: Yard) -> None:
         "threading.Thread(target=print).start()\n"
         "return [*refused, libc.syscall(436, 1000, 1001, 4), libc.syscall(436, 1000, 1001, 0)]"
     )
-    assert yard.run(body).evidence == [-1, True, -1, True, 0, 0]
+    assert harness.run(body).evidence == [-1, True, -1, True, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -585,8 +585,8 @@ def test_no_thread_takes_a_table_of_descriptors_of_its_own(yard: Yard) -> None:
         "preadv2(file.fileno(), residency, 1, 0, 8)",  # RWF_NOWAIT
     ],
 )
-def test_no_run_is_told_which_files_others_have_read(yard: Yard, call: str) -> None:
-    walled(yard)
+def test_no_run_is_told_which_files_others_have_read(harness: SandboxHarness, call: str) -> None:
+    walled(harness)
     body = (
         "import ctypes, mmap\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
@@ -597,29 +597,29 @@ def test_no_run_is_told_which_files_others_have_read(yard: Yard, call: str) -> N
         f"result = libc.{call}\n"
         "return [result, ctypes.get_errno()]"
     )
-    result, problem = yard.run(body).evidence
+    result, problem = harness.run(body).evidence
     refused = {1, 38, 95}  # EPERM, ENOSYS, EOPNOTSUPP
     # posix_fadvise returns its error, and leaves errno alone
     assert (result if "fadvise" in call else problem) in refused, result
 
 
-def test_capabilities_and_root_are_gone(yard: Yard) -> None:
-    walled(yard)
-    run = yard.run("return [line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNew', 'Uid'))]")
+def test_capabilities_and_root_are_gone(harness: SandboxHarness) -> None:
+    walled(harness)
+    run = harness.run("return [line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNew', 'Uid'))]")
     status = dict(line.split(":") for line in run.evidence)
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"].strip() == "1"
-    if yard.tier is Tier.SANDBOX:
+    if harness.tier is Tier.SANDBOX:
         assert "0" not in status["Uid"].split()
 
 
-def test_a_lost_zygote_is_replaced(yard: Yard) -> None:
-    assert yard.run("return 1").evidence == 1
-    zygote = yard.sandbox._zygote
+def test_a_lost_zygote_is_replaced(harness: SandboxHarness) -> None:
+    assert harness.run("return 1").evidence == 1
+    zygote = harness.sandbox._zygote
     assert zygote is not None
     zygote._process.kill()
     zygote._process.wait()
-    assert yard.run("return 2").evidence == 2
+    assert harness.run("return 2").evidence == 2
 
 
 def test_an_isolation_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

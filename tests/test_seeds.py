@@ -1,4 +1,4 @@
-"""Right packages pass whatever the seed, a seed repeats a grade, and measured spreads are what was measured."""
+"""Right packages pass with any seed, a seed repeats a grade, and documented spreads are reproduced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from gengrade.course import courses
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
-from tests.test_command import Desk, without_times
+from tests.test_command import OperatorFolder, without_times
 from validation import seeds
 from validation.journal import Journal
 from validation.margins import LIMITS
@@ -93,26 +93,26 @@ class TestSeed:
     @pytest.fixture(autouse=True)
     def _needs_a_wall(self, workbench: Workbench) -> None:
         if workbench.tier is Tier.PROCESS:
-            pytest.skip("this machine gives no wall, and a class is not graded without one")
+            pytest.skip("this machine offers no isolation, and a class is not graded without it")
 
     @pytest.mark.slow
     @pytest.mark.timeout(600)
     def test_a_seed_repeats_a_grade(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """To the last digit of a message about random numbers; another seed asks about others."""
+        """Even the last digit of a random number in a message is repeated; another seed gives other numbers."""
         monkeypatch.setenv("GENGRADE_SECRET", "a secret of many machines")
-        desk = Desk(tmp_path)
+        operator = OperatorFolder(tmp_path)
         for name in ("doe", "roe"):
-            answers = desk.add(name, lambda folder: shutil.rmtree(folder / "part3")) / "answers.py"
+            answers = operator.add(name, lambda folder: shutil.rmtree(folder / "part3")) / "answers.py"
             text = answers.read_text()
             assert "3 * x**2" in text
             answers.write_text(text.replace("3 * x**2", "2 * x**2"))
         grades = {}
         for name, seed in (("first", "7"), ("again", "7"), ("another", "8")):
-            desk.out = tmp_path / name
-            done = desk.grade("--seed", seed, "--only", "doe")
+            operator.out = tmp_path / name
+            done = operator.grade("--seed", seed, "--only", "doe")
             assert done.returncode == 0, done.stderr
-            grades[name] = without_times(desk.out / "doe" / "grade.json")
+            grades[name] = without_times(operator.out / "doe" / "grade.json")
         assert json.loads(grades["first"])["provenance"]["seed"] == 7
-        assert desk.outcomes("doe")["theory.cubic_density"] == "failed"
+        assert operator.outcomes("doe")["theory.cubic_density"] == "failed"
         assert grades["again"] == grades["first"]
         assert grades["another"] != grades["first"]

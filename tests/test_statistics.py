@@ -1,4 +1,4 @@
-"""The declared error rates hold: each bound against simulation, at rates that a simulation can see."""
+"""The declared error rates hold, each compared with a simulation at rates that it can measure."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def random() -> np.random.Generator:
 
 
 def agrees(events: NDArray[np.bool_]) -> bool:
-    """Whether events of declared probability RATE happened about that often: within 5 standard errors."""
+    """Return whether events of declared probability RATE happened about that often: within 5 standard errors."""
     error = np.sqrt(RATE * (1 - RATE) / events.size)
     return bool(abs(events.mean() - RATE) < 5 * error)
 
 
 def at_most(events: NDArray[np.bool_]) -> bool:
-    """Whether events of declared probability at most RATE happened no more often."""
+    """Return whether events of declared probability at most RATE happened no more often."""
     return bool(events.mean() < RATE + 5 * np.sqrt(RATE * (1 - RATE) / events.size))
 
 
@@ -178,14 +178,14 @@ def test_the_same_point_again_is_named() -> None:
 
 
 class Simulation:
-    """Draws for a test, honest ones and spoilt ones, and whether the test rejects them."""
+    """Draws honest and false samples for a test, and counts how often the test rejects them."""
 
     def __init__(self, test: RandomTest, random: np.random.Generator) -> None:
         self.test = test
         self.random = random
 
     def rejects(self, bias: str = "", size: float = 0.0) -> bool:
-        """One sample of what the test is about, with a bias of that kind and size."""
+        """Return whether the test rejects one sample with a bias of that kind and size."""
         match self.test:
             case GaussianFit(n, d):
                 rejected = self.test.problem(self._spoilt(self.random.normal(size=(n, d)), bias, size)) is not None
@@ -274,7 +274,7 @@ _LARGE = 100_000  # numbers in a sample, of which a hundred samples take long
 
 
 def case(test: RandomTest) -> Any:
-    """That test as a parameter; a large one is slow."""
+    """Return a test as a pytest parameter; a large one is slow."""
     large = isinstance(test, GaussianFit) and test.draws * test.elements > _LARGE
     return pytest.param(test, id=str(test), marks=[pytest.mark.slow] if large else [])
 

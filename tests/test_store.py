@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and runs come back from where they were kept."""
+"""Files are written whole or not at all, and cached runs are read back unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gengrade.facts import Outcome
 from gengrade.sandbox import Frame, Run
 from gengrade.store import EvidenceStore
 
-SEAL = Seal.passing()
+SEAL = Seal.temporary()
 
 
 def test_write_whole_makes_folders_and_replaces(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def _run(megabytes: float = 0.0) -> Run:
 def test_evidence_that_was_moved_or_forged_is_none(tmp_path: Path) -> None:
     EvidenceStore(tmp_path / "ada", SEAL, "ada").put("key", _run())
     content = (tmp_path / "ada" / "key.evidence").read_bytes()
-    for owner, key, seal in (("bob", "key", SEAL), ("ada", "other", SEAL), ("ada", "key", Seal.passing())):
+    for owner, key, seal in (("bob", "key", SEAL), ("ada", "other", SEAL), ("ada", "key", Seal.temporary())):
         write_whole(tmp_path / owner / f"{key}.evidence", content)
         assert EvidenceStore(tmp_path / owner, seal, owner).get(key) is None
     assert EvidenceStore(tmp_path / "ada", SEAL, "ada").get("key") is not None
@@ -109,7 +109,7 @@ def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
 
 
 def test_a_store_keeps_what_was_used_last(tmp_path: Path) -> None:
-    """However long ago it was written; locks and leftovers go, and what is small enough stays whole."""
+    """Files count by their last use, not by their age; locks and leftovers are removed."""
     store = EvidenceStore(tmp_path, SEAL, "doe", most_bytes=int(3.5 * (1 << 20)))
     for number in range(5):
         store.put(f"key{number}", _run(megabytes=1))

@@ -1,4 +1,4 @@
-"""Clean trees: where the parts of an assignment lie, what is kept of them, and what the hash depends on."""
+"""Clean trees: the places of the parts, which files are kept, and what the hash depends on."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_parts_are_found(files: list[str], expected: dict[str, str]) -> None:
 def test_what_is_ambiguous_is_noted() -> None:
     files = [PurePosixPath(file) for file in ("a/part1/utils.py", "b/part1/utils.py")]
     located = locate(files, PARTS)
-    assert located.notes == ("vae is taken from a/part1; not from b/part1",)
+    assert located.notes == ("part vae is read from a/part1, not from b/part1",)
 
 
 NAMES = ("part1", "part2", "src", "old", "vae", "utils.py", "encoder.py", "models.py", "train_torch.py", "answers.py")
@@ -179,7 +179,7 @@ def test_files_in_subfolders_come_up_where_the_part_lacks_them(tmp_path: Path) -
     work = write(tmp_path / "work", ["part1/encoder.py", "part1/train_torch.py", "part1/lib/utils.py"])
     prepared = prepare(submitted(work), tmp_path / "tree", PARTS)
     assert tree_of(prepared.tree)["vae/utils.py"] == b"part1/lib/utils.py"
-    assert any("part1/lib/utils.py is taken as vae's utils.py" in note for note in prepared.notes)
+    assert any("part1/lib/utils.py is used as utils.py of part vae" in note for note in prepared.notes)
 
 
 def test_names_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_an_encrypted_submission_is_an_error_of_that_submission(tmp_path: Path) 
 
 
 def fail_to_open_programs(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    """From here on, every attempt to open a .py file by os.open fails."""
+    """Make every later attempt to open a .py file by os.open fail."""
     real = os.open
 
     def opened(path: str | Path, *args: Any, **options: Any) -> int:
@@ -239,7 +239,7 @@ def test_an_archive_that_never_ends_is_an_error_of_the_submission(
     monkeypatch.setattr(tarfile.TarFile, "next", _endless)
     path = make(tmp_path, "tar.gz", dict.fromkeys(VAE, b""), "doe")
     with pytest.raises(
-        SubmissionError, match=r"doe\.tar\.gz: it cannot be read: it takes more than 2 s of computing; hand"
+        SubmissionError, match=r"doe\.tar\.gz: it cannot be read: it takes more than 2 s of CPU time to read; hand"
     ):
         prepare(submitted(path), tmp_path / "trees" / "tree", PARTS)
     assert not list((tmp_path / "trees").iterdir())
@@ -263,7 +263,7 @@ def test_paths_that_no_system_takes_are_left_out_and_the_rest_stays(tmp_path: Pa
 
 
 def test_a_tree_that_changes_while_it_is_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that grows, that goes, or in whose place a link, a FIFO or a folder comes."""
+    """A file grows or is removed, or a link, a FIFO or a folder replaces it."""
 
     def changes(change: Callable[[Path], object]) -> None:
         work = write(tmp_path / "work", VAE)
@@ -276,7 +276,7 @@ def test_a_tree_that_changes_while_it_is_read_is_said(tmp_path: Path, monkeypatc
 
         with monkeypatch.context() as patched:
             patched.setattr(os, "open", opened)
-            with pytest.raises(SubmissionError, match=r"utils\.py: it changed while it was read; start again"):
+            with pytest.raises(SubmissionError, match=r"utils\.py: it changed while it was read; grade it again"):
                 prepare(submitted(work), tmp_path / "tree", PARTS)
         shutil.rmtree(work)
 

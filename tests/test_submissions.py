@@ -1,4 +1,4 @@
-"""Finding submissions: one or a class, who handed in what, and how late."""
+"""Finding submissions: one or a class, who handed them in, and whether they were late."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_class_of_folders_and_archives(tmp_path: Path) -> None:
     found = discover(tmp_path, PARTS)
     assert [each.id for each in found.submissions] == ["Jane_Roe", "doe", "kim", "lee"]
     assert not found.single
-    assert found.notes == ("solver.exe is no submission and is ignored",)
+    assert found.notes == ("solver.exe is not a submission and is ignored",)
     assert all(each.late is None and each.error is None for each in found.submissions)
 
 
@@ -144,7 +144,7 @@ def test_an_archive_that_somebody_unpacked_counts_once(tmp_path: Path) -> None:
 
 
 def ids_in(folder: Path) -> dict[str, str]:
-    """By the name of what was handed in: its id."""
+    """Return the ids by the names of what was handed in."""
     return {each.source.name: each.id for each in discover(folder, PARTS).submissions}
 
 
@@ -161,7 +161,7 @@ def ids_in(folder: Path) -> dict[str, str]:
     ],
 )
 def test_of_names_that_are_alike_none_has_the_plain_id(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """Whoever comes to a class cannot come by somebody else's results or marks."""
+    """A new student in a class cannot get somebody else's results or marks."""
     for name in (*names, "other"):
         write(tmp_path / name, VAE)
     ids = ids_in(tmp_path)
@@ -178,8 +178,8 @@ def test_of_names_that_are_alike_none_has_the_plain_id(tmp_path: Path, names: tu
     assert len({id_.casefold() for id_ in again.values()}) == len(again)
 
 
-def whose(folder: Path, *names: str) -> list[set[str]]:
-    """Which of these files are taken for one student's."""
+def grouped_by_student(folder: Path, *names: str) -> list[set[str]]:
+    """Return the groups of files that are taken for one student's."""
     for name in names:
         if name.endswith(".zip"):
             zipped(folder, name.removesuffix(".zip"), {"part1/utils.py": name.encode()})
@@ -221,7 +221,7 @@ def whose(folder: Path, *names: str) -> list[set[str]]:
     ],
 )
 def test_two_students_are_never_taken_for_one(tmp_path: Path, names: tuple[str, ...]) -> None:
-    assert all(len(group) == 1 for group in whose(tmp_path, *names))
+    assert all(len(group) == 1 for group in grouped_by_student(tmp_path, *names))
     ids = [each.id.casefold() for each in discover(tmp_path, PARTS).submissions]
     assert len(set(ids)) == len(names)
 
@@ -239,21 +239,22 @@ def test_two_students_are_never_taken_for_one(tmp_path: Path, names: tuple[str, 
     ],
 )
 def test_a_files_own_name_does_not_take_it_from_its_owner(tmp_path: Path, names: tuple[str, ...], owner: str) -> None:
-    groups = whose(tmp_path, *names)
+    groups = grouped_by_student(tmp_path, *names)
     assert {name for name in names if name.startswith(names[0][:6])} in groups
     assert owner in {each.id for each in discover(tmp_path, PARTS).submissions}
 
 
 def test_what_is_kept_apart_says_so(tmp_path: Path) -> None:
-    whose(tmp_path, "doe_123_501_work.zip", "doe_123_999_zz_666_700_work.zip", "roe_124_505_work.zip")
+    grouped_by_student(tmp_path, "doe_123_501_work.zip", "doe_123_999_zz_666_700_work.zip", "roe_124_505_work.zip")
     found = discover(tmp_path, PARTS)
     said = {each.source.name: each.notes for each in found.submissions}
     assert said["doe_123_999_zz_666_700_work.zip"] == (
-        "it is graded by itself, since its name can be read in two ways",
+        "it is graded as a separate submission, since its name can be read in two ways",
     )
     assert said["doe_123_501_work.zip"] == ()
     assert found.notes == (
-        "doe_123_999_zz_666_700_work.zip: it is graded by itself, since its name can be read in two ways",
+        "doe_123_999_zz_666_700_work.zip: it is graded as a separate submission, "
+        "since its name can be read in two ways",
     )
 
 
@@ -273,7 +274,7 @@ def test_one_broken_archive_does_not_lose_the_class(tmp_path: Path) -> None:
     write(tmp_path, {"kim.rar": b"Rar!", "lee.zip": b"", "roe.zip": b"<html>"})
     doe, kim, lee, roe = discover(tmp_path, PARTS).submissions
     assert doe.error is None
-    assert kim.error == "kim.rar: it is no .zip or .tar.gz; hand in one of these"
+    assert kim.error == "kim.rar: it is not a .zip or .tar.gz archive; hand in one of these"
     assert lee.error == "lee.zip: it is empty; hand it in again"
     assert roe.error is not None
 
@@ -284,7 +285,7 @@ def test_links_in_a_class_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "class" / "kim").symlink_to(tmp_path / "class" / "doe")
     found = discover(tmp_path / "class", PARTS)
     assert [each.id for each in found.submissions] == ["doe", "roe"]
-    assert "kim is a link" in found.notes[0]
+    assert "kim is a symbolic link" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -345,12 +346,12 @@ def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
         discover(tmp_path / "nowhere", PARTS)
     with pytest.raises(SubmissionError, match="it holds no submissions"):
         discover(tmp_path, PARTS)
-    with pytest.raises(SubmissionError, match="neither a folder nor"):
+    with pytest.raises(SubmissionError, match="not a folder, a"):
         discover(write(tmp_path, ["notes.txt"]) / "notes.txt", PARTS)
 
 
 def test_a_student_may_be_called_as_one_of_our_folders(tmp_path: Path) -> None:
-    """Folders of marks and results hold no programs; what is passed over is said."""
+    """Folders of marks and results hold no programs; a note names what is ignored."""
     for name in ("doe", "Marks", "Results"):
         (tmp_path / name / "part1").mkdir(parents=True)
         (tmp_path / name / "part1" / "utils.py").write_text("x = 1\n")
@@ -367,11 +368,11 @@ def test_a_link_alone_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "work").symlink_to(write(tmp_path / "roe", VAE))
     for name in ("work.zip", "work"):
         (only,) = discover(tmp_path / name, PARTS).submissions
-        assert only.error == f"{name}: it is a link; give the real one in its place"
+        assert only.error == f"{name}: it is a symbolic link; give the real path instead"
 
 
 def not_seen(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
-    """From here on, the system does not say what a file of that name is."""
+    """Make the system fail to tell what a file of that name is."""
     real = os.stat
 
     def stat(path: str | Path, *arguments: Any, **options: Any) -> os.stat_result:
@@ -400,7 +401,7 @@ def test_what_cannot_be_seen_in_one_folder_costs_no_class(
 
 
 def _of_digits(path: Path) -> None:
-    """Extended headers that are all digits, which `tarfile` looks through at each digit anew."""
+    """Return extended headers of digits only, which `tarfile` takes very long to parse."""
     with tarfile.open(path, "w:gz") as archive:
         for _ in range(20):
             info = tarfile.TarInfo("x")
@@ -422,7 +423,7 @@ def test_an_archive_that_costs_much_costs_no_class(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
-        (lambda self: [None for _ in iter(int, 1)], "it takes more than 1 s of computing"),
+        (lambda self: [None for _ in iter(int, 1)], "it takes more than 1 s of CPU time to read"),
         (lambda self: os.kill(os.getpid(), signal.SIGSEGV), "SIGSEGV"),
         (lambda self: os.kill(os.getpid(), signal.SIGKILL), "SIGKILL"),
     ],
@@ -438,13 +439,13 @@ def test_however_a_look_into_an_archive_ends_it_costs_no_class(
     doe, mallory = discover(tmp_path, PARTS).submissions
     assert (doe.error, doe.notes) == (None, ())
     assert mallory.source.name == "mallory"
-    (note,) = [note for note in mallory.notes if "could not be looked into" in note]
-    assert note.startswith("mallory.tar.gz could not be looked into: ")
+    (note,) = [note for note in mallory.notes if "could not be opened" in note]
+    assert note.startswith("mallory.tar.gz could not be opened: ")
     assert says in note
 
 
 def test_folders_without_number_cost_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that are not kept count as well: a folder is looked into as far as the number of names reaches."""
+    """Names of files that are not kept count as well towards the most names that are looked at."""
     write(tmp_path / "doe", VAE)
     write(tmp_path / "roe", VAE)
     write(tmp_path / "mallory", [*VAE, *(f"part1/.{number}" for number in range(50))])

@@ -1,4 +1,4 @@
-"""Texts of limited length, and the records that hold them: nothing that a submission writes makes one long."""
+"""Texts of limited length: nothing that a submission writes makes a record long."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _facts(text: str, tests: int, checks: int) -> Facts:
 
 @pytest.mark.parametrize("text", [text[:20_000] for text in LONG.values()], ids=LONG)
 def test_facts_of_nothing_but_long_texts_stay_small(text: str) -> None:
-    """As many tests and checks as the largest rubric has."""
+    """There are as many tests and checks as in the largest rubric."""
     assert len(_facts(text, tests=94, checks=39).model_dump_json(indent=1).encode()) < MOST_FACTS
 
 

@@ -1,4 +1,4 @@
-"""The course of 2018: which Gaussian an encoder means, what is proved of its families, what its examples earn."""
+"""The course of 2018: its meaning of the encoder's output, the validation of its families, and its examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short case: misconceptions are caught and recognised, variants are judged as they should be, for one seed.
+"""The short validation: misconceptions are recognised, and variants are judged as stated, for one seed.
 
 A part of them is among the default tests, the others are slow ones. `make validate` is the long one. The classes here
 are of the course of 2020; other courses have theirs.

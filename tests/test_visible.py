@@ -1,4 +1,4 @@
-"""Text that strangers wrote: what of it cannot be seen is marked, and honest text in any script stays whole."""
+"""Untrusted text: invisible characters are marked, and honest text in any script stays unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders whose owner changes them while they are read: nothing but the owner's own files is ever read or named."""
+"""Folders that their owner changes while they are read: only the owner's own files are ever read or named."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.handed_in import PARTS, VAE, make, submitted, tree_of, write,
 
 
 class Waits(Exception):
-    """A call waits for what a stranger may never do."""
+    """A call waits for something that the folder's owner may never do."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def at_once() -> Iterator[None]:
 
 
 def just_before(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[], object]) -> None:
-    """From here on `change` happens just before something of that name is opened or listed, by whichever call."""
+    """Run `change` just before something of that name is opened or listed."""
 
     def changing(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: object = ".", *arguments: Any, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def just_before(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[],
 
 
 def exchange(path: Path, make: Callable[[Path], object]) -> Callable[[], None]:
-    """Puts something else in the place of `path`, once."""
+    """Replace `path` by something else, once."""
 
     def change() -> None:
         aside = path.with_name(f".{path.name}")
@@ -69,14 +69,14 @@ def exchange(path: Path, make: Callable[[Path], object]) -> Callable[[], None]:
 
 
 def secret(folder: Path) -> Path:
-    """A folder like a student's, of somebody else."""
+    """Make another person's folder that looks like a student's."""
     write(folder, {Path(name).name: b"S" * len(name) for name in VAE})
     write(folder, {"known_to_nobody.py": b"S"})
     return make(folder, "zip", {name: b"S" * len(name) for name in VAE}, "inner").parent
 
 
 def said_of(file: Plain) -> str | None:
-    """Why a file cannot be opened."""
+    """Return why a file cannot be opened."""
     try:
         file.open().close()
     except OSError as error:
@@ -192,7 +192,7 @@ def test_no_race_lists_what_is_somebody_elses(tmp_path: Path, monkeypatch: pytes
 
 
 def test_no_race_copies_what_is_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last file to be copied is about to be opened."""
+    """The race happens when the last file is about to be opened."""
     other = secret(tmp_path / "other")
     work = write(tmp_path / "doe", VAE)
     just_before(monkeypatch, "utils.py", exchange(work / "part1", lambda path: path.symlink_to(other)))
@@ -229,7 +229,7 @@ def test_of_what_changes_no_signature_is_sure(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_signature_sees_every_file_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file may have the name of a folder that is passed over."""
+    """A file may have the name of a kind of folder that is not entered."""
     work = write(tmp_path / "doe", [*VAE, "part1/env"])
     monkeypatch.setattr(signature, "_SETTLED_SECONDS", -1_000.0)
     before = signature.signatures([submitted(work)])
@@ -256,7 +256,7 @@ def test_an_archive_that_becomes_a_fifo_is_its_owners_error(tmp_path: Path, monk
 
 
 def test_an_archive_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was looked at is what is unpacked, whatever has its name by then."""
+    """The file that was checked is the one that is unpacked, whatever has its name by then."""
     path = zipped(tmp_path, "doe", {"utils.py": b"own"})
     other = make(tmp_path, "zip", {"utils.py": b"else"}, "other")
     real = zipfile.ZipFile.__init__

@@ -1,4 +1,4 @@
-"""An installed package grades: the wheel holds all that it needs, and takes no name but its own."""
+"""An installed package grades: the wheel contains everything it needs, and installs no other top-level name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a new environment, into which the wheel is installed beside the libraries that are here."""
+    """Return the command of a new environment that has the wheel and this one's libraries."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=300)
     python = environment / "bin" / "python"

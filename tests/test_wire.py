@@ -1,4 +1,4 @@
-"""The wire: what goes in comes out, and whatever else comes is refused in one way."""
+"""The wire: what is encoded is decoded unchanged, and all other bytes raise one kind of exception."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def assert_decoded_or_refused(data: bytes) -> None:
-    """No exception but WireError; and what was decoded is a tree that can be sent again."""
+    """Decode bytes: only WireError may be raised, and a decoded tree can be encoded again."""
     try:
         tree = wire.decode(data)
     except wire.WireError:

@@ -87,7 +87,7 @@ class Workbench:
             tier = choose(Isolation(isolation), single=True)
             self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees)
         self._circumstances = Circumstances(chosen, self.tier, "cpu", 1, {})
-        self._store = EvidenceStore(folder / "reference-evidence", Seal.passing(), "ours")
+        self._store = EvidenceStore(folder / "reference-evidence", Seal.temporary(), "ours")
         self.reference = self.tree(reference_of(course))
         self._suspects = Suspects(reference_of(course), self._suspect)
 

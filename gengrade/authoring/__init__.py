@@ -1,4 +1,4 @@
-"""For who writes a course: the smallest one that grades, and the proof that one keeps its word."""
+"""Help people to write a course: create a minimal one, and check that a course gets the results it declares."""
 
 from gengrade.authoring.new import create
 from gengrade.authoring.verifying import Finding, verify

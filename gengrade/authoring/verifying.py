@@ -1,4 +1,4 @@
-"""Whether a course keeps its word: its reference earns all points, its examples what is stated, its mistakes a name."""
+"""Check that a course gets the results it declares for its reference, its examples and its misconceptions."""
 
 from __future__ import annotations
 
@@ -19,31 +19,36 @@ from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.suspects import plant
 from gengrade.rubric import Rubric
 
-_SEED = 1  # any; a course that depends on it is not proved by another either
+_SEED = 1  # any seed will do
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a course says of itself, and in which ways it is not so."""
+    """One claim about a course, and the problems that contradict it."""
 
     what: str
     problems: tuple[str, ...]
 
 
 def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation.AUTO) -> Iterator[Finding]:
-    """Grades what comes with a course, by the real command behind the real wall.
+    """Grade a course's own reference, examples and misconceptions as a class is graded, and yield the findings.
 
-    Raises what `gengrade.engine.run` does, LibraryError for a misconception that cannot be planted, and ExpectedError.
+    course: the course to check.
+    profile: "unit", or "smoke" to train the reference as well.
+    isolation: the isolation of the code, as on the command line.
+
+    Raises the exceptions of `gengrade.engine.run`, LibraryError for a misconception that cannot be planted, and
+    ExpectedError.
     """
     library = Library(course.misconceptions)
     with tempfile.TemporaryDirectory(prefix="gengrade-course-") as folder:
         work = Path(folder)
         yield Finding("the reference earns all automatic points", tuple(_reference(course, work, profile, isolation)))
         if course.examples.is_dir():
-            yield Finding("the examples earn what is stated", tuple(_examples(course, work, isolation)))
+            yield Finding("the examples get the stated results", tuple(_examples(course, work, isolation)))
         if library:
             yield Finding(
-                f"{len(library)} misconceptions are caught and named", tuple(_named(course, library, work, isolation))
+                f"{len(library)} misconceptions are detected and named", tuple(_named(course, library, work, isolation))
             )
 
 
@@ -53,7 +58,7 @@ def _reference(course: Course, work: Path, profile: Profile, isolation: Isolatio
         for item in grade.items:
             if item.kind is not ItemKind.MANUAL and item.outcome not in (Outcome.PASSED, None):
                 earned = f"{item.points:g} of {item.possible:g} points"
-                yield f"{item.check} ended as {item.outcome}, with {earned}: {item.message}"
+                yield f"the outcome of {item.check} is {item.outcome}, with {earned}: {item.message}"
 
 
 def _examples(course: Course, work: Path, isolation: Isolation) -> Iterator[str]:
@@ -85,7 +90,7 @@ def _named_in(
         planted = classroom / student
         shutil.copytree(course.reference, planted, ignore=shutil.ignore_patterns("__pycache__"))
         plant(misconception, planted)
-    # A class of one would be taken for a submission.
+    # A folder with one submission would itself be graded as a submission.
     shutil.copytree(course.reference, classroom / "t", ignore=shutil.ignore_patterns("__pycache__"))
     grades = _graded(course, classroom, work / f"of-{family}", Profile.UNIT, isolation, part=family)
     for student, each in students.items():
@@ -97,13 +102,13 @@ def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[st
     judged = {check: item for check, item in checks.items() if item.outcome not in (None, Outcome.BLOCKED)}
     failed = {check for check, item in judged.items() if item.outcome is not Outcome.PASSED}
     for check in sorted((set(fails) & judged.keys()) - failed):
-        yield f"{check} passes"
+        yield f"{check} passes, although the misconception says that it fails"
     for check in sorted(failed - set(fails)):
-        yield f"{check} does not pass, and is not among what it says that fails"
+        yield f"{check} does not pass, and the misconception does not say so"
     for check in sorted(failed & set(fails)):
         found = judged[check].misconception
         if found is None or found.name != name:
-            yield f"at {check} the report names {found.name if found else 'no misconception'}"
+            yield f"for {check} the report names {found.name if found else 'no misconception'}"
 
 
 def _graded(

@@ -1,4 +1,4 @@
-"""Writing and running checks: what graders import, and the session that runs them over one submission."""
+"""Everything that graders import to write checks, and the pytest session that runs the checks on one submission."""
 
 from gengrade.grading.asserts import assert_close, expect, fail
 from gengrade.grading.checks import Record, check

@@ -1,4 +1,4 @@
-"""Comparing evidence with what was expected, in words that a student can use."""
+"""Compare evidence with expected values, and explain differences in messages for students."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ Comparable = Evidence | NDArray[np.generic] | float
 
 
 def expect(condition: bool, message: str, *, expected: str | None = None, got: str | None = None) -> None:
-    """Raises Mismatch unless the condition holds."""
+    """Raise Mismatch with this message for the student unless the condition holds."""
     if not condition:
         raise Mismatch(message, expected=expected, got=got)
 
 
 def fail(message: str, *, expected: str | None = None, got: str | None = None) -> NoReturn:
+    """Raise Mismatch with this message for the student."""
     raise Mismatch(message, expected=expected, got=got)
 
 
@@ -31,14 +32,19 @@ def assert_close(
     what: str = "the value",
     hint: str | None = None,
 ) -> None:
-    """Raises Mismatch unless both have the same shape and |got − expected| ≤ atol + rtol·|expected| everywhere.
+    """Raise Mismatch unless both have the same shape and |got − expected| ≤ atol + rtol·|expected| everywhere.
 
-    No broadcasting; NaN equals nothing. `expected` is ours, so that a fault in it is not the student's.
+    got: the student's value.
+    expected: our own value. If it is not finite, FloatingPointError is raised, a fault of the harness.
+    what: the name of the value in the message.
+    hint: the likely mistake, for the message.
+
+    Shapes are not broadcast, and NaN equals nothing.
     """
     right = _ours(expected)
     words = f"{what} is not right" + (f": {hint}" if hint else "")
     shape = _shape(got, what)
-    if shape != right.shape:  # before its values are looked at: there may be any number of them
+    if shape != right.shape:  # compared first, since the student's value may have any number of elements
         raise Mismatch(f"{what} has the wrong shape", expected=f"shape {list(right.shape)}", got=f"shape {list(shape)}")
     left = got.tensor(shape=shape, finite=False) if isinstance(got, Evidence) else np.asarray(got, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -64,7 +70,7 @@ def _ours(value: Comparable) -> FloatArray:
 
 
 def _excerpt(values: FloatArray, wrong: NDArray[np.bool_]) -> str:
-    """The first wrong element, and where it stands."""
+    """Return the first wrong element, its index, and the number of wrong elements in words."""
     if values.ndim == 0:
         return f"{float(values):.6g}"
     index = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -1,7 +1,7 @@
-"""What one submission's runs may use altogether: each has limits of its own, and a hundred of them have this one.
+"""Limit the time and the evidence of all runs of one submission together, in addition to the limits of each run.
 
-What counts is what a run recorded, whether it was carried out now or is remembered: a grading that was interrupted
-goes on to the same end.
+A run counts with the amounts that were recorded for it, whether it is carried out now or its result comes from the
+cache. So a grading that was interrupted and continued has the same result as one that was not.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from gengrade.sandbox import Run
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The limits; the names are the rubric's, beneath `limits: submission:`."""
+    """The limits of all runs together, named as in the rubric under `limits: submission:`."""
 
-    seconds: float = 1800.0  # of all runs together, by the clock that limits each of them
-    evidence_mb: float = 1024  # that came over the wire
+    seconds: float = 1800.0  # by the clock that also limits each run
+    evidence_mb: float = 1024  # received from the guests, in MiB
 
     def changed(self, values: Mapping[str, float]) -> Allowance:
-        """This allowance with some limits replaced. Raises TypeError for a name that is none."""
+        """Return this allowance with some limits replaced. Raises TypeError for a name that is not a limit's."""
         return replace(self, **values)
 
 
 class Budget:
-    """What is used up so far of one submission's allowance."""
+    """Counts how much of one submission's allowance its runs have used."""
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
@@ -34,11 +34,12 @@ class Budget:
         self._bytes = 0
 
     def charge(self, run: Run) -> None:
+        """Add the time and the evidence of a run."""
         self._seconds += run.seconds
         self._bytes += run.received
 
     def refusal(self) -> Run | None:
-        """What becomes of every further run when it is used up; None while there is some left."""
+        """Return the result of every further run if the allowance is used up, otherwise None."""
         allowance = self._allowance
         if self._seconds >= allowance.seconds:
             return Run(Outcome.TIMEOUT, _used_up(_duration(allowance.seconds)))

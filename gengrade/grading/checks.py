@@ -1,4 +1,4 @@
-"""Declaring checks: `@check("vae.kld")` over a test function says which of the rubric's ids it decides."""
+"""Declare checks: the decorator `@check("vae.kld")` says which of the rubric's checks a test function decides."""
 
 from __future__ import annotations
 
@@ -14,33 +14,40 @@ from typing import Final, TypeVar
 from gengrade.home import HOME
 
 Test = TypeVar("Test", bound=Callable[..., None])
-Record = Callable[[str, float], None]  # what the fixture `record` gives: a measure's name, and its value
+Record = Callable[[str, float], None]  # the type of the fixture `record`, called with a measure's name and value
 _ATTRIBUTE = "gengrade_check"
-IN_THE_GUEST: Final = ("adapting", "probing")  # what adapters and probes share
+IN_THE_GUEST: Final = ("adapting", "probing")  # packages that adapters and probes share, and that run in guests
 INTERFACE: Final = "interface"  # a family's file that only type checkers read
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What `@check` says of a test function."""
+    """The arguments of `@check` for a test function."""
 
     ids: tuple[str, ...]
-    kind: str  # whose limits apply: "unit", or "train" (in the smoke profile only)
-    needs: tuple[str, ...]  # checks without which it makes no sense to run this one
+    kind: str  # "unit" or "train", which selects the limits; "train" runs in the smoke profile only
+    needs: tuple[str, ...]  # checks that must have passed before this one is run
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A check that some grader decides."""
+    """A check that a grader decides."""
 
     id: str
-    module: str  # the grader's, as "graders.vae.checks"
+    module: str  # the grader's module, such as "graders.vae.checks"
     kind: str
     needs: tuple[str, ...]
 
 
 def check(*ids: str, kind: str = "unit", needs: tuple[str, ...] = ()) -> Callable[[Test], Test]:
-    """Marks a test function as (part of) these checks. A check passes when all of its tests do."""
+    """Return a decorator that makes a test function decide these checks.
+
+    ids: the checks, as the rubric names them. A check with several test functions passes when all of them do.
+    kind: "unit", or "train" for a check that trains models and runs in the smoke profile only.
+    needs: checks that must have passed; otherwise this one is blocked.
+
+    Raises ValueError without an id or for another kind.
+    """
     if not ids or kind not in ("unit", "train"):
         raise ValueError("a check needs an id, and a kind of unit or train")
 
@@ -52,18 +59,19 @@ def check(*ids: str, kind: str = "unit", needs: tuple[str, ...] = ()) -> Callabl
 
 
 def declaration(function: object) -> Declaration | None:
+    """Return the declaration of a test function, or None if it is not decorated with `@check`."""
     found = getattr(function, _ATTRIBUTE, None)
     return found if isinstance(found, Declaration) else None
 
 
 def title(function: object) -> str:
-    """The first line of a test's docstring: what students read as the thing that was tested."""
+    """Return the first line of a test's docstring, which students read as the name of the test."""
     words = inspect.getdoc(function) or getattr(function, "__name__", "")
     return words.splitlines()[0].rstrip(".") if words else ""
 
 
 def modules() -> list[str]:
-    """The modules of all families of graders that run in the host: checks, symptoms, and what they share."""
+    """Return the names of all modules of graders that run in the host, which are all but those of probes."""
     families = (info.name for info in pkgutil.iter_modules([str(HOME / "graders")]) if info.ispkg)
     return [
         f"graders.{family}.{info.name}"
@@ -76,7 +84,7 @@ def modules() -> list[str]:
 
 @cache
 def known() -> Mapping[str, Known]:
-    """All checks of all graders, by id, in the order in which they stand."""
+    """Return all checks of all graders, by id, in the order of the graders' files."""
     found: dict[str, Known] = {}
     for name in modules():
         module = importlib.import_module(name)
@@ -91,7 +99,7 @@ def known() -> Mapping[str, Known]:
 
 
 def with_needs(ids: set[str]) -> set[str]:
-    """Those checks and all that they need, directly or not."""
+    """Return these checks and all checks that they need, directly or indirectly."""
     wanted, pending = set(ids), list(ids)
     while pending:
         for need in known()[pending.pop()].needs:

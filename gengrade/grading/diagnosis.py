@@ -1,8 +1,10 @@
-"""Recognising misconceptions: the known mistake that shows the student's symptoms on the same inputs.
+"""Recognise misconceptions: find the known mistake that gives the student's symptoms on the same inputs.
 
-Every run of a test's probe is repeated with the same inputs and seed on a copy of the reference in which the mistake
-stands. The mistake is named when the symptoms agree in all tests of the failed check, and when the check that it is
-about does not speak against it, by having passed or failed otherwise.
+Every run of a test's probe is repeated, with the same inputs and seed, on a copy of the reference that contains the
+mistake. The mistake is reported when two conditions hold:
+
+1. The symptoms agree in all tests of the failed check.
+2. The check that the mistake is mainly about did not pass, and did not fail with other symptoms.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _DIAGNOSED = (Outcome.FAILED, Outcome.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A run of the student's code in a test, and its symptoms."""
+    """One run of the student's code in a test, and its symptoms."""
 
     request: Request
     symptoms: Symptoms
@@ -30,7 +32,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What a test called; `failed`: it did not pass; `cut`: the submission's budget ended it, not its answers."""
+    """A test and its runs; `failed` if it did not pass, `cut` if the submission's budget ended it."""
 
     name: str
     checks: tuple[str, ...]
@@ -53,7 +55,7 @@ class Diagnosis:
         self._repeat = repeat
 
     def conclude(self) -> dict[str, CheckFact]:
-        """The facts, with a misconception or else with symptoms wherever a check failed."""
+        """Return the facts, with a misconception, or otherwise with symptoms, for each check that failed."""
         return {id_: self._with_diagnosis(fact) for id_, fact in self._facts.items()}
 
     def _with_diagnosis(self, fact: CheckFact) -> CheckFact:
@@ -65,22 +67,25 @@ class Diagnosis:
         return fact.model_copy(update={"symptoms": self._digest(fact.check)})
 
     def _named(self, check: str) -> Misconception | None:
-        """The most specific one; none where two are equally so.
+        """Return the most specific misconception that explains a check, or None if two are equally specific.
 
-        Which explains the most failed checks; then, which predicts the fewest failures besides; then, which is about
-        this check.
+        The most specific one explains the most failed checks; of equal ones it is the one that predicts the fewest
+        failures, then the one that is mainly about this check.
         """
-        those = {
+        ranks = {
             each: (len(checks), -len(each.fails), each.fails[0] == check)
             for each, checks in self._explained
             if check in checks
         }
-        best = [each for each, rank in those.items() if rank == max(those.values())]
+        best = [each for each, rank in ranks.items() if rank == max(ranks.values())]
         return best[0] if len(best) == 1 else None
 
     @cached_property
     def _explained(self) -> Sequence[tuple[Misconception, frozenset[str]]]:
-        """Each misconception that explains some failed check, its own if that one failed; and what it explains."""
+        """Each misconception that explains a failed check, with all the failed checks that it explains.
+
+        If the check that it is mainly about failed, it must explain that one.
+        """
         failed = self._failed
         passed = {id_ for id_, fact in self._facts.items() if fact.outcome is Outcome.PASSED}
         found = []
@@ -98,13 +103,16 @@ class Diagnosis:
         return found
 
     def _explains(self, misconception: Misconception, check: str) -> bool:
-        """Whether it reproduces a failed check. Where the student's code raised something, few need to be tried."""
+        """Return whether a misconception reproduces a failed check, without trying those that cannot raise errors."""
         if self._facts[check].outcome is Outcome.ERROR and not misconception.raises:
             return False
         return self._reproduces(misconception, check)
 
     def _reproduces(self, misconception: Misconception, check: str) -> bool:
-        """Whether it shows the symptoms of all tests of a check; of the failed ones first, which most do not."""
+        """Return whether a misconception gives the symptoms of all tests of a check.
+
+        The failed tests are compared first, since most misconceptions already differ there.
+        """
         tests = sorted((test for test in self._tests if check in test.checks), key=lambda test: not test.failed)
         if not all(any(call.symptoms for call in test.calls) for test in tests if test.failed):
             return False
@@ -115,7 +123,7 @@ class Diagnosis:
         return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
 
     def _digest(self, check: str) -> dict[str, tuple[float, float]]:
-        """What the failed tests of a check saw, in a few numbers, to find the same in other submissions."""
+        """Return a few numbers of a check's failed tests, by which equal failures of other submissions are found."""
         failed = [test for test in self._tests if check in test.checks and test.failed]
         return {
             f"{test.name} {index}: {name}": number

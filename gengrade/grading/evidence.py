@@ -1,4 +1,4 @@
-"""Evidence, read with care: every access says what it expects, and anything else is the student's failed check."""
+"""Read evidence, which is untrusted: each access states what it expects, and anything else fails the check."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gengrade.texts import shortened
 
 FloatArray = NDArray[np.float64]
 
-# What an accessor takes where a grader names no other number: more than any right answer to any grader here.
-MOST_ELEMENTS: Final = 1 << 22  # of a tensor whose shape is left open
-MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are asked for
+# The default limits of the accessors, which exceed every right answer to the graders here.
+MOST_ELEMENTS: Final = 1 << 22  # of a tensor of any shape
+MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are read
 MOST_CHARACTERS: Final = 2_000  # of a text
-MOST_NAMES: Final = 1 << 20  # characters of all names of a network's weights, as the wire writes them
-MOST_WEIGHTS: Final = 10_000  # tensors that a network's weights are made of
-# What single precision cannot hold is no number to compute with: differences and squares of it are infinite, and those
-# of infinite numbers NaN, which no comparison finds too large.
+MOST_NAMES: Final = 1 << 20  # characters of all names of a network's weights, written as JSON
+MOST_WEIGHTS: Final = 10_000  # tensors of a network's weights
+# Numbers beyond single precision count as infinite: their squares and differences may become infinite and then NaN,
+# which no comparison finds too large.
 MOST: Final = float(np.finfo(np.float32).max)
 _MESSAGE_BYTES: Final = 1_200
 _VALUE_BYTES: Final = 600
@@ -32,7 +32,7 @@ _NAME_BYTES: Final = 60  # of an entry's name, where a dict is described
 
 @dataclass(frozen=True, slots=True)
 class UpTo:
-    """A length that is left open: at least `least`, at most `most`."""
+    """A length in a shape that may be anything from `least` to `most`."""
 
     most: int
     least: int = 0
@@ -45,7 +45,7 @@ Shape = tuple[int | UpTo, ...]
 
 
 class Mismatch(AssertionError):
-    """What a student's code gave is not what was asked for. Its words are for the student."""
+    """The answer of a student's code is not what was asked for. The student reads the message."""
 
     def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
         self.message = shortened(message, _MESSAGE_BYTES)
@@ -55,10 +55,10 @@ class Mismatch(AssertionError):
 
 
 class Evidence:
-    """What a probe returned: a tensor, a plain value, or lists and dicts of these.
+    """The answer of a probe: a tensor, a plain value, or lists and dicts of these.
 
-    Nothing in it can be trusted to be there, to have a certain kind, or to be of a certain size: every accessor knows
-    how much it takes. All of them raise Mismatch.
+    It is untrusted: any entry may be missing, have another type, or be of any size. So each accessor takes the name of
+    an entry (None: the whole answer), checks its type, and limits its size. All of them raise Mismatch.
     """
 
     def __init__(self, tree: Any, name: str = "the result") -> None:
@@ -77,10 +77,11 @@ class Evidence:
         return Evidence(self._tree[name], name.replace("_", " "))
 
     def is_none(self, name: str | None = None) -> bool:
+        """Return whether the entry is None."""
         return self._pick(name)._tree is None
 
     def shape(self, name: str | None = None) -> tuple[int, ...]:
-        """The shape of a tensor; of a plain number, ()."""
+        """Return the shape of a tensor, or () for a plain number."""
         return self._pick(name)._array().shape
 
     def tensor(
@@ -91,15 +92,17 @@ class Evidence:
         most: int = MOST_ELEMENTS,
         finite: bool = True,
     ) -> FloatArray:
-        """A tensor's values in float64; what is beyond single precision counts as infinite.
+        """Return a tensor's values as float64; numbers beyond single precision become infinite.
 
-        `UpTo` in `shape` stands for any length up to that. Where no shape is given, at most `most` elements are taken.
+        shape: the expected shape, in which `UpTo` stands for a range of lengths; None: any shape.
+        most: without a shape, the most elements that are accepted.
+        finite: whether NaN and infinite values are refused.
         """
         field = self._pick(name)
         array = field._array()
         if shape is not None and not _fits(array.shape, shape):
             wanted = "×".join(map(str, shape)) or "a single number"
-            what = "is larger than it can be" if _is_longer(array.shape, shape) else "has the wrong shape"
+            what = "is larger than any right answer" if _is_longer(array.shape, shape) else "has the wrong shape"
             raise Mismatch(f"{field._name} {what}", expected=f"shape {wanted}", got=f"shape {list(array.shape)}")
         if shape is None:
             field._expect_at_most(array.size, most, "numbers")
@@ -111,7 +114,7 @@ class Evidence:
         return values
 
     def number(self, name: str | None = None, *, finite: bool = True) -> float:
-        """A plain number, or a tensor of one element; one beyond single precision counts as infinite."""
+        """Return a plain number, or the element of a one-element tensor; beyond single precision it is infinite."""
         field = self._pick(name)
         array = field._array()
         if array.size != 1:
@@ -122,6 +125,7 @@ class Evidence:
         return value
 
     def integer(self, name: str | None = None) -> int:
+        """Return a whole number."""
         field = self._pick(name)
         value = field.number()
         if not value.is_integer():
@@ -129,13 +133,14 @@ class Evidence:
         return int(value)
 
     def flag(self, name: str | None = None) -> bool:
+        """Return a truth value."""
         field = self._pick(name)
         if not isinstance(field._tree, bool):
             raise Mismatch(f"{field._name} is neither true nor false", got=describe(field._tree))
         return field._tree
 
     def text(self, name: str | None = None, *, most: int = MOST_CHARACTERS) -> str:
-        """A text of at most so many characters."""
+        """Return a text of at most `most` characters."""
         field = self._pick(name)
         if not isinstance(field._tree, str):
             raise Mismatch(f"{field._name} is not a text", got=describe(field._tree))
@@ -143,7 +148,7 @@ class Evidence:
         return field._tree
 
     def list(self, name: str | None = None, *, most: int = MOST_ITEMS) -> list[Evidence]:
-        """The items of a list of at most so many."""
+        """Return the items of a list with at most `most` items."""
         field = self._pick(name)
         if not isinstance(field._tree, list):
             raise Mismatch(f"{field._name} is not a list", got=describe(field._tree))
@@ -151,17 +156,17 @@ class Evidence:
         return [Evidence(item, f"{field._name} {index + 1}") for index, item in enumerate(field._tree)]
 
     def names(self, *, most: int = MOST_ITEMS) -> tuple[str, ...]:
-        """The keys, where the evidence is a dict of at most so many."""
+        """Return the keys of a dict with at most `most` entries."""
         if not isinstance(self._tree, dict):
             raise Mismatch(f"{self._name} has no named parts", got=describe(self._tree))
         self._expect_at_most(len(self._tree), most, "named parts")
         return tuple(self._tree)
 
     def state(self, name: str | None = None, *, most: int = MOST_WEIGHTS) -> Mapping[str, NDArray[Any]]:
-        """Weights to hand to another run: a mapping of at most so many names to arrays, untouched."""
+        """Return a network's weights, at most `most` arrays by name, unchanged, as input for another run."""
         field = self._pick(name)
         if not isinstance(field._tree, dict) or not all(isinstance(item, np.ndarray) for item in field._tree.values()):
-            raise Mismatch(f"{field._name} is no set of weights", got=describe(field._tree))
+            raise Mismatch(f"{field._name} is not a set of weights", got=describe(field._tree))
         field._expect_at_most(len(field._tree), most, "tensors")
         field._expect_at_most(sum(len(json.dumps(name)) for name in field._tree), MOST_NAMES, "characters of names")
         return field._tree
@@ -169,7 +174,9 @@ class Evidence:
     def _expect_at_most(self, count: int, most: int, of: str) -> None:
         if count > most:
             raise Mismatch(
-                f"{self._name} is larger than it can be", expected=f"at most {most:,} {of}", got=f"{count:,} {of}"
+                f"{self._name} is larger than any right answer",
+                expected=f"at most {most:,} {of}",
+                got=f"{count:,} {of}",
             )
 
     def _pick(self, name: str | None) -> Evidence:
@@ -189,7 +196,7 @@ def _bounded(values: FloatArray) -> FloatArray:
 
 
 def describe(value: object) -> str:
-    """A value in a few words, for a student's report."""
+    """Return a description of a value in a few words, for a student's report."""
     if isinstance(value, Evidence):
         return describe(value._tree)
     if isinstance(value, np.ndarray):
@@ -219,7 +226,7 @@ def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
 
 
 def _is_longer(shape: tuple[int, ...], wanted: Shape) -> bool:
-    """Whether a shape would fit, were it not beyond what is left open."""
+    """Return whether a shape differs from the wanted one only by lengths that exceed an `UpTo`."""
     return len(shape) == len(wanted) and all(
         have > want.most or _fits((have,), (want,)) if isinstance(want, UpTo) else want == have
         for have, want in zip(shape, wanted, strict=True)

@@ -1,4 +1,4 @@
-"""Pictures of a report, drawn from arrays as PNG files beside the facts."""
+"""Draw the pictures of a report from arrays, as PNG files beside the facts."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _MOST_IMAGES = 256  # in a grid
 _MOST_POINTS = 2_000  # of a curve
 _SCALE = 2  # screen pixels for each pixel of an image in a grid
 _MOST_PIXELS = 1 << 22  # of all images of a picture
-_FARTHEST = 1e30  # of a curve from zero: matplotlib's arithmetic overflows beyond
+_FARTHEST = 1e30  # the largest value that is drawn, since matplotlib's arithmetic overflows beyond it
 
 
 class Gallery:
-    """The room that is left for one submission's pictures: so many, and so many bytes altogether."""
+    """Limits the number of one submission's pictures and their total size in bytes."""
 
     def __init__(self, pictures: int = MOST_FIGURES) -> None:
         self._left = pictures
         self._bytes_left = _MOST_BYTES
 
     def takes(self, size: int) -> bool:
-        """Whether a picture of that size has room; if so, it is taken."""
+        """Return whether a picture of `size` bytes is within the limits, and count it if so."""
         if self._left == 0 or size > min(_PICTURE_BYTES, self._bytes_left):
             return False
         self._left -= 1
@@ -45,9 +45,10 @@ class Gallery:
 
 
 class Show:
-    """Draws for one check. Values that are not finite are drawn as zero: pictures are never evidence.
+    """Draws the pictures of one check.
 
-    A picture that finds no room in the gallery is left out.
+    Values that are not finite are drawn as zero, since pictures are not evidence. A picture that exceeds the gallery's
+    limits is left out.
     """
 
     def __init__(self, folder: Path, check: str, gallery: Gallery) -> None:
@@ -57,7 +58,7 @@ class Show:
         self.figures: list[Figure] = []
 
     def images(self, caption: str, images: NDArray[np.generic], *, columns: int = 8, alt: str = "") -> None:
-        """A grid of images [N, H, W] with values in 0 (black) to 1 (white)."""
+        """Draw a grid of images [N, H, W] with values from 0 (black) to 1 (white)."""
         from PIL import Image
 
         images = images[:_MOST_IMAGES]
@@ -80,7 +81,7 @@ class Show:
         ylabel: str,
         alt: str = "",
     ) -> None:
-        """Lines of (xs, ys), one for each name in the legend."""
+        """Draw lines, each given as (xs, ys) by its name in the legend."""
         drawing = _drawing(6.4, 3.2)
         axes = drawing.subplots()
         for name, (xs, ys) in curves.items():
@@ -100,7 +101,10 @@ class Show:
         extent: tuple[float, float, float, float],
         alt: str = "",
     ) -> None:
-        """Densities [H, W] side by side, the first row at the bottom; extent: left, right, bottom, top."""
+        """Draw densities [H, W] side by side, by name, with the first row at the bottom.
+
+        extent: the coordinates of the left, right, bottom and top edges.
+        """
         drawing = _drawing(3.0 * len(densities), 3.1)
         panels = drawing.subplots(1, len(densities), squeeze=False)[0]
         for axes, (name, density) in zip(panels, densities.items(), strict=True):
@@ -122,7 +126,7 @@ def _drawable(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
-    """Images [N, H, W] as one image, a dark line of two pixels between them."""
+    """Return images [N, H, W] as one image, with dark lines of two pixels between them."""
     count, height, width = images.shape
     rows = -(-count // columns)
     grid = np.full((rows * (height + 2) + 2, columns * (width + 2) + 2), 0.35)
@@ -133,13 +137,13 @@ def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
 
 
 def import_drawing() -> None:
-    """Imports what pictures are drawn with: half a second, once for a process and all that are forked from it."""
+    """Import the drawing libraries, which takes half a second, before processes that draw are forked."""
     importlib.import_module("PIL.Image")
     importlib.import_module("matplotlib.backends.backend_agg")
 
 
 def _drawing(width: float, height: float) -> Drawing:
-    """A figure of its own canvas: pyplot would keep a global list of them, and look for a display."""
+    """Return a figure with its own canvas; pyplot would keep a global list of figures and search for a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as NewDrawing
 

@@ -1,18 +1,17 @@
-"""Runs the code of a test in a forked process, where its processor time and its memory are limited.
+"""Run the code of a test in a forked process that limits its CPU time and its memory.
 
-What a grader makes of evidence may take far longer than what a guest took to send it: distances between all pairs of
-rows, a sort of equal ones, a picture. Four properties are deliberate:
+Evidence that a guest sends quickly may take a grader very long to process: distances between all pairs of rows, a sort,
+a picture. Five properties are deliberate:
 
-1. Only the grader's own code counts. Runs of the student's package and of the reference are carried out by the parent,
-   which the child asks for them over a pipe, and a process that waits uses no processor time.
-2. The kernel ends what uses too much, also within a call of numpy that does not come back to Python; the parent goes
-   on with the next test. What the child has allocated is gone with it.
-3. The end by a limit is a failed check of the student's (`TooMuch`); another death of the child, or an exception, is a
-   fault of ours (`GraderFault`). Of arithmetic that fails (`ArithmeticFault`) the plugin finds out whose numbers do it.
-4. A verdict that was given stands. Symptoms are read after it, within limits of their own, and are left out where they
-   take too much.
-
-The child is a copy of this program, and what it sends is what this program made: no byte of it is a guest's own.
+1. Only the grader's own code counts. The parent carries out the runs of the student's package and of the reference,
+   which the child requests over a pipe, and a waiting process uses no CPU time.
+2. The kernel ends a child that uses too much, even inside a call of numpy, and the parent continues with the next test.
+   The child's memory is freed with it.
+3. A child that a limit ended fails the student's check (`TooMuch`). If it ends otherwise, or raises an exception, that
+   is a fault of the harness (`GraderFault`). For failed arithmetic (`ArithmeticFault`) the plugin finds out whether the
+   student's numbers caused it.
+4. A verdict is final. Symptoms are read after it, with limits of their own, and are left out if they take too much.
+5. The child is a copy of this program and sends only what this program made; it forwards no bytes of a guest.
 """
 
 from __future__ import annotations
@@ -39,62 +38,63 @@ from gengrade.grading.subject import Subject, plain
 from gengrade.grading.symptoms import Symptoms, read
 from gengrade.sandbox import Request, Run
 
-_MEMORY_SHARE: Final = 0.5  # of the allowance in use, from which on a death without a word is one for want of memory
+_MEMORY_SHARE: Final = 0.5  # a child that ends without a report after using this share of its memory ran out of it
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the code of one test may use, and as much again what reads its symptoms."""
+    """Limits for the code of one test, and again for reading its symptoms."""
 
-    seconds: int = 30  # of the processor
-    memory_mb: int = 4096  # of address space, beyond what the process has when the test begins
+    seconds: int = 30  # of CPU time
+    memory_mb: int = 4096  # of address space, in addition to that at the start of the test
 
 
-# By kind of check. The slowest unit test of all courses takes 0.5 s and 70 MB; a training's compares samples with each
-# image of the data set, which are 170 billion operations for MNIST's.
+# For each kind of check. The slowest unit test of all courses takes 0.5 s and 70 MB; a test of a trained model compares
+# samples with each image of the data set, which takes 170 billion operations for MNIST.
 ALLOWANCES: Final[Mapping[str, Allowance]] = {"unit": Allowance(), "train": Allowance(seconds=120)}
 
 
 class TooMuch(Mismatch):
-    """Comparing an answer with what was expected took more time or memory than any right answer does."""
+    """Comparing an answer with the expected one took more time or memory than it does for any right answer."""
 
     @classmethod
     def of(cls, what: str) -> TooMuch:
+        """Return the error for exceeding a limit, such as "30 s of processor time"."""
         return cls(
-            "Your answer is too large, or takes too long, to be compared with what was expected: look at how many "
-            "numbers your code gives back",
+            "Your answer is too large, or takes too long, to be compared with the expected one: check how many "
+            "numbers your code returns",
             expected=f"an answer that can be compared within {what}",
             got="more than that",
         )
 
 
 class GraderFault(RuntimeError):
-    """The code of a test failed, or its process died: a fault of ours, with what is known of it."""
+    """The code of a test raised an exception, or its process died: a fault of the harness, with a description."""
 
 
 class ArithmeticFault(GraderFault):
-    """The code of a test came to numbers that it cannot compute with: its own, or those of the evidence."""
+    """The code of a test failed in arithmetic, with its own numbers or with those of the evidence."""
 
 
 class _Stopped(BaseException):
-    """Ends a test in the child whose run of a package came to no evidence; the parent knows why."""
+    """Ends a test in the child after a run that gave no evidence; the parent knows the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a test came to in the child."""
+    """The result of a test in the child."""
 
     recorded: Mapping[str, float] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
-    error: BaseException | None = None  # Mismatch, TooMuch, GraderFault, or what a run of a package raised
-    symptoms: Sequence[Symptoms] = ()  # of the student's runs, in order; fewer, where they took too much
-    faults: Sequence[str] = ()  # of ours, in reading symptoms
-    seconds: float = 0.0  # of the processor
-    memory_mb: float = 0.0  # resident at most, beyond that of the start
+    error: BaseException | None = None  # Mismatch, TooMuch, GraderFault, or the exception of a run of a package
+    symptoms: Sequence[Symptoms] = ()  # of the student's runs, in order; fewer if reading them took too much
+    faults: Sequence[str] = ()  # of the harness, in reading symptoms
+    seconds: float = 0.0  # of CPU time
+    memory_mb: float = 0.0  # the most resident memory, in addition to that at the start
 
 
 class _Remote:
-    """Stands for a package in the child: its runs are the parent's to carry out."""
+    """Replaces a Subject in the child, and requests its runs from the parent."""
 
     def __init__(self, name: str, channel: Connection, seen: list[tuple[Request, Run]]) -> None:
         self._name = name
@@ -125,10 +125,15 @@ def confined(
     allowance: Allowance,
     symptoms_of: Subject | None,
 ) -> Report:
-    """Calls a test with these arguments in a child; its packages among them, which are `Subject`s, stay here.
+    """Call a test in a child process and return its result.
 
-    `recorded` and `figures` are what the test's fixtures fill, in the child. `symptoms_of`: the package of whose runs
-    symptoms are read. Raises KeyboardInterrupt, and whatever else comes from outside, after the child has ended.
+    test: the test function.
+    arguments: its arguments by name. Runs of those that are `Subject`s are carried out in this process.
+    recorded, figures: the containers that the test's fixtures fill in the child.
+    allowance: the limits of the child.
+    symptoms_of: the package whose runs' symptoms are read; None: no symptoms are read.
+
+    Raises KeyboardInterrupt, and other exceptions that come from outside, after the child has ended.
     """
     subjects = {name: value for name, value in arguments.items() if isinstance(value, Subject)}
     here, there = Pipe()
@@ -159,10 +164,10 @@ def confined(
 
 
 def _converse(channel: Connection, subjects: Mapping[str, Subject]) -> tuple[dict[str, Any], Exception | None]:
-    """Carries out the runs that the child asks for, until it ends; its last words, and what a run raised."""
+    """Carry out the runs that the child requests until it ends. Return its messages, and the exception of a run."""
     words: dict[str, Any] = {}
     error: Exception | None = None
-    with contextlib.suppress(EOFError, ConnectionError):  # it has ended, perhaps in the middle of something
+    with contextlib.suppress(EOFError, ConnectionError):  # the child has ended, perhaps in the middle of a message
         while True:
             message = channel.recv()
             if isinstance(message, dict):
@@ -173,19 +178,19 @@ def _converse(channel: Connection, subjects: Mapping[str, Subject]) -> tuple[dic
             earlier = len(subject.runs)
             try:
                 getattr(subject, how)(probe, **inputs)
-            except Exception as raised:  # whatever it is, it ends the test here as it would in one process
+            except Exception as raised:  # it ends the test, as it would in one process
                 error = raised
             channel.send((subject.runs[earlier:], error is not None))
     return words, error
 
 
 def _death(status: int, grown_mb: float, allowance: Allowance) -> TooMuch | GraderFault:
-    """Why a child ended without a report."""
+    """Return the error for a child that ended without a report."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
         return TooMuch.of(f"{allowance.seconds} s of processor time")
-    if grown_mb > _MEMORY_SHARE * allowance.memory_mb:  # some libraries end the process that they get no memory in
+    if grown_mb > _MEMORY_SHARE * allowance.memory_mb:  # some libraries end their process when they get no memory
         return _too_large(allowance)
-    return GraderFault(f"the process of a test ended with {os.waitstatus_to_exitcode(status)}, having said nothing")
+    return GraderFault(f"the process of a test ended with status {os.waitstatus_to_exitcode(status)} and no report")
 
 
 def _too_large(allowance: Allowance) -> TooMuch:
@@ -206,7 +211,7 @@ def _in_the_child(
     channel: Connection,
     parent: int,
 ) -> NoReturn:
-    """All of the child's life. It never returns: what is on the stack above is the parent's."""
+    """Run the test in the child, send its report, and exit without returning into the parent's frames."""
     status = 1
     try:
         _let_go(channel, parent)
@@ -249,7 +254,7 @@ def _tried(
 
 
 def _symptoms(seen: Sequence[tuple[Request, Run]]) -> dict[str, Any]:
-    """Of all runs. What cannot be read for want of memory has none; another failure is a fault of ours."""
+    """Return the symptoms of all runs, {} for a run whose symptoms need too much memory, or a fault of the harness."""
     found: list[Symptoms] = []
     for request, run in seen:
         try:
@@ -262,14 +267,14 @@ def _symptoms(seen: Sequence[tuple[Request, Run]]) -> dict[str, Any]:
 
 
 def _let_go(channel: Connection, parent: int) -> None:
-    """Keeps nothing of the parent's: neither its descriptors, nor its handlers, nor a life beyond its own."""
+    """Detach the child: reset signal handlers, replace the parent's descriptors, and end with the parent."""
     end_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in _descriptors():
         if descriptor > 2 and descriptor not in (nothing, channel.fileno()):
-            os.dup2(nothing, descriptor)  # not closed: an object that still has this number would close another's
+            os.dup2(nothing, descriptor)  # if it were closed, an object with this number could close a later file
     gc.freeze()
 
 
@@ -277,12 +282,12 @@ def _descriptors() -> Iterator[int]:
     folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
     for name in os.listdir(folder):
         with contextlib.suppress(OSError):
-            os.fstat(int(name))  # that of the listing itself is closed again
+            os.fstat(int(name))  # fails for the descriptor of the listing, which is closed again
             yield int(name)
 
 
 def _limit(allowance: Allowance) -> None:
-    """Soft limits, which the kernel and the C library hold: SIGXCPU and an allocation that fails."""
+    """Set soft limits: the kernel then sends SIGXCPU, and allocations fail."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _soften(resource.RLIMIT_CPU, allowance.seconds)
     size = address_space()
@@ -302,5 +307,5 @@ def _soften(which: int, limit: int) -> None:
 
 
 def _megabytes(used: resource.struct_rusage) -> float:
-    """What was resident at most."""
+    """Return the largest resident size in MiB."""
     return used.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)

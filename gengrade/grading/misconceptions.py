@@ -1,4 +1,4 @@
-"""The library of misconceptions of a course: read as text, planted into copies of the reference."""
+"""Read a course's misconceptions as source text, and plant them into copies of the reference."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 
 class LibraryError(ValueError):
-    """A misconception cannot be read, or cannot be planted: our own fault."""
+    """A misconception cannot be read or planted, which is a mistake of the course's author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misconception:
     """A named wrong implementation of one definition of the reference."""
 
-    name: str  # "kld.log_std_as_log_variance": its file, and what it is called there
-    sentence: str  # for the student who has it
-    file: str  # of the definition that it replaces, as handed in: "part1/utils.py"
-    path: tuple[str, ...]  # of that definition in the file: ("KLD",) or ("VAE", "forward")
-    fails: tuple[str, ...]  # the unit checks that do not pass for it; first the one that is about it
-    source: str  # its own
-    prelude: str = field(repr=False)  # what else its file defines
-    raises: bool = False  # whether a check that fails for it may end in an exception
+    name: str  # its file and its name in that file: "kld.log_std_as_log_variance"
+    sentence: str  # the explanation for the student
+    file: str  # the file whose definition it replaces, as handed in: "part1/utils.py"
+    path: tuple[str, ...]  # the names of that definition in the file: ("KLD",) or ("VAE", "forward")
+    fails: tuple[str, ...]  # the unit checks that it makes fail, the one that it is mainly about first
+    source: str  # the source of the wrong definition
+    prelude: str = field(repr=False)  # the source of everything else in its file
+    raises: bool = False  # whether it may make a check end in an exception
 
     @property
     def digest(self) -> str:
-        """A hash over all that planting it depends on, besides the file that it is planted into."""
+        """A hash over everything that the planted text depends on, except the text that it is planted into."""
         return hashlib.sha256("\0".join((self.file, *self.path, self.prelude, self.source)).encode()).hexdigest()
 
     def fits(self, text: str) -> bool:
-        """Whether its file, with this text, has the definition that it replaces."""
+        """Return whether the text of a file contains the definition that this misconception replaces."""
         try:
             self.planted(text)
         except LibraryError:
@@ -48,9 +48,9 @@ class Misconception:
         return True
 
     def planted(self, text: str) -> str:
-        """The text of its file with the definition replaced. Raises LibraryError when that is not there.
+        """Return the text of a file with the definition replaced. Raises LibraryError if it lacks that definition.
 
-        In a notebook, the definition is replaced in the last cell that has it.
+        In a notebook, the definition is replaced in the last cell that contains it.
         """
         return _in_last_cell(text, self._planted) if self.file.endswith(".ipynb") else self._planted(text)
 
@@ -66,7 +66,10 @@ class Misconception:
 
 
 def _in_last_cell(text: str, plant: Callable[[str], str]) -> str:
-    """A notebook of our own with the last of its code cells changed in which that can be done. Raises LibraryError."""
+    """Return a notebook's text with the last code cell changed for which `plant` does not raise LibraryError.
+
+    Raises LibraryError if there is no such cell.
+    """
     notebook = json.loads(text)
     failure = LibraryError("the notebook has no code")
     for cell in reversed([cell for cell in notebook["cells"] if cell["cell_type"] == "code"]):
@@ -80,14 +83,14 @@ def _in_last_cell(text: str, plant: Callable[[str], str]) -> str:
 
 
 class Library(Mapping[str, Misconception]):
-    """All misconceptions in a course's folder of them, by name."""
+    """All misconceptions in a course's folder `misconceptions`, by name."""
 
     def __init__(self, folder: Path) -> None:
         found = [each for path in sorted(folder.glob("*.py")) for each in _read(path)]
         self._by_name = {each.name: each for each in found}
         if len(found) != len(self._by_name):
             twice = sorted(name for name, count in Counter(each.name for each in found).items() if count > 1)
-            raise LibraryError(f"{', '.join(twice)}: there are two of this name")
+            raise LibraryError(f"{', '.join(twice)}: two misconceptions have this name; rename one of them")
 
     def __getitem__(self, name: str) -> Misconception:
         return self._by_name[name]
@@ -100,7 +103,7 @@ class Library(Mapping[str, Misconception]):
 
 
 def _read(path: Path) -> Iterator[Misconception]:
-    """The misconceptions of a file. Raises LibraryError where it cannot be read, or one lacks what it needs."""
+    """Yield the misconceptions of a file. Raises LibraryError if it cannot be parsed, or if one is incomplete."""
     marked: list[tuple[Definition, _Mark]] = []
     defaults = _Mark()
     rest: list[ast.stmt] = []
@@ -122,7 +125,10 @@ def _read(path: Path) -> Iterator[Misconception]:
         sentence = " ".join((ast.get_docstring(definition) or "").split())
         file, _, place = mark.target.partition(":")
         if not sentence or not place or not mark.fails:
-            raise LibraryError(f"{name}: it needs a docstring, a target such as file.py:name, and checks that fail")
+            raise LibraryError(
+                f"{name}: a misconception needs a docstring, a target such as file.py:name, and the checks that it "
+                "makes fail"
+            )
         yield Misconception(
             name=name,
             sentence=sentence,
@@ -137,14 +143,14 @@ def _read(path: Path) -> Iterator[Misconception]:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What a misconception is marked with: see `graders.misconceptions`."""
+    """The arguments of the decorator `graders.misconceptions.misconception`."""
 
     target: str = ""
     fails: tuple[str, ...] = ()
     raises: bool = False
 
     def changed(self, call: ast.expr, where: str) -> _Mark:
-        """With the arguments of a call in the place of its own. Raises LibraryError for those that it has not."""
+        """Return this mark with the arguments of a call replacing its own. Raises LibraryError for unknown ones."""
         if not isinstance(call, ast.Call):
             return self
         try:
@@ -153,17 +159,19 @@ class _Mark:
                 given["target"] = ast.literal_eval(argument)
             mark = replace(self, **given)
         except (ValueError, TypeError) as error:
-            raise LibraryError(f"{where}: it is not marked with a target and what fails ({error})") from None
+            raise LibraryError(
+                f"{where}: the arguments must be a target and the checks that fail, as literals ({error})"
+            ) from None
         names = (mark.target, *mark.fails) if isinstance(mark.fails, tuple) else (None,)
         if not all(isinstance(name, str) for name in names):
             raise LibraryError(
-                f'{where}: a target is text, and what fails are names in parentheses, as in ("vae.kld",)'
+                f'{where}: the target must be text, and the checks that fail a tuple of texts, as in ("vae.kld",)'
             )
         return mark
 
 
 def _decorator(statement: Definition) -> ast.expr | None:
-    """The decorator that marks it as a misconception, with or without arguments."""
+    """Return the decorator `@misconception` of a definition, with or without arguments, or None."""
     for decorator in statement.decorator_list:
         if _is_call_of(_MARK, decorator) or (isinstance(decorator, ast.Name) and decorator.id == _MARK):
             return decorator
@@ -183,7 +191,10 @@ def _is_import_of_mark(statement: ast.stmt) -> bool:
 
 
 def _replace(body: list[ast.stmt], path: tuple[str, ...], new: Definition) -> bool:
-    """Replaces the definition at `path`; where the new one asks for the original, that stays beside it."""
+    """Replace the definition at `path`, and return whether it exists.
+
+    If the new definition refers to `original`, the old one is kept beside it under that name.
+    """
     index = _index(body, path[0])
     if index is None:
         return False
@@ -192,14 +203,14 @@ def _replace(body: list[ast.stmt], path: tuple[str, ...], new: Definition) -> bo
         return isinstance(old, ast.ClassDef) and _replace(old.body, path[1:], new)
     new.name = path[0]
     body[index] = new
-    if _asks_for_original(new):
+    if _refers_to_original(new):
         _rename(old)
         body.insert(index, old)
     return True
 
 
 def _index(body: list[ast.stmt], name: str) -> int | None:
-    """Where a body last defines or assigns that name."""
+    """Return the index of the last statement that defines or assigns the name, or None."""
     return next((index for index in reversed(range(len(body))) if name in _names(body[index])), None)
 
 
@@ -211,7 +222,7 @@ def _names(statement: ast.stmt) -> set[str]:
     return set()
 
 
-def _asks_for_original(new: Definition) -> bool:
+def _refers_to_original(new: Definition) -> bool:
     return any(
         (isinstance(node, ast.Name) and node.id == _ORIGINAL)
         or (isinstance(node, ast.Attribute) and node.attr == _ORIGINAL)

@@ -1,4 +1,4 @@
-"""The pytest plugin of one submission's session: gives tests their fixtures, and turns what happens into facts."""
+"""The pytest plugin of a grading session: it gives tests their fixtures, and turns their results into facts."""
 
 from __future__ import annotations
 
@@ -27,36 +27,37 @@ from gengrade.sandbox import InfraError, Limits, Run
 from gengrade.texts import without_middle
 
 _FAULT_BYTES = 20_000
-OWN_CODE = "graders' own code, of the processor"  # a stage: what all comparing took, without the runs
+OWN_CODE = "graders' own code, of the processor"  # the stage for all comparisons, without the runs of packages
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What the code of a test took, without the runs that it asked for."""
+    """The CPU time and memory of a test's own code, without the runs that it requested."""
 
-    seconds: float  # of the processor
-    memory_mb: float  # resident at most, beyond that of the start
+    seconds: float  # of CPU time
+    memory_mb: float  # the most resident memory, in addition to that at the start
 
 
 @dataclass(slots=True)
 class Observed:
-    """What a session has seen so far."""
+    """Everything that a session has observed so far."""
 
-    tests: dict[str, list[TestFact]] = field(default_factory=dict)  # by check
+    tests: dict[str, list[TestFact]] = field(default_factory=dict)  # for each check
     measures: dict[str, float] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # ours, with their tracebacks: for the TA
+    faults: list[str] = field(default_factory=list)  # of the harness, with tracebacks, for teaching assistants
     stages: dict[str, float] = field(default_factory=dict)
     gallery: Gallery = field(default_factory=Gallery)
-    tested: list[Tested] = field(default_factory=list)  # what unit tests called, to find out what is behind a failure
-    starved: bool = False  # a verdict was made of a run that the machine had little for: another time it may differ
-    used: dict[str, Used] = field(default_factory=dict)  # by test, what its own code took
+    tested: list[Tested] = field(default_factory=list)  # unit tests and their runs, for the diagnosis
+    starved: bool = False  # whether a run got little of the machine, so that a repetition may give another verdict
+    used: dict[str, Used] = field(default_factory=dict)  # for each test
 
     def fault(self, words: str) -> None:
-        """Ours, but an exception's text may hold what a submission chose, of any length."""
+        """Add a fault of the harness, shortened, since a submission may make an exception's text very long."""
         self.faults.append(without_middle(words, _FAULT_BYTES))
 
     def checks(self) -> dict[str, CheckFact]:
+        """Return the facts of all checks so far, by id."""
         return {id_: CheckFact(check=id_, tests=tuple(tests)) for id_, tests in self.tests.items()}
 
 
@@ -68,7 +69,7 @@ class Blocked(Exception):
 
 
 class GradingPlugin:
-    """One instance a session; pytest calls its hooks and fixtures."""
+    """The plugin of one session, whose hooks and fixtures pytest calls."""
 
     def __init__(
         self,
@@ -84,10 +85,17 @@ class GradingPlugin:
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
     ) -> None:
-        """The plugin of one session.
+        """Create the plugin of one session.
 
-        `names`: where each part lay in what was handed in, by the part's key; tracebacks show these. `needs`: what
-        checks need beyond what their graders say, by check.
+        student, reference: the packages under test.
+        data: returns the data set.
+        wanted: the checks to run.
+        secret: the key from which the inputs and seeds of this run are derived.
+        limits: returns the limits of a run, given a check's id and its kind.
+        folder: the folder for pictures.
+        on_check: is called with a check's id before it is run.
+        names: for each part's key, its place in the submission, which tracebacks show.
+        needs: for each check, the checks that it needs in addition to those that its grader declares.
         """
         self._student = student
         self._reference = reference
@@ -137,11 +145,11 @@ class GradingPlugin:
     # Hooks ------------------------------------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """pytest's own report of a failure, with excerpts of the source, takes longer than most tests."""
+        """Choose short tracebacks, since pytest's reports with source excerpts take longer than most tests."""
         config.option.tbstyle = "value"
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keeps the wanted checks, in the order in which the graders stand, after those that they need."""
+        """Keep the tests of wanted checks, in the order of the graders' files, each after those that it needs."""
         kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
         items[:] = _ordered(kept, self._needs)
 
@@ -163,13 +171,13 @@ class GradingPlugin:
                 raise Blocked(need)
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Calls the test where its own code can use up no more than its allowance."""
+        """Call the test in a child process that limits its own code."""
         assert self._show is not None
         declared = _declared(pyfuncitem)
         assert declared is not None
         names = inspect.signature(pyfuncitem.function).parameters
         if "show" in names:
-            import_drawing()  # once here, and not in every child
+            import_drawing()  # before the fork, so that no child has to import it
         self._report = report = confined(
             pyfuncitem.function,
             {name: pyfuncitem.funcargs[name] for name in names},
@@ -183,13 +191,13 @@ class GradingPlugin:
         self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
         self._add(OWN_CODE, report.seconds)
         if isinstance(report.error, ArithmeticFault) and self._holds_for_ours(pyfuncitem):
-            fail("Your answer holds numbers that are too large, or too small, to compute with")
+            fail("Your answer contains numbers that are too large or too small to compute with")
         if report.error is not None:
             raise report.error
         return True
 
     def _holds_for_ours(self, item: pytest.Function) -> bool:
-        """Whether a test can be carried out on the reference: then what it could not compute with was the student's."""
+        """Return whether a test works with the reference, so that the student's numbers made its arithmetic fail."""
         declared = _declared(item)
         assert declared is not None
         arguments = {name: item.funcargs[name] for name in inspect.signature(item.function).parameters}
@@ -205,7 +213,7 @@ class GradingPlugin:
         return report.error is None
 
     def _hang(self, figures: Sequence[Figure]) -> None:
-        """Takes over what a test drew in its own process: the room that it took there is taken here as well."""
+        """Add the pictures that a test drew in its child process, and count them in the gallery."""
         assert self._show is not None
         for figure in figures[len(self._show.figures) :]:
             self.observed.gallery.takes((self._folder / figure.file).stat().st_size)
@@ -227,7 +235,7 @@ class GradingPlugin:
         self.observed.stages[stage] = self.observed.stages.get(stage, 0.0) + seconds
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """The fact of a test: of its call, or of a set-up that already decided it."""
+        """Record the fact of a test after its call, or after a set-up that failed."""
         if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
             return
         declared = _declared(item)
@@ -249,7 +257,7 @@ class GradingPlugin:
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
 
     def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome, *, cut: bool) -> Tested:
-        # A fault of ours must not cost the student a check that was decided without it.
+        # A fault in reading symptoms must not change the outcome of the check, which is already decided.
         for fault in self._report.faults:
             self.observed.fault(f"{name}: its symptoms could not be read: {fault}")
         runs, symptoms = self._student.runs, self._report.symptoms
@@ -258,7 +266,7 @@ class GradingPlugin:
         return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls), cut)
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:
-        """What a test needs: what its grader says, and what the rubric asks for all checks that it decides."""
+        """Return the checks that a test needs: its grader's, and those that the rubric needs for all its checks."""
         declared = _declared(item)
         assert declared is not None
         by_rubric = [set(self._rubric_needs.get(id_, ())) for id_ in declared.ids]
@@ -292,12 +300,12 @@ class GradingPlugin:
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
         known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
         self.observed.fault(f"{item.name}: {known}")
-        message = "This check could not be carried out, and it is not your fault. Your course staff has been told."
+        message = "This check could not be carried out. That is not your fault. Your course staff has been told."
         return TestFact(outcome=Outcome.INFRA, message=message, **words)
 
 
 def _seeds(secret: bytes, test: str) -> Callable[[], int]:
-    """One seed after another, each run of a test its own; student and reference get the same."""
+    """Return a function that gives each run of a test its own seed, the same for student and reference."""
     count = 0
 
     def next_seed() -> int:
@@ -309,7 +317,10 @@ def _seeds(secret: bytes, test: str) -> Callable[[], int]:
 
 
 def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[str]]) -> list[pytest.Item]:
-    """A stable order in which a test comes after all tests of the checks that it needs."""
+    """Return the tests in a stable order in which each comes after all tests of the checks that it needs.
+
+    Raises ValueError if checks need each other in a circle.
+    """
     result: list[pytest.Item] = []
     waiting = list(items)
     while waiting:
@@ -317,7 +328,7 @@ def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[
         ready = [item for item in waiting if not (pending - set(_ids(item))).intersection(needs(item))]
         if not ready:
             raise ValueError(f"checks need each other in a circle: {sorted(pending)}")
-        # As many as can go in the order of the files, up to the first that has to wait.
+        # The batch is the tests in the order of the files, up to the first that has to wait.
         first_blocked = next((index for index, item in enumerate(waiting) if item not in ready), len(waiting))
         batch = waiting[:first_blocked] or ready[:1]
         result += batch
@@ -339,7 +350,7 @@ def _declared(item: pytest.Item) -> Declaration | None:
 
 
 def _traceback(run: Run, names: Mapping[str, str]) -> str | None:
-    """The student's own frames, in Python's familiar form, with the files where the student left them."""
+    """Return the student's own frames in Python's usual form, with the paths of files as handed in."""
     if not run.frames:
         return None
     lines = []

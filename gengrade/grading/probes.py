@@ -1,6 +1,6 @@
-"""Naming probes in the host without importing them: they import torch, which the host does not need.
+"""Name probes in the host without importing their modules, which import torch.
 
-A family of graders keeps its probes in `graders/<family>/probes.py`, and further ones in `<subject>_probes.py` beside
+A family of graders has its probes in `graders/<family>/probes.py`, and may have more in `<subject>_probes.py` beside
 it.
 """
 
@@ -18,10 +18,10 @@ from gengrade.sandbox.closure import probe_module
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A function that asks student code something.
+    """The name of a function that runs in a guest and calls student code.
 
-    `Probe("vae", "kld")` is the function kld of graders/vae/probes.py, `Probe("vae.loop", "train")` the function train
-    of graders/vae/loop_probes.py.
+    `Probe("vae", "kld")` names the function kld in graders/vae/probes.py, and `Probe("vae.loop", "train")` the function
+    train in graders/vae/loop_probes.py.
     """
 
     module: str
@@ -35,7 +35,7 @@ class _File:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __getattr__(self, name: str) -> Any:  # a probe, or where there is none of that name, another file of the family
+    def __getattr__(self, name: str) -> Any:  # a probe in this file, or otherwise another file of probes
         path = module_path(probe_module(self._name)).with_suffix(".py")
         if path.is_file() and name in _functions(path):
             return Probe(self._name, name)
@@ -46,7 +46,7 @@ class _File:
 
 
 class _Probes:
-    """`probes.vae.kld` is a probe of the family `vae`, `probes.vae.loop.train` one of its further file on loops."""
+    """`probes.vae.kld` names a probe in graders/vae/probes.py, `probes.vae.loop.train` one in loop_probes.py there."""
 
     def __getattr__(self, family: str) -> _File:
         if not module_path(f"graders.{family}").is_dir():

@@ -1,4 +1,4 @@
-"""Random inputs of a test: the same for a whole class, different in each run and unknown beforehand."""
+"""Draw the random inputs of a test, which are the same for a whole class, and differ unpredictably between runs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from numpy.typing import NDArray
 
 
 def derive(secret: bytes, *labels: object) -> int:
-    """A 63-bit seed from the run's secret and labels; without the secret, no label's seed can be guessed."""
+    """Return a 63-bit seed for these labels, which cannot be predicted without the run's secret."""
     message = "\0".join(map(str, labels)).encode()
     return int.from_bytes(hmac.digest(secret, message, hashlib.sha256)[:8], "big") >> 1
 
 
 class Rng:
-    """Draws of one test; float32 unless said otherwise, as models expect them."""
+    """The random generator of one test; it draws float32 unless stated otherwise."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
 
     def normal(self, *shape: int) -> NDArray[np.float32]:
+        """Draw standard normal numbers."""
         return self._generator.standard_normal(shape, dtype=np.float32)
 
     def uniform(self, low: float, high: float, *shape: int) -> NDArray[np.float32]:
+        """Draw uniform numbers from `low` to `high`."""
         return self._generator.uniform(low, high, shape).astype(np.float32)
 
     def integers(self, low: int, high: int, *shape: int) -> NDArray[np.int64]:
-        """Integers from low up to, not including, high."""
+        """Draw integers from `low` up to, not including, `high`."""
         return self._generator.integers(low, high, shape)
 
     def integer(self, low: int, high: int) -> int:
+        """Draw one integer from `low` up to, not including, `high`."""
         return int(self._generator.integers(low, high))
 
     def choice(self, n: int, k: int) -> NDArray[np.int64]:
-        """k distinct indices below n, in random order."""
+        """Draw k distinct indices below n, in random order."""
         return self._generator.choice(n, k, replace=False)
 
     def bits(self, *shape: int) -> NDArray[np.float32]:
+        """Draw zeros and ones."""
         return self._generator.integers(0, 2, shape).astype(np.float32)
 
     @property

@@ -1,4 +1,4 @@
-"""One submission's session: pytest over the graders, in this process, with nothing of the submission's in its way."""
+"""Run the checks of one submission as a pytest session in this process, which no file of the submission can affect."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ _GRADERS = HOME / "graders"
 
 
 class SessionError(RuntimeError):
-    """pytest itself failed: an error of the harness or of a grader, with what it printed."""
+    """pytest itself failed because of the harness or a grader; the message holds its output."""
 
 
 def run_session(plugin: GradingPlugin, wanted: Iterable[str]) -> Observed:
-    """Runs the graders that decide those checks. Raises SessionError, or KeyboardInterrupt when it was stopped."""
+    """Run the graders that decide the wanted checks, and return what they observed.
+
+    Raises SessionError when pytest itself fails, and KeyboardInterrupt when it was interrupted.
+    """
     modules = list(dict.fromkeys(known()[id_].module for id_ in known() if id_ in set(wanted)))
     if not modules:
         return plugin.observed
-    # Entry points of whatever else is installed have no business here, and cost seconds.
+    # Plugins of other installed packages could change results, and importing them takes seconds.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     arguments = [str(module_path(module).with_suffix(".py")) for module in modules]
     arguments += [f"--rootdir={_GRADERS}", f"--confcutdir={_GRADERS}", "-c", os.devnull, "--import-mode=importlib"]

@@ -1,4 +1,4 @@
-"""A package under test, student's or reference: runs probes on it, and remembers what came of them."""
+"""Run probes on a package under test, the student's or the reference, and cache the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gengrade.store import EvidenceStore
 
 
 class ProbeFailed(Exception):
-    """A run of the student's code came to something else than evidence; its outcome is the test's."""
+    """A run of the student's code gave no evidence; the outcome of the run becomes that of the test."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run.message)
@@ -31,12 +31,12 @@ class ProbeFailed(Exception):
 
 
 class BudgetUsedUp(ProbeFailed):
-    """A run was not started, since the submission's earlier ones have used up what all of them may."""
+    """A run was not started, since the submission's earlier runs have used up the budget of all runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What evidence depends on besides the package, the probe and its inputs."""
+    """Everything that evidence depends on besides the package, the probe and its inputs."""
 
     course: Course
     tier: str
@@ -46,7 +46,7 @@ class Circumstances:
 
 
 class Subject:
-    """`run(probe, **inputs)` gives evidence, from the cache when nothing that it depends on has changed."""
+    """A package under test; `run(probe, **inputs)` returns evidence, from the cache if nothing relevant changed."""
 
     def __init__(
         self,
@@ -59,7 +59,15 @@ class Subject:
         ours: bool = False,
         budget: Budget | None = None,
     ) -> None:
-        """`ours`: a failed run is a fault of the harness. `budget`: of all runs together; None: they have none."""
+        """Create the subject for one tree of files.
+
+        tree, tree_hash: the clean tree and its hash.
+        sandbox: carries out the runs.
+        store: the cache of results; None: nothing is cached.
+        circumstances: what evidence depends on besides.
+        ours: whether the package is ours, so that a failed run is a fault of the harness.
+        budget: the budget of all runs together; None: there is none.
+        """
         self._tree = tree
         self._tree_hash = tree_hash
         self._sandbox = sandbox
@@ -69,29 +77,33 @@ class Subject:
         self._budget = budget
         self._seeds: Callable[[], int] = lambda: 0
         self._limits = Limits()
-        self.runs: list[tuple[Request, Run]] = []  # of the test that is going on
+        self.runs: list[tuple[Request, Run]] = []  # of the current test
 
     @property
     def starting(self) -> float:
-        """Seconds that the sandbox has taken to start so far: no test's own."""
+        """The seconds that starting the sandbox has taken so far, which count for no test."""
         return self._sandbox.starting
 
     def begin(self, seeds: Callable[[], int], limits: Limits) -> None:
-        """A new test: where its runs' seeds come from, and what they may use."""
+        """Begin a test, whose runs get their seeds and their limits from the arguments."""
         self._seeds = seeds
         self._limits = limits
         self.runs = []
 
     @property
     def last(self) -> Run | None:
+        """The last run of the current test; None before the first."""
         return self.runs[-1][1] if self.runs else None
 
     def run(self, probe: Probe, **inputs: Any) -> Evidence:
-        """Runs a probe on this package. Raises ProbeFailed, or InfraError when it is not the student's fault."""
+        """Run a probe on this package and return its evidence.
+
+        Raises ProbeFailed when the student's code gave none, BudgetUsedUp, and InfraError for a fault of the harness.
+        """
         return self._run(probe, inputs, self._seeds())
 
     def again(self, probe: Probe, **inputs: Any) -> Evidence:
-        """The same in the random state of the run before: what is made at random there is made alike once more."""
+        """Run a probe with the random seed of the previous run, so that random draws are the same."""
         return self._run(probe, inputs, self.runs[-1][0].seed)
 
     def _run(self, probe: Probe, inputs: Mapping[str, Any], seed: int) -> Evidence:
@@ -107,7 +119,7 @@ class Subject:
         refusal = self._budget.refusal() if self._budget is not None else None
         if refusal is not None:
             raise BudgetUsedUp(refusal)
-        run = self._remembered(request)
+        run = self._cached_or_fresh(request)
         if self._budget is not None:
             self._budget.charge(run)
         self.runs.append((request, run))
@@ -119,14 +131,14 @@ class Subject:
         raise ProbeFailed(run)
 
     def repeat(self, request: Request) -> Run:
-        """The same run on this package, whatever it comes to."""
-        return self._remembered(replace(request, tree=self._tree))
+        """Repeat a run of another package on this one, and return it whatever its outcome."""
+        return self._cached_or_fresh(replace(request, tree=self._tree))
 
-    def _remembered(self, request: Request) -> Run:
+    def _cached_or_fresh(self, request: Request) -> Run:
         if self._store is None:
             return self._fresh(request)
         key = self._key(request)
-        # A class shares the reference's evidence: who comes second waits for it.
+        # The whole class shares the reference's evidence: the first worker computes it, and others wait for it.
         with self._store.lock(key) if self._ours else nullcontext():
             run = self._store.get(key)
             if run is None:
@@ -153,12 +165,12 @@ class Subject:
             "limits": request.limits.as_dict(),
         }
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
-        _feed(digest.update, request.inputs)
+        _update_hash(digest.update, request.inputs)
         return digest.hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """Inputs as the wire takes them."""
+    """Return an input, converted to the types that can be sent to a guest."""
     if isinstance(value, Evidence):
         return value.state()
     if isinstance(value, np.generic):
@@ -170,8 +182,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _feed(update: Callable[[bytes | memoryview], object], value: Any) -> None:
-    """Feeds a tree of inputs to a hash, so that different trees never feed the same bytes."""
+def _update_hash(update: Callable[[bytes | memoryview], object], value: Any) -> None:
+    """Update a hash with a tree of inputs, such that different trees never give the same bytes."""
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value)
         update(f"array {array.dtype.str} {array.shape} ".encode())
@@ -180,11 +192,11 @@ def _feed(update: Callable[[bytes | memoryview], object], value: Any) -> None:
         update(f"dict {len(value)} ".encode())
         for name in sorted(value):
             update(f"{len(name)} {name} ".encode())
-            _feed(update, value[name])
+            _update_hash(update, value[name])
     elif isinstance(value, list):
         update(f"list {len(value)} ".encode())
         for item in value:
-            _feed(update, item)
+            _update_hash(update, item)
     else:
         text = f"{type(value).__name__} {value!r}"
         update(f"{len(text)} {text} ".encode())

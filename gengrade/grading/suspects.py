@@ -1,4 +1,4 @@
-"""Copies of the reference with one misconception each, made when they are first asked for."""
+"""Make copies of the reference that contain one misconception each, when they are first needed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,31 @@ from gengrade.sandbox import Request, Run
 
 
 def plant(misconception: Misconception, folder: Path) -> None:
-    """Replaces the definition that a misconception is about, in a folder in the hand-out's shape."""
+    """Replace the definition that a misconception is about, in a folder with the hand-out's files.
+
+    Raises LibraryError if the file or the definition is missing.
+    """
     file = folder / misconception.file
     if not file.is_file():
-        raise LibraryError(f"{misconception.name}: there is no {misconception.file}")
+        raise LibraryError(f"{misconception.name}: the reference has no file {misconception.file}")
     file.write_text(misconception.planted(file.read_text()))
 
 
 class Suspects:
-    """Repeats a student's runs on the reference with a misconception.
-
-    `subject_of` makes the package of a folder in the hand-out's shape, which is gone afterwards.
-    """
+    """Repeats a student's runs on copies of the reference that contain a misconception."""
 
     def __init__(self, reference: Path, subject_of: Callable[[Path], Subject]) -> None:
+        """Create the copies' maker.
+
+        reference: the folder of the reference.
+        subject_of: returns the package for a folder with the hand-out's files, which is removed afterwards.
+        """
         self._reference = reference
         self._subject_of = subject_of
         self._subjects: dict[str, Subject] = {}
 
     def repeat(self, misconception: Misconception, request: Request) -> Run:
+        """Repeat a run on the copy of the reference with this misconception. Raises LibraryError."""
         subject = self._subjects.get(misconception.name)
         if subject is None:
             subject = self._subjects[misconception.name] = self._make(misconception)

@@ -1,7 +1,7 @@
-"""Symptoms: what of a run can be compared between two packages that are wrong in the same way.
+"""Extract the symptoms of a run: the numbers that are equal for two packages that are wrong in the same way.
 
-By default all of its evidence. Where evidence depends on what a student may choose freely (an architecture, the order
-of random draws), a function in `graders/<family>/symptoms.py` keeps what does not.
+By default these are all numbers of the evidence. Where evidence depends on what a student may choose freely (an
+architecture, the order of random draws), a function in `graders/<family>/symptoms.py` keeps only what does not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from gengrade.sandbox import Run
 from gengrade.sandbox.wire import Tree
 from gengrade.texts import shortened
 
-Inputs = Mapping[str, Any]  # what a probe was given
+Inputs = Mapping[str, Any]  # the inputs of a probe
 Symptoms = Mapping[str, tuple[ArrayLike, float]]  # numbers by name, with the absolute tolerance of each
 Extractor = Callable[[Inputs, Evidence], Symptoms]
 
-RTOL = 1e-3  # between runs of the same formula in another order, in float32
-_DIGEST = 24  # numbers that a digest holds at most
-_NAME = 100  # bytes of a name, at most
+RTOL = 1e-3  # the relative difference between float32 results of one formula computed in another order
+_DIGEST = 24  # the most numbers of a digest
+_NAME = 100  # the most bytes of a name
 _MOST_SYMPTOMS = 2_000  # of a run
 _MOST_NUMBERS = 1 << 18  # of all symptoms of a run: 18 times those of the largest right answer
 
@@ -38,7 +38,7 @@ _extractors: dict[str, Extractor] = {}
 
 
 def symptoms_of(*probes: str) -> Callable[[Extractor], Extractor]:
-    """Marks how the symptoms of these probes ("module:function") are read."""
+    """Return a decorator for the function that reads the symptoms of these probes ("module:function")."""
 
     def mark(extractor: Extractor) -> Extractor:
         _extractors.update(dict.fromkeys(probes, extractor))
@@ -48,10 +48,11 @@ def symptoms_of(*probes: str) -> Callable[[Extractor], Extractor]:
 
 
 def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
-    """The symptoms of a run. What was raised is a symptom of its own; so is evidence that cannot be read.
+    """Return the symptoms of a run.
 
-    Nobody has accepted the evidence yet: its tensors may have any shape, and not go together. Evidence that shows more
-    than any right answer does has no symptoms: a session keeps all of them, and compares them many times.
+    An exception of the student's code is a symptom itself. The evidence is not checked yet: its tensors may have any
+    shapes; if the probe's own function cannot read it, all of its numbers are symptoms. Evidence that is larger than
+    any right answer has none, since a session keeps all symptoms and compares them many times.
     """
     if run.outcome is not Outcome.PASSED:
         return {_short(f"{run.outcome}: {run.message}"): (0.0, 0.0)}
@@ -65,7 +66,7 @@ def read(probe: str, inputs: Inputs, run: Run) -> Symptoms:
 
 
 def _bounded(symptoms: Iterable[tuple[str, tuple[ArrayLike, float]]]) -> Symptoms:
-    """These symptoms; none, where they are too many or too large."""
+    """Return these symptoms, or {} if they are too many or too large."""
     found: dict[str, tuple[ArrayLike, float]] = {}
     size = 0
     for name, (values, tolerance) in symptoms:
@@ -78,12 +79,12 @@ def _bounded(symptoms: Iterable[tuple[str, tuple[ArrayLike, float]]]) -> Symptom
 
 
 def agree(left: Symptoms, right: Symptoms) -> bool:
-    """Whether both have the same names and shapes, and equal numbers within the tolerances."""
+    """Return whether both have the same names and shapes, and numbers that are equal within the tolerances."""
     return left.keys() == right.keys() and all(_near(left[name], right[name]) for name in left)
 
 
 def digest(symptoms: Symptoms) -> dict[str, tuple[float, float]]:
-    """A few numbers that stand for them, by name, each with its tolerance: to find those that agree in a class."""
+    """Return a few numbers that represent the symptoms, by name, each with its tolerance, to compare a whole class."""
     numbers: dict[str, tuple[float, float]] = {}
     for long_name, (values, tolerance) in islice(symptoms.items(), _DIGEST):
         name = _short(long_name)
@@ -98,18 +99,18 @@ def digest(symptoms: Symptoms) -> dict[str, tuple[float, float]]:
 
 
 def _short(name: str) -> str:
-    """A name that stays the same for the same symptom. A student's text may be a part of it, of any length."""
+    """Return a short name, the same for equal names; a name may contain a student's text of any length."""
     kept = shortened(name, _NAME)
     return name if kept == name else f"{kept} {hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _finite(value: np.floating[Any]) -> float:
-    """JSON has no NaN, and two of them should agree."""
+    """Return the number with NaN and infinities replaced, since JSON has none, and two NaNs should agree."""
     return float(np.nan_to_num(value, nan=-1e300, posinf=1e300, neginf=-1e300))
 
 
 def close(left: float, right: float, tolerance: float) -> bool:
-    """Whether two numbers are equal within a tolerance. An infinite one equals nothing else."""
+    """Return whether two numbers are equal within an absolute tolerance; an infinite one equals only itself."""
     return left == right or abs(left - right) <= tolerance + RTOL * max(abs(left), abs(right)) < math.inf
 
 
@@ -119,7 +120,7 @@ def _near(left: tuple[ArrayLike, float], right: tuple[ArrayLike, float]) -> bool
         return False
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(a - b) <= max(left[1], right[1]) + RTOL * np.maximum(np.abs(a), np.abs(b))
-    near &= np.isfinite(a) & np.isfinite(b)  # nothing is far from infinity, in proportion to it
+    near &= np.isfinite(a) & np.isfinite(b)  # the relative difference to an infinite number would always be small
     same: NDArray[np.bool_] = near | (a == b) | (np.isnan(a) & np.isnan(b))
     return bool(same.all())
 
@@ -133,8 +134,8 @@ def _known() -> Mapping[str, Extractor]:
 
 
 def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, float]]]:
-    """Every leaf of evidence: numbers by their place, anything else as a part of a name."""
-    name = _short(name)  # a student's keys may be a part of it, of any length
+    """Yield every leaf of the evidence: a number by its place in the tree, anything else as part of a name."""
+    name = _short(name)  # it may contain a student's keys of any length
     if isinstance(tree, dict):
         for key, item in tree.items():
             yield from _everything(item, _short(f"{name}.{key}"))
@@ -143,7 +144,7 @@ def _everything(tree: Tree, name: str) -> Iterator[tuple[str, tuple[ArrayLike, f
         for index, item in enumerate(tree):
             yield from _everything(item, f"{name}[{index}]")
     elif isinstance(tree, np.ndarray) and tree.size > _MOST_NUMBERS:
-        yield name, (tree, 0.0)  # which is too many
+        yield name, (tree, 0.0)  # too many numbers, which `_bounded` rejects
     elif isinstance(tree, np.ndarray | bool | int | float):
         values = np.asarray(tree, dtype=np.float64)
         finite = np.abs(values[np.isfinite(values)])

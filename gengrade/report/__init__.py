@@ -1,7 +1,9 @@
-"""Reports: grades as pages for people and as files for other programs.
+"""Write grades as HTML pages for people and as files for other programs.
 
-Each exporter is a function from grades to text in a module of its own. Everything that a student may have written goes
-through `text.plain` and the escaping of its format; `text.public` takes from hidden items what they would give away.
+Each exporter is a function from grades to text, in a module of its own. Two properties are deliberate:
+
+1. Every text that a student may have written passes through `text.plain` and the escaping of the format.
+2. `text.public` removes from hidden items everything that would reveal what was tested.
 """
 
 from gengrade.report.github import github_annotations, github_summary

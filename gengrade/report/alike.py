@@ -1,4 +1,4 @@
-"""What the submissions of a class have in common: known misconceptions, and wrong answers alike without a name."""
+"""Find what the submissions of a class have in common: known misconceptions, and equal, unexplained wrong answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gengrade.grading.symptoms import close
 
 
 class Case(NamedTuple):
-    """A student's item that somebody may want to open."""
+    """One student's item, to be linked from the index page."""
 
     grade: Grade
     item: ItemGrade
 
 
 class Shared(NamedTuple):
-    """A misconception, the checks that it explains, and one item of each student who has it."""
+    """A misconception, the checks that it explains, and one item of each student in whose code it was recognised."""
 
     named: Named
     checks: tuple[str, ...]
@@ -26,14 +26,14 @@ class Shared(NamedTuple):
 
 
 class Alike(NamedTuple):
-    """Checks that failed with the same evidence, and one item of each student for whom they did."""
+    """Checks that failed with the same evidence, and one item of each student for whom they failed."""
 
     checks: tuple[str, ...]
     cases: tuple[Case, ...]
 
 
 def misconceptions(grades: Iterable[Grade]) -> tuple[Shared, ...]:
-    """The misconceptions that were recognised, the most frequent first."""
+    """Return the misconceptions that were recognised, the most frequent first."""
     named: dict[str, Named] = {}
     checks: dict[str, set[str]] = {}
     cases: dict[str, dict[str, Case]] = {}
@@ -49,10 +49,11 @@ def misconceptions(grades: Iterable[Grade]) -> tuple[Shared, ...]:
 
 
 def same_evidence(grades: Iterable[Grade]) -> tuple[Alike, ...]:
-    """Two or more submissions that failed a check alike, without a known misconception; the largest groups first.
+    """Return groups of submissions that failed a check in the same way without a known misconception, largest first.
 
-    Alike: symptoms of the same names, and numbers that are equal within their tolerances. Checks that failed for the
-    same students with the same message are one group, as when a file of theirs cannot be imported.
+    Two submissions failed in the same way if their symptoms have the same names, and numbers that are equal within
+    their tolerances. Checks that failed for the same students with the same message form one group, as when a file
+    cannot be imported.
     """
     by_check: dict[str, dict[str, Case]] = {}
     for grade in grades:
@@ -69,7 +70,7 @@ def same_evidence(grades: Iterable[Grade]) -> tuple[Alike, ...]:
 
 
 def _alike(cases: Iterable[Case]) -> Iterator[tuple[Case, ...]]:
-    """Those of one check whose symptoms agree, in groups of two or more, each in the order of the cases."""
+    """Yield the cases of one check whose symptoms agree, in groups of two or more, each in the order of the cases."""
     cases = tuple(cases)
     by_names: dict[frozenset[str], list[int]] = {}
     for index, case in enumerate(cases):
@@ -83,10 +84,10 @@ def _alike(cases: Iterable[Case]) -> Iterator[tuple[Case, ...]]:
 
 
 def _runs(indices: Sequence[int], symptoms: Mapping[int, tuple[float, float]]) -> Iterator[list[int]]:
-    """Cuts them, in the order of one number, wherever that is no longer close to the first of its run.
+    """Sort the indices by one number, and yield runs of those whose number is close to the first of the run.
 
-    Sorting keeps this from comparing everybody with everybody; measuring from the first keeps a chain of small steps
-    from joining what is far apart.
+    Sorting avoids comparing each pair. Comparing with the first of the run prevents a chain of small differences from
+    joining numbers that differ much.
     """
     run: list[int] = []
     for index in sorted(indices, key=lambda each: symptoms[each]):

@@ -1,7 +1,10 @@
-"""GitHub Actions: annotations for the log, and a summary for the step.
+"""Write GitHub Actions annotations for the log, and a summary for the step.
 
-GitHub keeps ten annotations of each kind per step and drops a summary of more than one MiB whole, so that annotations
-are aggregated by check and a summary is cut before it is too long. No student text reaches either unescaped.
+Two properties are deliberate:
+
+1. GitHub keeps ten annotations of each kind per step and discards a summary of more than 1 MiB, so annotations are
+   aggregated by check and a summary is cut before it is too long.
+2. No text of a student reaches either without being escaped.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:])")
 
 
 def github_annotations(grades: Iterable[Grade]) -> str:
-    """Workflow commands, one a line: an error for each check that did not pass, a warning for each fault of ours."""
+    """Return workflow commands, one per line: errors for checks that did not pass, warnings for the grader's faults."""
     grades = tuple(grades)
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
@@ -38,19 +41,19 @@ def github_annotations(grades: Iterable[Grade]) -> str:
 
 
 def command(kind: str, title: str, message: str) -> str:
-    """One workflow command; `title` and `message` may hold anything."""
+    """Return one workflow command of the kind "error", "warning" or "notice"; title and message may be any text."""
     title = _escaped(one_line(title, 200)).replace(":", "%3A").replace(",", "%2C")
     return f"::{kind} title={title}::{_escaped(one_line(message))}"
 
 
 def _escaped(text: str) -> str:
-    # "##[" starts a command of the old syntax wherever it stands in a line.
+    # "##[" starts a command of the old syntax, even in the middle of a line.
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return text.replace("##[", "## [")
 
 
 def _annotations(kind: str, checks: dict[str, list[ItemGrade]], submissions: int) -> list[str]:
-    """At most ten commands; the last one names the checks that found no room."""
+    """Return at most ten commands; if there are more checks, the last command lists the others."""
     found = sorted(checks.items(), key=lambda each: -len(each[1]))
     room = len(found) if len(found) <= MOST_ANNOTATIONS else MOST_ANNOTATIONS - 1
     lines = [command(kind, f"{check}: {_words(items)}", _message(items, submissions)) for check, items in found[:room]]
@@ -66,28 +69,28 @@ def _words(items: Sequence[ItemGrade]) -> str:
 def _message(items: Sequence[ItemGrade], submissions: int) -> str:
     item = items[0]
     title = "" if item.title == item.check else f"{item.title}. "
-    # A class need not share the misconception of the first.
+    # For a class, the misconception of the first submission is left out, since the others may have different ones.
     if submissions == 1:
         return f"{title}{told(item)}"
     return f"{len(items)} of {submissions} submissions. {title}{item.message}"
 
 
 def github_summary(grades: Iterable[Grade]) -> str:
-    """The step summary in Markdown: a section for each student, as many as fit into 1 MiB."""
+    """Return the step summary in Markdown: a section for each student, as many as fit into 1 MB."""
     grades = tuple(grades)
     text, size = [], 0
     for number, grade in enumerate(grades):
         section = _section(grade)
         size += len(section.encode())
         if size > LARGEST_SUMMARY:
-            text.append(f"\n{len(grades) - number} more submissions found no room here: see the reports.\n")
+            text.append(f"\nThis summary is full; {len(grades) - number} more submissions are in the reports.\n")
             break
         text.append(section)
     return "".join(text)
 
 
 def markdown(text: str, longest: int = 300) -> str:
-    """A stranger's text as one line of Markdown without markup, HTML, links or mentions."""
+    """Return untrusted text as one line of Markdown, escaped so that it has no markup, HTML, links or mentions."""
     line = _MARKDOWN.sub(r"\\\1", one_line(text, longest))
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
 
@@ -112,7 +115,7 @@ def _section(grade: Grade) -> str:
 
 
 def _bullets(items: Iterable[ItemGrade]) -> Iterator[str]:
-    """A line for each item; a misconception's sentence stands in the first that it explains."""
+    """Yield a line for each item; a misconception is explained in the first item where it was recognised."""
     told_in: dict[str, str] = {}
     for item in items:
         name = f"`{item.check}`" if item.check else f"{markdown(item.title)} ({item.id})"

@@ -1,4 +1,4 @@
-"""The gradebook: a CSV file with a row for each student and a column for each question."""
+"""Write the gradebook, a CSV file with a row for each student and a column for each question."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from gengrade.grade import Grade, QuestionGrade
 from gengrade.report.text import one_line, points
 from gengrade.rubric import Question, Rubric
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")  # what makes a spreadsheet compute a cell, in some of them
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")  # the first characters of formulas, in some spreadsheet
 
 
 def gradebook(grades: Iterable[Grade], rubric: Rubric) -> str:
-    """The CSV text: comma, RFC 4180 quoting and line ends. A question's cell holds its points with bonus, so far."""
+    """Return the CSV text, with commas, quoting and line ends as in RFC 4180.
+
+    A question's cell holds its settled points, bonus included.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
     questions = tuple(rubric.questions())
@@ -49,7 +52,7 @@ def write_gradebook(grades: Iterable[Grade], rubric: Rubric, out: Path) -> Path:
 
 
 def cell(text: str) -> str:
-    """Text as one line that no spreadsheet takes for a formula: an apostrophe goes in front where it might."""
+    """Return the text as one line, with an apostrophe in front if a spreadsheet might read it as a formula."""
     line = one_line(text)
     return f"'{line}" if line.startswith(_FORMULA) else line
 

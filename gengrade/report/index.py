@@ -1,4 +1,4 @@
-"""The page of a whole class, for teachers."""
+"""Write `index.html`, the page about a whole class, for teachers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gengrade.report.text import Word, word
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A student in the table; `parts` are the points of each part, bonus included."""
+    """A student's row in the table; `parts` are the points of each part, bonus included."""
 
     grade: Grade
     href: str
@@ -28,7 +28,7 @@ class Row:
 
 
 class Finding(NamedTuple):
-    """An item of a student that somebody may want to open."""
+    """One student's item, to be linked from the page, and the word for its outcome."""
 
     row: Row
     item: ItemGrade
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A check, and everybody for whom it did not pass."""
+    """A check, and the students for whom it did not pass."""
 
     check: str
     title: str
@@ -45,7 +45,7 @@ class Group:
 
 
 class Bin(NamedTuple):
-    """A bar of the histogram: `label` is its lower end in percent."""
+    """A bar of the histogram; `label` is its lower end in percent of the possible points."""
 
     label: str
     students: int
@@ -53,6 +53,8 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
+    """The numbers at the top of the page."""
+
     assignment: str
     parts: tuple[str, ...]
     possible: float
@@ -64,7 +66,7 @@ class Summary:
 
 
 def index_page(grades: Sequence[Grade]) -> str:
-    """The class as one HTML page; each student's report is expected at `<student>/report.html` beside it."""
+    """Return the HTML page about a class, with links to each student's report at `<student>/report.html`."""
     rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
     bins = histogram(grades)
     looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)
@@ -93,7 +95,7 @@ def write_index(grades: Iterable[Grade], out: Path) -> Path:
 
 
 def histogram(grades: Iterable[Grade]) -> tuple[Bin, ...]:
-    """How many totals fall into each tenth of the possible points; the last bin holds everything from 90 % up."""
+    """Return how many totals lie in each tenth of the possible points; the last bin holds all from 90 %."""
     counts = [0] * 10
     for grade in grades:
         share = grade.total / grade.possible if grade.possible else 0.0
@@ -128,7 +130,7 @@ def _summary(grades: Sequence[Grade], bins: Sequence[Bin]) -> Summary:
 
 
 def _groups(rows: Iterable[Row]) -> tuple[Group, ...]:
-    """Checks that did not pass, the most frequent first; one student counts once for each."""
+    """Return the checks that did not pass, the most frequent first; each student counts once for a check."""
     found: dict[str, dict[str, Finding]] = {}
     for row in rows:
         for item in row.grade.items:

@@ -1,4 +1,4 @@
-"""JUnit XML as pytest's xunit2 (Jenkins' junit-10.xsd) has it: a suite for each student, a case for each item."""
+"""Write JUnit XML in pytest's xunit2 format (Jenkins' junit-10.xsd): a suite per student, a case per item."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SKIPPED = (Outcome.BLOCKED, None)  # nothing was judged
 
 
 def junit(grades: Iterable[Grade]) -> str:
-    """The XML text. Hidden items show their verdict only, for the file may land in a student's own CI."""
+    """Return the XML text. Hidden items show their verdict only, since a student's own CI may produce the file."""
     root = ET.Element("testsuites")
     for grade in grades:
         root.append(_suite(grade))
@@ -52,7 +52,7 @@ def _suite(grade: Grade) -> ET.Element:
 
 
 def _case(question: str, item: ItemGrade) -> ET.Element:
-    """A case with at most one result: several would confuse Jenkins."""
+    """Return a test case with at most one result element, since Jenkins accepts no more."""
     name = item.check or item.id
     if item.title != name:
         name = f"{name}: {one_line(item.title, 200)}"

@@ -1,4 +1,4 @@
-"""HTML pages that stand alone: one file, no network, and a content security policy that says so."""
+"""Render self-contained HTML pages: one file without network access, which a content security policy enforces."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from gengrade.report.text import SEEMS, duration, one_line, plain, points, sente
 
 
 def page(template: str, *, script: str | None = None, **values: Any) -> str:
-    """Render a template with the common style, and the named script where one is given, both inline.
+    """Render a template as an HTML page with the common style inline.
 
-    The policy allows exactly these two by their hash, and pictures as `data:` URIs: nothing else loads or runs,
-    whatever a student managed to write into a page.
+    template: the name of the template's file.
+    script: the name of a script's file to include inline; None: the page has no script.
+    values: the variables of the template.
+
+    The content security policy allows exactly this style and script, by their hashes, and pictures as `data:` URIs.
+    Nothing else loads or runs, even if a student managed to write markup into a page.
     """
     style = _source("style.css")
     code = _source(script) if script else ""
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     if code:
         policy += f"; script-src {_hash(code)}"
-    # Markup: both are our own files, and their hash is over the unescaped text.
+    # Style and script are our own files, and must not be escaped, since their hashes are over the unescaped text.
     return (
         _environment().get_template(template).render(policy=policy, style=Markup(style), script=Markup(code), **values)
     )

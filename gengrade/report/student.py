@@ -1,4 +1,4 @@
-"""The report that a student gets."""
+"""Write `report.html`, the report about one submission, for its student."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gengrade.report.view import first_steps, parts, stages
 
 
 def student_page(grade: Grade, facts: Facts, folder: Path) -> str:
-    """The report as one HTML page; the pictures of `facts.figures` are read from `folder`."""
+    """Return the report as one HTML page; the pictures of `facts.figures` are read from `folder`."""
     return page(
         "report.html.j2",
         grade=grade,

@@ -1,4 +1,4 @@
-"""Words, numbers and strangers' text as every report shows them."""
+"""Format outcomes, numbers and untrusted text in the same way for every report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEEMS = "What your code seems to do:"  # a misconception's sentence comes next
 
 HIDDEN_TITLE = "A hidden check"
 HIDDEN_MESSAGE = (
-    "What this check looks at is not shown. It tests the same functions on other inputs than the open ones."
+    "The details of this check are not shown. It tests the same functions as the open checks, on other inputs."
 )
 
 _ESCAPES = re.compile(
@@ -29,38 +29,38 @@ _COMMANDS = re.compile(r":(?=:)|##(?=\[)")
 
 
 class Word(NamedTuple):
-    """How an outcome is told to people: never by a colour alone."""
+    """An outcome as people see it: a word, an icon and a meaning, so that it never depends on colour alone."""
 
     word: str
     icon: str
-    tone: str  # "good", "part", "bad", "ours" or "open": the style
+    tone: str  # the CSS class: "good", "part", "bad", "ours" or "open"
     meaning: str
 
 
 OUTCOMES = {
-    Outcome.PASSED: Word("Passed", "✓", "good", "it does what it should"),
-    Outcome.FAILED: Word("Not right yet", "✗", "bad", "it ran, but the answer is not the expected one"),
+    Outcome.PASSED: Word("Passed", "✓", "good", "the answer is right"),
+    Outcome.FAILED: Word("Not right yet", "✗", "bad", "your code ran, but its answer is not the expected one"),
     Outcome.ERROR: Word(
-        "Error", "!", "bad", "your code raised an exception, or gave back something that cannot be used"
+        "Error", "!", "bad", "your code raised an exception, or returned something that cannot be used"
     ),
     Outcome.TIMEOUT: Word("Out of time", "◷", "bad", "it took longer than this check allows and was stopped"),
     Outcome.MEMORY: Word("Out of memory", "▣", "bad", "it used more memory than this check allows and was stopped"),
     Outcome.CRASHED: Word("Crashed", "!", "bad", "the process ended before it gave an answer"),
-    Outcome.MISSING: Word("Not handed in", "–", "bad", "the function is absent or still the gap of the hand-out"),
-    Outcome.BLOCKED: Word("Not judged", "⊘", "bad", "it builds on something that did not pass"),
-    Outcome.INFRA: Word("Our fault", "⚑", "ours", "something went wrong on our side; it costs you nothing"),
+    Outcome.MISSING: Word("Not handed in", "–", "bad", "the function is missing, or still as empty as in the hand-out"),
+    Outcome.BLOCKED: Word("Not judged", "⊘", "bad", "it builds on another check that did not pass"),
+    Outcome.INFRA: Word("Our fault", "⚑", "ours", "something went wrong on our side; it costs you no points"),
 }
-PARTLY = Word("Partly", "◐", "part", "some of the points")
-PENDING = Word("Pending", "…", "open", "its points are still to come")
+PARTLY = Word("Partly", "◐", "part", "the answer earned some of the points")
+PENDING = Word("Pending", "…", "open", "its points are not decided yet")
 MARKED = Word("Marked", "✎", "part", "a teacher gave the points")
 MARKED_FULL = Word("Marked", "✎", "good", "a teacher gave the points")
 
 
 def plain(text: str) -> str:
-    """A stranger's text without what cannot be seen or would act on a terminal, a parser or the reading direction.
+    """Return untrusted text without invisible characters and without control sequences.
 
-    Line ends become line feeds, escape sequences disappear, all else that a reader cannot see becomes a replacement
-    character.
+    Line ends become line feeds, terminal escape sequences are removed, and every other invisible character, such as
+    one that changes the reading direction, becomes a replacement character. The middle of a very long text is cut.
     """
     text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if len(text) <= LONGEST:
@@ -70,30 +70,30 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str, longest: int = 1_000) -> str:
-    """`plain` text as one line of limited length."""
+    """Return the `plain` text as one line of at most `longest` characters."""
     line = " ".join(plain(text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def inert(text: str) -> str:
-    """The text without what a workflow's log takes for a command: "::name::" begins one, "##[name]" is one anywhere."""
+    """Return the text with spaces added so that GitHub's workflow log finds no commands, "::name::" or "##[name]"."""
     return _COMMANDS.sub(r"\g<0> ", text)
 
 
 def sentence(text: str) -> str:
-    """`plain` text that begins with a capital, unless it begins with a name of the code (elbo_to_bpd, z, x_mean)."""
+    """Return the `plain` text with a capital first letter, unless it begins with a name from code (z, x_mean)."""
     text = plain(text)
     first = text.split(maxsplit=1)[0].rstrip(",.:;") if text.strip() else ""
     return text[:1].upper() + text[1:] if len(first) > 1 and first.isalpha() else text
 
 
 def points(value: float) -> str:
-    """Points with at most two decimals and no needless zeros: 61.5, 3, 0.25."""
+    """Return points as text with at most two decimals and no trailing zeros: 61.5, 3, 0.25."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if round(value, 2) else "0"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 0.4 s, 21 s, 3 min 20 s."""
+    """Return a duration, given in seconds, as text: 0.4 s, 21 s, 3 min 20 s."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -101,7 +101,7 @@ def duration(seconds: float) -> str:
 
 
 def word(item: ItemGrade) -> Word:
-    """The word for what became of an item."""
+    """Return the word for the outcome of an item."""
     if item.comment is not None:
         return MARKED_FULL if item.points == item.possible else MARKED
     if item.outcome is None:
@@ -112,18 +112,18 @@ def word(item: ItemGrade) -> Word:
 
 
 def mistake(item: ItemGrade) -> Named | None:
-    """The recognised misconception, unless a teacher has seen the answer and found nothing wrong."""
+    """Return the recognised misconception, or None if the item has full points, as after a teacher's mark."""
     return None if item.points == item.possible else item.misconception
 
 
 def beside(item: ItemGrade) -> str:
-    """What an item's message adds to its misconception: nothing where it only guesses why an answer is wrong."""
+    """Return an item's message, or "" if it only guesses at a mistake that the recognised misconception explains."""
     guess = mistake(item) is not None and item.outcome is Outcome.FAILED and item.comment is None
     return "" if guess else item.message
 
 
 def told(item: ItemGrade) -> str:
-    """What happened to an item, in one line: the recognised misconception first."""
+    """Return what happened to an item in one line: the recognised misconception, then the message."""
     named = mistake(item)
     if named is None:
         return one_line(item.message)
@@ -131,10 +131,10 @@ def told(item: ItemGrade) -> str:
 
 
 def public(item: ItemGrade) -> ItemGrade:
-    """The item as its student may see it: of a hidden one only the verdict and the points."""
+    """Return the item as its student may see it: a hidden item shows only its verdict and its points."""
     if not item.hidden:
         return item
-    # How it went wrong would be a letter of an alphabet, which the code may choose by what it was asked.
+    # Every kind of failure is shown as `failed`: student code could fail in different ways to reveal its inputs.
     known = (None, Outcome.PASSED, Outcome.BLOCKED, Outcome.INFRA)
     shown: dict[str, object] = {
         "outcome": item.outcome if item.outcome in known else Outcome.FAILED,
@@ -148,18 +148,18 @@ def public(item: ItemGrade) -> ItemGrade:
         "cause": None,
         "criterion": None,
         "measures": {},
-        "seconds": 0.0,  # code can say by how long it runs what it was asked
+        "seconds": 0.0,  # student code could run longer or shorter to reveal its inputs
     }
     return item.model_copy(update=shown)
 
 
 def headline(grade: Grade) -> str:
-    """A grade in one sentence, as it stands on top of every report."""
+    """Return a grade in one sentence, as at the top of every report."""
     sentence = f"{points(grade.total)} of {points(grade.possible)} points"
     if grade.bonus:
         sentence += f", {points(grade.bonus)} of them bonus"
     if grade.penalty:
-        sentence += f", after {points(grade.penalty)} for lateness"
+        sentence += f", after a deduction of {points(grade.penalty)} for lateness"
     if grade.pending:
-        sentence += f"; {points(grade.pending)} more are still to be decided"
+        sentence += f"; {points(grade.pending)} more are not decided yet"
     return f"{sentence}."

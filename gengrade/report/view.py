@@ -1,4 +1,4 @@
-"""What a student's report shows, put together from grade and facts; the template only lays it out."""
+"""Assemble the content of a student's report from grade and facts; the template only arranges it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that travels inside the page; `uri` is None when its file is not the one that was drawn."""
+    """A figure that the page contains; `uri` is None if its file is missing or is not the one that was drawn."""
 
     caption: str
     alt: str
@@ -34,7 +34,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class TestView:
-    """One thing that was tested; the details stand where it is shown first."""
+    """One test in the report; `repeated` if it was shown before, with its details."""
 
     fact: TestFact
     word: Word
@@ -43,36 +43,40 @@ class TestView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """An item with all that its student may see of it."""
+    """An item with everything that its student may see of it."""
 
     grade: ItemGrade
     word: Word
     tests: tuple[TestView, ...]
     pictures: tuple[Picture, ...]
-    message: str  # "" when the tests already say it
+    message: str  # "" when the tests' messages already contain it
     mistake: Named | None  # the recognised misconception
-    told: ItemGrade | None  # the item above that has its sentence already
+    told: ItemGrade | None  # the item above in which this misconception is already explained
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
+    """A question and its items."""
+
     grade: QuestionGrade
     items: tuple[ItemView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PartView:
+    """A part of the assignment and its questions."""
+
     name: str
     questions: tuple[QuestionView, ...]
 
     def total(self, field: Literal["points", "possible", "pending"]) -> float:
-        """The sum of one of the questions' fields."""
+        """Return the sum of one field over all questions."""
         return round(math.fsum(getattr(question.grade, field) for question in self.questions), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to mend: the first of `items` that one misconception explains, or an item alone, and what it costs."""
+    """A mistake to fix: an item, the number of items lost by the same misconception, and the points lost in all."""
 
     question: QuestionGrade
     item: ItemGrade
@@ -82,16 +86,16 @@ class Step:
 
 @dataclass(slots=True)
 class _Shown:
-    """What the page has shown so far."""
+    """The tests, figures and misconceptions that the page has already shown."""
 
     tests: set[TestFact] = field(default_factory=set)
     figures: set[Figure] = field(default_factory=set)
-    mistakes: dict[str, ItemGrade] = field(default_factory=dict)  # by name: where the sentence stands
+    mistakes: dict[str, ItemGrade] = field(default_factory=dict)  # for each name, the item that explains it
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A share of the run's time; `share` is between 0 and 1."""
+    """A stage of the run with its duration and its share, 0 to 1, of the time."""
 
     name: str
     seconds: float
@@ -99,7 +103,7 @@ class Stage:
 
 
 def parts(grade: Grade, facts: Facts, folder: Path) -> tuple[PartView, ...]:
-    """The report's body; pictures are read from `folder`."""
+    """Return the body of the report; pictures are read from `folder`."""
     shown = _Shown()
     views = []
     for name, questions in groupby(grade.questions, key=lambda question: question.part):
@@ -112,7 +116,10 @@ def parts(grade: Grade, facts: Facts, folder: Path) -> tuple[PartView, ...]:
 
 
 def first_steps(grade: Grade, most: int = 5) -> tuple[Step, ...]:
-    """What lost the most points and what its student can do something about; one misconception is one thing to mend."""
+    """Return at most `most` mistakes that cost the most points; all items with one misconception are one mistake.
+
+    Hidden items, and items that were not judged, are left out, since the student cannot act on them.
+    """
     found: dict[str, list[tuple[QuestionGrade, ItemGrade]]] = {}
     for question in grade.questions:
         for item in question.items:
@@ -127,9 +134,10 @@ def first_steps(grade: Grade, most: int = 5) -> tuple[Step, ...]:
 
 
 def stages(grade: Grade) -> tuple[Stage, ...]:
-    """Where the time went, longest first; of hidden checks nothing, nor of looking for what is behind them.
+    """Return the stages of the run, the longest first.
 
-    Code can say by how long it runs what it was asked.
+    If there are hidden checks, their stages and the diagnosis are left out: student code could run longer or shorter to
+    reveal the inputs of a hidden check.
     """
     hidden = _hidden(grade)
     left_out = {*hidden, DIAGNOSIS} if hidden else set()
@@ -141,7 +149,7 @@ def stages(grade: Grade) -> tuple[Stage, ...]:
 
 
 def _hidden(grade: Grade) -> set[str]:
-    """Checks that only hidden items read."""
+    """Return the checks that only hidden items refer to."""
     return {item.check for item in grade.items if item.hidden and item.check} - {
         item.check for item in grade.items if not item.hidden and item.check
     }
@@ -153,7 +161,7 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
     above = shown.mistakes.get(named.name) if named else None
     if named is not None:
         shown.mistakes.setdefault(named.name, seen)
-    # Of a check that was not run, the message alone says why.
+    # For a check that was not run, only the message is shown.
     fact = facts.checks.get(seen.check) if seen.check and seen.outcome is not Outcome.BLOCKED else None
     if fact is None:
         return ItemView(seen, word(seen), (), (), seen.message, named, above)
@@ -168,7 +176,7 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
 
 
 def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:
-    """One test for each title, the worst: the same thing was tested on several inputs."""
+    """Return for each title the test with the most severe outcome; tests with one title differ only in their inputs."""
     worst: dict[str, TestFact] = {}
     for test in tests:
         known = worst.get(test.title)
@@ -183,7 +191,7 @@ def _picture(figure: Figure, folder: Path) -> Picture:
     with suppress(OSError):
         content = read_plain(path) if path.resolve().is_relative_to(folder.resolve()) else b""
     if hashlib.sha256(content).hexdigest() != figure.sha256:
-        content = b""  # somebody else's
+        content = b""  # the file is not the one that was drawn
     if not content.startswith(_PNG) or len(content) < 24:
         return Picture(figure.caption, figure.alt, None, 0, 0)
     width, height = struct.unpack(">II", content[16:24])

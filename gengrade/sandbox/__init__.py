@@ -1,6 +1,6 @@
-"""The wall: student code runs on one side of it, verdicts are made on the other.
+"""Run student code in isolated processes, the guests. Verdicts are made outside them, in the host.
 
-`Sandbox.run(request)` runs a probe on a submission's tree in a fresh, walled process and gives back a `Run`.
+`Sandbox.run(request)` runs a probe on a submission's tree in a new, isolated process and returns a `Run`.
 """
 
 from gengrade.choices import Isolation, Tier

@@ -1,8 +1,9 @@
-"""A control group around a zygote: the kernel's own limit on the memory of all of its runs' processes (cgroups(7)).
+"""Limit the memory of all processes of a zygote with a control group of the kernel (cgroups(7)).
 
-It stands behind the limits that the zygote counts, and holds where nobody can count: buffers, caches, what comes up
-between two looks. Where this user may not make one (no version 2, or no delegation) there is none, and the counted
-limits are all. `systemd-run --user --scope` gives a command a place where it may.
+This limit backs up the one that the zygote measures, and also covers what the zygote cannot measure: kernel buffers,
+caches, and memory that is allocated between two measurements. If this user may not create a group (there is no cgroup
+version 2, or no delegation), only the measured limit applies. `systemd-run --user --scope` runs a command where groups
+may be created.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 class Group:
-    """A group of processes with a limit on their memory."""
+    """A control group with a limit on its processes' memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,7 +28,7 @@ class Group:
 
     @classmethod
     def make(cls, own: Path = _OWN, mounts: Path = _MOUNTS) -> Self | None:
-        """A new group, as near to this process's as may be; None where none may be made."""
+        """Create a group, as close to this process's own as possible, or return None if that is not allowed."""
         for above in _places(own, mounts):
             folder = above / f"gengrade-{secrets.token_hex(8)}"
             try:
@@ -40,16 +41,16 @@ class Group:
         return None
 
     def entered_by(self, command: Sequence[str]) -> list[str]:
-        """The command that puts itself into the group, with all that it will start, before it does anything else."""
+        """Return the command line of a process that enters the group and then runs `command` in it."""
         return ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"', str(self._folder / "cgroup.procs"), *command]
 
     def allow(self, more_bytes: int) -> None:
-        """Lets the group take so much beyond what it has now. Raises OSError."""
+        """Limit the group to its current memory plus `more_bytes`. Raises OSError."""
         current = int((self._folder / "memory.current").read_text())
         (self._folder / "memory.max").write_text(str(current + more_bytes))
 
     def has_killed(self) -> bool:
-        """Whether the limit has ended a process since this was last asked."""
+        """Return whether the limit has ended a process since the last call."""
         before, self._killed = self._killed, self._kills()
         return self._killed > before
 
@@ -62,13 +63,13 @@ class Group:
         return 0
 
     def close(self) -> None:
-        """Removes the group, whose processes have ended."""
+        """Remove the group, whose processes must have ended."""
         with suppress(OSError):
             self._folder.rmdir()
 
 
 def _places(own: Path, mounts: Path) -> list[Path]:
-    """Groups above this process's own in which one with a limit on memory may be made, the nearest first."""
+    """Return the groups, from this process's own upwards, in which a group with a memory limit may be created."""
     top = _mounted(mounts)
     path = next((line[3:] for line in _lines(own) if line.startswith("0::")), None)
     if top is None or path is None:
@@ -84,7 +85,7 @@ def _may_hold(folder: Path) -> bool:
 
 
 def _mounted(mounts: Path) -> Path | None:
-    """Where the hierarchy of version 2 is mounted: a mount point, before the dash its place, after it the kind."""
+    """Return where the cgroup version 2 hierarchy is mounted (proc_pid_mountinfo(5)), or None."""
     for line in _lines(mounts):
         place, _, kind = line.partition(" - ")
         if kind.startswith("cgroup2 "):

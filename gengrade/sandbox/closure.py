@@ -1,19 +1,19 @@
-"""The code of ours that one run needs: a probe's function, and all definitions that it refers to, cut out of modules.
+"""Extract the part of our own code that one run needs: a probe's function and all definitions that it refers to.
 
-Whatever shares a process with a student's code can be found by it, so that a run is given no definition that its probe
-does not use: what stands in the place of a student's function in one run would answer the question of another. What is
-needed is derived from the code itself. Four properties are deliberate:
+A student's code can find everything in its process, and our definition in one run may be the answer to what another run
+asks. So a run gets only the definitions that its probe uses. They are derived from the code itself. Four properties are
+deliberate:
 
-1. A definition is needed when code that is needed refers to it as a global name, by an import, or as an attribute of an
-   imported module. Annotations are no references, nor is what stands below `if TYPE_CHECKING`, such as the import
-   of a family's interface: they are never evaluated.
-2. Of the adapters, a run is given the contracts of those parts that its probe speaks to (`package.vae`), with the
-   methods that are called of them (`package.vae.kld`), and what these call.
-3. Where the code does not say which name is meant (`getattr(package.vae, which)`), all of that object is needed.
-4. Modules keep their names and their lines, so that tracebacks, dataclasses and pickles are as they would be.
+1. A definition is needed when needed code refers to it as a global name, by an import, or as an attribute of an
+   imported module. Annotations do not count, nor does what stands below `if TYPE_CHECKING`, since they are never
+   evaluated.
+2. Of the adapters, a run gets the adapter classes, here called contracts, of the parts that its probe uses
+   (`package.vae`), with the methods that it calls (`package.vae.kld`), and what these call.
+3. Where the code does not name an attribute (`getattr(package.vae, which)`), the whole object is needed.
+4. Modules keep their names and line numbers, so that tracebacks, dataclasses and pickles do not change.
 
-Only probes, adapters and what these share (`graders.probing`, `graders.adapting`) are cut; all others have to be in the
-zygote.
+Only probes, adapters and the packages that these share (`graders.probing`, `graders.adapting`) are extracted; all other
+modules must be in the zygote.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from typing import Final
 
 from gengrade.course import Course, module_path
 
-_PROBES: Final = "probes"  # how the names of their files end
+_PROBES: Final = "probes"  # the ending of the names of probes' files
 PROBING: Final = "graders.probing"
 ADAPTING: Final = "graders.adapting"
-PACKAGE: Final = "package"  # what every probe calls the submission that it is given
+PACKAGE: Final = "package"  # the name of every probe's parameter for the submission
 _WALLS: Final = ("gengrade.sandbox.guest.", "gengrade.sandbox.wire", "gengrade.parts")
 _PACKAGE_CLASS: Final = (f"{ADAPTING}.loading", "Package")
 _GLOBALS: Final = {"LOAD_GLOBAL", "LOAD_NAME"}
@@ -46,21 +46,21 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class ClosureError(ValueError):
-    """Code that a run needs cannot be found, or lies where no run may be given it."""
+    """Code that a run needs does not exist, or lies in a module that no run may get."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """What a run is given: `code` for `gengrade.sandbox.guest.library.load`, and a hash over what that depends on."""
+    """The code that a run gets."""
 
-    code: bytes
-    digest: str
-    definitions: frozenset[tuple[str, str]]  # module, name; of a contract's method "Contract.method"
+    code: bytes  # for `gengrade.sandbox.guest.library.load`
+    digest: str  # a hash over everything that the code depends on
+    definitions: frozenset[tuple[str, str]]  # modules and names; a contract's method is named "Contract.method"
 
 
 @cache
 def closure_of(course: Course, probe: str) -> Closure:
-    """The code of a run of that probe ("vae:kld") on a submission of that course. Raises ClosureError."""
+    """Return the code for running a probe, such as "vae:kld", on a submission of a course. Raises ClosureError."""
     file, _, function = probe.partition(":")
     name = probe_module(file)
     search = _Search(course.adapters)
@@ -83,19 +83,19 @@ def closure_of(course: Course, probe: str) -> Closure:
 
 
 def probe_module(name: str) -> str:
-    """The module of a file of probes: "vae" is graders.vae.probes, "vae.loop" is graders.vae.loop_probes."""
+    """Return the module of a file of probes: graders.vae.probes for "vae", graders.vae.loop_probes for "vae.loop"."""
     family, _, subject = name.partition(".")
     return f"graders.{family}.{subject}_probes" if subject else f"graders.{family}.probes"
 
 
 def probe_files() -> list[str]:
-    """All files of probes, by the names that `probe_module` takes."""
+    """Return the names of all files of probes, as `probe_module` takes them."""
     found = sorted(module_path("graders").glob(f"*/*{_PROBES}.py"))
     return [".".join([path.parent.name, *filter(None, [path.stem.removesuffix(_PROBES).strip("_")])]) for path in found]
 
 
 def probes() -> list[str]:
-    """All probes: "vae:kld" and so on."""
+    """Return the names of all probes, such as "vae:kld"."""
     return [
         f"{name}:{statement.name}"
         for name in probe_files()
@@ -105,13 +105,13 @@ def probes() -> list[str]:
 
 
 def libraries(course: Course) -> list[str]:
-    """The modules of others that our code for a course imports: a zygote has them ready."""
+    """Return the third-party modules that our code for a course imports, for a zygote to import in advance."""
     sources = [_source(name) for name in _names_of(course)]
     return sorted({name for source in sources for name in source.foreign()})
 
 
 def _names_of(course: Course) -> Iterator[str]:
-    """All modules of ours that a run of that course may need a part of."""
+    """Yield the names of all our modules that a run of a course may need parts of."""
     yield from map(probe_module, probe_files())
     for package in (PROBING, ADAPTING, course.adapters_package):
         for path in sorted(module_path(package).glob("*.py")):
@@ -120,7 +120,7 @@ def _names_of(course: Course) -> Iterator[str]:
 
 
 def _is_ours(module: str) -> bool:
-    """Whether a run may be given some of it: probes, what adapters share, and the adapters of a course."""
+    """Return whether a run may get parts of a module: probes, a course's adapters, and packages that these share."""
     match module.split("."):
         case ["graders", "probing" | "adapting", *_] | ["courses", _, "adapters", *_]:
             return True
@@ -128,7 +128,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _is_of_probes(module: str) -> bool:
-    """Whether it is a file of probes. Only these speak to a submission."""
+    """Return whether a module is a file of probes."""
     match module.split("."):
         case ["graders", _, name]:
             return name.endswith(_PROBES)
@@ -136,12 +136,12 @@ def _is_of_probes(module: str) -> bool:
 
 
 def _is_with_the_guest(module: str) -> bool:
-    """Whether it is somebody else's, or of the code that raises a run's walls: the zygote has those."""
+    """Return whether the zygote has a module: a third-party one, or one of the guest's own code."""
     return not module.startswith(("graders", "gengrade", "courses")) or module.startswith(_WALLS)
 
 
 def _path(module: str) -> Path:
-    """The file of a module of ours. Raises ClosureError where there is none."""
+    """Return the file of one of our modules. Raises ClosureError if there is none."""
     stem = module_path(module)
     for path in (stem / "__init__.py", stem.with_suffix(".py")):
         if path.is_file():
@@ -158,7 +158,7 @@ def _is_module(module: str) -> bool:
 
 @dataclass(slots=True)
 class _Source:
-    """A module of ours: which of its statements give which name, and which have to be run in any case."""
+    """One of our modules: its statements by the names that they bind, and those that must always run."""
 
     name: str
     tree: ast.Module
@@ -181,7 +181,7 @@ class _Source:
                 self.always.append(statement)
 
     def foreign(self) -> Iterator[str]:
-        """The modules of others that are imported at the top."""
+        """Yield the modules outside our own code that it imports at its top level."""
         for statement in self.tree.body:
             for module, _ in _imported(statement):
                 if not _is_ours(module) and module != "__future__":
@@ -195,7 +195,7 @@ def _source(name: str) -> _Source:
 
 
 def _split(statement: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
-    """An import as one statement for each name."""
+    """Return an import as one statement for each name."""
     parts = []
     for alias in statement.names:
         part = copy.copy(statement)
@@ -205,7 +205,7 @@ def _split(statement: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
 
 
 def _bound(statement: ast.stmt) -> list[str]:
-    """The global names that a statement at the top of a module gives."""
+    """Return the global names that a top-level statement of a module binds."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
@@ -218,7 +218,7 @@ def _bound(statement: ast.stmt) -> list[str]:
 
 
 def _is_inert(statement: ast.stmt) -> bool:
-    """A docstring, or what a compiler is told."""
+    """Return whether a statement without names can be left out: a docstring, or `from __future__ import …`."""
     return isinstance(statement, ast.ImportFrom) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
@@ -233,7 +233,7 @@ def _is_for_type_checkers(statement: ast.stmt) -> bool:
 
 
 def _imported(node: ast.AST) -> list[tuple[str, str | None]]:
-    """What an import names: modules, and the name that is wanted of each (None: the module itself)."""
+    """Return the modules that an import names, each with the imported name (None: the module itself)."""
     match node:
         case ast.Import(names=aliases):
             return [(alias.name, None) for alias in aliases]
@@ -245,22 +245,22 @@ def _imported(node: ast.AST) -> list[tuple[str, str | None]]:
     return []
 
 
-_NOTHING: Final = ""  # in the place of a name: a module has to be there, whatever is in it
+_NOTHING: Final = ""  # instead of a name: the module must exist, but no definition of it is needed
 
 
 @dataclass(frozen=True, slots=True)
 class _References:
-    """What a piece of code refers to: global names; definitions in modules; parts of the package; own methods."""
+    """Everything that a statement refers to."""
 
     globals: frozenset[str]
-    imports: frozenset[tuple[str, str | None]]  # module, name; None: any name in it
-    parts: frozenset[tuple[str, str | None]]  # of `package.vae.kld`, both names; None: any name of that part
-    methods: frozenset[str] | None  # of `self`; None: any
+    imports: frozenset[tuple[str, str | None]]  # modules and names; None: all names of the module
+    parts: frozenset[tuple[str, str | None]]  # ("vae", "kld") for `package.vae.kld`; None: all names of that part
+    methods: frozenset[str] | None  # attributes of `self`; None: all of them
 
 
-@cache  # a statement is itself, and lives as long as its file is known
+@cache  # statements are compared by identity, and live as long as their cached module
 def _references(module: str, statement: ast.stmt) -> _References:
-    """What a statement in a module of ours refers to."""
+    """Return everything that a statement in one of our modules refers to. Raises ClosureError."""
     modules = _whole_modules(module)
     code = compile(ast.Module([statement], []), "<reference>", "exec", flags=_FLAGS, dont_inherit=True)
     names = frozenset(_globals(code))
@@ -270,7 +270,7 @@ def _references(module: str, statement: ast.stmt) -> _References:
         for other, name in _imported(node):
             if not _is_ours(other):
                 if not _is_with_the_guest(other):
-                    raise ClosureError(f"no run is given {other}")
+                    raise ClosureError(f"a run may not get code of {other}")
                 continue
             if name is None:
                 (alias,) = (each.asname or each.name for each in node.names)  # type: ignore[attr-defined]
@@ -293,7 +293,7 @@ def _globals(code: CodeType) -> Iterator[str]:
 
 
 def _attributes(statement: ast.AST, name: str) -> set[str | None]:
-    """The attributes that are taken of a name; None among them where it is used in another way."""
+    """Return the attributes that a statement accesses on a name, and None if it also uses the name otherwise."""
     inside = {
         id(node.value): node.attr
         for node in ast.walk(statement)
@@ -307,7 +307,10 @@ def _attributes(statement: ast.AST, name: str) -> set[str | None]:
 
 
 def _parts(statement: ast.stmt) -> Iterator[tuple[str, str | None]]:
-    """The parts of the package that are spoken to, and what is asked of each. Raises ClosureError for a riddle."""
+    """Yield the parts of the package that a statement uses, each with the attribute (None: unknown).
+
+    Raises ClosureError if the statement uses the package without naming a part.
+    """
     above = {id(child): node for node in ast.walk(statement) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(statement):
         if not isinstance(node, ast.Name) or node.id != PACKAGE or not isinstance(node.ctx, ast.Load):
@@ -316,11 +319,11 @@ def _parts(statement: ast.stmt) -> Iterator[tuple[str, str | None]]:
         if isinstance(part, ast.Attribute):
             yield part.attr, _asked(above[id(part)])
         elif not isinstance(part, ast.Call | ast.keyword):
-            raise ClosureError(f"line {node.lineno}: which part of the package is meant?")
+            raise ClosureError(f"line {node.lineno}: the code does not name the part of the package that it uses")
 
 
 def _asked(node: ast.AST) -> str | None:
-    """The attribute that an expression takes of a part, as `part.name` or `hasattr(part, "name")`; else None."""
+    """Return the attribute in `part.name`, or in `hasattr(part, "name")`; None for any other expression."""
     match node:
         case ast.Attribute(attr=name):
             return name
@@ -335,17 +338,17 @@ def _methods(statement: ast.stmt) -> frozenset[str] | None:
 
 
 class _Search:
-    """What is needed so far, module by module, and what still has to be looked at."""
+    """The search for needed definitions: those found so far in each module, and those still to be followed."""
 
     def __init__(self, contracts: Mapping[str, str]) -> None:
         self._contracts = contracts
         self.parts: set[str] = set()
-        self._needed: dict[str, dict[int, ast.stmt]] = {}  # by module, its statements by their identities
-        self._methods: dict[tuple[str, str], set[str]] = {}  # by contract
+        self._needed: dict[str, dict[int, ast.stmt]] = {}  # for each module, its statements by identity
+        self._methods: dict[tuple[str, str], set[str]] = {}  # for each contract
         self._waiting: list[tuple[str, ast.stmt]] = []
 
     def need(self, module: str, name: str | None) -> None:
-        """Raises ClosureError where there is no such definition."""
+        """Add a definition of a module, or all of them if the name is None. Raises ClosureError if it is missing."""
         source = self._source(module)
         names: Iterable[str] = source.bindings if name is None else [name] if name != _NOTHING else []
         for each in names:
@@ -355,6 +358,7 @@ class _Search:
                 self._add(module, statement)
 
     def follow(self) -> None:
+        """Add everything that the needed definitions refer to, directly or indirectly. Raises ClosureError."""
         while self._waiting:
             module, statement = self._waiting.pop()
             found = _references(module, statement)
@@ -364,12 +368,12 @@ class _Search:
             for other, wanted in found.imports:
                 self.need(other, wanted)
             if _is_of_probes(module) or module.startswith(f"{PROBING}."):
-                self._speak(found.parts)
+                self._add_parts(found.parts)
 
-    def _speak(self, parts: Iterable[tuple[str, str | None]]) -> None:
+    def _add_parts(self, parts: Iterable[tuple[str, str | None]]) -> None:
         for part, method in parts:
             if part not in self._contracts:
-                continue  # of a course that has no such part
+                continue  # this course has no such part
             module, _, name = self._contracts[part].partition(":")
             self.parts.add(part)
             if (module, name) not in self._methods:
@@ -378,7 +382,7 @@ class _Search:
             self._ask(module, name, method)
 
     def _ask(self, module: str, contract: str, method: str | None) -> None:
-        """A method of a contract is needed, or all of them; and what it calls of its own."""
+        """Add a method of a contract, or all of them if it is None, and the methods of `self` that it calls."""
         own = {each.name: each for each in _contract(module, contract).body if isinstance(each, _Function)}
         needed = self._methods[module, contract]
         for name in own if method is None else {method} & own.keys():
@@ -406,7 +410,7 @@ class _Search:
 
     def _source(self, module: str) -> _Source:
         if not _is_ours(module):
-            raise ClosureError(f"no run is given {module}")
+            raise ClosureError(f"a run may not get code of {module}")
         source = _source(module)
         if module not in self._needed:
             self._needed[module] = {}
@@ -415,7 +419,7 @@ class _Search:
         return source
 
     def modules(self) -> dict[str, _Cut]:
-        """What is needed of each module; the packages above them, empty."""
+        """Return the needed part of each module, and an empty module for each package above them."""
         found: dict[str, _Cut] = {}
         for module, needed in self._needed.items():
             for above in _above(module):
@@ -425,6 +429,7 @@ class _Search:
         return found
 
     def definitions(self) -> Iterator[tuple[str, str]]:
+        """Yield the module and the name of each needed definition."""
         for module, needed in self._needed.items():
             for statement in needed.values():
                 if isinstance(statement, _Function | ast.ClassDef):
@@ -435,7 +440,7 @@ class _Search:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """What a run is given of a module."""
+    """The part of a module that a run gets."""
 
     is_package: bool
     digest: str
@@ -444,7 +449,7 @@ class _Cut:
 
 @cache
 def _cut(module: str, needed: frozenset[int], methods: frozenset[tuple[str, frozenset[str]]]) -> _Cut:
-    """`needed`: identities of statements; `methods`: of contracts, by their names."""
+    """Return the needed part of a module, given its statements by identity and the methods of its contracts."""
     source, asked = _source(module), dict(methods)
     body: list[ast.stmt] = []
     for statement in source.tree.body:
@@ -457,7 +462,7 @@ def _cut(module: str, needed: frozenset[int], methods: frozenset[tuple[str, froz
 
 @cache
 def _whole_modules(module: str) -> dict[str, str]:
-    """The names by which a file knows whole modules of ours."""
+    """Return the names that a module binds to whole modules of ours, and these modules."""
     found = {}
     for statement in _source(module).tree.body:
         for other, name in _imported(statement):
@@ -475,7 +480,7 @@ def _contract(module: str, name: str) -> ast.ClassDef:
 
 
 def _with_methods(statement: ast.ClassDef, methods: Collection[str]) -> ast.ClassDef:
-    """A class with only those of its methods."""
+    """Return a class with only these of its methods."""
     cut = copy.copy(statement)
     cut.body = [each for each in statement.body if not isinstance(each, _Function) or each.name in methods]
     cut.body = cut.body or [ast.copy_location(ast.Pass(), statement)]
@@ -483,7 +488,7 @@ def _with_methods(statement: ast.ClassDef, methods: Collection[str]) -> ast.Clas
 
 
 def _above(module: str) -> list[str]:
-    """The packages that a module lies in."""
+    """Return the packages that contain a module, the outermost first."""
     parts = module.split(".")
     return [".".join(parts[:count]) for count, _ in enumerate(pairwise(parts), start=1)]
 

@@ -1,7 +1,7 @@
-"""The zygote's library: copies of just the code that raises a run's walls, in a folder of its own.
+"""Copy the code that a zygote needs, and nothing else, into a folder that it imports from.
 
-Graders, rubrics and references never lie on a path that a guest can read, in any tier, nor do probes and adapters: each
-run is sent the part of these that it needs (`gengrade.sandbox.closure`). The folder itself is out of the runs' sight.
+Graders, rubrics, references, probes and adapters never lie on a path that a guest can read, in any tier: each run is
+sent the part of probes and adapters that it needs (`gengrade.sandbox.closure`). Runs cannot read this folder either.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _PACKAGES: Final = ("gengrade", "gengrade/sandbox")
 
 
 def stage(into: Path) -> Path:
-    """Copies the guest's code into a new folder, compiled."""
+    """Copy the guest's code into a new folder, compile it, and return the folder."""
     for source in _sources():
         target = into / own_name(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     for package in _PACKAGES:
-        (into / package / "__init__.py").write_text("")  # without it, an installed package of that name would win
+        (into / package / "__init__.py").write_text("")  # otherwise an installed gengrade would be imported instead
     compileall.compile_dir(into, quiet=2)
     for path in (into, *into.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -38,13 +38,13 @@ def stage(into: Path) -> Path:
 
 
 def preloaded(course: Course) -> list[str]:
-    """The modules that a zygote imports for a course: what its hand-out uses, and what our own code does."""
+    """Return the third-party modules that a zygote imports for a course: those of its hand-out and of our code."""
     return list(dict.fromkeys([*course.imports, *libraries(course)]))
 
 
 @cache
 def fingerprint(course: Course, probe: str) -> str:
-    """A hash over the code that a run's evidence depends on: what it is given, and the guest that it runs in."""
+    """Return a hash over all our code that a run's evidence depends on: what the run gets, and the guest's code."""
     digest = hashlib.sha256(closure_of(course, probe).digest.encode())
     for source in _sources():
         digest.update(own_name(source).encode() + b"\0" + source.read_bytes() + b"\0")

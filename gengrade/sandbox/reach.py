@@ -1,14 +1,14 @@
-"""What a guest may read: one list of files and folders for both walled tiers, and what is taken out of it.
+"""Compute the files and folders that a guest may read, which are the same in the tiers `sandbox` and `landlock`.
 
 Three properties are deliberate:
 
-1. Single folders are listed, never a prefix such as /usr or the root of an environment: what else lies there, for
-   instance a course's checkout, stays outside.
-2. What must be kept from students (`Kept`: the project, results, submissions, data) is taken out of the list wherever
-   it lies below one of its folders: `sandbox` covers it, `landlock` allows the folders beside it instead.
-3. Where it cannot be taken out, nothing starts: `Exposed` says what lies where, and what to do.
+1. Single folders are listed, never a prefix such as /usr or the root of an environment, so that anything else that
+   lies there, such as a course's checkout, is not readable.
+2. Secret files and folders (`Kept`: the project, results, submissions, data) are excluded where they lie below a listed
+   folder: `sandbox` covers them, `landlock` allows the entries beside them instead of the whole folder.
+3. If a secret cannot be excluded, nothing is run: `Exposed` says what lies where, and what to do.
 
-The host computes all of it; the guest's process is only told the outcome.
+The host computes all of this; the guest's process only gets the result.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file or folder that no guest may read, list or find."""
+    """A secret file or folder, which no guest may read, list or find."""
 
     what: str  # e.g. "the folder of results"
     path: Path
-    remedy: str  # what to do where it cannot be kept, as a sentence
-    public: bool = False  # the names in it are known to everybody, as a package's are: only the contents are kept
-    wished: bool = False  # kept where that is possible, and given up where a guest needs the folder
+    remedy: str  # what to do if it cannot be kept secret, as a sentence
+    public: bool = False  # whether only its contents are secret, since everybody knows the names, as of a package
+    wished: bool = False  # whether it is kept secret only if no guest needs the folder
 
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file or folder of the list: where the guest looks for it, and where it really lies."""
+    """A readable file or folder: the path by which the guest finds it, and its real path."""
 
     path: str
     source: str
@@ -67,16 +67,16 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a guest may read in a tier."""
+    """Everything that a guest may read in a tier."""
 
-    binds: tuple[Bind, ...]  # sandbox: what is mounted, outer folders before inner ones
-    covers: tuple[str, ...]  # sandbox: what is hidden in these mounts
-    allowed: tuple[str, ...]  # landlock: what may be read, with all that lies beneath
-    listed: tuple[str, ...]  # landlock: folders in which names may be seen, and nothing else
+    binds: tuple[Bind, ...]  # sandbox: the mounts, outer folders before inner ones
+    covers: tuple[str, ...]  # sandbox: the paths that are hidden in these mounts
+    allowed: tuple[str, ...]  # landlock: the readable paths, with everything below them
+    listed: tuple[str, ...]  # landlock: folders whose names, but not contents, are readable
 
 
 class Exposed(ValueError):
-    """Something that must be kept from students lies where their code has to read."""
+    """A secret file or folder lies where student code must be able to read."""
 
     def __init__(self, kept: Kept, readable: str, why: str) -> None:
         self.kept = kept
@@ -85,10 +85,13 @@ class Exposed(ValueError):
 
 
 def reach_of(kept: Sequence[Kept], *, listing: bool, cuda: bool) -> Reach:
-    """The list without `kept` and without our own code. Raises Exposed.
+    """Return everything that a guest may read, without the secrets and without our own code.
 
-    listing: the folders from which modules are imported can be listed only with all that lies beneath, as in `landlock`
-    cuda: the guest uses a GPU
+    kept: the secret files and folders.
+    listing: whether a folder can be listed only together with everything below it, as in the tier `landlock`.
+    cuda: whether the guest uses a GPU.
+
+    Raises Exposed if a secret cannot be excluded.
     """
     binds = _binds(cuda)
     known = [each for each in (*project(), *kept) if not (each.wished and _conflict(each, binds))]
@@ -107,7 +110,10 @@ def reach_of(kept: Sequence[Kept], *, listing: bool, cuda: bool) -> Reach:
 
 
 def sentences(kept: Sequence[Kept], *, listing: bool) -> tuple[list[str], list[str]]:
-    """In sentences, what lies below a folder that guests read: what is hidden from them there, and what cannot be."""
+    """Return sentences on secrets that lie below readable folders: on those that are hidden, and on those that cannot.
+
+    Takes the arguments of `reach_of`.
+    """
     hidden: dict[tuple[str, str], str] = {}
     exposed: list[str] = []
     for each in (*project(), *kept):
@@ -126,11 +132,11 @@ def sentences(kept: Sequence[Kept], *, listing: bool) -> tuple[list[str], list[s
 
 @cache
 def project() -> tuple[Kept, ...]:
-    """Our own code: the whole folder of a checkout; the package alone, where all of it lies within that."""
+    """Return the files of the project: the whole checkout, or only the package if it is installed."""
     remedy = "Install the project elsewhere, or grade with another interpreter"
     if not HOME.is_relative_to(PACKAGE):
         return (Kept("the project", HOME, remedy),)
-    own = [PACKAGE, *PACKAGE.parent.glob("gengrade-*-info")]  # the latter names what was installed
+    own = [PACKAGE, *PACKAGE.parent.glob("gengrade-*-info")]  # the latter lists the installed files
     return tuple(Kept("the project", path, remedy, public=True) for path in own)
 
 
@@ -139,7 +145,7 @@ def project() -> tuple[Kept, ...]:
 
 @cache
 def _binds(cuda: bool) -> tuple[Bind, ...]:
-    """All that may be read, outer folders first. A folder below a link is found by its name and by its real place."""
+    """Return all readable files and folders, outer ones first; one below a link is listed by both its paths."""
     paths = [*_system(), *_interpreter(), *(_cuda() if cuda else ())]
     found = {}
     for path in dict.fromkeys(paths):
@@ -174,7 +180,7 @@ def _prefixes() -> list[str]:
 
 
 def _import_folders() -> Iterator[str]:
-    """The folders from which the guest's interpreter imports: it ignores the user's own, and $PYTHONPATH."""
+    """Yield the folders from which the guest's interpreter imports, without the user's own and $PYTHONPATH."""
     stdlib = sysconfig.get_paths()["stdlib"]
     yield from (stdlib, f"{stdlib}/lib-dynload")
     own = [path for path in site.getsitepackages() if os.path.basename(path) in _PACKAGES]
@@ -191,7 +197,7 @@ def _cuda() -> Iterator[str]:
 
 
 def _libraries() -> Iterator[str]:
-    """The shared libraries that this interpreter runs with, wherever a distribution keeps them."""
+    """Yield the shared libraries that this interpreter has loaded, wherever the distribution keeps them."""
     try:
         lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -204,13 +210,16 @@ def _libraries() -> Iterator[str]:
 
 
 def _conflict(kept: Kept, binds: Iterable[Bind]) -> str | None:
-    """The file or folder of the list that it is."""
+    """Return the readable file or folder that is this secret itself, or None."""
     places = _places(kept.path)
     return next((bind.source for bind in binds if bind.source in places), None)
 
 
 def _seen(hidden: dict[str, Kept], binds: Iterable[Bind]) -> tuple[str, ...]:
-    """The folders of modules around what is kept: without being listed they would hold no modules."""
+    """Return the import folders that contain secrets; Python can import from them only if it can list them.
+
+    Raises Exposed if that would reveal secret names.
+    """
     sources = {bind.source for bind in binds}
     found = []
     for folder in dict.fromkeys(_real(path) for path in _import_folders()):
@@ -219,14 +228,14 @@ def _seen(hidden: dict[str, Kept], binds: Iterable[Bind]) -> tuple[str, ...]:
             continue
         for each in inside:
             if not each.public:
-                why = f"lies in {folder}, which student code has to list in the tier 'landlock', so that it sees names"
+                why = f"lies in {folder}, which student code has to list in the tier 'landlock', so it can see its name"
                 raise Exposed(each, folder, why)
         found.append(folder)
     return tuple(found)
 
 
 def _is_inside(bind: Bind, binds: Iterable[Bind], hidden: Iterable[str]) -> bool:
-    """Whether an outer folder of the list shows it already, maybe as a link, with nothing hidden on the way to it."""
+    """Return whether an outer readable folder already contains it, and nothing on the way to it is hidden."""
     for outer in binds:
         if _below(bind.path, outer.path):
             place = outer.source + bind.path[len(outer.path) :]
@@ -238,7 +247,7 @@ def _is_inside(bind: Bind, binds: Iterable[Bind], hidden: Iterable[str]) -> bool
 
 
 def _covers(bind: Bind, hidden: Iterable[str]) -> Iterator[str]:
-    """Where the hidden files and folders are found in a bind; not what lies in these again."""
+    """Yield the paths of hidden files and folders in a mount, without those inside other hidden ones."""
     inside = [place for place in hidden if _below(place, bind.source) and os.path.exists(place)]
     for place in inside:
         if not any(_below(place, other) for other in inside):
@@ -246,7 +255,7 @@ def _covers(bind: Bind, hidden: Iterable[str]) -> Iterator[str]:
 
 
 def _carved(path: str, hidden: Iterable[str]) -> Iterator[str]:
-    """The path, or what lies in it beside the hidden. No links: these could lead to it, and lead nowhere else."""
+    """Yield the path, or the entries in it beside the hidden ones, without links, which could lead to these."""
     inside = [place for place in hidden if place == path or _below(place, path)]
     if not inside:
         yield path
@@ -259,7 +268,7 @@ def _carved(path: str, hidden: Iterable[str]) -> Iterator[str]:
 
 @cache
 def _places(path: Path) -> tuple[str, ...]:
-    """Where a file or folder is found: its real place, and other mounts of the same, whole or in part."""
+    """Return all paths of a file or folder: its real path, and its paths in other mounts of the same device."""
     real = _real(str(path))
     mounts = _mounts()
     home = next((mount for mount in reversed(mounts) if real == mount.point or _below(real, mount.point)), None)
@@ -285,7 +294,7 @@ class _Mount:
 
 @cache
 def _mounts() -> list[_Mount]:
-    """This process's mounts, each before those that lie on it (proc_pid_mountinfo(5))."""
+    """Return this process's mounts, each before those inside it (proc_pid_mountinfo(5))."""
     try:
         lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A run of one probe: what is asked for, and what it came to."""
+"""Define a run of one probe: the request and the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gengrade.sandbox.limits import Limits
 from gengrade.sandbox.wire import Tree
 from gengrade.texts import shortened, without_middle
 
-# A run's words are its process's own: no record of them is longer, whoever makes it.
+# The most bytes of texts from a run, which are untrusted, in its record.
 _MESSAGE_BYTES: Final = 4_000
 _OUTPUT_BYTES: Final = 64_000
 _FRAME_BYTES: Final = 600
@@ -21,7 +21,7 @@ _FRAMES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One run. `inputs` are plain values and numpy arrays, nested in lists and dicts."""
+    """The request for one run; `inputs` are plain values and numpy arrays, nested in lists and dicts."""
 
     probe: str  # "vae:kld"
     tree: Path  # the submission's clean tree
@@ -48,18 +48,18 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What became of a run. `evidence` is there when, and only when, the outcome is `passed`."""
+    """The result of a run; it has `evidence` if and only if the outcome is `passed`."""
 
     outcome: Outcome
     message: str = ""
     evidence: Tree = None
     frames: tuple[Frame, ...] = ()
     output: str = ""
-    seconds: float = 0.0  # on the run's own clock, which stands still while the machine lets it wait
+    seconds: float = 0.0  # on the run's own clock, which stops while the run waits for a processor
     cpu_seconds: float = 0.0  # of all of its processes together
-    peak_mb: float = 0.0
-    starved: bool = False  # the machine had little time or memory for it: another time it may end otherwise
-    received: int = 0  # bytes that came over the wire
+    peak_mb: float = 0.0  # the most resident memory, without that of the imported libraries
+    starved: bool = False  # whether it got little time or memory of the machine, so that it may end otherwise next time
+    received: int = 0  # bytes of the evidence as it was sent
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", shortened(self.message, _MESSAGE_BYTES))
@@ -68,21 +68,21 @@ class Run:
 
 
 class Runner(Protocol):
-    """What runs probes: the sandbox, or something that stands in for it."""
+    """Something that runs probes: the sandbox, or a replacement for it."""
 
-    starting: float  # seconds spent on its start so far
+    starting: float  # the seconds that starting it has taken so far
 
     def run(self, request: Request) -> Run:
-        """One run. Raises InfraError."""
+        """Carry out one run and return its result. Raises InfraError for a fault of the harness."""
 
 
 class InfraError(RuntimeError):
-    """The harness failed, not the student. It is retried once, and never shown as the student's mistake."""
+    """The harness failed, not the student's code. It is tried twice, and never shown as the student's mistake."""
 
 
 @dataclass(slots=True)
 class Output:
-    """The head and the tail of what a run printed; the middle of a flood is counted and dropped."""
+    """Collects the beginning and the end of what a run prints; the middle is counted and dropped."""
 
     head_bytes: int = 6_000
     tail_bytes: int = 6_000
@@ -91,6 +91,7 @@ class Output:
     _tail: bytearray = field(default_factory=bytearray)
 
     def add(self, data: bytes) -> None:
+        """Add printed bytes."""
         self.total += len(data)
         room = self.head_bytes - len(self._head)
         self._head += data[: max(0, room)]
@@ -99,6 +100,7 @@ class Output:
             del self._tail[: -self.tail_bytes]
 
     def text(self) -> str:
+        """Return the collected text; it says how many bytes were left out."""
         tail = bytes(self._tail[-self.tail_bytes :])
         dropped = self.total - len(self._head) - len(tail)
         gap = f"\n… {dropped:,} bytes left out …\n".encode() if dropped > 0 else b""

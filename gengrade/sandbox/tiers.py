@@ -1,8 +1,8 @@
-"""The three tiers of isolation: what this machine can give, why not more, and how a zygote is started in each.
+"""Choose one of three tiers of isolation, and start a zygote in it.
 
 sandbox    bubblewrap around the zygote, nested namespaces around each run
-landlock   the same fork, confined by Landlock, seccomp and rlimits
-process    a process group, rlimits, a clean environment: no wall at all, and marked so
+landlock   a forked process for each run, confined by Landlock, seccomp and rlimits
+process    a process group, rlimits and a clean environment, without protection of files; reports say so
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.namespaces import LIBRARY, SUBMISSION, TREES
 from gengrade.sandbox.reach import Kept, Reach, reach_of, sentences
 
-# Users that no distribution gives to anybody: what the kernel counts for a user, one worker cannot take from another.
+# User ids that no distribution assigns. Each worker uses another one, since the kernel limits some resources per user.
 _NOBODIES: Final = range(65520, 65534)
 _TOP_LINKS: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_MADE: Final = ("/", "/tmp", "/dev", "/dev/shm", "/proc")  # by the outer wall itself
+_MADE: Final = ("/", "/tmp", "/dev", "/dev/shm", "/proc")  # folders that bubblewrap itself makes
 _USER_NAMESPACE_SWITCHES: Final = {
     "/proc/sys/kernel/unprivileged_userns_clone": ("0", "sysctl -w kernel.unprivileged_userns_clone=1"),
     "/proc/sys/user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=10000"),
@@ -38,7 +38,7 @@ _USER_NAMESPACE_SWITCHES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether this machine gives a tier; if not, why, and what mends it."""
+    """Whether a tier is available on this machine, and if not, why and how to make it available."""
 
     tier: Tier
     available: bool
@@ -47,21 +47,27 @@ class Finding:
 
 
 class NoSuchTier(RuntimeError):
-    """The operator asked for an isolation that this machine does not give, or nothing safe enough is there."""
+    """The tier that the operator asked for, or any tier that is safe for a class, is not available on this machine."""
 
     def __init__(self, findings: list[Finding], wanted: Isolation) -> None:
         self.findings = findings
         lines = [f"{finding.tier}: {finding.reason}. {finding.remedy}".rstrip(". ") for finding in findings]
-        super().__init__(f"isolation {wanted.value!r} is not to be had on this machine. " + "; ".join(lines))
+        super().__init__(f"isolation {wanted.value!r} is not available on this machine. " + "; ".join(lines))
 
 
 def unprivileged() -> int:
-    """The user that runs of this process become when it is root's: another one on other processors."""
+    """Return the id of the user that runs become when this process belongs to root; workers have different ones."""
     return _NOBODIES[min(os.sched_getaffinity(0)) % len(_NOBODIES)]
 
 
 def choose(wanted: Isolation, *, single: bool) -> Tier:
-    """The tier to use. `AUTO` takes the best; a class is never graded without walls unless the operator says so."""
+    """Return the tier to use.
+
+    wanted: a tier, or `AUTO` for the strongest one that is available.
+    single: whether a single submission is graded; `AUTO` never chooses `process` for a class.
+
+    Raises NoSuchTier.
+    """
     findings = examine()
     tier = wanted.tier
     if tier is not None:
@@ -76,8 +82,9 @@ def choose(wanted: Isolation, *, single: bool) -> Tier:
 
 
 def examine() -> list[Finding]:
-    """All three tiers, the strongest first."""
-    return [_examine_sandbox(), _examine_landlock(), Finding(Tier.PROCESS, True, "always there, and no wall")]
+    """Return the findings on all three tiers, the strongest first."""
+    process = Finding(Tier.PROCESS, True, "always available, but student code can read and change your files")
+    return [_examine_sandbox(), _examine_landlock(), process]
 
 
 def _examine_sandbox() -> Finding:
@@ -97,9 +104,12 @@ def _examine_sandbox() -> Finding:
         timeout=20,
     )
     if trial.returncode != 0:
-        words = (trial.stderr.strip().splitlines() or ["it failed without a word"])[-1]
+        words = (trial.stderr.strip().splitlines() or ["it failed without a message"])[-1]
         return Finding(
-            Tier.SANDBOX, False, f"bubblewrap cannot make namespaces: {words}", "Allow user namespaces, or run as root"
+            Tier.SANDBOX,
+            False,
+            f"bubblewrap cannot create namespaces: {words}",
+            "Allow user namespaces, or run as root",
         )
     return Finding(Tier.SANDBOX, True, "bubblewrap and user namespaces work")
 
@@ -112,17 +122,21 @@ def _examine_landlock() -> Finding:
         return Finding(
             Tier.LANDLOCK, False, "this kernel has no Landlock", "Boot Linux 5.13 or newer with lsm=landlock"
         )
-    return Finding(Tier.LANDLOCK, True, f"the kernel's Landlock is version {version}")
+    return Finding(Tier.LANDLOCK, True, f"the kernel supports Landlock, version {version}")
 
 
 def outer_wall(control: int | None, trees: Path | None) -> list[str]:
-    """bubblewrap's words for the zygote's world, without its files."""
+    """Return the command line of bubblewrap around a zygote, without the files that the zygote may read.
+
+    control: the descriptor of the control socket; None: the command is only tried.
+    trees: the folder of the submissions' trees to mount; None: none.
+    """
     command = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-net", "--unshare-cgroup-try", "--hostname", "guest"]
     if os.getuid() == 0:
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"):
             command += ["--cap-add", capability]
-        command += ["--dir", "/proc"]  # mounted by the zygote itself, while it still may
+        command += ["--dir", "/proc"]  # the zygote mounts it itself before it gives up its rights
         command += [] if control is not None else ["--proc", "/proc"]
     else:
         command += ["--unshare-user", "--proc", "/proc"]
@@ -135,47 +149,57 @@ def outer_wall(control: int | None, trees: Path | None) -> list[str]:
 
 
 def reaches(tier: Tier, kept: Sequence[Kept], *, cuda: bool) -> Reach:
-    """What a guest may read in a tier; without a wall, nothing is kept from it. Raises Exposed."""
+    """Return everything that a guest may read in a tier, without the secrets; `process` restricts nothing.
+
+    Raises Exposed if a secret cannot be excluded.
+    """
     if tier is Tier.PROCESS:
         return Reach((), (), (), ())
     return reach_of(kept, listing=tier is Tier.LANDLOCK, cuda=cuda)
 
 
 def describe(kept: Sequence[Kept]) -> tuple[list[str], list[str]]:
-    """What of ours is hidden from student code in the best tier of this machine, and what cannot be, in sentences."""
+    """Return sentences on secrets that the best tier of this machine hides from student code, and that it cannot."""
     best = next(finding.tier for finding in examine() if finding.available)
     return ([], []) if best is Tier.PROCESS else sentences(kept, listing=best is Tier.LANDLOCK)
 
 
 def beneath_temporary(reach: Reach) -> tuple[str, ...]:
-    """The mounts of the outer wall that a run's own folders for temporary files would hide: an environment in /tmp."""
+    """Return the mounts below /tmp and /dev/shm, which a run's own temporary folders there would hide."""
     return tuple(bind.path for bind in reach.binds if bind.path.startswith(("/tmp/", "/dev/shm/")))
 
 
 def command(tier: Tier, library: Path, trees: Path, control: int, reach: Reach, *, cuda: bool) -> list[str]:
-    """The command line that starts a zygote in a tier. It reads its settings from its standard input."""
+    """Return the command line that starts a zygote in a tier; the zygote reads its settings from standard input.
+
+    library: the folder of the guest's code.
+    trees: the folder of the submissions' trees.
+    control: the descriptor of the control socket.
+    reach: everything that a guest may read.
+    cuda: whether the guest uses a GPU.
+    """
     script = "gengrade/sandbox/guest/zygote.py"
-    python = [sys.executable, "-I", "-B", "-u"]  # unbuffered: what was printed before a kill is kept
+    python = [sys.executable, "-I", "-B", "-u"]  # unbuffered, so that output before a kill is not lost
     if tier is not Tier.SANDBOX:
         return [*python, str(library / script)]
     words = [*outer_wall(control, trees), *_links(), *_files(reach), "--ro-bind", str(library), LIBRARY]
     if cuda:
         for device in sorted(glob.glob("/dev/nvidia*")):
             words += ["--dev-bind-try", device, device]
-    # What bubblewrap made itself belongs to the user who runs it, and so to all runs of this zygote.
+    # Folders that bubblewrap makes belong to its user, so all runs of this zygote could write to them.
     for path in ("/", "/dev", *(path for path in reach.covers if os.path.isdir(path))):
         words += ["--remount-ro", path]
     return [*words, "--chdir", "/tmp", *python, f"{LIBRARY}/{script}"]
 
 
 def _files(reach: Reach) -> list[str]:
-    """The folders that may be read, and over what is hidden in them an empty folder or a file that cannot be opened."""
+    """Return bubblewrap's arguments that mount the readable files, and cover the hidden ones in them."""
     words: list[str] = []
-    shown = dict.fromkeys((*_MADE, *_TOP_LINKS), False)  # what is mounted or made so far, and whether it is a bind
+    shown = dict.fromkeys((*_MADE, *_TOP_LINKS), False)  # the paths made so far, and whether each is a mount
     sources = {bind.path: bind.source for bind in reach.binds}
     for path in sorted((*sources, *reach.covers), key=lambda path: (path.count("/"), path)):
         for folder in _missing(path, shown):
-            words += ["--perms", "0755", "--dir", folder]  # bubblewrap would make them for root alone
+            words += ["--perms", "0755", "--dir", folder]  # by default only root could enter the folder
             shown[folder] = False
         if path in sources:
             words += ["--ro-bind-try", sources[path], path]
@@ -188,17 +212,17 @@ def _files(reach: Reach) -> list[str]:
 
 
 def _missing(path: str, shown: dict[str, bool]) -> list[str]:
-    """The folders above it that nothing has made or mounted yet, outermost first."""
+    """Return the folders above a path that are not made or mounted yet, the outermost first."""
     missing: list[str] = []
     for folder in (str(parent) for parent in Path(path).parents):
         if folder in shown:
-            return missing[::-1] if not shown[folder] else []  # a bind holds them already
+            return missing[::-1] if not shown[folder] else []  # a mount already contains them
         missing.append(folder)
     return missing[::-1]
 
 
 def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
-    """A clean environment: nothing of the operator's crosses."""
+    """Return the environment variables of a guest, which include none of the operator's."""
     variables = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -209,7 +233,7 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
         "XDG_CACHE_HOME": f"{scratch}/cache",
         "TORCH_HOME": f"{scratch}/torch",
         "PYTHONHASHSEED": "0",
-        "TORCHDYNAMO_DISABLE": "1",  # a compiler would take longer than most checks may, and is not needed
+        "TORCHDYNAMO_DISABLE": "1",  # compiling would take longer than most checks allow
         "TORCH_COMPILE_DISABLE": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
@@ -225,12 +249,12 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
 
 
 def _all_programs() -> list[str]:
-    """Files enough for a trial of bubblewrap with programs of the system's own."""
+    """Return bubblewrap's arguments that mount the system's programs, for a trial."""
     folders = ["/usr", *(path for path in _TOP_LINKS if os.path.isdir(path) and not os.path.islink(path))]
     return [*_links(), *(word for path in folders for word in ("--ro-bind", path, path))]
 
 
 def _links() -> list[str]:
-    """Where a distribution links /lib to /usr/lib, the guest does too."""
+    """Return bubblewrap's arguments for the distribution's links, such as from /lib to /usr/lib."""
     links = [path for path in _TOP_LINKS if os.path.islink(path)]
     return [word for path in links for word in ("--symlink", os.readlink(path).lstrip("/"), path)]

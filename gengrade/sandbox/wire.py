@@ -1,14 +1,17 @@
-"""The wire between host and guest: frames of JSON and safetensors, never a pickle.
+"""Encode and decode the messages between host and guest: frames of JSON and safetensors, never a pickle.
 
-Both sides import this module, so it needs nothing but the standard library, numpy and safetensors. Whatever a guest
-sent is hostile until `decode` has returned: sizes are checked before anything is allocated, types are exact, duplicate
-keys, unknown tags and unused tensors are refused. What `decode` may cost is bounded by the size of what it is given:
-a few copies of the tensors, and some hundred megabytes and a few seconds for the worst document and header.
+Both sides import this module, so it imports only the standard library, numpy and safetensors. Bytes from a guest are
+untrusted until `decode` has returned. Two properties are deliberate:
 
-A frame is one tag byte, the payload's length (8 bytes, big-endian) and the payload. A payload holds the length of a
-JSON document (4 bytes), the document in ASCII, and a safetensors blob. The document is a tree in which each node says
-its kind: `{"v": scalar}`, `{"l": [...]}`, `{"d": {...}}` or `{"t": "t7"}`, the tensor of that name in the blob; they
-are numbered as they come in the document.
+1. Sizes are checked before anything is allocated, types are exact, and duplicate keys, unknown tags and unused tensors
+   are refused.
+2. The cost of `decode` is bounded by the size of its argument: a few copies of the tensors, and some hundred megabytes
+   and a few seconds for the worst document and header.
+
+A frame is one tag byte, the payload's length (8 bytes, big-endian) and the payload. A payload is the length of a JSON
+document (4 bytes), the document in ASCII, and a safetensors blob. The document is a tree whose nodes name their kind:
+`{"v": scalar}`, `{"l": [...]}`, `{"d": {...}}` or `{"t": "t7"}`. The latter is the tensor of that name in the blob;
+tensors are numbered in the order of the document.
 """
 
 from __future__ import annotations
@@ -24,11 +27,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-CODE: Final = b"C"  # host → guest: the code of ours that the run needs
+CODE: Final = b"C"  # host → guest: the part of our code that the run needs
 REQUEST: Final = b"R"  # host → guest: the inputs of the run
-STARTED: Final = b"S"  # guest → host: the walls stand, student code comes next
-EVIDENCE: Final = b"E"  # guest → host: what the probe returned
-FAULT: Final = b"F"  # guest → host: what the student's code raised
+STARTED: Final = b"S"  # guest → host: the isolation is set up, and student code starts now
+EVIDENCE: Final = b"E"  # guest → host: the value that the probe returned
+FAULT: Final = b"F"  # guest → host: the exception that the student's code raised
 
 FRAME_HEADER: Final = struct.Struct(">cQ")
 DOCUMENT_LENGTH: Final = struct.Struct(">I")
@@ -36,30 +39,34 @@ DOCUMENT_LENGTH: Final = struct.Struct(">I")
 HEADER_LENGTH: Final = struct.Struct("<Q")  # of safetensors' own header, at the start of a blob
 
 MAX_DOCUMENT_BYTES: Final = 4 << 20
-# A tensor without elements takes fifty bytes of it and a thousand of memory; safetensors itself would read 100 MB.
+# An empty tensor takes 50 bytes of the header and 1,000 bytes of memory; safetensors itself would read 100 MB.
 MAX_HEADER_BYTES: Final = 1 << 20
-MAX_LENGTHS: Final = 1 << 31  # the product of a tensor's lengths but for zeros: a sum over a zero makes that many
+MAX_LENGTHS: Final = 1 << 31  # of the product of a tensor's nonzero lengths: a sum over a zero length has that size
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 100_000
-MAX_KEY: Final = 200  # characters of a dict's key: keys are names, and come back in messages
+MAX_KEY: Final = 200  # characters of a dict's key, since messages show keys
 
-# None, bool, int, float, str, np.ndarray, list[Tree] or dict[str, Tree]; a recursive alias costs more than it tells.
+# None, bool, int, float, str, np.ndarray, list[Tree] or dict[str, Tree]
 Tree = Any
 
 
 class WireError(ValueError):
-    """The bytes from the other side do not follow the wire's format."""
+    """Bytes that were received do not have the format that this module describes."""
 
 
 def frame(tag: bytes, payload: bytes = b"") -> bytes:
+    """Return a frame with this tag and payload."""
     return FRAME_HEADER.pack(tag, len(payload)) + payload
 
 
 def encode(tree: Tree, to_array: Callable[[object], np.ndarray | None] = lambda leaf: None) -> bytes:
-    """Turns a tree of plain scalars, arrays, lists and dicts with string keys into a payload.
+    """Return a tree of plain scalars, arrays, lists and dicts with string keys as a payload.
 
-    `to_array` converts leaves that are tensors of another kind. Raises TypeError for anything else, by exact type: a
-    subclass could answer differently each time that it is asked.
+    tree: the tree.
+    to_array: converts a leaf that is another kind of tensor to an array, and returns None for any other leaf.
+
+    Raises TypeError for any other value. Types are compared exactly, since a subclass could give another answer each
+    time it is read.
     """
     tensors: dict[str, np.ndarray] = {}
 
@@ -92,7 +99,7 @@ def encode(tree: Tree, to_array: Callable[[object], np.ndarray | None] = lambda 
 
 
 def decode(payload: bytes | memoryview) -> Tree:
-    """The tree in a payload, with numpy arrays as leaves. Raises WireError, whatever the bytes are."""
+    """Return the tree in a payload, with numpy arrays for tensors. Raises WireError for any other bytes."""
     view = memoryview(payload)
     if len(view) < DOCUMENT_LENGTH.size:
         raise WireError("truncated payload")
@@ -125,16 +132,16 @@ def _tensors(blob: memoryview) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = load_tensors(bytes(blob))
     for array in tensors.values():
         if array.dtype.kind not in "biuf":
-            raise WireError("a tensor of no real numbers")
+            raise WireError("a tensor whose elements are not real numbers")
         if math.prod(length for length in array.shape if length) > MAX_LENGTHS:
-            raise WireError("a tensor without elements, and with endless lengths")
+            raise WireError("an empty tensor with unreasonably large lengths")
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-            raise WireError("a truth value that is neither true nor false")
+            raise WireError("a truth value other than 0 and 1")
     return tensors
 
 
 class _Decoder:
-    """Rebuilds a tree, and counts what it has built so far."""
+    """Builds a tree from a document, and counts its nodes."""
 
     def __init__(self, tensors: dict[str, np.ndarray]) -> None:
         self.tensors = tensors
@@ -152,7 +159,7 @@ class _Decoder:
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             raise WireError("too deep or too many nodes")
         if not isinstance(document, dict) or len(document) != 1:
-            raise WireError("a node must have one kind")
+            raise WireError("a node must have exactly one kind")
         ((kind, value),) = document.items()
         match kind:
             case "v" if isinstance(value, str):
@@ -162,7 +169,7 @@ class _Decoder:
             case "l" if isinstance(value, list):
                 return [self.node(item, depth + 1) for item in value]
             case "d" if isinstance(value, dict):
-                # Once more: keys that differ in halves of surrogate pairs alone are one text.
+                # Checked again, since `_name` makes keys equal that differ only in lone surrogates.
                 return _unique([(_name(key), self.node(item, depth + 1)) for key, item in value.items()])
             case "t" if value == f"t{self.taken}" and value in self.tensors:
                 self.taken += 1
@@ -179,7 +186,7 @@ def _key(key: object) -> str:
 
 
 def _text(value: str) -> str:
-    """Text that can be written as UTF-8: JSON may hold halves of surrogate pairs."""
+    """Return the text with lone surrogates, which JSON may contain, replaced, so that it can be written as UTF-8."""
     return value.encode("utf-8", "replace").decode("utf-8")
 
 

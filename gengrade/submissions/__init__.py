@@ -1,17 +1,18 @@
-"""What was handed in: finding the submissions of a class, telling who and how late, and making a clean tree of each.
+"""Read what a class handed in: find its submissions and their authors, and make a clean tree of files of each.
 
     discover(path, parts) → Discovery of Submissions      cheap: looks at names, unpacks nothing
-    names_in(submission) → its files' names               cheap as well: archives are looked into, not unpacked
-    prepare(submission, into, parts) → Prepared            unpacks, finds the parts, copies what matters
-    lay_out(folder, into, parts) → Prepared                the same of a folder of ours
-    code_flags(tree, shown) → sentences                      what stands out in the code; it costs no points
-    signatures(submissions) → a text for each              changes when anything in it is touched
-    discard(tree)                                          removes such a tree again
+    names_in(submission) → its files' names               cheap as well: lists archives without unpacking them
+    prepare(submission, into, parts) → Prepared           unpacks, finds the parts, copies the files that matter
+    lay_out(folder, into, parts) → Prepared               does the same with one of our own folders
+    code_flags(tree, shown) → sentences                   names unusual code for teachers; it costs no points
+    signatures(submissions) → a text for each             changes when a file of the submission changes
+    discard(tree)                                         removes a tree that prepare or lay_out made
 
-All of these but `lay_out` and `discard` read in a confined process (see `reading`): whatever was handed in, the caller
-survives it.
+Two properties are deliberate:
 
-Identity and lateness come from the names that a learning management system gave, never from inside a submission.
+1. All of these but `lay_out` and `discard` read in a confined process (see `reading`), so that no submission can crash
+   the caller.
+2. Identity and lateness come from the names that a learning management system gave, never from inside a submission.
 """
 
 from gengrade.parts import Part

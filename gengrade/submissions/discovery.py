@@ -1,4 +1,4 @@
-"""Finding the submissions below a path: a class's folder, or one submission itself. Nothing is unpacked here."""
+"""Find the submissions at a path, which is a class's folder or a single submission, without unpacking anything."""
 
 from __future__ import annotations
 
@@ -21,40 +21,43 @@ from gengrade.paths import fold, printable
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Submission, SubmissionError
 from gengrade.submissions.names import Identity, identify
+from gengrade.submissions.ownership import identities
 from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
-from gengrade.submissions.whose import identities
 from gengrade.texts import listed
 from gengrade.walking import walk
 
-# What lies beside submissions and is none.
+# Files that commonly lie beside submissions and are not submissions.
 _FAMILIAR_SUFFIXES = (".md", ".rst", ".txt", ".csv", ".tsv", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".html", ".xml")
 _FAMILIAR_NAMES = {"readme", "license", "makefile", "thumbs.db", "desktop.ini"}
 _OUR_FOLDERS = {"results", "marks"}
-# Beside the code of one submission, these are no other students.
+# Names of folders that belong to a submission beside its code, and are not other students' submissions.
 _SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots", "results", "theory", "data"}
 # How authors number the folders of their parts: "part1", "q2", "3".
 _NUMBERED = re.compile(r"(part|question|exercise|problem|task|q|ex|p)?[ ._-]*\d{1,2}[a-d]?")
 _SAY_NOTHING = {"ipynb", "solution", "template", "homework", "assignment"}  # words of hand-outs' files
 _NAMED = 8  # folders in a note
-_LOOK_DEEP = 5  # folders in each other
+_LOOK_DEEP = 5  # levels of folders
 _LOOK_FILES = 5_000
-_LOOK_NAMES = 200_000  # of any kind: whoever hands in more costs the class no more than these
-# A look into an archive is confined by itself: what it costs, and how it ends, is one hand-in's and not the class's.
+_LOOK_NAMES = 200_000  # files and folders of any kind, so that no submission takes much time from the class
+# Each archive is listed in a confined process of its own, so that a broken one does not affect the rest of the class.
 _LOOK = Bounds(cpu_seconds=5, wall_seconds=60.0)
 
 
 def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
-    """The submissions in the folder `path`, or the one that `path` (a folder or an archive) is.
+    """Return the submissions in the folder `path`, or the single submission that `path` is.
 
-    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. What
-    cannot be read becomes a submission with an `error`. All paths in the result are absolute.
+    path: a class's folder, or one submission (a folder, an archive or a program).
+    parts: the parts of the assignment, by key.
+
+    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. A
+    submission that cannot be read gets an `error`. All paths in the result are absolute.
 
     Raises SubmissionError when there is nothing to grade at all.
     """
     path = path.absolute()
     if path.is_file():
         if not (is_archive(path) or is_unsupported(path) or path.suffix.lower() in PROGRAMS):
-            raise SubmissionError(path, "it is neither a folder nor a .zip, .tar.gz or program; give one of these")
+            raise SubmissionError(path, "it is not a folder, a .zip, a .tar.gz or a program; give one of these")
         return Discovery((_single(path),), single=True)
     if not path.is_dir():
         raise SubmissionError(path, "there is no such file or folder; check the path")
@@ -87,13 +90,13 @@ class _Child:
 
     @property
     def is_familiar(self) -> bool:
-        """A file (or our own folder) that nobody needs to hear about."""
+        """Whether this is a file that is no submission, or a folder of ours, and needs no note."""
         name = self.path.name.casefold()
         return self._is_ours or name in _FAMILIAR_NAMES or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
 
     @cached_property
     def _is_ours(self) -> bool:
-        """Whether this is a folder of results or marks: a student of that name would have handed in programs."""
+        """Whether this is the folder of results or marks, and not of a student of that name, who hands in programs."""
         if not self.is_folder or self.path.name.casefold() not in _OUR_FOLDERS:
             return False
         inside = _some_below(self.path)
@@ -108,18 +111,18 @@ def _children(path: Path) -> list[_Child]:
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
-        raise SubmissionError(path, f"it cannot be read ({error.strerror}); look at its permissions") from error
+        raise SubmissionError(path, f"it cannot be read ({error.strerror}); check its permissions") from error
     found: list[_Child] = []
     for name in names:
         if enters(name):
-            with suppress(OSError):  # it went while we looked, or its path is too long for the system
+            with suppress(OSError):  # it was removed meanwhile, or its path is too long for the system
                 found.append(_Child(path / name, (path / name).lstat().st_mode, identify(name)))
     return found
 
 
 def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
-    """Whether the folder `path` is one submission and not a class of them."""
-    # A system's names of files tell of several students, whatever lies in them.
+    """Return whether the folder `path` is one submission and not a class of them."""
+    # Files named by a learning management system belong to several students, whatever they hold.
     here = [PurePosixPath(c.path.name) for c in children if not c.is_folder and not c.identity.from_system]
     folders = [child for child in children if child.is_folder]
     names = {_plain_name(part.folder) for part in parts.values() if part.folder}
@@ -133,7 +136,7 @@ def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -
 
 
 def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> bool:
-    """Whether these folders, none of them named as a part, belong to one author."""
+    """Return whether these folders, none of which has the name of a part, belong to one author."""
     holdings = [_holding(folder.path, parts) for folder in folders]
     empty = [folder for folder, held in zip(folders, holdings, strict=True) if not held]
     full = [held for held in holdings if held]
@@ -176,7 +179,7 @@ def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str
 
 
 def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath]:
-    """The parts that lie in a folder, and where."""
+    """Return the parts that lie in a folder, each with its subfolder."""
     places = locate(list(_some_below(folder)), parts).places
     return {
         key: min((source.parent for source in place.files.values()), key=lambda parent: len(parent.parts))
@@ -186,7 +189,7 @@ def _holding(folder: Path, parts: Mapping[str, Part]) -> dict[str, PurePosixPath
 
 
 def names_in(submission: Submission) -> list[str]:
-    """The names of a submission's files, as far as they can be seen without unpacking it."""
+    """Return the names of a submission's files, as far as they are known without unpacking it."""
     found: list[str] = []
     files: Iterable[PurePosixPath]
     for source in (submission.source, *submission.attachments):
@@ -201,7 +204,7 @@ def names_in(submission: Submission) -> list[str]:
 
 
 def _mode(path: Path) -> int:
-    """Of a path itself, wherever it may lead if it is a link; none of what is not there."""
+    """Return the mode of a path without following links, or 0 if it does not exist."""
     try:
         return path.lstat().st_mode
     except OSError:
@@ -213,7 +216,7 @@ def _some_below(folder: Path) -> Iterator[PurePosixPath]:
 
 
 def _below(folder: Path) -> Iterator[tuple[PurePosixPath, int]]:
-    """Relative paths and sizes of some regular files below `folder`; what cannot be read, or went, holds none."""
+    """Yield relative paths and sizes of some regular files below `folder`, ignoring what cannot be read."""
     seen = walk(folder, _LOOK_DEEP, _LOOK_NAMES, enters)
     files = ((PurePosixPath(*one.components), one.state.st_size) for one in seen if one.state and one.is_file)
     return islice(((file, size) for file, size in files if keeps(file)), _LOOK_FILES)
@@ -228,8 +231,8 @@ def _single(path: Path) -> Submission:
     name = name if path.is_dir() or path.suffix.lower() not in PROGRAMS else PurePosixPath(name).stem
     identity = identify(name)
     error = refusal(path) if path.is_file() and path.suffix.lower() not in PROGRAMS else None
-    if path.is_symlink():  # whoever prepares it follows none
-        error = "it is a link; give the real one in its place"
+    if path.is_symlink():  # `prepare` follows no links
+        error = "it is a symbolic link; give the real path instead"
     return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
 
 
@@ -237,32 +240,35 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
     notes: list[str] = []
     for child in children:
         if stat.S_ISLNK(child.mode):
-            notes.append(f"{printable(child.path.name)} is a link and is ignored; put the real folder in its place")
+            notes.append(
+                f"{printable(child.path.name)} is a symbolic link and is ignored; put the real folder in its place"
+            )
         elif not child.is_submission and not child.is_familiar:
-            notes.append(f"{printable(child.path.name)} is no submission and is ignored")
+            notes.append(f"{printable(child.path.name)} is not a submission and is ignored")
     for name in sorted(os.listdir(path)):
         if not is_hidden(name) and not name.startswith("__") and not enters(name):
             notes.append(
-                f"{printable(name)} has the name of an environment or a cache and is ignored; rename a student's"
+                f"{printable(name)} is named like an environment or a cache and is ignored; "
+                "if it is a student's submission, rename it"
             )
     handed_in = [child for child in children if child.is_submission]
     if not handed_in:
         raise SubmissionError(path, "it holds no submissions (folders, .zip or .tar.gz); check the path")
     packed = [child.path.name for child in handed_in if child.is_folder or child.is_packed]
-    whose, doubts = identities([child.path.name for child in handed_in], packed)
+    owners, doubts = identities([child.path.name for child in handed_in], packed)
     groups: dict[tuple[str, ...], list[_Child]] = {}
     for child in handed_in:
-        identity = whose[child.path.name]
+        identity = owners[child.path.name]
         groups.setdefault(identity.key, []).append(replace(child, identity=identity))
     found: list[tuple[str, Submission]] = []
     for key, group in groups.items():
         works, unseen = _of_one_work(group)
         for together in works:
-            said = [f"it is graded by itself, since {doubts[name]}" for name in _names(together) if name in doubts]
+            said = [f"{_SEPARATE}, since {doubts[name]}" for name in _names(together) if name in doubts]
             said += [unseen[name] for name in _names(together) if name in unseen]
             if len(works) > 1:
                 rivals = ", ".join(printable(other[0].path.name) for other in works if other is not together)
-                said.append(f"it holds other programs than {rivals}, and each is graded by itself")
+                said.append(f"its programs differ from those of {rivals}, so each is graded as a separate submission")
             exact = "\0".join(key) if len(works) == 1 else f"{together[0].path.name}\0"
             submission = _submission(together)
             found.append((exact, replace(submission, notes=(*said, *submission.notes))))
@@ -270,26 +276,32 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
     return Discovery(unique, single=False, notes=(*notes, *_summed_up(unique)))
 
 
+_SEPARATE = "it is graded as a separate submission"
+
+
 def _names(children: Iterable[_Child]) -> list[str]:
     return [child.path.name for child in children]
 
 
 def _summed_up(submissions: Iterable[Submission]) -> Iterator[str]:
-    """What is said of several submissions, once."""
+    """Yield one sentence for each reason to grade files as separate submissions, with the names of these files."""
     said: dict[str, list[str]] = {}
     for submission in submissions:
         for note in submission.notes:
-            if note.startswith("it is graded by itself"):
+            if note.startswith(_SEPARATE):
                 said.setdefault(note, []).append(printable(submission.source.name))
     for note, names in said.items():
         yield f"{listed(names, 5)}: {note}"
 
 
 def _of_one_work(group: Sequence[_Child]) -> tuple[list[list[_Child]], dict[str, str]]:
-    """A group as it is, unless only a name of the students' own, as "doe" and "doe.zip", holds it together.
+    """Divide entries with one identity into works, each to be graded as one submission.
 
-    Then an archive and a folder, or two archives, are one work only where they hold the same programs. In each work the
-    one that counts comes first. Also, by name, what is to be said of those that could not be looked into.
+    Names that a learning management system gave belong together. Entries with names that students chose, such as
+    "doe" and "doe.zip", are one work only if they hold the same programs.
+
+    Returns the works, in each of which the entry to be graded comes first, and a note for each entry, by name, that
+    could not be opened.
     """
     if len(group) == 1 or group[0].identity.from_system:
         return [list(group)], {}
@@ -301,8 +313,8 @@ def _of_one_work(group: Sequence[_Child]) -> tuple[list[list[_Child]], dict[str,
             held[child.path] = _programs_in(child)
         except (Unreadable, Disturbed) as error:
             held[child.path] = frozenset()
-            unseen[child.path.name] = f"{printable(child.path.name)} could not be looked into: {error}"
-    # What holds no programs, or cannot be looked into, replaces nothing that does.
+            unseen[child.path.name] = f"{printable(child.path.name)} could not be opened: {error}"
+    # An entry without programs, or one that cannot be opened, never replaces one with programs.
     for child in sorted(group, key=lambda child: (not held[child.path], not child.is_folder, child.path.name)):
         same = [together for other, together in works if not held[child.path] or held[child.path] == other]
         if same:
@@ -316,7 +328,7 @@ _Programs = frozenset[tuple[str, int]]
 
 
 def _programs_in(child: _Child) -> _Programs:
-    """The programs in a folder or an archive, as names and sizes, as far as they can be seen."""
+    """Return names and sizes of the programs in a folder or an archive, without unpacking it."""
     if child.is_folder:
         found = _programs(_below(child.path))
     else:
@@ -333,7 +345,7 @@ def _programs(files: Iterable[tuple[PurePosixPath, int]]) -> list[tuple[str, int
 
 
 def _submission(group: Sequence[_Child]) -> Submission:
-    """The submission that one student's files are together."""
+    """Return the submission that one student's files form together."""
     kept, notes = _last_attempts(group)
     first, *others = sorted(kept, key=lambda child: (not (child.is_folder or child.is_packed), child.path.name))
     lates = [child.identity.late for child in kept if child.identity.late is not None]
@@ -349,14 +361,14 @@ def _submission(group: Sequence[_Child]) -> Submission:
 
 
 def _last_attempts(group: Sequence[_Child]) -> tuple[list[_Child], list[str]]:
-    """Without what was handed in again later, and without archives that lie there unpacked too."""
+    """Return the entries that count, without earlier attempts or archives that are also there unpacked, and notes."""
     whole = max((child.identity.attempt for child in group if child.identity.replaces_all), default=())
     best: dict[str, _Child] = {}
     if group[0].identity.from_system:
         for child in sorted(group, key=lambda child: (child.identity.attempt, child.is_folder, child.path.name)):
             best[_work(child)] = child
     else:
-        best[""] = group[0]  # of one work only
+        best[""] = group[0]  # the group is a single work, and its first entry counts
     kept = [c for c in best.values() if not c.identity.replaces_all or c.identity.attempt == whole]
     names = {child.path.name for child in kept}
     dropped = sorted(child.path.name for child in group if child.path.name not in names)
@@ -365,7 +377,7 @@ def _last_attempts(group: Sequence[_Child]) -> tuple[list[_Child], list[str]]:
 
 
 def _work(child: _Child) -> str:
-    """Equal for two attempts at one file, and for an archive and the folder that somebody made of it."""
+    """Return a key that is equal for two attempts at one file, and for an archive and its unpacked folder."""
     return stem(child.identity.file)
 
 
@@ -373,7 +385,7 @@ def _unreadable(child: _Child) -> str | None:
     if child.is_packed:
         return _sentence(child.path, refusal(child.path))
     if child.is_folder and not os.access(child.path, os.R_OK | os.X_OK):
-        return _sentence(child.path, "it may not be read; look at its permissions")
+        return _sentence(child.path, "it may not be read; check its permissions")
     return None
 
 
@@ -382,11 +394,12 @@ def _sentence(path: Path, reason: str | None) -> str | None:
 
 
 def _unique(found: Sequence[tuple[str, Submission]]) -> tuple[Submission, ...]:
-    """The submissions in the order of their ids, which differ even where neither case nor Unicode forms count.
+    """Return the submissions sorted by id, with ids that differ even if case and Unicode form are ignored.
 
-    `found`: each with the exact text that tells it from others. Of several that would share an id none keeps it: each
-    gets an ending made of its own text alone, so that nobody comes by the results or marks of somebody else when one
-    is added to the class.
+    found: the submissions, each with a text that no other one has.
+
+    If several submissions would have the same id, each of them gets a suffix, the hash of its own text. So an id does
+    not change, and nobody gets the results or marks of somebody else, when another submission is added to the class.
     """
     levels = [0] * len(found)
     while True:
@@ -399,13 +412,13 @@ def _unique(found: Sequence[tuple[str, Submission]]) -> tuple[Submission, ...]:
             levels[place] += 1
     unique = []
     for level, id_, (_, one) in zip(levels, ids, found, strict=True):
-        said = (f"it has an id of its own, {id_}, since another name is like its own",) if level else ()
+        said = (f"its id is {id_}, since another submission has a similar name",) if level else ()
         unique.append(replace(one, id=id_, notes=(*said, *one.notes)))
     return tuple(sorted(unique, key=lambda one: one.id))
 
 
 def _id_at(level: int, exact: str, id_: str) -> str:
-    """The id with as much of a hash as the level asks for."""
+    """Return the id with the first 8·`level` digits of a hash as its suffix."""
     if not level:
         return id_
     return f"{id_}-{hashlib.sha256(exact.encode(errors='surrogateescape')).hexdigest()[: 8 * level]}"

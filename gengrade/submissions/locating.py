@@ -1,7 +1,8 @@
-"""Where the parts of an assignment lie in a submission's tree, whatever its author called the folders.
+"""Locate the parts of an assignment among a submission's files, whatever its author called the folders.
 
-Everything here is a function of paths alone. A folder is a candidate for a part when it holds files that only that
-part asks for, or has the part's name; the fullest one wins, a well-named one before others, then the shallowest.
+The result depends on paths alone. A folder is a candidate for a part when it holds files that only that part asks for,
+or has the part's name. The candidate with the most files is chosen, a name like the part's counting as well, and of
+equal ones the one at the highest level.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from gengrade.paths import printable
 from gengrade.submissions.selection import PROGRAMS
 
 _HERE = PurePosixPath()
-# Copies that students keep beside their work: graded only when there is nothing else.
+# Names of copies that students keep beside their work, which are graded only when there is nothing else.
 _SECOND_RATE = re.compile(r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused", re.I)
 _NAMED, _HINTED, _UNNAMED = 2, 1, 0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A part's files: path in the clean tree, relative to the part → path in the submission; and what to call it."""
+    """A part's files, by path relative to the part in the clean tree, and the place's name for messages."""
 
     files: dict[PurePosixPath, PurePosixPath]
     shown: str
@@ -31,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where each part is (None: not handed in), and what was ambiguous."""
+    """The place of each part (None: not handed in), and notes on ambiguous choices."""
 
     places: dict[str, Place | None]
     notes: tuple[str, ...]
@@ -45,12 +46,16 @@ class _Candidate:
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Less is better."""
+        """A key for sorting; the smallest is the best candidate."""
         return (-self.score, len(self.folder.parts), self.folder.as_posix())
 
 
 def locate(files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> Located:
-    """Find every part among the relative paths `files`; the order of neither changes the result."""
+    """Return the place of every part among the files; the order of files and parts does not matter.
+
+    files: paths relative to the submission.
+    parts: the parts of the assignment, by key.
+    """
     tree = _Tree(files)
     candidates = sorted(_candidates(tree, parts), key=lambda candidate: (candidate.rank, candidate.part))
     folders: dict[str, PurePosixPath] = {}
@@ -68,14 +73,14 @@ def locate(files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> Located
             places[key] = Place(inside, _shown(folders[key]))
             _note_raised(key, folders[key], inside, notes)
             rivals = [c.folder for c in candidates if c.part == key and c.folder not in folders.values()]
-            _note_rivals(key, folders[key], rivals, notes)
+            _note_rivals(f"part {key}", folders[key], rivals, notes)
         else:
             places[key] = None
     return Located(places, tuple(notes))
 
 
 class _Tree:
-    """The files by folder."""
+    """The files of a submission, grouped by folder."""
 
     def __init__(self, files: Sequence[PurePosixPath]) -> None:
         self.files = sorted(files, key=lambda path: (len(path.parts), path.as_posix()))
@@ -111,7 +116,7 @@ def _bare(name: str) -> str:
 
 
 def _naming(folder: PurePosixPath, key: str, name: str) -> int:
-    """How well a folder's name says that it is the part called `name` with the key `key`."""
+    """Return how well a folder's name fits the part whose folder is called `name` and whose key is `key`."""
     bare = _bare(folder.name)
     if bare == _bare(name):
         return _NAMED
@@ -122,7 +127,7 @@ def _naming(folder: PurePosixPath, key: str, name: str) -> int:
 
 
 def _belongs_to_another(folder: PurePosixPath, own: str, others: Set[str]) -> bool:
-    """Whether the nearest ancestor (or the folder itself) that is named exactly as a part is named as another one."""
+    """Return whether the folder, or its nearest ancestor that has a part's name, has the name of another part."""
     for component in reversed(folder.parts):
         if _bare(component) == own:
             return False
@@ -134,7 +139,7 @@ def _belongs_to_another(folder: PurePosixPath, own: str, others: Set[str]) -> bo
 def _whole(
     part: Part, folder: PurePosixPath, taken: Set[PurePosixPath], tree: _Tree
 ) -> dict[PurePosixPath, PurePosixPath]:
-    """All that lies in `folder`, but for the folders of other parts; files asked for come up from its subfolders."""
+    """Return the files in `folder` without other parts' folders; requested files move up from its subfolders."""
     inside = [
         path
         for path in tree.files
@@ -152,7 +157,7 @@ def _whole(
 
 
 def _holders(part: Part, file: str, paths: Sequence[PurePosixPath]) -> list[PurePosixPath]:
-    """The paths that a file asked for may have, the best name first, then the shallowest."""
+    """Return the paths that may be the requested file, the best name first, and of equal names the highest level."""
     names = part.called(file, {path.name for path in paths})
     return [path for name in names for path in paths if path.name == name]
 
@@ -162,11 +167,11 @@ def _note_raised(
 ) -> None:
     for target, source in files.items():
         if source != folder / target:
-            notes.append(f"{_shown(source)} is taken as {key}'s {target}, which is not in {_shown(folder)} itself")
+            notes.append(f"{_shown(source)} is used as {target} of part {key}, which {_shown(folder)} itself lacks")
 
 
 def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
-    """The files of a part without a folder: each the shallowest of its name; with what lies beside them, if asked."""
+    """Return the place of a part without a folder: each file is taken from the highest level that has it."""
     if part.beside:
         return _with_neighbours(key, part, tree, notes)
     files: dict[PurePosixPath, PurePosixPath] = {}
@@ -174,12 +179,12 @@ def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
         found = _holders(part, file, tree.files)
         if found:
             files[PurePosixPath(found[0].name)] = found[0]
-            _note_rivals(f"{key}'s {file}", found[0], found[1:], notes)
+            _note_rivals(f"{file} of part {key}", found[0], found[1:], notes)
     return Place(files, ", ".join(_shown(path) for path in files.values())) if files else None
 
 
 def _with_neighbours(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
-    """All of the folder that holds the files asked for, which come up where they lie elsewhere."""
+    """Return the whole folder that holds the requested files, with those that lie elsewhere added to it."""
     good = [path for file in part.files for path in _best(part, file, tree)]
     programs = [path for path in good if path.suffix.lower() in PROGRAMS]
     if not programs:
@@ -193,9 +198,10 @@ def _with_neighbours(key: str, part: Part, tree: _Tree, notes: list[str]) -> Pla
 
 
 def _best(part: Part, file: str, tree: _Tree) -> list[PurePosixPath]:
-    """The paths that a file may have: of its very name, else of any that it may have, since several may be it together.
+    """Return the paths of a requested file: those with exactly its name, otherwise all with a name that it may have.
 
-    Copies that students keep beside their work do, when there is nothing else.
+    Several files may together be the requested one. Copies that students keep beside their work are left out, unless
+    there is nothing else.
     """
     found = _holders(part, file, tree.files)
     found = [path for path in found if not _is_second_rate(path.parent)] or found
@@ -209,7 +215,7 @@ def _is_second_rate(folder: PurePosixPath) -> bool:
 def _note_rivals(what: str, chosen: PurePosixPath, rivals: Sequence[PurePosixPath], notes: list[str]) -> None:
     if rivals:
         listed = ", ".join(_shown(rival) for rival in rivals[:3]) + (" …" if len(rivals) > 3 else "")
-        notes.append(f"{what} is taken from {_shown(chosen)}; not from {listed}")
+        notes.append(f"{what} is read from {_shown(chosen)}, not from {listed}")
 
 
 def _shown(path: PurePosixPath) -> str:

@@ -1,9 +1,9 @@
-"""What a person should look at in a submission's code: the tools of those who would forge evidence.
+"""Find code in a submission that a person should read: uses of what is needed to forge evidence.
 
-A package and the probe that runs it share a process, so whoever goes looking for the harness in there can answer in
-its place. Answers have to fit what was asked all the same, and no harness can tell who computed a right one; but the
-tools for it are hardly ever found in honest work, and reading the syntax tree finds them where nobody hides them.
-It costs no points: a person decides.
+A student's package and the probe that runs it share a process, so code that searches this process for the harness can
+answer in its place. Forged answers must still be right to earn points, and no harness can tell who computed a right
+answer. But honest work hardly ever uses what such a search needs, and the syntax tree shows these uses where nobody
+hides them. They cost no points: a person decides.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gengrade.paths import printable
 from gengrade.sandbox.guest.cells import parsed
 
 _FRAMES: Final = "looks at its callers' variables"
-_MEMORY: Final = "looks for objects of the process that it was not given"
+_MEMORY: Final = "searches the process for objects that it was not given"
 _RUN_TIME: Final = "makes code while it runs"
 _PROCESS: Final = "ends, starts or stops processes"
-_TRACING: Final = "is called on every line, or call, of the process"
-_LIBRARY: Final = "leaves to a library what may have been asked for"
+_TRACING: Final = "traces every line or call of the process"
+_LIBRARY: Final = "may leave the requested work to a library"
 
 _ATTRIBUTES: Final = {
     **dict.fromkeys(("_getframe", "_current_frames", "currentframe", "f_back", "f_locals"), _FRAMES),
@@ -38,35 +38,39 @@ _ATTRIBUTES: Final = {
 _MODULES: Final = {
     **dict.fromkeys(("ctypes", "cffi"), _MEMORY),
     **dict.fromkeys(("subprocess", "pty"), _PROCESS),
-    **dict.fromkeys(("gengrade", "graders"), "knows the grader by name"),
+    **dict.fromkeys(("gengrade", "graders"), "refers to the grader itself"),
     **dict.fromkeys(("socket",), "opens channels to other processes"),
     **dict.fromkeys(("torch.distributions", "diffusers"), _LIBRARY),
 }
 _BUILTINS: Final = dict.fromkeys(("exec", "eval", "compile", "__import__"), _RUN_TIME)
 _PLACES: Final = {"/proc/": "looks at processes", "/dev/shm": "writes where other processes may read"}
-_MOST: Final = 10  # of a submission; who has more of them will be read anyway
+_MOST: Final = 10  # flags shown for a submission; a teacher reads the code anyway when there are more
 _LARGEST: Final = 512 << 10  # bytes of a program, or of a notebook's code; the largest that people write have 100 kB
-_SECONDS: Final = 20.0  # of computing, for all files of a submission
+_SECONDS: Final = 20.0  # of CPU time, for all files of a submission
 NO_TIME: Final = "there is too much code"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A file that was looked at: each thing that stands out as (what it is, where it comes first, what it does)."""
+    """The flags of one file, each as (the name that is used, the place of its first use, what that does)."""
 
     file: str
     flags: tuple[tuple[str, ...], ...] = ()
-    unread: str | None = None  # why it could not be looked at
+    unread: str | None = None  # why the file could not be inspected
 
 
 def programs(tree: Path) -> list[Path]:
-    """The programs and notebooks of a tree, the smallest first: a large one takes no time from the others."""
+    """Return the programs and notebooks of a tree, the smallest first, so that a large one is inspected last."""
     files = (path for path in tree.rglob("*") if path.suffix in _SYNTAX and path.is_file())
     return sorted(files, key=lambda path: (path.stat().st_size, path))
 
 
 def look(files: Sequence[Path], at: Callable[[int], None]) -> list[Look]:
-    """Looks at every file, as far as the time reaches; tells `at` the number of the one that comes next."""
+    """Inspect the files until the time is used up, and return a Look for each.
+
+    files: the programs and notebooks to inspect.
+    at: is called with the number of each file before it is inspected.
+    """
     until = time.process_time() + _SECONDS
     seen: list[Look] = []
     for number, path in enumerate(files):
@@ -81,15 +85,21 @@ def look(files: Sequence[Path], at: Callable[[int], None]) -> list[Look]:
         except _Unseen as unseen:
             unread = str(unseen)
         except RecursionError:
-            unread = "it is nested too deep"
+            unread = "it is nested too deeply"
         except MemoryError:
             unread = "it takes too much memory"
         seen.append(Look(str(path), tuple((what, *where_why) for what, where_why in found.items()), unread))
     return seen
 
 
-def told(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, libraries: bool) -> tuple[str, ...]:
-    """The looks in sentences, at most ten; files that could not be looked at come last, as one if many."""
+def flag_sentences(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, libraries: bool) -> tuple[str, ...]:
+    """Return at most ten flags as sentences, then sentences on the files that could not be inspected.
+
+    tree: the clean tree that holds the files.
+    shown: for each folder of the tree, its name in the submission.
+    seen: the inspected files.
+    libraries: whether any library may be used, so that no use of one is flagged.
+    """
     found: dict[str, None] = {}  # a file may belong to several parts
     unread: dict[str, str] = {}
     for one in sorted(seen, key=lambda one: one.file):
@@ -99,10 +109,10 @@ def told(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *, librarie
             unread[name] = one.unread
         flags = [each for each in one.flags if not (libraries and each[2] == _LIBRARY)]
         found |= {f"{name}, {where}: {what} {why}": None for what, where, why in flags}
-    sentences = [f"{name} could not be looked at: {why}" for name, why in unread.items()]
+    sentences = [f"{name} could not be inspected: {why}" for name, why in unread.items()]
     if len(sentences) > _MOST_UNREAD:
         more = len(sentences) - _MOST_UNREAD
-        sentences = [*sentences[:_MOST_UNREAD], f"{more} more files could not be looked at"]
+        sentences = [*sentences[:_MOST_UNREAD], f"{more} more files could not be inspected"]
     return (*tuple(found)[:_MOST], *sentences)
 
 
@@ -110,13 +120,13 @@ _MOST_UNREAD: Final = 4
 
 
 class _Unseen(Exception):
-    """A file is not looked at; the reason completes "could not be looked at: …"."""
+    """A file is not inspected; the reason completes the sentence "could not be inspected: …"."""
 
 
 def _look_into(path: Path, found: dict[str, tuple[str, str]]) -> None:
-    """Add each thing that stands out in a file: where it comes first, and what it does.
+    """Add each flag of a file to `found`: the place of its first use, and what it does.
 
-    What was found before an exception stays in `found`.
+    Flags that were found before an exception stay in `found`.
     """
     for place, tree in _SYNTAX[path.suffix](path):
         here: dict[str, tuple[int, str]] = {}
@@ -137,7 +147,7 @@ def _program(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Each code cell that Python can read, counted among code cells, as tracebacks do."""
+    """Yield the syntax tree of each code cell that Python can parse, with its number among the code cells."""
     try:
         cells = json.loads(path.read_bytes())["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -152,7 +162,7 @@ def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
         except _UNREADABLE:
             continue
         except (RecursionError, MemoryError) as error:
-            deep = error  # the other cells are looked at all the same
+            deep = error  # raised only after the other cells were inspected
         else:
             yield f"cell {number}, ", tree
     if deep is not None:
@@ -187,7 +197,7 @@ def _odd(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _dotted(node: ast.expr) -> str:
-    """ "a.b.c" of such an attribute, no longer than a module's name here; "" of any other."""
+    """Return "a.b.c" for such an attribute, with no more dots than the modules listed here have; otherwise ""."""
     names: list[str] = []
     while isinstance(node, ast.Attribute) and len(names) < _DEEPEST:
         names.append(node.attr)

@@ -1,4 +1,4 @@
-"""The data that discovering and preparing submissions hands on."""
+"""Define the results of discovering and preparing submissions."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ class SubmissionError(InputError):
 class Submission:
     """What one student, or one group, handed in."""
 
-    id: str  # a safe folder name, unique in its class and the same whenever the class is discovered
-    name: str  # to be shown; escape it
-    late: bool | None  # None: nobody told us
+    id: str  # a safe folder name, unique in the class and the same in every run
+    name: str  # shown to people; it is untrusted, so escape it
+    late: bool | None  # None: unknown
     source: Path  # the folder, archive or file that holds it
     attachments: tuple[Path, ...] = ()  # further files of the same student
     notes: tuple[str, ...] = ()
-    error: str | None = None  # why it cannot be graded; the rest of the class can
+    error: str | None = None  # why it cannot be graded; None: it can
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The submissions below a path, in the order of their ids."""
+    """The submissions at a path, sorted by id."""
 
     submissions: tuple[Submission, ...]
-    single: bool  # the path is one submission itself: a self-check
+    single: bool  # whether the path itself is one submission
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A clean, read-only tree: one folder per part that was found, named by the part's key, and nothing else."""
+    """A clean, read-only tree with one folder for each part that was found, named by the part's key."""
 
     tree: Path
-    parts: dict[str, str | None]  # a part's key → where it lay, relative to the submission; None: not handed in
+    parts: dict[str, str | None]  # for each part's key, its place in the submission; None: not handed in
     sha256: str  # "sha256:…" over the sorted paths and contents
     notes: tuple[str, ...]
     files: int

@@ -1,4 +1,4 @@
-"""Who handed in a file, and when, as the name tells that a learning management system gave it."""
+"""Read who handed in a file, and whether it was late, from the name that a learning management system gave it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from gengrade.archives import stem
 from gengrade.paths import safe_name
 
-# canvas-lms, lib/content_zipper.rb: the sortable name without anything but word characters, LATE, the user's id, the
-# attachment's id, the file's name; or, for what was typed in, the user's id and the kind.
+# canvas-lms, lib/content_zipper.rb: the sortable name (word characters only), LATE, the user's id, the attachment's id,
+# the file's name; for text that was typed into Canvas, the user's id and the kind instead of the last two.
 _CANVAS = re.compile(
     r"^(?P<late1>LATE_)?(?:(?P<name>(?!anon_|LATE_)\w+?)_(?P<late2>LATE_)?(?P<id>[1-9]\d+)|(?P<anon>anon_[0-9A-Za-z]+?))"
     r"_(?:(?P<attachment>[1-9]\d+)_(?P<file>.+)|(?P<typed>text|link)\.html)$",
     re.DOTALL,
 )
-# The two ids that Canvas gives, wherever they stand behind the first ones: the name itself might hold those.
+# Further places in a name where Canvas's two ids may be, since a student's own file name may look like ids.
 _CANVAS_AGAIN = re.compile(r"(?<=_)(?=[1-9]\d+_(?P<attachment>[1-9]\d+)_.)", re.DOTALL)
 # Moodle, mod/assign/classes/downloader.php: a folder for each student, or flat files with the same beginning.
 _MOODLE = re.compile(
@@ -35,7 +35,7 @@ _RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
 # "part-2" is a file's own name and not a second attempt at "part".
 _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
 _LONGEST_ID = 80
-# Names of the class's own files in the folder of results, and of devices on some systems.
+# Names that no id may have: the class's own files in the results folder, and names of devices on Windows.
 _TAKEN = re.compile(r"index\.html|gradebook\.csv|marks|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I | re.DOTALL)
 
 
@@ -44,21 +44,21 @@ CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a name tells: equal `key`s belong to one student; the greatest `attempt` at one `file` is the last."""
+    """The contents of a name: equal `key`s belong to one student; the greatest `attempt` at a `file` is the last."""
 
-    key: tuple[str, ...]  # the system, and what it calls the student
-    label: str  # what the submission's id is made of
+    key: tuple[str, ...]  # the learning management system, and its name and id of the student
+    label: str  # the text that the submission's id is made from
     name: str
     late: bool | None
     file: str  # the file's own name, without the number of a resubmission
     attempt: tuple[int, ...] = ()
-    replaces_all: bool = False  # the attempt is of the whole submission, not of this file
-    system: str | None = None  # the learning management system whose pattern the name has; None: any name
-    attachment: int | None = None  # Canvas's number of the file
+    replaces_all: bool = False  # whether an attempt replaces the whole submission, not only this file
+    system: str | None = None  # the learning management system that gave the name; None: none did
+    attachment: int | None = None  # the number that Canvas gave the file
 
     @property
     def id(self) -> str:
-        """The submission's id, unless another one has it."""
+        """The submission's id, unless another submission has the same one."""
         return safe_id(self.label)
 
     @property
@@ -67,10 +67,10 @@ class Identity:
 
 
 def identify(name: str) -> Identity:
-    """What the name of a file or folder directly in a class's folder tells.
+    """Return the identity in the name of a file or folder that lies directly in a class's folder.
 
-    A system writes what it knows first, and the name that the student gave comes last: of several patterns the one
-    counts that ends first. `others` names the rest.
+    A learning management system puts its own ids first and the student's file name last, so that of several patterns
+    that fit, the one that ends first is used. `others` returns the rest.
     """
     found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name)]
     readings = [reading for reading in found if reading is not None]
@@ -78,9 +78,9 @@ def identify(name: str) -> Identity:
 
 
 def others(name: str) -> tuple[tuple[str, int | None], ...]:
-    """The other ways to read a name, of which one is right where `identify` took the student's own text for a system's.
+    """Return the other ways to read a name, one of which is right if `identify` read the student's own text as ids.
 
-    Each as the system and, of Canvas, the attachment's number.
+    Each is the name of the system and, for Canvas, the attachment's number.
     """
     first = identify(name)
     found: list[tuple[str, int | None]] = []
@@ -93,14 +93,14 @@ def others(name: str) -> tuple[tuple[str, int | None], ...]:
     return tuple(found)
 
 
-def apart(name: str, late: bool | None) -> Identity:
-    """The identity of something that is graded by itself, although its name has a system's pattern."""
+def separate(name: str, late: bool | None) -> Identity:
+    """Return an identity for a file that is graded as a separate submission, although its name may contain ids."""
     label = stem(name)
     return Identity(("", name), label, safe_name(label), late, name, system="")
 
 
 def safe_id(text: str) -> str:
-    """`text` as a folder's name that works everywhere: word characters, dots and hyphens, at most 80 of them."""
+    """Return the text as a folder's name for every system: word characters, dots and hyphens, at most 80 bytes."""
     cleaned = re.sub(r"[^\w.-]+", "_", safe_name(text)).strip("._-") or "submission"
     cleaned = f"_{cleaned}" if _TAKEN.fullmatch(cleaned) else cleaned
     if len(cleaned.encode()) <= _LONGEST_ID:
@@ -110,7 +110,7 @@ def safe_id(text: str) -> str:
 
 
 def _canvas(name: str) -> tuple[int, Identity] | None:
-    """Where the student's own part of a name begins, and who it is; None where the name is none of Canvas's."""
+    """Return where the student's own file name begins, and the identity; None if Canvas cannot have given the name."""
     match = _CANVAS.match(name)
     if not match:
         return None
@@ -127,7 +127,7 @@ def _canvas(name: str) -> tuple[int, Identity] | None:
 
 
 def _without_number(file: str) -> tuple[str, int]:
-    """("work.zip", 2) of "work-2.zip": Canvas numbers what is handed in again under the same name."""
+    """Return ("work.zip", 2) for "work-2.zip": Canvas numbers files that are handed in again under the same name."""
     base = stem(file)
     suffix = file[len(base) :]
     if not suffix:

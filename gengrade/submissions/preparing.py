@@ -1,4 +1,4 @@
-"""Making the clean, read-only tree that a submission's code runs from."""
+"""Make the clean, read-only tree of files from which a submission's code runs."""
 
 from __future__ import annotations
 
@@ -26,26 +26,29 @@ from gengrade.walking import CHANGED, Plain, reason, walk
 _FILE_BYTES = 16 * MIB
 _CHECKPOINT_BYTES = 64 * MIB
 _TREE_BYTES = 256 * MIB
-# Students zip a zip, and systems hand it out in a folder: archives are opened until a program comes to light, at most
-# so often in a row and so many.
+# Students put archives into archives: inner archives are unpacked until a program is found, at most to this depth and
+# at most so many at each.
 _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
-DEEPEST = 64  # folders in each other that are looked into
+DEEPEST = 64  # levels of folders that are entered
 
 
 def prepare(
     submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str], scratch: Path
 ) -> Prepared:
-    """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
+    """Make the submission's clean tree: <part key>/<files of that part>.
 
-    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the course's adapters.
-    Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives are
-    unpacked in `scratch`, which the caller removes, as it does with `into` where this raises.
+    into: the tree's folder, which must not exist. The caller removes it if this function raises.
+    parts: the parts of the assignment, by key; a part that was not handed in is no error.
+    entry: names that the rubric sets, by role; they are written beside the parts, for the course's adapters.
+    scratch: a folder to unpack archives in, which the caller removes.
 
-    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole; a part that is not there is
-    no error. Any other OSError is the machine's: a full disk is nobody's broken submission.
+    Only regular files are copied, without following links. The hash depends on paths and contents alone.
+
+    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole, and OSError for faults of the
+    machine, such as a full disk.
     """
     gathering = _Gathering(submission, scratch)
     found = gathering.gather()
@@ -64,7 +67,7 @@ def prepare(
 
 
 def discard(tree: Path) -> None:
-    """Remove a read-only tree that `prepare` made; nothing happens when it is not there. Links are not followed."""
+    """Remove a read-only tree that `prepare` made, if it exists. Links are not followed."""
     if tree.is_symlink() or tree.is_file():
         tree.unlink()
     if not tree.exists():
@@ -81,7 +84,7 @@ class _File:
 
 
 class _Gathering:
-    """Everything of a submission that is worth keeping, archives opened where the programs hide in them."""
+    """Collects the files of a submission that matter, and unpacks inner archives where no program lies outside them."""
 
     def __init__(self, submission: Submission, scratch: Path) -> None:
         self._submission = submission
@@ -92,16 +95,16 @@ class _Gathering:
         self.notes: list[str] = []
 
     def gather(self) -> dict[PurePosixPath, _File]:
-        """Relative path in the submission → file.
+        """Return the files by their relative path in the submission.
 
-        An archive that cannot be unpacked is an error only when no program is found without it.
+        Raises ArchiveError for an archive that cannot be unpacked only if no program is found without it.
         """
         sources = (self._submission.source, *self._submission.attachments)
         found: dict[PurePosixPath, _File] = {}
         errors: list[ArchiveError] = []
         for source in sources:
             own = identify(source.name).file or source.name
-            # One source is the submission; several lie beside each other in it.
+            # A single source is the whole submission; several ones become folders in it.
             prefix: tuple[str, ...] = () if len(sources) == 1 else (stem(own),)
             self._try(errors, found, partial(self._opened, source, own, prefix))
         for _ in range(_NESTING):
@@ -111,12 +114,14 @@ class _Gathering:
             for path in inner[:_MOST_NESTED]:
                 prefix = (*path.parent.parts, stem(path.name))
                 self._try(errors, found, partial(self._unpack, found.pop(path).plain, prefix))
-                self.notes.append(f"{printable(path.as_posix())} is an archive within; it was unpacked")
+                self.notes.append(f"{printable(path.as_posix())} is an archive inside the submission; it was unpacked")
         if errors and not _has_programs(found):
             raise errors[0]
         if not _has_programs(found):
             for path in sorted(path for path in found if is_archive(Path(path))):
-                self.notes.append(f"{printable(path.as_posix())} is not opened; hand in one archive, of files")
+                self.notes.append(
+                    f"{printable(path.as_posix())} was not unpacked; hand in one archive that holds no other archives"
+                )
         self.notes.extend(str(error) for error in errors)
         return {path: file for path, file in found.items() if not is_archive(Path(path))}
 
@@ -135,11 +140,11 @@ class _Gathering:
         try:
             state = source.lstat()
         except OSError as error:
-            raise SubmissionError(source, f"it cannot be read ({error.strerror}); look at its permissions") from error
+            raise SubmissionError(source, f"it cannot be read ({error.strerror}); check its permissions") from error
         if stat.S_ISDIR(state.st_mode):
             return self._walk(source, prefix)
         if not stat.S_ISREG(state.st_mode):
-            raise SubmissionError(source, "it is neither a folder nor a file; put the real one in its place")
+            raise SubmissionError(source, "it is neither a folder nor a regular file; put the real one in its place")
         if is_archive(source) or is_unsupported(source):
             return self._unpack(Plain(source), prefix)
         return self._one(_File(Plain(source), state.st_size), (own,))
@@ -150,7 +155,7 @@ class _Gathering:
         try:
             result = extract(archive, into, self._caps, skip=lambda path: not keeps(path))
         except ArchiveError as error:
-            # Nested ones lie in our scratch folder under the name that the student gave them.
+            # The path of an inner archive is one in our scratch folder; its name is the one that the student gave it.
             raise ArchiveError(archive.name, error.reason) from error
         self._caps = replace(
             self._caps, files=self._caps.files - result.files, total_bytes=self._caps.total_bytes - result.bytes
@@ -176,7 +181,7 @@ class _Gathering:
     def _one(self, file: _File, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         path = file.plain.path
         limit = _CHECKPOINT_BYTES if path.suffix.lower() in CHECKPOINTS else _FILE_BYTES
-        # An archive within is opened or dropped, but never copied.
+        # An inner archive is unpacked or left out, but never copied.
         limit = self._caps.file_bytes if is_archive(path) else limit
         try:
             if file.size > limit:
@@ -192,13 +197,13 @@ def _has_programs(files: Iterable[PurePosixPath]) -> bool:
 
 
 def _blamed(file: Plain, error: OSError) -> Exception:
-    """The submission's error, where what opening it or looking at it says is its own doing; else the machine's."""
+    """Return a SubmissionError if the submission's author caused the error, otherwise an OSError for the machine's."""
     said = reason(error)
     return OSError(error.errno, error.strerror, str(file.path)) if said is None else SubmissionError(file.path, said)
 
 
 def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict[PurePosixPath, _File]:
-    """As many of the files as fit into the tree, programs first, then the smaller ones."""
+    """Return as many of the files as fit into the tree, programs first, then the smaller ones."""
 
     def worth(item: tuple[PurePosixPath, _File]) -> tuple[bool, int, str]:
         target, file = item
@@ -209,14 +214,14 @@ def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict
     for target, file in sorted(copies.items(), key=worth):
         total += file.size
         if total > _TREE_BYTES:
-            notes.append(f"{target} is left out, since the files together are larger than {_TREE_BYTES // MIB} MiB")
+            notes.append(f"{target} is left out, since all files together exceed {_TREE_BYTES // MIB} MiB")
         else:
             kept[target] = file
     return dict(sorted(kept.items(), key=lambda item: item[0].as_posix()))
 
 
 def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, str]) -> str:
-    """Write the files, make everything read-only and dateless, and return the hash of paths and contents."""
+    """Write the files, make them read-only with the time 0, and return the hash of paths and contents."""
     digest = hashlib.sha256()
     tree.mkdir()
     contents = ((target, _content(file)) for target, file in files.items())
@@ -236,7 +241,7 @@ def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, 
 
 
 def _content(file: _File) -> bytes:
-    """A file's bytes, as many as it had when it was seen."""
+    """Return a file's content. Raises SubmissionError if its size changed since it was first seen."""
     try:
         with file.plain.open() as opened:
             content = opened.read(file.size + 1)

@@ -1,7 +1,9 @@
-"""The front of this package: all that reads a stranger's bytes does so in a confined process.
+"""The functions of this package that read untrusted files, each in a confined process.
 
-A submission that cannot be read is a submission's error, and never the harness's; advice (what stands out in the code,
-which course the names fit) that cannot be had is said, or left out, and fails nothing.
+Two properties are deliberate:
+
+1. A submission that cannot be read gets an error of its own, and is never a fault of the harness.
+2. Where advice to teachers (unusual code, a course that fits better) cannot be given, the grading goes on without it.
 """
 
 from __future__ import annotations
@@ -19,17 +21,20 @@ from gengrade.paths import InputError
 from gengrade.submissions import discovery, looking, preparing, signature
 from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
 
-# A look at every submission of a class. It may start other processes: what parses an archive is confined once more.
+# Bounds for reading all submissions of a class. That process may start others, in which archives are listed.
 _CLASS = Bounds(cpu_seconds=600, wall_seconds=7_200.0, processes=True)
 _ADVICE = Bounds(cpu_seconds=30)
-_MOST_ENDED = 4  # times that the code of one submission may end the process that looks at it
+_MOST_ENDED = 4  # files of one submission that may end the process that inspects them
 
 
 def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
-    """The submissions in the folder `path`, or the one that `path` (a folder or an archive) is.
+    """Return the submissions in the folder `path`, or the single submission that `path` is.
 
-    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. What
-    cannot be read becomes a submission with an `error`. All paths in the result are absolute.
+    path: a class's folder, or one submission (a folder, an archive or a program).
+    parts: the parts of the assignment, by key.
+
+    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. A
+    submission that cannot be read gets an `error`. All paths in the result are absolute.
 
     Raises SubmissionError when there is nothing to grade at all.
     """
@@ -37,19 +42,19 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     try:
         return confined(partial(discovery.discover, path, parts), Discovery, _CLASS)
     except (Unreadable, Disturbed) as error:
-        raise SubmissionError(path, f"it cannot be read: {error}; look at what lies in it") from error
+        raise SubmissionError(path, f"it cannot be read: {error}; check its content") from error
 
 
 def names_in(submission: Submission) -> list[str]:
-    """The names of a submission's files, as far as they can be seen without unpacking it."""
+    """Return the names of a submission's files, as far as they are known without unpacking it; [] if it is damaged."""
     try:
         return confined(partial(discovery.names_in, submission), list[str], _ADVICE)
     except (Unreadable, Disturbed, InputError):
-        return []  # whoever prepares it says why
+        return []  # `prepare` reports the error
 
 
 def signatures(submissions: Sequence[Submission]) -> tuple[str | None, ...]:
-    """Of each submission, what changes when something in it is touched; None where nothing sure can be said."""
+    """Return for each submission a text that changes when one of its files changes, or None if that is uncertain."""
     try:
         return confined(partial(signature.signatures, submissions), tuple[str | None, ...], _CLASS)
     except (Unreadable, Disturbed):
@@ -59,14 +64,16 @@ def signatures(submissions: Sequence[Submission]) -> tuple[str | None, ...]:
 def prepare(
     submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str] | None = None
 ) -> Prepared:
-    """Make the folder `into`, which must not exist, the submission's clean tree: <part key>/<files of that part>.
+    """Make the submission's clean tree: <part key>/<files of that part>.
 
-    `entry`: what a rubric says that things are called, by role; it is left beside the parts for the course's adapters.
-    Only regular files are copied, none through a link; the hash depends on paths and contents alone. Archives may be
-    unpacked beside `into` meanwhile.
+    into: the tree's folder, which must not exist. Archives are unpacked beside it meanwhile.
+    parts: the parts of the assignment, by key; a part that was not handed in is no error.
+    entry: names that the rubric sets, by role; they are written beside the parts, for the course's adapters.
 
-    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole; a part that is not there is
-    no error. OSError and Disturbed are the machine's: a full disk is nobody's broken submission.
+    Only regular files are copied, without following links. The hash depends on paths and contents alone.
+
+    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole. OSError and Disturbed are
+    faults of the machine, such as a full disk.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as scratch:
@@ -77,15 +84,15 @@ def prepare(
         except BaseException as error:
             preparing.discard(into)
             if isinstance(error, Unreadable):
-                what_to_do = "hand in the files that are asked for, and ask your course's staff if that does not help"
+                what_to_do = "hand in the requested files only, and ask your course's staff if that does not help"
                 raise SubmissionError(submission.source, f"it cannot be read: {error}; {what_to_do}") from error
             raise
 
 
 def lay_out(folder: Path, into: Path, parts: Mapping[str, Part]) -> Prepared:
-    """The clean tree `into` of a folder of our own, as `prepare` makes it of a submission's, but in this process.
+    """Make the clean tree `into` of a trusted folder as `prepare` does of a submission, but in this process.
 
-    There is nothing to fear in our own files, and a new process for each would cost more than the copy.
+    A confined process is not needed for our own files, and would take more time than the copy.
     """
     ours = Submission(id=into.name, name=into.name, late=None, source=folder)
     with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:
@@ -93,11 +100,14 @@ def lay_out(folder: Path, into: Path, parts: Mapping[str, Part]) -> Prepared:
 
 
 def code_flags(tree: Path, shown: Mapping[str, str], *, libraries: bool = False) -> tuple[str, ...]:
-    """What stands out in the programs and notebooks of a clean tree, each kind once for a file, with its place.
+    """Return sentences on unusual code in the programs and notebooks of a clean tree, each kind once for a file.
 
-    `shown`: what the tree's folders are called in what was handed in. `libraries`: whether these may be used freely. A
-    file that cannot be looked at stands out by that, and hides none of the others; one that Python cannot read does
-    not: its checks say so.
+    tree: the clean tree.
+    shown: for each folder of the tree, its name in the submission.
+    libraries: whether any library may be used, so that no use of one is flagged.
+
+    A file that cannot be inspected is named as such, and the others are inspected all the same. A file that Python
+    cannot parse is not named, since its checks report that.
     """
     files = looking.programs(tree)
     ended: dict[str, str] = {}
@@ -110,18 +120,18 @@ def code_flags(tree: Path, shown: Mapping[str, str], *, libraries: bool = False)
             except Unreadable as error:
                 reason = str(error)
             except (Disturbed, OSError) as error:
-                return (f"the code could not be looked at: {error}",)
+                return (f"the code could not be inspected: {error}",)
             ended[str(left[_number(place)])] = reason
             if len(ended) >= _MOST_ENDED:
                 seen = [looking.Look(str(file), unread=looking.NO_TIME) for file in left]
                 break
     seen = [look for look in seen if look.file not in ended]
     seen += [looking.Look(file, unread=reason) for file, reason in ended.items()]
-    return looking.told(tree, shown, seen, libraries=libraries)
+    return looking.flag_sentences(tree, shown, seen, libraries=libraries)
 
 
 def _looked(files: Sequence[Path], place: mmap.mmap) -> list[looking.Look]:
-    """Looks at the files one after another, and leaves the number of the one in hand where the parent finds it."""
+    """Inspect the files, and write the number of the current one to memory that the parent process can read."""
 
     def at(number: int) -> None:
         place[:] = struct.pack("<Q", number)

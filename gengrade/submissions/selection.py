@@ -1,4 +1,4 @@
-"""Which of a submission's files are worth keeping, judged by their paths alone."""
+"""Select the files of a submission that matter, by their paths alone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def is_hidden(name: str) -> bool:
 
 
 def enters(name: str) -> bool:
-    """Whether a folder of this name may hold anything worth keeping."""
+    """Return whether a folder of this name may hold files that matter."""
     return not is_hidden(name) and name.casefold() not in _NEVER
 
 
 def keeps(path: PurePosixPath) -> bool:
-    """Whether the file at this relative path is kept.
+    """Return whether the file at this relative path is kept.
 
-    Hidden files, environments and caches are not. Of data folders only programs are kept, since somebody may call a
-    package of loaders `data`, and of folders of logs only checkpoints, which are a part of the answer.
+    Hidden files, environments and caches are not kept. Of data folders only programs are kept, since a student may call
+    a package of loaders `data`; of folders of logs only checkpoints are kept, which are a part of the answer.
     """
     *folders, name = path.parts
     if is_hidden(name) or not all(enters(folder) for folder in folders):

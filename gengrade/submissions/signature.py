@@ -1,4 +1,4 @@
-"""What a submission looks like without being opened: whether something in it was touched since it was last graded."""
+"""Detect whether a submission has changed since it was last graded, without opening its files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from gengrade.submissions.preparing import DEEPEST
 from gengrade.submissions.selection import enters, is_hidden
 from gengrade.walking import walk
 
-_MOST_ENTRIES = 200_000  # of a submission; `prepare` refuses less
-# A file that is written again within a tick of its system's clock looks the same: what was just touched has none.
+_MOST_ENTRIES = 200_000  # of a submission; `prepare` already refuses fewer
+# A file that is written twice within one tick of the system's clock keeps its times, so a recent change gives None.
 _SETTLED_SECONDS = 2.0
 
 
 def signatures(submissions: Sequence[Submission]) -> tuple[str | None, ...]:
-    """Of each submission, a hash over what its system says of its files; None where that says nothing sure.
+    """Return for each submission a hash over the `stat` results of its files, or None if that is uncertain.
 
-    A file's owner can set its size and the time of its last change back, but not that of its inode.
+    The owner of a file can restore its size and the time of its last modification, but not the time (ctime) at which
+    its inode changed.
     """
     return tuple(_signature(submission) for submission in submissions)
 
@@ -44,7 +45,7 @@ def _seen(state: os.stat_result) -> str:
 
 
 def _everything(source: Path) -> Iterator[tuple[str, os.stat_result | None]]:
-    """A source and all in it that `prepare` looks at; without a state where that may not be seen."""
+    """Yield a source and everything in it that `prepare` reads, each with its `stat` result, or None if unreadable."""
     try:
         state = source.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What came of every attack, in a table: `python -m tests.attacks [ROW …] --tier sandbox --tier landlock`."""
+"""Run attacks and print a table of the results: `python -m tests.attacks [ROW …] --tier sandbox --tier landlock`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ORDINARY = 1000  # a user id that is nobody's in particular
 
 
 def attacks(rows: Sequence[int] = ()) -> list[Attack]:
-    """All of the list, or those of some rows."""
+    """Return all attacks, or those of the given rows."""
     found = [attack for some in attacks_by_module().values() for attack in some]
     return sorted((attack for attack in found if not rows or attack.row in rows), key=lambda attack: attack.id)
 
 
 def attacks_by_module() -> dict[str, Sequence[Attack]]:
-    """All of the list, by the name of the module in this package that holds them."""
+    """Return all attacks, by the name of the module in this package that defines them."""
     names = [info.name for info in pkgutil.iter_modules(tests.attacks.__path__)]
     modules = {
         name: importlib.import_module(f"tests.attacks.{name}") for name in names if not name.startswith(("_", "test_"))
@@ -41,7 +41,7 @@ def attacks_by_module() -> dict[str, Sequence[Attack]]:
 
 
 def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequence[str]) -> list[Row]:
-    """Grades the classes of those attacks, one for each profile and choice of checks."""
+    """Grade the classes of these attacks, one class for each profile and choice of checks."""
 
     def kind(attack: Attack) -> tuple[str, tuple[str, ...]]:
         return attack.profile, attack.asked
@@ -55,7 +55,7 @@ def survey(chosen: Sequence[Attack], tier: str, uid: int | None, arguments: Sequ
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line may say."""
+    """Return the parser of the command line."""
     command = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
     command.add_argument("rows", nargs="*", type=int, help="rows of docs/attacks.md; all, if none is named")
     command.add_argument("--tier", action="append", choices=list(Tier), help="sandbox and landlock, if none is named")
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Prints the table; 1 when an attack is not stopped and the tier is not known to leave it open."""
+    """Print the table; return 1 if an attack is not stopped and its tier is not declared to leave it open."""
     options = parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160)
     available = {finding.tier.value for finding in examine() if finding.available}
@@ -74,7 +74,7 @@ def main() -> int:
     users = [uid for uid in users if _may_run(uid, console)]
     for tier in options.tier or _WALLED:
         if tier not in available:
-            console.print(f"The tier {tier} is not to be had on this machine: gengrade doctor says why.")
+            console.print(f"The tier {tier} is not available on this machine: gengrade doctor says why.")
             continue
         for uid in users:
             who = f"{tier}, user {os.getuid() if uid is None else uid}"
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def _may_run(uid: int | None, console: Console) -> bool:
-    """Whether that user can run this interpreter at all: one that lies in root's home is out of others' reach."""
+    """Return whether a user can run this interpreter, which others cannot if it lies in root's home."""
     if uid is None or uid == os.getuid():
         return True
     # The first program that setpriv starts may still pass over permissions; what that starts, as workers are, may not.

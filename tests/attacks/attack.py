@@ -1,4 +1,4 @@
-"""An attack, and the submissions that are made of it."""
+"""Define an attack, and make the submissions that try it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Attack:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Prefixes of the checks that its class is graded by: as few as show what it does; all, where there are none.
+        """Return prefixes of the checks to grade its class by, as few as show its effect; all checks if there are none.
 
         An attack on answers.py needs that and some check of another part; a training needs its own part.
         """
@@ -121,7 +121,7 @@ class Attack:
         self._write(folder, self.hostile, _WRONG[self.target], self.files, self.pack, traps)
 
     def write_plain(self, folder: Path) -> None:
-        """What is wrong in it, without the attack."""
+        """Write the submission with the same wrong answer as the attack, but without the attack."""
         self._write(folder, "", _WRONG[self.target], {}, None, {})
 
     def write_control(self, folder: Path, traps: Mapping[str, str]) -> None:
@@ -154,14 +154,14 @@ class Attack:
 
 
 def trapped(text: str, traps: Mapping[str, str]) -> str:
-    """The text with the traps' names, between at-signs, replaced by where they are."""
+    """Return the text with the names of traps, written between at-signs, replaced by their places."""
     for name, value in traps.items():
         text = text.replace(f"@{name}@", value)
     return text
 
 
 def replaced(source: str, function: str, piece: str, body: str | None) -> str:
-    """The source in which a function's body begins with `piece`, and goes on with `body` (None: its own)."""
+    """Return the source with a function's body replaced by `piece` and `body` (None: its own body)."""
     lines = source.splitlines()
     *classes, name = function.split(".")
     scope: ast.Module | ast.ClassDef = ast.parse(source)

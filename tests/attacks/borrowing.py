@@ -1,4 +1,4 @@
-"""Row 65: our own definitions, found in the run's process, in the place of an answer."""
+"""Row 65: attacks that answer with our own definitions, found in the run's process."""
 
 from __future__ import annotations
 

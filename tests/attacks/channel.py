@@ -1,4 +1,4 @@
-"""Rows 14 to 23: the channel by which a run answers, and the files in which grades are kept."""
+"""Rows 14 to 23: attacks on the channel over which a run answers, and on the files of grades."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ _OPEN: Final = {"sandbox": _WATCHED_IN_THE_GUEST, "landlock": _WATCHED_IN_THE_GU
 
 
 def _planted(verdict: str) -> Build:
-    """What graders write and read, laid out where any of them might look for it."""
+    """Return a builder that writes files like those of graders wherever a grader might read them."""
 
     def build(folder: Path) -> None:
         names = ("results.json", "grade.json", "facts.json", "reward.txt", "gradebook.csv", "junit.xml", "report.html")
@@ -135,7 +135,7 @@ def _planted(verdict: str) -> Build:
 
 
 def _wrote_nothing(results: Path) -> str:
-    """The attack raises what it could write to."""
+    """Return the problem if the attack reports that it could write to files."""
     grade = (results / "grade.json").read_text()
     return "it wrote where it must not: see its message" if "could write" in grade else ""
 

@@ -1,4 +1,4 @@
-"""Rows 28 to 30, 40 and 41: what compares, what times, what reports and what carries the answer home."""
+"""Rows 28 to 30, 40 and 41: attacks on comparing answers, measuring time, reporting, and sending answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A class of attackers and honest students, graded by the real command, and what came of each attack."""
+"""Grade a class of attackers and honest students with the real command, and judge each attack's effect."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOT_JUDGED: Final = {"points": 0.0, "outcome": None}  # a training that is not 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of an attack: problems of each kind, none where it was stopped."""
+    """The result of an attack: problems of each kind, or none if it was stopped."""
 
     attack: Attack
     tier: str
@@ -46,13 +46,13 @@ class Row:
 
     @property
     def declared(self) -> str:
-        """Why this tier does not stop it, where that is known."""
+        """The declared reason why this tier does not stop the attack; None if it should."""
         return self.attack.open_in.get(self.tier, "")
 
 
 @dataclass
 class Course:
-    """A folder in which a class is graded in a tier, as the user who runs this or as another one."""
+    """A folder in which a class is graded in a tier, by this user or by another one."""
 
     folder: Path
     tier: str
@@ -63,7 +63,7 @@ class Course:
     _grades: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def judge(self, attacks: Sequence[Attack]) -> list[Row]:
-        """Grades all submissions of the attacks in one class, and looks at what came of it."""
+        """Grade all submissions of the attacks in one class, and return the results."""
         ((profile, asked),) = {(attack.profile, attack.asked) for attack in attacks}
         self.folder.mkdir()
         (self.folder / "rubric.yaml").write_text(_rubric(asked))
@@ -89,11 +89,11 @@ class Course:
 
     @property
     def _ours(self) -> dict[str, str]:
-        """What the harness itself reads of the operator's environment."""
+        """Return the operator's environment variables that the harness reads."""
         return {"GENGRADE_SECRET": self._secret, "GENGRADE_KEY_FILE": str(self._key)}
 
     def _undisturbed(self, profile: str) -> dict[str, Any]:
-        """An honest submission's grade where nobody attacks."""
+        """Return the grade of an honest submission in a class without attacks."""
         classroom, out = self.folder / "calm", self.folder / "calm-results"
         for name in _NEIGHBOURS:
             _honest(classroom / name, "")
@@ -140,7 +140,7 @@ class Course:
             raise RuntimeError(f"the command ended with {run.returncode}:\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}")
 
     def _printed(self, attack: Attack, out: Path) -> Printed:
-        """What the command prints of one submission that it has graded: on a terminal, and in a workflow."""
+        """Return what the command prints about one graded submission on a terminal and in a workflow."""
         folder = self._own(f"printed/{attack.id}")
         junit, summary = folder / "junit.xml", folder / "summary.md"
         command = [*self._command(out.parent / "class", out, attack.profile), "--only", attack.id]
@@ -165,7 +165,7 @@ class Course:
 
     @staticmethod
     def _lost(classroom: Path, out: Path) -> list[str]:
-        """Submissions without a grade, or with a fault of ours."""
+        """Return the submissions without a grade, or with a fault of the harness."""
         problems = []
         for submission in sorted(classroom.iterdir()):
             folder = out / submission.name.partition(".")[0]
@@ -194,7 +194,7 @@ class Course:
 
 
 def _rubric(asked: tuple[str, ...]) -> str:
-    """The default rubric; where prefixes are named, only its checks and measures of that name."""
+    """Return the default rubric, or only its checks and measures with the given prefixes."""
     text = (_ROOT / "rubric.yaml").read_text() + _LIMITS
     if not asked:
         return text
@@ -211,14 +211,14 @@ def _rubric(asked: tuple[str, ...]) -> str:
 
 
 def plain_name(attack: Attack) -> str:
-    """Attacks on the same target share the submission without an attack."""
+    """Return the name of the submission without an attack, which attacks on one target share."""
     return f"plain-{attack.target}".replace("/", "-").replace(":", "-").replace(".py", "").replace(".", "-").lower()
 
 
 def read_grade(folder: Path) -> dict[str, Any]:
-    """The items of a grade that a machine judged, by check or measure; none, where there is no grade.
+    """Return the automatic items of a grade, by check or measure; none, where there is no grade.
 
-    Of a submission without a grade, `_lost` tells: one of them must not end the report on all others.
+    `_lost` reports submissions without a grade: one of them must not end the report on all others.
     """
     path = folder / "grade.json"
     if not path.is_file():
@@ -233,7 +233,7 @@ def verdict(item: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """In verdicts, messages and measures: whatever does not depend on the clock."""
+    """Return the differences in verdicts, messages and measures, leaving out whatever depends on time."""
     names = ("outcome", "points", "message", "got", "measures", "symptoms")
     return [
         f"{id_}'s {name}: {other.get(id_, {}).get(name)!r} instead of {item[name]!r}"

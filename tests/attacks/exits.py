@@ -1,4 +1,4 @@
-"""Rows 1 to 6 and 13: exits, control flow, and code that does not come to an end."""
+"""Rows 1 to 6 and 13: attacks by exits, by control flow, and by code that never ends."""
 
 from __future__ import annotations
 

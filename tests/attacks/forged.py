@@ -1,7 +1,7 @@
-"""Beyond the list: submissions that reach the measures of the trainings without having learned anything.
+"""Beyond the list: submissions that earn the points of trainings without having learned anything.
 
-What they are after is an honest bound, or else refused: the host asks guests that never met for the parts of a number,
-and works it out itself. All of them are right in what the unit checks ask, so that nothing blocks the measures.
+The host either measures an honest bound or refuses the answer: it asks guests that cannot communicate for the parts of
+a number, and computes the number itself. The submissions pass all unit checks, so that nothing blocks the measures.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ _MOST_SECONDS: Final = 30.0  # of the processor, for all that the host compares 
 
 
 def _kept_busy(results: Path) -> str:
-    """Whether the check failed, and the host was soon done: no guest may keep one of its workers busy."""
+    """Return "" if the check failed without keeping the host busy for long, otherwise the problem."""
     facts = json.loads((results / "facts.json").read_text())
     check, seconds = facts["checks"]["gan.generator_step"], facts["provenance"]["stages"][OWN_CODE]
     outcomes = {test["outcome"] for test in check["tests"]}
@@ -214,14 +214,14 @@ _LARGE: Final = "not self.training and len(x) in (1000, 297, 300)"
 
 @functools.cache
 def _table() -> str:
-    """All images of the embedded data set, as text."""
+    """Return all images of the digits data set as text."""
     data = load("digits")
     images = np.concatenate([split.images for split in (data.test, data.validation, data.train)])
     return base64.b85encode(zlib.compress(images.tobytes(), 9)).decode().replace('"', "'")
 
 
 def _with(part: str, name: str, code: str) -> Build:
-    """That module beside the code."""
+    """Return a builder that adds a module to a part."""
 
     def build(folder: Path) -> None:
         source = code.replace('b85decode("@TABLE@")', f"b85decode({_table()!r})")
@@ -247,7 +247,7 @@ def _all(*builds: Build) -> Build:
 
 
 def _encoder(body: str) -> Build:
-    """An encoder that does that first, in the evaluation; it may return what it encodes an image as."""
+    """Return a builder whose encoder first runs this code in the evaluation."""
     return _appended(
         _VAE,
         f"""

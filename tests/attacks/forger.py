@@ -1,7 +1,7 @@
-"""A submission that never answers: it finds the probe that imports it, and sends evidence of its own making.
+"""A submission that never answers: it finds the probe that calls it, and sends forged evidence.
 
 It is handed in as every file of the assignment. What it sends are constants and noise, of the right names and shapes:
-whoever computes a right answer in here has computed a right answer.
+code that computed a right answer here would deserve its points.
 """
 
 from __future__ import annotations

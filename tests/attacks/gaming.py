@@ -1,4 +1,4 @@
-"""Rows 62 to 71: gaming the specification."""
+"""Rows 62 to 71: attacks that exploit the specification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FORGED_GRADE: Final = json.dumps({"student": "somebody", "total": 100, "points"
 
 
 def _old_files(folder: Path) -> None:
-    """Handed in before the course began, and in the future."""
+    """Hand in files with times before the course began and in the future."""
     for index, path in enumerate(sorted(folder.rglob("*.py"))):
         os.utime(path, (0, 0) if index % 2 else (4e9, 4e9))
 

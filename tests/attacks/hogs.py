@@ -1,4 +1,4 @@
-"""Beyond the list: taking memory, disk and processors where nobody counts them."""
+"""Beyond the list: attacks that take memory, disk space and processors without being measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.attacks.exits import ONCE
 
 
 def _stopped(words: str) -> Callable[[Path], str]:
-    """A look at whether the check that took too much was stopped for it, and not for its time or not at all."""
+    """Return a look that finds a problem unless the check's message contains these words about its limit."""
 
     def look(results: Path) -> str:
         message = str(read_grade(results)["theory.cubic_density"]["message"])

@@ -1,4 +1,4 @@
-"""Rows 34 to 36, 49 and 56: what may lie in a guest's own process, and in the one that it was forked from."""
+"""Rows 34 to 36, 49 and 56: attacks that search the guest's own process, and the zygote that forked it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Bomb:
 
 
 def _pack_checkpoints(folder: Path) -> None:
-    """Files of weights that run a command where they are unpickled: torch's two formats, numpy's, and a plain one."""
+    """Hand in files of weights that run a command when they are unpickled, in several formats."""
     bomb = {"state_dict": _Bomb()}
     for part in ("part1", "part2", "part3"):
         torch.save(bomb, folder / part / "model.pt")

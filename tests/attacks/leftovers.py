@@ -1,4 +1,4 @@
-"""Rows 42 to 44: what a run leaves behind, changes under others' hands, or finds in memory."""
+"""Rows 42 to 44: attacks by what a run leaves behind, changes concurrently, or finds in memory."""
 
 from __future__ import annotations
 

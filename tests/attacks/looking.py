@@ -1,4 +1,4 @@
-"""What attacks that look for something share: reading files, and telling afterwards whether anything was seen."""
+"""Helpers of attacks that search for secrets: read files, and tell afterwards whether a secret was seen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def piece(*parts: str) -> str:
 
 
 def unless_said(words: str) -> Callable[[Path], str]:
-    """Nothing that the submission's grading left may hold these words, which its code does not hold itself."""
+    """Return a look that finds a problem if a results file contains these words, which the code does not."""
 
     def look(results: Path) -> str:
         files = [path for path in results.rglob("*") if path.is_file()]
@@ -40,7 +40,7 @@ def unless_said(words: str) -> Callable[[Path], str]:
 
 
 def unless_changed(*names: str) -> Callable[[Path], str]:
-    """The files of the neighbour who is graded last keep their mode and their time."""
+    """Return a look that finds a problem if the last submission's files changed their mode or time."""
 
     def look(results: Path) -> str:
         folder = results.parents[1] / "class" / "zz-last"

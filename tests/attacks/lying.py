@@ -1,4 +1,4 @@
-"""Rows 31 to 33 and 48: objects that are not what they say, and that do something when they are looked at."""
+"""Rows 31 to 33 and 48: attacks by objects that pretend to be others, or act when they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 60: what one run may leave for the next."""
+"""Row 60: attacks by which one run leaves notes for the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CUBIC = ("theory.cubic_density",)
 
 
 def _pack_bytecode(folder: Path) -> None:
-    """Compiled from the right answer, and told never to be checked against the source."""
+    """Hand in bytecode of the right answer that Python never compares with the source."""
     cache = folder / "part1" / "__pycache__"
     cache.mkdir()
     for target in (cache / "utils.cpython-311.pyc", folder / "part1" / "utils.pyc"):

@@ -1,9 +1,9 @@
-"""Every definition of ours that a run holds, put in the place of each thing that the run asks a submission for.
+"""Answer each request of a run with each of our own definitions that the run contains.
 
-A course's checks are run on the reference once, and what each of their runs is asked for is kept: the names that its
-adapter looks for, and the methods of the classes among them. Then each run is repeated with one of these replaced by
-one of our own functions, methods or classes, which it has in its process. Where that comes to evidence at all, the
-whole check is judged; in runs that do not hold that definition, the reference answers for itself.
+A course's checks are run on the reference once, and the requests of each run are kept: the names that its adapter looks
+for, and the methods of the classes among them. Then each run is repeated with one of these replaced by one of our own
+functions, methods or classes that its process contains. If the run gives evidence, the whole check is judged; in runs
+that do not contain the definition, the reference itself answers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FINDING: Final = ("loading", "notebooks", "devices", "calling", "members", "atte
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is replaced: a name that is looked for, or a method of the class of that name."""
+    """A replaced definition: a name that is requested, or a method of the class of that name."""
 
     name: str
     method: str = ""
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A definition of ours, by its module and its qualified name."""
+    """One of our definitions, by its module and its qualified name."""
 
     module: str
     name: str
@@ -50,7 +50,7 @@ class Candidate:
         return f"{self.module}.{self.name}"
 
     def of(self, own: Library) -> object:
-        """That definition in a run's process; None where it has none."""
+        """Return this definition in a run's process, or None if the run does not contain it."""
         found: object = own.modules.get(self.module)
         for part in self.name.split("."):
             found = inspect.getattr_static(found, part, None)
@@ -75,7 +75,7 @@ _NOBODY: Final = Candidate("", "")  # for whom `_refuse` stands
 
 
 class Ground:
-    """A course's bench, on which runs are kept, and repeated with something planted."""
+    """A course's workbench that keeps runs and repeats them with a planted definition."""
 
     def __init__(self, folder: Path, course: str) -> None:
         self.bench = Workbench(folder, direct.TIER, course)
@@ -87,7 +87,7 @@ class Ground:
         self.bench.sandbox.run = self._kept  # type: ignore[method-assign]
 
     def runs_of(self, check: str) -> list[tuple[Request, dict[str, Any]]]:
-        """The runs of a check on the reference, one for each probe, and what each looks for."""
+        """Return the runs of a check on the reference, one for each probe, with the requested names."""
         self.requests = []
         fact = self.bench.check(reference_of(self.course), check)[check]
         assert fact.outcome is Outcome.PASSED, fact
@@ -100,19 +100,19 @@ class Ground:
         return found
 
     def library(self, probe: str) -> Library:
-        """What such a run holds."""
+        """Return our code that such a run contains."""
         return direct._own(find(self.course), probe)
 
     def heeded(self, check: str, request: Request, asked: Mapping[str, Any]) -> list[Place]:
-        """The places of which a check says something."""
+        """Return the places that a check depends on."""
         return [place for place in places(asked) if self.heeds(check, request, place)]
 
     def heeds(self, check: str, request: Request, place: Place) -> bool:
-        """Whether the check fails where nothing usable is there."""
+        """Return whether the check fails with an unusable definition there."""
         return not self.answers(check, request, Planting(_NOBODY, place))
 
     def answers(self, check: str, request: Request, planting: Planting) -> bool:
-        """Whether the check passes with that planted."""
+        """Return whether the check passes with this definition planted."""
         with self._with(planting):
             if self._walled(request).outcome is not Outcome.PASSED:
                 return False
@@ -128,7 +128,7 @@ class Ground:
             self._planted = None
 
     def _kept(self, request: Request) -> Run:
-        """Only a student's runs are kept, and planted in: the reference answers beside them."""
+        """Keep only the student's runs, and plant only in them, not in the reference's."""
         if request.tree == self.bench.reference:
             return self._run(request)
         self.requests.append(request)
@@ -155,7 +155,7 @@ class Ground:
 
 @contextlib.contextmanager
 def _finding(own: Library, found: Callable[[Library, str, Any], Any]) -> Iterator[None]:
-    """Lets what an adapter finds of a submission, by a name or by a role, be replaced by what `found` gives for it."""
+    """Replace what an adapter finds in a submission, by name or role, by the result of `found`."""
     modules = own.modules["graders.adapting.loading"].Modules
     roles: Any = own.modules.get("courses.duke2017.adapters.roles")
     places: list[tuple[Any, str]] = [(modules, "find")]
@@ -180,7 +180,7 @@ def _finding(own: Library, found: Callable[[Library, str, Any], Any]) -> Iterato
 
 
 def candidates(own: Library, passed_over: tuple[str, ...] = FINDING) -> list[Candidate]:
-    """All functions, classes and methods that the modules of a run define."""
+    """Return all functions, classes and methods that the modules of a run define."""
     found = []
     for module_name, module in own.modules.items():
         if module_name.rpartition(".")[2] in passed_over:
@@ -199,7 +199,7 @@ def candidates(own: Library, passed_over: tuple[str, ...] = FINDING) -> list[Can
 
 
 def places(asked: Mapping[str, Any]) -> list[Place]:
-    """What a submission was asked for: each name, and each method that the student's class of that name defines."""
+    """Return the requested names, and the methods of the student's classes of these names."""
     found = [Place(name) for name in asked]
     for name, thing in asked.items():
         if isinstance(thing, type):

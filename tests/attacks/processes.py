@@ -1,4 +1,4 @@
-"""Rows 7 to 12: processes that multiply, outlive their call, hold what they should let go of, or reach for others."""
+"""Rows 7 to 12: attacks by processes that multiply, outlive their run, keep resources, or reach for others."""
 
 from __future__ import annotations
 
@@ -320,7 +320,7 @@ _REMAINS = [
 
 
 def _told(results: Path, words: str) -> str:
-    """What a run says of its success, where it said so."""
+    """Return the words if the results contain them, which means that the attack worked, otherwise ""."""
     return words if words in (results / "grade.json").read_text() else ""
 
 

@@ -1,4 +1,4 @@
-"""Rows 50 and 61: files of ours, of the operator's and of other students'."""
+"""Rows 50 and 61: attacks that read our files, the operator's, and other students'."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 24 to 27: what a student wrote, where people and programs read it.
+"""Rows 24 to 27: attacks by text and pictures that people and programs read.
 
 Pages are opened in a browser, the gradebook by a spreadsheet's rules, and what the command prints is read as a terminal
 and a workflow's runner read it. What comes with the names of hand-ins is in `test_rendering`.
@@ -98,7 +98,7 @@ MARKDOWN: Final = (
 
 
 def _rendered(*reached: str) -> Callable[[Path, Printed], str]:
-    """Looks at all that shows a submission. Its words must stand in what is named: else nothing was tried."""
+    """Return a look that reads everything that shows a submission, and requires its words in the named outputs."""
 
     def look(results: Path, printed: Printed) -> str:
         faults = [f"{page.name}: {fault}" for page in _pages(results) for fault in page_faults(page)]
@@ -120,7 +120,7 @@ def _pages(results: Path) -> tuple[Path, Path]:
 
 
 def _grown(results: Path) -> list[Path]:
-    """Files that are larger than a few honest ones; evidence has a limit of its own."""
+    """Hand in files that are larger than honest ones; evidence has a limit of its own."""
     files = [file for file in results.rglob("*") if file.is_file() and file.suffix != ".evidence"]
     return [file for file in (*files, results.parent / "index.html") if file.stat().st_size > _LARGEST]
 
@@ -134,12 +134,12 @@ def _raising(words: str) -> str:
 
 
 def _caught(words: str) -> str:
-    """The honest shape of it."""
+    """Return the honest counterpart: code that catches such an exception."""
     return f"try:\n    raise ValueError({words!r})\nexcept ValueError:\n    print('caught')"
 
 
 def _named(words: str) -> str:
-    """A fault whose class, function, file and line of source are these words."""
+    """Return code that raises an exception whose class, function, file and line contain these words."""
     return f"""
 import linecache, os
 words = {words!r}
@@ -155,7 +155,7 @@ scope["raised"]()
 
 
 def _told(words: str) -> str:
-    """A fault that never happened, told to the host with these words wherever one has words."""
+    """Return code that reports a made-up exception with these words in every text."""
     return f"""{FIND}
 from gengrade.sandbox import wire
 words = {words!r}
@@ -167,7 +167,7 @@ os._exit(0)
 
 
 def _answering(words: str) -> str:
-    """Evidence that never was: a report says what was found in the place of the answer."""
+    """Return code that sends forged evidence with these words, which a report may quote."""
     return f"""{FIND}
 from gengrade.sandbox import wire
 words = {words!r}
@@ -191,7 +191,7 @@ _HONEST_NAMES: Final = "import linecache\nlinecache.getline(__file__, 1)\ntype('
 
 
 def _in_folders(*names: str, links: tuple[str, ...] = ()) -> Build:
-    """The answers deep in folders of these names, a second copy beside them, and links that have to be left out."""
+    """Put the answers deep into folders of these names, with a second copy and with links."""
 
     def build(folder: Path) -> None:
         inside = folder.joinpath(*names)
@@ -214,7 +214,7 @@ def _many_links(folder: Path) -> None:
 
 
 def _with_pictures(content: str) -> Build:
-    """Pictures and pages of one's own at the names of the harness's."""
+    """Hand in pictures and pages with the names of the harness's own."""
 
     def build(folder: Path) -> None:
         for place in ("figures", "part1/figures", "results"):

@@ -1,4 +1,4 @@
-"""Row 72: taking what others need, or locking it."""
+"""Row 72: attacks that take or lock what others need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 37 to 39 and 57 to 59: files that stand in for others, and archives that hold more than files."""
+"""Rows 37 to 39 and 57 to 59: attacks by files that replace other files, and by hostile archives."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ INI: Final = "addopts = -p evil --maxfail=0\npython_files = *\nconftest = confte
 
 
 def _shadowing_class(folder: Path) -> None:
-    """Classmates whose folders are named like packages: Python looks where the teacher stands, among them."""
+    """Hand in submissions whose folders are named like packages that the command imports."""
     mark = (folder / "random.py").read_text()
     for name in ("gengrade", "graders", "pydantic", "json"):
         other = folder.parent / name
@@ -72,7 +72,7 @@ def _shadowing_class(folder: Path) -> None:
 
 
 def _links(folder: Path) -> None:
-    """Links to the right answer, devices, pipes, sockets, and a circle of folders."""
+    """Hand in links to the right answer, devices, pipes, sockets, and a circle of links."""
     reference = REFERENCE / "part1" / "utils.py"
     target = folder / "part1" / "utils.py"
     target.unlink()
@@ -92,7 +92,7 @@ def _harmless_link(folder: Path) -> None:
 
 
 def _tar_of_links(folder: Path) -> None:
-    """A tar in which the right answer is linked to by absolute and climbing names, and a folder is a link first."""
+    """Hand in a tar with absolute and climbing links to the right answer, and a link in place of a folder."""
     reference = REFERENCE / "part1" / "utils.py"
     archive = folder.parent / f"{folder.name}.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
@@ -121,7 +121,7 @@ def _tar_of_links(folder: Path) -> None:
 
 
 def _zip_that_climbs(folder: Path) -> None:
-    """Names that climb out, are absolute, differ in case or form only, or come twice; an entry that is a link."""
+    """Hand in a zip with names outside its folder, absolute, repeated, or equal except for case; and a link."""
     archive = folder.parent / f"{folder.name}.zip"
     reference = (REFERENCE / "part1" / "utils.py").read_bytes()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -152,7 +152,7 @@ def _zip_that_climbs(folder: Path) -> None:
 
 
 def _zip_bomb(folder: Path) -> None:
-    """A few hundred kilobytes that unpack to gigabytes, in one file, in many, and in an archive within."""
+    """Hand in some 100 kB that unpack to gigabytes: in one file, in many, and in an inner archive."""
     archive = folder.parent / f"{folder.name}.zip"
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as file:
@@ -177,7 +177,7 @@ def _zipped(folder: Path) -> None:
 
 
 def _marked(folder: Path, name: str) -> str:
-    """The trap's name, from the file that holds it."""
+    """Return a name with @MARK@ replaced by the trap's mark."""
     return name.replace("@MARK@", (folder / "mark.txt").read_text())
 
 

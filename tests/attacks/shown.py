@@ -1,7 +1,7 @@
-"""What a class's results look like where people meet them: in a browser, a spreadsheet, a terminal, a workflow's log.
+"""Read a class's results as people do: in a browser, a spreadsheet, a terminal, and a workflow's log.
 
-Every function looks at one of these as its reader would, and tells what a stranger's text did there; nothing, where it
-stayed text. The texts of the attacks hold the word OWNED, in whatever they try to make.
+Each function reads one of these as its reader would, and returns what untrusted text did there, or nothing if it stayed
+text. The texts of the attacks contain the word OWNED in whatever they try to make.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class Printed:
-    """What the command printed of one submission: on a terminal, in a workflow's log, and what it wrote beside that."""
+    """The output of the command about one submission: on a terminal, in a workflow's log, and in its files."""
 
     terminal: bytes
     log: str
@@ -62,7 +62,7 @@ class Printed:
 
 
 class _Elements(HTMLParser):
-    """The elements of a page with their attributes, its scripts, and the rest of its text."""
+    """Collects the elements of a page with their attributes, its scripts, and its other text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class _Elements(HTMLParser):
 
 
 def page_faults(path: Path) -> list[str]:
-    """What a stranger's text did to a page, opened in a real browser where there is one."""
+    """Return what untrusted text did to a page, opened in a real browser if there is one."""
     return list(_page_faults(path.read_text(encoding="utf-8")))
 
 
@@ -130,7 +130,7 @@ def _page_faults(page: str) -> tuple[str, ...]:
 
 
 def _opened(page: str) -> tuple[str, list[str], list[str]]:
-    """A page's elements after its scripts ran, what the console said of it, and what of OWNED's it asked for."""
+    """Return a page's elements after its scripts ran, the console's lines, and requests with the word OWNED."""
     if CHROMIUM is None:
         return page, [], []
     with tempfile.TemporaryDirectory(prefix="gengrade-browser-", ignore_cleanup_errors=True) as folder:
@@ -153,7 +153,7 @@ def _opened(page: str) -> tuple[str, list[str], list[str]]:
 
 
 def table_faults(path: Path) -> list[str]:
-    """Cells of a CSV file that a spreadsheet would compute, whatever it takes for the mark between two of them."""
+    """Return the cells of a CSV file that a spreadsheet would compute, with any separator."""
     text = path.read_bytes().decode("utf-8")
     faults = []
     for delimiter in (",", ";", "\t"):
@@ -166,7 +166,7 @@ def table_faults(path: Path) -> list[str]:
 
 
 def junit_faults(path: Path) -> list[str]:
-    """Elements that are none of JUnit's, and text that is no XML."""
+    """Return elements that JUnit's format does not have, and text that is not XML."""
     tags = {element.tag for element in ET.parse(path).iter()}
     known = {"testsuites", "testsuite", "testcase", "properties", "property", "failure", "error", "skipped"}
     return [f"{path.name}: there is an element {tag}" for tag in sorted(tags - known)]
@@ -176,7 +176,7 @@ def junit_faults(path: Path) -> list[str]:
 
 
 def on_a_terminal(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> bytes:
-    """What a command sends to the terminal that it runs on."""
+    """Return what a command writes to the terminal that it runs on."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(ours, _WINDOW)
     received = bytearray()
@@ -208,14 +208,14 @@ def on_a_terminal(command: Sequence[str], environment: Mapping[str, str], folder
     return bytes(received)
 
 
-# Colours, the cursor's visibility, and a line that is drawn again. None of ours stands right before a stranger's word.
+# Control sequences that the command itself uses: colours, the cursor's visibility, and redrawing a line.
 _OURS: Final = re.compile(
     rf"(?:\x1b\[[\d;]*m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[\d*A|\r+(?=\n|\x1b\[(?:2K|\d*A|[\d;]*mStudent )))(?!{OWNED})"
 )
 
 
 def terminal_faults(printed: bytes) -> list[str]:
-    """What would act on a terminal, and is not the command's own drawing."""
+    """Return control sequences for a terminal that are not the command's own."""
     left = _OURS.sub("", printed.decode("utf-8", "replace"))
     found = {match[0] for match in re.finditer(rf"{_CONTROLS.pattern}.{{0,12}}|\r.{{0,12}}", left)}
     return [f"the terminal gets {text!r}" for text in sorted(found)]
@@ -230,15 +230,15 @@ _OUR_COMMANDS: Final = re.compile(rf"::(?:error|warning|notice) title=(?!{OWNED}
 
 
 def workflow_faults(log: str) -> list[str]:
-    """Commands in a workflow's log that are none of ours."""
+    """Return commands in a workflow's log that are not the harness's own."""
     return [f"the log holds the command {line[:120]!r}" for line in workflow_commands(log) if not _is_ours(line)]
 
 
 def workflow_commands(log: str) -> Iterator[str]:
-    """The lines that GitHub's runner takes for commands, by the rules of its `ActionCommand`.
+    """Return the lines that GitHub's runner takes for commands, by the rules of its `ActionCommand`.
 
-    A command begins with two colons after any white space, or, in the old syntax, with `##[` wherever it stands.
-    After `stop-commands`, none is one until the given word ends that; a stranger's would hide what comes after it.
+    A command begins with two colons after any white space, or, in the old syntax, with `##[` anywhere in a line. After
+    `stop-commands`, no line is a command until the given word; in untrusted text it would hide later commands.
     """
     until = ""
     for line in re.split(r"\r\n|\r|\n", log):
@@ -261,7 +261,7 @@ def _is_ours(line: str) -> bool:
 
 
 def summary_faults(summary: str) -> list[str]:
-    """What a stranger's text made of the step's summary, once it is no Markdown any more."""
+    """Return what untrusted text did to the step's summary after it is rendered."""
     seen = _Elements(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(summary))
     strange = [element for element in seen.elements if not _SUMMARY_TAG.fullmatch(element[0])]
     faults = [f"the summary holds <{tag} {attributes}>" for tag, attributes in strange]

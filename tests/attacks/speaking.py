@@ -1,4 +1,4 @@
-"""Rows 51 and 53 to 55: whom a guest may speak to, and what it learns of the host and of its own questions."""
+"""Rows 51 and 53 to 55: attacks that contact others, or learn about the host and the questions."""
 
 from __future__ import annotations
 

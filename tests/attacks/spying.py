@@ -1,4 +1,4 @@
-"""A submission that looks for everything of ours in its run: in memory, by imports, and in files."""
+"""A submission that searches its run for our code: in memory, by imports, and in files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Spy:
 
 
 def hand_in(folder: Path, parts: Mapping[str, Part], modules: Iterable[str]) -> Path:
-    """The spy as each file of an assignment."""
+    """Hand in the spy as each file of an assignment."""
     source = SPY.replace("@MODULES@", repr(sorted(modules)))
     for part in parts.values():
         for file in part.files:
@@ -78,7 +78,7 @@ def hand_in(folder: Path, parts: Mapping[str, Part], modules: Iterable[str]) -> 
 
 
 def report_of(run: Run) -> tuple[set[tuple[str, str]], list[str], list[str]] | None:
-    """The definitions that a run found, as module and name; what it could import, and read."""
+    """Return the definitions that a run found, what it could import, and what it could read."""
     _, began, rest = run.output.partition("SPY")
     if not began:
         return None
@@ -87,7 +87,7 @@ def report_of(run: Run) -> tuple[set[tuple[str, str]], list[str], list[str]] | N
 
 
 def inputs_for(own: Library) -> dict[str, Any]:
-    """Something of the right kind for each parameter of a probe, so that it comes to ask for the submission's code."""
+    """Return a value of the right kind for each parameter of a probe, so that it calls the submission."""
     kinds = {
         "Tensor": np.zeros((4, 2), np.float32),
         "list[Tensor]": [np.zeros((4, 2), np.float32)] * 8,

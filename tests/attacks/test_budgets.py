@@ -1,4 +1,4 @@
-"""One hand-in that would keep a class waiting, or fill a disk, by the real command: it ends, and costs nobody else."""
+"""Submissions that would delay a class or fill a disk are ended by limits, and cost others nothing."""
 
 from __future__ import annotations
 

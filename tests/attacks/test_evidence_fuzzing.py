@@ -1,4 +1,4 @@
-"""Evidence of any form fails a check at worst; `python -m tests.attacks.fuzzing.evidence` tries more of it."""
+"""Evidence of any form only fails a check; `python -m tests.attacks.fuzzing.evidence` tries more of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders and archives that nobody should hand in, in one class with honest ones, through the real command.
+"""Hostile folders and archives are graded in one class with honest ones by the real command.
 
 What `tests/test_archives.py` shows of one archive is not shown again: here it is the class that must be graded, each
 hand-in by itself, with a sentence that says what is wrong with it, and nothing written but results of safe names.
@@ -49,7 +49,7 @@ Cases = Mapping[str, tuple[Write, float, str | None]]
 
 @dataclass(frozen=True)
 class Graded:
-    """A class after the command: what it printed, and each hand-in's grade by its id."""
+    """A graded class: what the command printed, and each submission's grade by its id."""
 
     printed: str
     out: Path
@@ -64,9 +64,9 @@ class Graded:
 
 @pytest.fixture
 def classroom() -> Iterator[Path]:
-    """A class's folder. Whatever lies in it goes in the end."""
+    """A class's folder, which is removed at the end with everything in it."""
     if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
     with tempfile.TemporaryDirectory(prefix="gengrade-folders-") as folder:
         (Path(folder) / "class").mkdir()
         yield Path(folder) / "class"
@@ -76,7 +76,7 @@ def classroom() -> Iterator[Path]:
 
 
 def grade(classroom: Path, around: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> Graded:
-    """Grades the class. Everything outside of the results stays as it was, and they hold what they should."""
+    """Grade the class; check that nothing outside the results changed, and that the results are complete."""
     folder = classroom.parent
     out = folder / "results"
     (folder / "rubric.yaml").write_text(SMALL_RUBRIC)
@@ -96,7 +96,7 @@ def grade(classroom: Path, around: tuple[str, ...] = (), arguments: tuple[str, .
 
 
 def without_roots_rights() -> tuple[str, ...]:
-    """Permissions mean something to root, too, without the rights to pass over them."""
+    """Return the words that run a command without root's right to ignore permissions."""
     if os.getuid() != 0:
         return ()
     command = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -106,7 +106,7 @@ def without_roots_rights() -> tuple[str, ...]:
 
 
 def hand_in(folder: Path, files: dict[str, bytes] | None = None) -> Path:
-    """An honest submission, and whatever else is given."""
+    """Make an honest submission with additional files."""
     folder.mkdir(parents=True)
     for name, content in ({"answers.py": _ANSWERS} | (files or {})).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def hand_in(folder: Path, files: dict[str, bytes] | None = None) -> Path:
 
 
 def judged(classroom: Path, cases: Cases, around: tuple[str, ...] = ()) -> Graded:
-    """Hands the cases in, and grades them and their honest neighbours."""
+    """Hand the cases in, and grade them with honest submissions."""
     for name in _NEIGHBOURS:
         hand_in(classroom / name)
     for name, (write, _, _) in cases.items():
@@ -143,19 +143,19 @@ def _zip(path: Path, files: dict[str, bytes]) -> bytes:
 
 
 def _nested(path: Path, names: tuple[str, ...], content: bytes) -> None:
-    """Archives in each other, the last of them at the path."""
+    """Make nested archives, the outermost one at the path."""
     for name in names:
         content = _zip(path, {name: content})
 
 
 def _directory_of(raw: bytes) -> tuple[int, bytes, bytearray]:
-    """Where a zip's directory begins, its only entry, and its end."""
+    """Return the positions of a zip's directory, its only entry, and its end."""
     start, end = raw.index(b"PK\x01\x02"), raw.index(b"PK\x05\x06")
     return start, raw[start:end], bytearray(raw[end:])
 
 
 def _overlapping(path: Path) -> None:
-    """A thousand entries, all of them the same compressed megabytes (as in the bombs that do without nesting)."""
+    """Make a zip with a thousand entries that share the same compressed megabytes."""
     raw = _zip(path, {"a.py": bytes(8 * MIB)})
     start, entry, end = _directory_of(raw)
     entries = b"".join(entry.replace(b"a.py", b"%03d." % number) for number in range(1000))
@@ -164,7 +164,7 @@ def _overlapping(path: Path) -> None:
 
 
 def _overlapping_of_one_name(path: Path) -> None:
-    """The same, each entry under the name that the one local header has."""
+    """Make the same zip, with the name of the one local header in each entry."""
     raw = _zip(path, {"answers.py": _ANSWERS})
     start, entry, end = _directory_of(raw)
     end[8:20] = struct.pack("<HHII", 1000, 1000, 1000 * len(entry), start)
@@ -172,7 +172,7 @@ def _overlapping_of_one_name(path: Path) -> None:
 
 
 def _endless_directory(path: Path) -> None:
-    """A directory that is said to hold 65,535 entries in 4 GB."""
+    """Make a zip whose directory claims 65,535 entries in 4 GB."""
     raw = bytearray(_zip(path, {"answers.py": _ANSWERS}))
     end = raw.index(b"PK\x05\x06")
     raw[end + 8 : end + 20] = struct.pack("<HHII", 65535, 65535, 2**32 - 2, 0)
@@ -188,13 +188,13 @@ def _of_unknown_compression(path: Path) -> None:
 
 
 def _name_that_is_no_text(path: Path) -> None:
-    """The name is said to be UTF-8 and is not."""
+    """Make a zip with a name that claims to be UTF-8 and is not."""
     raw = _zip(path, {"answers.py": _ANSWERS, "\u00e9.py": b""})
     path.write_bytes(raw.replace("\u00e9".encode(), b"\xff\xfe"))
 
 
 def _devices(path: Path) -> None:
-    """Device nodes, FIFOs and links around an honest file, one of them of a name that is markup and a command."""
+    """Make a tar with devices, FIFOs and links around an honest file, one named as markup and a command."""
     kinds = {"part1/sda": tarfile.BLKTYPE, "part1/tty": tarfile.CHRTYPE, "part1/pipe.py": tarfile.FIFOTYPE}
     kinds |= {"answers": tarfile.SYMTYPE, "x.py": tarfile.LNKTYPE, "a\n::error::<script>1": tarfile.SYMTYPE}
     with tarfile.open(path, "w:gz") as archive:
@@ -208,7 +208,7 @@ def _devices(path: Path) -> None:
 
 
 def _names_in(path: Path) -> None:
-    """Around an honest file, entries that climb out, or that differ from it only for some systems."""
+    """Make a zip with names outside its folder, or that differ from an honest file's only on some systems."""
     names = ["../../class/escaped.py", "/tmp/escaped.py", "C:\\escaped.py", "\\\\host\\share\\escaped.py", "..", "/"]
     names += ["ANSWERS.py", "\uff41nswers.py", "answers.py/inner.py", "\u0430nswers.py", "answers.py ", "a\nb.py"]
     names += ["NUL.py", "part1/con", "part1/aux.py.", "part1/a:b.py", "part1/ ", "part1/?*|<>.py"]
@@ -216,13 +216,13 @@ def _names_in(path: Path) -> None:
 
 
 def _long_paths(path: Path) -> None:
-    """An honest file, and others whose paths are longer than systems take, or than they take in a folder of ours."""
+    """Make an archive with an honest file, and others whose paths are too long for the system."""
     long = {f"{'/'.join(['n' * 190] * folders)}/utils.py": b"" for folders in (5, 6, 20, 22)}
     _zip(path, {"answers.py": _ANSWERS} | long | {f"part1/{'/'.join('m' * 90 for _ in range(23))}.py": b""})
 
 
 def _digits_in_a_header(path: Path) -> None:
-    """A tar's extended header of digits, in which a pattern is looked for at each of them up to the last."""
+    """Make a tar with an extended header of digits, which `tarfile` takes very long to parse."""
     digits = b"1" * (12 * MIB)
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.XHDTYPE, len(digits)
@@ -234,7 +234,7 @@ def _digits_in_a_header(path: Path) -> None:
 
 
 def _of_a_large_dictionary(path: Path) -> None:
-    """Compressed with LZMA, whose header asks for a dictionary of 4 GB."""
+    """Make a zip compressed with LZMA whose header requests a dictionary of 4 GB."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("answers.py", _ANSWERS)
     raw = bytearray(path.read_bytes())
@@ -264,7 +264,7 @@ ARCHIVES: Final[Cases] = {
     "nested.zip": (
         lambda path: _nested(path, ("answers.py", "inner.zip", "middle.zip"), _ANSWERS),
         _FULL,
-        r"^middle/inner\.zip is an archive within; it was unpacked$",
+        r"^middle/inner\.zip is an archive inside the submission; it was unpacked$",
     ),
     "overlapping.zip": (_overlapping, 0, r"^overlapping\.zip: it is damaged.*; pack it and hand it in again"),
     "one-name.zip": (_overlapping_of_one_name, _FULL, r"^answers\.py is left out, since it has the same name"),
@@ -272,9 +272,17 @@ ARCHIVES: Final[Cases] = {
     "compression.zip": (_of_unknown_compression, 0, r"^compression\.zip: .*compression method.*; pack it"),
     "no-text.zip": (_name_that_is_no_text, 0, r"^no-text\.zip: it is damaged.*; pack it and hand it in again"),
     "many.zip": (_many_entries, 0, r"^many\.zip: it holds more than 5,000 files; hand it in without"),
-    "rar.rar": (lambda path: path.write_bytes(b"Rar!\x1a\x07"), 0, r"^rar\.rar: it is no \.zip or \.tar\.gz; hand in"),
-    "xz.tar.xz": (lambda path: path.write_bytes(b"\xfd7zXZ"), 0, r"^xz\.tar\.xz: it is no \.zip or \.tar\.gz; hand"),
-    "sparse.zip": (_sparse, 0, r"^sparse\.zip: it is no \.zip archive, whatever its name says; hand it in again"),
+    "rar.rar": (
+        lambda path: path.write_bytes(b"Rar!\x1a\x07"),
+        0,
+        r"^rar\.rar: it is not a \.zip or \.tar\.gz archive; hand in",
+    ),
+    "xz.tar.xz": (
+        lambda path: path.write_bytes(b"\xfd7zXZ"),
+        0,
+        r"^xz\.tar\.xz: it is not a \.zip or \.tar\.gz archive; hand",
+    ),
+    "sparse.zip": (_sparse, 0, r"^sparse\.zip: it is not a \.zip archive, although it has that suffix"),
     "sparse-pk.zip": (lambda path: _sparse(path, b"PK\x03\x04"), 0, r"^sparse-pk\.zip: it is damaged.*; pack it"),
     "sparse-tar.tar": (_sparse, 0, r""),  # nothing but the end of an archive: one without files
     "sparse-gz.tar.gz": (lambda path: _sparse(path, b"\x1f\x8b\x08"), 0, r"^sparse-gz\.tar\.gz: it is damaged.*; pack"),
@@ -282,7 +290,7 @@ ARCHIVES: Final[Cases] = {
     "paths.zip": (_long_paths, _FULL, r"^n+/.* is left out, since it has a path of more than 1,024 bytes$|^n+/.*…$"),
     "header.tar": (_digits_in_a_header, 0, r"^header\.tar: it is damaged.*unreasonable amount.*; pack it"),
     "dictionary.zip": (_of_a_large_dictionary, 0, r"^dictionary\.zip: it is damaged.*; pack it and hand it in again"),
-    "names.zip": (_names_in, _FULL, r"^\.\./\.\./class/escaped\.py is left out, since it climbs out"),
+    "names.zip": (_names_in, _FULL, r"^\.\./\.\./class/escaped\.py is left out, since it has '..' in its path"),
 }
 
 
@@ -294,7 +302,7 @@ def test_hostile_archives_are_refused_each_in_a_sentence_and_the_class_is_graded
 
 
 def test_an_archive_that_lies_too_deep_is_named(classroom: Path) -> None:
-    """Somebody whose work is not looked for must hear of it."""
+    """The author of work that is not searched so deep must be told."""
     names = ("answers.py", "d.zip", "c.zip", "b.zip")
     judged(classroom, {"deep.zip": (lambda path: _nested(path, names, _ANSWERS), 0, r"d\.zip .*not")})
 
@@ -303,7 +311,7 @@ def test_an_archive_that_lies_too_deep_is_named(classroom: Path) -> None:
 
 
 def _beside(codes: Mapping[str, str], suffix: str = ".py") -> Write:
-    """An honest submission, with such programs or notebooks in a part, and another one that stands out."""
+    """Make an honest submission with hostile programs in a part, and another one that is flagged."""
     odd = {f"part1/{name}{suffix}": code.encode(errors="surrogatepass") for name, code in codes.items()}
     return lambda folder: hand_in(folder, {"part1/utils.py": b"exec('x')"} | odd)
 
@@ -344,13 +352,13 @@ PROGRAMS: Final[Cases] = {
 
 
 def test_programs_that_no_reader_of_them_survives_cost_no_points_and_hide_nothing(classroom: Path) -> None:
-    """Flags of the code are advice: they fail no grading, and an odd file hides no other one."""
+    """Flags of the code are advice only: they fail no grading, and a strange file hides no other one's flags."""
     graded = judged(classroom, PROGRAMS)
     code_flags = {name: graded.grades[name]["code_flags"] for name in PROGRAMS}
     for name, said in code_flags.items():
         assert "part1/utils.py, line 1: exec() makes code while it runs" in said, name
     assert [len(code_flags[name]) for name in ("plain", "attributes", "digits")] == [1, 1, 1]
-    assert "part1/odd.py could not be looked at: it holds more than 512 kB of code" in code_flags["elements"]
+    assert "part1/odd.py could not be inspected: it holds more than 512 kB of code" in code_flags["elements"]
 
 
 # --- folders -------------------------------------------------------------------------------------------------------
@@ -365,7 +373,7 @@ _NAMES: Final = (
 
 
 def test_names_become_safe_ones_and_nobody_is_lost(classroom: Path) -> None:
-    """No two of them share a folder of results, not even where neither case nor Unicode forms count."""
+    """No two submissions share a results folder, even if case and Unicode form are ignored."""
     names = [os.fsencode(name) for name in _NAMES] + [b"caf\xe9", b"caf\xe8", b"\xff\xff"]
     for name in names:
         hand_in(classroom / os.fsdecode(name))
@@ -382,7 +390,7 @@ def test_names_become_safe_ones_and_nobody_is_lost(classroom: Path) -> None:
 
 
 def test_a_name_is_no_command_to_the_system_that_shows_our_log(classroom: Path) -> None:
-    """GitHub Actions obeys lines that begin with two colons, and what follows "##[" anywhere."""
+    """GitHub Actions executes lines that begin with two colons, and "##[" anywhere in a line."""
     hand_in(classroom / "::error::a student wrote this")
     hand_in(classroom / "##[error]a student wrote this")
     (classroom / "::error::linked").symlink_to("nowhere")
@@ -406,7 +414,7 @@ def _locked_inside(folder: Path, mode: int, name: str) -> None:
 
 
 def _no_plain_files(folder: Path) -> None:
-    """Links, a FIFO, a socket and a device where files are asked for."""
+    """Make links, a FIFO, a socket and a device in place of requested files."""
     hand_in(folder)
     (folder / "part1").symlink_to("/etc")
     (folder / "part2").mkdir()
@@ -420,7 +428,7 @@ def _no_plain_files(folder: Path) -> None:
 
 
 def _deeper(folder: Path, levels: int = 1500, name: str = "d") -> None:
-    """Deeper than Python recurses, or than a path may be long."""
+    """Make folders nested deeper than Python recurses, or than the longest path."""
     with contextlib.chdir(folder):
         for _ in range(levels):
             os.mkdir(name)
@@ -436,32 +444,36 @@ def _sparse_inside(folder: Path) -> None:
 
 
 def _twins(folder: Path) -> None:
-    """Names that are one where case or Unicode's forms do not count: whichever comes first is it."""
+    """Make names that are equal if case or Unicode form is ignored."""
     hand_in(folder, {"\uff41nswers.py": b"1 / 0", "\u0430nswers.py": b"1 / 0", "answers.py\n": b"1 / 0"})
 
 
 FOLDERS: Final[Cases] = {
-    "no-plain-files": (_no_plain_files, _FULL, r"^part2/models\.py is left out, since it is a link or a device"),
+    "no-plain-files": (
+        _no_plain_files,
+        _FULL,
+        r"^part2/models\.py is left out, since it is a link or a device",
+    ),
     "sparse-inside": (_sparse_inside, _FULL, r"^part1/utils\.py is left out, since it is larger than 16 MiB"),
     "twins": (_twins, _FULL, r"^\uff41nswers\.py is left out, since it has the same name as another one"),
 }
 LOCKED: Final[Cases] = {
-    "locked": (lambda folder: hand_in(folder).chmod(0), 0, r"^locked: it may not be read; look at its permissions"),
-    "part": (lambda folder: _locked_inside(folder, 0, "part1"), 0, r"^part1: it may not be read; look at its perm"),
+    "locked": (lambda folder: hand_in(folder).chmod(0), 0, r"^locked: it may not be read; check its permissions"),
+    "part": (lambda folder: _locked_inside(folder, 0, "part1"), 0, r"^part1: it may not be read; check its perm"),
     "git": (lambda folder: _locked_inside(folder, 0, ".git"), _FULL, r""),
     "file": (
         lambda folder: (hand_in(folder) / "answers.py").chmod(0),
         0,
-        r"^answers\.py: it may not be read; look at its permissions",
+        r"^answers\.py: it may not be read; check its permissions",
     ),
     "zip.zip": (
         lambda path: make(path.parent, "zip", {"answers.py": _ANSWERS}, "zip").chmod(0),
         0,
-        r"^zip\.zip: it cannot be read \(Permission denied\); look at its permissions",
+        r"^zip\.zip: it cannot be read \(Permission denied\); check its permissions",
     ),
 }
 LISTED: Final[Cases] = {
-    "part": (lambda folder: _locked_inside(folder, 0o444, "part1"), 0, r": it may not be read; look at its perm"),
+    "part": (lambda folder: _locked_inside(folder, 0o444, "part1"), 0, r": it may not be read; check its perm"),
     "git": (lambda folder: _locked_inside(folder, 0o444, ".git"), _FULL, r""),
 }
 
@@ -470,8 +482,8 @@ def test_what_is_no_plain_file_in_a_folder_is_left_out(classroom: Path) -> None:
     (classroom / "link").symlink_to("00-first")
     os.mkfifo(classroom / "pipe.zip")
     printed = " ".join(judged(classroom, FOLDERS).printed.split())
-    assert "link is a link and is ignored; put the real folder in its place" in printed
-    assert "pipe.zip is no submission and is ignored" in printed
+    assert "link is a symbolic link and is ignored; put the real folder in its place" in printed
+    assert "pipe.zip is not a submission and is ignored" in printed
 
 
 def test_what_may_not_be_read_costs_nobody_else(classroom: Path) -> None:
@@ -491,7 +503,7 @@ def test_folders_within_folders_without_end_are_graded(classroom: Path) -> None:
 
 
 def test_a_folder_that_grows_deep_between_two_runs_stops_neither(classroom: Path) -> None:
-    """The second run looks for what has changed, in all that was handed in."""
+    """The second run searches everything that was handed in for changes."""
     for name in _NEIGHBOURS:
         hand_in(classroom / name)
     grade(classroom)
@@ -501,7 +513,7 @@ def test_a_folder_that_grows_deep_between_two_runs_stops_neither(classroom: Path
 
 
 def _rewritten(path: Path, content: bytes) -> None:
-    """Another content of the same length, under the same time."""
+    """Write other content of the same length with the same time."""
     before = path.stat()
     assert len(content) == before.st_size
     path.write_bytes(content)
@@ -514,7 +526,7 @@ def _padded(content: bytes) -> bytes:
 
 
 def test_other_content_of_the_same_size_and_time_is_graded_again(classroom: Path) -> None:
-    """Of a file, of an archive, and of a file that takes the place of another one."""
+    """This holds for a file, for an archive, and for a file that replaces another one."""
     good, bad = _padded(_ANSWERS), _padded(_ANSWERS + b"\ndel cubic_density\n")
     for name in ("file", "renamed"):
         hand_in(classroom / name, {"answers.py": bad})
@@ -543,7 +555,7 @@ def test_other_content_of_the_same_size_and_time_is_graded_again(classroom: Path
 
 
 def test_what_was_only_touched_keeps_its_facts(classroom: Path) -> None:
-    """Its content decides, as a copy's of the whole class does."""
+    """The content decides, as it does when the whole class is copied."""
     for name in _NEIGHBOURS:
         hand_in(classroom / name)
     graded = grade(classroom)
@@ -568,7 +580,7 @@ def cubic_density(x, a, b):
 
 
 def test_a_deep_folder_that_a_run_leaves_behind_does_not_stop_the_next_one(classroom: Path) -> None:
-    """Without a memory of its own a run writes to the disk, and the last one's files are removed at the end."""
+    """A run without a tmpfs writes to the disk, and the last run's files are removed at the end."""
     if not next(finding for finding in examine() if finding.tier is Tier.LANDLOCK).available:
         pytest.skip("this machine does not give the tier landlock")
     hand_in(classroom / "00-digs", {"answers.py": _DIGS.encode()})
@@ -580,7 +592,7 @@ def test_a_deep_folder_that_a_run_leaves_behind_does_not_stop_the_next_one(class
 
 
 def test_a_hundred_thousand_files_are_refused_or_graded(classroom: Path) -> None:
-    """Of code in one folder, of folders, of a data set, and of entries in an archive."""
+    """The files are code in one folder, folders, a data set, or entries of an archive."""
     for name in ("code", "data", "folders", "real"):
         hand_in(classroom / name)
     (classroom / "data" / "data").mkdir()
@@ -599,7 +611,7 @@ def test_a_hundred_thousand_files_are_refused_or_graded(classroom: Path) -> None
 
 
 def test_what_many_archives_hold_is_counted_together(classroom: Path) -> None:
-    """Each of them as much as one may hold."""
+    """Each archive holds as much as one archive may."""
     inner = {f"{number}.zip": _zip(classroom / "x.zip", {"a.txt": os.urandom(15 * MIB)}) for number in range(12)}
     _zip(classroom / "bomb.zip", inner)
     (classroom / "x.zip").unlink()

@@ -1,4 +1,4 @@
-"""What a submission gets that sends evidence of its own making: the list of checks that may be forged by constants."""
+"""The declared list of checks that a submission with forged constant evidence passes is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short sample of the fuzzing of what is handed in, and that it would notice what it looks for."""
+"""A short sample of the fuzzing of submissions, and tests that it notices faults."""
 
 from __future__ import annotations
 

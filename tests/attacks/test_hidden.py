@@ -1,4 +1,4 @@
-"""Row 52: a hidden check tells a student its verdict and nothing else, whatever the student's code says in it."""
+"""Row 52: a hidden check shows a student its verdict and nothing else, whatever the code tries to tell."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ parts:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A class in which each speaks in another way, graded by a rubric that hides the check."""
+    """Grade a class in which each submission tries to tell in another way what a hidden check asked."""
     if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
     folder = tmp_path_factory.mktemp("hidden")
     (folder / "rubric.yaml").write_text(_RUBRIC)
     source = (REFERENCE / "answers.py").read_text()
@@ -83,7 +83,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _shown(results: Path, way: str) -> dict[str, str]:
-    """All that a student may be given."""
+    """Return everything that a student may read."""
     grade = Grade.read(results / way / "grade.json")
     return {
         "report": (results / way / "report.html").read_text(),
@@ -93,7 +93,7 @@ def _shown(results: Path, way: str) -> dict[str, str]:
 
 
 def _facts(folder: Path) -> Facts:
-    """Without the operator's code."""
+    """Return the facts without the authentication code."""
     facts = json.loads((folder / "facts.json").read_text())
     del facts["code"]
     return Facts.model_validate(facts)
@@ -115,13 +115,13 @@ def test_which_check_is_hidden_is_not_told(results: Path, way: str) -> None:
 
 
 def test_somebody_who_grades_sees_it(results: Path) -> None:
-    """The other side: it is hidden from the report, not lost."""
+    """The check is hidden from the report only: the grade shows it to teachers."""
     facts = _facts(results / "raise")
     assert "exfiltrated" in facts.checks[_CHECK].model_dump_json()
 
 
 def test_the_way_in_which_a_hidden_check_failed_is_not_told(results: Path) -> None:
-    """Raise where the hidden input's bit is one, return nonsense where it is nought: each submission reads a bit."""
+    """Submissions raise an exception if a bit of the hidden input is one, and return nonsense if it is zero."""
     words = set()
     for way in _WAYS:
         page = (results / way / "report.html").read_text()

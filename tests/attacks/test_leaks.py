@@ -1,4 +1,4 @@
-"""Rows 38 and 61: where the teacher stands, and what two guests that run at the same time can tell each other."""
+"""Rows 38 and 61: modules in the working folder are not imported, and concurrent guests cannot communicate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 def test_modules_of_where_the_teacher_stands_are_not_imported(tmp_path: Path, stand: str) -> None:
     """`cd submission; python …/run_grading.py .`: Python looks for modules where it is started."""
     if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
-        pytest.skip("this machine gives no wall")
+        pytest.skip("this machine offers no isolation")
     mark = tmp_path / "ran"
     student = tmp_path / "class" / "student"
     student.mkdir(parents=True)
@@ -87,7 +87,7 @@ return torch.tensor(heard or [0])
 @pytest.mark.slow
 @pytest.mark.parametrize("tier", [Tier.SANDBOX, Tier.LANDLOCK])
 def test_a_friend_who_is_graded_at_the_same_time_cannot_prompt(tmp_path: Path, tier: Tier) -> None:
-    """Locks on a library's files are the kernel's, and seen through every namespace."""
+    """File locks are the kernel's and would be visible across namespaces."""
     if not next(finding for finding in examine() if finding.tier is tier).available:
         pytest.skip(f"this machine does not give the tier {tier}")
     runs: dict[str, Run] = {}

@@ -15,14 +15,14 @@ LAST_ROW: Final = 72
 
 
 def table_lines() -> list[list[str]]:
-    """The cells of every line of a table, without headings."""
+    """Return the cells of every line of a table, without headings."""
     lines = (ROOT / "docs" / "attacks.md").read_text().splitlines()
     tables = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     return [cells for cells in tables if cells[0] not in ("Row", "Attack") and not cells[0].startswith("-")]
 
 
 def rows() -> list[tuple[int, list[str]]]:
-    """Each line about a row: its number, and what is tried, what it meets and where it is tried."""
+    """Return each line about a row: its number, the attack, the defence, and the tests."""
     return [(int(cells[0]), cells[1:]) for cells in table_lines() if cells[0].isdigit()]
 
 

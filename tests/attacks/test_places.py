@@ -1,4 +1,4 @@
-"""Row 50: projects, classes, results and data that lie where student code has to read, as below an environment.
+"""Row 50: secrets stay hidden where they lie below folders that student code has to read.
 
 Everything that must be kept holds a note with a secret word, and what the attacker's grading left must not hold it.
 """
@@ -131,7 +131,7 @@ for context in ("fork", "spawn"):
 
 @dataclass
 class World:
-    """Where the project, the class, the results and the data lie, and which interpreter runs the command."""
+    """The places of the project, the class, the results and the data, and the interpreter."""
 
     project: Path
     classroom: Path
@@ -144,7 +144,7 @@ class World:
 
 
 def _environment(folder: Path) -> Path:
-    """A virtual environment that imports this one's packages. Returns its folder."""
+    """Make a virtual environment that imports this one's packages, and return its folder."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     packages = [path for path in sys.path if Path(path).name == "site-packages"]
     (folder / "lib" / _PYTHON / "site-packages" / "shared.pth").write_text("\n".join(packages))
@@ -163,21 +163,21 @@ def _copy(project: Path, names: Sequence[str] = ("gengrade", *_BESIDE)) -> Path:
 
 
 def _around(folder: Path, stack: ExitStack) -> World:
-    """An environment around all of it, as `python -m venv .` makes it."""
+    """Make an environment that contains everything, as `python -m venv .` does."""
     venv = _environment(folder / "venv")
     project = _copy(venv / "src" / "project")
     return World(project, venv / "class", venv / "results", venv / "data", venv / "bin" / "python")
 
 
 def _inside(folder: Path, stack: ExitStack) -> World:
-    """Everything in folders that the interpreter needs."""
+    """Put everything into folders that the interpreter needs."""
     venv = _environment(folder / "venv")
     project, lib = _copy(venv / "lib" / "project"), venv / "lib" / _PYTHON
     return World(project, lib / "class", venv / "share" / "results", venv / "bin" / "data", venv / "bin" / "python")
 
 
 def _environment_inside(folder: Path, stack: ExitStack) -> World:
-    """A checkout in an environment's folder, with an environment in it, of which the results are in a part."""
+    """Put a checkout into an environment, and another environment with the results into the checkout."""
     outer = _environment(folder / "venv")
     project = _copy(outer / "lib" / "project")
     inner = _environment(project / ".venv")
@@ -187,7 +187,7 @@ def _environment_inside(folder: Path, stack: ExitStack) -> World:
 
 
 def _installed(folder: Path, stack: ExitStack) -> World:
-    """The package among others', as an installer puts it there: all of ours lies within it."""
+    """Install the package beside others, as an installer does."""
     venv = _environment(folder / "venv")
     packages = _copy(venv / "lib" / _PYTHON / "site-packages", ["gengrade"])
     project = _copy(packages / "gengrade" / "home", _BESIDE)
@@ -199,7 +199,7 @@ def _installed(folder: Path, stack: ExitStack) -> World:
 
 
 def _linked(folder: Path, stack: ExitStack) -> World:
-    """Links on every way: to the environment, the project, the class and the results."""
+    """Put links into the paths of the environment, the project, the class and the results."""
     world = _inside(folder, stack)
     for name, path in (("env", folder / "venv"), ("p", world.project), ("c", world.classroom), ("r", world.out)):
         path.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ def _linked(folder: Path, stack: ExitStack) -> World:
 
 
 def _of_the_system(folder: Path, stack: ExitStack) -> World:
-    """Where containers and installers put programs."""
+    """Install into the folders that containers and installers use."""
     _only_root()
     places = []
     for above in ("/usr/src", "/usr/local/lib", "/usr/local/share", "/usr/share"):
@@ -220,7 +220,7 @@ def _of_the_system(folder: Path, stack: ExitStack) -> World:
 
 
 def _mounted(folder: Path, stack: ExitStack) -> World:
-    """A project and a class that are mounted a second time where the interpreter reads."""
+    """Mount a project and a class a second time where the interpreter reads."""
     _only_root()
     venv = _environment(folder / "venv")
     project, classroom = _copy(folder / "disk" / "project"), folder / "disk" / "class"
@@ -287,7 +287,7 @@ def test_what_lies_where_students_read_is_kept(laid: World, tier: Tier) -> None:
 
 
 def _plant(world: World, token: str) -> list[Path]:
-    """Notes in all that must be kept, and data. Returns their folders."""
+    """Write notes with the secret into every secret folder, and return the folders."""
     _write_data(world.data)
     kept = [world.project / "reference", world.project / "graders", world.classroom, world.out, world.data, *world.kept]
     kept.append(world.project)
@@ -298,7 +298,7 @@ def _plant(world: World, token: str) -> list[Path]:
 
 
 def _write_data(folder: Path) -> None:
-    """A data set in MNIST's files."""
+    """Write a data set in MNIST's format."""
     folder.mkdir(parents=True)
     for name in ("train", "t10k"):
         images = np.zeros((24, 28, 28), np.uint8)

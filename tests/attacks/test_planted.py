@@ -1,4 +1,4 @@
-"""What somebody put among the results, in front of the real command: nothing of it is believed, followed or removed.
+"""Files that somebody planted among the results are neither trusted, followed nor removed.
 
 Each attack stands beside an honest run of the same shape, which finds its own results and marks again.
 """
@@ -38,8 +38,8 @@ _RIGHT: Final = 3
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A folder of an operator's: a class, a rubric, and a key that no submission has."""
+class OperatorFolder:
+    """An operator's folder with a class, a rubric, and a key that no submission knows."""
 
     folder: Path
 
@@ -80,10 +80,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def operator(tmp_path: Path) -> OperatorFolder:
     if choose(Isolation.AUTO, single=True) is Tier.PROCESS:
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
-    return Desk(tmp_path)
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
+    return OperatorFolder(tmp_path)
 
 
 def _all_passed(facts: dict[str, Any]) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def _edit(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Non
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
 
 
-def test_what_a_submission_holds_of_results_and_marks_is_not_believed(desk: Desk) -> None:
-    """Graded from within: its own results, of the same harness and all of it right, lie where they would be sought."""
-    mallory = desk.hand_in("mallory", right=False)
-    operators = desk.folder / "operators-own"
+def test_what_a_submission_holds_of_results_and_marks_is_not_believed(operator: OperatorFolder) -> None:
+    """The submission contains perfect results of the same harness where a run started inside it would look."""
+    mallory = operator.hand_in("mallory", right=False)
+    operators = operator.folder / "operators-own"
     (operators / "trees" / "thesis").mkdir(parents=True)
     (operators / "trees" / "thesis" / "chapter.tex").write_text("the only copy")
-    made = Desk(desk.folder / "mallorys-machine")
+    made = OperatorFolder(operator.folder / "mallorys-machine")
     made.hand_in("mallory", right=False)
     assert made.run("class/mallory", "--out", "results").returncode == 1
     _edit(made.out / "mallory" / "facts.json", _all_passed)
@@ -112,28 +112,28 @@ def test_what_a_submission_holds_of_results_and_marks_is_not_believed(desk: Desk
         marks.mkdir()
         (marks / "mallory.yaml").write_text("derivation: 6\n")
     before = _content(mallory)
-    run = desk.run(".", here=mallory)
+    run = operator.run(".", here=mallory)
     assert run.returncode == 1
     assert str(mallory.parent / "results" / "mallory" / "report.html") in run.stdout
-    assert desk.points(mallory.parent / "results") == {"mallory": 0}
+    assert operator.points(mallory.parent / "results") == {"mallory": 0}
     assert _content(mallory) == before, "the submission was changed"
     shutil.rmtree(mallory / "results" / ".gengrade")
     (mallory / "results" / ".gengrade").symlink_to(operators)
-    assert desk.run(".", here=mallory).returncode == 1
+    assert operator.run(".", here=mallory).returncode == 1
     assert _content(operators) == {"trees/thesis/chapter.tex": b"the only copy"}
-    refused = desk.run(".", "--out", "results", here=mallory)
+    refused = operator.run(".", "--out", "results", here=mallory)
     assert refused.returncode == 2
     assert str(mallory) in refused.stderr
     assert "give --out" in refused.stderr
 
 
-def test_an_honest_submission_is_graded_from_within_and_marked_beside(desk: Desk) -> None:
-    ada = desk.hand_in("ada", right=True)
+def test_an_honest_submission_is_graded_from_within_and_marked_beside(operator: OperatorFolder) -> None:
+    ada = operator.hand_in("ada", right=True)
     marks = ada.parent / "marks"
     marks.mkdir()
     (marks / "ada.yaml").write_text("derivation: 6\n")
-    assert desk.run(".", here=ada).returncode == 0
-    assert desk.points(ada.parent / "results") == {"ada": _RIGHT + 6}
+    assert operator.run(".", here=ada).returncode == 0
+    assert operator.points(ada.parent / "results") == {"ada": _RIGHT + 6}
     assert {path.name for path in ada.iterdir()} == {"answers.py"}
 
 
@@ -163,7 +163,7 @@ def _a_better_students_facts_with_ones_name(out: Path) -> None:
 
 
 def _a_better_students_evidence(out: Path) -> None:
-    """Under the names of one's own; the facts are gone, so that it is asked for."""
+    """Copy a better student's evidence to one's own names, and remove the facts so that it is read."""
     better = sorted((out / "ada" / "evidence").glob("*.evidence"), key=lambda path: path.stat().st_mtime_ns)
     own = sorted((out / "evidence" / "evidence").glob("*.evidence"), key=lambda path: path.stat().st_mtime_ns)
     assert len(better) == len(own) > 0
@@ -173,7 +173,7 @@ def _a_better_students_evidence(out: Path) -> None:
 
 
 def _ones_own_evidence_as_the_references(out: Path) -> None:
-    """What is expected is then what the wrong answer gives."""
+    """Replace the reference's evidence by one's own, so that the wrong answer is expected."""
     own = sorted((out / "role" / "evidence").glob("*.evidence"), key=lambda path: path.stat().st_mtime_ns)
     right = sorted((out / ".gengrade" / "evidence").glob("*.evidence"), key=lambda path: path.stat().st_mtime_ns)
     for file, answer in zip(right, own, strict=False):
@@ -181,100 +181,102 @@ def _ones_own_evidence_as_the_references(out: Path) -> None:
     (out / "role" / "facts.json").unlink()
 
 
-def test_what_was_put_among_honest_results_is_computed_again(desk: Desk) -> None:
-    """Ada is right and all others are wrong, each with an attack of its own. Ada's results stay as they are."""
+def test_what_was_put_among_honest_results_is_computed_again(operator: OperatorFolder) -> None:
+    """Ada's answers are right and keep their results; all others are wrong, each with an attack of its own."""
     attacks = {
         "altered": _own_facts_altered,
         "copied": _a_better_students_facts,
         "renamed": _a_better_students_facts_with_ones_name,
         "evidence": _a_better_students_evidence,
     }
-    desk.hand_in("ada", right=True)
+    operator.hand_in("ada", right=True)
     for name in attacks:
-        desk.hand_in(name, right=False)
+        operator.hand_in(name, right=False)
     wanted = {"ada": _RIGHT, **dict.fromkeys(attacks, 0)}
-    assert desk.run("class").returncode == 0
-    assert desk.points() == wanted
-    facts = {path: path.stat().st_mtime_ns for path in desk.out.glob("*/facts.json")}
-    for log in (desk.out / ".gengrade").glob("worker-*.log"):
+    assert operator.run("class").returncode == 0
+    assert operator.points() == wanted
+    facts = {path: path.stat().st_mtime_ns for path in operator.out.glob("*/facts.json")}
+    for log in (operator.out / ".gengrade").glob("worker-*.log"):
         log.unlink()
-    assert desk.run("class").returncode == 0
+    assert operator.run("class").returncode == 0
     assert {path: path.stat().st_mtime_ns for path in facts} == facts, "an honest second run computed something"
-    assert not list((desk.out / ".gengrade").glob("worker-*.log")), "an honest second run started a worker"
+    assert not list((operator.out / ".gengrade").glob("worker-*.log")), "an honest second run started a worker"
     for attack in attacks.values():
-        attack(desk.out)
-    assert desk.run("class").returncode == 0
-    assert desk.points() == wanted
-    ada = desk.out / "ada" / "facts.json"
+        attack(operator.out)
+    assert operator.run("class").returncode == 0
+    assert operator.points() == wanted
+    ada = operator.out / "ada" / "facts.json"
     assert ada.stat().st_mtime_ns == facts[ada]
 
 
-def test_what_stands_for_the_harness_itself_is_drawn_or_computed_again(desk: Desk) -> None:
-    """A secret that somebody knows, a seed of theirs, and wrong answers in the place of the reference's."""
-    desk.hand_in("ada", right=True)
-    desk.hand_in("role", right=False)
-    assert desk.run("class").returncode == 0
-    _ones_own_evidence_as_the_references(desk.out)
-    assert desk.run("class").returncode == 0
-    assert desk.points() == {"ada": _RIGHT, "role": 0}
-    work = desk.out / ".gengrade"
+def test_what_stands_for_the_harness_itself_is_drawn_or_computed_again(operator: OperatorFolder) -> None:
+    """Somebody plants a known secret, a seed, and wrong answers in place of the reference's."""
+    operator.hand_in("ada", right=True)
+    operator.hand_in("role", right=False)
+    assert operator.run("class").returncode == 0
+    _ones_own_evidence_as_the_references(operator.out)
+    assert operator.run("class").returncode == 0
+    assert operator.points() == {"ada": _RIGHT, "role": 0}
+    work = operator.out / ".gengrade"
     kept = {name: (work / name).read_bytes() for name in ("secret", "seed")}
-    assert desk.run("class").returncode == 0
+    assert operator.run("class").returncode == 0
     assert {name: (work / name).read_bytes() for name in kept} == kept, "an honest run goes on with its own"
     (work / "secret").write_bytes(bytes(64))
     (work / "seed").write_text("7")
-    assert desk.run("class").returncode == 0
+    assert operator.run("class").returncode == 0
     assert bytes(32) not in (work / "secret").read_bytes()
-    assert json.loads((desk.out / "ada" / "facts.json").read_text())["provenance"]["seed"] != 7
-    assert desk.points() == {"ada": _RIGHT, "role": 0}
+    assert json.loads((operator.out / "ada" / "facts.json").read_text())["provenance"]["seed"] != 7
+    assert operator.points() == {"ada": _RIGHT, "role": 0}
 
 
 @pytest.mark.parametrize(
     "place", [".gengrade", ".gengrade/trees", ".gengrade/evidence", "ada", "ada/evidence", "marks"]
 )
-def test_a_link_among_the_results_stops_the_run_before_anything_is_removed(desk: Desk, place: str) -> None:
-    desk.hand_in("ada", right=True)
-    desk.hand_in("bob", right=False)
-    operators = desk.folder / "operators-own"
+def test_a_link_among_the_results_stops_the_run_before_anything_is_removed(
+    operator: OperatorFolder, place: str
+) -> None:
+    operator.hand_in("ada", right=True)
+    operator.hand_in("bob", right=False)
+    operators = operator.folder / "operators-own"
     for name in ("trees/thesis/chapter.tex", "thesis/chapter.tex", ".chapter.tex.tmp", "facts.json", "ada.yaml"):
         (operators / name).parent.mkdir(parents=True, exist_ok=True)
         (operators / name).write_text("derivation: 6\n")
     before = _content(operators)
-    (desk.out / place).parent.mkdir(parents=True, exist_ok=True)
-    (desk.out / place).symlink_to(operators)
-    run = desk.run("class")
+    (operator.out / place).parent.mkdir(parents=True, exist_ok=True)
+    (operator.out / place).symlink_to(operators)
+    run = operator.run("class")
     assert run.returncode == 2
-    assert f"{desk.out / place}" in run.stderr
+    assert f"{operator.out / place}" in run.stderr
     assert "remove it" in run.stderr
     assert run.stderr.count("\n") == 1, "one error, in one line"
     assert _content(operators) == before
 
 
-def test_results_where_the_operators_own_link_leads_are_used(desk: Desk) -> None:
-    desk.hand_in("ada", right=True)
-    desk.hand_in("bob", right=False)
-    (desk.folder / "disk").mkdir()
-    (desk.folder / "linked").symlink_to("disk")
-    assert desk.run("class", "--out", "linked").returncode == 0
-    assert desk.points(desk.folder / "disk") == {"ada": _RIGHT, "bob": 0}
+def test_results_where_the_operators_own_link_leads_are_used(operator: OperatorFolder) -> None:
+    operator.hand_in("ada", right=True)
+    operator.hand_in("bob", right=False)
+    (operator.folder / "disk").mkdir()
+    (operator.folder / "linked").symlink_to("disk")
+    assert operator.run("class", "--out", "linked").returncode == 0
+    assert operator.points(operator.folder / "disk") == {"ada": _RIGHT, "bob": 0}
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
-def test_a_strangers_folder_among_the_results_stops_the_run(desk: Desk) -> None:
-    desk.hand_in("ada", right=True)
-    desk.hand_in("bob", right=False)
-    (desk.out / ".gengrade").mkdir(parents=True)
-    os.chown(desk.out / ".gengrade", 12345, -1)
-    run = desk.run("class")
+def test_a_strangers_folder_among_the_results_stops_the_run(operator: OperatorFolder) -> None:
+    operator.hand_in("ada", right=True)
+    operator.hand_in("bob", right=False)
+    (operator.out / ".gengrade").mkdir(parents=True)
+    os.chown(operator.out / ".gengrade", 12345, -1)
+    run = operator.run("class")
     assert run.returncode == 2
     assert "belongs to another user (12345)" in run.stderr
-    os.chown(desk.out / ".gengrade", os.getuid(), -1)
-    assert desk.run("class").returncode == 0
-    assert desk.points() == {"ada": _RIGHT, "bob": 0}
+    os.chown(operator.out / ".gengrade", os.getuid(), -1)
+    assert operator.run("class").returncode == 0
+    assert operator.points() == {"ada": _RIGHT, "bob": 0}
 
 
 def test_modules_in_the_working_folder_are_not_imported(tmp_path: Path) -> None:
-    """`python -m` would look for everything there first; what the command itself needs is found all the same."""
+    """`python -m` searches the working folder first; the command still finds its own modules."""
     for name in ("torch", "yaml", "typer", "graders", "pathlib", "secrets"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}

@@ -1,4 +1,4 @@
-"""What of ours a run can find, and that nothing of it answers what the run asks, for every course and every probe."""
+"""No definition of ours that a run contains answers what the run asks, for every course and probe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def walled(tier: Tier) -> Tier:
 
 
 def modules_of_ours() -> list[str]:
-    """Every module of ours by its name, probes and adapters as well as graders."""
+    """Return every one of our modules by name: probes, adapters and graders."""
     files = [path for top in ("gengrade", "graders", "courses") for path in (_PROJECT / top).rglob("*.py")]
     names = [path.relative_to(_PROJECT).with_suffix("").as_posix().replace("/", ".") for path in files]
     return [name.removesuffix(".__init__") for name in names]
@@ -95,19 +95,19 @@ QUICK = {
 @pytest.mark.timeout(900)  # where it is not alone
 @pytest.mark.parametrize("course", QUICK)
 def test_no_definition_of_ours_answers_a_question_of_its_run(tmp_path: Path, course: str) -> None:
-    """All of a run's probes and contracts, in all places of which a check says something."""
+    """Each definition is tried in every place that a check depends on."""
     assert _answering(Ground(tmp_path, course), *QUICK[course]) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_no_definition_of_ours_answers_any_question(ground: Ground) -> None:
-    """The same of all unit checks of all courses."""
+    """The same holds for all unit checks of all courses."""
     assert _answering(ground, "") == []
 
 
 def _answering(ground: Ground, *prefixes: str) -> list[str]:
-    """What answers, by check: nothing."""
+    """Return, for each check, our definitions that answer it; there should be none."""
     answering = []
     checks = ground.bench.unit_checks(*prefixes)
     assert checks
@@ -124,7 +124,7 @@ def _answering(ground: Ground, *prefixes: str) -> list[str]:
 
 
 def test_a_right_answer_is_seen_where_a_run_holds_one(tmp_path: Path) -> None:
-    """The search finds what it looks for: the reference's own function, in a module of ours."""
+    """The search finds the reference's own function when it is put into one of our modules."""
     ground = Ground(tmp_path, "uva2021")
     ((request, asked),) = ground.runs_of("vae.kld")
     own = ground.library(request.probe)

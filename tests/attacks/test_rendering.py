@@ -1,4 +1,4 @@
-"""Hand-ins of hostile names, graded once by the real command, and all that shows them read as its readers do.
+"""Submissions with hostile names are graded by the real command, and all its output is read as people do.
 
 What students write in their files is tried by `rendering`; that this would be noticed is proved here, too.
 """
@@ -75,7 +75,7 @@ _COMMANDS: Final = (
 
 @dataclass(frozen=True)
 class Shown:
-    """A class's results, and what the command printed while it graded it and afterwards."""
+    """A class's results, and the command's output while it graded and afterwards."""
 
     out: Path
     printed: Printed
@@ -83,9 +83,9 @@ class Shown:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """Of a class of hostile names, graded on a terminal, and shown once more in a workflow's log."""
+    """Grade a class of hostile names on a terminal, and show it once more in a workflow's log."""
     if not any(finding.available and finding.tier is not Tier.PROCESS for finding in examine()):
-        pytest.skip("this machine gives no wall, and a class is not graded without one")
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
     folder = tmp_path_factory.mktemp("names")
     classroom, out = folder / "class", folder / "results"
     names = (*_PAGES, *_CELLS, *_ESCAPES, *_COMMANDS)
@@ -113,7 +113,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
 
 def _hand_in_others(classroom: Path) -> None:
-    """Archives, one of which is none, and what is no submission: the command says so, with its name."""
+    """Hand in damaged archives and files that are not submissions, which the command must name."""
     with zipfile.ZipFile(classroom / "##[add-mask]owned=<b id=owned>.zip", "w") as archive:
         archive.writestr("answers.py", _ANSWERS)
         archive.writestr("../\x1b[31m<b id=owned>::error::.py", "")
@@ -152,7 +152,7 @@ def test_no_name_is_a_command_of_a_workflow(results: Shown) -> None:
 
 
 def _report(words: str, folder: Path) -> str:
-    """A report that shows these words, and no escaping before they are shown."""
+    """Return a report that shows these words without escaping them before."""
     facts: Facts = examples.facts(examples.fact("vae.kld", Outcome.ERROR, words, output=words, traceback=words))
     return html.unescape(student_page(score(facts, examples.rubric()), facts, folder))
 

@@ -23,7 +23,7 @@ SAMPLE = (
 def test_a_sample_of_attacks_gains_and_spills_nothing() -> None:
     tier = choose(Isolation.AUTO, single=True)
     if tier is Tier.PROCESS:
-        pytest.skip("this machine gives no wall")
+        pytest.skip("this machine offers no isolation")
     chosen = [attack for attack in attacks() if attack.id in SAMPLE]
     assert len(chosen) == len(SAMPLE)
     rows = survey(chosen, tier, None, ("--part", "theory"))
@@ -41,7 +41,7 @@ def test_attacks_have_names_of_their_own() -> None:
 
 
 def test_attacks_are_python() -> None:
-    """One that cannot be parsed attacks nothing, and gains as little as one that is stopped."""
+    """An attack that cannot be parsed attacks nothing, and would look as if it were stopped."""
     for attack in attacks():
         assert identify(attack.id).id == attack.id, "its submission's results lie under another name"
         for piece in (attack.hostile, attack.control):

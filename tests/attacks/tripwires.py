@@ -1,4 +1,4 @@
-"""What must not change or be seen outside a guest while attacks run, and whether it did or was."""
+"""Traps outside a guest: files, sockets and secrets that no attack may change or reveal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODE: Final = ("gengrade", "graders", "courses", "reference", "rubric.yaml", "r
 
 
 class Tripwires:
-    """Traps around a class that is graded: `traps` says where they are, `sprung` what was touched since."""
+    """Traps around a class: `traps` tells their places, `sprung` which were touched."""
 
     def __init__(self, folder: Path) -> None:
         token = secrets.token_hex(6)
@@ -46,13 +46,13 @@ class Tripwires:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The operator's, with a secret in it. Our own list of fonts lies outside of the home that is watched."""
+        """Return the operator's environment, with a secret in it."""
         secret, fonts = self._secrets["a variable of the operator's environment"], self.home.parent / "matplotlib"
         return {**os.environ, "HOME": str(self.home), "MPLCONFIGDIR": str(fonts), "OPERATORS_TOKEN": secret}
 
     @property
     def neighbours_secret(self) -> str:
-        """For another submission to hold."""
+        """Return a secret for another submission to contain."""
         return self._secrets["another submission"]
 
     def traps(self, out: Path, classroom: Path) -> dict[str, str]:
@@ -69,7 +69,7 @@ class Tripwires:
         }
 
     def sprung(self, out: Path, classroom: Path) -> list[str]:
-        """What an attack changed outside of its guest, or carried out of it."""
+        """Return what an attack changed outside its guest, or revealed."""
         after = _digests(_PROJECT / name for name in _CODE) | _digests([self.home])
         changed = [f"{path} was changed" for path, digest in after.items() if self._before.get(path) != digest]
         gone = [f"{path} is gone" for path in self._before if path not in after]
@@ -79,7 +79,7 @@ class Tripwires:
         return [*self._heard, *changed, *gone, *left, *alive]
 
     def leaked(self, results: Path, more: Mapping[str, str]) -> list[str]:
-        """The secrets that stand in what a submission's grading left."""
+        """Return the secrets that a submission's results contain."""
         secrets_ = {**self._secrets, **more}
         content = b"\0".join(path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file())
         return [f"{what} was read" for what, text in secrets_.items() if text.encode() in content]
@@ -96,7 +96,7 @@ class Tripwires:
 
 
 def _listeners(folder: Path, mark: str) -> Iterator[socket.socket]:
-    """TCP and UDP on the loopback, a socket in the file system, and one that has a name only."""
+    """Open TCP and UDP sockets on the loopback, a socket in the file system, and an abstract one."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         listener = socket.socket(socket.AF_INET, kind)
         listener.bind(("127.0.0.1", 0))
@@ -120,7 +120,7 @@ def _digests(paths: object) -> dict[str, str]:
 
 
 def _marked(mark: str, folders: tuple[Path, ...]) -> Iterator[Path]:
-    """Files and folders whose names hold the mark."""
+    """Return files and folders whose names contain the mark."""
     waiting = [*folders]
     while waiting:  # `os.walk` would fail at a folder that lies a thousand deep
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
@@ -132,7 +132,7 @@ def _marked(mark: str, folders: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _named(mark: str) -> Iterator[int]:
-    """Processes that call themselves so."""
+    """Return processes whose names contain the mark."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if mark in (process / "comm").read_text() or mark.encode() in (process / "cmdline").read_bytes():

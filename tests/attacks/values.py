@@ -1,4 +1,4 @@
-"""Rows 45 to 47: values of no number, of another shape, and nearly the right ones."""
+"""Rows 45 to 47: attacks by values that are NaN or infinite, of another shape, or nearly right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page in a real browser: opened unchanged in frames of given widths, measured from outside, its console kept."""
+"""Open a page in a real browser, in frames of given widths, and keep the console's lines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ document.getElementById("results").textContent = JSON.stringify(results);
 
 @dataclass(frozen=True)
 class Seen:
-    """What a browser made of a page in a frame of one width."""
+    """Measurements of a page that a browser shows in a frame of one width."""
 
     width: int
     scroll: int

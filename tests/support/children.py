@@ -1,4 +1,4 @@
-"""The processes that a test leaves behind."""
+"""Find the processes that a test leaves behind."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def children() -> set[str]:
-    """The processes that this one has started, as long as nobody has waited for them."""
+    """Return the processes that this one has started and not yet waited for."""
     return {pid for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()}

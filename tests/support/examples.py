@@ -1,4 +1,4 @@
-"""The example submissions of a course: graded, and compared with what is stated of them."""
+"""Grade the example submissions of a course, and compare them with the stated results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Where they lie, the rubric that they are graded by, and what is expected of each student."""
+    """The examples of a course, their rubric, and the expected results of each student."""
 
     folder: Path
     rubric: Path
@@ -32,12 +32,12 @@ class Examples:
     def graded(
         self, out: Path, profile: Profile = Profile.UNIT, data: str = "digits", **options: Any
     ) -> Mapping[str, Grade]:
-        """Their grades by student; those that have none are left out. By one worker: other tests run beside it."""
+        """Return the grades by student, without submissions that have none, using one worker."""
         options = {"seed": 1, "jobs": 1, **options}
         chosen = Options(self.folder, out / "results", self.rubric, profile=profile, data=data, **options)
         return {one.grade.student: one.grade for one in run(chosen).graded}
 
 
 def full_measures(grade: Grade) -> set[str | None]:
-    """The measures that earned all of their points."""
+    """Return the measures that earned all of their points."""
     return {item.check for item in grade.items if item.kind is ItemKind.MEASURE and item.points == item.possible}

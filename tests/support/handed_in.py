@@ -1,4 +1,4 @@
-"""What students hand in, made on the fly: folders, archives, and an assignment of four parts."""
+"""Make submissions for tests: folders, archives, and an assignment of four parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ parts:
 
 
 def write(root: Path, files: Iterable[str] | Mapping[str, bytes], under: str = "") -> Path:
-    """Files that each hold their own path, or what is given. Returns `root`."""
+    """Write files that contain their own path, or the given text. Returns `root`."""
     contents = files if isinstance(files, Mapping) else {name: name.encode() for name in files}
     for name, content in contents.items():
         path = root / under / name
@@ -40,7 +40,7 @@ def write(root: Path, files: Iterable[str] | Mapping[str, bytes], under: str = "
 
 
 def make(folder: Path, kind: str, files: Mapping[str, bytes], name: str = "work") -> Path:
-    """An archive of `files` under exactly the given names."""
+    """Make an archive of `files` with exactly the given names."""
     path = folder / f"{name}.{kind}"
     if kind == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

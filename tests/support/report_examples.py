@@ -88,12 +88,12 @@ def rubric() -> Rubric:
 
 
 def passed(check: str) -> CheckFact:
-    """A check whose only test passed."""
+    """Return a check whose only test passed."""
     return fact(check, Outcome.PASSED)
 
 
 def fact(check: str, outcome: Outcome, message: str = "", **details: str) -> CheckFact:
-    """A check with one test; `details` are the texts of a TestFact."""
+    """Return a check with one test; `details` are the texts of a TestFact."""
     name = f"test_{check.replace('.', '_')}"
     test = TestFact(
         name=name, title=TITLES.get(check, check), outcome=outcome, message=message, seconds=0.25, **details
@@ -102,12 +102,12 @@ def fact(check: str, outcome: Outcome, message: str = "", **details: str) -> Che
 
 
 def explained(fact: CheckFact, named: Named = LOG_VARIANCE) -> CheckFact:
-    """The same with a misconception that was recognised."""
+    """Return the same check with a recognised misconception."""
     return fact.model_copy(update={"misconception": named})
 
 
 def unexplained(fact: CheckFact, tolerance: float = 0.01, **symptoms: float) -> CheckFact:
-    """The same with symptoms that no misconception shows."""
+    """Return the same check with unexplained symptoms."""
     return fact.model_copy(update={"symptoms": {name: (value, tolerance) for name, value in symptoms.items()}})
 
 
@@ -121,7 +121,7 @@ def facts(
     isolation: Tier = Tier.SANDBOX,
     profile: str = "smoke",
 ) -> Facts:
-    """A complete submission's facts, with some checks changed."""
+    """Return a complete submission's facts, with some checks changed."""
     checks = {check: passed(check) for check in TITLES}
     checks.update({check.check: check for check in changed})
     return Facts(
@@ -148,7 +148,7 @@ def facts(
 
 
 def struggling() -> Facts:
-    """A student with one of everything that can go wrong."""
+    """Return the facts of a student with one of each kind of problem."""
     traceback = (
         'Traceback (most recent call last):\n  File "part1/cnn_encoder_decoder.py", line 41, in forward\n'
         "    x = self.net(x)\nRuntimeError: mat1 and mat2 shapes cannot be multiplied (8x2048 and 512x20)"
@@ -210,7 +210,7 @@ def struggling() -> Facts:
 
 
 def png(width: int = 64, height: int = 16) -> bytes:
-    """A grey picture as PNG."""
+    """Return a grey picture as PNG."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""The short validation of a course: each misconception and each variant of a family is a test."""
+"""Run the short validation of a course: each misconception and each variant is a test case."""
 
 from __future__ import annotations
 

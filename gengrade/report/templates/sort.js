@@ -1,4 +1,4 @@
-// Turns the headings of sortable tables into buttons; without this script the table is simply sorted by name.
+// Turns the headings of sortable tables into buttons that sort them; without this script the table is sorted by name.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];

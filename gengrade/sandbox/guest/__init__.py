@@ -1,4 +1,7 @@
-"""The guest's side of the wall: the only code of ours that shares a process with a student's.
+"""The code of ours that shares a process with a student's code, the guest.
 
-It holds no expected value, no threshold and no secret, and nothing outside trusts what comes out of it.
+Two properties are deliberate:
+
+1. It holds no expected value, no threshold and no secret.
+2. The host trusts nothing that comes from a guest.
 """

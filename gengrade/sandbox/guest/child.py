@@ -1,4 +1,4 @@
-"""One run: raise the walls, read the inputs, call the probe on the student's package, send what came of it."""
+"""Carry out one run: isolate the process, read the inputs, call the probe on the student's package, send the answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ from gengrade.sandbox.guest.errors import Missing, WallError
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.walls import raise_walls
 
-WALL_EXIT: Final = 97  # the exit status of a run whose walls did not stand
+WALL_EXIT: Final = 97  # the exit status of a run that could not be isolated, before student code started
 _MAX_FRAMES: Final = 12
 _MAX_TEXT: Final = 2000
 
 
 def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, output: int) -> NoReturn:
-    """Never returns: the process ends here, without running anybody's exit handlers."""
+    """Carry out a run and end the process, without running exit handlers that student code may have registered.
+
+    zygote, run: the settings.
+    channel: the socket to the host.
+    output: the descriptor of the pipe for everything that is printed.
+    """
     try:
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -39,7 +44,7 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         probe = prepared(run, own, tree, inputs)
     except BaseException as error:
         reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
-        os.write(2, f"the walls do not stand: {reason}\n".encode())
+        os.write(2, f"the run could not be isolated: {reason}\n".encode())
         os._exit(WALL_EXIT)
     channel.sendall(wire.frame(wire.STARTED))
     channel.sendall(answer(run, tree, probe))
@@ -47,7 +52,7 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
 
 
 def _settle(zygotes: str, scratch: Path) -> None:
-    """A home, caches and a working folder of the run's own: hand-outs write logs beside themselves."""
+    """Give the run its own home, caches and working folder, since hand-outs write logs into the working folder."""
     for name, value in os.environ.items():
         if value == zygotes or value.startswith(f"{zygotes}/"):
             os.environ[name] = f"{scratch}{value.removeprefix(zygotes)}"
@@ -55,12 +60,12 @@ def _settle(zygotes: str, scratch: Path) -> None:
     home.mkdir(exist_ok=True)
     work.mkdir(exist_ok=True)
     os.environ["HOME"] = str(home)
-    tempfile.tempdir = None  # the zygote may have asked for it, and have been given its own
+    tempfile.tempdir = None  # the zygote's libraries may have cached the zygote's folder
     os.chdir(work)
 
 
 def _receive(channel: socket.socket, expected: bytes) -> memoryview:
-    """The payload of the host's next frame."""
+    """Return the payload of the host's next frame. Raises WallError if it has another tag."""
     tag, length = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
     if tag != expected:
         raise WallError("no request came over the channel")
@@ -79,7 +84,7 @@ def _exactly(channel: socket.socket, length: int) -> memoryview:
 
 
 def prepared(run: RunSettings, own: library.Library, tree: Path, inputs: Mapping[str, Any]) -> Callable[[], object]:
-    """The call of the probe, with all that comes before it done: nothing of the student's has been run yet."""
+    """Return a function that calls the probe, after everything else is prepared; no student code has run yet."""
     package = own.package(tree)
     _prepare_torch(run)
     arguments = {name: _to_torch(value, run.device) for name, value in inputs.items()}
@@ -87,7 +92,7 @@ def prepared(run: RunSettings, own: library.Library, tree: Path, inputs: Mapping
 
 
 def _prepare_torch(run: RunSettings) -> None:
-    """Forked processes share their parent's random state; each run gets its own."""
+    """Seed the random generators, since forked processes would otherwise all have the zygote's random state."""
     torch.set_num_threads(run.threads)
     random.seed(run.seed)
     np.random.seed(run.seed % 2**32)
@@ -105,7 +110,7 @@ def _to_torch(value: Any, device: str) -> Any:
 
 
 def answer(run: RunSettings, tree: Path, probe: Callable[[], object]) -> bytes:
-    """The frame to send: evidence, or what was raised on the way to it."""
+    """Call the probe and return the frame to send: its evidence, or the exception that was raised."""
     try:
         return wire.frame(wire.EVIDENCE, _encode(probe(), int(run.limits["evidence_mb"]) << 20))
     except BaseException as error:
@@ -122,7 +127,7 @@ def _encode(evidence: object, cap: int) -> bytes:
         assert isinstance(leaf, torch.Tensor)
         if leaf.layout is not torch.strided or leaf.is_complex() or leaf.is_quantized:
             return None
-        # An expanded view of one number may claim to be 40 GB: look before it is copied.
+        # The size is checked before the copy, since an expanded view of one number may have the size of 40 GB.
         left -= leaf.numel() * leaf.element_size()
         if left < 0:
             raise EvidenceTooLarge(f"more than {cap >> 20} MB were returned: the limit of this check")
@@ -136,11 +141,11 @@ def _encode(evidence: object, cap: int) -> bytes:
 
 
 class EvidenceTooLarge(Exception):
-    """More was returned than the check's limit allows."""
+    """The student's code returned more than the check's limit allows."""
 
 
 class UnusableEvidence(Exception):
-    """What was returned is no tensor, no plain number, and nothing made of these."""
+    """The student's code returned something other than tensors, plain values, and lists and dicts of these."""
 
 
 def _fault(error: BaseException, tree: Path, run: RunSettings) -> dict[str, object]:
@@ -158,7 +163,7 @@ def _outcome(error: BaseException, frames: list[dict[str, object]]) -> str:
     if isinstance(error, Missing):
         return "missing"
     if isinstance(error, NotImplementedError) and frames:
-        return "missing"  # the hand-out's gap, left as it was
+        return "missing"  # the student left the gap of the hand-out unfilled
     if _is_memory(error):
         return "memory"
     return "error"
@@ -169,7 +174,7 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _hint(error: BaseException, run: RunSettings) -> str:
-    """What a limit of ours has to do with it, in a sentence."""
+    """Return the limit that may have caused an exception as a sentence, or ""."""
     text = _text(error)
     if _is_memory(error):
         return f"{run.limits['memory_mb']:.0f} MB of memory are the limit of this check"
@@ -178,7 +183,7 @@ def _hint(error: BaseException, run: RunSettings) -> str:
     if "can't start new thread" in text or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
         return f"{run.limits['processes']:.0f} processes and threads may run at once in this check"
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
-        return "there is no network, other processes are out of reach, and only the submission's own files can be read"
+        return "checks run without a network, and can use no other processes and only the submission's own files"
     return ""
 
 
@@ -192,7 +197,7 @@ def _text(error: BaseException) -> str:
 
 
 def _frames(error: BaseException, tree: Path) -> list[dict[str, object]]:
-    """The student's own frames, outermost first, with paths inside the submission."""
+    """Return the student's own frames, the outermost first, with paths relative to the submission."""
     prefix = f"{tree}/"
     frames: list[dict[str, object]] = [
         {

@@ -1,4 +1,4 @@
-"""Names that old hand-outs use and newer libraries have dropped, and libraries that do not import as they are."""
+"""Restore names that old hand-outs use and newer libraries have removed, and import libraries that fail otherwise."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _KEEP: list[torch.library.Library] = []
 
 
 def import_torchvision() -> None:
-    """Imports torchvision, also where its native library cannot load (a CPU-only torch beside a CUDA build of it).
+    """Import torchvision, even if its native library cannot be loaded (a CUDA build beside a CPU-only torch).
 
-    Its Python code registers kernels for two operators that the native library would have defined; they are defined
-    here instead. Raises ImportError where it is not installed.
+    Its Python code registers kernels for two operators that the native library would define; this function defines them
+    instead. Raises ImportError if torchvision is not installed.
     """
     try:
         importlib.import_module("torchvision")
     except RuntimeError:
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]  # half imported
+            del sys.modules[name]  # the failed import left it incomplete
         _define_operators()
         importlib.import_module("torchvision")
 
@@ -35,11 +35,11 @@ def _define_operators() -> None:
     library = torch.library.Library("torchvision", "DEF")
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _KEEP.append(library)  # its definitions live as long as it does
+    _KEEP.append(library)  # the definitions exist as long as this object
 
 
 def restore_numpy_names() -> None:
-    """numpy 2 removed what the courses' hand-outs of 2017 to 2020 call."""
+    """Restore the names that hand-outs of 2017 to 2020 use and that numpy 2 removed."""
     replacements = {"product": np.prod, "cumproduct": np.cumprod, "float_": np.float64, "Inf": np.inf, "NaN": np.nan}
     for name, value in replacements.items():
         if name not in np.__dict__:
@@ -47,9 +47,9 @@ def restore_numpy_names() -> None:
 
 
 def map_files_for_shared_memory() -> None:
-    """Shared memory of Python's `mmap` gets a file in the run's scratch folder, whose size is limited.
+    """Make Python's `mmap` use a file in the run's scratch folder, whose size is limited, for shared memory.
 
-    The system call for shared memory without a file is refused: what a process has of it can be hidden.
+    The system call for shared memory without a file is refused, since a process can hide such memory from measurement.
     """
     original = mmap.mmap
 
@@ -66,9 +66,10 @@ def map_files_for_shared_memory() -> None:
 
 
 def load_in_this_process() -> None:
-    """Loaders without worker processes: those talk over sockets with names, which need namespaces to be safe.
+    """Make torch's DataLoaders load in their own process, without workers.
 
-    What a loader gives is the same; it takes longer.
+    Workers communicate over named sockets, which are safe only in namespaces. The loaded data is the same, but loading
+    takes longer.
     """
     from torch.utils.data import DataLoader
 

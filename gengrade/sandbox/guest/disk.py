@@ -1,4 +1,4 @@
-"""How much a run has written into a scratch folder that lies on a disk, where no file system of its own limits it."""
+"""Measure how much a run has written into its scratch folder, if this lies on a disk and not on a limited tmpfs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Final
 
 from gengrade.sandbox.guest import family
 
-MOST_FILES: Final = 16_384  # files and folders of one run, as many as its memory-backed folders hold
-_DEEPEST: Final = 256  # folders in each other
+MOST_FILES: Final = 16_384  # files and folders of one run, as many as a tmpfs of a run may hold
+_DEEPEST: Final = 256  # levels of folders
 _BLOCK: Final = 512  # bytes in a unit of st_blocks
 
 
 def exceeds(scratch: Path, most_bytes: int) -> bool:
-    """Whether what lies in `scratch`, or was removed there and is still open, takes more than a run may have.
+    """Return whether the files in `scratch`, including removed ones that are still open, exceed a run's limits.
 
-    The walk ends as soon as that is certain, so that it costs no more than a run within its limits would.
+    The walk stops as soon as this is certain, so that it never takes longer than for a run at its limits.
     """
     count = _Count(most_bytes)
     _walk(scratch, count)
@@ -31,7 +31,7 @@ def exceeds(scratch: Path, most_bytes: int) -> bool:
 
 
 class _Count:
-    """Bytes and files so far; a file with several names counts once."""
+    """The bytes and files counted so far; a file with several names counts once."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -48,7 +48,7 @@ class _Count:
 
 
 def _walk(top: Path, count: _Count) -> None:
-    """Counts all below `top`, folder within folder by descriptors: a path may be longer than the system takes."""
+    """Count everything below `top`, opening folders by descriptors, since paths may be too long for the system."""
     level = _Level.opened(str(top), None)
     path = [level] if level else []
     try:
@@ -65,7 +65,7 @@ def _walk(top: Path, count: _Count) -> None:
 
 
 class _Level:
-    """A folder on the way down, and those of its folders that are still to be looked into."""
+    """A folder on the path of the walk, and those of its folders that are not entered yet."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -73,7 +73,7 @@ class _Level:
 
     @classmethod
     def opened(cls, name: str, above: int | None) -> _Level | None:
-        """The folder of that name, never by a link, and unlocked where its owner locked it; None where it is gone."""
+        """Open a folder without following links, making it readable first; return None if it cannot be opened."""
         flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             handle = os.open(name, os.O_PATH | flags, dir_fd=above)
@@ -89,7 +89,7 @@ class _Level:
             os.close(handle)
 
     def next_folder(self, count: _Count) -> _Level | None:
-        """The next folder in it, after all that lies in this one was counted."""
+        """Return the next folder in this one, after counting the entries of this one, or None."""
         if self._folders is None:
             self._folders = list(self._counted(count))
         while self._folders and not count.exceeded:
@@ -100,7 +100,7 @@ class _Level:
     def _counted(self, count: _Count) -> Iterator[str]:
         with os.scandir(self._descriptor) as entries:
             for entry in entries:
-                with suppress(OSError):  # it went away
+                with suppress(OSError):  # the entry was removed meanwhile
                     state = entry.stat(follow_symlinks=False)
                     count.add(state)
                     if stat.S_ISDIR(state.st_mode):
@@ -113,7 +113,7 @@ class _Level:
 
 
 def _removed_files(pid: int, count: _Count) -> None:
-    """Counts files that a process has open and that have no name any more."""
+    """Count the files that a process has open and that have been removed."""
     for view, names in family.tables(pid):
         for name in names or ():
             try:

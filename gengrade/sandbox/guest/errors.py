@@ -1,4 +1,4 @@
-"""What may be raised in a guest to say more than that something went wrong."""
+"""Define the exceptions that have a meaning of their own in a guest."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ class Missing(Exception):
 
 
 class WallError(Exception):
-    """A wall could not be raised: the student's code was not run, and it is not the student's fault."""
+    """The process could not be isolated, so the student's code was not run; this is a fault of the harness."""

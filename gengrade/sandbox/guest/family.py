@@ -1,7 +1,8 @@
-"""The processes that a run started: what they take, and how they end. Read from /proc, where there is one.
+"""Measure and end the processes that a run started, its family. All figures are read from /proc, where it exists.
 
-What /proc shows in a process's own folder is shown of its first task. Where that has ended and others go on, it shows
-neither memory nor descriptors nor namespaces, and calls the process a zombie: then the other tasks tell.
+The folder of a process in /proc describes the process's first task. If that task has ended while others continue, the
+folder shows no memory, descriptors or namespaces, and calls the process a zombie. Then the other tasks' folders are
+read.
 """
 
 from __future__ import annotations
@@ -16,41 +17,41 @@ from typing import Final
 
 from gengrade.sandbox.guest.syscalls import libc
 
-_PROC: Final = "/proc"  # as text, like all paths here: twenty times a second, objects cost more than what they name
+_PROC: Final = "/proc"  # paths are strings here, since Path objects take too long to build twenty times a second
 _KIB: Final = 1024
 _NANO: Final = 1e-9
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-# Of a process's status: its anonymous and shared memory, also where it was swapped out, and the tables of its pages.
+# In a process's status: its anonymous and shared memory, including what was swapped out, and its page tables.
 _MEMORY: Final = ("RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:", "HugetlbPages:")
 _PROPORTIONAL: Final = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")  # of smaps_rollup
-# What only a living task has, in its status and its smaps_rollup. No name of a program can hold a line's end there.
+# Entries of status and smaps_rollup that only a living task has. A program's name there cannot contain a line feed.
 _HAS_MEMORY: Final = "\nRssAnon:"
 _HAS_PAGES: Final = "\nRss:"
 _KCMP: Final = {"x86_64": 312, "aarch64": 272}
 _KCMP_FILES: Final = 2
-_SOCKET_BYTES: Final = 212_992  # what a socket may hold, where the kernel does not say
-_PIPE_BYTES: Final = 16 * 4096  # a pipe's buffer; guests cannot enlarge it
-_WATCH_BYTES: Final = 256  # what an epoll instance keeps for each descriptor that it may watch
+_SOCKET_BYTES: Final = 212_992  # the buffer of a socket, if the kernel does not tell
+_PIPE_BYTES: Final = 16 * 4096  # the buffer of a pipe, which guests cannot enlarge
+_WATCH_BYTES: Final = 256  # kernel memory of an epoll instance for each descriptor that it may watch
 _FEW_PROCESSES: Final = 6
-_REST: Final = 20.0  # times as long as a close look took, until the next
-_UNSEEN_DESCRIPTORS: Final = 1024  # of a process whose descriptors may not be looked at: as many as it may have
+_REST: Final = 20.0  # the time between two close looks, in durations of the last one
+_UNSEEN_DESCRIPTORS: Final = 1024  # assumed for a process whose descriptors cannot be read: the most it may have
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of a run take together, and have taken so far."""
+    """The resources that all processes of a run use together."""
 
-    resident: int  # bytes of anonymous and shared memory, and of kernel buffers, beyond what the zygote has
+    resident: int  # bytes of anonymous and shared memory and of kernel buffers, without those of the zygote
     tasks: int  # processes and threads
-    on_their_way: int  # descriptors that were sent and not yet received
-    cpu: float  # seconds of processor time, of processes that have ended as well
-    waited: float  # seconds in which one of them could have run, and had to wait for a processor
+    on_their_way: int  # descriptors that were sent over sockets and not yet received
+    cpu: float  # seconds of CPU time, including that of processes that have ended
+    waited: float  # seconds in which at least one of them was ready to run but had to wait for a processor
 
 
 class Meter:
-    """Measures the family of one run, reading by reading.
+    """Measures the family of one run, once for each call of `read`.
 
-    What is dear to read is read by `look_closely` alone; in between, its last results count.
+    Only `look_closely` reads what takes long to read; until its next call, its last results are used.
     """
 
     def __init__(self, baseline: Baseline) -> None:
@@ -63,7 +64,7 @@ class Meter:
         self._next_look = 0.0
 
     def read(self) -> Usage:
-        """Memory and processes as they are now; times since the run began."""
+        """Return the current memory and number of tasks, and the times since the run began."""
         memory = tasks = 0
         cpu = 0.0
         now = time.monotonic()
@@ -72,15 +73,15 @@ class Meter:
             cpu += _cpu_seconds(pid)
             tasks += len(its_tasks)
             self._waits.add(pid, self._waited(pid, its_tasks), now)
-        # A process that has just been waited for is missing here for a moment; what was used stays used.
+        # A process that was just waited for is missing for a moment, so the sum may decrease; the maximum counts.
         self._cpu = max(self._cpu, cpu)
         resident = max(memory, self._private) + self._buffers
         return Usage(resident, tasks, self._on_their_way, self._cpu, self._waits.total)
 
     def _waited(self, pid: int, tasks: list[str]) -> dict[str, float]:
-        """How long each task of a process has waited: the first one before the others, as `Waits` needs it.
+        """Return how long each task of a process has waited, reading the first task before the others for `Waits`.
 
-        A list of tasks ends early where one of them dies under it: tasks that were there before are asked as well.
+        The list of tasks may be incomplete if one of them ended while it was read, so earlier tasks are read as well.
         """
         first = str(pid)
         others = self._waits.living(pid).union(tasks) - {first}
@@ -88,12 +89,12 @@ class Meter:
         return {task: seconds for task, seconds in waited.items() if seconds is not None}
 
     def look_closely(self) -> None:
-        """Counts the kernel's buffers behind descriptors, as large as they may become, and memory behind the baseline.
+        """Measure kernel buffers behind descriptors, counted at their largest size, and memory below the baseline.
 
-        A process that gives up what it inherited may take as much anew before it exceeds the baseline. Among few
-        processes that is little; of many, each page counts by how many of them share it.
+        A process that frees inherited memory can allocate as much again without exceeding the baseline. For a few
+        processes this is ignored; for many, each page is divided by the number of processes that share it.
 
-        A family that takes long to look at is looked at less often: its own processor does that.
+        A family that takes long to measure is measured less often, since this uses its own processor.
         """
         began = time.monotonic()
         if began < self._next_look:
@@ -116,14 +117,15 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a zygote has itself, which each of its runs inherits; and what a socket may hold on this machine."""
+    """The memory of a zygote, which each of its runs inherits, and the properties of sockets on this machine."""
 
-    memory: int
-    socket_bytes: int
-    namespace: str  # its network, which its runs of the tier `landlock` share
+    memory: int  # bytes
+    socket_bytes: int  # the buffer of a socket
+    namespace: str  # the zygote's network namespace, which its runs share in the tier `landlock`
 
     @classmethod
     def here(cls) -> Baseline:
+        """Measure this process."""
         default = _text(f"{_PROC}/sys/net/core/wmem_default").strip()
         socket_bytes = int(default) if default.isdigit() else _SOCKET_BYTES
         return cls(_memory(os.getpid()), socket_bytes, _namespace(f"{_PROC}/self"))
@@ -131,37 +133,41 @@ class Baseline:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the readings of one process have shown so far."""
+    """The results of earlier readings of one process."""
 
-    before: float  # when it, or anything of its family, was read last
-    waited: dict[str, float] = field(default_factory=dict)  # by task, of those that have ended as well
+    before: float  # the time of the previous reading of it or, at first, of its family
+    waited: dict[str, float] = field(default_factory=dict)  # for each task, including those that have ended
     living: set[str] = field(default_factory=set)
-    lost: float = 0.0  # the most that any task had waited of which the last reading showed that it is gone
+    lost: float = 0.0  # the longest wait of a task that was missing in the last reading
 
 
 @dataclass(slots=True)
 class Waits:
-    """How long, in all, at least one task was ready to run and did not.
+    """The total time in which at least one task was ready to run but had to wait for a processor.
 
-    The kernel adds a wait to its task's account when it is over, so that each addition is an interval that ends with
-    the reading. Several tasks that wait at once wait once: what counts is the union of the intervals.
+    The kernel adds a wait to its task's counter when the wait is over, so each increase is taken as an interval that
+    ends at the reading. If several tasks wait at the same time, that time counts once: the total is the length of the
+    union of all intervals.
 
-    Each wait counts once, although accounts change their names: a task that starts another program takes the place, and
-    the number, of its process's first task, which ends. So when a task is gone, the first one's account may be the one
-    that was its own: what was seen of the lost one is not new there. Rather is a wait left out: numbers that are given
-    anew begin where their last owner stood.
+    A task that executes another program takes over the number of its process's first task, which ends, and brings its
+    own counter along. So when a task is gone, the first task's counter may be that of the lost one, and waits that were
+    already counted for the lost one are not counted again. When in doubt, a wait is left out rather than counted twice:
+    a number that is reused starts at the count of its last owner.
     """
 
     began: float
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _union: list[tuple[float, float]] = field(default_factory=list)
-    _read: float = 0.0  # when the latest reading was
+    _read: float = 0.0  # the time of the latest reading
     _read_before: float = 0.0
 
     def add(self, process: int, tasks: Mapping[str, float], now: float) -> None:
-        """A reading of all accounts of a process, of which that of the first task was read first.
+        """Add a reading of the counters of all tasks of a process.
 
-        Only then does it hold that whoever is still there under a number of its own was not yet the first one.
+        process: the process's id.
+        tasks: for each task, the seconds that it has waited so far. The first task must have been read first: only then
+            is it certain that a task with a number of its own had not yet become the first one.
+        now: the time of the reading, on the monotonic clock.
         """
         if now > self._read:
             self._read_before, self._read = self._read or self.began, now
@@ -169,13 +175,13 @@ class Waits:
         if seen is None:
             seen = self._seen[process] = _Seen(self._read_before)
         lost = max((seen.waited[task] for task in seen.living.difference(tasks)), default=0.0)
-        # The first task may have been read before it changed, and the other one missed after: at the next reading, the
-        # change is certain to show.
+        # The first task may have been read before the other one took its place, and the other one after. Then the next
+        # reading shows the change, so the loss is remembered until then.
         floor = max(lost, seen.lost)
         more = 0.0
         for task, waited in tasks.items():
             known = seen.waited.get(task)
-            if known is None:  # a task that is new has not waited for longer than since the last reading
+            if known is None:  # a new task cannot have waited for longer than the time since the last reading
                 more = max(more, min(waited, now - seen.before))
             else:
                 more = max(more, waited - (max(known, floor) if task == str(process) else known))
@@ -184,7 +190,7 @@ class Waits:
         self._count(now - more, now)
 
     def living(self, process: int) -> set[str]:
-        """The tasks of a process that its last reading showed."""
+        """Return the tasks of a process in its last reading."""
         seen = self._seen.get(process)
         return seen.living if seen else set()
 
@@ -198,28 +204,29 @@ class Waits:
 
     @property
     def total(self) -> float:
+        """The seconds of all waits so far."""
         return sum(end - start for start, end in self._union)
 
 
 def descendants() -> Iterator[int]:
-    """All processes below this one, nested namespaces included."""
+    """Yield all processes below this one, including those in nested namespaces."""
     for pid, _ in _family():
         yield pid
 
 
 def _family() -> Iterator[tuple[int, list[str]]]:
-    """All processes below this one, each with its tasks."""
+    """Yield all processes below this one, each with its tasks."""
     own = os.getpid()
     pending = _children(own, _tasks(own))
     while pending:
         pid = pending.pop()
         tasks = _tasks(pid)
-        pending.extend(_children(pid, tasks))  # first: whoever is killed meanwhile has none any more
+        pending.extend(_children(pid, tasks))  # before the yield, since a process that the caller kills has none
         yield pid, tasks
 
 
 def kill(pid: int) -> None:
-    """Ends a run: its process group, and whatever left the group."""
+    """Kill a run: its process group, and all processes that left the group."""
     for end in (os.killpg, os.kill):
         try:
             end(pid, signal.SIGKILL)
@@ -230,7 +237,7 @@ def kill(pid: int) -> None:
 
 
 def kill_descendants(seconds: float = 5.0) -> None:
-    """Ends and reaps all that a run left behind. Orphans come to this process, the subreaper."""
+    """Kill and reap all processes that a run left behind; orphans become children of this process, the subreaper."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         left = list(descendants())
@@ -247,7 +254,7 @@ def kill_descendants(seconds: float = 5.0) -> None:
 
 
 def kill_session(session: int, seconds: float = 5.0) -> None:
-    """Ends all processes of a session, whoever is their parent: none of a walled run's can leave it."""
+    """Kill all processes of a session, which no process of an isolated run can leave."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         left = [int(name) for name in _list(_PROC) if name.isdigit() and _session(int(name)) == session]
@@ -259,9 +266,9 @@ def kill_session(session: int, seconds: float = 5.0) -> None:
 
 
 def _session(pid: int) -> int:
-    """The session of a process of which anything runs (proc_pid_stat(5), fields 3, 6 and 20); 0 of one that has ended.
+    """Return the session of a process, or 0 if all of its tasks have ended (proc_pid_stat(5), fields 3, 6 and 20).
 
-    Its state is that of its first task: one that has ended may still have others, and counts among them until they end.
+    The state there is that of the first task. After that has ended, the number of tasks tells whether others still run.
     """
     fields = _read(pid, "stat").rpartition(")")[2].split()
     if len(fields) < 18 or (fields[0] in "ZX" and int(fields[17]) < 2):
@@ -281,7 +288,7 @@ def _tasks(pid: int) -> list[str]:
 
 
 def _children(pid: int, tasks: list[str]) -> list[int]:
-    """Each child is that of a task, or of another of the same process when that has ended."""
+    """Return the children of all tasks of a process; the children of a task that ended belong to another of them."""
     children: list[int] = []
     for task in tasks:
         children.extend(int(child) for child in _read(pid, f"task/{task}/children").split())
@@ -289,52 +296,52 @@ def _children(pid: int, tasks: list[str]) -> list[int]:
 
 
 def _views(pid: int) -> Iterator[str]:
-    """Where a process can be looked at: its own folder, which shows its first task, and those of the other tasks.
+    """Yield the folders that describe a process: its own, for its first task, then those of its other tasks.
 
-    They are listed only for who goes on to them.
+    The other tasks are listed only if the caller reads on.
     """
     yield f"{_PROC}/{pid}"
     yield from (f"{_PROC}/{pid}/task/{task}" for task in _tasks(pid) if task != str(pid))
 
 
 def _of_a_living_task(pid: int, name: str, sign: str) -> str:
-    """A file about a process as the first of its tasks tells it that has not ended; `sign` is what only these tell."""
+    """Return a file in /proc of the first task that has not ended; `sign` is a text that only living tasks show."""
     return next((text for view in _views(pid) if sign in (text := _text(f"{view}/{name}"))), "")
 
 
 def _memory(pid: int) -> int:
-    """Bytes of a process's memory; pages of files (libraries) do not count."""
-    lines = _of_a_living_task(pid, "status", _HAS_MEMORY).split("\n")[1:]  # the first is its name: it may be anything
+    """Return the bytes of a process's memory without pages of files, such as libraries."""
+    lines = _of_a_living_task(pid, "status", _HAS_MEMORY).split("\n")[1:]  # the first is its name, any text
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_MEMORY))
 
 
 def _proportional(pid: int) -> int:
-    """Bytes of a process's memory, each page divided by the number of processes that share it."""
+    """Return the bytes of a process's memory, each page divided by the number of processes that share it."""
     lines = _of_a_living_task(pid, "smaps_rollup", _HAS_PAGES).split("\n")
-    if len(lines) < 2:  # a program that may be run but not read is not shown: all that it has counts
+    if len(lines) < 2:  # the file is unreadable if the program's file is, and then all of its memory counts
         return _memory(pid)
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_PROPORTIONAL))
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Processor time of a process and of its children that it has waited for (proc_pid_stat(5), fields 14 to 17)."""
+    """Return the CPU time of a process and of children that it has waited for (proc_pid_stat(5), fields 14 to 17)."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return sum(int(ticks) for ticks in fields[11:15]) / _TICKS
 
 
 def _waited(pid: int, task: str) -> float | None:
-    """Seconds that a task stood in a processor's queue; None where it is gone, or the kernel does not count them."""
+    """Return the seconds that a task has waited for a processor, or None if it has ended or they are not counted."""
     fields = _read(pid, f"task/{task}/schedstat").split()
     return int(fields[1]) * _NANO if len(fields) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Buffers:
-    """What a process has open: sockets, and bytes that its other descriptors may hold in the kernel."""
+    """The kernel buffers behind the open descriptors of a process."""
 
-    sockets: int = 0
-    bytes: int = 0
-    on_their_way: int = 0
+    sockets: int = 0  # open sockets
+    bytes: int = 0  # the most that its other descriptors can hold
+    on_their_way: int = 0  # descriptors that were sent over its sockets and not yet received
 
 
 def _buffers(pid: int) -> _Buffers:
@@ -342,7 +349,7 @@ def _buffers(pid: int) -> _Buffers:
     unseen = False
     for view, names in tables(pid):
         if names is None:
-            # It may not be looked at; or it has ended, and waits to be waited for.
+            # The process's descriptors cannot be read, or it has ended and only waits to be reaped.
             unseen = unseen or _HAS_MEMORY in _text(f"{view}/status")
             continue
         pipes = watches = 0
@@ -362,10 +369,9 @@ def _buffers(pid: int) -> _Buffers:
 
 
 def tables(pid: int) -> Iterator[tuple[str, list[str] | None]]:
-    """The tables of descriptors of a process: the folder of a task that has it, and the names in it.
+    """Yield the descriptor tables of a process, each as the folder of a task that uses it and the names in it.
 
-    None for the names where they may not be looked at. A process's tasks share one table, which its first task has
-    until it ends; but one may take a table of its own.
+    The names are None if they cannot be read. The tasks of a process share one table, unless a task has one of its own.
     """
     found: list[str] = []
     for view in _views(pid):
@@ -385,17 +391,17 @@ def tables(pid: int) -> Iterator[tuple[str, list[str] | None]]:
 
 
 def _share_descriptors(task: str, other: str) -> bool:
-    """Whether two tasks of a process have one table of descriptors (kcmp(2)).
+    """Return whether two tasks of a process share one descriptor table (kcmp(2)).
 
-    Where the kernel does not tell, they do: a walled run cannot make them differ, since its system calls for that are
-    refused. Nor does it matter of a task that has just ended.
+    If the kernel does not tell, the answer is yes: the seccomp filter refuses the system calls with which an isolated
+    run could make the tables differ. For a task that has just ended the answer does not matter.
     """
     number = _KCMP.get(platform.machine())
     return number is None or libc().syscall(number, int(task), int(other), _KCMP_FILES, 0, 0) in (0, -1)
 
 
 def _on_their_way(descriptor: str) -> int:
-    """How many descriptors lie in a socket, sent and not yet received."""
+    """Return how many descriptors were sent over a socket and not yet received."""
     for line in _text(descriptor).split("\n"):
         if line.startswith("scm_fds:"):
             return int(line.split()[1])
@@ -403,9 +409,9 @@ def _on_their_way(descriptor: str) -> int:
 
 
 def _sockets_of_the_namespace(pid: int, outside: str) -> int:
-    """How many Unix sockets there are in a run's own network: those on their way to somebody, too."""
+    """Return the number of Unix sockets in a run's own network namespace, including those sent but not received."""
     for view in _views(pid):
-        if namespace := _namespace(view):  # who has ended has none
+        if namespace := _namespace(view):  # empty for a task that has ended
             return 0 if namespace == outside else max(0, _text(f"{view}/net/unix").count("\n") - 1)
     return 0
 
@@ -429,7 +435,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def _text(path: str) -> str:
-    """A file's text as it stands: a program's name may hold what other readers take for the end of a line."""
+    """Return a file's text unchanged; text mode would turn some characters in a program's name to line feeds."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.readall().decode("latin-1")

@@ -1,6 +1,6 @@
-"""Landlock: which files a process may read and write, for itself and all that it starts (landlock(7)).
+"""Restrict the files that this process and its children may read and write, with the kernel's Landlock (landlock(7)).
 
-Needs no privilege. Newer kernels also confine TCP, signals and abstract sockets; what this kernel knows is used.
+No privilege is needed. Newer kernels also restrict TCP, signals and abstract sockets, which is used where available.
 """
 
 from __future__ import annotations
@@ -36,14 +36,18 @@ class _PathRule(ctypes.Structure):
 
 
 def abi() -> int:
-    """The kernel's Landlock version; 0 where there is none."""
+    """Return the version of the kernel's Landlock, or 0 if there is none."""
     return max(0, int(libc().syscall(_CREATE_RULESET, None, 0, _ABI_VERSION_FLAG)))
 
 
 def confine(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str] = ()) -> None:
-    """Limits this process to those paths and what lies beneath; absent ones are passed over. Needs no_new_privs.
+    """Restrict this process to the given paths and everything below them. Requires no_new_privs.
 
-    In folders that are `listed` names can be seen, and nothing can be opened. A path that ends in a link is skipped.
+    readable: the paths that may be read and executed.
+    writable: the paths that may also be written.
+    listed: the folders whose names may be listed while nothing in them can be opened.
+
+    Paths that do not exist, or that are links, are skipped. Raises WallError.
     """
     version = abi()
     if version < 1:

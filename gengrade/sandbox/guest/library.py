@@ -1,7 +1,7 @@
-"""The code of ours that a run holds beside the walls' own: its probe, and the adapters that this speaks to.
+"""Load the code that the host sends to a run: its probe, and the adapters that this uses.
 
-The host cuts it out of our modules (`gengrade.sandbox.closure`) and sends it to the run, which makes it its own before
-any of the student's code runs. Nothing of it is in the zygote, nor in a file that a guest can read.
+The host extracts it from our modules (`gengrade.sandbox.closure`), and the run loads it before any student code runs.
+None of it is in the zygote or in a file that a guest can read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gengrade.parts import Part
 
 
 def preload(names: Iterable[str]) -> None:
-    """Imports these modules, so that no run has to. What is not installed is passed over: it spoils what needs it."""
+    """Import these modules, so that no run has to; those that cannot be imported are skipped with a message."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -33,7 +33,7 @@ def preload(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What the host sent for a run, as modules."""
+    """The modules that the host sent for a run."""
 
     modules: Mapping[str, ModuleType]
     probe: Callable[..., object]
@@ -42,19 +42,19 @@ class Library:
     _contracts: Mapping[str, str]
 
     def package(self, tree: Path) -> Any:
-        """The submission in `tree` as the contracts that the probe speaks to."""
+        """Return the submission in `tree` as the object that the probe gets, with the adapters as attributes."""
         return self._package(tree, self._parts, self._contracts)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Lets imports find these modules, and no others of their packages, for as long as it is entered."""
+        """Within this context, imports find these modules and no others of their packages."""
         with _without(_tops(self.modules)):
             sys.modules.update(self.modules)
             yield
 
 
 def load(code: bytes) -> Library:
-    """What a host's closure holds, imported. The modules stay where imports find them: see `Library.in_place`."""
+    """Import the code that `gengrade.sandbox.closure` made. The modules stay importable, in `sys.modules`."""
     document = marshal.loads(code)
     finder = _Finder(document["modules"])
     sys.meta_path.insert(0, finder)
@@ -77,7 +77,7 @@ def load(code: bytes) -> Library:
 
 
 def load_apart(code: bytes) -> Library:
-    """The same beside modules of these names that are imported already, which stay what they are."""
+    """Import the code as `load` does, but restore modules of the same names that were imported before."""
     with _without(_tops(marshal.loads(code)["modules"])):
         return load(code)
 
@@ -88,7 +88,7 @@ def _tops(names: Iterable[str]) -> set[str]:
 
 @contextmanager
 def _without(tops: set[str]) -> Iterator[None]:
-    """Takes modules of these packages away, and puts them back in the end."""
+    """Within this context, modules of these packages are removed from `sys.modules`; then they are restored."""
     held = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
     for name in held:
         del sys.modules[name]
@@ -101,7 +101,7 @@ def _without(tops: set[str]) -> Iterator[None]:
 
 
 class _Finder:
-    """Finds modules among code that was sent, by their names."""
+    """Finds modules in the code that was sent."""
 
     def __init__(self, modules: Mapping[str, tuple[bool, CodeType]]) -> None:
         self._modules = modules
@@ -116,13 +116,13 @@ class _Finder:
 
 
 class _Loader(Loader):
-    """Runs a module's code; it keeps none of it."""
+    """Runs a module's code, without keeping a reference to it that student code could find."""
 
     def __init__(self, code: CodeType) -> None:
         self._code: CodeType | None = code
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """The usual one."""
+        """Return None, so that Python creates an ordinary module."""
 
     def exec_module(self, module: ModuleType) -> None:
         code, self._code = self._code, None

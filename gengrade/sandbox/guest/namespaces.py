@@ -1,8 +1,9 @@
-"""Namespaces of one run: its own users, processes, mounts, network and IPC, made without any privilege.
+"""Isolate one run in its own namespaces of users, processes, mounts, network and IPC, without any privilege.
 
-Expects the outer wall's view of the files: an allow-list of read-only binds, with every submission's tree beneath
-`TREES`, and our own code at `LIBRARY`. Leaves the run with its own tree at `SUBMISSION`, the others and our code out of
-sight, a `/proc` of its own processes, and fresh memory-backed `/tmp` and `/dev/shm` of limited size.
+The process must already run in bubblewrap's view of the files: read-only mounts of allowed paths, every submission's
+tree below `TREES`, and our own code at `LIBRARY`. Afterwards the run has its own tree at `SUBMISSION`, cannot see the
+other trees or our code, and has a `/proc` of its own processes and new, memory-backed `/tmp` and `/dev/shm` of limited
+size.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
 TREES: Final = "/trees"
-LIBRARY: Final = "/library"  # the zygote's own code
+LIBRARY: Final = "/library"  # the guest's code, which the zygote imports
 SUBMISSION: Final = "/submission"
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER = 0x20000, 0x4000000, 0x8000000, 0x10000000
@@ -31,10 +32,15 @@ _CAPABILITY_VERSION_3: Final = 0x20080522
 
 
 def enter(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
-    """Returns in a new process of its own world. The old one waits for it, and ends with its status as a shell would.
+    """Enter new namespaces, and return in a new process in them; the old one waits, and ends with its status.
 
-    The world's first process only waits: the kernel keeps most signals from it, so that a crash there is not as it is
-    elsewhere.
+    tree: the name of the submission's tree below `TREES`.
+    disk_mb: the size of /tmp, and again of /dev/shm, in MiB.
+    kept_mounts: paths below these two that stay mounted.
+
+    The first process of the new namespaces only waits for a second one, which returns: the kernel ignores most signals
+    to the first one, so that student code there would not crash as usual. A status after a signal is 128 + signal, as
+    in a shell. Raises WallError.
     """
     uid, gid = os.getuid(), os.getgid()
     spaces = _NEWUSER | _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS
@@ -52,12 +58,12 @@ def enter(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
 
 
 def _show_descriptors() -> None:
-    """Whose rights change hides its descriptors; but the zygote counts them."""
+    """Let the zygote read this process's descriptors, which the kernel hides after a change of its rights."""
     check(libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
 
 
 def _fork_and_follow() -> None:
-    """Goes on in a child. This process lets go of the run's wires, waits, and ends as the child ended: 128 + signal."""
+    """Return in a child process; the parent closes its descriptors, waits, and exits with the child's status."""
     child = os.fork()
     if child:
         os.closerange(0, 256)
@@ -75,16 +81,16 @@ def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     interpreter = {path: os.open(path, os.O_PATH) for path in kept_mounts}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
     _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
-    for path, descriptor in interpreter.items():  # an environment that lies there must not vanish under it
+    for path, descriptor in interpreter.items():  # an environment in /tmp must stay readable
         _make_room(path, folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
         _mount(f"/proc/self/fd/{descriptor}", path, None, _BIND | _REC)
         os.close(descriptor)
-    _mount("/dev/null", "/dev/zero", None, _BIND)  # mapped, it would be shared memory that can be hidden
+    _mount("/dev/null", "/dev/zero", None, _BIND)  # mapping /dev/zero would give shared memory that can be hidden
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
 
 
 def _make_room(path: str, *, folder: bool) -> None:
-    """A folder or a file to mount something on."""
+    """Create an empty folder or file to mount something on."""
     os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
     if not folder:
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
@@ -97,7 +103,7 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
 
 
 def drop_capabilities() -> None:
-    """Gives up all of root's rights: a new user namespace grants them for the mounts, and root has them anyway."""
+    """Give up all capabilities, which a new user namespace grants, and which root has anyway. Raises WallError."""
     check(libc().prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities")
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     check(libc().capset(header, (ctypes.c_uint32 * 6)()), "capabilities")

@@ -1,7 +1,7 @@
-"""Huge pages for what every run inherits: a fork copies one entry for each 2 MB then, instead of 512.
+"""Gather the memory that every run inherits in huge pages, so that a fork copies one entry per 2 MB instead of 512.
 
-The imported libraries are some 300 MB of small objects. Copying and dropping their page tables, for the two or three
-processes that each run is made of, costs more than most checks do; benchmarks/probes.py measures it.
+The imported libraries take some 300 MB in small objects. Copying and freeing their page tables, for the two or three
+processes of each run, takes longer than most checks; benchmarks/probes.py measures it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Final
 from gengrade.sandbox.guest.syscalls import libc
 
 _HUGE: Final = 2 << 20
-_COLLAPSE: Final = 25  # MADV_COLLAPSE, Linux 6.1; an older kernel refuses it, and then all is as it was
+_COLLAPSE: Final = 25  # MADV_COLLAPSE, since Linux 6.1; an older kernel refuses it, which changes nothing
 
 
 def collapse() -> None:
-    """Gathers this process's private memory in huge pages, where the kernel can. Nothing depends on it."""
+    """Move this process's private memory to huge pages, if the kernel can. Only speed depends on it."""
     if sys.platform != "linux":
         return
     for start, end in _private():
@@ -28,7 +28,7 @@ def collapse() -> None:
 
 
 def _private() -> Iterator[tuple[int, int]]:
-    """Start and end of each writable mapping that belongs to no file."""
+    """Yield start and end of each private, writable mapping without a file."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, rights, _, _, inode, *name = line.split(maxsplit=5)
         if rights == "rw-p" and inode == "0" and name in ([], ["[heap]"]):

@@ -1,7 +1,7 @@
-"""A seccomp filter: the system calls that no honest submission needs, refused with EPERM.
+"""Refuse the system calls that no honest submission needs, with a seccomp filter that answers EPERM.
 
 The filter is a classic BPF program, assembled here (seccomp(2); linux/filter.h; linux/seccomp.h). It is a deny-list in
-front of the namespaces and Landlock, not instead of them: it closes kernel interfaces that widen the attack surface
+addition to the namespaces and Landlock: it closes kernel interfaces that widen the attack surface
 (new namespaces, mounts, keyrings, BPF, io_uring, perf, userfaultfd), debugging of other processes, and every socket
 family but AF_UNIX, which DataLoader workers use.
 """
@@ -21,7 +21,7 @@ from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
-# name: (x86-64, aarch64); None where the architecture has no such call
+# For each call its numbers on x86-64 and aarch64; None if the architecture has no such call.
 _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -40,7 +40,7 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
     "open_tree_attr": (467, 467),
-    "statmount": (457, 457),  # names where what is mounted lies on the host
+    "statmount": (457, 457),  # it shows the host's paths of mounted files
     "listmount": (458, 458),
     "setns": (308, 268),
     "unshare": (272, 97),
@@ -69,9 +69,9 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "quotactl_fd": (443, 443),
     "iopl": (172, None),
     "ioperm": (173, None),
-    "memfd_create": (319, 279),  # memory that no rlimit and no resident set counts
+    "memfd_create": (319, 279),  # its memory counts in no rlimit and no resident set
     "memfd_secret": (447, 447),
-    "vmsplice": (278, 75),  # what lies in a pipe stays, and belongs to nobody; likewise the next two
+    "vmsplice": (278, 75),  # pages in a pipe count for no process; the same holds for the next two calls
     "splice": (275, 76),
     "tee": (276, 77),
     "shmget": (29, 194),
@@ -96,26 +96,26 @@ _NUMBERS: Final[dict[str, tuple[int, int | None]]] = {
     "setdomainname": (171, 162),
     "process_madvise": (440, 440),
     "process_mrelease": (448, 448),
-    # Each rule, filter and watch of these keeps kernel memory that no process is charged for.
+    # Each rule and watch of these calls takes kernel memory that counts for no process.
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
-    "inotify_init": (253, None),  # it also tells the names of what others make, in folders that may not be read
+    "inotify_init": (253, None),  # it also shows names of files that others create in unreadable folders
     "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27),
-    # Which parts of a file lie in memory tells one run what another has read.
+    # These show which parts of a file are in memory, which tells one run what another has read.
     "fadvise64": (221, 223),
     "mincore": (27, 232),
     "cachestat": (451, 451),
 }
 
-# Without namespaces, the other processes and files of this user are near: what Landlock does not keep is kept here.
+# Without namespaces, a run could reach other processes and files of this user in ways that Landlock does not restrict.
 _NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
-    "truncate": (76, 45),  # by path: old versions of Landlock do not know it
+    "truncate": (76, 45),  # it works by path, and old versions of Landlock do not restrict it
     "pidfd_send_signal": (424, 424),
 }
 
-# A run has the processors that it was given, and one share of them: with sessions, affinities and priorities of its own
-# it would take more of a busy machine than its neighbour. Libraries ask for these without need.
+# With other sessions, affinities or priorities, a run would get more of a busy machine than other runs. These calls
+# seem to succeed, since libraries make them without needing their effect.
 _PRETENDED: Final[dict[str, tuple[int | None, int | None]]] = {
     "setsid": (112, 157),
     "sched_setaffinity": (203, 122),
@@ -126,8 +126,8 @@ _PRETENDED: Final[dict[str, tuple[int | None, int | None]]] = {
     "ioprio_set": (251, 30),
 }
 
-# No version of Landlock keeps a file's mode, owner, times and attributes. Honest code copies files, modes and all, and
-# may make itself nice to others, so that these calls seem to work.
+# No version of Landlock protects a file's mode, owner, times and attributes. Honest code copies files with these
+# properties, so the calls seem to succeed.
 _PRETENDED_ALONE: Final[dict[str, tuple[int | None, int | None]]] = {
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -171,7 +171,7 @@ _SENDFILE: Final = (40, 71)
 _SIGACTION: Final = (13, 134)
 _SIGCHLD: Final = 17
 
-# Calls on a process, which is their first argument. Zero is the caller itself, except where a signal is sent.
+# Calls whose first argument is a process. Zero means the caller, except in calls that send a signal.
 _SIGNALS: Final[dict[str, tuple[int, int]]] = {
     "kill": (62, 129),
     "tkill": (200, 130),
@@ -183,13 +183,13 @@ _ON_PROCESSES: Final[dict[str, tuple[int, int]]] = {
     "prlimit64": (302, 261),
 }
 
-# A lock on a file that two runs may read tells the one of the other; so does a lease, and a watch on a folder.
-# F_GETLK tells nothing, since no run gets a lock.
+# Through locks and leases on a file that two runs may read, and watches on a folder, one run could signal to the other.
+# F_GETLK is harmless, since no run gets a lock.
 _TELLING: Final = (36, 37, 38, 1024, 1026)  # F_OFD_GETLK, F_OFD_SETLK(W), F_SETLEASE, F_NOTIFY
-_LOCKING: Final = (6, 7)  # F_SETLK, F_SETLKW: honest code locks what it writes, where nobody else is
-_F_SETPIPE_SZ: Final = 1031  # a larger buffer than pipes are counted with
+_LOCKING: Final = (6, 7)  # F_SETLK, F_SETLKW seem to succeed: honest code only locks files that nobody else uses
+_F_SETPIPE_SZ: Final = 1031  # it would enlarge a pipe's buffer beyond the size that is counted
 
-# fcntl and ioctl let a file's events be told to a process by a signal of the caller's choice.
+# With these requests of fcntl and ioctl, events of a file send a signal to any process.
 _OWNERS: Final = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 _OWNER_REQUESTS: Final = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 
@@ -199,25 +199,25 @@ _OWNER_REQUESTS: Final = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 _IOCTL_KIND: Final = 0xFF00
 _OF_FILE_SYSTEMS: Final = tuple(kind << 8 for kind in (0x66, 0x58, 0x76, 0x94, 0x72, 0x15))
 
-# Sockets may be reused, tell who speaks, and have time limits: no larger buffers, and no filters, which take memory.
+# The allowed options of sockets; others enlarge buffers or attach filters, which take memory.
 _SOCKET_OPTIONS: Final = (2, 16, 20, 21)  # SO_REUSEADDR, SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO
 
-# A process that nobody may look at would hide its descriptors; a core-scheduling cookie keeps others off a processor.
+# A process that is not dumpable hides its descriptors; a core-scheduling cookie keeps others off a processor core.
 _PRCTL_REFUSED: Final = (4, 62)  # PR_SET_DUMPABLE, PR_SCHED_CORE
 
-# Shared memory without a file stays when its owner drops all but a page of it from sight, where nobody counts it.
+# Shared memory without a file stays allocated after its owner unmaps most of it, and then counts for no process.
 _MAP_KIND: Final = 0x2F  # the bits of a mapping's flags that say whether it is shared, and whether it has a file
 _MAP_SHARED_ANONYMOUS: Final = (0x21, 0x23)
 
-_EVICTING: Final = (20, 21)  # MADV_COLD, MADV_PAGEOUT: they take files out of the memory that all share
+_EVICTING: Final = (20, 21)  # MADV_COLD, MADV_PAGEOUT, which remove files from the page cache that all runs share
 
 _AUDIT_ARCH: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _X32_BIT: Final = 0x40000000
 _NAMESPACE_FLAGS: Final = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
-# CLONE_VM, _FS, _FILES, _SIGHAND, _PTRACE, _VFORK, _PARENT, _THREAD: what a new task shares, and whose child it is.
+# CLONE_VM, _FS, _FILES, _SIGHAND, _PTRACE, _VFORK, _PARENT, _THREAD: what a new task shares, and its parent.
 _SHARING_FLAGS: Final = 0x1EF00
-# Libraries ask for three kinds: a process that shares nothing, one that its parent waits for until it starts a program
-# (vfork, posix_spawn), and a thread, which shares all. Other mixtures hide what a task has from who looks at another.
+# Libraries create three kinds of tasks: a process that shares nothing, one that its parent waits for until it executes
+# a program (vfork, posix_spawn), and a thread, which shares everything. Other mixtures could hide a task's resources.
 _KINDS_OF_TASKS: Final = (0, 0x4000 | 0x100, 0x10000 | 0x800 | 0x400 | 0x200 | 0x100)
 _CLOSE_RANGE_UNSHARE: Final = 2
 _TIOCSTI: Final = 0x5412
@@ -227,32 +227,38 @@ _LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0
 _ALLOW: Final = 0x7FFF0000
 _REFUSE: Final = 0x00050000 | errno.EPERM
 _ABSENT: Final = 0x00050000 | errno.ENOSYS
-_UNKNOWN: Final = 0x00050000 | errno.EINVAL  # as a kernel answers that does not know a flag
-_NOT_OF_ITS_KIND: Final = 0x00050000 | errno.ENOTTY  # as a file answers that does not know an ioctl
-_PRETEND: Final = 0x00050000  # answered with 0, and not done
+_UNKNOWN: Final = 0x00050000 | errno.EINVAL  # the answer of a kernel that does not know a flag
+_NOT_OF_ITS_KIND: Final = 0x00050000 | errno.ENOTTY  # the answer of a file that does not know an ioctl
+_PRETEND: Final = 0x00050000  # the call returns 0 and does nothing
 _KILL: Final = 0x80000000
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENT = 0, 4, 16
 
-_SCOPED_SIGNALS: Final = 6  # the version of Landlock that keeps signals within a run
+_SCOPED_SIGNALS: Final = 6  # the first version of Landlock that restricts signals to the run's own processes
 
 _PR_SET_SECCOMP: Final = 22
 _MODE_FILTER: Final = 2
 
 
 class _Program:
-    """A BPF program under construction. Each rule ends in a return or falls through to the next."""
+    """A BPF program that is being assembled. Each rule either returns or continues with the next one."""
 
     def __init__(self) -> None:
         self.code: list[bytes] = []
 
     def op(self, code: int, k: int, jump_true: int = 0, jump_false: int = 0) -> None:
+        """Add an instruction with its operand, and the numbers of instructions to skip after a comparison."""
         self.code.append(struct.pack("<HBBI", code, jump_true, jump_false, k & 0xFFFFFFFF))
 
     def number(self) -> None:
+        """Load the number of the system call into the accumulator."""
         self.op(_LOAD, _OFFSET_NUMBER)
 
     def refuse(self, number: int | None, action: int = _REFUSE) -> None:
-        """Expects the call's number in the accumulator, and leaves it there. None: this machine has no such call."""
+        """Refuse a call. The accumulator must hold the number of the current call, and keeps it.
+
+        number: the number of the call to refuse; None: this machine has no such call.
+        action: the answer to the call.
+        """
         if number is None:
             return
         self.op(_EQUAL, number, 0, 1)
@@ -269,7 +275,16 @@ class _Program:
         mask: int = 0xFFFFFFFF,
         action: int = _REFUSE,
     ) -> None:
-        """Refuses the call when `test` of its argument's low word against one of the values is (or is not) true."""
+        """Refuse a call depending on one of its arguments, of which the low 32 bits are compared.
+
+        number: the number of the call.
+        index: the index of the argument.
+        test: the comparison's instruction.
+        values: the values to compare with.
+        refuse_when: whether to refuse the call if the comparison is true for one of the values, or for none.
+        mask: the bits of the argument to compare.
+        action: the answer to the call.
+        """
         self.op(_EQUAL, number, 0, 4 + len(values))
         self.op(_LOAD, _OFFSET_ARGUMENT + 8 * index)
         self.op(_AND, mask)
@@ -283,7 +298,10 @@ class _Program:
 
 
 def filter_program(*, alone: bool) -> bytes:
-    """The filter for this machine. `alone`: no namespaces keep other processes and sockets out of reach."""
+    """Return the filter for this machine. Raises WallError if there is none for its processor.
+
+    alone: whether the run is not isolated by namespaces, so that the filter also protects other processes and sockets.
+    """
     machine = platform.machine()
     if machine not in _AUDIT_ARCH:
         raise WallError(f"no seccomp filter is written for {machine}")
@@ -302,24 +320,24 @@ def filter_program(*, alone: bool) -> bytes:
         program.refuse(numbers[column])
     for pretended in _PRETENDED.values():
         program.refuse(pretended[column], _PRETEND)
-    # Who is not told of a child's end leaves it to be counted: a child that nobody waits for would take its time along.
+    # If a process ignored SIGCHLD, its children would not be reaped by it, and their CPU time would be lost.
     program.argument(_SIGACTION[column], 0, _EQUAL, [_SIGCHLD], refuse_when=True, action=_PRETEND)
     program.argument(_SETSOCKOPT[column], 2, _EQUAL, _SOCKET_OPTIONS, refuse_when=False)
     program.argument(_PRCTL[column], 0, _EQUAL, _PRCTL_REFUSED, refuse_when=True)
     program.argument(_MMAP[column], 3, _EQUAL, _MAP_SHARED_ANONYMOUS, refuse_when=True, mask=_MAP_KIND)
-    # Without it, copies are made by reading and writing; in a socket, it would pin more than the socket's size.
+    # sendfile to a socket can hold more memory than the socket's buffer; without it, programs read and write.
     program.refuse(_SENDFILE[column], _ABSENT)
-    # Its flags lie in memory, out of a filter's reach; without it libc falls back to clone.
+    # A filter cannot read the flags of clone3, which lie in memory; without it, libc uses clone.
     program.refuse(_CLONE3[column], _ABSENT)
-    # It may say what of a file lies in memory; without it libc falls back to preadv.
+    # preadv2 can tell which parts of a file are in memory; without it, libc uses preadv.
     program.refuse(_PREADV2[column], _ABSENT)
     program.argument(_MADVISE[column], 2, _EQUAL, _EVICTING, refuse_when=True)
-    program.refuse(_FLOCK[column], _PRETEND)  # honest code locks what it writes, where nobody else is
+    program.refuse(_FLOCK[column], _PRETEND)  # honest code only locks files that nobody else uses
     program.argument(_FCNTL[column], 1, _EQUAL, [*_TELLING, _F_SETPIPE_SZ], refuse_when=True)
     program.argument(_FCNTL[column], 1, _EQUAL, _LOCKING, refuse_when=True, action=_PRETEND)
     kinds = _NAMESPACE_FLAGS | _SHARING_FLAGS
     program.argument(_CLONE[column], 0, _EQUAL, _KINDS_OF_TASKS, refuse_when=False, mask=kinds)
-    # It would give a thread a table of descriptors of its own.
+    # With this flag, close_range gives a thread its own descriptor table.
     program.argument(_CLOSE_RANGE[column], 2, _BITS, [_CLOSE_RANGE_UNSHARE], refuse_when=True, action=_UNKNOWN)
     program.argument(_SOCKETPAIR[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.argument(_IOCTL[column], 1, _EQUAL, [_TIOCSTI, _TIOCLINUX, *_OWNER_REQUESTS], refuse_when=True)
@@ -341,7 +359,7 @@ def filter_program(*, alone: bool) -> bytes:
 
 
 def _confine_to_itself(program: _Program, column: int) -> None:
-    """No other process, no socket with a name, no file's mode: all that namespaces would keep out of reach."""
+    """Refuse calls on other processes, named sockets and files' attributes, which namespaces would isolate."""
     for numbers in _NUMBERS_ALONE.values():
         program.refuse(numbers[column])
     for pretended in _PRETENDED_ALONE.values():
@@ -360,7 +378,10 @@ class _Filter(ctypes.Structure):
 
 
 def confine(*, alone: bool) -> None:
-    """Installs the filter for this process and all that it starts. Needs no_new_privs. Raises WallError."""
+    """Install the filter for this process and all its children. Requires no_new_privs. Raises WallError.
+
+    alone: whether the run is not isolated by namespaces.
+    """
     code = filter_program(alone=alone)
     program = _Filter(len(code) // 8, code)
     check(libc().prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp filter")

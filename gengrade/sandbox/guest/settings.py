@@ -1,4 +1,7 @@
-"""What the host tells a zygote at its start, and with each run. Nothing here is a secret, not even where one lies."""
+"""Define the settings that the host sends to a zygote at its start and with each run.
+
+None of them is a secret, or tells where a secret lies.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-ENTRY = "entry.json"  # in a clean tree, beside its parts, whose names have no dot: what the rubric's `entry` says
+ENTRY = "entry.json"  # the file with the rubric's `entry` in a clean tree, beside its parts, whose names have no dot
 
 
 @dataclass(frozen=True, slots=True)
 class ZygoteSettings:
-    """Fixed for a zygote's life."""
+    """The settings of a zygote, which do not change."""
 
     tier: str  # "sandbox", "landlock" or "process"
-    preload: Sequence[str]  # modules of others that runs will import
-    scratch: str  # the folder that its environment names; each run gets one of its own
+    preload: Sequence[str]  # third-party modules that runs will import
+    scratch: str  # the scratch folder in its environment variables; each run gets its own instead
     control: int  # the descriptor of the control socket
-    uid: int | None  # a real unprivileged user to become, when started as root
-    cuda: bool
-    readable: Sequence[str]  # without namespaces: what runs may read, with all that lies beneath
-    listed: Sequence[str]  # folders in which they may see names, in all that lies beneath
-    kept_mounts: Sequence[str]  # with namespaces: what stays mounted in folders that each run has of its own
+    uid: int | None  # the unprivileged user to become when it was started as root; None: it was not
+    cuda: bool  # whether runs use a GPU
+    readable: Sequence[str]  # without namespaces: the paths that runs may read, with everything below them
+    listed: Sequence[str]  # without namespaces: the folders in which, and below which, runs may list names
+    kept_mounts: Sequence[str]  # with namespaces: the mounts below /tmp and /dev/shm that each run keeps
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -33,10 +36,10 @@ class ZygoteSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """One run of one probe; its inputs come over the run's own channel."""
+    """The settings of one run; its inputs are sent over the run's own channel."""
 
-    tree: str  # the submission's folder: a name beneath TREES in the sandbox tier, else a path
-    scratch: str  # an empty folder that it may write to; in the sandbox tier /tmp, a fresh tmpfs
+    tree: str  # the submission's folder: a name below TREES in the tier `sandbox`, otherwise a path
+    scratch: str  # an empty folder that it may write to; in the tier `sandbox` /tmp, a new tmpfs
     seed: int
     device: str  # "cpu" or "cuda"
     threads: int

@@ -1,4 +1,4 @@
-"""The C library's system call wrappers, and errors that name the wall that failed."""
+"""Call the C library's wrappers of system calls, and turn their errors into exceptions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from gengrade.sandbox.guest.errors import WallError
 
 @functools.cache
 def libc() -> ctypes.CDLL:
+    """Return the C library."""
     return ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, what: str) -> int:
-    """Raises WallError with the reason when a call answered with a negative number; else returns it."""
+    """Return the result of a call; if it is negative, raise WallError with the name `what` and the reason."""
     if result < 0:
         raise WallError(f"{what}: {os.strerror(ctypes.get_errno())}")
     return result

@@ -1,14 +1,14 @@
-"""The zygote: imports the libraries once, then forks a fresh process for each run.
+"""The zygote is a process that imports the libraries once, and then forks a new process for each run.
 
-Run as a script, with its settings on the standard input. It speaks over a Unix socket: a message is a JSON object, and
-a `run` carries two descriptors, the run's channel and the pipe for what it prints. The zygote never loads student code,
-and never runs a torch operation: a parent that did would hang its children.
+It is run as a script, with its settings on standard input. It communicates with the host over a Unix socket: a message
+is a JSON object, and a `run` message carries two descriptors, the run's channel and the pipe for what it prints. The
+zygote never loads student code, and never runs a torch operation, after which forked processes would hang.
 
     host → zygote   {"run": {...}} + descriptors   {"started": true}   {"kill": true}
     zygote → host   {"ready": {...}}   {"usage": {"passed": 0.5, "cpu": 0.3, "waited": 0.0}}
                     {"ended": {"exit": 0, "signal": 0, "reason": "", "cpu": 0.1, "waited": 0.0, "peak_mb": 80}}
 
-The zygote measures and tells; how much time a run has is the host's to decide.
+The zygote measures the time of a run and reports it; the host decides when the time is up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# The walls first, then this: no import of torch before the settings are known.
+# Modules of this project are imported from this script's folder. torch is imported only after the settings are read.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from gengrade.sandbox.guest import disk, family, pages
@@ -36,10 +36,10 @@ from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
 _TICK_SECONDS = 0.05
-_CLOSE_LOOK_TICKS = 5  # between two looks at what is dear to look at
-MOST_ON_THEIR_WAY = 128  # descriptors: the kernel counts them for all runs of a user together
-_WORD_SECONDS = 0.25  # between two words to the host on the time that a run has used
-_MANY_RUNS = 16  # gathering pages costs what it saves in about as many; who has had so many is likely to get more
+_CLOSE_LOOK_TICKS = 5  # between two measurements of what takes long to measure
+MOST_ON_THEIR_WAY = 128  # descriptors sent and not received, which the kernel counts for all runs of a user together
+_WORD_SECONDS = 0.25  # between two reports to the host of the time that a run has used
+_MANY_RUNS = 16  # gathering pages takes as long as it saves in about this many runs
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -47,6 +47,7 @@ _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
 
 def main() -> None:
+    """Import the libraries, and serve runs until the host closes the control socket."""
     settings = ZygoteSettings.from_json(sys.stdin.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     _become_unprivileged(settings)
@@ -55,7 +56,7 @@ def main() -> None:
         libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     began = time.monotonic()
-    gc.disable()  # what is imported stays: looking through it for garbage again and again took a fifth of the time
+    gc.disable()  # imported objects stay, and searching them for garbage took a fifth of the time
     _import_libraries(settings)
     _forget_own_files()
     gc.freeze()
@@ -72,10 +73,10 @@ def main() -> None:
 
 
 def _become_unprivileged(settings: ZygoteSettings) -> None:
-    """Started by real root, the outer wall's processes keep root's rights over files: become nobody, for real.
+    """Become an unprivileged user if root started the zygote, since root would keep its rights over files.
 
-    bubblewrap's own /proc is partly covered when root mounts it, and a covered /proc cannot be mounted again in a
-    nested namespace; so it is mounted here. setresuid clears the parent-death signal: that is set afterwards.
+    When root starts bubblewrap, its /proc is partly covered and could not be mounted again in a nested namespace, so it
+    is mounted here instead. setresuid clears the parent-death signal, which is therefore set afterwards.
     """
     if settings.uid is None:
         return
@@ -84,12 +85,12 @@ def _become_unprivileged(settings: ZygoteSettings) -> None:
     os.setgroups([])
     os.setresgid(settings.uid, settings.uid, settings.uid)
     os.setresuid(settings.uid, settings.uid, settings.uid)
-    # Who changed its user may not be looked at, nor may its children: their descriptors could not be counted.
+    # After a change of user, the descriptors of this process and its children could otherwise not be counted.
     check(libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
 
 
 def _import_libraries(settings: ZygoteSettings) -> None:
-    """All that optimisers import lazily, and what the course's hand-out imports: seconds that no run should pay."""
+    """Import what optimisers import lazily, and what the course's hand-out imports, which saves seconds in each run."""
     import torch
     import torch._dynamo
     import torch.optim
@@ -109,13 +110,13 @@ def _import_libraries(settings: ZygoteSettings) -> None:
     library.preload(settings.preload)
     importlib.import_module("gengrade.sandbox.guest.child")
     if torch.cuda.is_initialized():
-        raise RuntimeError("a library initialised CUDA: no run could use it")
+        raise RuntimeError("a library initialised CUDA, so that no forked run could use it")
 
 
 def _forget_own_files() -> None:
-    """No import leads to our folder any more, where runs find nothing: only to what is imported by now.
+    """Remove our folder, which runs cannot read, from the places where imports search.
 
-    A process that a student's program starts afresh would look for this script, too.
+    The path of this script is removed as well, since Python processes that student code starts would search for it.
     """
     own = Path(__file__).resolve()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() not in own.parents]
@@ -133,7 +134,7 @@ def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, des
         child.serve(settings, run, socket.socket(fileno=channel), output)
     os.close(channel)
     os.close(output)
-    # In the sandbox tier a run's files lie in memory of its own, whose size the kernel limits.
+    # In the tier `sandbox` a run's files lie in its own tmpfs, whose size the kernel limits.
     scratch = Path(run.scratch) if settings.tier != "sandbox" else None
     ended = _watch(control, pid, run, baseline, scratch)
     family.kill_descendants()
@@ -143,7 +144,7 @@ def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, des
 def _watch(
     control: socket.socket, pid: int, run: RunSettings, baseline: family.Baseline, scratch: Path | None
 ) -> dict[str, Any]:
-    """Waits for the run's end; ends it when the host says so, or when it takes more than it may."""
+    """Wait for the end of a run, or end it when the host says so or it exceeds a limit; return the `ended` message."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
@@ -167,13 +168,13 @@ def _watch(
                     os._exit(0)
             try:
                 watched.look()
-            except Exception as error:  # whatever makes a family unmeasurable is the family's own doing
+            except Exception as error:  # only the run's own processes can make measuring them fail
                 watched.reason = watched.reason or "unmeasurable"
                 print(f"a run could not be measured: {error!r}")
             if watched.reason:
                 family.kill(pid)
             elif word := watched.word():
-                # A host that is stopped reads nothing: what finds no room is said again.
+                # If the socket is full, since the host is stopped, the next report replaces this one.
                 with suppress(BlockingIOError):
                     control.send(json.dumps({"usage": word}).encode(), socket.MSG_DONTWAIT)
     finally:
@@ -191,7 +192,7 @@ def _watch(
 
 
 class _Watched:
-    """What a run has taken so far, held against its limits."""
+    """Compares the resources that a run has used so far with its limits."""
 
     def __init__(self, run: RunSettings, baseline: family.Baseline, scratch: Path | None) -> None:
         self._limits = run.limits
@@ -199,17 +200,18 @@ class _Watched:
         self._scratch = scratch
         self._ticks = 0
         self._began = self._told = time.monotonic()
-        self.reason = ""  # the limit that it broke
+        self.reason = ""  # the name of the limit that it exceeded
         self.peak = 0
         self.passed = self.cpu = self.waited = 0.0  # seconds since the student's code started
         self.cpu_before = self._waited_before = 0.0
 
     def start(self) -> None:
-        """The student's code starts: what its process did before is not its own."""
+        """Begin to count time, since the student's code starts now."""
         usage = self._meter.read()
         self._began, self.cpu_before, self._waited_before = time.monotonic(), usage.cpu, usage.waited
 
     def look(self) -> None:
+        """Measure the run once, and set `reason` if it exceeds a limit."""
         if self._ticks % _CLOSE_LOOK_TICKS == 0:
             self._meter.look_closely()
         self._ticks += 1
@@ -230,7 +232,7 @@ class _Watched:
             self.reason = "disk"
 
     def word(self) -> dict[str, float] | None:
-        """What the host is to know now, if it is time to tell it."""
+        """Return the next report for the host, or None if it is too early for one."""
         if time.monotonic() - self._told < _WORD_SECONDS:
             return None
         self._told = time.monotonic()
@@ -242,7 +244,7 @@ def _send(control: socket.socket, message: dict[str, Any]) -> None:
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """One message and the descriptors that came with it; None at the end. Each message is one packet."""
+    """Return one message, which is one packet, and the descriptors that came with it; None if the host has closed."""
     descriptors = array.array("i")
     data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(2 * descriptors.itemsize))
     for level, kind, payload in ancillary:

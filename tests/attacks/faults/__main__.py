@@ -1,4 +1,4 @@
-"""`python -m tests.attacks.faults`: disturbs a class, and shows what came of it."""
+"""Kill processes of the grader while it grades a class, and print the results: `python -m tests.attacks.faults`."""
 
 from __future__ import annotations
 

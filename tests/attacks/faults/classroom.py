@@ -1,4 +1,4 @@
-"""A small class of all kinds of submissions, and the command that grades it."""
+"""Make a small class with all kinds of submissions, and grade it with the real command."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DENSITY: Final = "    z = x**3\n"  # the first line of the body of cubic_densit
 
 
 def _density(folder: Path, *lines: str) -> None:
-    """Lines at the beginning of a function that one check calls."""
+    """Insert lines at the beginning of a function that only one check calls."""
     file = folder / "answers.py"
     source = file.read_text()
     assert _DENSITY in source
@@ -73,7 +73,7 @@ _KINDS: Final[Mapping[str, Callable[[Path], object]]] = {
 
 
 def hand_in(classroom: Path, count: int) -> list[str]:
-    """A class of so many, of all kinds in turn; an archive and a file that is none among them. Returns their ids."""
+    """Make a class of `count` submissions of all kinds, and others; return their ids."""
     kinds = list(_KINDS.items())
     names = []
     for number in range(count):
@@ -93,7 +93,7 @@ def hand_in(classroom: Path, count: int) -> list[str]:
 
 
 def _sign(file: Path, number: int) -> None:
-    """No two are the same, so that none has another's evidence."""
+    """Make each submission different, so that none can use another's cached evidence."""
     file.write_text(f"{file.read_text()}# {number}\n")
 
 
@@ -107,7 +107,7 @@ def _pack(classroom: Path, name: str) -> None:
 
 @dataclass
 class Classroom:
-    """A class, and the command that grades it into `out` as a TA would."""
+    """A class, and the command that grades it into the folder `out`."""
 
     folder: Path
     students: int
@@ -127,7 +127,7 @@ class Classroom:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Temporary files in a folder of its own, to see what is left in it."""
+        """Return environment variables that put temporary files into a folder of their own."""
         return {**os.environ, "TMPDIR": str(self.folder / "tmp"), "GENGRADE_SECRET": _SECRET}
 
     def grade(self, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -142,7 +142,7 @@ class Classroom:
         )
 
     def scratch(self, out: Path) -> list[str]:
-        """What is of no use after a run, and still there."""
+        """Return temporary files that a run should have removed."""
         work = out / ".gengrade"
         found = [*work.glob("sandbox-*"), *(self.folder / "tmp").iterdir(), *out.rglob(".*.tmp")]
         found += [tree for tree in (work / "trees").glob("*") if tree.name != ".reference"]

@@ -1,4 +1,4 @@
-"""Grades a class again and again, killing pieces of the grader, and judges what each run leaves."""
+"""Grade a class repeatedly while killing processes of the grader, and judge the results of each run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRAY: Final = "a process was left alive"
 
 @dataclass(frozen=True)
 class Kind:
-    """What is killed, and how."""
+    """The kind of process to kill, and the signal."""
 
     name: str
     number: signal.Signals
@@ -47,7 +47,7 @@ _STATUS: Final = {
 
 @dataclass
 class Tally:
-    """What came of the kills, by kind, and all that was not as it should be."""
+    """The numbers of kills by kind, and all problems."""
 
     kills: Counter[str] = field(default_factory=Counter)
     went_on: Counter[str] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ class Tally:
 
 
 class Disturber:
-    """Grades a class again and again, killing."""
+    """Grades a class repeatedly while killing processes."""
 
     def __init__(self, classroom: Classroom, seed: int, per_class: int, pause: float) -> None:
         self._classroom = classroom
@@ -91,7 +91,7 @@ class Disturber:
         self.tally.problems.extend(words)
 
     def _complete(self, found: Mapping[str, str]) -> list[str]:
-        """Every submission once, on every page."""
+        """Return whether every submission is on every page exactly once."""
         names = self._classroom.names
         graded = sorted(name.split("/")[0] for name in found if name.endswith("/grade.json"))
         rows = sorted(line.split(",")[0] for line in found.get("gradebook.csv", "").splitlines()[1:])
@@ -100,7 +100,7 @@ class Disturber:
         return [f"{what} for {have} instead of {names}" for what, have in lists.items() if have != names]
 
     def _one_class(self, kills: int) -> None:
-        """One results folder, from nothing to complete; then the next run, which finds all that was done."""
+        """Grade one class until it is complete, then once more, which must use all earlier results."""
         shutil.rmtree(self._out, ignore_errors=True)
         self.tally.classes += 1
         status = None
@@ -117,7 +117,7 @@ class Disturber:
         self._problem(*differences(found, results(self._out)), *self._classroom.scratch(self._out))
 
     def _one_command(self, kills: int) -> int:
-        """One run of the command, with up to so many kills in it. Returns its exit status."""
+        """Run the command once with at most `kills` kills, and return its exit status."""
         self.tally.commands += 1
         printed, errors = self._classroom.folder / "stdout", self._classroom.folder / "stderr"
         made: list[Kind] = []
@@ -147,7 +147,7 @@ class Disturber:
         return status
 
     def _kill(self, engine: subprocess.Popen[bytes]) -> Kind | None:
-        """Kills something of a random kind at a random moment; None when that came too late."""
+        """Kill a process of a random kind at a random moment; return None if it had already ended."""
         kind = self._random.choice(KINDS)
         if kind.find is None and self._random.random() < 0.25:
             self._wait(engine, _APPEAR_SECONDS, self._all_observed)  # while grades and pages are written
@@ -173,7 +173,7 @@ class Disturber:
             time.sleep(0.005)
 
     def _judge(self, status: int, made: Sequence[Kind], printed: str, errors: str) -> None:
-        """What a command left that has ended, complete or not."""
+        """Judge the results of a command that has ended, complete or not."""
         last = made[-1] if made and made[-1].find is None else None
         stopped = last is not None and status in _STATUS[last.number]
         seconds, left = all_gone()

@@ -1,4 +1,4 @@
-"""The processes of a run: which there are, killing one, and whether all are gone."""
+"""Find and kill the processes of a run, and check that all of them have ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Process:
 
 
 def below(pid: int, parent: Process | None = None) -> Iterator[Process]:
-    """All processes that descend from one, each after its parent. Found by parent, so that none is anybody else's."""
+    """Return all descendants of a process, each after its parent."""
     for task in _listed(Path(f"/proc/{pid}/task")):
         for child in _read(task / "children").split():
             process = Process(int(child), words_of(int(child)), parent)
@@ -40,7 +40,7 @@ def below(pid: int, parent: Process | None = None) -> Iterator[Process]:
 
 
 def words_of(pid: int) -> tuple[str, ...]:
-    """Of a process's command line; none, when it is gone."""
+    """Return the words of a process's command line; none if it has ended."""
     return tuple(_read(Path(f"/proc/{pid}/cmdline")).split("\0")[:-1])
 
 
@@ -63,12 +63,12 @@ def workers(engine: int) -> list[Process]:
 
 
 def bubblewraps(engine: int) -> list[Process]:
-    """Around zygotes: both of each, the one outside and the first process inside."""
+    """Return bubblewrap's processes around zygotes: the outer one, and the first one inside."""
     return [each for each in below(engine) if each.is_bubblewrap and each.runs("zygote.py")]
 
 
 def zygotes(engine: int) -> list[Process]:
-    """Not the runs that they forked, which look the same: what becomes of those is the student's."""
+    """Return the zygotes, without the runs that they forked, which have the same command line."""
     return [
         each
         for each in below(engine)
@@ -80,7 +80,7 @@ def zygotes(engine: int) -> list[Process]:
 
 
 def send(process: Process, number: signal.Signals) -> bool:
-    """False when it was gone by then."""
+    """Send a signal, and return whether the process still existed."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -97,13 +97,13 @@ def send(process: Process, number: signal.Signals) -> bool:
 
 
 def adopt_orphans() -> None:
-    """From now on, whoever loses its parent becomes a child of this process: nothing that is left alive is missed."""
+    """Make this process the parent of all orphaned descendants, so that none is missed."""
     if ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("prctl")
 
 
 def all_gone(seconds: float = _GONE_SECONDS) -> tuple[float, list[Process]]:
-    """Waits until nothing of a run is left: how long that took, and what did not go by itself and was ended here."""
+    """Wait until all processes of a run have ended, kill the rest; return the seconds and the killed ones."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         _reap()

@@ -1,4 +1,4 @@
-"""What runs leave for people and programs, without times; and what is wrong with it beside an undisturbed run's."""
+"""Compare the results of a run, without times, with those of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def without_times(path: Path) -> str:
-    """Nor the operator's code, which covers them."""
+    """Return a result without its times, and without the authentication code, which covers them."""
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
@@ -22,14 +22,14 @@ def without_times(path: Path) -> str:
 
 
 def results(out: Path) -> dict[str, str]:
-    """All that a run leaves for people and programs, by file; no page of the class shows a time."""
+    """Return the contents of all result files of a run, by path."""
     files = [*out.glob("*/facts.json"), *out.glob("*/grade.json")]
     found = {path.relative_to(out).as_posix(): without_times(path) for path in files}
     return found | {name: (out / name).read_text() for name in ("gradebook.csv", "index.html") if (out / name).exists()}
 
 
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """Between two complete results, the first line of each file that differs."""
+    """Return the first differing line of each file in two complete results."""
     problems = [f"{name} is there, and should not be" for name in found.keys() - wanted.keys()]
     for name, text in wanted.items():
         if name not in found:
@@ -42,7 +42,7 @@ def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str
 
 
 def unfair(wanted: Mapping[str, str], found: Mapping[str, str]) -> tuple[list[str], int]:
-    """In results that may be incomplete: verdicts that are neither right nor ours, and how many are ours."""
+    """Return the verdicts in incomplete results that are neither right nor `infra`, and the number of the latter."""
     problems, ours = [], 0
     for name in (name for name in found if name.endswith("/facts.json")):
         right, given = json.loads(wanted[name])["checks"], json.loads(found[name])["checks"]
@@ -64,7 +64,7 @@ def _items(grade: str) -> dict[str, Any]:
 
 
 def said(printed: str) -> Counter[str]:
-    """How often the command said that it is done with a submission."""
+    """Return how often the command reported that a submission was finished."""
     return Counter(re.findall(r"^\[\d+/\d+\] (\S+): (?:graded|failed)", printed, re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.attacks.fuzzing`: the greatest costs, classes handed in, the search, then what was found."""
+"""Measure the most expensive inputs, fuzz, and print the faults: `python -m tests.attacks.fuzzing`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HANGING_SECONDS: Final = 120.0
 
 
 def _search(jobs: int, seed: int, seconds: float, inputs: int, out: Path) -> list[str]:
-    """Runs the workers and watches over them. Returns their faults."""
+    """Run the workers, watch over them, and return their faults."""
     context = multiprocessing.get_context("fork")
     faults: list[str] = []
     crew = []

@@ -1,4 +1,4 @@
-"""The inputs that cost the host the most, each of full size, and what it takes to read one."""
+"""Measure the inputs of full size that take the host the most time or memory to read."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def _blob(header: bytes, data: bytes = b"") -> bytes:
 
 
 def _filled(before: bytes, piece: bytes, after: bytes, most: int = wire.MAX_DOCUMENT_BYTES) -> bytes:
-    """As many of the pieces as there is room for."""
+    """Return as many of the pieces as fit."""
     return before + piece * ((most - len(before) - len(after)) // len(piece)) + after
 
 
 def _numbered(most: int, piece: Callable[[int], bytes]) -> bytes:
-    """`{piece, piece, …}` with rising numbers, of at most so many bytes."""
+    """Return `{piece, piece, …}` with increasing numbers, of at most so many bytes."""
     pieces: list[bytes] = []
     room = most - 3
     while room > len(new := piece(len(pieces))):
@@ -113,7 +113,7 @@ WORST_BYTES: Final = 6 * CAP  # what came in, the answer in it, its tensors, and
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took to read one answer, beyond what the process had before."""
+    """The time and memory of reading one answer, in addition to those of the process before."""
 
     seconds: float
     bytes: int
@@ -121,7 +121,7 @@ class Cost:
 
 
 def cost(tag: bytes, content: bytes) -> Cost:
-    """Reads an answer in a process of its own, and measures that."""
+    """Read an answer in a separate process, and return the cost."""
     sent = wire.frame(wire.STARTED) + wire.frame(tag, content)
     reading, writing = os.pipe()
     child = os.fork()

@@ -1,9 +1,8 @@
-"""Evidence that is not what was asked for: `python -m tests.attacks.fuzzing.evidence --rounds 1000`.
+"""Fuzz the graders with changed evidence: `python -m tests.attacks.fuzzing.evidence --rounds 1000`.
 
-A forger may send whatever the wire takes, and as much of it. A grader that falls over it has a fault of ours: the check
-is neither won nor lost, and a person has to look. So the reference's own evidence is twisted, here a little and there a
-lot, up to the size at which the wire refuses it, and handed to all graders: each test has to pass or to fail, and to
-stay far below its allowance of processor time and memory, as the process that it runs in counts them.
+Forged evidence may be anything that the wire accepts, of any size. A grader that raises another exception than Mismatch
+leaves the check undecided. So the reference's evidence is changed, a little or a lot, up to the size that the wire
+refuses, and given to all graders: each test must pass or fail, and stay far below its limits of CPU time and memory.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ Change = Callable[[random.Random, Any], Any]
 
 
 class Twisted(Direct):
-    """Answers like the reference, but for some changes in what it says; `random` decides, None: no changes.
+    """Answers like the reference, except for random changes; `random` chooses them (None: no changes).
 
     `flooded`: the share of answers in which something is made as large as the wire takes.
     """
@@ -88,7 +87,7 @@ class Twisted(Direct):
 
 
 def _places(tree: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The ways to all nodes of a tree."""
+    """Return the paths to all nodes of a tree."""
     yield place
     if isinstance(tree, dict | list):
         for key in tree if isinstance(tree, dict) else range(len(tree)):
@@ -204,7 +203,7 @@ def _floods(node: Any) -> list[Change]:
 
 
 def _flood(random_: random.Random, shape: Sequence[int], dtype: np.dtype[Any]) -> Any:
-    """An array of that shape: all the same, in order, in the opposite order, of few values, or of any."""
+    """Return an array of a shape: constant, sorted, reversed, with few values, or random."""
     count = int(np.prod(shape, dtype=np.int64))
     generator = np.random.default_rng(random_.randrange(1 << 30))
     kind = random_.randrange(6)
@@ -225,7 +224,7 @@ def _small_dtype(random_: random.Random, node: Any) -> np.dtype[Any]:
 
 
 def _flood_of_rows(random_: random.Random, node: Any) -> Any:
-    """As many rows as fit, of the same lengths: those that there are again and again, or others."""
+    """Return an array with as many rows as fit, repeated ones or others."""
     dtype, row = _small_dtype(random_, node), node.shape[1:] or ()
     rows = _FLOOD // max(1, dtype.itemsize * int(np.prod(row, dtype=np.int64)))
     if random_.random() < 0.5 and node.size and node.ndim:
@@ -235,25 +234,25 @@ def _flood_of_rows(random_: random.Random, node: Any) -> Any:
 
 
 def _flood_of_columns(random_: random.Random, node: Any) -> Any:
-    """As many numbers as fit in the last dimension, of the same other lengths."""
+    """Return an array with as many numbers as fit in its last dimension."""
     dtype, others = _small_dtype(random_, node), node.shape[:-1]
     return _flood(random_, (*others, _FLOOD // max(1, dtype.itemsize * int(np.prod(others, dtype=np.int64)))), dtype)
 
 
 def _flood_of_lengths(random_: random.Random, node: Any) -> Any:
-    """Every length about as many times larger."""
+    """Return an array with every length multiplied by about the same factor."""
     dtype = _small_dtype(random_, node)
     factor = (_FLOOD / dtype.itemsize / max(1, node.size)) ** (1 / max(1, node.ndim))
     return _flood(random_, [max(1, int(factor * length)) for length in node.shape], dtype)
 
 
 def _flood_of_numbers(random_: random.Random, node: Any) -> Any:
-    """A flat array."""
+    """Return a one-dimensional array."""
     return _flood(random_, (_FLOOD,), np.dtype(random_.choice(("int8", "bool"))))
 
 
 def _endless_list(random_: random.Random, node: Any) -> Any:
-    """As many items as a document has nodes or characters for."""
+    """Return a list with as many items as the limits of a document allow."""
     if random_.random() < 0.5 or not node or len(repr(node[:1])) > 1000:
         return [random_.choice((0, 0.5, True, "x"))] * (wire.MAX_NODES - 1000)
     room = min(wire.MAX_NODES // (2 * _nodes(node[0])), wire.MAX_DOCUMENT_BYTES // (40 + 40 * _nodes(node[0])))
@@ -273,7 +272,7 @@ def _many_keys(random_: random.Random, node: Any) -> Any:
 
 
 def _deep(random_: random.Random, node: Any) -> Any:
-    """Long keys in each other, with many leaves."""
+    """Return nested dicts with long keys and many leaves."""
     tree: Any = {f"{number}": 0.5 for number in range(10_000)}
     for depth in range(6):
         tree = {f"{depth}" * 300_000: tree}
@@ -285,7 +284,7 @@ def _endless_text(random_: random.Random, node: Any) -> Any:
 
 
 def faults(bench: Workbench, rounds: Sequence[int], checks: Sequence[str]) -> list[str]:
-    """What graders fell over, or took too long for, in each of the rounds."""
+    """Return the graders' exceptions and slow tests in each round."""
     sandbox, reference = bench.sandbox, reference_of(bench.course)
     assert isinstance(sandbox, Twisted)
     found = []
@@ -305,7 +304,7 @@ def faults(bench: Workbench, rounds: Sequence[int], checks: Sequence[str]) -> li
 
 
 def _too_much(observed: Observed) -> Iterator[str]:
-    """Tests that come near their allowance. What is kept of them for the session is compared here, once."""
+    """Return the tests that come near their limits of time and memory."""
     for name, used in observed.used.items():
         if used.seconds > SLOW_SECONDS or used.memory_mb > LARGE_MB:
             yield f"{name}: took {used.seconds:.1f} s and {used.memory_mb:.0f} MB"

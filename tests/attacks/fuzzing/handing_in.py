@@ -1,9 +1,9 @@
-"""Fuzzes the way of what is handed in: classes of trees, archives, programs and notebooks, read as in earnest.
+"""Fuzz the reading of submissions: classes of trees, archives, programs and notebooks.
 
-An input is a seed: it makes a class's folder of structured mistakes, which goes through discovery, signatures,
-preparation and the look at the code. Faults are: any exception but a submission's error, a process that ends or leaks,
-memory or time of the reader's own, a clean tree that holds anything but regular files of safe names, a student who is
-lost, two who have one id, and honest work beside it that is read in another way than alone.
+An input is a seed, from which a class's folder with structured mistakes is made. It is discovered, signed, prepared and
+inspected. Faults are: any exception but a submission's error, a process that ends or leaks, too much memory or time, a
+clean tree that contains anything but regular files with safe names, a missing student, two students with one id, and an
+honest submission that is read differently than it is alone.
 """
 
 from __future__ import annotations
@@ -112,14 +112,14 @@ _EXPRESSIONS: Final = (
 
 @dataclass
 class Making:
-    """Makes a class from a seed."""
+    """Makes a class of submissions from a seed."""
 
     random: random.Random
     folder: Path
     _left: int = field(default=60)  # files that may still be made
 
     def classroom(self) -> None:
-        """Honest work, and a few hand-ins of strange names and contents."""
+        """Make honest submissions, and a few with strange names and contents."""
         for name in ("00-honest", "zz-honest"):
             (self.folder / name / "part1").mkdir(parents=True)
             (self.folder / name / "part1" / "utils.py").write_bytes(_HONEST)
@@ -127,7 +127,7 @@ class Making:
             self._one(self.folder / self.name())
 
     def name(self) -> str:
-        """The name of something that is handed in: of pieces that systems and attackers write."""
+        """Return a random name, made of pieces as systems and attackers write them."""
         pieces = [self.random.choice(_PIECES) for _ in range(self.random.randrange(1, 6))]
         name = "".join(pieces).replace("/", "").replace("\0", "")
         name += self.random.choice(("", "", ".zip", ".tar.gz", ".tar", ".tgz", ".rar", ".py", ".ipynb", ".ZIP"))
@@ -180,7 +180,7 @@ class Making:
             path.chmod(self.random.choice((0, 0o4755, 0o777)))
 
     def content(self, name: str) -> bytes:
-        """What a file of that name holds, more or less."""
+        """Return random content that fits a file's name more or less."""
         if name.endswith(".ipynb"):
             content = self._notebook()
         elif name.lower().endswith((".zip", ".gz", ".tar", ".tgz")):
@@ -239,7 +239,7 @@ class Making:
         return content
 
     def archive(self, name: str, deep: int = 1) -> bytes:
-        """An archive of the kind that its name says, most often, with mistakes here and there."""
+        """Return an archive, mostly of the kind that its name says, sometimes damaged."""
         entries = [(self._path(), self._inner(deep)) for _ in range(self.random.randrange(6))]
         if self.random.random() < 0.05:
             entries = [(f"part1/{number}.py", b"") for number in range(6_000)]
@@ -307,7 +307,7 @@ class Making:
 
 
 def hand_in(seed: int, folder: Path) -> None:
-    """Makes the class of that seed in a folder, reads it, and raises AssertionError where something is wrong."""
+    """Make and read the class of a seed in a folder; raise AssertionError if something is wrong."""
     classroom, trees = folder / "class", folder / "trees"
     classroom.mkdir(parents=True)
     trees.mkdir()
@@ -353,7 +353,7 @@ def _read(classroom: Path, trees: Path) -> None:
 
 
 def _prepare(submission: Submission, trees: Path) -> tuple[str, ...]:
-    """Prepares a submission and looks at its code. Returns its flags."""
+    """Prepare a submission, inspect its code, and return its flags."""
     if submission.error is not None:
         assert submission.error == printable(submission.error)
         return ()
@@ -390,7 +390,7 @@ def _is_safe(name: str) -> bool:
 
 
 def search(seed: int, seconds: float, most: int, say: Callable[[str], None] = print) -> list[str]:
-    """Reads the classes of so many seeds, from the given one on, as long as there is time. Returns the faults."""
+    """Read the classes of `count` seeds, as long as there is time, and return the faults."""
     faults: list[str] = []
     began, number = time.monotonic(), 0
     slowest = 0.0

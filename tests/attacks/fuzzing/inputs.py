@@ -1,4 +1,4 @@
-"""Inputs for the search: of the right form with a few mistakes in them, or changed from others."""
+"""Make inputs for the fuzzing: well-formed ones with a few mistakes, or changed earlier ones."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _RUN_FIELDS: Final = ("outcome", "message", "evidence", "frames", "output", "sec
 
 @dataclass
 class Maker:
-    """Makes inputs: of the right form with mistakes here and there, or changed from those that it is given."""
+    """Makes inputs: well-formed ones with a few mistakes, or changed earlier ones."""
 
     random: random.Random
     _tensors: list[tuple[str, list[int]]] = field(default_factory=list)
 
     def fresh(self) -> bytes:
-        """What a run might send, or a store hold; a mistake or two are likely."""
+        """Return an input that a run might send or a store hold, probably with a mistake or two."""
         kind = self.random.random()
         self._tensors = []
         if kind < 0.12:
@@ -56,7 +56,7 @@ class Maker:
         return bytes([self.random.randrange(1, 256)]) + b"".join(frames)
 
     def changed(self, data: bytes, other: bytes) -> bytes:
-        """Another input that is much like this one."""
+        """Return a changed copy of an input."""
         out = bytearray(data)
         for _ in range(1 << self.random.randrange(4)):
             self._change(out, other)
@@ -121,7 +121,7 @@ class Maker:
         return struct.pack("<Q", length) + text + data + (b"x" if self._seldom() else b"")
 
     def tree(self, depth: int = 0) -> object:
-        """A node of the document, and the tensors that it refers to."""
+        """Return a node of the document, and the tensors that it refers to."""
         if self._seldom():  # a node of another form
             return self.random.choice((None, [], {}, 1, {"v": []}, {"l": {}}, {"d": []}, {"t": 0}, {"v": 1, "l": []}))
         if self._seldom(0.01):
@@ -138,7 +138,7 @@ class Maker:
         return {"d": {name: self.tree(depth + 1) for name in names}}
 
     def record(self, names: Sequence[str]) -> object:
-        """A fault's document, a frame's in it, or a run's as the store keeps it."""
+        """Return a fault's document, a frame of its traceback, or a run as the store keeps it."""
         fields = {name: self._field(name) for name in names if not self._seldom()}
         if self._seldom():
             return self.tree()
@@ -176,7 +176,7 @@ class Maker:
 
 
 def _mend_lengths(data: bytearray) -> None:
-    """Makes the lengths of the last frame and its parts right again, so that a change of theirs gets further."""
+    """Correct the lengths in the last frame, so that a changed input is read further."""
     start = 1 if data[:1] == b"\x00" else 1 + 2 * wire.FRAME_HEADER.size
     if len(data) < start + 4:
         return

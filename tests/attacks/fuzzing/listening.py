@@ -1,4 +1,4 @@
-"""What the host does with an input, in this process: reads it, asks it everything, and stores it."""
+"""Process an input as the host does, in this process: read it, use every accessor, and store it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _NOTHING: Final = os.open(os.devnull, os.O_RDONLY)  # what a run printed
 
 
 class Fault(AssertionError):
-    """The host did with an input what it must never do."""
+    """The host did something with an input that it must never do."""
 
 
 def listen(data: bytes) -> None:
-    """Reads an input as the host does. Its first byte chooses who reads it. Raises Fault, or whatever goes wrong."""
+    """Read an input as the host does; its first byte chooses the reader. Raises Fault, or other exceptions."""
     if not data:
         return
     if data[0] == STORE:
@@ -41,7 +41,7 @@ def listen(data: bytes) -> None:
 
 
 def answered(sent: bytes, chunk: int = 1 << 18) -> Run | None:
-    """What the host makes of a run that sent these bytes and ended; None: it holds that the walls did not stand."""
+    """Return the host's result for a run that sent these bytes; None: the run could not be isolated."""
     conversation = Conversation(cast(Any, _Zygote()), _REQUEST, cast(Any, _Channel(sent, chunk)), _NOTHING, b"")
     conversation._read_channel(cast(Any, _Poll()))
     ended = {"reason": "", "exit": 0, "signal": 0, "cpu": 0.1, "peak_mb": 1.0}
@@ -64,7 +64,7 @@ class _Zygote:
 
 @dataclass
 class _Channel:
-    """A socket whose other side has said all that it will."""
+    """A socket whose other side has sent everything and closed."""
 
     sent: bytes
     chunk: int
@@ -101,17 +101,17 @@ def _look_into(run: Run | None) -> None:
 
 
 def _remember(content: bytes) -> None:
-    """What a store makes of content that it did write, or that a disk's fault turned into something like it."""
+    """Check what a store returns for content that it wrote, or for a damaged copy of it."""
     run = _HeldStore(_SEAL.sealed("evidence", "owner/", content)).get("")
     if run is not None:
         _look_into(Run(Outcome.PASSED, evidence=run.evidence))
 
 
-_SEAL: Final = Seal.passing()
+_SEAL: Final = Seal.temporary()
 
 
 class _HeldStore(EvidenceStore):
-    """A store in memory: a file for each of ten million inputs takes too long."""
+    """A store in memory, since ten million files would take too long."""
 
     def __init__(self, held: bytes = b"") -> None:
         super().__init__(Path(), _SEAL, "owner")
@@ -155,7 +155,7 @@ def _ask(evidence: Evidence) -> None:
 
 
 def _nodes(tree: wire.Tree) -> Iterator[wire.Tree]:
-    """The first few nodes of a tree, its root first."""
+    """Yield the first few nodes of a tree, the root first."""
     waiting = [tree]
     for _ in range(_FEW_NODES):
         if not waiting:
@@ -167,7 +167,7 @@ def _nodes(tree: wire.Tree) -> Iterator[wire.Tree]:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two trees, or runs, are equal in types and values; NaN is equal to itself."""
+    """Return whether two trees, or runs, have equal types and values; NaN equals NaN."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray):

@@ -1,4 +1,4 @@
-"""Which lines of the code that reads inputs follow each other: what guides the search."""
+"""Trace which lines of the reading code follow each other, to guide the fuzzing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from gengrade.sandbox.conversation import Conversation
 
 
 def _targets() -> frozenset[CodeType]:
-    """The code whose lines guide the search."""
-    hearing = (Conversation._read_channel, Conversation._frames, Conversation._verdict)
-    functions = [cast(FunctionType, each) for each in hearing]
+    """Return the code objects whose lines guide the fuzzing."""
+    reading = (Conversation._read_channel, Conversation._frames, Conversation._verdict)
+    functions = [cast(FunctionType, each) for each in reading]
     codes = {function.__code__ for function in functions}
     for module in (wire, gengrade.sandbox.answers, gengrade.store, gengrade.grading.evidence):
         codes |= _codes_of(Path(cast(str, module.__file__)))
@@ -25,7 +25,7 @@ def _targets() -> frozenset[CodeType]:
 
 
 def _codes_of(file: Path) -> set[CodeType]:
-    """All functions' code of a module, as loaded: found by compiling it again, since equal code is equal."""
+    """Return the code of all functions of a module, found by compiling it again."""
     waiting = [compile(file.read_text(), str(file), "exec", flags=0x1000000, dont_inherit=True)]
     found: set[CodeType] = set()
     while waiting:
@@ -44,7 +44,7 @@ def _number_of(code: CodeType) -> int:
 
 
 class Tracer:
-    """Collects pairs of lines of the targets that followed each other."""
+    """Collects the pairs of consecutive lines in the traced code."""
 
     def __init__(self) -> None:
         self._names = {_name(code) for code in _targets()}
@@ -67,14 +67,14 @@ class Tracer:
         return self._line
 
     def anything_new(self) -> bool:
-        """Whether pairs came that were not there when this was last asked."""
+        """Return whether there are new pairs since the last call."""
         self._last = 0
         new = len(self.pairs) > self._seen
         self._seen = len(self.pairs)
         return new
 
     def lines(self) -> tuple[set[str], set[str]]:
-        """Lines of the targets that were reached, and all of them."""
+        """Return the numbers of reached lines and of all lines of the traced code."""
         hit = {here for _, here in self.pairs}
         every: dict[str, int] = {}
         for code in _targets():

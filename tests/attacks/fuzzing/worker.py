@@ -1,4 +1,4 @@
-"""A process of the search: it makes inputs, reads them, and keeps what shows a fault or reaches something new."""
+"""A worker process of the fuzzing: it makes inputs, reads them, and keeps faults and new behaviour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRACED: Final = 4  # an input in so many is followed line by line: that takes f
 
 @dataclass
 class Worker:
-    """One process of the search."""
+    """One worker process of the fuzzing."""
 
     seed: int
     seconds: float
@@ -85,7 +85,7 @@ class Worker:
             self._fault(f"slow: {spent:.1f} s", data)
 
     def _weigh(self, data: bytes) -> None:
-        """Reads an input and counts what is allocated for it, touched or not."""
+        """Read an input and measure the memory that is allocated for it."""
         tracemalloc.start()
         try:
             with contextlib.suppress(Exception):  # the other way to read it reports these

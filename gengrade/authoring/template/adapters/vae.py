@@ -1,4 +1,4 @@
-"""What checks ask of part 1, in the names of this course."""
+"""Adapt part 1: answer what checks ask by calling the student's code by the names that this course uses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from graders.adapting.loading import Modules
 
 
 class VaeContract:
-    """`package.vae`, as far as the rubric's checks ask for it; graders/vae/interface.py lists all that they may."""
+    """The adapter that probes call as `package.vae`; graders/vae/interface.py lists what they may call."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
-        """The divergence of N(mean, exp(log_std)²) to N(0, I), for each row: [..., d] and [..., d] → [...]."""
+        """Return the student's KL divergence of N(mean, exp(log_std)²) from N(0, I): [..., d] and [..., d] → [...]."""
         return self._modules.find("kl_divergence", "solution")(mean, log_std)

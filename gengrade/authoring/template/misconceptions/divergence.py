@@ -1,4 +1,4 @@
-"""The divergence: what is written in place of kl_divergence(mean, log_std), [..., d] → [...]."""
+"""Misconceptions about the KL divergence, each a wrong kl_divergence(mean, log_std): [..., d] and [..., d] → [...]."""
 
 from graders.misconceptions import defaults, misconception
 

@@ -1,4 +1,4 @@
-"""Our own solution, in the shape in which students hand theirs in."""
+"""The reference solution, in the form in which students hand theirs in."""
 
 import torch
 

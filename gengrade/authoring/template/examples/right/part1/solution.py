@@ -1,4 +1,4 @@
-"""Right, and unlike the reference."""
+"""A right solution that differs from the reference."""
 
 import torch
 from torch.distributions import Normal, kl_divergence as divergence

@@ -1,4 +1,4 @@
-"""Wrong: log_std is taken for the logarithm of a variance."""
+"""A wrong solution that treats log_std as the logarithm of a variance."""
 
 import torch
 

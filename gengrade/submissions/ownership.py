@@ -1,13 +1,13 @@
-"""Whose the files of a class are, where a name alone does not tell.
+"""Decide which student each file of a class belongs to, where one file name alone is ambiguous.
 
-A learning management system writes its ids first and the student's own file name last, so that the first pattern in a
-name is the system's: unless somebody's own name, or a class without such a system, holds the pattern as well. Two
+A learning management system puts its ids first and the student's own file name last, so that the first ids in a name
+are usually the system's. But a file name that a student chose may look like ids, with or without such a system. Two
 properties are deliberate:
 
-1. Two students are never taken for one. A name that fits into this class in two ways, or whose ids cannot be a
-   system's, is graded by itself, and a note says so.
-2. An honest file name that looks like ids (`2023_12_part1.zip`) stays with its owner: other ids in it count only where
-   they are of the same magnitude as this class's.
+1. The files of two students are never merged. A name that can be read in two ways in this class, or whose ids cannot
+   come from a system, is graded as a separate submission, and a note says so.
+2. An honest file name that looks like ids (`2023_12_part1.zip`) stays with its owner: further ids in a name count only
+   if they have the same order of magnitude as the ids of this class.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from gengrade.archives import stem
-from gengrade.submissions.names import Identity, apart, identify, others
+from gengrade.submissions.names import Identity, identify, others, separate
 
-# Canvas counts attachments over all courses: those of one assignment are close to each other.
+# Canvas numbers the attachments of all courses together, so those of one assignment have similar numbers.
 _MAGNITUDE: Final = 2.0
-_MOST_WORKS: Final = 3  # archives that one student alone, as the only one of a class, may hand in
+_MOST_WORKS: Final = 3  # the most archives that the only student of a class may hand in
 
 _TWO_WAYS: Final = "its name can be read in two ways"
-_NO_SYSTEM: Final = "the numbers in its name are not a learning management system's"
+_NO_SYSTEM: Final = "the numbers in its name do not come from a learning management system"
 
 
 def identities(names: Sequence[str], packed: Iterable[str]) -> tuple[dict[str, Identity], dict[str, str]]:
-    """Whose each of a class's files is, by its name; and of those that are graded by themselves, why.
+    """Return the identity in each name, and the reasons for those that are graded as separate submissions.
 
-    `packed`: those of the names that are archives or folders.
+    names: the names of all files and folders in the class's folder.
+    packed: those of the names that are archives or folders.
     """
     first = {name: identify(name) for name in names}
     doubts = {name: _TWO_WAYS for name in names if _is_doubtful(name, first)}
     sure = {name: identity for name, identity in first.items() if name not in doubts}
     doubts |= dict.fromkeys(_no_attachments(sure, frozenset(packed)), _NO_SYSTEM)
-    return {name: apart(name, each.late) if name in doubts else each for name, each in first.items()}, doubts
+    return {name: separate(name, each.late) if name in doubts else each for name, each in first.items()}, doubts
 
 
 def _is_doubtful(name: str, found: Mapping[str, Identity]) -> bool:
-    """Whether a name fits into the class in another way than the first one."""
+    """Return whether a name can be read in a second way that fits the other names of the class."""
     if not found[name].from_system or not others(name):
         return False
     systems = {identity.system for other, identity in found.items() if other != name} | {found[name].system}
@@ -50,7 +51,7 @@ def _is_doubtful(name: str, found: Mapping[str, Identity]) -> bool:
 
 
 def _typical(found: Mapping[str, Identity]) -> float | None:
-    """The middle one of Canvas's numbers, of names that can be read in one way only where there are such."""
+    """Return the median of Canvas's attachment numbers, if possible of names that can be read in one way only."""
     numbers = {name: each.attachment for name, each in found.items() if each.attachment is not None}
     sure = [number for name, number in numbers.items() if not others(name)]
     return statistics.median(sure or numbers.values()) if numbers else None
@@ -61,10 +62,10 @@ def _is_like(number: int, typical: float | None) -> bool:
 
 
 def _no_attachments(found: Mapping[str, Identity], packed: frozenset[str]) -> set[str]:
-    """Names with numbers where Canvas's would stand that are none of Canvas's.
+    """Return the names whose numbers look like Canvas's but cannot be.
 
-    Canvas gives a number once: two different files do not share it. And a class in which one student handed everything
-    in is one whose names begin alike (`hw_10_1042_doe.zip`).
+    Canvas gives each number once, so two different files never share one. And if one student seems to have handed in
+    everything, the class's names only begin alike (`hw_10_1042_doe.zip`).
     """
     canvas = {name: each for name, each in found.items() if each.attachment is not None}
     wrong = {name for name in _sharing(canvas) if others(name)}
@@ -77,7 +78,7 @@ def _no_attachments(found: Mapping[str, Identity], packed: frozenset[str]) -> se
 
 
 def _sharing(found: Mapping[str, Identity]) -> set[str]:
-    """Names of different files that have one number."""
+    """Return the names of different files that share an attachment number."""
     works: dict[int | None, set[str]] = {}
     for each in found.values():
         works.setdefault(each.attachment, set()).add(stem(each.file))
