@@ -197,7 +197,9 @@ UNNAMED: dict[str, Unnamed] = {
         ddpm((MEAN, MEAN.replace("model(x, t)", "model(x)"))), ("ddpm.p_sample",), "without times"
     ),
     "every second step": Unnamed(
-        ddpm(("reversed(range(timesteps))", "reversed(range(0, timesteps, 2))")), ("ddpm.p_sample_loop",), "steps"
+        ddpm(("reversed(range(timesteps))", "reversed(range(0, timesteps, 2))")),
+        ("ddpm.p_sample_loop",),
+        "one step for each time",
     ),
     "noise of its own in steps of its own": Unnamed(
         ddpm((STEP, OWN_STEP.replace("noise[done]", "torch.randn_like(img)"))), ("ddpm.p_sample_loop",), "given noise"
