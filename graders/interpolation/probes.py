@@ -109,8 +109,8 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
         if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
             return {"latents": latents, "decoded": torch.zeros(0, IMAGE), "images": None}
     raise Missing(
-        f"the walk never calls {network}, and what it returns are no latents that could be put through it: let it "
-        "return the images, or the latents, a row for each"
+        f"the walk never calls {network}, and does not return latents of the size that {network} takes: "
+        "return the images, or the latents as rows"
     )
 
 

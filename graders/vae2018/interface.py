@@ -17,7 +17,7 @@ class Vae2018(Protocol):
     """The networks, the whole model, its samples, its loop. Images are [B, 1, 28, 28]."""
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new network: `fitting` images → the mean, and what tells the spread, both [B, z_dim]."""
+        """A new network: `fitting` images → the mean and the second output, which tells the spread, both [B, z_dim]."""
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
         """A new network: [B, z_dim] → 784 outputs for each image, in any shape."""

@@ -133,7 +133,7 @@ def _code(output: Any) -> list[Tensor]:
 def _two(output: Any) -> Any:
     """An encoder's outputs, unchanged. Raises TypeError unless there are at least two."""
     if not isinstance(output, tuple | list) or len(output) < 2:
-        raise TypeError("Encoder.forward should return the mean and what tells the spread, two tensors")
+        raise TypeError("Encoder.forward should return two tensors, such as the mean and the standard deviation")
     return output
 
 

@@ -121,7 +121,7 @@ def _arguments(
         elif not any(value is positional for value in given.values()):
             given[parameter.name] = positional
         else:
-            raise Missing(f"{entry.__name__} wants {parameter.name}, and nobody knows what that should be")
+            raise Missing(f"{entry.__name__} needs {parameter.name}, which is no argument of the hand-out's")
     return given
 
 
