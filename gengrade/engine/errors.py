@@ -23,8 +23,8 @@ class OutputError(UsageError):
 
     def __init__(self, out: Path, reason: str) -> None:
         super().__init__(
-            f"{out}: results cannot be written there ({reason}). Make room, or choose another --out; what was finished"
-            " is there, and the same command goes on from it"
+            f"{out}: results cannot be written there ({reason}). Make room, or choose another --out; finished"
+            " results are kept, and the same command continues"
         )
 
 

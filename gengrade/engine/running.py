@@ -43,7 +43,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
     if not submissions:
         pattern = f" whose name matches {options.only!r}" if options.only else ""
-        raise UsageError(f"{options.path}: no submission{pattern} is there")
+        raise UsageError(f"{options.path}: there is no submission{pattern}")
     _refuse_another_course(options, course, submissions)
     tier = choose(options.isolation, single=discovery.single)
     sources = [Source(s.id, (s.source, *s.attachments)) for s in discovery.submissions]

@@ -23,7 +23,7 @@ def read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tu
             return Outcome.PASSED, "", tree, ()
         return _read_fault(tree)
     except wire.WireError:
-        return Outcome.ERROR, "the run answered with something that is no evidence", None, ()
+        return Outcome.ERROR, "the run sent an answer that cannot be read as evidence", None, ()
 
 
 def _read_fault(tree: wire.Tree) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:

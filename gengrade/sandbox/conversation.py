@@ -175,7 +175,7 @@ class Conversation:
                     self.answer = (tag, bytes(self.received[wire.FRAME_HEADER.size : end]))
                 return
             else:
-                self.refusal = (Outcome.ERROR, "the run answered with something that is no evidence")
+                self.refusal = (Outcome.ERROR, "the run sent an answer that cannot be read as evidence")
 
     def _drain(self) -> bool:
         """Read what was printed, so that a full pipe never blocks the run. Returns False at the end of the pipe."""

@@ -142,7 +142,7 @@ class ZygoteProcess:
         try:
             data = self.control.recv(1 << 16)
         except TimeoutError:
-            raise InfraError(f"the zygote was silent for {seconds:.0f} s{self._last_words()}") from None
+            raise InfraError(f"the zygote did not answer for {seconds:.0f} s{self._last_words()}") from None
         finally:
             self.control.settimeout(None)
         if not data:

@@ -110,7 +110,7 @@ def test_a_submission_that_wastes_ends_at_its_budget(tmp_path: Path, tier: str) 
     assert over in flood
     assert all(what == over or what[0] != "error" for what in flood), "all errors of it are the budget's"
 
-    refusal = ("error", "the run answered with something that is no evidence")
+    refusal = ("error", "the run sent an answer that cannot be read as evidence")
     assert refusal in [what for what in _said(facts["keys"]) if what[0] != "passed"]
     sizes = {path.parent.name: path.stat().st_size for path in (tmp_path / "results").glob("*/facts.json")}
     assert max(sizes.values()) < _FACTS_BYTES
