@@ -375,10 +375,13 @@ def test_what_a_run_started_ends_when_its_host_is_interrupted(harness: SandboxHa
         "    time.sleep(300)\n"
     )
     script = (
+        "import signal\n"
         "from pathlib import Path\n"
         "from gengrade.course import find\n"
         "from gengrade.sandbox import Limits, Request, Sandbox, Tier\n"
         "from tests.test_sandbox import MEAN\n"
+        # A shell's background job ignores the signal, and so does all that it starts.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"with Sandbox(Tier({harness.tier.value!r}), find('uva2020'), Path({str(harness.trees)!r})) as sandbox:\n"
         f"    tree, inputs = Path({str(tree)!r}), {{'mean': MEAN, 'log_std': MEAN}}\n"
         "    sandbox.run(Request('vae:kld', tree, inputs, 1, Limits(seconds=200)))\n"
