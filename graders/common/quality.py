@@ -16,6 +16,7 @@ Pixels = NDArray[np.uint8]
 
 NEIGHBOURS = 10  # of a real image, whose distance makes its neighbourhood in `coverage`
 COPY_SHARE = 0.25  # of the distance that new real images have to the nearest training image: nearer ones are copies
+HELD_OUT = 100  # real images that tell how far new ones usually are
 _CHUNK = 5000  # training images that are compared at a time
 _STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # pixels by which a copy may be moved
 
@@ -63,7 +64,7 @@ def copied(samples: Pixels, data: DataSet) -> float:
 
     A sample is a copy when it is far nearer to such an image than held-out real images usually are to training images.
     """
-    held_out = data.test.images[: len(samples)]
+    held_out = data.test.images[:HELD_OUT]
     usual = float(np.median(nearest_distances(held_out, data.train.images)))
     known = (data.train, data.validation, data.test)
     nearest = np.min([nearest_distances(samples, split.images) for split in known], axis=0)
