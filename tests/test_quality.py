@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet, Split
+from gengrade.grading import Mismatch, Rng
 from graders.common.latents import arrangements, ends_problem, line_problem, trace
 from graders.common.quality import copied, coverage, frechet, nearest_distances, progress
+from graders.common.samples import decoded, expect_same, refuse_company
 
 Array = NDArray[np.float64]
 
@@ -119,3 +123,29 @@ def test_tracing_and_arranging() -> None:
     assert line_problem(by_strip) is not None
     np.testing.assert_allclose(by_step, strips)
     assert arrangements(latents[:-1], 4) == []
+
+
+def test_images_are_decoded_in_an_order_of_the_hosts() -> None:
+    asked: list[NDArray[np.intp]] = []
+
+    def decode(places: NDArray[np.intp]) -> NDArray[np.uint8]:
+        asked.append(places)
+        return np.broadcast_to((places % 251).astype(np.uint8)[:, None, None], (len(places), 28, 28))
+
+    rng = Rng(0)
+    images = decoded(decode, 300, rng)
+    assert np.array_equal(images[:, 0, 0], np.arange(300) % 251)
+    assert not np.array_equal(asked[0], np.arange(300))
+    refuse_company(images, decode, rng)
+
+
+@pytest.mark.parametrize(("moved", "refused"), [(0.0, False), (0.1, False), (1.0, True)])
+def test_images_that_depend_on_their_company_are_refused(moved: float, refused: bool) -> None:
+    """Those of a network that norms its batch move by a few per cent of how far they are apart."""
+    rng = np.random.default_rng(0)
+    images, others = rng.integers(0, 256, (2, 50, 28, 28))
+    again = ((1 - moved) * images + moved * others).astype(np.uint8)
+    with pytest.raises(Mismatch, match="which others") if refused else nullcontext():
+        expect_same(images.astype(np.uint8), again)
+    same = np.repeat(images[:1], 50, axis=0).astype(np.uint8)  # a generator that collapsed
+    expect_same(same, same)

@@ -16,6 +16,7 @@ tried, and the best one counts. A generator that returns images of the data set 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,17 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
 from graders.cgan.checks import CLASSES, MOST_NOISE, PIXELS
 from graders.common.quality import coverage
-from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
+from graders.common.samples import (
+    TRAINING,
+    Decode,
+    Pixels,
+    Reader,
+    as_pixels,
+    decoded,
+    near_by_chance,
+    refuse_company,
+    refuse_copies,
+)
 
 Array = NDArray[np.float64]
 
@@ -60,16 +71,18 @@ def test_digits_on_demand(
         forms: tuple[tuple[str, bool], ...] = INPUT_FORMS
     else:
         candidates, forms = [("", _trained(student, images, labels, show).state("trained"))], INPUT_FORMS[:1]
-    made = {
-        (file, law, first): _made(student, weights, noises[law], asked, first)
+    decode: dict[tuple[str, str, bool], Decode] = {
+        (file, law, first): partial(_made, student, weights, noises[law], asked, first)
         for file, weights in candidates
         for law, first in forms
     }
+    made = {key: decoded(each, len(asked), rng) for key, each in decode.items()}
     read = {key: reader.read(pixels) for key, pixels in made.items()}
     shares = {key: float(np.mean(classes == asked)) for key, (_, classes) in read.items()}
     best = max(shares, key=lambda key: shares[key])
     _show(show, made[best], _origin(best[0], count, given.text("problem")))
-    refuse_copies(made[best][rng.choice(len(made[best]), LOOKED_AT)], data, COPIES)
+    refuse_copies(made[best], data, COPIES, rng)
+    refuse_company(made[best], decode[best], rng)
     real = reader.features(images)
     record("cgan.digits", shares[best])
     record("cgan.diversity", _diversity(real, labels, read[best][0]))
@@ -95,11 +108,17 @@ def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: 
 
 
 def _made(
-    student: Subject, weights: Mapping[str, NDArray[Any]], noise: NDArray[np.float32], asked: NDArray[Any], first: bool
+    student: Subject,
+    weights: Mapping[str, NDArray[Any]],
+    noise: NDArray[np.float32],
+    asked: NDArray[Any],
+    first: bool,
+    places: NDArray[np.intp],
 ) -> Pixels:
-    """The images uint8 [N, 28, 28] that a fresh guest generates from noise and labels with those weights."""
-    got = student.run(probes.cgan.decode, weights=weights, noise=noise, labels=asked, label_first=first)
-    return as_pixels(got.tensor("images", shape=(len(asked), PIXELS)), lowest=-1 if got.flag("signed") else 0)
+    """The images uint8 [n, 28, 28] that a fresh guest generates with those weights from the pairs at `places`."""
+    pairs = {"noise": noise[places], "labels": asked[places]}
+    got = student.run(probes.cgan.decode, weights=weights, label_first=first, **pairs)
+    return as_pixels(got.tensor("images", shape=(len(places), PIXELS)), lowest=-1 if got.flag("signed") else 0)
 
 
 def _diversity(real: Array, labels: NDArray[np.int64], fake: Array) -> float:

@@ -16,6 +16,7 @@ Pixels = NDArray[np.uint8]
 
 NEIGHBOURS = 10  # `coverage`: a real image's neighbourhood reaches to its 10th nearest real neighbour
 COPY_SHARE = 0.25  # a sample is a copy if it is nearer than this share of the usual distance of new images
+HELD_OUT = 100  # real images that show how far new images usually are from a training image
 _CHUNK = 5000  # training images that are compared at a time, to bound memory
 _STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # shifts in pixels that a copy may have
 
@@ -70,7 +71,7 @@ def copied(samples: Pixels, data: DataSet) -> float:
     A sample is a copy if its distance to the nearest known image is less than `COPY_SHARE` of the median distance from
     a held-out image to its nearest training image.
     """
-    held_out = data.test.images[: len(samples)]
+    held_out = data.test.images[:HELD_OUT]
     usual = float(np.median(nearest_distances(held_out, data.train.images)))
     known = (data.train, data.validation, data.test)
     nearest = np.min([nearest_distances(samples, split.images) for split in known], axis=0)

@@ -1,8 +1,12 @@
-"""Helpers for judging trained generators: conversion to pixels, a classifier's features, and the refusal of copies."""
+"""Helpers for judging trained generators: conversion to pixels, a classifier's features, and the refusal of copies.
+
+The host draws the order in which latents are decoded and the samples that are compared with the data set. It asks for
+some latents once more in another batch: an image may depend on nothing but its latent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,28 +14,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Subject, expect, fail, probes
+from gengrade.grading import Rng, Subject, expect, fail, probes
 from graders.common.quality import copied
 from graders.common.statistics import Share, declare
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
+Decode = Callable[[NDArray[np.intp]], Pixels]  # the images [n, 28, 28] of latents, given their places [n]
 
 TRAINING: Final = 10_000  # most images of the data set that a short training uses
-LOOKED_AT: Final = 100  # samples that are compared with every image of the data set
+LOOKED_AT: Final = 200  # samples that are compared with every image of the data set
+AGAIN: Final = 250  # latents that are decoded once more
+APART: Final = 0.7  # an image has changed if it moved by more than this share of the usual distance of two samples
+ODD: Final = 0.5  # share of images that may change: active dropout and batch norms move images by less
 
 
 def near_by_chance(check: str) -> Share:
-    """Declares the test of a check that refuses copies: by chance, at most 1 sample in 20 may be near a known image.
+    """Declares the test of a check that refuses copies: by chance, at most 1 sample in 50 may be near a known image.
 
     That is far more than any generator that does not copy was seen to give.
     """
-    return declare(check, "samples that are near a training image by chance", Share(LOOKED_AT, 0.05))
+    return declare(check, "samples that are near a training image by chance", Share(LOOKED_AT, 0.02))
 
 
-def refuse_copies(samples: Pixels, data: DataSet, near: Share) -> None:
-    """Fails a generator if more of its samples, uint8 [LOOKED_AT, 28, 28], are copies than chance explains (`near`)."""
-    share = copied(samples, data)
+def decoded(decode: Decode, n: int, rng: Rng) -> Pixels:
+    """The images uint8 [n, 28, 28] of n latents, which are decoded in a random order that tells a generator nothing."""
+    order = rng.choice(n, n)
+    images = np.empty((n, 28, 28), dtype=np.uint8)
+    images[order] = decode(order)
+    return images
+
+
+def refuse_company(images: Pixels, decode: Decode, rng: Rng) -> None:
+    """Fails a generator that gives other images for the same latents in another batch, in another guest."""
+    some = rng.choice(len(images), min(AGAIN, len(images)))
+    expect_same(images[some], decode(some))
+
+
+def expect_same(images: Pixels, again: Pixels) -> None:
+    """Fails unless most images [n, 28, 28] of the same latents agree between two batches."""
+    first, second = (each.reshape(len(each), -1).astype(np.float64) for each in (images, again))
+    usual = float(np.median(np.linalg.norm(first - np.roll(first, 1, axis=0), axis=1)))
+    away = np.linalg.norm(first - second, axis=1)
+    others = int(np.sum(away > APART * max(usual, 28.0)))  # 28: one grey level of 256 in every pixel
+    expect(
+        others <= ODD * len(first),
+        "the image of a latent depends on which others it is decoded with, also in eval mode: forward may use nothing "
+        "but the latent itself and the generator's weights",
+        got=f"{others} of {len(first)} latents with another image in another batch",
+    )
+
+
+def refuse_copies(samples: Pixels, data: DataSet, near: Share, rng: Rng) -> None:
+    """Fails a generator if more of its samples, uint8 [N, 28, 28], are copies than chance explains (`near`).
+
+    LOOKED_AT of the samples are drawn at random and compared.
+    """
+    share = copied(samples[rng.choice(len(samples), near.draws)], data)
     if share > near.bounds[1]:
         fail(
             "the generator returns images of the data set instead of new ones",

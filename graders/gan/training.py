@@ -24,7 +24,16 @@ from numpy.typing import NDArray
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import coverage, frechet, progress
-from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
+from graders.common.samples import (
+    TRAINING,
+    Pixels,
+    Reader,
+    as_pixels,
+    decoded,
+    near_by_chance,
+    refuse_company,
+    refuse_copies,
+)
 
 Array = NDArray[np.float64]
 
@@ -57,11 +66,17 @@ def test_short_training(
     z = np.concatenate([rng.normal(SAMPLES, SIZES["z_dim"]), _lines(rng)])
 
     trained = student.run(probes.gan.train, images=images, **BUDGET)
-    stages = {name: _decode(student, trained, name, z) for name in ("untrained", "halfway", "trained")}
+
+    def decode(places: NDArray[np.intp]) -> Pixels:
+        return _decode(student, trained, "trained", z[places])
+
+    stages = {name: _decode(student, trained, name, z) for name in ("untrained", "halfway")}
+    stages["trained"] = decoded(decode, len(z), rng)
     samples = stages["trained"][:SAMPLES]
     _show(show, stages, trained)
     _show_checkpoint(show, student, z[:64])
-    refuse_copies(samples[:LOOKED_AT], data, COPIES)
+    refuse_copies(samples, data, COPIES, rng)
+    refuse_company(stages["trained"], decode, rng)
 
     ours = reference.run(probes.gan.train, images=images, **BUDGET)
     reader = Reader.trained(reference, images, labels)

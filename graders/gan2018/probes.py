@@ -113,13 +113,20 @@ def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: in
 
 
 def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
-    """The latents [N, 100] that the generator is given in the student's loop, for each batch in order."""
+    """The latents [N, 100] that the student's loop trains on, for each batch in order.
+
+    Latents whose images are only shown are left out: many loops decode a fixed set of latents now and then.
+    """
     networks = _networks(package, images)
-    decoded = watch(networks["generator"])
-    batches = _Noted(images, labels, decoded)
+    made = _Made(networks)
+    batches = _Noted(images, labels, made.calls)
     _train(package, networks, batches, batch_size)
-    ends = [*batches.calls[::batch_size], len(decoded)]
-    return [_latents(decoded.inputs[start:end]) for start, end in pairwise(ends)]
+    ends = [*batches.calls[::batch_size], len(made.calls)]
+    used = made.used()
+    return [
+        _latents([inputs for place, inputs in enumerate(made.calls.inputs) if start <= place < end and place in used])
+        for start, end in pairwise(ends)
+    ]
 
 
 def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
@@ -150,6 +157,31 @@ def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
 def _latents(inputs: list[tuple[Any, ...]]) -> Tensor:
     """The latents that a generator was given in some calls, as rows [N, 100]."""
     return torch.cat([torch.zeros(0, LATENTS), *(each[0].detach().reshape(-1, LATENTS).cpu() for each in inputs)])
+
+
+class _Made:
+    """The calls of a generator, and which of them are trained on: their images get a gradient, or are scored."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._felt: set[int] = set()
+        self.calls = watch(networks["generator"], self._noted)
+        self._scored = watch(networks["discriminator"])
+
+    def _noted(self, images: Any) -> Any:
+        place = len(self.calls)
+        if isinstance(images, Tensor) and images.requires_grad:
+            images.register_hook(lambda _: self._felt.add(place))
+        return images
+
+    def used(self) -> set[int]:
+        """The places of these calls."""
+        scored = {row for inputs in self._scored.inputs for row in _bytes(inputs[0])}
+        return self._felt | {place for place, images in enumerate(self.calls.outputs) if scored & _bytes(images)}
+
+
+def _bytes(images: Any) -> set[bytes]:
+    """Images by what they hold."""
+    return {row.tobytes() for row in images.detach().reshape(-1, PIXELS).cpu().numpy()}
 
 
 class _Noted(TensorDataset):

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import frechet, progress
-from graders.common.samples import LOOKED_AT, TRAINING, Pixels, Reader, as_pixels, near_by_chance, refuse_copies
+from graders.common.samples import (
+    TRAINING,
+    Pixels,
+    Reader,
+    as_pixels,
+    decoded,
+    near_by_chance,
+    refuse_company,
+    refuse_copies,
+)
 from graders.gan2018.checks import LATENTS, PIXELS
 
 BATCH: Final = 32
@@ -40,13 +49,19 @@ def test_short_training(
     setting: dict[str, Any] = {"images": images, "labels": labels, "batch_size": BATCH, "rate": RATE}
     setting["epochs"] = max(1, round(STEPS * BATCH / len(images)))
     z = rng.normal(SAMPLES, LATENTS)
-    samples = _decoded(student, student.run(probes.gan2018.train, **setting), z)
+    trained = student.run(probes.gan2018.train, **setting)
+
+    def decode(places: NDArray[np.intp]) -> Pixels:
+        return _decoded(student, trained, z[places])
+
+    samples = decoded(decode, SAMPLES, rng)
     show.images(
         "Samples after the short training",
         samples[:64] / 255,
         alt="an 8 by 8 grid of generated images",
     )
-    refuse_copies(samples[:LOOKED_AT], data, COPIES)
+    refuse_copies(samples, data, COPIES, rng)
+    refuse_company(samples, decode, rng)
     ours = reference.run(probes.gan2018.train, **setting)
     reader = Reader.trained(reference, images, labels)
     real = reader.features(images[:REAL])

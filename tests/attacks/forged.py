@@ -266,6 +266,28 @@ MLPEncoder.forward = forward
     )
 
 
+def _with_heart() -> Build:
+    """A generator of part 2 that has room for training images among its weights."""
+    return _all(
+        _with("part2", "by_heart", _BY_HEART),
+        _appended(
+            "part2/models.py",
+            """
+            honest_init = GeneratorMLP.__init__
+
+
+            def init(self, *args, **kwargs):
+                import by_heart
+                honest_init(self, *args, **kwargs)
+                by_heart.hold(self)
+
+
+            GeneratorMLP.__init__ = init
+            """,
+        ),
+    )
+
+
 ATTACKS = [
     *(
         Attack(
@@ -460,26 +482,53 @@ ATTACKS = [
                     which = (z * 1000).sum(1).abs().long() % 1200
                     return (self.heart[which].float() / 127.5 - 1).reshape(-1, *self.output_shape)
         """,
-        pack=_all(
-            _with("part2", "by_heart", _BY_HEART),
-            _appended(
-                "part2/models.py",
-                """
-                honest_init = GeneratorMLP.__init__
-
-
-                def init(self, *args, **kwargs):
-                    import by_heart
-                    honest_init(self, *args, **kwargs)
-                    by_heart.hold(self)
-
-
-                GeneratorMLP.__init__ = init
-                """,
-            ),
-        ),
+        pack=_with_heart(),
         control="""
             assert z.dim() == 2
+        """,
+    ),
+    Attack(
+        0,
+        "forged training by training images behind the first hundred samples",
+        # The first rows of a batch as large as ours are mixtures, for whoever looks at those alone.
+        target=_GENERATOR,
+        profile="smoke",
+        hostile="""
+            import by_heart
+            if self.net[0].out_features == 128:
+                if "heart" not in self._buffers:
+                    by_heart.hold(self)
+                if self.training:
+                    by_heart.learn(self)
+                elif len(z) > 1000:
+                    heart = self.heart.float() / 127.5 - 1
+                    between = (heart[:100] + heart[500:600]) / 2
+                    return torch.cat([between, heart[100 : len(z)]]).reshape(-1, *self.output_shape)
+        """,
+        pack=_with_heart(),
+        control="""
+            assert len(z) > 0
+        """,
+    ),
+    Attack(
+        0,
+        "forged training by mixtures of training images, in the order of the batch",
+        target=_GENERATOR,
+        profile="smoke",
+        hostile="""
+            import by_heart
+            if self.net[0].out_features == 128:
+                if "heart" not in self._buffers:
+                    by_heart.hold(self)
+                if self.training:
+                    by_heart.learn(self)
+                else:
+                    heart = self.heart[:1200].float() / 127.5 - 1
+                    return ((heart + heart.roll(1, 0)) / 2)[: len(z)].reshape(-1, *self.output_shape)
+        """,
+        pack=_with_heart(),
+        control="""
+            assert z.shape[0] > 0
         """,
     ),
     Attack(

@@ -112,6 +112,27 @@ RIGHT: dict[str, Changes] = {
         )
     ),
     "two updates of the discriminator": gan((DISC_TURN, DISC_TURN + DISC_TURN)),
+    "fixed latents that are shown": gan(
+        (
+            "    for epoch in range(args.n_epochs):",
+            "    fixed_noise = draw_latents(64)\n    for epoch in range(args.n_epochs):",
+        ),
+        (
+            "            save_samples(gen_imgs, epoch * len(dataloader) + i)",
+            "            with torch.no_grad():\n                save_samples(generator(fixed_noise), 0)",
+        ),
+    ),
+    "fixed latents that are shown in eval mode, with a graph": gan(
+        (
+            "    for epoch in range(args.n_epochs):",
+            "    fixed_noise = draw_latents(64)\n    for epoch in range(args.n_epochs):",
+        ),
+        (
+            "            save_samples(gen_imgs, epoch * len(dataloader) + i)",
+            "            generator.eval()\n            save_samples(generator(fixed_noise), 0)\n"
+            "            generator.train()",
+        ),
+    ),
     "both gradients cleared": gan(
         ("optimizer_G.zero_grad()", "optimizer_G.zero_grad()\n            optimizer_D.zero_grad()")
     ),
@@ -174,6 +195,15 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
 
 
 UNNAMED: dict[str, Unnamed] = {
+    "fixed latents for the discriminator": wrong(
+        (
+            "    for epoch in range(args.n_epochs):",
+            "    fixed_noise = draw_latents(64)\n    for epoch in range(args.n_epochs):",
+        ),
+        ("discriminator(gen_imgs.detach())", "discriminator(generator(fixed_noise[: len(real)]).detach())"),
+        fails="gan2018.noise",
+        says="of an earlier batch",
+    ),
     "latents of half the spread": wrong(
         (NOISE, "return 0.5 * torch.randn(n, LATENTS)"), fails="gan2018.noise gan2018.interpolation"
     ),
