@@ -12,10 +12,11 @@ from torch.distributions import Distribution
 
 from gengrade.sandbox.guest.errors import Missing
 from graders.probing.distributions import parts_of, with_parts
+from graders.probing.injecting import with_values
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, watch, with_items
 
-AFAR = 200.0  # codes are moved so far at most: no draw from N(0, I), and no spread, is taken for one
+AFAR = 200.0  # how far codes lie from 0 at most: no draw from N(0, I), and no spread, is taken for one
 
 
 class _Seen:
@@ -51,12 +52,12 @@ def gan(package: Any, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
 def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
     """The same of a walk between two images [1, 1, 28, 28] in 0 … 1.
 
-    `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: moved
-    by random amounts, so that each can be recognised where it is used.
+    `asked` [R, 784] are the images that the encoder was shown, `codes` what it gave for them, a list of [R, …]: random
+    numbers in the places of its own, so that each can be recognised where it is used.
     """
     encoder, encode = package.interpolation.encoder()
     decoder, decode = package.interpolation.decoder()
-    shown = watch(encoder, _moved, encode)
+    shown = watch(encoder, _injected, encode)
     stand_in(decoder, lowest=0, name=decode)
     calls = watch(decoder, name=decode)
 
@@ -71,15 +72,19 @@ def vae(package: Any, first: Tensor, second: Tensor, steps: int) -> dict[str, An
     }
 
 
-def _moved(output: Any) -> Any:
-    """A code, or several, each moved; spreads, which come last, stay positive and of order one. Of a Gaussian, both."""
+def _injected(output: Any) -> Any:
+    """Random codes in the place of a code, or of several; spreads, which come last, are positive and of order one.
+
+    Of a Gaussian, both.
+    """
     if isinstance(output, Distribution):
-        return with_parts(output, _moved(parts_of(output)))
+        return with_parts(output, _injected(parts_of(output)))
     if isinstance(output, Tensor):
-        return output + AFAR * (2 * torch.rand_like(output) - 1)
+        return with_values(output, AFAR * (2 * torch.rand_like(output) - 1))
     if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
         first, *others = output
-        return with_items(output, [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)])
+        spreads = (with_values(part, 0.5 + torch.rand_like(part)) for part in others)
+        return with_items(output, [_injected(first), *spreads])
     return output
 
 
