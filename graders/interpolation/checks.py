@@ -24,7 +24,7 @@ from scipy.special import expit
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, fail, probes
 from graders.common.latents import TOLERANCE, is_mixed, line_problem, trace
-from graders.common.statistics import Strays, declare
+from graders.common.statistics import GaussianFit, declare
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,10 @@ PIXELS: Final = 28 * 28
 MOST_IMAGES: Final = 1000  # most images that are read: a walk has ten, and larger evidence would take too long
 LARGEST_CODE: Final = 16_384  # most numbers in a code, means and spreads together, flattened
 MOST_LATENTS: Final = 1024  # numbers of latents that are given; a generator takes as many of them as it needs
-DRAW = declare("interpolation.vae", "ends that are drawn from the encoder's Gaussians", Strays(1024))
+WALKS: Final = 8  # walks that are judged if their ends are draws, each in a run of its own
+LARGEST_DRAW: Final = 512  # most numbers in a code that is a draw
+DRAWN_WITHIN: Final = 10.0  # standard deviations from the mean; an end that lies farther out is no draw
+DRAWN = declare("interpolation.vae", "(end − mean) / spread of 8 walks between draws", GaussianFit(2 * WALKS, 20))
 SAME_PICTURE: Final = 0.99  # least correlation between an image and the encoder's input, which may be a rescaled copy
 
 
@@ -56,7 +59,23 @@ def test_walk_of_a_gan(student: Subject, rng: Rng) -> None:
 
 @check("interpolation.vae")
 def test_walk_of_a_vae(student: Subject, data: DataSet, rng: Rng) -> None:
-    """A VAE's interpolation has ten images on the straight line between the encoder's codes of two images."""
+    """A VAE's interpolation has ten images on the straight line between the encoder's codes of two images.
+
+    Ends that are no codes may be draws around them; then their noise over several walks has to fit N(0, I).
+    """
+    walk, codes = walk_between_codes(student, data, rng)
+    found = representation(walk, codes)
+    if found is None:
+        walks = [(walk, codes), *(walk_between_codes(student, data, rng) for _ in range(WALKS - 1))]
+        expect_draws(walks)
+        for walk, _ in walks:
+            judge_walk(walk, walk[0], walk[-1], "the first image's code", "the second's")
+    else:
+        judge_walk(walk, *found, "the first image's code", "the second's")
+
+
+def walk_between_codes(student: Subject, data: DataSet, rng: Rng) -> tuple[Array, list[Array]]:
+    """A walk [K, d] between two images, and the encoder's outputs for these images, [2, …] each."""
     first, second = two_images(data, rng)
     got = student.run(probes.interpolation.vae, first=first, second=second, steps=STEPS)
     asked, codes = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS)), got.list("codes")
@@ -67,8 +86,7 @@ def test_walk_of_a_vae(student: Subject, data: DataSet, rng: Rng) -> None:
     expect(len(parts) > 0, "the encoder returns no tensors")
     latents = got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE)))
     walk = walk_of(got, latents, "the decoder")
-    first_code, second_code = representation(walk, [part[[row for row in rows if row is not None]] for part in parts])
-    judge_walk(walk, first_code, second_code, "the first image's code", "the second's")
+    return walk, [part[[row for row in rows if row is not None]] for part in parts]
 
 
 def walk_of(got: Evidence, latents: Array, network: str) -> Array:
@@ -129,23 +147,19 @@ def ends_away(walk: Array, start: Array, end: Array) -> float:
     return float(max(np.linalg.norm(walk[0] - start), np.linalg.norm(walk[-1] - end))) / scale
 
 
-def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array]:
+def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array] | None:
     """The points [d] at which a walk [K, d] should begin and end, from the encoder's outputs [2, …] for two images.
 
-    If the walk's own ends can be representations of the images, these are returned; else the means are. Raises Mismatch
-    if no output has the right size, or the walk goes between spreads.
+    If the walk's own ends can be representations of the images, these are returned; else the means are. None if the
+    ends may be draws. Raises Mismatch if no output has the right size, or the walk goes between spreads.
     """
     candidates = list(candidates_of(codes, walk.shape[1]))
     expect(len(candidates) > 0, "the decoded latents have another size than the encoder's outputs")
-    ends = np.stack([walk[0], walk[-1]])
     for code in candidates:
         if min(ends_away(walk, *code), ends_away(walk, *code[::-1])) <= TOLERANCE:
             return code[0], code[1]
-    for code, spread in drawn_from(codes, walk.shape[1]):
-        for turned in (ends, ends[::-1]):
-            noise = (turned - code) / spread
-            if noise.size <= DRAW.draws and np.abs(noise).max() <= DRAW.bound and np.ptp(noise) > TOLERANCE:
-                return turned[0], turned[1]
+    if any(np.abs(noise).max() <= DRAWN_WITHIN for noise in noises_of(walk, codes)):
+        return None
     if len(codes) > 1 and codes[-1].shape[1] == walk.shape[1]:
         spread = codes[-1]
         if min(ends_away(walk, *spread), ends_away(walk, *spread[::-1])) <= TOLERANCE:
@@ -154,6 +168,29 @@ def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array]:
                 "draw around it"
             )
     return candidates[0][0], candidates[0][1]
+
+
+def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
+    """The ends of walks, with the codes of each, are draws from the encoder's Gaussians, in one reading for all."""
+    expect(len({walk.shape for walk, _ in walks}) == 1, "the walks between some images are longer than between others")
+    readings = [np.concatenate(each) for each in zip(*(noises_of(*walk) for walk in walks), strict=False)]
+    problems = [DRAWN.problem(noise) for noise in readings]
+    if readings and None not in problems:
+        nearest = min(
+            range(len(readings)), key=lambda index: abs(np.log(np.sqrt(np.mean(readings[index] ** 2)) + 1e-9))
+        )
+        fail(
+            "the walk's ends are neither the codes of the two images nor draws from the encoder's Gaussians, as "
+            f"(end − mean) / std shows: {problems[nearest]}"
+        )
+
+
+def noises_of(walk: Array, codes: list[Array]) -> list[Array]:
+    """The noise [2, d] of the ends, were they draws: for each reading of the codes, either way."""
+    ends = walk[[0, -1]]
+    return [
+        (turned - mean) / spread for mean, spread in drawn_from(codes, walk.shape[1]) for turned in (ends, ends[::-1])
+    ]
 
 
 def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
@@ -173,7 +210,7 @@ def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
     """The possible means and standard deviations [2, size] of an encoder's Gaussians, for any meaning of a spread."""
     if len(codes) == 1 and codes[0].shape[1] == 2 * size:
         codes = [codes[0][:, :size], codes[0][:, size:]]
-    if len(codes) < 2 or not all(code.shape[1] == size for code in codes[-2:]):
+    if size > LARGEST_DRAW or len(codes) < 2 or not all(code.shape[1] == size for code in codes[-2:]):
         return
     mean, spread = codes[-2], np.clip(codes[-1], -30, 30)
     yield mean, np.exp(spread / 2)

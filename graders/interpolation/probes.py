@@ -12,13 +12,16 @@ from torch.distributions import Distribution
 
 from gengrade.sandbox.guest.errors import Missing
 from graders.probing.distributions import parts_of, with_parts
+from graders.probing.injecting import with_values
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, watch, with_items
 
 if TYPE_CHECKING:
     from graders.interpolation.interface import InterpolationPackage
 
-AFAR = 200.0  # codes are shifted by up to this, so that draws from N(0, I) and spreads are not mistaken for them
+AFAR = (
+    200.0  # injected codes are up to this far from 0, so that draws from N(0, I) and spreads are not mistaken for them
+)
 
 
 class _Seen:
@@ -57,11 +60,11 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
     """Runs the student's interpolation between the codes of two images [1, 1, 28, 28] with pixels in [0, 1].
 
     Returns what `gan` does, the images that the encoder was given (`asked` [R, 784]), and its outputs for them
-    (`codes`, a list of [R, …]). The codes are shifted by random amounts, so that each can be recognised.
+    (`codes`, a list of [R, …]). The outputs are replaced by random codes, so that each can be recognised.
     """
     encoder, encode = package.interpolation.encoder()
     decoder, decode = package.interpolation.decoder()
-    shown = watch(encoder, _moved, encode)
+    shown = watch(encoder, _injected, encode)
     stand_in(decoder, lowest=0, name=decode)
     calls = watch(decoder, name=decode)
 
@@ -76,15 +79,19 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
     }
 
 
-def _moved(output: Any) -> Any:
-    """An encoder's output with codes shifted at random; spreads, which come last, stay positive and of order one."""
+def _injected(output: Any) -> Any:
+    """Random codes in the place of an encoder's output; spreads, which come last, are positive and of order one.
+
+    If the output is a Gaussian, its mean and its spread are replaced.
+    """
     if isinstance(output, Distribution):
-        return with_parts(output, _moved(parts_of(output)))
+        return with_parts(output, _injected(parts_of(output)))
     if isinstance(output, Tensor):
-        return output + AFAR * (2 * torch.rand_like(output) - 1)
+        return with_values(output, AFAR * (2 * torch.rand_like(output) - 1))
     if isinstance(output, tuple | list) and all(isinstance(part, Tensor) for part in output):
         first, *others = output
-        return with_items(output, [_moved(first), *(part + 0.5 + torch.rand_like(part) for part in others)])
+        spreads = (with_values(part, 0.5 + torch.rand_like(part)) for part in others)
+        return with_items(output, [_injected(first), *spreads])
     return output
 
 

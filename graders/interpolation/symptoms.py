@@ -64,7 +64,7 @@ def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
         return {"from a mean to a spread": (1.0, 0.0), "points": points}
     if not list(candidates_of(codes, walk.shape[1])):
         return {"another size": (1.0, 0.0)}
-    return _places(walk, *representation(walk, codes))
+    return _places(walk, *(representation(walk, codes) or (walk[0], walk[-1])))
 
 
 def _walk(got: Evidence, latents: Array) -> Array | None:

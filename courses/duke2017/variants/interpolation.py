@@ -238,7 +238,55 @@ def interpolate_vae(vae, x_start, x_end, steps=10):
     ),
 )
 
+BOTH = "(a, s), (b, t) = vae.encode(x_start), vae.encode(x_end)\n    "
 UNNAMED: dict[str, Unnamed] = {
+    "constants between wide Gaussians": Unnamed(
+        notebook(
+            ("return self.mean(h), self.log_var(h)", "return self.mean(h), self.log_var(h) + 30"),
+            (CODES, f"{BOTH}z_start, z_end = torch.zeros_like(a), 60 * torch.ones_like(b)"),
+        ),
+        ("interpolation.vae",),
+        "does not begin at the first image's code",
+    ),
+    "codes that are the first's and the second's number": Unnamed(
+        notebook(
+            (
+                "return self.mean(h), self.log_var(h)",
+                "self.calls = getattr(self, 'calls', -1) + 1\n"
+                "        return self.mean(h) + 1e9 * (self.calls % 2), self.log_var(h)",
+            ),
+            (CODES, f"{BOTH}z_start, z_end = torch.zeros_like(a), 1e9 * torch.ones_like(b)"),
+        ),
+        ("interpolation.vae",),
+        "does not begin at the first image's code",
+    ),
+    "draws with a tenth of the noise": Unnamed(
+        notebook(
+            (
+                CODES,
+                f"{BOTH}z_start, z_end = a + 0.1 * (s / 2).exp() * torch.randn_like(a), "
+                "b + 0.1 * (t / 2).exp() * torch.randn_like(b)",
+            )
+        ),
+        ("interpolation.vae",),
+        "standard deviation",
+    ),
+    "one noise for both ends": Unnamed(
+        notebook(
+            (
+                CODES,
+                f"{BOTH}noise = torch.randn_like(a)\n"
+                "    z_start, z_end = a + (s / 2).exp() * noise, b + (t / 2).exp() * noise",
+            )
+        ),
+        ("interpolation.vae",),
+        "not independent",
+    ),
+    "a constant for noise": Unnamed(
+        notebook((CODES, f"{BOTH}z_start, z_end = a + (s / 2).exp(), b - (t / 2).exp()")),
+        ("interpolation.vae",),
+        "neither the codes of the two images nor draws",
+    ),
     "a detour": Unnamed(
         notebook((LINE, f"{LINE} + 0.3 * weight * (1 - weight) * z_start.flip(1)")),
         ("interpolation.gan", "interpolation.vae"),
