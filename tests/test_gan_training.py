@@ -101,7 +101,7 @@ def test_right_gans_earn_their_measures(workbench: Workbench) -> None:
 
 @pytest.mark.slow
 def test_a_generator_that_collapses_earns_little(workbench: Workbench) -> None:
-    changes = ("self.net(z)", "self.net(z.mean() + 0 * z)")
+    changes = ("self.net(z)", "self.net(0 * z)")
     measures = workbench.observe(workbench.variant({"part2/models.py": changes}), "gan.frechet").measures
     assert measures["gan.diversity"] < 0.1
 
