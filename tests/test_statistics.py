@@ -291,7 +291,7 @@ def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.rando
 @pytest.mark.parametrize("test", [case(test) for test in _TESTS if not isinstance(test, _BY_ITSELF)])
 def test_a_bias_is_caught_with_the_stated_power(random: np.random.Generator, test: RandomTest) -> None:
     for name, bias in test.caught.items():
-        caught = np.mean([Simulation(test, random).rejects(name, bias) for _ in range(100)])
+        caught = np.mean([Simulation(test, random).rejects(name, bias) for _ in range(200)])
         assert caught > POWER - 0.04, name
 
 

@@ -512,7 +512,7 @@ ATTACKS = [
     ),
     Attack(
         0,
-        "forged training by mixtures of training images, in the order of the batch",
+        "forged training by mixtures of training images in the order of the batch",
         target=_GENERATOR,
         profile="smoke",
         hostile="""
