@@ -27,13 +27,13 @@ EXPECTED = EXAMPLES.expected
 LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 
 
-class TestBound(Validated):
+class TestVae(Validated):
     course = COURSE
     family = "vae2018"
     every = 10
 
 
-class TestAdversary(Validated):
+class TestGan(Validated):
     course = COURSE
     family = "gan2018"
     every = 10

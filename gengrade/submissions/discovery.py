@@ -169,9 +169,13 @@ def _is_named_for(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> 
 
 def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
     """A note where folders that are graded as several students' may be one student's."""
-    held = [(folder, holding) for folder in folders if (holding := _holding(folder.path, parts))]
-    if len(held) > 1 and len(held) == len(folders) and _hold_different_parts([holding for _, holding in held]):
-        names = listed([printable(folder.path.name) for folder, _ in held], _NAMED)
+    holdings: list[Mapping[str, PurePosixPath]] = []
+    for folder in folders:  # a class has a second student with the same part soon, so that few folders are looked into
+        holdings.append(_holding(folder.path, parts))
+        if not holdings[-1] or not _hold_different_parts(holdings):
+            return
+    if len(holdings) > 1:
+        names = listed([printable(folder.path.name) for folder in folders], _NAMED)
         yield (
             f"{names} hold a different part each, and are graded as different students; if they are one student's, "
             f"give the folders the names of their parts ({', '.join(parts)})"

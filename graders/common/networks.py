@@ -16,6 +16,9 @@ RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
 ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice
 STRAIGHT: Final = 1e-4  # a network counts as linear if `bend` is at most this: rounding gives 1e-6, activations > 0.01
 SATURATED: Final = 1 - 1e-5  # a tanh nearer to 1 than this cannot be inverted in single precision
+LINEAR: Final = (
+    "the {name} is linear, however many layers it has: there should be an activation function between the layers"
+)
 UNREGISTERED: Final = (
     "some layers of the {name} are not registered, so no optimiser will train them: keep layers in nn.ModuleList or "
     "nn.Sequential, not in a Python list"
@@ -43,10 +46,22 @@ def bend(outputs: Sequence[Array]) -> float:
 
 def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
     """Fails a linear network; `outputs` as in `bend`, `name` is what the student calls the network."""
-    expect(
-        bend(outputs) > STRAIGHT,
-        f"the {name} is linear, however many layers it has: there should be an activation function between the layers",
-    )
+    expect(bend(outputs) > STRAIGHT, LINEAR.format(name=name))
+
+
+def expect_bent(line: Array, name: str = "network") -> None:
+    """Fails a network whose outputs for three equidistant points on a line lie on a line, or are all the same.
+
+    Args:
+        line: outputs for all first points, all middle points and all last points, [3, …] or [3·n, …]. None are judged
+            as no line.
+        name: what the student calls the network.
+    """
+    first, middle, last = line.reshape(3, -1)
+    if not first.size:
+        return
+    scale = max(float(np.abs(first - last).max()), 1e-30)
+    expect(float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale, LINEAR.format(name=name))
 
 
 def expect_registered(registration: Evidence, name: str = "network") -> None:

@@ -21,6 +21,7 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.gan_losses import MOST_ROWS, Observed, Verdict, judge_discriminator, judge_generator, sources
 from graders.common.latents import ends_problem, line_problem
+from graders.common.networks import expect_bent
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare
 
 Array = NDArray[np.float64]
@@ -28,7 +29,6 @@ Array = NDArray[np.float64]
 LATENTS: Final = 100
 PIXELS: Final = 28 * 28
 BATCH: Final = 64
-STRAIGHT: Final = 1e-4  # relative bend below which a network is linear: rounding causes 1e-6, activations at least 0.01
 FLAT: Final = 1 - 1e-6  # beyond this, a tanh cannot be undone in single precision
 REACH: Final = 0.9  # pixels must pass ±0.9 when they are trained towards ±3
 SCORE_REACH: Final = 1.5  # logits must pass ±1.5 when trained towards ±6, and probabilities the sigmoid of that
@@ -60,7 +60,7 @@ def test_generator(student: Subject, rng: Rng) -> None:
     expect(low <= -REACH and high >= REACH, "pixels cannot come near −1 and 1", expected=wanted, got=seen)
     # The tanh is undone. Pixels that it has flattened carry no information, and are clipped.
     lines = np.arctanh(np.clip(got.tensor("lines", shape=(3 * (n - 1), PIXELS)), -FLAT, FLAT))
-    _expect_bent(lines, "generator")
+    expect_bent(lines, "generator")
 
 
 @check("gan2018.discriminator")
@@ -87,7 +87,7 @@ def test_discriminator(student: Subject, rng: Rng) -> None:
         "logits",
         got=f"scores from {driven.min():.2f} to {driven.max():.2f} when trained towards ±6",
     )
-    _expect_bent(lines, "discriminator")
+    expect_bent(lines, "discriminator")
 
 
 @check("gan2018.generator_loss")
@@ -342,13 +342,3 @@ def _expect_network(got: Evidence, outputs: Array, name: str) -> None:
     alone = got.tensor("alone", shape=(1, *outputs.shape[1:]))
     what = f"the {name}'s output for the first row alone"
     assert_close(alone, outputs[:1], rtol=1e-3, atol=1e-4, what=what, hint=hint)
-
-
-def _expect_bent(lines: Array, name: str) -> None:
-    """Fails if a network is linear: outputs for starts, middles and ends of lines [3·n, …] then lie on lines."""
-    first, middle, last = lines.reshape(3, -1)
-    scale = max(float(np.abs(first - last).max()), 1e-30)
-    expect(
-        float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale,
-        f"the {name} is linear, however many layers it has: put an activation function between its layers",
-    )

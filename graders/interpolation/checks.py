@@ -171,14 +171,12 @@ def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array] | Non
 
 
 def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
-    """The ends of walks, with the codes of each, are draws from the encoder's Gaussians, in one reading for all."""
+    """Fails unless the ends of walks are draws from the encoder's Gaussians, for one meaning of the spreads in all."""
     expect(len({walk.shape for walk, _ in walks}) == 1, "the walks between some images are longer than between others")
-    readings = [np.concatenate(each) for each in zip(*(noises_of(*walk) for walk in walks), strict=False)]
-    problems = [DRAWN.problem(noise) for noise in readings]
-    if readings and None not in problems:
-        nearest = min(
-            range(len(readings)), key=lambda index: abs(np.log(np.sqrt(np.mean(readings[index] ** 2)) + 1e-9))
-        )
+    noises = [np.concatenate(each) for each in zip(*(noises_of(*walk) for walk in walks), strict=False)]
+    problems = [DRAWN.problem(noise) for noise in noises]
+    if noises and None not in problems:
+        nearest = min(range(len(noises)), key=lambda index: abs(np.log(np.sqrt(np.mean(noises[index] ** 2)) + 1e-9)))
         fail(
             "the walk's ends are neither the codes of the two images nor draws from the encoder's Gaussians, as "
             f"(end − mean) / std shows: {problems[nearest]}"
@@ -186,7 +184,7 @@ def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
 
 
 def noises_of(walk: Array, codes: list[Array]) -> list[Array]:
-    """The noise [2, d] of the ends, were they draws: for each reading of the codes, either way."""
+    """The noise [2, d] of the ends if they are draws, for each meaning of the spreads and both directions."""
     ends = walk[[0, -1]]
     return [
         (turned - mean) / spread for mean, spread in drawn_from(codes, walk.shape[1]) for turned in (ends, ends[::-1])

@@ -19,9 +19,7 @@ from graders.probing.watching import Calls, watch, with_items
 if TYPE_CHECKING:
     from graders.interpolation.interface import InterpolationPackage
 
-AFAR = (
-    200.0  # injected codes are up to this far from 0, so that draws from N(0, I) and spreads are not mistaken for them
-)
+AFAR = 200.0  # largest injected code; draws from N(0, I) and spreads are so near 0 that they are not mistaken for one
 
 
 class _Seen:

@@ -27,6 +27,7 @@ from scipy.special import expit
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.common.batches import batch_of
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
 
@@ -120,12 +121,6 @@ def _shuffled(rng: Rng, often: tuple[float, ...]) -> NDArray[np.int64]:
     size = BATCH * Z_DIM
     ordered = np.repeat(np.arange(len(often)), [round(share * size) for share in often])
     return ordered[rng.choice(size, size)].reshape(BATCH, Z_DIM)
-
-
-def batch_of(data: DataSet, rng: Rng, n: int) -> Array32:
-    """Images [n, 1, 28, 28] of 0 and 1, from the training set."""
-    chosen = rng.choice(len(data.train), n)
-    return (data.train.images[chosen] > 127).astype(np.float32)[:, None]
 
 
 @check("vae2018.noise")

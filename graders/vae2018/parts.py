@@ -18,14 +18,15 @@ from scipy.special import expit
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, are_means, pixel_means
 from graders.common.manifolds import latents_problem
+from graders.common.networks import expect_bent
 from graders.common.statistics import ALPHA, GaussianFit, declare
-from graders.vae2018.checks import PIXELS, batch_of
+from graders.vae2018.checks import PIXELS
 
 Array = NDArray[np.float64]
 
-STRAIGHT: Final = 1e-4  # relative bend below which a network is linear: rounding causes 1e-6, activations at least 0.01
 BEYOND: Final = 1.2  # means of z, and logits, must pass ±1.2 when they are trained towards ±3
 EDGE: Final = 1e-3  # distance of a mean from 0 and 1 below which rounding makes its logit inexact
 MARGINS: Final = (5e-4, 0.11)  # least and largest share of the prior that a manifold may leave out at an axis's end
@@ -170,15 +171,3 @@ def expect_alone(alone: Array, batch: Array) -> None:
     """Fails unless the first row of a batch has the same output when the network is given it alone."""
     hint = "in eval mode, it must depend neither on the other rows of the batch nor on chance"
     assert_close(alone, batch, rtol=1e-3, atol=1e-4, what="the network's output for the first row alone", hint=hint)
-
-
-def expect_bent(line: Array) -> None:
-    """Fails if the outputs [3, …] for three equidistant points on a line lie on a line: the network is then linear."""
-    first, middle, last = line.reshape(3, -1)
-    if not first.size:
-        return
-    scale = max(float(np.abs(first - last).max()), 1e-30)
-    expect(
-        float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale,
-        "the network is linear: there should be an activation function between its layers",
-    )

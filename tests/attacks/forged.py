@@ -288,6 +288,28 @@ def _with_heart() -> Build:
     )
 
 
+def _copying(name: str, otherwise: str, control: str) -> Attack:
+    """A generator that learns training images by heart, and gives what is made of them `otherwise` than in training."""
+    learning = """
+        import by_heart
+        if self.net[0].out_features == 128:
+            if "heart" not in self._buffers:
+                by_heart.hold(self)
+            if self.training:
+                by_heart.learn(self)
+    """
+    hostile = textwrap.dedent(learning).rstrip() + textwrap.indent(textwrap.dedent(otherwise), "    ")
+    return Attack(
+        0,
+        f"forged training by {name}",
+        target=_GENERATOR,
+        profile="smoke",
+        hostile=hostile,
+        pack=_with_heart(),
+        control=control,
+    )
+
+
 ATTACKS = [
     *(
         Attack(
@@ -466,70 +488,34 @@ ATTACKS = [
             assert len(z) > 0
         """,
     ),
-    Attack(
-        0,
-        "forged training by training images as samples",
-        target=_GENERATOR,
-        profile="smoke",
-        hostile="""
-            import by_heart
-            if self.net[0].out_features == 128:
-                if "heart" not in self._buffers:
-                    by_heart.hold(self)
-                if self.training:
-                    by_heart.learn(self)
-                else:
-                    which = (z * 1000).sum(1).abs().long() % 1200
-                    return (self.heart[which].float() / 127.5 - 1).reshape(-1, *self.output_shape)
+    _copying(
+        "training images as samples",
+        """
+        else:
+            which = (z * 1000).sum(1).abs().long() % 1200
+            return (self.heart[which].float() / 127.5 - 1).reshape(-1, *self.output_shape)
         """,
-        pack=_with_heart(),
-        control="""
-            assert z.dim() == 2
-        """,
+        control="assert z.dim() == 2",
     ),
-    Attack(
-        0,
-        "forged training by training images behind the first hundred samples",
+    _copying(
+        "training images behind the first hundred samples",
         # The first rows of a batch as large as ours are mixtures, for whoever looks at those alone.
-        target=_GENERATOR,
-        profile="smoke",
-        hostile="""
-            import by_heart
-            if self.net[0].out_features == 128:
-                if "heart" not in self._buffers:
-                    by_heart.hold(self)
-                if self.training:
-                    by_heart.learn(self)
-                elif len(z) > 1000:
-                    heart = self.heart.float() / 127.5 - 1
-                    between = (heart[:100] + heart[500:600]) / 2
-                    return torch.cat([between, heart[100 : len(z)]]).reshape(-1, *self.output_shape)
+        """
+        elif len(z) > 1000:
+            heart = self.heart.float() / 127.5 - 1
+            between = (heart[:100] + heart[500:600]) / 2
+            return torch.cat([between, heart[100 : len(z)]]).reshape(-1, *self.output_shape)
         """,
-        pack=_with_heart(),
-        control="""
-            assert len(z) > 0
-        """,
+        control="assert len(z) > 0",
     ),
-    Attack(
-        0,
-        "forged training by mixtures of training images in the order of the batch",
-        target=_GENERATOR,
-        profile="smoke",
-        hostile="""
-            import by_heart
-            if self.net[0].out_features == 128:
-                if "heart" not in self._buffers:
-                    by_heart.hold(self)
-                if self.training:
-                    by_heart.learn(self)
-                else:
-                    heart = self.heart[:1200].float() / 127.5 - 1
-                    return ((heart + heart.roll(1, 0)) / 2)[: len(z)].reshape(-1, *self.output_shape)
+    _copying(
+        "mixtures of training images in the order of the batch",
+        """
+        else:
+            heart = self.heart[:1200].float() / 127.5 - 1
+            return ((heart + heart.roll(1, 0)) / 2)[: len(z)].reshape(-1, *self.output_shape)
         """,
-        pack=_with_heart(),
-        control="""
-            assert z.shape[0] > 0
-        """,
+        control="assert z.shape[0] > 0",
     ),
     Attack(
         0,

@@ -16,7 +16,6 @@ GENERATOR_NET = (
     "nn.Linear(dims[-1], math.prod(self.output_shape)))\n"
 )
 GENERATOR_FORWARD = "        return torch.tanh(self.net(z)).view(-1, *self.output_shape)"
-DISCRIMINATOR_DIMS = "        dims = [input_dims, *hidden_dims]\n"
 DISCRIMINATOR_NET = "        self.net = nn.Sequential(*hidden_layers(dims, dp_rate), nn.Linear(dims[-1], 1))\n"
 DISCRIMINATOR_FORWARD = "        return self.net(torch.flatten(x, start_dim=1))"
 
