@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,17 @@ def crashing() -> int:
 
 def wrong() -> int:
     return "text"  # type: ignore[return-value]
+
+
+def children_of_this_process() -> set[int]:
+    """Return the ids of this process's children, also of those that have ended and wait to be collected."""
+    children = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # another process may have ended meanwhile
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                children.add(int(process.name))
+    return children
 
 
 def test_a_result_comes_back() -> None:
@@ -171,6 +183,7 @@ def test_the_parent_is_as_it_was(tmp_path: Path) -> None:
         kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)
     }
     descriptors = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    children = children_of_this_process()
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     for call in (lambda: 1, raising(MemoryError()), lambda: os._exit(1)):
         try:
@@ -181,8 +194,8 @@ def test_the_parent_is_as_it_was(tmp_path: Path) -> None:
     assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     if sys.platform == "linux":
         assert len(os.listdir("/proc/self/fd")) == descriptors
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)  # nobody is left to be waited for
+    # Earlier tests of this worker may have left children of their own, such as Python's resource tracker.
+    assert children_of_this_process() <= children
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
