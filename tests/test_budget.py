@@ -116,7 +116,7 @@ def test_no_misconception_is_looked_for_where_the_budget_ended_a_check(cut: bool
     mistake = Misconception("kld.x", "It is x.", "utils.py", ("KLD",), ("vae.kld",), "", "", raises=True)
     repeated = []
 
-    def repeat(misconception: Misconception, request: Request) -> Run:
+    def repeat(misconception: Misconception | None, request: Request) -> Run:
         repeated.append(misconception)
         return Run(Outcome.PASSED, evidence=2.0)
 

@@ -183,7 +183,9 @@ class Course:
         self.library[name] = Misconception(name, f"You did {name}.", "a.py", ("f",), tuple(fails.split()), "", "")
         self.mistakes[name] = mistake
 
-    def repeat(self, misconception: Misconception, request: Request) -> Run:
+    def repeat(self, misconception: Misconception | None, request: Request) -> Run:
+        if misconception is None:
+            return ran(request.inputs["x"])
         self.repeated.append((misconception.name, request.probe, request.inputs["x"]))
         return ran(self.mistakes[misconception.name](request.probe, request.inputs["x"]))
 
@@ -270,6 +272,18 @@ def test_the_check_that_a_mistake_is_about_speaks_against_it_by_passing(course: 
     assert {name for name, _, _ in course.repeated} == {"shifted"}, "candidates that cannot be it are not even run"
 
 
+def test_symptoms_of_a_right_answer_explain_nothing(course: Course) -> None:
+    """The test of `f` failed for something that no symptom shows, and "late" shows only in runs that never happened."""
+    course.add("late", "f", on("f", lambda x: x if x < 3 else -x))
+    facts, tested = course.session(lambda probe, x: x)
+    failed = [diagnosis.Tested(each.name, each.checks, "f" in each.checks, each.calls) for each in tested]
+    test = TestFact(name="test_f", title="f", outcome=Outcome.FAILED)
+    facts["f"] = facts["f"].model_copy(update={"tests": (test,)})
+    found = Diagnosis(facts, failed, cast(Library, course.library), course.repeat).conclude()["f"]
+    assert found.misconception is None
+    assert found.symptoms
+
+
 def test_other_checks_that_passed_leave_it_its_name(course: Course) -> None:
     """`g` passes, although negating `f` should make it fail."""
     assert course.names(lambda probe, x: -x if probe == "f" and x != 5 else x) == {"f": "negated"}
@@ -325,10 +339,10 @@ def test_a_test_that_called_nothing_is_not_explained() -> None:
 def test_a_suspect_that_fails_otherwise_is_not_it(course: Course) -> None:
     """The mistake may end a run in any way; only a fault of the harness is raised to the session."""
 
-    def crashes(misconception: Misconception, request: Request) -> Run:
+    def crashes(misconception: Misconception | None, request: Request) -> Run:
         return Run(outcome=Outcome.CRASHED, message="signal 11")
 
-    def breaks(misconception: Misconception, request: Request) -> Run:
+    def breaks(misconception: Misconception | None, request: Request) -> Run:
         raise InfraError("the sandbox did not start")
 
     facts, tested = course.session(on("f", lambda x: -x))
@@ -351,7 +365,7 @@ def test_evidence_that_a_reading_refuses_is_read_whole(monkeypatch: pytest.Monke
 def test_a_fault_of_ours_costs_no_verdict(
     course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
 ) -> None:
-    def breaks(misconception: Misconception, request: Request) -> Run:
+    def breaks(misconception: Misconception | None, request: Request) -> Run:
         raise error
 
     facts, tested = course.session(on("f", lambda x: -x))

@@ -1,10 +1,12 @@
 """Recognise misconceptions: find the known mistake that gives the student's symptoms on the same inputs.
 
 Every run of a test's probe is repeated, with the same inputs and seed, on a copy of the reference that contains the
-mistake. The mistake is reported when two conditions hold:
+mistake. The mistake is reported when three conditions hold:
 
 1. The symptoms agree in all tests of the failed check.
-2. The check that the mistake is mainly about did not pass, and did not fail with other symptoms.
+2. The reference without the mistake gives other symptoms in at least one of the tests that failed. Otherwise, the
+   symptoms do not show why the test failed, and every mistake that changes nothing in its runs would explain it.
+3. The check that the mistake is mainly about did not pass, and did not fail with other symptoms.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.symptoms import Symptoms, agree, digest, read
 from gengrade.sandbox import Request, Run
 
-Repeat = Callable[[Misconception, Request], Run]
+Repeat = Callable[[Misconception | None, Request], Run]  # None: on the reference without any mistake
 _DIAGNOSED = (Outcome.FAILED, Outcome.ERROR)
 
 
@@ -109,16 +111,20 @@ class Diagnosis:
         return self._reproduces(misconception, check)
 
     def _reproduces(self, misconception: Misconception, check: str) -> bool:
-        """Return whether a misconception gives the symptoms of all tests of a check.
+        """Return whether a misconception gives the symptoms of all tests of a check, which no right answer gives.
 
         The failed tests are compared first, since most misconceptions already differ there.
         """
         tests = sorted((test for test in self._tests if check in test.checks), key=lambda test: not test.failed)
-        if not all(any(call.symptoms for call in test.calls) for test in tests if test.failed):
+        failed = [test for test in tests if test.failed]
+        if not all(any(call.symptoms for call in test.calls) for test in failed):
             return False
+        return self._agree(misconception, tests) and not self._agree(None, failed)
+
+    def _agree(self, misconception: Misconception | None, tests: Iterable[Tested]) -> bool:
         return all(self._agrees(misconception, call) for test in tests for call in test.calls)
 
-    def _agrees(self, misconception: Misconception, call: Call) -> bool:
+    def _agrees(self, misconception: Misconception | None, call: Call) -> bool:
         run = self._repeat(misconception, call.request)
         return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
 

@@ -1,4 +1,4 @@
-"""Make copies of the reference that contain one misconception each, when they are first needed."""
+"""Make copies of the reference that contain one misconception each, or none, when they are first needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plant(misconception: Misconception, folder: Path) -> None:
 
 
 class Suspects:
-    """Repeats a student's runs on copies of the reference that contain a misconception."""
+    """Repeats a student's runs on copies of the reference, most of which contain a misconception."""
 
     def __init__(self, reference: Path, subject_of: Callable[[Path], Subject]) -> None:
         """Create the copies' maker.
@@ -34,18 +34,20 @@ class Suspects:
         """
         self._reference = reference
         self._subject_of = subject_of
-        self._subjects: dict[str, Subject] = {}
+        self._subjects: dict[str | None, Subject] = {}
 
-    def repeat(self, misconception: Misconception, request: Request) -> Run:
-        """Repeat a run on the copy of the reference with this misconception. Raises LibraryError."""
-        subject = self._subjects.get(misconception.name)
+    def repeat(self, misconception: Misconception | None, request: Request) -> Run:
+        """Repeat a run on the copy of the reference with this misconception; None: without any. Raises LibraryError."""
+        name = misconception.name if misconception is not None else None
+        subject = self._subjects.get(name)
         if subject is None:
-            subject = self._subjects[misconception.name] = self._make(misconception)
+            subject = self._subjects[name] = self._make(misconception)
         return subject.repeat(request)
 
-    def _make(self, misconception: Misconception) -> Subject:
+    def _make(self, misconception: Misconception | None) -> Subject:
         with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:
             folder = Path(scratch) / "suspect"
             shutil.copytree(self._reference, folder, ignore=shutil.ignore_patterns("__pycache__"))
-            plant(misconception, folder)
+            if misconception is not None:
+                plant(misconception, folder)
             return self._subject_of(folder)
