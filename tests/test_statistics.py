@@ -157,7 +157,11 @@ def repeat_rows(draws: Array) -> Array:
         (lambda draws: 1.07 * draws, "standard deviation"),
         (lambda draws: draws / 1.07, "standard deviation"),
         (lambda draws: np.repeat(draws[:, :1], 2, axis=1), "elements of a sample"),
-        (repeat_rows, "follow each other"),
+        (lambda draws: np.repeat(draws[:5_000], 2, axis=0) + 0.1 * np.flip(draws), "follow each other"),
+        (repeat_rows, "repeat the noise of others"),
+        (lambda draws: np.tile(draws[:2_500], (4, 1)), "repeat the noise of others"),
+        (lambda draws: np.tile(draws[:2_500], (4, 1)) + 1e-6 * ndtr(draws), "repeat the noise of others"),
+        (lambda draws: np.concatenate([draws[:5_000], draws[:5_000, ::-1]]), "repeat the noise of others"),
         (lambda draws: np.sqrt(12) * (ndtr(draws) - 0.5), "not Gaussian"),
         (np.abs, "mean"),
         (lambda draws: np.where(draws > 8, draws, np.nan), "not finite"),
@@ -236,6 +240,10 @@ class Simulation:
                 )
             case "correlation of elements":
                 draws[:, 1] = size * draws[:, 0] + np.sqrt(1 - size**2) * draws[:, 1]
+            case "repetition":
+                repeated = round(size * len(draws))
+                draws[len(draws) - repeated :] = draws[:repeated].copy()
+                self.random.shuffle(draws)
         return draws
 
     def _mass(self, cells: int) -> tuple[float, float]:
@@ -257,6 +265,9 @@ class Simulation:
         if bias == "correlation":  # so many pixels are those of the image before
             copied = self.random.uniform(size=noise[1::2].shape) < size
             noise[1::2] = np.where(copied, noise[0::2], noise[1::2])
+        if bias == "correlation of two images":  # which do not follow each other
+            copied = self.random.uniform(size=noise[0].shape) < size
+            noise[3] = np.where(copied, noise[0], noise[3])
         if bias.startswith("share"):
             low, high = (0.4, 0.5) if bias.endswith("½") else (0.0, 0.1)
             means = np.where((means >= low) & (means < high), means + size, means)

@@ -13,6 +13,7 @@ from graders.common.statistics import ALPHA, POWER, bernstein_bound, binomial_bo
 
 Array = NDArray[np.float64]
 
+TESTS = 4  # of a PixelFit, which share its alpha
 BINS = 10  # equal bins of [0, 1] by pixel mean; the samples must fit the means in each bin
 UNCERTAIN = 0.05  # only pixels with at least this variance are used to test for dependence
 ROUNDING = 1e-6  # tolerance on the share of ones in a bin, for means in single precision
@@ -67,9 +68,9 @@ def are_means(outputs: Array) -> bool:
 class PixelFit:
     """Tests whether pixels are independent Bernoulli draws with the given means.
 
-    Three tests share the false-fail probability `alpha`: whether all uncertain pixels equal their rounded means; the
-    share of ones among pixels whose means fall into the same tenth of [0, 1]; and the correlation of the same pixel in
-    two images and of neighbouring pixels.
+    Four tests share the false-fail probability `alpha`: whether all uncertain pixels equal their rounded means; the
+    share of ones among pixels whose means fall into the same tenth of [0, 1]; the correlation of neighbouring pixels
+    and of the same pixel in images that follow each other; and the largest correlation of any two images.
 
     Attributes:
         images, logits: the power is stated for `images` images of 784 pixels whose logits are spread evenly between
@@ -86,21 +87,31 @@ class PixelFit:
 
     @property
     def statistic(self) -> str:
-        return "shares of ones in tenths of the means, correlations of images and of pixels"
+        return "shares of ones in tenths of the means, correlations of images, of pixels and of any two images"
 
     @property
     def caught(self) -> dict[str, float]:
-        """The smallest bias of a share near ½ and near 0 that is caught, and the smallest correlation."""
+        """The smallest bias of a share near ½ and near 0 that is caught, and the smallest correlations."""
         means = expit(np.linspace(-self.logits, self.logits, 784))
         shares = {}
         for name, low, high in (("share near ½", 0.4, 0.5), ("share near 0", 0.0, 0.1)):
             inside = (means >= low) & (means < high)
             count = self.images * int(inside.sum())
-            shares[name] = smallest_bias_of_share(count, float(means[inside].mean()), self.alpha / 3, BINS)
-        certainty = np.maximum(means, 1 - means)[means * (1 - means) > UNCERTAIN]
-        pairs, extreme = self.images * len(certainty) // 2, float(np.max(certainty / (1 - certainty)))
-        bound = bernstein_bound(pairs, extreme, self.alpha / 3, comparisons=2)
-        return {**shares, "correlation": (bound + float(ndtri(POWER)) * np.sqrt(pairs)) / pairs}
+            shares[name] = smallest_bias_of_share(count, float(means[inside].mean()), self.alpha / TESTS, BINS)
+        variance = (means * (1 - means))[means * (1 - means) > UNCERTAIN]
+        certainty = (1 + np.sqrt(1 - 4 * variance)) / 2
+        extreme = float(np.max(certainty / (1 - certainty)))
+        # A product of standardised draws has the variance 1; of equal draws it is a square, with the variance E x⁴ − 1.
+        successive, any_two = self.images * len(variance) // 2, len(variance)
+        squares = float(np.maximum(1 / variance - 4, 1).sum())
+        correlations = {}
+        for name, pairs, comparisons, spread in (
+            ("correlation", successive, 2, successive),
+            ("correlation of two images", any_two, _pairs(self.images), squares),
+        ):
+            bound = bernstein_bound(pairs, extreme, self.alpha / TESTS, comparisons)
+            correlations[name] = (bound + float(ndtri(POWER)) * float(np.sqrt(spread))) / pairs
+        return shares | correlations
 
     def problem(self, samples: Array, means: Array) -> str | None:
         """Says for the student why `samples` are not draws from `means`, both [N, C, H, W]; None if they fit."""
@@ -108,14 +119,17 @@ class PixelFit:
             return "some means lie outside [0, 1]: a mean is the sigmoid of the decoder's logit"
         if not np.isin(samples, (0, 1)).all():
             return _not_binary(samples, means)
-        if _are_rounded(samples, means, self.alpha / 3):
+        if _are_rounded(samples, means, self.alpha / TESTS):
             return (
                 "the samples are the means, rounded or cut at a threshold: draw each pixel at random, as "
                 "torch.bernoulli(means) does"
             )
-        dependence, strength = _dependence(samples, means, self.alpha / 3)
+        noise = _Noise.of(samples, means)
+        dependence, strength = noise.dependence(self.alpha / TESTS)
         # Strongly dependent draws do not fit their means either, so a strong dependence is reported first.
-        return dependence if strength > STRONG else _misfit(samples, means, self.alpha / 3) or dependence
+        if strength > STRONG:
+            return dependence
+        return _misfit(samples, means, self.alpha / TESTS) or dependence or noise.repetition(self.alpha / TESTS)
 
 
 def _not_binary(samples: Array, means: Array) -> str:
@@ -150,42 +164,71 @@ def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
     return None
 
 
-def _dependence(samples: Array, means: Array, alpha: float) -> tuple[str | None, float]:
-    """Says whether images, or else neighbouring pixels, depend on each other; and how strong their correlation is.
+def _pairs(n: int) -> int:
+    return n * (n - 1) // 2
 
-    None and 0 if they are independent. The strength leaves out the correlation that arises merely because the samples
-    do not fit their means. The test uses disjoint pairs: given the first draws, the sum of products of standardised
-    draws is a sum of independent terms with known variances, to which Bernstein's inequality applies.
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """Standardised draws of pixels, each array [N, D]: `noise` is 0 for pixels that are not `uncertain`.
+
+    `largest` is the largest value that the noise of a pixel can have.
     """
-    variance = means * (1 - means)
-    uncertain = variance > UNCERTAIN
-    noise = np.where(uncertain, (samples - means) / np.sqrt(np.where(uncertain, variance, 1)), 0)
-    largest = np.where(uncertain, np.sqrt(np.maximum(means, 1 - means) / np.minimum(means, 1 - means).clip(1e-9)), 0)
-    rows = len(samples) - len(samples) % 2
-    noise, largest = (each.reshape(len(samples), -1) for each in (noise, largest))
-    means, uncertain = means.reshape(noise.shape), uncertain.reshape(noise.shape)
-    columns = noise.shape[1] - noise.shape[1] % 2
-    images = slice(0, rows, 2), slice(1, rows, 2)
-    pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
-    for (first, second), words in (
-        (images, "different images are not independent: draw every pixel of every image separately"),
-        (pixels, "neighbouring pixels are not independent: draw every pixel separately"),
-    ):
-        products = noise[first] * noise[second]
-        spread = float(np.sum(noise[first] ** 2 * uncertain[second]))
-        extreme = float(np.max(np.abs(noise[first]) * largest[second], initial=0))
-        if spread > 0 and abs(float(products.sum())) > bernstein_bound(spread, extreme, alpha, comparisons=2):
-            rest = _centred(noise, means, uncertain)
-            strength = abs(float((rest[first] * rest[second]).sum())) / max(float((rest[first] ** 2).sum()), 1e-9)
-            return f"the samples of {words}", strength
-    return None, 0.0
 
+    noise: Array
+    largest: Array
+    means: Array
+    uncertain: NDArray[np.bool_]
 
-def _centred(noise: Array, means: Array, uncertain: NDArray[np.bool_]) -> Array:
-    """Subtracts from standardised draws their average in each bin of means, which a misfit of the means causes."""
-    bins = np.minimum((means * BINS).astype(int), BINS - 1)[uncertain]
-    counts = np.maximum(np.bincount(bins, minlength=BINS), 1)
-    averages = np.bincount(bins, weights=noise[uncertain], minlength=BINS) / counts
-    rest: Array = noise.copy()
-    rest[uncertain] -= averages[bins]
-    return rest
+    @classmethod
+    def of(cls, samples: Array, means: Array) -> _Noise:
+        samples, means = (each.reshape(len(samples), -1) for each in (samples, means))
+        variance = means * (1 - means)
+        uncertain = variance > UNCERTAIN
+        noise = np.where(uncertain, (samples - means) / np.sqrt(np.where(uncertain, variance, 1)), 0)
+        odds = np.maximum(means, 1 - means) / np.minimum(means, 1 - means).clip(1e-9)
+        return cls(noise, np.where(uncertain, np.sqrt(odds), 0), means, uncertain)
+
+    def dependence(self, alpha: float) -> tuple[str | None, float]:
+        """Says whether successive images, or else neighbouring pixels, depend on each other; and their correlation.
+
+        None and 0 if they are independent. The correlation leaves out what arises merely because the samples do not
+        fit their means. The test uses disjoint pairs: given the first draws, the sum of products of standardised draws
+        is a sum of independent terms with known variances, to which Bernstein's inequality applies.
+        """
+        noise = self.noise
+        rows, columns = (length - length % 2 for length in noise.shape)
+        images = slice(0, rows, 2), slice(1, rows, 2)
+        pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
+        for (first, second), words in (
+            (images, "different images are not independent: draw every pixel of every image separately"),
+            (pixels, "neighbouring pixels are not independent: draw every pixel separately"),
+        ):
+            products = noise[first] * noise[second]
+            spread = float(np.sum(noise[first] ** 2 * self.uncertain[second]))
+            extreme = float(np.max(np.abs(noise[first]) * self.largest[second], initial=0))
+            if spread > 0 and abs(float(products.sum())) > bernstein_bound(spread, extreme, alpha, comparisons=2):
+                rest = self._centred()
+                strength = abs(float((rest[first] * rest[second]).sum())) / max(float((rest[first] ** 2).sum()), 1e-9)
+                return f"the samples of {words}", strength
+        return None, 0.0
+
+    def repetition(self, alpha: float) -> str | None:
+        """Says whether any two images were drawn with the same noise, by the same inequality for each pair."""
+        products = self.noise @ self.noise.T
+        spreads = self.noise**2 @ self.uncertain.T
+        extremes = np.outer(np.abs(self.noise).max(axis=1), self.largest.max(axis=1))
+        for one, other in zip(*np.triu_indices(len(products), 1), strict=True):
+            bound = bernstein_bound(spreads[one, other], extremes[one, other], alpha, _pairs(len(products)))
+            if spreads[one, other] > 0 and abs(products[one, other]) > bound:
+                return "some images repeat the noise of others: draw every pixel of every image separately"
+        return None
+
+    def _centred(self) -> Array:
+        """Subtracts from the noise its average in each bin of means, which a misfit of the means causes."""
+        bins = np.minimum((self.means * BINS).astype(int), BINS - 1)[self.uncertain]
+        counts = np.maximum(np.bincount(bins, minlength=BINS), 1)
+        averages = np.bincount(bins, weights=self.noise[self.uncertain], minlength=BINS) / counts
+        rest = self.noise.copy()
+        rest[self.uncertain] -= averages[bins]
+        return rest

@@ -6,7 +6,8 @@ and computes its tolerance with a function of this module. A check with several 
 scipy.stats takes a second to import.
 
 There are two kinds of bounds. *Exact or conservative*: `mean_tolerance`, `spread_bounds` and `correlation_bound` (exact
-for Gaussian draws), and `dkw_bound`, `bernstein_bound`, `binomial_bounds` and `evidence_bound` (for any distribution).
+for Gaussian draws), and `dkw_bound`, `bernstein_bound`, `binomial_bounds`, `tie_bounds` and `evidence_bound` (for any
+distribution).
 *Asymptotic*: `z_bound`, applied to a mean divided by its estimated error. `smallest_shift` and the other functions
 `smallest_…` state the power: the smallest mistake that a test of a given size catches with probability `POWER`.
 
@@ -28,10 +29,11 @@ Array = NDArray[np.float64]
 
 ALPHA = 1e-6  # the default false-fail probability of one check
 POWER = 0.99  # the probability of catching a mistake, where a test's power is stated
-FAMILIES = 5  # families of sub-tests in `gaussian_fit_problems`, which share its alpha
+FAMILIES = 6  # families of sub-tests in `gaussian_fit_problems`, which share its alpha
 ALIKE = 0.9  # share of equal neighbours, or average cosine, above which draws are repeated: chance stays far below
 SHORT = 10  # rows with fewer numbers are not compared by their cosine, which may be anything by chance
 REPEATED = 1e-3  # two draws nearer than this count as equal: by chance, 1 pair of numbers in 1,700 is
+TIE = 1e-4  # a gap in the distribution function that rounding can leave between a draw and its repetition
 
 
 def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
@@ -119,6 +121,17 @@ def binomial_bounds(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1
     return _bernoulli_kl_inverse(p, budget, towards=0.0), _bernoulli_kl_inverse(p, budget, towards=1.0)
 
 
+def tie_bounds(n: int, alpha: float = ALPHA) -> tuple[float, float]:
+    """Returns the largest gap that counts as a tie, and the largest share of ties among `n` sorted uniform draws.
+
+    A gap between neighbours is below t with probability 1 − (1 − t)ⁿ (Pyke 1965, section 2.1). Gaps are negatively
+    associated (Joag-Dev & Proschan 1983), so that the Chernoff–Hoeffding bound of `binomial_bounds` holds for the
+    number of those below t. Conservative.
+    """
+    gap = min(TIE, 0.05 / n)
+    return gap, binomial_bounds(n - 1, 1 - (1 - gap) ** n, alpha)[1]
+
+
 def evidence_bound(n: int, alpha: float = ALPHA) -> float:
     """Returns by how many nats per draw a density q may by chance exceed the true p, on average over `n` draws from p.
 
@@ -174,6 +187,16 @@ def smallest_distortion(n: int, alpha: float = ALPHA, comparisons: int = 1) -> f
     (Hoeffding 1963).
     """
     return dkw_bound(n, alpha, comparisons) + float(np.sqrt(-np.log(1 - POWER) / (2 * n)))
+
+
+def smallest_repetition(n: int, alpha: float = ALPHA) -> float:
+    """Returns the smallest share of draws equal to another, different draw that `tie_bounds` catches (`POWER`).
+
+    By the normal approximation for the draws that are tied by chance.
+    """
+    gap, most = tie_bounds(n, alpha)
+    chance = 1 - (1 - gap) ** n
+    return most + float(ndtri(POWER)) * float(np.sqrt(chance * (1 - chance) / n))
 
 
 def smallest_bias_of_share(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1) -> float:
@@ -245,7 +268,7 @@ class GaussianFit:
 
     @property
     def statistic(self) -> str:
-        return "mean, spread, correlations, Kolmogorov–Smirnov distance"
+        return "mean, spread, correlations, Kolmogorov–Smirnov distance, repetitions"
 
     @property
     def caught(self) -> dict[str, float]:
@@ -256,6 +279,7 @@ class GaussianFit:
             "spread": smallest_scale(n * d, share, comparisons) - 1,
             "shape": smallest_distortion(n * d, share),
             "correlation of draws": smallest_correlation(n // 2 * d, share),
+            "repetition": smallest_repetition(n, share),
         }
         if d == 1:
             return caught
@@ -456,9 +480,10 @@ class Gain:
 def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALPHA) -> str | None:
     """Says for the student why these draws are not independent N(0, 1); None if they may be.
 
-    Five families of sub-tests share `alpha`: the mean of each column and of all numbers; their standard deviation; the
-    correlation of columns (elements of a draw may share noise); the correlation of each row with the next (draws may
-    repeat); and the shape of the distribution (Kolmogorov–Smirnov). `GaussianFit.caught` states the power.
+    Six families of sub-tests share `alpha`: rows with the same numbers in some order (draws may repeat anywhere); the
+    mean of each column and of all numbers; their standard deviation; the correlation of columns (elements of a draw may
+    share noise); the correlation of each row with the next; and the shape of the distribution (Kolmogorov–Smirnov).
+    `GaussianFit.caught` states the power.
 
     Args:
         standardised: [n] or [n, d], n ≥ 10: draws minus their mean, divided by their standard deviation. Rows are
@@ -474,7 +499,7 @@ def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALP
     if repeated:
         return repeated
     share = alpha / FAMILIES
-    for problem in (_mean_problem, _spread_problem, _columns_problem, _rows_problem):
+    for problem in (_ties_problem, _mean_problem, _spread_problem, _columns_problem, _rows_problem):
         found = problem(values, share)
         if found:
             return found
@@ -500,6 +525,21 @@ def _likeness(rows: Array) -> float:
         return 0.0
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
     return float(np.mean(np.sum(rows[1:] * rows[:-1], axis=1) / (lengths[1:] * lengths[:-1])))
+
+
+def _ties_problem(values: Array, alpha: float) -> str | None:
+    """Says if some draws repeat others: this, too, causes other problems."""
+    n, d = values.shape
+    gap, most = tie_bounds(n, alpha)
+    # The sum of a row of d independent N(0, 1) numbers, divided by √d, is N(0, 1), and equal rows have equal sums.
+    ranks = ndtr(values.sum(axis=1) / np.sqrt(d))
+    order = np.argsort(ranks)
+    elements = np.sort(values, axis=1)[order]
+    equal = np.all(np.isclose(elements[1:], elements[:-1], atol=REPEATED), axis=1)
+    share = float(np.mean((np.diff(ranks[order]) < gap) & equal))
+    if share > most:
+        return f"samples repeat the noise of others ({share:.0%} of them do): draw noise for each of them"
+    return None
 
 
 def _mean_problem(values: Array, alpha: float) -> str | None:

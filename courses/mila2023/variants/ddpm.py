@@ -217,4 +217,14 @@ UNNAMED: dict[str, Unnamed] = {
     "late times more often": Unnamed(
         ddpm((TIMES, "(timesteps * torch.rand(batch_size).sqrt()).long()")), ("ddpm.t_sample",), "the time 0"
     ),
+    "noise for half of the batch": Unnamed(
+        ddpm(
+            (
+                "noise = torch.randn_like(x_start)\n    sqrt",
+                "noise = torch.randn_like(x_start[::2]).repeat(2, 1, 1, 1)\n    sqrt",
+            )
+        ),
+        ("ddpm.q_sample",),
+        "repeat the noise of others",
+    ),
 }

@@ -117,4 +117,9 @@ UNNAMED: dict[str, Unnamed] = {
     "steps that crowd": Unnamed(
         gan((LINE, LINE.replace("weight", "weight**2"))), ("gan.interpolate",), "evenly spaced"
     ),
+    "a quarter of the latents": Unnamed(
+        gan((NOISE, "noise = torch.randn(num_samples // 4 + 1, z_dim, 1, 1).repeat(4, 1, 1, 1)[:num_samples]")),
+        ("gan.sample",),
+        "repeat the noise of others",
+    ),
 }

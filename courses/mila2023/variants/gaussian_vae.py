@@ -252,4 +252,19 @@ UNNAMED: dict[str, Unnamed] = {
         ("gaussian_vae.forward",),
         "divergence",
     ),
+    "noise for half of the batch": Unnamed(
+        vae(("torch.randn_like(self.mean) if", "torch.randn_like(self.mean[::2]).repeat(2, 1)[: len(self.mean)] if")),
+        ("gaussian_vae.draw",),
+        "repeat the noise of others",
+    ),
+    "a quarter of the latents": Unnamed(
+        vae(
+            (
+                "noise = torch.randn(batch_size, self.z_dim, device=self.device) if",
+                "noise = torch.randn(batch_size // 4, self.z_dim).repeat(4, 1) if",
+            )
+        ),
+        ("gaussian_vae.sample",),
+        "repeat the noise of others",
+    ),
 }

@@ -258,4 +258,9 @@ UNNAMED: dict[str, Unnamed] = {
         fails="gan2018.interpolation",
         says="evenly",
     ),
+    "a quarter of the latents": wrong(
+        (NOISE, "return torch.randn(max(2, n // 4), LATENTS).repeat(5, 1)[:n]"),
+        fails="gan2018.noise",
+        says="repeat the noise of others",
+    ),
 }

@@ -324,4 +324,19 @@ UNNAMED: dict[str, Unnamed] = {
         fails="vae2018.epoch",
     ),
     "an average of 1.2 times": wrong((AVERAGE, "return 1.2 * total / count"), fails="vae2018.epoch", says="average"),
+    "noise for half of the batch": wrong(
+        (DRAW, "return mean + std * torch.randn_like(mean[::2]).repeat(2, 1)[: len(mean)]"),
+        fails="vae2018.noise",
+        says="repeat the noise of others",
+    ),
+    "a quarter of the latents": wrong(
+        (
+            SAMPLED,
+            SAMPLED.replace(
+                "torch.randn(n_samples, self.z_dim)", "torch.randn(n_samples // 4, self.z_dim).repeat(4, 1)"
+            ),
+        ),
+        fails="vae2018.sample",
+        says="repeat the noise of others",
+    ),
 }

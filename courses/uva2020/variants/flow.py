@@ -332,4 +332,7 @@ UNNAMED: dict[str, Unnamed] = {
         ("flow.training_loop",),
         "average",
     ),
+    "noise for half of the samples": Unnamed(
+        {DENSITIES: (NOISE, "torch.randn(num_samples // 2, self.dims).repeat(2, 1)")}, BOTH_SAMPLES, "noise of others"
+    ),
 }

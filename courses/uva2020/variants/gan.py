@@ -560,4 +560,9 @@ UNNAMED: dict[str, Unnamed] = {
         (_A,),
         "along the gradient of its own loss",
     ),
+    "a quarter of the latents": Unnamed(
+        _training((NOISE, "torch.randn(max(1, batch_size // 4), self.z_dim).repeat(5, 1)[:batch_size]")),
+        ("gan.sample",),
+        "repeat the noise of others",
+    ),
 }

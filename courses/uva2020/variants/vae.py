@@ -381,4 +381,25 @@ UNNAMED: dict[str, Unnamed] = {
         ("vae.training_loop",),
         "not every image",
     ),
+    "noise for half of the batch": Unnamed(
+        {UTILS: (DRAW, "mean + std * torch.randn_like(mean[::2]).repeat(2, *[1] * (mean.dim() - 1))[: len(mean)]")},
+        ("vae.reparameterize", "vae.loss"),
+        "repeat the noise of others",
+    ),
+    "a quarter of the latents": Unnamed(
+        {TORCH: (PRIOR, f"{PRIOR.replace('batch_size', 'batch_size // 4')}.repeat(4, 1)")},
+        ("vae.sample",),
+        "repeat the noise of others",
+    ),
+    "pixels drawn for half of the images": Unnamed(
+        {
+            TORCH: (
+                SAMPLES,
+                "half = torch.rand_like(x_mean[: batch_size // 2])\n"
+                "        return (torch.cat([half, half]) < x_mean).float(), x_mean",
+            )
+        },
+        ("vae.sample",),
+        "some images repeat the noise of others",
+    ),
 }
