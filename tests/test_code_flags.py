@@ -69,15 +69,20 @@ def test_notebooks_are_read_cell_by_cell(tmp_path: Path) -> None:
     (tmp_path / "gan").mkdir()
     cells = (
         "%matplotlib inline\n!pip install torch",
-        "x = 1\nexec('x')",
+        "x = 1\nTODO: finish\nexec('x')",
         "def f(:",
         "%%bash\nexec('x')",
         "import gc\neval('x')",
+        "TODO: finish\nexec('x')\ndef f(:",
+        "%%writefile -a utils.py\nimport os\nos.fork()",
+        "%time gc.get_objects()",
     )
     (tmp_path / "gan" / "hw.ipynb").write_text(notebook(*cells))
     assert code_flags(tmp_path, {"gan": "."}) == (
-        "./hw.ipynb, cell 2, line 2: exec() makes code while it runs",
+        "./hw.ipynb, cell 2, line 3: exec() makes code while it runs",
         "./hw.ipynb, cell 5, line 2: eval() makes code while it runs",
+        "./hw.ipynb, cell 7, line 3: fork ends, starts or stops processes",
+        "./hw.ipynb, cell 8, line 1: get_objects searches the process for objects that it was not given",
     )
 
 

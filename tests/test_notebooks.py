@@ -121,6 +121,17 @@ def test_work_of_the_students_own_files_is_not_run(tmp_path: Path) -> None:
         ("files = !ls\nx = 1", {"x"}),
         ("x?\ny = 1", {"y"}),
         ("if True:\n    !ls\nx = 1", {"x"}),
+        ("!pip install \\\n  torch \\\n  numpy\nx = 1", {"x"}),
+        ("%conda install \\\n  torch\nx = 1", {"x"}),
+        ("pip install torch\nx = 1\ncd data", {"x"}),
+        ("    x = 1\n    y = 2", {"x", "y"}),
+        (">>> x = 1\n>>> def f():\n...     return x\n>>> y = 2", {"x", "y", "f"}),
+        ("%time x = 1\ny = 2", {"x", "y"}),
+        ("%%writefile notes.txt\nx = 1", set()),
+        ("b = np.zeros((2, 2)).reshape(4)", set()),
+        ("import numpy as np\nb = np.zeros((2, 2)).reshape(4)\nb = b.reshape(2, 2)", {"np", "b"}),
+        ("from numpy.random import rand\nb = rand(3)\nc = b.sum()", {"rand", "b", "c"}),
+        ("from functools import partial\nf = partial(int, base=2)\nn = f('10')", {"partial", "f", "n"}),
         ("x = '''\n%not a magic\n'''", {"x"}),
         ("x = ('%d'\n% 1)", {"x"}),
         ("x = input()", set()),
@@ -146,6 +157,72 @@ def test_a_cell_that_does_not_parse_spoils_only_itself(tmp_path: Path) -> None:
         modules.find("k", "vae_solution")
 
 
+def test_a_statement_that_does_not_parse_spoils_only_its_names(tmp_path: Path) -> None:
+    text = notebook(
+        "import math\nTODO: describe the model\n@staticmethod\ndef f(): return math.pi\n\ndef g(:\n    return 2\n"
+        "x = (1,\n  2)\n!ls",
+        "def h(): return math.tau\ny = g",
+    )
+    modules = modules_of(tmp_path, hw__ipynb=text)
+    assert (
+        modules.find("f", "vae_solution")() + modules.find("f", "vae_solution")() == modules.find("h", "vae_solution")()
+    )
+    with pytest.raises(SyntaxError) as caught:
+        modules.find("g", "vae_solution")
+    assert (caught.value.filename, caught.value.lineno) == (f"{tmp_path}/hw.ipynb, cell 1", 6)
+    with pytest.raises(Missing, match=r"y needs g\. g is not defined here \(SyntaxError"):
+        modules.find("y", "vae_solution")
+
+
+def test_lines_keep_their_numbers(tmp_path: Path) -> None:
+    text = notebook("\n!pip install \\\n  torch\n%matplotlib inline\n\ndef f():\n    return 1 / 0")
+    with pytest.raises(ZeroDivisionError) as caught:
+        modules_of(tmp_path, hw__ipynb=text).find("f", "vae_solution")()
+    frame = traceback.extract_tb(caught.value.__traceback__)[-1]
+    assert (frame.lineno, frame.line) == (7, "return 1 / 0")
+
+
+def test_a_file_that_the_notebook_writes_can_be_imported(tmp_path: Path) -> None:
+    text = notebook(
+        "%%writefile my_vae.py\n'not the one beside'\nSIZE = 3\n",
+        "%%file -a ./models/net.py\nNET = 4\n",
+        "from my_vae import SIZE\nx = SIZE\n",
+        "%%writefile json.py\nx = 1",
+        "import json\ny = json.dumps(1)",
+    )
+    module = modules_of(tmp_path, hw__ipynb=text, utils__py="SIZE = 5").load("vae_solution")
+    assert (module.x, module.y) == (3, "1")
+
+
+def test_a_file_that_the_notebook_runs_gives_its_names(tmp_path: Path) -> None:
+    text = notebook("%run utils.py", "%run ./zeta.ipynb", "x = n + m")
+    module = modules_of(tmp_path, hw__ipynb=text, utils__py="n = 1", zeta__ipynb=notebook("m = 2\nfor i in m: pass"))
+    assert module.load("vae_solution").x == 3
+    del sys.modules["zeta"]
+
+
+def test_the_first_reason_for_a_missing_name_is_kept(tmp_path: Path) -> None:
+    text = notebook("import absent_library\ngen = absent_library.Net()\ngen = gen.eval()\ngen = gen.cpu()")
+    with pytest.raises(Missing, match=r"gen needs absent_library\. .*ModuleNotFoundError"):
+        modules_of(tmp_path, hw__ipynb=text).find("gen", "vae_solution")
+
+
+def test_what_a_definition_needs_is_made_by_the_students_own_functions(tmp_path: Path) -> None:
+    text = notebook(
+        "def sizes(): return 3, 4\ndef train(): step()\ndef data(): raise OSError('no network')",
+        "a, b = sizes()\nd = data()\ne = train()",
+        "class Net:\n    n = a * b",
+        "class Other:\n    n = d",
+    )
+    modules = modules_of(tmp_path, hw__ipynb=text)
+    assert modules.find("Net", "vae_solution").n == 12
+    assert modules.find("a", "vae_solution") == 3
+    with pytest.raises(Missing, match=r"Other needs d\. d is computed in hw\.ipynb, cell 2"):
+        modules.find("Other", "vae_solution")
+    with pytest.raises(Missing, match=r"e is computed in hw\.ipynb, cell 2"):
+        modules.find("e", "vae_solution")
+
+
 def test_a_statement_that_fails_spoils_only_its_names(tmp_path: Path) -> None:
     text = notebook("import absent_library as lib\nx = 1\ny = lib.thing()", "z = 1 / 0")
     modules = modules_of(tmp_path, hw__ipynb=text)
@@ -164,7 +241,7 @@ def test_what_lacks_a_name_says_which_was_lacking_first(tmp_path: Path) -> None:
         "k = train()\nm = k + 1\nr = 1 / 0\ns = r + 1",
     )
     modules = modules_of(tmp_path, hw__ipynb=text)
-    needs = r"Net needs D\. D needs H\. H needs data\. data is computed in hw\.ipynb, cell 1:"
+    needs = r"Net needs D\. D needs H\. H needs data\. data needs lib\. lib is not defined here \(ModuleNotFoundError"
     for name, says in (
         ("Net", needs),
         ("m", r"m needs k\. k is computed in hw\.ipynb, cell 4:"),

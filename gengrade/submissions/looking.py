@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.paths import printable
-from gengrade.sandbox.guest.cells import parsed
+from gengrade.sandbox.guest.cells import readable, written
 
 _FRAMES: Final = "looks at its callers' variables"
 _MEMORY: Final = "searches the process for objects that it was not given"
@@ -147,7 +147,7 @@ def _program(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Yield the syntax tree of each code cell that Python can parse, with its number among the code cells."""
+    """Yield the syntax trees of what Python can parse in each code cell, with its number among the code cells."""
     try:
         cells = json.loads(path.read_bytes())["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -157,20 +157,22 @@ def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
         raise _Unseen(_TOO_LARGE)
     deep: Exception | None = None
     for number, source in enumerate(sources, start=1):
-        try:
-            tree = parsed(source, path.name)
-        except _UNREADABLE:
-            continue
-        except (RecursionError, MemoryError) as error:
-            deep = error  # raised only after the other cells were inspected
-        else:
-            yield f"cell {number}, ", tree
+        tree, broken = readable(source, path.name)
+        for statement in tree.body:
+            file = written(statement)
+            if file is not None:  # it may be imported later; the magic stands above its first line
+                written_tree, broken_there = readable("\n" + file[1], path.name)
+                broken += broken_there
+                yield f"cell {number}, ", written_tree
+        yield f"cell {number}, ", tree
+        deep = next((error for _, error in broken if isinstance(error, _TOO_DEEP)), deep)
     if deep is not None:
-        raise deep
+        raise deep  # only after the other cells were inspected
 
 
 _SYNTAX: Final = {".py": _program, ".ipynb": _notebook}
 _UNREADABLE: Final = (SyntaxError, ValueError, TypeError, LookupError)
+_TOO_DEEP: Final = (RecursionError, MemoryError)
 _TOO_LARGE: Final = f"it holds more than {_LARGEST >> 10} kB of code"
 
 

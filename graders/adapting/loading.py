@@ -8,13 +8,14 @@ file, and both may have other names that the part allows.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -147,7 +148,7 @@ class Modules:
             except Exception as error:
                 failure = failure or error
                 continue
-            if name in module.__dict__:
+            if name in module.__dict__ or _is_made(module, name):
                 return module.__dict__[name]
             failure = failure or _why_absent(module, name)
         if failure is not None:
@@ -171,10 +172,10 @@ class Modules:
         for name in (path.stem, stem):
             if getattr(sys.modules.get(name), "__file__", None) == str(path):
                 return sys.modules[name]
-        spec = importlib.util.spec_from_file_location(own, path)
+        spec = spec_from_file_location(own, path)
         assert spec is not None
         assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
+        module = module_from_spec(spec)
         module.__dict__.update(self._provided.get(stem, {}))  # the file's top level may need some of them
         sys.modules[own] = module
         try:
@@ -183,6 +184,15 @@ class Modules:
             sys.modules.pop(own, None)
             raise
         return module
+
+
+def _is_made(module: ModuleType, name: str) -> bool:
+    """Whether a notebook's own function makes that name, which has then been done."""
+    if "__failed__" not in module.__dict__:
+        return False
+    from graders.adapting import notebooks
+
+    return notebooks.make(module, name)
 
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
@@ -194,18 +204,38 @@ def _why_absent(module: ModuleType, name: str) -> Exception | None:
     return notebooks.why(module, name)
 
 
-class _Finder:
-    """Finds the student's files before installed packages, as for a script, but after the standard library."""
+class _Finder(MetaPathFinder):
+    """Finds the student's files before installed packages, as for a script, but after the standard library.
+
+    A notebook can be imported, too, if no program has its name: `%run` of one becomes an import.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
+        self._folder = folder
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if path is not None or name in sys.stdlib_module_names:
+        if path is not None or fullname in sys.stdlib_module_names:
             return None
-        return PathFinder.find_spec(name, [self._folder])
+        found = PathFinder.find_spec(fullname, [str(self._folder)])
+        notebook = self._folder / f"{fullname}{NOTEBOOK}"
+        if (found is None or found.loader is None) and notebook.is_file():
+            return spec_from_file_location(fullname, notebook, loader=_NotebookLoader(notebook))
+        return found
+
+
+class _NotebookLoader(Loader):
+    """Fills a module with what a notebook defines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def exec_module(self, module: ModuleType) -> None:
+        from graders.adapting import notebooks
+
+        names = vars(notebooks.load(self._path))
+        module.__dict__.update({name: value for name, value in names.items() if not name.startswith("__")})
 
 
 class Package:

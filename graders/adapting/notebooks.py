@@ -2,10 +2,11 @@
 
 In a notebook, definitions stand among downloads, training and plots. What runs are imports, functions, classes,
 assignments whose values are built from literals, names, libraries and the notebook's own classes, and method calls on
-a library's objects (such as a parser's). Loops, plots and calls of the student's own functions do not run. Cells may
-have been run in another order, so a statement that lacked a name is tried again at the end. If a statement raises an
-error, only the names that it would have defined are affected: asking for one of them raises the same error, or says
-which name was missing first.
+a library's objects (such as a parser's). Loops, plots and calls of the student's own functions do not run, except that
+such a call which trains nothing is run if a definition needs its result. Cells may have been run in another order, so a
+statement that lacked a name is tried again at the end. If a statement raises an error or cannot be parsed, only the
+names that it would have defined are affected: asking for one of them raises the same error, or says which name was
+missing first.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from itertools import pairwise
-from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from pathlib import Path, PurePath
+from types import BuiltinFunctionType, BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Final
 
-from gengrade.sandbox.guest.cells import parsed
+from gengrade.sandbox.guest.cells import UNREADABLE, parsed, readable, written
 from gengrade.sandbox.guest.errors import Missing
 
 FAILED: Final = "__failed__"  # attribute of a notebook's module: for each undefined name, the error of its definition
@@ -32,6 +36,13 @@ SKIPPED: Final = "__skipped__"  # attribute of the module: for each name, its as
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
 _WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names that functions which train use
 _FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+_MADE: Final = (
+    type,
+    FunctionType,
+    MethodType,
+    BuiltinFunctionType,
+    BuiltinMethodType,
+)  # what says where it was defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,8 @@ class _Step:
             exec(compile(ast.Module([self.statement], []), self.cell, "exec", dont_inherit=True), module.__dict__)
         except (Exception, SystemExit) as raised:
             error = raised if isinstance(raised, Exception) else RuntimeError(f"it ends the program ({raised})")
-            failed.update(dict.fromkeys(names, error))
+            if not (isinstance(error, NameError) and error.name in names & {*failed, *skipped}):
+                failed.update(dict.fromkeys(names, error))  # otherwise the name lacked itself, for an earlier reason
             return error
         for name in names:
             failed.pop(name, None)
@@ -89,7 +101,13 @@ def make(module: ModuleType, name: str) -> bool:
         called = vars(module).get(function.id) if isinstance(function, ast.Name) else None
         return _makes(function, module) or (isinstance(called, FunctionType) and not _trains(called))
 
-    return _is_plain(step.statement.value, module, makes) and step.run(module) is None
+    if not _is_plain(step.statement.value, module, makes):
+        return False
+    failed = dict(vars(module)[FAILED])
+    made = step.run(module) is None
+    if not made:
+        vars(module)[FAILED] = failed  # that it could not be made is no reason for which it is missing
+    return made
 
 
 def why(module: ModuleType, name: str) -> Exception | None:
@@ -141,7 +159,7 @@ def defining(path: Path, name: str) -> list[int]:
     for number, (_, source) in enumerate(cells(path), start=1):
         try:
             tree = parsed(source, "")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except UNREADABLE:
             continue
         if any(name in _names(statement) for statement in tree.body):
             found.append(number)
@@ -151,28 +169,79 @@ def defining(path: Path, name: str) -> list[int]:
 def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
     """Runs the statements of a cell that may run, and returns those that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    try:
-        tree = parsed(source, name)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        vars(module)[FAILED].update(dict.fromkeys(_names_in(source), error))
-        return []
     late = []
+    tree, broken = readable(source, name)
+    for piece, error in broken:
+        vars(module)[FAILED].update(dict.fromkeys(_names_in(piece), error))
     for statement in tree.body:
         step = _Step(statement, name)
-        if not _is_kept(statement, module):
-            vars(module)[SKIPPED].update(dict.fromkeys(_names(statement), step))
-        elif isinstance(step.run(module), NameError):
+        file = written(statement)
+        if file is not None:
+            _Written.found_by(module).add(*file)
+        elif isinstance(_run_step(module, step), NameError):
             late.append(step)
     return late
 
 
+def _run_step(module: ModuleType, step: _Step) -> Exception | None:
+    """Runs a statement if it may run, and returns its error; otherwise takes note that its names are skipped."""
+    if _is_kept(step.statement, module):
+        return step.run(module)
+    names = _names(step.statement)
+    vars(module)[SKIPPED].update(dict.fromkeys(names, step))
+    for name in names:
+        vars(module)[FAILED].pop(name, None)
+    return None
+
+
 def _run_again(module: ModuleType, late: list[_Step]) -> None:
-    """Runs the statements that lacked a name again, until this no longer defines more names."""
+    """Runs the statements that lacked a name again, until this no longer defines more names.
+
+    A name that they lack is made if a function of the student's makes it without training.
+    """
     failed = vars(module)[FAILED]
     while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
-        late = [step for step in waiting if isinstance(step.run(module), NameError)]
-        if len(late) == len(waiting):
+        lacking = {error.name for error in failed.values() if isinstance(error, NameError)}
+        made = [make(module, name) for name in lacking if isinstance(name, str) and name not in vars(module)]
+        late = [step for step in waiting if isinstance(_run_step(module, step), NameError)]
+        failed = vars(module)[FAILED]
+        if len(late) == len(waiting) and not any(made):
             return
+
+
+class _Written(MetaPathFinder, InspectLoader):
+    """Finds the modules whose files a notebook writes by `%%writefile`, before installed packages and other files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._texts: dict[str, str] = {}
+
+    @classmethod
+    def found_by(cls, module: ModuleType) -> _Written:
+        """The finder of a notebook's folder."""
+        folder = Path(str(module.__file__)).parent
+        for finder in sys.meta_path:
+            if isinstance(finder, cls) and finder._folder == folder:
+                return finder
+        made = cls(folder)
+        sys.meta_path.insert(0, made)
+        return made
+
+    def add(self, file: str, text: str) -> None:
+        """Adds a file; files that are no Python modules are left out."""
+        path = PurePath(file)
+        if path.suffix == ".py" and path.stem not in sys.stdlib_module_names:
+            self._texts[".".join((*(part for part in path.parent.parts if part != "."), path.stem))] = text
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self._texts:
+            return None
+        return spec_from_loader(fullname, self, origin=str(self._folder / f"{fullname}.py"))
+
+    def get_source(self, fullname: str) -> str:
+        return self._texts[fullname]
 
 
 def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
@@ -190,9 +259,11 @@ def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
             kept = _is_plain(value, module)
         case ast.If(test=test, body=body, orelse=orelse):
             kept = _is_plain(test, module) and all(_is_kept(inner, module) for inner in (*body, *orelse))
+        case ast.Pass():
+            kept = True
         case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final):
             inside = [*body, *(inner for handler in handlers for inner in handler.body), *orelse, *final]
-            kept = all(_is_kept(inner, module) or isinstance(inner, ast.Pass) for inner in inside)
+            kept = all(_is_kept(inner, module) for inner in inside)
     return kept
 
 
@@ -208,13 +279,13 @@ def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
     found = module.__dict__.get(root) if root else None
     if found is None or isinstance(found, ModuleType | type | FunctionType):
         return False
-    return type(found).__module__ != module.__name__ and _is_library(sys.modules.get(type(found).__module__), module)
+    return _is_library(_origin(found), module)
 
 
 def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
     """Whether an expression is plain, and names no code of the student's that trains and that a library could run."""
     named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
-    own = (each for each in named if module.__name__ in {type(each).__module__, getattr(each, "__module__", "")})
+    own = (each for each in named if _origin(each) is module)
     return _is_plain(value, module) and all(isinstance(each, FunctionType) and not _trains(each) for each in own)
 
 
@@ -248,12 +319,25 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
     if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
         return True  # a method of an object that was built, as in `Generator().to(device)`
     if root is None:
-        return False
+        start = _root(function, through=(ast.Attribute, ast.Call, ast.Subscript))
+        return start in module.__dict__ and _is_library(_origin(module.__dict__[start]), module)
     if root not in module.__dict__:
+        if root in vars(module)[FAILED]:
+            return True  # this raises an error, which leads to the reason
         return isinstance(function, ast.Name) and isinstance(getattr(builtins, root, None), type)
     if isinstance(found, type):
         return True
-    return _is_library(found if isinstance(found, ModuleType) else sys.modules.get(found.__module__), module)
+    return _is_library(_origin(found), module)
+
+
+def _origin(thing: object) -> ModuleType | None:
+    """The module that a thing is, or in which its definition or that of its class stands."""
+    if isinstance(thing, ModuleType):
+        return thing
+    name = (thing if isinstance(thing, _MADE) else type(thing)).__module__
+    if not isinstance(name, str) and isinstance(thing, BuiltinMethodType):  # of an object, such as numpy.random.rand
+        return _origin(thing.__self__)
+    return sys.modules.get(name) if isinstance(name, str) else None
 
 
 def _trains(function: FunctionType) -> bool:
@@ -276,13 +360,16 @@ def _trains(function: FunctionType) -> bool:
 def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
     """Whether a module is a library, and not a file beside the notebook."""
     beside = str(Path(str(module.__file__)).parent)
-    return origin is not None and not str(getattr(origin, "__file__", "")).startswith(f"{beside}/")
+    return origin is not None and not str(vars(origin).get("__file__", "")).startswith(f"{beside}/")
 
 
-def _root(expression: ast.expr) -> str | None:
-    """The first name of a dotted expression; None if it does not begin with a name."""
-    while isinstance(expression, ast.Attribute):
-        expression = expression.value
+def _root(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Attribute,)) -> str | None:
+    """The first name of a dotted expression; None if it does not begin with a name.
+
+    `through`: the kinds of expressions that may stand between.
+    """
+    while isinstance(expression, through):
+        expression = expression.func if isinstance(expression, ast.Call) else expression.value  # type: ignore[attr-defined]
     return expression.id if isinstance(expression, ast.Name) else None
 
 
@@ -306,7 +393,7 @@ def _names(statement: ast.stmt) -> set[str]:
 
 
 def _names_in(source: str) -> set[str]:
-    """The names that a cell seems to define, if it cannot be parsed."""
+    """The names that a piece of a cell seems to define, if it cannot be parsed."""
     return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE)) | set(
         re.findall(r"^(\w+)\s*=(?!=)", source, re.MULTILINE)
     )

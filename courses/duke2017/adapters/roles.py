@@ -172,6 +172,8 @@ class Roles:
     def _searched(self, role: str) -> _Found:
         if not self._modules.has(STEM):
             raise Missing("no notebook was handed in")
+        if self._other_library:
+            raise Missing(f"the notebook is written with {self._other_library}: only PyTorch can be run here")
         found: _Found | None
         if role in _PLAIN:
             found, _ = self._pair(role)
@@ -190,8 +192,6 @@ class Roles:
         names = {_fold(name) for name in USUAL[role]}
         lacking = [name for each in self._modules.each(STEM) for name in vars(each).get(notebooks.SKIPPED, {})]
         skipped = next((self._why(name) for name in lacking if _fold(name) in names), None)
-        if self._other_library:
-            return Missing(f"the notebook is written with {self._other_library}: only PyTorch can be run here")
         return Missing(
             f"no {_said(role)} was found in the notebook: call it {usual}, or say in {WISHES} what it is called: "
             f'"entry:", and below it "{role}: …"{f". {skipped}" if skipped else ""}{self._no_roles()}'

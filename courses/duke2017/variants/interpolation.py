@@ -280,7 +280,7 @@ UNNAMED: dict[str, Unnamed] = {
             )
         ),
         ("interpolation.vae",),
-        "not independent",
+        "repeat the noise of others",
     ),
     "a constant for noise": Unnamed(
         notebook((CODES, f"{BOTH}z_start, z_end = a + (s / 2).exp(), b - (t / 2).exp()")),
