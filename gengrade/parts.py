@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
 MODULE: Final = ".py"
 NOTEBOOK: Final = ".ipynb"
+# What browsers, desktops and Jupyter add to the name of a copy: "a (1)", "a-Copy1", "a - Copy (2)", "Copy of a".
+_COPY: Final = re.compile(r"^(?:copy of|kopie van|kopie von) |(?:[-_ ]+(?:copy|kopie) ?\d*)? ?(?:\(\d+\))?$", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,16 @@ class Part:
     beside: bool = False
     libraries: bool = False
 
-    def called(self, file: str, names: Iterable[str]) -> list[str]:
-        """Return those of `names` that a requested file may have: its own name first, then the patterns in order."""
-        present = sorted(set(names))
+    def called(self, file: str, names: Collection[str]) -> list[str]:
+        """Return those of `names` that a requested file may have.
+
+        Its own name comes first, then that in other letters or of a copy, then the patterns in order. A copy counts
+        only where the file that it is a copy of is absent.
+        """
+        present = sorted(set(names) - copies(names))
         free = [name for name in present if name not in self.files]
         found = [name for name in _spellings(file) if name in present]
+        found += [name for each in _spellings(file) for name in free if uncopied(name).casefold() == each.casefold()]
         for pattern in (each for other in self.also.get(file, ()) for each in _spellings(other)):
             found += [name for name in free if fnmatchcase(name.casefold(), pattern.casefold())]
         return list(dict.fromkeys(found))
@@ -42,3 +50,17 @@ class Part:
 def _spellings(file: str) -> tuple[str, ...]:
     """Return a file's name and, for a program, the name of the notebook that may replace it."""
     return (file, f"{file.removesuffix(MODULE)}{NOTEBOOK}") if file.endswith(MODULE) else (file,)
+
+
+def uncopied(name: str) -> str:
+    """Return the name of the file that a file is a copy of, by its name; the name itself if it is no copy."""
+    stem, dot, suffix = name.rpartition(".")
+    while dot and (shorter := _COPY.sub("", stem)) and shorter != stem:
+        stem = shorter
+    return f"{stem}{dot}{suffix}"
+
+
+def copies(names: Collection[str]) -> set[str]:
+    """Return those of some names in one folder that are copies of others among them."""
+    folded = {name.casefold() for name in names}
+    return {name for name in names if uncopied(name) != name and uncopied(name).casefold() in folded}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.parts import Part
+from gengrade.parts import Part, uncopied
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting import notebooks
 from graders.adapting.loading import Modules
@@ -55,6 +55,43 @@ def test_a_part_knows_other_names() -> None:
     assert found == ["vae_solution.ipynb", "vae.py", "vae.ipynb", "My_VAE.py", "hw.ipynb"]
     assert PART.called("utils.py", names) == ["utils.py"]
     assert PART.called("bmnist.py", ["bmnist.ipynb", "bmnist.py"]) == ["bmnist.py", "bmnist.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("hw3-Copy1.ipynb", "hw3.ipynb"),
+        ("hw3 (1).ipynb", "hw3.ipynb"),
+        ("Copy of hw3.ipynb", "hw3.ipynb"),
+        ("hw3 - Copy (2).py", "hw3.py"),
+        ("hw3 copy 2.py", "hw3.py"),
+        ("photocopy.py", "photocopy.py"),
+        ("copy.py", "copy.py"),
+        ("(1).py", "(1).py"),
+        ("hw (1)", "hw (1)"),
+    ],
+)
+def test_copies_are_known_by_their_names(name: str, of: str) -> None:
+    assert uncopied(name) == of
+
+
+def test_a_copy_stands_for_its_file_only_where_that_is_absent() -> None:
+    assert PART.called("vae_solution.py", ["vae_solution (1).py", "x.py"]) == ["vae_solution (1).py"]
+    assert PART.called("vae_solution.py", ["hw3.ipynb", "hw3-Copy1.ipynb", "VAE_Solution.PY"]) == [
+        "VAE_Solution.PY",
+        "hw3.ipynb",
+    ]
+    assert PART.called("utils.py", ["utils.py", "Utils.py"]) == ["utils.py", "Utils.py"]
+
+
+def test_files_in_other_letters_and_copies_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "Vae_Solution.PY").write_text("from utils import HALF\nimport vae\ndef f(): return HALF + vae.x\n")
+    (tmp_path / "utils (1).py").write_text("HALF = 0.5")
+    (tmp_path / "VAE.py").write_text("x = 1")
+    modules = Modules(tmp_path, PART)
+    assert modules.find("f", "vae_solution")() == 1.5
+    assert modules.find("HALF", "utils") == 0.5
+    assert modules.load("utils") is sys.modules["utils"]
 
 
 def test_another_files_own_name_is_never_taken() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -52,6 +53,9 @@ def places(*files: str) -> dict[str, str | None]:
         (["train_torch.py"], {}),
         (["x/answers.py", "x/y/answers.py"], {"theory": "x/answers.py"}),
         (["vae/train_torch.py", "gan/train_torch.py"], {"vae": "vae", "gan": "gan"}),
+        (["part1/Utils (1).PY", "part2/models-Copy1.py"], {"vae": "part1", "gan": "part2"}),
+        (["answers (1).py"], {"theory": "answers (1).py"}),
+        (["Answers.PY", "answers - Copy.py"], {"theory": "Answers.PY"}),
         (["part1/part1/utils.py", "part1/part2/models.py"], {"vae": "part1/part1", "gan": "part1/part2"}),
     ],
 )
@@ -63,6 +67,15 @@ def test_what_is_ambiguous_is_noted() -> None:
     files = [PurePosixPath(file) for file in ("a/part1/utils.py", "b/part1/utils.py")]
     located = locate(files, PARTS)
     assert located.notes == ("part vae is read from a/part1, not from b/part1",)
+
+
+def test_a_copy_beside_its_original_is_noted() -> None:
+    located = locate(
+        [PurePosixPath(file) for file in ("Copy of answers.py", "answers.py", "a (1).txt", "a.txt")], PARTS
+    )
+    assert located.places["theory"] is not None
+    assert located.places["theory"].shown == "answers.py"
+    assert located.notes == ("Copy of answers.py is a copy beside answers.py, which is graded instead",)
 
 
 NAMES = ("part1", "part2", "src", "old", "vae", "utils.py", "encoder.py", "models.py", "train_torch.py", "answers.py")
@@ -123,6 +136,21 @@ def test_the_tree_is_clean_and_read_only(tmp_path: Path) -> None:
     discard(prepared.tree)
     discard(prepared.tree)
     assert {path.name for path in tmp_path.iterdir()} == {"work"}
+
+
+@pytest.mark.parametrize("cells", [("cells",), ("worksheets", 0, "cells")])
+def test_a_large_notebook_loses_its_outputs(tmp_path: Path, cells: tuple[str | int, ...]) -> None:
+    cell = {"cell_type": "code", "source": "x = 1", "outputs": [{"data": "A" * (17 << 20)}]}
+    content = {"cells": [cell]} if cells == ("cells",) else {"worksheets": [{"cells": [cell]}]}
+    work = write(
+        tmp_path / "work", {"part1/utils.ipynb": json.dumps(content).encode(), "part1/no.ipynb": b" " * (17 << 20)}
+    )
+    tree = tree_of(prepare(submitted(work), tmp_path / "tree", PARTS).tree)
+    found = json.loads(tree["vae/utils.ipynb"])
+    for key in cells:
+        found = found[key]
+    assert found == [{**cell, "outputs": []}]
+    assert len(tree["vae/no.ipynb"]) == 17 << 20
 
 
 def test_a_folder_and_its_archives_hash_alike(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gengrade.parts import Part
+from gengrade.parts import Part, copies, uncopied
 from gengrade.paths import printable
 from gengrade.submissions.selection import PROGRAMS
 
@@ -76,6 +76,7 @@ def locate(files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> Located
             _note_rivals(f"part {key}", folders[key], rivals, notes)
         else:
             places[key] = None
+    notes.extend(_about_copies(tree))
     return Located(places, tuple(notes))
 
 
@@ -149,7 +150,7 @@ def _whole(
     files = {path.relative_to(folder): path for path in inside}
     folders = {parent for path in files for parent in path.parents}
     for file in part.files:
-        if not part.called(file, (path.name for path in files if len(path.parts) == 1)):
+        if not part.called(file, {path.name for path in files if len(path.parts) == 1}):
             for path in _holders(part, file, inside)[:1]:
                 if PurePosixPath(path.name) not in folders:
                     files[PurePosixPath(path.name)] = path
@@ -216,6 +217,13 @@ def _note_rivals(what: str, chosen: PurePosixPath, rivals: Sequence[PurePosixPat
     if rivals:
         listed = ", ".join(_shown(rival) for rival in rivals[:3]) + (" …" if len(rivals) > 3 else "")
         notes.append(f"{what} is read from {_shown(chosen)}, not from {listed}")
+
+
+def _about_copies(tree: _Tree) -> Iterator[str]:
+    for folder, names in sorted(tree.names.items()):
+        for name in sorted(copies(names)):
+            if PurePosixPath(name).suffix.lower() in PROGRAMS:
+                yield f"{_shown(folder / name)} is a copy beside {printable(uncopied(name))}, which is graded instead"
 
 
 def _shown(path: PurePosixPath) -> str:

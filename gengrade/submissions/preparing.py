@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_unsupported, stem
-from gengrade.parts import Part
+from gengrade.parts import NOTEBOOK, Part
 from gengrade.paths import Refused, SafePaths, printable
 from gengrade.sandbox.guest.settings import ENTRY
 from gengrade.submissions.locating import locate
@@ -24,6 +24,7 @@ from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
 from gengrade.walking import CHANGED, Plain, reason, walk
 
 _FILE_BYTES = 16 * MIB
+_NOTEBOOK_BYTES = 128 * MIB  # a larger one than other files are loses its outputs
 _CHECKPOINT_BYTES = 64 * MIB
 _TREE_BYTES = 256 * MIB
 # Students put archives into archives: inner archives are unpacked until a program is found, at most to this depth and
@@ -180,7 +181,7 @@ class _Gathering:
 
     def _one(self, file: _File, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         path = file.plain.path
-        limit = _CHECKPOINT_BYTES if path.suffix.lower() in CHECKPOINTS else _FILE_BYTES
+        limit = _limit(path)
         # An inner archive is unpacked or left out, but never copied.
         limit = self._caps.file_bytes if is_archive(path) else limit
         try:
@@ -190,6 +191,12 @@ class _Gathering:
         except Refused as refused:
             self.notes.append(f"{printable('/'.join(components))} is left out, since it {refused.reason}")
             return {}
+
+
+def _limit(path: Path) -> int:
+    if path.suffix.lower() in CHECKPOINTS:
+        return _CHECKPOINT_BYTES
+    return _NOTEBOOK_BYTES if path.suffix.lower() == NOTEBOOK else _FILE_BYTES
 
 
 def _has_programs(files: Iterable[PurePosixPath]) -> bool:
@@ -249,7 +256,23 @@ def _content(file: _File) -> bytes:
         raise _blamed(file.plain, error) from error
     if len(content) != file.size:
         raise SubmissionError(file.plain.path, CHANGED)
+    if file.size > _FILE_BYTES and file.plain.path.suffix.lower() == NOTEBOOK:
+        return _without_outputs(content)
     return content
+
+
+def _without_outputs(notebook: bytes) -> bytes:
+    """Return a notebook without what its cells printed and showed; what is no notebook stays as it is."""
+    try:
+        content = json.loads(notebook)
+        sheets = [content, *content.get("worksheets", [])]  # notebooks of before 2015 hold their cells in sheets
+        for cell in (cell for sheet in sheets for cell in sheet.get("cells", [])):
+            cell.pop("attachments", None)
+            if "outputs" in cell:
+                cell["outputs"] = []
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return notebook
+    return json.dumps(content).encode()
 
 
 def _shortened(notes: list[str]) -> tuple[str, ...]:

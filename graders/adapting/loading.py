@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gengrade.parts import MODULE, NOTEBOOK, Part
+from gengrade.parts import MODULE, NOTEBOOK, Part, uncopied
 from gengrade.sandbox.guest.errors import Missing
 from gengrade.sandbox.guest.settings import ENTRY
 
@@ -53,7 +53,7 @@ class Modules:
     def files(self, stem: str) -> list[Path]:
         """The programs and notebooks that stand for that file, the one with the hand-out's name first."""
         try:
-            names = [name for name in os.listdir(self.folder) if name.endswith((MODULE, NOTEBOOK))]
+            names = [name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK))]
         except OSError:
             return []
         found = self.part.called(f"{stem}{MODULE}", names)
@@ -163,16 +163,16 @@ class Modules:
 
     def _import(self, stem: str, path: Path) -> ModuleType:
         """Imports a file by its path, since a student's `utils` must not be mistaken for an installed package."""
-        if path.suffix == NOTEBOOK:
+        if path.suffix.lower() == NOTEBOOK:
             from graders.adapting import notebooks
 
             return notebooks.load(path, self._provided.get(stem, {}))
         # The module gets the file's own name, so that other files find it, unless another module has that name.
-        own = stem if path.stem in sys.modules else path.stem
+        own = stem if path.stem in sys.modules or _is_alike(path.name, stem) else path.stem
         for name in (path.stem, stem):
             if getattr(sys.modules.get(name), "__file__", None) == str(path):
                 return sys.modules[name]
-        spec = spec_from_file_location(own, path)
+        spec = _spec(own, path)
         assert spec is not None
         assert spec.loader is not None
         module = module_from_spec(spec)
@@ -207,7 +207,8 @@ def _why_absent(module: ModuleType, name: str) -> Exception | None:
 class _Finder(MetaPathFinder):
     """Finds the student's files before installed packages, as for a script, but after the standard library.
 
-    A notebook can be imported, too, if no program has its name: `%run` of one becomes an import.
+    If no program has exactly that name, the name may be in other letters or be that of a copy ("utils (1).py"). A
+    notebook can be imported, too: `%run` of one becomes an import.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -219,10 +220,21 @@ class _Finder(MetaPathFinder):
         if path is not None or fullname in sys.stdlib_module_names:
             return None
         found = PathFinder.find_spec(fullname, [str(self._folder)])
-        notebook = self._folder / f"{fullname}{NOTEBOOK}"
-        if (found is None or found.loader is None) and notebook.is_file():
-            return spec_from_file_location(fullname, notebook, loader=_NotebookLoader(notebook))
-        return found
+        if found is not None and found.loader is not None:
+            return found
+        alike = (name for name in sorted(os.listdir(self._folder)) if _is_alike(name, fullname))
+        return next((_spec(fullname, self._folder / name) for name in alike), found)
+
+
+def _is_alike(file: str, module: str) -> bool:
+    """Whether a file's name is that of a module but for the case of letters, or that of a copy of its file."""
+    stem, _, suffix = uncopied(file).rpartition(".")
+    return stem.casefold() == module.casefold() and f".{suffix.lower()}" in {MODULE, NOTEBOOK}
+
+
+def _spec(module: str, path: Path) -> ModuleSpec | None:
+    loader: Loader = SourceFileLoader(module, str(path)) if path.suffix.lower() == MODULE else _NotebookLoader(path)
+    return spec_from_file_location(module, path, loader=loader)
 
 
 class _NotebookLoader(Loader):
