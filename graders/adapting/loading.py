@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.abc import Loader, MetaPathFinder
@@ -23,6 +24,7 @@ from typing import Any
 from gengrade.parts import MODULE, NOTEBOOK, Part, uncopied
 from gengrade.sandbox.guest.errors import Missing
 from gengrade.sandbox.guest.settings import ENTRY
+from graders.adapting import notebooks, programs
 
 WISHES = "grading.yaml"  # a file in a submission by which its author says what things are called
 _MOST_WISHED = 1 << 16  # most bytes of such a file that are read
@@ -129,10 +131,11 @@ class Modules:
         if path in self._loaded:
             return self._loaded[path]
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-            sys.meta_path.insert(0, _Finder(self.folder))
+            sys.meta_path.insert(0, _Finder(self.folder, self.part.folder))
         module = self._import(stem, path)
         for name, value in self._provided.get(stem, {}).items():
-            module.__dict__.setdefault(name, value)
+            if _is_placeholder(module.__dict__.get(name)):
+                module.__dict__[name] = value
         self._loaded[path] = module
         return module
 
@@ -164,8 +167,6 @@ class Modules:
     def _import(self, stem: str, path: Path) -> ModuleType:
         """Imports a file by its path, since a student's `utils` must not be mistaken for an installed package."""
         if path.suffix.lower() == NOTEBOOK:
-            from graders.adapting import notebooks
-
             return notebooks.load(path, self._provided.get(stem, {}))
         # The module gets the file's own name, so that other files find it, unless another module has that name.
         own = stem if path.stem in sys.modules or _is_alike(path.name, stem) else path.stem
@@ -176,7 +177,11 @@ class Modules:
         assert spec is not None
         assert spec.loader is not None
         module = module_from_spec(spec)
-        module.__dict__.update(self._provided.get(stem, {}))  # the file's top level may need some of them
+        provided = self._provided.get(stem, {})
+        for value in provided.values():
+            if isinstance(value, Namespace):  # the command line's options, of which the student may have more
+                vars(value).update({**vars(programs.options(content(path))), **vars(value)})
+        module.__dict__.update(provided)  # the file's top level may need some of them
         sys.modules[own] = module
         try:
             spec.loader.exec_module(module)
@@ -186,22 +191,19 @@ class Modules:
         return module
 
 
-def _is_made(module: ModuleType, name: str) -> bool:
-    """Whether a notebook's own function makes that name, which has then been done."""
-    if "__failed__" not in module.__dict__:
-        return False
-    from graders.adapting import notebooks
+def _is_placeholder(value: object) -> bool:
+    """Whether a program that fills a global in its main block may have set it to this before: `ARGS = None`."""
+    return value is None or (isinstance(value, dict | list | tuple | Namespace) and value in ({}, [], (), Namespace()))
 
-    return notebooks.make(module, name)
+
+def _is_made(module: ModuleType, name: str) -> bool:
+    """Whether a function of the student's makes that name, which has then been done."""
+    return notebooks.FAILED in module.__dict__ and notebooks.make(module, name)
 
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
-    """The error that kept a notebook from defining that name; None for other modules."""
-    if "__failed__" not in module.__dict__:
-        return None
-    from graders.adapting import notebooks
-
-    return notebooks.why(module, name)
+    """The error that kept a file from defining that name; None if it does not define it."""
+    return notebooks.why(module, name) if notebooks.FAILED in module.__dict__ else None
 
 
 class _Finder(MetaPathFinder):
@@ -211,17 +213,24 @@ class _Finder(MetaPathFinder):
     notebook can be imported, too: `%run` of one becomes an import.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, own: str | None) -> None:
         self._folder = folder
+        self._own = own  # the name of the folder in the hand-out
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if path is not None or fullname in sys.stdlib_module_names:
             return None
+        if fullname == self._own:
+            spec = ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [str(self._folder)]
+            return spec
         found = PathFinder.find_spec(fullname, [str(self._folder)])
+        if found is not None and found.origin is not None and found.submodule_search_locations is None:
+            return _spec(fullname, Path(found.origin)) if found.origin.endswith(MODULE) else found
         if found is not None and found.loader is not None:
-            return found
+            return found  # a package
         alike = (name for name in sorted(os.listdir(self._folder)) if _is_alike(name, fullname))
         return next((_spec(fullname, self._folder / name) for name in alike), found)
 
@@ -233,8 +242,15 @@ def _is_alike(file: str, module: str) -> bool:
 
 
 def _spec(module: str, path: Path) -> ModuleSpec | None:
-    loader: Loader = SourceFileLoader(module, str(path)) if path.suffix.lower() == MODULE else _NotebookLoader(path)
+    loader: Loader = _ProgramLoader(module, str(path)) if path.suffix.lower() == MODULE else _NotebookLoader(path)
     return spec_from_file_location(module, path, loader=loader)
+
+
+class _ProgramLoader(SourceFileLoader):
+    """Runs a program, and continues where a part of it fails."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        programs.run(module, Path(self.path))
 
 
 class _NotebookLoader(Loader):
@@ -244,8 +260,6 @@ class _NotebookLoader(Loader):
         self._path = path
 
     def exec_module(self, module: ModuleType) -> None:
-        from graders.adapting import notebooks
-
         names = vars(notebooks.load(self._path))
         module.__dict__.update({name: value for name, value in names.items() if not name.startswith("__")})
 

@@ -10,6 +10,7 @@ missing first.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
@@ -46,18 +47,25 @@ _MADE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """A statement of a cell; `cell` is the cell's name in tracebacks."""
+class Step:
+    """A statement of a cell or of a program; `cell` is the cell's or the program's name in tracebacks."""
 
     statement: ast.stmt
     cell: str
+
+    def skip(self, module: ModuleType) -> None:
+        """Takes note that the names which the statement defines are skipped."""
+        for name in _names(self.statement):
+            vars(module)[SKIPPED][name] = self
+            vars(module)[FAILED].pop(name, None)
 
     def run(self, module: ModuleType) -> Exception | None:
         """Runs the statement, updates the module's failed and skipped names, and returns the error, if there is one."""
         failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
         names = _names(self.statement)
         try:
-            exec(compile(ast.Module([self.statement], []), self.cell, "exec", dont_inherit=True), module.__dict__)
+            tree = ast.Module([*_future(module), self.statement], [])
+            exec(compile(tree, self.cell, "exec", dont_inherit=True), module.__dict__)
         except (Exception, SystemExit) as raised:
             error = raised if isinstance(raised, Exception) else RuntimeError(f"it ends the program ({raised})")
             if not (isinstance(error, NameError) and error.name in names & {*failed, *skipped}):
@@ -67,6 +75,12 @@ class _Step:
             failed.pop(name, None)
             skipped.pop(name, None)
         return None
+
+
+def _future(module: ModuleType) -> list[ast.stmt]:
+    """Imports of the features of `__future__` that a module has imported, which each later statement needs as well."""
+    names = [name for name in __future__.all_feature_names if vars(module).get(name) is getattr(__future__, name)]
+    return [ast.fix_missing_locations(ast.ImportFrom("__future__", [ast.alias(name)], 0)) for name in names]
 
 
 def load(path: Path, provided: Mapping[str, object] | None = None, until: int | None = None) -> ModuleType:
@@ -79,12 +93,12 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
     module.__file__ = str(path)
     module.__dict__.update({**(provided or {}), FAILED: {}, SKIPPED: {}})
     sys.modules[module.__name__] = module  # where dataclasses and pickles look for a class's module
-    late: list[_Step] = []
+    late: list[Step] = []
     for position, (name, source) in enumerate(cells(path), start=1):
         if until is not None and position >= until:
             break
         late += _run(module, name, source)
-    _run_again(module, late)
+    run_again(module, late, lambda step: _run_step(module, step))
     return module
 
 
@@ -116,7 +130,7 @@ def why(module: ModuleType, name: str) -> Exception | None:
     If the reason is another missing name, it is a Missing that names the whole chain up to the first one.
     """
     failed: dict[str, Exception] = vars(module).get(FAILED, {})
-    skipped: dict[str, _Step] = vars(module).get(SKIPPED, {})
+    skipped: dict[str, Step] = vars(module).get(SKIPPED, {})
     chain, error = [name], failed.get(name)
     while isinstance(error, NameError) and error.name in {*failed, *skipped} - {*chain}:
         chain.append(str(error.name))
@@ -166,7 +180,7 @@ def defining(path: Path, name: str) -> list[int]:
     return found
 
 
-def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
+def _run(module: ModuleType, name: str, source: str) -> list[Step]:
     """Runs the statements of a cell that may run, and returns those that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     late = []
@@ -174,7 +188,7 @@ def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
     for piece, error in broken:
         vars(module)[FAILED].update(dict.fromkeys(_names_in(piece), error))
     for statement in tree.body:
-        step = _Step(statement, name)
+        step = Step(statement, name)
         file = written(statement)
         if file is not None:
             _Written.found_by(module).add(*file)
@@ -183,19 +197,16 @@ def _run(module: ModuleType, name: str, source: str) -> list[_Step]:
     return late
 
 
-def _run_step(module: ModuleType, step: _Step) -> Exception | None:
+def _run_step(module: ModuleType, step: Step) -> Exception | None:
     """Runs a statement if it may run, and returns its error; otherwise takes note that its names are skipped."""
     if _is_kept(step.statement, module):
         return step.run(module)
-    names = _names(step.statement)
-    vars(module)[SKIPPED].update(dict.fromkeys(names, step))
-    for name in names:
-        vars(module)[FAILED].pop(name, None)
+    step.skip(module)
     return None
 
 
-def _run_again(module: ModuleType, late: list[_Step]) -> None:
-    """Runs the statements that lacked a name again, until this no longer defines more names.
+def run_again(module: ModuleType, late: list[Step], run: Callable[[Step], Exception | None]) -> None:
+    """Runs the statements that lacked a name again, by `run`, until this no longer defines more names.
 
     A name that they lack is made if a function of the student's makes it without training.
     """
@@ -203,7 +214,7 @@ def _run_again(module: ModuleType, late: list[_Step]) -> None:
     while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
         lacking = {error.name for error in failed.values() if isinstance(error, NameError)}
         made = [make(module, name) for name in lacking if isinstance(name, str) and name not in vars(module)]
-        late = [step for step in waiting if isinstance(_run_step(module, step), NameError)]
+        late = [step for step in waiting if isinstance(run(step), NameError)]
         failed = vars(module)[FAILED]
         if len(late) == len(waiting) and not any(made):
             return

@@ -53,7 +53,17 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         symptoms[f"{name} of all rows"] = (_is_constant(output), FLAG)
         symptoms[f"{name} of all rows alone"] = (_is_constant(alone), FLAG)
         symptoms[f"columns of {name}"] = (_is_constant(output.reshape(len(output), -1).T), FLAG)
+        symptoms[f"channels of {name} sum to 1"] = (_is_softmax(output), FLAG)
     return symptoms
+
+
+def _is_softmax(output: Array) -> bool:
+    """Whether the numbers of each row, or of each pixel, are positive and add up to 1."""
+    return (
+        output.ndim > 1
+        and output.shape[1] > 1
+        and bool(output.min() > 0 and np.abs(output.sum(axis=1) - 1).max() <= NEAR)
+    )
 
 
 @symptoms_of("vae:reach")
