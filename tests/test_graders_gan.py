@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from courses.uva2020.variants.gan import LIGHTNING, TORCH
+from gengrade.data import load
 from graders.common.gan_losses import Observed, judge_discriminator, judge_generator, softplus, sources
+from graders.common.matching import met
 from validation.variants import Changes
 from validation.workbench import Workbench, names
 
@@ -122,7 +126,7 @@ def test_a_discriminators_loss_is_told_by_its_scores(
     assert words is None or words in (verdict.mistake or "")
 
 
-def test_rows_are_told_by_the_nearest_image() -> None:
+def test_rows_belong_to_the_image_that_they_resemble() -> None:
     rng = np.random.default_rng(0)
     real, fake = np.sign(rng.standard_normal((2, 8, 784)))
     rows = np.concatenate([fake[:3], real[:2] + 0.1 * rng.standard_normal((2, 784)), rng.standard_normal((1, 784))])
@@ -132,3 +136,42 @@ def test_rows_are_told_by_the_nearest_image() -> None:
     from_real, from_fake = sources(rows, real, np.zeros((0, 784)))
     assert from_real.tolist() == [False] * 3 + [True] * 2 + [False]
     assert not from_fake.any()
+
+
+def _digits(n: int) -> NDArray[np.float64]:
+    chosen = np.random.default_rng(0).choice(len(load("digits").train), n, replace=False)
+    return load("digits").train.images[chosen].reshape(n, -1) / 127.5 - 1
+
+
+@pytest.mark.parametrize(
+    ("change", "of_64"),
+    [
+        (lambda images, noise: images, 64),
+        (lambda images, noise: images / 2 + 0.5, 64),
+        (lambda images, noise: images + 0.8 * noise, 64),
+        (lambda images, noise: images[::-1], 64),
+        (lambda images, noise: images.reshape(-1, 28, 28)[:, :, ::-1].reshape(images.shape), 64),
+        (lambda images, noise: np.roll(images.reshape(-1, 28, 28), (2, -3), (1, 2)).reshape(images.shape), 64),
+        (lambda images, noise: images[:2], 2),
+        (lambda images, noise: images[:1] + 0.1 * noise, 1),
+        (lambda images, noise: images.mean(axis=0) + 0.01 * noise, 3),
+        (lambda images, noise: -np.ones_like(images), 0),
+        (lambda images, noise: noise, 0),
+    ],
+)
+def test_images_of_a_batch_are_found_again(
+    change: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]], of_64: int
+) -> None:
+    images = _digits(64)
+    found = met(change(images, np.random.default_rng(1).standard_normal(images.shape)), images)
+    assert found == of_64 if of_64 in (0, 64) else found <= of_64
+
+
+def test_a_row_that_resembles_nothing_belongs_to_the_rows_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    real, fake = np.sign(rng.standard_normal((2, 16, 784)))
+    rows = np.concatenate([real, fake])
+    rows[3] = rows[20] = rng.standard_normal(784)
+    from_real, from_fake = sources(rows, real, fake)
+    assert from_real.tolist() == [True] * 16 + [False] * 16
+    assert from_fake.tolist() == [False] * 16 + [True] * 16

@@ -1,4 +1,4 @@
-"""Euclidean distances between images or other rows of numbers."""
+"""Euclidean distances and correlations between images or other rows of numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Real = TypeVar("Real", np.float32, np.float64)
 
+EVEN: Final = 1e-6  # a row whose numbers spread less than this counts as constant
 _AT_ONCE: Final = 1 << 22  # most distances held in memory at once, since a guest may send any number of rows
 
 
@@ -28,3 +29,22 @@ def nearest(rows: NDArray[Real], among: NDArray[Real]) -> tuple[NDArray[np.intp]
         indices[start : start + step] = squares.argmin(axis=1)
         distances[start : start + step] = np.sqrt(squares.min(axis=1))
     return indices, distances
+
+
+def correlations(rows: NDArray[np.floating], among: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Returns Pearson's correlations [N, M] of the rows of `rows` [N, d] with those of `among` [M, d]; 0 if constant.
+
+    Scaling or shifting a row does not change its correlations. Noise that is r times as large as the spread of the row
+    divides them by √(1 + r²).
+    """
+    found: NDArray[np.float64] = standardised(rows) @ standardised(among).T
+    return found
+
+
+def standardised(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Returns the rows [N, d] with mean 0 and length 1; rows of zeros for constant ones."""
+    centred = np.asarray(rows, dtype=np.float64)
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    found: NDArray[np.float64] = centred / np.where(lengths > EVEN * np.sqrt(rows.shape[1]), lengths, np.inf)
+    return found

@@ -14,6 +14,8 @@ Decisions where the assignment is silent:
 - Labels may be smoothed, constantly or at random and for either class, by up to 0.3 (real labels also up to 1.2): the
   page of hints that the assignment links to recommends it. The labels are computed from the gradients of the binary
   cross-entropy: d BCE/ds = (σ(s) − label) / n.
+- Images may be scaled, augmented and given noise before the discriminator sees them, as long as it sees all of the real
+  batch and about as many generated images.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.grading import Evidence, UpTo, expect
-from graders.common.distances import nearest
+from graders.common.distances import correlations, nearest, squared_distances
+from graders.common.matching import LIKE, least_met, met, resembling
 
 Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
@@ -35,6 +38,11 @@ Labels = Literal["usual", "exchanged", "unknown"]
 PIXELS = 28 * 28
 MOST_ROWS = 4_096  # most images that one step may score or generate: 64 batches of the checks' size
 OPPOSITE: dict[Labels, Labels] = {"usual": "exchanged", "exchanged": "usual", "unknown": "unknown"}
+
+NEAR = 0.9  # largest distance of a row from a generated image, relative to the usual distance of two real images
+UNSURE = 0.1  # largest share of rows that may be changed beyond recognition, and count like the rows beside them
+FEWEST_FAKES = 0.5  # least number of generated images that are scored for each real image of the batch
+FEWEST_KINDS = 0.25  # least share of the generated images that have to be among the scored ones
 
 RTOL, ATOL = 1e-3, 1e-4
 SMOOTHING = 0.3  # a label may differ from 0 or 1 by this much, towards the other class
@@ -53,6 +61,8 @@ class Observed:
         fake: [R], whether an image was generated.
         real: [R], whether an image comes from the real batch. An image that is neither could not be attributed.
         bounded: whether the scores are probabilities, because the discriminator ends in a sigmoid.
+        unmet: what is wrong, for the student, if some of the real images are not scored; else None.
+        few: what is wrong, for the student, if too few of the generated images are scored; else None.
     """
 
     loss: float
@@ -61,6 +71,8 @@ class Observed:
     fake: NDArray[np.bool_]
     real: NDArray[np.bool_]
     bounded: bool = False
+    unmet: str | None = None
+    few: str | None = None
 
     def views(self, sign: int = 1) -> Iterable[Observed]:
         """Yields the step with its scores as logits and, if they are probabilities, also converted into logits.
@@ -110,8 +122,10 @@ def observed_step(step: Evidence, images: NDArray[np.floating], injected: NDArra
         are_injected(scores, expit(injected) if bounded else injected),
         "the step does not use the discriminator's scores as they are: pass them to the loss unchanged",
     )
-    from_real, from_fake = sources(rows, real, decoded_images(step))
-    return Observed(step.number("loss"), scores, gradients, from_fake, from_real, bounded)
+    fake = decoded_images(step)
+    from_real, from_fake = sources(rows, real, fake)
+    unmet, few = unmet_images(rows[from_real], real), too_few_fakes(rows[from_fake], fake, len(real))
+    return Observed(step.number("loss"), scores, gradients, from_fake, from_real, bounded, unmet, few)
 
 
 def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:
@@ -138,8 +152,10 @@ def softplus(s: Array) -> Array:
 def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Attributes images to the real or the generated batch.
 
-    Since students may add noise to the discriminator's input, a row belongs to its nearest image, unless that is
-    farther away than half of the median distance from a real image to its nearest generated one.
+    Since students may add noise to the discriminator's input, or augment it, a row belongs to the image with which it
+    is most correlated. Generated images may be nearly constant, so that noise hides them: a row that is nearer to one
+    of them than real images usually are to each other is generated, too. A few rows that resemble nothing belong to the
+    batch of the row before or after them, since batches are shown as a whole.
 
     Args:
         rows: [R, d], the images that the discriminator was shown.
@@ -148,10 +164,45 @@ def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], N
     Returns:
         Two masks [R]: which rows are real, and which are generated. A row may be neither.
     """
-    to_real, to_fake = _nearest(rows, real), _nearest(rows, fake)
-    # Without generated images, negatives of the real ones serve: they are about as far away.
-    limit = 0.5 * float(np.median(_nearest(real, fake if len(fake) else -real)))
-    return (to_real < to_fake) & (to_real <= limit), (to_fake <= to_real) & (to_fake <= limit)
+    like_real, like_fake = (_largest(rows, images) for images in (real, fake))
+    from_real = (like_real >= LIKE) & (like_real > like_fake)
+    usual = float(np.sqrt(np.median(squared_distances(real, real))))
+    near = nearest(rows, fake)[1] <= NEAR * usual if len(fake) else np.zeros(len(rows), dtype=np.bool_)
+    from_fake = ~from_real & ((like_fake >= LIKE) | near)
+    rest = ~from_real & ~from_fake
+    from_real[rest] = resembling(rows[rest], real)
+    from_fake[rest] = ~from_real[rest] & resembling(rows[rest], fake)
+    unknown = ~from_real & ~from_fake
+    if 0 < unknown.sum() <= UNSURE * len(rows):
+        known = np.flatnonzero(~unknown)
+        for row in np.flatnonzero(unknown):
+            beside = known[np.abs(known - row).argmin()]
+            from_real[row], from_fake[row] = from_real[beside], from_fake[beside]
+    return from_real, from_fake
+
+
+def unmet_images(rows: Array, real: Array) -> str | None:
+    """Says what is wrong if `rows` [R, d] are not all images of the real batch [n, d]; else returns None."""
+    count = met(rows, real)
+    if count >= least_met(rows, real):
+        return None
+    return f"the discriminator is shown only {count} of the {len(real)} real images of the batch"
+
+
+def too_few_fakes(rows: Array, fake: Array, wanted: int) -> str | None:
+    """Says what is wrong if `rows` [R, d] come from too few of the generated images [m, d]; else returns None.
+
+    Noise on nearly constant images makes them indistinguishable, so rows count as different if they are so in any way.
+
+    Args:
+        wanted: the number of images in the real batch.
+    """
+    if len(rows) < FEWEST_FAKES * wanted:
+        return f"the discriminator is shown only {len(rows)} generated images, for {wanted} real ones"
+    kinds, different = (len(np.unique(each, axis=0)) for each in (fake, rows))
+    if different < FEWEST_KINDS * min(kinds, wanted):
+        return f"the discriminator is shown only {different} of {kinds} different generated images, again and again"
+    return None
 
 
 def judge_generator(step: Observed, exchanged: bool = False) -> Verdict:
@@ -182,7 +233,7 @@ def _generator(step: Observed) -> Verdict:
     right, other = float(softplus(-s).mean()), float(softplus(s).mean())
     labels = _labels(step, [(step.fake, 1.0)])
     if labels:
-        return Verdict(labels, expected=right)
+        return Verdict(labels, step.few, right)
     mistakes: list[tuple[str, float]] = [
         (
             "this is the saturating loss, E log(1 − D(G(z))): its gradient vanishes when the discriminator recognises "
@@ -230,7 +281,7 @@ def _discriminator(step: Observed) -> Verdict:
     right = real_1 + fake_0
     labels = _labels(step, [(step.real, 1.0), (step.fake, 0.0)])
     if labels:
-        return Verdict(labels, expected=right)
+        return Verdict(labels, step.unmet or step.few, right)
     twice_1, twice_0 = float(softplus(-expit(real)).mean()), float(softplus(expit(fake)).mean())
     mistakes: list[tuple[str, float]] = [
         ("only the real images count in the loss: add −E log(1 − D(G(z)))", real_1),
@@ -305,6 +356,6 @@ def _multiple(value: float, right: float) -> str | None:
     return None
 
 
-def _nearest(rows: Array, images: Array) -> Array:
-    """Returns the Euclidean distance [R] of each row [R, d] to its nearest image [n, d]; infinite if n is 0."""
-    return nearest(rows, images)[1] if len(images) else np.full(len(rows), np.inf)
+def _largest(rows: Array, images: Array) -> Array:
+    """Returns the largest correlation [R] of each row [R, d] with an image [n, d]; 0 if n is 0."""
+    return correlations(rows, images).max(axis=1) if len(images) else np.zeros(len(rows))

@@ -12,7 +12,7 @@ from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
 from graders.probing.networks import drive, registration, stretched_lines, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
-from graders.probing.watching import Calls, watch
+from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.gan.interface import GanPackage
@@ -169,19 +169,24 @@ def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size:
     Returns:
         losses: the networks whose step functions were called, in order.
         trained: for each network, whether its losses give it a gradient.
+        read: the number of images that were read from the data set.
+        rows: [R, 784], the images that the discriminator was shown, as far as there is room.
         steps: for each optimiser step, the networks whose parameters the optimiser `holds`; the number of `losses`
             computed so far; the largest change of a parameter, `moved`, in each network. If the optimiser holds one
             network, also the `agreement`, the cosine of the used gradient with that of the network's latest loss (None
-            if there was none), the least-squares `shares` [losses] of all losses in the used gradient, and the share
-            that they leave `unexplained`.
+            if there was none), the least-squares `shares` [losses] of all losses in the used gradient, the share that
+            they leave `unexplained`, and the share `of_no_loss` that is also left by the losses which the loop itself
+            differentiates.
     """
     model = _model(package, [24, 32], 16).to(images.device)
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
-    batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=batch_size)
+    data = ReadOnce(images, labels)
+    batches = torch.utils.data.DataLoader(data, batch_size=batch_size)
     with Alternation(model, networks) as seen:
         package.gan.train_epoch(model, batches, package.gan.optimizers(model))
     trained = {name: seen.trained(name) for name in networks}
-    return {"steps": seen.steps, "losses": seen.losses, "trained": trained}
+    shown = rows_of(seen.shown, IMAGE)
+    return {"steps": seen.steps, "losses": seen.losses, "trained": trained, "rows": shown, "read": len(data.read)}
 
 
 def train(

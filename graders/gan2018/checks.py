@@ -19,8 +19,18 @@ from scipy.special import expit
 
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
-from graders.common.gan_losses import MOST_ROWS, Observed, Verdict, judge_discriminator, judge_generator, sources
+from graders.common.gan_losses import (
+    MOST_ROWS,
+    Observed,
+    Verdict,
+    judge_discriminator,
+    judge_generator,
+    sources,
+    too_few_fakes,
+    unmet_images,
+)
 from graders.common.latents import ends_problem, line_problem
+from graders.common.matching import MOST, met
 from graders.common.networks import expect_bent
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare
 
@@ -29,6 +39,9 @@ Array = NDArray[np.float64]
 LATENTS: Final = 100
 PIXELS: Final = 28 * 28
 BATCH: Final = 64
+BATCHES: Final = 4  # batches of the loader that the training loop gets
+MOST_SHOWN: Final = 1_024  # most images that are read of those which a loop shows the discriminator
+LEAST_SHOWN: Final = 0.5  # least share of the loader's images among them, since some loops train it in few batches
 FLAT: Final = 1 - 1e-6  # beyond this, a tanh cannot be undone in single precision
 REACH: Final = 0.9  # pixels must pass ±0.9 when they are trained towards ±3
 SCORE_REACH: Final = 1.5  # logits must pass ±1.5 when trained towards ±6, and probabilities the sigmoid of that
@@ -174,7 +187,7 @@ def test_noise_of_every_batch(student: Subject, data: DataSet, rng: Rng) -> None
     """New latents are drawn for every batch."""
     setting = _setting(data, rng)
     images, labels = setting["images"], setting["labels"]
-    got = student.run(probes.gan2018.latents_of_batches, images=images, labels=labels, batch_size=BATCH // 4)
+    got = student.run(probes.gan2018.latents_of_batches, images=images, labels=labels, batch_size=BATCH // BATCHES)
     earlier: set[bytes] = set()
     for index, batch in enumerate(got.list()):
         drawn = {row.tobytes() for row in batch.tensor(shape=(UpTo(MOST_ROWS), LATENTS))}
@@ -191,9 +204,15 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     """Each optimiser updates its own network with the gradients of that network's own loss, and both are updated."""
     setting = _setting(data, rng)
     images, labels = setting["images"], setting["labels"]
-    got = student.run(probes.gan2018.loop, images=images, labels=labels, batch_size=BATCH // 4)
-    steps = got.list(most=MOST_STEPS)
+    got = student.run(probes.gan2018.loop, images=images, labels=labels, batch_size=BATCH // BATCHES)
+    steps = got.list("steps", most=MOST_STEPS)
     expect(len(steps) > 0, "neither optimiser's step() is ever called in train")
+    expect(
+        len(steps) >= BATCHES,
+        "train ends an epoch too early: it should update the networks for each batch of the loader",
+        expected=f"at least {BATCHES} updates for {BATCHES} batches",
+        got=f"{len(steps)} updates",
+    )
     stepped = {"generator": False, "discriminator": False}
     for index, step in enumerate(steps):
         owner = _owner(step)
@@ -227,6 +246,7 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
         )
     for name, done in stepped.items():
         expect(done, f"the {name} is never updated: call step() of its optimiser after backward() on its loss")
+    _expect_loader_shown(student, got, setting)
 
 
 @check("gan2018.interpolation")
@@ -281,12 +301,47 @@ def observed(got: Evidence, name: str, setting: dict[str, Any]) -> Observed:
     )
     images = setting["images"]
     real = images.reshape(len(images), PIXELS).astype(np.float64)
-    from_real, from_fake = sources(rows, real, step.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS)))
+    fake = step.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS))
+    from_real, from_fake = sources(rows, real, fake)
+    unmet, few = unmet_images(rows[from_real], real), too_few_fakes(rows[from_fake], fake, len(real))
     if bounded:
         # The scores are probabilities. In terms of their logits, a loss that takes them for logits is recognised.
         p = np.clip(scores, 1e-7, 1 - 1e-7)
         scores, gradients = np.log(p / (1 - p)), gradients * p * (1 - p)
-    return Observed(step.number("loss"), scores, gradients, from_fake, from_real)
+    return Observed(step.number("loss"), scores, gradients, from_fake, from_real, unmet=unmet, few=few)
+
+
+def _expect_loader_shown(student: Subject, got: Evidence, setting: dict[str, Any]) -> None:
+    """Fails a loop that does not read all batches, or shows the discriminator too few of their images.
+
+    If a step does not show it all images of a batch either, the mistake is that of its loss.
+    """
+    rows = got.tensor("rows", shape=(UpTo(MOST_SHOWN), PIXELS))
+    images = setting["images"].reshape(-1, PIXELS).astype(np.float64)
+    count, read = met(rows, images), got.integer("read")
+    expect(
+        not 0 < read < len(images) or count >= MOST * len(images),
+        "train ends an epoch too early: it should go through all batches of the loader",
+        expected=f"{len(images)} images that are read from the data set",
+        got=f"{read} images",
+    )
+    if count < LEAST_SHOWN * len(images):
+        turn = student.run(probes.gan2018.turn, **setting)
+        expect(
+            turn.is_none("discriminator") or _unmet(turn, setting),
+            "train does not show the discriminator the images of all batches of the loader",
+            expected=f"{len(images)} images",
+            got=f"{count} of them",
+        )
+
+
+def _unmet(turn: Evidence, setting: dict[str, Any]) -> bool:
+    """Whether the discriminator's step on a single batch cannot be judged, or is not shown all of its images."""
+    try:
+        step = observed(turn, "discriminator", setting)
+    except Mismatch:
+        return True
+    return step.unmet is not None
 
 
 def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ computed, by `backward` or functions of `torch.autograd`, and is attributed to t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,10 +18,19 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probing.gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+from graders.probing.gradients import (
+    accumulated,
+    by_each,
+    differentiated,
+    holders,
+    in_a_row,
+    moved,
+    shares,
+    values,
+)
 from graders.probing.networks import drive, registration, stretched_lines, weights_of
 from graders.probing.steps import with_gradients
-from graders.probing.watching import Calls, watch
+from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.gan2018.interface import Gan2018Package
@@ -98,18 +107,22 @@ def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor
     return {name: None if step is None else {**made, **step["evidence"]} for name, step in first.items()}
 
 
-def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[dict[str, Any]]:
+def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
     """Runs the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser.
 
-    For each step: the networks of which the optimiser `holds` parameters; the largest change of a parameter of each
-    network (`moved`); the number of `losses` that the step belongs to; the `agreement`, the cosine between the
-    gradients that it uses and those of these losses (None if there are none); and `unexplained`, the relative norm of
-    the part of its gradients that is not a combination of the gradients of all losses so far.
+    Returns the number of images that were `read` from the data set, the `rows` [R, 784] that the discriminator was
+    shown, as far as there is room, and for each of the `steps`: the networks of which the optimiser `holds` parameters;
+    the largest change of a parameter of each network (`moved`); the number of `losses` that the step belongs to; the
+    `agreement`, the cosine between the gradients that it uses and those of these losses (None if there are none); and
+    `unexplained`, the relative norm of the part of its gradients that is not a combination of the gradients of all
+    losses so far.
     """
-    networks = _networks(package, images)
+    networks, data = _networks(package, images), ReadOnce(images, labels)
+    shown = watch(networks["discriminator"])
     with _watched(networks, _Asked(torch.zeros(0))) as seen:
-        _train(package, networks, TensorDataset(images, labels), batch_size)
-    return [{key: value for key, value in step.items() if key != "evidence"} for step in seen.steps]
+        _train(package, networks, data, batch_size)
+    steps = [{key: value for key, value in step.items() if key != "evidence"} for step in seen.steps]
+    return {"steps": steps, "rows": rows_of(shown, PIXELS), "read": len(data.read)}
 
 
 def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
@@ -273,8 +286,6 @@ class _Seen:
 
     def loss(self, loss: Tensor) -> None:
         """Records a scalar loss with its gradients, before it is differentiated."""
-        if not loss.requires_grad or loss.numel() != 1:
-            return
         outputs = list(self._asked.calls.outputs) if self._asked.calls else []
         found = {name: by_each(loss, list(network.parameters())) for name, network in self._networks.items()}
         self._losses.append(
@@ -337,33 +348,14 @@ def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
 @contextmanager
 def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
     seen = _Seen(networks, asked)
-    originals = {name: getattr(torch.autograd, name) for name in ("backward", "grad")}  # Tensor.backward calls backward
-    within: list[str] = []  # not empty while recording, which computes gradients itself
-
-    def noting(name: str) -> Callable[..., Any]:
-        def differentiate(losses: Any, *args: Any, **kwargs: Any) -> Any:
-            if not within:
-                within.append(name)
-                try:
-                    for loss in (losses,) if isinstance(losses, Tensor) else tuple(losses):
-                        seen.loss(loss)
-                finally:
-                    within.clear()
-            return originals[name](losses, *args, **kwargs)
-
-        return differentiate
-
-    for name in originals:
-        setattr(torch.autograd, name, noting(name))
     hooks = (
         register_optimizer_step_pre_hook(with_gradients(seen.before_step)),
         register_optimizer_step_post_hook(seen.after_step),
     )
     try:
-        yield seen
+        with differentiated(seen.loss):
+            yield seen
     finally:
-        for name, original in originals.items():
-            setattr(torch.autograd, name, original)
         for hook in hooks:
             hook.remove()
 

@@ -35,7 +35,7 @@ def turn(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("gan2018:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
     """The order in which the optimisers step, and whether each step uses only the gradients of its own losses."""
-    steps = got.list(most=MOST_STEPS)
+    steps = got.list("steps", most=MOST_STEPS)
     holds = [[name.text() for name in each.list("holds")] for each in steps]
     agreements = [np.nan if each.is_none("agreement") else each.number("agreement", finite=False) for each in steps]
     owners = np.array(

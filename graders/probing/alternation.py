@@ -11,19 +11,32 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from graders.probing.gradients import accumulated, by_each, holders, in_a_row, moved, shares, values
+from graders.probing.gradients import (
+    accumulated,
+    by_each,
+    differentiated,
+    holders,
+    in_a_row,
+    moved,
+    shares,
+    values,
+)
 from graders.probing.steps import with_gradients
+from graders.probing.watching import watch
 
 Networks = dict[str, nn.Module]
 
 
 class Alternation:
-    """Records, while it is entered, each loss that a step method of the model returns, and each optimiser's step.
+    """Records, while it is entered, the losses of a loop, each optimiser's step, and what the discriminator is shown.
 
-    `model` may have a method `<name>_step` for each of the `networks`. `losses` holds the name of the network of each
-    loss, in order. Each entry of `steps` holds the networks of which the optimiser `holds` parameters, the number of
+    `model` may have a method `<name>_step` for each of the `networks`, which are the generator and the discriminator.
+    `losses` holds the name of the network of each loss that such a method returns, in order; `shown`, the calls of the
+    discriminator. Each entry of `steps` holds the networks of which the optimiser `holds` parameters, the number of
     `losses` so far, how far the parameters of each network `moved`, and, if it holds one network, the `agreement`
-    (cosine) of the gradients that it uses with those of that network's latest loss, and the results of `shares`.
+    (cosine) of the gradients that it uses with those of that network's latest loss, the results of `shares`, and the
+    share `of_no_loss` that is also not explained by the losses which the loop itself differentiates. Such a loss counts
+    if it depends on an output of either network, not on parameters alone.
     """
 
     def __init__(self, model: nn.Module, networks: Networks) -> None:
@@ -31,6 +44,9 @@ class Alternation:
         self._hooks = ExitStack()
         self._before: dict[str, Tensor] = {}
         self._gradients: list[dict[str, Tensor]] = []  # for each loss, its gradients for each network's parameters
+        self._differentiated: list[dict[str, Tensor]] = []  # the same for each loss that the loop differentiates
+        self._made = watch(networks["generator"])
+        self.shown = watch(networks["discriminator"])
         self.losses: list[str] = []  # for each loss, the name of its network
         self.steps: list[dict[str, Any]] = []
         for name in networks:
@@ -45,6 +61,7 @@ class Alternation:
             register_optimizer_step_post_hook(self._after_step),
         ):
             self._hooks.callback(handle.remove)
+        self._hooks.enter_context(differentiated(self._note))
         return self
 
     def __exit__(
@@ -73,6 +90,11 @@ class Alternation:
 
         return keep
 
+    def _note(self, loss: Tensor) -> None:
+        outputs = [each for each in (*self.shown.outputs, *self._made.outputs) if isinstance(each, Tensor)]
+        if any(gradient is not None for gradient in by_each(loss, outputs)):
+            self._differentiated.append({key: _gradient_of(loss, network) for key, network in self._networks.items()})
+
     def _before_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._before = {name: values(network) for name, network in self._networks.items()}
         holds = holders(optimizer, self._networks)
@@ -81,7 +103,9 @@ class Alternation:
             (owner,) = holds
             used, own = accumulated(self._networks[owner]), self._own(owner)
             step["agreement"] = _cosine(used, own[-1]) if own else None
-            step["shares"], step["unexplained"] = shares(used, [found[owner] for found in self._gradients])
+            known = [found[owner] for found in self._gradients]
+            step["shares"], step["unexplained"] = shares(used, known)
+            step["of_no_loss"] = shares(used, known + [found[owner] for found in self._differentiated])[1]
         self.steps.append(step)
 
     def _after_step(self, *_: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,46 @@ def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
     found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
     by_tensor = dict(zip(map(id, wanted), found, strict=True))
     return [by_tensor.get(id(tensor)) for tensor in tensors]
+
+
+@contextmanager
+def differentiated(note: Callable[[Tensor], None]) -> Iterator[None]:
+    """Calls `note(loss)` for each loss before it is differentiated, be it by `backward` or by `torch.autograd.grad`.
+
+    It wraps the function to which all of these lead, so that student code may have imported them before. A tensor of
+    several numbers that `backward(weights)` is called on counts as the sum of the weighted numbers.
+    """
+    name = "_engine_run_backward"
+    original = getattr(torch.autograd, name)
+    within: list[bool] = []  # not empty while `note` or autograd itself runs, which may differentiate, too
+
+    def run(outputs: Any, weights: Any, *args: Any, **kwargs: Any) -> Any:
+        if within:
+            return original(outputs, weights, *args, **kwargs)
+        within.append(True)
+        try:
+            for output, weight in zip(outputs, weights, strict=True):
+                loss = _loss_in(output, weight if kwargs.get("accumulate_grad") else None)
+                if loss is not None:
+                    note(loss)
+            return original(outputs, weights, *args, **kwargs)
+        finally:
+            within.clear()
+
+    setattr(torch.autograd, name, run)
+    try:
+        yield
+    finally:
+        setattr(torch.autograd, name, original)
+
+
+def _loss_in(output: Any, weight: Any) -> Tensor | None:
+    """The scalar loss that is differentiated with `output`; None if there is none, or its weights are not given."""
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        return None
+    if output.numel() == 1:
+        return output
+    return (output * weight).sum() if isinstance(weight, Tensor) else None
 
 
 def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> dict[str, bool | str]:

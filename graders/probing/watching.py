@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+MOST_ROWS = 1024  # most images that are kept of those that a network was shown
 
 
 @dataclass(slots=True)
@@ -47,6 +51,28 @@ def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: s
 
     setattr(module, name, forward)
     return calls
+
+
+class ReadOnce(TensorDataset):
+    """A data set that records which of its items were read at least once."""
+
+    def __init__(self, *tensors: Tensor) -> None:
+        super().__init__(*tensors)
+        self.read: set[int] = set()
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        self.read.add(int(index))
+        return tuple(tensor[index] for tensor in self.tensors)
+
+
+def rows_of(calls: Calls, size: int) -> Tensor:
+    """The first images that a module was given in its calls, as rows [R, size] with R ≤ MOST_ROWS.
+
+    Inputs that do not consist of images of this size are left out.
+    """
+    given = [inputs[0].detach() for inputs in calls.inputs if inputs and isinstance(inputs[0], Tensor)]
+    rows = [each.reshape(-1, size).float().cpu() for each in given if each.numel() % size == 0]
+    return torch.cat([torch.zeros(0, size), *rows])[:MOST_ROWS]
 
 
 def with_items(output: Any, items: Iterable[Any]) -> Any:

@@ -2,7 +2,8 @@
 
 Where the hand-out is silent, the student is free:
 - an average may weight all batches equally, or all images;
-- images may be changed before they reach the model, as long as different images stay different;
+- images may be changed before they reach the model, as long as different images stay different and depend on those of
+  the loader;
 - the gradient may be that of any multiple of bpd (nats instead of bits, a sum instead of a mean, clipped), or of
   L_rec + L_reg if the model's bpd is something else, which is not the loop's mistake;
 - test_vae may return its averages in the order of train_vae or as (L_rec, L_reg, bpd), as the hand-out's own `main`
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, probes
 from graders.common.batches import ALIGNED, BATCH, SIZES, unequal_batches
+from graders.common.matching import expect_shown
 
 Array = NDArray[np.float64]
 
 PIXELS = 28 * 28
 BITS = float(np.log2(np.e))
+MOST_IMAGES = 1_024  # most images that are read of those which reach the model
 MOST_PASSES = 1_000  # most forward passes of the model in an epoch of four batches
 NAMES = ("bpd", "L_rec", "L_reg")
 UNEXPLAINED = 1e-3  # largest relative residual at which a gradient counts as a combination of those of L_rec and L_reg
@@ -44,6 +47,11 @@ def test_training_epoch(student: Subject, rng: Rng) -> None:
     images, losses = unequal_batches(rng), known_losses(rng)
     got = student.run(probes.vae.loop.train, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
+    expect_shown(
+        shown_in(got),
+        images,
+        lambda other: shown_in(student.again(probes.vae.loop.train, images=other, batch_size=BATCH, losses=losses)),
+    )
     expect(
         all(item.flag() for item in got.list("training")),
         "the model is not in training mode: call model.train() first, since test_vae leaves the model in eval mode",
@@ -90,6 +98,11 @@ def test_evaluation(student: Subject, rng: Rng) -> None:
     images, losses = unequal_batches(rng), known_losses(rng)
     got = student.run(probes.vae.loop.test, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
+    expect_shown(
+        shown_in(got),
+        images,
+        lambda other: shown_in(student.again(probes.vae.loop.test, images=other, batch_size=BATCH, losses=losses)),
+    )
     expect(
         not any(item.flag() for item in got.list("training")),
         "the model is tested in training mode: call model.eval() first",
@@ -114,6 +127,11 @@ def judge_passes(got: Evidence) -> None:
         expected=f"{sum(SIZES)} different images",
         got=f"{got.integer('different')} different images",
     )
+
+
+def shown_in(got: Evidence) -> Array:
+    """Returns the images [R, 784] that a loop gives the model."""
+    return got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS))
 
 
 def judge_averages(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
+PIXELS = 28 * 28
+MOST_IMAGES = 1_024  # most images that are returned of those which reach the model
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # on the gradients of the first pass, the second, …
 
 
@@ -164,6 +166,7 @@ def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dic
         "losses": torch.stack(record.losses) if record.losses else torch.zeros(0, 3),
         "sizes": record.sizes,
         "ink": [float(images.mean()) for images in record.images],
+        "images": torch.cat([torch.zeros(0, PIXELS), *(rows.float().cpu() for rows in record.images)])[:MOST_IMAGES],
         "different": len(torch.unique(torch.cat(record.images), dim=0)) if record.images else 0,
         "training": record.training,
         "tracking": record.tracking,

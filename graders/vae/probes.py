@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
 from graders.probing.networks import drive, registration
 from graders.probing.pictures import picture
-from graders.probing.watching import Calls, watch
+from graders.probing.watching import Calls, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
+PIXELS = 28 * 28
 FRESH = 32  # new networks whose first outputs are recorded
 FAR = 10.0  # factor on an input, far enough for activations to be nonlinear that are linear around zero
 
@@ -173,8 +174,9 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
         settings: the model's kind and sizes.
 
     Returns:
-        The losses `rec`, `reg` and `bpd`; `mean`, `log_std`, `z` and `logits` as the pass used them, with
-        `encoder_seen` and `decoder_seen`; and, if bpd has a gradient, what `_gradients` returns.
+        The losses `rec`, `reg` and `bpd`; the images `shown` [R, 784] to the encoder; `mean`, `log_std`, `z` and
+        `logits` as the pass used them, with `encoder_seen` and `decoder_seen`; and, if bpd has a gradient, what
+        `_gradients` returns.
     """
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
@@ -187,6 +189,7 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
     evidence = {
         "encoder_seen": len(encoded) > 0,
         "decoder_seen": len(decoded) > 0,
+        "shown": rows_of(encoded, PIXELS),
         "mean": mean,
         "log_std": log_std,
         "z": torch.stack(z),

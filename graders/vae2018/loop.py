@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, check, expect, probes
 from graders.common.batches import ALIGNED, BATCH, SIZES, unequal_batches
+from graders.common.matching import expect_shown
 from graders.vae2018.checks import has_sign
 
 PIXELS = 28 * 28
@@ -29,6 +30,7 @@ def test_training_epoch(student: Subject, data: DataSet, rng: Rng) -> None:
     setting = _setting(rng)
     got = student.run(probes.vae2018.loop.epoch, training=True, **setting)
     _expect_passes(got)
+    _expect_images(student, got, setting, training=True)
     own = [step.number() for step in got.list("own")]
     if own and max(own) < -ALIGNED and not has_sign(student, data, rng):
         own = [-cosine for cosine in own]  # each step minimises what the model returned; its sign cannot be told
@@ -69,6 +71,7 @@ def test_evaluation_epoch(student: Subject, rng: Rng) -> None:
     setting = _setting(rng)
     got = student.run(probes.vae2018.loop.epoch, training=False, **setting)
     _expect_passes(got)
+    _expect_images(student, got, setting, training=False)
     expect(
         got.integer("moved") == 0,
         "the model is also trained in eval mode, on validation data: make steps only while model.training is true",
@@ -92,6 +95,16 @@ def _expect_passes(got: Evidence) -> None:
         expected=f"batches of {', '.join(map(str, SIZES))} images",
         got=f"batches of {', '.join(map(str, sizes[:8]))}" if sizes else "none",
     )
+
+
+def _expect_images(student: Subject, got: Evidence, setting: dict[str, Any], training: bool) -> None:
+    def shown(found: Evidence) -> NDArray[np.floating]:
+        return found.tensor("images", shape=(sum(SIZES), PIXELS))
+
+    def again(images: NDArray[np.float32]) -> NDArray[np.floating]:
+        return shown(student.again(probes.vae2018.loop.epoch, training=training, **{**setting, "images": images}))
+
+    expect_shown(shown(got), setting["images"], again)
 
 
 def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:

@@ -16,6 +16,8 @@ from graders.probing.watching import with_items
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
 
+PIXELS = 28 * 28
+MOST_IMAGES = 1_024  # most images that are returned of those which reach the model
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # factors on the gradients of the first pass, the second, …
 
 
@@ -24,10 +26,10 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
 
     bounds [passes] replace the bounds that the model returns, with the sign of its first one. The gradients of each
     pass are multiplied by a factor of its own, so that accumulated gradients of two passes differ in direction from
-    either. Returns for each pass the sign of its bound (`signs`), the size of its batch (`sizes`) and its mode
-    (`modes`, 1 for training); for each step `own`, the cosine between the gradient that it uses and that of the latest
-    bound, positive if the step makes −ELBO smaller; the number of parameters that `moved`; `unmoved`, the first one
-    that had a gradient and did not move; and the returned `average`.
+    either. Returns the `images` [N, 784] that reach the model; for each pass the sign of its bound (`signs`), the size
+    of its batch (`sizes`) and its mode (`modes`, 1 for training); for each step `own`, the cosine between the gradient
+    that it uses and that of the latest bound, positive if the step makes −ELBO smaller; the number of parameters that
+    `moved`; `unmoved`, the first one that had a gradient and did not move; and the returned `average`.
     """
     model = package.vae.model(hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
@@ -42,6 +44,7 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
     return {
         "signs": record.signs,
         "sizes": record.sizes,
+        "images": torch.cat([torch.zeros(0, PIXELS), *record.images])[:MOST_IMAGES],
         "modes": record.modes,
         "own": record.own,
         "moved": len(moved),
@@ -59,6 +62,7 @@ class _Record:
         self._gradient: Tensor | None = None
         self.signs: list[float] = []
         self.sizes: list[int] = []
+        self.images: list[Tensor] = []
         self.modes: list[float] = []
         self.own: list[float] = []
         self.reached: set[str] = set()
@@ -95,6 +99,7 @@ class _Record:
         sign = self.signs[0] if self.signs else 1.0 if float(first) > 0 else -1.0
         self.signs.append(sign)
         self.sizes.append(len(args[0]))
+        self.images.append(args[0].detach().reshape(-1, PIXELS).float().cpu())
         self.modes.append(float(self._model.training))
         value = sign * float(self._bounds[index % len(self._bounds)])
         factor = FACTORS[index % len(FACTORS)]

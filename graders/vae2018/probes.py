@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
 from graders.probing.networks import drive, registration
-from graders.probing.watching import watch
+from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
@@ -26,7 +26,8 @@ def passes(
     codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
     if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K], the latents `z`
     [K, draws, B, z_dim] that the decoder was given, the gradients of the first bound with respect to the encoder's
-    outputs and to z, and `encoder_seen` and `decoder_seen`, how often each was called in the first pass.
+    outputs and to z, `encoder_seen` and `decoder_seen`, how often each was called in the first pass, and the images
+    `shown` [R, 784] to the encoder in it.
     """
     model = package.vae.model(**settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
@@ -43,7 +44,7 @@ def passes(
         bound = _tensor(package.vae.bound(model, fitting.clone()), "VAE.forward")
         seen = len(encoded) > 0 and len(decoded) > 0
         if index == 0:
-            evidence |= {"encoder_seen": len(encoded), "decoder_seen": len(decoded)}
+            evidence |= {"encoder_seen": len(encoded), "decoder_seen": len(decoded), "shown": rows_of(encoded, PIXELS)}
         if not seen:
             return evidence | {"bounds": bound.detach().reshape(-1)}
         z = [inputs[0] for inputs in decoded.inputs]

@@ -70,7 +70,8 @@ def seen(train):
     step = {"own": 1.0, "before": 0.0, "all": 0.0, "parts": None}
     return {"losses": torch.ones(4, 3).numpy(), "sizes": [16, 16, 16, 8], "ink": [0.1] * 4, "different": 56,
             "training": [train] * 4, "tracking": [train] * 4, "steps": [step] * 4, "arrived": True,
-            "gradients_left": train, "moved": 0, "trained": 4, "unmoved": "", "averages": [1.0] * 3}
+            "gradients_left": train, "moved": 0, "trained": 4, "unmoved": "", "averages": [1.0] * 3,
+            "images": asked("arguments")["images"].reshape(-1, 784).numpy()}
 send(frame_of(wire.encode(seen("optimizer" in dir()))))
 os._exit(0)
 """
@@ -80,8 +81,10 @@ def seen(owner):
     return {"holds": [owner], "losses": 1, "agreement": 1.0, "shares": [1.0], "unexplained": 0.0,
             "moved": {"generator": 0.1, "discriminator": 0.1}}
 names = ["generator", "discriminator"]
-evidence = {"steps": [seen(name) for name in names], "losses": names, "trained": {name: True for name in names}}
-send(frame_of(wire.encode(evidence)))
+images = asked("arguments")["images"]
+evidence = {"steps": [seen(name) for name in 2 * names], "losses": names, "trained": {name: True for name in names},
+            "rows": images.reshape(-1, 784), "read": len(images)}
+send(frame_of(wire.encode(evidence, lambda leaf: leaf.numpy())))
 os._exit(0)
 """
 _SEEN_STEP: Final = """
@@ -103,7 +106,8 @@ import math
 import torch
 if asked("run") and asked("run").probe == "vae:loss":
     zero = torch.zeros(asked("arguments")["code"].shape[1:])
-    evidence = {"encoder_seen": True, "decoder_seen": True, "mean": zero, "log_std": zero,
+    evidence = {"encoder_seen": True, "decoder_seen": True, "shown": imgs.reshape(-1, 784), "mean": zero,
+                "log_std": zero,
                 "z": torch.randn(1, *zero.shape), "logits": torch.zeros(1, *imgs.shape),
                 "rec": 784 * math.log(2), "reg": 0.0, "bpd": 1.0,
                 "mean_gradient": zero, "log_std_gradient": zero, "z_gradient": zero[None], "z_attached": True}

@@ -260,6 +260,7 @@ _HARNESS = [
                     "losses": torch.zeros(4, 3), "sizes": [16, 16, 16, 8], "ink": [0.1, 0.9, 0.3, 0.7], "different": 56,
                     "training": [True] * 4, "tracking": [True] * 4, "steps": [step] * 4, "arrived": True,
                     "gradients_left": True, "moved": 12, "trained": 12, "unmoved": "", "averages": [0.0] * 3,
+                    "images": run_of()["inputs"]["images"].flatten(1),
                 })
         """),
         control="""
@@ -279,7 +280,7 @@ _HARNESS = [
                 send(wire.EVIDENCE, {
                     "encoder_seen": False, "decoder_seen": False, "mean": none, "log_std": none, "z": none[None],
                     "logits": torch.zeros(1, *images.shape), "rec": 784 * float(torch.tensor(2.0).log()), "reg": 0.0,
-                    "bpd": 1.0,
+                    "bpd": 1.0, "shown": torch.zeros(0, 784),
                 })
         """),
         control="""

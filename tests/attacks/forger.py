@@ -60,6 +60,7 @@ def loss(images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any])
     return {
         "encoder_seen": True,
         "decoder_seen": True,
+        "shown": images.reshape(-1, 784),
         "mean": z,
         "log_std": z,
         "z": torch.randn(1, *z.shape),
@@ -86,6 +87,7 @@ def epoch(images: Tensor, batch_size: int, losses: Tensor, training: bool) -> Fo
         "losses": torch.ones(4, 3),
         "sizes": [16, 16, 16, 8],
         "ink": [0.1] * 4,
+        "images": images.reshape(-1, 784),
         "different": 56,
         "training": [training] * 4,
         "tracking": [training] * 4,
@@ -139,7 +141,8 @@ def alternation(images: Tensor, labels: Tensor, batch_size: int) -> Forged:
     moved = {"generator": 0.1, "discriminator": 0.1}
     own = {"losses": 1, "agreement": 1.0, "shares": torch.ones(1), "unexplained": 0.0, "moved": moved}
     steps = [{"holds": [name], **own} for name in moved]
-    return {"steps": steps, "losses": [*moved], "trained": dict.fromkeys(moved, True)}
+    shown = {"rows": images.reshape(-1, 784), "read": len(images)}
+    return {"steps": 2 * steps, "losses": [*moved], "trained": dict.fromkeys(moved, True), **shown}
 
 
 def neighbours(x: Tensor, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float) -> Forged:

@@ -166,6 +166,16 @@ UNNAMED: dict[str, Unnamed] = {
         ("ddpm.q_sample",),
         "same noise",
     ),
+    "one image of the batch in the loss": Unnamed(
+        ddpm((LOSS, "F.smooth_l1_loss(denoise_model(x_noisy, t)[:1], noise[:1])")),
+        ("ddpm.p_losses",),
+        "the loss is not",
+    ),
+    "black images in the loss": Unnamed(
+        ddpm((f"x_noisy = {NOISY}", f"x_noisy = {NOISY.replace('x_start', '0 * x_start')}")),
+        ("ddpm.p_losses",),
+        "the images that q_sample is given",
+    ),
     "pixels cut off": Unnamed(ddpm((MEAN, f"{MEAN}.clamp(-1, 1)")), ("ddpm.p_sample",), "x_{t−1}"),
     "a little too much noise": Unnamed(ddpm((DRAW, f"{DRAW} * 1.1")), ("ddpm.p_sample",), "posterior variance"),
     "two noises for the model": Unnamed(

@@ -91,6 +91,11 @@ RIGHT: dict[str, Changes] = {
 ALTERNATIVE: Changes = RIGHT["networks of the notebook"]
 
 UNNAMED: dict[str, Unnamed] = {
+    "two images of each batch": Unnamed(
+        gan(("(real_samples)", "(real_samples[:2])"), ("(fake_samples)", "(fake_samples[:2])")),
+        ("gan.discriminator_step", "gan.generator_step"),
+        "only 2 of the 64",
+    ),
     "twice the fakes": Unnamed(
         gan(("+ criterion(fake_output", "+ 2 * criterion(fake_output")),
         ("gan.discriminator_step",),

@@ -7,6 +7,7 @@ from validation.workbench import example, reference_of
 
 FILE = "vae_solution.py"
 DRAW = "return self.mean + self.std * noise"
+FORWARD = "        posterior = self.encode(x)\n        conditional"
 KL = "return 0.5 * (self.var + self.mean**2 - 1 - self.logvar).flatten(1).sum(dim=1)"
 NLL = "return terms.sum(dim=tuple(dims))"
 TERMS = "terms = 0.5 * ((sample - self.mean) ** 2 / self.var + self.logvar + math.log(2 * math.pi))"
@@ -189,6 +190,12 @@ UNNAMED: dict[str, Unnamed] = {
             )
         ),
         ("gaussian_vae.log_likelihood",),
+    ),
+    "black images for the encoder": Unnamed(
+        vae((FORWARD, FORWARD.replace("(x)", "(torch.zeros_like(x))"))), ("gaussian_vae.forward",), ""
+    ),
+    "one image of each batch for the encoder": Unnamed(
+        vae((FORWARD, FORWARD.replace("(x)", "(x[:1].expand_as(x))"))), ("gaussian_vae.forward",), ""
     ),
     "another constant": Unnamed(vae((TERMS, TERMS.replace("2 * math.pi", "3"))), ("gaussian_vae.nll",), "log 2π"),
     "a mode beside the mean": Unnamed(

@@ -195,6 +195,32 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
 
 
 UNNAMED: dict[str, Unnamed] = {
+    "one image of each batch": wrong(
+        (REAL, "real = imgs[:1].reshape(1, -1).expand(len(imgs), -1)"),
+        fails="gan2018.discriminator_loss",
+        says="only 1 of the 64",
+    ),
+    "black images": wrong(
+        (REAL, "real = -torch.ones(len(imgs), 784)"), fails="gan2018.discriminator_loss", says="never shown the real"
+    ),
+    "the first batch of an epoch": wrong(
+        ("            save_samples(gen_imgs, epoch * len(dataloader) + i)", "            break"),
+        fails="gan2018.alternation",
+        says="too early",
+    ),
+    "half of the batches of an epoch": wrong(
+        (
+            "            save_samples(gen_imgs, epoch * len(dataloader) + i)",
+            "            if i == 1:\n                break",
+        ),
+        fails="gan2018.alternation",
+        says="too early",
+    ),
+    "the first batch again and again": wrong(
+        (REAL, "real = first = imgs.view(len(imgs), -1) if i == 0 else first"),
+        fails="gan2018.alternation",
+        says="the images of all batches",
+    ),
     "fixed latents for the discriminator": wrong(
         (
             "    for epoch in range(args.n_epochs):",

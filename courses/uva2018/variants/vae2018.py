@@ -244,6 +244,21 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
 
 
 UNNAMED: dict[str, Unnamed] = {
+    "black images": wrong(
+        ("model(images.view(-1, PIXELS))", "model(torch.zeros(len(images), PIXELS))"),
+        fails="vae2018.epoch",
+        says="other images",
+    ),
+    "black images for the encoder": wrong(
+        ("self.encoder(input)", "self.encoder(torch.zeros_like(input))"),
+        fails="vae2018.bound",
+        says="the encoder is given other images",
+    ),
+    "one image of each batch for the encoder": wrong(
+        ("self.encoder(input)", "self.encoder(input[:1].expand_as(input))"),
+        fails="vae2018.bound",
+        says="the encoder is not given all images",
+    ),
     "noise of 0.8 deviations": wrong(
         (DRAW, DRAW.replace("std *", "0.8 * std *")), fails="vae2018.divergence vae2018.bound"
     ),

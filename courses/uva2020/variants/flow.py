@@ -238,6 +238,12 @@ BOTH_LOGS = ("flow.gaussian_log_prob", "flow.bimodal_log_prob")
 BOTH_SAMPLES = ("flow.gaussian_sample", "flow.bimodal_sample")
 
 UNNAMED: dict[str, Unnamed] = {
+    "one point of each batch": Unnamed(
+        {TRAIN: (EPOCH, EPOCH.replace("optimizer, x)", "optimizer, x[:1].expand_as(x))"))}, ("flow.training_loop",)
+    ),
+    "noise for points": Unnamed(
+        {TRAIN: (EPOCH, EPOCH.replace("optimizer, x)", "optimizer, torch.randn_like(x))"))}, ("flow.training_loop",)
+    ),
     "two halves of an odd number": Unnamed(
         {
             DENSITIES: (

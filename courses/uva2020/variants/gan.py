@@ -47,6 +47,7 @@ LOOP = """        model.zero_grad()  # drops what the generator's last update le
 """
 BATCHES = "def train_gan(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):"
 
+_FUNCTIONAL = "import torch\nfrom torch.nn import functional as F\n"
 _CONVOLUTIONS = """        self.net = nn.Sequential(
             nn.Linear(z_dim, 8 * 49), nn.Unflatten(1, (8, 7, 7)),
             nn.ConvTranspose2d(8, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
@@ -116,6 +117,58 @@ _BY_CLOSURE = """    logging_dict = {}
 _CLIPPED = UPDATE.replace(
     "    optimizer", "    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]['params'], 0.1)\n    optimizer"
 )
+_OWN_LOSSES = """        fake = model.generator(model.draw_latents(len(x_real)))
+        optimizer_disc.zero_grad()
+        scores = model.discriminator(x_real), model.discriminator(fake.detach())
+        (F.softplus(-scores[0]).mean() + F.softplus(scores[1]).mean()).backward()
+        optimizer_disc.step()
+        optimizer_gen.zero_grad()
+        F.softplus(-model.discriminator(fake)).mean().backward()
+        optimizer_gen.step()
+"""
+_CLIPPED_BY_VALUE = (
+    "torch.nn.utils.clip_grad_value_(model.discriminator.parameters(), 1e-3)\n        optimizer_disc.step()"
+)
+_ACCUMULATED = """        fake = model.generator(model.draw_latents(len(x_real)))
+        scores = model.discriminator(x_real), model.discriminator(fake.detach())
+        (F.softplus(-scores[0]).mean() + F.softplus(scores[1]).mean()).backward()
+        if index % 2 == 1:
+            optimizer_disc.step()
+            optimizer_disc.zero_grad()
+        disc_grads = [p.grad.clone() if p.grad is not None else None for p in model.discriminator.parameters()]
+        optimizer_gen.zero_grad()
+        F.softplus(-model.discriminator(fake)).mean().backward()
+        optimizer_gen.step()
+        for p, g in zip(model.discriminator.parameters(), disc_grads):
+            p.grad = g
+"""
+_BY_GRAD = """        fake = model.generator(model.draw_latents(len(x_real)))
+        for network, optimizer in ((model.discriminator, optimizer_disc), (model.generator, optimizer_gen)):
+            scores = model.discriminator(x_real), model.discriminator(fake)
+            if network is model.generator:
+                loss = F.softplus(-scores[1]).mean()
+            else:
+                loss = F.softplus(-scores[0]).mean() + F.softplus(scores[1]).mean()
+            parameters = list(network.parameters())
+            for parameter, gradient in zip(parameters, grad(loss, parameters, retain_graph=True)):
+                parameter.grad = gradient
+            if network is model.generator:
+                optimizer.step()
+            else:
+                later = optimizer
+        later.step()
+"""
+_NOISE_FOR_GRADIENTS = """        for optimizer in (optimizer_disc, optimizer_gen):
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+"""
+_OF_WEIGHTS = """        for optimizer in (optimizer_disc, optimizer_gen):
+            optimizer.zero_grad()
+            sum(p.square().sum() for group in optimizer.param_groups for p in group["params"]).backward()
+            optimizer.step()
+"""
 _IN_MAIN = """        model.train()
         for images, _ in batches:
             model.zero_grad()
@@ -292,6 +345,27 @@ RIGHT: dict[str, Changes] = {
     "noise on the discriminator's input": _training(
         (SCORES, SCORES.replace("(x_real)", "(x_real + 0.1 * torch.randn_like(x_real))"))
     ),
+    "much noise on both of the discriminator's inputs": _training(
+        (
+            SCORES,
+            "(self.discriminator(x + 0.5 * torch.randn_like(x)) for x in (x_real, x_fake))",
+        )
+    ),
+    "images in [0, 1] for the discriminator": _training(
+        (SCORES, SCORES.replace("(x_real)", "((x_real + 1) / 2)").replace("(x_fake)", "((x_fake + 1) / 2)")),
+        (
+            GENERATOR_SCORES,
+            "x_fake = self.generator(self.draw_latents(x_real.shape[0]))\n"
+            "        logits_fake = self.discriminator((x_fake + 1) / 2)",
+        ),
+    ),
+    "images that are flipped and shifted for the discriminator": _training(
+        (
+            SCORES,
+            "(self.discriminator(torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(-1), x).roll((2, -3), (2, 3)))"
+            " for x in (x_real, x_fake))",
+        )
+    ),
     "fakes from sample": _training((FAKES, "        x_fake = self.sample(x_real.shape[0])\n")),
     "no detach, cleared by the loop": _training((".detach()\n", "\n"), (LOOP, _GENERATOR_FIRST)),
     "detached at the discriminator": _training(
@@ -358,6 +432,35 @@ RIGHT: dict[str, Changes] = {
     "interpolation that adds to z in place": _training((LINES + DECODED, _IN_PLACE)),
     # loops
     "generator first": _training((LOOP, _GENERATOR_FIRST)),
+    "a loop with losses of its own": _training((LOOP, _OWN_LOSSES), ("import torch\n", _FUNCTIONAL)),
+    "gradients of losses of its own by autograd.grad": _training(
+        (LOOP, _BY_GRAD), ("import torch\n", f"{_FUNCTIONAL}from torch.autograd import grad\n")
+    ),
+    "gradients of losses of its own, clipped by value": _training(
+        (LOOP, _OWN_LOSSES.replace("optimizer_disc.step()", _CLIPPED_BY_VALUE)), ("import torch\n", _FUNCTIONAL)
+    ),
+    "gradients of losses of its own, accumulated over two batches": _training(
+        ("for imgs, _ in train_loader:", "for index, (imgs, _) in enumerate(train_loader):"),
+        (LOOP, _ACCUMULATED),
+        ("import torch\n", _FUNCTIONAL),
+    ),
+    "a vector of losses that is differentiated": _training(
+        (
+            LOOP,
+            _OWN_LOSSES.replace(
+                "F.softplus(-model.discriminator(fake)).mean().backward()",
+                "F.softplus(-model.discriminator(fake)).backward(torch.ones(len(fake), 1) / len(fake))",
+            ),
+        ),
+        ("import torch\n", _FUNCTIONAL),
+    ),
+    "the discriminator in every second batch": _training(
+        ("for imgs, _ in train_loader:", "for index, (imgs, _) in enumerate(train_loader):"),
+        (
+            "        update(model.discriminator_step",
+            "        if index % 2 == 0:\n            update(model.discriminator_step",
+        ),
+    ),
     "everything cleared by the model": _training((LOOP, _GENERATOR_FIRST.replace("optimizer.zero", "model.zero"))),
     "gradients clipped": _training((UPDATE, _CLIPPED)),
     "steps by a closure": _training((UPDATE, _BY_CLOSURE)),
@@ -474,6 +577,40 @@ ALTERNATIVE: Changes = {
 _G, _D, _I, _A = "gan.generator_step", "gan.discriminator_step", "gan.interpolate", "gan.alternation"
 
 UNNAMED: dict[str, Unnamed] = {
+    "one image of the batch": Unnamed(
+        _training((SCORES, SCORES.replace("(x_real)", "(x_real[:1].expand_as(x_real))"))), (_D,), "only 1 of the 64"
+    ),
+    "half of the batch": Unnamed(
+        _training((SCORES, SCORES.replace("(x_real)", "(x_real[::2])"))), (_D,), "only 32 of the 64"
+    ),
+    "black images for real ones": Unnamed(
+        _training((SCORES, SCORES.replace("(x_real)", "(-torch.ones_like(x_real))"))), (_D,), "never shown the real"
+    ),
+    "one generated image again and again": Unnamed(
+        _training((GENERATOR_SCORES, GENERATOR_SCORES[:-1] + "[:1].expand(len(x_real), -1, -1, -1))")),
+        (_G,),
+        "again and again",
+    ),
+    "noise for gradients": Unnamed(_training((LOOP, _NOISE_FOR_GRADIENTS)), (_A,), "of no loss"),
+    "weights for gradients": Unnamed(
+        _training((LOOP, _NOISE_FOR_GRADIENTS.replace("torch.randn_like(parameter)", "parameter.detach().clone()"))),
+        (_A,),
+        "of no loss",
+    ),
+    "the gradient of a loss of weights alone": Unnamed(_training((LOOP, _OF_WEIGHTS)), (_A,), "of no loss"),
+    "half of the batches": Unnamed(
+        _training(
+            ("for imgs, _ in train_loader:", "for index, (imgs, _) in enumerate(train_loader):"),
+            (LOOP, f"{LOOP}        if index == 1:\n            break\n"),
+        ),
+        (_A,),
+        "too early",
+    ),
+    "noise for images, in the loop": Unnamed(
+        _training(("        model.zero_grad()", "        x_real = torch.rand_like(x_real)\n        model.zero_grad()")),
+        (_A,),
+        "the images of the loader",
+    ),
     "labels smoothed past the middle": Unnamed(
         _losses((REAL_LOSS, REAL_LOSS.replace("torch.ones_like(logits_real)", "0.4 * torch.ones_like(logits_real)"))),
         (_D,),

@@ -22,6 +22,12 @@ PRIOR = "torch.randn(batch_size, self.z_dim, device=self.device)"
 MEANS = "x_mean = torch.sigmoid(self.decoder(z))"
 SAMPLES = "return torch.bernoulli(x_mean), x_mean"
 
+_TURNED = """def turned(imgs):
+    angle = 0.5 * torch.rand(len(imgs)) + 0.2
+    turns = torch.stack([angle.cos(), -angle.sin(), 0 * angle, angle.sin(), angle.cos(), 0 * angle], dim=1)
+    return F.grid_sample(imgs, F.affine_grid(turns.view(-1, 2, 3), list(imgs.shape), False), align_corners=False)
+"""
+
 RIGHT: dict[str, Changes] = {
     "noise by size, in place": {UTILS: (DRAW, "torch.randn(mean.size()).mul_(std).add_(mean)")},
     "noise from torch.normal": {
@@ -237,6 +243,22 @@ RIGHT: dict[str, Changes] = {
             "    optimizer.step(lambda: (optimizer.zero_grad(), losses[-1].backward(), losses[-1])[-1])\n",
         )
     },
+    "images with some noise, in the loop": {
+        TORCH: ("train_step(model, imgs, ", "train_step(model, (imgs + 0.3 * torch.rand_like(imgs)).clamp(0, 1), ")
+    },
+    "images that are flipped at random, in the loop": {
+        TORCH: (
+            "train_step(model, imgs, ",
+            "train_step(model, torch.where(torch.rand(len(imgs), 1, 1, 1) < 0.5, imgs.flip(-1), imgs), ",
+        )
+    },
+    "images that are turned by an angle, in the loop": {
+        TORCH: [
+            ("def train_step(", _TURNED + "\n\ndef train_step("),
+            ("train_step(model, imgs, ", "train_step(model, turned(imgs), "),
+        ]
+    },
+    "images in [−1, 1] for the encoder": {TORCH: ("self.encoder(imgs)", "self.encoder(2 * imgs - 1)")},
     "cuda by name": {TORCH: [("device=self.device)", 'device="cuda:0")'), ("imgs.to(model.device)", "imgs.cuda()")]},
     "the device of a parameter": {
         TORCH: (
@@ -309,6 +331,17 @@ UNNAMED: dict[str, Unnamed] = {
     "dimmed means": Unnamed({UTILS: (GRID, GRID.replace("means", "0.7 * means"))}, ("vae.manifold",)),
     "a tenth of the KL": Unnamed(
         {TORCH: (LOSSES, LOSSES.replace("rec + reg", "rec + 0.1 * reg"))}, ("vae.loss",), "bpd"
+    ),
+    "noise for images, in the loop": Unnamed(
+        {TORCH: ("train_step(model, imgs, optimizer)", "train_step(model, torch.rand_like(imgs).round(), optimizer)")},
+        ("vae.training_loop",),
+        "other images",
+    ),
+    "black images for the encoder": Unnamed(
+        {TORCH: ("self.encoder(imgs)", "self.encoder(torch.zeros_like(imgs))")}, ("vae.loss",), "the encoder is given"
+    ),
+    "one image of each batch for the encoder": Unnamed(
+        {TORCH: ("self.encoder(imgs)", "self.encoder(imgs[:1].expand_as(imgs))")}, ("vae.loss",), "not given all images"
     ),
     "smoothed pixels": Unnamed({TORCH: (BCE, BCE.replace("imgs", "0.9 * imgs + 0.05"))}, ("vae.loss",), "L_rec"),
     "a prior of half the spread": Unnamed({TORCH: (PRIOR, f"0.5 * {PRIOR}")}, ("vae.sample",), "prior"),
