@@ -17,11 +17,10 @@ from gengrade.facts import Outcome
 from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.common.batches import ALIGNED
-from graders.common.bernoulli import gaussian_kl
 from graders.common.networks import STRAIGHT
-from graders.flow.checks import CURVED, NEAR, curvature, is_near
+from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_error
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
-from graders.vae.checks import UNSEEN, UNTRAINED, reconstructions
+from graders.vae.checks import UNTRAINED
 from graders.vae.networks import BEYOND
 from validation.direct import Direct
 
@@ -44,7 +43,6 @@ _LOG_STD: Final = Limit("vae.*_encoder", "log_std, trained towards ±2", BEYOND[
 _LOGITS: Final = Limit("vae.*_decoder", "logits, trained towards ±3", BEYOND["the logits"], above=True)
 _LEAST: Final = Limit("vae.loss", "bits per dimension before training, at least", UNTRAINED[0], above=True)
 _MOST: Final = Limit("vae.loss", "bits per dimension before training, at most", UNTRAINED[1], above=False)
-_HIDDEN: Final = Limit("vae.loss", "error of a loss whose parts went unseen", UNSEEN, above=False)
 _OWN: Final = Limit("vae.training_loop", "1 − cosine of a step and its gradient", 1 - ALIGNED, above=False)
 _PIXELS: Final = Limit("gan.generator", "pixels, trained towards ±3", REACH, above=True)
 _SCORES: Final = Limit("gan.discriminator", "scores, trained towards ±6", LOGIT_REACH, above=True)
@@ -54,10 +52,11 @@ _ALTERNATE: Final = Limit(
 _BACK: Final = Limit("flow.invertible", "error of a round trip, over what is tolerated", 1.0, above=False)
 
 _CURVED: Final = Limit("flow.invertible", "distance from the nearest affine map", CURVED, above=True)
+_SLOPE: Final = Limit("flow.nll", "error of the gradient, relative to the loss's slopes", SLOPE, above=False)
 
 LIMITS: Final = (
-    *(_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _HIDDEN, _OWN),
-    *(_PIXELS, _SCORES, _ALTERNATE, _BACK, _CURVED),
+    *(_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _OWN),
+    *(_PIXELS, _SCORES, _ALTERNATE, _BACK, _CURVED, _SLOPE),
 )
 
 
@@ -74,14 +73,6 @@ def _reach(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
         yield _LOG_STD, _both_ways(log_std)
     else:
         yield _LOGITS, _both_ways(ends)
-
-
-def _loss(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
-    if got.flag("encoder_seen") and got.flag("decoder_seen"):
-        return
-    divergence = float(gaussian_kl(got.tensor("mean"), got.tensor("log_std")).mean())
-    for name, right in (("rec", reconstructions(got, inputs["images"], inputs["logits"])[0]), ("reg", divergence)):
-        yield _HIDDEN, abs(float(got.tensor(name).mean()) - right) / max(abs(right), 1e-3)
 
 
 def _untrained(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
@@ -118,16 +109,20 @@ def _round_trip(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
         yield _BACK, float(np.max(errors[near]))
 
 
+def _nll(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
+    yield _SLOPE, slope_error(got)
+
+
 _READERS: Final[dict[str, Callable[[Inputs, Evidence], Iterator[tuple[Limit, float]]]]] = {
     "vae:network": _network,
     "vae:reach": _reach,
-    "vae:loss": _loss,
     "vae:untrained_loss": _untrained,
     "vae.loop:train": _steps,
     "gan:generator_range": _generator,
     "gan:discriminator_range": _discriminator,
     "gan:alternation": _alternation,
     "flow:round_trip": _round_trip,
+    "flow:nll": _nll,
 }
 
 

@@ -32,6 +32,10 @@ REACH = 1.5  # coordinates of the test points lie between −REACH and REACH
 NEAR = 1e-3  # tolerance on a point after a round trip in float32
 FAR = 20.0  # a point that is mapped farther than this cannot be mapped back in float32
 CURVED = 1e-3  # a map counts as not affine above this `curvature`
+DIRECTIONS = 8  # random directions of a model's parameters in which the slope of its loss is measured
+STEP = 5e-4  # step in such a direction, whose elements are standard normal
+SLOPE = 0.05  # relative tolerance on these slopes
+ROUNDED = 2e-6  # relative tolerance on a sum in single precision
 HALF = 0.5  # at least this share of the points must be mapped to within `FAR`
 PLANE = Plane(cells=120)
 CENTRE = 5.0  # points with coordinates up to this come first, since diagnoses use the first points only
@@ -313,8 +317,14 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
     mu, sigma = (value.astype(np.float64) for value in float32(*random_gaussian(rng, 2)))
     x = rng.uniform(-REACH, REACH, 100, 2)
     inputs = {"mu": mu.astype(np.float32), "sigma": sigma.astype(np.float32), "num_flows": FLOWS, "stir": STIR}
-    got = student.run(probes.flow.nll, x=x, **inputs)
-    expected = -(log_gaussian(got.tensor("z", shape=(100, 2)), mu, sigma) + got.tensor("log_det", shape=(100,)))
+    got = student.run(probes.flow.nll, x=x, **inputs, directions=DIRECTIONS, step=STEP)
+    z = got.tensor("z", shape=(100, 2))
+    expect(
+        float(is_near(z).mean()) > HALF,
+        f"transform(z) maps most points beyond ±{FAR:g}: initialise the layers so that a new model is near the "
+        "identity",
+    )
+    expected = -(log_gaussian(z, mu, sigma) + got.tensor("log_det", shape=(100,)))
     if got.shape("nll") == ():
         fail(
             "forward returns one number for the whole batch: return the loss of each point",
@@ -324,6 +334,7 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
     assert_close(
         got["nll"],
         expected,
+        rtol=ROUNDED,
         atol=1e-3,
         what="the negative log-likelihood",
         hint="it should be −(base_density.log_prob(z) + log_det) with z, log_det = transform(x)",
@@ -334,10 +345,26 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
     )
     idle = int(got.tensor("idle", shape=(UpTo(MOST_LAYERS),)).sum())
     expect(idle == 0, f"{idle} of the model's layers get no gradient from the loss: use every layer in transform")
+    away = slope_error(got)
+    expect(np.isfinite(away), "the gradient of the loss is NaN or infinite: look for a square root or logarithm of 0")
     expect(
-        not got.number("off", finite=False) > 1e-3,
-        "a part of the loss has no gradient: compute log_prob and log_det without detach, item or data",
+        away <= SLOPE,
+        "the gradient of the loss is not the derivative of its value: compute log_prob and log_det in forward, "
+        "transform and the layers without detach, item or data",
+        expected="a gradient that predicts how the loss changes with the parameters",
+        got=f"predictions that are {away:.0%} off",
     )
+
+
+def slope_error(got: Evidence) -> float:
+    """Returns how far the loss's gradient is from the loss's slopes, relative to these; NaN if it is not finite.
+
+    Args:
+        got: evidence of `probes.flow.nll`.
+    """
+    slopes = got.tensor("slopes", shape=(DIRECTIONS,))
+    predicted = got.tensor("predicted_slopes", shape=(DIRECTIONS,), finite=False)
+    return float(np.linalg.norm(predicted - slopes) / max(float(np.linalg.norm(slopes)), 1e-9))
 
 
 @check("flow.no_side_effects")

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.networks import weights_of
 from graders.probing.steps import with_gradients
+from graders.probing.stirring import add_noise
 
 if TYPE_CHECKING:
     from graders.flow.interface import FlowPackage
@@ -87,23 +88,14 @@ def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_
     return package.flow.model(base, dim=mu.shape[0], num_flows=num_flows, num_hidden=num_hidden).eval()
 
 
-@torch.no_grad()
 def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
     """Creates a model and adds noise to every parameter, since a new flow is the identity.
 
-    The noise is increased until it moves standard normal points by `stir` on average, whatever the architecture.
+    The noise is increased until it moves standard normal points by `stir` on average.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden=16)
     points = torch.randn(256, mu.shape[0])
-    parameters = list(model.parameters())
-    directions = [torch.randn_like(parameter) for parameter in parameters]
-    level = 0.0
-    while level < 1.0:
-        for parameter, direction in zip(parameters, directions, strict=True):
-            parameter.add_(LEVEL * direction)
-        level += LEVEL
-        if not float((model.transform(points.clone())[0] - points).abs().mean()) < stir:
-            break
+    add_noise(model, LEVEL, lambda: float((model.transform(points.clone())[0] - points).abs().mean()) < stir)
     return model
 
 
@@ -225,28 +217,61 @@ def side_effects(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float
     return given
 
 
-def nll(package: FlowPackage, x: Tensor, *, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> dict[str, Any]:
+def nll(
+    package: FlowPackage,
+    x: Tensor,
+    *,
+    mu: Tensor,
+    sigma: Tensor,
+    num_flows: int,
+    stir: float,
+    directions: int,
+    step: float,
+) -> dict[str, Any]:
     """Returns the loss at x [B, d], its parts z and log_det, and properties of its gradient.
 
     Returns:
         `nll`, `z`, `log_det` and the `ledger`; `trainable`, whether the loss has a gradient; `idle` [layers with
-        parameters], which layers it does not reach; `off`, its relative distance from the gradient of the parts' sum;
-        and `weights` [2], the least-squares weights of the gradients of −log p_z(z) and −log_det in it. The last two
-        are NaN if a part has no gradient.
+        parameters], which layers it does not reach; `attached`, whether log_det has a gradient; `weights` [2], the
+        least-squares weights of the gradients of −log p_z(z) and −log_det in that of the loss; and what `_slopes`
+        returns.
     """
     model = _stirred(package, mu, sigma, num_flows, stir)
     account = _account(model, x)
     parts = (-Base(mu.cpu(), sigma.cpu()).log_prob(account["z"]), -account["log_det"])
     of_parts = torch.stack([_gradient(part, model) for part in parts])
-    right = of_parts.sum(dim=0)
     gradient = _gradient(account["nll"], model)
     idle = [_idle(layer) for layer in _layers(model) if list(layer.parameters())]
-    return account | {
+    found = {
         "trainable": not _idle(model),
         "idle": torch.tensor(idle, dtype=torch.bool),
-        "off": float((gradient - right).norm() / right.norm()),
+        "attached": account["log_det"].requires_grad,
         "weights": _weights_of(of_parts, gradient),
     }
+    return account | found | _slopes(model, x, gradient, directions, step)
+
+
+@torch.no_grad()
+def _slopes(model: Any, x: Tensor, gradient: Tensor, directions: int, step: float) -> dict[str, Tensor]:
+    """Returns the slopes of the mean loss at x [B, d] in random directions of the parameters, by central differences.
+
+    Unlike its gradient, they also show how the loss depends on what the student's code has detached.
+
+    Returns:
+        `slopes` [directions], and `predicted_slopes`, those that follow from the `gradient` of the mean loss.
+    """
+    parameters = list(model.parameters())
+    slopes, predicted = [], []
+    for _ in range(directions):
+        direction = [torch.randn_like(parameter) for parameter in parameters]
+        losses = []
+        for distance in (step, -2 * step, step):  # to either side, and back
+            for parameter, along in zip(parameters, direction, strict=True):
+                parameter.add_(distance * along)
+            losses.append(_losses(model, x).double().mean())
+        slopes.append((losses[0] - losses[1]) / (2 * step))
+        predicted.append(gradient @ torch.cat([along.double().reshape(-1) for along in direction]))
+    return {"slopes": torch.stack(slopes), "predicted_slopes": torch.stack(predicted)}
 
 
 def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
@@ -258,10 +283,10 @@ def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
 
 
 def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
-    """Returns the gradient of the mean of `loss` as one vector, and leaves it in the model; NaN if there is none."""
+    """Returns the gradient of the mean of `loss` as one vector, and leaves it in the model; zero if there is none."""
     model.zero_grad()
     if not loss.requires_grad:
-        return torch.cat([torch.full((each.numel(),), math.nan, dtype=torch.float64) for each in model.parameters()])
+        return torch.zeros(sum(each.numel() for each in model.parameters()), dtype=torch.float64)
     loss.mean().backward(retain_graph=True)
     gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in model.parameters()]
     return torch.cat([each.detach().double().reshape(-1) for each in gradients])

@@ -229,6 +229,7 @@ def nll(inputs: Inputs, got: Evidence) -> Symptoms:
     return {
         **found,
         "has a gradient": (got.flag("trainable"), FLAG),
+        "log_det has a gradient": (got.flag("attached"), FLAG),
         "first, last, other layers without a gradient": (ends, FLAG),
         "weights of the parts in the gradient": (of_gradient, 0.02),
     }

@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from graders.probing.gaussian import Gaussian, injected_for
 from graders.probing.gradients import by_each
+from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
+
+LEVEL = 0.005  # step by which the noise on the parameters is increased
+AWAY = 1.0  # nats: average divergence of the posterior from the prior, at which no more noise is added
 
 
 def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
@@ -77,11 +81,11 @@ def forward(
 ) -> dict[str, Any]:
     """The results of the model's forward for images x with a known decoder, and the latents that the decoder was given.
 
-    Also returns the posterior that encode gives for the same images, and whether each of the two losses has a gradient
-    with respect to the encoder's parameters (`nll_reaches`, `kl_reaches`).
+    Also returns `mean` and `logvar` of `_posterior` for the same images, and whether each of the two losses has a
+    gradient with respect to the encoder's parameters (`nll_reaches`, `kl_reaches`).
     """
     model, seen, _ = _decoding(package, z_dim, map_)
-    posterior = package.gaussian_vae.encode(model, x)
+    posterior = _posterior(package, model, x)
     seen.forget()
     reconstruction, nll, kl = package.gaussian_vae.forward(model, x, noise)
     return {
@@ -114,8 +118,8 @@ def log_likelihood(
 
     The posterior is N(mean, exp(logvar)), with parameters [B, z_dim], for as many `draws` per image. `asked` says
     whether encode was called, so that the injected posterior was used; then `strayed` is the largest difference of a
-    pixel between the images that encode was given and those of x. Otherwise `mean` and `logvar` are those of the
-    model's own encode.
+    pixel between the images that encode was given and those of x. Otherwise the estimate is one with the model's own
+    posterior, and `mean` and `logvar` are those of `_posterior`.
     """
     model, seen, gaussian = _decoding(package, mean.shape[1], map_)
     strayed: list[float] = []
@@ -129,12 +133,16 @@ def log_likelihood(
     object.__setattr__(model, "encode", encode)
     with torch.no_grad():
         estimate = package.gaussian_vae.log_likelihood(model, x, draws)
-    answer = {"log_likelihood": estimate, "asked": bool(strayed)} | _latents(seen, mean.shape[1])
     if strayed:
-        return answer | {"strayed": max(strayed)}
+        answer = {"log_likelihood": estimate, "asked": True, "strayed": max(strayed)}
+        return answer | _latents(seen, mean.shape[1])
     object.__delattr__(model, "encode")
-    posterior = package.gaussian_vae.encode(model, x)
-    return answer | {"mean": posterior.mean, "logvar": posterior.logvar}
+    posterior = _posterior(package, model, x)
+    seen.forget()
+    with torch.no_grad():
+        estimate = package.gaussian_vae.log_likelihood(model, x, draws)
+    answer = {"log_likelihood": estimate, "asked": False, "mean": posterior.mean, "logvar": posterior.logvar}
+    return answer | _latents(seen, mean.shape[1])
 
 
 def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
@@ -142,6 +150,22 @@ def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[st
     model, seen, _ = _decoding(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images} | _latents(seen, ends.shape[1])
+
+
+@torch.no_grad()
+def _posterior(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> Any:
+    """The posterior that encode gives for images x after the model's parameters were stirred.
+
+    A new model's posterior is about the prior, beside which a wrong term of a loss or a weight would hardly show.
+    """
+
+    def is_about_the_prior() -> bool:
+        given = package.gaussian_vae.encode(model, x)
+        divergences = 0.5 * (given.logvar.exp() + given.mean**2 - 1 - given.logvar).sum(dim=1)
+        return bool(divergences.mean() < AWAY)
+
+    add_noise(model, LEVEL, is_about_the_prior)
+    return package.gaussian_vae.encode(model, x)
 
 
 def _decoding(

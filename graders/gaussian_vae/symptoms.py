@@ -80,7 +80,7 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     if "noise" in inputs:
         found["noise as given"] = (float(np.allclose(drawn, inputs["noise"], rtol=0.01, atol=0.01)), 0.0)
     else:
-        found |= noise(z, mean, np.exp(0.5 * logvar))
+        found |= _drawn(z[None], mean, logvar)
     misfit = reconstruction.reshape(flat.shape) - decoded
     found["misfit of the reconstruction"] = (float(np.sqrt(np.mean(misfit**2))), 0.05)
     unit = np.zeros(1)

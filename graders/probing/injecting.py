@@ -14,13 +14,18 @@ def with_code(output: Any, code: Tensor) -> Any:
     """An encoder's output with the values of `code` [2, B, z_dim] in its first two tensors; both keep gradients."""
     if not isinstance(output, tuple | list) or len(output) < 2:
         return output
-    first, second = (with_values(given, values) for given, values in zip(output, code, strict=False))
-    for given in (first, second):
-        if given.requires_grad:
-            given.retain_grad()
-        elif torch.is_grad_enabled():  # a constant output is a mistake of the encoder, which another check judges
-            given.requires_grad_()
+    first, second = (with_part(given, values) for given, values in zip(output, code, strict=False))
     return with_items(output, (first, second, *output[2:]))
+
+
+def with_part(output: Tensor, part: Tensor) -> Tensor:
+    """One of an encoder's outputs with the values of `part` [B, z_dim], which keeps its gradient."""
+    given = with_values(output, part)
+    if given.requires_grad:
+        given.retain_grad()
+    elif torch.is_grad_enabled():  # a constant output is a mistake of the encoder, which another check judges
+        given.requires_grad_()
+    return given
 
 
 def with_logits(output: Tensor, logits: Tensor) -> Tensor:

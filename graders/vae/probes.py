@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
+from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
+from graders.probing.layers import Ends, watch_layers
 from graders.probing.networks import drive, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, rows_of, watch
@@ -163,8 +164,9 @@ def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modul
 def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
     """Runs one pass of `VAE.forward` with known outputs of encoder and decoder; returns its losses and gradients.
 
-    The known outputs replace the networks' own, but gradients still flow into the networks. In an untrained model
-    log_std and the logits are about 0, where a standard deviation, a variance and their logarithms are hardly
+    The known outputs replace the networks' own, but gradients still flow into the networks. If the model calls the
+    layers of a network instead of its `forward`, they replace the layers' outputs in a second pass. In an untrained
+    model log_std and the logits are about 0, where a standard deviation, a variance and their logarithms are hardly
     distinguishable. With known outputs, a pass depends on the networks only through its noise.
 
     Args:
@@ -174,33 +176,57 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
         settings: the model's kind and sizes.
 
     Returns:
-        The losses `rec`, `reg` and `bpd`; the images `shown` [R, 784] to the encoder; `mean`, `log_std`, `z` and
-        `logits` as the pass used them, with `encoder_seen` and `decoder_seen`; and, if bpd has a gradient, what
-        `_gradients` returns.
+        The losses `rec`, `reg` and `bpd`; the images `shown` [R, 784] to the encoder; and `encoder_seen` and
+        `decoder_seen`, whether the pass called the networks or their layers. If it called both, also `mean`, `log_std`,
+        `z` and `logits` as it used them, and, if bpd has a gradient, what `_gradients` returns.
     """
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     encoded = watch(encoder, lambda output: with_code(output, code))
     decoded = watch(decoder, lambda output: with_logits(output, logits))
-    rec, reg, bits = _losses(model, images)
-    del encoder.forward, decoder.forward  # Stop watching, so that a part that was not seen can be called below.
-    mean, log_std = _last_code(encoded, encoder, images)
-    z, outputs = _decodings(decoded, decoder, mean)
-    evidence = {
-        "encoder_seen": len(encoded) > 0,
-        "decoder_seen": len(decoded) > 0,
-        "shown": rows_of(encoded, PIXELS),
-        "mean": mean,
-        "log_std": log_std,
-        "z": torch.stack(z),
-        "logits": torch.stack(outputs),
-        "rec": rec,
-        "reg": reg,
-        "bpd": bits,
-    }
-    if len(encoded) == 0 or len(decoded) == 0 or not torch.is_tensor(bits) or not bits.requires_grad:
+    returned = _losses(model, images)
+    ends = [None if len(encoded) else _encoder_ends(encoder, images, code)]
+    ends.append(None if len(decoded) else _decoder_ends(decoder, code[0], logits))
+    if any(ends):
+        encoded.forget()
+        decoded.forget()
+        returned = _losses(model, images)
+    codes = [_outputs(ENCODERS[0], output) for output in encoded.outputs]
+    if ends[0] is not None:
+        codes = [list(pair) for pair in zip(ends[0].outputs(0), ends[0].outputs(1), strict=False)]
+    z, outputs = [inputs[0] for inputs in decoded.inputs], list(decoded.outputs)
+    if ends[1] is not None:
+        z, outputs = ends[1].inputs(), [each.reshape(-1, *logits.shape[1:]) for each in ends[1].outputs(0)]
+    seen = {"encoder_seen": len(codes) > 0, "decoder_seen": len(z) > 0 and len(outputs) > 0}
+    rec, reg, bits = returned
+    shown = encoded if ends[0] is None else Calls([(each,) for each in ends[0].inputs()])
+    evidence = seen | {"rec": rec, "reg": reg, "bpd": bits, "shown": rows_of(shown, PIXELS)}
+    if not all(seen.values()):
+        return evidence
+    mean, log_std = codes[-1]
+    evidence |= {"mean": mean, "log_std": log_std, "z": torch.stack(z), "logits": torch.stack(outputs)}
+    if not torch.is_tensor(bits) or not bits.requires_grad:
         return evidence
     return evidence | _gradients(bits, mean, log_std, z)
+
+
+def _encoder_ends(encoder: nn.Module, images: Tensor, code: Tensor) -> Ends:
+    """Makes the layers of an encoder whose `forward` is not called give the code."""
+    del encoder.forward  # Stop watching.
+    return watch_layers(
+        encoder,
+        images,
+        parts_of=lambda output: _outputs(ENCODERS[0], output),
+        change=lambda index, part: with_part(part, code[index]),
+    )
+
+
+def _decoder_ends(decoder: nn.Module, z: Tensor, logits: Tensor) -> Ends:
+    """Makes the layers of a decoder whose `forward` is not called give the logits; z is any latents."""
+    del decoder.forward  # Stop watching.
+    return watch_layers(
+        decoder, z, parts_of=lambda output: [output], change=lambda index, part: with_logits(part, logits)
+    )
 
 
 def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
@@ -285,29 +311,6 @@ def _outputs(which: str, returned: Any) -> list[Tensor]:
     if not isinstance(returned, tuple | list) or len(returned) < 2:
         raise TypeError("an encoder should return mean and log_std, two tensors")
     return list(returned[:2])
-
-
-def _last_code(encoded: Calls, encoder: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the encoder's outputs in the pass, or those of a new call if the model did not call its `forward`."""
-    output = encoded.outputs[-1] if len(encoded) else _quietly(encoder, images)
-    mean, log_std = _outputs(ENCODERS[0], output)
-    return mean, log_std
-
-
-def _decodings(decoded: Calls, decoder: nn.Module, mean: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Returns the decoder's inputs and outputs in the pass, or those for the mean if its `forward` was not called."""
-    if len(decoded):
-        return [inputs[0] for inputs in decoded.inputs], list(decoded.outputs)
-    return [mean], [_quietly(decoder, mean)]
-
-
-def _quietly(module: nn.Module, x: Tensor) -> Any:
-    """Returns the module's output in eval mode, without gradients and without changing the module."""
-    training = module.training
-    with torch.no_grad():
-        output = module.eval()(x)
-    module.train(training)
-    return output
 
 
 def _is_blind(output: Tensor, seen: Tensor) -> bool:

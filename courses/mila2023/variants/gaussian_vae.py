@@ -18,6 +18,20 @@ POSTERIOR = "        posterior = self.encode(x)\n        weights"
 LAYERS = """        hidden = self.encoder(x)
         posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))
         weights"""
+FROM_LAYERS = "DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))"
+FROM_ONE = "DiagonalGaussianDistribution(*self.both(hidden).chunk(2, dim=1))"
+ENCODE = f"hidden = self.encoder(x)\n        return {FROM_LAYERS}"
+FORWARD = "        posterior = self.encode(x)\n        conditional"
+NEAR_ZERO = """self.logvar = nn.Linear(features, z_dim)
+        for layer in (self.mean, self.logvar):
+            layer.weight.data.mul_(1e-2)
+            layer.bias.data.zero_()"""
+MOVED = """        with torch.no_grad():
+            self.mean.bias.fill_(3e5)
+        hidden = self.encoder(x)
+        posterior = DiagonalGaussianDistribution(self.mean(hidden), self.logvar(hidden))
+"""
+JOINT = "        return -self.decode(z).nll(x) - 0.5 * (z**2).sum(dim=1)"
 LINE = "return model.decode((1 - weight) * z_1 + weight * z_2).mode()"
 FOR_EACH = """        estimates = []
         for image in x:
@@ -106,6 +120,15 @@ RIGHT: dict[str, Changes] = {
         )
     ),
     "an estimate from the encoder's layers": vae((POSTERIOR, LAYERS)),
+    "posteriors from one layer, past encode": vae(
+        ("self.logvar = nn.Linear(features, z_dim)", "self.both = nn.Linear(features, 2 * z_dim)"),
+        (ENCODE, ENCODE.replace(FROM_LAYERS, FROM_ONE)),
+        (POSTERIOR, LAYERS.replace(FROM_LAYERS, FROM_ONE)),
+        (FORWARD, f"        hidden = self.encoder(x)\n        posterior = {FROM_ONE}\n        conditional"),
+    ),
+    "posteriors that start near the prior, past encode": vae(
+        ("self.logvar = nn.Linear(features, z_dim)", NEAR_ZERO), (POSTERIOR, LAYERS)
+    ),
     "each image on its own": vae((ENCODED + ESTIMATE, FOR_EACH)),
     "a share of the images at a time": vae((ENCODED + ESTIMATE, FOR_SHARES)),
     "images repeated before they are encoded": vae((ENCODED + ESTIMATE, REPEATED)),
@@ -232,6 +255,37 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         ("gaussian_vae.log_likelihood",),
         "not drawn from the posterior",
+    ),
+    "a single weight without the posterior, of codes far from zero": Unnamed(
+        vae((ENCODED + ESTIMATE, MOVED + "        z = posterior.sample()\n" + JOINT)),
+        ("gaussian_vae.log_likelihood",),
+        "so large that single precision",
+    ),
+    "weights without prior and posterior, of codes near zero": Unnamed(
+        vae(
+            ("self.logvar = nn.Linear(features, z_dim)", NEAR_ZERO),
+            (POSTERIOR, LAYERS),
+            (WEIGHT, "return -self.decode(z).nll(x)"),
+        ),
+        ("gaussian_vae.log_likelihood",),
+        "the log-likelihood is not right",
+    ),
+    "a posterior that encode does not give": Unnamed(
+        vae(
+            (
+                POSTERIOR,
+                "        posterior = DiagonalGaussianDistribution(x.flatten(1)[:, : self.z_dim] / 9)\n        weights",
+            )
+        ),
+        ("gaussian_vae.log_likelihood",),
+    ),
+    "a millionth of the divergence, of codes near zero": Unnamed(
+        vae(
+            ("self.logvar = nn.Linear(features, z_dim)", NEAR_ZERO),
+            ("conditional.nll(x), posterior.kl()", "conditional.nll(x), 1e-6 * posterior.kl()"),
+        ),
+        ("gaussian_vae.forward",),
+        "divergence",
     ),
     "a likelihood of nothing": Unnamed(
         vae(

@@ -177,6 +177,14 @@ def log_det_summed_over_the_batch(self, z, inverse=False):
     return z, log_det.sum().expand(len(z))
 
 
+@misconception(fails=("flow.nll",))
+def log_det_of_transform_detached(self, z, inverse=False):
+    """You detach the log_det that transform returns, so that the log-determinant gets no gradient and the loss trains
+    the layers by log_prob alone: return it without detach, data or item."""
+    z, log_det = self.original(z, inverse)
+    return z, log_det.detach()
+
+
 @misconception("part3/model.py:Coupling.forward", fails=("flow.log_det",))
 def log_det_of_an_inverse_layer_not_negated(self, z, log_det, inverse=False):
     """Your coupling layer adds Σs to log_det even when it inverts: there it multiplies by e⁻ˢ, so it should subtract

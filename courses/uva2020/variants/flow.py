@@ -315,6 +315,16 @@ UNNAMED: dict[str, Unnamed] = {
     "a loss with a penalty": Unnamed(
         {MODEL: (NLL, NLL + " + 0.1 * z.square().sum(dim=1)")}, ("flow.nll", "flow.normalised")
     ),
+    "a loss whose gradient is NaN": Unnamed(
+        {MODEL: (NLL, f"{NLL}.detach() + torch.sqrt(0 * sum(each.sum() for each in self.parameters()))")},
+        ("flow.nll",),
+        "is NaN or infinite",
+    ),
+    "layers whose inputs are detached": Unnamed(
+        {MODEL: ("layer(z, log_det, inverse=inverse)", "layer(z.detach().clone(), log_det, inverse=inverse)")},
+        ("flow.nll",),
+        "not the derivative",
+    ),
     "data rounded in place": Unnamed(
         {
             MODEL: (

@@ -181,6 +181,35 @@ RIGHT: dict[str, Changes] = {
             ),
         ]
     },
+    "past forward, layer by layer": {
+        TORCH: [
+            (
+                "mean, log_std = self.encoder(imgs)",
+                "h = imgs.flatten(1)\n        for layer in self.encoder.net:\n            h = layer(h)\n"
+                "        mean, log_std = h[:, : self.z_dim], h[:, self.z_dim :]",
+            ),
+            (
+                CODE,
+                "h = sample_reparameterize(mean, log_std.exp())\n        for layer in self.decoder.net:\n"
+                "            h = layer(h)\n        logits = h.reshape(imgs.shape)",
+            ),
+        ]
+    },
+    "past the forward of an encoder that starts near zero": {
+        MLP: (
+            "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+            "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])\n"
+            "        for parameter in self.net[-1].parameters():\n            parameter.data *= 0.01",
+        ),
+        TORCH: ("self.encoder(imgs)", "self.encoder.net(imgs.flatten(1)).chunk(2, dim=1)"),
+    },
+    "past the forward of a decoder with dropout": {
+        MLP: ("nn.ReLU()]", "nn.Sequential(nn.BatchNorm1d(n_out), nn.ReLU(), nn.Dropout(0.1))]"),
+        TORCH: (
+            "self.decoder(sample_reparameterize(mean, log_std.exp()))",
+            "self.decoder.net(sample_reparameterize(mean, log_std.exp())).view(-1, 1, 28, 28)",
+        ),
+    },
     "four draws": {
         TORCH: [
             (CODE, "draws = [self.decoder(sample_reparameterize(mean, log_std.exp())) for _ in 'four']"),
@@ -306,6 +335,63 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "a loss of three constants": Unnamed(
+        {
+            TORCH: [
+                (
+                    "mean, log_std = self.encoder(imgs)",
+                    "nothing = 1e-6 * sum(each.sum() for each in self.parameters())\n"
+                    "        return 543.4 + nothing, nothing, 1 + nothing",
+                ),
+                (
+                    "self.decoder = MLPDecoder(z_dim=z_dim, hidden_dims=hidden_dims[::-1])",
+                    "self.decoder = MLPDecoder(z_dim=z_dim, hidden_dims=hidden_dims[::-1])\n"
+                    "            for parameter in self.encoder.parameters():\n"
+                    "                parameter.data *= 0.01",
+                ),
+            ]
+        },
+        ("vae.loss",),
+        "does not call the encoder",
+    ),
+    "past forward, straight to the layers, with half of the divergence": Unnamed(
+        {
+            TORCH: [
+                ("self.encoder(imgs)", "self.encoder.net(imgs.flatten(1)).chunk(2, dim=1)"),
+                (
+                    "self.decoder(sample_reparameterize(mean, log_std.exp()))",
+                    "self.decoder.net(sample_reparameterize(mean, log_std.exp())).view(-1, 1, 28, 28)",
+                ),
+                ("reg = KLD(mean, log_std).mean()", "reg = 0.5 * KLD(mean, log_std).mean()"),
+            ]
+        },
+        ("vae.loss",),
+        "L_reg",
+    ),
+    "past forward, straight to the layers, with half of the latents' gradient": Unnamed(
+        {
+            TORCH: [
+                ("self.encoder(imgs)", "self.encoder.net(imgs.flatten(1)).chunk(2, dim=1)"),
+                (
+                    "self.decoder(sample_reparameterize(mean, log_std.exp()))",
+                    "self.decoder.net(0.5 * (z := sample_reparameterize(mean, log_std.exp())) + 0.5 * z.detach())"
+                    ".view(-1, 1, 28, 28)",
+                ),
+            ]
+        },
+        ("vae.loss",),
+        "the gradient of bpd",
+    ),
+    "the losses of an image of noise": Unnamed(
+        {
+            TORCH: [
+                ("self.encoder(imgs)", "self.encoder.net(imgs.flatten(1)).chunk(2, dim=1)"),
+                (BCE, BCE.replace("imgs", "torch.rand_like(imgs).round()")),
+            ]
+        },
+        ("vae.loss",),
+        "L_rec",
+    ),
     "uniform noise of the right spread": Unnamed(
         {UTILS: (DRAW, "mean + std * (torch.rand_like(mean) - 0.5) * 12**0.5")},
         ("vae.reparameterize", "vae.loss"),
