@@ -51,8 +51,9 @@ def test_a_program_that_ends_itself_goes_on(tmp_path: Path) -> None:
     )
     modules = modules_of(tmp_path, program)
     assert modules.find("f", "train_torch")() + modules.find("g", "train_torch")() == 3
-    with pytest.raises(RuntimeError, match="it ends the program"):
-        modules.find("args", "train_torch")
+    for name in ("args", "nothing"):
+        with pytest.raises(RuntimeError, match="it ends the program"):
+            modules.find(name, "train_torch")
 
 
 def test_a_statement_that_fails_costs_only_its_names(tmp_path: Path) -> None:

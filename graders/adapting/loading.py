@@ -203,7 +203,9 @@ def _is_made(module: ModuleType, name: str) -> bool:
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
     """The error that kept a file from defining that name; None if it does not define it."""
-    return notebooks.why(module, name) if notebooks.FAILED in module.__dict__ else None
+    if notebooks.FAILED not in module.__dict__:
+        return None
+    return notebooks.why(module, name) or module.__dict__.get(programs.ENDED)
 
 
 class _Finder(MetaPathFinder):

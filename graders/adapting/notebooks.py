@@ -46,6 +46,10 @@ _MADE: Final = (
 )  # what says where it was defined
 
 
+class ProgramEnded(RuntimeError):
+    """A statement at the top level ends the program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A statement of a cell or of a program; `cell` is the cell's or the program's name in tracebacks."""
@@ -67,7 +71,7 @@ class Step:
             tree = ast.Module([*_future(module), self.statement], [])
             exec(compile(tree, self.cell, "exec", dont_inherit=True), module.__dict__)
         except (Exception, SystemExit) as raised:
-            error = raised if isinstance(raised, Exception) else RuntimeError(f"it ends the program ({raised})")
+            error = raised if isinstance(raised, Exception) else ProgramEnded(f"it ends the program ({raised})")
             if not (isinstance(error, NameError) and error.name in names & {*failed, *skipped}):
                 failed.update(dict.fromkeys(names, error))  # otherwise the name lacked itself, for an earlier reason
             return error

@@ -24,6 +24,7 @@ from gengrade.sandbox.guest.cells import UNREADABLE, parsed
 from graders.adapting import notebooks
 from graders.adapting.notebooks import FAILED, SKIPPED, Step
 
+ENDED: Final = "__ended__"  # attribute of a program's module: the error by which it ended itself
 _TRAINING: Final = {"backward", "fit", "minimize"}  # attributes that only training uses
 _STORED: Final = {"store_true": False, "store_false": True}
 
@@ -41,6 +42,8 @@ def run(module: ModuleType, path: Path) -> None:
             step.skip(module)
             continue
         error = step.run(module)
+        if isinstance(error, notebooks.ProgramEnded):
+            module.__dict__[ENDED] = error
         if isinstance(error, ImportError) and isinstance(statement, ast.Import | ast.ImportFrom):
             _stand_in(module, error)
         elif isinstance(error, NameError):

@@ -141,8 +141,16 @@ def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolate_between")
 def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the latents of strips between given ends, relative to these ends."""
-    return {} if got.is_none() else interpolate({**inputs, "n": inputs["ends"].shape[1]}, got)
+    """Describes the latents of strips between given ends, and the share of the given ends that is decoded."""
+    if got.is_none():
+        return {}
+    ends = np.asarray(inputs["ends"], dtype=np.float64).reshape(2, inputs["ends"].shape[1], -1)  # [2, n, z_dim]
+    latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
+    found = dict(interpolate({**inputs, "n": inputs["ends"].shape[1]}, got))
+    if latents.shape[1] == ends.shape[2]:
+        shares = [np.mean([np.isclose(latents, end, atol=1e-3).all(axis=1).any() for end in each]) for each in ends]
+        found["given ends that are decoded"] = (np.array(shares), 0.0)
+    return found
 
 
 @of("gan:interpolate")

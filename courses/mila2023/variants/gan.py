@@ -108,7 +108,7 @@ UNNAMED: dict[str, Unnamed] = {
     "given noise that goes unused": Unnamed(
         gan(("    if noise is None:\n        noise", "    if True:\n        noise")),
         ("gan.sample",),
-        "the generator is given",
+        "the generator's input is not right",
     ),
     "latents without their dimensions of one": Unnamed(
         gan((NOISE, "noise = torch.randn(num_samples, z_dim)")), ("gan.sample",), "[B, z_dim, 1, 1]"
@@ -117,7 +117,7 @@ UNNAMED: dict[str, Unnamed] = {
         gan((LINE, LINE.replace("(1 - weight)", "(weight - 1)"))), ("gan.interpolate",), "from z_1 to z_2"
     ),
     "a line that begins before its start": Unnamed(
-        gan((LINE, LINE.replace("weight", "(1.5 * weight - 0.5)"))), ("gan.interpolate",), "left out"
+        gan((LINE, LINE.replace("weight", "(1.5 * weight - 0.5)"))), ("gan.interpolate",), "one of the two is missing"
     ),
     "steps that crowd": Unnamed(
         gan((LINE, LINE.replace("weight", "weight**2"))), ("gan.interpolate",), "evenly spaced"
