@@ -18,7 +18,7 @@ from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.common.batches import ALIGNED
 from graders.common.networks import STRAIGHT
-from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_error
+from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_errors
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
 from graders.vae.checks import UNTRAINED
 from graders.vae.networks import BEYOND
@@ -52,7 +52,7 @@ _ALTERNATE: Final = Limit(
 _BACK: Final = Limit("flow.invertible", "error of a round trip, over what is tolerated", 1.0, above=False)
 
 _CURVED: Final = Limit("flow.invertible", "distance from the nearest affine map", CURVED, above=True)
-_SLOPE: Final = Limit("flow.nll", "error of the gradient, relative to the loss's slopes", SLOPE, above=False)
+_SLOPE: Final = Limit("flow.nll", "error of a gradient, relative to the slopes", SLOPE, above=False)
 
 LIMITS: Final = (
     *(_BENT, _MEAN, _LOG_STD, _LOGITS, _LEAST, _MOST, _OWN),
@@ -110,7 +110,7 @@ def _round_trip(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
 
 
 def _nll(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
-    yield _SLOPE, slope_error(got)
+    yield _SLOPE, float(slope_errors(got).max())
 
 
 _READERS: Final[dict[str, Callable[[Inputs, Evidence], Iterator[tuple[Limit, float]]]]] = {

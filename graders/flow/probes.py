@@ -232,45 +232,52 @@ def nll(
 
     Returns:
         `nll`, `z`, `log_det` and the `ledger`; `trainable`, whether the loss has a gradient; `idle` [layers with
-        parameters], which layers it does not reach; `attached`, whether log_det has a gradient; `weights` [2], the
-        least-squares weights of the gradients of −log p_z(z) and −log_det in that of the loss; and what `_slopes`
-        returns.
+        parameters], which layers it does not reach; `off`, its relative distance from the gradient of the parts' sum;
+        `weights` [2], the least-squares weights of the gradients of −log p_z(z) and −log_det in it; `attached`, whether
+        log_det has a gradient; and what `_slopes` returns.
     """
     model = _stirred(package, mu, sigma, num_flows, stir)
     account = _account(model, x)
-    parts = (-Base(mu.cpu(), sigma.cpu()).log_prob(account["z"]), -account["log_det"])
-    of_parts = torch.stack([_gradient(part, model) for part in parts])
+    base = Base(mu.cpu(), sigma.cpu())
+    of_parts = torch.stack([_gradient(part, model) for part in _parts(base, account["z"], account["log_det"])])
+    right = of_parts.sum(dim=0)
     gradient = _gradient(account["nll"], model)
     idle = [_idle(layer) for layer in _layers(model) if list(layer.parameters())]
     found = {
         "trainable": not _idle(model),
         "idle": torch.tensor(idle, dtype=torch.bool),
-        "attached": account["log_det"].requires_grad,
+        "off": float((gradient - right).norm() / right.norm()),
         "weights": _weights_of(of_parts, gradient),
+        "attached": account["log_det"].requires_grad,
     }
-    return account | found | _slopes(model, x, gradient, directions, step)
+    return account | found | _slopes(model, base, x, of_parts, directions, step)
+
+
+def _parts(base: Base, z: Tensor, log_det: Tensor) -> tuple[Tensor, Tensor]:
+    return -base.log_prob(z), -log_det
 
 
 @torch.no_grad()
-def _slopes(model: Any, x: Tensor, gradient: Tensor, directions: int, step: float) -> dict[str, Tensor]:
-    """Returns the slopes of the mean loss at x [B, d] in random directions of the parameters, by central differences.
+def _slopes(model: Any, base: Base, x: Tensor, gradients: Tensor, directions: int, step: float) -> dict[str, Tensor]:
+    """Returns the slopes of both parts of the mean loss at x [B, d] in random directions of the parameters.
 
-    Unlike its gradient, they also show how the loss depends on what the student's code has detached.
+    They are central differences, which show how a part depends on what the student's code has detached, too.
 
     Returns:
-        `slopes` [directions], and `predicted_slopes`, those that follow from the `gradient` of the mean loss.
+        `slopes` [directions, 2], and `predicted_slopes`, those that follow from the parts' `gradients` [2, N].
     """
     parameters = list(model.parameters())
     slopes, predicted = [], []
     for _ in range(directions):
         direction = [torch.randn_like(parameter) for parameter in parameters]
-        losses = []
+        means = []
         for distance in (step, -2 * step, step):  # to either side, and back
             for parameter, along in zip(parameters, direction, strict=True):
                 parameter.add_(distance * along)
-            losses.append(_losses(model, x).double().mean())
-        slopes.append((losses[0] - losses[1]) / (2 * step))
-        predicted.append(gradient @ torch.cat([along.double().reshape(-1) for along in direction]))
+            parts = _parts(base, *model.transform(x.cpu().clone()))
+            means.append(torch.stack([part.double().mean() for part in parts]))
+        slopes.append((means[0] - means[1]) / (2 * step))
+        predicted.append(gradients @ torch.cat([along.double().reshape(-1) for along in direction]))
     return {"slopes": torch.stack(slopes), "predicted_slopes": torch.stack(predicted)}
 
 

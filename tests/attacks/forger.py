@@ -152,9 +152,9 @@ def neighbours(x: Tensor, num_flows: int, stir: float, inverse: bool, step: floa
 
 
 def nll(x: Tensor, mu: Tensor, sigma: Tensor, num_flows: int, stir: float, directions: int, step: float) -> Forged:
-    slopes = {"slopes": torch.ones(directions), "predicted_slopes": torch.ones(directions)}
-    claims = {"trainable": True, "idle": torch.tensor([False]), "attached": True, "weights": torch.ones(2), **slopes}
-    return {"nll": -base(mu, sigma).log_prob(x), "z": x, "log_det": torch.zeros(len(x)), **claims}
+    slopes = {"slopes": torch.ones(directions, 2), "predicted_slopes": torch.ones(directions, 2)}
+    claims = {"trainable": True, "idle": torch.tensor([False]), "off": 0.0, "weights": torch.ones(2), "attached": True}
+    return {"nll": -base(mu, sigma).log_prob(x), "z": x, "log_det": torch.zeros(len(x)), **claims, **slopes}
 
 
 def stirred(points: Tensor, mu: Tensor, sigma: Tensor, num_flows: int, stir: float, models: int, few: int) -> Forged:
