@@ -13,7 +13,7 @@ from scipy.special import expit
 from courses.uva2020.variants.gan import LIGHTNING, TORCH
 from gengrade.data import load
 from graders.common.gan_losses import Observed, judge_discriminator, judge_generator, softplus, sources
-from graders.common.matching import met
+from graders.common.matching import Likeness
 from validation.variants import Changes
 from validation.workbench import Workbench, names
 
@@ -163,7 +163,7 @@ def test_images_of_a_batch_are_found_again(
     change: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]], of_64: int
 ) -> None:
     images = _digits(64)
-    found = met(change(images, np.random.default_rng(1).standard_normal(images.shape)), images)
+    found = Likeness.of(change(images, np.random.default_rng(1).standard_normal(images.shape)), images).met
     assert found == of_64 if of_64 in (0, 64) else found <= of_64
 
 

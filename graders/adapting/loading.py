@@ -178,9 +178,10 @@ class Modules:
         assert spec.loader is not None
         module = module_from_spec(spec)
         provided = self._provided.get(stem, {})
-        for value in provided.values():
-            if isinstance(value, Namespace):  # the command line's options, of which the student may have more
-                vars(value).update({**vars(programs.options(content(path))), **vars(value)})
+        lines = {id(value): value for value in provided.values() if isinstance(value, Namespace)}
+        own_options = vars(programs.options(content(path))) if lines else {}
+        for line in lines.values():  # the options of the command line, of which the student may have more
+            vars(line).update({**own_options, **vars(line)})
         module.__dict__.update(provided)  # the file's top level may need some of them
         sys.modules[own] = module
         try:

@@ -30,7 +30,7 @@ from scipy.special import expit
 
 from gengrade.grading import Evidence, UpTo, expect
 from graders.common.distances import correlations, nearest, squared_distances
-from graders.common.matching import LIKE, least_met, met, resembling
+from graders.common.matching import LIKE, Likeness
 
 Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
@@ -170,8 +170,8 @@ def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], N
     near = nearest(rows, fake)[1] <= NEAR * usual if len(fake) else np.zeros(len(rows), dtype=np.bool_)
     from_fake = ~from_real & ((like_fake >= LIKE) | near)
     rest = ~from_real & ~from_fake
-    from_real[rest] = resembling(rows[rest], real)
-    from_fake[rest] = ~from_real[rest] & resembling(rows[rest], fake)
+    from_real[rest] = Likeness.of(rows[rest], real).resembling
+    from_fake[rest] = ~from_real[rest] & Likeness.of(rows[rest], fake).resembling
     unknown = ~from_real & ~from_fake
     if 0 < unknown.sum() <= UNSURE * len(rows):
         known = np.flatnonzero(~unknown)
@@ -183,10 +183,10 @@ def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], N
 
 def unmet_images(rows: Array, real: Array) -> str | None:
     """Says what is wrong if `rows` [R, d] are not all images of the real batch [n, d]; else returns None."""
-    count = met(rows, real)
-    if count >= least_met(rows, real):
+    likeness = Likeness.of(rows, real)
+    if likeness.met >= likeness.least_met:
         return None
-    return f"the discriminator is shown only {count} of the {len(real)} real images of the batch"
+    return f"the discriminator is shown only {likeness.met} of the {len(real)} real images of the batch"
 
 
 def too_few_fakes(rows: Array, fake: Array, wanted: int) -> str | None:

@@ -7,17 +7,19 @@ from the batch, so a check that fails it needs another reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import expect
+from gengrade.grading import Evidence, UpTo, expect
 from graders.common.distances import correlations, standardised
 
 Array = NDArray[np.float64]
-Again = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+Again = Callable[[NDArray[np.float32]], Evidence]
 
 LIKE: Final = 0.35  # least correlation with an image; noise may be 2.6 times as large as the image's own spread
 MOVED: Final = 0.5  # the same after a flip, turn or shift, of which there are many, so that chance reaches more
@@ -25,57 +27,83 @@ FAR: Final = 4  # most pixels by which augmentation shifts an image
 EXACT: Final = 0.99  # least correlation of images that were not changed at all, or only scaled
 MOST: Final = 0.75  # least share of a batch to be found if its images were changed, since some then resemble others
 ALL: Final = 0.9  # least share of a network's inputs that must come from the loader
+MOST_SHOWN: Final = 1_024  # most images that are read of those which a network is shown
+LEAST_SHOWN: Final = 0.5  # least share of a loader's images for a discriminator, which some loops train in few batches
 SAME: Final = 1e-5  # largest difference of pixels at which two inputs count as equal
 
 
-def likeness(rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> tuple[Array, Array]:
-    """Returns the correlation of each row [R, d] with each of the images [n, d], as it is and after the best move.
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """The correlations [R, n] of R rows that a network was shown with the n images that it should have been shown.
+
+    Attributes:
+        plain: of the images as they are.
+        moved: after the best flip, turn or shift; for rows that resemble an image as it is, the same as `plain`.
+    """
+
+    plain: Array
+    moved: Array
+
+    @classmethod
+    def of(cls, rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> Likeness:
+        """Compares rows [R, d] with images [n, d], which are moved only if d is a square.
+
+        signed: whether negatives of an image count as different from it.
+        """
+        plain = correlations(rows, images)
+        plain = plain if signed else np.abs(plain)
+        moved = plain.copy()
+        unsure = plain.max(axis=1, initial=0.0) < EXACT
+        if unsure.any():
+            left = standardised(rows[unsure]).astype(np.float32)
+            best = np.zeros((len(left), len(images)), dtype=np.float32)
+            for each in _moves(standardised(images).astype(np.float32)):  # moving pixels keeps their mean and length
+                found = left @ each.T
+                np.maximum(best, found if signed else np.abs(found), out=best)
+            moved[unsure] = np.maximum(plain[unsure], best)
+        return cls(plain, moved)
+
+    @property
+    def resembling(self) -> NDArray[np.bool_]:
+        """Which rows [R] come from one of the images."""
+        found: NDArray[np.bool_] = (_best(self.plain) >= LIKE) | (_best(self.moved) >= MOVED)
+        return found
+
+    @property
+    def met(self) -> int:
+        """How many of the images are, for some row, the one that it is most like."""
+        if not self.plain.size:
+            return 0
+        pairs = ((self.plain, LIKE), (self.moved, MOVED))
+        return max(len(np.unique(found.argmax(axis=1)[_best(found) >= least])) for found, least in pairs)
+
+    @property
+    def least_met(self) -> float:
+        """How many of the images the rows should come from: all, or most if they were changed."""
+        count: int = self.plain.shape[1]
+        unchanged = not len(self.plain) or float(np.median(_best(self.plain))) >= EXACT
+        return float(count) if unchanged else MOST * count
+
+
+def expect_encoded(got: Evidence, images: NDArray[np.float32], again: Again) -> None:
+    """Fails a pass of a VAE that gives its encoder other images than those of the batch, or not all of them.
 
     Args:
-        rows: what a network was shown.
-        images: the images that it should have been shown. They are moved only if d is a square.
-        signed: whether negatives of an image count as different from it.
+        got: the evidence of the pass; `shown` [R, d] are the encoder's inputs, none if its `forward` is not called.
+        images: [B, ...], the batch.
+        again: repeats the pass with other images, and returns its evidence.
     """
-    plain = correlations(rows, images)
-    plain = plain if signed else np.abs(plain)
-    moved = plain.copy()
-    unsure = plain.max(axis=1, initial=0.0) < EXACT
-    if unsure.any():
-        left = standardised(rows[unsure]).astype(np.float32)
-        best = np.zeros((len(left), len(images)), dtype=np.float32)
-        for each in _moves(standardised(images).astype(np.float32)):  # moving pixels keeps their mean and length
-            found = left @ each.T
-            np.maximum(best, found if signed else np.abs(found), out=best)
-        moved[unsure] = np.maximum(plain[unsure], best)
-    return plain, moved
 
+    def shown(found: Evidence) -> Array:
+        return found.tensor("shown", shape=(UpTo(MOST_SHOWN), math.prod(images.shape[1:])))
 
-def resembling(rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> NDArray[np.bool_]:
-    """Returns which rows [R, d] come from one of the images [n, d]."""
-    if not len(images):
-        return np.zeros(len(rows), dtype=np.bool_)
-    plain, moved = likeness(rows, images, signed)
-    found: NDArray[np.bool_] = (plain.max(axis=1) >= LIKE) | (moved.max(axis=1) >= MOVED)
-    return found
-
-
-def met(rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> int:
-    """Returns how many of the images [n, d] are, for some row [R, d], the one that it is most like."""
-    if not len(rows):
-        return 0
-    pairs = zip(likeness(rows, images, signed), (LIKE, MOVED), strict=True)
-    return max(len(np.unique(found.argmax(axis=1)[found.max(axis=1) >= least])) for found, least in pairs)
-
-
-def least_met(rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> float:
-    """Returns how many of the images [n, d] the rows [R, d] should come from: all, or most if they were changed."""
-    found = correlations(rows, images) if len(rows) else np.ones((1, 1))
-    found = found if signed else np.abs(found)
-    return len(images) if float(np.median(found.max(axis=1))) >= EXACT else MOST * len(images)
+    if len(shown(got)):
+        expect_shown(shown, got, images, again, whom="the encoder", source="the batch")
 
 
 def expect_shown(
-    rows: NDArray[np.floating],
+    shown: Callable[[Evidence], NDArray[np.floating]],
+    got: Evidence,
     images: NDArray[np.float32],
     again: Again,
     *,
@@ -85,16 +113,18 @@ def expect_shown(
     """Fails a loop or a model that shows a network other images than it should, or not all of them.
 
     Args:
-        rows: [R, d], what the network was shown, in any order and also as negatives.
+        shown: returns from evidence what the network was shown, [R, d], in any order and also as negatives.
+        got: the evidence of the run.
         images: [N, ...], what it should have been shown.
-        again: returns the rows of a run with other images and the same random numbers. Rows that are the same then do
-            not come from the images; all others may, by a change of which nothing is known here.
+        again: returns the evidence of a run with other images and the same random numbers. Rows that are the same then
+            do not come from the images; all others may, by a change of which nothing is known here.
         whom, source: what the messages call the network, and where the images come from.
     """
-    flat = images.reshape(len(images), -1)
-    found = resembling(rows, flat, signed=False)
-    if np.mean(found) < ALL if len(rows) else False:
-        other = again(np.ascontiguousarray(1 - images[::-1]))
+    rows = shown(got)
+    likeness = Likeness.of(rows, images.reshape(len(images), -1), signed=False)
+    found = likeness.resembling
+    if len(rows) and np.mean(found) < ALL:
+        other = shown(again(np.ascontiguousarray(1 - images[::-1])))
         same = other.shape == rows.shape and np.abs(other - rows).max(axis=1) <= SAME
         strangers = int(np.sum(~found & same))
         expect(
@@ -104,13 +134,42 @@ def expect_shown(
             got=f"{strangers} images that do not depend on {source}",
         )
         return
-    count = met(rows, flat, signed=False)
     expect(
-        count >= least_met(rows, flat, signed=False),
+        likeness.met >= likeness.least_met,
         f"{whom} is not given all images of {source}",
         expected=f"{len(images)} different images",
-        got=f"{count} different images",
+        got=f"{likeness.met} different images",
     )
+
+
+def expect_loader_shown(
+    got: Evidence, images: NDArray[np.floating], step_is_wrong: Callable[[], bool], *, early: str, other: str
+) -> None:
+    """Fails a loop of a GAN that does not read all batches, or shows the discriminator too few of their images.
+
+    Args:
+        got: the evidence of the loop: `rows` [R, d], what the discriminator was shown, and `read`, how many images were
+            read from the data set.
+        images: [N, d], the images of the loader.
+        step_is_wrong: whether the step for a single batch does not show all of its images either, or cannot be judged;
+            then the mistake is in that step.
+        early, other: the messages about a loop that ends too early, and about other images.
+    """
+    rows = got.tensor("rows", shape=(UpTo(MOST_SHOWN), images.shape[1]))
+    count, read = Likeness.of(rows, images).met, got.integer("read")
+    expect(
+        not 0 < read < len(images) or count >= MOST * len(images),
+        early,
+        expected=f"{len(images)} images that are read from the data set",
+        got=f"{read} images",
+    )
+    if count < LEAST_SHOWN * len(images):
+        expect(step_is_wrong(), other, expected=f"{len(images)} images", got=f"{count} of them")
+
+
+def _best(correlations: Array) -> Array:
+    found: Array = correlations.max(axis=1, initial=0.0)
+    return found
 
 
 def _moves(images: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -118,7 +177,7 @@ def _moves(images: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     side = round(images.shape[1] ** 0.5)
     if side * side != images.shape[1]:
         return
-    square = images.reshape(-1, side, side)
+    square = images.reshape(len(images), side, side)
     shifts = [(down, right) for down in range(-FAR, FAR + 1) for right in range(-FAR, FAR + 1)]
     for flipped in (square, square[:, ::-1], square[:, :, ::-1], square[:, ::-1, ::-1]):
         for shift in shifts:

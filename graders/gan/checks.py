@@ -36,7 +36,7 @@ from graders.common.gan_losses import (
     observed_step,
 )
 from graders.common.latents import arrangements, arrangements_of, ends_problem, is_mixed, line_problem, trace
-from graders.common.matching import MOST, met
+from graders.common.matching import expect_loader_shown
 from graders.common.networks import (
     ATOL,
     RTOL,
@@ -52,17 +52,13 @@ Array = NDArray[np.float64]
 PIXELS = 28 * 28
 BATCH = 64
 BATCHES = 4  # batches of the loader that the training loop gets
-MOST_SHOWN = 1_024  # most images that are read of those which a loop shows the discriminator
-LEAST_SHOWN = 0.5  # least share of the loader's images among them, since some loops train it in few batches
 MOST_STEPS = 10_000  # most optimiser steps, and most losses, in a loop over a few batches
 LATENT_SIZES = (4, 32, 20)
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # pixels that are trained towards ±3 must exceed this in both directions
 LOGIT_REACH = 1.5  # scores that are trained towards ±6 must exceed this in both directions: no sigmoid or tanh can
 UNEXPLAINED = 0.01  # largest unexplained share at which an update is put down to the other network's loss alone
-OF_NO_LOSS = (
-    0.9  # least share of a gradient that no loss explains at which it is put down to none; clipping leaves less
-)
+OF_NO_LOSS = 0.9  # least share of a gradient that no loss explains at which it counts as of none; clipping leaves less
 SAME_DIRECTION = 0.999  # two gradients count as parallel from this cosine
 
 SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24))
@@ -397,31 +393,19 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
             len(moved) > 0 and (max(moved) > 0 or not result["trained"].flag(name)),
             f"the {name} is never updated: call step() of an optimiser that holds its parameters after backward()",
         )
-    _expect_loader_shown(student, result, batch, _setting(data, rng))
+    setting = _setting(data, rng)
 
-
-def _expect_loader_shown(student: Subject, result: Evidence, batch: Split, setting: dict[str, Any]) -> None:
-    """Fails a loop that does not read all batches, or shows the discriminator too few of their images.
-
-    If discriminator_step does not show it all images of a batch either, the mistake is in that step.
-    """
-    rows = result.tensor("rows", shape=(UpTo(MOST_SHOWN), PIXELS))
-    images = batch.scaled().reshape(len(batch), PIXELS).astype(np.float64)
-    count, read = met(rows, images), result.integer("read")
-    expect(
-        not 0 < read < len(images) or count >= MOST * len(images),
-        "the loop ends too early: it should go through all batches of the loader",
-        expected=f"{len(images)} images that are read from the data set",
-        got=f"{read} images",
-    )
-    if count < LEAST_SHOWN * len(images):
+    def step_is_wrong() -> bool:
         alone = _other(student, "discriminator", setting)
-        expect(
-            alone is None or alone.unmet is not None,
-            "the loop does not show the discriminator the images of the loader",
-            expected=f"{len(images)} images",
-            got=f"{count} of them",
-        )
+        return alone is None or alone.unmet is not None
+
+    expect_loader_shown(
+        result,
+        batch.scaled().reshape(len(batch), PIXELS).astype(np.float64),
+        step_is_wrong,
+        early="the loop ends too early: it should go through all batches of the loader",
+        other="the loop does not show the discriminator the images of the loader",
+    )
 
 
 def _owner(step: Evidence) -> str:

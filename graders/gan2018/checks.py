@@ -30,7 +30,7 @@ from graders.common.gan_losses import (
     unmet_images,
 )
 from graders.common.latents import ends_problem, line_problem
-from graders.common.matching import MOST, met
+from graders.common.matching import expect_loader_shown
 from graders.common.networks import expect_bent
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare
 
@@ -40,8 +40,6 @@ LATENTS: Final = 100
 PIXELS: Final = 28 * 28
 BATCH: Final = 64
 BATCHES: Final = 4  # batches of the loader that the training loop gets
-MOST_SHOWN: Final = 1_024  # most images that are read of those which a loop shows the discriminator
-LEAST_SHOWN: Final = 0.5  # least share of the loader's images among them, since some loops train it in few batches
 FLAT: Final = 1 - 1e-6  # beyond this, a tanh cannot be undone in single precision
 REACH: Final = 0.9  # pixels must pass ±0.9 when they are trained towards ±3
 SCORE_REACH: Final = 1.5  # logits must pass ±1.5 when trained towards ±6, and probabilities the sigmoid of that
@@ -246,7 +244,18 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
         )
     for name, done in stepped.items():
         expect(done, f"the {name} is never updated: call step() of its optimiser after backward() on its loss")
-    _expect_loader_shown(student, got, setting)
+
+    def step_is_wrong() -> bool:
+        turn = student.run(probes.gan2018.turn, **setting)
+        return turn.is_none("discriminator") or _unmet(turn, setting)
+
+    expect_loader_shown(
+        got,
+        setting["images"].reshape(-1, PIXELS).astype(np.float64),
+        step_is_wrong,
+        early="train ends an epoch too early: it should go through all batches of the loader",
+        other="train does not show the discriminator the images of all batches of the loader",
+    )
 
 
 @check("gan2018.interpolation")
@@ -309,30 +318,6 @@ def observed(got: Evidence, name: str, setting: dict[str, Any]) -> Observed:
         p = np.clip(scores, 1e-7, 1 - 1e-7)
         scores, gradients = np.log(p / (1 - p)), gradients * p * (1 - p)
     return Observed(step.number("loss"), scores, gradients, from_fake, from_real, unmet=unmet, few=few)
-
-
-def _expect_loader_shown(student: Subject, got: Evidence, setting: dict[str, Any]) -> None:
-    """Fails a loop that does not read all batches, or shows the discriminator too few of their images.
-
-    If a step does not show it all images of a batch either, the mistake is that of its loss.
-    """
-    rows = got.tensor("rows", shape=(UpTo(MOST_SHOWN), PIXELS))
-    images = setting["images"].reshape(-1, PIXELS).astype(np.float64)
-    count, read = met(rows, images), got.integer("read")
-    expect(
-        not 0 < read < len(images) or count >= MOST * len(images),
-        "train ends an epoch too early: it should go through all batches of the loader",
-        expected=f"{len(images)} images that are read from the data set",
-        got=f"{read} images",
-    )
-    if count < LEAST_SHOWN * len(images):
-        turn = student.run(probes.gan2018.turn, **setting)
-        expect(
-            turn.is_none("discriminator") or _unmet(turn, setting),
-            "train does not show the discriminator the images of all batches of the loader",
-            expected=f"{len(images)} images",
-            got=f"{count} of them",
-        )
 
 
 def _unmet(turn: Evidence, setting: dict[str, Any]) -> bool:

@@ -48,9 +48,10 @@ def test_training_epoch(student: Subject, rng: Rng) -> None:
     got = student.run(probes.vae.loop.train, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
     expect_shown(
-        shown_in(got),
+        shown_in,
+        got,
         images,
-        lambda other: shown_in(student.again(probes.vae.loop.train, images=other, batch_size=BATCH, losses=losses)),
+        lambda other: student.again(probes.vae.loop.train, images=other, batch_size=BATCH, losses=losses),
     )
     expect(
         all(item.flag() for item in got.list("training")),
@@ -99,9 +100,10 @@ def test_evaluation(student: Subject, rng: Rng) -> None:
     got = student.run(probes.vae.loop.test, images=images, batch_size=BATCH, losses=losses)
     judge_passes(got)
     expect_shown(
-        shown_in(got),
+        shown_in,
+        got,
         images,
-        lambda other: shown_in(student.again(probes.vae.loop.test, images=other, batch_size=BATCH, losses=losses)),
+        lambda other: student.again(probes.vae.loop.test, images=other, batch_size=BATCH, losses=losses),
     )
     expect(
         not any(item.flag() for item in got.list("training")),

@@ -101,10 +101,10 @@ def _expect_images(student: Subject, got: Evidence, setting: dict[str, Any], tra
     def shown(found: Evidence) -> NDArray[np.floating]:
         return found.tensor("images", shape=(sum(SIZES), PIXELS))
 
-    def again(images: NDArray[np.float32]) -> NDArray[np.floating]:
-        return shown(student.again(probes.vae2018.loop.epoch, training=training, **{**setting, "images": images}))
+    def again(images: NDArray[np.float32]) -> Evidence:
+        return student.again(probes.vae2018.loop.epoch, training=training, **{**setting, "images": images})
 
-    expect_shown(shown(got), setting["images"], again)
+    expect_shown(shown, got, setting["images"], again)
 
 
 def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:
