@@ -16,6 +16,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	packages=$$($(BIN)/gengrade course packages) && { test -z "$$packages" || $(BIN)/python -m pip install --quiet --disable-pip-version-check $$packages; }
 	touch $@
 
 setup: $(VENV)/ready  ## Set up the virtual environment and, if allowed, bubblewrap.

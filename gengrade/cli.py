@@ -20,8 +20,8 @@ from rich.console import Console
 from gengrade import __version__
 from gengrade.authoring import create, verify
 from gengrade.choices import Device, Isolation, Profile
-from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_result
-from gengrade.course import NoSuchCourse, courses, find
+from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_packages, show_result
+from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
 from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here, run
 from gengrade.facts import Outcome
@@ -32,6 +32,8 @@ from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
+from gengrade.submissions import discover
+from gengrade.submissions.packages import survey
 
 _WRONG_USAGE = 2
 _USER_ERRORS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)
@@ -194,6 +196,35 @@ def course_check(
     except (*_USER_ERRORS, LibraryError) as error:
         _refuse(error)
     raise typer.Exit(int(wrong))
+
+
+@course_app.command("packages")
+def course_packages(
+    course: Annotated[
+        str | None, typer.Argument(help="A course's name or folder; all that come with gengrade, if none is given.")
+    ] = None,
+) -> None:
+    """Print the packages that a course needs, one a line, as `python -m pip install` takes them."""
+    try:
+        chosen = [find(course)] if course else list(courses().values())
+    except (NoSuchCourse, DocumentError) as error:
+        _refuse(error)
+    for package in dict.fromkeys(package for each in chosen for package in each.packages):
+        typer.echo(package)
+
+
+@app.command("packages")
+def list_packages(
+    path: Annotated[Path, typer.Argument(help="A folder of submissions, or one submission.")],
+    course: Annotated[str, typer.Option(help="The course: a name, or a course's folder.")] = DEFAULT,
+) -> None:
+    """List the packages that submissions import: who imports them, and which of them are not installed here."""
+    try:
+        parts = find(course).parts
+        found = survey(discover(path, parts).submissions, parts)
+    except _USER_ERRORS as error:
+        _refuse(error)
+    show_packages(Console(), found)
 
 
 def main() -> None:

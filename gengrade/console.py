@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -20,6 +21,7 @@ from gengrade.grade import Grade
 from gengrade.paths import from_here
 from gengrade.report.text import SEEMS, inert, mistake, one_line, public
 from gengrade.sandbox import Finding, Tier
+from gengrade.submissions.packages import Survey
 from gengrade.texts import listed
 
 _LONGEST_NAME = 32
@@ -184,6 +186,29 @@ def show_courses(console: Console, courses: Iterable[Course]) -> None:
         for key, part in course.parts.items():
             folder = f"{part.folder}/" if part.folder else ""
             console.print(Text(f"    {key}: {', '.join(f'{folder}{file}' for file in part.files)}"), soft_wrap=True)
+
+
+def show_packages(console: Console, survey: Survey) -> None:
+    """Print the packages that submissions import, with what to do about those that are missing."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Package", "Here", "Imported by"):
+        table.add_column(heading)
+    for package in survey.packages:
+        here = "installed" if package.installed else "not needed" if package.replaced else "MISSING"
+        table.add_row(name(package.name), here, Text(listed([name(student) for student in package.students], 6)))
+    console.print(table if survey.packages else "These submissions import no packages.")
+    for student, reason in survey.unread.items():
+        console.print(Text(f"{name(student)} could not be read: {inert(one_line(reason))}"), soft_wrap=True)
+    missing = [each.distribution for each in survey.packages if not each.installed and not each.replaced]
+    if missing:
+        safe = [inert(one_line(each)) for each in missing]
+        console.print(
+            Text(
+                "What uses a missing package stays undecided. If it is a package that you trust, install it and grade "
+                f"again: {sys.executable} -m pip install {' '.join(safe)}"
+            ),
+            soft_wrap=True,
+        )
 
 
 def show_hidden(console: Console, hidden: list[str], exposed: list[str]) -> None:

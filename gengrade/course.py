@@ -70,6 +70,7 @@ class _Declaration(_Strict):
     title: _Text
     parts: dict[Annotated[str, Field(pattern=r"^[a-z]\w*$")], _Part] = Field(min_length=1)
     imports: tuple[_Text, ...] = ()
+    packages: tuple[_Text, ...] = ()
     rubric: _Text = "rubric.yaml"
     reference: _Text = "reference"
     examples: _Text = "examples"
@@ -85,6 +86,7 @@ class Course:
     parts: Mapping[str, Part]
     adapters: Mapping[str, str]  # for each part, the dotted module and name of its adapter class
     imports: tuple[str, ...]  # third-party modules that the hand-out imports
+    packages: tuple[str, ...]  # what has to be installed for it besides gengrade's own requirements ("einops>=0.8")
     rubric: Path
     reference: Path
     examples: Path
@@ -181,6 +183,7 @@ def _load(folder: Path) -> Course:
         parts={key: Part(**part.model_dump(exclude={"adapter"})) for key, part in declared.parts.items()},
         adapters={key: f"{adapters}.{part.adapter}" for key, part in declared.parts.items()},
         imports=tuple(dict.fromkeys([*_USUAL_IMPORTS, *declared.imports])),
+        packages=declared.packages,
         rubric=(folder / declared.rubric).resolve(),
         reference=(folder / declared.reference).resolve(),
         examples=(folder / declared.examples).resolve(),

@@ -47,6 +47,7 @@ class Outcome(StrEnum):
     MEMORY = "memory"
     CRASHED = "crashed"  # the process ended by a signal, or exited before it answered
     MISSING = "missing"  # not handed in, or not filled in where the hand-out leaves a gap
+    UNDECIDED = "undecided"  # cannot be decided here, such as without a package that is not installed; a person decides
     BLOCKED = "blocked"  # not run, since a check that it needs did not pass
     INFRA = "infra"  # a fault of the harness, which costs the student nothing
 
@@ -54,6 +55,7 @@ class Outcome(StrEnum):
 # Outcomes from the least to the most severe; a check of several tests has the most severe of their outcomes.
 SEVERITY = (
     Outcome.PASSED,
+    Outcome.UNDECIDED,
     Outcome.BLOCKED,
     Outcome.MISSING,  # below a wrong answer: nobody makes that a gap by leaving out another
     Outcome.FAILED,

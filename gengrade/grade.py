@@ -5,7 +5,7 @@ Three properties are deliberate:
 1. The possible points depend on the rubric alone.
 2. An item is either settled (its points are known, and may be 0) or pending: its points are neither won nor lost until
    a person, or another run, settles it.
-3. Whatever is a fault of the harness is pending.
+3. Whatever is a fault of the harness, or cannot be decided here, is pending.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ OUR_FAULT = "Something went wrong on our side. That is not your fault and costs 
 
 BY_A_TEACHER = "There was no program to check here, so a teacher will look at what you handed in."
 
+DECIDES = "A teacher decides; until then it costs no points."
+
 WRITTEN = "Written answer"  # the title of a manual item without a title
 
 FULL_PROFILE = Profile.SMOKE  # the profile that runs every check; any other leaves some out
 
-# Outcomes that a teaching assistant should look at, since the machine may have caused them and not the student.
-LOOK = (Outcome.INFRA, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
+# Outcomes that a teaching assistant should look at: the machine may have caused them and not the student, or only a
+# person can decide.
+LOOK = (Outcome.INFRA, Outcome.UNDECIDED, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
 
 
 class _Record(Frozen):
@@ -337,6 +340,8 @@ def _checked(check: str, facts: Facts) -> _Verdict:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"the check {check} gave no result")
     if fact.outcome is Outcome.INFRA:
         return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=fact.decisive.message)
+    if fact.outcome is Outcome.UNDECIDED:
+        return _Verdict(Outcome.UNDECIDED, None, f"{fact.decisive.message}. {DECIDES}")
     if fact.outcome is Outcome.PASSED:
         return _Verdict(Outcome.PASSED, 1.0)
     return _Verdict(fact.outcome, 0.0, fact.decisive.message, fact=fact)

@@ -16,7 +16,7 @@ from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest.family import Waits
 from gengrade.sandbox.turns import Turns
 from tests.load import busy
-from tests.test_sandbox import SandboxHarness
+from tests.support.sandboxed import SandboxHarness
 
 TIERS = [finding.tier for finding in examine() if finding.available and finding.tier is not Tier.PROCESS]
 BUSY = 2

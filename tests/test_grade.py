@@ -16,7 +16,7 @@ from gengrade.marks import Mark, Marks
 from gengrade.rubric import Rubric
 from tests.support import report_examples as examples
 
-STUDENTS_OWN = [outcome for outcome in Outcome if outcome not in (Outcome.PASSED, Outcome.INFRA)]
+STUDENTS_OWN = [each for each in Outcome if each not in (Outcome.PASSED, Outcome.UNDECIDED, Outcome.INFRA)]
 
 
 def _item(grade: Grade, name: str) -> ItemGrade:
@@ -97,9 +97,19 @@ def test_an_item_whose_need_failed_is_blocked(outcome: Outcome) -> None:
     assert "vae.loss" in item.message
 
 
-def test_an_item_whose_need_is_our_fault_is_pending() -> None:
-    item = _item(_score(examples.fact("vae.loss", Outcome.INFRA)), "vae.train_bpd")
-    assert (item.outcome, item.points, item.pending) == (Outcome.INFRA, 0, 3)
+@pytest.mark.parametrize("outcome", [Outcome.INFRA, Outcome.UNDECIDED])
+def test_an_item_whose_need_is_pending_is_pending(outcome: Outcome) -> None:
+    item = _item(_score(examples.fact("vae.loss", outcome)), "vae.train_bpd")
+    assert (item.outcome, item.points, item.pending) == (outcome, 0, 3)
+
+
+def test_what_cannot_be_decided_waits_for_a_teacher() -> None:
+    grade = _score(examples.fact("vae.loss", Outcome.UNDECIDED, "your code needs einops"))
+    item = _item(grade, "vae.loss")
+    assert (item.outcome, item.points, item.settled) == (Outcome.UNDECIDED, 0, False)
+    assert item.message == "your code needs einops. A teacher decides; until then it costs no points."
+    assert item in grade.needs_look
+    assert not grade.has_infra
 
 
 def _without(facts: Facts, check: str) -> Facts:
@@ -256,7 +266,7 @@ def test_nothing_in_a_submission_moves_the_denominator(facts: Facts) -> None:
         assert 0 <= item.points <= item.possible
         assert item.pending in (0, item.possible)
         assert item.points == 0 or item.pending == 0
-        assert (item.outcome in (None, Outcome.INFRA)) == (item.pending > 0)
+        assert (item.outcome in (None, Outcome.UNDECIDED, Outcome.INFRA)) == (item.pending > 0)
         assert round(item.points, 2) == item.points
     assert Grade.model_validate_json(grade.to_json()) == grade
 

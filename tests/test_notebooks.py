@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gengrade.parts import Part, uncopied
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import FAILED, Missing
 from graders.adapting import notebooks
 from graders.adapting.loading import Modules
 
@@ -146,7 +146,7 @@ def test_work_of_the_students_own_files_is_not_run(tmp_path: Path) -> None:
     text = notebook("import utils\nfrom utils import Net, train", "a = utils.train()", "b = train()", "c = Net()")
     module = modules_of(tmp_path, hw__ipynb=text, utils__py=helper).load("vae_solution")
     assert set("abc") & set(vars(module)) == {"c"}
-    assert not vars(module)[notebooks.FAILED]
+    assert not vars(module)[FAILED]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_librarys_object_is_told_what_it_is_told(tmp_path: Path) -> None:
     )
     module = modules_of(tmp_path, hw__ipynb=text).load("vae_solution")
     assert (module.opt.z, module.sizes) == (62, [62, len])
-    assert isinstance(vars(module)[notebooks.FAILED]["args"], RuntimeError)
+    assert isinstance(vars(module)[FAILED]["args"], RuntimeError)
 
 
 def test_what_a_function_makes_is_made_when_it_is_asked_for(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from gengrade.course import Course
 from gengrade.sandbox import Request, Run, wire
 from gengrade.sandbox.answers import read_answer
 from gengrade.sandbox.closure import closure_of
-from gengrade.sandbox.guest import child, compatibility, library
+from gengrade.sandbox.guest import child, compatibility, library, workplace
 from gengrade.sandbox.guest.settings import RunSettings
 from gengrade.sandbox.library import preloaded
 from gengrade.sandbox.run import Output
@@ -43,7 +43,7 @@ class Direct:
         began = time.monotonic()
         gc.disable()
         compatibility.import_torchvision()
-        compatibility.restore_numpy_names()
+        compatibility.restore(cuda=torch.cuda.is_available())
         library.preload(preloaded(course))
         gc.freeze()  # pytest collects garbage three times per session, and this excludes the libraries
         gc.enable()
@@ -60,10 +60,9 @@ class Direct:
 
     def run(self, request: Request) -> Run:
         """Runs a probe once, on a package that is created for this run."""
-        tree = request.tree.resolve()
         settings = RunSettings(
-            tree=str(tree),
-            scratch=str(tree),
+            tree=str(request.tree),
+            scratch="",
             seed=request.seed,
             device=request.device,
             threads=request.threads,
@@ -72,7 +71,7 @@ class Direct:
         inputs = wire.decode(wire.encode(dict(request.inputs)))
         own = _own(self._course, request.probe)
         began = time.monotonic()
-        with _undone(tree), own.in_place(), _printed() as printed:
+        with _workplace(request.tree) as tree, own.in_place(), _printed() as printed:
             frame = child.answer(settings, tree, child.prepared(settings, own, tree, inputs))
         tag, _ = wire.FRAME_HEADER.unpack_from(frame)
         outcome, message, evidence, frames = read_answer(tag, frame[wire.FRAME_HEADER.size :])
@@ -88,20 +87,24 @@ def _own(course: Course, probe: str) -> library.Library:
 
 
 @contextlib.contextmanager
-def _undone(tree: Path) -> Iterator[None]:
-    """Restores what a package and a probe change: modules, finders, torch's modes and defaults, and random states.
+def _workplace(tree: Path) -> Iterator[Path]:
+    """A temporary copy of a tree, within which a run works.
 
-    Meanwhile, the working folder is a temporary one, since hand-outs write logs there.
+    Afterwards, what a package and a probe change is restored: modules, finders, torch's modes and defaults, random
+    states, the program's arguments and the working folder.
     """
+    arguments = list(sys.argv)
     modules, finders, modes = set(sys.modules), list(sys.meta_path), torch._C._len_torch_function_stack()
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
     with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch, contextlib.chdir(scratch):
+        copy = workplace.copied(tree, Path(scratch))
         try:
-            yield
+            yield copy
         finally:
+            sys.argv[:] = arguments
             for name in set(sys.modules) - modules:
-                if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{tree}/"):
+                if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{copy}/"):
                     del sys.modules[name]
             sys.meta_path[:] = finders
             while torch._C._len_torch_function_stack() > modes:

@@ -68,6 +68,13 @@ class Blocked(Exception):
         super().__init__(f"not run, since {need} did not pass")
 
 
+class Waiting(Exception):
+    """A check that this one needs has to be decided by a person."""
+
+    def __init__(self, need: str, reason: str) -> None:
+        super().__init__(f"it builds on {need}, which was not decided: {reason}")
+
+
 class GradingPlugin:
     """The plugin of one session, whose hooks and fixtures pytest calls."""
 
@@ -164,11 +171,15 @@ class GradingPlugin:
         for subject in (self._student, self._reference):
             subject.begin(_seeds(self._secret, item.name), limits)
         for need in self._needs(item):
-            tests = self.observed.tests.get(need, [])
-            if any(test.outcome is Outcome.INFRA for test in tests):
+            outcomes = {test.outcome for test in self.observed.tests.get(need, [])}
+            if Outcome.INFRA in outcomes:
                 raise InfraError(f"{need} could not be carried out")
-            if any(test.outcome is not Outcome.PASSED for test in tests):
+            if outcomes - {Outcome.PASSED, Outcome.UNDECIDED}:
                 raise Blocked(need)
+        for need in self._needs(item):
+            undecided = [test for test in self.observed.tests.get(need, []) if test.outcome is Outcome.UNDECIDED]
+            if undecided:
+                raise Waiting(need, undecided[0].message)
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """Call the test in a child process that limits its own code."""
@@ -298,6 +309,8 @@ class GradingPlugin:
                 )
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
+            case Waiting():
+                return TestFact(outcome=Outcome.UNDECIDED, message=str(error), **words)
         known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
         self.observed.fault(f"{item.name}: {known}")
         message = "This check could not be carried out. That is not your fault. Your course staff has been told."

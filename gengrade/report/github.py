@@ -25,13 +25,13 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:])")
 
 
 def github_annotations(grades: Iterable[Grade]) -> str:
-    """Return workflow commands, one per line: errors for checks that did not pass, warnings for the grader's faults."""
+    """Return workflow commands, one per line: errors for checks that did not pass, warnings for what is undecided."""
     grades = tuple(grades)
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
         for item in map(public, grade.items):
             if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and item.comment is None:
-                kind = "warning" if item.outcome is Outcome.INFRA else "error"
+                kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)
     lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]
     said = "; ".join(f"{one_line(grade.student, 80)}: {headline(grade)}" for grade in grades[:5])

@@ -12,7 +12,7 @@ from gengrade.grade import Grade, ItemGrade
 from gengrade.report.text import OUTCOMES, one_line, points, public, told
 
 _FAILURES = (Outcome.FAILED, Outcome.MISSING)  # the answer is wrong or absent
-_SKIPPED = (Outcome.BLOCKED, None)  # nothing was judged
+_SKIPPED = (Outcome.BLOCKED, Outcome.UNDECIDED, None)  # nothing was judged
 
 
 def junit(grades: Iterable[Grade]) -> str:

@@ -48,6 +48,7 @@ OUTCOMES = {
     Outcome.CRASHED: Word("Crashed", "!", "bad", "the process ended before it gave an answer"),
     Outcome.MISSING: Word("Not handed in", "–", "bad", "the function is missing, or still as empty as in the hand-out"),
     Outcome.BLOCKED: Word("Not judged", "⊘", "bad", "it builds on another check that did not pass"),
+    Outcome.UNDECIDED: Word("Undecided", "…", "open", "it cannot be decided here; a teacher will"),
     Outcome.INFRA: Word("Our fault", "⚑", "ours", "something went wrong on our side; it costs you no points"),
 }
 PARTLY = Word("Partly", "◐", "part", "the answer earned some of the points")
@@ -135,7 +136,7 @@ def public(item: ItemGrade) -> ItemGrade:
     if not item.hidden:
         return item
     # Every kind of failure is shown as `failed`: student code could fail in different ways to reveal its inputs.
-    known = (None, Outcome.PASSED, Outcome.BLOCKED, Outcome.INFRA)
+    known = (None, Outcome.PASSED, Outcome.BLOCKED, Outcome.UNDECIDED, Outcome.INFRA)
     shown: dict[str, object] = {
         "outcome": item.outcome if item.outcome in known else Outcome.FAILED,
         "title": HIDDEN_TITLE,

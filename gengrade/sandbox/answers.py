@@ -1,7 +1,7 @@
 """Reading a run's answer: evidence, or the fault that student code raised.
 
 Every byte of an answer is hostile until `wire.decode` has returned it. Of a guest's own words about a fault, only the
-outcomes that cost points are accepted.
+outcomes that cost points are accepted, and the one that leaves them to a person.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def read_answer(tag: bytes, payload: bytes) -> tuple[Outcome, str, wire.Tree, tu
 
 
 def _read_fault(tree: wire.Tree) -> tuple[Outcome, str, wire.Tree, tuple[Frame, ...]]:
-    """Read a fault, whose words come from the process of the student: only outcomes that cost points are accepted."""
+    """Read a fault, whose words come from the process of the student: no outcome that gives points is accepted."""
     claimed = _field(tree, "outcome", str)
-    outcome = Outcome(claimed) if claimed in ("missing", "memory") else Outcome.ERROR
+    outcome = Outcome(claimed) if claimed in ("missing", "memory", "undecided") else Outcome.ERROR
     kind, text, hint = _words(tree, "type", 200), _words(tree, "message", 2000), _words(tree, "hint", 300)
     frames = tuple(
         Frame(
@@ -42,7 +42,7 @@ def _read_fault(tree: wire.Tree) -> tuple[Outcome, str, wire.Tree, tuple[Frame, 
     )
     if outcome is Outcome.MISSING:
         message = text if kind == "Missing" else f"not implemented{f': {text}' if text else ''}"
-    elif kind in ("UnusableEvidence", "EvidenceTooLarge"):
+    elif outcome is Outcome.UNDECIDED or kind in ("UnusableEvidence", "EvidenceTooLarge"):
         message = text
     else:
         message = f"{kind}: {text}" if text else kind

@@ -16,6 +16,7 @@ from gengrade.parts import Part, copies, uncopied
 from gengrade.paths import printable
 from gengrade.submissions.selection import PROGRAMS
 
+TOP_FOLDER = "the top folder"  # of a submission, in messages
 _HERE = PurePosixPath()
 # Names of copies that students keep beside their work, which are graded only when there is nothing else.
 _SECOND_RATE = re.compile(r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused", re.I)
@@ -66,7 +67,7 @@ def locate(files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> Located
     notes: list[str] = []
     for key, part in parts.items():
         if part.folder is None:
-            places[key] = _loose(key, part, tree, notes)
+            places[key] = _loose(key, part, tree, set(folders.values()), notes)
         elif key in folders:
             taken = {folder for other, folder in folders.items() if other != key}
             inside = _whole(part, folders[key], taken, tree)
@@ -171,10 +172,10 @@ def _note_raised(
             notes.append(f"{_shown(source)} is used as {target} of part {key}, which {_shown(folder)} itself lacks")
 
 
-def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
+def _loose(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: list[str]) -> Place | None:
     """Return the place of a part without a folder: each file is taken from the highest level that has it."""
     if part.beside:
-        return _with_neighbours(key, part, tree, notes)
+        return _with_neighbours(key, part, tree, taken, notes)
     files: dict[PurePosixPath, PurePosixPath] = {}
     for file in part.files:
         found = _holders(part, file, tree.files)
@@ -184,14 +185,22 @@ def _loose(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
     return Place(files, ", ".join(_shown(path) for path in files.values())) if files else None
 
 
-def _with_neighbours(key: str, part: Part, tree: _Tree, notes: list[str]) -> Place | None:
-    """Return the whole folder that holds the requested files, with those that lie elsewhere added to it."""
+def _with_neighbours(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: list[str]) -> Place | None:
+    """Return the whole folder that holds the requested files, with those that lie elsewhere added to it.
+
+    Of the folders of other parts (`taken`) it holds the programs only, since it may import them.
+    """
     good = [path for file in part.files for path in _best(part, file, tree)]
     programs = [path for path in good if path.suffix.lower() in PROGRAMS]
     if not programs:
         return None
     folder = min((path.parent for path in programs), key=lambda parent: len(parent.parts))
-    files = {path.relative_to(folder): path for path in tree.files if path.is_relative_to(folder)}
+    inside = [path for path in tree.files if path.is_relative_to(folder)]
+    files = {
+        path.relative_to(folder): path
+        for path in inside
+        if path.suffix.lower() in PROGRAMS or not any(path.is_relative_to(other) for other in taken)
+    }
     for path in good:
         files.setdefault(PurePosixPath(path.name), path)
     _note_raised(key, folder, {target: path for target, path in files.items() if path in good}, notes)
@@ -227,4 +236,4 @@ def _about_copies(tree: _Tree) -> Iterator[str]:
 
 
 def _shown(path: PurePosixPath) -> str:
-    return printable("the top folder" if path == _HERE else path.as_posix())
+    return printable(TOP_FOLDER if path == _HERE else path.as_posix())

@@ -20,6 +20,7 @@ from typing import Final
 
 from gengrade.paths import printable
 from gengrade.sandbox.guest.cells import readable, written
+from gengrade.submissions.locating import TOP_FOLDER
 
 _FRAMES: Final = "looks at its callers' variables"
 _MEMORY: Final = "searches the process for objects that it was not given"
@@ -82,7 +83,7 @@ def look(files: Sequence[Path], at: Callable[[int], None]) -> list[Look]:
         unread = None
         try:
             _look_into(path, found)
-        except _Unseen as unseen:
+        except Unseen as unseen:
             unread = str(unseen)
         except RecursionError:
             unread = "it is nested too deeply"
@@ -104,7 +105,8 @@ def flag_sentences(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *
     unread: dict[str, str] = {}
     for one in sorted(seen, key=lambda one: one.file):
         folder, *rest = Path(one.file).relative_to(tree).parts
-        name = printable("/".join([shown.get(folder, folder), *rest]))
+        place = shown.get(folder, folder)
+        name = printable("/".join([place, *rest] if place != TOP_FOLDER else rest))
         if one.unread is not None:
             unread[name] = one.unread
         flags = [each for each in one.flags if not (libraries and each[2] == _LIBRARY)]
@@ -119,7 +121,7 @@ def flag_sentences(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *
 _MOST_UNREAD: Final = 4
 
 
-class _Unseen(Exception):
+class Unseen(Exception):
     """A file is not inspected; the reason completes the sentence "could not be inspected: …"."""
 
 
@@ -128,7 +130,7 @@ def _look_into(path: Path, found: dict[str, tuple[str, str]]) -> None:
 
     Flags that were found before an exception stay in `found`.
     """
-    for place, tree in _SYNTAX[path.suffix](path):
+    for place, tree in syntax_trees(path):
         here: dict[str, tuple[int, str]] = {}
         for node in ast.walk(tree):
             for what, why in _odd(node):
@@ -139,9 +141,17 @@ def _look_into(path: Path, found: dict[str, tuple[str, str]]) -> None:
             found.setdefault(what, (f"{place}line {line}", why))
 
 
+def syntax_trees(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the syntax trees of a program or notebook, as far as Python can parse it, each with its place in the file.
+
+    Raises Unseen for a file that is too large, and RecursionError or MemoryError for one that is nested too deeply.
+    """
+    yield from _SYNTAX[path.suffix](path)
+
+
 def _program(path: Path) -> Iterator[tuple[str, ast.AST]]:
     if path.stat().st_size > _LARGEST:
-        raise _Unseen(_TOO_LARGE)
+        raise Unseen(_TOO_LARGE)
     with warnings.catch_warnings(action="ignore"), suppress(*_UNREADABLE):
         yield "", ast.parse(path.read_bytes())
 
@@ -154,7 +164,7 @@ def _notebook(path: Path) -> Iterator[tuple[str, ast.AST]]:
     except (*_UNREADABLE, RecursionError):
         return
     if sum(map(len, sources)) > _LARGEST:
-        raise _Unseen(_TOO_LARGE)
+        raise Unseen(_TOO_LARGE)
     deep: Exception | None = None
     for number, source in enumerate(sources, start=1):
         tree, broken = readable(source, path.name)

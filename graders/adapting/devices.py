@@ -1,45 +1,58 @@
-"""Lets submissions that name a CUDA device run on a machine without one."""
+"""Lets submissions that name a device run on a machine without that device: everything is on the run's own."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from graders.adapting import notebooks
-from graders.adapting.loading import content
+
+_FOREIGN: Final = re.compile(r"(cuda|mps|xpu|hip|ipu|xla)(:\d+)?$")  # names of devices
+_TYPES: Final = re.compile(r"torch\.cuda\.(?=\w+Tensor$)")
+_MOST_FILES: Final = 200  # of a submission that are looked at
 
 
-def neutralise_cuda(files: Iterable[Path], *, anyway: bool = False) -> None:
-    """Makes `.cuda()` and `"cuda:0"` mean the CPU from now on, if a file hard-codes them and there is no such device.
+def replace_devices(folder: Path) -> None:
+    """Makes `.cuda()`, `"cuda:1"`, `"mps"` and the like mean the run's device from now on, if a file names one.
 
-    `anyway`: also if there is a device, for courses with small networks. It is only done if a file needs it, since it
-    costs some microseconds per operation.
+    It is only done if a file needs it, since it costs some microseconds per operation.
     """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".py", ".ipynb"))[:_MOST_FILES]
+    named = {name for path in files for source in _sources(path) for name in _named(source)}
+    if named - {device.type, f"{device.type}:0"}:
+        _OnOneDevice(device).__enter__()
+
+
+def stay_on_cpu() -> None:
+    """Makes every device mean the CPU from now on, for courses with small networks."""
     if torch.cuda.is_available():
-        if anyway:
-            _OnCpu().__enter__()
-    elif any(_asks_for_cuda(source) for path in files for source in _sources(path)):
-        _OnCpu().__enter__()
+        _OnOneDevice(torch.device("cpu")).__enter__()
 
 
 def _sources(path: Path) -> list[bytes]:
     """The programs in a file: its content, or the code cells of a notebook."""
-    if path.suffix != ".ipynb":
-        return [content(path)]
     try:
+        if path.suffix.lower() != ".ipynb":
+            return [path.read_bytes()]
         return [source.encode() for _, source in notebooks.cells(path)]
-    except ValueError:
+    except (OSError, ValueError):
         return []
 
 
-class _OnCpu(TorchFunctionMode):
-    """Replaces every CUDA device among the arguments of torch functions by the CPU."""
+class _OnOneDevice(TorchFunctionMode):
+    """Replaces every other device among the arguments of torch functions by the run's."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
 
     def __torch_function__(
         self,
@@ -49,32 +62,39 @@ class _OnCpu(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func is torch.Tensor.cuda:
+            return args[0].to(self._device)
+        if func is torch.Tensor.pin_memory and self._device.type == "cpu":
             return args[0]
-        return func(*map(_on_cpu, args), **{key: _on_cpu(value) for key, value in (kwargs or {}).items()})
+        return func(*map(self._moved, args), **{key: self._moved(value) for key, value in (kwargs or {}).items()})
 
-
-def _on_cpu(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("cuda"):
-        return "cpu"
-    if isinstance(value, torch.device) and value.type == "cuda":
-        return torch.device("cpu")
-    return value
+    def _moved(self, value: Any) -> Any:
+        if isinstance(value, str):
+            if _FOREIGN.match(value):
+                return str(self._device)
+            return _TYPES.sub("torch.", value) if self._device.type == "cpu" else value
+        if isinstance(value, torch.device) and value.type not in ("cpu", "meta"):
+            return self._device
+        return value
 
 
 @cache
-def _asks_for_cuda(source: bytes) -> bool:
-    """Whether a file calls `.cuda()` or names a CUDA device, except in a conditional expression (`… if … else …`)."""
-    if b"cuda" not in source:
-        return False
+def _named(source: bytes) -> frozenset[str]:
+    """The devices that a file names or moves to, except in a conditional expression (`… if … else …`)."""
+    if not any(word in source for word in (b"cuda", b"mps", b"xpu", b"hip", b"ipu", b"xla", b"pin_memory")):
+        return frozenset()
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return False
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
     guarded = {id(node) for choice in ast.walk(tree) if isinstance(choice, ast.IfExp) for node in ast.walk(choice)}
-    return any(_names_cuda(node) for node in ast.walk(tree) if id(node) not in guarded)
+    found = (_device_in(node) for node in ast.walk(tree) if id(node) not in guarded)
+    return frozenset(name for name in found if name is not None)
 
 
-def _names_cuda(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Attribute) and node.func.attr == "cuda"
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("cuda")
+def _device_in(node: ast.AST) -> str | None:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="cuda" | "pin_memory"), args=args):
+            return "cuda" if not args else "cuda:n"
+        case ast.Constant(value=str(text)) if _FOREIGN.match(text) or _TYPES.search(text):
+            return text
+    return None

@@ -22,9 +22,10 @@ from types import ModuleType
 from typing import Any
 
 from gengrade.parts import MODULE, NOTEBOOK, Part, uncopied
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import FAILED, Missing
 from gengrade.sandbox.guest.settings import ENTRY
 from graders.adapting import notebooks, programs
+from graders.adapting.devices import replace_devices
 
 WISHES = "grading.yaml"  # a file in a submission by which its author says what things are called
 _MOST_WISHED = 1 << 16  # most bytes of such a file that are read
@@ -39,11 +40,22 @@ def content(path: Path) -> bytes:
 
 
 class Modules:
-    """The modules of one part of a submission. `entry` holds the names of things by their role, from the rubric."""
+    """The modules of one part of a submission.
 
-    def __init__(self, folder: Path, part: Part, entry: Mapping[str, str] | None = None) -> None:
+    `entry` holds the names of things by their role, from the rubric; `others` the folders of the other parts, by the
+    names that the hand-out gives them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        part: Part,
+        entry: Mapping[str, str] | None = None,
+        others: Mapping[str, Path] | None = None,
+    ) -> None:
         self.folder = folder
         self.part = part
+        self._others = dict(others or {})
         self._entry = dict(entry or {})
         self._loaded: dict[Path, ModuleType] = {}
         self._provided: dict[str, dict[str, object]] = {}
@@ -131,7 +143,9 @@ class Modules:
         if path in self._loaded:
             return self._loaded[path]
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-            sys.meta_path.insert(0, _Finder(self.folder, self.part.folder))
+            packages = {self.part.folder: self.folder} if self.part.folder else {}
+            sys.meta_path.insert(0, _Finder(self.folder, {**self._others, **packages}))
+            sys.meta_path.append(_Elsewhere(list(self._others.values())))
         module = self._import(stem, path)
         for name, value in self._provided.get(stem, {}).items():
             if _is_placeholder(module.__dict__.get(name)):
@@ -199,12 +213,12 @@ def _is_placeholder(value: object) -> bool:
 
 def _is_made(module: ModuleType, name: str) -> bool:
     """Whether a function of the student's makes that name, which has then been done."""
-    return notebooks.FAILED in module.__dict__ and notebooks.make(module, name)
+    return FAILED in module.__dict__ and notebooks.make(module, name)
 
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
     """The error that kept a file from defining that name; None if it does not define it."""
-    if notebooks.FAILED not in module.__dict__:
+    if FAILED not in module.__dict__:
         return None
     return notebooks.why(module, name) or module.__dict__.get(programs.ENDED)
 
@@ -216,18 +230,18 @@ class _Finder(MetaPathFinder):
     notebook can be imported, too: `%run` of one becomes an import.
     """
 
-    def __init__(self, folder: Path, own: str | None) -> None:
+    def __init__(self, folder: Path, packages: Mapping[str, Path]) -> None:
         self._folder = folder
-        self._own = own  # the name of the folder in the hand-out
+        self._packages = packages  # the folders of all parts, by their names in the hand-out
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if path is not None or fullname in sys.stdlib_module_names:
             return None
-        if fullname == self._own:
+        if fullname in self._packages:
             spec = ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [str(self._folder)]
+            spec.submodule_search_locations = [str(self._packages[fullname])]
             return spec
         found = PathFinder.find_spec(fullname, [str(self._folder)])
         if found is not None and found.origin is not None and found.submodule_search_locations is None:
@@ -236,6 +250,19 @@ class _Finder(MetaPathFinder):
             return found  # a package
         alike = (name for name in sorted(os.listdir(self._folder)) if _is_alike(name, fullname))
         return next((_spec(fullname, self._folder / name) for name in alike), found)
+
+
+class _Elsewhere(MetaPathFinder):
+    """Finds programs in the folders of other parts, after everything else: their authors may have one copy of them."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        files = (folder / f"{fullname}{MODULE}" for folder in self._folders if path is None)
+        return next((_spec(fullname, file) for file in files if file.is_file()), None)
 
 
 def _is_alike(file: str, module: str) -> bool:
@@ -282,9 +309,13 @@ class Package:
         folder = self._tree / name
         if not folder.is_dir():
             raise Missing(f"{part.folder or ' or '.join(part.files)} was not handed in")
+        os.chdir(folder)  # programs find what lies beside them, as for their author
+        replace_devices(folder)
         module, _, attribute = self._contracts[name].partition(":")
         contract: Callable[[Modules], Any] = getattr(importlib.import_module(module), attribute)
-        instance = contract(Modules(folder, part, self._entry()))
+        named = {part.folder: self._tree / key for key, part in self._parts.items() if part.folder and key != name}
+        others = {folder: place for folder, place in named.items() if place.is_dir()}
+        instance = contract(Modules(folder, part, self._entry(), others))
         self.__dict__[name] = instance
         return instance
 

@@ -29,9 +29,8 @@ from types import BuiltinFunctionType, BuiltinMethodType, CodeType, FunctionType
 from typing import Final
 
 from gengrade.sandbox.guest.cells import UNREADABLE, parsed, readable, written
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import FAILED, Missing
 
-FAILED: Final = "__failed__"  # attribute of a notebook's module: for each undefined name, the error of its definition
 SKIPPED: Final = "__skipped__"  # attribute of the module: for each name, its assignment that was not run
 
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}

@@ -21,8 +21,9 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from gengrade.sandbox.guest.cells import UNREADABLE, parsed
+from gengrade.sandbox.guest.errors import FAILED
 from graders.adapting import notebooks
-from graders.adapting.notebooks import FAILED, SKIPPED, Step
+from graders.adapting.notebooks import SKIPPED, Step
 
 ENDED: Final = "__ended__"  # attribute of a program's module: the error by which it ended itself
 _TRAINING: Final = {"backward", "fit", "minimize"}  # attributes that only training uses

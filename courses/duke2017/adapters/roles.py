@@ -23,9 +23,9 @@ from typing import Any, Final
 
 from torch import nn
 
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import FAILED, Missing
 from graders.adapting import notebooks
-from graders.adapting.devices import neutralise_cuda
+from graders.adapting.devices import stay_on_cpu
 from graders.adapting.loading import WISHES, Modules
 
 STEM: Final = "homework"
@@ -83,7 +83,7 @@ class Roles:
         self._made: dict[tuple[str, str, bool], Any] = {}
         self._filled: dict[str, _Found] = {}
         # Notebooks often create tensors without naming a device, so all runs on the CPU, as the probes' inputs do.
-        neutralise_cuda(modules.files(STEM), anyway=True)
+        stay_on_cpu()
 
     def find(self, role: str) -> Any:
         """The object that fills a role: a class, a network, a function or a method.
@@ -309,7 +309,7 @@ class Roles:
             )
         if absent:
             names = {_fold(name) for name in USUAL.get(role, ())}
-            instance = next((name for name in vars(module)[notebooks.FAILED] if _fold(name) in names), absent[0])
+            instance = next((name for name in vars(module)[FAILED] if _fold(name) in names), absent[0])
             raise notebooks.why(module, instance) or Missing(
                 f"{found.__name__} needs {', '.join(absent)}, and the notebook has no constant of that name: give its "
                 "arguments defaults, or make the network at the top level of a cell"
@@ -332,7 +332,7 @@ def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, 
     Raises the error of the cell that should define it.
     """
     skipped = vars(module).get(notebooks.SKIPPED, {})
-    failed = vars(module).get(notebooks.FAILED, {})
+    failed = vars(module).get(FAILED, {})
     names = {*vars(module), *skipped, *failed} if loose else set()
     for each in [name, *sorted(other for other in names if _fold(other) == _fold(name) and other != name)]:
         if each in vars(module) or (each in skipped and notebooks.make(module, each)):

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from graders.adapting.calling import answered, call, received
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 
 STEM = "diffusion_solution"
@@ -28,7 +27,6 @@ class DdpmContract:
         self._modules = modules
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         modules.provide(STEM, device=self._device)
-        neutralise_cuda(modules.files(STEM))
 
     def sequences(self, beta_start: float, beta_end: float, steps: int) -> Any:
         """The sequences β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the previous ᾱ, and the variance of x_{t−1} given x_t and x_0."""

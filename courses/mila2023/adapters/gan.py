@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn, optim
 
 from graders.adapting.calling import answered, call
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 
 STEM = "gan_solution"
@@ -48,7 +47,6 @@ class GanContract:
             optim=optim,
             Adam=optim.Adam,
         )
-        neutralise_cuda(modules.files(STEM))
 
     def model(
         self,

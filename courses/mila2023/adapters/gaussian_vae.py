@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from graders.adapting.calling import answered, call
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 from graders.adapting.members import method, part
 
@@ -30,7 +29,6 @@ class GaussianVaeContract:
         self._modules = modules
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         modules.provide(STEM, device=self._device)
-        neutralise_cuda(modules.files(STEM))
 
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
         """The student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""

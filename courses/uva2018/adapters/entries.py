@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.calling import call
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 
 # Exceptions for an input of the wrong shape, raised by torch, by an unpacking or by an index.
@@ -29,7 +28,6 @@ def prepare(modules: Modules, stem: str, args: Namespace) -> None:
     """Gives a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     modules.provide(stem, args=args, ARGS=args, opt=args, device=device)
-    neutralise_cuda(modules.folder.glob("*.py"))
     _stand_in_for_data()
 
 

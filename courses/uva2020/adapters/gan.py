@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from courses.uva2020.adapters import lightning
 from courses.uva2020.adapters.attempts import most_complete
 from graders.adapting.calling import accepts, call
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 from graders.adapting.members import method, part
 
@@ -55,7 +54,6 @@ class GanContract:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         for template in TEMPLATES:
             modules.provide(template, args=self._args, device=device)
-        neutralise_cuda(modules.folder.glob("*.py"))
 
     def generator(self, z_dim: int, hidden_dims: list[int], output_shape: list[int], dp_rate: float) -> nn.Module:
         """A new generator: [B, z_dim] → [B, *output_shape]."""

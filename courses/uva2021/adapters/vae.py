@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.calling import accepts, call
-from graders.adapting.devices import neutralise_cuda
 from graders.adapting.loading import Modules
 from graders.adapting.members import part
 
@@ -27,7 +26,6 @@ class VaeContract:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        neutralise_cuda(modules.folder.glob("*.py"))
         if not modules.has("mnist"):  # the hand-out gives this file, so it need not be handed in
             sys.modules["mnist"] = _given("mnist")
 

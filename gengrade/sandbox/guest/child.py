@@ -6,7 +6,7 @@ import errno
 import os
 import random
 import socket
-import tempfile
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,14 +16,15 @@ import numpy as np
 import torch
 
 from gengrade.sandbox import wire
-from gengrade.sandbox.guest import library
-from gengrade.sandbox.guest.errors import Missing, WallError
+from gengrade.sandbox.guest import library, workplace
+from gengrade.sandbox.guest.errors import FAILED, Missing, Undecided, WallError
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.walls import raise_walls
 
 WALL_EXIT: Final = 97  # the exit status of a run that could not be isolated, before student code started
 _MAX_FRAMES: Final = 12
 _MAX_TEXT: Final = 2000
+_MOST_CAUSES: Final = 8
 
 
 def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, output: int) -> NoReturn:
@@ -38,7 +39,8 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         os.dup2(output, 2)
         os.close(output)
         tree, scratch = raise_walls(zygote, run)
-        _settle(zygote.scratch, scratch)
+        workplace.move_in(scratch, zygote.scratch)
+        workplace.look_like("program.py")
         own = library.load(_receive(channel, wire.CODE).tobytes())
         inputs = wire.decode(_receive(channel, wire.REQUEST))
         probe = prepared(run, own, tree, inputs)
@@ -49,19 +51,6 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
     channel.sendall(wire.frame(wire.STARTED))
     channel.sendall(answer(run, tree, probe))
     os._exit(0)
-
-
-def _settle(zygotes: str, scratch: Path) -> None:
-    """Give the run its own home, caches and working folder, since hand-outs write logs into the working folder."""
-    for name, value in os.environ.items():
-        if value == zygotes or value.startswith(f"{zygotes}/"):
-            os.environ[name] = f"{scratch}{value.removeprefix(zygotes)}"
-    home, work = scratch / "home", scratch / "work"
-    home.mkdir(exist_ok=True)
-    work.mkdir(exist_ok=True)
-    os.environ["HOME"] = str(home)
-    tempfile.tempdir = None  # the zygote's libraries may have cached the zygote's folder
-    os.chdir(work)
 
 
 def _receive(channel: socket.socket, expected: bytes) -> memoryview:
@@ -122,6 +111,8 @@ def _encode(evidence: object, cap: int) -> bytes:
 
     def to_array(leaf: object) -> np.ndarray | None:
         nonlocal left
+        if isinstance(leaf, np.number | np.bool_):
+            return np.asarray(leaf)
         if type(leaf) not in (torch.Tensor, torch.nn.Parameter):
             return None
         assert isinstance(leaf, torch.Tensor)
@@ -150,8 +141,9 @@ class UnusableEvidence(Exception):
 
 def _fault(error: BaseException, tree: Path, run: RunSettings) -> dict[str, object]:
     frames = _frames(error, tree)
+    error = _judged(_first_cause(error), tree)
     return {
-        "outcome": _outcome(error, frames),
+        "outcome": _outcome(error, tree),
         "type": type(error).__name__[:200],
         "message": _text(error).replace(f"{tree}/", "")[:_MAX_TEXT],
         "hint": _hint(error, run),
@@ -159,14 +151,55 @@ def _fault(error: BaseException, tree: Path, run: RunSettings) -> dict[str, obje
     }
 
 
-def _outcome(error: BaseException, frames: list[dict[str, object]]) -> str:
+def _first_cause(error: BaseException) -> BaseException:
+    """Return the error that kept a program from defining the name that a NameError misses, or the error itself."""
+    seen = {id(error)}
+    while isinstance(error, NameError) and error.__traceback__ is not None:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        cause = frame.f_globals.get(FAILED, {}).get(error.name)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            break
+        seen.add(id(cause))
+        error = cause
+    return error
+
+
+def _judged(error: BaseException, tree: Path) -> BaseException:
+    """Return Undecided for what a package that is not installed here prevents, otherwise the error itself."""
+    causes = [error]
+    while causes[-1].__cause__ is not None and len(causes) < _MOST_CAUSES:
+        causes.append(causes[-1].__cause__)
+    for cause in causes:
+        if isinstance(cause, ImportError) and cause.name and not _is_handed_in(cause.name, tree):
+            if isinstance(cause, ModuleNotFoundError):
+                return Undecided(f"your code needs {cause.name}, which is neither among your files nor installed here")
+            return Undecided(f"your code needs another version of {cause.name}: {_text(cause).partition(' (')[0]}")
+    return error
+
+
+def _is_handed_in(module: str, tree: Path) -> bool:
+    """Return whether a module, or a package that should hold it, is among the submission's files."""
+    top = module.partition(".")[0].casefold()
+    loaded = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None)
+    return str(loaded).startswith(f"{tree}/") or any(top == path.stem.casefold() for path in tree.glob("*/*"))
+
+
+def _outcome(error: BaseException, tree: Path) -> str:
     if isinstance(error, Missing):
         return "missing"
-    if isinstance(error, NotImplementedError) and frames:
+    if isinstance(error, Undecided):
+        return "undecided"
+    if isinstance(error, NotImplementedError) and _raised_by(error, tree):
         return "missing"  # the student left the gap of the hand-out unfilled
     if _is_memory(error):
         return "memory"
     return "error"
+
+
+def _raised_by(error: BaseException, tree: Path) -> bool:
+    """Return whether a line of the submission raised an error, and not a library that it called."""
+    entries = traceback.extract_tb(error.__traceback__)
+    return bool(entries) and entries[-1].filename.startswith(f"{tree}/")
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -1,19 +1,81 @@
-"""Restore names that old hand-outs use and newer libraries have removed, and import libraries that fail otherwise."""
+"""Restore what older or newer versions of libraries have, and make libraries work without displays and other devices.
+
+A program that ran on its author's machine has to run here. Names that a version has removed come back if they have an
+exact equivalent; `gengrade.sandbox.guest.absent` does the same for modules.
+"""
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import functools
 import importlib
 import inspect
+import math
 import mmap
 import sys
 import tempfile
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 import torch
 
+from gengrade.sandbox.guest import absent
+
 _KEEP: list[torch.library.Library] = []
+_TYPES: Final = ("Float", "Double", "Half", "BFloat16", "Byte", "Char", "Short", "Int", "Long", "Bool")
+_NUMPY: Final = {
+    "float": float,
+    "int": int,
+    "object": object,
+    "str": str,
+    "complex": complex,
+    "unicode": str,
+    "float_": np.float64,
+    "complex_": np.complex128,
+    "string_": np.bytes_,
+    "unicode_": np.str_,
+    "Inf": np.inf,
+    "Infinity": np.inf,
+    "infty": np.inf,
+    "PINF": np.inf,
+    "NINF": -np.inf,
+    "NaN": np.nan,
+    "NAN": np.nan,
+    "PZERO": 0.0,
+    "NZERO": -0.0,
+    "product": np.prod,
+    "cumproduct": np.cumprod,
+    "alltrue": np.all,
+    "sometrue": np.any,
+    "round_": np.round,
+    "mat": np.asmatrix,
+    "trapz": np.trapezoid,
+    "in1d": np.isin,
+    "row_stack": np.vstack,
+    "asscalar": lambda a: a.item(),
+    "asfarray": lambda a, dtype=np.float64: np.asarray(a, dtype=dtype),
+    "msort": lambda a: np.sort(a, axis=0),
+}
+
+
+def restore(*, cuda: bool) -> None:
+    """Restore the names of older versions, and replace what needs a display, a compiler or a missing device.
+
+    cuda: whether runs use a GPU.
+    """
+    _restore_names()
+    _accept_tensors_for_arrays()
+    _run_uncompiled()
+    _load_anywhere(cuda=cuda)
+    if not cuda:
+        _replace_cuda()
+    absent.stand_in()
+    absent.after_import("matplotlib", _draw_without_a_display)
+    absent.after_import("scipy.integrate", _restore_integrals)
+    absent.after_import("PIL.Image", _restore_filters)
 
 
 def import_torchvision() -> None:
@@ -38,12 +100,111 @@ def _define_operators() -> None:
     _KEEP.append(library)  # the definitions exist as long as this object
 
 
-def restore_numpy_names() -> None:
-    """Restore the names that hand-outs of 2017 to 2020 use and that numpy 2 removed."""
-    replacements = {"product": np.prod, "cumproduct": np.cumprod, "float_": np.float64, "Inf": np.inf, "NaN": np.nan}
-    for name, value in replacements.items():
-        if name not in np.__dict__:
-            setattr(np, name, value)
+def _restore_names() -> None:
+    """Restore the names that hand-outs of 2017 to 2020 use, and that Python and numpy have removed since."""
+    _add(np, _NUMPY)
+    _add(collections, {name: getattr(collections.abc, name) for name in collections.abc.__all__})
+    _add(time, {"clock": time.perf_counter})
+    _add(inspect, {"getargspec": inspect.getfullargspec})
+    _add(importlib.import_module("fractions"), {"gcd": math.gcd})
+
+
+def _add(module: Any, names: dict[str, Any]) -> None:
+    for name, value in names.items():
+        if name not in vars(module):
+            setattr(module, name, value)
+
+
+def _accept_tensors_for_arrays() -> None:
+    """Let tensors be used as the arrays that older versions of numpy made of them.
+
+    `np.linspace(tensor, tensor)`, for example, gave an array before numpy 2 and gives a tensor now.
+    """
+    original = torch.from_numpy
+
+    @functools.wraps(original)
+    def from_numpy(array: Any, /) -> torch.Tensor:
+        return array if isinstance(array, torch.Tensor) else original(array)
+
+    def astype(self: torch.Tensor, dtype: Any, **_: Any) -> Any:
+        return self.detach().cpu().numpy().astype(dtype)
+
+    torch.from_numpy = from_numpy  # type: ignore[assignment]
+    torch.Tensor.astype = astype  # type: ignore[attr-defined]
+
+
+def _run_uncompiled() -> None:
+    """Make `torch.compile` return what it is given, since compiling takes longer than most checks allow."""
+
+    def uncompiled(model: Any = None, **_: Any) -> Any:
+        return model if model is not None else lambda model: model
+
+    torch.compile = uncompiled
+    torch.nn.Module.compile = lambda self, *_, **__: None  # type: ignore[method-assign]
+
+
+def _load_anywhere(*, cuda: bool) -> None:
+    """Make `torch.load` read what older versions read, and what was saved on a device that this machine lacks."""
+    original = torch.load
+
+    @functools.wraps(original)
+    def load(f: Any, map_location: Any = None, pickle_module: Any = None, **options: Any) -> Any:
+        if map_location is None or not (callable(map_location) or isinstance(map_location, dict)):
+            map_location = "cuda" if cuda else "cpu"
+        options.setdefault("weights_only", False)  # only the run's own process is at risk
+        return original(f, map_location, pickle_module, **options)
+
+    torch.load = load
+
+
+def _replace_cuda() -> None:
+    """Make functions about CUDA devices do nothing, and types of CUDA tensors those of the CPU."""
+    for name in _TYPES:
+        setattr(torch.cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))
+    answers: dict[str, Any] = {
+        **dict.fromkeys(("set_device", "synchronize", "empty_cache", "init")),
+        "current_device": 0,
+        "get_device_name": "cpu",
+        "memory_allocated": 0,
+        "max_memory_allocated": 0,
+    }
+    for name, value in answers.items():
+        setattr(torch.cuda, name, _constant(value))
+        if hasattr(torch.mps, name):
+            setattr(torch.mps, name, _constant(value))
+    original = torch.set_default_tensor_type
+
+    @functools.wraps(original)
+    def set_default_tensor_type(t: Any) -> None:
+        original(t.replace("torch.cuda.", "torch.") if isinstance(t, str) else t)
+
+    torch.set_default_tensor_type = set_default_tensor_type
+
+
+def _constant(value: object) -> Callable[..., object]:
+    return lambda *_, **__: value
+
+
+def _draw_without_a_display(matplotlib: Any) -> None:
+    """Make a choice of a window system (TkAgg, Qt5Agg, …) have no effect."""
+    matplotlib.use = _constant(None)
+    absent.after_import("matplotlib.pyplot", _always_draw_into_files)
+
+
+def _always_draw_into_files(pyplot: Any) -> None:
+    original = pyplot.switch_backend
+    pyplot.switch_backend = lambda newbackend: original("agg")
+
+
+def _restore_integrals(integrate: Any) -> None:
+    _add(
+        integrate,
+        {"simps": integrate.simpson, "trapz": integrate.trapezoid, "cumtrapz": integrate.cumulative_trapezoid},
+    )
+
+
+def _restore_filters(image: Any) -> None:
+    _add(image, {"ANTIALIAS": image.Resampling.LANCZOS})
 
 
 def map_files_for_shared_memory() -> None:

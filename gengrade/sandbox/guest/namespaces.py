@@ -3,7 +3,7 @@
 The process must already run in bubblewrap's view of the files: read-only mounts of allowed paths, every submission's
 tree below `TREES`, and our own code at `LIBRARY`. Afterwards the run has its own tree at `SUBMISSION`, cannot see the
 other trees or our code, and has a `/proc` of its own processes and new, memory-backed `/tmp` and `/dev/shm` of limited
-size.
+size. A writable copy of its tree lies in `/tmp`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import os
 import signal
 import stat
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
+from gengrade.sandbox.guest import workplace
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
@@ -35,7 +37,7 @@ def enter(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     """Enter new namespaces, and return in a new process in them; the old one waits, and ends with its status.
 
     tree: the name of the submission's tree below `TREES`.
-    disk_mb: the size of /tmp, and again of /dev/shm, in MiB.
+    disk_mb: the size of /tmp, and again of /dev/shm, in MiB; the copy of the tree takes up a part of it.
     kept_mounts: paths below these two that stay mounted.
 
     The first process of the new namespaces only waits for a second one, which returns: the kernel ignores most signals
@@ -80,6 +82,7 @@ def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
         _mount("tmpfs", covered, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
     interpreter = {path: os.open(path, os.O_PATH) for path in kept_mounts}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
+    workplace.copied(Path(SUBMISSION), Path("/tmp"))
     _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
     for path, descriptor in interpreter.items():  # an environment in /tmp must stay readable
         _make_room(path, folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from gengrade.sandbox.guest import landlock, namespaces, seccomp
+from gengrade.sandbox.guest import landlock, namespaces, seccomp, workplace
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
@@ -30,19 +30,21 @@ _OF_THE_PROCESS = (  # readable files in /proc about the process itself
 
 
 def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
-    """Isolate this process as its tier can, and return the submission's tree and the scratch folder.
+    """Isolate this process as its tier can, and return its copy of the submission's tree and its scratch folder.
 
     Raises WallError.
     """
     if zygote.tier == "sandbox":
         os.setsid()
         namespaces.enter(run.tree, int(run.limits["disk_mb"]), zygote.kept_mounts)
-        tree, scratch = Path(namespaces.SUBMISSION), Path("/tmp")
+        scratch = Path("/tmp")
+        tree = scratch / workplace.COPY
     else:
         # The process stays in the zygote's session, which an isolated run cannot leave, so that the host can find and
         # kill it even if the zygote has ended.
         os.setpgid(0, 0)
-        tree, scratch = Path(run.tree), Path(run.scratch)
+        scratch = Path(run.scratch)
+        tree = workplace.copied(Path(run.tree), scratch)
         if zygote.tier == "landlock":
             namespaces.drop_capabilities()
         if sys.platform == "linux":
@@ -52,18 +54,18 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
         if landlock.abi() > 0 or zygote.tier == "landlock":
             shared = ["/dev/shm"] if zygote.tier == "sandbox" else []
-            readable = [*_readable(zygote, tree), *_kernel_files(zygote)]
+            readable = [*_readable(zygote, run.tree), *_kernel_files(zygote)]
             landlock.confine(readable, [str(scratch), *shared, *_devices(zygote)], zygote.listed)
         seccomp.confine(alone=zygote.tier == "landlock")
     return tree, scratch
 
 
-def _readable(zygote: ZygoteSettings, tree: Path) -> Iterator[str]:
+def _readable(zygote: ZygoteSettings, tree: str) -> Iterator[str]:
     """Yield the readable files and folders of the disk: all mounts, or without namespaces those of the host's list."""
     if zygote.tier == "sandbox":
         yield from (entry.path for entry in os.scandir("/") if not entry.is_symlink() and entry.name != "proc")
     else:
-        yield from (*zygote.readable, str(tree))
+        yield from (*zygote.readable, tree)
 
 
 def _kernel_files(zygote: ZygoteSettings) -> Iterator[str]:

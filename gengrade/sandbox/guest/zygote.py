@@ -102,7 +102,7 @@ def _import_libraries(settings: ZygoteSettings) -> None:
         compatibility.import_torchvision()
     except ImportError as error:
         print(f"torchvision cannot be imported: {error}")
-    compatibility.restore_numpy_names()
+    compatibility.restore(cuda=settings.cuda)
     if settings.tier != "process":
         compatibility.map_files_for_shared_memory()
     if settings.tier == "landlock":

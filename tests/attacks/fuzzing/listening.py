@@ -81,7 +81,7 @@ class _Poll:
         pass
 
 
-_PROMISED: Final = {Outcome.PASSED, Outcome.ERROR, Outcome.MISSING, Outcome.MEMORY, Outcome.CRASHED}
+_PROMISED: Final = {Outcome.PASSED, Outcome.ERROR, Outcome.MISSING, Outcome.UNDECIDED, Outcome.MEMORY, Outcome.CRASHED}
 
 
 def _look_into(run: Run | None) -> None:
