@@ -73,7 +73,10 @@ def test_a_course_declares_its_packages(tmp_path: Path) -> None:
     declaration = tmp_path / "mine" / "course.yaml"
     declaration.write_text(declaration.read_text() + 'packages: ["einops>=0.8", pandas]\n')
     command = [sys.executable, "-m", "gengrade", "course", "packages", "mine"]  # not in this process, which has read it
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout == "einops>=0.8\npandas\n"
+    assert (
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        == "einops>=0.8\npandas\n"
+    )
 
 
 @pytest.fixture

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import re
+from argparse import Namespace
 from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-from gengrade.sandbox.guest.errors import Missing
+import torch
+
+from gengrade.sandbox.guest.absent import Mute
+from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting.own_calls import passed
 
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+_VAGUE = {"train", "test", "data", "the", "my", "a", "of", "num", "n", "z", "x", "dim", "dims", "size", "model", "net"}
+_SUITABLE: Mapping[frozenset[str], Callable[[], Any]] = {  # for words in a parameter's name, what may be passed
+    frozenset({"writer", "logger", "log", "tensorboard", "tb", "board", "history", "meter", "progress", "bar"}): Mute,
+    frozenset({"epoch", "epochs", "iteration", "step", "steps", "iter", "round"}): lambda: 1,
+    frozenset({"device"}): lambda: torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+    frozenset({"verbose", "plot", "show", "save", "debug", "draw", "print", "visualize", "visualise"}): lambda: False,
+    frozenset({"path", "folder", "directory", "dir", "file", "filename", "prefix", "title"}): lambda: "output",
+}
 
 
 def call(
@@ -21,8 +35,10 @@ def call(
     """Calls `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
 
     An argument is passed by name if the student kept the hand-out's name. The other arguments go, in the hand-out's
-    order, to the remaining parameters, which count as renamed. Arguments in `offered` are only passed to parameters of
-    the same name. Parameters in `unasked`, which the hand-out has but this call does not use, get nothing.
+    order, to the remaining parameters, which count as renamed: first to those that share a word with the old name.
+    Arguments in `offered` are only passed to parameters of the same name. Parameters in `unasked`, which the hand-out
+    has but this call does not use, get nothing. What the student added and requires is what the student's own calls
+    pass, or else a value that suits its name. Raises Undecided if there is none.
     """
     offered = offered or {}
     parameters = _parameters(function)
@@ -32,11 +48,65 @@ def call(
     named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
     free = [name for name in nameable if name not in named and name not in unasked]
-    paired = dict(zip(free, left_over, strict=False))
+    paired = _paired(left_over, free, parameters)
     named |= {name: left_over[original] for name, original in paired.items()}
-    if _takes_any(parameters):
-        named |= {name: value for name, value in left_over.items() if name not in paired.values()}
-    return function(**named)
+    unpaired = {name: value for name, value in left_over.items() if name not in paired.values()}
+    if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
+        return function(**named, **unpaired)
+    if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
+        return function(*asked.values())
+    return function(**named, **_added(function, [name for name in free if name not in named], parameters, offered))
+
+
+def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mapping[str, Parameter]) -> dict[str, str]:
+    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left."""
+    paired: dict[str, str] = {}
+    for original in left_over:
+        alike = [name for name in free if name not in paired and _words(name) & _words(original)]
+        if len(alike) == 1:
+            paired[alike[0]] = original
+    rest = [original for original in left_over if original not in paired.values()]
+    open_ = [name for name in free if name not in paired]
+    plain = [name for name in open_ if parameters[name].default is Parameter.empty and not _suits(name)]
+    for name, original in zip([*plain, *(each for each in open_ if each not in plain)], rest, strict=False):
+        paired[name] = original
+    return paired
+
+
+def _words(name: str) -> set[str]:
+    """The words in a name that tell what it is: {"loader"} for "train_loader", "data_loader" and "dataloader"."""
+    split = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name.replace("dataloader", "data_loader"))
+    return {word.lower() for word in split} - _VAGUE
+
+
+def _added(
+    function: Callable[..., Any], names: Sequence[str], parameters: Mapping[str, Parameter], offered: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments for parameters that a student added and requires. Raises Undecided for one without any value."""
+    required = [name for name in names if parameters[name].default is Parameter.empty]
+    own = passed(function, required) if required else {}
+    options = next((vars(each) for each in offered.values() if isinstance(each, Namespace)), {})
+    given = {}
+    for name in required:
+        if name in own:
+            given[name] = own[name]
+        elif name in options:
+            given[name] = options[name]
+        elif _suits(name):
+            given[name] = _suitable(name)
+        else:
+            called = getattr(function, "__name__", "a function")
+            raise Undecided(f"{called} requires {name}, which the assignment does not have: nothing says what to pass")
+    return given
+
+
+def _suits(name: str) -> bool:
+    """Whether a parameter's name tells by itself what may be passed."""
+    return any(_words(name) & words for words in _SUITABLE)
+
+
+def _suitable(name: str) -> Any:
+    return next(value() for words, value in _SUITABLE.items() if _words(name) & words)
 
 
 def answered(value: Any, name: str) -> Any:
@@ -74,4 +144,8 @@ def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter] | None:
 
 
 def _takes_any(parameters: Mapping[str, Parameter]) -> bool:
-    return any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    return _has(parameters, Parameter.VAR_KEYWORD)
+
+
+def _has(parameters: Mapping[str, Parameter], *kinds: object) -> bool:
+    return any(parameter.kind in kinds for parameter in parameters.values())

@@ -93,7 +93,8 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
     ValueError for a file that is not a notebook.
     """
     module = ModuleType(f"notebook {path.stem}" if until is None else f"notebook {path.stem} until {until}")
-    module.__file__ = str(path)
+    module.__file__ = sys.argv[0] = str(path)
+    del sys.argv[1:]
     module.__dict__.update({**(provided or {}), FAILED: {}, SKIPPED: {}})
     sys.modules[module.__name__] = module  # where dataclasses and pickles look for a class's module
     late: list[Step] = []

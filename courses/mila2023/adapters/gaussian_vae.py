@@ -33,7 +33,7 @@ class GaussianVaeContract:
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
         """The student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
         gaussian = self._modules.find(GAUSSIAN, STEM)
-        return gaussian(mean) if logvar is None else gaussian(mean, logvar)
+        return call(gaussian, {"mean": mean} if logvar is None else {"mean": mean, "logvar": logvar})
 
     def model(self, z_dim: int, features: int = FEATURES) -> nn.Module:
         """A new VAE with `features` channels in its first layer."""
@@ -54,11 +54,11 @@ class GaussianVaeContract:
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
         """The posterior of images x, a distribution with `mean` and `logvar`."""
-        return answered(method(model, "encode", "VAE")(x), "VAE.encode")
+        return answered(call(method(model, "encode", "VAE"), {"x": x}), "VAE.encode")
 
     def decode(self, model: nn.Module, z: Tensor) -> Any:
         """The distribution of images given latents z."""
-        return answered(method(model, "decode", "VAE")(z), "VAE.decode")
+        return answered(call(method(model, "decode", "VAE"), {"z": z}), "VAE.decode")
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
         """The model's n samples, from `noise` [n, z_dim] if it is given."""

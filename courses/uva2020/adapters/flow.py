@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 
 Batches = DataLoader[tuple[Tensor, ...]]
@@ -26,21 +27,25 @@ class FlowContract:
 
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
         """The student's N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma are [dims]."""
-        return self._modules.find("MultivariateGaussianDiag", "distributions")(mu.cpu(), sigma.cpu(), dims)
+        build = self._modules.find("MultivariateGaussianDiag", "distributions")
+        return call(build, {"mu": mu.cpu(), "sigma": sigma.cpu(), "dims": dims})
 
     def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int) -> Any:
         """The student's equal mixture of two such Gaussians, given their means and standard deviations [dims]."""
         build = self._modules.find("BimodalGaussianDiag", "distributions")
-        return build([mu.cpu() for mu in mus], [sigma.cpu() for sigma in sigmas], dims)
+        settings = {"mu": [mu.cpu() for mu in mus], "sigma": [sigma.cpu() for sigma in sigmas], "dims": dims}
+        return call(build, settings)
 
     def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
         """A new flow to the density `base`: forward(x [B, dim]) → nll [B]; transform(z, inverse) → (z, log_det)."""
-        model: nn.Module = self._modules.find("NormalizingFlow", "model")(base, dim, num_flows, num_hidden)
+        settings = {"base_density": base, "dim": dim, "num_flows": num_flows, "num_hidden": num_hidden}
+        model: nn.Module = call(self._modules.find("NormalizingFlow", "model"), settings)
         return model
 
     def train_epoch(self, model: nn.Module, loader: Batches, optimizer: Optimizer) -> float | None:
         """Runs one epoch of the student's loop, and returns its average bits per dimension, or None."""
-        average = self._modules.find("train_nf", "train")(model, loader, optimizer)
+        asked = {"model": model, "train_loader": loader, "optimizer": optimizer}
+        average = call(self._modules.find("train_nf", "train"), asked)
         if isinstance(average, tuple | list):
             average = average[0]
         return None if average is None else float(average)

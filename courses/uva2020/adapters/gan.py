@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from courses.uva2020.adapters import lightning
 from courses.uva2020.adapters.attempts import most_complete
+from gengrade.sandbox.guest.absent import Mute
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
 from graders.adapting.members import method, part
@@ -109,21 +110,21 @@ class GanContract:
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
         """The generator's loss by the student's step, for a batch of real images [B, C, H, W]."""
-        return _loss(method(model, "generator_step", "GAN")(images))
+        return _loss(call(method(model, "generator_step", "GAN"), {"x_real": images}))
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
         """The discriminator's loss by the student's step, for a batch of real images [B, C, H, W]."""
-        return _loss(method(model, "discriminator_step", "GAN")(images))
+        return _loss(call(method(model, "discriminator_step", "GAN"), {"x_real": images}))
 
     sample_of = interpolate_between = None  # in this course, both functions draw their latents themselves
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """The result of the student's `sample`, which should be n images."""
-        return method(model, "sample", "GAN")(n)
+        return call(method(model, "sample", "GAN"), {"batch_size": n})
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
         """The result of the student's `interpolate`, n strips with `steps` images between their ends."""
-        return method(model, "interpolate", "GAN")(n, steps)
+        return call(method(model, "interpolate", "GAN"), {"batch_size": n, "interpolation_steps": steps})
 
     def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:
         """The two optimisers, in the order of the student's loop: of the generator and of the discriminator.
@@ -154,15 +155,15 @@ class GanContract:
         settings = {
             "model": model,
             "train_loader": batches,
-            "logger_gen": _SilentLogger(),
-            "logger_disc": _SilentLogger(),
+            "logger_gen": Mute(),
+            "logger_disc": Mute(),
             "optimizer_gen": optimizers[0],
             "optimizer_disc": optimizers[1],
         }
         call(
             self._modules.find("train_gan", self._template),
             settings,
-            {"epoch": 1, "summary_writer": _SilentLogger(), "args": self._args},
+            {"epoch": 1, "summary_writer": Mute(), "args": self._args},
         )
 
     def checkpoint(self) -> Path | None:
@@ -174,15 +175,6 @@ class GanContract:
     def _network(self, name: str, **settings: Any) -> nn.Module:
         network: nn.Module = call(self._modules.find(name, "models", self._template), settings)
         return network
-
-
-class _SilentLogger:
-    """Replaces the hand-out's TensorBoardLogger; it accepts every call, and does nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *args, **kwargs: None
 
 
 def _loss(result: Any) -> Tensor:

@@ -31,15 +31,15 @@ class VaeContract:
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
         """The student's draw of z from mean and std, both [B, z_dim]."""
-        return self._function("sample_reparameterize")(mean, std)
+        return call(self._function("sample_reparameterize"), {"mean": mean, "std": std})
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
         """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
-        return self._function("KLD")(mean, log_std)
+        return call(self._function("KLD"), {"mean": mean, "log_std": log_std})
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
         """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
-        return self._function("elbo_to_bpd")(elbo, img_shape)
+        return call(self._function("elbo_to_bpd"), {"elbo": elbo, "img_shape": img_shape})
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
         """A new decoder: [B, z_dim] → [B, num_input_channels, 28, 28], with a logit for each level of each pixel."""

@@ -1,0 +1,183 @@
+"""Finds what a student's own program passes to a function, for parameters that the hand-out does not have.
+
+A student who writes `train(loader, D, G, adversarial_loss)` or `Generator(cfg)` says in the main block what the added
+parameter is. That expression is evaluated here, with the assignments before it that it needs; nothing else of the main
+block runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from gengrade.sandbox.guest.cells import UNREADABLE, readable
+from graders.adapting import notebooks
+
+_MOST_FILES: Final = 40  # of a folder that are searched
+_DEEPEST: Final = 4  # functions that call each other: the parameters of `main` come from the call of `main`
+_WORK: Final = {"backward", "fit", "minimize"}  # attributes in what is not evaluated, since it trains
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call in a student's program, with the functions and blocks around it, the outermost first."""
+
+    node: ast.Call
+    around: tuple[ast.AST, ...]
+    module: ModuleType | None  # the program, if it has been imported
+
+
+def passed(function: Callable[..., Any], names: Collection[str], depth: int = 0) -> dict[str, Any]:
+    """The values that the student's own calls of a function, a method or a class pass for these parameters.
+
+    A parameter is left out if no call passes it, or if its expression cannot be evaluated.
+    """
+    found: dict[str, Any] = {}
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return found
+    for call in _calls(function):
+        with suppress(TypeError):  # a call of another function of that name
+            given = signature.bind(
+                *(each for each in call.node.args if not isinstance(each, ast.Starred)),
+                **{keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg},
+            ).arguments
+            for name in names:
+                if name not in found and isinstance(given.get(name), ast.expr):
+                    with suppress(Exception, SystemExit):  # the student's code may raise anything
+                        found[name] = _evaluated(given[name], call, function, depth)
+    return found
+
+
+def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
+    """All calls of a function by its name in its own program, then in the programs beside it."""
+    name = getattr(function, "__name__", "")
+    imported = {getattr(module, "__file__", None): module for module in list(sys.modules.values())}
+    for path in _programs(function):
+        yield from _within(_tree(path), name, (), imported.get(str(path)))
+
+
+def _programs(function: Callable[..., Any]) -> list[Path]:
+    own = inspect.unwrap(getattr(function, "__func__", function))
+    module = sys.modules.get(getattr(own, "__module__", "") or "")
+    file = getattr(module, "__file__", None) or getattr(own, "__globals__", {}).get("__file__")
+    if not file:
+        return []
+    beside = sorted(path for path in Path(file).parent.iterdir() if path.suffix.lower() in (".py", ".ipynb"))
+    return [Path(file), *(path for path in beside if path != Path(file))][:_MOST_FILES]
+
+
+def _tree(path: Path) -> ast.Module:
+    try:
+        if path.suffix.lower() != ".ipynb":
+            return readable(path.read_text("utf-8-sig", "replace"), str(path))[0]
+        trees = [readable(cell, name)[0] for name, cell in notebooks.cells(path)]
+        return ast.Module([statement for tree in trees for statement in tree.body], [])
+    except (OSError, *UNREADABLE):
+        return ast.Module([], [])
+
+
+def _within(node: ast.AST, name: str, around: tuple[ast.AST, ...], module: ModuleType | None) -> Iterator[_Call]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and _named(child.func) == name:
+            yield _Call(child, (*around, node), module)
+        yield from _within(child, name, (*around, node), module)
+
+
+def _named(function: ast.expr) -> str | None:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def _evaluated(value: ast.expr, call: _Call, function: Callable[..., Any], depth: int) -> Any:
+    """The value of an expression where a call stands. Raises whatever the expression raises."""
+    space = dict(vars(call.module) if call.module else getattr(inspect.unwrap(function), "__globals__", {}))
+    needed = _needed(value, call)
+    scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
+    if scope is not None and depth < _DEEPEST:
+        _bind_parameters(scope, needed, space, depth)
+    for statement in needed:
+        if not isinstance(statement, ast.arg):
+            exec(compile(ast.Module([statement], []), "<main>", "exec"), space)
+    return eval(compile(ast.Expression(value), "<main>", "eval"), space)
+
+
+def _bind_parameters(scope: ast.FunctionDef, needed: Sequence[ast.AST], space: dict[str, Any], depth: int) -> None:
+    """Gives the parameters of the function around a call their values: defaults, or what its own calls pass."""
+    wanted = [each.arg for each in needed if isinstance(each, ast.arg)]
+    outer = space.get(scope.name)
+    if callable(outer) and wanted:
+        for name, parameter in inspect.signature(outer).parameters.items():
+            if name in wanted and parameter.default is not parameter.empty:
+                space[name] = parameter.default
+        space.update(passed(outer, wanted, depth + 1))
+
+
+def _needed(value: ast.expr, call: _Call) -> list[Any]:
+    """The statements before a call that its expression needs, in their order, after the parameters around it.
+
+    Statements are assignments, imports, and calls of methods on what they assign, such as `parser.add_argument`.
+    """
+    wanted, statements = _names_in(value), list(_before(call))
+    chosen: list[ast.stmt] = []
+    for statement in reversed(statements):
+        told = isinstance(statement, ast.Expr) and bool(wanted & {_root(statement.value)})
+        if (told or _assigned(statement) & wanted) and not _works(statement):
+            chosen.append(statement)
+            wanted |= _names_in(statement)
+    scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
+    assigned = set[str]().union(*(_assigned(statement) for statement in chosen))
+    parameters = [each for each in scope.args.args if each.arg in wanted - assigned] if scope else []
+    return [*parameters, *reversed(chosen)]
+
+
+def _before(call: _Call) -> Iterator[ast.stmt]:
+    """The statements before a call in the blocks around it, without those of the module itself, which have run."""
+    for node, inner in pairwise((*call.around, call.node)):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list) and inner in block:
+                yield from block[: block.index(inner)]
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+        case ast.Assign(targets=targets):
+            return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+            return {name}
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.If(body=body, orelse=orelse):
+            return set().union(*(_assigned(each) for each in (*body, *orelse)))
+    return set()
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return {name for name in names if not hasattr(builtins, name)}
+
+
+def _root(expression: ast.expr) -> str | None:
+    while isinstance(expression, ast.Attribute | ast.Call):
+        expression = expression.func if isinstance(expression, ast.Call) else expression.value
+    return expression.id if isinstance(expression, ast.Name) else None
+
+
+def _works(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.attr in _WORK for node in ast.walk(statement))
