@@ -33,7 +33,7 @@ def _nothing_stays() -> Iterator[None]:
 def train(folder: Path, program: str, notebook: bool = False, **others: str) -> Any:
     """The function `train` of a program, or of a notebook with one cell for each paragraph."""
     if notebook:
-        cells = [
+        cells: list[dict[str, Any]] = [
             {"cell_type": "code", "source": cell, "metadata": {}, "outputs": [], "execution_count": None}
             for cell in program.split("\n\n")
         ]

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from gengrade.data import DataSet
 from gengrade.grading import Rng
 
-BATCH: Final = 16
-SIZES: Final = (16, 16, 16, 8)  # the last batch is smaller
+# The hand-outs' size: students' loops may draw the first 25 or 64 images of a batch.
+BATCH: Final = 128
+SIZES: Final = (128, 128, 128, 64)  # the last batch is smaller
 DENSITIES: Final = (0.1, 0.9, 0.3, 0.7)  # share of white pixels per batch; they differ so that the gradients do
 ALIGNED: Final = 0.9999  # two gradients count as parallel above this cosine; rounding costs less
 
 
 def unequal_batches(rng: Rng) -> NDArray[np.float32]:
-    """Returns binary noise images [56, 1, 28, 28] that form four batches (`SIZES`) with different shares of ones."""
+    """Returns binary noise images [448, 1, 28, 28] that form four batches (`SIZES`) with different shares of ones."""
     density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
     return (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
 

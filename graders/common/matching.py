@@ -27,7 +27,7 @@ FAR: Final = 4  # most pixels by which augmentation shifts an image
 EXACT: Final = 0.99  # least correlation of images that were not changed at all, or only scaled
 MOST: Final = 0.75  # least share of a batch to be found if its images were changed, since some then resemble others
 ALL: Final = 0.9  # least share of a network's inputs that must come from the loader
-MOST_SHOWN: Final = 1_024  # most images that are read of those which a network is shown
+MOST_SHOWN: Final = 4_096  # most images that are read of those which a network is shown
 LEAST_SHOWN: Final = 0.5  # least share of a loader's images for a discriminator, which some loops train in few batches
 SAME: Final = 1e-5  # largest difference of pixels at which two inputs count as equal
 

@@ -51,7 +51,7 @@ Array = NDArray[np.float64]
 
 PIXELS = 28 * 28
 BATCH = 64
-BATCHES = 4  # batches of the loader that the training loop gets
+BATCHES = 3  # batches of the loader that the training loop gets
 MOST_STEPS = 10_000  # most optimiser steps, and most losses, in a loop over a few batches
 LATENT_SIZES = (4, 32, 20)
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
@@ -368,10 +368,8 @@ def test_interpolation_shape(student: Subject) -> None:
 @check("gan.alternation")
 def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     """In your training loop, each optimiser moves its own network along the gradients of that network's own loss."""
-    batch = _batch(data, rng)
-    result = student.run(
-        probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH // BATCHES
-    )
+    batch = _batch(data, rng, BATCHES * BATCH)
+    result = student.run(probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH)
     steps = result.list("steps", most=MOST_STEPS)
     expect(len(steps) > 0, "the loop never calls step() of an optimiser: call it after each backward()")
     expect(
@@ -521,9 +519,9 @@ def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | 
         return None
 
 
-def _batch(data: DataSet, rng: Rng) -> Split:
-    """Returns random training images with their labels."""
-    chosen = rng.choice(len(data.train), BATCH)
+def _batch(data: DataSet, rng: Rng, n: int = BATCH) -> Split:
+    """Returns n random training images with their labels."""
+    chosen = rng.choice(len(data.train), n)
     return Split(data.train.images[chosen], data.train.labels[chosen])
 
 

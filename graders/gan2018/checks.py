@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 LATENTS: Final = 100
 PIXELS: Final = 28 * 28
 BATCH: Final = 64
-BATCHES: Final = 4  # batches of the loader that the training loop gets
+BATCHES: Final = 3  # batches of the loader that the training loop gets
 FLAT: Final = 1 - 1e-6  # beyond this, a tanh cannot be undone in single precision
 REACH: Final = 0.9  # pixels must pass ±0.9 when they are trained towards ±3
 SCORE_REACH: Final = 1.5  # logits must pass ±1.5 when trained towards ±6, and probabilities the sigmoid of that
@@ -183,9 +183,8 @@ def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
 @check("gan2018.noise")
 def test_noise_of_every_batch(student: Subject, data: DataSet, rng: Rng) -> None:
     """New latents are drawn for every batch."""
-    setting = _setting(data, rng)
-    images, labels = setting["images"], setting["labels"]
-    got = student.run(probes.gan2018.latents_of_batches, images=images, labels=labels, batch_size=BATCH // BATCHES)
+    images, labels = _images(data, rng, BATCHES * BATCH)
+    got = student.run(probes.gan2018.latents_of_batches, images=images, labels=labels, batch_size=BATCH)
     earlier: set[bytes] = set()
     for index, batch in enumerate(got.list()):
         drawn = {row.tobytes() for row in batch.tensor(shape=(UpTo(MOST_ROWS), LATENTS))}
@@ -201,8 +200,8 @@ def test_noise_of_every_batch(student: Subject, data: DataSet, rng: Rng) -> None
 def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     """Each optimiser updates its own network with the gradients of that network's own loss, and both are updated."""
     setting = _setting(data, rng)
-    images, labels = setting["images"], setting["labels"]
-    got = student.run(probes.gan2018.loop, images=images, labels=labels, batch_size=BATCH // BATCHES)
+    images, labels = _images(data, rng, BATCHES * BATCH)
+    got = student.run(probes.gan2018.loop, images=images, labels=labels, batch_size=BATCH)
     steps = got.list("steps", most=MOST_STEPS)
     expect(len(steps) > 0, "neither optimiser's step() is ever called in train")
     expect(
@@ -251,7 +250,7 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
 
     expect_loader_shown(
         got,
-        setting["images"].reshape(-1, PIXELS).astype(np.float64),
+        images.reshape(-1, PIXELS).astype(np.float64),
         step_is_wrong,
         early="train ends an epoch too early: it should go through all batches of the loader",
         other="train does not show the discriminator the images of all batches of the loader",
@@ -341,9 +340,14 @@ def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
     """A batch of real images in [−1, 1] with labels, and more scores than a turn asks the discriminator for."""
-    chosen = rng.choice(len(data.train), BATCH)
-    images = (data.train.images[chosen].astype(np.float32) / 127.5 - 1)[:, None]
-    return {"images": images, "labels": data.train.labels[chosen], "scores": 2 * rng.normal(16 * BATCH) + 0.5}
+    images, labels = _images(data, rng, BATCH)
+    return {"images": images, "labels": labels, "scores": 2 * rng.normal(16 * BATCH) + 0.5}
+
+
+def _images(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """n random training images [n, 1, 28, 28] in [−1, 1], and their labels [n]."""
+    chosen = rng.choice(len(data.train), n)
+    return (data.train.images[chosen].astype(np.float32) / 127.5 - 1)[:, None], data.train.labels[chosen]
 
 
 def _expect_loss(step: Observed, verdict: Verdict) -> None:

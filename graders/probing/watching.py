@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-MOST_ROWS = 1024  # most images that are kept of those that a network was shown
+MOST_ROWS = 4_096  # most images that are kept of those that a network was shown
 
 
 @dataclass(slots=True)
