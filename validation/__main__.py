@@ -16,7 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from validation import cases, mutants, seeds
+from validation import cases, mutants, seeds, surroundings
 from validation.cases import Case, Verdict
 from validation.journal import Journal, code_hash
 
@@ -101,8 +101,16 @@ def _seeds(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
     ]
 
 
+def _surroundings(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
+    found = surroundings.survey(journal, jobs, watch)
+    wrong = tuple(f"{each.key}: {verdict.problem}" for each, verdict in found.items() if not verdict.passed)
+    what = "surroundings of all references that keep every point"
+    return [Row(what, f"{len(found) - len(wrong):,} of {len(found):,}", "all", bool(wrong), wrong)]
+
+
 _PARTS: Final[dict[str, Callable[[Journal, int, Watch], list[Row]]]] = {
     "answers": _answers,
+    "surroundings": _surroundings,
     "mutants": _mutants,
     "seeds": _seeds,
 }

@@ -161,7 +161,7 @@ class _Loops(ast.NodeTransformer):
         self._training = False
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        before, self._training = self._training, any(word in node.name for word in _WORDS_OF_LOOPS)
+        before, self._training = self._training, _trains(node.name)
         self.generic_visit(node)
         self._training = before
         return node
@@ -238,21 +238,27 @@ def _edited(edit: Edit, folder: Path) -> None:
     for path in sorted(folder.rglob("*.py")):
         path.write_text(_text(edit(ast.parse(path.read_text()))))
     for path in sorted(folder.rglob("*.ipynb")):
-        sources = cells_of(path.read_text())
-        codes = [cell["cell_type"] == "code" for cell in json.loads(path.read_text())["cells"]]
-        changed = [
-            _text(_only_first(edit, number == codes.index(True), source)) if code else source
-            for number, (source, code) in enumerate(zip(sources, codes, strict=True))
-        ]
-        path.write_text(with_cells(path.read_text(), changed))
+        cells = cells_of(path.read_text())
+        kinds = [cell["cell_type"] for cell in json.loads(path.read_text())["cells"]]
+        programs = [index for index, cell in enumerate(cells) if kinds[index] == "code" and _is_python(cell)]
+        for index in programs:
+            cells[index] = _text(_within(edit, cells[index], first=index == programs[0]))
+        path.write_text(with_cells(path.read_text(), cells))
 
 
-def _only_first(edit: Edit, first: bool, source: str) -> ast.Module:
+def _is_python(cell: str) -> bool:
+    try:
+        ast.parse(cell)
+    except SyntaxError:  # it holds magics
+        return False
+    return True
+
+
+def _within(edit: Edit, cell: str, *, first: bool) -> ast.Module:
     """The edited cell; what an edit adds at the beginning of a program stands in the first cell only."""
-    before = ast.parse(source)
-    after = edit(ast.parse(source))
-    added = len(after.body) - len(before.body)
-    return after if first or added <= 0 else ast.Module(after.body[added:], [])
+    added = len(edit(ast.parse("")).body)
+    after = edit(ast.parse(cell))
+    return after if first else ast.Module(after.body[added:], [])
 
 
 def _text(tree: ast.Module) -> str:
@@ -303,11 +309,60 @@ def _in_a_package(folder: Path) -> None:
         (place / "__init__.py").write_text("")
 
 
+class _Requiring(ast.NodeTransformer):
+    """Gives functions and constructors a first parameter that the assignment does not have, and calls its value."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        if node.name in self._names:
+            node.args.args.insert(0, ast.arg("settings"))
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self.generic_visit(node)
+        for each in node.body if node.name in self._names else ():
+            if isinstance(each, ast.FunctionDef) and each.name == "__init__":
+                each.args.args.insert(1, ast.arg("settings"))
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self._names:
+            node.args.insert(0, ast.parse("dict(width=2 ** 7)", mode="eval").body)
+        return node
+
+
+def _with_parameters(folder: Path) -> None:
+    """Adds a required parameter to the loops and networks that a folder's own programs call."""
+    trees = {path: ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))}
+    for place in {path.parent for path in trees}:
+        inside = {path: tree for path, tree in trees.items() if path.parent == place}
+        nodes = [node for tree in inside.values() for node in ast.walk(tree)]
+        called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        loops = {node.name for node in nodes if isinstance(node, ast.FunctionDef) and _trains(node.name)}
+        networks = {node.name for node in nodes if isinstance(node, ast.ClassDef) and _is_network(node)}
+        for path, tree in inside.items():
+            path.write_text(_text(_Requiring(called & (loops | networks)).visit(tree)))
+
+
+def _trains(name: str) -> bool:
+    return any(word in name for word in _WORDS_OF_LOOPS)
+
+
+def _is_network(node: ast.ClassDef) -> bool:
+    makes = any(isinstance(each, ast.FunctionDef) and each.name == "__init__" for each in node.body)
+    return makes and any("Module" in ast.unparse(base) for base in node.bases)
+
+
 _CHANGES: Final[dict[str, Callable[[Path], None]]] = {
     **{name: partial(_edited, edit) for name, edit in _EDITS.items()},
     "notebooks": _as_notebooks,
     "names of copies": _renamed,
     "relative imports": _in_a_package,
+    "required parameters": _with_parameters,
 }
 SURROUNDINGS: Final = tuple(_CHANGES)
 

@@ -6,7 +6,6 @@ converts neither; the checks accept all of these.
 
 from __future__ import annotations
 
-import contextlib
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,11 @@ class _Epochs:
         self._begun += 1
         yield from self._batches
         self._ended += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether all passes were complete."""
+        return self._ended >= self._count
 
     def __len__(self) -> int:
         return len(self._batches)  # type: ignore[arg-type]
@@ -93,14 +97,20 @@ class GanContract:
         vars(self._args).update(n_epochs=epochs, batch_size=batch_size)
         save_nothing(self._modules.load(STEM))
         asked = {
-            "dataloader": _Epochs(batches, epochs),
+            "dataloader": None,
             "discriminator": discriminator,
             "generator": generator,
             "optimizer_G": optimizers[0],
             "optimizer_D": optimizers[1],
         }
-        with contextlib.suppress(_Enough):
-            call(self._modules.find("train", STEM), asked, self._offered())
+        loop, data = self._modules.find("train", STEM), _Epochs(batches, epochs)
+        try:
+            call(loop, {**asked, "dataloader": data}, self._offered())
+        except _Enough:
+            pass
+        except Exception:
+            if not data.complete:  # what a loop does after its last batch does not matter
+                raise
 
     def interpolate(self, generator: nn.Module, steps: int) -> Any:
         """Calls the student's function or method for interpolation. Raises Missing if only the script interpolates.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +94,8 @@ class GanContract:
         if self._template == "train_pl":
             lightning.silence()
         gan = self._modules.find("GAN", self._template)
-        if accepts(gan, "lr"):
-            gan = partial(gan, lr=lr)
-        model: nn.Module = call(gan, settings)
+        rate = {"lr": lr} if accepts(gan, "lr") else {}
+        model: nn.Module = call(gan, settings | rate, {"args": self._args})
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +101,8 @@ class VaeContract:
             lightning.silence()
         asked = {"model_name": kind, "hidden_dims": [*hidden_dims], "num_filters": num_filters, "z_dim": z_dim}
         vae = self._modules.find("VAE", self._template, *TEMPLATES)
-        if accepts(vae, "lr"):
-            vae = partial(vae, lr=LEARNING_RATE)
-        model: nn.Module = call(vae, asked, self._offered)
+        rate = {"lr": LEARNING_RATE} if accepts(vae, "lr") else {}
+        model: nn.Module = call(vae, asked | rate, self._offered)
         return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
