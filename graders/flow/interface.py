@@ -19,8 +19,11 @@ class Flow(Protocol):
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
         """The student's N(mu, diag(sigma²)), both [dims]: log_prob(x [..., dims]) → [...], sample(n) → [n, dims]."""
 
-    def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int) -> Any:
-        """The student's equal mixture of two Gaussians, each of a mean and a deviation [dims]; methods likewise."""
+    def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int, gaussian: type | None = None) -> Any:
+        """The student's equal mixture of two Gaussians, each of a mean and a deviation [dims]; methods likewise.
+
+        `gaussian`: a class that replaces the student's Gaussian in the mixture.
+        """
 
     def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
         """A new flow onto the density `base`, which has log_prob, sample, and the names of the hand-out's Gaussian.

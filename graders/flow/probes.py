@@ -1,7 +1,6 @@
 """Probes of a normalizing flow on a toy problem: its densities, its map, its loss and its training.
 
-All probes pass copies to the student's code, since the hand-out's coupling layer writes into its input. Only
-`side_effects` shows whether the caller's tensor is changed.
+All probes pass copies to the student's code, since the hand-out's coupling layer writes into its input.
 
 Evidence of the map also contains a ledger for the diagnosis of mistakes: which of the model's layers were called, in
 which order, and what each added to the log-determinant.
@@ -9,6 +8,7 @@ which order, and what each added to the log-determinant.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,12 @@ CALLS, FEW = 100, 8  # number and size of the small samples that are drawn after
 
 
 class Base:
-    """A Gaussian base density of ours, so that a mistake in the student's Gaussian does not affect the flow."""
+    """A Gaussian of ours, so that a mistake in the student's affects neither their flow nor their mixture."""
 
-    def __init__(self, mu: Tensor, sigma: Tensor) -> None:
-        self.mu = self.mus = mu
-        self.sigma = self.sigmas = sigma
-        self.dims = self.dim = mu.shape[0]
+    def __init__(self, mu: Tensor, sigma: Tensor, dims: int | None = None) -> None:
+        self.mu = self.mus = mu.reshape(-1)
+        self.sigma = self.sigmas = sigma.reshape(-1)
+        self.dims = self.dim = dims or self.mu.shape[0]
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Returns the log-densities [...] of x [..., d] in nats."""
@@ -56,9 +56,12 @@ def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
-def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """Returns log_prob of the student's mixture at x [..., d], and x after the call; mus and sigmas are [2, d]."""
-    return _log_prob(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), x)
+def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Any]:
+    """Returns log_prob of the student's mixture at x [..., d], and x after the call; mus and sigmas are [2, d].
+
+    `with_ours` holds the same of a mixture of our Gaussians, or None if the student's cannot be made of them.
+    """
+    return _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x))
 
 
 def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
@@ -72,8 +75,27 @@ def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> 
 
 
 def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
-    """Returns n `samples` of the student's mixture, and then the small samples of many `calls`."""
-    return _draws(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]), n)
+    """Returns n `samples` of the student's mixture, and then the small samples of many `calls`, and `with_ours`."""
+    return _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n))
+
+
+def _both_ways(
+    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], dict[str, Any]]
+) -> dict[str, Any]:
+    """Returns what `ask` finds in the student's mixture, and the same `with_ours`, made of our Gaussians.
+
+    If only the mixture of ours gives an answer, that is returned, since the mistake is in the student's Gaussian.
+    """
+    with_ours: dict[str, Any] | None = None
+    with contextlib.suppress(Exception):
+        with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
+    try:
+        own = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]))
+    except Exception:
+        if with_ours is None:
+            raise
+        return {**with_ours, "with_ours": None}
+    return {**own, "with_ours": with_ours}
 
 
 def _draws(distribution: Any, n: int) -> dict[str, Any]:
@@ -204,17 +226,6 @@ def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str,
         "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
         "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),
     }
-
-
-@torch.no_grad()
-def side_effects(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> State:
-    """Returns the caller's x [B, d] after a call of the model, of transform, and of its inverse."""
-    model = _stirred_map(package, x.shape[1], num_flows, stir)
-    given = {name: x.cpu().clone() for name in ("forward", "transform", "inverse")}
-    model(given["forward"])
-    model.transform(given["transform"])
-    model.transform(given["inverse"], inverse=True)
-    return given
 
 
 def nll(

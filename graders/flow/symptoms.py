@@ -262,13 +262,6 @@ def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Sy
     return {**found, "weights of the loss": (weights, 0.02), "weights of its logarithm": (of_log, 0.02)}
 
 
-@symptoms_of("flow:side_effects")
-def side_effects(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which calls changed the caller's points."""
-    x = np.asarray(inputs["x"], dtype=np.float64)
-    return {name: (not np.array_equal(got.tensor(name, finite=False), x), FLAG) for name in got.names()}
-
-
 # The student's own loop
 
 

@@ -17,6 +17,8 @@ from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 if TYPE_CHECKING:
     from graders.gan.interface import GanPackage
 
+_NEEDS_LOOP = (AttributeError, TypeError, ValueError)  # what a step may raise if it needs what only the loop sets
+
 
 def generators(package: GanPackage, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
     """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
@@ -83,7 +85,7 @@ def step(
     try:
         taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
         loss = taken(model, images)
-    except (AttributeError, TypeError, ValueError):
+    except _NEEDS_LOOP:
         if not hasattr(package.gan, "train_epoch"):  # The loop is the hand-out's, so there is no other way.
             raise
         # Some steps need attributes that only the student's loop sets, so the step is run from within the loop.
@@ -215,7 +217,13 @@ def train(
         x_real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
         for network in (0, 1):
             model.zero_grad()
-            loss = losses[network](model, x_real)
+            try:
+                loss = losses[network](model, x_real)
+            except _NEEDS_LOOP:
+                if index > 0 or not hasattr(package.gan, "train_epoch"):
+                    raise
+                _loop_once(package, model, x_real)
+                loss = losses[network](model, x_real)
             loss.backward()
             optimizers[network].step()
             curves[network, index] = loss.detach()
@@ -350,6 +358,12 @@ class _Reached(Exception):
     """Ends a student's loop as soon as the step has been recorded."""
 
 
+def _loop_once(package: GanPackage, model: nn.Module, images: Tensor) -> None:
+    """Runs the student's own loop on a single batch of images [B, C, H, W]."""
+    labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+    package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
+
+
 def _step_within_loop(
     package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
 ) -> Tensor:
@@ -368,9 +382,8 @@ def _step_within_loop(
         raise _Reached
 
     object.__setattr__(model, f"{which}_step", step)
-    labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
     with contextlib.suppress(_Reached):
-        package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
+        _loop_once(package, model, images)
     if not losses:
         raise TypeError(f"{which}_step fails on its own, and train_gan never calls it")
     return _tensor(losses[0])

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from graders.probing.gradients import (
     accumulated,
     by_each,
+    cosine,
     differentiated,
     holders,
     in_a_row,
@@ -342,7 +343,7 @@ def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
     if not losses:
         return -2.0
     own = torch.stack([loss.by_network[owner] for loss in losses]).sum(dim=0)
-    return float(torch.nn.functional.cosine_similarity(used, own, dim=0)) if bool(own.any()) else -2.0
+    return cosine(used, own) if bool(own.any()) else -2.0
 
 
 @contextmanager

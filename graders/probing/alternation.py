@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from graders.probing.gradients import (
     accumulated,
     by_each,
+    cosine,
     differentiated,
     holders,
     in_a_row,
@@ -102,7 +103,7 @@ class Alternation:
         if len(holds) == 1:
             (owner,) = holds
             used, own = accumulated(self._networks[owner]), self._own(owner)
-            step["agreement"] = _cosine(used, own[-1]) if own else None
+            step["agreement"] = cosine(used, own[-1]) if own else None
             known = [found[owner] for found in self._gradients]
             step["shares"], step["unexplained"] = shares(used, known)
             step["of_no_loss"] = shares(used, known + [found[owner] for found in self._differentiated])[1]
@@ -122,7 +123,3 @@ def _usable(loss: Tensor, networks: Networks) -> Tensor:
 
 def _gradient_of(loss: Tensor, network: nn.Module) -> Tensor:
     return in_a_row(by_each(loss, list(network.parameters())), network)
-
-
-def _cosine(first: Tensor, second: Tensor) -> float:
-    return float(torch.nn.functional.cosine_similarity(first, second, dim=0))

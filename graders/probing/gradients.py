@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+def cosine(first: Tensor, second: Tensor) -> float:
+    """The cosine of the angle between two vectors [n], whatever their lengths; 0 if one of them is zero.
+
+    `torch.nn.functional.cosine_similarity` takes vectors shorter than 1e-8 for longer ones, but the gradients of
+    networks with small initial weights are that short.
+    """
+    lengths = [float(each.abs().max()) if each.numel() else 0.0 for each in (first, second)]
+    if not all(math.isfinite(length) and length > 0 for length in lengths):
+        return 0.0 if all(map(math.isfinite, lengths)) else math.nan
+    one, other = (each.double() / length for each, length in zip((first, second), lengths, strict=True))
+    return float((one @ other) / (one.norm() * other.norm()))
 
 
 def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:

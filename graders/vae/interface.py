@@ -38,10 +38,10 @@ class ConvolutionalDecoder(Protocol):
 class Networks(ConvolutionalDecoder, Protocol):
     """Encoders and decoders on their own. An encoder gives mean and log_std, both [B, z_dim]."""
 
-    def mlp_encoder(self, *, input_dim: int, hidden_dims: Sequence[int], z_dim: int) -> nn.Module:
+    def mlp_encoder(self, *, input_dim: int, hidden_dims: list[int], z_dim: int) -> nn.Module:
         """A new network: images [B, C, H, W] with C·H·W = input_dim → mean, log_std."""
 
-    def mlp_decoder(self, *, z_dim: int, hidden_dims: Sequence[int], output_shape: Sequence[int]) -> nn.Module:
+    def mlp_decoder(self, *, z_dim: int, hidden_dims: list[int], output_shape: list[int]) -> nn.Module:
         """A new network: [B, z_dim] → logits [B, *output_shape]."""
 
     def cnn_encoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:

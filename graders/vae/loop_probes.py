@@ -6,16 +6,16 @@ a different factor for each pass. So an average over batches differs from any su
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probing.gradients import accumulated, by_each, in_a_row
+from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
 from graders.probing.steps import with_gradients
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) 
     """
     model = _model(package, images)
     optimizer = package.vae.optimizer(model)
-    record = _Record()
+    record = _Record(modal=_depends_on_mode(model, images[:batch_size]))
     _watch_passes(model, record, losses)
     _watch_steps(model, optimizer, record)
     model.eval()
@@ -48,7 +48,7 @@ def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) 
 def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
     """Runs the student's evaluation on images [N, 1, 28, 28], with a model that starts in training mode, as `train`."""
     model = _model(package, images)
-    record = _Record()
+    record = _Record(modal=_depends_on_mode(model, images[:batch_size]))
     _watch_passes(model, record, losses)
     model.train()
     return _observe(model, record, lambda: package.vae.test_epoch(model, _loader(images, batch_size)))
@@ -58,6 +58,7 @@ def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -
 class _Record:
     """Observations of a loop, for each forward pass and each optimiser step."""
 
+    modal: bool  # whether the model's losses depend on whether it is in training mode
     losses: list[Tensor] = field(default_factory=list)  # [3] each: L_rec, L_reg, bpd
     images: list[Tensor] = field(default_factory=list)  # the inputs of each pass, flattened to [B, pixels]
     sizes: list[int] = field(default_factory=list)
@@ -77,6 +78,20 @@ def _model(package: VaePackage, images: Tensor) -> nn.Module:
 
 def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
     return DataLoader(TensorDataset(images, torch.zeros(len(images), dtype=torch.int64)), batch_size=batch_size)
+
+
+def _depends_on_mode(model: nn.Module, images: Tensor) -> bool:
+    """Whether a model gives other losses in training mode than in eval mode, with the same random numbers.
+
+    Dropout and batch normalisation do, and so may layers of the student's own.
+    """
+    found = []
+    for mode in (True, False):
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            losses = copy.deepcopy(model).train(mode)(images)
+        found.append(torch.stack([torch.as_tensor(loss).float().mean() for loss in losses[:3]]))
+    return not torch.allclose(found[0], found[1], rtol=1e-5)
 
 
 def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
@@ -144,9 +159,9 @@ def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
     own = record.gradients[-1]
     before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
     evidence: dict[str, Any] = {
-        "own": _cosine(taken, own),
-        "before": _cosine(taken, before),
-        "all": _cosine(taken, torch.stack(record.gradients).sum(dim=0)),
+        "own": cosine(taken, own),
+        "before": cosine(taken, before),
+        "all": cosine(taken, torch.stack(record.gradients).sum(dim=0)),
         "parts": None,
     }
     if record.parts is not None:
@@ -168,6 +183,8 @@ def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dic
         "ink": [float(images.mean()) for images in record.images],
         "images": torch.cat([torch.zeros(0, PIXELS), *(rows.float().cpu() for rows in record.images)])[:MOST_IMAGES],
         "different": len(torch.unique(torch.cat(record.images), dim=0)) if record.images else 0,
+        "modal": record.modal,
+        "left_in_training": model.training,
         "training": record.training,
         "tracking": record.tracking,
         "steps": record.steps,
@@ -199,7 +216,3 @@ def _has_gradient(value: Any) -> bool:
 
 def _any(gradient: Tensor | None) -> bool:
     return gradient is not None and bool(gradient.any())
-
-
-def _cosine(left: Tensor, right: Tensor) -> float:
-    return float(cosine_similarity(left, right, dim=0))

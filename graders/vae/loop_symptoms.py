@@ -29,7 +29,7 @@ def train(inputs: Inputs, got: Evidence) -> Symptoms:
     steps = got.list("steps")
     idle = all(_is_zero(step) for step in steps)
     return {
-        **_passes(inputs, got),
+        **_passes(inputs, got, training=True),
         "steps": (len(steps), FLAG),
         "directions": (np.array([_direction(step) for step in steps]), SHARE),
         "parameters moved": (got.integer("trained") > 0, FLAG),
@@ -43,19 +43,24 @@ def train(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("vae.loop:test")
 def test(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the passes, whether the model was trained, and the averages."""
-    return {**_passes(inputs, got), "parameters moved": (got.integer("trained") > 0, FLAG), **_averages(got)}
+    passes = _passes(inputs, got, training=False)
+    return {**passes, "parameters moved": (got.integer("trained") > 0, FLAG), **_averages(got)}
 
 
-def _passes(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the batches that reached the model: their sizes, their order in the loader, and the model's mode."""
+def _passes(inputs: Inputs, got: Evidence, *, training: bool) -> Symptoms:
+    """Describes the batches that reached the model: their sizes, their order in the loader, and the model's mode.
+
+    `training` is the right mode; for a model whose losses do not depend on it, none is wrong.
+    """
     images, size = inputs["images"], int(inputs["batch_size"])
     densities = np.array([images[start : start + size].mean() for start in range(0, len(images), size)])
+    modal = got.flag("modal")
     ink = np.array([batch.number() for batch in got.list("ink")])
     return {
         "sizes": (np.array([batch.integer() for batch in got.list("sizes")]), FLAG),
         "batches": (np.abs(ink[:, None] - densities).argmin(axis=1), FLAG),
         "different images": (got.integer("different"), FLAG),
-        "training": (np.array([mode.flag() for mode in got.list("training")]), FLAG),
+        "wrong mode": (np.array([modal and mode.flag() != training for mode in got.list("training")]), FLAG),
         "tracking": (np.array([mode.flag() for mode in got.list("tracking")]), FLAG),
     }
 

@@ -189,6 +189,12 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> li
             hint="it should not depend on the other rows of the batch",
         )
         expect(bool(np.ptp(output, axis=0).any()), f"different inputs give the same {name.removeprefix('the ')}")
+    changed = got.text("changed")
+    expect(
+        changed == "",
+        f"creating the network changes the list {changed[:40]} that it is given, which its caller uses again: copy it "
+        "first",
+    )
     expect_registered(got)
     expect(got.integer("parameters") > 0, "the network has no parameters")
     expect_nonlinear(lines)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,9 +74,11 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     Returns:
         For each output of the network: `outputs` for the batch, `again` for a second call, `alone` [B, 1, …] for each
         row alone, `line` [3, …] for three equidistant inputs on a line, and `blind`, whether the output has a gradient
-        but does not depend on the input. Also what `registration` returns.
+        but does not depend on the input; `changed`, the name of a setting that the constructor changed in place, or "".
+        Also what `registration` returns.
     """
-    module = _made(package, which, settings).to(x.device).eval()
+    given = copy.deepcopy(settings)
+    module = _built(package, which, given).to(x.device).eval()
     outputs = _outputs(which, module(x))
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
@@ -84,6 +87,7 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
+        "changed": next((name for name in settings if given[name] != settings[name]), ""),
         "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
         "line": _outputs(which, module(line)),
         "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
@@ -139,6 +143,11 @@ def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, A
 
 
 def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
+    """Creates a network with a copy of the settings, which some constructors change in place."""
+    return _built(package, which, copy.deepcopy(settings))
+
+
+def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
     """Creates a network by its name in the adapter's contract.
 
     The names are written out, so that only the methods that are called here are sent to the guest.

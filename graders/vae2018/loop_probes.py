@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from graders.probing.gradients import accumulated, by_each, in_a_row
+from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
 
@@ -88,7 +87,7 @@ class _Record:
             if parameter.grad is not None and parameter.grad.any()
         }
         sign = self.signs[-1] if self.signs else 0.0
-        own = 0.0 if self._gradient is None else sign * float(cosine_similarity(used, self._gradient, dim=0))
+        own = 0.0 if self._gradient is None else sign * cosine(used, self._gradient)
         self.own.append(own)
 
     def _injected(self, args: tuple[Any, ...], returned: Any) -> Any:

@@ -192,7 +192,6 @@ FORGED: dict[str, Callable[..., Any]] = {
     },
     "flow:neighbours": neighbours,
     "flow:nll": nll,
-    "flow:side_effects": lambda x, num_flows, stir: {"forward": x, "transform": x, "inverse": x},
     "flow:stirred_densities": stirred,
 }
 

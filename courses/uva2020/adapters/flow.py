@@ -5,6 +5,7 @@ The hand-out's part 3 uses no device, so everything here runs on the CPU.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 
+GAUSSIAN = "MultivariateGaussianDiag"
 Batches = DataLoader[tuple[Tensor, ...]]
 
 
@@ -23,16 +25,24 @@ class FlowContract:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
+        self._own: dict[str, type | None] = {}
         modules.provide("train", device="cpu")
 
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
         """The student's N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma are [dims]."""
-        build = self._modules.find("MultivariateGaussianDiag", "distributions")
+        build = self._modules.find(GAUSSIAN, "distributions")
         return call(build, {"mu": mu.cpu(), "sigma": sigma.cpu(), "dims": dims})
 
-    def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int) -> Any:
-        """The student's equal mixture of two such Gaussians, given their means and standard deviations [dims]."""
+    def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int, gaussian: type | None = None) -> Any:
+        """The student's equal mixture of two such Gaussians, given their means and standard deviations [dims].
+
+        `gaussian`: a class that replaces the student's Gaussian from now on.
+        """
         build = self._modules.find("BimodalGaussianDiag", "distributions")
+        space = vars(sys.modules[build.__module__])
+        own = self._own.setdefault("gaussian", space.get(GAUSSIAN))
+        if own is not None:
+            space[GAUSSIAN] = gaussian or own
         settings = {"mu": [mu.cpu() for mu in mus], "sigma": [sigma.cpu() for sigma in sigmas], "dims": dims}
         return call(build, settings)
 

@@ -72,16 +72,16 @@ class VaeContract:
         """The picture that the student's function draws of the manifold of a decoder."""
         return call(self._function("visualize_manifold"), {"decoder": decoder, "grid_size": grid_size})
 
-    def mlp_encoder(self, input_dim: int, hidden_dims: Sequence[int], z_dim: int) -> nn.Module:
+    def mlp_encoder(self, input_dim: int, hidden_dims: list[int], z_dim: int) -> nn.Module:
         """A new fully connected encoder."""
         return self._network(
-            "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=[*hidden_dims], z_dim=z_dim
+            "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=hidden_dims, z_dim=z_dim
         )
 
-    def mlp_decoder(self, z_dim: int, hidden_dims: Sequence[int], output_shape: Sequence[int]) -> nn.Module:
+    def mlp_decoder(self, z_dim: int, hidden_dims: list[int], output_shape: list[int]) -> nn.Module:
         """A new fully connected decoder."""
         return self._network(
-            "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=[*hidden_dims], output_shape=[*output_shape]
+            "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=hidden_dims, output_shape=output_shape
         )
 
     def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:

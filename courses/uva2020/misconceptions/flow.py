@@ -13,27 +13,6 @@ from graders.misconceptions import defaults, misconception
 defaults("part3/model.py:NormalizingFlow.transform", fails=("flow.log_det", "flow.normalised"))
 
 
-@misconception(fails=("flow.no_side_effects",))
-def input_not_cloned(self, z, inverse=False):
-    """You pass the caller's tensor to the coupling layers, which write into their input, so that the data change: start
-    with z = z.clone()."""
-    log_det = self.init_log_det.expand(len(z))
-    for layer in reversed(self.layers) if inverse else self.layers:
-        z, log_det = layer(z, log_det, inverse=inverse)
-    return z, log_det
-
-
-@misconception(fails=("flow.no_side_effects",))
-def input_cloned_one_way_only(self, z, inverse=False):
-    """You clone z on the way forward only: the coupling layers write into their input when they invert as well, so
-    begin both ways with z = z.clone()."""
-    z = z if inverse else z.clone()
-    log_det = self.init_log_det.expand(len(z))
-    for layer in reversed(self.layers) if inverse else self.layers:
-        z, log_det = layer(z, log_det, inverse=inverse)
-    return z, log_det
-
-
 @misconception(fails=("flow.invertible",))
 def inverse_in_forward_order(self, z, inverse=False):
     """You invert the layers in the order in which they were applied, but the last one must be undone first: loop over

@@ -175,3 +175,10 @@ def summed_over_first_dimension(mean, log_std):
 def not_summed(mean, log_std):
     """You returned the divergence of each latent on its own. That of the whole code is their sum: .sum(dim=-1)."""
     return 0.5 * ((2 * log_std).exp() + mean**2 - 1) - log_std
+
+
+@misconception(fails=("vae.kld_of_any_rank",))
+def summed_over_the_second_dimension(mean, log_std):
+    """You sum over dimension 1, which is the last one only for tensors [B, z_dim]: sum(dim=-1) is right for tensors of
+    any rank."""
+    return (0.5 * ((2 * log_std).exp() + mean**2 - 1) - log_std).sum(dim=1)

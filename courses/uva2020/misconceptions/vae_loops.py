@@ -230,19 +230,6 @@ def loss_maximised(model, train_loader, optimizer):
 # Modes
 
 
-@misconception
-def no_train_mode(model, train_loader, optimizer):
-    """You never call model.train() before training, so that after the first test the model is trained in eval mode,
-    without dropout and with batch normalisation frozen."""
-
-    def step(losses):
-        optimizer.zero_grad()
-        losses[-1].backward()
-        optimizer.step()
-
-    return averages(losses_of(model, train_loader, step))
-
-
 @misconception(raises=True)
 @torch.no_grad()
 def training_without_gradients(model, train_loader, optimizer):
@@ -254,37 +241,10 @@ defaults("part1/train_torch.py:test_vae", fails=("vae.training_loop",))
 
 
 @misconception
-@torch.no_grad()
-def no_eval_mode(model, data_loader):
-    """You never call model.eval() before testing, so that dropout and batch normalisation work as in training."""
-    return averages(losses_of(model, data_loader))
-
-
-@misconception
-@torch.no_grad()
-def train_mode_in_test(model, data_loader):
-    """You put the model back into training mode before test_vae has tested the last batch: stay in eval mode
-    throughout, since train_vae sets training mode itself."""
-    model.eval()
-    found = []
-    for batch in data_loader:
-        found += losses_of(model, [batch])
-        model.train()
-    return averages(found)
-
-
-@misconception
 def gradients_in_test(model, data_loader):
     """You test without torch.no_grad(), so that PyTorch keeps all intermediate results for gradients that are not
     needed: put @torch.no_grad() over test_vae."""
     model.eval()
-    return averages(losses_of(model, data_loader))
-
-
-@misconception
-def neither_eval_nor_no_grad(model, data_loader):
-    """You test as you train, without model.eval() and without torch.no_grad(): dropout and batch normalisation then
-    work as in training, and PyTorch keeps all intermediate results for gradients that are not needed."""
     return averages(losses_of(model, data_loader))
 
 

@@ -136,6 +136,7 @@ def train_nf(model, train_loader, optimizer):
 def learned_density"""
 
 RIGHT: dict[str, Changes] = {
+    "layers that write into the caller's tensor": {MODEL: ("z = z.clone()", "z = z")},
     "mixture without log-sum-exp": {
         DENSITIES: (MIXTURE, "torch.log(0.5 * self.p1.log_prob(x).exp() + 0.5 * self.p2.log_prob(x).exp())")
     },
@@ -234,9 +235,6 @@ ALTERNATIVE: Changes = {
     }.items()
 }
 
-BOTH_LOGS = ("flow.gaussian_log_prob", "flow.bimodal_log_prob")
-BOTH_SAMPLES = ("flow.gaussian_sample", "flow.bimodal_sample")
-
 UNNAMED: dict[str, Unnamed] = {
     "one point of each batch": Unnamed(
         {TRAIN: (EPOCH, EPOCH.replace("optimizer, x)", "optimizer, x[:1].expand_as(x))"))}, ("flow.training_loop",)
@@ -257,10 +255,12 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "a Laplace density": Unnamed(
         {DENSITIES: (LOG_PROB, "return (-standardised.abs() - torch.log(2 * self.sigma)).sum(dim=-1)")},
-        BOTH_LOGS,
+        ("flow.gaussian_log_prob",),
         "sigma is a standard deviation",
     ),
-    "three halves of log 2π": Unnamed({DENSITIES: ("- 0.5 * math.log", "- 1.5 * math.log")}, BOTH_LOGS),
+    "three halves of log 2π": Unnamed(
+        {DENSITIES: ("- 0.5 * math.log", "- 1.5 * math.log")}, ("flow.gaussian_log_prob",)
+    ),
     "a mixture of one and two thirds": Unnamed(
         {
             DENSITIES: (
@@ -280,15 +280,17 @@ UNNAMED: dict[str, Unnamed] = {
         ("flow.bimodal_log_prob",),
     ),
     "uniform noise of the right spread": Unnamed(
-        {DENSITIES: (NOISE, "math.sqrt(12) * (torch.rand(num_samples, self.dims) - 0.5)")}, BOTH_SAMPLES, "not Gaussian"
+        {DENSITIES: (NOISE, "math.sqrt(12) * (torch.rand(num_samples, self.dims) - 0.5)")},
+        ("flow.gaussian_sample",),
+        "not Gaussian",
     ),
     "heavy-tailed noise": Unnamed(
         {DENSITIES: (NOISE, "torch.distributions.StudentT(5.0).sample((num_samples, self.dims))")},
-        BOTH_SAMPLES,
+        ("flow.gaussian_sample",),
         "do not fit",
     ),
     "noise a fifth too small": Unnamed(
-        {DENSITIES: ("self.sigma * noise", "0.8 * self.sigma * noise")}, BOTH_SAMPLES, "standard deviation"
+        {DENSITIES: ("self.sigma * noise", "0.8 * self.sigma * noise")}, ("flow.gaussian_sample",), "standard deviation"
     ),
     "a biased coin": Unnamed({DENSITIES: ("< 0.5", "< 0.55")}, ("flow.bimodal_sample",), "not equally likely"),
     "some of the samples between the modes": Unnamed(
@@ -332,8 +334,7 @@ UNNAMED: dict[str, Unnamed] = {
                 "        z, log_det = self.transform(x.round_(decimals=1))\n",
             )
         },
-        ("flow.no_side_effects", "flow.nll"),
-        "changes the caller's x",
+        ("flow.nll",),
     ),
     "every other batch": Unnamed(
         {TRAIN: (EPOCH, EPOCH.replace("in train_loader", "in list(train_loader)[::2]"))},
@@ -349,6 +350,8 @@ UNNAMED: dict[str, Unnamed] = {
         "average",
     ),
     "noise for half of the samples": Unnamed(
-        {DENSITIES: (NOISE, "torch.randn(num_samples // 2, self.dims).repeat(2, 1)")}, BOTH_SAMPLES, "noise of others"
+        {DENSITIES: (NOISE, "torch.randn(num_samples // 2, self.dims).repeat(2, 1)")},
+        ("flow.gaussian_sample",),
+        "noise of others",
     ),
 }

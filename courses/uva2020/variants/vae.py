@@ -28,6 +28,15 @@ _TURNED = """def turned(imgs):
     return F.grid_sample(imgs, F.affine_grid(turns.view(-1, 2, 3), list(imgs.shape), False), align_corners=False)
 """
 
+_DROPOUT = [("nn.ReLU()]", "nn.ReLU(), nn.Dropout(0.2)]"), ("layers[:-1]", "layers[:-2]")]
+_NO_TRAIN = ("    model.train()\n    return average(", "    return average(")
+_NO_EVAL = ("    model.eval()\n    return average(", "    return average(")
+_TRAIN_AGAIN = (
+    "    return average((model(imgs.to(model.device)), len(imgs)) for imgs, _ in data_loader)\n",
+    "    found = average((model(imgs.to(model.device)), len(imgs)) for imgs, _ in data_loader)\n"
+    "    model.train()\n    return found\n",
+)
+
 RIGHT: dict[str, Changes] = {
     "noise by size, in place": {UTILS: (DRAW, "torch.randn(mean.size()).mul_(std).add_(mean)")},
     "noise from torch.normal": {
@@ -272,6 +281,12 @@ RIGHT: dict[str, Changes] = {
             "    optimizer.step(lambda: (optimizer.zero_grad(), losses[-1].backward(), losses[-1])[-1])\n",
         )
     },
+    "no modes, for layers that have none": {TORCH: [_NO_TRAIN, _NO_EVAL]},
+    "training mode that the test sets again, with dropout": {MLP: _DROPOUT, TORCH: [_NO_TRAIN, _TRAIN_AGAIN]},
+    "training mode for each batch, with dropout": {
+        MLP: _DROPOUT,
+        TORCH: [_NO_TRAIN, ("    losses = model(imgs", "    model.train()\n    losses = model(imgs")],
+    },
     "images with some noise, in the loop": {
         TORCH: ("train_step(model, imgs, ", "train_step(model, (imgs + 0.3 * torch.rand_like(imgs)).clamp(0, 1), ")
     },
@@ -434,6 +449,29 @@ UNNAMED: dict[str, Unnamed] = {
     "brightened samples": Unnamed(
         {TORCH: (SAMPLES, "return torch.bernoulli(x_mean.sqrt()), x_mean")}, ("vae.sample",), "do not fit"
     ),
+    "an encoder that changes its caller's list": Unnamed(
+        {
+            MLP: (
+                "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+                "dims = hidden_dims\n        dims.insert(0, input_dim)\n        dims.append(2 * z_dim)\n"
+                "        self.net = mlp(dims)",
+            ),
+            TORCH: ("hidden_dims=hidden_dims", "hidden_dims=list(hidden_dims)"),
+        },
+        ("vae.mlp_encoder",),
+        "changes the list hidden_dims",
+    ),
+    "a decoder that adds to its caller's list": Unnamed(
+        {
+            MLP: (
+                "self.net = mlp([z_dim, *hidden_dims, math.prod(output_shape)])",
+                "hidden_dims.append(0)\n        self.net = mlp([z_dim, *hidden_dims[:-1], math.prod(output_shape)])",
+            ),
+            TORCH: ("hidden_dims=hidden_dims", "hidden_dims=list(hidden_dims)"),
+        },
+        ("vae.mlp_decoder",),
+        "changes the list hidden_dims",
+    ),
     "log_std within a half": Unnamed(
         {MLP: ("return mean, log_std", "return mean, log_std.clamp(-0.5, 0.5)")}, ("vae.mlp_encoder",), "log_std cannot"
     ),
@@ -491,6 +529,23 @@ UNNAMED: dict[str, Unnamed] = {
         },
         ("vae.training_loop",),
         "gradient",
+    ),
+    "no training mode, with dropout": Unnamed(
+        {MLP: _DROPOUT, TORCH: _NO_TRAIN}, ("vae.training_loop",), "not in training mode"
+    ),
+    "no eval mode, with dropout": Unnamed(
+        {MLP: _DROPOUT, TORCH: _NO_EVAL}, ("vae.training_loop",), "tested in training mode"
+    ),
+    "training mode before the last batch of the test, with dropout": Unnamed(
+        {
+            MLP: _DROPOUT,
+            TORCH: (
+                "average((model(imgs.to(model.device)), len(imgs)) for imgs, _ in data_loader)",
+                "average((model(imgs.to(model.device)), len(model.train() and imgs)) for imgs, _ in data_loader)",
+            ),
+        },
+        ("vae.training_loop",),
+        "tested in training mode",
     ),
     "averages of 1.2 times": Unnamed(
         {TORCH: ("total / count for", "1.2 * total / count for")}, ("vae.training_loop",), "average"
