@@ -5,7 +5,8 @@ Three properties are deliberate:
 1. Only regular files are written, only inside the given folder, and never more than the caps allow. Declared sizes are
    not trusted: bytes are counted while they are decompressed.
 2. An entry that cannot be unpacked safely (a link, a device, a path outside the folder, a name that collides) is left
-   out with a note, and the rest is unpacked.
+   out with a note, and the rest is unpacked; so is an entry of a zip whose own bytes are damaged. Of two entries of
+   exactly one name, the last counts, as in all programs that unpack archives.
 3. An archive that is damaged, encrypted or exceeds a cap as a whole is refused with an `ArchiveError`.
 """
 
@@ -155,6 +156,7 @@ class _Member:
     is_folder: bool
     size: int  # as the archive states it
     open: Callable[[], IO[bytes]]
+    alone: bool = False  # whether it can be read even if other entries are damaged, as in a zip
 
 
 def is_archive(path: Path) -> bool:
@@ -256,6 +258,18 @@ def sizes(archive: Path, most: int, caps: Caps | None = None) -> list[tuple[Pure
     return found
 
 
+class _Damaged(Exception):
+    """The bytes of one entry are damaged, while the others can be read; `detail` says how."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+def _damage(detail: str) -> str:
+    return f"it is damaged or not an archive ({detail}); pack it and hand it in again"
+
+
 class _Extraction:
     """The extraction of one archive into one folder, with the counts that are compared with the caps."""
 
@@ -271,6 +285,8 @@ class _Extraction:
         self._most_bytes = min(caps.total_bytes, int(max(_RATIO_FLOOR, caps.ratio * _size(raw))))
         self._entries = self._files = self._bytes = self._read_bytes = 0
         self._left_out: list[str] = []
+        self._written: dict[tuple[str, ...], Path] = {}  # the files so far, by their exact names in the archive
+        self._damaged: ArchiveError | None = None
 
     def run(self) -> ExtractionNotes:
         with closing(_members(self._archive, self._raw, self._caps)) as members:
@@ -280,6 +296,8 @@ class _Extraction:
                     raise self._too_much(f"more than {self._caps.entries:,} entries")
                 if not member.is_folder:
                     self._take(member)
+        if self._damaged is not None and not self._files:
+            raise self._damaged
         return ExtractionNotes(self._files, self._bytes, tuple(self._left_out))
 
     def _take(self, member: _Member) -> None:
@@ -289,23 +307,33 @@ class _Extraction:
                 return
             if member.refusal:
                 raise Refused(member.refusal)
-            target = self._into / self._paths.place(components)
+            target = self._written.get(components) or self._into / self._paths.place(components)
         except Refused as refused:
             self._leave_out(member, refused.reason)
             return
+        if components in self._written and target.exists():
+            target.unlink()
+            self._files -= 1
+        self._written[components] = target
         self._files += 1
         if self._files > self._caps.files:
             raise self._too_much(f"more than {self._caps.files:,} files")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._write(member, target)
+        try:
+            self._write(member, target)
+        except _Damaged as damaged:
+            target.unlink(missing_ok=True)
+            self._files -= 1
+            self._damaged = ArchiveError(self._archive, _damage(damaged.detail))
+            self._leave_out(member, f"is damaged ({damaged.detail})")
 
     def _write(self, member: _Member, target: Path) -> None:
-        with self._reading():
+        with self._reading(member):
             source = member.open()
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         size = 0
         with closing(source), open(descriptor, "wb") as file:
-            while chunk := self._chunk(source):
+            while chunk := self._chunk(source, member):
                 size += len(chunk)
                 if size > self._caps.file_bytes:
                     break
@@ -317,8 +345,8 @@ class _Extraction:
         else:
             self._bytes += size
 
-    def _chunk(self, source: IO[bytes]) -> bytes:
-        with self._reading():
+    def _chunk(self, source: IO[bytes], member: _Member) -> bytes:
+        with self._reading(member):
             chunk = source.read(_CHUNK)
         self._read_bytes += len(chunk)
         if self._read_bytes > self._most_bytes:
@@ -332,16 +360,20 @@ class _Extraction:
             return next(members, None)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Turn every error of reading the archive into an ArchiveError; the bodies do nothing but read it."""
+    def _reading(self, member: _Member | None = None) -> Iterator[None]:
+        """Turn every error of reading the archive into an ArchiveError, or into _Damaged if only a member is lost.
+
+        The bodies do nothing but read the archive.
+        """
         try:
             yield
         except ArchiveError:
             raise
         except _BROKEN as error:
             detail = printable(str(error)) or type(error).__name__
-            reason = f"it is damaged or not an archive ({detail}); pack it and hand it in again"
-            raise ArchiveError(self._archive, reason) from error
+            if member is not None and member.alone:
+                raise _Damaged(detail) from error
+            raise ArchiveError(self._archive, _damage(detail)) from error
 
     def _leave_out(self, member: _Member, reason: str) -> None:
         self._left_out.append(f"{printable(member.name)[:200]} is left out, since it {reason}")
@@ -367,7 +399,12 @@ def _zip_members(archive: Path, raw: IO[bytes], caps: Caps) -> Generator[_Member
             is_folder = info.filename.endswith(("/", "\\")) or kind == stat.S_IFDIR
             reason = None if kind in {0, stat.S_IFREG} else "is a link or a device"
             yield _Member(
-                info.filename, reason, is_folder, info.file_size, partial(_open_zipped, archive, container, info)
+                info.filename,
+                reason,
+                is_folder,
+                info.file_size,
+                partial(_open_zipped, archive, container, info),
+                alone=True,
             )
 
 

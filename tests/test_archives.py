@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengrade.archives import MIB, ArchiveError, Caps, extract
+from gengrade.archives import MIB, ArchiveError, Caps, ExtractionNotes, extract
 from gengrade.paths import InputError, Refused, SafePaths, fold, safe_name, split
 from tests.support.handed_in import make
 
@@ -94,14 +94,32 @@ def test_colliding_names_never_overwrite(tmp_path: Path, kind: str) -> None:
     assert len(notes.left_out) == 4
 
 
-def test_the_first_of_two_equal_names_stays(tmp_path: Path) -> None:
+def test_the_last_of_two_equal_names_counts(tmp_path: Path) -> None:
     path = tmp_path / "work.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.py", "first")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.py", "second")
-    assert len(extract(path, tmp_path / "out").left_out) == 1
-    assert unpacked(tmp_path / "out") == {"a.py": b"first"}
+    assert extract(path, tmp_path / "out") == ExtractionNotes(1, len(b"first" + b"second"), ())
+    assert unpacked(tmp_path / "out") == {"a.py": b"second"}
+
+
+def test_a_damaged_file_in_a_zip_is_lost_alone(tmp_path: Path) -> None:
+    def damaged(name: str, files: dict[str, bytes]) -> Path:
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w") as archive:  # stored without compression
+            for file, content in files.items():
+                archive.writestr(file, content)
+        path.write_bytes(path.read_bytes().replace(b"pixels", b"damage", 1))
+        return path
+
+    path = damaged("some.zip", {"a.py": b"first", "picture.png": b"pixels" * 9, "b.py": b"last"})
+    notes = extract(path, tmp_path / "out")
+    assert unpacked(tmp_path / "out") == {"a.py": b"first", "b.py": b"last"}
+    assert (notes.files, len(notes.left_out)) == (2, 1)
+    assert notes.left_out[0].startswith("picture.png is left out, since it is damaged (Bad CRC-32")
+    with pytest.raises(ArchiveError, match="it is damaged"):
+        extract(damaged("all.zip", {"a.py": b"pixels" * 9}), tmp_path / "none")
 
 
 def test_names_that_steer_a_terminal_are_made_harmless(tmp_path: Path) -> None:

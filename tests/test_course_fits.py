@@ -41,16 +41,21 @@ def test_files_are_counted_once_for_an_course_and_under_any_name() -> None:
     ("submissions", "found"),
     [
         ([MINE, MINE], None),
-        ([THEIRS, THEIRS, MINE], ("modules", 2, 3)),
+        ([THEIRS, THEIRS, MINE], (("modules",), 2, 3)),
         ([THEIRS, MINE], None),  # half of a class is not most of it
-        ([["hw3.ipynb"], ["Homework 3.ipynb", "grading.yaml"]], ("notebook", 2, 2)),
+        ([["hw3.ipynb"], ["Homework 3.ipynb", "grading.yaml"]], (("notebook",), 2, 2)),
         ([["notes.txt", "solution.py"], ["other.py"]], None),  # nothing of any course
         ([["part1/utils.py"], ["part1/utils.py", "analysis.ipynb"]], None),  # little, but of this one
-        ([["notes.txt"], THEIRS], ("modules", 1, 1)),
+        ([["notes.txt"], THEIRS], (("modules",), 1, 1)),
+        (
+            [["b.ipynb", "vae.py"], ["a.ipynb", "vae.py"]],
+            (("modules", "notebook"), 2, 2),
+        ),  # which of two courses is not known
+        ([["vae.py", "a.ipynb", "vae_solution.py"]], (("modules",), 1, 1)),  # exact names count more
     ],
 )
 def test_the_course_that_fits(
-    tmp_path: Path, submissions: list[Sequence[str]], found: tuple[str, int, int] | None
+    tmp_path: Path, submissions: list[Sequence[str]], found: tuple[tuple[str, ...], int, int] | None
 ) -> None:
     assert better_fit("folders", classroom(tmp_path, *submissions), KNOWN) == found
 
@@ -61,7 +66,7 @@ def test_archives_are_looked_into(tmp_path: Path) -> None:
     write(tmp_path, {"broken.zip": b"PK", "empty.zip": b""})
     submissions = discover(tmp_path, PARTS).submissions
     assert [sorted(names_in(each)) for each in submissions[2:]] == [sorted(THEIRS)] * 3
-    assert better_fit("folders", submissions, KNOWN) == ("modules", 3, 3)
+    assert better_fit("folders", submissions, KNOWN) == (("modules",), 3, 3)
 
 
 def test_a_large_class_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,9 +81,10 @@ def _refuse_another_course(options: Options, course: Course, submissions: Sequen
     better = better_fit(course.name, submissions, {name: each.parts for name, each in known.items()})
     if better is None:
         return
-    name, count, of = better
+    names, count, of = better
     found = f"{count} of {of} submissions hold" if of > 1 else "the submission holds"
+    named = " or ".join(f"{name} ({known[name].title})" for name in names)
     raise UsageError(
-        f"{options.path}: {found} files of the course {name} ({known[name].title}), and hardly any that the course "
-        f"{course.name} asks for. Give --course {name}"
+        f"{options.path}: {found} files of the course {named}, and hardly any that the course {course.name} asks for. "
+        f"Give {' or '.join(f'--course {name}' for name in names)}"
     )

@@ -19,7 +19,10 @@ from gengrade.submissions.selection import PROGRAMS
 TOP_FOLDER = "the top folder"  # of a submission, in messages
 _HERE = PurePosixPath()
 # Names of copies that students keep beside their work, which are graded only when there is nothing else.
-_SECOND_RATE = re.compile(r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused", re.I)
+_SECOND_RATE = re.compile(
+    r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused|draft|wip|(?<![a-z])(?:test|try)s?$",
+    re.I,
+)
 _NAMED, _HINTED, _UNNAMED = 2, 1, 0
 
 

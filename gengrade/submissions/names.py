@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from gengrade.archives import stem
 from gengrade.paths import safe_name
 
+# What Canvas keeps of a name: letters, digits and marks, such as the vowel signs of Hindi, which `\w` leaves out.
+_MARKS = "".join(map(chr, (code for code in range(0x300, 0x3100) if unicodedata.category(chr(code))[0] == "M")))
+_WORD = rf"[\w{re.escape(_MARKS)}]"
 # canvas-lms, lib/content_zipper.rb: the sortable name (word characters only), LATE, the user's id, the attachment's id,
 # the file's name; for text that was typed into Canvas, the user's id and the kind instead of the last two.
 _CANVAS = re.compile(
-    r"^(?P<late1>LATE_)?(?:(?P<name>(?!anon_|LATE_)\w+?)_(?P<late2>LATE_)?(?P<id>[1-9]\d+)|(?P<anon>anon_[0-9A-Za-z]+?))"
+    rf"^(?P<late1>LATE_)?(?:(?P<name>(?!anon_|LATE_){_WORD}+?)_(?P<late2>LATE_)?(?P<id>[1-9]\d+)|(?P<anon>anon_[0-9A-Za-z]+?))"
     r"_(?:(?P<attachment>[1-9]\d+)_(?P<file>.+)|(?P<typed>text|link)\.html)$",
     re.DOTALL,
 )
@@ -70,8 +74,10 @@ def identify(name: str) -> Identity:
     """Return the identity in the name of a file or folder that lies directly in a class's folder.
 
     A learning management system puts its own ids first and the student's file name last, so that of several patterns
-    that fit, the one that ends first is used. `others` returns the rest.
+    that fit, the one that ends first is used. `others` returns the rest. Unicode's forms of one name are the same name:
+    a Mac writes "ü" as two characters.
     """
+    name = unicodedata.normalize("NFC", name)
     found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name)]
     readings = [reading for reading in found if reading is not None]
     return min(readings, key=lambda reading: reading[0])[1] if readings else _plain(name)
@@ -82,6 +88,7 @@ def others(name: str) -> tuple[tuple[str, int | None], ...]:
 
     Each is the name of the system and, for Canvas, the attachment's number.
     """
+    name = unicodedata.normalize("NFC", name)
     first = identify(name)
     found: list[tuple[str, int | None]] = []
     canvas = _CANVAS.match(name)
@@ -95,7 +102,7 @@ def others(name: str) -> tuple[tuple[str, int | None], ...]:
 
 def separate(name: str, late: bool | None) -> Identity:
     """Return an identity for a file that is graded as a separate submission, although its name may contain ids."""
-    label = stem(name)
+    label = stem(unicodedata.normalize("NFC", name))
     return Identity(("", name), label, safe_name(label), late, name, system="")
 
 

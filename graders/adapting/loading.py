@@ -13,6 +13,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -28,6 +29,7 @@ from graders.adapting import notebooks, programs
 from graders.adapting.devices import replace_devices
 
 WISHES = "grading.yaml"  # a file in a submission by which its author says what things are called
+_MOST_LISTED = 6  # programs in a message
 _MOST_WISHED = 1 << 16  # most bytes of such a file that are read
 
 
@@ -125,7 +127,7 @@ class Modules:
         """
         for path in self.files(stem):
             return self._load(stem, path)
-        raise Missing(f"{self.path(stem)} was not handed in")
+        raise self._not_handed_in([stem])
 
     def each(self, stem: str) -> list[ModuleType]:
         """The modules of all files that may stand for that one. Raises Missing, or the first error if none loads."""
@@ -136,7 +138,7 @@ class Modules:
             except Exception as error:
                 failure = failure or error
         if not loaded:
-            raise failure or Missing(f"{self.path(stem)} was not handed in")
+            raise failure or self._not_handed_in([stem])
         return loaded
 
     def _load(self, stem: str, path: Path) -> ModuleType:
@@ -170,10 +172,19 @@ class Modules:
             failure = failure or _why_absent(module, name)
         if failure is not None:
             raise failure
-        present = [self._shown(path) for _, path in self._all(stems)]
+        present = dict.fromkeys(self._shown(path) for _, path in self._all(stems))
         if present:
             raise Missing(f"{' or '.join(present)} has no {name}")
-        raise Missing(f"{' or '.join(self.path(stem) for stem in stems)} was not handed in")
+        raise self._not_handed_in(stems)
+
+    def _not_handed_in(self, stems: Sequence[str]) -> Missing:
+        """The error for files that are absent, with the programs that lie there instead."""
+        instead = ""
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK)))
+            listed = ", ".join(names[:_MOST_LISTED]) + (" …" if len(names) > _MOST_LISTED else "")
+            instead = f"; {self.part.folder or 'the submission'} holds {listed}" if names else ""
+        return Missing(f"{' or '.join(dict.fromkeys(map(self.path, stems)))} was not handed in{instead}")
 
     def _all(self, stems: Sequence[str]) -> Iterator[tuple[str, Path]]:
         return ((stem, path) for stem in stems for path in self.files(stem))
