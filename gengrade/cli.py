@@ -32,7 +32,7 @@ from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
-from gengrade.submissions import discover
+from gengrade.submissions import opened
 from gengrade.submissions.packages import survey
 
 _WRONG_USAGE = 2
@@ -221,7 +221,8 @@ def list_packages(
     """List the packages that submissions import: who imports them, and which of them are not installed here."""
     try:
         parts = find(course).parts
-        found = survey(discover(path, parts).submissions, parts)
+        with opened(path, parts) as discovery:
+            found = survey(discovery.submissions, parts)
     except _USER_ERRORS as error:
         _refuse(error)
     show_packages(Console(), found)

@@ -131,6 +131,7 @@ def show_result(console: Console, result: Result) -> None:
         grade = one.grade
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
         looks += ["its code"] if grade.code_flags else []
+        looks += ["no program was handed in"] if grade.lacks_programs else []
         table.add_row(
             Text(name(one.submission.name)),
             f"{grade.points:g} / {grade.possible:g}",

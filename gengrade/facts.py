@@ -156,5 +156,6 @@ class Facts(Frozen):
     measures: dict[str, float]
     figures: Annotated[tuple[Figure, ...], AfterValidator(lambda figures: figures[:MOST_FIGURES])]
     notes: Notes  # for teaching assistants: which files were skipped or renamed
+    handed_in: Notes = ()  # the names of the files that were handed in, those of programs first
     code_flags: Notes = ()  # for teaching assistants: what is unusual in the code; it costs no points
     provenance: Provenance

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field
 from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.marks import Mark, Marks
+from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
@@ -121,6 +122,7 @@ class Grade(_Record):
     penalty: float
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
+    handed_in: tuple[str, ...] = ()  # the names of the files that were handed in, those of programs first
     code_flags: tuple[str, ...] = ()  # for teachers only: what is unusual in the code; it costs no points
     isolation: Tier
     provenance: GradeProvenance
@@ -142,6 +144,11 @@ class Grade(_Record):
     def needs_look(self) -> tuple[ItemGrade, ...]:
         """The unmarked items whose outcome a teaching assistant should look at."""
         return tuple(item for item in self.items if item.outcome in LOOK and item.comment is None)
+
+    @property
+    def lacks_programs(self) -> bool:
+        """Whether files were handed in, and no program or notebook is among them."""
+        return bool(self.handed_in) and not any(name.lower().endswith((MODULE, NOTEBOOK)) for name in self.handed_in)
 
     @property
     def has_infra(self) -> bool:
@@ -184,6 +191,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
         penalty=penalty,
         questions=questions,
         notes=facts.notes,
+        handed_in=facts.handed_in,
         code_flags=facts.code_flags,
         isolation=facts.provenance.isolation,
         provenance=GradeProvenance(

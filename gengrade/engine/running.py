@@ -25,8 +25,9 @@ from gengrade.fitting import better_fit
 from gengrade.grading.checks import known
 from gengrade.job import changed, reference_evidence, with_reference
 from gengrade.places import Source, output, require_ours
+from gengrade.rubric import Rubric
 from gengrade.sandbox import choose, reaches
-from gengrade.submissions import Submission, discover
+from gengrade.submissions import Discovery, Submission, opened
 
 
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
@@ -39,7 +40,13 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     """
     course, rubric = chosen(options.course, options.rubric)
     rubric.verify(known())
-    discovery = discover(options.path, course.parts)
+    with opened(options.path, course.parts) as discovery:
+        return _graded(options, course, rubric, discovery, watch)
+
+
+def _graded(
+    options: Options, course: Course, rubric: Rubric, discovery: Discovery, watch: Callable[[Progress], None]
+) -> Result:
     submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
     if not submissions:
         pattern = f" whose name matches {options.only!r}" if options.only else ""

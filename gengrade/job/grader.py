@@ -94,6 +94,7 @@ class Grader:
             measures=observed.measures,
             figures=tuple(observed.figures),
             notes=(*submission.notes, *prepared.notes),
+            handed_in=prepared.handed_in,
             code_flags=flags,
             provenance=provenance.model_copy(
                 update={
@@ -150,9 +151,10 @@ class Grader:
     def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
         """Update facts that still stand by what the names around the submission say now."""
         notes = (*submission.notes, *prepared.notes)
-        if (found.late, found.notes) == (submission.late, notes):
+        now = {"late": submission.late, "notes": notes, "handed_in": prepared.handed_in}
+        renamed = found.model_copy(update=now)
+        if renamed == found:
             return found
-        renamed = found.model_copy(update={"late": submission.late, "notes": notes})
         return write_facts(self._job, submission, renamed)
 
 

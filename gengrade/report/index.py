@@ -82,6 +82,7 @@ def index_page(grades: Sequence[Grade]) -> str:
         href=_href,
         looks=looks,
         flagged=tuple(row for row in rows if row.grade.code_flags),
+        lacking=tuple(row for row in rows if row.grade.lacks_programs),
         noted=tuple(row for row in rows if row.grade.notes),
         groups=_groups(rows),
     )

@@ -1,5 +1,6 @@
 """Read what a class handed in: find its submissions and their authors, and make a clean tree of files of each.
 
+    opened(path, parts) → Discovery of Submissions        the same as discover, also for a packed class
     discover(path, parts) → Discovery of Submissions      cheap: looks at names, unpacks nothing
     names_in(submission) → its files' names               cheap as well: lists archives without unpacking them
     prepare(submission, into, parts) → Prepared           unpacks, finds the parts, copies the files that matter
@@ -17,6 +18,7 @@ Two properties are deliberate:
 
 from gengrade.parts import Part
 from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
+from gengrade.submissions.packed import opened
 from gengrade.submissions.preparing import discard
 from gengrade.submissions.reading import code_flags, discover, lay_out, names_in, prepare, signatures
 
@@ -31,6 +33,7 @@ __all__ = [
     "discover",
     "lay_out",
     "names_in",
+    "opened",
     "prepare",
     "signatures",
 ]

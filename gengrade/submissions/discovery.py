@@ -18,9 +18,10 @@ from gengrade.archives import is_archive, is_unsupported, members, refusal, size
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.parts import Part
 from gengrade.paths import fold, printable
+from gengrade.submissions.authors import authors
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, Submission, SubmissionError
-from gengrade.submissions.names import Identity, identify
+from gengrade.submissions.names import AUTHOR, Identity, by_author, identify
 from gengrade.submissions.ownership import identities
 from gengrade.submissions.selection import PROGRAMS, enters, is_hidden, keeps
 from gengrade.texts import listed
@@ -30,6 +31,7 @@ from gengrade.walking import walk
 _FAMILIAR_SUFFIXES = (".md", ".rst", ".txt", ".csv", ".tsv", ".xlsx", ".ods", ".json", ".yaml", ".yml", ".html", ".xml")
 _FAMILIAR_NAMES = {"readme", "license", "makefile", "thumbs.db", "desktop.ini"}
 _OUR_FOLDERS = {"results", "marks"}
+_OUR_FILES = ("gradebook.csv", "index.html", ".gengrade")  # of a class's results
 # Names of folders that belong to a submission beside its code, and are not other students' submissions.
 _SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots", "results", "theory", "data"}
 # How authors number the folders of their parts: "part1", "q2", "3".
@@ -61,7 +63,7 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
         return Discovery((_single(path),), single=True)
     if not path.is_dir():
         raise SubmissionError(path, "there is no such file or folder; check the path")
-    children = _children(path)
+    children = _with_authors(_children(path), parts)
     if _is_one(path, children, parts):
         return Discovery((_single(path),), single=True)
     found = _class(path, children)
@@ -92,11 +94,14 @@ class _Child:
     def is_familiar(self) -> bool:
         """Whether this is a file that is no submission, or a folder of ours, and needs no note."""
         name = self.path.name.casefold()
-        return self._is_ours or name in _FAMILIAR_NAMES or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
+        ours = self._is_ours and name in _OUR_FOLDERS
+        return ours or name in _FAMILIAR_NAMES or (self._is_file and name.endswith(_FAMILIAR_SUFFIXES))
 
     @cached_property
     def _is_ours(self) -> bool:
-        """Whether this is the folder of results or marks, and not of a student of that name, who hands in programs."""
+        """Whether this is a folder of results or marks, and not of a student of that name, who hands in programs."""
+        if self.is_folder and all((self.path / name).exists() for name in _OUR_FILES):
+            return True  # what an earlier run wrote, under any name
         if not self.is_folder or self.path.name.casefold() not in _OUR_FOLDERS:
             return False
         inside = _some_below(self.path)
@@ -118,6 +123,14 @@ def _children(path: Path) -> list[_Child]:
             with suppress(OSError):  # it was removed meanwhile, or its path is too long for the system
                 found.append(_Child(path / name, (path / name).lstat().st_mode, identify(name)))
     return found
+
+
+def _with_authors(children: Sequence[_Child], parts: Mapping[str, Part]) -> list[_Child]:
+    """Return the entries, of which programs with the names of several authors belong to these."""
+    plain = [child.path.name for child in children if stat.S_ISREG(child.mode) and not child.identity.from_system]
+    found = authors(plain, parts)
+    named = {name: by_author(name, author) for name, author in found.items()}
+    return [replace(child, identity=named.get(child.path.name, child.identity)) for child in children]
 
 
 def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
@@ -262,7 +275,7 @@ def _class(path: Path, children: Sequence[_Child]) -> Discovery:
     owners, doubts = identities([child.path.name for child in handed_in], packed)
     groups: dict[tuple[str, ...], list[_Child]] = {}
     for child in handed_in:
-        identity = owners[child.path.name]
+        identity = child.identity if child.identity.system == AUTHOR else owners[child.path.name]
         groups.setdefault(identity.key, []).append(replace(child, identity=identity))
     found: list[tuple[str, Submission]] = []
     for key, group in groups.items():

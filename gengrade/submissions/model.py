@@ -44,3 +44,4 @@ class Prepared:
     notes: tuple[str, ...]
     files: int
     bytes: int
+    handed_in: tuple[str, ...] = ()  # the names of all files that matter, of any kind, those of programs first

@@ -44,6 +44,7 @@ _TAKEN = re.compile(r"index\.html|gradebook\.csv|marks|(?:con|prn|aux|nul|com\d|
 
 
 CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
+AUTHOR = "author"  # not a system: the students themselves, who put their names into those of their files
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Identity:
     file: str  # the file's own name, without the number of a resubmission
     attempt: tuple[int, ...] = ()
     replaces_all: bool = False  # whether an attempt replaces the whole submission, not only this file
-    system: str | None = None  # the learning management system that gave the name; None: none did
+    system: str | None = None  # what gave the name, such as a learning management system; None: nothing did
     attachment: int | None = None  # the number that Canvas gave the file
 
     @property
@@ -104,6 +105,11 @@ def separate(name: str, late: bool | None) -> Identity:
     """Return an identity for a file that is graded as a separate submission, although its name may contain ids."""
     label = stem(unicodedata.normalize("NFC", name))
     return Identity(("", name), label, safe_name(label), late, name, system="")
+
+
+def by_author(file: str, author: str) -> Identity:
+    """Return the identity of a file into whose name its author put their own."""
+    return Identity((AUTHOR, author.casefold()), author, safe_name(author), None, file, system=AUTHOR)
 
 
 def safe_id(text: str) -> str:

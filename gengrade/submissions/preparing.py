@@ -33,6 +33,7 @@ _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
+_MOST_LISTED = 40  # files that reports name
 DEEPEST = 64  # levels of folders that are entered
 
 
@@ -64,7 +65,8 @@ def prepare(
     kept = _affordable(copies, notes)
     digest = _copy(kept, into, entry)
     shown = {key: place.shown if place else None for key, place in located.places.items()}
-    return Prepared(into, shown, digest, _shortened(notes), len(kept), sum(file.size for file in kept.values()))
+    size = sum(file.size for file in kept.values())
+    return Prepared(into, shown, digest, _shortened(notes), len(kept), size, _listed(found))
 
 
 def discard(tree: Path) -> None:
@@ -273,6 +275,14 @@ def _without_outputs(notebook: bytes) -> bytes:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return notebook
     return json.dumps(content).encode()
+
+
+def _listed(files: Iterable[PurePosixPath]) -> tuple[str, ...]:
+    """Return the names of some files, programs first, and how many more there are."""
+    ordered = sorted(files, key=lambda path: (path.suffix.lower() not in PROGRAMS, len(path.parts), path.as_posix()))
+    names = [printable(path.as_posix()) for path in ordered[:_MOST_LISTED]]
+    more = len(ordered) - len(names)
+    return (*names, f"… and {more} more") if more > 0 else tuple(names)
 
 
 def _shortened(notes: list[str]) -> tuple[str, ...]:
