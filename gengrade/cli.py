@@ -27,6 +27,7 @@ from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here,
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
+from gengrade.lasting import outlast_readers
 from gengrade.paths import InputError, from_here
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
@@ -230,11 +231,13 @@ def list_packages(
 
 def main() -> None:
     """Run the `gengrade` command."""
+    outlast_readers()
     app()
 
 
 def grade_command() -> None:
     """Run `run_grading.py`, which is the command `gengrade grade` alone."""
+    outlast_readers()
     _single()
 
 

@@ -143,6 +143,23 @@ def test_a_class_is_graded(operator: OperatorFolder) -> None:
     assert str(operator.folder) not in bob
 
 
+def test_no_terminal_keeps_a_class_from_being_graded(operator: OperatorFolder) -> None:
+    """The class is one archive, a name cannot be printed, and nobody reads beyond the first line."""
+    packed = operator.folder / "class.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("ada", "J\u00f6e W\u00e1ng \u738b"):
+            archive.write(REFERENCE / "answers.py", f"{name}/answers.py")
+    terminal = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = operator.command("--part", "theory", path=packed)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=operator.folder, env=os.environ | terminal)
+    assert run.stdout is not None
+    assert run.stdout.readline() != b""
+    run.stdout.close()
+    assert run.wait(300) == 0
+    assert operator.outcomes("J\u00f6e_W\u00e1ng_\u738b")["theory.cubic_density"] == "passed"
+    assert (operator.out / "index.html").is_file()
+
+
 def test_a_student_checks_their_own_folder(operator: OperatorFolder) -> None:
     folder = operator.add("mine")
     run = operator.grade("--junit", str(operator.folder / "junit.xml"), "--github", path=folder)
