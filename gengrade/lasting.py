@@ -1,4 +1,4 @@
-"""Go on when the reader of the output has gone, as in `gengrade grade class | head -1`."""
+"""Go on when nobody reads the output any more, as in `gengrade grade class | head -1`, or it cannot be printed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class _Lasting(io.TextIOWrapper):
 
 
 def outlast_readers() -> None:
-    """Make this process ignore that nobody reads its output: a class is graded to its end all the same."""
+    """Make this process ignore that nobody reads its output, and print other characters for those that it cannot."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if type(stream) is io.TextIOWrapper:
-            settings = stream.encoding, stream.errors, None, stream.line_buffering
+            settings = stream.encoding, "backslashreplace", None, stream.line_buffering
             setattr(sys, name, _Lasting(stream.detach(), *settings))
