@@ -130,7 +130,7 @@ def _mnist() -> DataSet:
 
 
 def _download(into: Path) -> None:
-    command = [sys.executable, "-P", "-m", "gengrade.download", str(into)]
+    command = [sys.executable, "-P", "-X", "utf8", "-m", "gengrade.download", str(into)]
     env = {**os.environ, "PYTHONPATH": python_path()}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS, check=False, env=env)

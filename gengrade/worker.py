@@ -8,6 +8,7 @@ the operator's key: neither the disk nor a list of processes shows it.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,6 +33,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     end_with_parent(int(sys.argv[1]))  # a worker that outlived its engine would write beside those of the next run
     _keep_to(sys.argv[2])
+    assert isinstance(sys.stdin, io.TextIOWrapper)
+    sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # PYTHONIOENCODING may name another one
     job = Job.model_validate_json(sys.stdin.readline())
     grader = Grader(job, lambda check: _send(events, CheckBegan(check=check)))
     try:

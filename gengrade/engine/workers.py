@@ -29,7 +29,8 @@ class WorkerProcess:
         self._buffer = b""
         with self._log.open("xb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gengrade.worker", str(os.getpid()), cores],
+                # Files are read as UTF-8 there, whatever the locale is.
+                [sys.executable, "-P", "-X", "utf8", "-m", "gengrade.worker", str(os.getpid()), cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

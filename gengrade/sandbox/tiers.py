@@ -179,7 +179,7 @@ def command(tier: Tier, library: Path, trees: Path, control: int, reach: Reach, 
     cuda: whether the guest uses a GPU.
     """
     script = "gengrade/sandbox/guest/zygote.py"
-    python = [sys.executable, "-I", "-B", "-u"]  # unbuffered, so that output before a kill is not lost
+    python = [sys.executable, "-I", "-B", "-u", "-X", "utf8"]  # unbuffered, so that output before a kill is not lost
     if tier is not Tier.SANDBOX:
         return [*python, str(library / script)]
     words = [*outer_wall(control, trees), *_links(), *_files(reach), "--ro-bind", str(library), LIBRARY]
