@@ -34,9 +34,15 @@ def in_file(folder: Path, code: str) -> tuple[str, ...]:
         ("exec('x = 1')", "exec() makes code while it runs"),
         ("open('/proc/self/maps')", "/proc/ looks at processes"),
         ("from graders import vae", "import graders refers to the grader itself"),
-        ("import torch.distributions as d", "import torch.distributions may leave the requested work to a library"),
-        ("from torch import distributions", "import torch.distributions may leave the requested work to a library"),
-        ("import torch\nx = torch.distributions.Normal(0, 1)", "torch.distributions may leave the requested work"),
+        (
+            "import torch.distributions.kl as d",
+            "import torch.distributions.kl may leave the requested work to a library",
+        ),
+        (
+            "from torch.distributions import kl_divergence",
+            "import torch.distributions.kl_divergence may leave the requested",
+        ),
+        ("import torch\nx = torch.distributions.kl_divergence(p, q)", "torch.distributions.kl_divergence may leave"),
     ],
 )
 def test_tools_of_a_forger_are_named_with_their_line(tmp_path: Path, code: str, what: str) -> None:
@@ -61,7 +67,7 @@ def test_honest_code_is_not(tmp_path: Path, code: str) -> None:
 
 def test_libraries_that_are_free_do_not_stand_out(tmp_path: Path) -> None:
     (tmp_path / "vae").mkdir()
-    (tmp_path / "vae" / "utils.py").write_text("import torch.distributions\nimport ctypes")
+    (tmp_path / "vae" / "utils.py").write_text("import diffusers\nimport ctypes")
     assert code_flags(tmp_path, {}, libraries=True) == code_flags(tmp_path, {})[1:]
 
 

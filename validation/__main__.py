@@ -16,7 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from validation import cases, mutants, seeds, surroundings
+from validation import cases, charges, mutants, seeds, surroundings
 from validation.cases import Case, Verdict
 from validation.journal import Journal, code_hash
 
@@ -66,7 +66,17 @@ def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
         _share("other wrong answers caught", _of(found, "unnamed"), "judged"),
         _share("other wrong answers given no name", _of(found, "unnamed"), "named"),
         _share("right variants passed", _of(found, "right"), "judged"),
+        _charged(),
     ]
+
+
+def _charged() -> Row:
+    """The row about mistakes that cost more than the item about them."""
+    found = charges.charges()
+    more = [each for each in found if each.beyond]
+    total, own = sum(each.beyond for each in found), sum(each.own for each in found)
+    what = "points lost beyond the item about a mistake"
+    return Row(what, f"{total:g} beside {own:g}, by {len(more):,} of {len(found):,} misconceptions", "few", short=False)
 
 
 def _of(found: Mapping[Case, Verdict], kind: str) -> dict[str, Verdict]:

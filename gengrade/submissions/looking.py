@@ -41,7 +41,7 @@ _MODULES: Final = {
     **dict.fromkeys(("subprocess", "pty"), _PROCESS),
     **dict.fromkeys(("gengrade", "graders"), "refers to the grader itself"),
     **dict.fromkeys(("socket",), "opens channels to other processes"),
-    **dict.fromkeys(("torch.distributions", "diffusers"), _LIBRARY),
+    **dict.fromkeys(("torch.distributions.kl", "torch.distributions.kl_divergence", "diffusers"), _LIBRARY),
 }
 _BUILTINS: Final = dict.fromkeys(("exec", "eval", "compile", "__import__"), _RUN_TIME)
 _PLACES: Final = {"/proc/": "looks at processes", "/dev/shm": "writes where other processes may read"}

@@ -67,6 +67,12 @@ def latents_problem(latents: Array, grid_size: int, margins: tuple[float, float]
 def _count_problem(latents: Array, side: int, grid_size: int) -> Problem | None:
     if side**2 == len(latents) and side in (grid_size, grid_size + 1):
         return None
+    if side**2 == len(latents):
+        return Problem(
+            f"the grid has {side} by {side} latents, although grid_size is {grid_size}: use the argument grid_size",
+            expected=f"{grid_size**2} or {(grid_size + 1) ** 2} latents",
+            got=f"{len(latents)} latents",
+        )
     return Problem(
         f"grid_size={grid_size} should decode a square grid of latents",
         expected=f"{grid_size**2} or {(grid_size + 1) ** 2} latents",
