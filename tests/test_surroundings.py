@@ -131,6 +131,15 @@ def test_a_name_whose_definition_failed_gives_the_error_of_its_definition(harnes
     assert run.message == "FileNotFoundError: [Errno 2] No such file or directory: 'data.txt'"
 
 
+def test_a_function_in_another_file_of_the_part_is_found(harness: SandboxHarness) -> None:
+    tree = harness.tree("def bits(): return 1\n")
+    for name, text in {"divergence.py": "def KLD(mean, log_std): return 5\n", "broken.py": "def KLD(:\n"}.items():
+        (tree / "vae" / name).write_text(text)
+    assert harness.call(tree).evidence == 5
+    (tree / "vae" / "second.py").write_text("class KLD: pass\n")  # which of them is meant is not known
+    assert harness.call(tree).outcome is Outcome.MISSING
+
+
 def test_a_module_of_another_part_is_found(harness: SandboxHarness) -> None:
     tree = harness.tree("from part2.models import A\nimport models\ndef KLD(mean, log_std):\n    return A + models.A\n")
     (tree / "gan").mkdir()

@@ -7,6 +7,7 @@ file, and both may have other names that the part allows.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -14,7 +15,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -29,6 +30,7 @@ from graders.adapting import notebooks, programs
 from graders.adapting.devices import replace_devices
 
 WISHES = "grading.yaml"  # a file in a submission by which its author says what things are called
+_MOST_SEARCHED = 100  # programs of a part in which a name is looked for
 _MOST_LISTED = 6  # programs in a message
 _MOST_WISHED = 1 << 16  # most bytes of such a file that are read
 
@@ -45,7 +47,7 @@ class Modules:
     """The modules of one part of a submission.
 
     `entry` holds the names of things by their role, from the rubric; `others` the folders of the other parts, by the
-    names that the hand-out gives them.
+    names that the hand-out gives them; `foreign` the other parts themselves.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class Modules:
         part: Part,
         entry: Mapping[str, str] | None = None,
         others: Mapping[str, Path] | None = None,
+        foreign: Sequence[Part] = (),
     ) -> None:
         self.folder = folder
         self.part = part
         self._others = dict(others or {})
+        self._foreign = foreign
         self._entry = dict(entry or {})
         self._loaded: dict[Path, ModuleType] = {}
         self._provided: dict[str, dict[str, object]] = {}
@@ -170,12 +174,22 @@ class Modules:
             if name in module.__dict__ or _is_made(module, name):
                 return module.__dict__[name]
             failure = failure or _why_absent(module, name)
+        elsewhere = self._defining(name) if failure is None else None
+        if elsewhere is not None:
+            return vars(self._load(elsewhere.stem, elsewhere))[name]
         if failure is not None:
             raise failure
         present = dict.fromkeys(self._shown(path) for _, path in self._all(stems))
         if present:
             raise Missing(f"{' or '.join(present)} has no {name}")
         raise self._not_handed_in(stems)
+
+    def _defining(self, name: str) -> Path | None:
+        """The only program of the part, under whatever name, that defines that function or class at its top level."""
+        programs = sorted(path for path in self.folder.rglob(f"*{MODULE}") if path not in self._loaded)
+        found = [path for path in programs[:_MOST_SEARCHED] if defines(content(path), name)]
+        own = [path for path in found if not any(_asks_for(part, path.name) for part in self._foreign)]
+        return own[0] if len(own) == 1 else None
 
     def _not_handed_in(self, stems: Sequence[str]) -> Missing:
         """The error for files that are absent, with the programs that lie there instead."""
@@ -215,6 +229,22 @@ class Modules:
             sys.modules.pop(own, None)
             raise
         return module
+
+
+def _asks_for(part: Part, name: str) -> bool:
+    return any(part.called(file, [name]) for file in part.files)
+
+
+@cache
+def defines(source: bytes, name: str) -> bool:
+    """Whether a program defines a function or a class of that name at its top level."""
+    if name.encode() not in source:
+        return False
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name for node in body)
 
 
 def _is_placeholder(value: object) -> bool:
@@ -326,7 +356,8 @@ class Package:
         contract: Callable[[Modules], Any] = getattr(importlib.import_module(module), attribute)
         named = {part.folder: self._tree / key for key, part in self._parts.items() if part.folder and key != name}
         others = {folder: place for folder, place in named.items() if place.is_dir()}
-        instance = contract(Modules(folder, part, self._entry(), others))
+        foreign = [other for key, other in self._parts.items() if key != name]
+        instance = contract(Modules(folder, part, self._entry(), others, foreign))
         self.__dict__[name] = instance
         return instance
 
