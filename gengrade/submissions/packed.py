@@ -66,6 +66,9 @@ def _unpacked(archive: Path, into: Path, parts: Mapping[str, Part]) -> Discovery
         notes = confined(partial(extract, archive, into, _CAPS), ExtractionNotes, _BOUNDS)
     except Unreadable as error:
         raise ArchiveError(archive, f"it cannot be read: {error.reason}; unpack it yourself") from error
+    except OSError as error:
+        reason = f"it cannot be unpacked ({error.strerror}); make room, or unpack it yourself and give the folder"
+        raise ArchiveError(archive, reason) from error
     inner = list(into.iterdir())
     while len(inner) == 1 and inner[0].is_dir():
         into, inner = inner[0], list(inner[0].iterdir())
