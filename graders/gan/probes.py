@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from graders.gan.interface import GanPackage
 
 
-def generators(package: GanPackage, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
+def generators(
+    package: GanPackage, latents: list[Tensor], sizes: list[list[int]], output_shape: list[int] | None = None
+) -> list[dict[str, Any]]:
     """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
+
+    `output_shape` is that of an image, by default [1, 28, 28].
 
     Returns:
         For each pair: `images` of the batch, of the batch `again`, of its `first` latent alone, and of `lines`
         [3·(B − 1), …], which `stretched_lines` makes of the latents; and what `registration` returns.
     """
-    return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
+    pairs = zip(latents, sizes, strict=True)
+    return [_generated(package, z, hidden_dims, output_shape) for z, hidden_dims in pairs]
 
 
 def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
@@ -251,8 +256,10 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
     return {"file": path.name, "problem": "", "images": images}
 
 
-def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
-    network = _generator(package, z, hidden_dims).eval()
+def _generated(
+    package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None
+) -> dict[str, Any]:
+    network = _generator(package, z, hidden_dims, output_shape).eval()
     images = network(z)
     again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
@@ -266,8 +273,10 @@ def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
 
 
-def _generator(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> nn.Module:
-    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, [1, 28, 28], 0.1)
+def _generator(
+    package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None = None
+) -> nn.Module:
+    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, output_shape or [1, 28, 28], 0.1)
     return network.to(z.device)
 
 
