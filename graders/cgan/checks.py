@@ -5,6 +5,10 @@ Left open by the assignment, and decided for the student:
   embedding turns into a row; a network without a label among its inputs fails;
 - images must have MNIST's 28×28 pixels, as rows or as squares, in [−1, 1] or in [0, 1]; scores may be logits or
   probabilities;
+- a generator that takes the label as one number beside the noise makes the mistake that `cgan.input` judges. It is
+  charged there alone: the other checks give it the label in that form. A discriminator may take its label so, since the
+  assignment prescribes the form for the generator only;
+- untrained networks may start with weights of any size (`graders.cgan.probes.generator`, `warm`);
 - the noise may follow any simple distribution, as long as every image has noise of its own;
 - networks are run in eval mode, without dropout.
 The module `graders.cgan.training` judges what the networks learn.
@@ -61,10 +65,14 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
 
 @check("cgan.generator_condition")
 def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
-    """With the same noise, each label gives a different image; with the same label, so does different noise."""
+    """With the same noise, each label gives a different image; with the same label, so does different noise.
+
+    Before that, batch norms get the averages of a batch, since an untrained network with small weights says hardly
+    anything in eval mode.
+    """
     noise, labels = rng.normal(CLASSES, MOST_NOISE), np.arange(CLASSES)
-    by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels)
-    by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3))
+    by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels, warm=True)
+    by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3), warm=True)
     images = [images_of(got, CLASSES) for got in (by_label, by_noise)]
     expect(
         spread(images[0]) > FELT * scale_of(images),
@@ -108,7 +116,7 @@ def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
     for _ in range(TRIES):
         images = STRETCH * rng.uniform(-1, 1, SHOWN, PIXELS)
         pairs = {"images": np.repeat(images, CLASSES, axis=0), "labels": np.tile(np.arange(CLASSES), SHOWN)}
-        got = student.run(probes.cgan.discriminator, **pairs)
+        got = student.run(probes.cgan.discriminator, **pairs, warm=True)
         scores = got.tensor("scores", shape=(SHOWN * CLASSES,)).reshape(SHOWN, CLASSES)
         scale = scale_of([scores, scores.T])
         expect(
@@ -246,6 +254,9 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
             expect(found is not None, "there is no one-hot label in the generator's input")
             assert found is not None
             return found
+        if rows.shape[1] == size + 1:  # `cgan.input` judges a label that is a number
+            kept, numbers = numbered(rows)
+            return kept, numbers
     noise = next((rows for rows in inputs if rows.shape[1] == size), None)
     labels = next((rows for rows in inputs if rows is not noise and rows.shape[1] in (1, CLASSES)), None)
     if noise is None or labels is None:
@@ -266,6 +277,15 @@ def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
         if is_one_hot(hot):
             return noise, hot.argmax(axis=1)
     return None
+
+
+def numbered(rows: Array) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, d] and the labels [R] in rows [R, d + 1], if all labels are whole numbers; else raises Mismatch."""
+    for noise, label in ((rows[:, :-1], rows[:, -1]), (rows[:, 1:], rows[:, 0])):
+        if np.isin(label, np.arange(CLASSES)).all():
+            return noise, label.astype(np.int64)
+    fail("there is no label in the generator's input, neither after the noise nor before it")
+    raise AssertionError
 
 
 def is_one_hot(rows: Array) -> bool:

@@ -8,11 +8,20 @@ form: its docstring says what a right one is. Only a type checker reads this fil
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
+
+
+class Seen(Protocol):
+    """The calls of a network that were seen so far."""
+
+    def __len__(self) -> int:
+        """How many there were."""
+
+    def forget(self) -> None:
+        """Counts from zero again, where another form of the arguments is tried."""
 
 
 class Cgan(Protocol):
@@ -39,7 +48,7 @@ class Cgan(Protocol):
     def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
         """What the student's function puts together of noise and labels: rows for the generator."""
 
-    def generate(self, digit: int, n: int, calls: Sized) -> Any:
+    def generate(self, digit: int, n: int, calls: Seen) -> Any:
         """What the student's function returns for n images of a digit. calls: those of `own_generator`."""
 
     def weights(self) -> list[Path]:
