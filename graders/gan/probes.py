@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import drive, registration, stretched_lines, weights_of
+from graders.probing.networks import built_with, drive, registration, stretched_lines, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -259,17 +259,20 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
 def _generated(
     package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None
 ) -> dict[str, Any]:
-    network = _generator(package, z, hidden_dims, output_shape).eval()
-    images = network(z)
-    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+    settings = {"z_dim": z.shape[1], "hidden_dims": hidden_dims, "output_shape": output_shape or [1, 28, 28]}
+    with built_with(settings):
+        network = _generator(package, z, hidden_dims, output_shape).eval()
+        images = network(z)
+        again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
-    network = _discriminator(package, images, hidden_dims).eval()
-    scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
-    )
+    with built_with({"input_dims": IMAGE, "hidden_dims": hidden_dims}):
+        network = _discriminator(package, images, hidden_dims).eval()
+        scores, again, first, lines = (
+            package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
+        )
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
 
 
