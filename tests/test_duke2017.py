@@ -225,11 +225,11 @@ def interpolate_vae(vae, a, b, n=10):
 def test_a_usual_name_may_mean_something_else(tmp_path: Path, function: str, says: str) -> None:
     cells = (network("Generator", "5"), network("ConditionalGenerator", "15"), "G = Generator()", function)
     with pytest.raises(Missing, match=says):
-        ConditionalContract(modules_of(tmp_path, *cells)).generate(3, 10, Calls())
+        ConditionalContract(modules_of(tmp_path, *cells)).generate(3, torch.eye(10)[[3] * 10], Calls())
     if "never" in says:
         said = modules_of(tmp_path, *cells, wishes="entry: {generate: generate}")
         with pytest.raises(TypeError, match=says):
-            ConditionalContract(said).generate(3, 10, Calls())
+            ConditionalContract(said).generate(3, torch.eye(10)[[3] * 10], Calls())
 
 
 @pytest.mark.parametrize(
@@ -315,22 +315,28 @@ def test_evidence_without_end_keeps_nobody_busy() -> None:
 
 # --- one mistake, one charge -----------------------------------------------------------------------------------------
 
-NUMBER = "torch.cat([noise, labels.unsqueeze(1).float()], dim=1)"
 
-
-def test_a_label_as_one_number_is_named_and_charged_once(benches: Callable[[str], Workbench]) -> None:
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("torch.cat([noise, labels.unsqueeze(1).float()], dim=1)", {"input_of_the_generator.label_as_a_number"}),
+        ("torch.cat([labels.unsqueeze(1).float(), noise], dim=1)", set()),
+        ("torch.cat([noise, labels.unsqueeze(1) / 9], dim=1)", set()),
+    ],
+)
+def test_a_label_as_one_number_is_charged_once(benches: Callable[[str], Workbench], row: str, name: set[str]) -> None:
     bench = benches("duke2017")
     folder = bench.variant(
         changed_notebook(
             ("Generator(latent_size + classes)", "Generator(latent_size + 1)"),
             ("Discriminator(pixels + classes)", "Discriminator(pixels + 1)"),
-            (conditional.ROW, NUMBER),
+            (conditional.ROW, row),
             (conditional.MADE, "return generator.eval()(generator_input(draw_noise(n), torch.full((n,), digit)))"),
         )
     )
     facts = bench.diagnosed(folder, "cgan.")
     assert set(facts) == {"cgan.input"}
-    assert names(facts.values()) == {"input_of_the_generator.label_as_a_number"}
+    assert names(facts.values()) == name
 
 
 @pytest.mark.parametrize(

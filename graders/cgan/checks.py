@@ -142,7 +142,7 @@ def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
     """The generator's input is the noise together with a one-hot vector of the label."""
     size = noise_size(student)
     noise, labels = rng.normal(BATCH, size), np.tile(np.arange(CLASSES), BATCH // CLASSES)
-    rows = student.run(probes.cgan.generator_input, noise=noise, labels=labels)["rows"]
+    rows = student.run(probes.cgan.generator_input, noise=noise, labels=labels, encoded=one_hot(labels))["rows"]
     expected = f"shape {[BATCH, size + CLASSES]}"
     expect(
         rows.shape()[:2] == (BATCH, size + CLASSES) and set(rows.shape()[2:]) <= {1},
@@ -174,11 +174,13 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
     digits = [int(digit) for digit in rng.choice(CLASSES, 4)]
     asked = [*digits, digits[0]]
     size = noise_size(student)
-    answers = student.run(probes.cgan.generate, digits=asked, n=ASKED).list("answers")
+    answers = student.run(
+        probes.cgan.generate, digits=asked, encoded=one_hot(np.repeat(np.array(asked)[:, None], ASKED, axis=1))
+    ).list("answers")
     expect(len(answers) == len(asked), "the function did not answer every call")
     noises = []
     for digit, got in zip(asked, answers, strict=True):
-        noise, labels = told(got, size)
+        noise, labels = told(got, size, digit)
         judge_labels(labels, digit)
         judge_noise(noise)
         judge_returned(got)
@@ -241,8 +243,8 @@ def judge_returned(got: Evidence) -> None:
     expect(len(np.unique(places)) == ASKED, "some of the returned images are repeated: return each image once")
 
 
-def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
-    """The noise [R, size] and the labels [R] that a generator was given in a call, in any of the usual forms.
+def told(got: Evidence, size: int, digit: int) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, size] and the labels [R] that a generator was given in a call for a digit, in any usual form.
 
     Raises Mismatch if it was not called, or not given noise and labels.
     """
@@ -255,8 +257,7 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
             assert found is not None
             return found
         if rows.shape[1] == size + 1:  # `cgan.input` judges a label that is a number
-            kept, numbers = numbered(rows)
-            return kept, numbers
+            return numbered(rows, digit)
     noise = next((rows for rows in inputs if rows.shape[1] == size), None)
     labels = next((rows for rows in inputs if rows is not noise and rows.shape[1] in (1, CLASSES)), None)
     if noise is None or labels is None:
@@ -271,6 +272,11 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
     return noise, np.round(labels[:, 0]).astype(np.int64)
 
 
+def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """One-hot rows [..., 10] of labels [...]."""
+    return np.eye(CLASSES, dtype=np.float32)[labels]
+
+
 def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
     """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
     for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
@@ -279,13 +285,20 @@ def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
     return None
 
 
-def numbered(rows: Array) -> tuple[Array, NDArray[np.int64]]:
-    """The noise [R, d] and the labels [R] in rows [R, d + 1], if all labels are whole numbers; else raises Mismatch."""
+def numbered(rows: Array, asked: int) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
+
+    A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the reading counts
+    that gives the digit that was asked for.
+    """
+    readings = []
     for noise, label in ((rows[:, :-1], rows[:, -1]), (rows[:, 1:], rows[:, 0])):
-        if np.isin(label, np.arange(CLASSES)).all():
-            return noise, label.astype(np.int64)
-    fail("there is no label in the generator's input, neither after the noise nor before it")
-    raise AssertionError
+        for scale in (1, CLASSES - 1, CLASSES):
+            digits = np.round(scale * np.clip(label, -1, CLASSES))
+            if np.isin(digits, np.arange(CLASSES)).all() and np.allclose(digits, scale * label, atol=INJECTED):
+                readings.append((noise, digits.astype(np.int64)))
+    expect(len(readings) > 0, "there is no label in the generator's input, neither after the noise nor before it")
+    return next((reading for reading in readings if (reading[1] == asked).all()), readings[0])
 
 
 def is_one_hot(rows: Array) -> bool:

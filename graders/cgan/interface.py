@@ -45,11 +45,18 @@ class Cgan(Protocol):
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
         """What a discriminator makes of images and labels: B scores."""
 
-    def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
-        """What the student's function puts together of noise and labels: rows for the generator."""
+    def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
+        """What the student's function puts together of noise and labels: rows for the generator.
 
-    def generate(self, digit: int, n: int, calls: Seen) -> Any:
-        """What the student's function returns for n images of a digit. calls: those of `own_generator`."""
+        encoded: the labels as one-hot rows [B, 10], for functions that take those.
+        """
+
+    def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
+        """What the student's function returns for n images of a digit.
+
+        encoded: n times the digit as a one-hot row [n, 10], for functions that take those. calls: those of
+        `own_generator`.
+        """
 
     def weights(self) -> list[Path]:
         """The files that may hold weights of the generator."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.checkpoints import fill, states_of
 from graders.probing.gradients import learnable
-from graders.probing.networks import registration, weights_of
+from graders.probing.networks import described, registration, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
@@ -102,13 +102,18 @@ def noise_size(package: CganPackage) -> Any:
     return _size(package)
 
 
-def generator_input(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
-    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B]."""
-    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
+def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded: Tensor) -> dict[str, Any]:
+    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B].
+
+    `encoded` [B, 10] are the labels as one-hot rows, for functions that take those.
+    """
+    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu(), encoded.cpu())}
 
 
-def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
+def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> dict[str, Any]:
     """Calls the student's function for n images of each of the `digits`, and returns a list of `answers`.
+
+    `encoded` [digits, n, 10] are the labels as one-hot rows, for functions that take those.
 
     Each answer holds the arguments that the generator was given (`inputs`, a list of [R, …]), the generator's images
     (`decoded` [R, 784]), which are replaced by random ones, and the `images` [N, 784] that the function returned, or
@@ -118,9 +123,9 @@ def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
     stand_in(generator, lowest=0)
     calls = watch(generator)
     seen = []
-    for digit in digits:
+    for digit, hot in zip(digits, encoded.cpu(), strict=True):
         calls.forget()
-        returned = package.cgan.generate(digit, n, calls)
+        returned = package.cgan.generate(digit, hot, calls)
         seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
     return {"answers": seen}
 
@@ -306,7 +311,7 @@ def _noise(package: CganPackage, noise: Tensor) -> Tensor:
 def _rows(images: Any, n: int) -> Tensor:
     """The images as rows [n, pixels]; an error that says what the generator gave instead, if it did."""
     if not isinstance(images, Tensor):
-        raise TypeError(f"the generator should give a tensor of images, and gave {_described(images)}")
+        raise TypeError(f"the generator should give a tensor of images, and gave {described(images)}")
     if images.dim() == 0 or images.numel() == 0 or len(images) != n:
         raise ValueError(
             f"the generator should give an image for each pair of noise and label, and gave shape "
@@ -315,16 +320,9 @@ def _rows(images: Any, n: int) -> Tensor:
     return images.reshape(n, -1)
 
 
-def _described(returned: Any) -> str:
-    """What a network returned instead of a tensor, for the student."""
-    if isinstance(returned, tuple | list):
-        return f"a {type(returned).__name__} of {len(returned)}: {', '.join(type(each).__name__ for each in returned)}"
-    return "None, as a function without return does" if returned is None else f"a {type(returned).__name__}"
-
-
 def _scores(scores: Any, n: int) -> Tensor:
     if not isinstance(scores, Tensor):
-        raise TypeError(f"the discriminator should give a tensor of scores, and gave {_described(scores)}")
+        raise TypeError(f"the discriminator should give a tensor of scores, and gave {described(scores)}")
     if scores.numel() != n:
         raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
     return scores.reshape(-1)
@@ -353,6 +351,8 @@ def _decoded(calls: Calls) -> Tensor:
 
 def _pictures(returned: Any) -> Tensor | None:
     if isinstance(returned, list | tuple) and returned and all(isinstance(each, Tensor) for each in returned):
+        if any(each.numel() % IMAGE for each in returned):
+            return None
         returned = torch.cat([each.reshape(-1, IMAGE) for each in returned])
     if not isinstance(returned, Tensor):
         try:

@@ -71,23 +71,27 @@ class ConditionalContract:
         with self._roles.calling("conditional_discriminator"):
             return feeding.scored(discriminator, images, labels)
 
-    def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
-        """The generator's input that the student's function makes from noise [B, d] and labels [B]."""
+    def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
+        """The generator's input that the student's function makes from noise [B, d] and labels [B].
+
+        A helper that does not encode labels itself gets them `encoded` [B, 10], as the caller in a notebook does.
+        """
         function = self._roles.find("generator_input")
         with self._roles.calling("generator_input", lambda: False):
             first = _labels_first(function)
-            forms = _labels_as(function, [labels, feeding.one_hot(labels)])
+            forms = _labels_as(function, [labels, encoded])
             return _first_fit(
                 lambda form: function(**arguments(function, [], [form, noise] if first else [noise, form])), forms
             )
 
-    def generate(self, digit: int, n: int, calls: Seen) -> Any:
+    def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
         """The result of the student's function for n images of a digit.
 
-        A function that does not take the digit itself gets n labels, as numbers or one-hot. `calls` are the recorded
-        calls of the generator. If there are none, the function is taken for another one.
+        A function that does not take the digit itself gets n labels, as numbers or `encoded` [n, 10]. `calls` are the
+        recorded calls of the generator. If there are none, the function is taken for another one.
         """
         function = self._roles.find("generate")
+        n = len(encoded)
         labels = torch.full((n,), digit)
 
         def attempt(form: Any) -> Any:
@@ -98,7 +102,7 @@ class ConditionalContract:
             return made
 
         with self._roles.calling("generate", calls.__len__):
-            return _first_fit(attempt, _labels_as(function, [digit, labels, feeding.one_hot(labels)]))
+            return _first_fit(attempt, _labels_as(function, [digit, labels, encoded]))
 
     def weights(self) -> list[Path]:
         """The files that may hold weights of the conditional generator."""

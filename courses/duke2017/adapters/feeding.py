@@ -233,12 +233,12 @@ def _is_size(size: int | None) -> TypeGuard[int]:
 
 
 def _layer_sizes(network: nn.Module) -> list[int]:
-    """Possible noise sizes: each layer's inputs minus those for a label, which may be one-hot, embedded or absent."""
+    """Possible noise sizes: each layer's inputs minus those for a label: one-hot, embedded, none, or a number."""
     widths = [each.embedding_dim for each in network.modules() if isinstance(each, nn.Embedding)]
     linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
     widths += [each.out_features for each in linear if each.in_features == CLASSES]
     inputs = [size for size in map(_inputs_of, _layers(network)) if size]
-    return [size - beside for size in inputs for beside in (CLASSES, *widths, 0)]
+    return [size - beside for size in inputs for beside in (CLASSES, *widths, 0, 1)]
 
 
 def _shaped(network: nn.Module, rows: Tensor) -> Tensor:
