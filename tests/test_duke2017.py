@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ import torch
 
 from courses.duke2017.adapters.conditional import ConditionalContract
 from courses.duke2017.adapters.interpolation import InterpolationContract
+from courses.duke2017.variants import cgan as conditional
+from courses.duke2017.variants import notebook as changed_notebook
+from courses.duke2017.variants import rewritten
 from gengrade.authoring.expected import differences
 from gengrade.course import find
 from gengrade.engine import Options, run
@@ -22,16 +26,17 @@ from gengrade.grade import Grade, ItemKind
 from gengrade.grading import Evidence, Mismatch
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.loading import Modules
 from graders.cgan import probes as cgan
+from graders.interpolation import probes as interpolation
 from graders.interpolation.checks import judge_walk, walk_of
 from graders.probing.watching import Calls
 from tests.support.examples import ROOT, Examples
 from tests.support.validated import Validated
 from tests.test_notebooks import notebook
 from validation.cases import cases
-from validation.workbench import Workbench, reference_of
+from validation.workbench import Workbench, names, reference_of
 
 EXAMPLES = Examples.of("duke2017")
 EXPECTED = EXAMPLES.expected
@@ -220,11 +225,11 @@ def interpolate_vae(vae, a, b, n=10):
 def test_a_usual_name_may_mean_something_else(tmp_path: Path, function: str, says: str) -> None:
     cells = (network("Generator", "5"), network("ConditionalGenerator", "15"), "G = Generator()", function)
     with pytest.raises(Missing, match=says):
-        ConditionalContract(modules_of(tmp_path, *cells)).generate(3, 10, [])
+        ConditionalContract(modules_of(tmp_path, *cells)).generate(3, torch.eye(10)[[3] * 10], Calls())
     if "never" in says:
         said = modules_of(tmp_path, *cells, wishes="entry: {generate: generate}")
         with pytest.raises(TypeError, match=says):
-            ConditionalContract(said).generate(3, 10, [])
+            ConditionalContract(said).generate(3, torch.eye(10)[[3] * 10], Calls())
 
 
 @pytest.mark.parametrize(
@@ -306,3 +311,83 @@ def test_evidence_without_end_keeps_nobody_busy() -> None:
     got = Evidence({"decoded": np.zeros((1001, 784), np.float32), "images": None})
     with pytest.raises(Mismatch, match="decoded is larger than any right answer"):
         walk_of(got, np.zeros((1001, 3)), "the generator")
+
+
+# --- one mistake, one charge -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("torch.cat([noise, labels.unsqueeze(1).float()], dim=1)", {"input_of_the_generator.label_as_a_number"}),
+        ("torch.cat([labels.unsqueeze(1).float(), noise], dim=1)", set()),
+        ("torch.cat([noise, labels.unsqueeze(1) / 9], dim=1)", set()),
+    ],
+)
+def test_a_label_as_one_number_is_charged_once(benches: Callable[[str], Workbench], row: str, name: set[str]) -> None:
+    bench = benches("duke2017")
+    folder = bench.variant(
+        changed_notebook(
+            ("Generator(latent_size + classes)", "Generator(latent_size + 1)"),
+            ("Discriminator(pixels + classes)", "Discriminator(pixels + 1)"),
+            (conditional.ROW, row),
+            (conditional.MADE, "return generator.eval()(generator_input(draw_noise(n), torch.full((n,), digit)))"),
+        )
+    )
+    facts = bench.diagnosed(folder, "cgan.")
+    assert set(facts) == {"cgan.input"}
+    assert names(facts.values()) == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "name"),
+    [
+        (
+            "self.layers(x)",
+            "self.layers(x * (torch.arange(74) < 64))",
+            "cgan.generator_condition",
+            "conditional_generator.label_ignored",
+        ),
+        (
+            "self.main(x)",
+            "self.main(x * (torch.arange(794) < 784))",
+            "cgan.discriminator_condition",
+            "conditional_discriminator.label_ignored",
+        ),
+    ],
+)
+def test_networks_that_start_small_may_still_ignore_the_label(
+    benches: Callable[[str], Workbench], old: str, new: str, check: str, name: str
+) -> None:
+    bench = benches("duke2017")
+    changed = rewritten(conditional.NETWORKS, conditional.SMALL.replace(old, new))
+    facts = bench.diagnosed(bench.variant(changed_notebook(changed)), "cgan.")
+    assert set(facts) == {check}
+    assert names(facts.values()) == {name}
+
+
+# --- sizes that no network can have ----------------------------------------------------------------------------------
+
+
+def test_sizes_below_one_are_not_tried(tmp_path: Path) -> None:
+    odd = """
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(7, 3), nn.Linear(3, 784)
+    def forward(self, z):
+        raise ValueError("not this size")
+"""
+    contract = InterpolationContract(modules_of(tmp_path, odd))
+    with pytest.raises(Missing, match="the number of latents cannot be told"):
+        contract.latent_size()
+
+
+@pytest.mark.parametrize("size", [0, -3, 100_000])
+def test_an_absurd_number_of_latents_is_for_a_person(size: int) -> None:
+    package = Mock()
+    package.cgan.noise_size.return_value = package.interpolation.latent_size.return_value = size
+    with pytest.raises(Undecided, match=f"{size} numbers of noise"):
+        cgan.noise_size(package)
+    with pytest.raises(Undecided, match=f"{size} latents"):
+        interpolation.gan(package, torch.zeros(1, 1024), torch.zeros(1, 1024), 10)

@@ -5,6 +5,10 @@ Left open by the assignment, and decided for the student:
   embedding turns into a row; a network without a label among its inputs fails;
 - images must have MNIST's 28×28 pixels, as rows or as squares, in [−1, 1] or in [0, 1]; scores may be logits or
   probabilities;
+- a generator that takes the label as one number beside the noise makes the mistake that `cgan.input` judges. It is
+  charged there alone: the other checks give it the label in that form. A discriminator may take its label so, since the
+  assignment prescribes the form for the generator only;
+- untrained networks may start with weights of any size (`graders.cgan.probes.generator`, `warm`);
 - the noise may follow any simple distribution, as long as every image has noise of its own;
 - networks are run in eval mode, without dropout.
 The module `graders.cgan.training` judges what the networks learn.
@@ -61,10 +65,14 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
 
 @check("cgan.generator_condition")
 def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
-    """With the same noise, each label gives a different image; with the same label, so does different noise."""
+    """With the same noise, each label gives a different image; with the same label, so does different noise.
+
+    Before that, batch norms get the averages of a batch, since an untrained network with small weights says hardly
+    anything in eval mode.
+    """
     noise, labels = rng.normal(CLASSES, MOST_NOISE), np.arange(CLASSES)
-    by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels)
-    by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3))
+    by_label = student.run(probes.cgan.generator, noise=np.repeat(noise[:1], CLASSES, axis=0), labels=labels, warm=True)
+    by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3), warm=True)
     images = [images_of(got, CLASSES) for got in (by_label, by_noise)]
     expect(
         spread(images[0]) > FELT * scale_of(images),
@@ -108,7 +116,7 @@ def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
     for _ in range(TRIES):
         images = STRETCH * rng.uniform(-1, 1, SHOWN, PIXELS)
         pairs = {"images": np.repeat(images, CLASSES, axis=0), "labels": np.tile(np.arange(CLASSES), SHOWN)}
-        got = student.run(probes.cgan.discriminator, **pairs)
+        got = student.run(probes.cgan.discriminator, **pairs, warm=True)
         scores = got.tensor("scores", shape=(SHOWN * CLASSES,)).reshape(SHOWN, CLASSES)
         scale = scale_of([scores, scores.T])
         expect(
@@ -134,7 +142,7 @@ def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
     """The generator's input is the noise together with a one-hot vector of the label."""
     size = noise_size(student)
     noise, labels = rng.normal(BATCH, size), np.tile(np.arange(CLASSES), BATCH // CLASSES)
-    rows = student.run(probes.cgan.generator_input, noise=noise, labels=labels)["rows"]
+    rows = student.run(probes.cgan.generator_input, noise=noise, labels=labels, encoded=one_hot(labels))["rows"]
     expected = f"shape {[BATCH, size + CLASSES]}"
     expect(
         rows.shape()[:2] == (BATCH, size + CLASSES) and set(rows.shape()[2:]) <= {1},
@@ -166,11 +174,13 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
     digits = [int(digit) for digit in rng.choice(CLASSES, 4)]
     asked = [*digits, digits[0]]
     size = noise_size(student)
-    answers = student.run(probes.cgan.generate, digits=asked, n=ASKED).list("answers")
+    answers = student.run(
+        probes.cgan.generate, digits=asked, encoded=one_hot(np.repeat(np.array(asked)[:, None], ASKED, axis=1))
+    ).list("answers")
     expect(len(answers) == len(asked), "the function did not answer every call")
     noises = []
     for digit, got in zip(asked, answers, strict=True):
-        noise, labels = told(got, size)
+        noise, labels = told(got, size, digit)
         judge_labels(labels, digit)
         judge_noise(noise)
         judge_returned(got)
@@ -233,8 +243,8 @@ def judge_returned(got: Evidence) -> None:
     expect(len(np.unique(places)) == ASKED, "some of the returned images are repeated: return each image once")
 
 
-def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
-    """The noise [R, size] and the labels [R] that a generator was given in a call, in any of the usual forms.
+def told(got: Evidence, size: int, digit: int) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, size] and the labels [R] that a generator was given in a call for a digit, in any usual form.
 
     Raises Mismatch if it was not called, or not given noise and labels.
     """
@@ -246,6 +256,8 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
             expect(found is not None, "there is no one-hot label in the generator's input")
             assert found is not None
             return found
+        if rows.shape[1] == size + 1:  # `cgan.input` judges a label that is a number
+            return numbered(rows, digit)
     noise = next((rows for rows in inputs if rows.shape[1] == size), None)
     labels = next((rows for rows in inputs if rows is not noise and rows.shape[1] in (1, CLASSES)), None)
     if noise is None or labels is None:
@@ -260,12 +272,33 @@ def told(got: Evidence, size: int) -> tuple[Array, NDArray[np.int64]]:
     return noise, np.round(labels[:, 0]).astype(np.int64)
 
 
+def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """One-hot rows [..., 10] of labels [...]."""
+    return np.eye(CLASSES, dtype=np.float32)[labels]
+
+
 def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
     """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
     for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
         if is_one_hot(hot):
             return noise, hot.argmax(axis=1)
     return None
+
+
+def numbered(rows: Array, asked: int) -> tuple[Array, NDArray[np.int64]]:
+    """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
+
+    A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the reading counts
+    that gives the digit that was asked for.
+    """
+    readings = []
+    for noise, label in ((rows[:, :-1], rows[:, -1]), (rows[:, 1:], rows[:, 0])):
+        for scale in (1, CLASSES - 1, CLASSES):
+            digits = np.round(scale * np.clip(label, -1, CLASSES))
+            if np.isin(digits, np.arange(CLASSES)).all() and np.allclose(digits, scale * label, atol=INJECTED):
+                readings.append((noise, digits.astype(np.int64)))
+    expect(len(readings) > 0, "there is no label in the generator's input, neither after the noise nor before it")
+    return next((reading for reading in readings if (reading[1] == asked).all()), readings[0])
 
 
 def is_one_hot(rows: Array) -> bool:

@@ -8,11 +8,20 @@ form: its docstring says what a right one is. Only a type checker reads this fil
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
+
+
+class Seen(Protocol):
+    """The calls of a network that were seen so far."""
+
+    def __len__(self) -> int:
+        """How many there were."""
+
+    def forget(self) -> None:
+        """Counts from zero again, where another form of the arguments is tried."""
 
 
 class Cgan(Protocol):
@@ -36,11 +45,18 @@ class Cgan(Protocol):
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
         """What a discriminator makes of images and labels: B scores."""
 
-    def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
-        """What the student's function puts together of noise and labels: rows for the generator."""
+    def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
+        """What the student's function puts together of noise and labels: rows for the generator.
 
-    def generate(self, digit: int, n: int, calls: Sized) -> Any:
-        """What the student's function returns for n images of a digit. calls: those of `own_generator`."""
+        encoded: the labels as one-hot rows [B, 10], for functions that take those.
+        """
+
+    def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
+        """What the student's function returns for n images of a digit.
+
+        encoded: n times the digit as a one-hot row [n, 10], for functions that take those. calls: those of
+        `own_generator`.
+        """
 
     def weights(self) -> list[Path]:
         """The files that may hold weights of the generator."""

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.checkpoints import fill, states_of
 from graders.probing.gradients import learnable
-from graders.probing.networks import registration, weights_of
+from graders.probing.networks import described, registration, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -24,22 +26,31 @@ if TYPE_CHECKING:
 
 CLASSES = 10
 FAR = 50.0  # factor on an input, for which a bounded output comes near its bounds
+WARM = 40  # pairs of noise and label, or of image and label, that set the averages of batch norms
+FELT = 1e-3  # outputs that differ by less are too near each other to show what they depend on
+LEVEL = 0.1  # noise on the weights of a network whose outputs are all alike
+MOST_NOISE = 1024  # numbers of noise that can be given; must equal `graders.cgan.checks.MOST_NOISE`
 EDGE = 1e-6  # probabilities are clamped to this distance from 0 and 1 before their logit is computed
 
 
-def generator(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
+def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = False) -> dict[str, Any]:
     """The `images` [B, 784] of an untrained generator for noise [B, n] and labels [B], in eval mode.
+
+    `warm` first brings its signals to an ordinary size, as `_warmed` says.
 
     Also returns the images for the same inputs `again`, for the last row `alone`, and for noise that is 50 times as
     large (`far`); how far each image changes when the noise or the label of one of three rows changes (`noise_moves`
     and `label_moves` [3, B]); and the results of `registration` and `learnable`.
     """
     network = package.cgan.generator().eval()
-    noise, labels = noise[:, : package.cgan.noise_size()].cpu(), labels.cpu()
+    noise, labels = _noise(package, noise), labels.cpu()
 
     def made(z: Tensor, y: Tensor) -> Tensor:
-        return _rows(package.cgan.images(network, z, y))
+        return _rows(package.cgan.images(network, z, y), len(z))
 
+    if warm:
+        some = torch.randn(WARM, noise.shape[1]), torch.arange(WARM) % CLASSES
+        _warmed(network, lambda: made(*some))
     images = made(noise, labels)
     return {
         "images": images,
@@ -53,8 +64,10 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, 
     }
 
 
-def discriminator(package: CganPackage, images: Tensor, labels: Tensor) -> dict[str, Any]:
+def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> dict[str, Any]:
     """The `scores` [B] of an untrained discriminator for images [B, 784] and labels [B], in eval mode.
+
+    `warm` first brings its signals to an ordinary size, as `_warmed` says.
 
     Also returns the scores for the same inputs `again` and for the last row `alone`; how far each score changes when
     the image or the label of one of three rows changes (`image_moves` and `label_moves` [3, B]); and the results of
@@ -66,6 +79,9 @@ def discriminator(package: CganPackage, images: Tensor, labels: Tensor) -> dict[
     def score(x: Tensor, y: Tensor) -> Tensor:
         return _scores(package.cgan.scores(network, x, y), len(x))
 
+    if warm:
+        some = 2 * torch.rand(WARM, IMAGE) - 1, torch.arange(WARM) % CLASSES
+        _warmed(network, lambda: score(*some)[:, None])
     scores = score(images, labels)
     return {
         "scores": scores,
@@ -83,16 +99,21 @@ def noise_size(package: CganPackage) -> Any:
 
     This has a run of its own, because to find it the generator is called with several combinations of noise and label.
     """
-    return package.cgan.noise_size()
+    return _size(package)
 
 
-def generator_input(package: CganPackage, noise: Tensor, labels: Tensor) -> dict[str, Any]:
-    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B]."""
-    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu())}
+def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded: Tensor) -> dict[str, Any]:
+    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B].
+
+    `encoded` [B, 10] are the labels as one-hot rows, for functions that take those.
+    """
+    return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu(), encoded.cpu())}
 
 
-def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
+def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> dict[str, Any]:
     """Calls the student's function for n images of each of the `digits`, and returns a list of `answers`.
+
+    `encoded` [digits, n, 10] are the labels as one-hot rows, for functions that take those.
 
     Each answer holds the arguments that the generator was given (`inputs`, a list of [R, …]), the generator's images
     (`decoded` [R, 784]), which are replaced by random ones, and the `images` [N, 784] that the function returned, or
@@ -102,9 +123,9 @@ def generate(package: CganPackage, digits: list[int], n: int) -> dict[str, Any]:
     stand_in(generator, lowest=0)
     calls = watch(generator)
     seen = []
-    for digit in digits:
+    for digit, hot in zip(digits, encoded.cpu(), strict=True):
         calls.forget()
-        returned = package.cgan.generate(digit, n, calls)
+        returned = package.cgan.generate(digit, hot, calls)
         seen.append({"inputs": _inputs(calls), "decoded": _decoded(calls), "images": _pictures(returned)})
     return {"answers": seen}
 
@@ -118,7 +139,7 @@ def train(
     and both are given the labels (Mirza & Osindero 2014). Images are scaled to the range of the generator's, [0, 1] or
     [−1, 1]. Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both networks.
     """
-    networks, noise = (package.cgan.generator(), package.cgan.discriminator()), package.cgan.noise_size()
+    networks, noise = (package.cgan.generator(), package.cgan.discriminator()), _size(package)
     images, labels = images.cpu(), labels.cpu()
     low = -1.0 if _is_signed(package, networks[0], noise) else 0.0
     is_bounded = _is_bounded(package, networks[1])
@@ -135,7 +156,7 @@ def train(
     for index in range(steps):
         chosen = torch.randint(len(images), (batch_size,))
         real, y = low + (1 - low) * images[chosen].float() / 255, labels[chosen]
-        fake = _rows(package.cgan.images(networks[0], torch.randn(batch_size, noise), y))
+        fake = _rows(package.cgan.images(networks[0], torch.randn(batch_size, noise), y), batch_size)
         losses = (
             lambda fake=fake, y=y: F.softplus(-score(fake, y)).mean(),
             lambda fake=fake, real=real, y=y: (
@@ -164,9 +185,9 @@ def decode(
     """
     network = package.cgan.generator().eval()
     network.load_state_dict(weights)
-    size, noise, labels = package.cgan.noise_size(), noise.cpu(), labels.cpu()
-    images = _rows(package.cgan.images(network, noise[:, :size], labels, label_first=label_first))
-    return {"images": images, "signed": _is_signed(package, network, size)}
+    noise, labels = _noise(package, noise), labels.cpu()
+    images = _rows(package.cgan.images(network, noise, labels, label_first=label_first), len(labels))
+    return {"images": images, "signed": _is_signed(package, network, noise.shape[1])}
 
 
 @torch.no_grad()
@@ -227,7 +248,7 @@ def _is_signed(package: CganPackage, network: nn.Module, noise: int) -> bool:
     training = network.training
     labels = torch.arange(40) % 10
     with torch.no_grad():
-        far = _rows(package.cgan.images(network.eval(), FAR * torch.randn(40, noise), labels))
+        far = _rows(package.cgan.images(network.eval(), FAR * torch.randn(40, noise), labels), 40)
     network.train(training)
     return bool((far < -1e-3).any())
 
@@ -240,15 +261,68 @@ def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
     return bool((far >= 0).all() and (far <= 1).all())
 
 
-def _rows(images: Any) -> Tensor:
+def _warmed(network: nn.Module, outputs: Callable[[], Tensor]) -> None:
+    """Makes what an untrained network says of its inputs large enough to be read, however small it starts.
+
+    With the small initial weights of a DCGAN, a signal shrinks from layer to layer in eval mode, where batch norms
+    divide by a standard deviation that no batch has had yet. So their averages are those of a batch here, as after the
+    first step of a training. If `outputs()` [B, …] still are all alike, as with a layer that starts at zero, noise is
+    added to the weights.
+    """
+    norms = [each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    norms = [each for each in norms if each.track_running_stats and each.running_mean is not None]
+    momenta = [each.momentum for each in norms]
+
+    def are_alike() -> bool:
+        with torch.no_grad():
+            for each in norms:
+                each.reset_running_stats()
+                each.momentum = None  # the average of all batches since the reset
+                each.train()
+            outputs()
+            for each, momentum in zip(norms, momenta, strict=True):
+                each.momentum = momentum
+                each.eval()
+            made = outputs()
+        return bool((made.amax(dim=0) - made.amin(dim=0)).max() < FELT)
+
+    if are_alike():
+        add_noise(network, LEVEL, are_alike)
+
+
+def _size(package: CganPackage) -> int:
+    """The number of noise values that the student's generator takes. Raises Undecided for one that none can have."""
+    size = package.cgan.noise_size()
+    if type(size) is not int or not 0 < size <= MOST_NOISE:
+        raise Undecided(
+            f"the generator seems to take {size} numbers of noise beside the label: 1 to {MOST_NOISE} can be judged"
+        )
+    return size
+
+
+def _noise(package: CganPackage, noise: Tensor) -> Tensor:
+    """As many columns of the noise [B, n] as the student's generator takes."""
+    size = _size(package)
+    if size > noise.shape[1]:
+        raise Undecided(f"the generator takes {size} numbers of noise: at most {noise.shape[1]} can be judged here")
+    return noise[:, :size].cpu()
+
+
+def _rows(images: Any, n: int) -> Tensor:
+    """The images as rows [n, pixels]; an error that says what the generator gave instead, if it did."""
     if not isinstance(images, Tensor):
-        raise TypeError(f"the generator should give a tensor of images, and gave {type(images).__name__}")
-    return images.reshape(len(images), -1)
+        raise TypeError(f"the generator should give a tensor of images, and gave {described(images)}")
+    if images.dim() == 0 or images.numel() == 0 or len(images) != n:
+        raise ValueError(
+            f"the generator should give an image for each pair of noise and label, and gave shape "
+            f"{list(images.shape)} for {n} pairs"
+        )
+    return images.reshape(n, -1)
 
 
 def _scores(scores: Any, n: int) -> Tensor:
     if not isinstance(scores, Tensor):
-        raise TypeError(f"the discriminator should give a tensor of scores, and gave {type(scores).__name__}")
+        raise TypeError(f"the discriminator should give a tensor of scores, and gave {described(scores)}")
     if scores.numel() != n:
         raise ValueError(f"the discriminator should give a score for each image, and gave {list(scores.shape)} for {n}")
     return scores.reshape(-1)
@@ -258,17 +332,27 @@ def _inputs(calls: Calls) -> list[Tensor]:
     """The arguments of all calls, joined for each position, as rows [R, …]."""
     if len({len(inputs) for inputs in calls.inputs}) != 1:
         return []
-    positions = zip(*calls.inputs, strict=True)
-    return [torch.cat([each.detach().float().reshape(len(each), -1) for each in position]) for position in positions]
+    return [
+        torch.cat([each.detach().float().reshape(len(each), -1) for each in position])
+        for position in zip(*calls.inputs, strict=True)
+        if all(isinstance(each, Tensor) and each.dim() for each in position)
+    ]
 
 
 def _decoded(calls: Calls) -> Tensor:
-    images = [_rows(output).detach() for output in calls.outputs]
+    images = [
+        _rows(output, len(output) if isinstance(output, Tensor) and output.dim() else 1).detach()
+        for output in calls.outputs
+    ]
+    if any(each.shape[1] != IMAGE for each in images):
+        raise Missing("the generator gives images of another size than MNIST's 28×28: only those can be judged here")
     return torch.cat(images) if images else torch.zeros(0, IMAGE)
 
 
 def _pictures(returned: Any) -> Tensor | None:
     if isinstance(returned, list | tuple) and returned and all(isinstance(each, Tensor) for each in returned):
+        if any(each.numel() % IMAGE for each in returned):
+            return None
         returned = torch.cat([each.reshape(-1, IMAGE) for each in returned])
     if not isinstance(returned, Tensor):
         try:

@@ -142,7 +142,7 @@ def generate(inputs: Inputs, got: Evidence) -> Symptoms:
     for index, (digit, each) in enumerate(zip(inputs["digits"], answers, strict=True)):
         rows = [part.tensor(shape=(UpTo(MOST_IMAGES), UpTo(MOST_INPUTS))) for part in each.list("inputs")]
         try:
-            noise, labels = told(each, size)
+            noise, labels = told(each, size, int(digit))
         except Mismatch:
             hot = any(is_one_hot(part[:, -CLASSES:]) for part in rows if part.shape[1] >= CLASSES)
             numbers[f"call {index}: no label"] = (float(hot), 0.0)

@@ -3,8 +3,9 @@
 Where the hand-out is silent, the student is free. `graders.common.gan_losses` decides on losses and labels,
 `graders.common.latents` on interpolations, and this module on the rest:
 
-- Any architecture with the interface for 28×28 images is right: other kinds of layers, normalisation, any activation
-  (but not none). `hidden_dims` may be ignored as a whole, but not in part.
+- Any architecture with the interface is right: other kinds of layers, normalisation, any activation (but not none).
+  `hidden_dims` may be ignored as a whole, but not in part. Images have the channels that `output_shape` says, and its
+  pixels, too, where the layers follow `hidden_dims`; convolutions may be made for 28×28 pixels only.
 - A discriminator may require flat rows, if the student's own steps give it those. A sigmoid inside it fails only
   `gan.discriminator`, if the losses agree with it.
 - Noise from another distribution than N(0, I) fails `gan.sample`; steps and interpolations fail for it only if
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -54,6 +56,7 @@ BATCH = 64
 BATCHES = 3  # batches of the loader that the training loop gets
 MOST_STEPS = 10_000  # most optimiser steps, and most losses, in a loop over a few batches
 LATENT_SIZES = (4, 32, 20)
+OTHER_SHAPES = ([3, 28, 28], [3, 8, 6])  # output_shape beside that of MNIST's images
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # pixels that are trained towards ±3 must exceed this in both directions
 LOGIT_REACH = 1.5  # scores that are trained towards ±6 must exceed this in both directions: no sigmoid or tanh can
@@ -91,6 +94,26 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
         expect_nonlinear([np.arctanh(lines).reshape(3, -1)], "generator")
         hint = "in eval mode, an image should not depend on the other latents of the batch"
         assert_close(alone, images[:1], rtol=RTOL, atol=ATOL, what="the image of a latent on its own", hint=hint)
+
+
+@check("gan.generator")
+@pytest.mark.parametrize("shape", OTHER_SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_generator_of_other_images(student: Subject, rng: Rng, shape: list[int]) -> None:
+    """The generator gives images of the shape that output_shape says, such as [3, 8, 6]."""
+    z, hidden_dims = rng.normal(5, 7), [16, 24]
+    if shape[1:] != [28, 28]:
+        found = student.run(probes.gan.parameter_counts, which="generator", sizes=[[16], [24], [16, 24]])
+        if len({count.integer() for count in _each(found, 3)}) == 1:  # an architecture of the student's own
+            return
+    results = student.run(probes.gan.generators, latents=[z], sizes=[hidden_dims], output_shape=shape)
+    (result,) = _each(results, 1)
+    expect(
+        result.shape("images") == (len(z), *shape),
+        f"the images have the wrong shape if the generator is built with z_dim={z.shape[1]}, "
+        f"hidden_dims={hidden_dims} and output_shape={shape}: use output_shape for the last layer and for the images",
+        expected=f"shape {[len(z), *shape]}",
+        got=f"shape {list(result.shape('images'))}",
+    )
 
 
 @check("gan.generator")

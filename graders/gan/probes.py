@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import drive, registration, stretched_lines, weights_of
+from graders.probing.networks import built_with, drive, registration, stretched_lines, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 _NEEDS_LOOP = (AttributeError, TypeError, ValueError)  # what a step may raise if it needs what only the loop sets
 
 
-def generators(package: GanPackage, latents: list[Tensor], sizes: list[list[int]]) -> list[dict[str, Any]]:
+def generators(
+    package: GanPackage, latents: list[Tensor], sizes: list[list[int]], output_shape: list[int] | None = None
+) -> list[dict[str, Any]]:
     """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
+
+    `output_shape` is that of an image, by default [1, 28, 28].
 
     Returns:
         For each pair: `images` of the batch, of the batch `again`, of its `first` latent alone, and of `lines`
         [3·(B − 1), …], which `stretched_lines` makes of the latents; and what `registration` returns.
     """
-    return [_generated(package, z, hidden_dims) for z, hidden_dims in zip(latents, sizes, strict=True)]
+    pairs = zip(latents, sizes, strict=True)
+    return [_generated(package, z, hidden_dims, output_shape) for z, hidden_dims in pairs]
 
 
 def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
@@ -259,23 +264,30 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
     return {"file": path.name, "problem": "", "images": images}
 
 
-def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
-    network = _generator(package, z, hidden_dims).eval()
-    images = network(z)
-    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+def _generated(
+    package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None
+) -> dict[str, Any]:
+    settings = {"z_dim": z.shape[1], "hidden_dims": hidden_dims, "output_shape": output_shape or [1, 28, 28]}
+    with built_with(settings):
+        network = _generator(package, z, hidden_dims, output_shape).eval()
+        images = network(z)
+        again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
-    network = _discriminator(package, images, hidden_dims).eval()
-    scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
-    )
+    with built_with({"input_dims": IMAGE, "hidden_dims": hidden_dims}):
+        network = _discriminator(package, images, hidden_dims).eval()
+        scores, again, first, lines = (
+            package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
+        )
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
 
 
-def _generator(package: GanPackage, z: Tensor, hidden_dims: list[int]) -> nn.Module:
-    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, [1, 28, 28], 0.1)
+def _generator(
+    package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None = None
+) -> nn.Module:
+    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, output_shape or [1, 28, 28], 0.1)
     return network.to(z.device)
 
 

@@ -9,7 +9,13 @@ Left open by the assignment, and decided for the student:
   latents for others to decode by these; if it neither decodes nor returns latents, a person judges it;
 - returned images may be rescaled from [−1, 1] to [0, 1], or passed through a sigmoid;
 - the representation of an image may be the encoder's mean, or a draw from its Gaussian, whatever the second output
-  means (a standard deviation, a variance, or the logarithm of either).
+  means (a standard deviation, a variance, or the logarithm of either): the assignment says no more than that the
+  encoder makes it, and what the encoder of a VAE makes is q(z|x), of which a draw is a latent as much as the mean. The
+  noise must be drawn at the two ends only, since the points between them are on a line.
+
+Not left open: a walk along a great circle (spherical interpolation) fails. It keeps to the shell where a Gaussian's
+draws lie, and is often preferred for that, but both problems ask for linear interpolation, so a student who was right
+in that choice would still have done something else.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.distributions import parts_of, with_parts
 from graders.probing.injecting import with_values
 from graders.probing.stand_ins import IMAGE, stand_in
@@ -46,6 +46,8 @@ def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -
     empty.
     """
     size = package.interpolation.latent_size()
+    if type(size) is not int or not 0 < size <= start.shape[1]:
+        raise Undecided(f"the generator seems to take {size} latents: 1 to {start.shape[1]} can be judged here")
     start, end = start.cpu(), end.cpu()
     generator = package.interpolation.generator()
     stand_in(generator, lowest=0)
@@ -67,7 +69,10 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
     calls = watch(decoder, name=decode)
 
     returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, _Seen(shown, calls))
-    asked = [inputs[0].detach().reshape(-1, IMAGE) for inputs in shown.inputs]
+    asked = [_shown(inputs, "the encoder") for inputs in shown.inputs]
+    if any(each.numel() % IMAGE for each in asked):
+        raise Missing("the encoder takes images of another size than MNIST's 28×28: only those can be judged here")
+    asked = [each.reshape(-1, IMAGE) for each in asked]
     codes = _codes(shown)
     sizes = {size for code in codes for size in (code.shape[1], code.shape[1] // 2)}
     return {
@@ -96,7 +101,8 @@ def _injected(output: Any) -> Any:
 def _codes(shown: Calls) -> list[Tensor]:
     outputs = [parts_of(each) if isinstance(each, Distribution) else each for each in shown.outputs]
     outputs = [each if isinstance(each, tuple | list) else (each,) for each in outputs]
-    outputs = [[part for part in each if isinstance(part, Tensor)] for each in outputs]
+    outputs = [[part for part in each if isinstance(part, Tensor) and part.dim()] for each in outputs]
+    outputs = [[part for part in each if part.numel()] for each in outputs]
     if not outputs or len({len(each) for each in outputs}) != 1:
         return []
     parts = [
@@ -120,13 +126,30 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
 
 
 def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
-    latents = [inputs[0].detach() for inputs in calls.inputs]
+    latents = [_shown(inputs, network) for inputs in calls.inputs]
     outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
-    if any(images.numel() % IMAGE for images in outputs):
+    if any(images.numel() % IMAGE or not images.numel() for images in outputs):
         raise Missing(f"{network} gives images of another size than MNIST's 28×28: only those can be judged here")
     decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
-    rows = [each.reshape(len(images), -1) for each, images in zip(latents, decoded, strict=True)]
+    rows = []
+    for each, images in zip(latents, decoded, strict=True):
+        if each.numel() % len(images):
+            raise ValueError(
+                f"{network} gives {len(images)} images for latents of shape {list(each.shape)}: it should give one "
+                "image for each latent"
+            )
+        rows.append(each.reshape(len(images), -1))
+    if len({each.shape[1] for each in rows}) > 1:
+        raise ValueError(f"{network} is given latents of {len({each.shape[1] for each in rows})} different sizes")
     return {"latents": torch.cat(rows), "decoded": torch.cat(decoded)}
+
+
+def _shown(inputs: tuple[Any, ...], network: str) -> Tensor:
+    """What a network was given in a call; an error that says so if it was no tensor."""
+    if not inputs or not isinstance(inputs[0], Tensor):
+        given = type(inputs[0]).__name__ if inputs else "nothing"
+        raise TypeError(f"{network} should be given a tensor, and is given {given}")
+    return inputs[0].detach()
 
 
 def _rows_of(returned: Any, size: int) -> Tensor | None:

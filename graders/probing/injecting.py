@@ -9,10 +9,14 @@ from torch import Tensor
 
 from graders.probing.watching import with_items
 
+NORMALISED = 1e-4  # outputs count as probabilities of levels, or as their logarithms, if their sum is 1 up to this
+
 
 def with_code(output: Any, code: Tensor) -> Any:
     """An encoder's output with the values of `code` [2, B, z_dim] in its first two tensors; both keep gradients."""
-    if not isinstance(output, tuple | list) or len(output) < 2:
+    if not isinstance(output, tuple | list) or not all(isinstance(part, Tensor) for part in output[:2]):
+        return output  # what an encoder should return is said where the output is read
+    if len(output) < 2:
         return output
     first, second = (with_part(given, values) for given, values in zip(output, code, strict=False))
     return with_items(output, (first, second, *output[2:]))
@@ -28,8 +32,19 @@ def with_part(output: Tensor, part: Tensor) -> Tensor:
     return given
 
 
-def with_logits(output: Tensor, logits: Tensor) -> Tensor:
-    """A decoder's output with the values of `logits`, or of their sigmoid if the decoder returns means."""
+def with_logits(output: Any, logits: Tensor) -> Tensor:
+    """A decoder's output with the values of `logits`, or of their sigmoid if the decoder returns means.
+
+    With a channel for each of several levels, these are the softmax or the log-softmax over the channels, if that is
+    what the decoder returns.
+    """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"the decoder should return one tensor, and returned a {type(output).__name__}")
+    if logits.dim() == 4 and logits.shape[1] > 1 and output.shape[1:] == logits.shape[1:]:
+        if are_means(output) and bool(((output.sum(dim=1) - 1).abs() < NORMALISED).all()):
+            return with_values(output, torch.softmax(logits, dim=1))
+        if bool((torch.logsumexp(output, dim=1).abs() < NORMALISED).all()):
+            return with_values(output, torch.log_softmax(logits, dim=1))
     return with_values(output, torch.sigmoid(logits) if are_means(output) else logits)
 
 

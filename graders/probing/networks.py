@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,27 @@ def stretched_lines(rows: Tensor) -> Tensor:
     All are multiplied by `STRETCH`.
     """
     return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
+
+
+@contextmanager
+def built_with(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Adds the arguments that a network was built with to the errors of its code, such as shapes that do not fit."""
+    try:
+        yield
+    except NotImplementedError:
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        if len(error.args) == 1 and isinstance(error.args[0], str):
+            given = ", ".join(f"{name}={value}" for name, value in settings.items())
+            error.args = (f"{error.args[0]} (in a network that was built with {given})",)
+        raise
+
+
+def described(returned: Any) -> str:
+    """What a network returned instead of a tensor, for the student."""
+    if isinstance(returned, tuple | list):
+        return f"a {type(returned).__name__} of {len(returned)}: {', '.join(type(each).__name__ for each in returned)}"
+    return "None, as a function without return does" if returned is None else f"a {type(returned).__name__}"
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:

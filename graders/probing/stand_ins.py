@@ -36,6 +36,8 @@ def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
             raise TypeError(f"the network should return images as a tensor, but returned a {type(images).__name__}")
         if images.numel() == 0:
             return images
+        if images.dim() == 0:
+            raise ValueError("the network should return an image for each row of its input, but returned one number")
         n = images.numel() // IMAGE if images.numel() % IMAGE == 0 else len(images)
         asked = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         pixels = torch.stack([_pixels(images.numel() // n, seed) for seed in _seeds(asked, n)])

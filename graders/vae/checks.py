@@ -36,6 +36,7 @@ BATCH = 256  # images in one pass of the model
 MOST_DRAWS = 100  # most draws of z per image in one pass
 MOST_LATENTS = 10_000  # most latents of a manifold, which should have 25 or 144, or one more per axis
 UNTRAINED = (0.8, 1.5)  # accepted bits per dimension before training
+SMALLEST: Final = 1e-9  # a sum of losses below this is no unit to divide by
 EXACT = 1e-3  # relative tolerance on a loss that is recomputed from the outputs of encoder and decoder
 INJECTED: Final = 1e-4  # tolerance on numbers that the probe injected, after the student's code passed them on
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
@@ -289,27 +290,79 @@ def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
     images = batch_of(data, rng, 16)
     injected = passed_through(images, rng, z_dim=6)
     got = student.run(probes.vae.loss, images=images, **injected)
-    mean, log_std = code_of(got, injected["code"])
+    judge_gradients(got, code_of(got, injected["code"]))
+
+
+def judge_gradients(got: Evidence, code: list[Array]) -> None:
+    """Fails unless the gradient of bpd reaches the decoder, and the encoder both through z and through the divergence.
+
+    Evidence of `probes.vae.loss_by_parts` also holds what the student's own draw and divergence give: a gradient that
+    follows from these is right here, since other checks judge the two functions.
+
+    Args:
+        got: evidence of `probes.vae.loss` or `probes.vae.loss_by_parts`.
+        code: the mean and log_std of the pass, [B, z_dim] each.
+    """
     expect("mean_gradient" in got, "bpd has no gradient: return a tensor that depends on the model's parameters")
+    cut = "own_z_attached" in got and not got.flag("own_z_attached")
     expect(
-        got.flag("z_attached"),
+        got.flag("z_attached") or cut,
         "z is cut off from mean and log_std, so the reconstruction loss cannot train the encoder: do not detach z",
     )
-    z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), 16, 6)) for name in ("z", "z_gradient"))
-    expect(len(z) == len(through_z) > 0, "the decoder is called without a z")
-    unit = BITS / PIXELS / len(images)
-    mean_gradient = through_z.sum(axis=0) + unit * mean
-    # ∂z/∂log_std = std · ε = z − mean
-    log_std_gradient = (through_z * (z - mean)).sum(axis=0) + unit * (np.exp(2 * np.clip(log_std, -30, 30)) - 1)
-    for name, expected in (("mean", mean_gradient), ("log_std", log_std_gradient)):
+    expect(
+        got.flag("decoder_trained"),
+        "no gradient of bpd reaches the decoder's output, so that L_rec trains nothing: do not detach it",
+    )
+    found = np.stack([got.tensor(f"{name}_gradient", shape=code[0].shape) for name in ("mean", "log_std")])
+    draws, divergences = gradients_through_draw(got, code), gradients_through_divergence(got, code)
+    for by_draw in draws:
+        for by_divergence in divergences:
+            if close(found, by_draw + by_divergence):
+                return
+    expect(
+        not any(close(found, each) for each in draws),
+        "no gradient of the KL divergence reaches the encoder: do not detach L_reg, nor mean and log_std in it",
+    )
+    for name, actual, expected in zip(("mean", "log_std"), found, draws[0] + divergences[0], strict=True):
         scale = float(np.abs(expected).max())
         assert_close(
-            got.tensor(f"{name}_gradient"),
+            actual,
             expected,
             rtol=1e-3,
             atol=1e-3 * scale,
             what=f"the gradient of bpd with respect to {name}",
+            hint="it reaches the encoder through z = mean + exp(log_std) · ε and through the KL divergence",
         )
+    fail("the gradient of bpd does not follow from z and from the KL divergence")
+
+
+def gradients_through_draw(got: Evidence, code: list[Array]) -> list[Array]:
+    """The gradients of bpd by mean and log_std [2, B, z_dim] through z: the right ones, and those of the own draw."""
+    shape = code[0].shape
+    z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), *shape)) for name in ("z", "z_gradient"))
+    expect(len(z) == len(through_z) > 0, "the decoder is called without a z")
+    # ∂z/∂log_std = std · ε = z − mean
+    right = np.stack([through_z.sum(axis=0), (through_z * (z - code[0])).sum(axis=0)])
+    return [right, *([got.tensor("own_z_gradient", shape=right.shape)] if "own_z_gradient" in got else [])]
+
+
+def gradients_through_divergence(got: Evidence, code: list[Array]) -> list[Array]:
+    """The gradients of bpd by mean and log_std [2, B, z_dim] through L_reg: the right ones, and those of the own parts.
+
+    The divergence's are mean and std² − 1 (Kingma & Welling 2014, appendix B).
+    """
+    mean, log_std = code
+    total = judge_scalar(got, "rec") + judge_scalar(got, "reg")
+    units = [BITS / PIXELS, judge_scalar(got, "bpd") / total if abs(total) > SMALLEST else 0.0]
+    right = np.stack([mean, np.exp(2 * np.clip(log_std, -30, 30)) - 1]) / len(mean)
+    forms = [right, *([got.tensor("own_reg_gradient", shape=right.shape)] if "own_reg_gradient" in got else [])]
+    return [unit * form for form in forms for unit in units]
+
+
+def close(found: Array, expected: Array) -> bool:
+    """Whether gradients [2, B, z_dim] by mean and log_std agree, relative to the largest of either."""
+    scales = np.abs(expected).max(axis=(1, 2), keepdims=True)
+    return bool((np.abs(found - expected) <= 1e-3 * (np.abs(expected) + scales)).all())
 
 
 @check("vae.loss")

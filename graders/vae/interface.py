@@ -1,7 +1,7 @@
 """What the probes of a VAE ask an adapter for, as `package.vae`.
 
 An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has all of `Vae`, that of
-`uva2021` has `Arithmetic`, `ConvolutionalDecoder` and `Model`. A method raises Missing, or whatever the student's code
+`uva2021` has `Arithmetic`, `ConvolutionalNetworks` and `Model`. A method raises Missing, or whatever the student's code
 raises. A result of type Any is what the student's code gave, in any form: its docstring says what a right one is.
 Only a type checker reads this file.
 """
@@ -28,14 +28,17 @@ class Arithmetic(Protocol):
         """Bits per dimension of negative bounds `elbo` [B] in nats, for images of `img_shape` [B, C, H, W]: [B]."""
 
 
-class ConvolutionalDecoder(Protocol):
-    """A decoder on its own, made of convolutions."""
+class ConvolutionalNetworks(Protocol):
+    """An encoder and a decoder on their own, made of convolutions. The encoder gives mean and log_std, [B, z_dim]."""
+
+    def cnn_encoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new network: images [B, num_input_channels, 28, 28] → mean, log_std."""
 
     def cnn_decoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
         """A new network: [B, z_dim] → logits [B, num_input_channels, 28, 28]."""
 
 
-class Networks(ConvolutionalDecoder, Protocol):
+class Networks(ConvolutionalNetworks, Protocol):
     """Encoders and decoders on their own. An encoder gives mean and log_std, both [B, z_dim]."""
 
     def mlp_encoder(self, *, input_dim: int, hidden_dims: list[int], z_dim: int) -> nn.Module:
@@ -43,9 +46,6 @@ class Networks(ConvolutionalDecoder, Protocol):
 
     def mlp_decoder(self, *, z_dim: int, hidden_dims: list[int], output_shape: list[int]) -> nn.Module:
         """A new network: [B, z_dim] → logits [B, *output_shape]."""
-
-    def cnn_encoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new network: images [B, num_input_channels, 28, 28] → mean, log_std."""
 
 
 class Model(Protocol):

@@ -1,8 +1,13 @@
 """Checks of a VAE for images with 16 grey levels: a decoder with a logit for each level of each pixel, and its loss.
 
 p(x|z) is a product of categorical distributions, so −log p(x|z) is the cross-entropy of the logits and the levels,
-summed over the pixels of an image. Where the assignment is silent, the student is free: the logits may be normalised
-(log-softmax), which does not change the cross-entropy. A decoder that returns probabilities fails `vae.levels`.
+summed over the pixels of an image. Where the assignment is silent, the student is free: the logits of a pixel may be
+shifted by any number, as a log-softmax does, or a subtraction of the largest, which does not change the cross-entropy.
+A decoder that returns probabilities fails `vae.levels`, and so does one whose last layer is followed by an activation.
+
+A mistake in the divergence, in the draw or in the bits per dimension is judged by the check of that function.
+`vae.level_loss` judges what `forward` makes of them: its numbers may follow from the right formulas, or from the
+student's own functions.
 """
 
 from __future__ import annotations
@@ -11,14 +16,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from gengrade.data import DataSet
-from gengrade.grading import Rng, Subject, UpTo, check, expect, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import gaussian_kl
 from graders.common.statistics import GaussianFit, declare
-from graders.vae.checks import BITS, INJECTED, PIXELS, code_of, judge_average, judge_scalar
-from graders.vae.networks import judge_network
+from graders.vae.checks import BITS, EXACT, INJECTED, PIXELS, code_of, judge_average, judge_gradients, judge_scalar
+from graders.vae.networks import MOST_NETWORKS, judge_network, judge_range, reached
 
 Array = NDArray[np.float64]
 
@@ -26,6 +31,10 @@ LEVELS: Final = 16
 BATCH: Final = 256  # images in one pass; must equal `graders.vae.checks.BATCH`, which `judge_average` uses
 Z_DIM: Final = 20
 MOST_DRAWS: Final = 20  # most draws of z per image in one pass: each gives 3 million logits
+# A tanh before a shift keeps the distance from the mean over the levels below 2 · 15/16, so this is out of its reach.
+FARTHEST: Final = 2.0
+TRAINED: Final = 4  # latents for which decoders are trained towards given logits
+AXES: Final = {0: "the batch", 2: "the rows", 3: "the columns"}
 LATENTS = declare("vae.level_loss", "z in units of exp(log_std)", GaussianFit(BATCH, Z_DIM))
 
 
@@ -34,14 +43,77 @@ def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
     """The decoder gives 16 logits for each pixel, one for each level of a 4-bit image."""
     z, settings = rng.normal(5, 7), {"num_input_channels": LEVELS, "num_filters": 8, "z_dim": 7}
     got = student.run(probes.vae.network, which="cnn_decoder", x=z, settings=settings)
-    (logits,) = judge_network(got, ["logits"], (len(z), LEVELS, 28, 28))
-    sums = logits.sum(axis=1)
+    (logits,) = judge_network(got, ["logits"], (len(z), LEVELS, 28, 28), settings)
+    expect_no_softmax(logits)
+
+
+def expect_no_softmax(logits: Array) -> None:
+    """Fails outputs [B, L, H, W] that are not negative and add up to 1 over an axis."""
+    if logits.min() < 0:
+        return
+    alike = {axis: float(np.abs(logits.sum(axis=axis) - 1).max()) <= INJECTED for axis in range(logits.ndim)}
     expect(
-        bool(logits.min() < 0) or float(np.abs(sums - 1).max()) > INJECTED,
+        not alike[1],
         "the decoder ends in a softmax: return logits, since cross_entropy applies the softmax itself",
         expected="logits, of any size and sign",
         got="numbers that add up to 1 at each pixel",
     )
+    wrong = next((name for axis, name in AXES.items() if alike[axis]), None)
+    expect(
+        wrong is None,
+        f"the decoder ends in a softmax, and over {wrong}, not over the levels: return logits, since cross_entropy "
+        "applies the softmax itself, over the 16 levels of each pixel",
+        expected="logits, of any size and sign",
+        got=f"numbers that add up to 1 over {wrong}",
+    )
+
+
+@check("vae.levels")
+def test_range_of_levels(student: Subject, rng: Rng) -> None:
+    """The decoder's logits can take any value: no activation follows its last layer."""
+    settings = {"num_input_channels": LEVELS, "num_filters": 6, "z_dim": 8}
+    z = rng.normal(TRAINED, settings["z_dim"])
+    trained = student.run(
+        probes.vae.reach, which="cnn_decoder", x=z, target=pattern(len(z)), settings=settings, levels=LEVELS
+    )
+    lowest, highest = reached(trained, pattern(len(z)))
+    if not are_shifted(trained):
+        judge_range("the logits", lowest, highest)
+
+
+@check("vae.levels")
+def test_distances_of_levels(student: Subject, rng: Rng) -> None:
+    """A pixel's logits can be as far apart as they need to be, also where they are normalised."""
+    settings = {"num_input_channels": LEVELS, "num_filters": 6, "z_dim": 8}
+    z, target = rng.normal(TRAINED, settings["z_dim"]), pattern(TRAINED)
+    trained = student.run(
+        probes.vae.reach, which="cnn_decoder", x=z, target=target, settings=settings, levels=LEVELS, apart=True
+    )
+    lowest, highest = reached(trained, target)
+    far = min(float(highest.max()), -float(lowest.min()))
+    expect(
+        far > FARTHEST,
+        "the logits of a pixel cannot be far apart, whatever the weights, so that no level can be certain: use no "
+        "activation on the output layer",
+        expected=f"logits that differ by more than {FARTHEST:g} from their mean over the levels",
+        got=f"{far:.3g}",
+    )
+
+
+def pattern(rows: int) -> NDArray[np.float32]:
+    """Logits [rows, 16 · 784] that are 3 for every second level, and −3 for the others."""
+    signs = np.where(np.arange(LEVELS) % 2 == 0, 3.0, -3.0).astype(np.float32)
+    return np.tile(np.repeat(signs, PIXELS), (rows, 1))
+
+
+def are_shifted(trained: Evidence) -> bool:
+    """Whether a new decoder's logits are normalised, or have 0 as their largest at each pixel."""
+    starts = trained.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), LEVELS * PIXELS))
+    logits = starts.reshape(*starts.shape[:2], LEVELS, PIXELS)
+    largest = logits.max(axis=2)
+    known = (logsumexp(np.clip(logits, -1e6, 1e6), axis=2), largest)
+    varied = bool(np.ptp(logits, axis=2).max(initial=0.0) > 0)
+    return varied and any(bool((np.abs(each) < INJECTED).all()) for each in known)
 
 
 @check("vae.level_loss")
@@ -51,15 +123,65 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
     logits by U(−2, 2), plus 2 at the pixel's level.
     """
-    chosen = rng.choice(len(data.train), BATCH)
-    images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
+    images, injected = levels_of(data, rng, BATCH)
     code = np.stack([rng.normal(BATCH, Z_DIM), rng.uniform(-1.5, 0.5, BATCH, Z_DIM)])
-    right = images == np.arange(LEVELS)[None, :, None, None]
-    injected = (rng.uniform(-2, 2, BATCH, LEVELS, 28, 28) + 2 * right).astype(np.float32)
     settings = {"num_filters": 4, "z_dim": Z_DIM}
-    got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
+    got = student.run(probes.vae.loss_by_parts, images=images, code=code, logits=injected, settings=settings)
     mean, log_std = code_of(got, code)
+    judge_draws(got, mean, log_std)
+    given = judge_outputs(got, injected)
+    readings = [given]
+    if given.min() >= 0 and np.allclose(given.sum(axis=2), 1, atol=INJECTED):  # which fails `vae.levels`
+        readings.append(np.log(np.maximum(given, np.finfo(np.float32).tiny)))
+    losses = [float(np.mean([level_losses(images[:, 0], each).mean() for each in reading])) for reading in readings]
+    reg = float(gaussian_kl(mean, log_std).mean())
+    claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
+    rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))
+    what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
+    judge_average(claimed["rec"], rec, what, PIXELS)
+    if not is_own(got, "own_reg", claimed["reg"]):
+        judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", Z_DIM)
+    if not is_own(got, "own_bpd", claimed["bpd"]):
+        bits = (claimed["rec"] + claimed["reg"]) * BITS / PIXELS
+        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+
+
+@check("vae.level_loss")
+def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The gradient of bpd reaches the decoder, and the encoder both through z and through the KL divergence."""
+    n, z_dim = 16, 6
+    images, injected = levels_of(data, rng, n)
+    code = np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)])
+    settings = {"num_filters": 4, "z_dim": z_dim}
+    got = student.run(probes.vae.loss_by_parts, images=images, code=code, logits=injected, settings=settings)
+    judge_gradients(got, code_of(got, code))
+
+
+def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """n images [n, 1, 28, 28] of levels 0 … 15, and logits [n, 16, 28, 28]: U(−2, 2), plus 2 at the pixel's level."""
+    chosen = rng.choice(len(data.train), n)
+    images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
+    right = images == np.arange(LEVELS)[None, :, None, None]
+    return images, (rng.uniform(-2, 2, n, LEVELS, 28, 28) + 2 * right).astype(np.float32)
+
+
+def is_own(got: Evidence, name: str, claimed: float) -> bool:
+    """Whether a loss is what the student's own function gives, whose mistakes a check of its own judges."""
+    if name not in got or int(np.prod(got.shape(name))) != 1:
+        return False
+    own = got.number(name)
+    return abs(claimed - own) <= EXACT * max(abs(own), EXACT)
+
+
+def judge_draws(got: Evidence, mean: Array, log_std: Array) -> None:
+    """Fails latents that are neither draws from N(mean, exp(log_std)²), each [B, z_dim], nor the student's own draws.
+
+    The student's function is given exp(log_std), and the random state in which `forward` may have called it.
+    """
     z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
+    own = got.tensor("own_z", shape=z.shape, finite=False) if "own_z" in got else None
+    if own is not None and np.allclose(own, z, rtol=EXACT, atol=INJECTED):
+        return
     for draw in z:
         problem = LATENTS.problem((draw - mean) / np.exp(log_std), len(z))
         expect(
@@ -67,18 +189,17 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
             "the z that the decoder gets is no draw from N(mean, std²) with std = exp(log_std): the noise "
             f"(z − mean) / std should be N(0, 1), but {problem}",
         )
-    given = got.tensor("logits", shape=(len(z), BATCH, LEVELS, 28, 28))
-    # Beside a decoder that gives probabilities, the probe injects the sigmoids of the logits.
-    known = any(np.allclose(given, numbers, atol=INJECTED) for numbers in (injected, expit(injected)))
+
+
+def judge_outputs(got: Evidence, injected: NDArray[np.float32]) -> Array:
+    """The decoder's outputs [draws, B, 16, 28, 28] of a pass; fails other ones than were `injected`."""
+    given = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *injected.shape))
+    expect(len(given) > 0, "the decoder returns no images")
+    # Beside a decoder that gives probabilities, or their logarithms, the probe injects those of the logits.
+    forms = (injected, expit(injected), softmax(injected, axis=1), log_softmax(injected, axis=1))
+    known = any(np.allclose(given, numbers, atol=INJECTED) for numbers in forms)
     expect(known, "forward changes the decoder's outputs: give its logits to the loss as they are")
-    rec = float(np.mean([level_losses(images[:, 0], each).mean() for each in given]))
-    reg = float(gaussian_kl(mean, log_std).mean())
-    claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
-    what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
-    judge_average(claimed["rec"], rec, what, PIXELS)
-    judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", Z_DIM)
-    bits = (rec + reg) * BITS / PIXELS
-    judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+    return given
 
 
 def level_losses(levels: NDArray[np.int64], logits: Array) -> Array:

@@ -53,16 +53,29 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         symptoms[f"{name} of all rows"] = (_is_constant(output), FLAG)
         symptoms[f"{name} of all rows alone"] = (_is_constant(alone), FLAG)
         symptoms[f"columns of {name}"] = (_is_constant(output.reshape(len(output), -1).T), FLAG)
-        symptoms[f"channels of {name} sum to 1"] = (_is_softmax(output), FLAG)
+        for axis in range(1, output.ndim):
+            symptoms[f"{name} sum to 1 over axis {axis}"] = (_is_softmax(output, axis), FLAG)
     return symptoms
 
 
-def _is_softmax(output: Array) -> bool:
-    """Whether the numbers of each row, or of each pixel, are positive and add up to 1."""
+def _summing_axis(starts: Array, levels: int) -> int:
+    """The axis of [B, levels, side, side] along which a softmax makes all outputs add up to 1; 0 if there is none.
+
+    `starts` are the first outputs of networks, [networks, B, n].
+    """
+    side = round(np.sqrt(starts.shape[2] / levels))
+    if levels == 1 or levels * side**2 != starts.shape[2]:
+        return 0
+    outputs = starts.reshape(-1, levels, side, side)
+    return next((axis for axis in (1, 2, 3) if _is_softmax(outputs, axis)), 0)
+
+
+def _is_softmax(output: Array, axis: int) -> bool:
+    """Whether the numbers along an axis, such as those of a row or of a pixel, are positive and add up to 1."""
     return (
-        output.ndim > 1
-        and output.shape[1] > 1
-        and bool(output.min() > 0 and np.abs(output.sum(axis=1) - 1).max() <= NEAR)
+        min(output.shape) > 0
+        and output.shape[axis] > 1
+        and bool(output.min() > 0 and np.abs(output.sum(axis=axis) - 1).max() <= NEAR)
     )
 
 
@@ -83,6 +96,10 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     for name, (low, high, start) in zip(names, parts, strict=True):
         if np.abs(start.sum(axis=2) - 1).max() <= NEAR:  # A softmax: its range would tell nothing, since the sum is 1.
             symptoms[f"{name} sums to 1"] = (1.0, FLAG)
+            continue
+        axis = _summing_axis(start, int(inputs.get("levels", 1)))
+        if axis:
+            symptoms[f"{name} sums to 1 over axis"] = (float(axis), FLAG)
             continue
         symptoms[f"lowest {name}"] = (max(float(low.min()), -FAR), END)
         symptoms[f"highest {name}"] = (min(float(high.max()), FAR), END)

@@ -62,7 +62,7 @@ def test_mlp_encoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> No
     """The MLP encoder gives a mean and log_std for each image on its own, and registers all of its layers."""
     images = rng.bits(5, *IMAGE_OF[settings["input_dim"]])
     got = student.run(probes.vae.network, which="mlp_encoder", x=images, settings=settings)
-    judge_encoder(got, len(images), settings["z_dim"])
+    judge_encoder(got, len(images), settings["z_dim"], settings)
 
 
 @check("vae.cnn_encoder")
@@ -71,7 +71,7 @@ def test_cnn_encoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> No
     """The convolutional encoder gives a mean and log_std for each image on its own, and registers all of its layers."""
     images = rng.bits(5, settings["num_input_channels"], 28, 28)
     got = student.run(probes.vae.network, which="cnn_encoder", x=images, settings=settings)
-    judge_encoder(got, len(images), settings["z_dim"])
+    judge_encoder(got, len(images), settings["z_dim"], settings)
 
 
 @check("vae.mlp_decoder")
@@ -80,7 +80,7 @@ def test_mlp_decoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> No
     """The MLP decoder gives logits for each latent on its own, and registers all of its layers."""
     z = rng.normal(5, settings["z_dim"])
     got = student.run(probes.vae.network, which="mlp_decoder", x=z, settings=settings)
-    judge_network(got, ["the logits"], (len(z), *settings["output_shape"]))
+    judge_network(got, ["the logits"], (len(z), *settings["output_shape"]), settings)
 
 
 @check("vae.cnn_decoder")
@@ -89,7 +89,7 @@ def test_cnn_decoder(student: Subject, rng: Rng, settings: dict[str, Any]) -> No
     """The convolutional decoder gives logits for each latent on its own, and registers all of its layers."""
     z = rng.normal(5, settings["z_dim"])
     got = student.run(probes.vae.network, which="cnn_decoder", x=z, settings=settings)
-    judge_network(got, ["the logits"], (len(z), settings["num_input_channels"], 28, 28))
+    judge_network(got, ["the logits"], (len(z), settings["num_input_channels"], 28, 28), settings)
 
 
 @check("vae.mlp_encoder")
@@ -139,9 +139,9 @@ def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: di
         expect_reproducible(other.tensor(shape=expected.shape), expected[order])
 
 
-def judge_encoder(got: Evidence, batch: int, z_dim: int) -> None:
+def judge_encoder(got: Evidence, batch: int, z_dim: int, settings: dict[str, Any]) -> None:
     """Judges an encoder's mean and log_std, which should be two different [batch, z_dim] outputs."""
-    mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim))
+    mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim), settings)
     expect(
         not np.array_equal(mean, log_std),
         "mean and log_std are the same numbers: give each of them its own outputs",
@@ -152,22 +152,24 @@ def judge_encoder(got: Evidence, batch: int, z_dim: int) -> None:
         )
 
 
-def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...]) -> list[Array]:
+def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], settings: dict[str, Any]) -> list[Array]:
     """Judges a network by its outputs in eval mode, and returns them.
 
     Args:
         got: evidence of `probes.vae.network`.
         names: the student's names of the outputs.
         shape: the right shape of each output.
+        settings: the arguments that the network was created with, which a message about shapes names.
 
     Raises Mismatch if an output has another shape, is random, depends on other rows or does not depend on the input,
     or if the network is linear or has unregistered or unused parameters.
     """
+    built = ", ".join(f"{argument}={value}" for argument, value in settings.items())
     outputs, agains, alones, lines = (tensors(got, role, names) for role in ("outputs", "again", "alone", "line"))
     for name, output, again, alone in zip(names, outputs, agains, alones, strict=True):
         expect(
             output.shape == shape,
-            f"{name} has the wrong shape",
+            f"{name} has the wrong shape in a network with {built}",
             expected=f"shape {list(shape)}",
             got=f"shape {list(output.shape)}",
         )
@@ -264,7 +266,8 @@ def judge_encoder_range(student: Subject, rng: Rng, which: str, settings: dict[s
     """Fails an encoder whose mean or log_std cannot be trained to large values of either sign."""
     rows, z_dim = 8, settings["z_dim"]
     target = np.tile(np.repeat([3.0, 2.0], z_dim).astype(np.float32), (rows, 1))
-    lowest, highest = reached(student, which, rng.bits(rows, 1, 28, 28), target, settings)
+    x = rng.bits(rows, 1, 28, 28)
+    lowest, highest = reached(student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings), target)
     judge_range("mean", lowest[:, :z_dim], highest[:, :z_dim])
     judge_range("log_std", lowest[:, z_dim:], highest[:, z_dim:])
 
@@ -284,22 +287,20 @@ def test_cnn_decoder_range(student: Subject, rng: Rng) -> None:
 def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
     """Fails a decoder whose logits cannot be trained to large values of either sign."""
     target = np.full((8, 28 * 28), 3.0, dtype=np.float32)
-    lowest, highest = reached(student, which, rng.normal(8, settings["z_dim"]), target, settings)
+    x = rng.normal(8, settings["z_dim"])
+    lowest, highest = reached(student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings), target)
     judge_range("the logits", lowest, highest)
 
 
-def reached(student: Subject, which: str, x: Array32, target: Array32, settings: dict[str, Any]) -> tuple[Array, Array]:
+def reached(got: Evidence, target: Array32) -> tuple[Array, Array]:
     """Returns the lowest and the highest outputs of a network that is trained towards −`target` and `target`.
 
     Args:
-        which: the network's name in the adapter's contract.
-        x: the input, [B, …].
+        got: evidence of `probes.vae.reach`.
         target: [B, outputs per row].
-        settings: the arguments of the network's constructor.
 
     Raises Mismatch if the network has no registered parameters or another number of outputs.
     """
-    got = student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings)
     expect(not got.is_none(), UNREGISTERED.format(name="network"))
     outputs = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))).shape[2]
     expect(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import drive, registration
+from graders.probing.networks import built_with, described, drive, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, rows_of, watch
 
@@ -78,9 +78,10 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
         Also what `registration` returns.
     """
     given = copy.deepcopy(settings)
-    module = _built(package, which, given).to(x.device).eval()
-    outputs = _outputs(which, module(x))
-    rows = [_outputs(which, module(row[None])) for row in x]
+    with built_with(settings):
+        module = _built(package, which, given).to(x.device).eval()
+        outputs = _outputs(which, module(x))
+        rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
@@ -96,12 +97,20 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
 
 
 def reach(
-    package: VaePackage, which: str, x: Tensor, target: Tensor, settings: dict[str, Any]
+    package: VaePackage,
+    which: str,
+    x: Tensor,
+    target: Tensor,
+    settings: dict[str, Any],
+    levels: int = 1,
+    apart: bool = False,
 ) -> dict[str, Tensor] | None:
     """Trains a network towards −`target` and then towards `target` [B, n], to find the range of its outputs.
 
     Of `FRESH` new networks, the one with the lowest (or highest) first outputs is trained, so that no activation is
     saturated from the start. Training ends when some output has reached each of the different numbers in `target`.
+    Outputs may be logits of `levels` levels, [B, levels, …]. With `apart`, their distances from the mean over the
+    levels are trained, which a shift of all logits of a pixel, such as a log-softmax, does not change.
 
     Returns:
         `starts`: the first outputs of all new networks for two rows, [FRESH, 2, n]; `lowest` and `highest` [B, n]: the
@@ -120,6 +129,9 @@ def reach(
 
         def forward() -> Tensor:
             outputs = outputs_of(module, x)
+            if apart:
+                logits = outputs.reshape(len(x), levels, -1)
+                outputs = (logits - logits.mean(dim=1, keepdim=True)).flatten(1)
             seen.append(sign * outputs.detach())
             return outputs
 
@@ -129,7 +141,8 @@ def reach(
         drive(module, forward, sign * target, enough)
         return sign * torch.stack(seen).amax(dim=0)
 
-    starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
+    with built_with(settings):
+        starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
     if starts.shape[2] != target.shape[1]:
         return {"starts": starts}
     means = starts.flatten(1).mean(dim=1)
@@ -189,9 +202,89 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
         `decoder_seen`, whether the pass called the networks or their layers. If it called both, also `mean`, `log_std`,
         `z` and `logits` as it used them, and, if bpd has a gradient, what `_gradients` returns.
     """
+    evidence, _ = _passed(package, images, code, logits, settings)
+    return evidence
+
+
+def loss_by_parts(
+    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Does what `loss` does, and also returns what the student's own functions make of the same numbers.
+
+    So a mistake in one of these functions can be told from a mistake in how `forward` puts them together.
+
+    Returns:
+        What `loss` returns, and, where the student's function gives it: `own_reg`, the mean of its divergences;
+        `own_bpd`, its bits of the pass's L_rec + L_reg; `own_z`, its draws from the random state that the encoder left,
+        and `own_z_attached`, whether these have a gradient; and the gradients [2, B, z_dim] with respect to mean and
+        log_std, `own_reg_gradient` of own_reg and `own_z_gradient` of Σ z_gradient · own_z.
+    """
+    evidence, state = _passed(package, images, code, logits, settings)
+    if "mean" not in evidence:
+        return evidence
+    own = [_own_divergence(package, code), _own_bits(package, evidence["rec"], evidence["reg"], images)]
+    if state is not None:
+        own.append(_own_draws(package, code, state, evidence["z"], evidence.get("z_gradient")))
+    for found in own:
+        evidence |= found
+    return evidence
+
+
+def _own_divergence(package: VaePackage, code: Tensor) -> dict[str, Any]:
+    """The batch mean of the student's divergence, and its gradients; empty if the function gives none."""
+    code = code.clone().requires_grad_()
+    try:
+        mean = package.vae.kld(1 * code[0], 1 * code[1]).mean()
+    except Exception:  # `vae.kld` says what is wrong with it
+        return {}
+    return {"own_reg": mean, "own_reg_gradient": _gradient_by(code, mean)}
+
+
+def _own_bits(package: VaePackage, rec: Any, reg: Any, images: Tensor) -> dict[str, Any]:
+    """The student's bits per dimension of a sum of both losses; empty if the function gives none."""
+    try:
+        return {"own_bpd": package.vae.bpd((rec + reg).detach().clone(), images.shape).mean()}
+    except Exception:  # `vae.bpd` says what is wrong with it
+        return {}
+
+
+def _own_draws(package: VaePackage, code: Tensor, state: Tensor, z: Tensor, weights: Tensor | None) -> dict[str, Any]:
+    """As many of the student's draws as there are in z [D, B, z_dim], and their gradients; empty if there are none."""
+    code, then = code.clone().requires_grad_(), torch.get_rng_state()
+    torch.set_rng_state(state)
+    try:
+        draws = torch.stack([package.vae.reparameterize(1 * code[0], code[1].exp()) for _ in z])
+        if draws.shape != z.shape:
+            return {}
+    except Exception:  # `vae.reparameterize` says what is wrong with it
+        return {}
+    finally:
+        torch.set_rng_state(then)
+    found = {"own_z": draws, "own_z_attached": draws.requires_grad}
+    return found if weights is None else found | {"own_z_gradient": _gradient_by(code, (draws * weights).sum())}
+
+
+def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
+    """The gradient of a number with respect to the code [2, B, z_dim]; zeros if it does not depend on it."""
+    if not number.requires_grad:
+        return torch.zeros_like(code)
+    (found,) = torch.autograd.grad(number, code, allow_unused=True)
+    return torch.zeros_like(code) if found is None else found
+
+
+def _passed(
+    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
+) -> tuple[dict[str, Any], Tensor | None]:
+    """The evidence of `loss`, and the state of the random numbers when the encoder gave its last output."""
+    states: list[Tensor] = []
+
+    def encoding(output: Any) -> Any:
+        states.append(torch.get_rng_state())
+        return with_code(output, code)
+
     model = package.vae.model(**settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
-    encoded = watch(encoder, lambda output: with_code(output, code))
+    encoded = watch(encoder, encoding)
     decoded = watch(decoder, lambda output: with_logits(output, logits))
     returned = _losses(model, images)
     ends = [None if len(encoded) else _encoder_ends(encoder, images, code)]
@@ -203,20 +296,35 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
     codes = [_outputs(ENCODERS[0], output) for output in encoded.outputs]
     if ends[0] is not None:
         codes = [list(pair) for pair in zip(ends[0].outputs(0), ends[0].outputs(1), strict=False)]
-    z, outputs = [inputs[0] for inputs in decoded.inputs], list(decoded.outputs)
+    z, outputs = _latents(decoded), [*decoded.outputs]
     if ends[1] is not None:
         z, outputs = ends[1].inputs(), [each.reshape(-1, *logits.shape[1:]) for each in ends[1].outputs(0)]
     seen = {"encoder_seen": len(codes) > 0, "decoder_seen": len(z) > 0 and len(outputs) > 0}
     rec, reg, bits = returned
     shown = encoded if ends[0] is None else Calls([(each,) for each in ends[0].inputs()])
     evidence = seen | {"rec": rec, "reg": reg, "bpd": bits, "shown": rows_of(shown, PIXELS)}
+    state = states[-1] if ends[0] is None and states else None
     if not all(seen.values()):
-        return evidence
+        return evidence, state
     mean, log_std = codes[-1]
     evidence |= {"mean": mean, "log_std": log_std, "z": torch.stack(z), "logits": torch.stack(outputs)}
     if not torch.is_tensor(bits) or not bits.requires_grad:
-        return evidence
-    return evidence | _gradients(bits, mean, log_std, z)
+        return evidence, state
+    ended = list(decoded.outputs) if ends[1] is None else ends[1].outputs(0)
+    return evidence | _gradients(bits, mean, log_std, z, ended), state
+
+
+def _latents(decoded: Calls) -> list[Tensor]:
+    """What the decoder was given in its calls, which have to be alike so that they can be compared."""
+    given = [inputs[0] if inputs else None for inputs in decoded.inputs]
+    found = [each for each in given if isinstance(each, Tensor)]
+    if len(found) < len(given):
+        other = next(each for each in given if not isinstance(each, Tensor))
+        raise TypeError(f"forward should give the decoder a tensor z, and gave it {described(other)}")
+    if len({each.shape for each in found}) > 1:
+        shapes = sorted({str(list(each.shape)) for each in found})
+        raise ValueError(f"forward gives the decoder latents of different shapes: {', '.join(shapes)}")
+    return found
 
 
 def _encoder_ends(encoder: nn.Module, images: Tensor, code: Tensor) -> Ends:
@@ -252,9 +360,12 @@ def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
     return rec, reg, bits
 
 
-def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> dict[str, Any]:
-    """Returns the gradients of bpd with respect to mean, log_std and each draw of z that the decoder was given."""
-    for draw in z:
+def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], decoded: list[Tensor]) -> dict[str, Any]:
+    """Returns the gradients of bpd with respect to mean, log_std and each draw of z that the decoder was given.
+
+    `decoder_trained` says whether any gradient reaches what the decoder returned, `decoded`.
+    """
+    for draw in (*z, *decoded):
         if draw.requires_grad:
             draw.retain_grad()
     bits.sum().backward()
@@ -263,6 +374,7 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor]) -> 
         "log_std_gradient": gradient_of(log_std),
         "z_gradient": torch.stack([gradient_of(draw) for draw in z]),
         "z_attached": all(draw.requires_grad for draw in z),
+        "decoder_trained": any(bool(gradient_of(each).any()) for each in decoded),
     }
 
 
@@ -316,10 +428,13 @@ def manifold(package: VaePackage, grid_size: int, gain: float) -> dict[str, Any]
 def _outputs(which: str, returned: Any) -> list[Tensor]:
     """Returns an encoder's mean and log_std, or a decoder's logits, as a list."""
     if which not in ENCODERS:
+        if not isinstance(returned, Tensor):
+            raise TypeError(f"a decoder should return one tensor of logits, and returned {described(returned)}")
         return [returned]
-    if not isinstance(returned, tuple | list) or len(returned) < 2:
-        raise TypeError("an encoder should return mean and log_std, two tensors")
-    return list(returned[:2])
+    parts = list(returned[:2]) if isinstance(returned, tuple | list) else []
+    if len(parts) < 2 or not all(isinstance(each, Tensor) for each in parts):
+        raise TypeError(f"an encoder should return mean and log_std, two tensors, and returned {described(returned)}")
+    return parts
 
 
 def _is_blind(output: Tensor, seen: Tensor) -> bool:

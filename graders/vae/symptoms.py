@@ -80,7 +80,7 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
 # The loss
 
 
-@symptoms_of("vae:loss")
+@symptoms_of("vae:loss", "vae:loss_by_parts")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
     seen = got.flag("encoder_seen") and got.flag("decoder_seen")
@@ -96,6 +96,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     if "mean_gradient" not in got:
         return symptoms
     symptoms["z attached"] = (float(got.flag("z_attached")), 0.0)
+    symptoms["decoder trained"] = (float(got.flag("decoder_trained")), 0.0)
     through_z = got.tensor("z_gradient", shape=z.shape, finite=False)
     unit = BITS / inputs["images"].size
     sources = {

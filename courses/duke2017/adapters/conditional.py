@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sized
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from courses.duke2017.adapters import feeding
@@ -19,6 +21,10 @@ from courses.duke2017.adapters.roles import Roles, Unfit, arguments
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.loading import Modules
 
+if TYPE_CHECKING:
+    from graders.cgan.interface import Cgan, Seen
+
+_HOT = re.compile(r"hot", re.I)  # parameters for labels that are one-hot already
 _GENERATOR = r"g|gen|.*generator|net_?g|c_?g|model|net|network|c?_?gan"
 
 
@@ -65,28 +71,63 @@ class ConditionalContract:
         with self._roles.calling("conditional_discriminator"):
             return feeding.scored(discriminator, images, labels)
 
-    def generator_input(self, noise: Tensor, labels: Tensor) -> Any:
-        """The generator's input that the student's function makes from noise [B, d] and labels [B]."""
+    def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
+        """The generator's input that the student's function makes from noise [B, d] and labels [B].
+
+        A helper that does not encode labels itself gets them `encoded` [B, 10], as the caller in a notebook does.
+        """
         function = self._roles.find("generator_input")
         with self._roles.calling("generator_input", lambda: False):
-            ordered = [labels, noise] if _labels_first(function) else [noise, labels]
-            return function(**arguments(function, [], ordered))
+            first = _labels_first(function)
+            forms = _labels_as(function, [labels, encoded])
+            return _first_fit(
+                lambda form: function(**arguments(function, [], [form, noise] if first else [noise, form])), forms
+            )
 
-    def generate(self, digit: int, n: int, calls: Sized) -> Any:
+    def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
         """The result of the student's function for n images of a digit.
 
-        `calls` are the recorded calls of the generator. If there are none, the function is taken for another one.
+        A function that does not take the digit itself gets n labels, as numbers or `encoded` [n, 10]. `calls` are the
+        recorded calls of the generator. If there are none, the function is taken for another one.
         """
         function = self._roles.find("generate")
-        with self._roles.calling("generate", calls.__len__):
-            made = function(**arguments(function, [(_GENERATOR, self.own_generator())], [digit], n))
+        n = len(encoded)
+        labels = torch.full((n,), digit)
+
+        def attempt(form: Any) -> Any:
+            calls.forget()
+            made = function(**arguments(function, [(_GENERATOR, self.own_generator())], [form], n))
             if not len(calls):
                 raise Unfit("it never calls the conditional generator")
             return made
 
+        with self._roles.calling("generate", calls.__len__):
+            return _first_fit(attempt, _labels_as(function, [digit, labels, encoded]))
+
     def weights(self) -> list[Path]:
         """The files that may hold weights of the conditional generator."""
         return self._roles.weights("conditional_generator")
+
+
+def _labels_as(function: Any, forms: list[Any]) -> list[Any]:
+    """The forms of a label, the last of which is one-hot, in the order in which a student's function may take them.
+
+    Helpers such as combine_vectors(x, one_hot) put together what they are given, so the caller encodes the labels.
+    """
+    names = inspect.signature(function).parameters
+    return forms[::-1] if any(_HOT.search(name) for name in names) else forms
+
+
+def _first_fit(attempt: Callable[[Any], Any], forms: Sequence[Any]) -> Any:
+    """The result for the first form that a function takes. Raises the first error if it takes none."""
+    failure: Exception | None = None
+    for form in forms:
+        try:
+            return attempt(form)
+        except feeding.UNFIT as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
 
 
 def _labels_first(function: Any) -> bool:
@@ -95,7 +136,6 @@ def _labels_first(function: Any) -> bool:
 
 
 if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
-    from graders.cgan.interface import Cgan
 
     def _adapter(modules: Modules) -> Cgan:
         return ConditionalContract(modules)

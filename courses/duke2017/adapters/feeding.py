@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from gengrade.sandbox.guest.errors import Missing
 
 CLASSES = 10
 SIDE = 28
+_MOST_INPUTS = 1 << 16  # more numbers than any generator takes for an image
 _OTHER_SIDES = (32, 64, 16, 14)  # sides in pixels to which images are often resized
 _LABEL = re.compile(r".*(label|class|cond|digit|one_?hot|target).*|y|c|l", re.I)
 # exceptions that a network raises for an input of the wrong form
@@ -28,7 +29,7 @@ _ORDINARY = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 
 def input_size(network: nn.Module, constants: Sequence[int]) -> int | None:
     """The number of inputs of a generator: that of its first layer, or else the first size with which it runs."""
-    sizes = [size for size in (_inputs_of(_first_layer(network)), *constants, *_layer_sizes(network)) if size]
+    sizes = filter(_is_size, (_inputs_of(_first_layer(network)), *constants, *_layer_sizes(network)))
     return next((size for size in dict.fromkeys(sizes) if _runs(network, torch.zeros(2, size))), None)
 
 
@@ -47,7 +48,7 @@ def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
         sizes = [first - CLASSES, *constants, *_layer_sizes(network)]
     labels = torch.arange(CLASSES)  # all labels occur, since students may derive their number from a batch
     failures: dict[int, Exception] = {}
-    for size in dict.fromkeys(each for each in sizes if each > 0):
+    for size in dict.fromkeys(filter(_is_size, sizes)):
         try:
             generated(network, torch.zeros(CLASSES, size), labels)
         except UNFIT as error:
@@ -58,6 +59,11 @@ def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
     if named:
         raise _furthest(network, named)
     return None
+
+
+def takes_a_number(network: nn.Module, noise: int) -> bool:
+    """Whether a generator with one argument takes the label as a single number beside `noise` numbers."""
+    return not takes_labels(network) and _inputs_of(_first_layer(network)) == noise + 1
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
@@ -75,16 +81,13 @@ def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first:
     """The images of a conditional generator for noise [B, d] and labels [B].
 
     A generator with one argument gets the noise and the one-hot label in one row, in the other order if `label_first`.
-    Raises Missing for a generator that takes the label as a single number in that row.
+    One that takes a single number besides the noise gets the label as that number: `cgan.input` judges this mistake,
+    and all other checks judge what the generator makes of its label.
     """
     hot = one_hot(labels)
-    row = _shaped(network, torch.cat([hot, noise] if label_first else [noise, hot], dim=1))
+    label = labels.unsqueeze(1).float() if takes_a_number(network, noise.shape[1]) else hot
+    row = _shaped(network, torch.cat([label, noise] if label_first else [noise, label], dim=1))
     if not takes_labels(network):
-        if _inputs_of(_first_layer(network)) == noise.shape[1] + 1:
-            raise Missing(
-                f"the generator takes {noise.shape[1] + 1} numbers, the noise and one more: its label comes as one "
-                f"number, which says that a 9 is nine times a 1. It should take a one-hot vector of {CLASSES} numbers"
-            )
         return network(row)
     rows, maps = noise, noise[:, :, None, None]
     forms: list[list[Tensor]] = []
@@ -121,10 +124,16 @@ def other_side(who: str, side: int) -> Missing:
 
 
 def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Tensor]]:
-    """The arguments in all forms in which a discriminator may take images [B, 1, S, S] with labels [B]."""
+    """The arguments in all forms in which a discriminator may take images [B, 1, S, S] with labels [B].
+
+    A label may also be a number beside the pixels, or a plane of that number: the assignment prescribes the form of the
+    label for the generator only.
+    """
     hot, rows = one_hot(labels), pictures.flatten(1)
     planes = hot[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
-    joined = [[torch.cat([rows, hot], dim=1)], [torch.cat([pictures, planes], dim=1)]]
+    number = labels.unsqueeze(1).float()
+    plane = number[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
+    joined = [[torch.cat(pair, dim=1)] for pair in ((rows, hot), (pictures, planes), (rows, number), (pictures, plane))]
     if not takes_labels(network):
         return joined
     pairs = [
@@ -218,13 +227,18 @@ def _inputs_of(layer: nn.Module | None) -> int | None:
     return size if type(size) is int else None
 
 
+def _is_size(size: int | None) -> TypeGuard[int]:
+    """Whether a number can be that of a network's inputs: what is left of a layer may be none, or less."""
+    return size is not None and 0 < size <= _MOST_INPUTS
+
+
 def _layer_sizes(network: nn.Module) -> list[int]:
-    """Possible noise sizes: each layer's inputs minus those for a label, which may be one-hot, embedded or absent."""
+    """Possible noise sizes: each layer's inputs minus those for a label: one-hot, embedded, none, or a number."""
     widths = [each.embedding_dim for each in network.modules() if isinstance(each, nn.Embedding)]
     linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
     widths += [each.out_features for each in linear if each.in_features == CLASSES]
     inputs = [size for size in map(_inputs_of, _layers(network)) if size]
-    return [size - beside for size in inputs for beside in (CLASSES, *widths, 0)]
+    return [size - beside for size in inputs for beside in (CLASSES, *widths, 0, 1)]
 
 
 def _shaped(network: nn.Module, rows: Tensor) -> Tensor:

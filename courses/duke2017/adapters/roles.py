@@ -49,7 +49,10 @@ USUAL: Final[Mapping[str, Sequence[str]]] = {
     "vae": ("VAE", "VariationalAutoencoder"),
     "interpolate": ("interpolate", "interpolate_gan", "gan_interpolation", "gan_interpolate", "interpolation"),
     "interpolate_vae": ("interpolate_vae", "vae_interpolation", "vae_interpolate", "interpolate_images"),
-    "generator_input": ("generator_input", "make_input", "join", "concatenate", "combine", "concat", "condition"),
+    "generator_input": (
+        *("generator_input", "make_input", "join", "concatenate", "combine", "concat", "condition"),
+        *("combine_vectors", "concat_vectors", "concatenate_vectors", "get_generator_input"),
+    ),
     "generate": ("generate", "generate_digit", "generate_digits", "sample_digit", "sample_digits"),
 }
 _CONDITIONAL: Final = {f"conditional_{plain}": plain for plain in _PLAIN}

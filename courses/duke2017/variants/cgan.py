@@ -148,7 +148,114 @@ class ConditionalDiscriminator(nn.Module):
         return self.out(torch.cat([self.emb(label), x.flatten(1)], dim=1))
 """
 
+# the small weights of a DCGAN, with which hardly anything passes the batch norms before they have seen a batch
+SMALL = """
+def small(m):
+    if isinstance(m, (nn.Linear, nn.ConvTranspose2d)):
+        nn.init.normal_(m.weight, 0, 0.002)
+        nn.init.zeros_(m.bias)
+    if isinstance(m, nn.BatchNorm1d):
+        nn.init.normal_(m.weight, 0, 0.02)
+        nn.init.zeros_(m.bias)
+
+
+class ConditionalGenerator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(latent_size + classes, 64), nn.BatchNorm1d(64), nn.ReLU(),
+            nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, pixels), nn.Tanh(),
+        )
+        self.apply(small)
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Linear(pixels + classes, 64), nn.BatchNorm1d(64), nn.LeakyReLU(0.2),
+            nn.Linear(64, 32), nn.BatchNorm1d(32), nn.LeakyReLU(0.2), nn.Linear(32, 1),
+        )
+        self.apply(small)
+
+    def forward(self, x):
+        return self.main(x)
+"""
+ZEROED = "nn.init.zeros_([each for each in self.modules() if isinstance(each, nn.Linear)][-1].weight)"
+TINY = """
+def small(m):
+    if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(m.weight, 0, 0.001)
+        nn.init.zeros_(m.bias)
+"""
+
 RIGHT: dict[str, Changes] = {
+    "weights that start small": notebook(rewritten(NETWORKS, SMALL)),
+    "a last layer that starts at zero": notebook(
+        rewritten(NETWORKS, SMALL.replace("0, 0.002)", "0, 0.1)").replace("self.apply(small)", ZEROED))
+    ),
+    "planes, and weights that start small": notebook(
+        rewritten(
+            NETWORKS,
+            CONVOLUTIONS.replace("        )\n\n    def", "        )\n        self.apply(small)\n\n    def").replace(
+                "\nclass ConditionalGenerator", f"{TINY}\n\nclass ConditionalGenerator"
+            ),
+        ),
+        (ROW, f"{ROW}[:, :, None, None]"),
+        (MADE, f"return generator.eval()({ROW_OF_ONE_DIGIT}[:, :, None, None])"),
+    ),
+    "a helper that takes one-hot labels": notebook(
+        rewritten(
+            INPUT,
+            """
+def draw_noise(n):
+    return torch.randn(n, latent_size)
+
+
+def combine_vectors(x, one_hot):
+    return torch.cat((x.float(), one_hot.float()), 1)
+""",
+        ),
+    ),
+    "a helper that takes one-hot labels by another name": notebook(
+        rewritten(
+            INPUT,
+            """
+def draw_noise(n):
+    return torch.randn(n, latent_size)
+
+
+def concat(noise, labels):
+    return torch.cat([noise, labels], dim=1)
+""",
+        ),
+    ),
+    "images of one-hot labels": notebook(
+        rewritten(
+            DEMAND,
+            """
+@torch.no_grad()
+def generate(generator, one_hot_labels):
+    return generator.eval()(torch.cat([draw_noise(len(one_hot_labels)), one_hot_labels], dim=1))
+""",
+        ),
+    ),
+    "images of a row of labels": notebook(
+        rewritten(
+            DEMAND,
+            """
+@torch.no_grad()
+def generate(generator, labels):
+    return generator.eval()(generator_input(draw_noise(len(labels)), labels))
+""",
+        ),
+    ),
+    "a discriminator that takes the label as a number": notebook(
+        ("self.inner = Discriminator(pixels + classes)", "self.inner = Discriminator(pixels + 1)")
+    ),
     "the label before the noise": notebook(
         (ROW, "torch.cat([torch.eye(10)[labels], noise], dim=1)"),
         (ROW_OF_ONE_DIGIT, "torch.cat([hot, draw_noise(n)], dim=1)"),
@@ -255,10 +362,33 @@ UNNAMED: dict[str, Unnamed] = {
     "images in pairs": Unnamed(
         notebook((MADE, MADE.replace("draw_noise(n)", "draw_noise(n // 2).repeat(2, 1)"))), ("cgan.generate",), "share"
     ),
-    "the label as one number": Unnamed(
+    "a generator that takes one number, and gets ten": Unnamed(
         notebook(("self.inner = Generator(latent_size + classes)", "self.inner = Generator(latent_size + 1)")),
+        ("cgan.generate",),
+        "cannot be multiplied",
+    ),
+    "a helper that forgets the noise": Unnamed(
+        notebook(
+            rewritten(
+                INPUT,
+                """
+def draw_noise(n):
+    return torch.randn(n, latent_size)
+
+
+def combine_vectors(x, one_hot):
+    return torch.cat((torch.zeros_like(x), one_hot), 1)
+""",
+            ),
+            ("generator(generator_input(draw_noise(len(x)), labels).to(device))", "generator(draw_noise(len(x)))"),
+        ),
+        ("cgan.input",),
+        "the noise in the generator's input",
+    ),
+    "a generator that gives a pair": Unnamed(
+        notebook((FORWARD, FORWARD.replace("self.inner(x)", "self.inner(x), x"))),
         ("cgan.generator", "cgan.generator_condition", "cgan.generate"),
-        "its label comes as one number",
+        "a tuple of 2",
     ),
     "one-hot labels as long as the largest": Unnamed(
         notebook(

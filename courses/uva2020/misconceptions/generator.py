@@ -111,3 +111,17 @@ def last_of_hidden_dims_only(self, z_dim=32, hidden_dims=(128, 256, 512), output
     """You build the generator from the last entry of hidden_dims only, so that it has one hidden layer whatever the
     list says: add a layer for every entry."""
     self.original(z_dim, hidden_dims[-1:], output_shape, dp_rate)
+
+
+@misconception
+def output_shape_ignored(self, z_dim=32, hidden_dims=(128, 256, 512), output_shape=(1, 28, 28), dp_rate=0.1):
+    """Your generator gives images of one channel and 28×28 pixels whatever output_shape says: use output_shape for the
+    size of the last layer, and to reshape its output."""
+    self.original(z_dim, hidden_dims, (1, 28, 28), dp_rate)
+
+
+@misconception
+def channels_ignored(self, z_dim=32, hidden_dims=(128, 256, 512), output_shape=(1, 28, 28), dp_rate=0.1):
+    """Your generator gives images of one channel whatever output_shape says: its first entry is the number of channels,
+    and belongs to the size of the last layer as the others do."""
+    self.original(z_dim, hidden_dims, (1, *output_shape[1:]), dp_rate)

@@ -147,6 +147,14 @@ def logits_as_means(self, imgs):
 
 
 @misconception
+def reconstruction_detached(self, imgs):
+    """You detach the reconstruction loss, so that the decoder learns nothing: leave L_rec in the graph, and detach only
+    what you log."""
+    rec, reg, _ = self.original(imgs)
+    return rec.detach(), reg, elbo_to_bpd(rec.detach() + reg, imgs.shape)
+
+
+@misconception
 def sigmoid_applied_twice(self, imgs):
     """You applied the sigmoid and then F.binary_cross_entropy_with_logits, which applies another one. Give it the
     logits."""

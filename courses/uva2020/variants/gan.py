@@ -51,7 +51,7 @@ _FUNCTIONAL = "import torch\nfrom torch.nn import functional as F\n"
 _CONVOLUTIONS = """        self.net = nn.Sequential(
             nn.Linear(z_dim, 8 * 49), nn.Unflatten(1, (8, 7, 7)),
             nn.ConvTranspose2d(8, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
-            nn.ConvTranspose2d(8, 1, 4, 2, 1),
+            nn.ConvTranspose2d(8, output_shape[0], 4, 2, 1),
         )
 """
 _CONVOLUTIONAL_CRITIC = """        self.net = nn.Sequential(
@@ -577,6 +577,16 @@ ALTERNATIVE: Changes = {
 _G, _D, _I, _A = "gan.generator_step", "gan.discriminator_step", "gan.interpolate", "gan.alternation"
 
 UNNAMED: dict[str, Unnamed] = {
+    "images of 28 pixels always": Unnamed(
+        _models((GENERATOR_FORWARD, GENERATOR_FORWARD.replace("*self.output_shape", "self.output_shape[0], 28, 28"))),
+        ("gan.generator",),
+        "is invalid for input of size",
+    ),
+    "rows and columns exchanged": Unnamed(
+        _models((GENERATOR_FORWARD, GENERATOR_FORWARD + ".transpose(2, 3)")),
+        ("gan.generator",),
+        "output_shape=[3, 8, 6]",
+    ),
     "one image of the batch": Unnamed(
         _training((SCORES, SCORES.replace("(x_real)", "(x_real[:1].expand_as(x_real))"))), (_D,), "only 1 of the 64"
     ),

@@ -41,10 +41,14 @@ class VaeContract:
         """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return call(self._function("elbo_to_bpd"), {"elbo": elbo, "img_shape": img_shape})
 
+    def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
+        """A new encoder: images [B, num_input_channels, 28, 28] → mean and log_std, each [B, z_dim]."""
+        encoder: nn.Module = self._network("CNNEncoder", num_input_channels, num_filters, z_dim)
+        return encoder
+
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
         """A new decoder: [B, z_dim] → [B, num_input_channels, 28, 28], with a logit for each level of each pixel."""
-        asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
-        decoder: nn.Module = call(self._modules.find("CNNDecoder", "cnn_encoder_decoder", "train_pl"), asked)
+        decoder: nn.Module = self._network("CNNDecoder", num_input_channels, num_filters, z_dim)
         return decoder
 
     def model(self, num_filters: int = 32, z_dim: int = 20) -> nn.Module:
@@ -62,6 +66,10 @@ class VaeContract:
         """The model's decoder."""
         return part(model, "decoder", "VAE")
 
+    def _network(self, name: str, num_input_channels: int, num_filters: int, z_dim: int) -> Any:
+        asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
+        return call(self._modules.find(name, "cnn_encoder_decoder", "train_pl"), asked)
+
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = self._modules.find(name, "utils", "train_pl")
         return function
@@ -77,9 +85,9 @@ def _given(stem: str) -> ModuleType:
 
 
 if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
-    from graders.vae.interface import Arithmetic, ConvolutionalDecoder, Model
+    from graders.vae.interface import Arithmetic, ConvolutionalNetworks, Model
 
-    class _Asked(Arithmetic, ConvolutionalDecoder, Model, Protocol): ...
+    class _Asked(Arithmetic, ConvolutionalNetworks, Model, Protocol): ...
 
     def _adapter(modules: Modules) -> _Asked:
         return VaeContract(modules)

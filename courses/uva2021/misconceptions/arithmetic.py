@@ -6,7 +6,7 @@ import torch
 
 from graders.misconceptions import defaults, misconception, original
 
-defaults("part1/utils.py:sample_reparameterize", fails=("vae.reparameterize", "vae.level_loss"))
+defaults("part1/utils.py:sample_reparameterize", fails=("vae.reparameterize",))
 
 
 @misconception
@@ -21,13 +21,13 @@ def uniform_noise(mean, std):
     return mean + std * torch.rand_like(mean)
 
 
-@misconception(fails=("vae.reparameterize",))
+@misconception
 def cut_off(mean, std):
     """You draw z without a gradient to mean and std, as torch.normal does: use mean + std · ε."""
     return torch.normal(mean.detach(), std.detach()) + 0 * (mean + std)
 
 
-defaults("part1/utils.py:KLD", fails=("vae.kld", "vae.level_loss"))
+defaults("part1/utils.py:KLD", fails=("vae.kld",))
 
 
 @misconception
@@ -49,13 +49,13 @@ def averaged(mean, log_std):
     return original(mean, log_std) / mean.shape[-1]
 
 
-@misconception("part1/utils.py:elbo_to_bpd", fails=("vae.bpd", "vae.level_loss"))
+@misconception("part1/utils.py:elbo_to_bpd", fails=("vae.bpd",))
 def nats_for_bits(elbo, img_shape):
     """You left out log₂(e), so that the result is in nats and not in bits."""
     return elbo / math.prod(img_shape[1:])
 
 
-@misconception("part1/utils.py:elbo_to_bpd", fails=("vae.bpd", "vae.level_loss"))
+@misconception("part1/utils.py:elbo_to_bpd", fails=("vae.bpd",))
 def batch_as_a_dimension(elbo, img_shape):
     """You divide by the size of the batch as well: divide only by the dimensions of one image, img_shape[1:]."""
     return original(elbo, img_shape) / img_shape[0]

@@ -10,6 +10,40 @@ DECODED = "        return self.net(z)"
 
 RIGHT: dict[str, Changes] = {
     "normalised logits": {NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)")},
+    "normalised logits, and the loss that takes them": {
+        NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)"),
+        MODEL: (ENTROPY, 'F.nll_loss(logits, imgs[:, 0].long(), reduction="sum") / len(imgs)'),
+    },
+    "logits less their largest": {
+        NETWORKS: (DECODED, "        h = self.net(z)\n        return h - h.max(dim=1, keepdim=True).values")
+    },
+    "a batch norm after the last convolution": {
+        NETWORKS: (
+            "padding=1, stride=2, output_padding=1),  # → 28",
+            "padding=1, stride=2, output_padding=1), nn.BatchNorm2d(num_input_channels),",
+        )
+    },
+    "two draws for each image": {
+        MODEL: (
+            f"        logits = self.decoder(sample_reparameterize(mean, log_std.exp()))\n        rec = {ENTROPY}",
+            "        drawn = [self.decoder(sample_reparameterize(mean, log_std.exp())) for _ in range(2)]\n"
+            f"        rec = sum({ENTROPY} for logits in drawn) / 2",
+        )
+    },
+    "log_std within wide limits": {
+        NETWORKS: ("        return mean, log_std", "        return mean, 6 * torch.tanh(log_std / 6)")
+    },
+    "images scaled in the encoder": {
+        NETWORKS: ("self.net(x).chunk", "self.net(x.float() / 15 * 2 - 1).chunk"),
+        MODEL: ("imgs.float() / (LEVELS - 1) * 2 - 1", "imgs"),
+    },
+    "dropout in the encoder": {NETWORKS: ("            nn.Flatten(),", "            nn.Dropout(0.1), nn.Flatten(),")},
+    "a draw and a divergence within forward": {
+        MODEL: [
+            ("sample_reparameterize(mean, log_std.exp())", "mean + log_std.exp() * torch.randn_like(mean)"),
+            ("KLD(mean, log_std).mean()", "0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(dim=1).mean()"),
+        ]
+    },
     "the likelihood of a distribution": {
         MODEL: (
             ENTROPY,
@@ -40,11 +74,6 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
-    "levels one too high": Unnamed(
-        {MODEL: (ENTROPY, ENTROPY.replace("imgs.squeeze(1).long()", "(imgs.squeeze(1).long() + 1).clamp(max=15)"))},
-        ("vae.level_loss",),
-        "L_rec",
-    ),
     "half of the levels": Unnamed(
         {NETWORKS: (DECODED, "        return self.net(z)[:, ::2]")}, ("vae.levels", "vae.level_loss"), "shape"
     ),
@@ -52,5 +81,56 @@ UNNAMED: dict[str, Unnamed] = {
         {MODEL: ("KLD(mean, log_std).mean()", "KLD(mean[:, ::2], log_std[:, ::2]).mean()")},
         ("vae.level_loss",),
         "L_reg",
+    ),
+    "normalised numbers of a tanh": Unnamed(
+        {NETWORKS: (DECODED, "        return torch.log_softmax(torch.tanh(self.net(z)), dim=1)")},
+        ("vae.levels",),
+        "cannot be far apart",
+    ),
+    "a log-softmax over the rows": Unnamed(
+        {NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=2)")},
+        ("vae.levels",),
+        "cannot take every real value",
+    ),
+    "a softplus after the logits": Unnamed(
+        {NETWORKS: (DECODED, "        return nn.functional.softplus(self.net(z))")},
+        ("vae.levels",),
+        "cannot take every real value",
+    ),
+    "a softmax over the rows": Unnamed(
+        {NETWORKS: (DECODED, "        return torch.softmax(self.net(z), dim=2)")},
+        ("vae.levels",),
+        "over the rows",
+    ),
+    "a divergence that is three times as large": Unnamed(
+        {UTILS: ("- log_std).sum(dim=-1)", "- log_std).sum(dim=-1) * 3")}, ("vae.kld",), "KL divergence"
+    ),
+    "a divergence of the whole batch": Unnamed(
+        {UTILS: ("- log_std).sum(dim=-1)", "- log_std).sum()")}, ("vae.kld",), "shape"
+    ),
+    "noise with half of the deviation": Unnamed(
+        {UTILS: ("std * torch.randn_like", "0.5 * std * torch.randn_like")}, ("vae.reparameterize",), "(z − mean) / std"
+    ),
+    "bits of another base": Unnamed(
+        {UTILS: ("math.log2(math.e)", "math.log10(math.e)")}, ("vae.bpd",), "bits per dimension"
+    ),
+    "a divergence that is weighted": Unnamed(
+        {MODEL: ("KLD(mean, log_std).mean()", "0.5 * KLD(mean, log_std).mean()")}, ("vae.level_loss",), "L_reg"
+    ),
+    "bits of the reconstruction alone": Unnamed(
+        {MODEL: ("elbo_to_bpd(rec + reg, imgs.shape)", "elbo_to_bpd(rec, imgs.shape)")}, ("vae.level_loss",), "bpd"
+    ),
+    "mean and log_std detached in the divergence": Unnamed(
+        {MODEL: ("KLD(mean, log_std).mean()", "KLD(mean.detach(), log_std).mean()")}, ("vae.level_loss",), "mean"
+    ),
+    "a leaky mean": Unnamed(
+        {NETWORKS: ("        return mean, log_std", "        return nn.functional.elu(mean), log_std")},
+        ("vae.cnn_encoder",),
+        "mean cannot take every real value",
+    ),
+    "a log_std that is never positive": Unnamed(
+        {NETWORKS: ("        return mean, log_std", "        return mean, -nn.functional.softplus(log_std)")},
+        ("vae.cnn_encoder",),
+        "log_std cannot take every real value",
     ),
 }
