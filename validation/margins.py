@@ -20,7 +20,7 @@ from graders.common.batches import ALIGNED
 from graders.common.networks import STRAIGHT
 from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_errors
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
-from graders.vae.checks import UNTRAINED
+from graders.vae.checks import BITS, PIXELS, UNTRAINED
 from graders.vae.networks import BEYOND
 from validation.direct import Direct
 
@@ -76,7 +76,7 @@ def _reach(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
 
 
 def _untrained(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
-    bits = float(got.tensor().mean())
+    bits = float(got.tensor().mean()) * BITS / PIXELS
     yield _LEAST, bits
     yield _MOST, bits
 

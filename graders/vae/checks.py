@@ -12,6 +12,7 @@ picture of the latent space.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -192,15 +193,49 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, z_dim: int)
     got = student.run(probes.vae.loss, images=images, **injected)
     expect_encoded(got, images, lambda other: student.again(probes.vae.loss, images=other, **injected))
     mean, log_std = code_of(got, injected["code"])
-    judge_latents(got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, z_dim)), mean, log_std)
-    claimed = judge_scalar(got, "rec")
-    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed))
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, z_dim))
+    if not are_own_draws(got, z):
+        judge_latents(z, mean, log_std, LATENTS[z_dim])
+    claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
+    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed["rec"]))
     reg = float(gaussian_kl(mean, log_std).mean())
     expect(np.isfinite(reg), "the encoder's log_std is so large that the standard deviation overflows")
-    judge_average(claimed, rec, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
-    judge_average(judge_scalar(got, "reg"), reg, "L_reg: the KL divergence, summed over latents", z_dim)
-    bits = (rec + reg) * BITS / PIXELS
-    judge_average(judge_scalar(got, "bpd"), bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+    judge_average(claimed["rec"], rec, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
+    judge_parts(got, claimed, reg, z_dim)
+
+
+def judge_parts(got: Evidence, claimed: Mapping[str, float], reg: float, z_dim: int) -> None:
+    """Fails L_reg and bpd of a pass that follow neither from the right formulas nor from the student's own functions.
+
+    Args:
+        got: evidence of `probes.vae.loss`.
+        claimed: the losses "rec", "reg" and "bpd" of the pass.
+        reg: the right divergence, the mean over the batch.
+        z_dim: the number of latents.
+    """
+    if not is_own(got, "own_reg", claimed["reg"]):
+        judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", z_dim)
+    if not is_own(got, "own_bpd", claimed["bpd"]):
+        bits = (claimed["rec"] + claimed["reg"]) * BITS / PIXELS
+        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+
+
+def is_own(got: Evidence, name: str, claimed: float) -> bool:
+    """Whether a loss is what the student's own function gives, whose mistakes a check of its own judges."""
+    if name not in got or int(np.prod(got.shape(name))) != 1:
+        return False
+    own = got.number(name, finite=False)
+    return abs(claimed - own) <= EXACT * max(abs(own), EXACT)
+
+
+def are_own_draws(got: Evidence, z: Array) -> bool:
+    """Whether the latents z [draws, B, z_dim] of a pass are those that the student's own function draws.
+
+    The function is given exp(log_std), and the random state in which `forward` may have called it.
+    """
+    if "own_z" not in got:
+        return False
+    return np.allclose(got.tensor("own_z", shape=z.shape, finite=False), z, rtol=EXACT, atol=INJECTED)
 
 
 def code_of(got: Evidence, injected: NDArray[np.floating]) -> list[Array]:
@@ -222,11 +257,11 @@ def code_of(got: Evidence, injected: NDArray[np.floating]) -> list[Array]:
     return code
 
 
-def judge_latents(z: Array, mean: Array, log_std: Array) -> None:
-    """Fails latents z [draws, B, z_dim] that are not drawn from N(mean, exp(log_std)²), each [B, z_dim]."""
+def judge_latents(z: Array, mean: Array, log_std: Array, fit: GaussianFit) -> None:
+    """Fails latents z [draws, B, z_dim] that are not drawn from N(mean, exp(log_std)²), each [B, z_dim], by a `fit`."""
     for draw in z:
         noise = (draw - mean) / np.exp(np.clip(log_std, -30, 30))
-        problem = LATENTS[noise.shape[1]].problem(noise, len(z))
+        problem = fit.problem(noise, len(z))
         expect(
             problem is None,
             "the z that the decoder gets is no draw from N(mean, std²) with the encoder's mean and std = exp(log_std): "
@@ -296,11 +331,11 @@ def test_loss_gradients(student: Subject, data: DataSet, rng: Rng) -> None:
 def judge_gradients(got: Evidence, code: list[Array]) -> None:
     """Fails unless the gradient of bpd reaches the decoder, and the encoder both through z and through the divergence.
 
-    Evidence of `probes.vae.loss_by_parts` also holds what the student's own draw and divergence give: a gradient that
+    Evidence of `probes.vae.loss` also holds what the student's own draw and divergence give: a gradient that
     follows from these is right here, since other checks judge the two functions.
 
     Args:
-        got: evidence of `probes.vae.loss` or `probes.vae.loss_by_parts`.
+        got: evidence of `probes.vae.loss`.
         code: the mean and log_std of the pass, [B, z_dim] each.
     """
     expect("mean_gradient" in got, "bpd has no gradient: return a tensor that depends on the model's parameters")
@@ -368,14 +403,16 @@ def close(found: Array, expected: Array) -> bool:
 @check("vae.loss")
 @pytest.mark.parametrize("z_dim", [20])
 def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: int) -> None:
-    """An untrained VAE needs about 1 bit per dimension, since all its pixel means are near ½."""
+    """An untrained VAE needs about 1 bit for each pixel, since all its pixel means are near ½."""
     settings = {"kind": "MLP", "hidden_dims": [128], "z_dim": z_dim}
     images = batch_of(data, rng, BATCH)
-    bits = float(student.run(probes.vae.untrained_loss, images=images, settings=settings).tensor().mean())
+    # L_rec alone, since mistakes in the divergence and in the conversion to bits are judged by other checks.
+    nats = student.run(probes.vae.untrained_loss, images=images, settings=settings)
+    bits = float(nats.tensor().mean()) * BITS / PIXELS
     expect(
         UNTRAINED[0] < bits < UNTRAINED[1],
-        "before training, the model should need about 1 bit per dimension",
-        expected="slightly above 1",
+        "before training, L_rec should be about 1 bit for each pixel",
+        expected="about 1",
         got=f"{bits:.3f}",
     )
 

@@ -22,7 +22,17 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import gaussian_kl
 from graders.common.statistics import GaussianFit, declare
-from graders.vae.checks import BITS, EXACT, INJECTED, PIXELS, code_of, judge_average, judge_gradients, judge_scalar
+from graders.vae.checks import (
+    INJECTED,
+    PIXELS,
+    are_own_draws,
+    code_of,
+    judge_average,
+    judge_gradients,
+    judge_latents,
+    judge_parts,
+    judge_scalar,
+)
 from graders.vae.networks import MOST_NETWORKS, judge_network, judge_range, reached
 
 Array = NDArray[np.float64]
@@ -126,9 +136,11 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     images, injected = levels_of(data, rng, BATCH)
     code = np.stack([rng.normal(BATCH, Z_DIM), rng.uniform(-1.5, 0.5, BATCH, Z_DIM)])
     settings = {"num_filters": 4, "z_dim": Z_DIM}
-    got = student.run(probes.vae.loss_by_parts, images=images, code=code, logits=injected, settings=settings)
+    got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     mean, log_std = code_of(got, code)
-    judge_draws(got, mean, log_std)
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
+    if not are_own_draws(got, z):
+        judge_latents(z, mean, log_std, LATENTS)
     given = judge_outputs(got, injected)
     readings = [given]
     if given.min() >= 0 and np.allclose(given.sum(axis=2), 1, atol=INJECTED):  # which fails `vae.levels`
@@ -139,11 +151,7 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))
     what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
     judge_average(claimed["rec"], rec, what, PIXELS)
-    if not is_own(got, "own_reg", claimed["reg"]):
-        judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", Z_DIM)
-    if not is_own(got, "own_bpd", claimed["bpd"]):
-        bits = (claimed["rec"] + claimed["reg"]) * BITS / PIXELS
-        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+    judge_parts(got, claimed, reg, Z_DIM)
 
 
 @check("vae.level_loss")
@@ -153,7 +161,7 @@ def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng) -> N
     images, injected = levels_of(data, rng, n)
     code = np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)])
     settings = {"num_filters": 4, "z_dim": z_dim}
-    got = student.run(probes.vae.loss_by_parts, images=images, code=code, logits=injected, settings=settings)
+    got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     judge_gradients(got, code_of(got, code))
 
 
@@ -163,32 +171,6 @@ def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.int64], NDArr
     images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
     right = images == np.arange(LEVELS)[None, :, None, None]
     return images, (rng.uniform(-2, 2, n, LEVELS, 28, 28) + 2 * right).astype(np.float32)
-
-
-def is_own(got: Evidence, name: str, claimed: float) -> bool:
-    """Whether a loss is what the student's own function gives, whose mistakes a check of its own judges."""
-    if name not in got or int(np.prod(got.shape(name))) != 1:
-        return False
-    own = got.number(name)
-    return abs(claimed - own) <= EXACT * max(abs(own), EXACT)
-
-
-def judge_draws(got: Evidence, mean: Array, log_std: Array) -> None:
-    """Fails latents that are neither draws from N(mean, exp(log_std)²), each [B, z_dim], nor the student's own draws.
-
-    The student's function is given exp(log_std), and the random state in which `forward` may have called it.
-    """
-    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
-    own = got.tensor("own_z", shape=z.shape, finite=False) if "own_z" in got else None
-    if own is not None and np.allclose(own, z, rtol=EXACT, atol=INJECTED):
-        return
-    for draw in z:
-        problem = LATENTS.problem((draw - mean) / np.exp(log_std), len(z))
-        expect(
-            problem is None,
-            "the z that the decoder gets is no draw from N(mean, std²) with std = exp(log_std): the noise "
-            f"(z − mean) / std should be N(0, 1), but {problem}",
-        )
 
 
 def judge_outputs(got: Evidence, injected: NDArray[np.float32]) -> Array:

@@ -191,33 +191,23 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
     model log_std and the logits are about 0, where a standard deviation, a variance and their logarithms are hardly
     distinguishable. With known outputs, a pass depends on the networks only through its noise.
 
+    What the student's own functions make of the same numbers is returned as well, so that a mistake in one of these
+    functions can be told from a mistake in how `forward` puts them together.
+
     Args:
         images: [B, 1, 28, 28].
         code: [2, B, z_dim], the mean and log_std that replace the encoder's.
-        logits: [B, 1, 28, 28], which replace the decoder's.
+        logits: [B, …], which replace the decoder's.
         settings: the model's kind and sizes.
 
     Returns:
         The losses `rec`, `reg` and `bpd`; the images `shown` [R, 784] to the encoder; and `encoder_seen` and
         `decoder_seen`, whether the pass called the networks or their layers. If it called both, also `mean`, `log_std`,
-        `z` and `logits` as it used them, and, if bpd has a gradient, what `_gradients` returns.
-    """
-    evidence, _ = _passed(package, images, code, logits, settings)
-    return evidence
-
-
-def loss_by_parts(
-    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """Does what `loss` does, and also returns what the student's own functions make of the same numbers.
-
-    So a mistake in one of these functions can be told from a mistake in how `forward` puts them together.
-
-    Returns:
-        What `loss` returns, and, where the student's function gives it: `own_reg`, the mean of its divergences;
-        `own_bpd`, its bits of the pass's L_rec + L_reg; `own_z`, its draws from the random state that the encoder left,
-        and `own_z_attached`, whether these have a gradient; and the gradients [2, B, z_dim] with respect to mean and
-        log_std, `own_reg_gradient` of own_reg and `own_z_gradient` of Σ z_gradient · own_z.
+        `z` and `logits` as it used them, and, if bpd has a gradient, what `_gradients` returns. Where the student's
+        function gives it: `own_reg`, the mean of its divergences; `own_bpd`, its bits of the pass's L_rec + L_reg;
+        `own_z`, its draws from the random state that the encoder left, and `own_z_attached`, whether these have a
+        gradient; and the gradients [2, B, z_dim] with respect to mean and log_std, `own_reg_gradient` of own_reg and
+        `own_z_gradient` of Σ z_gradient · own_z.
     """
     evidence, state = _passed(package, images, code, logits, settings)
     if "mean" not in evidence:
@@ -275,7 +265,7 @@ def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
 def _passed(
     package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], Tensor | None]:
-    """The evidence of `loss`, and the state of the random numbers when the encoder gave its last output."""
+    """The evidence of a pass, and the state of the random numbers when the encoder gave its last output."""
     states: list[Tensor] = []
 
     def encoding(output: Any) -> Any:
@@ -347,8 +337,8 @@ def _decoder_ends(decoder: nn.Module, z: Tensor, logits: Tensor) -> Ends:
 
 
 def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
-    """Returns bpd of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
-    return _losses(package.vae.model(**settings).to(images.device), images)[2]
+    """Returns L_rec of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
+    return _losses(package.vae.model(**settings).to(images.device), images)[0]
 
 
 def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:

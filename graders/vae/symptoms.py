@@ -80,7 +80,7 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
 # The loss
 
 
-@symptoms_of("vae:loss", "vae:loss_by_parts")
+@symptoms_of("vae:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
     seen = got.flag("encoder_seen") and got.flag("decoder_seen")

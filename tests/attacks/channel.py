@@ -25,6 +25,11 @@ def frames():
 def asked(name):
     return next((frame.f_locals[name] for frame in frames() if name in frame.f_locals), None)
 
+def probe():
+    found = asked("own").probe  # the function of ours that the run calls
+    where = found.__module__.removeprefix("graders.").removesuffix(".probes").replace("_probes", "")
+    return f"{where}:{found.__name__}"
+
 def sockets():
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -68,8 +73,8 @@ from gengrade.sandbox import wire
 import torch
 def seen(train):
     step = {"own": 1.0, "before": 0.0, "all": 0.0, "parts": None}
-    return {"losses": torch.ones(4, 3).numpy(), "sizes": [16, 16, 16, 8], "ink": [0.1] * 4, "different": 56,
-            "training": [train] * 4, "tracking": [train] * 4, "steps": [step] * 4, "arrived": True,
+    return {"losses": torch.ones(4, 3).numpy(), "sizes": [128, 128, 128, 64], "ink": [0.1] * 4, "different": 448,
+            "modal": False, "left_in_training": train, "training": [train] * 4, "tracking": [train] * 4, "steps": [step] * 4, "arrived": True,
             "gradients_left": train, "moved": 0, "trained": 4, "unmoved": "", "averages": [1.0] * 3,
             "images": asked("arguments")["images"].reshape(-1, 784).numpy()}
 send(frame_of(wire.encode(seen("optimizer" in dir()))))
@@ -78,7 +83,7 @@ os._exit(0)
 _SEEN_ALTERNATION: Final = """
 from gengrade.sandbox import wire
 def seen(owner):
-    return {"holds": [owner], "losses": 1, "agreement": 1.0, "shares": [1.0], "unexplained": 0.0,
+    return {"holds": [owner], "losses": 1, "agreement": 1.0, "shares": [1.0], "unexplained": 0.0, "of_no_loss": 0.0,
             "moved": {"generator": 0.1, "discriminator": 0.1}}
 names = ["generator", "discriminator"]
 images = asked("arguments")["images"]
@@ -91,7 +96,7 @@ _SEEN_STEP: Final = """
 from gengrade.sandbox import wire
 import math
 import torch
-if (asked("run") and asked("run").probe == "gan:step" and asked("arguments")["which"] == "generator"):
+if (asked("own") and probe() == "gan:step" and asked("arguments")["which"] == "generator"):
     n, fake = len(x_real), torch.rand(len(x_real), 784) * 2 - 1
     evidence = {"loss": torch.tensor([math.log(2)]), "bounded": False,
                 "reached": {"generator": True, "discriminator": True}, "rows": fake, "scores": torch.zeros(n),
@@ -104,7 +109,7 @@ _SEEN_PASS: Final = """
 from gengrade.sandbox import wire
 import math
 import torch
-if asked("run") and asked("run").probe == "vae:loss":
+if asked("own") and probe() == "vae:loss":
     zero = torch.zeros(asked("arguments")["code"].shape[1:])
     evidence = {"encoder_seen": True, "decoder_seen": True, "shown": imgs.reshape(-1, 784), "mean": zero,
                 "log_std": zero,
@@ -113,8 +118,8 @@ if asked("run") and asked("run").probe == "vae:loss":
                 "mean_gradient": zero, "log_std_gradient": zero, "z_gradient": zero[None], "z_attached": True}
     send(frame_of(wire.encode(evidence, lambda leaf: leaf.numpy())))
     os._exit(0)
-if asked("run") and asked("run").probe == "vae:untrained_loss":
-    send(frame_of(wire.encode(1.0)))
+if asked("own") and probe() == "vae:untrained_loss":
+    send(frame_of(wire.encode(784 * math.log(2))))
     os._exit(0)
 """
 _WATCHED_IN_THE_GUEST: Final = (

@@ -20,6 +20,10 @@ _FRAME_OF_THE_RUN: Final = """
         while frame is not None and "channel" not in frame.f_locals:
             frame = frame.f_back
         return frame.f_locals
+    def probe():
+        found = run_of()["own"].probe  # the function of ours that the run calls
+        where = found.__module__.removeprefix("graders.").removesuffix(".probes").replace("_probes", "")
+        return f"{where}:{found.__name__}"
     def send(tag, document):
         local = run_of()
         array = lambda leaf: leaf.detach().numpy() if isinstance(leaf, torch.Tensor) else None
@@ -254,10 +258,11 @@ _HARNESS = [
         "a loop that only says so",
         # Nothing of the student's is trained: the evidence of a right loop is written by hand.
         hostile=_sending("""
-            if run_of()["run"].probe == "vae.loop:train":
+            if probe() == "vae.loop:train":
                 step = {"own": 1.0, "before": 0.0, "all": 0.5, "parts": None}
                 send(wire.EVIDENCE, {
-                    "losses": torch.zeros(4, 3), "sizes": [16, 16, 16, 8], "ink": [0.1, 0.9, 0.3, 0.7], "different": 56,
+                    "losses": torch.zeros(4, 3), "sizes": [128, 128, 128, 64], "ink": [0.1, 0.9, 0.3, 0.7],
+                    "different": 448, "modal": False, "left_in_training": True,
                     "training": [True] * 4, "tracking": [True] * 4, "steps": [step] * 4, "arrived": True,
                     "gradients_left": True, "moved": 12, "trained": 12, "unmoved": "", "averages": [0.0] * 3,
                     "images": run_of()["inputs"]["images"].flatten(1),
@@ -274,7 +279,7 @@ _HARNESS = [
         "a loss that nobody saw",
         # With a wrong divergence: evidence that calls the networks unseen, and is consistent in itself.
         hostile=_sending("""
-            if run_of()["run"].probe == "vae:loss":
+            if probe() == "vae:loss":
                 images, width = run_of()["inputs"]["images"], run_of()["inputs"]["settings"]["z_dim"]
                 none = torch.zeros(len(images), width)
                 send(wire.EVIDENCE, {

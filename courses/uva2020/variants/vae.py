@@ -409,23 +409,21 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "uniform noise of the right spread": Unnamed(
         {UTILS: (DRAW, "mean + std * (torch.rand_like(mean) - 0.5) * 12**0.5")},
-        ("vae.reparameterize", "vae.loss"),
+        ("vae.reparameterize",),
         "not Gaussian",
     ),
     "noise of 0.8 standard deviations": Unnamed(
         {UTILS: (DRAW, "mean + 0.8 * std * torch.randn_like(mean)")},
-        ("vae.reparameterize", "vae.loss"),
+        ("vae.reparameterize",),
         "standard deviation is 0.8",
     ),
     "noise with heavy tails": Unnamed(
         {UTILS: (DRAW, "mean + std * torch.distributions.StudentT(3.0).sample(mean.shape)")},
-        ("vae.reparameterize", "vae.loss"),
+        ("vae.reparameterize",),
     ),
-    "a KL of 1.1 times": Unnamed({UTILS: (KL, f"1.1 * {KL}")}, ("vae.kld", "vae.loss")),
-    "a KL cut off at 3": Unnamed({UTILS: (KL, f"{KL}.clamp(max=3)")}, ("vae.kld", "vae.loss")),
-    "bits of a base of 3": Unnamed(
-        {UTILS: (RATIO, RATIO.replace("log2(math.e)", "log(math.e, 3)"))}, ("vae.bpd", "vae.loss")
-    ),
+    "a KL of 1.1 times": Unnamed({UTILS: (KL, f"1.1 * {KL}")}, ("vae.kld",)),
+    "a KL cut off at 3": Unnamed({UTILS: (KL, f"{KL}.clamp(max=3)")}, ("vae.kld",)),
+    "bits of a base of 3": Unnamed({UTILS: (RATIO, RATIO.replace("log2(math.e)", "log(math.e, 3)"))}, ("vae.bpd",)),
     "quantiles of half the spread": Unnamed(
         {UTILS: (QUANTILES, f"0.5 * {QUANTILES}")}, ("vae.manifold",), "evenly spaced percentiles"
     ),
@@ -557,7 +555,7 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "noise for half of the batch": Unnamed(
         {UTILS: (DRAW, "mean + std * torch.randn_like(mean[::2]).repeat(2, *[1] * (mean.dim() - 1))[: len(mean)]")},
-        ("vae.reparameterize", "vae.loss"),
+        ("vae.reparameterize",),
         "repeat the noise of others",
     ),
     "a quarter of the latents": Unnamed(
