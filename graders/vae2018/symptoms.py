@@ -12,6 +12,7 @@ from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.bernoulli import are_means
 from graders.gan.symptoms import MOST_NUMBERS
+from graders.vae2018.averages import is_near, is_summed, per_image, right_averages, sizes_of
 from graders.vae2018.checks import MOST_DRAWS
 from graders.vae2018.parts import MOST_LATENTS
 
@@ -187,9 +188,7 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
     if len(sizes) > 1000 or len(own) > 1000:
         raise Mismatch("the loop makes more than 1000 passes or steps over a few batches")
     along = np.round(own)  # +1 or −1; values between depend on the network's weights
-    numbers: Numbers = (
-        {} if got.is_none("average") else _average(abs(got.number("average", finite=False)), inputs, sizes)
-    )
+    numbers: Numbers = {} if got.is_none("average") else _average(got, inputs, sizes)
     return {
         "sizes": (sizes, 0.0),
         "training": (np.array([mode.number() for mode in got.list("modes")]), 0.0),
@@ -200,10 +199,20 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
     }
 
 
-def _average(average: float, inputs: Inputs, sizes: Array) -> Numbers:
-    """Whether the average weighs batches or images equally, which are both right; else its value."""
+def _average(got: Evidence, inputs: Inputs, sizes: Array) -> Numbers:
+    """Whether the average is a right one of the bounds that the model returned; else its value."""
+    average = abs(got.number("average", finite=False))
     bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
-    weights = (np.ones(len(sizes)), sizes)
-    if len(sizes) and any(np.isclose(average, np.average(bounds, weights=each), rtol=1e-3) for each in weights):
-        return {"average of batches or of images": (1.0, 0.0)}
+    if len(sizes) and is_near(average, right_averages(bounds, sizes, summed=is_summed(got))):
+        return {"a right average": (1.0, 0.0)}
     return {"average": (average, 1e-2)}
+
+
+@symptoms_of("vae2018.loop:average")
+def average(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Whether the loop turns sums over batches into an average per image."""
+    sizes = sizes_of(got)
+    if got.is_none("average") or not len(sizes):
+        return {"no average": (1.0, 0.0)}
+    bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
+    return {"per image": (float(is_near(abs(got.number("average", finite=False)), per_image(bounds, sizes))), 0.0)}

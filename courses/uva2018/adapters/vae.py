@@ -59,6 +59,7 @@ class VaeContract:
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
         """The average bound that VAE.forward returns for images of a `fitting` form, alone or as the first value."""
+        vars(self._args).update(batch_size=len(images))  # some divide by the script's argument
         returned = model(images)
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 

@@ -19,6 +19,8 @@ SAMPLED = "im_means = self.decoder(torch.randn(n_samples, self.z_dim))"
 RETURNED = "return torch.bernoulli(im_means), im_means"
 STEP = "loss.backward()"
 AVERAGE = "return total / count"
+TOTAL = "total += loss.item() * len(images)"
+COUNTED = f"{TOTAL}\n            count += len(images)"
 DECODED = "means = model.decoder(torch.cartesian_prod(axis, axis))"
 
 LOGITS: list[tuple[str, str]] = [
@@ -184,6 +186,33 @@ RIGHT: dict[str, Changes] = {
             "total += loss.item()\n            count += 1",
         ),
     ),
+    "a sum over the batch, averaged over images by the loop": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"), (TOTAL, "total += loss.item()")
+    ),
+    "a sum over the batch, divided by the size of each batch": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        ("images.view(-1, PIXELS))", "images.view(-1, PIXELS)) / len(images)"),
+        (COUNTED, "total += loss.item()\n            count += 1"),
+    ),
+    "an ELBO summed over the batch, divided by the argument batch_size": vae(
+        (BOUND, BOUND.replace("return ", "return -").removesuffix(".mean()") + ".sum()"),
+        (STEP, "(-loss).backward()"),
+        (COUNTED, "total += loss.item()\n            count += ARGS.batch_size"),
+    ),
+    "a bound divided by the argument batch_size": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / ARGS.batch_size")
+    ),
+    "a divergence of the draw, summed over the batch": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "normal = torch.distributions.Normal\n"
+            "        z = draw(mean, std)\n"
+            "        ratio = (normal(mean, std).log_prob(z) - normal(0.0, 1.0).log_prob(z)).sum()\n"
+            "        return reconstruction(input, self.decoder(z)).sum() + ratio",
+        ),
+        (TOTAL, "total += loss.item()"),
+    ),
     "a deeper network with dropout": vae(
         (
             "self.hidden = nn.Linear(PIXELS, hidden_dim)",
@@ -271,6 +300,46 @@ UNNAMED: dict[str, Unnamed] = {
     "noise beside the mean": wrong((DRAW, DRAW.replace("mean +", "0.5 + mean +")), fails="vae2018.noise"),
     "a KL of 1.1 times": wrong((KL, KL.replace("return ", "return 1.1 * ")), fails="vae2018.divergence vae2018.bound"),
     "a KL cut off at 30": wrong((KL, f"{KL}.clamp(max=30)"), fails="vae2018.divergence vae2018.gradient vae2018.bound"),
+    "a bound divided by 128": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / 128"), fails="vae2018.bound", says="a division by 128 for"
+    ),
+    "a bound divided by 100": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / 100"), fails="vae2018.bound", says="a division by 100 for"
+    ),
+    "a bound divided by the number of pixels in the batch, after a mean": wrong(
+        (BOUND, f"{BOUND} / input.numel()"), fails="vae2018.bound", says="by the number of images twice, and"
+    ),
+    "a bound of ten times": wrong(
+        (BOUND, BOUND.replace("return ", "return 10 * ")), fails="vae2018.bound", says="multiplied by 10"
+    ),
+    "a sum over the batch, which the loop averages over batches": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        (COUNTED, "total += loss.item()\n            count += 1"),
+        fails="vae2018.bound",
+        says="summed over the batch",
+    ),
+    "a sum over the batch with half of the divergence": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        (KL, KL.replace("return ", "return 0.5 * ")),
+        (TOTAL, "total += loss.item()"),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 0.5",
+    ),
+    "a tenth of the divergence": wrong(
+        (BOUND, BOUND.replace("+ div", "+ 0.1 * div")),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 0.1",
+    ),
+    "four times the divergence": wrong(
+        (BOUND, BOUND.replace("+ div", "+ 4 * div")),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 4",
+    ),
+    "a divergence divided by the number of images twice": wrong(
+        (BOUND, BOUND.replace("std)).mean()", "std).mean() / len(input)).mean()")),
+        fails="vae2018.divergence vae2018.bound",
+        says="the number of images twice",
+    ),
     "smoothed pixels": wrong(
         (REC, REC.replace("images,", "0.9 * images + 0.05,")),
         fails="vae2018.reconstruction vae2018.bound",
