@@ -40,6 +40,42 @@ def vae(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "samples, means and latents": vae(
+        (SAMPLED, SAMPLED.replace("self.decoder(", "self.decoder(z := ")),
+        (RETURNED, f"{RETURNED}, z"),
+        ("samples, _ = ", "samples, _, _ = "),
+    ),
+    "latents before samples and means": vae(
+        (SAMPLED, SAMPLED.replace("self.decoder(", "self.decoder(z := ")),
+        (RETURNED, RETURNED.replace("return ", "return z, ")),
+        ("samples, _ = ", "_, samples, _ = "),
+    ),
+    "samples, means and logits": vae(
+        (RETURNED, f"{RETURNED}, torch.logit(im_means)"), ("samples, _ = ", "samples, _, _ = ")
+    ),
+    "samples of arrays, for a caller under no_grad": vae(
+        ("        with torch.no_grad():\n            " + SAMPLED, "        " + SAMPLED),
+        (RETURNED, "return torch.bernoulli(im_means).numpy(), im_means.numpy()"),
+        ("model.sample(64)", "torch.no_grad()(model.sample)(64)"),
+        ("samples.view", "torch.tensor(samples).view"),
+    ),
+    "a manifold of arrays, for a caller under no_grad": vae(
+        ("    with torch.no_grad():\n        " + DECODED, f"    {DECODED.replace('axis))', 'axis)).numpy()')}"),
+        ("make_grid(means.view", "make_grid(torch.tensor(means).view"),
+        ("save_image(manifold(model)", "save_image(torch.no_grad()(manifold)(model)"),
+    ),
+    "a manifold of a step and a model": vae(
+        ("def manifold(model, size=20):", "def manifold(step, model, size=20):"),
+        ("save_image(manifold(model)", "save_image(manifold(ARGS.epochs, model)"),
+    ),
+    "a manifold of a model by another name and an iteration": vae(
+        ("def manifold(model, size=20):", "def manifold(m, it, size=20):\n    model = m"),
+        ("save_image(manifold(model)", "save_image(manifold(model, 3)"),
+    ),
+    "a manifold of a number of images and a model": vae(
+        ("def manifold(model, size=20):", "def manifold(per_side, model):\n    size = per_side"),
+        ("save_image(manifold(model)", "save_image(manifold(12, model)"),
+    ),
     "log variance": vae(*LOG_VARIANCE),
     "log variance and logits": vae(*LOG_VARIANCE, *LOGITS),
     "log deviation": vae(
