@@ -276,17 +276,14 @@ def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) 
         return ": it does not contain ½ mean²"
     factor = abs(share)
     same = parts.near(factor * _mean_term(injected), _mean_term(injected))
-    # The Gaussian of the noise comes first: a mistake in one thing explains more than mistakes in two.
-    for parameterisation in sorted(PARAMETERISATIONS, key=lambda each: each.name != drawn.name):
-        by_second = share * _spread_term(injected, parameterisation)
-        if not parts.near(parts.by_second, by_second):
-            continue
+    meaning = _divergence_meaning(parts, injected, drawn)
+    if meaning is not None:
         slips = [] if same else [_factor_slip(factor)]
-        if parameterisation.name != drawn.name:
+        if meaning.name != drawn.name:
             name = drawn.name or "number of another kind"
             slips.append(
                 "it is not that of the Gaussian that z is drawn from: it uses the encoder's second output "
-                f"as a {parameterisation.name}, but the noise uses it as a {name}. Use one meaning in both"
+                f"as a {meaning.name}, but the noise uses it as a {name}. Use one meaning in both"
             )
         return f": {'; and '.join(slips)}" if slips else ""
     if no_spread:
@@ -294,6 +291,24 @@ def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) 
     if not same:
         return f": ½ mean² counts {factor:.3g} times in it, and its other terms do not fit that either"
     return f": its σ is not that of the noise, which uses the second output as a {drawn.name}" if drawn.name else ""
+
+
+def _divergence_meaning(parts: Parts, injected: Injected, drawn: Parameterisation) -> Parameterisation | None:
+    """The parameterisation of the divergence, which may have any factor; None if it is no such divergence."""
+    share = parts.by_mean / _mean_term(injected)
+    # The Gaussian of the noise comes first: a mistake in one thing explains more than mistakes in two.
+    ordered = sorted(PARAMETERISATIONS, key=lambda each: each.name != drawn.name)
+    found = (each for each in ordered if parts.near(parts.by_second, share * _spread_term(injected, each)))
+    return None if parts.near(parts.by_mean, 0) else next(found, None)
+
+
+def meaning_of(got: Evidence, injected: Injected) -> Parameterisation | None:
+    """What the encoder's second output means, from the probe `latents`; None if noise and divergence do not agree."""
+    drawn, _ = noise_of(got, injected)
+    if not np.isfinite(got.tensor("bounds", finite=False)).all():
+        return drawn
+    paid = _divergence_meaning(parts_of(got, injected), injected, drawn)
+    return drawn if paid is None or paid.name == drawn.name else None
 
 
 def _factor_slip(factor: float) -> str:

@@ -40,6 +40,11 @@ def vae(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "a deviation of either sign, in log σ²": vae(
+        (CODE, RAW), (KL, "return -0.5 * (1 + std.pow(2).log() - mean**2 - std.pow(2)).sum(1)")
+    ),
+    "a log variance that is cut off": vae(*LOG_VARIANCE, (RAW, f"{RAW}.clamp(-8, 8)")),
+    "a deviation below 1": vae((CODE, CODE.replace("F.softplus(", "torch.sigmoid("))),
     "samples, means and latents": vae(
         (SAMPLED, SAMPLED.replace("self.decoder(", "self.decoder(z := ")),
         (RETURNED, f"{RETURNED}, z"),
@@ -375,6 +380,45 @@ UNNAMED: dict[str, Unnamed] = {
         (BOUND, BOUND.replace("std)).mean()", "std).mean() / len(input)).mean()")),
         fails="vae2018.divergence vae2018.bound",
         says="the number of images twice",
+    ),
+    **{
+        f"{name} on the log variance": wrong(
+            *LOG_VARIANCE, (RAW, RAW.replace("self.raw(hidden)", code)), fails="vae2018.encoder", says="cannot take all"
+        )
+        for name, code in {
+            "relu": "torch.relu(self.raw(hidden))",
+            "softplus": "F.softplus(self.raw(hidden))",
+            "exp": "self.raw(hidden).exp()",
+            "tanh": "torch.tanh(self.raw(hidden))",
+            "a square": "self.raw(hidden) ** 2",
+        }.items()
+    },
+    "a logarithm of the deviation that is never negative": wrong(
+        (CODE, "return self.mean(hidden), torch.relu(self.raw(hidden))"),
+        (DRAW, DRAW.replace("std *", "std.exp() *")),
+        (KL, "return (0.5 * ((2 * std).exp() + mean**2 - 1) - std).sum(-1)"),
+        fails="vae2018.encoder",
+        says="logarithm of the standard deviation",
+    ),
+    "a deviation that may be negative": wrong(
+        (CODE, RAW), fails="vae2018.encoder vae2018.bound", says="can be negative"
+    ),
+    "a deviation by a tanh": wrong(
+        (CODE, CODE.replace("F.softplus(", "torch.tanh(")),
+        fails="vae2018.encoder vae2018.bound",
+        says="can be negative",
+    ),
+    "a variance that is 0 for many images": wrong(
+        (CODE, CODE.replace("F.softplus(", "torch.relu(")),
+        (DRAW, DRAW.replace("std *", "std.sqrt() *")),
+        (KL, "return 0.5 * (std + mean**2 - 1 - (std + 1e-9).log()).sum(1)"),
+        fails="vae2018.encoder",
+        says="variance, and is exactly 0",
+    ),
+    "noise of half of the variance": wrong(
+        (DRAW, DRAW.replace("std *", "0.5**0.5 * std *")),
+        fails="vae2018.divergence vae2018.bound",
+        says="half of the variance",
     ),
     "smoothed pixels": wrong(
         (REC, REC.replace("images,", "0.9 * images + 0.05,")),
