@@ -297,7 +297,7 @@ def _too_few(got: Evidence, images: int) -> str:
     if images == 0:
         return f"{wanted}; yours decodes no latents, so decode them with the generator"
     ends = np.unique(got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS)), axis=0)
-    with_ends = float(np.sqrt(np.mean(ends**2))) > SPREAD_WITH_ENDS
+    with_ends = len(ends) > 0 and float(np.sqrt(np.mean(ends**2))) > SPREAD_WITH_ENDS
     return f"{wanted}; yours has {images}, with both ends" if images == STEPS - 2 and with_ends else wanted
 
 

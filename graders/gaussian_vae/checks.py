@@ -45,6 +45,7 @@ NATS = 0.05
 FARTHEST = 10.0  # largest mean or log-variance of a model's own posterior: beyond, single precision loses nats
 LEAST = 0.5  # nats: smallest average divergence from the prior of a model's own posterior
 FAR = 300  # nats by which one image is less likely than the others: exp(−FAR) is 0 in single precision
+FEW = 3  # images that encode is also given without the others
 BEYOND = 1.2  # means and log-variances must pass ±1.2 when they are trained towards ±3
 STRAYED = 1e-5  # tolerance on the pixels of the images that encode is given
 MODE = 3e-3  # largest difference from the decoder's pixels for a sample without noise
@@ -160,7 +161,7 @@ def test_encode_and_decode(student: Subject, rng: Rng) -> None:
         "mean and logvar are the same numbers: each needs a layer of its own",
     )
     hint = "in eval mode, it must not depend on the other images of the batch"
-    few = got.tensor("few", shape=(2, UpTo(len(x)), Z_DIM))
+    few = got.tensor("few", shape=(2, FEW, Z_DIM))
     for name, alone, among in zip(("mean", "log-variance"), few, (mean, logvar), strict=True):
         what = f"the {name} of an image among others"
         assert_close(alone, among[::-1][: len(alone)], rtol=1e-3, atol=1e-4, what=what, hint=hint)

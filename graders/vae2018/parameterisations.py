@@ -107,13 +107,19 @@ def parameterisation_of(noise: Array, second: Array, alpha: float) -> Parameteri
         bounds = [spread_bounds(group.size, alpha, len(levels)) for group in groups]
         if all(low <= ratio <= high for ratio, (low, high) in zip(ratios, bounds, strict=True)):
             return parameterisation
+    # Of the multiples that fit, the nearest is taken, since those of an exponential and of a softplus may look alike.
+    error = z_bound(alpha, 1) / float(np.sqrt(2 * noise.size))
+    sizes = np.array([group.size for group in groups], dtype=np.float64)
+    limits = np.array([spread_bounds(group.size, alpha, len(levels)) for group in groups])
+    multiples: list[tuple[float, Parameterisation]] = []
     for parameterisation in PARAMETERISATIONS:
-        factor = float(np.sqrt(np.mean((noise / parameterisation.std(second)) ** 2)))
-        error = z_bound(alpha, 1) / float(np.sqrt(2 * noise.size))
-        ratios = spreads / (max(factor, TINY) * parameterisation.std(levels))
-        bounds = [spread_bounds(group.size, alpha, len(levels)) for group in groups]
-        if all(low - error <= ratio <= high + error for ratio, (low, high) in zip(ratios, bounds, strict=True)):
-            return parameterisation.times(factor, error)
+        factor = max(float(np.sqrt(np.mean((noise / parameterisation.std(second)) ** 2))), TINY)
+        ratios = spreads / (factor * parameterisation.std(levels))
+        if np.all((ratios >= limits[:, 0] - error) & (ratios <= limits[:, 1] + error)):
+            away = float(np.sum(sizes * (ratios - 1) ** 2))
+            multiples.append((away, parameterisation.times(factor, error)))
+    if multiples:
+        return min(multiples, key=lambda each: each[0])[1]
     fewest = min(group.size for group in groups)
     # The root mean square of n draws is about N(σ, σ²/2n).
     error = z_bound(alpha, len(levels)) / float(np.sqrt(2 * fewest))
