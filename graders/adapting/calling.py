@@ -67,7 +67,7 @@ def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mappi
             paired[alike[0]] = original
     rest = [original for original in left_over if original not in paired.values()]
     open_ = [name for name in free if name not in paired]
-    plain = [name for name in open_ if parameters[name].default is Parameter.empty and not _suits(name)]
+    plain = [name for name in open_ if parameters[name].default is Parameter.empty and not suits(name)]
     for name, original in zip([*plain, *(each for each in open_ if each not in plain)], rest, strict=False):
         paired[name] = original
     return paired
@@ -92,20 +92,21 @@ def _added(
             given[name] = own[name]
         elif name in options:
             given[name] = options[name]
-        elif _suits(name):
-            given[name] = _suitable(name)
+        elif suits(name):
+            given[name] = suitable(name)
         else:
             called = getattr(function, "__name__", "a function")
             raise Undecided(f"{called} requires {name}, which the assignment does not have: nothing says what to pass")
     return given
 
 
-def _suits(name: str) -> bool:
+def suits(name: str) -> bool:
     """Whether a parameter's name tells by itself what may be passed."""
     return any(_words(name) & words for words in _SUITABLE)
 
 
-def _suitable(name: str) -> Any:
+def suitable(name: str) -> Any:
+    """What may be passed to a parameter whose name `suits`."""
     return next(value() for words, value in _SUITABLE.items() if _words(name) & words)
 
 

@@ -4,6 +4,7 @@ Known scores replace those of the discriminator, and the host computes the losse
 `graders.common.gan_losses` says which losses are right. Left open by the hand-out, and decided for the student:
 - images may be flat or square, and scores probabilities or logits of any shape with one number for each image;
 - a step may have several losses, each with its own call of `backward`; their sum is then judged;
+- two losses that are both summed over the batch are one mistake, which the check of the generator's loss is about;
 - either network may go first, and either may be trained more often;
 - an interpolation may be any function or method with that word in its name; if only the script draws it, a person looks
   at the report. The assignment asks for nine images, both ends included.
@@ -11,6 +12,7 @@ Known scores replace those of the discriminator, and the host computes the losse
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +49,8 @@ ALIGNED: Final = 0.999  # least cosine between gradients that differ only by a f
 MOST_TURNS: Final = 16  # most groups of latents that are read per batch: one network may be trained more often
 MOST_STEPS: Final = 10_000  # most steps of the optimisers in a loop over a few batches
 WALKS: Final = 40  # calls of an interpolation, enough to see the distribution of its ends
+# Draws from N(0, I) have a spread of 1. The first and last of 7 steps between two draws have one of 0.88.
+SPREAD_WITH_ENDS: Final = 0.94
 STEPS: Final = 9  # images of an interpolation, both ends included
 
 NOISE = declare("gan2018.noise", "the latents of a turn", GaussianFit(BATCH, LATENTS))
@@ -120,6 +124,13 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "no gradient reaches the generator: its images are detached, or generated under no_grad",
     )
     verdict, others = judge_generator(step), _labels(got, "discriminator", setting)
+    if verdict.mistake is not None and judge_generator(_per_image(step)).mistake is None:
+        both = "both losses are summed" if _is_summed(got, "discriminator", setting) else "the loss is summed"
+        fail(
+            f"the loss is not right: {both} over the batch, but an expectation is estimated by the mean",
+            got=f"{step.loss:.4f}",
+            expected=f"{step.loss / int(step.fake.sum()):.4f}",
+        )
     if verdict.mistake is not None and others == "exchanged":
         verdict = judge_generator(step, exchanged=True)
     _expect_loss(step, verdict)
@@ -149,6 +160,9 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "own loss",
     )
     verdict = judge_discriminator(step)
+    if verdict.mistake is not None and _is_summed(got, "generator", setting):
+        averaged = judge_discriminator(_per_image(step))
+        verdict = averaged if averaged.mistake is None else verdict
     _expect_loss(step, verdict)
     expect(
         verdict.labels != "exchanged" or _labels(got, "generator", setting) != "usual",
@@ -264,7 +278,7 @@ def test_interpolation(student: Subject) -> None:
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     expect(
         len(latents) >= STEPS and len(latents) % STEPS == 0,
-        "an interpolation of 7 steps should have 9 images, both ends included",
+        _too_few(got, len(latents)),
         expected="9 latents for each interpolation",
         got=f"{len(latents)} latents",
     )
@@ -275,6 +289,16 @@ def test_interpolation(student: Subject) -> None:
     expect(len(ends) > 0, "the interpolation decodes no latents")
     problem = line_problem(strips) or ends_problem(ends[:, 0], ends[:, 1], ENDS.alpha)
     expect(problem is None, problem or "")
+
+
+def _too_few(got: Evidence, images: int) -> str:
+    """Says for the student what is wrong with an interpolation that has another number of images."""
+    wanted = "an interpolation of 7 steps should have 9 images, both ends included"
+    if images == 0:
+        return f"{wanted}; yours decodes no latents, so decode them with the generator"
+    ends = np.unique(got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS)), axis=0)
+    with_ends = len(ends) > 0 and float(np.sqrt(np.mean(ends**2))) > SPREAD_WITH_ENDS
+    return f"{wanted}; yours has {images}, with both ends" if images == STEPS - 2 and with_ends else wanted
 
 
 # Reading the evidence of a turn
@@ -334,8 +358,25 @@ def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:
         step = observed(got, name, setting)
     except Mismatch:
         return "unknown"
-    verdict = judge_generator(step) if name == "generator" else judge_discriminator(step)
+    judge = judge_generator if name == "generator" else judge_discriminator
+    verdict = judge(_per_image(step) if _is_summed(got, name, setting) else step)
     return verdict.labels if verdict.mistake is None else "unknown"
+
+
+def _per_image(step: Observed) -> Observed:
+    """A step whose loss was summed over the batch, as if it had been averaged."""
+    images = max(int(step.fake.sum()), 1)
+    return replace(step, loss=step.loss / images, gradients=step.gradients / images)
+
+
+def _is_summed(got: Evidence, name: str, setting: dict[str, Any]) -> bool:
+    """Whether a network's loss is right but for its sum over the batch."""
+    try:
+        step = observed(got, name, setting)
+    except Mismatch:
+        return False
+    judge = judge_generator if name == "generator" else judge_discriminator
+    return judge(step).mistake is not None and judge(_per_image(step)).mistake is None
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:

@@ -95,7 +95,9 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """The number of latents, their positions along and beside the line between the ends, and the ends' spread."""
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     if not len(latents) or len(latents) % STEPS:
-        return {"latents": (float(len(latents)), 0.0)}
+        few: dict[str, tuple[Array | float, float]] = {"latents": (float(len(latents)), 0.0)}
+        ends = got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS))
+        return few | ({"spread of the ends": (_spreads(got), 0.05)} if len(ends) else {})
     strip = latents[:STEPS][None]
     ends = np.linalg.norm(strip[0, [0, -1]], axis=1)
     apart = float(np.linalg.norm(strip[0, -1] - strip[0, 0]))

@@ -9,7 +9,8 @@ Left open by the hand-out, and decided for the student:
 - the K draws may be made one by one or in one batch, for all images at once, for some, or for each on its own;
 - `sample` of the model may return the mode of p(x|z) or a draw from it, whose pixels have noise of variance 1;
 - `interpolate` may go in either direction;
-- log-variances may be limited to a range, as the hand-out does;
+- log-variances may be limited to a range, as the hand-out does, but not to one sign or to [−1, 1];
+- a tanh on the decoder's output is right, in the decoder or in `decode`: images are scaled to [−1, 1];
 - `forward` may return more values after the three that are asked for;
 - gradients are judged with respect to mean and logvar, which training needs, and not to the sample that `nll` is given;
 - `nll` may ignore its `dims`, and sum over all dimensions but the first.
@@ -44,6 +45,8 @@ NATS = 0.05
 FARTHEST = 10.0  # largest mean or log-variance of a model's own posterior: beyond, single precision loses nats
 LEAST = 0.5  # nats: smallest average divergence from the prior of a model's own posterior
 FAR = 300  # nats by which one image is less likely than the others: exp(−FAR) is 0 in single precision
+FEW = 3  # images that encode is also given without the others
+BEYOND = 1.2  # means and log-variances must pass ±1.2 when they are trained towards ±3
 STRAYED = 1e-5  # tolerance on the pixels of the images that encode is given
 MODE = 3e-3  # largest difference from the decoder's pixels for a sample without noise
 LIKELIHOOD = "gaussian_vae.log_likelihood"
@@ -145,9 +148,10 @@ def test_mode(student: Subject, rng: Rng) -> None:
 def test_encode_and_decode(student: Subject, rng: Rng) -> None:
     """encode returns a Gaussian over latents for each image; decode returns one over images, with variance 1."""
     model, x, z = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(9, *IMAGE), rng.normal(7, Z_DIM)
-    got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.injected)
+    target = 6 * rng.bits(9, Z_DIM) - 3
+    got = student.run(probes.gaussian_vae.parts, x=x, z=z, map_=model.injected, target=target)
     mean, logvar = (got.tensor(name, shape=(9, Z_DIM)) for name in ("mean", "logvar"))
-    expect(bool(np.ptp(mean, axis=0).min() > 0), "encode returns the same mean for all images")
+    expect(bool(np.ptp(mean, axis=0).max() > 0), "encode returns the same mean for all images")
     expect(
         bool(np.ptp(logvar) > 0),
         "encode returns the same variance for every image: logvar needs a layer of its own, too",
@@ -157,10 +161,28 @@ def test_encode_and_decode(student: Subject, rng: Rng) -> None:
         "mean and logvar are the same numbers: each needs a layer of its own",
     )
     hint = "in eval mode, it must not depend on the other images of the batch"
-    assert_close(got["again"], mean[::-1], rtol=1e-3, atol=1e-4, what="the mean of an image among others", hint=hint)
+    few = got.tensor("few", shape=(2, FEW, Z_DIM))
+    for name, alone, among in zip(("mean", "log-variance"), few, (mean, logvar), strict=True):
+        what = f"the {name} of an image among others"
+        assert_close(alone, among[::-1][: len(alone)], rtol=1e-3, atol=1e-4, what=what, hint=hint)
+    for name in ("mean", "logvar"):
+        driven = got.tensor(f"{name}_driven", shape=(9, Z_DIM))
+        expect(
+            driven.min() < -BEYOND and driven.max() > BEYOND,
+            f"the {name} that encode returns cannot take all values: put no activation after its layer",
+            expected="values of both signs when trained towards ±3",
+            got=f"values from {driven.min():.2f} to {driven.max():.2f}",
+        )
     right = model.decode(z).reshape(7, *IMAGE)
+    squashed = np.allclose(got.tensor("image", shape=right.shape), np.tanh(right), rtol=1e-3, atol=1e-4)
+    hint = "it is the decoder's output, or the tanh of that"
     assert_close(
-        got["image"], right, rtol=1e-3, atol=1e-4, what="the mean of p(x|z)", hint="it is the decoder's output"
+        got["image"],
+        np.tanh(right) if squashed else right,
+        rtol=1e-3,
+        atol=1e-4,
+        what="the mean of p(x|z)",
+        hint=hint,
     )
     hint = "the covariance of p(x|z) is the identity, so logvar is 0: do not pass one"
     image_logvar = got.tensor("image_logvar")  # it may be a single number

@@ -7,6 +7,7 @@ affine map: `matrix` [P, z_dim] and `offset` [P] for images of P pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 
 from graders.probing.gaussian import Gaussian, injected_for
 from graders.probing.gradients import by_each
+from graders.probing.networks import drive, weights_of
 from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
 
+FEW = 3  # images that encode is given without the others
 LEVEL = 0.005  # step by which the noise on the parameters is increased
 AWAY = 1.0  # nats: average divergence of the posterior from the prior, at which no more noise is added
 
@@ -60,20 +63,34 @@ def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
     return package.gaussian_vae.gaussian(mean, logvar).mode()
 
 
-def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor]) -> dict[str, Any]:
+def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor], target: Tensor) -> dict[str, Any]:
     """The means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
 
-    `again` holds the means of encode for the images in reverse order.
+    `few` holds the mean and the log-variance of encode for the last `FEW` images, in reverse order and without the
+    others, [2, FEW, z_dim]. `mean_driven` and `logvar_driven` [B, z_dim] are what encode gives after a model was
+    trained to bring it to `target` [B, z_dim].
     """
     model, *_ = _known(package, z.shape[1], map_)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
-    return {
+    alone = package.gaussian_vae.encode(model, x.flip(0)[:FEW])
+    given = {
         "mean": posterior.mean,
         "logvar": posterior.logvar,
-        "again": package.gaussian_vae.encode(model, x.flip(0)).mean,
+        "few": torch.stack([alone.mean, alone.logvar]),
         "image": conditional.mean,
         "image_logvar": conditional.logvar,
     }
+    new = weights_of(model)
+    mean = _driven(model, lambda: package.gaussian_vae.encode(model, x).mean, target)
+    model.load_state_dict(new)
+    logvar = _driven(model, lambda: package.gaussian_vae.encode(model, x).logvar, target)
+    return given | {"mean_driven": mean, "logvar_driven": logvar}
+
+
+def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> Tensor:
+    """An output after training; before it, if no parameter changes it, which another part of the check judges."""
+    given = output()
+    return drive(model, output, target) if given.requires_grad else given
 
 
 def forward(

@@ -13,11 +13,16 @@ Left open by the hand-out, and decided for the student:
 - the bound may have either sign, as long as both of its parts have it; it may come before other return values;
 - the divergence may be estimated without bias, as log q(z|x) − log p(z) for the z that is decoded;
 - the reconstruction may be averaged over several draws of z, which are decoded one by one or together, draw by draw;
-- in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did.
+- in eval mode the mean may be decoded in place of a draw, as PyTorch's own example of those years did;
+- the bound may be summed over the batch if the loop turns the sums into an average per image.
+
+A factor on the whole bound, as of a sum over the batch, is one mistake: reconstruction and divergence are judged in
+units of it, and only the check of the bound is about it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +35,7 @@ from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_clos
 from graders.common.batches import batch_of
 from graders.common.matching import expect_encoded
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.vae2018.averages import averages_per_image
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
 
 Array = NDArray[np.float64]
@@ -47,6 +53,7 @@ ROUNDING: Final = 1e-5  # relative rounding error of a bound in single precision
 # A returned bound may be up to this many times as large as a right one before its rounding error stops being allowed
 # for: in larger numbers the differences between passes, which are judged, would be lost.
 LARGEST: Final = 4.0
+LEAST_SCALE: Final = 1e-6  # a bound that is made smaller than this is no bound
 LOWEST: Final = 100.0  # torch cuts off logarithms at −100
 INJECTED: Final = 1e-4  # tolerance on injected numbers
 UNTRAINED: Final = (400.0, 900.0)  # nats per image before training: 784 · log 2 = 543 if all means are ½, plus the KL
@@ -78,8 +85,9 @@ class Injected:
 class Parts:
     """The first bound, and its changes with the means, the second outputs and the decoded logits, all in nats.
 
-    `rounding` is the error that single precision may cause. `estimated` is set if the model estimates the divergence
-    from the densities of its draw; the numbers are then converted to those of the divergence in closed form.
+    All are in units of `scale`, a positive factor on the whole bound, which is 1 in a right average. `rounding` is the
+    error that single precision may cause. `estimated` is set if the model estimates the divergence from the densities
+    of its draw; the numbers are then converted to those of the divergence in closed form.
     """
 
     first: float
@@ -87,15 +95,21 @@ class Parts:
     by_second: float
     by_logits: float
     rounding: float
+    scale: float = 1.0
     estimated: bool = False
 
     @classmethod
-    def of(cls, bounds: Array, injected: Injected, *, estimated: bool = False) -> Parts:
-        """Computes the parts from the bounds [K] of the passes."""
+    def of(cls, bounds: Array, injected: Injected, *, scale: float = 1.0, excess: Array | None = None) -> Parts:
+        """Computes the parts from the bounds [K] of the passes.
+
+        `excess` [K] is what an estimated divergence has beyond the closed form in each pass.
+        """
+        bounds = bounds / scale - (0 if excess is None else excess)
         first, means, seconds, logits = bounds
         size = max(float(cross_entropy(each, injected.images).mean()) for each in injected.logits)
         rounding = ROUNDING * min(float(np.abs(bounds).max()), LARGEST * size)
-        return cls(float(first), means - first, seconds - first, logits - first, rounding, estimated)
+        by_mean, by_second, by_logits = (float(each - first) for each in (means, seconds, logits))
+        return cls(float(first), by_mean, by_second, by_logits, rounding, scale, excess is not None)
 
     def near(self, value: float, expected: float, more: float = 0.0) -> bool:
         """Whether a value equals the expected one, within the relative tolerance, rounding, and `more` in nats."""
@@ -236,8 +250,7 @@ def divergence_in(parts: Parts, got: Evidence, injected: Injected) -> Parameteri
     It must be the one that z is drawn with. If z is not drawn with any, the check `vae2018.noise` says so, and here the
     divergence may be that of any known parameterisation.
     """
-    drawn, _ = noise_of(got, injected)
-    for parameterisation in [drawn] if noise_problem(got, injected) is None else PARAMETERISATIONS:
+    for parameterisation in _allowed(got, injected):
         more = parameterisation.uncertainty(_double(injected.second[0])) + parameterisation.uncertainty(
             _double(injected.second[2])
         )
@@ -248,34 +261,68 @@ def divergence_in(parts: Parts, got: Evidence, injected: Injected) -> Parameteri
     return None
 
 
+def _allowed(got: Evidence, injected: Injected) -> Sequence[Parameterisation]:
+    """The parameterisations that the divergence may have: that of the noise, or all of them if the noise is wrong."""
+    return PARAMETERISATIONS if noise_problem(got, injected) else [noise_of(got, injected)[0]]
+
+
 def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) -> str:
-    """Names the mistake in a divergence if it is a common one: words to append to the message, or ""."""
-    by_mean, value = _mean_term(injected), parts.by_second
-    if parts.near(parts.by_mean, 0) and parts.near(value, 0):
+    """Says what explains a wrong divergence best, if anything does: words to append to the message, or ""."""
+    share = parts.by_mean / _mean_term(injected)  # how often ½ mean² counts
+    no_mean, no_spread = parts.near(parts.by_mean, 0), parts.near(parts.by_second, 0)
+    if no_mean and no_spread:
         return ": it does not change with the encoder's outputs"
+    if no_mean:
+        return ": it does not contain ½ mean²"
+    factor = abs(share)
+    same = parts.near(factor * _mean_term(injected), _mean_term(injected))
+    meaning = _divergence_meaning(parts, injected, drawn)
+    if meaning is not None:
+        slips = [] if same else [_factor_slip(factor)]
+        if meaning.name != drawn.name:
+            name = drawn.name or "number of another kind"
+            slips.append(
+                "it is not that of the Gaussian that z is drawn from: it uses the encoder's second output "
+                f"as a {meaning.name}, but the noise uses it as a {name}. Use one meaning in both"
+            )
+        return f": {'; and '.join(slips)}" if slips else ""
+    if no_spread:
+        return ": it does not depend on the encoder's second output"
+    if not same:
+        return f": ½ mean² counts {factor:.3g} times in it, and its other terms do not fit that either"
+    return f": its σ is not that of the noise, which uses the second output as a {drawn.name}" if drawn.name else ""
+
+
+def _divergence_meaning(parts: Parts, injected: Injected, drawn: Parameterisation) -> Parameterisation | None:
+    """The parameterisation of the divergence, which may have any factor; None if it is no such divergence."""
+    share = parts.by_mean / _mean_term(injected)
+    # The Gaussian of the noise comes first: a mistake in one thing explains more than mistakes in two.
+    ordered = sorted(PARAMETERISATIONS, key=lambda each: each.name != drawn.name)
+    found = (each for each in ordered if parts.near(parts.by_second, share * _spread_term(injected, each)))
+    return None if parts.near(parts.by_mean, 0) else next(found, None)
+
+
+def meaning_of(got: Evidence, injected: Injected) -> Parameterisation | None:
+    """What the encoder's second output means, from the probe `latents`; None if noise and divergence do not agree."""
+    drawn, _ = noise_of(got, injected)
+    if not np.isfinite(got.tensor("bounds", finite=False)).all():
+        return drawn
+    paid = _divergence_meaning(parts_of(got, injected), injected, drawn)
+    return drawn if paid is None or paid.name == drawn.name else None
+
+
+def _factor_slip(factor: float) -> str:
+    """Says for the student what a factor on a divergence that is right otherwise looks like."""
     factors = {
-        1.0: "",
-        2.0: "it is twice as large as it should be, as if the ½ were missing",
+        2.0: "it is twice as large as it should be, as without its ½",
         1 / Z_DIM: "it is a mean over the latent dimensions, but their sum is asked for",
         float(BATCH): "it is summed over the batch, but the bound is an average over images",
+        1 / BATCH: "it is divided by the number of images twice",
+        1 / (Z_DIM * BATCH): "it is divided by the number of images twice, and by the number of latent dimensions",
         1 / PIXELS: "it is divided by the number of pixels, but the reconstruction is not",
     }
-    for parameterisation in PARAMETERISATIONS:
-        by_second = _spread_term(injected, parameterisation)
-        for factor, words in factors.items():
-            for sign in (1, -1):
-                if parts.near(sign * parts.by_mean, factor * by_mean) and parts.near(sign * value, factor * by_second):
-                    slips = [words] if words else []
-                    if parameterisation.name != drawn.name:
-                        name = drawn.name or "number of another kind"
-                        slips.append(
-                            "it is not that of the Gaussian that z is drawn from: it uses the encoder's second output "
-                            f"as a {parameterisation.name}, but the noise uses it as a {name}. Use one meaning in both"
-                        )
-                    return f": {'; and '.join(slips)}"
-    if not any(parts.near(sign * parts.by_mean, by_mean) for sign in (1, -1)):
-        return ": it does not contain ½ mean²"
-    return f": its σ is not that of the noise, which uses the second output as a {drawn.name}" if drawn.name else ""
+    nearest = min(factors, key=lambda each: abs(factor / each - 1))
+    return factors[nearest] if abs(factor / nearest - 1) <= 2 * EXACT else f"it is scaled by {factor:.3g}"
 
 
 @check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
@@ -290,6 +337,8 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
     )
     parts = parts_of(got, injected)
     drawn = divergence_in(parts, got, injected) or noise_of(got, injected)[0]
+    if parts.scale != 1:
+        _expect_average(parts, student, rng)
     sign = sign_of(parts, injected)
     reconstruction = float(cross_entropy(injected.logits[0], injected.images).mean())
     divergence = float(
@@ -313,6 +362,35 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
     )
 
 
+def _expect_average(parts: Parts, student: Subject, rng: Rng) -> None:
+    """Fails a bound that is `scale` times the average, unless it is a sum that the loop divides by the images."""
+    scale = parts.scale
+    summed = abs(scale / BATCH - 1) <= EXACT
+    if summed and averages_per_image(student, rng):
+        return
+    if summed:
+        words = (
+            "it is summed over the batch, so that it depends on the number of images. Return the average over images, "
+            "or divide by their number in epoch_iter"
+        )
+    elif abs(scale * PIXELS - 1) <= EXACT:
+        words = "it is divided by the number of pixels, and a bound is in nats for each image"
+    elif abs(scale * BATCH - 1) <= EXACT:
+        words = "it is divided by the number of images twice"
+    elif abs(scale * BATCH * PIXELS - 1) <= EXACT:
+        words = "it is divided by the number of images twice, and by the number of pixels"
+    else:
+        words = (
+            f"reconstruction and divergence are right, but both are multiplied by {scale:.4g}, as after a division by "
+            f"{BATCH / scale:.5g} for {BATCH} images. Divide by the number of images in the batch"
+        )
+    fail(
+        f"the bound is not the average over images: {words}",
+        expected=f"{abs(parts.first):.6g}",
+        got=f"{abs(parts.first) * scale:.6g}",
+    )
+
+
 @check("vae2018.bound", needs=("vae2018.reconstruction", "vae2018.divergence"))
 def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> None:
     """Before training, the bound is about 784 · log 2 = 543 nats per image, since all pixels have means near ½."""
@@ -325,7 +403,7 @@ def test_bound_before_training(student: Subject, data: DataSet, rng: Rng) -> Non
         got=f"{value}",
     )
     expect(
-        UNTRAINED[0] < value < UNTRAINED[1],
+        any(UNTRAINED[0] < each < UNTRAINED[1] for each in (value, value / BATCH)),  # a sum is judged above
         "the bound of an untrained model is not about 784 · log 2 = 543 nats",
         expected="slightly above 543",
         got=f"{value:.5g}",
@@ -346,7 +424,7 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
         return  # the check `vae2018.noise` reports this
-    weight = parts.by_mean / _mean_term(injected)
+    weight = parts.scale * parts.by_mean / _mean_term(injected)
     names = ("z_gradient", "mean_gradient", "second_gradient")
     expect(
         all(bool(np.isfinite(got.tensor(name, finite=False)).all()) for name in names),
@@ -418,10 +496,31 @@ def parts_of(got: Evidence, injected: Injected) -> Parts:
         "logit, or an output of the encoder that may have either sign",
         got=f"{bounds[0]}",
     )
-    plain, (drawn, noise) = Parts.of(bounds, injected), noise_of(got, injected)
-    excess = _excess(drawn, noise, injected)
-    candidates = [plain, *(Parts.of(bounds - sign * excess, injected, estimated=True) for sign in (1, -1))]
-    return next((parts for parts in candidates if _fits(parts, drawn, injected)), plain)
+    drawn, noise = noise_of(got, injected)
+    excess, allowed = _excess(drawn, noise, injected), _allowed(got, injected)
+    plain = Parts.of(bounds, injected)
+    for scale in (1.0, *_scales(plain, injected)):
+        candidates = (Parts.of(bounds, injected, scale=scale, excess=each) for each in (None, excess, -excess))
+        for parts in candidates:
+            if any(_fits(parts, each, injected) for each in allowed):
+                return parts
+    summed = Parts.of(bounds, injected, scale=BATCH)
+    return summed if _is_summed(plain, summed, injected) else plain
+
+
+def _scales(plain: Parts, injected: Injected) -> list[float]:
+    """Factors that the whole bound may have: those that are usual, and that of its reconstruction."""
+    found = abs(plain.by_logits / _by_logits(injected, cross_entropy))
+    return [float(BATCH), 1 / PIXELS, *([found] if found > LEAST_SCALE else [])]
+
+
+def _is_summed(plain: Parts, summed: Parts, injected: Injected) -> bool:
+    """Whether a bound that has another mistake in its divergence is also a sum over the batch."""
+    right = abs(_by_logits(injected, cross_entropy))
+    term = _mean_term(injected)
+    with np.errstate(divide="ignore"):
+        nearer = abs(np.log(abs(summed.by_mean / term))) < abs(np.log(abs(plain.by_mean / term)))
+    return summed.near(abs(summed.by_logits), right) and bool(nearer)
 
 
 def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:

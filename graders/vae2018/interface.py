@@ -35,7 +35,10 @@ class Vae2018(Protocol):
         """Images in the form that an encoder or a VAE takes: as they are, or flat [B, 784]."""
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
-        """The average bound, of either sign, a number with its graph, for `fitting` images."""
+        """The average bound, of either sign, a number with its graph, for `fitting` images; or their sum.
+
+        A sum is right if the loop makes an average per image of it.
+        """
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """Samples and means, both of n images in any form, alone or before other things."""

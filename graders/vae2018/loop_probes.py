@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
@@ -25,10 +26,11 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
 
     bounds [passes] replace the bounds that the model returns, with the sign of its first one. The gradients of each
     pass are multiplied by a factor of its own, so that accumulated gradients of two passes differ in direction from
-    either. Returns the `images` [N, 784] that reach the model; for each pass the sign of its bound (`signs`), the size
-    of its batch (`sizes`) and its mode (`modes`, 1 for training); for each step `own`, the cosine between the gradient
-    that it uses and that of the latest bound, positive if the step makes −ELBO smaller; the number of parameters that
-    `moved`; `unmoved`, the first one that had a gradient and did not move; and the returned `average`.
+    either. Returns the `images` [N, 784] that reach the model; for each pass the sign of its bound (`signs`), what the
+    model itself `returned`, the size of its batch (`sizes`) and its mode (`modes`, 1 for training); for each step
+    `own`, the cosine between the gradient that it uses and that of the latest bound, positive if the step makes −ELBO
+    smaller; the number of parameters that `moved`; `unmoved`, the first one that had a gradient and did not move; and
+    the returned `average`.
     """
     model = package.vae.model(hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
@@ -42,6 +44,7 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     return {
         "signs": record.signs,
+        "returned": record.returned,
         "sizes": record.sizes,
         "images": torch.cat([torch.zeros(0, PIXELS), *record.images])[:MOST_IMAGES],
         "modes": record.modes,
@@ -52,6 +55,17 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
     }
 
 
+def average(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor) -> dict[str, Any]:
+    """The `sizes` and the `average` of `epoch` in eval mode; no sizes, and None, if the loop fails."""
+    try:
+        found = epoch(package, images, batch_size, bounds, training=False)
+    except Undecided:
+        raise
+    except Exception:  # another check judges the loop
+        return {"sizes": [], "average": None}
+    return {"sizes": found["sizes"], "average": found["average"]}
+
+
 class _Record:
     """Records the passes and the steps of a loop. Passes of copies of the model, for trial runs, are not recorded."""
 
@@ -60,6 +74,7 @@ class _Record:
         self._bounds = bounds
         self._gradient: Tensor | None = None
         self.signs: list[float] = []
+        self.returned: list[float] = []
         self.sizes: list[int] = []
         self.images: list[Tensor] = []
         self.modes: list[float] = []
@@ -97,6 +112,7 @@ class _Record:
         index = len(self.signs)
         sign = self.signs[0] if self.signs else 1.0 if float(first) > 0 else -1.0
         self.signs.append(sign)
+        self.returned.append(float(first))
         self.sizes.append(len(args[0]))
         self.images.append(args[0].detach().reshape(-1, PIXELS).float().cpu())
         self.modes.append(float(self._model.training))

@@ -2,6 +2,9 @@
 
 Left open by the hand-out, and decided for the student:
 - any architecture with an activation is right, images may be flat or square, and constructors may take more arguments;
+- the encoder's second output has the range of what the noise takes it for: a logarithm, or a number before a softplus,
+  needs both signs; a deviation or a variance is never 0, and never negative unless the bound allows for it, as with
+  log σ². It may be limited to a range, and a deviation may stay below 1;
 - a decoder's outputs count as means if all of them stay in [0, 1], also after training towards ±3, and else as logits;
 - samples and means may be flat or square, and come before other return values;
 - the manifold may be drawn by any function or method with that word in its name, on a grid of any size with evenly
@@ -23,11 +26,12 @@ from graders.common.bernoulli import PixelFit, are_means, pixel_means
 from graders.common.manifolds import latents_problem
 from graders.common.networks import expect_bent
 from graders.common.statistics import ALPHA, GaussianFit, declare
-from graders.vae2018.checks import PIXELS
+from graders.vae2018.checks import PASSES, PIXELS, meaning_of, numbers
 
 Array = NDArray[np.float64]
 
 BEYOND: Final = 1.2  # means of z, and logits, must pass ±1.2 when they are trained towards ±3
+MOST_ZEROS: Final = 0.1  # share of a spread's values that may be exactly 0
 EDGE: Final = 1e-3  # distance of a mean from 0 and 1 below which rounding makes its logit inexact
 MARGINS: Final = (5e-4, 0.11)  # least and largest share of the prior that a manifold may leave out at an axis's end
 MOST_LATENTS: Final = 100_000  # largest manifold that is read: 316 images on each axis
@@ -58,6 +62,50 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
         expected="values of both signs when trained towards ±3",
         got=f"values from {driven.min():.2f} to {driven.max():.2f}",
     )
+
+
+@check("vae2018.encoder")
+def test_range_of_the_second_output(student: Subject, data: DataSet, rng: Rng) -> None:
+    """The encoder's second output can be any number that its meaning allows: both signs for a logarithm.
+
+    The noise shows its meaning.
+    """
+    injected = numbers(data, rng)
+    inputs = injected.inputs()
+    found = student.run(probes.vae2018.latents, **inputs)
+    meaning = None if found.is_none("z") else meaning_of(found, injected)
+    if meaning is None:
+        return  # other checks report that there is no noise, or that the divergence is of another Gaussian
+    n, z_dim = 6, 10
+    target = 6 * rng.bits(n, z_dim) - 3
+    settings = {"hidden_dim": 40, "z_dim": z_dim}
+    got = student.run(probes.vae2018.encoder, images=batch_of(data, rng, n), target=target, settings=settings)
+    driven = got.tensor("second_driven", shape=(n, z_dim))
+    seen = f"values from {driven.min():.2f} to {driven.max():.2f} when trained towards ±3"
+    if meaning.signed:
+        expect(
+            driven.min() < -BEYOND and driven.max() > BEYOND,
+            f"the second output is used as a {meaning.name}, and cannot take all values: put no activation after its "
+            "layer",
+            expected="values of both signs",
+            got=seen,
+        )
+    elif meaning.name:
+        expect(
+            float(np.mean(driven == 0)) <= MOST_ZEROS,
+            f"the second output is used as a {meaning.name}, and is exactly 0 for many images, as after a ReLU: then "
+            "log σ is infinite. Use a softplus or an exponential",
+            got=seen,
+        )
+        if driven.min() < 0:
+            inputs["codes"] = inputs["codes"] * np.array([1, -1], np.float32)[:, None, None]
+            bounds = student.run(probes.vae2018.latents, **inputs).tensor("bounds", shape=(PASSES,), finite=False)
+            expect(
+                bool(np.isfinite(bounds).all()),
+                f"the second output is used as a {meaning.name}, and can be negative, where the bound is not finite: "
+                "use a softplus or an exponential",
+                got=seen,
+            )
 
 
 @check("vae2018.decoder")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
 from graders.probing.networks import drive, registration
 from graders.probing.watching import rows_of, watch
@@ -55,6 +56,45 @@ def passes(
     return evidence | {"bounds": torch.stack(bounds), "z": torch.stack(latents)}
 
 
+def latents(
+    package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
+) -> dict[str, Any]:
+    """The latents `z` that `VAE.forward` decodes, and its `bounds`, as in `passes`, if a part of it fails.
+
+    A bound is NaN if computing it fails, and z is None if the decoder is not given latents of that shape: other checks
+    judge this.
+    """
+    model = package.vae.model(**settings).to(images.device).train()
+    fitting = package.vae.fitting(model, images)
+    current = {"code": codes[0], "logits": logits[0]}
+    encoded = watch(package.vae.encoder_of(model), lambda output: with_code(output, current["code"]))
+    decoded = watch(package.vae.decoder_of(model), lambda output: with_logits(output, current["logits"]))
+    found: list[Tensor] = []
+    attached = False
+    bounds = torch.full((len(codes),), torch.nan)
+    for index, code in enumerate(codes):
+        decoded.forget()
+        current.update(code=code, logits=logits[index])
+        try:
+            bounds[index] = package.vae.bound(model, fitting.clone()).detach().mean()
+        except Undecided:
+            raise
+        except Exception:
+            bounds[index] = torch.nan
+        z = [inputs[0] for inputs in decoded.inputs]
+        if z and all(draw.numel() % code[0].numel() == 0 for draw in z):
+            attached = all(draw.requires_grad for draw in z)
+            found.append(_draws([draw.detach() for draw in z], codes.shape[2:]))
+    fits = len(found) == len(codes) and len({draws.shape for draws in found}) == 1
+    return {
+        "encoder_seen": len(encoded),
+        "decoder_seen": len(decoded),
+        "bounds": bounds,
+        "z": torch.stack(found) if fits else None,
+        "z_attached": attached,
+    }
+
+
 def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
     """The bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
     model = package.vae.model(**settings).to(images.device)
@@ -65,14 +105,17 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
     """An encoder's outputs `mean` and `second` [B, z_dim] for images [B, 1, 28, 28], in eval mode.
 
     Also returns the outputs for the first image `alone`, those for three equidistant points on a `line` through zero,
-    and `driven`, the mean [B, z_dim] after the encoder was trained towards `target` [B, z_dim].
+    and `driven` and `second_driven`, each output [B, z_dim] after an encoder was trained to bring it to `target`
+    [B, z_dim].
     """
     network = package.vae.encoder(**settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
     line = FAR * torch.stack([-fitting[0], fitting[0], 3 * fitting[0]])
     mean, second = _code(network(fitting))
+    other = package.vae.encoder(**settings).to(images.device).eval()
     return {
         "mean": mean,
+        "second_driven": drive(other, lambda: _code(other(fitting))[1], target),
         "second": second,
         "alone": torch.stack(_code(network(fitting[:1]))),
         "line": torch.stack(_code(network(line))),

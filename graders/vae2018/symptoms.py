@@ -12,8 +12,9 @@ from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.bernoulli import are_means
 from graders.gan.symptoms import MOST_NUMBERS
+from graders.vae2018.averages import is_near, is_summed, per_image, right_averages, sizes_of
 from graders.vae2018.checks import MOST_DRAWS
-from graders.vae2018.parts import MOST_LATENTS
+from graders.vae2018.parts import MOST_LATENTS, MOST_ZEROS
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
@@ -68,6 +69,7 @@ def _noise(noise: Array, second: Array) -> Numbers:
         return numbers | {"levels without noise": (float(np.sum(spreads < FEW)), 0.0)}
     fewest = min(int(np.sum(second == level)) for level in levels)
     numbers["logarithms of spreads"] = (np.log(spreads), 7 / float(np.sqrt(fewest)))
+    numbers["their mean"] = (float(np.log(spreads).mean()), 7 / float(np.sqrt(noise.size)))
     standardised = noise / spreads[np.searchsorted(levels, second)]
     shares = np.array([float(np.mean(standardised < point)) for point in POINTS])
     numbers["noise"] = (shares, 7 / float(np.sqrt(standardised.size)))
@@ -124,7 +126,31 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         "straight": (float(bend < 1e-4), 0.0),
         "mixed": (float(alone.shape != batch.shape or not np.allclose(alone, batch, 1e-3, 1e-4)), 0.0),
         "low and high": (np.clip([driven.min(), driven.max()], -1.2, 1.2), 0.15),
+        **_second_range(got),
     }
+
+
+def _second_range(got: Evidence) -> Numbers:
+    """The signs that an encoder's second output can have, and whether much of it is exactly 0; none for a decoder."""
+    if "second_driven" not in got:
+        return {}
+    driven = got.tensor("second_driven", finite=False)
+    signs = np.array([float(driven.min() < 0), float(driven.max() > 0)])
+    zero = float(np.mean(driven == 0) > MOST_ZEROS)
+    numbers: Numbers = {"signs of the second output": (signs, 0.0), "second output is often 0": (zero, 0.0)}
+    return numbers
+
+
+@symptoms_of("vae2018:latents")
+def latents(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Whether the bounds are finite, and how z spreads at each level of the second output."""
+    bounds = got.tensor("bounds", finite=False)
+    numbers: Numbers = {"finite": (np.isfinite(bounds).astype(np.float64), 0.0)}
+    if got.is_none("z"):
+        return numbers
+    codes = np.asarray(inputs["codes"], dtype=np.float64)
+    z = got.tensor("z", shape=(len(codes), UpTo(MOST_DRAWS), *codes.shape[2:]), finite=False)
+    return numbers | _noise(z[:, 0] - codes[:, 0], codes[:, 1])
 
 
 @symptoms_of("vae2018:sample")
@@ -187,9 +213,7 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
     if len(sizes) > 1000 or len(own) > 1000:
         raise Mismatch("the loop makes more than 1000 passes or steps over a few batches")
     along = np.round(own)  # +1 or −1; values between depend on the network's weights
-    numbers: Numbers = (
-        {} if got.is_none("average") else _average(abs(got.number("average", finite=False)), inputs, sizes)
-    )
+    numbers: Numbers = {} if got.is_none("average") else _average(got, inputs, sizes)
     return {
         "sizes": (sizes, 0.0),
         "training": (np.array([mode.number() for mode in got.list("modes")]), 0.0),
@@ -200,10 +224,20 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
     }
 
 
-def _average(average: float, inputs: Inputs, sizes: Array) -> Numbers:
-    """Whether the average weighs batches or images equally, which are both right; else its value."""
+def _average(got: Evidence, inputs: Inputs, sizes: Array) -> Numbers:
+    """Whether the average is a right one of the bounds that the model returned; else its value."""
+    average = abs(got.number("average", finite=False))
     bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
-    weights = (np.ones(len(sizes)), sizes)
-    if len(sizes) and any(np.isclose(average, np.average(bounds, weights=each), rtol=1e-3) for each in weights):
-        return {"average of batches or of images": (1.0, 0.0)}
+    if len(sizes) and is_near(average, right_averages(bounds, sizes, summed=is_summed(got))):
+        return {"a right average": (1.0, 0.0)}
     return {"average": (average, 1e-2)}
+
+
+@symptoms_of("vae2018.loop:average")
+def average(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Whether the loop turns sums over batches into an average per image."""
+    sizes = sizes_of(got)
+    if got.is_none("average") or not len(sizes):
+        return {"no average": (1.0, 0.0)}
+    bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
+    return {"per image": (float(is_near(abs(got.number("average", finite=False)), per_image(bounds, sizes))), 0.0)}

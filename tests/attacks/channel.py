@@ -74,7 +74,8 @@ import torch
 def seen(train):
     step = {"own": 1.0, "before": 0.0, "all": 0.0, "parts": None}
     return {"losses": torch.ones(4, 3).numpy(), "sizes": [128, 128, 128, 64], "ink": [0.1] * 4, "different": 448,
-            "modal": False, "left_in_training": train, "training": [train] * 4, "tracking": [train] * 4, "steps": [step] * 4, "arrived": True,
+            "modal": False, "left_in_training": train, "training": [train] * 4, "tracking": [train] * 4,
+            "steps": [step] * 4, "arrived": True,
             "gradients_left": train, "moved": 0, "trained": 4, "unmoved": "", "averages": [1.0] * 3,
             "images": asked("arguments")["images"].reshape(-1, 784).numpy()}
 send(frame_of(wire.encode(seen("optimizer" in dir()))))

@@ -61,10 +61,11 @@ class GaussianVaeContract:
         return answered(call(method(model, "decode", "VAE"), {"z": z}), "VAE.decode")
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
-        """The model's n samples, from `noise` [n, z_dim] if it is given."""
+        """The model's n samples, from `noise` [n, z_dim] if it is given, under `no_grad` as in the hand-out's loop."""
         asked: dict[str, Any] = {"batch_size": n}
         asked |= {} if noise is None else {"noise": noise}
-        found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
+        with torch.no_grad():
+            found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
@@ -77,9 +78,10 @@ class GaussianVaeContract:
         return found[:3]
 
     def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
-        """The images of n latents from one end [1, z_dim] to the other."""
+        """The images of n latents from one end [1, z_dim] to the other, under `no_grad`."""
         asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
-        return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
+        with torch.no_grad():
+            return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
 
     def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
         """Replaces the student's distribution within the model by `injected_for` of it, and returns the new class."""

@@ -116,6 +116,23 @@ def clamped_in_the_last_step(model, x, t, t_index, coefficients, noise=None):
     return result.clamp(-1, 1) if t_index == 0 else result
 
 
+@misconception
+def clamped_in_every_step(model, x, t, t_index, coefficients, noise=None):
+    """You cut off the pixels of x_{t−1} at −1 and 1 in every step. It is a draw around the mean, whose pixels may be
+    any numbers: clamp only what you show."""
+    return original(model, x, t, t_index, coefficients, noise).clamp(-1, 1)
+
+
+@misconception
+def mean_clamped(model, x, t, t_index, coefficients, noise=None):
+    """You cut off the mean of x_{t−1} at −1 and 1. Its pixels may be any numbers: clamp only what you show."""
+    mean = denoised_mean(model, x, t, coefficients).clamp(-1, 1)
+    if t_index == 0:
+        return mean
+    noise = torch.randn_like(x) if noise is None else noise
+    return mean + extract(coefficients[3], t, x.shape).sqrt() * noise
+
+
 @misconception("diffusion_solution.py:denoised_mean")
 def time_as_a_number(model, x, t, coefficients):
     """You give the model the time as a single number. It takes a tensor with one for each image: t, not t_index."""

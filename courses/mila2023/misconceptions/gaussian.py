@@ -120,6 +120,13 @@ def deviation_in_the_formula(self):
 
 
 @misconception
+def logarithm_added(self):
+    """You added logvar, where it is subtracted: the divergence is ½ Σ (exp(logvar) + mean² − 1 − logvar), and grows
+    when the variance comes near 0."""
+    return 0.5 * (self.var + self.mean**2 - 1 + self.logvar).sum(dim=1)
+
+
+@misconception
 def mean_not_squared(self):
     """You added the mean, where the formula has its square."""
     return 0.5 * (self.var + self.mean - 1 - self.logvar).sum(dim=1)

@@ -21,6 +21,45 @@ def posterior_of_unit_variance(self, x):
     return DiagonalGaussianDistribution(self.mean(self.encoder(x)))
 
 
+@misconception
+def means_never_negative(self, x):
+    """An activation stands behind the layer of the mean, so that means are never negative. The mean of z may be any
+    number: leave that layer as it is."""
+    posterior = self.original(x)
+    return DiagonalGaussianDistribution(posterior.mean.relu(), posterior.logvar)
+
+
+@misconception
+def means_between_0_and_1(self, x):
+    """A sigmoid stands behind the layer of the mean. The mean of z may be any number: leave that layer as it is."""
+    posterior = self.original(x)
+    return DiagonalGaussianDistribution(posterior.mean.sigmoid(), posterior.logvar)
+
+
+@misconception
+def means_between_bounds(self, x):
+    """A tanh or the like stands behind the layer of the mean. The mean of z may be any number: leave that layer as it
+    is."""
+    posterior = self.original(x)
+    return DiagonalGaussianDistribution(posterior.mean.tanh(), posterior.logvar)
+
+
+@misconception
+def log_variances_never_negative(self, x):
+    """An activation such as a ReLU, a softplus or an exponential stands behind the layer of logvar, so that it is never
+    negative, and no variance is below 1. It is a logarithm already: leave that layer as it is."""
+    posterior = self.original(x)
+    return DiagonalGaussianDistribution(posterior.mean, torch.nn.functional.softplus(posterior.logvar))
+
+
+@misconception
+def log_variances_between_bounds(self, x):
+    """A tanh or the like stands behind the layer of logvar, so that no variance is below 0.37. Leave that layer as it
+    is."""
+    posterior = self.original(x)
+    return DiagonalGaussianDistribution(posterior.mean, posterior.logvar.tanh())
+
+
 defaults("vae_solution.py:VAE.decode", fails=("gaussian_vae.parts",))
 
 
@@ -41,8 +80,9 @@ def log_variance_of_one(self, z):
 
 @misconception
 def squashed(self, z):
-    """You sent the decoder's output through a tanh. The mean of p(x|z) is the output as it is."""
-    return DiagonalGaussianDistribution(self.decoder(z).tanh())
+    """You sent the decoder's output through a sigmoid, so that no pixel is negative. Images are scaled to [−1, 1]: take
+    the output as it is, or its tanh."""
+    return DiagonalGaussianDistribution(self.decoder(z).sigmoid())
 
 
 defaults("vae_solution.py:VAE.forward", fails=("gaussian_vae.forward",))

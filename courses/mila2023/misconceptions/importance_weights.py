@@ -38,6 +38,29 @@ def only_the_reconstruction(self, x, posterior):
 
 
 @misconception
+def likelihood_forgotten(self, x, posterior):
+    """You left out log p(x|z), so that the images do not count: the weight is p(x|z)·p(z)/q(z|x)."""
+    z = posterior.sample()
+    prior = DiagonalGaussianDistribution(torch.zeros_like(z))
+    return posterior.nll(z, dims=[1]) - prior.nll(z, dims=[1])
+
+
+@misconception
+def prior_subtracted(self, x, posterior):
+    """You subtracted log p(z), or added its negative, where the weight multiplies by p(z): p(x|z)·p(z)/q(z|x)."""
+    given_z, prior, proposal = terms(self, x, posterior.sample(), posterior)
+    return given_z - prior - proposal
+
+
+@misconception
+def weights_negated(self, x, posterior):
+    """You negated the logarithm of the whole weight, which inverts it: its logarithm is log p(x|z) + log p(z) −
+    log q(z|x)."""
+    given_z, prior, proposal = terms(self, x, posterior.sample(), posterior)
+    return proposal - prior - given_z
+
+
+@misconception
 def ratio_upside_down(self, x, posterior):
     """You multiplied by q(z|x)/p(z), where the weight has p(z)/q(z|x)."""
     given_z, prior, proposal = terms(self, x, posterior.sample(), posterior)

@@ -176,7 +176,7 @@ UNNAMED: dict[str, Unnamed] = {
         ("ddpm.p_losses",),
         "the images that q_sample is given",
     ),
-    "pixels cut off": Unnamed(ddpm((MEAN, f"{MEAN}.clamp(-1, 1)")), ("ddpm.p_sample",), "x_{t−1}"),
+    "pixels cut off at two": Unnamed(ddpm((MEAN, f"{MEAN}.clamp(-2, 2)")), ("ddpm.p_sample",), "x_{t−1}"),
     "a little too much noise": Unnamed(ddpm((DRAW, f"{DRAW} * 1.1")), ("ddpm.p_sample",), "posterior variance"),
     "two noises for the model": Unnamed(
         ddpm((MEAN, MEAN.replace("model(x, t)", "model(x + 0.1, t)"))), ("ddpm.p_sample",), "the model is given"

@@ -175,6 +175,22 @@ RIGHT: dict[str, Changes] = {
     "one after the other": vae(
         (LINE, "return torch.cat([model.decode(torch.lerp(z_1, z_2, float(w))).mode() for w in weight])")
     ),
+    "a tanh on the mean of p(x|z)": vae(
+        ("DiagonalGaussianDistribution(self.decoder(z))", "DiagonalGaussianDistribution(self.decoder(z).tanh())")
+    ),
+    "a tanh in the decoder": vae(
+        (
+            "return self.convolutions(self.dense(z).unflatten(1, self.start))",
+            "return torch.tanh(self.convolutions(self.dense(z).unflatten(1, self.start)))",
+        )
+    ),
+    "log-variances cut off": vae((f"return {FROM_LAYERS}", f"return {FROM_LAYERS[:-1]}.clamp(-10, 10))")),
+    "log-variances kept in a range by a tanh": vae(
+        (
+            f"return {FROM_LAYERS}",
+            f"return {FROM_LAYERS.replace('self.logvar(hidden)', '8 * torch.tanh(self.logvar(hidden))')}",
+        )
+    ),
     "other layers": vae(("nn.LeakyReLU(0.2)", "nn.SiLU()"), ("nn.BatchNorm2d(high)", "nn.GroupNorm(1, high)")),
     "latents as squares": vae(
         ("return self.convolutions(self.dense(z)", "return self.convolutions(self.dense(z.flatten(1))"),
@@ -189,7 +205,36 @@ RIGHT: dict[str, Changes] = {
 
 ALTERNATIVE: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), example("mila2023", "complete/vae.py"))}
 
+LAYER = "self.logvar(hidden))"
+
 UNNAMED: dict[str, Unnamed] = {
+    **{
+        f"{name} on logvar": Unnamed(
+            vae((f"return {FROM_LAYERS}", f"return {FROM_LAYERS.replace(LAYER, code)}")),
+            ("gaussian_vae.parts",),
+            "the logvar that encode returns cannot take all values",
+        )
+        for name, code in {
+            "half of a tanh": "0.5 * self.logvar(hidden).tanh())",
+            "a sigmoid": "self.logvar(hidden).sigmoid())",
+            "the negative of a softplus": "-nn.functional.softplus(self.logvar(hidden)))",
+        }.items()
+    },
+    "means without the mean of the batch": Unnamed(
+        vae((FROM_LAYERS, FROM_LAYERS.replace("(hidden),", "(hidden) - self.mean(hidden).mean(dim=0),", 1))),
+        ("gaussian_vae.parts",),
+        "among others",
+    ),
+    "pixels of twice the tanh": Unnamed(
+        vae(
+            (
+                "DiagonalGaussianDistribution(self.decoder(z))",
+                "DiagonalGaussianDistribution(2 * self.decoder(z).tanh())",
+            )
+        ),
+        ("gaussian_vae.parts",),
+        "the mean of p(x|z)",
+    ),
     "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),
     "divergence a fifth too large": Unnamed(vae((KL, f"{KL} * 1.2")), ("gaussian_vae.kl",), "KL divergence"),
     "a divergence of half a nat at least": Unnamed(

@@ -16,9 +16,10 @@ import torchvision.utils
 from matplotlib import pyplot
 from torch import Tensor, nn
 
-from gengrade.sandbox.guest.errors import Missing
-from graders.adapting.calling import call
+from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting.calling import call, suitable, suits
 from graders.adapting.loading import Modules
+from graders.adapting.own_calls import passed
 
 # Exceptions for an input of the wrong shape, raised by torch, by an unpacking or by an index.
 WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
@@ -61,15 +62,16 @@ def call_named(
     Arguments are chosen by the names of the parameters (`by_role`, `asked`); parameters with a default keep it unless
     they are in `asked`. Of several functions, such as a function and its helpers, a network's method or the first
     function with a network among its parameters is taken, else the first one. Raises Missing if none can be called, for
-    example because only the script does the work, or because it needs weights that a training has saved.
+    example because only the script does the work, or because it needs weights that a training has saved; and Undecided
+    if nothing says what to pass.
     """
     fitting: list[tuple[Callable[..., Any], dict[str, object]]] = []
-    unfitting: list[Missing] = []
+    unfitting: list[Missing | Undecided] = []
     for entry in _named(word, module, owners):
         try:
             fitting.append((entry, _arguments(entry, by_role, owners[0], asked or {})))
-        except Missing as missing:
-            unfitting.append(missing)
+        except (Missing, Undecided) as unfit:
+            unfitting.append(unfit)
     if not fitting:
         none = Missing(f"no function or method has “{word}” in its name, so there is none that could be called")
         raise next(iter(unfitting), none)
@@ -97,13 +99,16 @@ def _says_network(entry: Callable[..., Any], given: Mapping[str, object], by_rol
 
 
 def _arguments(
-    entry: Callable[..., Any], by_role: Mapping[str, object], positional: object, asked: Mapping[str, object]
+    entry: Callable[..., Any], by_role: Mapping[str, object], positional: nn.Module, asked: Mapping[str, object]
 ) -> dict[str, object]:
     """The arguments for a function: those in `asked`, and those for parameters without a default.
 
-    The first parameter whose name is unknown gets `positional`. Raises Missing if there are more unknown ones.
+    A parameter whose name is unknown gets what the student's own call of the function passes, if that is no network, or
+    what its name suits, such as a step. The first one without either gets `positional`, unless another parameter is a
+    network. Raises Undecided if there are more unknown ones.
     """
     given: dict[str, object] = {}
+    unknown: list[str] = []
     for parameter in inspect.signature(entry).parameters.values():
         wanted = _role_of(parameter.name.lower(), asked)
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -116,10 +121,21 @@ def _arguments(
         role = _role_of(parameter.name.lower(), by_role)
         if role is not None:
             given[parameter.name] = by_role[role]
-        elif not any(value is positional for value in given.values()):
-            given[parameter.name] = positional
         else:
-            raise Missing(f"{entry.__name__} needs {parameter.name}, which is no argument of the hand-out's")
+            unknown.append(parameter.name)
+    own = passed(entry, unknown) if unknown else {}
+    networked = inspect.ismethod(entry) or any(isinstance(value, nn.Module) for value in given.values())
+    for name in unknown:
+        if name in own and not isinstance(own[name], nn.Module):
+            given[name] = own[name]
+        elif suits(name):
+            given[name] = suitable(name)
+        elif not networked:
+            given[name], networked = positional, True
+        else:
+            raise Undecided(
+                f"{entry.__name__} requires {name}, which the assignment does not have: nothing says what to pass"
+            )
     return given
 
 

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
-from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 from graders.adapting.members import part
 
 STEM = "a3_vae_template"
+PIXELS = 28 * 28
 TRIED = 3  # images in the batch for trying out a loop; a batch of two could be unpacked like a pair
 
 
@@ -59,17 +60,24 @@ class VaeContract:
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
         """The average bound that VAE.forward returns for images of a `fitting` form, alone or as the first value."""
+        vars(self._args).update(batch_size=len(images))  # some divide by the script's argument
         returned = model(images)
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """The samples and means that VAE.sample, or a function of that name, returns for n images.
 
-        Raises Missing if no function returns these, for example because only the script draws samples.
+        Students' scripts call it under `no_grad` or not; what needs no gradients runs under it. Raises Missing if no
+        function returns these, for example because only the script draws samples; and Undecided if more things come
+        back, and nothing says which of them these are.
         """
+        with torch.no_grad():
+            return _samples_and_means(self._sampled(model, n), n)
+
+    def _sampled(self, model: nn.Module, n: int) -> Any:
         method: Callable[[int], Any] | None = getattr(model, "sample", None)
         if method is not None:
-            return method(n)
+            return call(method, {"n_samples": n}, self._offered())
         asked = dict.fromkeys(("n", "num", "n_samples", "count"), n)
         returned = call_named("sample", self._modules.load(STEM), [model], self._models(model), asked)
         if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -106,11 +114,15 @@ class VaeContract:
         )
 
     def manifold(self, model: nn.Module) -> Any:
-        """Calls the student's function or method for the manifold. Raises Missing if only the script draws it."""
+        """Calls the student's function or method for the manifold, under `no_grad`, since it needs no gradients.
+
+        Raises Missing if only the script draws it.
+        """
         module = self._modules.load(STEM)
         save_nothing(module)
         roles = {**self._models(model), **dict.fromkeys(("name", "path", "file"), "manifold.png"), "epoch": 1}
-        return call_named("manifold", module, [model, self.decoder_of(model)], {**roles, "device": "cpu"})
+        with torch.no_grad():
+            return call_named("manifold", module, [model, self.decoder_of(model)], {**roles, "device": "cpu"})
 
     def _models(self, model: nn.Module) -> dict[str, object]:
         return {"decoder": self.decoder_of(model), "model": model, "vae": model, "net": model}
@@ -129,6 +141,29 @@ class VaeContract:
             "device": device,
             "epoch": 1,
         }
+
+
+def _samples_and_means(returned: Any, n: int) -> Any:
+    """The samples and the means among three or more things that were returned; two things are returned unchanged.
+
+    These are the only two that are n images; or of more such, the only one of 0 and 1 and the only other in [0, 1].
+    Raises Undecided if there are more candidates.
+    """
+    if not isinstance(returned, tuple | list) or len(returned) <= 2:
+        return returned
+    images = [each for each in returned if _size_of(each) == n * PIXELS]
+    if len(images) == 2:
+        return images
+    tensors = [torch.as_tensor(each) for each in images]
+    binary = [each for each in tensors if bool(((each == 0) | (each == 1)).all())]
+    means = [each for each in tensors if bool(((each >= 0) & (each <= 1)).all()) and all(each is not b for b in binary)]
+    if len(binary) == len(means) == 1:
+        return binary[0], means[0]
+    raise Undecided("VAE.sample returns more than samples and means, and nothing says which of them these are")
+
+
+def _size_of(value: Any) -> int:
+    return int(value.numel()) if isinstance(value, Tensor) else int(getattr(value, "size", 0))
 
 
 def _loader(images: Tensor, batch_size: int, labelled: bool) -> Iterable[Any]:

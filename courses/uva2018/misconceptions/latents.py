@@ -16,6 +16,13 @@ defaults("a3_vae_template.py:draw", fails=("vae2018.noise",))
 
 
 @misconception(fails=("vae2018.divergence", "vae2018.bound"))
+def noise_of_twice_the_variance(mean, std):
+    """The variance of your noise is twice that of your divergence, 2σ² for σ², as if noise were added twice. Multiply
+    it by the standard deviation, once: z = mean + std · ε."""
+    return mean + 2**0.5 * std * torch.randn_like(std)
+
+
+@misconception(fails=("vae2018.divergence", "vae2018.bound"))
 def variance_for_deviation(mean, std):
     """You multiply the noise by a variance, the square of what the divergence takes for the standard deviation.
     Multiply it by the standard deviation: z = mean + std · ε."""

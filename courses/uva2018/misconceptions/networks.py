@@ -30,6 +30,14 @@ def constant_spread(self, input):
     return mean, torch.ones_like(std) + 0 * std
 
 
+@misconception(fails=("vae2018.encoder", "vae2018.bound"))
+def spread_of_zero(self, input):
+    """A ReLU stands behind the layer of the spread, so that it is exactly 0 for many images, where log σ is infinite.
+    Use a softplus or an exponential."""
+    mean, std = self.original(input)
+    return mean, torch.relu(std - 0.7)
+
+
 @misconception("a3_vae_template.py:Decoder.forward", fails=("vae2018.decoder",))
 def sigmoid_twice(self, input):
     """Your decoder applies a sigmoid to a sigmoid, so that no mean is below ½. Apply it once."""

@@ -58,11 +58,10 @@ def of_the_wrong_sign(images, means):
     return -original(images, means)
 
 
-@misconception(
-    "a3_vae_template.py:VAE.forward", fails=("vae2018.reconstruction", "vae2018.divergence", "vae2018.bound")
-)
+@misconception("a3_vae_template.py:VAE.forward", fails=("vae2018.bound",))
 def sum_over_the_batch(self, input):
-    """Your bound is the sum over the batch, so that it depends on the number of images. Return the average."""
+    """Your bound is the sum over the batch, so that it depends on the number of images. Return the average, or let
+    epoch_iter divide by the number of images."""
     return len(input) * self.original(input)
 
 
@@ -78,9 +77,7 @@ def one_for_each_image(self, input):
     return reconstruction(input, means) + divergence(mean, std)
 
 
-@misconception(
-    "a3_vae_template.py:VAE.forward", fails=("vae2018.reconstruction", "vae2018.divergence", "vae2018.bound")
-)
+@misconception("a3_vae_template.py:VAE.forward", fails=("vae2018.bound",))
 def average_over_everything(self, input):
     """You average over pixels as well as over images. The bound is in nats an image: the sum over its pixels, averaged
     over images."""

@@ -127,6 +127,14 @@ def without_the_ends(generator, steps=7):
 
 
 @misconception
+def seven_images_with_both_ends(generator, steps=7):
+    """Your interpolation has both ends, and five images between them. Nine were asked for: both ends, and seven between
+    them."""
+    start, end = draw_latents(2)
+    return generator(torch.lerp(start, end, torch.linspace(0, 1, 7).unsqueeze(1)))
+
+
+@misconception
 def last_end_left_out(generator, steps=7):
     """Your interpolation has one image too few: it ends before the second latent. Let the weights run from 0 to 1, both
     included."""
@@ -188,4 +196,20 @@ def cleared_before_step(dataloader, discriminator, generator, optimizer_G, optim
             optimizer_G.step()
             discriminator_loss(discriminator(real), discriminator(gen_imgs.detach())).backward()
             optimizer_D.zero_grad()
+            optimizer_D.step()
+
+
+@misconception("a3_gan_template.py:train", fails=("gan2018.generator_loss",))
+def both_losses_summed(dataloader, discriminator, generator, optimizer_G, optimizer_D):
+    """Both of your losses are summed over the batch, so that they depend on its size. An expectation is estimated by
+    the mean. This is one mistake, and counts once."""
+    for _ in range(args.n_epochs):
+        for imgs, _ in dataloader:
+            real = imgs.view(len(imgs), -1)
+            gen_imgs = generator(draw_latents(len(real)))
+            optimizer_G.zero_grad()
+            (len(real) * generator_loss(discriminator(gen_imgs))).backward()
+            optimizer_G.step()
+            optimizer_D.zero_grad()
+            (len(real) * discriminator_loss(discriminator(real), discriminator(gen_imgs.detach()))).backward()
             optimizer_D.step()

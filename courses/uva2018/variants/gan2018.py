@@ -45,6 +45,21 @@ def gan(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "an interpolation that returns latents": gan((LERP, "return torch.lerp(start, end, weights)")),
+    "an interpolation that returns a list of latents": gan((LERP, "return list(torch.lerp(start, end, weights))")),
+    "an interpolation that returns latents in numpy's way": gan(
+        (LERP, "return torch.lerp(start, end, weights).numpy()")
+    ),
+    "an interpolation of arrays, for a caller under no_grad": gan(
+        ("    with torch.no_grad():\n        " + LERP, "    return " + LERP.removeprefix("return ") + ".numpy()")
+    ),
+    "an interpolation of a network and a step": gan(
+        (
+            "def interpolate(generator, steps=7):",
+            "def interpolate(epoch, net, batches_done, steps=7):\n    generator = net",
+        ),
+        ("save_image(interpolate(generator)", "save_image(interpolate(args.n_epochs, generator, 100)"),
+    ),
     "logits": gan(*LOGITS),
     "square images": gan(
         (IMAGES, "return self.layers(z).view(-1, 1, 28, 28)"),
@@ -195,6 +210,24 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
 
 
 UNNAMED: dict[str, Unnamed] = {
+    "the discriminator's loss alone summed": wrong(
+        (SUM, "return len(on_real) * (real + fake)"), fails="gan2018.discriminator_loss", says="summed over the batch"
+    ),
+    "both losses summed, and exchanged labels in one": wrong(
+        (SUM, "return (1 - on_real).log().sum() * -1 - on_fake.log().sum()"),
+        (GEN_LOSS, GEN_LOSS.replace("(on_fake))", '(on_fake), reduction="sum")')),
+        fails="gan2018.generator_loss gan2018.discriminator_loss",
+        says="summed",
+    ),
+    "five images, both ends included": wrong(
+        ("torch.linspace(0, 1, steps + 2)", "torch.linspace(0, 1, 5)"), fails="gan2018.interpolation", says="9 images"
+    ),
+    "latents returned without their ends": wrong(
+        ("torch.linspace(0, 1, steps + 2)", "torch.linspace(0, 1, 9 + 2)[1:-1]"),
+        (LERP, "return torch.lerp(start, end, weights)"),
+        fails="gan2018.interpolation",
+        says="N(0, I)",
+    ),
     "one image of each batch": wrong(
         (REAL, "real = imgs[:1].reshape(1, -1).expand(len(imgs), -1)"),
         fails="gan2018.discriminator_loss",

@@ -19,6 +19,8 @@ SAMPLED = "im_means = self.decoder(torch.randn(n_samples, self.z_dim))"
 RETURNED = "return torch.bernoulli(im_means), im_means"
 STEP = "loss.backward()"
 AVERAGE = "return total / count"
+TOTAL = "total += loss.item() * len(images)"
+COUNTED = f"{TOTAL}\n            count += len(images)"
 DECODED = "means = model.decoder(torch.cartesian_prod(axis, axis))"
 
 LOGITS: list[tuple[str, str]] = [
@@ -38,6 +40,47 @@ def vae(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "a deviation of either sign, in log σ²": vae(
+        (CODE, RAW), (KL, "return -0.5 * (1 + std.pow(2).log() - mean**2 - std.pow(2)).sum(1)")
+    ),
+    "a log variance that is cut off": vae(*LOG_VARIANCE, (RAW, f"{RAW}.clamp(-8, 8)")),
+    "a deviation below 1": vae((CODE, CODE.replace("F.softplus(", "torch.sigmoid("))),
+    "samples, means and latents": vae(
+        (SAMPLED, SAMPLED.replace("self.decoder(", "self.decoder(z := ")),
+        (RETURNED, f"{RETURNED}, z"),
+        ("samples, _ = ", "samples, _, _ = "),
+    ),
+    "latents before samples and means": vae(
+        (SAMPLED, SAMPLED.replace("self.decoder(", "self.decoder(z := ")),
+        (RETURNED, RETURNED.replace("return ", "return z, ")),
+        ("samples, _ = ", "_, samples, _ = "),
+    ),
+    "samples, means and logits": vae(
+        (RETURNED, f"{RETURNED}, torch.logit(im_means)"), ("samples, _ = ", "samples, _, _ = ")
+    ),
+    "samples of arrays, for a caller under no_grad": vae(
+        ("        with torch.no_grad():\n            " + SAMPLED, "        " + SAMPLED),
+        (RETURNED, "return torch.bernoulli(im_means).numpy(), im_means.numpy()"),
+        ("model.sample(64)", "torch.no_grad()(model.sample)(64)"),
+        ("samples.view", "torch.tensor(samples).view"),
+    ),
+    "a manifold of arrays, for a caller under no_grad": vae(
+        ("    with torch.no_grad():\n        " + DECODED, f"    {DECODED.replace('axis))', 'axis)).numpy()')}"),
+        ("make_grid(means.view", "make_grid(torch.tensor(means).view"),
+        ("save_image(manifold(model)", "save_image(torch.no_grad()(manifold)(model)"),
+    ),
+    "a manifold of a step and a model": vae(
+        ("def manifold(model, size=20):", "def manifold(step, model, size=20):"),
+        ("save_image(manifold(model)", "save_image(manifold(ARGS.epochs, model)"),
+    ),
+    "a manifold of a model by another name and an iteration": vae(
+        ("def manifold(model, size=20):", "def manifold(m, it, size=20):\n    model = m"),
+        ("save_image(manifold(model)", "save_image(manifold(model, 3)"),
+    ),
+    "a manifold of a number of images and a model": vae(
+        ("def manifold(model, size=20):", "def manifold(per_side, model):\n    size = per_side"),
+        ("save_image(manifold(model)", "save_image(manifold(12, model)"),
+    ),
     "log variance": vae(*LOG_VARIANCE),
     "log variance and logits": vae(*LOG_VARIANCE, *LOGITS),
     "log deviation": vae(
@@ -184,6 +227,33 @@ RIGHT: dict[str, Changes] = {
             "total += loss.item()\n            count += 1",
         ),
     ),
+    "a sum over the batch, averaged over images by the loop": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"), (TOTAL, "total += loss.item()")
+    ),
+    "a sum over the batch, divided by the size of each batch": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        ("images.view(-1, PIXELS))", "images.view(-1, PIXELS)) / len(images)"),
+        (COUNTED, "total += loss.item()\n            count += 1"),
+    ),
+    "an ELBO summed over the batch, divided by the argument batch_size": vae(
+        (BOUND, BOUND.replace("return ", "return -").removesuffix(".mean()") + ".sum()"),
+        (STEP, "(-loss).backward()"),
+        (COUNTED, "total += loss.item()\n            count += ARGS.batch_size"),
+    ),
+    "a bound divided by the argument batch_size": vae(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / ARGS.batch_size")
+    ),
+    "a divergence of the draw, summed over the batch": vae(
+        (
+            "means = self.decoder(draw(mean, std))\n"
+            "        return (reconstruction(input, means) + divergence(mean, std)).mean()",
+            "normal = torch.distributions.Normal\n"
+            "        z = draw(mean, std)\n"
+            "        ratio = (normal(mean, std).log_prob(z) - normal(0.0, 1.0).log_prob(z)).sum()\n"
+            "        return reconstruction(input, self.decoder(z)).sum() + ratio",
+        ),
+        (TOTAL, "total += loss.item()"),
+    ),
     "a deeper network with dropout": vae(
         (
             "self.hidden = nn.Linear(PIXELS, hidden_dim)",
@@ -271,6 +341,85 @@ UNNAMED: dict[str, Unnamed] = {
     "noise beside the mean": wrong((DRAW, DRAW.replace("mean +", "0.5 + mean +")), fails="vae2018.noise"),
     "a KL of 1.1 times": wrong((KL, KL.replace("return ", "return 1.1 * ")), fails="vae2018.divergence vae2018.bound"),
     "a KL cut off at 30": wrong((KL, f"{KL}.clamp(max=30)"), fails="vae2018.divergence vae2018.gradient vae2018.bound"),
+    "a bound divided by 128": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / 128"), fails="vae2018.bound", says="a division by 128 for"
+    ),
+    "a bound divided by 100": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum() / 100"), fails="vae2018.bound", says="a division by 100 for"
+    ),
+    "a bound divided by the number of pixels in the batch, after a mean": wrong(
+        (BOUND, f"{BOUND} / input.numel()"), fails="vae2018.bound", says="by the number of images twice, and"
+    ),
+    "a bound of ten times": wrong(
+        (BOUND, BOUND.replace("return ", "return 10 * ")), fails="vae2018.bound", says="multiplied by 10"
+    ),
+    "a sum over the batch, which the loop averages over batches": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        (COUNTED, "total += loss.item()\n            count += 1"),
+        fails="vae2018.bound",
+        says="summed over the batch",
+    ),
+    "a sum over the batch with half of the divergence": wrong(
+        (BOUND, f"{BOUND.removesuffix('.mean()')}.sum()"),
+        (KL, KL.replace("return ", "return 0.5 * ")),
+        (TOTAL, "total += loss.item()"),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 0.5",
+    ),
+    "a tenth of the divergence": wrong(
+        (BOUND, BOUND.replace("+ div", "+ 0.1 * div")),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 0.1",
+    ),
+    "four times the divergence": wrong(
+        (BOUND, BOUND.replace("+ div", "+ 4 * div")),
+        fails="vae2018.divergence vae2018.bound",
+        says="scaled by 4",
+    ),
+    "a divergence divided by the number of images twice": wrong(
+        (BOUND, BOUND.replace("std)).mean()", "std).mean() / len(input)).mean()")),
+        fails="vae2018.divergence vae2018.bound",
+        says="the number of images twice",
+    ),
+    **{
+        f"{name} on the log variance": wrong(
+            *LOG_VARIANCE, (RAW, RAW.replace("self.raw(hidden)", code)), fails="vae2018.encoder", says="cannot take all"
+        )
+        for name, code in {
+            "relu": "torch.relu(self.raw(hidden))",
+            "softplus": "F.softplus(self.raw(hidden))",
+            "exp": "self.raw(hidden).exp()",
+            "tanh": "torch.tanh(self.raw(hidden))",
+            "a square": "self.raw(hidden) ** 2",
+        }.items()
+    },
+    "a logarithm of the deviation that is never negative": wrong(
+        (CODE, "return self.mean(hidden), torch.relu(self.raw(hidden))"),
+        (DRAW, DRAW.replace("std *", "std.exp() *")),
+        (KL, "return (0.5 * ((2 * std).exp() + mean**2 - 1) - std).sum(-1)"),
+        fails="vae2018.encoder",
+        says="logarithm of the standard deviation",
+    ),
+    "a deviation that may be negative": wrong(
+        (CODE, RAW), fails="vae2018.encoder vae2018.bound", says="can be negative"
+    ),
+    "a deviation by a tanh": wrong(
+        (CODE, CODE.replace("F.softplus(", "torch.tanh(")),
+        fails="vae2018.encoder vae2018.bound",
+        says="can be negative",
+    ),
+    "a variance that is 0 for many images": wrong(
+        (CODE, CODE.replace("F.softplus(", "torch.relu(")),
+        (DRAW, DRAW.replace("std *", "std.sqrt() *")),
+        (KL, "return 0.5 * (std + mean**2 - 1 - (std + 1e-9).log()).sum(1)"),
+        fails="vae2018.encoder",
+        says="variance, and is exactly 0",
+    ),
+    "noise of half of the variance": wrong(
+        (DRAW, DRAW.replace("std *", "0.5**0.5 * std *")),
+        fails="vae2018.divergence vae2018.bound",
+        says="half of the variance",
+    ),
     "smoothed pixels": wrong(
         (REC, REC.replace("images,", "0.9 * images + 0.05,")),
         fails="vae2018.reconstruction vae2018.bound",
