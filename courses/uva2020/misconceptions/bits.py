@@ -27,7 +27,7 @@ def decimal_logarithm(elbo, img_shape):
     return elbo * math.log10(math.e) / math.prod(img_shape[1:])
 
 
-@misconception(fails=("vae.bpd", "vae.bpd_per_image"))
+@misconception(fails=("vae.bpd", "vae.bpd_per_image", "vae.loss"))
 def logarithm_of_bound(elbo, img_shape):
     """You took the logarithm of the bound itself. It is a logarithm already, to the base e: multiply it by log₂(e) to
     change the base."""
