@@ -135,7 +135,7 @@ def _groups(rows: Iterable[Row]) -> tuple[Group, ...]:
     found: dict[str, dict[str, Finding]] = {}
     for row in rows:
         for item in row.grade.items:
-            if item.check and item.outcome not in (None, Outcome.PASSED):
+            if item.check and item.outcome not in (None, Outcome.PASSED, Outcome.UNDECIDED):
                 found.setdefault(item.check, {}).setdefault(row.grade.student, Finding(row, item, word(item)))
     groups = [Group(check, _title(who.values()), tuple(who.values())) for check, who in found.items()]
     return tuple(sorted(groups, key=lambda group: (-len(group.rows), group.check)))
