@@ -13,7 +13,9 @@ from gengrade.sandbox import Tier
 from tests.support.sandboxed import SandboxHarness, sandboxed
 
 
-@pytest.fixture(scope="module", params=[Tier.SANDBOX, Tier.LANDLOCK])
+# The guest's side is the same in both tiers; what differs, the private copy of a tree, is tested for all of them in
+# test_sandbox.py.
+@pytest.fixture(scope="module", params=[Tier.SANDBOX, pytest.param(Tier.LANDLOCK, marks=pytest.mark.slow)])
 def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHarness]:
     with sandboxed(request.param, tmp_path_factory.mktemp("trees")) as harness:
         yield harness
