@@ -52,12 +52,12 @@ def _finders_as_they_were() -> Iterator[None]:
 
 class TestInterpolation(Validated):
     course, family = "duke2017", "interpolation"
-    every = 3
+    every = 6
 
 
 class TestConditional(Validated):
     course, family = "duke2017", "cgan"
-    every = 3
+    every = 6
 
 
 def test_there_is_enough_of_everything() -> None:
