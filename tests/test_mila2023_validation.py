@@ -13,19 +13,19 @@ COURSE = "mila2023"
 class TestGaussianVae(Validated):
     course = COURSE
     family = "gaussian_vae"
-    every = 12
+    every = 16
 
 
 class TestGan(Validated):
     course = COURSE
     family = "gan"
-    every = 10
+    every = 14
 
 
 class TestDdpm(Validated):
     course = COURSE
     family = "ddpm"
-    every = 12
+    every = 16
 
 
 def test_there_is_enough_of_everything() -> None:

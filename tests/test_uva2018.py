@@ -30,13 +30,13 @@ LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 class TestVae(Validated):
     course = COURSE
     family = "vae2018"
-    every = 10
+    every = 14
 
 
 class TestGan(Validated):
     course = COURSE
     family = "gan2018"
-    every = 10
+    every = 14
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -17,17 +17,17 @@ from validation.workbench import DEFAULT_COURSE, library, unit_checks
 
 class TestVae(Validated):
     family = "vae"
-    every = 30
+    every = 40
 
 
 class TestGan(Validated):
     family = "gan"
-    every = 30
+    every = 40
 
 
 class TestFlow(Validated):
     family = "flow"
-    every = 20
+    every = 28
 
 
 class TestTheory(Validated):
