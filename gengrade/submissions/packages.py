@@ -15,6 +15,7 @@ from typing import Final
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.parts import Part
 from gengrade.paths import InputError
+from gengrade.sandbox.guest import absent
 from gengrade.sandbox.guest.absent import MUTED
 from gengrade.submissions.looking import Unseen, programs, syntax_trees
 from gengrade.submissions.model import Submission
@@ -91,9 +92,11 @@ _TOPS: Final = {name.partition(".")[0] for name in MUTED}
 
 def _is_installed(name: str) -> bool:
     try:
-        return find_spec(name) is not None
+        spec = find_spec(name)
     except (ImportError, ValueError):
         return False
+    # Where the guest's stand-ins are active, as in our own validation, they are found for what is not installed.
+    return spec is not None and type(spec.loader).__module__ != absent.__name__
 
 
 def _imported_by(submission: Submission, parts: Mapping[str, Part]) -> list[str]:

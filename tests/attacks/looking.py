@@ -13,7 +13,8 @@ import glob, os, sys
 own = os.path.dirname(os.path.abspath(__file__))
 def show(path):
     try:
-        if os.path.realpath(path).startswith(own):
+        # Its own files, in the copy that it may change and as they were handed in.
+        if os.path.realpath(path).startswith((own, "/submission/" + os.path.basename(own))):
             return
         with open(path, "rb") as file:
             data = file.read(1 << 20)
