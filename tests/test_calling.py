@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,18 +15,15 @@ from gengrade.parts import Part
 from gengrade.sandbox.guest.errors import Undecided
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
+from tests.support.imported import nothing_stays
 
 LOOP = {"model": "M", "train_loader": "L", "optimizer": "O"}  # the hand-out's parameters, in its order
 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
-    modules, finders, arguments = set(sys.modules), list(sys.meta_path), list(sys.argv)
-    yield
-    sys.meta_path[:], sys.argv[:] = finders, arguments
-    for name in set(sys.modules) - modules:
-        if name.partition(".")[0] in {"train", "models"} or name.startswith("notebook"):
-            del sys.modules[name]
+    with nothing_stays({"train", "models"}):
+        yield
 
 
 def train(folder: Path, program: str, notebook: bool = False, **others: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +11,15 @@ import pytest
 from gengrade.parts import Part
 from graders.adapting import programs
 from graders.adapting.loading import Modules
+from tests.support.imported import nothing_stays
 
 PART = Part(folder="part1", files=("train_torch.py", "utils.py"))
 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
-    modules, finders, arguments = set(sys.modules), list(sys.meta_path), list(sys.argv)
-    yield
-    sys.meta_path[:], sys.argv[:] = finders, arguments
-    for name in set(sys.modules) - modules:
-        if name.partition(".")[0] in {"train_torch", "utils", "part1", "models"}:
-            del sys.modules[name]
+    with nothing_stays({"train_torch", "utils", "part1", "models"}):
+        yield
 
 
 def modules_of(folder: Path, program: str, **others: str) -> Modules:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import atexit
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from gengrade.facts import CheckFact, Outcome
 from validation.direct import TIER
-from validation.journal import Journal
+from validation.journal import Journal, computed
 from validation.variants import COURSES, Family, variants_of
 from validation.workbench import Workbench, library, names, variant_text
 
@@ -132,17 +131,7 @@ def _messages(facts: dict[str, CheckFact]) -> str:
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Case, Verdict]:
     """Tests all cases in `jobs` parallel processes; results in the journal are not computed again."""
-    wanted = list(cases(*_JUDGES))
-    found = {case: Verdict(**kept) for case in wanted if (kept := journal.get(case.key)) is not None}
-    missing = [case for case in wanted if case not in found]
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_in_process, case): case for case in missing}
-        for future in as_completed(futures):
-            case, verdict = futures[future], future.result()
-            found[case] = verdict
-            journal.put(case.key, asdict(verdict))
-            watch(len(found), len(wanted))
-    return {case: found[case] for case in wanted}
+    return computed(cases(*_JUDGES), _in_process, Verdict, journal, jobs, watch)
 
 
 @cache

@@ -7,10 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from gengrade.home import HOME
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class Keyed(Protocol):
+    """Something to compute, with its name in a journal."""
+
+    @property
+    def key(self) -> str: ...
+
+
+Task = TypeVar("Task", bound=Keyed)
+Outcome = TypeVar("Outcome", bound="DataclassInstance")
 
 _CODE: Final = ("graders", "courses", "reference", "gengrade")
 
@@ -53,3 +70,32 @@ class Journal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
             file.write(json.dumps({"code": self._code, "key": key, "result": result}) + "\n")
+
+
+def computed(
+    wanted: Iterable[Task],
+    function: Callable[[Task], Outcome],
+    kind: type[Outcome],
+    journal: Journal,
+    jobs: int,
+    watch: Callable[[int, int], None],
+) -> dict[Task, Outcome]:
+    """The result of each task, in their order; those in the journal are not computed again.
+
+    Args:
+        wanted: the tasks.
+        function: computes the result of a task, in one of `jobs` parallel processes.
+        kind: the dataclass of the results, which consists of plain values.
+        watch: is called with the number of results so far, and of all, after each.
+    """
+    tasks = list(wanted)
+    found = {task: kind(**kept) for task in tasks if (kept := journal.get(task.key)) is not None}
+    missing = [task for task in tasks if task not in found]
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = {pool.submit(function, task): task for task in missing}
+        for future in as_completed(futures):
+            task, result = futures[future], future.result()
+            found[task] = result
+            journal.put(task.key, asdict(result))
+            watch(len(found), len(tasks))
+    return {task: found[task] for task in tasks}

@@ -10,8 +10,7 @@ import atexit
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ import numpy as np
 from gengrade.course import find
 from gengrade.data import DataError, load
 from validation.direct import TIER
-from validation.journal import Journal
+from validation.journal import Journal, computed
 from validation.margins import LIMITS, Limit, Watched
 from validation.variants import COURSES, Changes, variants_of
 from validation.workbench import DEFAULT_COURSE, Workbench, not_passed, unit_checks
@@ -159,20 +158,7 @@ class Summary:
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Summary:
     """Makes all runs in `jobs` parallel processes; results in the journal are not computed again."""
     wanted = [*_gradings(), *_trainings()]
-    summary = Summary(sum(not run.check for run in wanted))
-    for run in wanted:
-        kept = journal.get(run.key)
-        if kept is not None:
-            summary.results[run] = Result(**kept)
-    missing = [run for run in wanted if run not in summary.results]
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_graded, run): run for run in missing}
-        for future in as_completed(futures):
-            run, result = futures[future], future.result()
-            summary.results[run] = result
-            journal.put(run.key, asdict(result))
-            watch(len(summary.results), len(wanted))
-    return summary
+    return Summary(sum(not run.check for run in wanted), computed(wanted, _graded, Result, journal, jobs, watch))
 
 
 @cache

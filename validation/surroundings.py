@@ -12,13 +12,12 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
-from validation.journal import Journal
+from validation.journal import Journal, computed
 from validation.variants import COURSES
 from validation.workbench import Workbench, cells_of, reference_of, with_cells
 
@@ -387,16 +386,7 @@ def judge(bench: Workbench, crossing: Crossing, folder: Path) -> Verdict:
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Crossing, Verdict]:
     """Grades all crossings behind the real wall, in `jobs` processes; results in the journal are not computed again."""
-    wanted = list(crossings())
-    found = {each: Verdict(**kept) for each in wanted if (kept := journal.get(each.key)) is not None}
-    missing = [each for each in wanted if each not in found]
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_in_process, each): each for each in missing}
-        for future in as_completed(futures):
-            found[futures[future]] = future.result()
-            journal.put(futures[future].key, asdict(future.result()))
-            watch(len(found), len(wanted))
-    return {each: found[each] for each in wanted}
+    return computed(crossings(), _in_process, Verdict, journal, jobs, watch)
 
 
 def _in_process(crossing: Crossing) -> Verdict:

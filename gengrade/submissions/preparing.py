@@ -21,6 +21,7 @@ from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
 from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
+from gengrade.texts import few
 from gengrade.walking import CHANGED, Plain, reason, walk
 
 _FILE_BYTES = 16 * MIB
@@ -33,7 +34,7 @@ _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
-_MOST_LISTED = 40  # files that reports name
+_MOST_LISTED = 41  # files that reports name, or one less and the number of the others
 DEEPEST = 64  # levels of folders that are entered
 
 
@@ -278,11 +279,9 @@ def _without_outputs(notebook: bytes) -> bytes:
 
 
 def _listed(files: Iterable[PurePosixPath]) -> tuple[str, ...]:
-    """Return the names of some files, programs first, and how many more there are."""
+    """Return the names of the first files, programs first, and how many more there are."""
     ordered = sorted(files, key=lambda path: (path.suffix.lower() not in PROGRAMS, len(path.parts), path.as_posix()))
-    names = [printable(path.as_posix()) for path in ordered[:_MOST_LISTED]]
-    more = len(ordered) - len(names)
-    return (*names, f"… and {more} more") if more > 0 else tuple(names)
+    return few(tuple(printable(path.as_posix()) for path in ordered), _MOST_LISTED)
 
 
 def _shortened(notes: list[str]) -> tuple[str, ...]:

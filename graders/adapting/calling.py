@@ -134,7 +134,7 @@ def received(
 def accepts(function: Callable[..., Any], name: str) -> bool:
     """Whether a function takes an argument of that name."""
     parameters = _parameters(function)
-    return parameters is not None and (name in parameters or _takes_any(parameters))
+    return parameters is not None and (name in parameters or _has(parameters, Parameter.VAR_KEYWORD))
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter] | None:
@@ -142,10 +142,6 @@ def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter] | None:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):  # builtins, for example, have no signature
         return None
-
-
-def _takes_any(parameters: Mapping[str, Parameter]) -> bool:
-    return _has(parameters, Parameter.VAR_KEYWORD)
 
 
 def _has(parameters: Mapping[str, Parameter], *kinds: object) -> bool:

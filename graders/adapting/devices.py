@@ -40,11 +40,16 @@ def stay_on_cpu() -> None:
 def _sources(path: Path) -> list[bytes]:
     """The programs in a file: its content, or the code cells of a notebook."""
     try:
-        if path.suffix.lower() != ".ipynb":
-            return [path.read_bytes()]
+        whole = path.read_bytes()
+        if path.suffix.lower() != ".ipynb" or not _may_name(whole):  # parsing a notebook takes long
+            return [whole]
         return [source.encode() for _, source in notebooks.cells(path)]
     except (OSError, ValueError):
         return []
+
+
+def _may_name(source: bytes) -> bool:
+    return any(word in source for word in (b"cuda", b"mps", b"xpu", b"hip", b"ipu", b"xla", b"pin_memory"))
 
 
 class _OnOneDevice(TorchFunctionMode):
@@ -80,7 +85,7 @@ class _OnOneDevice(TorchFunctionMode):
 @cache
 def _named(source: bytes) -> frozenset[str]:
     """The devices that a file names or moves to, except in a conditional expression (`… if … else …`)."""
-    if not any(word in source for word in (b"cuda", b"mps", b"xpu", b"hip", b"ipu", b"xla", b"pin_memory")):
+    if not _may_name(source):
         return frozenset()
     try:
         tree = ast.parse(source)

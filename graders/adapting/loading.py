@@ -72,12 +72,14 @@ class Modules:
 
     def files(self, stem: str) -> list[Path]:
         """The programs and notebooks that stand for that file, the one with the hand-out's name first."""
-        try:
-            names = [name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK))]
-        except OSError:
-            return []
-        found = self.part.called(f"{stem}{MODULE}", names)
+        found = self.part.called(f"{stem}{MODULE}", self._programs())
         return [self.folder / name for name in found if (self.folder / name).is_file()]
+
+    def _programs(self) -> list[str]:
+        """The names of all programs and notebooks directly in the part's folder."""
+        with suppress(OSError):
+            return sorted(name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK)))
+        return []
 
     def path(self, stem: str) -> str:
         """The file's name as the student knows it."""
@@ -193,11 +195,9 @@ class Modules:
 
     def _not_handed_in(self, stems: Sequence[str]) -> Missing:
         """The error for files that are absent, with the programs that lie there instead."""
-        instead = ""
-        with suppress(OSError):
-            names = sorted(name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK)))
-            listed = ", ".join(names[:_MOST_LISTED]) + (" …" if len(names) > _MOST_LISTED else "")
-            instead = f"; {self.part.folder or 'the submission'} holds {listed}" if names else ""
+        names = self._programs()
+        listed = ", ".join(names[:_MOST_LISTED]) + (" …" if len(names) > _MOST_LISTED else "")
+        instead = f"; {self.part.folder or 'the submission'} holds {listed}" if names else ""
         return Missing(f"{' or '.join(dict.fromkeys(map(self.path, stems)))} was not handed in{instead}")
 
     def _all(self, stems: Sequence[str]) -> Iterator[tuple[str, Path]]:

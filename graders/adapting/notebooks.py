@@ -58,14 +58,14 @@ class Step:
 
     def skip(self, module: ModuleType) -> None:
         """Takes note that the names which the statement defines are skipped."""
-        for name in _names(self.statement):
+        for name in names_of(self.statement):
             vars(module)[SKIPPED][name] = self
             vars(module)[FAILED].pop(name, None)
 
     def run(self, module: ModuleType) -> Exception | None:
         """Runs the statement, updates the module's failed and skipped names, and returns the error, if there is one."""
         failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
-        names = _names(self.statement)
+        names = names_of(self.statement)
         try:
             tree = ast.Module([*_future(module), self.statement], [])
             exec(compile(tree, self.cell, "exec", dont_inherit=True), module.__dict__)
@@ -179,7 +179,7 @@ def defining(path: Path, name: str) -> list[int]:
             tree = parsed(source, "")
         except UNREADABLE:
             continue
-        if any(name in _names(statement) for statement in tree.body):
+        if any(name in names_of(statement) for statement in tree.body):
             found.append(number)
     return found
 
@@ -215,7 +215,7 @@ def run_again(module: ModuleType, late: list[Step], run: Callable[[Step], Except
     A name that they lack is made if a function of the student's makes it without training.
     """
     failed = vars(module)[FAILED]
-    while waiting := [step for step in late if any(name in failed for name in _names(step.statement))]:
+    while waiting := [step for step in late if any(name in failed for name in names_of(step.statement))]:
         lacking = {error.name for error in failed.values() if isinstance(error, NameError)}
         made = [make(module, name) for name in lacking if isinstance(name, str) and name not in vars(module)]
         late = [step for step in waiting if isinstance(run(step), NameError)]
@@ -290,7 +290,7 @@ def _is_name(target: ast.expr) -> bool:
 
 def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
     """Whether a method belongs to an object whose class comes from a library, such as a parser or a list."""
-    root = _root(method)
+    root = root_of(method)
     found = module.__dict__.get(root) if root else None
     if found is None or isinstance(found, ModuleType | type | FunctionType):
         return False
@@ -329,12 +329,12 @@ def _within(node: ast.AST) -> Iterator[ast.expr]:
 
 def _makes(function: ast.expr, module: ModuleType) -> bool:
     """Whether a call only builds something: by a library, a builtin class, or a class of the notebook."""
-    root = _root(function)
+    root = root_of(function)
     found = module.__dict__.get(root) if root else None
     if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
         return True  # a method of an object that was built, as in `Generator().to(device)`
     if root is None:
-        start = _root(function, through=(ast.Attribute, ast.Call, ast.Subscript))
+        start = root_of(function, through=(ast.Attribute, ast.Call, ast.Subscript))
         return start in module.__dict__ and _is_library(_origin(module.__dict__[start]), module)
     if root not in module.__dict__:
         if root in vars(module)[FAILED]:
@@ -378,7 +378,7 @@ def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
     return origin is not None and not str(vars(origin).get("__file__", "")).startswith(f"{beside}/")
 
 
-def _root(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Attribute,)) -> str | None:
+def root_of(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Attribute,)) -> str | None:
     """The first name of a dotted expression; None if it does not begin with a name.
 
     `through`: the kinds of expressions that may stand between.
@@ -388,7 +388,7 @@ def _root(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Attri
     return expression.id if isinstance(expression, ast.Name) else None
 
 
-def _names(statement: ast.stmt) -> set[str]:
+def names_of(statement: ast.stmt) -> set[str]:
     """The names that a statement defines."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -401,7 +401,7 @@ def _names(statement: ast.stmt) -> set[str]:
             nodes = [target]
         case ast.If() | ast.Try():
             inner = (each for each in ast.walk(statement) if isinstance(each, ast.stmt) and each is not statement)
-            return set().union(*(_names(each) for each in inner if not isinstance(each, ast.If | ast.Try)))
+            return set().union(*(names_of(each) for each in inner if not isinstance(each, ast.If | ast.Try)))
         case _:
             return set()
     return {node.id for target in nodes for node in ast.walk(target) if isinstance(node, ast.Name)}

@@ -20,11 +20,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from gengrade.sandbox.guest.cells import UNREADABLE, readable
-from graders.adapting import notebooks
+from graders.adapting import notebooks, programs
 
 _MOST_FILES: Final = 40  # of a folder that are searched
+_CALLS: Final = (ast.Attribute, ast.Call)
 _DEEPEST: Final = 4  # functions that call each other: the parameters of `main` come from the call of `main`
-_WORK: Final = {"backward", "fit", "minimize"}  # attributes in what is not evaluated, since it trains
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +132,14 @@ def _needed(value: ast.expr, call: _Call) -> list[Any]:
     wanted, statements = _names_in(value), list(_before(call))
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
-        told = isinstance(statement, ast.Expr) and bool(wanted & {_root(statement.value)})
-        if (told or _assigned(statement) & wanted) and not _works(statement):
+        told = isinstance(statement, ast.Expr) and bool(
+            wanted & {notebooks.root_of(statement.value, (ast.Attribute, ast.Call))}
+        )
+        if (told or notebooks.names_of(statement) & wanted) and not _works(statement):
             chosen.append(statement)
             wanted |= _names_in(statement)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
-    assigned = set[str]().union(*(_assigned(statement) for statement in chosen))
+    assigned = set[str]().union(*(notebooks.names_of(statement) for statement in chosen))
     parameters = [each for each in scope.args.args if each.arg in wanted - assigned] if scope else []
     return [*parameters, *reversed(chosen)]
 
@@ -153,31 +155,10 @@ def _before(call: _Call) -> Iterator[ast.stmt]:
                 yield from block[: block.index(inner)]
 
 
-def _assigned(statement: ast.stmt) -> set[str]:
-    match statement:
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
-        case ast.Assign(targets=targets):
-            return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
-        case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
-            return {name}
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
-        case ast.If(body=body, orelse=orelse):
-            return set().union(*(_assigned(each) for each in (*body, *orelse)))
-    return set()
-
-
 def _names_in(node: ast.AST) -> set[str]:
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
     return {name for name in names if not hasattr(builtins, name)}
 
 
-def _root(expression: ast.expr) -> str | None:
-    while isinstance(expression, ast.Attribute | ast.Call):
-        expression = expression.func if isinstance(expression, ast.Call) else expression.value
-    return expression.id if isinstance(expression, ast.Name) else None
-
-
 def _works(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.attr in _WORK for node in ast.walk(statement))
+    return any(isinstance(node, ast.Attribute) and node.attr in programs.TRAINING for node in ast.walk(statement))

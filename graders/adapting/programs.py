@@ -26,7 +26,7 @@ from graders.adapting import notebooks
 from graders.adapting.notebooks import SKIPPED, Step
 
 ENDED: Final = "__ended__"  # attribute of a program's module: the error by which it ended itself
-_TRAINING: Final = {"backward", "fit", "minimize"}  # attributes that only training uses
+TRAINING: Final = {"backward", "fit", "minimize"}  # attributes that only training uses
 _STORED: Final = {"store_true": False, "store_false": True}
 
 
@@ -97,7 +97,7 @@ def _trains(statement: ast.stmt, functions: Mapping[str, ast.FunctionDef]) -> bo
     waiting: list[ast.AST] = [] if defines or guards else [statement]
     while waiting:
         for node in ast.walk(waiting.pop()):
-            if isinstance(node, ast.Attribute) and node.attr in _TRAINING:
+            if isinstance(node, ast.Attribute) and node.attr in TRAINING:
                 return True
             if isinstance(node, ast.Name) and node.id in functions.keys() - seen:
                 seen.add(node.id)

@@ -6,6 +6,7 @@ converts neither; the checks accept all of these.
 
 from __future__ import annotations
 
+import contextlib
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -97,21 +98,20 @@ class GanContract:
         """
         vars(self._args).update(n_epochs=epochs, batch_size=batch_size)
         save_nothing(self._modules.load(STEM))
+        data = _Epochs(batches, epochs)
         asked = {
-            "dataloader": None,
+            "dataloader": data,
             "discriminator": discriminator,
             "generator": generator,
             "optimizer_G": optimizers[0],
             "optimizer_D": optimizers[1],
         }
-        loop, data = self._modules.find("train", STEM), _Epochs(batches, epochs)
-        try:
-            call(loop, {**asked, "dataloader": data}, self._offered())
-        except _Enough:
-            pass
-        except Exception:
-            if not data.complete:  # what a loop does after its last batch does not matter
-                raise
+        with contextlib.suppress(_Enough):
+            try:
+                call(self._modules.find("train", STEM), asked, self._offered())
+            except Exception:
+                if not data.complete:  # what a loop does after its last batch does not matter
+                    raise
 
     def interpolate(self, generator: nn.Module, steps: int) -> Any:
         """Calls the student's function or method for interpolation. Raises Missing if only the script interpolates.
