@@ -426,13 +426,41 @@ def test_each_run_has_its_own_copy_of_the_tree(harness: SandboxHarness) -> None:
     assert [path.name for path in (tree / "vae").iterdir()] == ["utils.py"]
 
 
-def test_the_tree_itself_is_read_only(harness: SandboxHarness) -> None:
+def test_the_tree_itself_is_out_of_reach(harness: SandboxHarness) -> None:
     walled(harness)
     tree = harness.tree("")
-    source = "/submission" if harness.tier is Tier.SANDBOX else str(tree)
-    (tree / "vae" / "utils.py").write_text(f"def KLD(mean, log_std):\n    open({source!r} + '/vae/new', 'w')\n")
-    assert harness.call(tree).outcome is Outcome.ERROR
+    body = (
+        "import os\n"
+        "def KLD(mean, log_std):\n"
+        "    reached = []\n"
+        f"    for tree in ({str(tree)!r}, '/trees/{tree.name}', '/submission'):\n"
+        "        for mode, name in (('r', 'utils.py'), ('w', 'new')):\n"
+        "            try: open(f'{tree}/vae/{name}', mode).close(); reached.append(name)\n"
+        "            except OSError: pass\n"
+        "    return reached\n"
+    )
+    (tree / "vae" / "utils.py").write_text(body)
+    run = harness.call(tree)
+    assert run.evidence == [], run.message
     assert not (tree / "vae" / "new").exists()
+
+
+def test_a_file_too_large_to_copy_can_be_read_and_not_changed(harness: SandboxHarness) -> None:
+    walled(harness)
+    tree = harness.tree(
+        "import os\n"
+        "def KLD(mean, log_std):\n"
+        "    weights = os.path.join(os.path.dirname(__file__), 'weights.pt')\n"
+        "    with open(weights, 'rb') as file: start = file.read(5)\n"
+        "    try: open(weights, 'r+b')\n"
+        "    except OSError: return f'{start} {os.path.getsize(weights)}'\n"
+    )
+    large = 40 << 20
+    with (tree / "vae" / "weights.pt").open("wb") as file:
+        file.write(b"torch")
+        file.truncate(large)
+    run = harness.call(tree)
+    assert run.evidence == f"b'torch' {large}", run.message
 
 
 def test_there_is_no_network(harness: SandboxHarness) -> None:

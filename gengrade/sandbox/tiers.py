@@ -19,7 +19,7 @@ from typing import Final
 
 from gengrade.choices import Isolation, Tier
 from gengrade.sandbox.guest import landlock
-from gengrade.sandbox.guest.namespaces import LIBRARY, SUBMISSION, TREES
+from gengrade.sandbox.guest.namespaces import LIBRARY, TREES
 from gengrade.sandbox.reach import Kept, Reach, reach_of, sentences
 
 # User ids that no distribution assigns. Each worker uses another one, since the kernel limits some resources per user.
@@ -144,7 +144,7 @@ def outer_wall(control: int | None, trees: Path | None) -> list[str]:
     for folder in ("/tmp", "/dev/shm"):
         command += ["--perms", "1777", "--size", str(256 << 20), "--tmpfs", folder]
     if trees is not None:
-        command += ["--ro-bind", str(trees), TREES, "--dir", SUBMISSION]
+        command += ["--ro-bind", str(trees), TREES]
     return command
 
 

@@ -51,7 +51,7 @@ _EXITS = [
         "exit at import after a results file",
         hostile="""
             import json, os
-            for folder in (".", "..", "/tmp", "/submission", os.path.dirname(__file__), "@OUT@", "@CLASS@"):
+            for folder in (".", "..", "/tmp", os.path.dirname(__file__), "@OUT@", "@CLASS@"):
                 for name in ("results.json", "grade.json", "facts.json", "@MARK@.json"):
                     try:
                         with open(os.path.join(folder, name), "w") as file:

@@ -83,7 +83,7 @@ ATTACKS = [
                 "gengrade" in sys.modules,
                 "graders" in sys.modules,
                 socket.gethostname() == "guest",
-                __file__.startswith("/submission"),
+                __file__.startswith("/tmp/submission"),
                 os.environ.get("PYTHONHASHSEED") == "0",
                 any(name.startswith("PYTEST") for name in os.environ),
                 not os.isatty(0),

@@ -36,7 +36,7 @@ ATTACKS = [
                 home = _os.path.expanduser("~")
                 places = [
                     "/tmp", "/var/tmp", "/dev/shm", "/dev", "/dev/mqueue", "/dev/pts", "/run", "/run/lock", "/",
-                    "/library", "/etc", "/opt", "/root", "/home", "/trees", "/submission", "/proc",
+                    "/library", "/etc", "/opt", "/root", "/home", "/trees", "/proc",
                     "@HOME@", "@OUT@", "@CLASS@", "@PROJECT@", home, f"{home}/..", f"{home}/../..",
                     f"{home}/../../..", _os.getcwd(),
                     _tempfile.gettempdir(), _os.path.dirname(__file__), f"{_os.path.dirname(__file__)}/__pycache__",

@@ -51,7 +51,7 @@ ATTACKS = [
             # What lies beneath a mount, in the kernel's own words.
             import ctypes
             libc = ctypes.CDLL(None)
-            for over in ("/trees", "/tmp", "/dev/shm", "/proc", "/submission"):
+            for over in ("/trees", "/tmp", "/dev/shm", "/proc"):
                 libc.umount2(over.encode(), 2)
             try:
                 mounts = open("/proc/self/mountinfo").readlines()
@@ -77,7 +77,7 @@ ATTACKS = [
             import time
             end, own_names = time.monotonic() + 5, {"@PROJECT@", "@OUT@", "@CLASS@"}
             skip = ("/proc", "/sys", "/usr/share", "/usr/lib/x86_64", "/usr/include")
-            for top in ("/trees", "/submission", "/library", "/opt", "/root", "/home", "/mnt", "/srv", "/var", "/tmp",
+            for top in ("/trees", "/library", "/opt", "/root", "/home", "/mnt", "/srv", "/var", "/tmp",
                         "/run", *own_names, "/etc", "/usr/src", "/usr/local", sys.prefix, "/"):
                 for folder, below, names in os.walk(top):
                     if time.monotonic() > end:
@@ -185,7 +185,7 @@ ATTACKS = [
             READ,
             """
             for folder in ("@CLASS@", "@OUT@", "@OUT@/.gengrade", "@OUT@/.gengrade/trees", "/trees", f"{own}/../..",
-                           f"{own}/../../..", "/submission"):
+                           f"{own}/../../.."):
                 try:
                     for name in os.listdir(folder):
                         print("NAME", name[::-1])

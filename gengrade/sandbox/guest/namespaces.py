@@ -1,9 +1,8 @@
 """Isolate one run in its own namespaces of users, processes, mounts, network and IPC, without any privilege.
 
 The process must already run in bubblewrap's view of the files: read-only mounts of allowed paths, every submission's
-tree below `TREES`, and our own code at `LIBRARY`. Afterwards the run has its own tree at `SUBMISSION`, cannot see the
-other trees or our code, and has a `/proc` of its own processes and new, memory-backed `/tmp` and `/dev/shm` of limited
-size. A writable copy of its tree lies in `/tmp`.
+tree below `TREES`, and our own code at `LIBRARY`. Afterwards the run sees neither, and has a `/proc` of its own
+processes and new, memory-backed `/tmp` and `/dev/shm` of limited size. A writable copy of its own tree lies in `/tmp`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from gengrade.sandbox.guest.syscalls import check, libc
 
 TREES: Final = "/trees"
 LIBRARY: Final = "/library"  # the guest's code, which the zygote imports
-SUBMISSION: Final = "/submission"
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER = 0x20000, 0x4000000, 0x8000000, 0x10000000
 _NEWPID, _NEWNET = 0x20000000, 0x40000000
@@ -76,13 +74,11 @@ def _fork_and_follow() -> None:
 
 def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
-    _mount(f"{TREES}/{tree}", SUBMISSION, None, _BIND)
-    _mount(None, SUBMISSION, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
-    for covered in (TREES, LIBRARY):
-        _mount("tmpfs", covered, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
     interpreter = {path: os.open(path, os.O_PATH) for path in kept_mounts}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
-    workplace.copied(Path(SUBMISSION), Path("/tmp"))
+    workplace.copied(Path(TREES, tree), Path("/tmp"), _show)
+    for covered in (TREES, LIBRARY):
+        _mount("tmpfs", covered, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")
     _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"size={disk_mb}m,nr_inodes=4k,mode=0700")
     for path, descriptor in interpreter.items():  # an environment in /tmp must stay readable
         _make_room(path, folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
@@ -90,6 +86,13 @@ def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
         os.close(descriptor)
     _mount("/dev/null", "/dev/zero", None, _BIND)  # mapping /dev/zero would give shared memory that can be hidden
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+
+
+def _show(file: Path, place: Path) -> None:
+    """Mount a file, read-only, at a new place."""
+    _make_room(str(place), folder=False)
+    _mount(str(file), str(place), None, _BIND)
+    _mount(None, str(place), None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
 
 
 def _make_room(path: str, *, folder: bool) -> None:

@@ -54,18 +54,22 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
         if landlock.abi() > 0 or zygote.tier == "landlock":
             shared = ["/dev/shm"] if zygote.tier == "sandbox" else []
-            readable = [*_readable(zygote, run.tree), *_kernel_files(zygote)]
+            readable = [*_readable(zygote, tree), *_kernel_files(zygote)]
             landlock.confine(readable, [str(scratch), *shared, *_devices(zygote)], zygote.listed)
         seccomp.confine(alone=zygote.tier == "landlock")
     return tree, scratch
 
 
-def _readable(zygote: ZygoteSettings, tree: str) -> Iterator[str]:
-    """Yield the readable files and folders of the disk: all mounts, or without namespaces those of the host's list."""
+def _readable(zygote: ZygoteSettings, copy: Path) -> Iterator[str]:
+    """Yield the readable files and folders of the disk: all mounts, or without namespaces those of the host's list.
+
+    copy: the run's copy of its tree; without namespaces, the files that it links to are readable as well.
+    """
     if zygote.tier == "sandbox":
         yield from (entry.path for entry in os.scandir("/") if not entry.is_symlink() and entry.name != "proc")
     else:
-        yield from (*zygote.readable, tree)
+        yield from zygote.readable
+        yield from (str(path.readlink()) for path in copy.rglob("*") if path.is_symlink())
 
 
 def _kernel_files(zygote: ZygoteSettings) -> Iterator[str]:

@@ -11,19 +11,19 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 COPY: Final = "submission"  # the name of the copy in the scratch folder
-_COPIED_BYTES: Final = 32 << 20  # of all files together; the largest files beyond it are linked, and are read-only
+_COPIED_BYTES: Final = 32 << 20  # of all files together; the largest files beyond it are shown as they are, read-only
 
 
-def copied(tree: Path, scratch: Path, linked: Path | None = None) -> Path:
+def copied(tree: Path, scratch: Path, show: Callable[[Path, Path], object] = os.symlink) -> Path:
     """Copy a submission's tree into a new folder in `scratch`, and return this folder.
 
-    linked: the folder as which the run will see the tree, for links to files that are too large to be copied in each
-        run; None: it stays where it is.
+    show: called with a file that is too large to be copied in each run, and the path at which the run has to see it.
     """
     copy = scratch / COPY
     files: list[tuple[int, Path]] = []
@@ -39,7 +39,7 @@ def copied(tree: Path, scratch: Path, linked: Path | None = None) -> Path:
         if left >= 0:
             shutil.copyfile(path, target)
         else:
-            target.symlink_to((linked or tree) / path.relative_to(tree))
+            show(path, target)
     return copy
 
 
