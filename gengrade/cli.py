@@ -4,7 +4,7 @@ Exit status 0: every submission was graded; a single submission passed all publi
 
 Exit status 1: a fault of the grader left a check undecided; or a single submission did not pass a public check.
 
-Exit status 2: the command, the rubric or the input cannot be used.
+Exit status 2: the command, the rubric or the input cannot be used. If only marks cannot be used, all else is graded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from gengrade import __version__
-from gengrade.authoring import create, verify
+from gengrade.authoring import add_ids, create, verify
 from gengrade.choices import Device, Isolation, Profile
 from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_packages, show_result
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
@@ -28,6 +28,7 @@ from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
 from gengrade.lasting import outlast_readers
+from gengrade.marks_cli import app as marks_app
 from gengrade.paths import InputError, from_here
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
@@ -44,6 +45,7 @@ rubric_app = typer.Typer(no_args_is_help=True, help="Work with rubrics.")
 app.add_typer(rubric_app, name="rubric")
 course_app = typer.Typer(no_args_is_help=True, help="Write and check a course of your own.")
 app.add_typer(course_app, name="course")
+app.add_typer(marks_app, name="marks")
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -163,6 +165,21 @@ def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.
     )
 
 
+@rubric_app.command("ids")
+def rubric_ids(file: Annotated[Path, typer.Argument(help="The rubric to change.")]) -> None:
+    """Give each manual item without an id one, in place; comments and layout stay as they are.
+
+    Marks are kept by the id. Change the ids if you like, but do not change them any more once somebody has marked.
+    """
+    try:
+        added = add_ids(file)
+    except DocumentError as error:
+        _refuse(error)
+    for id_ in added:
+        typer.echo(id_)
+    typer.echo(f"{file}: added {len(added)} ids" if added else f"{file}: no id was missing")
+
+
 @course_app.command("new")
 def course_new(
     folder: Annotated[Path, typer.Argument(help="The folder to create; its name becomes the course's.")],
@@ -275,6 +292,8 @@ def _export(result: Result, junit: Path | None, *, github: bool) -> None:
 
 
 def _status(result: Result) -> int:
+    if result.problems:
+        return _WRONG_USAGE
     outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
     if Outcome.INFRA in outcomes:
         return 1

@@ -124,30 +124,51 @@ def show_result(console: Console, result: Result) -> None:
     """Print the table of points, the notes, and the path of the report or of the class's index page."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Student")
+    ids = _has_other_ids(result)
+    if ids:
+        table.add_column("Id")
     for heading in ("Points", "Bonus", "Pending"):
         table.add_column(heading, justify="right")
     table.add_column("Needs a look")
     for one in result.graded:
         grade = one.grade
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
+        looks += [f"{item.id}: {item.mark_state}" for item in grade.open_marks]
         looks += ["its code"] if grade.code_flags else []
         looks += ["no program was handed in"] if grade.lacks_programs else []
         table.add_row(
             Text(name(one.submission.name)),
+            *([Text(inert(one_line(one.submission.id)))] if ids else []),
             f"{grade.points:g} / {grade.possible:g}",
             f"{grade.bonus:g}",
             f"{grade.pending + grade.bonus_pending:g}",
             Text(listed(looks, 3)),
         )
     console.print(table)
+    replaced = [
+        f"{one.submission.id} {item.check}: {item.points:g} of {item.possible:g}"
+        for one in result.graded
+        for item in one.grade.items
+        if item.overridden
+    ]
+    if replaced:
+        said = inert(one_line(listed(replaced, 5)))
+        console.print(Text(f"note: marks replace automatic results: {said}"), soft_wrap=True)
     for note in result.notes:
         console.print(Text(f"note: {inert(one_line(note))}"), soft_wrap=True)
+    for problem in result.problems:
+        console.print(Text(f"error: {inert(one_line(problem))}", style="bold red"), soft_wrap=True)
     if result.single:
         _show_mistakes(console, result.graded[0].grade)
     if result.tier is Tier.PROCESS:
         console.print("Reduced isolation: student code ran without a sandbox.", style="bold yellow")
     target = from_here(result.graded[0].report if result.single else result.out / "index.html")
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def _has_other_ids(result: Result) -> bool:
+    """Return whether the ids, by which marks name students, differ from the names that are shown."""
+    return any(one.submission.id != name(one.submission.name) for one in result.graded)
 
 
 def _show_mistakes(console: Console, grade: Grade) -> None:

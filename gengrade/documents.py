@@ -13,6 +13,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gengrade.texts import unwrapped
+
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 Where: TypeAlias = tuple[str | int, ...]  # keys and list positions from the top of the file
 
@@ -65,20 +67,39 @@ class Document:
     def parse(cls, content: bytes, path: Path, error: type[DocumentError] = DocumentError) -> Document:
         """Parse the bytes of a file. `path` is used in messages only. Raises `error` if they are not plain YAML."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        try:
-            root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-        except UnicodeDecodeError as problem:
-            line = content[: problem.start].count(b"\n") + 1
-            raise error(path, line, "it is not UTF-8 text: save it in that encoding") from None
-        except yaml.MarkedYAMLError as problem:
-            mark = problem.problem_mark or problem.context_mark
-            line = mark.line + 1 if mark else 1
-            raise error(path, line, f"it is not valid YAML ({problem.problem}): correct the syntax here") from None
-        except yaml.reader.ReaderError as problem:
-            line = content.decode("utf-8")[: problem.position].count("\n") + 1
-            raise error(path, line, f"there is a control character (U+{problem.character:04X}): remove it") from None
-        data = _Values(path, error).of(root) if root is not None else None
-        return cls(path, data, digest, root, error)
+        return cls._of(_compose(content, path, error), path, digest, error)
+
+    @classmethod
+    def _of(cls, root: yaml.Node | None, path: Path, digest: str, error: type[DocumentError]) -> Document:
+        return cls(path, _Values(path, error).of(root) if root is not None else None, digest, root, error)
+
+    @classmethod
+    def entries(
+        cls, content: bytes, path: Path, error: type[DocumentError] = DocumentError
+    ) -> Iterator[Document | DocumentError]:
+        """Yield the entries of a file that is one mapping, each as a document of its own, or the mistake in it.
+
+        Raises `error` if the file is not YAML or not a mapping; an empty file has no entries.
+        """
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        root = _compose(content, path, error)
+        if root is None:
+            return
+        if not isinstance(root, yaml.MappingNode):
+            line = root.start_mark.line + 1
+            raise error(path, line, f'"{path.name}" must be a mapping: write it as one "key: value" on each line')
+        seen: set[str] = set()
+        for key, value in root.value:
+            one = yaml.MappingNode(root.tag, [(key, value)], key.start_mark, value.end_mark)
+            try:
+                entry = cls._of(one, path, digest, error)
+                if key.value in seen:
+                    reason = f'the key "{key.value}" is repeated: keep one of the two'
+                    raise error(path, key.start_mark.line + 1, reason)
+                seen.add(key.value)
+                yield entry
+            except DocumentError as mistake:
+                yield mistake
 
     def line(self, where: Where) -> int:
         """Return the line of a value, counted from 1. Steps that do not exist in the file are skipped.
@@ -123,6 +144,22 @@ class Document:
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
                 node = node.value[step]
                 yield step, node.start_mark.line + 1
+
+
+def _compose(content: bytes, path: Path, error: type[DocumentError]) -> yaml.Node | None:
+    """Return the file's nodes; None if it is empty. Raises `error` if it is not YAML."""
+    try:
+        return yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as problem:
+        line = content[: problem.start].count(b"\n") + 1
+        raise error(path, line, "it is not UTF-8 text: save it in that encoding") from None
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        line = mark.line + 1 if mark else 1
+        raise error(path, line, f"it is not valid YAML ({problem.problem}): correct the syntax here") from None
+    except yaml.reader.ReaderError as problem:
+        line = content.decode("utf-8")[: problem.position].count("\n") + 1
+        raise error(path, line, f"there is a control character (U+{problem.character:04X}): remove it") from None
 
 
 class _Values:
@@ -170,10 +207,6 @@ class _Values:
         return self.error(self.path, node.start_mark.line + 1, reason)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 # Messages for pydantic's types of errors, about the key {name} and its value {value}; {hint} suggests a known key.
 _REASONS = {
     "missing": 'the key "{name}" is missing here: add it',
@@ -195,12 +228,12 @@ def _reason(details: ErrorDetails, name: str, keys: Collection[str]) -> str:
     """Return pydantic's complaint about the value called `name` as a sentence for the person who wrote the file."""
     kind, given = details["type"], details["input"]
     if kind == "value_error":
-        return _one_line(str(details["ctx"]["error"]))
+        return unwrapped(str(details["ctx"]["error"]))
     if kind == "item_kind":  # `rubric.Item` defines this error, and its message is a whole sentence
         misspelt = [key for key in given if key not in keys] if isinstance(given, dict) else []
         return details["msg"] + (f', not "{misspelt[0]}"{suggestion(misspelt[0], keys)}' if misspelt else "")
     if kind in _REASONS:
-        value = _one_line(repr(given))
+        value = unwrapped(repr(given))
         value = value if len(value) < 60 else f"{value[:57]}..."
         return _REASONS[kind].format(name=name, value=value, hint=suggestion(name, keys))
-    return f'"{name}" is not usable ({_one_line(details["msg"])}): correct it'
+    return f'"{name}" is not usable ({unwrapped(details["msg"])}): correct it'

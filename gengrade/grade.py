@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field
 
 from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
-from gengrade.marks import Mark, Marks
+from gengrade.marks import Event, Marks
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
 
@@ -39,6 +39,10 @@ FULL_PROFILE = Profile.SMOKE  # the profile that runs every check; any other lea
 LOOK = (Outcome.INFRA, Outcome.UNDECIDED, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
 
 
+# Outcomes that settle an item, so that a mark on it replaces a result.
+_DECIDED = frozenset(Outcome) - {Outcome.INFRA, Outcome.UNDECIDED}
+
+
 class _Record(Frozen):
     model_config = ConfigDict(ser_json_inf_nan="null")
 
@@ -51,10 +55,40 @@ class ItemKind(StrEnum):
     MANUAL = "manual"  # a person
 
 
+class MarkState(StrEnum):
+    """What a person's mark does to its item."""
+
+    COUNTS = "counts"
+    COMMENT = "comment"  # there is only a comment: the item keeps its automatic result, or stays pending
+    EARLIER = "earlier wording"  # given before the rubric's item was changed: pending until somebody confirms it
+    CONFLICT = "conflict"  # two people marked the item without having seen each other's mark: pending
+    NO_REASON = "needs a reason"  # it would replace an automatic result, but no comment says why: it does not count
+
+
+class CriterionGrade(_Record):
+    """A criterion of a marked item, and whether it is met."""
+
+    text: str
+    points: float  # negative: deducted when it is met
+    met: bool
+
+
+class GivenMark(_Record):
+    """A mark that a person gave for an item. Who gave it, and when, is for teachers only."""
+
+    points: float | None
+    comment: str
+    criteria: tuple[CriterionGrade, ...]  # () when the points were given directly
+    wording: str | None  # the wording that it was given for, if it is not the present one
+    by: str
+    at: str  # UTC, ISO 8601
+
+
 class ItemGrade(_Record):
     """The points of one item of the rubric, and the reason for them."""
 
     id: str
+    place: str  # "<question>-<position>", for the links of pages: the id of a hidden item may name its check
     kind: ItemKind
     check: str | None  # the check's or measure's id; None for a manual item
     title: str
@@ -72,12 +106,24 @@ class ItemGrade(_Record):
     symptoms: dict[str, tuple[float, float]] = Field(default_factory=dict)  # without one: numbers and tolerances
     cause: str | None = None  # for teachers only: what went wrong in the harness
     measures: dict[str, float | None] = Field(default_factory=dict)  # None: not finite
-    comment: str | None = None  # of the person who marked the item; None: nobody marked it
+    comment: str | None = None  # of the person who marked the item; None: nobody did, or without a comment's effect
+    mark_state: MarkState | None = None  # None: nobody marked it
+    marks: tuple[GivenMark, ...] = ()  # one or, in a conflict, several
     seconds: float = 0.0  # the duration of its check
 
     @property
     def settled(self) -> bool:
         return self.pending == 0
+
+    @property
+    def marked(self) -> bool:
+        """Whether a person gave its points."""
+        return self.mark_state is MarkState.COUNTS
+
+    @property
+    def overridden(self) -> bool:
+        """Whether a person's mark replaces an automatic result that was decided."""
+        return self.marked and self.outcome in _DECIDED
 
     @property
     def lost(self) -> float:
@@ -103,7 +149,7 @@ class GradeProvenance(Provenance):
     """The facts' provenance, and the hashes of the rubric and the marks that turned them into points."""
 
     rubric: str  # "sha256:…" of the rubric's file
-    marks: str | None  # "sha256:…" of the file of marks; None without one
+    marks: str | None  # "sha256:…" of the marks; None without any
 
 
 class Grade(_Record):
@@ -143,7 +189,13 @@ class Grade(_Record):
     @property
     def needs_look(self) -> tuple[ItemGrade, ...]:
         """The unmarked items whose outcome a teaching assistant should look at."""
-        return tuple(item for item in self.items if item.outcome in LOOK and item.comment is None)
+        return tuple(item for item in self.items if item.outcome in LOOK and not item.marked)
+
+    @property
+    def open_marks(self) -> tuple[ItemGrade, ...]:
+        """The items with a mark that does not count until a teaching assistant does something."""
+        open_ = (MarkState.EARLIER, MarkState.CONFLICT, MarkState.NO_REASON)
+        return tuple(item for item in self.items if item.mark_state in open_)
 
     @property
     def lacks_programs(self) -> bool:
@@ -161,13 +213,13 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
 
     facts: what its checks observed.
     rubric: the marking scheme.
-    marks: the points that a person gave, which replace the automatic ones; None: no such file exists.
+    marks: the points that people gave, which replace the automatic ones; None: there are none.
     """
-    given = marks.marks if marks else {}
+    given = marks.items if marks else {}
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
     secret = sorted(rubric.hidden_checks())
     for entry in rubric.entries():
-        graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id), secret))
+        graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id, ()), secret))
     questions = tuple(
         QuestionGrade(
             id=question.id,
@@ -223,21 +275,33 @@ class _Verdict(NamedTuple):
     fact: CheckFact | None = None  # of the check, where it failed
 
 
-def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[str]) -> ItemGrade:
+def _grade_item(entry: Entry, facts: Facts, given: Sequence[Event], secret: Sequence[str]) -> ItemGrade:
     item = entry.item
     verdict = _judge(entry, facts)
     points = round(item.points * (verdict.share or 0.0), 2)
     pending = item.points if verdict.share is None else 0.0
-    message = verdict.message
+    message, cause, comment = verdict.message, verdict.cause, None
     # Only our own messages are edited: replacing names in a student's text would confirm the names that it guessed.
     for name in secret if verdict.outcome is Outcome.BLOCKED else ():
         message = message.replace(name, "a hidden check")
-    if mark:
-        points, pending = mark.points, 0.0
-        message = "" if isinstance(item, ManualItem) else "A teacher's mark replaces the automatic result."
+    state = _state(entry, verdict, given)
+    if state in (MarkState.EARLIER, MarkState.CONFLICT):
+        points, pending, cause = 0.0, item.points, _to_do(state, entry, given)
+    elif state is MarkState.NO_REASON:
+        cause = _to_do(state, entry, given)
+    elif state is not None:
+        (mark,) = (event.mark for event in given if event.mark)
+        comment = mark.comment
+        if mark.points is not None:
+            replaced = f", which was {points:g} of {item.points:g} points" if verdict.outcome in _DECIDED else ""
+            message = (
+                "" if isinstance(item, ManualItem) else f"A teacher's mark replaces the automatic result{replaced}."
+            )
+            points, pending = mark.points, 0.0
     check = None if isinstance(item, ManualItem) else item.subject
     return ItemGrade(
         id=entry.id,
+        place=f"{entry.question.id}-{entry.position + 1}",
         kind=_kind(item),
         check=check,
         title=_title(entry, facts),
@@ -250,10 +314,67 @@ def _grade_item(entry: Entry, facts: Facts, mark: Mark | None, secret: Sequence[
         hidden=not isinstance(item, ManualItem) and item.hidden,
         message=message,
         **_explanation(verdict.fact),
-        cause=verdict.cause,
+        cause=cause,
         measures=verdict.measures or {},
-        comment=mark.comment if mark else None,
+        comment=comment,
+        mark_state=state,
+        marks=tuple(_given(entry, event) for event in given if event.mark) if state else (),
         seconds=_seconds(check, facts),
+    )
+
+
+def _state(entry: Entry, verdict: _Verdict, given: Sequence[Event]) -> MarkState | None:
+    """Return what the current marks of an item do to it; None without any."""
+    marks = [event.mark for event in given]
+    if not any(marks):
+        return None
+    if len(marks) > 1:
+        return MarkState.CONFLICT
+    mark = marks[0]
+    assert mark is not None
+    if mark.points is None:
+        return MarkState.COMMENT
+    if given[0].wording != entry.wording:
+        return MarkState.EARLIER
+    automatic = not isinstance(entry.item, ManualItem) and verdict.outcome in _DECIDED
+    return MarkState.NO_REASON if automatic and not mark.comment.strip() else MarkState.COUNTS
+
+
+def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
+    """Return, for teachers, why a mark does not count, and what to do about it."""
+    said = " and ".join(
+        f"{event.mark.points:g} by {event.by}"
+        if event.mark and event.mark.points is not None
+        else f"none by {event.by}"
+        for event in given
+    )
+    if state is MarkState.CONFLICT:
+        return f"There are several marks: {said}. Decide with: gengrade marks give"
+    if state is MarkState.NO_REASON:
+        return f"The mark ({said}) would replace the automatic result: give it a comment that says why."
+    before = given[0].wording
+    was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
+    now = f"“{entry.wording.text}” ({entry.wording.points:g} points)"
+    return (
+        f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. Confirm it with: "
+        "gengrade marks confirm"
+    )
+
+
+def _given(entry: Entry, event: Event) -> GivenMark:
+    mark, wording = event.mark, event.wording
+    assert mark is not None
+    criteria = wording.criteria if wording and mark.criteria is not None else ()
+    return GivenMark(
+        points=mark.points,
+        comment=mark.comment,
+        criteria=tuple(
+            CriterionGrade(text=each.text, points=each.points, met=each.id in (mark.criteria or ()))
+            for each in criteria
+        ),
+        wording=wording.text if wording and wording != entry.wording else None,
+        by=event.by,
+        at=event.at,
     )
 
 

@@ -73,14 +73,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The folder that a run writes results to, and the folders that may hold marks for them."""
+    """The folder that a run writes results to, and the folder in it that holds marks."""
 
     folder: Path  # with all links resolved
-    marks: tuple[Path, ...]
+    marks: Path | None  # None: that folder was handed in, so that it holds no marks of ours
+    beside: Path | None = None  # where earlier versions read marks as well; None: that folder was handed in
 
 
 def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Output:
-    """Return the folder for results, and the folders for marks.
+    """Return the folder for results, and the folder for marks.
 
     given: the folder that the operator asked for; None: `results` in the working folder or, if that would lie inside
         the submissions, beside them.
@@ -98,8 +99,11 @@ def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Outpu
         raise overlap
     folder = Path(os.path.realpath(out))
     handed_in = set(_identities([graded, *(path for source in sources for path in source.paths)]))
-    marks = (folder / MARKS, Path(os.path.normpath(out.absolute())).parent / MARKS)
-    return Output(folder, tuple(each for each in marks if not handed_in.intersection(_identities(_ways(each)))))
+    marks, beside = (
+        None if handed_in.intersection(_identities(_ways(each))) else each
+        for each in (folder / MARKS, Path(os.path.normpath(out.absolute())).parent / MARKS)
+    )
+    return Output(folder, marks, beside)
 
 
 def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -10,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError
 
 from gengrade.documents import Document, DocumentError, Where, suggestion
+from gengrade.texts import unwrapped
 
 KINDS = ("unit", "train")  # the two kinds of checks, each with limits of its own
 SUBMISSION = "submission"  # in `limits`: the limits for all runs of a submission together
@@ -40,7 +43,8 @@ class _Strict(BaseModel):
 
 class _Item(_Strict):
     points: Points
-    id: Id | None = None  # the name that marks use; by default "<question>-<position>"
+    # The name that marks use. It must not change when items are added, so a position cannot serve as the default.
+    id: Id | None = None  # by default the check or measure; a manual item must have one
     title: Text | None = None  # shown to students; by default the title of the check's test
     bonus: bool = False  # its points are added to the question's
 
@@ -100,10 +104,28 @@ class MeasureItem(_Automatic):
         return None if full is None or none is None else Thresholds(full, none)
 
 
+class Criterion(_Strict):
+    """A part of a manual item that a person ticks: it adds its points or, if they are negative, deducts them."""
+
+    id: Id  # unique in its item; marks name it
+    text: Text
+    points: Annotated[float, AfterValidator(_cents)]
+
+
 class ManualItem(_Item):
     """An item whose points a person gives; the text says what to look for."""
 
     manual: Text
+    criteria: tuple[Criterion, ...] = ()
+
+    def sum(self, met: Collection[str]) -> float:
+        """Return the points for the criteria that are met, named by their ids: at least 0, at most the item's points.
+
+        The sum starts at 0 or, if all criteria deduct, at the item's points.
+        """
+        start = 0.0 if any(criterion.points > 0 for criterion in self.criteria) else self.points
+        total = start + math.fsum(criterion.points for criterion in self.criteria if criterion.id in met)
+        return round(min(max(total, 0.0), self.points), 2)
 
 
 def _side(threshold: Threshold, data: str) -> float | None:
@@ -168,6 +190,19 @@ class Late(_Strict):
     penalty: float = Field(ge=0, le=1)
 
 
+class Wording(_Strict):
+    """What a person read when they marked an item: a mark stands for this wording and for no later one."""
+
+    text: Text  # the criterion, or the name of the check
+    points: float
+    criteria: tuple[Criterion, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that changes with the wording and the points, but not with line breaks or the place in the rubric."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
 class Entry(NamedTuple):
     """An item with its position in the rubric."""
 
@@ -186,6 +221,14 @@ class Entry(NamedTuple):
     def checks(self) -> tuple[str, ...]:
         """The checks that decide its points: its own, then those that it needs."""
         return () if isinstance(self.item, ManualItem) else (self.item.subject, *self.item.needs)
+
+    @property
+    def wording(self) -> Wording:
+        """The wording that a mark for this item is given for."""
+        if isinstance(self.item, ManualItem):
+            criteria = tuple(each.model_copy(update={"text": unwrapped(each.text)}) for each in self.item.criteria)
+            return Wording(text=unwrapped(self.item.manual), points=self.item.points, criteria=criteria)
+        return Wording(text=unwrapped(self.item.optional or self.item.subject), points=self.item.points)
 
 
 class Rubric(_Strict):
@@ -218,11 +261,11 @@ class Rubric(_Strict):
         except ValidationError as invalid:
             raise document.invalid(invalid, _keys()) from None
         rubric._document = document
+        for entry in rubric.entries():
+            rubric._check_entry(entry)
         rubric._check_ids()
         rubric._check_sums()
         rubric._check_allowance()
-        for entry in rubric.entries():
-            rubric._check_entry(entry)
         return rubric
 
     @property
@@ -241,7 +284,8 @@ class Rubric(_Strict):
             for q, question in enumerate(part.questions):
                 for i, item in enumerate(question.items):
                     where: Where = ("parts", p, "questions", q, "items", i)
-                    yield Entry(item.id or f"{question.id}-{i + 1}", i, item, question, part, where)
+                    id_ = item.id or (question.id if isinstance(item, ManualItem) else item.subject)
+                    yield Entry(id_, i, item, question, part, where)
 
     def questions(self) -> Iterator[Question]:
         """Yield every question in the order of the file."""
@@ -289,10 +333,15 @@ class Rubric(_Strict):
                 questions.add(question.id)
         items: set[str] = set()
         for entry in self.entries():
-            if entry.id in items:
-                raise self._document.problem(
-                    (*entry.where, "id"), f'two items have the id "{entry.id}": give each its own'
+            if isinstance(entry.item, ManualItem) and entry.item.id is None:
+                reason = (
+                    "this manual item has no id, so that marks could not be kept for it: "
+                    f'add one, or run "gengrade rubric ids {self.path}", which adds all that are missing'
                 )
+                raise self._document.problem(entry.where, reason)
+            if entry.id in items:
+                reason = f'two items have the id "{entry.id}": give each an "id" of its own'
+                raise self._document.problem((*entry.where, "id"), reason)
             items.add(entry.id)
 
     def _check_sums(self) -> None:
@@ -317,6 +366,7 @@ class Rubric(_Strict):
     def _check_entry(self, entry: Entry) -> None:
         item = entry.item
         if isinstance(item, ManualItem):
+            self._check_criteria(entry, item)
             return
         if item.subject in item.needs:
             reason = f'"{item.subject}" needs itself: remove it from its needs'
@@ -327,6 +377,21 @@ class Rubric(_Strict):
             raise self._document.problem(entry.where, reason)
         if isinstance(item, MeasureItem):
             self._check_thresholds(entry, item)
+
+    def _check_criteria(self, entry: Entry, item: ManualItem) -> None:
+        ids = [criterion.id for criterion in item.criteria]
+        for position, criterion in enumerate(item.criteria):
+            where = (*entry.where, "criteria", position)
+            if criterion.id in ids[:position]:
+                reason = f'two criteria of "{entry.id}" have the id "{criterion.id}": give each its own'
+                raise self._document.problem((*where, "id"), reason)
+            if criterion.points == 0:
+                reason = f'"{criterion.id}" is worth 0 points: give it points, negative ones to deduct, or remove it'
+                raise self._document.problem((*where, "points"), reason)
+        most = item.sum([criterion.id for criterion in item.criteria if criterion.points > 0])
+        if most < item.points:
+            reason = f'"{entry.id}" has {item.points:g} points but its criteria add up to {most:g}: change one of them'
+            raise self._document.problem((*entry.where, "criteria"), reason)
 
     def _check_thresholds(self, entry: Entry, item: MeasureItem) -> None:
         pairs = {name: item.thresholds(name) for name in item.data_sets() or {ANY_DATA}}
@@ -353,5 +418,6 @@ def _key_of(entry: Entry, check: str) -> str:
 
 def _keys() -> set[str]:
     """Return every key that a rubric may contain."""
-    models: tuple[type[BaseModel], ...] = (Rubric, Part, Question, CheckItem, MeasureItem, ManualItem, Limits, Late)
+    items = (CheckItem, MeasureItem, ManualItem, Criterion)
+    models: tuple[type[BaseModel], ...] = (Rubric, Part, Question, *items, Limits, Late)
     return {key for model in models for key in model.model_fields}

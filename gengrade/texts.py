@@ -59,3 +59,8 @@ def _beginning(text: str, room: int) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _weight(text[:middle]) <= room else (low, middle - 1)
     return text[:low]
+
+
+def unwrapped(text: str) -> str:
+    """Return the text with every run of spaces and line breaks as one space."""
+    return " ".join(text.split())

@@ -248,8 +248,9 @@ def test_a_part_of_the_class_leaves_the_rest_on_its_pages(operator: OperatorFold
 def test_marks_settle_what_is_pending(operator: OperatorFolder) -> None:
     operator.add("ada")
     operator.add("bob")
-    (operator.folder / "marks").mkdir()
-    (operator.folder / "marks" / "ada.yaml").write_text("derivation: {points: 1.5, comment: A sign is missing}\n")
+    marks = operator.out / "marks"
+    marks.mkdir(parents=True)
+    (marks / "ada.yaml").write_text("derivation: {points: 1.5, comment: A sign is missing}\n")
     assert operator.grade().returncode == 0
     assert (operator.result("ada")["points"], operator.result("ada")["pending"]) == (4.5, 0)
     assert "A sign is missing" in (operator.out / "ada" / "report.html").read_text()

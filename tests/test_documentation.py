@@ -25,7 +25,7 @@ from gengrade.grade import Grade, ItemGrade, QuestionGrade
 from gengrade.grading import Evidence
 from gengrade.grading.checks import known
 from gengrade.grading.symptoms import Symptoms
-from gengrade.marks import Marks
+from gengrade.marks.files import parse
 from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
 from tests.attacks.__main__ import parser
@@ -137,8 +137,8 @@ def test_outcomes_are_listed() -> None:
 
 def test_marks_of_the_readme_fit_the_rubric() -> None:
     (block,) = blocks("README.md", "yaml")
-    marks = Marks.parse(block.encode(), Path("doe.yaml"), Rubric.load(ROOT / "rubric.yaml"))
-    assert len(marks.marks) == 2
+    marks, mistakes = parse(block.encode(), Path("doe.yaml"), Rubric.load(ROOT / "rubric.yaml"))
+    assert (len(marks), mistakes) == (4, [])
 
 
 @pytest.mark.parametrize("block", blocks("docs/writing.md", "python"))

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengrade.facts import CheckFact, Facts, Named, Outcome
-from gengrade.grade import Grade, ItemGrade, QuestionGrade, score
+from gengrade.grade import Grade, ItemGrade, MarkState, QuestionGrade, score
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import Rubric
+from tests.support import marked
 from tests.support import report_examples as examples
 
 STUDENTS_OWN = [each for each in Outcome if each not in (Outcome.PASSED, Outcome.UNDECIDED, Outcome.INFRA)]
@@ -24,7 +25,7 @@ def _item(grade: Grade, name: str) -> ItemGrade:
 
 
 def _score(*changed: CheckFact, marks: dict[str, Mark] | None = None, **facts: object) -> Grade:
-    given = Marks(marks=marks, sha256="sha256:m") if marks else None
+    given = marked.marks(examples.rubric(), marks) if marks else None
     return score(examples.facts(*changed, **facts), examples.rubric(), given)  # type: ignore[arg-type]
 
 
@@ -141,7 +142,7 @@ def test_an_optional_check_that_is_missing_waits_for_a_mark() -> None:
     told = _score(examples.fact("theory.kl_examples", Outcome.MISSING, "there is no kl_small"))
     assert _item(told, "theory.kl_examples").message.endswith("The reason: there is no kl_small")
     assert item.criterion == "one pair nearly equal, one pair far apart"
-    item = _item(_score(missing, marks={"1.3-1": Mark(points=1.5)}), "theory.kl_examples")
+    item = _item(_score(missing, marks={"theory.kl_examples": Mark(points=1.5)}), "theory.kl_examples")
     assert (item.points, item.pending, item.comment) == (1.5, 0, "")
     failed = _item(_score(examples.fact("theory.kl_examples", Outcome.FAILED)), "theory.kl_examples")
     assert (failed.points, failed.pending) == (0, 0)
@@ -171,14 +172,79 @@ def test_an_optional_measure_waits_for_a_mark_where_there_is_no_program_to_measu
 
 
 def test_marks_settle_manual_items_and_replace_automatic_ones() -> None:
-    marks = {"1.1-1": Mark(points=2, comment="Good."), "2.3-2": Mark(points=3, comment="It does alternate.")}
+    marks = {
+        "1.1-sampling": Mark(points=2, comment="Good."),
+        "gan.alternation": Mark(points=3, comment="It does alternate."),
+    }
     grade = _score(examples.fact("gan.alternation", Outcome.TIMEOUT), marks=marks)
-    manual, automatic = _item(grade, "1.1-1"), _item(grade, "gan.alternation")
+    manual, automatic = _item(grade, "1.1-sampling"), _item(grade, "gan.alternation")
     assert (manual.points, manual.pending, manual.comment) == (2, 0, "Good.")
     assert (automatic.points, automatic.outcome) == (3, Outcome.TIMEOUT)
-    assert "replaces" in automatic.message
+    assert automatic.message == "A teacher's mark replaces the automatic result, which was 0 of 3 points."
+    assert (manual.overridden, automatic.overridden) == (False, True)
     assert not grade.needs_look
-    assert grade.provenance.marks == "sha256:m"
+    assert grade.provenance.marks == marked.marks(examples.rubric(), marks).sha256
+
+
+def test_a_mark_that_replaces_a_result_needs_a_reason() -> None:
+    grade = _score(examples.fact("gan.alternation", Outcome.FAILED), marks={"gan.alternation": Mark(points=3)})
+    item = _item(grade, "gan.alternation")
+    assert (item.points, item.mark_state, item.comment) == (0, MarkState.NO_REASON, None)
+    assert "says why" in (item.cause or "")
+    assert grade.open_marks == (item,)
+    for outcome in (Outcome.INFRA, Outcome.UNDECIDED):
+        item = _item(
+            _score(examples.fact("gan.alternation", outcome), marks={"gan.alternation": Mark(points=3)}), item.id
+        )
+        assert (item.points, item.pending, item.overridden) == (3, 0, False), "there was no result to replace"
+
+
+def test_a_comment_alone_settles_nothing() -> None:
+    marks = {"1.1-sampling": Mark(comment="See me."), "gan.alternation": Mark(comment="Nearly.")}
+    grade = _score(examples.fact("gan.alternation", Outcome.FAILED), marks=marks)
+    manual, automatic = _item(grade, "1.1-sampling"), _item(grade, "gan.alternation")
+    assert (manual.points, manual.pending, manual.comment) == (0, 3, "See me.")
+    assert (automatic.points, automatic.pending, automatic.comment) == (0, 0, "Nearly.")
+    assert not grade.open_marks
+
+
+@pytest.mark.parametrize("change", [("right order", "wrong order"), ("order", "order, and why")])
+def test_a_mark_for_an_earlier_wording_waits_for_a_confirmation(change: tuple[str, str]) -> None:
+    given = marked.marks(examples.rubric(), {"1.1-sampling": Mark(points=2)})
+    changed = Rubric.parse(examples.RUBRIC.replace(*change), Path("rubric.yaml"))
+    grade = score(examples.facts(), changed, given)
+    item = _item(grade, "1.1-sampling")
+    assert (item.points, item.pending, item.mark_state) == (0, 3, MarkState.EARLIER)
+    assert "in the right order”" in (item.cause or "")
+    assert f"{change[1]}” (3 points)" in (item.cause or "")
+
+
+def test_a_mark_does_not_move_when_items_are_added() -> None:
+    given = marked.marks(examples.rubric(), {"1.1-sampling": Mark(points=2), "1.9-description": Mark(points=1)})
+    new = '- {id: 1.1-first, manual: "A new first item", points: 1}\n          - {id: 1.1-sampling'
+    text = examples.RUBRIC.replace("- {id: 1.1-sampling", new).replace(
+        "points: 3\n        items", "points: 4\n        items", 1
+    )
+    text = text.replace("right order", "right   order")  # line breaks and spaces are no other wording
+    grade = score(examples.facts(), Rubric.parse(text, Path("rubric.yaml")), given)
+    assert [_item(grade, id_).points for id_ in ("1.1-first", "1.1-sampling", "1.9-description")] == [0, 2, 1]
+    assert not grade.open_marks
+
+
+def test_two_marks_that_did_not_see_each_other_are_in_conflict() -> None:
+    wording = next(examples.rubric().entries()).wording
+    first = marked.event("1.1-sampling", Mark(points=2), wording, 1, "Ann")
+    second = marked.event("1.1-sampling", Mark(points=3, comment="All."), wording, 2, "Bob")
+    item = _item(score(examples.facts(), examples.rubric(), Marks({"1.1-sampling": (first, second)})), "1.1-sampling")
+    assert (item.points, item.pending, item.mark_state) == (0, 3, MarkState.CONFLICT)
+    assert "2 by Ann and 3 by Bob" in (item.cause or "")
+    assert [(mark.by, mark.points) for mark in item.marks] == [("Ann", 2), ("Bob", 3)]
+
+
+def test_a_withdrawn_mark_is_none() -> None:
+    withdrawn = marked.event("1.1-sampling", None, None)
+    item = _item(score(examples.facts(), examples.rubric(), Marks({"1.1-sampling": (withdrawn,)})), "1.1-sampling")
+    assert (item.pending, item.mark_state, item.marks) == (3, None, ())
 
 
 @pytest.mark.parametrize(("late", "penalty"), [(True, 2.4), (False, 0), (None, 0)])

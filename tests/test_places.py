@@ -52,18 +52,19 @@ def test_a_submission_that_is_graded_from_within_has_its_results_beside_it(
     monkeypatch.chdir(doe.paths[0] / inside)
     found = output(None, doe.paths[0], [doe])
     assert found.folder == doe.paths[0].parent / "results"
-    assert not any(folder.is_relative_to(doe.paths[0]) for folder in found.marks)
+    assert found.marks == found.folder / "marks"
 
 
 def test_results_elsewhere_are_where_they_were(doe: Source, tmp_path: Path) -> None:
     here = tmp_path / "class"
     assert output(None, doe.paths[0], [doe]).folder == here / "results"
-    assert output(None, doe.paths[0], [doe]).marks == (here / "results" / "marks", here / "marks")
+    assert output(None, doe.paths[0], [doe]).marks == here / "results" / "marks"
     (tmp_path / "disk").mkdir()
     Path("linked").symlink_to(tmp_path / "disk")
     typed = output(Path("linked"), doe.paths[0], [doe])
     assert typed.folder == tmp_path / "disk", "a link that the operator typed is followed"
-    assert typed.marks == (tmp_path / "disk" / "marks", here / "marks")
+    assert typed.marks == tmp_path / "disk" / "marks"
+    assert typed.beside == here / "marks"
 
 
 def test_marks_that_somebody_handed_in_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,14 +72,14 @@ def test_marks_that_somebody_handed_in_are_none(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "marks").mkdir()
     monkeypatch.chdir(tmp_path)
     found = output(None, tmp_path / "marks", [Source("marks", (tmp_path / "marks",))])
-    assert found.marks == (tmp_path / "results" / "marks",)
+    assert (found.marks, found.beside) == (tmp_path / "results" / "marks", None)
 
 
 def test_a_class_that_is_called_marks_holds_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "marks" / "doe").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     found = output(None, tmp_path / "marks", [Source("doe", (tmp_path / "marks" / "doe",))])
-    assert found.marks == (tmp_path / "results" / "marks",)
+    assert (found.marks, found.beside) == (tmp_path / "results" / "marks", None)
 
 
 @pytest.mark.parametrize("handed_in", ["marks", "results/marks"])
@@ -93,7 +94,7 @@ def test_a_folder_of_a_class_is_never_the_operators(
     sources = [Source("doe", (classroom / "doe",))]
     found = output(None, Path(), sources)
     assert found.folder == tmp_path / "results"
-    assert not any(folder.is_relative_to(classroom) for folder in found.marks)
+    assert found.marks == tmp_path / "results" / "marks"
     with pytest.raises(PlaceError, match="results cannot lie inside the submissions"):
         output(Path("results"), Path(), sources)
 

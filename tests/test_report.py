@@ -20,7 +20,7 @@ from gengrade.engine import Graded, Result
 from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome
 from gengrade.grade import Grade, score
 from gengrade.grading.symptoms import close
-from gengrade.marks import Mark, Marks
+from gengrade.marks import Mark
 from gengrade.report import write_gradebook, write_index, write_junit, write_report
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
@@ -32,6 +32,7 @@ from gengrade.report.text import LONGEST, SEEMS, duration, headline, plain, poin
 from gengrade.report.view import first_steps, parts
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
+from tests.support import marked
 from tests.support import report_examples as examples
 
 HOSTILE = (
@@ -143,7 +144,7 @@ def test_report_repeats_no_details_of_a_test_that_serves_two_checks(tmp_path: Pa
 
 def test_report_shows_a_teachers_comment(tmp_path: Path) -> None:
     facts = examples.facts()
-    marks = Marks(marks={"1.1-1": Mark(points=2, comment="Say <what> z is drawn from.")}, sha256="")
+    marks = marked.marks(examples.rubric(), {"1.1-sampling": Mark(points=2, comment="Say <what> z is drawn from.")})
     page = student_page(score(facts, examples.rubric(), marks), facts, tmp_path)
     assert "Say &lt;what&gt; z is drawn from." in page
     assert "Both steps of ancestral sampling" in page  # what the points were for
@@ -230,7 +231,7 @@ def test_junit_counts_and_survives_hostile_text() -> None:
     assert kinds["gan.alternation"] == "timeout"
     assert kinds["vae.train_bpd"] == "blocked"
     assert kinds["gan.interpolate"] == "infra"
-    assert kinds["1.1-1"] == "pending"
+    assert kinds["1.1-sampling"] == "pending"
 
 
 def test_annotations_are_one_line_each_and_never_forged() -> None:
@@ -336,7 +337,7 @@ def test_two_items_that_read_one_check_tell_its_misconception_once(tmp_path: Pat
 def test_a_teacher_who_gives_all_points_has_the_last_word(tmp_path: Path) -> None:
     facts = examples.facts(examples.explained(_failed("vae.kld")))
     for earned, shown in ((2, False), (1, True)):
-        marks = Marks(marks={"1.9-1": Mark(points=earned, comment="Seen.")}, sha256="")
+        marks = marked.marks(examples.rubric(), {"vae.kld": Mark(points=earned, comment="Seen.")})
         grade = score(facts, examples.rubric(), marks)
         texts = student_page(grade, facts, tmp_path), junit([grade]), github_summary([grade])
         assert [SEEMS in text for text in texts] == [shown] * 3

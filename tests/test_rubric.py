@@ -1,4 +1,4 @@
-"""A wrong rubric or file of marks is refused with the line and the reason; a right one is read correctly."""
+"""A wrong rubric is refused with the line and the reason; a right one is read correctly."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.marks import Marks, MarksError
-from gengrade.rubric import Rubric, RubricError, Thresholds
-from tests.support import report_examples as examples
+from gengrade.authoring import add_ids
+from gengrade.rubric import ManualItem, Rubric, RubricError, Thresholds
 
 RUBRIC = """\
 assignment: An assignment
@@ -26,7 +25,7 @@ parts:
         items:
           - {check: vae.kld, points: 2}
           - {measure: vae.bpd, points: 3, full: {mnist: 0.16, digits: 0.2}, none: 0.3, needs: [vae.loss]}
-          - {manual: "The curves are described", points: 2}
+          - {id: curves, manual: "The curves are described", points: 2}
           - {check: vae.extra, points: 1, bonus: true}
 """
 KNOWN = ("vae.kld", "vae.bpd", "vae.loss", "vae.extra")
@@ -40,7 +39,7 @@ def test_a_rubric_names_its_checks_in_order() -> None:
     rubric = _parse(RUBRIC)
     rubric.verify(KNOWN)
     assert rubric.checks() == ("vae.kld", "vae.bpd", "vae.loss", "vae.extra")
-    assert [entry.id for entry in rubric.entries()] == ["1.9-1", "1.9-2", "1.9-3", "1.9-4"]
+    assert [entry.id for entry in rubric.entries()] == ["vae.kld", "vae.bpd", "curves", "vae.extra"]
     assert [entry.bonus for entry in rubric.entries()] == [False, False, False, True]
     assert rubric.limits["train"].seconds == 60
     assert rubric.sha256.startswith("sha256:")
@@ -91,7 +90,26 @@ WRONG = {
     "tag": ("uva2020", "!!python/name:os.system ''", 2, "is not allowed"),
     "cycle": ("uva2020", "&a [*a]", 2, "contains itself"),
     "control character": ("Build", "Bu\x07ild", 11, "control character (U+0007)"),
-    "item id twice": ('{manual: "', '{id: 1.9-1, manual: "', 16, 'two items have the id "1.9-1"'),
+    "item id twice": ("id: curves", "id: vae.kld", 16, 'two items have the id "vae.kld"'),
+    "no id": (
+        "id: curves, ",
+        "",
+        16,
+        "this manual item has no id, so that marks could not be kept for it: add one, or run",
+    ),
+    "criteria": ('described", ', 'described", criteria: [{id: a, text: axes, points: 1}], ', 16, "add up to 1"),
+    "criterion twice": (
+        'described", ',
+        'described", criteria: [{id: a, text: axes, points: 1}, {id: a, text: names, points: 1}], ',
+        16,
+        'two criteria of "curves" have the id "a"',
+    ),
+    "criterion for nothing": (
+        'described", ',
+        'described", criteria: [{id: a, text: x, points: 0}], ',
+        16,
+        "worth 0 points",
+    ),
     "list": (RUBRIC, "- 1\n", 1, "must be a mapping"),
     "empty": (RUBRIC, "", 1, "must be a mapping"),
 }
@@ -143,35 +161,83 @@ def test_an_unreadable_rubric_is_refused(content: bytes | None, tmp_path: Path) 
     assert refused.value.line == 1
 
 
-def _marks(text: str, folder: Path) -> Marks:
-    return Marks.parse(text.encode(), folder / "doejane.yaml", examples.rubric())
-
-
-def test_marks_are_points_with_or_without_a_comment(tmp_path: Path) -> None:
-    marks = _marks("1.1-1: 2.5\n1.9-5: {points: 0, comment: Nothing here.}\n", tmp_path).marks
-    assert {name: (mark.points, mark.comment) for name, mark in marks.items()} == {
-        "1.1-1": (2.5, ""),
-        "1.9-5": (0, "Nothing here."),
-    }
-    assert _marks("", tmp_path).marks == {}
+CRITERIA = """{id: curves, manual: x, points: 2, criteria: [
+            {id: axes, text: Names on the axes, points: 1}, {id: both, text: Both curves, points: 1.5},
+            {id: late, text: Only the last epochs, points: -0.5}]}"""
+ITEM = '{id: curves, manual: "The curves are described", points: 2}'
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "reason"),
-    [
-        ("1.1-1: 3\n1.12-2: 1\n", 2, 'the rubric has no item "1.12-2" (did you mean "1.12-1"?)'),
-        ("\n1.1-1: {points: 3.5}\n", 2, '3.5 points for "1.1-1" exceed its maximum of 3'),
-        ("1.1-1: -1\n", 1, '"1.1-1" is not usable'),
-        ("1.1-1: {points: .nan}\n", 1, '"points" must be a finite number'),
-        ("1.1-1: {comment: good}\n", 1, 'the key "points" is missing here'),
-        ("1.1-1: {points: 1, coment: good}\n", 1, 'the key "coment" is unknown (did you mean "comment"?)'),
-        ("1.1-1: 1\n1.1-1: 2\n", 2, 'the key "1.1-1" is repeated'),
-        ("1.1-1: true\n", 1, "must be a mapping"),
-        ("[1, 2]\n", 1, "must be a mapping"),
-    ],
+    ("met", "points"),
+    [((), 0), (("axes",), 1), (("axes", "both"), 2), (("axes", "late"), 0.5), (("late",), 0)],
 )
-def test_wrong_marks_are_refused_where_they_are_wrong(text: str, line: int, reason: str, tmp_path: Path) -> None:
-    with pytest.raises(MarksError) as refused:
-        _marks(text, tmp_path)
-    assert refused.value.line == line
-    assert reason in str(refused.value)
+def test_criteria_add_up_within_the_items_points(met: tuple[str, ...], points: float) -> None:
+    item = next(entry.item for entry in _parse(RUBRIC.replace(ITEM, CRITERIA)).entries() if entry.id == "curves")
+    assert isinstance(item, ManualItem)
+    assert item.sum(met) == points
+
+
+def test_criteria_that_all_deduct_start_with_all_points() -> None:
+    deducting = "{id: curves, manual: x, points: 2, criteria: [{id: axes, text: No names, points: -0.5}]}"
+    item = next(entry.item for entry in _parse(RUBRIC.replace(ITEM, deducting)).entries() if entry.id == "curves")
+    assert isinstance(item, ManualItem)
+    assert (item.sum(()), item.sum(("axes",))) == (2, 1.5)
+
+
+def test_a_fingerprint_follows_the_wording_and_the_points_alone() -> None:
+    def fingerprint(text: str) -> str:
+        return next(entry.wording.fingerprint for entry in _parse(text).entries() if entry.id == "curves")
+
+    same = RUBRIC.replace(ITEM, '{id: curves, title: Curves, manual: "The  curves are described", points: 2}')
+    assert fingerprint(same) == fingerprint(RUBRIC)
+    changed = [
+        ITEM.replace("described", "drawn"),
+        CRITERIA,
+        CRITERIA.replace("-0.5", "-1"),
+        CRITERIA.replace("Both", "All"),
+    ]
+    assert len({fingerprint(RUBRIC), *(fingerprint(RUBRIC.replace(ITEM, item)) for item in changed)}) == 5
+
+
+UNNAMED = """\
+# The scheme.
+assignment: An assignment
+parts:
+  - name: First
+    questions:
+      - id: "1"  # the first
+        title: Written
+        points: 8
+        items:
+          - manual: >-
+              The derivation of
+              the bound.
+            points: 2
+          - {manual: "a) The derivation of the bound, again", points: 2}   # flow
+          - points: 1
+            manual: ÀÉ ≤ 3
+          - {id: kept, manual: Kept, points: 1}
+          - {check: vae.kld, points: 2}
+"""
+
+
+def test_missing_ids_are_added_and_nothing_else_changes(tmp_path: Path) -> None:
+    path = tmp_path / "rubric.yaml"
+    path.write_text(UNNAMED, encoding="utf-8")
+    ids = ("1-derivation-bound", "1-derivation-bound-again", "1-ae")
+    assert add_ids(path) == ids
+    text = path.read_text(encoding="utf-8")
+    assert [entry.id for entry in Rubric.load(path).entries()] == [*ids, "kept", "vae.kld"]
+    for id_ in ids:
+        text = text.replace(f"id: {id_}, ", "").replace(f"id: {id_}\n            ", "")
+    assert text == UNNAMED
+    assert add_ids(path) == ()
+
+
+def test_ids_are_added_to_no_rubric_that_is_wrong_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "rubric.yaml"
+    path.write_text(UNNAMED.replace("points: 8", "points: 9"))
+    before = path.read_bytes()
+    with pytest.raises(RubricError, match="add up to 8"):
+        add_ids(path)
+    assert path.read_bytes() == before

@@ -5,6 +5,8 @@
     Progress, Graded, Result         what a run tells while it goes on, and what it leaves (`results`)
     UsageError, OutputError          why a run cannot be carried out (`errors`)
     Interrupted                      a run that was stopped (`errors`)
+    graded_class(out)                a class that was graded earlier, for marking (`record`)
+    rescore(…), rewrite_class_pages  what follows from changed marks (`rescoring`)
     kept_here()                      what no submission may see of a run in this folder (`kept`)
 
 Of the other modules, `planning`, `checks` and `seeds` make the job; `sharing`, `workers` and `processors` share the
@@ -14,19 +16,27 @@ the folder of results whole.
 
 from gengrade.engine.errors import Interrupted, OutputError, UsageError
 from gengrade.engine.kept import kept_here
+from gengrade.engine.marks import operator
 from gengrade.engine.options import Options
+from gengrade.engine.record import GradedClass, graded_class
+from gengrade.engine.rescoring import rescore, rewrite_class_pages
 from gengrade.engine.results import EventKind, Graded, Progress, Result
 from gengrade.engine.running import run
 
 __all__ = [
     "EventKind",
     "Graded",
+    "GradedClass",
     "Interrupted",
     "Options",
     "OutputError",
     "Progress",
     "Result",
     "UsageError",
+    "graded_class",
     "kept_here",
+    "operator",
+    "rescore",
+    "rewrite_class_pages",
     "run",
 ]

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from gengrade.atomic import write_whole
+from gengrade.engine.rescoring import GRADE
 from gengrade.engine.results import Graded
 from gengrade.grade import score
 from gengrade.job import Job, read_facts
@@ -16,7 +17,6 @@ from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery, Submission
 
 _WRITERS: Final = 4
-_GRADE: Final = "grade.json"
 
 
 def write_grades(job: Job, discovery: Discovery, rubric: Rubric, marks: Mapping[str, Marks]) -> dict[str, Graded]:
@@ -41,5 +41,5 @@ def _write_grade(job: Job, submission: Submission, rubric: Rubric, marks: Marks 
     if facts is None:
         return None
     grade = score(facts, rubric, marks)
-    write_whole(folder / _GRADE, grade.to_json())
+    write_whole(folder / GRADE, grade.to_json())
     return Graded(submission, grade, folder, write_report(grade, facts, folder))

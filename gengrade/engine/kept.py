@@ -28,7 +28,6 @@ def kept_by_run(
         _results(out),
         Kept("what is graded", path, move),
         Kept("the folder of what is graded", path.parent, move, wished=True),
-        Kept("the marks", out.parent / "marks", "Keep them elsewhere"),
         Kept("the rubric", rubric.path.resolve(), "Keep it elsewhere", public=True),
     ]
     for submission in submissions:

@@ -1,40 +1,59 @@
-"""The files of marks that a run reads, in the results or beside them, and those that belong to no submission."""
+"""Read the marks of a run: what people typed into files becomes part of the history, and the history is what counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
-from gengrade.marks import Marks, MarksError
+from gengrade.marks import Marks, opened
+from gengrade.marks.importing import ENDING, files_in, read_files, unused
+from gengrade.marks.store import NAME
 from gengrade.paths import from_here, printable
-from gengrade.places import Output, Owners, read_trusted
+from gengrade.places import Output, Owners
 from gengrade.rubric import Rubric
-from gengrade.texts import listed
 
-_MOST_NAMED: Final = 5
-
-
-def marks_of(places: Output, ids: Sequence[str], rubric: Rubric) -> dict[str, Marks]:
-    """Return what people gave, by the submission's id. Raises MarksError and PlaceError."""
-    owners = Owners.of(places.folder)
-    found: dict[str, Marks] = {}
-    for id_ in ids:
-        for folder in places.marks:
-            file = folder / f"{id_}.yaml"
-            try:
-                content = read_trusted(file, owners)
-            except OSError as error:
-                reason = f"it cannot be read ({error.strerror}): check its permissions"
-                raise MarksError(file, 1, reason) from None
-            if content is not None:
-                found.setdefault(id_, Marks.parse(content, file, rubric))
-    return found
+_FACTS: Final = "facts.json"
 
 
-def unused_marks(places: Output, ids: Sequence[str]) -> list[str]:
-    """Return a sentence about files of marks that belong to no submission: no typed mark is passed over in silence."""
-    files = sorted({file for folder in places.marks for file in folder.glob("*.yaml") if file.stem not in ids})
-    if not files:
+def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric) -> tuple[dict[str, Marks], list[str]]:
+    """Return the current marks by the student's id, and a sentence about each mark or file that cannot be used.
+
+    places: the folders of the run.
+    students: the names of the students that are graded, by their ids.
+
+    Raises StoreError if the store cannot be used, and PlaceError for what cannot be trusted.
+    """
+    if places.marks is None:
+        return {}, []
+    known = {**{id_: id_ for id_ in _graded_earlier(places.folder)}, **students}
+    found, problems = files_in(places.marks, known)
+    problems += _elsewhere(places)
+    if not found and not (places.marks / NAME).exists():
+        return {}, problems
+    with opened(places.marks, rubric.assignment) as store:
+        problems += read_files(store, found, rubric, Owners.of(places.folder), operator())
+        marks = store.all_current()
+    return marks, [*problems, *unused(marks, known, rubric)]
+
+
+def operator() -> str:
+    """Return the name of the person who runs the command, as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name
+        return "unknown"
+
+
+def _graded_earlier(out: Path) -> list[str]:
+    """Return the ids of the students whose results are there."""
+    return [facts.parent.name for facts in out.glob(f"*/{_FACTS}")]
+
+
+def _elsewhere(places: Output) -> list[str]:
+    """Return a sentence about files of marks beside the results, where earlier versions read them."""
+    if places.beside is None or places.marks is None or not any(places.beside.glob(f"*{ENDING}")):
         return []
-    named = listed([printable(str(from_here(file))) for file in files], _MOST_NAMED)
-    return [f"{named}: no submission has this id, so these marks count for nobody; name the file by an id"]
+    here, there = printable(str(from_here(places.beside))), printable(str(from_here(places.marks)))
+    return [f"{here}: marks are not read there, since other assignments could share them; move the files to {there}"]

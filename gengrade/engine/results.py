@@ -48,3 +48,4 @@ class Result:
     single: bool
     tier: Tier
     notes: tuple[str, ...]
+    problems: tuple[str, ...] = ()  # what is wrong with marks, which were left out

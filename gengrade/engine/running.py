@@ -15,9 +15,10 @@ from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
 from gengrade.engine.grades import write_grades
 from gengrade.engine.kept import kept_by_run, kept_results
-from gengrade.engine.marks import marks_of, unused_marks
+from gengrade.engine.marks import read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.planning import device_of, make_job
+from gengrade.engine.record import write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
 from gengrade.engine.signals import terminated_like_interrupted
@@ -33,7 +34,7 @@ from gengrade.submissions import Discovery, Submission, opened
 def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
     """Grade what the options name, and call `watch` with what happens on the way.
 
-    Raises UsageError, InputError, DocumentError, NoSuchTier or Exposed before it starts.
+    Raises UsageError, InputError (also for marks), DocumentError, NoSuchTier or Exposed before it starts.
 
     Raises OutputError, too, when the results find no room. Ctrl-C and SIGTERM come out as Interrupted; what was
     finished by then stays, and is found again.
@@ -61,22 +62,24 @@ def _graded(
     reaches(tier, [*kept, *kept_results(out, submissions)], cuda=device_of(options) is Device.CUDA)
     # A key within what is graded would be its author's.
     trusted = authority([options.path, *(path for source in sources for path in source.paths), *own_folders(out, ids)])
-    marks = marks_of(places, ids, rubric)
-    unused = unused_marks(places, ids)
     try:
         with terminated_like_interrupted(), output_errors(out), locked(out):
             require_ours(out, ids)
             tidy(out, discovery.submissions)
+            names = {s.id: s.name for s in discovery.submissions}
+            read_marks(places, names, rubric)  # an unusable store is found before hours of grading
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
+            marks, problems = read_marks(places, names, rubric)
+            write_record(out, options.path, rubric, discovery, job.seal)
             graded = write_grades(job, discovery, rubric, marks)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *unused, *([trusted.note] if trusted.note else []))
-    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes)
+    notes = (*discovery.notes, *([trusted.note] if trusted.note else []))
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, tuple(problems))
 
 
 def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from gengrade.atomic import write_whole
+from gengrade.authenticity import Seal
 from gengrade.facts import Facts, Outcome
 from gengrade.job.model import Job
 from gengrade.job.provenance import facts_key
@@ -35,8 +36,13 @@ def write_faults(job: Job, submission: Submission, text: str) -> None:
 
 def read_facts(job: Job, submission: Submission) -> Facts | None:
     """Read the facts in a submission's folder; None when they are unreadable, or were not written by us and for it."""
+    return facts_in(job.folder(submission), submission.id, job.seal)
+
+
+def facts_in(folder: Path, id_: str, seal: Seal) -> Facts | None:
+    """Read the facts in a folder of results; None when they are unreadable, or not sealed for this submission's id."""
     try:
-        document = job.seal.opened_json("facts", submission.id, read_plain(job.folder(submission) / _FACTS))
+        document = seal.opened_json("facts", id_, read_plain(folder / _FACTS))
         return None if document is None else Facts.model_validate_json(document)
     except (OSError, ValidationError):
         return None

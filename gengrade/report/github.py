@@ -30,7 +30,7 @@ def github_annotations(grades: Iterable[Grade]) -> str:
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
         for item in map(public, grade.items):
-            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and item.comment is None:
+            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not item.marked:
                 kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)
     lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]

@@ -81,6 +81,8 @@ def index_page(grades: Sequence[Grade]) -> str:
         alike=same_evidence(ordered),
         href=_href,
         looks=looks,
+        open_marks=tuple((row, item) for row in rows for item in row.grade.open_marks),
+        overridden=tuple((row, item) for row in rows for item in row.grade.items if item.overridden),
         flagged=tuple(row for row in rows if row.grade.code_flags),
         lacking=tuple(row for row in rows if row.grade.lacks_programs),
         noted=tuple(row for row in rows if row.grade.notes),

@@ -59,9 +59,9 @@ def _case(question: str, item: ItemGrade) -> ET.Element:
     case = ET.Element("testcase", classname=f"question {question}", name=name, time=f"{item.seconds:.3f}")
     message = told(item)
     full = item.settled and item.points == item.possible
-    if item.outcome is Outcome.PASSED or (item.comment is not None and full):
+    if item.outcome is Outcome.PASSED or (item.marked and full):
         return case
-    if item.comment is not None or item.outcome in _FAILURES:
+    if item.marked or item.outcome in _FAILURES:
         kind = item.outcome or "marked"
         ET.SubElement(case, "failure", type=str(kind), message=message or f"{points(item.points)} points")
     elif item.outcome in _SKIPPED or item.outcome is None:

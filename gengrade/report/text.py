@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from gengrade.facts import Named, Outcome
-from gengrade.grade import Grade, ItemGrade
+from gengrade.grade import Grade, ItemGrade, MarkState
 from gengrade.visible import visible
 
 LONGEST = 20_000  # characters of one text; the middle of a longer one is left out
@@ -103,9 +103,9 @@ def duration(seconds: float) -> str:
 
 def word(item: ItemGrade) -> Word:
     """Return the word for the outcome of an item."""
-    if item.comment is not None:
+    if item.marked:
         return MARKED_FULL if item.points == item.possible else MARKED
-    if item.outcome is None:
+    if item.outcome is None or item.mark_state in (MarkState.EARLIER, MarkState.CONFLICT):
         return PENDING
     if item.outcome is Outcome.FAILED and item.points:
         return PARTLY
@@ -119,7 +119,7 @@ def mistake(item: ItemGrade) -> Named | None:
 
 def beside(item: ItemGrade) -> str:
     """Return an item's message, or "" if it only guesses at a mistake that the recognised misconception explains."""
-    guess = mistake(item) is not None and item.outcome is Outcome.FAILED and item.comment is None
+    guess = mistake(item) is not None and item.outcome is Outcome.FAILED and not item.marked
     return "" if guess else item.message
 
 
@@ -138,6 +138,7 @@ def public(item: ItemGrade) -> ItemGrade:
     # Every kind of failure is shown as `failed`: student code could fail in different ways to reveal its inputs.
     known = (None, Outcome.PASSED, Outcome.BLOCKED, Outcome.UNDECIDED, Outcome.INFRA)
     shown: dict[str, object] = {
+        "id": item.place,
         "outcome": item.outcome if item.outcome in known else Outcome.FAILED,
         "title": HIDDEN_TITLE,
         "check": None,

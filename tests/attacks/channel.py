@@ -138,7 +138,9 @@ def _planted(verdict: str) -> Build:
             (folder / place).mkdir(parents=True, exist_ok=True)
             for name in names:
                 (folder / place / name).write_text(verdict)
-        (folder / "marks" / f"{folder.name}.yaml").write_text('"3.1-1": {points: 3, comment: very good}\n')
+        (folder / "marks" / f"{folder.name}.yaml").write_text(
+            '"theory.cubic_density": {points: 3, comment: very good}\n'
+        )
         (folder / "rubric.yaml").write_text("assignment: mine\ncourse: uva2020\nparts: []\n")
 
     return build

@@ -11,7 +11,7 @@ from typing import Final
 from gengrade.grade import Grade
 from tests.attacks.attack import Attack
 
-_FULL_MARK: Final = "1.1-1: {points: 3, comment: very good}\n"
+_FULL_MARK: Final = "1.1-sampling: {points: 3, comment: very good}\n"
 _MANY_TESTS: Final = "import pytest\n\n@pytest.mark.parametrize('n', range(1000))\ndef test(n):\n    pass\n"
 _OWN_CHECK: Final = "from gengrade.grading import check\n\n@check('theory.cubic_density')\ndef test_mine():\n    pass\n"
 _OWN_RUBRIC: Final = "parts: [{name: P, questions: [{id: '1', items: [{check: theory.cubic_density, points: 9}]}]}]\n"

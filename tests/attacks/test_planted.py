@@ -129,8 +129,8 @@ def test_what_a_submission_holds_of_results_and_marks_is_not_believed(operator: 
 
 def test_an_honest_submission_is_graded_from_within_and_marked_beside(operator: OperatorFolder) -> None:
     ada = operator.hand_in("ada", right=True)
-    marks = ada.parent / "marks"
-    marks.mkdir()
+    marks = ada.parent / "results" / "marks"
+    marks.mkdir(parents=True)
     (marks / "ada.yaml").write_text("derivation: 6\n")
     assert operator.run(".", here=ada).returncode == 0
     assert operator.points(ada.parent / "results") == {"ada": _RIGHT + 6}

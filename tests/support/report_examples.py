@@ -26,7 +26,7 @@ parts:
         title: Sampling from a latent variable model
         points: 3
         items:
-          - {manual: "Both steps of ancestral sampling, in the right order", points: 3}
+          - {id: 1.1-sampling, manual: "Both steps of ancestral sampling, in the right order", points: 3}
       - id: "1.3"
         title: Two examples of the KL divergence
         points: 2
@@ -40,7 +40,7 @@ parts:
           - {check: vae.loss, points: 4}
           - {measure: vae.train_bpd, points: 3, full: {mnist: 0.16, digits: 0.2}, none: 0.4, needs: [vae.loss]}
           - {check: vae.secret, points: 1, hidden: true}
-          - {manual: "Architecture, hyperparameters and curves described in at most 10 lines", points: 2}
+          - {id: 1.9-description, manual: "Architecture, hyperparameters and curves in at most 10 lines", points: 2}
       - id: "1.12"
         title: A convolutional VAE
         points: 3

@@ -1,0 +1,85 @@
+"""Remember what a folder of results was made from, for the commands that mark a class after it was graded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from gengrade.atomic import write_whole
+from gengrade.authenticity import Seal, authority
+from gengrade.engine.errors import UsageError
+from gengrade.facts import Frozen
+from gengrade.places import MARKS, WORK, read_plain, require_ours
+from gengrade.rubric import Rubric
+from gengrade.submissions import Discovery
+
+_FILE: Final = "class.json"
+_KIND, _PLACE = "class", ""  # under which its seal is made
+
+
+class _Record(Frozen):
+    """The content of the file."""
+
+    graded: Path  # what the command was given: a class's folder or archive, or one submission
+    rubric: Path
+    names: dict[str, str]  # of the students, by their ids
+
+
+@dataclass(frozen=True, slots=True)
+class GradedClass:
+    """A folder of results, what it was made from, and the operator's seal on the facts in it."""
+
+    out: Path
+    graded: Path
+    rubric: Rubric
+    names: dict[str, str]  # of the students, by their ids
+    seal: Seal
+
+    @property
+    def marks(self) -> Path:
+        """The folder of marks."""
+        return self.out / MARKS
+
+    def id_of(self, given: str) -> str:
+        """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
+        named = [id_ for id_, name in self.names.items() if name == given]
+        return named[0] if len(named) == 1 and given not in self.names else given
+
+
+def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal) -> None:
+    """Note what the results in `out` were made from. A run over one student's files keeps the others' names."""
+    names = {each.id: each.name for each in discovery.submissions}
+    earlier = _read(out, seal) if discovery.single else None
+    if earlier is not None and earlier.rubric == rubric.path.resolve():
+        names = {**earlier.names, **names}
+        graded = earlier.graded
+    record = _Record(graded=graded.resolve(), rubric=rubric.path.resolve(), names=names)
+    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)))
+
+
+def graded_class(out: Path, rubric: Path | None = None) -> GradedClass:
+    """Return the class whose results lie in a folder.
+
+    out: the folder of results.
+    rubric: another rubric's path than that of the last run; None: the same.
+
+    Raises UsageError if no class was graded there with this operator's key, RubricError and PlaceError.
+    """
+    folder = out.resolve()
+    require_ours(folder, [])
+    seal = authority([]).seal
+    record = _read(folder, seal)
+    if record is None:
+        raise UsageError(f"{out}: no class was graded into this folder by you; grade first, or give --out its results")
+    return GradedClass(folder, record.graded, Rubric.load(rubric or record.rubric), record.names, seal)
+
+
+def _read(out: Path, seal: Seal) -> _Record | None:
+    try:
+        document = seal.opened_json(_KIND, _PLACE, read_plain(out / WORK / _FILE))
+        return None if document is None else _Record.model_validate_json(document)
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,208 @@
+"""Take marks over from files that people write into the history, without losing what was marked elsewhere meanwhile.
+
+A file is compared with what was last read from it: only what a person changed in it since becomes an event. An event
+replaces the one that the file showed. If somebody has replaced that one meanwhile, the item is in conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from gengrade.atomic import write_whole
+from gengrade.documents import suggestion
+from gengrade.marks import files, table
+from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
+from gengrade.marks.store import BESIDE, NAME, Store
+from gengrade.paths import from_here, printable
+from gengrade.places import Owners, read_trusted
+from gengrade.rubric import Rubric, Wording
+
+ENDING: Final = ".yaml"
+
+
+def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
+    """Return the files of marks by the student's id, and a sentence about each file that belongs to no student.
+
+    folder: the folder of marks, which may be missing.
+    students: the names of all students by their ids.
+    """
+    found: dict[str, Path] = {}
+    problems = []
+    entries = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    for path in entries:
+        if path.name in (NAME, *BESIDE) or path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        if path.suffix == ENDING and path.stem in students:
+            found[path.stem] = path
+        else:
+            shown = printable(str(from_here(path)))
+            problems.append(f"{shown}: its marks count for nobody; {_meant(path, students)}")
+    return found, problems
+
+
+def _meant(path: Path, students: Mapping[str, str]) -> str:
+    """Return what to call a file of marks, from the ids and names that are nearest to its own name."""
+    stem = path.stem
+    if stem in students:
+        return f"name it {stem}{ENDING}"
+    wanted = _key(stem)
+    named = [id_ for id_, name in students.items() if wanted in (_key(name), _key(id_))]
+    named = named or [
+        id_ for id_ in students if wanted and (_key(id_).startswith(wanted) or wanted.startswith(_key(id_)))
+    ]
+    if named:
+        return f"name it {' or '.join(f'{id_}{ENDING}' for id_ in named[:3])}"
+    return f"no student has the id {printable(stem)}{suggestion(stem, students)}: name it by an id, or move it away"
+
+
+def _key(name: str) -> str:
+    """Return the letters and digits of a name, by which a name and the id that was made from it are compared."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def read_files(store: Store, found: Mapping[str, Path], rubric: Rubric, owners: Owners, by: str) -> list[str]:
+    """Take over all files of marks, and return their mistakes.
+
+    A file with a mistake is left out as a whole: what was read from it earlier stands.
+
+    Raises PlaceError for a file that cannot be trusted.
+    """
+    problems: list[str] = []
+    for student, path in found.items():
+        try:
+            content = read_trusted(path, owners)
+        except OSError as error:
+            problems.append(f"{printable(str(path))}: it cannot be read ({error.strerror}): check its permissions")
+            continue
+        if content is None:
+            continue
+        marks, mistakes = files.parse(content, from_here(path), rubric)
+        if mistakes:
+            problems += [str(mistake) for mistake in mistakes]
+            continue
+        take_over(store, student, marks, rubric, name=path.name, by=by)
+    return problems
+
+
+def take_over(store: Store, student: str, marks: Mapping[str, Mark], rubric: Rubric, *, name: str, by: str) -> None:
+    """Make events of what a person changed in a student's file since it was last read.
+
+    name: the file's name, under which the store remembers it.
+    by: the person who gave the marks.
+    """
+    entries = {entry.id: entry for entry in rubric.entries()}
+    with store.transaction():
+        known = store.file(name)
+        current = store.current(student).items
+        shown = dict(known)
+        for item in sorted({*known, *marks}):
+            before = store.event(known[item]) if item in known else None
+            mark = marks.get(item)
+            if mark == (before.mark if before else None):
+                continue
+            wording = entries[item].wording if mark is not None else None
+            change = _change(student, item, mark, wording, before, current.get(item, ()))
+            if isinstance(change, Event):
+                shown[item] = change.id
+            elif change is not None:
+                (shown[item],) = store.add([change], by=by, source=name)
+            if mark is None:
+                shown.pop(item)
+        if shown != known:
+            store.remember_file(name, shown)
+
+
+def _change(
+    student: str, item: str, mark: Mark | None, wording: Wording | None, before: Event | None, heads: Sequence[Event]
+) -> Change | Event | None:
+    """Return the change that a file asks for, the event that says the same already, or None where nothing is to do.
+
+    before: the event that the file showed when it was last read; None: it did not show the item.
+    heads: the item's current events.
+    """
+    same = [event for event in heads if event.mark == mark and (mark is None or event.wording == wording)]
+    if same and len(heads) == 1:
+        return same[0]
+    if mark is None:
+        # A line that was removed takes the mark back that it gave, and no other.
+        stands = before is not None and [event.id for event in heads] == [before.id]
+        return Change(student, item, None, None, (before.id,), EventKind.WITHDRAWAL) if before and stands else None
+    # Withdrawn marks are not in anybody's way.
+    withdrawn = tuple(event.id for event in heads if event.mark is None)
+    replaces = tuple(dict.fromkeys((*((before.id,) if before else ()), *withdrawn)))
+    return Change(student, item, mark, wording, replaces)
+
+
+def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, source: str, by: str) -> int:
+    """Make events of the rows of a table that a person changed; return how many there are."""
+    entries = {entry.id: entry for entry in rubric.entries()}
+    added = 0
+    with store.transaction():
+        for row in rows:
+            before = _event_of(store, row)
+            if row.mark == (before.mark if before else None):
+                continue
+            wording = entries[row.item].wording if row.mark is not None else None
+            heads = store.current(row.student).items.get(row.item, ())
+            change = _change(row.student, row.item, row.mark, wording, before, heads)
+            if isinstance(change, Change):
+                store.add([change], by=by, source=source)
+                added += 1
+    return added
+
+
+def _event_of(store: Store, row: table.Row) -> Event | None:
+    """Return the event that a row was written from, or None if it names none of its student and item."""
+    if row.event is None:
+        return None
+    try:
+        event = store.event(row.event)
+    except KeyError:
+        return None
+    return event if (event.student, event.item) == (row.student, row.item) else None
+
+
+def write_files(store: Store, folder: Path, rubric: Rubric, students: Iterable[str]) -> list[Path]:
+    """Write the current marks of these students as YAML files, and return their paths.
+
+    The store remembers them, so that only what is changed in them afterwards is taken over. Items in conflict are left
+    out, since a file can show one mark only.
+    """
+    order = [entry.id for entry in rubric.entries()]
+    paths = []
+    for student in students:
+        events = {item: heads[0] for item, heads in store.current(student).items.items() if len(heads) == 1}
+        given = {item: event.mark for item, event in events.items() if event.mark is not None}
+        if not given:
+            continue
+        path = folder / f"{student}{ENDING}"
+        write_whole(path, files.to_yaml(given, order))
+        with store.transaction():
+            store.remember_file(path.name, {item: events[item].id for item in given})
+        paths.append(path)
+    return paths
+
+
+def unused(marks: Mapping[str, Marks], students: Mapping[str, str], rubric: Rubric) -> list[str]:
+    """Return a sentence about each mark that counts for nobody: its student or its item is not there any more."""
+    items = {entry.id for entry in rubric.entries()}
+    problems = []
+    for student, given in marks.items():
+        kept = sorted(item for item, heads in given.items.items() if any(event.mark for event in heads))
+        if student not in students and kept:
+            hint = suggestion(student, students)
+            problems.append(
+                f"{printable(student)}: no submission has this id{hint}, so its {len(kept)} marks count for nobody; "
+                "if the student was renamed, run: gengrade marks move OLD NEW"
+            )
+        elif student in students:
+            gone = [item for item in kept if item not in items]
+            if gone:
+                named = ", ".join(f'"{item}"' for item in gone[:5])
+                problems.append(
+                    f"{printable(student)}: there are marks for {named}, which the rubric does not have; "
+                    "they are kept, and count for nothing"
+                )
+    return problems

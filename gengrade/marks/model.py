@@ -1,0 +1,119 @@
+"""Define marks: the points and comments that people give, each with the wording that it was given for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from gengrade.rubric import Entry, ManualItem, Points, Wording
+
+
+class Mark(BaseModel):
+    """What a person decided about one item.
+
+    points: None when only a comment was given, which leaves the item pending.
+    criteria: the ids of the item's criteria that are met; None when the points were given directly.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    points: Points | None = None
+    criteria: tuple[str, ...] | None = None
+    comment: str = ""
+
+
+class EventKind(StrEnum):
+    """What a person did to a mark."""
+
+    MARK = "mark"
+    CONFIRMATION = "confirmation"  # the mark stands for the item's present wording as well
+    WITHDRAWAL = "withdrawal"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step in the history of a student's item. Events are only ever added; each may replace earlier ones."""
+
+    id: int
+    at: str  # UTC, ISO 8601
+    by: str  # who did it
+    source: str  # what it was done with: a file's name, or a command
+    kind: EventKind
+    student: str
+    item: str
+    mark: Mark | None  # None: there is no mark any more
+    wording: Wording | None  # the wording that the mark was given for; None: there is no mark
+    replaces: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A new event that is not stored yet.
+
+    replaces: the events that its author saw and replaces. If another event has replaced one of them meanwhile, or
+        there are others that the author did not see, the item has several marks until somebody decides.
+    """
+
+    student: str
+    item: str
+    mark: Mark | None
+    wording: Wording | None
+    replaces: tuple[int, ...] = ()
+    kind: EventKind = EventKind.MARK
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """One student's current marks: for each item's id, the events that nothing has replaced, the oldest first.
+
+    An item with several of them is in conflict: two people marked it without having seen each other's mark.
+    """
+
+    items: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str | None:
+        """A hash of the marks as "sha256:…", without who gave them and when; None if there are none."""
+        given = {
+            item: [
+                [event.mark and event.mark.model_dump(), event.wording and event.wording.fingerprint] for event in some
+            ]
+            for item, some in sorted(self.items.items())
+            if any(event.mark is not None for event in some)
+        }
+        text = json.dumps(given, sort_keys=True)
+        return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}" if given else None
+
+
+def problem_with(mark: Mark, entry: Entry) -> str:
+    """Return why a mark cannot be given for an item, and what to do; "" if it can."""
+    most, item = entry.item.points, entry.item
+    if mark.points is not None and mark.points > most:
+        return f'{mark.points:g} points for "{entry.id}" exceed its maximum of {most:g}: give at most that many'
+    if mark.criteria is None:
+        return ""
+    known = [criterion.id for criterion in item.criteria] if isinstance(item, ManualItem) else []
+    unknown = [name for name in mark.criteria if name not in known]
+    if unknown:
+        there = f"it has {', '.join(known)}" if known else "it has none, so give points"
+        return f'"{entry.id}" has no criterion "{unknown[0]}": {there}'
+    if isinstance(item, ManualItem) and mark.points not in (None, item.sum(mark.criteria)) and not mark.comment.strip():
+        total = item.sum(mark.criteria)
+        return (
+            f'the criteria of "{entry.id}" add up to {total:g} and not to {mark.points:g}: correct the points, '
+            "or give a comment that says why"
+        )
+    return ""
+
+
+def completed(mark: Mark, entry: Entry) -> Mark:
+    """Return the mark with the points that its criteria add up to, where it gives criteria and no points."""
+    if mark.points is None and mark.criteria is not None and isinstance(entry.item, ManualItem):
+        return mark.model_copy(update={"points": entry.item.sum(mark.criteria)})
+    return mark

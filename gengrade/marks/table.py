@@ -1,0 +1,113 @@
+"""Read and write the marks of a class as one CSV table, for a spreadsheet.
+
+The columns are student, item, points, criteria (ids with spaces between them), comment and event. `event` is the
+number of the event in the history that the row was written from. It tells a row that a person changed in the table
+from one that somebody has marked otherwise meanwhile.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gengrade.documents import suggestion
+from gengrade.marks.files import MarksError
+from gengrade.marks.model import Event, Mark, completed, problem_with
+from gengrade.rubric import Rubric
+
+_COLUMNS: Final = ("student", "item", "points", "criteria", "comment", "event")
+_NEEDED: Final = ("student", "item", "points")
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table, and its line in the file; `mark` is None for a row without points, criteria and comment."""
+
+    line: int
+    student: str
+    item: str
+    mark: Mark | None
+    event: int | None
+
+
+def to_csv(events: Iterable[Event]) -> str:
+    """Return marks as the text of a table."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for event in events:
+        mark = event.mark
+        if mark is not None:
+            points = "" if mark.points is None else f"{mark.points:g}"
+            criteria = "" if mark.criteria is None else " ".join(mark.criteria) or "-"
+            writer.writerow([event.student, event.item, points, criteria, mark.comment, event.id])
+    return text.getvalue()
+
+
+def parse(content: bytes, path: Path, rubric: Rubric, students: Iterable[str]) -> tuple[list[Row], list[MarksError]]:
+    """Return the rows of a table and all of its mistakes.
+
+    content: the bytes of the file, UTF-8, with commas, semicolons or tabs between the cells.
+    path: its path, used in messages only.
+    students: the ids of the students that there are.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content[: problem.start].count(b"\n") + 1
+        return [], [MarksError(path, line, "it is not UTF-8 text: save it as “CSV UTF-8”")]
+    head = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    rows, mistakes = [], []
+    known = set(students)
+    try:
+        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+        if missing:
+            return [], [
+                MarksError(path, 1, f'the column "{missing[0]}" is missing: there must be {", ".join(_NEEDED)}')
+            ]
+        for cells in reader:
+            try:
+                rows.append(_row(cells, path, reader.line_num, rubric, known))
+            except MarksError as mistake:
+                mistakes.append(mistake)
+    except csv.Error as problem:
+        mistakes.append(MarksError(path, reader.line_num, f"it is not a table of CSV ({problem}): correct it here"))
+    return rows, mistakes
+
+
+def _row(cells: Mapping[str, str | None], path: Path, line: int, rubric: Rubric, students: set[str]) -> Row:
+    """Return a row as marks. Raises MarksError."""
+
+    def wrong(reason: str) -> MarksError:
+        return MarksError(path, line, reason)
+
+    if None in cells:
+        raise wrong("it has more cells than the first line: put a text with separators in quotes")
+    student, item, points, criteria, comment, event = (cells.get(name) or "" for name in _COLUMNS)
+    if student not in students:
+        raise wrong(f'no student has the id "{student}"{suggestion(student, students)}: correct or remove the row')
+    entries = {entry.id: entry for entry in rubric.entries()}
+    if item not in entries:
+        raise wrong(f'the rubric has no item "{item}"{suggestion(item, entries)}: correct or remove the row')
+    if points and not _NUMBER.fullmatch(points.strip()):
+        hint = f"write {points.strip().replace(',', '.')}" if "," in points else "write one, such as 2.5"
+        raise wrong(f'"{points}" is not a number of points: {hint}')
+    if event and not event.isdecimal():
+        raise wrong(f'"{event}" is not a number of an event: leave the cell as it was, or empty')
+    given = float(points) if points else None
+    if given is not None and round(given, 2) != given:
+        raise wrong(f"{points} points are finer than a hundredth: round them to two decimals")
+    met = None if not criteria.strip() else tuple(name for name in criteria.split() if name != "-")
+    mark = Mark(points=given, criteria=met, comment=comment)
+    reason = problem_with(mark, entries[item])
+    if reason:
+        raise wrong(reason)
+    whole = None if mark == Mark() else completed(mark, entries[item])
+    return Row(line, student, item, whole, int(event) if event else None)

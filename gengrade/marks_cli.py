@@ -1,0 +1,311 @@
+"""The commands `gengrade marks …`: give, confirm, take back, export and import marks of a class that was graded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from gengrade.documents import DocumentError, suggestion
+from gengrade.engine import GradedClass, UsageError, graded_class, operator, rescore, rewrite_class_pages
+from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
+from gengrade.marks import table as tables
+from gengrade.marks.files import parse
+from gengrade.marks.importing import ENDING, files_in, take_over, take_over_table, write_files
+from gengrade.marks.model import completed, problem_with
+from gengrade.paths import InputError, from_here
+from gengrade.places import read_plain
+from gengrade.report.text import inert, one_line
+from gengrade.rubric import Entry
+
+_SOURCE: Final = "gengrade marks"
+_DEFAULT: Final = Path("results")
+_TABLE: Final = ".csv"
+
+app = typer.Typer(no_args_is_help=True, help="Give, confirm, take back, export and import marks.")
+
+_Out = Annotated[Path, typer.Option("--out", help="The folder of results of the class.")]
+_By = Annotated[str, typer.Option("--by", help="Who marks; by default the user of this machine.")]
+_Student = Annotated[str, typer.Argument(help="The student's id: the name of their folder of results.")]
+_Item = Annotated[str, typer.Argument(help="The item's id in the rubric.")]
+
+
+@app.command("give")
+def give(
+    student: _Student,
+    item: _Item,
+    points: Annotated[
+        float | None, typer.Argument(min=0, help="The points; leave them out if criteria say them.")
+    ] = None,
+    criteria: Annotated[str | None, typer.Option(help="The ids of the criteria that are met, with commas.")] = None,
+    comment: Annotated[str, typer.Option(help="A comment for the student.")] = "",
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Give a mark. It replaces all marks that the item has, also those in conflict."""
+    with _class(out) as (graded, store):
+        entry = _entry(graded, item)
+        student = _known(graded, student)
+        met = None if criteria is None else tuple(name.strip() for name in criteria.split(",") if name.strip())
+        if points is not None and round(points, 2) != points:
+            raise UsageError(f"{points} points are finer than a hundredth: round them to two decimals")
+        mark = Mark(points=points, criteria=met, comment=comment)
+        reason = "give points, criteria or a comment" if mark == Mark() else problem_with(mark, entry)
+        if reason:
+            raise UsageError(f"{student}: {reason}")
+        with store.transaction():
+            heads = tuple(event.id for event in store.current(student).items.get(item, ()))
+            store.add(
+                [Change(student, item, completed(mark, entry), entry.wording, heads)],
+                by=by or operator(),
+                source=_SOURCE,
+            )
+        _show_scores(graded, store, [student])
+
+
+@app.command("withdraw")
+def withdraw(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> None:
+    """Take the mark of an item back, so that the item has none."""
+    with _class(out) as (graded, store):
+        student = graded.id_of(student)
+        with store.transaction():
+            heads = tuple(event.id for event in store.current(student).items.get(item, ()) if event.mark)
+            if not heads:
+                raise UsageError(f'{student} has no mark for "{item}"')
+            change = Change(student, item, None, None, heads, EventKind.WITHDRAWAL)
+            store.add([change], by=by or operator(), source=_SOURCE)
+        _show_scores(graded, store, [student])
+
+
+@app.command("undo")
+def undo(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> None:
+    """Take the last change of an item back. A second time repeats it."""
+    with _class(out) as (graded, store):
+        student = graded.id_of(student)
+        if not store.undo(student, item, by=by or operator(), source=_SOURCE):
+            raise UsageError(
+                f'{student} has no change of "{item}" that could be taken back: see gengrade marks history'
+            )
+        _show_scores(graded, store, [student])
+
+
+@app.command("confirm")
+def confirm(
+    item: _Item,
+    students: Annotated[list[str] | None, typer.Argument(help="Only these students; by default all.")] = None,
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Let marks that were given for an earlier wording of an item stand for its present one."""
+    with _class(out) as (graded, store):
+        entry = _entry(graded, item)
+        earlier = [
+            event
+            for student, marks in store.all_current().items()
+            if not students or student in students
+            for event in marks.items.get(item, ())
+            if event.mark is not None and event.wording != entry.wording and len(marks.items[item]) == 1
+        ]
+        if not earlier:
+            raise UsageError(f'no mark for "{item}" waits to be confirmed')
+        changes = [_confirmed(event, entry) for event in earlier]
+        with store.transaction():
+            store.add(changes, by=by or operator(), source=_SOURCE)
+        _show_scores(graded, store, [event.student for event in earlier])
+
+
+def _confirmed(event: Event, entry: Entry) -> Change:
+    """Return the change that lets a mark stand for the item's present wording, with the same points."""
+    assert event.mark is not None
+    assert event.wording is not None
+    mark = event.mark
+    if event.wording.criteria != entry.wording.criteria:
+        mark = mark.model_copy(update={"criteria": None})  # they are other criteria now
+    reason = problem_with(mark, entry)
+    if reason:
+        raise UsageError(f"{event.student}: {reason}; nothing was confirmed")
+    return Change(event.student, entry.id, mark, entry.wording, (event.id,), EventKind.CONFIRMATION)
+
+
+@app.command("history")
+def history(
+    student: _Student,
+    item: Annotated[str | None, typer.Argument(help="Only this item; by default all.")] = None,
+    out: _Out = _DEFAULT,
+) -> None:
+    """Show who marked what, when, and what was marked before."""
+    with _class(out) as (graded, store):
+        student = graded.id_of(student)
+        events = store.history(student, item)
+        current = {event.id for heads in store.current(student).items.values() for event in heads}
+        if not events:
+            raise UsageError(f"{student} has no marks{f' for {item!r}' if item else ''}")
+        for event in events:
+            stands = "*" if event.id in current else " "
+            when, who = event.at[:19].replace("T", " "), one_line(event.by, 24)
+            how = f"({event.kind}, {one_line(event.source, 60)})"
+            typer.echo(inert(f"{stands} {event.id:5}  {when}  {who:12}  {event.item}: {_said(event)}  {how}"))
+
+
+def _said(event: Event) -> str:
+    if event.mark is None:
+        return "no mark"
+    points = "no points" if event.mark.points is None else f"{event.mark.points:g}"
+    criteria = f" [{', '.join(event.mark.criteria)}]" if event.mark.criteria is not None else ""
+    return f"{points}{criteria}{f' “{one_line(event.mark.comment, 80)}”' if event.mark.comment else ''}"
+
+
+@app.command("export")
+def export(
+    target: Annotated[Path, typer.Argument(help="A .csv file for all students, or a folder for one .yaml file each.")],
+    out: _Out = _DEFAULT,
+) -> None:
+    """Write all marks as a table, or as a file for each student. Both can be changed and imported again."""
+    with _class(out) as (graded, store):
+        marks = store.all_current()
+        if target.suffix == _TABLE:
+            events = [event for given in marks.values() for heads in given.items.values() for event in heads]
+            order = {entry.id: number for number, entry in enumerate(graded.rubric.entries())}
+            events.sort(key=lambda event: (event.student, order.get(event.item, len(order)), event.item, event.id))
+            target.write_text(tables.to_csv(events), encoding="utf-8", newline="")
+            typer.echo(f"Wrote {sum(event.mark is not None for event in events)} marks to {target}")
+            return
+        target.mkdir(parents=True, exist_ok=True)
+        paths = write_files(store, target.resolve(), graded.rubric, sorted(marks))
+        typer.echo(f"Wrote the marks of {len(paths)} students to {target}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A .csv file, a student's .yaml file, or a folder of such files.")],
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Take over what was changed in exported files, or in files that were written by hand."""
+    with _class(out) as (graded, store):
+        before = {student: marks.sha256 for student, marks in store.all_current().items()}
+        problems = _import(graded, store, source, by or operator())
+        after = store.all_current()
+        changed = [student for student, marks in after.items() if marks.sha256 != before.get(student)]
+        _show_scores(graded, store, changed)
+        for problem in problems:
+            typer.echo(f"error: {inert(problem)}", err=True)
+        if problems:
+            raise typer.Exit(2)
+
+
+def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[str]:
+    """Take over what files say, and return what is wrong with them; a file with a mistake is left out as a whole."""
+    if source.is_dir():
+        found, problems = files_in(source, graded.names)
+    elif source.suffix == ENDING and source.stem in graded.names:
+        found, problems = {source.stem: source}, []
+    elif source.suffix == _TABLE:
+        rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names)
+        if not mistakes:
+            take_over_table(store, rows, graded.rubric, source=source.name, by=by)
+        return [str(mistake) for mistake in mistakes]
+    else:
+        found, problems = {}, [f"{source}: it is neither a .csv file nor named by a student's id, as in ID{ENDING}"]
+    for student, path in found.items():
+        marks, wrong = parse(_content(path), from_here(path), graded.rubric)
+        problems += [str(mistake) for mistake in wrong]
+        if not wrong:
+            take_over(store, student, marks, graded.rubric, name=path.name, by=by)
+    return problems
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_plain(path)
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be read ({error.strerror}): check the name and its permissions") from None
+
+
+@app.command("move")
+def move(
+    old: Annotated[str, typer.Argument(help="The id under which the marks were given.")],
+    new: Annotated[str, typer.Argument(help="The student's id now.")],
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Move a student's marks to another id, after the student was renamed. Marks of the other id are not replaced."""
+    with _class(out) as (graded, store):
+        new = _known(graded, new)
+        with store.transaction():
+            given = [
+                event for heads in store.current(old).items.values() for event in heads if event.mark and event.wording
+            ]
+            if not given:
+                raise UsageError(f"{old} has no marks")
+            moved = [Change(new, event.item, event.mark, event.wording) for event in given]
+            left = [Change(old, event.item, None, None, (event.id,), EventKind.WITHDRAWAL) for event in given]
+            store.add([*moved, *left], by=by or operator(), source=f"{_SOURCE} move {old} {new}")
+        _show_scores(graded, store, [new])
+
+
+@app.command("adopt")
+def adopt(out: _Out = _DEFAULT) -> None:
+    """Use the marks for the rubric of the results, although they were given for an assignment of another title."""
+    with _refused():
+        graded = graded_class(out)
+        with opened(graded.marks, "", create=False) as store:
+            before = store.assignment
+            store.adopt(graded.rubric.assignment)
+            typer.echo(f"The marks for “{before}” are now those for “{graded.rubric.assignment}”.")
+
+
+@contextmanager
+def _class(out: Path) -> Iterator[tuple[GradedClass, Store]]:
+    """Open a class that was graded, and its marks; mistakes of the user end the command with one sentence."""
+    with _refused():
+        graded = graded_class(out)
+        with opened(graded.marks, graded.rubric.assignment) as store:
+            yield graded, store
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except (UsageError, InputError, DocumentError) as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    typer.echo(f"error: {inert(str(error))}", err=True)
+    raise typer.Exit(2)
+
+
+def _entry(graded: GradedClass, item: str) -> Entry:
+    entries = {entry.id: entry for entry in graded.rubric.entries()}
+    if item not in entries:
+        raise UsageError(f'the rubric has no item "{item}"{suggestion(item, entries)}')
+    return entries[item]
+
+
+def _known(graded: GradedClass, given: str) -> str:
+    """Return the id of the student with this id or name. Raises UsageError if there is none."""
+    id_ = graded.id_of(given)
+    if id_ not in graded.names:
+        named = [other for other, name in graded.names.items() if name == given]
+        hint = f": {' or '.join(named)}?" if named else suggestion(given, graded.names)
+        raise UsageError(f'no student has the id "{given}"{hint}')
+    return id_
+
+
+def _show_scores(graded: GradedClass, store: Store, students: Sequence[str]) -> None:
+    """Compute the points of these students again, and print them."""
+    for student in dict.fromkeys(students):
+        grade = rescore(graded, student, store.current(student))
+        if grade is None:
+            typer.echo(f"{inert(student)}: not graded yet; the mark is kept")
+            continue
+        typer.echo(f"{inert(student)}: {grade.total:g} of {grade.possible:g} points, {grade.pending:g} pending")
+        for item in grade.open_marks:
+            typer.echo(f"  {item.id}: {item.mark_state}. {inert(one_line(item.cause or ''))}")
+    if students:
+        rewrite_class_pages(graded, graded.names)

@@ -1,0 +1,262 @@
+"""Marking as teaching assistants do it: by command, by files, after changes of the rubric and of the class."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gengrade.cli import app
+from gengrade.sandbox import Tier
+from validation.workbench import REFERENCE, Workbench
+
+RUBRIC = """\
+assignment: A small one
+course: uva2020
+parts:
+  - name: Theory
+    questions:
+      - id: "3.1"
+        title: A density
+        points: 6
+        items:
+          - {check: theory.cubic_density, points: 3}
+          - id: derivation
+            manual: The derivation
+            points: 3
+            criteria:
+              - {id: steps, text: the steps, points: 1}
+              - {id: integral, text: the integral, points: 2}
+"""
+
+
+class Marker:
+    """A teaching assistant with a graded class of two: `Ada_11`, who is right, and `Bob_22`, who is wrong."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "results"
+        self.marks = self.out / "marks"
+        self.rubric = folder / "rubric.yaml"
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["marks", *words, "--out", str(self.out)], catch_exceptions=False)
+
+    def grade(self) -> Result:
+        words = ["grade", str(self.folder / "class"), "--rubric", str(self.rubric), "--profile", "unit", "--jobs", "1"]
+        return CliRunner().invoke(app, [*words, "--out", str(self.out)], catch_exceptions=False)
+
+    def item(self, student: str, item: str) -> dict[str, Any]:
+        grade = json.loads((self.out / student / "grade.json").read_text())
+        items = [item for question in grade["questions"] for item in question["items"]]
+        return next(each for each in items if each["id"] == item)
+
+    def points(self, student: str, item: str = "derivation") -> tuple[float, float]:
+        found = self.item(student, item)
+        return found["points"], found["pending"]
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory, workbench: Workbench) -> Path:
+    """A class that was graded once for all tests."""
+    if workbench.tier is Tier.PROCESS:
+        pytest.skip("this machine offers no isolation, and a class is not graded without it")
+    folder = tmp_path_factory.mktemp("graded")
+    for name in ("Ada_11_12_answers.py", "Bob_22_23_answers.py"):
+        (folder / "class").mkdir(exist_ok=True)
+        source = (REFERENCE / "answers.py").read_text()
+        (folder / "class" / name).write_text(source if "Ada" in name else source.replace("3 * x**2", "2 * x**2"))
+    marker = Marker(folder)
+    marker.rubric.write_text(RUBRIC)
+    result = marker.grade()
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def marker(graded: Path, tmp_path: Path) -> Iterator[Marker]:
+    """The graded class, in the state that it had before any mark."""
+    kept = tmp_path / "kept"
+    shutil.copytree(graded, kept)
+    yield Marker(graded)
+    shutil.rmtree(graded)
+    shutil.copytree(kept, graded)
+
+
+def test_a_mark_counts_at_once_in_every_page(marker: Marker) -> None:
+    assert marker.points("Ada_11") == (0, 3)
+    result = marker.run("give", "Ada_11", "derivation", "--criteria", "integral", "--comment", "Which steps?")
+    assert (result.exit_code, result.stdout) == (0, "Ada_11: 5 of 6 points, 0 pending\n")
+    assert marker.points("Ada_11") == (2, 0)
+    report = (marker.out / "Ada_11" / "report.html").read_text()
+    assert "Which steps?" in report
+    assert "The integral" in report
+    assert "0 of 1" in report, "the criterion that was not met"
+    assert ",5," in (marker.out / "gradebook.csv").read_text()
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+
+
+def test_a_name_that_one_student_has_will_do(marker: Marker) -> None:
+    assert marker.run("give", "Ada", "derivation", "1").exit_code == 0
+    assert marker.points("Ada_11") == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("give", "Adda", "derivation", "1"), 'no student has the id "Adda"'),
+        (("give", "Ada_11", "derivatoin", "1"), 'no item "derivatoin" (did you mean "derivation"?)'),
+        (("give", "Ada_11", "derivation", "4"), "exceed its maximum of 3"),
+        (("give", "Ada_11", "derivation"), "give points, criteria or a comment"),
+        (("give", "Ada_11", "derivation", "1.001"), "finer than a hundredth"),
+        (("give", "Ada_11", "derivation", "--criteria", "step"), "it has steps, integral"),
+        (("give", "Ada_11", "derivation", "3", "--criteria", "steps"), "add up to 1 and not to 3"),
+        (("withdraw", "Ada_11", "derivation"), "has no mark"),
+        (("undo", "Ada_11", "derivation"), "no change"),
+        (("confirm", "derivation"), "no mark"),
+        (("history", "Ada_11"), "has no marks"),
+        (("move", "Cyd_3", "Ada_11"), "Cyd_3 has no marks"),
+        (("import", "nowhere.csv"), "cannot be read"),
+        (("import", "marks.txt"), "neither a .csv file nor named by a student's id"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_sentence(words: tuple[str, ...], reason: str, marker: Marker) -> None:
+    result = marker.run(*words)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert marker.points("Ada_11") == (0, 3)
+
+
+def test_a_result_is_replaced_with_a_reason_only(marker: Marker) -> None:
+    result = marker.run("give", "Bob_22", "theory.cubic_density", "3")
+    assert "needs a reason" in result.stdout
+    assert marker.points("Bob_22", "theory.cubic_density") == (0, 0)
+    assert "needs a reason" in marker.grade().stdout
+    marker.run("give", "Bob_22", "theory.cubic_density", "1", "--comment", "A slip of the pen.")
+    assert marker.points("Bob_22", "theory.cubic_density") == (1, 0)
+    assert (
+        "replaces the automatic result, which was 0 of 3 points" in (marker.out / "Bob_22" / "report.html").read_text()
+    )
+    assert "A slip of the pen." in (marker.out / "index.html").read_text()
+    assert "marks replace automatic results: Bob_22 theory.cubic_density: 1 of 3" in marker.grade().stdout
+
+
+def test_a_mark_is_taken_back_and_the_history_says_so(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "1", "--by", "Ann")
+    marker.run("give", "Ada_11", "derivation", "2", "--by", "Bea")
+    assert marker.run("undo", "Ada_11", "derivation").exit_code == 0
+    assert marker.points("Ada_11") == (1, 0)
+    assert marker.run("withdraw", "Ada_11", "derivation").exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    lines = marker.run("history", "Ada_11", "derivation").stdout.splitlines()
+    assert [line.partition("derivation: ")[2].split()[0] for line in lines] == ["1", "2", "1", "no"]
+    assert [line[0] for line in lines] == [" ", " ", " ", "*"]
+    assert "Ann" in lines[0]
+    assert "Bea" in lines[1]
+
+
+def test_a_changed_item_asks_for_its_marks_again_and_an_inserted_one_moves_none(marker: Marker) -> None:
+    for student, points in (("Ada_11", "3"), ("Bob_22", "1")):
+        marker.run("give", student, "derivation", points)
+    text = RUBRIC.replace("points: 6", "points: 7").replace(
+        "          - id: derivation",
+        "          - {id: drawing, manual: A drawing, points: 1}\n          - id: derivation",
+    )
+    marker.rubric.write_text(text)
+    assert marker.grade().exit_code == 0
+    assert (marker.points("Ada_11"), marker.points("Ada_11", "drawing")) == ((3, 0), (0, 1))
+    marker.rubric.write_text(text.replace("manual: The derivation", "manual: The whole derivation"))
+    told = marker.grade()
+    assert "derivation: earlier wording" in told.stdout
+    assert marker.points("Ada_11") == (0, 3)
+    index = (marker.out / "index.html").read_text()
+    assert "“The derivation” (3 points). Now it is “The whole derivation”" in index
+    assert "earlier wording" not in (marker.out / "Ada_11" / "report.html").read_text()
+    assert marker.run("confirm", "derivation", "Bob_22").exit_code == 0
+    assert (marker.points("Ada_11"), marker.points("Bob_22")) == ((0, 3), (1, 0))
+    assert marker.run("confirm", "derivation").exit_code == 0
+    assert marker.points("Ada_11") == (3, 0)
+
+
+def test_points_beyond_an_items_new_maximum_are_not_confirmed(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "3")
+    smaller = RUBRIC.replace("points: 6", "points: 5").replace("            points: 3", "            points: 2")
+    marker.rubric.write_text(smaller.replace("integral, points: 2", "integral, points: 1"))
+    assert marker.grade().exit_code == 0
+    result = marker.run("confirm", "derivation")
+    assert result.exit_code == 2
+    assert "exceed its maximum of 2" in result.stderr
+    assert "nothing was confirmed" in result.stderr
+
+
+def test_files_of_marks_are_read_with_the_next_run(marker: Marker) -> None:
+    marker.marks.mkdir()
+    (marker.marks / "Ada_11.yaml").write_text("derivation: 2\n")
+    (marker.marks / "Bob.yaml").write_text("derivation: 2\n")
+    (marker.marks / "Bob_22.yaml").write_text("derivation: 2,5\ntheory.cubic: 1\n")
+    told = marker.grade()
+    assert told.exit_code == 2
+    assert "Bob.yaml: its marks count for nobody; name it Bob_22.yaml" in told.stdout
+    assert "Bob_22.yaml, line 1: " in told.stdout
+    assert "write 2.5" in told.stdout
+    assert 'Bob_22.yaml, line 2: the rubric has no item "theory.cubic"' in told.stdout
+    assert (marker.points("Ada_11"), marker.points("Bob_22")) == ((2, 0), (0, 3)), (
+        "one bad file does not stop the class"
+    )
+    (marker.marks / "Bob.yaml").unlink()
+    (marker.marks / "Bob_22.yaml").write_text("derivation: 2.5\n")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Bob_22") == (2.5, 0)
+
+
+def test_a_table_goes_out_and_comes_back(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "--criteria", "steps")
+    marker.run("give", "Bob_22", "derivation", "3", "--comment", 'All, "really";\nall')
+    table = marker.folder / "marks.csv"
+    assert "Wrote 2 marks" in marker.run("export", str(table)).stdout
+    assert marker.run("import", str(table)).stdout == "", "nothing was changed in it"
+    table.write_text(table.read_text().replace("Bob_22,derivation,3", "Bob_22,derivation,2"))
+    marker.run("give", "Ada_11", "derivation", "3")
+    assert marker.run("import", str(table)).stdout == "Bob_22: 2 of 6 points, 0 pending\n"
+    assert marker.points("Ada_11") == (3, 0), "the table is older than this mark"
+    assert marker.item("Bob_22", "derivation")["comment"] == 'All, "really";\nall'
+    folder = marker.folder / "typed"
+    assert "2 students" in marker.run("export", str(folder)).stdout
+    (folder / "Ada_11.yaml").write_text("derivation: 1\n")
+    assert "Ada_11: 4 of 6" in marker.run("import", str(folder)).stdout
+
+
+def test_marks_of_another_assignment_or_place_are_not_taken(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    marker.rubric.write_text(RUBRIC.replace("A small one", "A large one"))
+    told = marker.grade()
+    assert told.exit_code == 2
+    assert "“A small one”" in told.stderr
+    assert "“A large one”" in marker.run("adopt").stdout
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    (marker.folder / "marks").mkdir()
+    (marker.folder / "marks" / "Ada_11.yaml").write_text("derivation: 0\n")
+    told = marker.grade()
+    assert told.exit_code == 2
+    assert "marks are not read there" in told.stdout
+    assert marker.points("Ada_11") == (2, 0)
+
+
+def test_a_renamed_student_keeps_the_marks(marker: Marker) -> None:
+    marker.run("give", "Bob_22", "derivation", "2")
+    (marker.folder / "class" / "Bob_22_23_answers.py").rename(marker.folder / "class" / "Bo_22_23_answers.py")
+    shutil.rmtree(marker.out / "Bob_22")
+    told = marker.grade()
+    assert told.exit_code == 2
+    assert 'Bob_22: no submission has this id (did you mean "Bo_22"?), so its 1 marks count for nobody' in told.stdout
+    assert marker.run("move", "Bob_22", "Bo_22").exit_code == 0
+    assert marker.points("Bo_22") == (2, 0)
+    assert marker.grade().exit_code == 0
