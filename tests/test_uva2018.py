@@ -18,6 +18,7 @@ from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisatio
 from tests.support.examples import Examples, full_measures
 from tests.support.validated import Validated
 from validation.cases import cases
+from validation.variants import variants_of
 from validation.workbench import Workbench, library
 
 COURSE = "uva2018"
@@ -120,6 +121,26 @@ def test_samples_that_only_the_script_draws_wait_for_a_person(benches: Callable[
     items = [item for question in Rubric.load(EXAMPLES.rubric).questions() for item in question.items]
     optional = {item.check for item in items if isinstance(item, CheckItem) and item.optional}
     assert optional == {"vae2018.sample", "vae2018.manifold", "gan2018.interpolation"}
+
+
+UNUSUAL = {
+    "images of 64×64 pixels": Outcome.UNDECIDED,
+    "images padded to 32×32 pixels in the model": Outcome.UNDECIDED,
+    "a convolutional discriminator for 64×64 pixels": Outcome.UNDECIDED,
+    "images of 783 pixels": Outcome.ERROR,
+}
+
+
+@pytest.mark.parametrize("family", ["vae2018", "gan2018"])
+def test_networks_for_images_of_another_usual_size_wait_for_a_person(
+    benches: Callable[[str], Workbench], family: str
+) -> None:
+    bench = benches(COURSE)
+    for name, variant in variants_of(COURSE).families[family].unnamed.items():
+        if name in UNUSUAL:
+            first = variant.fails[0]
+            facts = bench.failing(bench.variant(variant.changes), first)
+            assert (name, facts[first].outcome) == (name, UNUSUAL[name])
 
 
 def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:

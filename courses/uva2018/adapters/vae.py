@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from, takes_digits
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
@@ -35,24 +36,36 @@ class VaeContract:
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new encoder."""
-        return self._made("Encoder", hidden_dim, z_dim)
+        """A new encoder. Raises Undecided if it needs images of another size."""
+        network = self._made("Encoder", hidden_dim, z_dim)
+        expect_digits_for(network)
+        return network
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new decoder."""
-        return self._made("Decoder", hidden_dim, z_dim)
+        """A new decoder. Raises Undecided if it makes images of another size."""
+        network = self._made("Decoder", hidden_dim, z_dim)
+        expect_digits_from(network, z_dim)
+        return network
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new VAE of the student's."""
-        return self._made("VAE", hidden_dim, z_dim)
+        """A new VAE of the student's. Raises Undecided if it needs images of another size."""
+        model = self._made("VAE", hidden_dim, z_dim)
+        expect_digits_for(model)
+        return model
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
-        return part(model, "encoder", "VAE")
+        """The model's encoder. Raises Undecided if the model pads or scales its images for it."""
+        encoder = part(model, "encoder", "VAE")
+        if takes_digits(model):
+            expect_digits_for(encoder)
+        return encoder
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", "VAE")
+        """The model's decoder. Raises Undecided if the model crops or scales the images that it makes."""
+        decoder = part(model, "decoder", "VAE")
+        if takes_digits(model):
+            expect_digits_from(decoder, self._args.z_dim)
+        return decoder
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
         """Images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""
