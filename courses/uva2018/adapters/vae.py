@@ -33,6 +33,7 @@ class VaeContract:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._args = Namespace(epochs=1, zdim=20, z_dim=20, hidden_dim=500, batch_size=128, lr=1e-3, device="cpu")
+        self._of_other_sizes: dict[str, Undecided] = {}  # parts of the newest model for images of another size
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
@@ -51,21 +52,32 @@ class VaeContract:
         """A new VAE of the student's. Raises Undecided if it needs images of another size."""
         model = self._made("VAE", hidden_dim, z_dim)
         expect_digits_for(model)
+        self._of_other_sizes.clear()
+        if takes_digits(model):  # it may still pad or scale its images for its encoder
+            self._try_part(model, "encoder", expect_digits_for)
+            self._try_part(model, "decoder", lambda decoder: expect_digits_from(decoder, z_dim))
         return model
 
+    def _try_part(self, model: nn.Module, role: str, trial: Callable[[nn.Module], None]) -> None:
+        try:
+            trial(part(model, role, "VAE"))
+        except Undecided as reason:
+            self._of_other_sizes[role] = reason
+        except Missing:  # most checks do not ask for this part
+            pass
+
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder. Raises Undecided if the model pads or scales its images for it."""
-        encoder = part(model, "encoder", "VAE")
-        if takes_digits(model):
-            expect_digits_for(encoder)
-        return encoder
+        """The encoder of the newest model. Raises Undecided if the model pads or scales its images for it."""
+        return self._part(model, "encoder")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder. Raises Undecided if the model crops or scales the images that it makes."""
-        decoder = part(model, "decoder", "VAE")
-        if takes_digits(model):
-            expect_digits_from(decoder, self._args.z_dim)
-        return decoder
+        """The decoder of the newest model. Raises Undecided if the model crops or scales the images that it makes."""
+        return self._part(model, "decoder")
+
+    def _part(self, model: nn.Module, role: str) -> nn.Module:
+        if role in self._of_other_sizes:
+            raise self._of_other_sizes[role]
+        return part(model, role, "VAE")
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
         """Images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""
