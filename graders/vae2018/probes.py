@@ -25,10 +25,10 @@ def passes(
     """Runs `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
 
     codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
-    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K], the latents `z`
-    [K, draws, B, z_dim] that the decoder was given, the gradients of the first bound with respect to the encoder's
-    outputs and to z, `encoder_seen` and `decoder_seen`, how often each was called in the first pass, and the images
-    `shown` [R, 784] to the encoder in it.
+    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K, …], of which each is
+    one number in a right answer, the latents `z` [K, draws, B, z_dim] that the decoder was given, the gradients of the
+    first bound's mean with respect to the encoder's outputs and to z, `encoder_seen` and `decoder_seen`, how often each
+    was called in the first pass, and the images `shown` [R, 784] to the encoder in it.
     """
     model = package.vae.model(**settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
@@ -47,7 +47,7 @@ def passes(
         if index == 0:
             evidence |= {"encoder_seen": len(encoded), "decoder_seen": len(decoded), "shown": rows_of(encoded, PIXELS)}
         if not seen:
-            return evidence | {"bounds": bound.detach().reshape(-1)}
+            return evidence | {"bounds": bound.detach().reshape(1, -1)}
         z = [inputs[0] for inputs in decoded.inputs]
         if index == 0:
             evidence |= _gradients(bound, encoded.outputs, z)
@@ -190,13 +190,13 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
 
 
 def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, Any]:
-    """The gradients of a bound with respect to the encoder's outputs in all calls, and to each draw of z."""
+    """The gradients of a bound's mean with respect to the encoder's outputs in all calls, and to each draw of z."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:
         return {"bound_attached": bound.requires_grad, "z_attached": attached}
     for draw in z:
         draw.retain_grad()
-    bound.sum().backward()
+    bound.mean().backward()
     mean, second = (torch.stack([gradient_of(code[place]) for code in codes]).sum(dim=0) for place in (0, 1))
     return {
         "bound_attached": True,
