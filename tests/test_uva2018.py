@@ -23,6 +23,7 @@ from validation.workbench import Workbench, library
 
 COURSE = "uva2018"
 VAE = "a3_vae_template.py"
+GAN = "a3_gan_template.py"
 EXAMPLES = Examples.of(COURSE)
 EXPECTED = EXAMPLES.expected
 LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
@@ -141,6 +142,23 @@ def test_networks_for_images_of_another_usual_size_wait_for_a_person(
             first = variant.fails[0]
             facts = bench.failing(bench.variant(variant.changes), first)
             assert (name, facts[first].outcome) == (name, UNUSUAL[name])
+
+
+ODD_SIZES = {
+    "vae2018.encoder": (VAE, "PIXELS = 28 * 28", "PIXELS = 783", "hidden_dim=40, z_dim=10"),
+    "vae2018.sample": (VAE, "nn.Linear(z_dim, hidden_dim)", "nn.Linear(20, hidden_dim)", "hidden_dim=32, z_dim=8"),
+    "vae2018.epoch": (VAE, "nn.Linear(z_dim, hidden_dim)", "nn.Linear(20, hidden_dim)", "hidden_dim=24, z_dim=4"),
+    "gan2018.interpolation": (GAN, "sizes = (LATENTS, ", "sizes = (50, ", "latent_dim=100, pixels=784"),
+}
+
+
+@pytest.mark.parametrize("check", ODD_SIZES)
+def test_errors_of_a_network_name_its_sizes(benches: Callable[[str], Workbench], check: str) -> None:
+    file, old, new, sizes = ODD_SIZES[check]
+    bench = benches(COURSE)
+    message = bench.check(bench.variant({file: (old, new)}), check)[check].decisive.message
+    assert "cannot be multiplied" in message
+    assert f"built with {sizes})" in message
 
 
 def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:

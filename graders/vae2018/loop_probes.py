@@ -10,6 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
+from graders.probing.networks import built
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
 
@@ -48,7 +49,7 @@ class _Several(Exception):
 def _epoch(
     package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool, averaged: bool
 ) -> dict[str, Any]:
-    model = package.vae.model(hidden_dim=24, z_dim=4).to(images.device).train(training)
+    model = built(package.vae.model, hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
     record = _Record(model, bounds, averaged)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
