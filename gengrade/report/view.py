@@ -172,7 +172,8 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
     messages = {test.fact.message for test in tests}
     message = "" if seen.message in messages else seen.message
     pictures = tuple(_picture(figure, folder) for figure in figures)
-    return ItemView(seen, word(seen), tests, pictures, message, named, above)
+    idle = seen.comment is None and bool(tests) and all(test.word is NOT_ASKED for test in tests)
+    return ItemView(seen, NOT_ASKED if idle else word(seen), tests, pictures, message, named, above)
 
 
 def _word(test: TestFact) -> Word:
