@@ -85,7 +85,7 @@ class TestFact(Frozen):
     name: Name  # the test function, e.g. "test_kld_closed_form"
     title: Caption  # its docstring's first line: what was tested
     outcome: Outcome
-    message: Message = ""  # what happened, and what to do, for the student
+    message: Message = ""  # what happened, and what to do, for the student; of a passed test: why it asked nothing
     expected: Value | None = None
     got: Value | None = None
     traceback: Traceback | None = None  # the student's own frames only

@@ -472,7 +472,7 @@ def _checked(check: str, facts: Facts) -> _Verdict:
     if fact.outcome is Outcome.UNDECIDED:
         return _Verdict(Outcome.UNDECIDED, None, f"{fact.decisive.message}. {DECIDES}")
     if fact.outcome is Outcome.PASSED:
-        return _Verdict(Outcome.PASSED, 1.0)
+        return _Verdict(Outcome.PASSED, 1.0, next((test.message for test in fact.tests if test.message), ""))
     return _Verdict(fact.outcome, 0.0, fact.decisive.message, fact=fact)
 
 

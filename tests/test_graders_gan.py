@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from courses.uva2020.variants.gan import LIGHTNING, TORCH
 from gengrade.data import load
+from gengrade.facts import Outcome
 from graders.common.gan_losses import Observed, judge_discriminator, judge_generator, softplus, sources
 from graders.common.matching import Likeness
 from validation.variants import Changes
@@ -175,3 +176,69 @@ def test_a_row_that_resembles_nothing_belongs_to_the_rows_beside_it() -> None:
     from_real, from_fake = sources(rows, real, fake)
     assert from_real.tolist() == [True] * 16 + [False] * 16
     assert from_fake.tolist() == [False] * 16 + [True] * 16
+
+
+# Losses that are summed over the batch
+
+CE = "F.binary_cross_entropy"
+GENERATORS: dict[str, tuple[str, str, tuple[str, str]]] = {  # the family and the file, and what sums that loss only
+    "uva2018": ("gan2018", "a3_gan_template.py", (f"return {CE}(on_fake,", f"return len(on_fake) * {CE}(on_fake,")),
+    "uva2020": (
+        "gan",
+        "part2/losses.py",
+        (f"return {CE}_with_logits(logits_fake,", f"return len(logits_fake) * {CE}_with_logits(logits_fake,"),
+    ),
+    "mila2023": ("gan", "gan_solution.py", ("return criterion(output,", "return len(output) * criterion(output,")),
+}
+DISCRIMINATORS = {
+    "uva2018": ("return real + fake", "return len(on_real) * (real + fake)"),
+    "uva2020": ("return loss_real + loss_fake", "return len(logits_real) * (loss_real + loss_fake)"),
+    "mila2023": ("return criterion(real_output,", "return len(real_output) * criterion(real_output,"),
+}
+SECOND_TERM = (
+    "+ criterion(fake_output, torch.zeros_like(fake_output))",
+    "+ len(fake_output) * criterion(fake_output, torch.zeros_like(fake_output))",
+)
+
+
+def _checks_of(course: str) -> tuple[str, str]:
+    family = GENERATORS[course][0]
+    kind = "loss" if family == "gan2018" else "step"
+    return f"{family}.generator_{kind}", f"{family}.discriminator_{kind}"
+
+
+@pytest.mark.parametrize("course", GENERATORS)
+def test_two_summed_losses_are_one_mistake(benches: Callable[[str], Workbench], course: str) -> None:
+    _, file, change = GENERATORS[course]
+    changes = [change, DISCRIMINATORS[course], *([SECOND_TERM] if course == "mila2023" else [])]
+    bench, checks = benches(course), _checks_of(course)
+    generators, discriminators = (bench.check(bench.variant({file: changes}), *checks)[check] for check in checks)
+    assert generators.outcome is Outcome.FAILED
+    assert "both losses are summed over the batch" in generators.decisive.message
+    assert discriminators.outcome is Outcome.PASSED
+    assert any("costs the points of the generator's loss only" in test.message for test in discriminators.tests)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["generator", "discriminator"])
+def test_one_summed_loss_costs_its_own_item(benches: Callable[[str], Workbench], which: int) -> None:
+    _, file, change = GENERATORS["mila2023"]
+    bench, checks = benches("mila2023"), _checks_of("mila2023")
+    changes = [DISCRIMINATORS["mila2023"], SECOND_TERM] if which else [change]
+    failing = bench.failing(bench.variant({file: changes}), *checks)
+    assert list(failing) == [checks[which]]
+    assert "the loss is summed over the batch" in failing[checks[which]].decisive.message
+
+
+def test_losses_with_different_factors_are_two_mistakes(benches: Callable[[str], Workbench]) -> None:
+    bench, checks = benches("mila2023"), _checks_of("mila2023")
+    tripled = ("return criterion(real_output,", "return 3 * criterion(real_output,")
+    changes = [GENERATORS["mila2023"][2], tripled, (SECOND_TERM[0], SECOND_TERM[1].replace("len(fake_output)", "3"))]
+    failing = bench.failing(bench.variant({"gan_solution.py": changes}), *checks)
+    assert set(failing) == set(checks)
+
+
+def test_a_criterion_that_sums_costs_one_item(benches: Callable[[str], Workbench]) -> None:
+    bench, checks = benches("mila2023"), _checks_of("mila2023")
+    change = ("criterion = nn.BCEWithLogitsLoss()", 'criterion = nn.BCEWithLogitsLoss(reduction="sum")')
+    failing = bench.failing(bench.variant({"gan_solution.py": change}), *checks)
+    assert list(failing) == [checks[0]]

@@ -142,6 +142,23 @@ def test_report_repeats_no_details_of_a_test_that_serves_two_checks(tmp_path: Pa
     assert "see above" in page
 
 
+def test_report_says_what_was_not_asked_of_an_answer(tmp_path: Path) -> None:
+    asked = examples.fact("vae.kld", Outcome.PASSED)
+    facts = examples.facts(asked, examples.fact("vae.loss", Outcome.PASSED, "it takes no ends as arguments"))
+    grade = _grade(facts)
+    page = student_page(grade, facts, tmp_path)
+    assert page.count("Not asked here") == 1
+    assert "It takes no ends as arguments" in page
+    assert [item.message for item in grade.items if item.check == "vae.loss"] == ["it takes no ends as arguments"]
+    assert all(item.points == item.possible for item in grade.items if item.check == "vae.loss")
+
+
+def test_report_shows_a_test_that_asked_something_rather_than_its_twin_that_did_not(tmp_path: Path) -> None:
+    idle, asked = (examples.fact("vae.kld", Outcome.PASSED, message) for message in ("nothing to ask", ""))
+    facts = examples.facts(idle.model_copy(update={"tests": (*idle.tests, *asked.tests)}))
+    assert "Not asked here" not in student_page(_grade(facts), facts, tmp_path)
+
+
 def test_report_shows_a_teachers_comment(tmp_path: Path) -> None:
     facts = examples.facts()
     marks = marked.marks(examples.rubric(), {"1.1-sampling": Mark(points=2, comment="Say <what> z is drawn from.")})

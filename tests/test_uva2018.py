@@ -18,10 +18,12 @@ from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisatio
 from tests.support.examples import Examples, full_measures
 from tests.support.validated import Validated
 from validation.cases import cases
+from validation.variants import variants_of
 from validation.workbench import Workbench, library
 
 COURSE = "uva2018"
 VAE = "a3_vae_template.py"
+GAN = "a3_gan_template.py"
 EXAMPLES = Examples.of(COURSE)
 EXPECTED = EXAMPLES.expected
 LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
@@ -120,6 +122,43 @@ def test_samples_that_only_the_script_draws_wait_for_a_person(benches: Callable[
     items = [item for question in Rubric.load(EXAMPLES.rubric).questions() for item in question.items]
     optional = {item.check for item in items if isinstance(item, CheckItem) and item.optional}
     assert optional == {"vae2018.sample", "vae2018.manifold", "gan2018.interpolation"}
+
+
+UNUSUAL = {
+    "images of 64×64 pixels": Outcome.UNDECIDED,
+    "images padded to 32×32 pixels in the model": Outcome.UNDECIDED,
+    "a convolutional discriminator for 64×64 pixels": Outcome.UNDECIDED,
+    "images of 783 pixels": Outcome.ERROR,
+}
+
+
+@pytest.mark.parametrize("family", ["vae2018", "gan2018"])
+def test_networks_for_images_of_another_usual_size_wait_for_a_person(
+    benches: Callable[[str], Workbench], family: str
+) -> None:
+    bench = benches(COURSE)
+    for name, variant in variants_of(COURSE).families[family].unnamed.items():
+        if name in UNUSUAL:
+            first = variant.fails[0]
+            facts = bench.failing(bench.variant(variant.changes), first)
+            assert (name, facts[first].outcome) == (name, UNUSUAL[name])
+
+
+ODD_SIZES = {
+    "vae2018.encoder": (VAE, "PIXELS = 28 * 28", "PIXELS = 783", "hidden_dim=40, z_dim=10"),
+    "vae2018.sample": (VAE, "nn.Linear(z_dim, hidden_dim)", "nn.Linear(20, hidden_dim)", "hidden_dim=32, z_dim=8"),
+    "vae2018.epoch": (VAE, "nn.Linear(z_dim, hidden_dim)", "nn.Linear(20, hidden_dim)", "hidden_dim=24, z_dim=4"),
+    "gan2018.interpolation": (GAN, "sizes = (LATENTS, ", "sizes = (50, ", "latent_dim=100, pixels=784"),
+}
+
+
+@pytest.mark.parametrize("check", ODD_SIZES)
+def test_errors_of_a_network_name_its_sizes(benches: Callable[[str], Workbench], check: str) -> None:
+    file, old, new, sizes = ODD_SIZES[check]
+    bench = benches(COURSE)
+    message = bench.check(bench.variant({file: (old, new)}), check)[check].decisive.message
+    assert "cannot be multiplied" in message
+    assert f"built with {sizes})" in message
 
 
 def test_one_file_is_judged_without_the_other(benches: Callable[[str], Workbench]) -> None:

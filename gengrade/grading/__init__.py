@@ -1,6 +1,6 @@
 """Everything that graders import to write checks, and the pytest session that runs the checks on one submission."""
 
-from gengrade.grading.asserts import assert_close, expect, fail
+from gengrade.grading.asserts import assert_close, expect, fail, not_asked
 from gengrade.grading.checks import Record, check
 from gengrade.grading.evidence import Evidence, Mismatch, UpTo, describe
 from gengrade.grading.figures import Show
@@ -21,5 +21,6 @@ __all__ = [
     "describe",
     "expect",
     "fail",
+    "not_asked",
     "probes",
 ]

@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading.evidence import Evidence, FloatArray, Mismatch, describe
+from gengrade.grading.evidence import Evidence, FloatArray, Mismatch, NotAsked, describe
 
 Comparable = Evidence | NDArray[np.generic] | float
 
@@ -21,6 +21,14 @@ def expect(condition: bool, message: str, *, expected: str | None = None, got: s
 def fail(message: str, *, expected: str | None = None, got: str | None = None) -> NoReturn:
     """Raise Mismatch with this message for the student."""
     raise Mismatch(message, expected=expected, got=got)
+
+
+def not_asked(reason: str) -> NoReturn:
+    """End a test that has nothing to ask here, such as of a function that takes no ends, or since another check did.
+
+    The test passes. The report shows the reason and "Not asked here", so that nobody takes it for a right answer.
+    """
+    raise NotAsked(reason)
 
 
 def assert_close(

@@ -54,6 +54,14 @@ class Mismatch(AssertionError):
         self.got = None if got is None else shortened(got, _VALUE_BYTES)
 
 
+class NotAsked(Exception):
+    """A test has nothing to ask of this submission, or leaves it to another check: it passes, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = shortened(reason, _MESSAGE_BYTES)
+        super().__init__(self.reason)
+
+
 class Evidence:
     """The answer of a probe: a tensor, a plain value, or lists and dicts of these.
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from gengrade.facts import Figure
 from gengrade.forking import address_space, end_with_parent, fork
-from gengrade.grading.evidence import Evidence, Mismatch
+from gengrade.grading.evidence import Evidence, Mismatch, NotAsked
 from gengrade.grading.probes import Probe
 from gengrade.grading.subject import Subject, plain
 from gengrade.grading.symptoms import Symptoms, read
@@ -86,7 +86,9 @@ class Report:
 
     recorded: Mapping[str, float] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
-    error: BaseException | None = None  # Mismatch, TooMuch, GraderFault, or the exception of a run of a package
+    error: BaseException | None = (
+        None  # Mismatch, TooMuch, NotAsked, GraderFault, or the exception of a run of a package
+    )
     symptoms: Sequence[Symptoms] = ()  # of the student's runs, in order; fewer if reading them took too much
     faults: Sequence[str] = ()  # of the harness, in reading symptoms
     seconds: float = 0.0  # of CPU time
@@ -244,6 +246,8 @@ def _tried(
         pass
     except Mismatch as raised:
         error = Mismatch(raised.message, expected=raised.expected, got=raised.got)  # without what its frames hold
+    except NotAsked as raised:
+        error = NotAsked(raised.reason)
     except MemoryError:
         error = _too_large(allowance)
     except (ArithmeticError, np.linalg.LinAlgError) as raised:

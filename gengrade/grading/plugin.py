@@ -17,7 +17,7 @@ from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.asserts import fail
 from gengrade.grading.checks import Declaration, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
-from gengrade.grading.evidence import Mismatch
+from gengrade.grading.evidence import Mismatch, NotAsked
 from gengrade.grading.figures import Gallery, Show, import_drawing
 from gengrade.grading.limited import ALLOWANCES, ArithmeticFault, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
@@ -287,8 +287,8 @@ class GradingPlugin:
         words: dict[str, Any] = {"name": item.name, "title": title(_function(item)), "seconds": round(seconds, 3)}
         run = self._student.last
         match error:
-            case None:
-                return TestFact(outcome=Outcome.PASSED, **words)
+            case None | NotAsked():
+                return TestFact(outcome=Outcome.PASSED, message=error.reason if error else "", **words)
             case Mismatch():
                 output = _output(run)
                 return TestFact(

@@ -51,6 +51,7 @@ OUTCOMES = {
     Outcome.UNDECIDED: Word("Undecided", "…", "open", "it cannot be decided here; a teacher will"),
     Outcome.INFRA: Word("Our fault", "⚑", "ours", "something went wrong on our side; it costs you no points"),
 }
+NOT_ASKED = Word("Not asked here", "–", "open", "nothing was asked of this answer, for the reason that is given")
 PARTLY = Word("Partly", "◐", "part", "the answer earned some of the points")
 PENDING = Word("Pending", "…", "open", "its points are not decided yet")
 MARKED = Word("Marked", "✎", "part", "a teacher gave the points")

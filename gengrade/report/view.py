@@ -16,7 +16,7 @@ from typing import Literal
 from gengrade.facts import DIAGNOSIS, SEVERITY, Facts, Figure, Named, Outcome, TestFact
 from gengrade.grade import Grade, ItemGrade, QuestionGrade
 from gengrade.places import read_plain
-from gengrade.report.text import OUTCOMES, Word, mistake, public, word
+from gengrade.report.text import NOT_ASKED, OUTCOMES, Word, mistake, public, word
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -165,24 +165,36 @@ def _item(item: ItemGrade, facts: Facts, folder: Path, shown: _Shown) -> ItemVie
     fact = facts.checks.get(seen.check) if seen.check and seen.outcome is not Outcome.BLOCKED else None
     if fact is None:
         return ItemView(seen, word(seen), (), (), seen.message, named, above)
-    tests = tuple(TestView(test, OUTCOMES[test.outcome], test in shown.tests) for test in _distinct(fact.tests))
+    tests = tuple(TestView(test, _word(test), test in shown.tests) for test in _distinct(fact.tests))
     figures = [figure for figure in facts.figures if figure.check == seen.check and figure not in shown.figures]
     shown.tests.update(fact.tests)
     shown.figures.update(figures)
     messages = {test.fact.message for test in tests}
     message = "" if seen.message in messages else seen.message
     pictures = tuple(_picture(figure, folder) for figure in figures)
-    return ItemView(seen, word(seen), tests, pictures, message, named, above)
+    idle = seen.comment is None and bool(tests) and all(test.word is NOT_ASKED for test in tests)
+    return ItemView(seen, NOT_ASKED if idle else word(seen), tests, pictures, message, named, above)
+
+
+def _word(test: TestFact) -> Word:
+    return NOT_ASKED if test.outcome is Outcome.PASSED and test.message else OUTCOMES[test.outcome]
 
 
 def _distinct(tests: Iterable[TestFact]) -> Iterable[TestFact]:
-    """Return for each title the test with the most severe outcome; tests with one title differ only in their inputs."""
+    """Return for each title the test with the most severe outcome; tests with one title differ only in their inputs.
+
+    Of those that passed, it is one that asked something, if there is one.
+    """
     worst: dict[str, TestFact] = {}
     for test in tests:
         known = worst.get(test.title)
-        if known is None or SEVERITY.index(test.outcome) > SEVERITY.index(known.outcome):
+        if known is None or _weight(test) > _weight(known):
             worst[test.title] = test
     return worst.values()
+
+
+def _weight(test: TestFact) -> tuple[int, bool]:
+    return SEVERITY.index(test.outcome), test.outcome is Outcome.PASSED and not test.message
 
 
 def _picture(figure: Figure, folder: Path) -> Picture:

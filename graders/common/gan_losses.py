@@ -9,7 +9,8 @@ Goodfellow et al. 2014, with D(x) = σ(s(x)), softplus(s) = log(1 + eˢ) = −lo
 Decisions where the assignment is silent:
 
 - The sum of the discriminator's two terms and their mean are both right, and so is half of the generator's loss: Adam's
-  steps do not depend on a constant factor. A sum over the batch is a mistake, since it is not an expectation.
+  steps do not depend on a constant factor. A sum over the batch is a mistake, since it is not an expectation. If both
+  losses are summed, or multiplied by the same factor, this is one mistake, which the generator's check is about.
 - Labels may be exchanged (real 0, fake 1) if both steps do it. If only one step does, the mistake is in that step.
 - Labels may be smoothed, constantly or at random and for either class, by up to 0.3 (real labels also up to 1.2): the
   page of hints that the assignment links to recommends it. The labels are computed from the gradients of the binary
@@ -20,7 +21,7 @@ Decisions where the assignment is silent:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from gengrade.grading import Evidence, UpTo, expect
+from gengrade.grading import Evidence, UpTo, expect, fail, not_asked
 from graders.common.distances import correlations, nearest, squared_distances
 from graders.common.matching import LIKE, Likeness
 
@@ -219,6 +220,74 @@ def judge_generator(step: Observed, exchanged: bool = False) -> Verdict:
 def judge_discriminator(step: Observed) -> Verdict:
     """Judges the discriminator's loss: −E log D(x) − E log(1 − D(G(z))), Goodfellow et al. 2014, equation 1."""
     return _best([_discriminator(view) for view in step.views()])
+
+
+def excess(step: Observed, judge: Callable[[Observed], Verdict]) -> float | None:
+    """By which factor a loss is too large, if it is right otherwise; None if it is right, or wrong in another way.
+
+    A sum over the batch has the number of images as its factor.
+
+    Args:
+        step: a step of one network.
+        judge: judges the loss of this network.
+    """
+    verdict = judge(step)
+    if verdict.mistake is None:
+        return None
+    factors = [float(step.fake.sum())]
+    if verdict.expected and step.loss / verdict.expected > 0:
+        factors.append(step.loss / verdict.expected)
+    return next((each for each in factors if each > 0 and judge(divided(step, each)).mistake is None), None)
+
+
+def shared_excess(discriminators: Observed, generators: Observed | None) -> float | None:
+    """The factor by which a discriminator's loss is too large, if the generator's is so by the same one; else None.
+
+    That is one mistake. A discriminator's loss may be a sum of two terms or their mean, so it may have half the factor.
+
+    Args:
+        discriminators: a step of the discriminator.
+        generators: a step of the generator; None if it cannot be judged.
+    """
+    factor = excess(discriminators, judge_discriminator)
+    other = excess(generators, judge_generator) if factor and generators else None
+    if factor is None or other is None or not any(abs(factor * each / other - 1) < RTOL for each in (0.5, 1, 2)):
+        return None
+    return factor
+
+
+def expect_no_excess(generators: Observed, discriminators: Observed | None) -> None:
+    """Fails a generator's loss that is right but for a factor, and says if the discriminator's loss has it, too."""
+    factor = excess(generators, judge_generator)
+    if factor is None:
+        return
+    both = discriminators is not None and shared_excess(discriminators, generators) is not None
+    fail(
+        f"the loss is not right: {'both losses are' if both else 'the loss is'} {excess_words(generators, factor)}",
+        got=f"{generators.loss:.4f}",
+        expected=f"{generators.loss / factor:.4f}",
+    )
+
+
+def leave_to_generator(discriminators: Observed, factor: float | None) -> None:
+    """Ends a check of the discriminator's loss whose only mistake is a factor that the generator's loss has, too."""
+    if factor is not None:
+        not_asked(
+            f"both losses are {excess_words(discriminators, factor)}. This one mistake costs the points of the "
+            "generator's loss only; otherwise, this loss is right"
+        )
+
+
+def divided(step: Observed, factor: float) -> Observed:
+    """The step as it would be with its loss divided by a factor."""
+    return replace(step, loss=step.loss / factor, gradients=step.gradients / factor)
+
+
+def excess_words(step: Observed, factor: float) -> str:
+    """What multiplies a loss by a factor, for the student, to follow "the loss is"."""
+    if _equals(factor, float(step.fake.sum())):
+        return "summed over the batch, but an expectation is estimated by the mean"
+    return f"{factor:.4g} times too large" if factor > 1 else f"multiplied by {factor:.4g}"
 
 
 def _best(verdicts: list[Verdict]) -> Verdict:

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, not_asked, probes
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.ddpm.diffusion import GaussianData, Schedule, broken_huber, huber, huber_slope
 from graders.ddpm.integers import UniformIntegers
@@ -157,7 +157,8 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
         if noise is not None:
             own = got.tensor("images", shape=injected.shape)
             _judge_given(_noises_in(own, noise[0], schedule, injected[0]), noise)
-        return
+            return
+        not_asked("the loop does not call p_sample, so its images are judged instead")
     _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
     expect(got.flag("model"), "p_sample is not given the model: pass it as the first argument")
     expect(got.flag("whole"), "p_sample is given times that are floats and cannot be used as indices: use torch.long")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probing.networks import weights_of
+from graders.probing.networks import named, weights_of
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
 
@@ -107,7 +107,8 @@ def _draws(distribution: Any, n: int) -> dict[str, Any]:
 
 def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int) -> Any:
     base = Base(mu.cpu(), sigma.cpu())
-    return package.flow.model(base, dim=mu.shape[0], num_flows=num_flows, num_hidden=num_hidden).eval()
+    sizes = {"dim": mu.shape[0], "num_flows": num_flows, "num_hidden": num_hidden}
+    return named(package.flow.model(base, **sizes), **sizes).eval()
 
 
 def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:

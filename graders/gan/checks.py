@@ -19,6 +19,7 @@ Where the hand-out is silent, the student is free. `graders.common.gan_losses` d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,33 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet, Split
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import (
+    Evidence,
+    Mismatch,
+    Rng,
+    Subject,
+    UpTo,
+    assert_close,
+    check,
+    expect,
+    fail,
+    not_asked,
+    probes,
+)
 from graders.common.gan_losses import (
     MOST_ROWS,
+    Labels,
     Observed,
     Verdict,
     decoded_images,
+    divided,
+    excess,
+    expect_no_excess,
     judge_discriminator,
     judge_generator,
+    leave_to_generator,
     observed_step,
+    shared_excess,
 )
 from graders.common.latents import arrangements, arrangements_of, ends_problem, is_mixed, line_problem, trace
 from graders.common.matching import expect_loader_shown
@@ -103,8 +122,8 @@ def test_generator_of_other_images(student: Subject, rng: Rng, shape: list[int])
     z, hidden_dims = rng.normal(5, 7), [16, 24]
     if shape[1:] != [28, 28]:
         found = student.run(probes.gan.parameter_counts, which="generator", sizes=[[16], [24], [16, 24]])
-        if len({count.integer() for count in _each(found, 3)}) == 1:  # an architecture of the student's own
-            return
+        if len({count.integer() for count in _each(found, 3)}) == 1:
+            not_asked("the generator has an architecture of its own, which may be for 28×28 pixels only")
     results = student.run(probes.gan.generators, latents=[z], sizes=[hidden_dims], output_shape=shape)
     (result,) = _each(results, 1)
     expect(
@@ -216,7 +235,8 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     if verdict.mistake is None and verdict.labels == "usual":
         return
     other = _other(student, "discriminator", setting)
-    if other and judge_discriminator(other).labels == "exchanged":
+    expect_no_excess(step, other)
+    if other and _labels(other, judge_discriminator) == "exchanged":
         verdict = judge_generator(step, exchanged=True)
         _expect_loss(step, verdict)
         return
@@ -248,14 +268,18 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "no gradient reaches the discriminator: do not detach its scores, or compute them under no_grad",
     )
     verdict = judge_discriminator(step)
+    if verdict.mistake is None and verdict.labels == "usual":
+        return
+    other = _other(student, "generator", setting)
+    factor = shared_excess(step, other)
+    verdict = judge_discriminator(divided(step, factor or 1.0))
     _expect_loss(step, verdict)
     if verdict.labels == "exchanged":
-        other = _other(student, "generator", setting)
-        generators = judge_generator(other) if other else None
         expect(
-            generators is None or generators.mistake is not None or generators.labels == "exchanged",
+            other is None or _labels(other, judge_generator) != "usual",
             "the labels are exchanged here (real 0, fake 1), but not in generator_step: use the same labels in both",
         )
+    leave_to_generator(step, factor)
 
 
 @check("gan.discriminator_step")
@@ -307,9 +331,10 @@ def test_given_noise(student: Subject, rng: Rng) -> None:
     """sample uses the noise that it is given, if it accepts some."""
     noise = rng.normal(20, 24)
     result = student.run(probes.gan.sample_of, z=noise)
-    if not result.is_none():
-        hint = "give the noise that the caller passes to the generator as it is"
-        assert_close(result["latents"], noise, what="the generator's input", hint=hint)
+    if result.is_none():
+        not_asked("sample takes no noise as an argument")
+    hint = "give the noise that the caller passes to the generator as it is"
+    assert_close(result["latents"], noise, what="the generator's input", hint=hint)
 
 
 @check("gan.interpolate")
@@ -355,7 +380,7 @@ def test_given_ends(student: Subject, rng: Rng) -> None:
     ends = rng.normal(2, 12, 24)
     result = student.run(probes.gan.interpolate_between, ends=ends, steps=3)
     if result.is_none():
-        return
+        not_asked("interpolate takes no ends as arguments")
     images, decoded = result.tensor("images", most=MOST_ROWS * PIXELS), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), 24))
     whole = images.size == 5 * ends.shape[1] * PIXELS
@@ -516,8 +541,9 @@ def _expect_noise(student: Subject, latents: Array) -> None:
         len(latents) >= 10, "the step does not generate a batch of images", got=f"{len(latents)} latents in the step"
     )
     problem = STEPPED.problem(latents)
-    if problem is not None and _samples_are_normal(student):
-        fail(f"z is not drawn from N(0, I), as it is in sample: {problem}")
+    if problem is not None:
+        expect(not _samples_are_normal(student), f"z is not drawn from N(0, I), as it is in sample: {problem}")
+        not_asked("z has the distribution that it has in sample, and the check of sample says what is wrong with it")
 
 
 def _samples_are_normal(student: Subject) -> bool:
@@ -540,6 +566,12 @@ def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | 
         return None if result.is_none() else observed_step(result, setting["images"], setting["scores"])
     except Mismatch:
         return None
+
+
+def _labels(step: Observed, judge: Callable[[Observed], Verdict]) -> Labels:
+    """Returns which labels a loss uses, whatever factor it has; "unknown" if it is wrong otherwise."""
+    verdict = judge(divided(step, excess(step, judge) or 1.0))
+    return verdict.labels if verdict.mistake is None else "unknown"
 
 
 def _batch(data: DataSet, rng: Rng, n: int = BATCH) -> Split:

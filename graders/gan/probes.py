@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import built_with, drive, registration, stretched_lines, weights_of
+from graders.probing.networks import built, drive, registration, stretched_lines, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -212,7 +212,7 @@ def train(
     Returns:
         The generator's weights `untrained`, `halfway` and `trained`, and both networks' losses [steps].
     """
-    model = package.gan.model(**sizes).to(images.device).train()
+    model = built(package.gan.model, **sizes).to(images.device).train()
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
     losses = (package.gan.generator_step, package.gan.discriminator_step)
     optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
@@ -241,7 +241,7 @@ def train(
 @torch.no_grad()
 def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
     """Returns the images [B, 784] of a generator with the given weights for latents z [B, z_dim], in eval mode."""
-    network = package.gan.generator_of(package.gan.model(**sizes).to(z.device)).eval()
+    network = package.gan.generator_of(built(package.gan.model, **sizes).to(z.device)).eval()
     network.load_state_dict(weights)
     return _tensor(network(z)).reshape(len(z), -1)
 
@@ -256,7 +256,7 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
     if path is None:
         return {"file": "", "problem": ""}
     try:
-        network = package.gan.generator_of(package.gan.model(**sizes)).eval()
+        network = package.gan.generator_of(built(package.gan.model, **sizes)).eval()
         load_checkpoint(network, path, prefix="generator.")
         images = _tensor(network(z.cpu())).reshape(len(z), -1)
     except Exception as error:
@@ -267,40 +267,42 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
 def _generated(
     package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None
 ) -> dict[str, Any]:
-    settings = {"z_dim": z.shape[1], "hidden_dims": hidden_dims, "output_shape": output_shape or [1, 28, 28]}
-    with built_with(settings):
-        network = _generator(package, z, hidden_dims, output_shape).eval()
-        images = network(z)
-        again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+    network = _generator(package, z, hidden_dims, output_shape).eval()
+    images = network(z)
+    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
-    with built_with({"input_dims": IMAGE, "hidden_dims": hidden_dims}):
-        network = _discriminator(package, images, hidden_dims).eval()
-        scores, again, first, lines = (
-            package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
-        )
+    network = _discriminator(package, images, hidden_dims).eval()
+    scores, again, first, lines = (
+        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
+    )
     return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
 
 
 def _generator(
     package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None = None
 ) -> nn.Module:
-    network: nn.Module = package.gan.generator(z.shape[1], hidden_dims, output_shape or [1, 28, 28], 0.1)
+    shape = output_shape or [1, 28, 28]
+    network = built(package.gan.generator, z_dim=z.shape[1], hidden_dims=hidden_dims, output_shape=shape, dp_rate=0.1)
     return network.to(z.device)
 
 
 def _discriminator(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> nn.Module:
-    network: nn.Module = package.gan.discriminator(IMAGE, hidden_dims, 0.3)
+    network = built(package.gan.discriminator, input_dims=IMAGE, hidden_dims=hidden_dims, dp_rate=0.3)
     return network.to(images.device)
 
 
 def _model(package: GanPackage, hidden_dims: list[int], z_dim: int) -> nn.Module:
-    model: nn.Module = package.gan.model(
-        hidden_dims_gen=hidden_dims, hidden_dims_disc=hidden_dims[::-1], dp_rate_gen=0.1, dp_rate_disc=0.3, z_dim=z_dim
+    return built(
+        package.gan.model,
+        z_dim=z_dim,
+        hidden_dims_gen=hidden_dims,
+        hidden_dims_disc=hidden_dims[::-1],
+        dp_rate_gen=0.1,
+        dp_rate_disc=0.3,
     )
-    return model
 
 
 def _tensor(value: Any) -> Tensor:

@@ -12,7 +12,6 @@ Known scores replace those of the discriminator, and the host computes the losse
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,8 +24,13 @@ from graders.common.gan_losses import (
     MOST_ROWS,
     Observed,
     Verdict,
+    divided,
+    excess,
+    expect_no_excess,
     judge_discriminator,
     judge_generator,
+    leave_to_generator,
+    shared_excess,
     sources,
     too_few_fakes,
     unmet_images,
@@ -124,13 +128,7 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "no gradient reaches the generator: its images are detached, or generated under no_grad",
     )
     verdict, others = judge_generator(step), _labels(got, "discriminator", setting)
-    if verdict.mistake is not None and judge_generator(_per_image(step)).mistake is None:
-        both = "both losses are summed" if _is_summed(got, "discriminator", setting) else "the loss is summed"
-        fail(
-            f"the loss is not right: {both} over the batch, but an expectation is estimated by the mean",
-            got=f"{step.loss:.4f}",
-            expected=f"{step.loss / int(step.fake.sum()):.4f}",
-        )
+    expect_no_excess(step, _other(got, "discriminator", setting))
     if verdict.mistake is not None and others == "exchanged":
         verdict = judge_generator(step, exchanged=True)
     _expect_loss(step, verdict)
@@ -159,15 +157,14 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "the discriminator's optimiser steps after backward() on the generator's loss: each optimiser belongs to its "
         "own loss",
     )
-    verdict = judge_discriminator(step)
-    if verdict.mistake is not None and _is_summed(got, "generator", setting):
-        averaged = judge_discriminator(_per_image(step))
-        verdict = averaged if averaged.mistake is None else verdict
+    factor = shared_excess(step, _other(got, "generator", setting))
+    verdict = judge_discriminator(divided(step, factor or 1.0))
     _expect_loss(step, verdict)
     expect(
         verdict.labels != "exchanged" or _labels(got, "generator", setting) != "usual",
         "labels are exchanged here (real 0, fake 1), but not in the generator's loss: use the same labels in both",
     )
+    leave_to_generator(step, factor)
 
 
 @check("gan2018.noise")
@@ -359,24 +356,16 @@ def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:
     except Mismatch:
         return "unknown"
     judge = judge_generator if name == "generator" else judge_discriminator
-    verdict = judge(_per_image(step) if _is_summed(got, name, setting) else step)
+    verdict = judge(divided(step, excess(step, judge) or 1.0))
     return verdict.labels if verdict.mistake is None else "unknown"
 
 
-def _per_image(step: Observed) -> Observed:
-    """A step whose loss was summed over the batch, as if it had been averaged."""
-    images = max(int(step.fake.sum()), 1)
-    return replace(step, loss=step.loss / images, gradients=step.gradients / images)
-
-
-def _is_summed(got: Evidence, name: str, setting: dict[str, Any]) -> bool:
-    """Whether a network's loss is right but for its sum over the batch."""
+def _other(got: Evidence, name: str, setting: dict[str, Any]) -> Observed | None:
+    """A network's step if it can be judged (its own check says why not), else None."""
     try:
-        step = observed(got, name, setting)
+        return observed(got, name, setting)
     except Mismatch:
-        return False
-    judge = judge_generator if name == "generator" else judge_discriminator
-    return judge(step).mistake is not None and judge(_per_image(step)).mistake is None
+        return None
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from graders.probing.gradients import (
     shares,
     values,
 )
-from graders.probing.networks import drive, registration, stretched_lines, weights_of
+from graders.probing.networks import drive, named, registration, stretched_lines, weights_of
 from graders.probing.steps import with_gradients
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -51,7 +51,7 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, A
     but the last, for the points halfway to the next one, and for the next one (all stretched). `far`: for 50·z.
     `driven`: for z, after the generator was trained towards `target` [B, 784].
     """
-    network = package.gan.generator().to(z.device).eval()
+    network = _generator(package).to(z.device).eval()
     images = _images(network(z))
     return {
         "outputs": images,
@@ -69,7 +69,7 @@ def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> di
 
     `again`, `alone` and `lines` are as for the generator; `driven` after training towards `target` [B].
     """
-    network = package.gan.discriminator().to(images.device).eval()
+    network = _discriminator(package).to(images.device).eval()
     fitting = package.gan.fitting(network, images)
     scores = _scores(network(fitting))
     return {
@@ -149,7 +149,7 @@ def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
     If the function takes a number of steps, it is given the images between the ends (7), or all of them (9) if 7 gives
     7 images in all. `ends` [calls, 2, 100] are the first and last latents of up to `calls` calls, as time allows.
     """
-    network = package.gan.generator().eval()
+    network = _generator(package).eval()
     decoded = watch(network)
 
     def walk(steps: int) -> Tensor:
@@ -211,8 +211,16 @@ class _Noted(TensorDataset):
         return tuple(tensor[index] for tensor in self.tensors)
 
 
+def _generator(package: Gan2018Package) -> nn.Module:
+    return named(package.gan.generator(), latent_dim=LATENTS, pixels=PIXELS)
+
+
+def _discriminator(package: Gan2018Package) -> nn.Module:
+    return named(package.gan.discriminator(), pixels=PIXELS)
+
+
 def _networks(package: Gan2018Package, images: Tensor) -> Networks:
-    made = {"generator": package.gan.generator(), "discriminator": package.gan.discriminator()}
+    made = {"generator": _generator(package), "discriminator": _discriminator(package)}
     return {name: network.to(images.device).train() for name, network in made.items()}
 
 
@@ -408,7 +416,7 @@ def train(
 @torch.no_grad()
 def decode(package: Gan2018Package, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
     """The images [B, 784] of a generator with these weights for latents z [B, 100], in eval mode; None: untrained."""
-    network = package.gan.generator().to(z.device).eval()
+    network = _generator(package).to(z.device).eval()
     if weights is not None:
         network.load_state_dict(weights)
     return _images(network(z))

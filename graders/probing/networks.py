@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+_BUILT = "in a network that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
@@ -23,18 +24,49 @@ def stretched_lines(rows: Tensor) -> Tensor:
     return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
-@contextmanager
-def built_with(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Adds the arguments that a network was built with to the errors of its code, such as shapes that do not fit."""
+def built(make: Callable[..., nn.Module], /, **settings: Any) -> nn.Module:
+    """Builds a student's network by `make(**settings)`.
+
+    From then on, errors of its code name these arguments, wherever it is called: those of its constructor, of its
+    forward, and of the networks that it holds. Without them, a message about shapes does not say where its numbers
+    come from.
+    """
+    given = _in_words(settings)  # before some constructors change them in place
     try:
-        yield
-    except NotImplementedError:
+        network = make(**settings)
+    except Exception as error:
+        _name(error, given)
         raise
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        if len(error.args) == 1 and isinstance(error.args[0], str):
-            given = ", ".join(f"{name}={value}" for name, value in settings.items())
-            error.args = (f"{error.args[0]} (in a network that was built with {given})",)
-        raise
+    return _watched(network, given)
+
+
+def named(network: nn.Module, **settings: Any) -> nn.Module:
+    """Makes errors of a network that was built already name its settings, as in `built`."""
+    return _watched(network, _in_words(settings))
+
+
+def _watched(network: nn.Module, given: str) -> nn.Module:
+    def name_settings(*_: object) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            _name(error, given)
+
+    for module in (network, *network.children()):
+        module.register_forward_hook(name_settings, always_call=True)  # unlike a method, a copied hook fits the copy
+    return network
+
+
+def _in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _name(error: BaseException, given: str) -> None:
+    """Adds the arguments that a network was built with to an error of its code, unless it names some already."""
+    shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
+    if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
+        return
+    if len(error.args) == 1 and isinstance(error.args[0], str) and _BUILT not in error.args[0]:
+        error.args = (f"{error.args[0]} ({_BUILT} {given})",)
 
 
 def described(returned: Any) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
+from graders.probing.networks import built
 from graders.probing.steps import with_gradients
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ class _Record:
 
 
 def _model(package: VaePackage, images: Tensor) -> nn.Module:
-    model: nn.Module = package.vae.model(**SETTINGS).to(images.device)
-    return model
+    return built(package.vae.model, **SETTINGS).to(images.device)
 
 
 def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import built_with, described, drive, registration
+from graders.probing.networks import built, described, drive, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, rows_of, watch
 
@@ -78,10 +78,9 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
         Also what `registration` returns.
     """
     given = copy.deepcopy(settings)
-    with built_with(settings):
-        module = _built(package, which, given).to(x.device).eval()
-        outputs = _outputs(which, module(x))
-        rows = [_outputs(which, module(row[None])) for row in x]
+    module = _built(package, which, given).to(x.device).eval()
+    outputs = _outputs(which, module(x))
+    rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
@@ -141,8 +140,7 @@ def reach(
         drive(module, forward, sign * target, enough)
         return sign * torch.stack(seen).amax(dim=0)
 
-    with built_with(settings):
-        starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
+    starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
     if starts.shape[2] != target.shape[1]:
         return {"starts": starts}
     means = starts.flatten(1).mean(dim=1)
@@ -168,13 +166,13 @@ def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modu
     network: nn.Module
     match which:
         case "mlp_encoder":
-            network = package.vae.mlp_encoder(**settings)
+            network = built(package.vae.mlp_encoder, **settings)
         case "mlp_decoder":
-            network = package.vae.mlp_decoder(**settings)
+            network = built(package.vae.mlp_decoder, **settings)
         case "cnn_encoder":
-            network = package.vae.cnn_encoder(**settings)
+            network = built(package.vae.cnn_encoder, **settings)
         case "cnn_decoder":
-            network = package.vae.cnn_decoder(**settings)
+            network = built(package.vae.cnn_decoder, **settings)
         case _:
             raise ValueError(f"there is no network {which}")
     return network
@@ -272,7 +270,7 @@ def _passed(
         states.append(torch.get_rng_state())
         return with_code(output, code)
 
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     encoded = watch(encoder, encoding)
     decoded = watch(decoder, lambda output: with_logits(output, logits))
@@ -338,7 +336,7 @@ def _decoder_ends(decoder: nn.Module, z: Tensor, logits: Tensor) -> Ends:
 
 def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
     """Returns L_rec of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
-    return _losses(package.vae.model(**settings).to(images.device), images)[0]
+    return _losses(built(package.vae.model, **settings).to(images.device), images)[0]
 
 
 def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
@@ -374,7 +372,7 @@ def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> dict[str, 
     `shift` [1, 28, 28] is added to the decoder's logits. Without it all means would be about ½ before training, where
     samples that are rounded means could not be told from draws.
     """
-    model = package.vae.model("MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
+    model = built(package.vae.model, kind="MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: shifted_logits(output, shift))
     returned = package.vae.sample(model, n)
     if not isinstance(returned, tuple | list) or len(returned) < 2:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import weights_of
+from graders.probing.networks import built, weights_of
 from graders.probing.pictures import picture
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def train(
         The weights of the `model` and of its `decoder`; `curve` [epochs, 3]: the epoch, its average loss, and the
         held-out loss after it, as the model returns them; and `samples` before, halfway and after.
     """
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // budget["batch"]
     optimizer = torch.optim.Adam(model.parameters(), lr=budget["peak"], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["peak"], total_steps=steps * budget["epochs"])
@@ -71,7 +71,7 @@ def train(
 @torch.no_grad()
 def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
     """Returns the posterior's mean and log_std [N, z_dim] for uint8 images [N, 1, 28, 28], given all weights."""
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
     codes = [encoder(chunk.float())[:2] for chunk in images.split(CHUNK)]
@@ -99,7 +99,7 @@ def manifold(package: VaePackage, weights: State, settings: dict[str, Any], grid
 
 
 def _decoder(package: VaePackage, weights: State, like: Tensor, settings: dict[str, Any]) -> nn.Module:
-    decoder: nn.Module = package.vae.decoder_of(package.vae.model(**settings)).to(like.device)
+    decoder: nn.Module = package.vae.decoder_of(built(package.vae.model, **settings)).to(like.device)
     decoder.load_state_dict(weights)
     return decoder.eval()
 

@@ -17,13 +17,14 @@ Left open by the hand-out, and decided for the student:
 - the bound may be summed over the batch if the loop turns the sums into an average per image.
 
 A factor on the whole bound, as of a sum over the batch, is one mistake: reconstruction and divergence are judged in
-units of it, and only the check of the bound is about it.
+units of it, and only the check of the bound is about it. So is a bound for each image, of which all others judge the
+mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +32,19 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import (
+    Evidence,
+    Mismatch,
+    Rng,
+    Subject,
+    UpTo,
+    assert_close,
+    check,
+    expect,
+    fail,
+    not_asked,
+    probes,
+)
 from graders.common.batches import batch_of
 from graders.common.matching import expect_encoded
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
@@ -56,6 +69,7 @@ LARGEST: Final = 4.0
 LEAST_SCALE: Final = 1e-6  # a bound that is made smaller than this is no bound
 LOWEST: Final = 100.0  # torch cuts off logarithms at −100
 INJECTED: Final = 1e-4  # tolerance on injected numbers
+ONE_NUMBER: Final = "VAE.forward should return one number, the average over the batch"
 UNTRAINED: Final = (400.0, 900.0)  # nats per image before training: 784 · log 2 = 543 if all means are ½, plus the KL
 
 # The values of the second output, at which all parameterisations differ, and their shares in two of the passes.
@@ -87,7 +101,8 @@ class Parts:
 
     All are in units of `scale`, a positive factor on the whole bound, which is 1 in a right average. `rounding` is the
     error that single precision may cause. `estimated` is set if the model estimates the divergence from the densities
-    of its draw; the numbers are then converted to those of the divergence in closed form.
+    of its draw; the numbers are then converted to those of the divergence in closed form. `shape` is that of a returned
+    bound; if it has one for each image, the numbers are those of their mean.
     """
 
     first: float
@@ -97,6 +112,7 @@ class Parts:
     rounding: float
     scale: float = 1.0
     estimated: bool = False
+    shape: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, bounds: Array, injected: Injected, *, scale: float = 1.0, excess: Array | None = None) -> Parts:
@@ -336,6 +352,13 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
         lambda other: student.again(probes.vae2018.passes, **{**injected.inputs(), "images": other}),
     )
     parts = parts_of(got, injected)
+    expect(
+        int(np.prod(parts.shape)) == 1,
+        f"{ONE_NUMBER}: take the mean of the bounds. The other checks judge that mean, so that this costs its points "
+        "only here",
+        expected="a scalar",
+        got=f"shape {list(parts.shape)}",
+    )
     drawn = divergence_in(parts, got, injected) or noise_of(got, injected)[0]
     if parts.scale != 1:
         _expect_average(parts, student, rng)
@@ -423,7 +446,7 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     drawn, noise = noise_of(got, injected)
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
-        return  # the check `vae2018.noise` reports this
+        not_asked("z does not depend on the encoder's outputs in the graph; the check of the noise is about that")
     weight = parts.scale * parts.by_mean / _mean_term(injected)
     names = ("z_gradient", "mean_gradient", "second_gradient")
     expect(
@@ -483,19 +506,18 @@ def parts_of(got: Evidence, injected: Injected) -> Parts:
     """
     expect_seen(got)
     bounds = got.tensor("bounds", finite=False)
-    expect(
-        bounds.size == PASSES,
-        "VAE.forward should return one number, the average over the batch",
-        expected="a scalar",
-        got=f"shape {list(bounds.shape[1:])}",
-    )
-    bounds = bounds.reshape(PASSES)
+    shape = bounds.shape[1:]
+    expect(len(bounds) == PASSES and bounds.size > 0, ONE_NUMBER, expected="a scalar", got=f"shape {list(shape)}")
     expect(
         bool(np.isfinite(bounds).all()),
         "the bound is not a finite number: some logarithm in it is taken of a number that is not positive, such as a "
         "logit, or an output of the encoder that may have either sign",
-        got=f"{bounds[0]}",
+        got=f"{bounds[0].mean()}",
     )
+    return replace(_parts_of(bounds.reshape(PASSES, -1).mean(axis=1), got, injected), shape=shape)
+
+
+def _parts_of(bounds: Array, got: Evidence, injected: Injected) -> Parts:
     drawn, noise = noise_of(got, injected)
     excess, allowed = _excess(drawn, noise, injected), _allowed(got, injected)
     plain = Parts.of(bounds, injected)

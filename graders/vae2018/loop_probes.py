@@ -10,6 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
+from graders.probing.networks import built
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
 
@@ -31,14 +32,36 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
     `own`, the cosine between the gradient that it uses and that of the latest bound, positive if the step makes −ELBO
     smaller; the number of parameters that `moved`; `unmoved`, the first one that had a gradient and did not move; and
     the returned `average`.
+
+    Where the model returns a bound for each image, each becomes that number; if the loop fails for these, it is run
+    again with one number for all of them.
     """
-    model = package.vae.model(hidden_dim=24, z_dim=4).to(images.device).train(training)
+    try:
+        return _epoch(package, images, batch_size, bounds, training, averaged=False)
+    except _Several:
+        return _epoch(package, images, batch_size, bounds, training, averaged=True)
+
+
+class _Several(Exception):
+    """A loop failed whose model returns a bound for each image."""
+
+
+def _epoch(
+    package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool, averaged: bool
+) -> dict[str, Any]:
+    model = built(package.vae.model, hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
-    record = _Record(model, bounds)
+    record = _Record(model, bounds, averaged)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     hook = register_optimizer_step_pre_hook(with_gradients(record.before_step))
     try:
         average = package.vae.epoch(model, images, batch_size, optimizer)
+    except Undecided:
+        raise
+    except Exception as error:
+        if record.several and not averaged:
+            raise _Several from error
+        raise
     finally:
         hook.remove()
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
@@ -69,9 +92,11 @@ def average(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Te
 class _Record:
     """Records the passes and the steps of a loop. Passes of copies of the model, for trial runs, are not recorded."""
 
-    def __init__(self, model: nn.Module, bounds: Tensor) -> None:
+    def __init__(self, model: nn.Module, bounds: Tensor, averaged: bool) -> None:
         self._model = model
         self._bounds = bounds
+        self._averaged = averaged  # whether bounds of single images are replaced by their mean, also in trial runs
+        self.several = False  # whether the model returns a bound for each image
         self._gradient: Tensor | None = None
         self.signs: list[float] = []
         self.returned: list[float] = []
@@ -85,6 +110,7 @@ class _Record:
 
         def forward(model: nn.Module, *args: Any, **kwargs: Any) -> Any:
             returned = record._original(model, *args, **kwargs)
+            returned = record._one_number(returned)
             return record._injected(args or tuple(kwargs.values()), returned) if model is record._model else returned
 
         # It is set on the class, because a copy of the instance would copy a method that is set on the instance.
@@ -105,14 +131,23 @@ class _Record:
         own = 0.0 if self._gradient is None else sign * cosine(used, self._gradient)
         self.own.append(own)
 
+    def _one_number(self, returned: Any) -> Any:
+        """What forward returned, with its bounds of single images replaced by their mean if that is wanted."""
+        first = returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
+        if not self._averaged or not isinstance(first, Tensor):
+            return returned
+        mean = first.mean()
+        return with_items(returned, (mean, *returned[1:])) if isinstance(returned, tuple | list) else mean
+
     def _injected(self, args: tuple[Any, ...], returned: Any) -> Any:
         first = returned[0] if isinstance(returned, tuple | list) else returned
-        if not isinstance(first, Tensor) or first.numel() != 1:
+        if not isinstance(first, Tensor) or first.numel() < 1:
             raise TypeError("VAE.forward should return one number, the average over the batch")
+        self.several |= first.numel() > 1
         index = len(self.signs)
-        sign = self.signs[0] if self.signs else 1.0 if float(first) > 0 else -1.0
+        sign = self.signs[0] if self.signs else 1.0 if float(first.mean()) > 0 else -1.0
         self.signs.append(sign)
-        self.returned.append(float(first))
+        self.returned.append(float(first.mean()))
         self.sizes.append(len(args[0]))
         self.images.append(args[0].detach().reshape(-1, PIXELS).float().cpu())
         self.modes.append(float(self._model.training))
@@ -130,7 +165,7 @@ class _Record:
     def _gradient_of(self, bound: Tensor) -> Tensor:
         """The gradient of a bound with respect to all parameters, as one row; zeros for those without one."""
         parameters = list(self._model.parameters())
-        found = by_each(bound.sum(), parameters) if bound.requires_grad else [None] * len(parameters)
+        found = by_each(bound.mean(), parameters) if bound.requires_grad else [None] * len(parameters)
         return in_a_row(found, self._model)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
-from graders.probing.networks import drive, registration
+from graders.probing.networks import built, drive, registration
 from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def passes(
     """Runs `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
 
     codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
-    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K], the latents `z`
-    [K, draws, B, z_dim] that the decoder was given, the gradients of the first bound with respect to the encoder's
-    outputs and to z, `encoder_seen` and `decoder_seen`, how often each was called in the first pass, and the images
-    `shown` [R, 784] to the encoder in it.
+    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K, …], of which each is
+    one number in a right answer, the latents `z` [K, draws, B, z_dim] that the decoder was given, the gradients of the
+    first bound's mean with respect to the encoder's outputs and to z, `encoder_seen` and `decoder_seen`, how often each
+    was called in the first pass, and the images `shown` [R, 784] to the encoder in it.
     """
-    model = package.vae.model(**settings).to(images.device).train()
+    model = built(package.vae.model, **settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     current = {"code": codes[0], "logits": logits[0]}
@@ -47,7 +47,7 @@ def passes(
         if index == 0:
             evidence |= {"encoder_seen": len(encoded), "decoder_seen": len(decoded), "shown": rows_of(encoded, PIXELS)}
         if not seen:
-            return evidence | {"bounds": bound.detach().reshape(-1)}
+            return evidence | {"bounds": bound.detach().reshape(1, -1)}
         z = [inputs[0] for inputs in decoded.inputs]
         if index == 0:
             evidence |= _gradients(bound, encoded.outputs, z)
@@ -64,7 +64,7 @@ def latents(
     A bound is NaN if computing it fails, and z is None if the decoder is not given latents of that shape: other checks
     judge this.
     """
-    model = package.vae.model(**settings).to(images.device).train()
+    model = built(package.vae.model, **settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
     current = {"code": codes[0], "logits": logits[0]}
     encoded = watch(package.vae.encoder_of(model), lambda output: with_code(output, current["code"]))
@@ -97,7 +97,7 @@ def latents(
 
 def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
     """The bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     return _tensor(package.vae.bound(model, package.vae.fitting(model, images)), "VAE.forward")
 
 
@@ -108,11 +108,11 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
     and `driven` and `second_driven`, each output [B, z_dim] after an encoder was trained to bring it to `target`
     [B, z_dim].
     """
-    network = package.vae.encoder(**settings).to(images.device).eval()
+    network = built(package.vae.encoder, **settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
     line = FAR * torch.stack([-fitting[0], fitting[0], 3 * fitting[0]])
     mean, second = _code(network(fitting))
-    other = package.vae.encoder(**settings).to(images.device).eval()
+    other = built(package.vae.encoder, **settings).to(images.device).eval()
     return {
         "mean": mean,
         "second_driven": drive(other, lambda: _code(other(fitting))[1], target),
@@ -130,7 +130,7 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     Also returns those for the first latent `alone`, those for three equidistant points on a `line` through zero, and
     `driven`, the outputs after the decoder was trained towards `target` [B, 784].
     """
-    network = package.vae.decoder(**settings).to(z.device).eval()
+    network = built(package.vae.decoder, **settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
     line = FAR * torch.stack([-z[0], z[0], 3 * z[0]])
     return {
@@ -148,7 +148,7 @@ def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[s
     `z` and `outputs` are None if the decoder was not called. `shift` [784] is added to the decoder's logits: before
     training all means are about ½, and rounding them could not be told from drawing.
     """
-    model = package.vae.model(hidden_dim=32, z_dim=z_dim).to(shift.device)
+    model = built(package.vae.model, hidden_dim=32, z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: _shifted(output, shift))
     returned = package.vae.sample(model, n)
     if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -164,7 +164,7 @@ def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[s
 
 def manifold(package: Vae2018Package) -> Tensor:
     """The latents [N, 2] that the student's function for the manifold decodes, in order."""
-    model = package.vae.model(hidden_dim=16, z_dim=2).eval()
+    model = built(package.vae.model, hidden_dim=16, z_dim=2).eval()
     decoded = watch(package.vae.decoder_of(model))
     package.vae.manifold(model)
     return torch.cat([torch.zeros(0, 2), *(inputs[0].reshape(-1, 2) for inputs in decoded.inputs)])
@@ -190,13 +190,13 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
 
 
 def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, Any]:
-    """The gradients of a bound with respect to the encoder's outputs in all calls, and to each draw of z."""
+    """The gradients of a bound's mean with respect to the encoder's outputs in all calls, and to each draw of z."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:
         return {"bound_attached": bound.requires_grad, "z_attached": attached}
     for draw in z:
         draw.retain_grad()
-    bound.sum().backward()
+    bound.mean().backward()
     mean, second = (torch.stack([gradient_of(code[place]) for code in codes]).sum(dim=0) for place in (0, 1))
     return {
         "bound_attached": True,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import weights_of
+from graders.probing.networks import built, weights_of
 
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
@@ -32,7 +32,7 @@ def train(
     its decoder, the mean returned bound of each epoch [epochs], and samples [64, 784] before and after the training
     (None if the student's `sample` fails).
     """
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // batch
     optimizer = torch.optim.Adam(model.parameters(), lr=peak)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps * epochs)
@@ -61,7 +61,7 @@ def train(
 @torch.no_grad()
 def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
     """The encoder's outputs `mean` and `second` [N, z_dim] for uint8 images [N, 1, 28, 28], with these weights."""
-    model = package.vae.model(**settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
     codes = [encoder(package.vae.fitting(encoder, chunk.float()))[:2] for chunk in images.split(CHUNK)]
@@ -72,7 +72,7 @@ def encode(package: Vae2018Package, weights: State, images: Tensor, settings: di
 @torch.no_grad()
 def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
     """The decoder's outputs [N, 784] for latents [N, z_dim], with the decoder's weights only."""
-    decoder = package.vae.decoder_of(package.vae.model(**settings)).to(z.device)
+    decoder = package.vae.decoder_of(built(package.vae.model, **settings)).to(z.device)
     decoder.load_state_dict(weights)
     return torch.cat([decoder.eval()(chunk).flatten(1) for chunk in z.split(CHUNK)])
 

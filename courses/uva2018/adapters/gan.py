@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 
@@ -68,12 +69,22 @@ class GanContract:
         prepare(modules, STEM, self._args)
 
     def generator(self) -> nn.Module:
-        """A new generator: latents [B, 100] → images of 784 pixels each, in any shape."""
-        return self._made("Generator")
+        """A new generator: latents [B, 100] → images of 784 pixels each, in any shape.
+
+        Raises Undecided if it makes images of another size.
+        """
+        network = self._made("Generator")
+        expect_digits_from(network, LATENTS)
+        return network
 
     def discriminator(self) -> nn.Module:
-        """A new discriminator: images, in the form that `fitting` returns → one score for each."""
-        return self._made("Discriminator")
+        """A new discriminator: images, in the form that `fitting` returns → one score for each.
+
+        Raises Undecided if it needs images of another size.
+        """
+        network = self._made("Discriminator")
+        expect_digits_for(network)
+        return network
 
     def fitting(self, discriminator: nn.Module, images: Tensor) -> Tensor:
         """Images [B, 1, 28, 28] in the form that a discriminator takes."""

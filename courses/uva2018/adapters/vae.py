@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from, takes_digits
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
@@ -32,27 +33,51 @@ class VaeContract:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._args = Namespace(epochs=1, zdim=20, z_dim=20, hidden_dim=500, batch_size=128, lr=1e-3, device="cpu")
+        self._of_other_sizes: dict[str, Undecided] = {}  # parts of the newest model for images of another size
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new encoder."""
-        return self._made("Encoder", hidden_dim, z_dim)
+        """A new encoder. Raises Undecided if it needs images of another size."""
+        network = self._made("Encoder", hidden_dim, z_dim)
+        expect_digits_for(network)
+        return network
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new decoder."""
-        return self._made("Decoder", hidden_dim, z_dim)
+        """A new decoder. Raises Undecided if it makes images of another size."""
+        network = self._made("Decoder", hidden_dim, z_dim)
+        expect_digits_from(network, z_dim)
+        return network
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new VAE of the student's."""
-        return self._made("VAE", hidden_dim, z_dim)
+        """A new VAE of the student's. Raises Undecided if it needs images of another size."""
+        model = self._made("VAE", hidden_dim, z_dim)
+        expect_digits_for(model)
+        self._of_other_sizes.clear()
+        if takes_digits(model):  # it may still pad or scale its images for its encoder
+            self._try_part(model, "encoder", expect_digits_for)
+            self._try_part(model, "decoder", lambda decoder: expect_digits_from(decoder, z_dim))
+        return model
+
+    def _try_part(self, model: nn.Module, role: str, trial: Callable[[nn.Module], None]) -> None:
+        try:
+            trial(part(model, role, "VAE"))
+        except Undecided as reason:
+            self._of_other_sizes[role] = reason
+        except Missing:  # most checks do not ask for this part
+            pass
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
-        return part(model, "encoder", "VAE")
+        """The encoder of the newest model. Raises Undecided if the model pads or scales its images for it."""
+        return self._part(model, "encoder")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", "VAE")
+        """The decoder of the newest model. Raises Undecided if the model crops or scales the images that it makes."""
+        return self._part(model, "decoder")
+
+    def _part(self, model: nn.Module, role: str) -> nn.Module:
+        if role in self._of_other_sizes:
+            raise self._of_other_sizes[role]
+        return part(model, role, "VAE")
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
         """Images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""

@@ -65,11 +65,7 @@ def sum_over_the_batch(self, input):
     return len(input) * self.original(input)
 
 
-@misconception(
-    "a3_vae_template.py:VAE.forward",
-    fails=("vae2018.reconstruction", "vae2018.divergence", "vae2018.gradient", "vae2018.bound", "vae2018.epoch"),
-    raises=True,
-)
+@misconception("a3_vae_template.py:VAE.forward", fails=("vae2018.bound",))
 def one_for_each_image(self, input):
     """You return a bound for each image. The loop needs one number: the average over the batch."""
     mean, std = self.encoder(input)

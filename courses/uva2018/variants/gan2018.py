@@ -209,7 +209,33 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
     return Unnamed(gan(*changes), tuple(fails.split()), says)
 
 
+_EVERY_CHECK = (
+    "gan2018.generator gan2018.discriminator gan2018.generator_loss gan2018.discriminator_loss gan2018.noise "
+    "gan2018.alternation gan2018.interpolation"
+)
+
 UNNAMED: dict[str, Unnamed] = {
+    "images of 64×64 pixels": wrong(
+        ("PIXELS = 28 * 28", "PIXELS = 64 * 64"),
+        fails=_EVERY_CHECK,
+        says="Generator makes images of 64×64 pixels",
+    ),
+    "a convolutional discriminator for 64×64 pixels": wrong(
+        (
+            "nn.Linear(PIXELS, 128)",
+            "nn.Conv2d(1, 8, 4, 2, 1),\n            nn.LeakyReLU(0.2),\n            nn.Conv2d(8, 8, 4, 2, 1),\n"
+            "            nn.Flatten(),\n            nn.Linear(8 * 16 * 16, 128)",
+        ),
+        fails=" ".join(
+            name for name in _EVERY_CHECK.split() if name not in ("gan2018.generator", "gan2018.interpolation")
+        ),
+        says="Discriminator needs images of 64×64 pixels",
+    ),
+    "images of 783 pixels": wrong(
+        ("PIXELS = 28 * 28", "PIXELS = 783"),
+        fails=_EVERY_CHECK.removesuffix(" gan2018.interpolation"),
+        says="returned shape [6, 783]",
+    ),
     "the discriminator's loss alone summed": wrong(
         (SUM, "return len(on_real) * (real + fake)"), fails="gan2018.discriminator_loss", says="summed over the batch"
     ),

@@ -313,7 +313,37 @@ def wrong(*changes: tuple[str, str], fails: str, says: str = "") -> Unnamed:
     return Unnamed(vae(*changes), tuple(fails.split()), says)
 
 
+_OF_SIZES = (
+    "vae2018.encoder vae2018.decoder vae2018.noise vae2018.reconstruction vae2018.divergence vae2018.bound "
+    "vae2018.gradient vae2018.sample vae2018.manifold"
+)
+
 UNNAMED: dict[str, Unnamed] = {
+    "a bound for each image, with twice the KL": wrong(
+        (BOUND, BOUND.removesuffix(".mean()")),
+        (KL, KL.replace("0.5 *", "")),
+        fails="vae2018.divergence vae2018.bound",
+        says="divergence",
+    ),
+    "images of 64×64 pixels": wrong(
+        ("PIXELS = 28 * 28", "PIXELS = 64 * 64"),
+        fails=f"{_OF_SIZES} vae2018.epoch",
+        says="Encoder needs images of 64×64 pixels",
+    ),
+    "images padded to 32×32 pixels in the model": wrong(
+        ("self.encoder(input)", "self.encoder(F.pad(input.view(-1, 28, 28), (2, 2, 2, 2)).flatten(1))"),
+        (
+            "means = self.decoder(draw(mean, std))",
+            "means = self.decoder(draw(mean, std)).view(-1, 32, 32)[:, 2:30, 2:30].flatten(1)",
+        ),
+        ("nn.Linear(PIXELS, hidden_dim)", "nn.Linear(32 * 32, hidden_dim)"),
+        ("nn.Linear(hidden_dim, PIXELS)", "nn.Linear(hidden_dim, 32 * 32)"),
+        fails=_OF_SIZES,
+        says="Encoder needs images of 32×32 pixels",
+    ),
+    "images of 783 pixels": wrong(
+        ("PIXELS = 28 * 28", "PIXELS = 783"), fails=f"{_OF_SIZES} vae2018.epoch", says="6x784 and 783x40"
+    ),
     "black images": wrong(
         ("model(images.view(-1, PIXELS))", "model(torch.zeros(len(images), PIXELS))"),
         fails="vae2018.epoch",
