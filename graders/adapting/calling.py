@@ -15,6 +15,7 @@ from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.own_calls import passed
 
+_OPEN = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _VAGUE = {"train", "test", "data", "the", "my", "a", "of", "num", "n", "z", "x", "dim", "dims", "size", "model", "net"}
 _SUITABLE: Mapping[frozenset[str], Callable[[], Any]] = {  # for words in a parameter's name, what may be passed
@@ -44,6 +45,29 @@ def call(
     parameters = _parameters(function)
     if parameters is None:
         return function(*asked.values())
+    named, unpaired, free = _placed(parameters, asked, offered, unasked)
+    if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
+        return function(**named, **unpaired)
+    if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
+        return function(*asked.values())
+    return function(**named, **_added(function, free, parameters, offered))
+
+
+def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -> bool:
+    """Whether `call` with the arguments `asked` would pass the one of that name to a parameter."""
+    parameters = _parameters(function)
+    if parameters is None or _has(parameters, *_OPEN, Parameter.POSITIONAL_ONLY):
+        return True
+    return name not in _placed(parameters, asked, {}, ())[1]
+
+
+def _placed(
+    parameters: Mapping[str, Parameter],
+    asked: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    unasked: Collection[str],
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """The arguments by parameters, those that no parameter takes, and the parameters that get nothing."""
     nameable = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE]
     named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
@@ -51,22 +75,21 @@ def call(
     paired = _paired(left_over, free, parameters)
     named |= {name: left_over[original] for name, original in paired.items()}
     unpaired = {name: value for name, value in left_over.items() if name not in paired.values()}
-    if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
-        return function(**named, **unpaired)
-    if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
-        return function(*asked.values())
-    return function(**named, **_added(function, [name for name in free if name not in named], parameters, offered))
+    return named, unpaired, [name for name in free if name not in named]
 
 
 def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mapping[str, Parameter]) -> dict[str, str]:
-    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left."""
+    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left.
+
+    A parameter whose default is a flag or a word is one that the student added.
+    """
     paired: dict[str, str] = {}
     for original in left_over:
         alike = [name for name in free if name not in paired and _words(name) & _words(original)]
         if len(alike) == 1:
             paired[alike[0]] = original
     rest = [original for original in left_over if original not in paired.values()]
-    open_ = [name for name in free if name not in paired]
+    open_ = [name for name in free if name not in paired and not isinstance(parameters[name].default, bool | str)]
     plain = [name for name in open_ if parameters[name].default is Parameter.empty and not suits(name)]
     for name, original in zip([*plain, *(each for each in open_ if each not in plain)], rest, strict=False):
         paired[name] = original
