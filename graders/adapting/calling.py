@@ -10,9 +10,11 @@ from inspect import Parameter
 from typing import Any
 
 import torch
+from torch import nn
 
 from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting import sizes
 from graders.adapting.own_calls import passed
 
 _OPEN = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -32,6 +34,7 @@ def call(
     asked: Mapping[str, Any],
     offered: Mapping[str, Any] | None = None,
     unasked: Collection[str] = (),
+    said: Mapping[str, int] | None = None,
 ) -> Any:
     """Calls `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
 
@@ -40,8 +43,35 @@ def call(
     Arguments in `offered` are only passed to parameters of the same name. Parameters in `unasked`, which the hand-out
     has but this call does not use, get nothing. What the student added and requires is what the student's own calls
     pass, or else a value that suits its name. Raises Undecided if there is none.
+
+    The sizes of the call, those in `said` and those that its arguments show, also go to the globals in which the
+    student's program keeps them: see `graders.adapting.sizes`. Raises Undecided if the function is bound to another.
     """
-    offered = offered or {}
+    known = sizes.of(asked) | dict(said or {})
+    makes = isinstance(function, type)
+    if makes:
+        known.pop("batch", None)
+    try:
+        networks = [each for each in asked.values() if isinstance(each, nn.Module)]
+        with sizes.put([inspect.unwrap(function), *networks], known, keep=makes):
+            return _call(function, asked, offered or {}, unasked, known)
+    except Exception as error:
+        name = sizes.explains(function, error, known)
+        if name is None:
+            raise
+        raise Undecided(
+            f"{getattr(function, '__name__', 'a function')} only works for the value of {name} that its program has "
+            f"({' '.join(str(error).split())[:200]}): whether it is right otherwise cannot be told here"
+        ) from error
+
+
+def _call(
+    function: Callable[..., Any],
+    asked: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    unasked: Collection[str],
+    known: Mapping[str, int],
+) -> Any:
     parameters = _parameters(function)
     if parameters is None:
         return function(*asked.values())
@@ -50,7 +80,9 @@ def call(
         return function(**named, **unpaired)
     if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
         return function(*asked.values())
-    return function(**named, **_added(function, free, parameters, offered))
+    own = {name: known[kind] for name in free if (kind := _size_of(parameters[name])) in known}
+    added = _added(function, [name for name in free if name not in own], parameters, offered)
+    return function(**named, **own, **added)
 
 
 def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -> bool:
@@ -59,6 +91,11 @@ def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -
     if parameters is None or _has(parameters, *_OPEN, Parameter.POSITIONAL_ONLY):
         return True
     return name not in _placed(parameters, asked, {}, ())[1]
+
+
+def _size_of(parameter: Parameter) -> str:
+    """The kind of size that a parameter with a default says, or ""."""
+    return (sizes.kind_of(parameter.name) or "") if type(parameter.default) is int else ""
 
 
 def _placed(

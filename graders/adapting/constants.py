@@ -92,7 +92,7 @@ def needed_for(names: Collection[str], statements: Collection[ast.stmt], given: 
         defined = (stored(statement) | _told(statement) - imported) - {*given}
         if defined & wanted and not _works(statement):
             chosen.append(statement)
-            wanted |= _loaded(statement) - {*given}
+            wanted |= loaded(statement) - {*given}
     return chosen[::-1]
 
 
@@ -100,7 +100,7 @@ def following_from(names: Collection[str], statements: Collection[ast.stmt]) -> 
     """The names whose values a program's top level computes from these ones, without these themselves."""
     changed = set(names)
     for statement in statements:
-        if not isinstance(statement, _DEFINITION) and _loaded(statement) & changed:
+        if not isinstance(statement, _DEFINITION) and loaded(statement) & changed:
             changed |= stored(statement)
     return changed - {*names}
 
@@ -172,7 +172,7 @@ def _told(statement: ast.stmt) -> set[str]:
     return {root} if root else set()
 
 
-def _loaded(statement: ast.stmt) -> set[str]:
+def loaded(statement: ast.stmt) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
 
 

@@ -194,7 +194,7 @@ UNNAMED: dict[str, Unnamed] = {
         winter(("alphas_cumprod.roll(1, 0)", "alphas_cumprod.clone()")), ("ddpm.schedule",), "alphas_cumprod_prev"
     ),
     "winter 2023, with one noise for all images of a step": Unnamed(
-        winter(("* torch.randn_like(x)\n", "* torch.randn_like(x[:1])\n")), ("ddpm.p_sample",), ""
+        winter(("* torch.randn_like(x)\n", "* torch.randn_like(x[:1])\n")), ("ddpm.p_sample",), "x_{t−1}"
     ),
     "a cosine schedule": Unnamed(
         ddpm((BETAS, "betas = 1 - torch.cos(torch.linspace(beta_start, beta_end, T))")), ("ddpm.schedule",), "betas"
