@@ -33,6 +33,7 @@ def names(course: str, probe: str) -> set[str]:
         "calling",
         "own_calls",
         "constants",
+        "sizes",
         "members",
         "attempts",
     )

@@ -34,7 +34,7 @@ LATENT: Final = re.compile(r"(n_?)?(z|latent|noise|eps|epsilon|code)s?(_?(dims?|
 KINDS: Final[Mapping[str, re.Pattern[str]]] = {
     "latents": LATENT,
     "hidden": re.compile(r"(n_?|num_?)?(hidden|h)(_?(dims?|sizes?|units|n))", re.I),
-    "batch": re.compile(r"((train|training|mini|my|n|num)_?)?(batch_?sizes?|batch|bs)", re.I),
+    "batch": re.compile(r"((train|training|mini|my)_?)?(batch_?sizes?|batch|bs)", re.I),
     "side": re.compile(r"(image|img|input)_?(sizes?|side)", re.I),
     "channels": re.compile(r"((input|in|image|img|n|num)_?)?(channels?)|nc", re.I),
 }
