@@ -25,7 +25,18 @@ COURSE = find("uva2020")
 
 def names(course: str, probe: str) -> set[str]:
     """Return the definitions that a run gets, without those that only find files."""
-    finding = ("loading", "notebooks", "programs", "devices", "calling", "own_calls", "members", "attempts")
+    finding = (
+        "loading",
+        "notebooks",
+        "programs",
+        "devices",
+        "calling",
+        "own_calls",
+        "constants",
+        "sizes",
+        "members",
+        "attempts",
+    )
     found = closure_of(find(course), probe).definitions
     return {name for module, name in found if module.rpartition(".")[2] not in finding}
 

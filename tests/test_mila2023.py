@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from courses.mila2023.variants.ddpm import winter
+from courses.mila2023.variants.ddpm_winter import WINTER_TEXT
 from gengrade.authoring.expected import differences
 from gengrade.choices import Profile
+from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.grading import Rng
 from graders.adapting.calling import answered, received
@@ -165,6 +169,45 @@ def test_a_loop_is_named_beside_a_wrong_step(benches: Callable[[str], Workbench]
     facts = bench.diagnosed(bench.variant(changes), "ddpm.p_sample", "ddpm.p_sample_loop")
     assert set(facts) == {"ddpm.p_sample", "ddpm.p_sample_loop"}
     assert names(facts.values()) == {"sampling_loop.in_reverse_order"}
+
+
+def test_mistakes_in_answers_to_the_hand_out_of_winter_2023_have_their_names(
+    benches: Callable[[str], Workbench],
+) -> None:
+    bench = benches(COURSE)
+    for changed, check, name in (
+        (("extract(posterior_variance, t, x.shape).sqrt()", "extract(posterior_variance, t, x.shape)"), "p_sample", ""),
+        (("q_sample(x_start, t, noise)", "q_sample(x_start, t)"), "p_losses", "ddpm_loss.other_noise_in_the_image"),
+    ):
+        facts = bench.diagnosed(bench.variant(winter(changed)), "ddpm.")
+        assert set(facts) == {f"ddpm.{check}"}
+        assert names(facts.values()) == {name or "denoising.variance_for_deviation"}
+
+
+def test_an_answer_to_the_hand_out_of_winter_2023_may_be_a_notebook(
+    benches: Callable[[str], Workbench], tmp_path: Path
+) -> None:
+    cells: list[dict[str, object]] = [
+        {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+        for source in (*WINTER_TEXT.split("\n\n\n"), "loss = p_losses(Unet(32), next(iter(loader)), t_sample(T, 64))")
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "DDPM.ipynb").write_text(json.dumps(notebook))
+    assert benches(COURSE).failing(tmp_path, "ddpm.") == {}
+
+
+def test_an_answer_to_the_hand_out_of_winter_2025_is_left_to_a_person(
+    benches: Callable[[str], Workbench], tmp_path: Path
+) -> None:
+    (tmp_path / "q2_ddpm.py").write_text(
+        "import torch\n\n\nclass DenoiseDiffusion:\n    def __init__(self, eps_model, n_steps, device):\n"
+        "        self.beta = torch.linspace(0.0001, 0.02, n_steps).to(device)\n\n"
+        "    def q_sample(self, x0, t, eps=None):\n        return x0\n\n"
+        "    def p_sample(self, xt, t, set_seed=False):\n        return xt\n"
+    )
+    facts = benches(COURSE).failing(tmp_path, "ddpm.")
+    assert {fact.outcome for fact in facts.values()} <= {Outcome.UNDECIDED, Outcome.BLOCKED}
+    assert "winter 2025" in facts["ddpm.q_sample"].decisive.message
 
 
 def _trained(folder: Path, data: str) -> Grade:

@@ -297,6 +297,21 @@ def test_cells_that_stand_in_another_order_than_they_were_run(tmp_path: Path) ->
     assert (module.y, module.Net.n, module.z) == (6, 6, 1)
 
 
+def test_items_of_a_librarys_objects_are_set_and_their_results_have_methods(tmp_path: Path) -> None:
+    (tmp_path / "vae.ipynb").write_text(
+        notebook(
+            "def counted(n): return list(range(n))",
+            "numbers = counted(3)",
+            "more = [*numbers, 3]",
+            "more[0] = 7\ntext = ('a' + 'b').upper()\nsizes = {}\nsizes['z'] = 2",
+            "class Own:\n    def __setitem__(self, name, value): raise KeyError\n\nown = Own()\nown['x'] = 1",
+        )
+    )
+    module = notebooks.load(tmp_path / "vae.ipynb")
+    assert (module.more, module.text, module.sizes) == ([7, 1, 2, 3], "AB", {"z": 2})
+    assert isinstance(module.own, module.Own)
+
+
 def test_a_librarys_object_is_told_what_it_is_told(tmp_path: Path) -> None:
     text = notebook(
         "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--z', type=int, default=62)",

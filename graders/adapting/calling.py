@@ -10,11 +10,14 @@ from inspect import Parameter
 from typing import Any
 
 import torch
+from torch import nn
 
 from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting import sizes
 from graders.adapting.own_calls import passed
 
+_OPEN = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _VAGUE = {"train", "test", "data", "the", "my", "a", "of", "num", "n", "z", "x", "dim", "dims", "size", "model", "net"}
 _SUITABLE: Mapping[frozenset[str], Callable[[], Any]] = {  # for words in a parameter's name, what may be passed
@@ -31,6 +34,7 @@ def call(
     asked: Mapping[str, Any],
     offered: Mapping[str, Any] | None = None,
     unasked: Collection[str] = (),
+    said: Mapping[str, int] | None = None,
 ) -> Any:
     """Calls `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
 
@@ -39,11 +43,68 @@ def call(
     Arguments in `offered` are only passed to parameters of the same name. Parameters in `unasked`, which the hand-out
     has but this call does not use, get nothing. What the student added and requires is what the student's own calls
     pass, or else a value that suits its name. Raises Undecided if there is none.
+
+    The sizes of the call, those in `said` and those that its arguments show, also go to the globals in which the
+    student's program keeps them: see `graders.adapting.sizes`. Raises Undecided if the function is bound to another.
     """
-    offered = offered or {}
+    known = sizes.of(asked) | dict(said or {})
+    makes = isinstance(function, type)
+    if makes:
+        known.pop("batch", None)
+    try:
+        networks = [each for each in asked.values() if isinstance(each, nn.Module)]
+        with sizes.put([inspect.unwrap(function), *networks], known, keep=makes):
+            return _call(function, asked, offered or {}, unasked, known)
+    except Exception as error:
+        name = sizes.explains(function, error, known)
+        if name is None:
+            raise
+        raise Undecided(
+            f"{getattr(function, '__name__', 'a function')} only works for the value of {name} that its program has "
+            f"({' '.join(str(error).split())[:200]}): whether it is right otherwise cannot be told here"
+        ) from error
+
+
+def _call(
+    function: Callable[..., Any],
+    asked: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    unasked: Collection[str],
+    known: Mapping[str, int],
+) -> Any:
     parameters = _parameters(function)
     if parameters is None:
         return function(*asked.values())
+    named, unpaired, free = _placed(parameters, asked, offered, unasked)
+    if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
+        return function(**named, **unpaired)
+    if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
+        return function(*asked.values())
+    own = {name: known[kind] for name in free if (kind := _size_of(parameters[name])) in known}
+    added = _added(function, [name for name in free if name not in own], parameters, offered)
+    return function(**named, **own, **added)
+
+
+def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -> bool:
+    """Whether `call` with the arguments `asked` would pass the one of that name to a parameter."""
+    parameters = _parameters(function)
+    if parameters is None or _has(parameters, *_OPEN, Parameter.POSITIONAL_ONLY):
+        return True
+    return name not in _placed(parameters, asked, {}, ())[1]
+
+
+def _size_of(parameter: Parameter) -> str:
+    """The kind of size that a parameter with a default says, or ""."""
+    return (sizes.kind_of(parameter.name) or "") if type(parameter.default) is int else ""
+
+
+def _placed(
+    parameters: Mapping[str, Parameter],
+    asked: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    unasked: Collection[str],
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """The arguments by parameters, those that no parameter takes, and the parameters that get nothing."""
     nameable = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE]
     named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
@@ -51,22 +112,21 @@ def call(
     paired = _paired(left_over, free, parameters)
     named |= {name: left_over[original] for name, original in paired.items()}
     unpaired = {name: value for name, value in left_over.items() if name not in paired.values()}
-    if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
-        return function(**named, **unpaired)
-    if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
-        return function(*asked.values())
-    return function(**named, **_added(function, [name for name in free if name not in named], parameters, offered))
+    return named, unpaired, [name for name in free if name not in named]
 
 
 def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mapping[str, Parameter]) -> dict[str, str]:
-    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left."""
+    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left.
+
+    A parameter whose default is a flag or a word is one that the student added.
+    """
     paired: dict[str, str] = {}
     for original in left_over:
         alike = [name for name in free if name not in paired and _words(name) & _words(original)]
         if len(alike) == 1:
             paired[alike[0]] = original
     rest = [original for original in left_over if original not in paired.values()]
-    open_ = [name for name in free if name not in paired]
+    open_ = [name for name in free if name not in paired and not isinstance(parameters[name].default, bool | str)]
     plain = [name for name in open_ if parameters[name].default is Parameter.empty and not suits(name)]
     for name, original in zip([*plain, *(each for each in open_ if each not in plain)], rest, strict=False):
         paired[name] = original

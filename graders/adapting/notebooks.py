@@ -267,7 +267,7 @@ def _is_kept(statement: ast.stmt, module: ModuleType) -> bool:
         case ast.Expr(value=ast.Call(func=ast.Attribute() as function) as call):
             kept = _is_told(function, module) and all(_is_foreign(inner, module) for inner in _within(call))
         case ast.Assign(targets=targets, value=value):
-            kept = all(map(_is_name, targets)) and _is_plain(value, module)
+            kept = all(_is_name(each) or _is_item(each, module) for each in targets) and _is_plain(value, module)
         case (
             ast.AnnAssign(target=ast.Name(), value=ast.expr() as value) | ast.AugAssign(target=ast.Name(), value=value)
         ):
@@ -286,6 +286,17 @@ def _is_name(target: ast.expr) -> bool:
     if isinstance(target, ast.Tuple | ast.List):
         return all(map(_is_name, target.elts))
     return isinstance(target, ast.Name)
+
+
+def _is_item(target: ast.expr, module: ModuleType) -> bool:
+    """Whether a target is an item of an object of a library's, such as the first number of a tensor."""
+    if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
+        return False
+    name = target.value.id
+    if name in vars(module)[FAILED]:
+        return True  # this raises an error, and the statement is tried again
+    own = name not in vars(module) or not _is_library(_origin(vars(module)[name]), module)
+    return not own and _is_plain(target.slice, module)
 
 
 def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
@@ -334,8 +345,7 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
     if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
         return True  # a method of an object that was built, as in `Generator().to(device)`
     if root is None:
-        start = root_of(function, through=(ast.Attribute, ast.Call, ast.Subscript))
-        return start in module.__dict__ and _is_library(_origin(module.__dict__[start]), module)
+        return _is_method_of_library(function, module)
     if root not in module.__dict__:
         if root in vars(module)[FAILED]:
             return True  # this raises an error, which leads to the reason
@@ -343,6 +353,16 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
     if isinstance(found, type):
         return True
     return _is_library(_origin(found), module)
+
+
+def _is_method_of_library(function: ast.expr, module: ModuleType) -> bool:
+    """Whether a method belongs to what a library made, as in `(1 - alphas).sqrt()`."""
+    start = root_of(function, through=(ast.Attribute, ast.Call, ast.Subscript))
+    if start is not None or not isinstance(function, ast.Attribute):
+        return start in module.__dict__ and _is_library(_origin(module.__dict__[start]), module)
+    named = {node.id for node in ast.walk(function.value) if isinstance(node, ast.Name)}
+    known = named - vars(module)[FAILED].keys()  # the others raise an error, which leads to the reason
+    return all(name in vars(module) and _is_library(_origin(vars(module)[name]), module) for name in known)
 
 
 def _origin(thing: object) -> ModuleType | None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from gengrade.sandbox.guest.cells import UNREADABLE, readable
 from graders.adapting import notebooks, programs
+from graders.adapting.constants import tree_of
 
 _MOST_FILES: Final = 40  # of a folder that are searched
 _CALLS: Final = (ast.Attribute, ast.Call)
@@ -64,7 +64,7 @@ def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
     name = getattr(function, "__name__", "")
     imported = {getattr(module, "__file__", None): module for module in list(sys.modules.values())}
     for path in _programs(function):
-        yield from _within(_tree(path), name, (), imported.get(str(path)))
+        yield from _within(tree_of(path), name, (), imported.get(str(path)))
 
 
 def _programs(function: Callable[..., Any]) -> list[Path]:
@@ -75,16 +75,6 @@ def _programs(function: Callable[..., Any]) -> list[Path]:
         return []
     beside = sorted(path for path in Path(file).parent.iterdir() if path.suffix.lower() in (".py", ".ipynb"))
     return [Path(file), *(path for path in beside if path != Path(file))][:_MOST_FILES]
-
-
-def _tree(path: Path) -> ast.Module:
-    try:
-        if path.suffix.lower() != ".ipynb":
-            return readable(path.read_text("utf-8-sig", "replace"), str(path))[0]
-        trees = [readable(cell, name)[0] for name, cell in notebooks.cells(path)]
-        return ast.Module([statement for tree in trees for statement in tree.body], [])
-    except (OSError, *UNREADABLE):
-        return ast.Module([], [])
 
 
 def _within(node: ast.AST, name: str, around: tuple[ast.AST, ...], module: ModuleType | None) -> Iterator[_Call]:

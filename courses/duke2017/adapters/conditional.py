@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from courses.duke2017.adapters import feeding
-from courses.duke2017.adapters.roles import Roles, Unfit, arguments
+from courses.duke2017.adapters.roles import Roles, Unfit, arguments, takes_a_number
 from gengrade.sandbox.guest.errors import Missing
+from graders.adapting import sizes
 from graders.adapting.loading import Modules
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class ConditionalContract:
         A helper that does not encode labels itself gets them `encoded` [B, 10], as the caller in a notebook does.
         """
         function = self._roles.find("generator_input")
-        with self._roles.calling("generator_input", lambda: False):
+        with self._roles.calling("generator_input", lambda: False), sizes.put([function], {"batch": len(noise)}):
             first = _labels_first(function)
             forms = _labels_as(function, [labels, encoded])
             return _first_fit(
@@ -92,6 +93,7 @@ class ConditionalContract:
         """
         function = self._roles.find("generate")
         n = len(encoded)
+        batch = {} if takes_a_number(function) else {"batch": n}  # a number that is given has to be used
         labels = torch.full((n,), digit)
 
         def attempt(form: Any) -> Any:
@@ -101,7 +103,7 @@ class ConditionalContract:
                 raise Unfit("it never calls the conditional generator")
             return made
 
-        with self._roles.calling("generate", calls.__len__):
+        with self._roles.calling("generate", calls.__len__), sizes.put([function], batch):
             return _first_fit(attempt, _labels_as(function, [digit, labels, encoded]))
 
     def weights(self) -> list[Path]:

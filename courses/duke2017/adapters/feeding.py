@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gengrade.sandbox.guest.errors import Missing
+from graders.adapting import sizes
 
 CLASSES = 10
 SIDE = 28
@@ -88,7 +89,7 @@ def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first:
     label = labels.unsqueeze(1).float() if takes_a_number(network, noise.shape[1]) else hot
     row = _shaped(network, torch.cat([label, noise] if label_first else [noise, label], dim=1))
     if not takes_labels(network):
-        return network(row)
+        return run(network, row)
     rows, maps = noise, noise[:, :, None, None]
     forms: list[list[Tensor]] = []
     for each in (rows, maps):
@@ -144,6 +145,12 @@ def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Te
     return pairs if _all_needed(network) else [*pairs, *joined]
 
 
+def run(network: nn.Module, *inputs: Tensor) -> Any:
+    """The output of a network, with the size of this batch in the global that its forward may read it from."""
+    with sizes.put([network], {"batch": len(inputs[0])}):
+        return network(*inputs)
+
+
 def one_hot(labels: Tensor) -> Tensor:
     """One-hot rows [B, 10] of labels [B], as floats."""
     return F.one_hot(labels, CLASSES).float()
@@ -159,7 +166,7 @@ def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
     failures: list[Exception] = []
     for form in forms:
         try:
-            return network(*_in_order(network, form))
+            return run(network, *_in_order(network, form))
         except UNFIT as error:
             failures.append(error)
     raise _furthest(network, failures)
@@ -167,7 +174,7 @@ def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
 
 def _takes(network: nn.Module, form: Sequence[Tensor]) -> bool:
     try:
-        network(*_in_order(network, form))
+        run(network, *_in_order(network, form))
     except UNFIT:
         return False
     return True
@@ -249,7 +256,7 @@ def _shaped(network: nn.Module, rows: Tensor) -> Tensor:
 def _runs(network: Callable[[Tensor], Any], rows: Tensor) -> bool:
     try:
         with torch.no_grad():
-            network(_shaped(network, rows) if isinstance(network, nn.Module) else rows)
+            run(network, _shaped(network, rows)) if isinstance(network, nn.Module) else network(rows)
     except UNFIT:
         return False
     return True

@@ -27,6 +27,7 @@ from gengrade.sandbox.guest.errors import FAILED, Missing
 from graders.adapting import notebooks
 from graders.adapting.devices import stay_on_cpu
 from graders.adapting.loading import WISHES, Modules
+from graders.adapting.sizes import LATENT
 
 STEM: Final = "homework"
 
@@ -56,7 +57,6 @@ USUAL: Final[Mapping[str, Sequence[str]]] = {
     "generate": ("generate", "generate_digit", "generate_digits", "sample_digit", "sample_digits"),
 }
 _CONDITIONAL: Final = {f"conditional_{plain}": plain for plain in _PLAIN}
-_LATENT: Final = re.compile(r"(n_?)?(z|latent|noise|eps|epsilon|code)s?(_?(dims?|sizes?|n|vars))?|nz", re.I)
 _OF_A_VAE: Final = re.compile(r".*(vae|encoder).*|enc", re.I)  # parameters of an interpolation that is for a VAE
 _ORDINARY: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _OTHER_LIBRARY: Final = re.compile(r"^\s*(?:import|from)\s+(tensorflow|keras|jax)\b", re.M)
@@ -122,7 +122,7 @@ class Roles:
             value
             for names in (vars(network), defaults, *constants)
             for name, value in names.items()
-            if _LATENT.fullmatch(name) and type(value) is int and 0 < value < 10_000
+            if LATENT.fullmatch(name) and type(value) is int and 0 < value < 10_000
         ]
         return list(dict.fromkeys(found))
 
@@ -399,6 +399,11 @@ def arguments(
     if next(left, _NOTHING) is not _NOTHING and not open_ended:
         raise Unfit(f"it takes only {', '.join(parameters) or 'nothing'}")
     return given
+
+
+def takes_a_number(function: Any) -> bool:
+    """Whether a function has a parameter for a number of images or steps."""
+    return any(map(_STEPS.fullmatch, inspect.signature(function).parameters))
 
 
 _STEPS: Final = re.compile(r"k|n|(n|num|number|no)_?.*|.*steps?|.*count|points|frames", re.I)

@@ -315,6 +315,27 @@ def generate(generator, labels):
             "for k in range(n)]",
         ),
     ),
+    "few latents, by another name": notebook(
+        ("latent_size = 64", "nz = 10\nlatent_size = nz"), ("def draw_noise(n):", "def draw_noise(n, size=nz):")
+    ),
+    "a batch's size that a helper reads": notebook(
+        ("latent_size = 64", "latent_size = 64\nbatch_size = 100"),
+        (
+            "torch.cat([noise, F.one_hot(labels, classes).float()], dim=1)",
+            "torch.cat([noise, torch.zeros(batch_size, classes).scatter_(1, labels.view(batch_size, 1), 1)], dim=1)",
+        ),
+    ),
+    "a batch's size that the networks read": notebook(
+        ("latent_size = 64", "latent_size = 64\nBATCH_SIZE = 10"),
+        ("        return self.layers(z)", "        return self.layers(z.view(BATCH_SIZE, -1))"),
+        ("        return self.layers(x)", "        return self.layers(x.view(BATCH_SIZE, -1))"),
+    ),
+    "as many images as a batch has": notebook(
+        ("latent_size = 64", "latent_size = 64\nbatch_size = 64"),
+        ("def generate(generator, digit, n=10):", "def generate(generator, labels):"),
+        ("F.one_hot(torch.full((n,), digit), classes)", "F.one_hot(labels, classes)"),
+        ("draw_noise(n), hot", "draw_noise(batch_size), hot"),
+    ),
     "only shown": notebook((MADE, MADE.replace("return ", "images = ") + "\n    plt.imshow(images.view(-1, 28))")),
     "scaled to be shown": notebook((MADE, MADE.replace("return ", "return 0.5 + 0.5 * "))),
 }
@@ -348,6 +369,23 @@ def generate(generator, digit, n=10):
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "the batch's size in place of the number of images": Unnamed(
+        notebook(
+            ("latent_size = 64", "latent_size = 64\nbatch_size = 64"),
+            ("torch.full((n,), digit), classes).float()", "torch.full((batch_size,), digit), classes).float()"),
+            ("draw_noise(n), hot", "draw_noise(batch_size), hot"),
+        ),
+        ("cgan.generate",),
+        "not called for as many images",
+    ),
+    "networks for a whole batch only": Unnamed(
+        notebook(
+            ("latent_size = 64", "latent_size = 64\nBATCH_SIZE = 100"),
+            ("        return self.layers(z)", "        return self.layers(z.view(BATCH_SIZE, -1))"),
+        ),
+        ("cgan.generate",),
+        "shape '[100, -1]' is invalid",
+    ),
     "two digits exchanged": Unnamed(
         notebook((ROW, "torch.cat([noise, torch.eye(10)[[0, 1, 2, 3, 4, 5, 6, 7, 9, 8]][labels]], dim=1)")),
         ("cgan.input",),

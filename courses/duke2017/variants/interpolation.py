@@ -48,6 +48,10 @@ def interpolate(start, end, num_steps=10):
 """,
         )
     ),
+    "few latents, and pixels of a batch's size": notebook(
+        ("latent_size = 64", "z_size = 12\nlatent_size = z_size\nbatch_size = 10"),
+        ("        return self.layers(z)", "        return self.layers(z.view(batch_size, z_size))"),
+    ),
     "only shown": notebook(
         (DECODED, f"images = generator.eval()({LINE})\n    plt.imshow(images.view(-1, 28))\n    plt.show()"),
     ),

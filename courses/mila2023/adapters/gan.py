@@ -6,7 +6,6 @@ does around each step: it draws new latents, and detaches the generated batch fo
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,8 @@ from graders.adapting.loading import Modules
 
 STEM = "gan_solution"
 SIDE = 28  # side of the images in pixels; the hand-out's have 32×32
-OF_IMAGES = {"image_size": SIDE, "input_channels": 1}  # constants that the hand-out defines at its top
 Z_DIM = 32  # the hand-out's number of latents
+SIZES = {"side": SIDE, "channels": 1, "latents": Z_DIM}  # the hand-out has constants for them at the top of the file
 WIDTHS = (32,)
 
 
@@ -36,7 +35,8 @@ class GanContract:
             STEM,
             device=self._device,
             z_dim=Z_DIM,
-            **OF_IMAGES,
+            image_size=SIDE,
+            input_channels=1,
             generator=model.generator,
             discriminator=model.discriminator,
             gen_lr=1e-4,
@@ -89,7 +89,7 @@ class GanContract:
 
     def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
         """The loss that a function returns, alone or as the first of several values. Raises TypeError for no tensor."""
-        value = answered(call(self._function(name), asked), name)
+        value = answered(call(self._function(name), asked, said=SIZES), name)
         while isinstance(value, tuple | list) and value:
             value = value[0]
         if not isinstance(value, Tensor):
@@ -106,7 +106,7 @@ class GanContract:
 
     def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
         asked = {"generator": _Shim(model), "num_samples": n, **noise}
-        return answered(call(self._function("sample"), asked), "sample")
+        return answered(call(self._function("sample"), asked, said=SIZES), "sample")
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
         """The student's interpolations [n, steps + 2, C, H, W], each between two new latents."""
@@ -118,14 +118,11 @@ class GanContract:
         strips = []
         for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
             asked = {"generator": _Shim(model), "z_1": z_1, "z_2": z_2, "n_samples": steps + 2}
-            strips.append(torch.as_tensor(answered(call(function, asked), "interpolate")))
+            strips.append(torch.as_tensor(answered(call(function, asked, said=SIZES), "interpolate")))
         return torch.stack(strips)
 
     def _function(self, name: str) -> Callable[..., Any]:
-        """The student's function, with the size of our images in the constants of its file."""
         function: Callable[..., Any] = self._modules.find(name, STEM)
-        namespace = getattr(inspect.unwrap(function), "__globals__", {})
-        namespace.update({constant: value for constant, value in OF_IMAGES.items() if constant in namespace})
         return function
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from courses.mila2023.variants.ddpm_alternative import ALTERNATIVE_TEXT
+from courses.mila2023.variants.ddpm_winter import WINTER_TEXT
 from validation.variants import Changes, Unnamed
 from validation.workbench import reference_of
 
@@ -27,7 +28,47 @@ def ddpm(*changes: tuple[str, str]) -> Changes:
     return {FILE: list(changes)}
 
 
+def winter(*changes: tuple[str, str]) -> Changes:
+    """The process of the hand-out of winter 2023, with some texts replaced."""
+    text = WINTER_TEXT
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return {FILE: ((reference_of("mila2023") / FILE).read_text(), text)}
+
+
+WINTER_DRAW = "noise = torch.randn_like(x_start)\n    x_noisy"
+WINTER_STD = "extract(posterior_variance, t, x.shape).sqrt()"
 RIGHT: dict[str, Changes] = {
+    "winter 2023": winter(),
+    "winter 2023, with numbers in the schedule's function": winter(
+        ("beta_schedule(beta_start, beta_end, timesteps):", "beta_schedule(timesteps):\n    start, end = 0.0001, 0.02"),
+        ("linspace(beta_start, beta_end, timesteps)", "linspace(start, end, timesteps)"),
+        ("beta_schedule(beta_start, beta_end, T)", "beta_schedule(timesteps=1000)"),
+        (
+            "betas * (1 - alphas_cumprod_prev) / (1 - alphas_cumprod)\n",
+            "betas * (1 - alphas_cumprod_prev) / (1 - alphas_cumprod)\nspread = posterior_variance.sqrt()\n",
+        ),
+        (WINTER_STD, "extract(spread, t, x.shape)"),
+        ("range(timesteps)", "range(T)"),
+    ),
+    "winter 2023, with everything written out": winter(
+        (WINTER_DRAW, "noise = torch.empty_like(x_start).normal_()\n    x_noisy"),
+        (
+            "x_noisy = q_sample(x_start, t, noise)",
+            "signal = alphas_cumprod[t].view(-1, 1, 1, 1)\n"
+            "    x_noisy = signal.sqrt() * x_start + (1 - signal).sqrt() * noise",
+        ),
+        ("* torch.randn_like(x)\n", "* torch.distributions.Normal(torch.zeros_like(x), 1.0).sample()\n"),
+        ("q_sample(x_start, t, noise=None):\n    if noise is None:\n        noise", "q_sample(x_start, t):\n    noise"),
+    ),
+    "winter 2023, with a step within the loop": winter(
+        (
+            "img = p_sample(model=model, x=img, t=t, t_index=i)",
+            "img = (img - betas[i] / (1 - alphas_cumprod[i]) ** 0.5 * model(img, t)) / alphas[i].sqrt()\n"
+            "            img = img + (torch.randn(shape) * posterior_variance[i].sqrt() if i else 0)",
+        )
+    ),
     "extract by indexing": ddpm((EXTRACT, "    return a[t.cpu()].view(len(t), *(1 for _ in x_shape[1:]))")),
     "sequences in double precision": ddpm(
         (BETAS, "betas = torch.linspace(beta_start, beta_end, T, dtype=torch.float64)"),
@@ -138,6 +179,23 @@ RIGHT: dict[str, Changes] = {
 ALTERNATIVE: Changes = {FILE: ((reference_of("mila2023") / FILE).read_text(), ALTERNATIVE_TEXT)}
 
 UNNAMED: dict[str, Unnamed] = {
+    "winter 2023, with a little too much noise": Unnamed(
+        winter((WINTER_STD, f"1.1 * {WINTER_STD}")), ("ddpm.p_sample",), "x_{t−1}"
+    ),
+    "winter 2023, with half of the loss": Unnamed(
+        winter(("return F.smooth_l1_loss", "return 0.5 * F.smooth_l1_loss")), ("ddpm.p_losses",), "Huber"
+    ),
+    "winter 2023, with a schedule of other ends": Unnamed(
+        winter(("linear_beta_schedule(beta_start, beta_end, T)", "torch.linspace(0, 0.5, T)")),
+        ("ddpm.schedule",),
+        "betas",
+    ),
+    "winter 2023, with the sequence before not shifted": Unnamed(
+        winter(("alphas_cumprod.roll(1, 0)", "alphas_cumprod.clone()")), ("ddpm.schedule",), "alphas_cumprod_prev"
+    ),
+    "winter 2023, with one noise for all images of a step": Unnamed(
+        winter(("* torch.randn_like(x)\n", "* torch.randn_like(x[:1])\n")), ("ddpm.p_sample",), "x_{t−1}"
+    ),
     "a cosine schedule": Unnamed(
         ddpm((BETAS, "betas = 1 - torch.cos(torch.linspace(beta_start, beta_end, T))")), ("ddpm.schedule",), "betas"
     ),

@@ -84,6 +84,39 @@ RIGHT: dict[str, Changes] = {
     return images""",
         ),
     ),
+    "few latents, in a global": gan(("z_dim = 32", "z_dim = 16")),
+    "latents by another name": gan(
+        ("z_dim = 32", "LATENT_DIM = 100\nz_dim = LATENT_DIM"),
+        (NOISE, NOISE.replace("z_dim", "LATENT_DIM")),
+    ),
+    "latents as a default": gan(
+        ("z_dim = 32", "latent_size = 8"),
+        ("generator = Generator(z_dim", "generator = Generator(latent_size"),
+        ("num_samples, noise=None):", "num_samples, noise=None, z_dim=latent_size):"),
+    ),
+    "latents in a global of another name, used as a default by the class": gan(
+        ("z_dim = 32", "nz = 16"),
+        ("generator = Generator(z_dim", "generator = Generator(nz"),
+        (NOISE, NOISE.replace("z_dim", "nz")),
+    ),
+    "labels of the batch's size, in a global": gan(
+        ("z_dim = 32", "z_dim = 32\nbatch_size = 100"),
+        ("torch.ones_like(real_output)", "torch.ones(batch_size, 1, 1, 1, device=device)"),
+        ("torch.zeros_like(fake_output)", "torch.zeros(batch_size, 1, 1, 1, device=device)"),
+    ),
+    "labels made once": gan(
+        (
+            "z_dim = 32",
+            "z_dim, BATCH_SIZE = 32, 128\nones = torch.ones(BATCH_SIZE, 1, 1, 1)\nzeros = torch.zeros_like(ones)",
+        ),
+        ("torch.ones_like(real_output)", "ones"),
+        ("torch.zeros_like(fake_output)", "zeros"),
+        ("torch.ones_like(output)", "ones"),
+    ),
+    "a mean by the batch's size": gan(
+        ("z_dim = 32", "z_dim = 32\nbs = 256"),
+        (OWN, "return nn.functional.softplus(-output).sum() / bs"),
+    ),
     "backwards": gan((LINE, "return generator(weight * z_1 + (1 - weight) * z_2)")),
     "one after the other": gan((LINE, "return torch.cat([generator(torch.lerp(z_1, z_2, float(w))) for w in weight])")),
 }
@@ -91,6 +124,24 @@ RIGHT: dict[str, Changes] = {
 ALTERNATIVE: Changes = RIGHT["networks of the notebook"]
 
 UNNAMED: dict[str, Unnamed] = {
+    "labels of a size that is written out": Unnamed(
+        gan(
+            ("z_dim = 32", "z_dim = 32\nbatch_size = 100"),
+            ("torch.ones_like(output)", "torch.ones(100, 1, 1, 1)"),
+        ),
+        ("gan.generator_step",),
+        "Target size",
+    ),
+    "the batch's size in place of the number of samples": Unnamed(
+        gan(("z_dim = 32", "z_dim = 32\nbatch_size = 100"), (NOISE, NOISE.replace("num_samples", "batch_size"))),
+        ("gan.sample",),
+        "wrong shape",
+    ),
+    "a fifth of the latents": Unnamed(
+        gan(("z_dim = 32", "z_dim = 16"), (NOISE, NOISE.replace("z_dim", "z_dim // 5"))),
+        ("gan.sample",),
+        "shapes cannot be multiplied",
+    ),
     "two images of each batch": Unnamed(
         gan(("(real_samples)", "(real_samples[:2])"), ("(fake_samples)", "(fake_samples[:2])")),
         ("gan.discriminator_step", "gan.generator_step"),

@@ -71,6 +71,12 @@ def vae(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "latents of a global": vae(
+        ("class VAE(nn.Module)", "latent_dim, BATCH = 20, 64\n\n\nclass VAE(nn.Module)"),
+        ("        z_dim=100,", "        z_dim=latent_dim,"),
+        ("torch.randn(batch_size, self.z_dim, device", "torch.randn(batch_size, latent_dim, device"),
+        (FORWARD, FORWARD.replace("encode(x)", "encode(x.view(len(x), *x.shape[1:]))")),
+    ),
     "a draw by a distribution": vae(
         (
             f"        noise = torch.randn_like(self.mean) if noise is None else noise\n        {DRAW}",

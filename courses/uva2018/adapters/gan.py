@@ -119,7 +119,8 @@ class GanContract:
         }
         with contextlib.suppress(_Enough):
             try:
-                call(self._modules.find("train", STEM), asked, self._offered())
+                said = {"batch": batch_size, "latents": LATENTS}
+                call(self._modules.find("train", STEM), asked, self._offered(), said=said)
             except Exception:
                 if not data.complete:  # what a loop does after its last batch does not matter
                     raise
@@ -148,7 +149,7 @@ class GanContract:
             return found if latents is None else generator(latents)
 
     def _made(self, name: str) -> nn.Module:
-        network: nn.Module = call(self._modules.find(name, STEM), {}, self._offered())
+        network: nn.Module = call(self._modules.find(name, STEM), {}, self._offered(), said={"latents": LATENTS})
         return network
 
     def _offered(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
 from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from, takes_digits
 from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting import sizes
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 from graders.adapting.members import part
@@ -86,7 +87,8 @@ class VaeContract:
     def bound(self, model: nn.Module, images: Tensor) -> Any:
         """The average bound that VAE.forward returns for images of a `fitting` form, alone or as the first value."""
         vars(self._args).update(batch_size=len(images))  # some divide by the script's argument
-        returned = model(images)
+        with sizes.put([model], {"batch": len(images)}):
+            returned = model(images)
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 
     def sample(self, model: nn.Module, n: int) -> Any:

@@ -61,6 +61,14 @@ RIGHT: dict[str, Changes] = {
         ("save_image(interpolate(generator)", "save_image(interpolate(args.n_epochs, generator, 100)"),
     ),
     "logits": gan(*LOGITS),
+    "labels of the batch's size, in a global": gan(
+        ("LATENTS = 100", "latent_dim = 40\nbatch_size = 100"),
+        ("(LATENTS, 128", "(latent_dim, 128"),
+        ("(n, LATENTS)", "(n, latent_dim)"),
+        ("torch.ones_like(on_fake)", "torch.ones(batch_size, 1)"),
+        ("torch.ones_like(on_real)", "torch.ones(batch_size, 1)"),
+        ("torch.zeros_like(on_fake)", "torch.zeros(batch_size, 1)"),
+    ),
     "square images": gan(
         (IMAGES, "return self.layers(z).view(-1, 1, 28, 28)"),
         (SCORED, "return self.layers(img.view(img.size(0), -1))"),

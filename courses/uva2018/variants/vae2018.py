@@ -40,6 +40,10 @@ def vae(*changes: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "latents of a size in a global": vae(
+        ("class Encoder(", "Z_DIM = 20\n\n\nclass Encoder("),
+        ("self.decoder(torch.randn(n_samples, self.z_dim))", "self.decoder(torch.randn(n_samples, Z_DIM))"),
+    ),
     "a deviation of either sign, in log σ²": vae(
         (CODE, RAW), (KL, "return -0.5 * (1 + std.pow(2).log() - mean**2 - std.pow(2)).sum(1)")
     ),

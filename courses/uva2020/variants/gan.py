@@ -199,6 +199,21 @@ def _lightning(*pairs: tuple[str, str]) -> Changes:
 
 
 RIGHT: dict[str, Changes] = {
+    "latents and labels of sizes in globals": {
+        **_training(
+            ("class GAN(nn.Module)", "latent_dim = 100\n\n\nclass GAN(nn.Module)"),
+            (NOISE, NOISE.replace("self.z_dim", "latent_dim")),
+        ),
+        **_losses(
+            (
+                GENERATOR_LOSS,
+                GENERATOR_LOSS.replace(
+                    "torch.ones_like(logits_fake)", "torch.ones(batch_size, 1, device=logits_fake.device)"
+                ),
+            ),
+            ("def discriminator", "batch_size = 256\n\n\ndef discriminator"),
+        ),
+    },
     "the reference": {},
     # networks
     "spectral norm": _models(
