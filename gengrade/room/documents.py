@@ -53,6 +53,7 @@ _MOST_COUNTED: Final = 60  # PDFs of a submission whose pages are counted
 _MOST_SEARCHED: Final = 300  # pages of a PDF in which questions are looked for
 _MOST_SEARCHED_FILES: Final = 20
 _MOST_KEPT_BYTES: Final = 64 << 20  # of a picture on the disk
+_ALONE: Final = ".alone"  # the tree of the file that is being read; no student has such an id
 _SHOWN: Final = "shown"  # the folder of what is kept
 _UNCOUNTED: Final = f"Only the first {_MOST_COUNTED} PDFs of a submission are opened."
 _CANNOT_SHOW: Final = "Files of this kind cannot be shown here: open it in the submission itself."
@@ -375,14 +376,34 @@ class Documents:
 
     # Runs, and what is kept of them -----------------------------------------------------------------------------------
 
-    def _ask(self, shown: _Student, probe: str, **inputs: Any) -> Any:
-        """Run a probe in the only thread that may, and return its answer, which is still to be checked."""
+    def _ask(self, shown: _Student, probe: str, *, path: str | None = None, **inputs: Any) -> Any:
+        """Run a probe in the only thread that may, and return its answer, which is still to be checked.
+
+        path: the file that it reads; none: the run sees all files of the submission.
+        """
         if self._sandbox is None:
             trees = self._room / TREES
             trees.mkdir(parents=True, exist_ok=True)
             self._sandbox = Sandbox(self._tier, COURSE, trees, kept=self._secrets)
-        run = self._sandbox.run(Request(f"{DOCUMENTS}:{probe}", shown.tree, inputs, 0, LIMITS))
+        tree = shown.tree
+        if path is not None:
+            tree, inputs = self._alone(shown.tree / DOCUMENTS / path), {"path": _ALONE, **inputs}
+        run = self._sandbox.run(Request(f"{DOCUMENTS}:{probe}", tree, inputs, 0, LIMITS))
         return answers.answer_of(run, LIMITS.seconds)
+
+    def _alone(self, file: Path) -> Path:
+        """Return a tree of one file only, which a run is given sooner than all: each run works in a copy of its tree.
+
+        So a file that takes its guest over learns nothing of the others.
+        """
+        tree = self._room / TREES / _ALONE
+        discard(tree)
+        folder = tree / DOCUMENTS
+        for each in (tree, folder):
+            each.mkdir()
+            each.chmod(0o755)  # whatever this user's mask is: a run may belong to another user
+        os.link(file, folder / _ALONE, follow_symlinks=False)
+        return tree
 
     def _end(self) -> None:
         if self._sandbox is not None:
