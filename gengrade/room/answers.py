@@ -50,7 +50,7 @@ _LEFT_OUT: Final = {
 }
 _UNUSABLE: Final = "This file breaks the program that reads it, so it cannot be shown."
 _PNG_SIZE: Final = struct.Struct(">16x2I")  # width and height, after a PNG's signature and the beginning of its header
-_COMPRESSION: Final = 3  # of 9: a page takes 10 ms more to write than without, and is a fifth as large
+_COMPRESSION: Final = 3  # of 9: a page takes 27 ms in grey and 68 ms in colour; 6 takes up to half as much again
 _T = TypeVar("_T")
 
 
