@@ -26,6 +26,7 @@ WORK: Final = ".gengrade"  # the harness's own folder inside the results folder
 MARKS: Final = "marks"
 TREES: Final = "trees"
 TEMPORARY: Final = "temporary"  # the workers' own temporary files
+ROOM: Final = "room"  # the marking room's own folder inside the harness's
 _DEFAULT: Final = "results"
 
 _MOST_BYTES: Final = 16 << 20  # the largest file of facts or marks, and the largest picture
@@ -169,7 +170,9 @@ def require_ours(out: Path, ids: Iterable[str]) -> None:
     """
     owners = Owners.of(out)
     work = out / WORK
-    closed = {work / TEMPORARY, *_scratch(work), *_entries(work / TREES)}
+    closed = {work / TEMPORARY}
+    for place in (work, work / ROOM):
+        closed |= {*_scratch(place), *_entries(place / TREES)}
     pending = [work, *(out / id_ for id_ in ids)]
     while pending:
         path = pending.pop()

@@ -21,6 +21,7 @@ ALLOWED = {
     "graders/*/interface.py": (),
     "graders/*/*probes.py": ("graders.*.*probes", "graders.*.interface", "graders.probing", "graders.adapting", *GUEST),
     "graders/probing/": ("graders.probing", "graders.adapting", *GUEST),
+    "graders/adapting/documents.py": ("graders.documents.interface", "graders.adapting", *GUEST),
     "graders/adapting/": ("graders.adapting", *GUEST),
     "graders/": ("graders", "gengrade"),
     "courses/*/adapters/": ("courses", "graders.*.interface", "graders.adapting", *GUEST),

@@ -4,10 +4,11 @@
     discover(path, parts) → Discovery of Submissions      cheap: looks at names, unpacks nothing
     names_in(submission) → its files' names               cheap as well: lists archives without unpacking them
     prepare(submission, into, parts) → Prepared           unpacks, finds the parts, copies the files that matter
+    lay_out_documents(submission, into) → LaidOut         unpacks, and copies all files that people may read
     lay_out(folder, into, parts) → Prepared               does the same with one of our own folders
     code_flags(tree, shown) → sentences                   names unusual code for teachers; it costs no points
     signatures(submissions) → a text for each             changes when a file of the submission changes
-    discard(tree)                                         removes a tree that prepare or lay_out made
+    discard(tree)                                         removes a tree that one of these made
 
 Two properties are deliberate:
 
@@ -17,13 +18,15 @@ Two properties are deliberate:
 """
 
 from gengrade.parts import Part
-from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
+from gengrade.submissions.model import Discovery, LaidOut, Prepared, Submission, SubmissionError
 from gengrade.submissions.packed import opened
-from gengrade.submissions.preparing import discard
-from gengrade.submissions.reading import code_flags, discover, lay_out, names_in, prepare, signatures
+from gengrade.submissions.preparing import DOCUMENTS, discard
+from gengrade.submissions.reading import code_flags, discover, lay_out, lay_out_documents, names_in, prepare, signatures
 
 __all__ = [
+    "DOCUMENTS",
     "Discovery",
+    "LaidOut",
     "Part",
     "Prepared",
     "Submission",
@@ -32,6 +35,7 @@ __all__ = [
     "discard",
     "discover",
     "lay_out",
+    "lay_out_documents",
     "names_in",
     "opened",
     "prepare",

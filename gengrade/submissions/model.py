@@ -45,3 +45,11 @@ class Prepared:
     files: int
     bytes: int
     handed_in: tuple[str, ...] = ()  # the names of all files that matter, of any kind, those of programs first
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A clean, read-only tree of the files that people read."""
+
+    sha256: str  # "sha256:…" over the sorted paths and contents
+    notes: tuple[str, ...]  # what is left out, and which archives were unpacked

@@ -1,4 +1,4 @@
-"""Make the clean, read-only tree of files from which a submission's code runs."""
+"""Make the clean, read-only trees of a submission's files: one from which its code runs, and one for people to read."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from gengrade.parts import NOTEBOOK, Part
 from gengrade.paths import Refused, SafePaths, printable
 from gengrade.sandbox.guest.settings import ENTRY
 from gengrade.submissions.locating import locate
-from gengrade.submissions.model import Prepared, Submission, SubmissionError
+from gengrade.submissions.model import LaidOut, Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
-from gengrade.submissions.selection import CHECKPOINTS, PROGRAMS, enters, keeps
-from gengrade.texts import few
+from gengrade.submissions.selection import CHECKPOINTS, PDF, PROGRAMS, enters, keeps
+from gengrade.texts import few, listed
 from gengrade.walking import CHANGED, Plain, reason, walk
 
 _FILE_BYTES = 16 * MIB
 _NOTEBOOK_BYTES = 128 * MIB  # a larger one than other files are loses its outputs
 _CHECKPOINT_BYTES = 64 * MIB
+_DOCUMENT_BYTES = 64 * MIB  # of a PDF or a notebook, where people read it
 _TREE_BYTES = 256 * MIB
 # Students put archives into archives: inner archives are unpacked until a program is found, at most to this depth and
 # at most so many at each.
@@ -34,8 +35,10 @@ _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
+_MOST_WEIGHTS = 3  # files of weights that a note names
 _MOST_LISTED = 41  # files that reports name, or one less and the number of the others
 DEEPEST = 64  # levels of folders that are entered
+DOCUMENTS = "documents"  # the folder of a tree for people to read
 
 
 def prepare(
@@ -70,8 +73,31 @@ def prepare(
     return Prepared(into, shown, digest, _shortened(notes), len(kept), size, _listed(found))
 
 
+def lay_out_documents(submission: Submission, into: Path, scratch: Path) -> LaidOut:
+    """Make a tree of all files of a submission that people may want to read: documents/<relative path>.
+
+    into: the tree's folder, which must not exist. The caller removes it if this function raises.
+    scratch: a folder to unpack archives in, which the caller removes.
+
+    It differs from the tree of `prepare`: inner archives are always unpacked, notebooks keep their outputs, and weights
+    are left out, since nobody reads them.
+
+    Raises SubmissionError, ArchiveError and OSError as `prepare` does.
+    """
+    gathering = _Gathering(submission, scratch, to_read=True)
+    found = gathering.gather()
+    notes = gathering.notes
+    weights = [path for path in found if path.suffix.lower() in CHECKPOINTS]
+    if weights:
+        names = listed([printable(path.as_posix()) for path in weights], _MOST_WEIGHTS)
+        notes.append(f"{names} {'is' if len(weights) == 1 else 'are'} left out: weights, which are not for reading")
+    copies = {PurePosixPath(DOCUMENTS, path): file for path, file in found.items() if path not in weights}
+    digest = _copy(_affordable(copies, notes), into, {})
+    return LaidOut(digest, _shortened(notes))
+
+
 def discard(tree: Path) -> None:
-    """Remove a read-only tree that `prepare` made, if it exists. Links are not followed."""
+    """Remove a read-only tree that this module made, if it exists. Links are not followed."""
     if tree.is_symlink() or tree.is_file():
         tree.unlink()
     if not tree.exists():
@@ -85,14 +111,19 @@ def discard(tree: Path) -> None:
 class _File:
     plain: Plain
     size: int
+    whole: bool = False  # whether a notebook keeps its outputs, whatever its size
 
 
 class _Gathering:
-    """Collects the files of a submission that matter, and unpacks inner archives where no program lies outside them."""
+    """Collects the files of a submission that matter, and unpacks inner archives where no program lies outside them.
 
-    def __init__(self, submission: Submission, scratch: Path) -> None:
+    to_read: whether every file matters, since people read them; then all inner archives are unpacked.
+    """
+
+    def __init__(self, submission: Submission, scratch: Path, *, to_read: bool = False) -> None:
         self._submission = submission
         self._scratch = scratch
+        self._to_read = to_read
         self._caps = Caps()
         self._paths = SafePaths(self._caps.depth, self._caps.name_bytes)
         self._unpacked = 0
@@ -101,7 +132,8 @@ class _Gathering:
     def gather(self) -> dict[PurePosixPath, _File]:
         """Return the files by their relative path in the submission.
 
-        Raises ArchiveError for an archive that cannot be unpacked only if no program is found without it.
+        Raises ArchiveError for an archive that cannot be unpacked only if no program is found without it (if people
+        read the files, no file at all).
         """
         sources = (self._submission.source, *self._submission.attachments)
         found: dict[PurePosixPath, _File] = {}
@@ -113,21 +145,25 @@ class _Gathering:
             self._try(errors, found, partial(self._opened, source, own, prefix))
         for _ in range(_NESTING):
             inner = sorted(path for path in found if is_archive(Path(path)))
-            if not inner or _has_programs(found):
+            if not inner or (_has_programs(found) and not self._to_read):
                 break
             for path in inner[:_MOST_NESTED]:
                 prefix = (*path.parent.parts, stem(path.name))
                 self._try(errors, found, partial(self._unpack, found.pop(path).plain, prefix))
                 self.notes.append(f"{printable(path.as_posix())} is an archive inside the submission; it was unpacked")
-        if errors and not _has_programs(found):
+        if errors and not self._suffices(found):
             raise errors[0]
-        if not _has_programs(found):
+        if self._to_read or not _has_programs(found):
             for path in sorted(path for path in found if is_archive(Path(path))):
                 self.notes.append(
                     f"{printable(path.as_posix())} was not unpacked; hand in one archive that holds no other archives"
                 )
         self.notes.extend(str(error) for error in errors)
         return {path: file for path, file in found.items() if not is_archive(Path(path))}
+
+    def _suffices(self, found: Mapping[PurePosixPath, _File]) -> bool:
+        """Return whether so much is found that an archive that cannot be unpacked is only worth a note."""
+        return any(not is_archive(Path(path)) for path in found) if self._to_read else _has_programs(found)
 
     @staticmethod
     def _try(
@@ -184,19 +220,21 @@ class _Gathering:
 
     def _one(self, file: _File, components: tuple[str, ...]) -> dict[PurePosixPath, _File]:
         path = file.plain.path
-        limit = _limit(path)
+        limit = _limit(path, to_read=self._to_read)
         # An inner archive is unpacked or left out, but never copied.
         limit = self._caps.file_bytes if is_archive(path) else limit
         try:
             if file.size > limit:
                 raise Refused(f"is larger than {limit // MIB} MiB")
-            return {self._paths.place(components): file}
+            return {self._paths.place(components): replace(file, whole=self._to_read)}
         except Refused as refused:
             self.notes.append(f"{printable('/'.join(components))} is left out, since it {refused.reason}")
             return {}
 
 
-def _limit(path: Path) -> int:
+def _limit(path: Path, *, to_read: bool) -> int:
+    if to_read and path.suffix.lower() in (PDF, NOTEBOOK):
+        return _DOCUMENT_BYTES
     if path.suffix.lower() in CHECKPOINTS:
         return _CHECKPOINT_BYTES
     return _NOTEBOOK_BYTES if path.suffix.lower() == NOTEBOOK else _FILE_BYTES
@@ -259,7 +297,7 @@ def _content(file: _File) -> bytes:
         raise _blamed(file.plain, error) from error
     if len(content) != file.size:
         raise SubmissionError(file.plain.path, CHANGED)
-    if file.size > _FILE_BYTES and file.plain.path.suffix.lower() == NOTEBOOK:
+    if file.size > _FILE_BYTES and not file.whole and file.plain.path.suffix.lower() == NOTEBOOK:
         return _without_outputs(content)
     return content
 

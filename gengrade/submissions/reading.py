@@ -11,19 +11,21 @@ from __future__ import annotations
 import mmap
 import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.parts import Part
 from gengrade.paths import InputError
 from gengrade.submissions import discovery, looking, preparing, signature
-from gengrade.submissions.model import Discovery, Prepared, Submission, SubmissionError
+from gengrade.submissions.model import Discovery, LaidOut, Prepared, Submission, SubmissionError
 
 # Bounds for reading all submissions of a class. That process may start others, in which archives are listed.
 _CLASS = Bounds(cpu_seconds=600, wall_seconds=7_200.0, processes=True)
 _ADVICE = Bounds(cpu_seconds=30)
+_Made = TypeVar("_Made", Prepared, LaidOut)
 _MOST_ENDED = 4  # files of one submission that may end the process that inspects them
 
 
@@ -75,12 +77,29 @@ def prepare(
     Raises SubmissionError or ArchiveError when the submission cannot be read as a whole. OSError and Disturbed are
     faults of the machine, such as a full disk.
     """
+    return _made(submission, into, partial(preparing.prepare, submission, into, parts, entry or {}), Prepared)
+
+
+def lay_out_documents(submission: Submission, into: Path) -> LaidOut:
+    """Make a tree of all files of a submission that people may want to read: documents/<relative path>.
+
+    into: the tree's folder, which must not exist. Archives are unpacked beside it meanwhile.
+
+    The limits are those of `prepare`, but PDFs and notebooks may be larger, and notebooks keep their outputs. The notes
+    of the result say what is left out.
+
+    Raises SubmissionError or ArchiveError when the submission cannot be read as a whole. OSError and Disturbed are
+    faults of the machine, such as a full disk.
+    """
+    return _made(submission, into, partial(preparing.lay_out_documents, submission, into), LaidOut)
+
+
+def _made(submission: Submission, into: Path, make: Callable[[Path], _Made], returns: type[_Made]) -> _Made:
+    """Return what `make` does in a confined process with a scratch folder; without success, remove what it made."""
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as scratch:
         try:
-            return confined(
-                partial(preparing.prepare, submission, into, parts, entry or {}, Path(scratch)), Prepared, Bounds()
-            )
+            return confined(partial(make, Path(scratch)), returns, Bounds())
         except BaseException as error:
             preparing.discard(into)
             if isinstance(error, Unreadable):

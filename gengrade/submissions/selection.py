@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".safetensors")
 PROGRAMS = (".py", ".ipynb")
+PDF = ".pdf"
 
 _NEVER = {"__macosx", "__pycache__", "venv", "env", "virtualenv", "site-packages", "node_modules", "wandb"}
 _DATA = {"data", "dataset", "datasets", "mnist"}

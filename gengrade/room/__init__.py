@@ -1,0 +1,1 @@
+"""The marking room: a local web server in which people mark what only a person can judge."""

@@ -1,0 +1,568 @@
+"""Show what students handed in: pages and pictures as PNGs of our own, notebooks and programs as text.
+
+`Documents` is the host's side. Four properties are deliberate:
+
+1. No byte of a student's file is parsed in this process, or passed on from it. A guest parses (`graders/documents/`);
+   what it returns is checked and encoded anew (`answers`).
+2. What a student's file causes is a DocumentProblem with one sentence. Faults of ours are other exceptions.
+3. What was shown once is kept on the disk, under the hash of all files of the submission and of our own code, and shown
+   again without a run. So is a problem, so that a file that takes long to fail does so once.
+4. One thread makes all runs, one after the other: the sandbox serves one at a time, and its processes end when the
+   thread that started them does. What is kept is read by the caller's thread and never waits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from gengrade import home, records
+from gengrade.atomic import write_whole
+from gengrade.choices import Tier
+from gengrade.course import Course
+from gengrade.parts import Part
+from gengrade.paths import InputError, printable
+from gengrade.places import ROOM, TREES, WORK, Owners, read_plain, read_trusted
+from gengrade.room import answers, finding
+from gengrade.room.answers import KINDS, MOST_WIDTH, Cell, DocumentProblem, Notebook, Output, Picture
+from gengrade.room.finding import Line
+from gengrade.sandbox import SCRATCH_PREFIX, Kept, Limits, Request, Sandbox, remove
+from gengrade.sandbox.library import fingerprint
+from gengrade.submissions import DOCUMENTS, Submission, discard, lay_out_documents, signatures
+
+__all__ = ["Cell", "DocumentProblem", "Documents", "HandedIn", "Line", "Notebook", "Output", "Picture", "Place", "tidy"]
+
+LIMITS: Final = Limits(seconds=15.0, memory_mb=1536, processes=8, output_kb=64)
+_LOOK_SECONDS: Final = 5.0  # between two looks at whether a submission has changed
+_LEAST_WIDTH: Final = 50
+_BATCH: Final = 20  # pages whose lines one run reads
+_MOST_COUNTED: Final = 60  # PDFs of a submission whose pages are counted
+_MOST_SEARCHED: Final = 300  # pages of a PDF in which questions are looked for
+_MOST_SEARCHED_FILES: Final = 20
+_MOST_KEPT_BYTES: Final = 64 << 20  # of a picture on the disk
+_ALONE: Final = ".alone"  # the tree of the file that is being read; no student has such an id
+_SHOWN: Final = "shown"  # the folder of what is kept
+_UNCOUNTED: Final = f"Only the first {_MOST_COUNTED} PDFs of a submission are opened."
+_CANNOT_SHOW: Final = "Files of this kind cannot be shown here: open it in the submission itself."
+_ASSIGNMENT: Final = re.compile(r"assignment|hand-?out|exercises|questions", re.IGNORECASE)
+_T = TypeVar("_T")
+
+# An internal course, which consists of nothing but files to read.
+COURSE: Final = Course(
+    name="documents",
+    title="Documents",
+    folder=home.HOME / "graders" / "documents",
+    parts={DOCUMENTS: Part(None, ())},
+    adapters={DOCUMENTS: "graders.adapting.documents:DocumentsContract"},
+    imports=(
+        *("pypdfium2", "pypdfium2.raw", "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin"),
+        *("PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin"),
+    ),
+    packages=(),
+    rubric=home.HOME / "rubric.yaml",
+    reference=home.HOME / "reference",
+    examples=home.HOME / "submissions",
+)
+_PROBES: Final = ("contents", "pdf_pages", "pdf_page", "pdf_lines", "picture", "notebook", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """A file that a student handed in.
+
+    index: its number among the files of the student, by which the methods of `Documents` name it.
+    name: its path in the submission. It is the student's, so escape it.
+    kind: "pdf", "picture", "notebook", "program", "text" or "other".
+    pages: of a PDF that can be opened; otherwise None.
+    note: why it cannot be shown, or "".
+    size: in bytes.
+    """
+
+    index: int
+    name: str
+    kind: str
+    pages: int | None
+    note: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a question is answered: the file, its page (0: the first), and the height on it as a fraction (0: top)."""
+
+    index: int
+    page: int
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is kept about a tree."""
+
+    signature: str | None  # of the submission that it was made from
+    sha256: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    files: tuple[HandedIn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The lines of some pages that follow each other."""
+
+    pages: tuple[tuple[Line, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    sentence: str
+
+
+@dataclass(slots=True)
+class _Student:
+    """A submission whose tree is laid out."""
+
+    tree: Path
+    record: _Record
+    kept: _KeptFiles
+    files: tuple[HandedIn, ...]
+    looked: float  # when it was last looked at whether the submission has changed
+    places: dict[str, Place | None] = field(default_factory=dict)
+
+
+class Documents:
+    """Everything that students handed in, as pictures and texts that may be shown.
+
+    Its methods may be called by any thread. Each raises DocumentProblem for a file that cannot be shown, and InfraError
+    or OSError for a fault of ours. An index is one of `files(student)`, and pages count from 0.
+    """
+
+    def __init__(self, out: Path, submissions: Mapping[str, Submission], tier: Tier, kept: Sequence[Kept] = ()) -> None:
+        """Nothing is read or started before it is needed.
+
+        out: the folder of results, in which trees and pictures are kept.
+        submissions: by the id of the student.
+        tier: the isolation in which files are parsed.
+        kept: what no run may read, wherever it lies.
+        """
+        self._room = out.resolve() / WORK / ROOM
+        self._owners = Owners.of(out)
+        self._submissions = submissions
+        self._tier = tier
+        self._secrets = tuple(kept)
+        self._sandbox: Sandbox | None = None
+        self._students: dict[str, _Student] = {}
+        self._lock = threading.Lock()  # guards `_students`
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gengrade-documents")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox. Runs that have not begun are cancelled, and later calls raise RuntimeError."""
+        with suppress(RuntimeError):  # it is closed already
+            self._thread.submit(self._end).result()
+        self._thread.shutdown(cancel_futures=True)
+
+    def files(self, student: str) -> tuple[HandedIn, ...]:
+        """Return the files that a student handed in: PDFs first, then pictures, notebooks, programs and others.
+
+        If the submission has changed since it was last looked at, its tree is laid out again.
+        """
+        return self._student(student, look=True).files
+
+    def notes(self, student: str) -> tuple[str, ...]:
+        """Return sentences on what of a submission is left out; they hold names that the student chose."""
+        return self._student(student).record.notes
+
+    def page(self, student: str, index: int, page: int, width: int) -> Picture:
+        """Return a page of a PDF, `width` pixels wide, or less if it would be too high."""
+        shown, file = self._file(student, index, "pdf")
+        _require_page(file, page)
+        width = _bounded(width)
+        ask = partial(self._ask, shown, "pdf_page", path=file.name, page=page, width=width)
+        return self._picture(shown, f"{index}/page-{page}-{width}", ask)
+
+    def lines(self, student: str, index: int, page: int) -> tuple[Line, ...]:
+        """Return the lines of a page of a PDF, for searching and highlighting; a scanned page has none."""
+        shown, file = self._file(student, index, "pdf")
+        _require_page(file, page)
+        first = page - page % _BATCH
+        return self._lines(shown, file, first).pages[page - first]
+
+    def picture(self, student: str, index: int, width: int) -> Picture:
+        """Return a picture, at most `width` pixels wide."""
+        shown, file = self._file(student, index, "picture")
+        width = _bounded(width)
+        ask = partial(self._ask, shown, "picture", path=file.name, width=width)
+        return self._picture(shown, f"{index}/picture-{width}", ask)
+
+    def text(self, student: str, index: int) -> str:
+        """Return the text of a program, a text or a notebook's file, or its beginning and how much is left out."""
+        shown, file = self._file(student, index, "program", "text", "notebook")
+
+        def make() -> _Text:
+            return _Text(answers.read_text(self._ask(shown, "text", path=file.name)))
+
+        return self._value(shown, f"{index}/text", _Text, make).text
+
+    def cells(self, student: str, index: int) -> tuple[Cell, ...]:
+        """Return the cells of a notebook, with what they printed and showed."""
+        return self.notebook(student, index).cells
+
+    def notebook(self, student: str, index: int) -> Notebook:
+        """Return the cells of a notebook, and sentences on what is left out of them."""
+        shown, file = self._file(student, index, "notebook")
+
+        def make() -> Notebook:
+            notebook, pictures = answers.read_notebook(self._ask(shown, "notebook", path=file.name))
+            for number, picture in enumerate(pictures):
+                shown.kept.write(f"{index}/cell-{number}.png", picture.png)
+            return notebook
+
+        return self._value(shown, f"{index}/notebook", Notebook, make)
+
+    def cell_picture(self, student: str, index: int, number: int) -> Picture:
+        """Return a picture that a notebook's cell shows, by its number (`Output.picture`)."""
+        shown, _ = self._file(student, index, "notebook")
+        if not 0 <= number < self.notebook(student, index).pictures:
+            raise DocumentProblem("This notebook has no such picture.")
+        found = shown.kept.picture(f"{index}/cell-{number}")
+        if found is None:  # somebody has removed it
+            raise DocumentProblem("This picture is not there any more: open the notebook again.")
+        return found
+
+    def place(self, student: str, question: str) -> Place | None:
+        """Return where a question is answered in the student's PDFs, by its number, or None if that is not found.
+
+        question: such as "1.4", "1.4a" or "Bonus".
+        """
+        shown = self._student(student)
+        if question not in shown.places:
+            shown.places[question] = self._found(shown, question)
+        return shown.places[question]
+
+    def render_ahead(self, student: str, index: int, pages: Iterable[int], width: int) -> None:
+        """Render pages of a PDF, so that they are shown at once later. What cannot be shown is skipped.
+
+        Other callers come between two pages.
+        """
+        for page in pages:
+            with suppress(DocumentProblem):
+                self.page(student, index, page, width)
+
+    # Students and their files -----------------------------------------------------------------------------------------
+
+    def _student(self, student: str, *, look: bool = False) -> _Student:
+        """Return a student's files. `look`: whether to see if the submission has changed."""
+        if student not in self._submissions:
+            raise DocumentProblem("There is no such submission.")
+        with self._lock:
+            shown = self._students.get(student)
+        if shown is not None and (not look or time.monotonic() < shown.looked + _LOOK_SECONDS):
+            return shown
+        return self._thread.submit(self._looked, student).result()
+
+    def _file(self, student: str, index: int, *kinds: str) -> tuple[_Student, HandedIn]:
+        shown = self._student(student)
+        if not 0 <= index < len(shown.files):
+            raise DocumentProblem("There is no such file.")
+        file = shown.files[index]
+        if file.kind not in kinds:
+            raise DocumentProblem(file.note or f"This file is not a {kinds[0]}.")
+        return shown, file
+
+    def _looked(self, student: str) -> _Student:
+        """Return a student's files, after laying them out if they are not, or if the submission has changed."""
+        submission, tree = self._submissions[student], self._room / TREES / student
+        with self._lock:
+            shown = self._students.get(student)
+        now = time.monotonic()
+        if shown is not None and now < shown.looked + _LOOK_SECONDS:
+            return shown
+        (signature,) = signatures([submission])
+        if shown is not None and signature is not None and shown.record.signature == signature:
+            shown.looked = now
+            return shown
+        record = self._recorded(student)
+        if record is None or signature is None or record.signature != signature or not tree.is_dir():
+            record = self._laid_out(student, submission, tree, signature)
+        kept = _KeptFiles(self._room / _SHOWN / student, _key(record.sha256), self._owners)
+        kept.forget_others()
+        if shown is None or shown.record.sha256 != record.sha256:
+            shown = _Student(tree, record, kept, (), now)
+            found = kept.read("files", _Files)
+            if not isinstance(found, _Files):
+                found = _Files(self._contents(shown))
+                kept.write("files.json", records.dumps(found))
+            shown.files = found.files
+        else:
+            shown = replace(shown, record=record, looked=now)
+        with self._lock:
+            self._students[student] = shown
+        return shown
+
+    def _recorded(self, student: str) -> _Record | None:
+        written = read_trusted(self._room / f"{student}.json", self._owners)
+        with suppress(ValueError, TypeError):
+            return records.loads(_Record, written.decode()) if written is not None else None
+        return None
+
+    def _laid_out(self, student: str, submission: Submission, tree: Path, signature: str | None) -> _Record:
+        with suppress(FileNotFoundError):
+            (self._room / f"{student}.json").unlink()
+        discard(tree)
+        try:
+            laid_out = lay_out_documents(submission, tree)
+        except InputError as error:
+            raise DocumentProblem(f"This submission cannot be read. {error}") from error
+        record = _Record(signature, laid_out.sha256, laid_out.notes)
+        write_whole(self._room / f"{student}.json", records.dumps(record))
+        return record
+
+    def _contents(self, shown: _Student) -> tuple[HandedIn, ...]:
+        """Return the files of a tree, of which this process looks at the names and sizes only."""
+        root = shown.tree / DOCUMENTS
+        paths = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+        sizes = {path.relative_to(root).as_posix(): path.lstat().st_size for path in paths}
+        if not sizes:
+            return ()
+        note = ""
+        try:
+            named = answers.read_contents(self._ask(shown, "contents"), sizes)
+        except DocumentProblem as problem:
+            named, note = [(name, "other") for name in sorted(sizes)], problem.sentence
+        named.sort(key=lambda file: (KINDS.index(file[1]), _natural(file[0])))
+        found, counted = [], 0
+        for index, (name, kind) in enumerate(named):
+            file = HandedIn(index, name, kind, None, note or (_CANNOT_SHOW if kind == "other" else ""), sizes[name])
+            if kind == "pdf":
+                counted += 1
+                file = self._counted(shown, file) if counted <= _MOST_COUNTED else replace(file, note=_UNCOUNTED)
+            found.append(file)
+        return tuple(found)
+
+    def _counted(self, shown: _Student, file: HandedIn) -> HandedIn:
+        try:
+            return replace(file, pages=answers.read_pages(self._ask(shown, "pdf_pages", path=file.name)))
+        except DocumentProblem as problem:
+            return replace(file, note=problem.sentence)
+
+    # Runs, and what is kept of them -----------------------------------------------------------------------------------
+
+    def _ask(self, shown: _Student, probe: str, *, path: str | None = None, **inputs: Any) -> Any:
+        """Run a probe in the only thread that may, and return its answer, which is still to be checked.
+
+        path: the file that it reads; none: the run sees all files of the submission.
+        """
+        if self._sandbox is None:
+            trees = self._room / TREES
+            trees.mkdir(parents=True, exist_ok=True)
+            self._sandbox = Sandbox(self._tier, COURSE, trees, kept=self._secrets)
+        tree = shown.tree
+        if path is not None:
+            tree, inputs = self._alone(shown.tree / DOCUMENTS / path), {"path": _ALONE, **inputs}
+        run = self._sandbox.run(Request(f"{DOCUMENTS}:{probe}", tree, inputs, 0, LIMITS))
+        return answers.answer_of(run, LIMITS.seconds)
+
+    def _alone(self, file: Path) -> Path:
+        """Return a tree of one file only, which a run is given sooner than all: each run works in a copy of its tree.
+
+        So a file that takes its guest over learns nothing of the others.
+        """
+        tree = self._room / TREES / _ALONE
+        discard(tree)
+        folder = tree / DOCUMENTS
+        for each in (tree, folder):
+            each.mkdir()
+            each.chmod(0o755)  # whatever this user's mask is: a run may belong to another user
+        os.link(file, folder / _ALONE, follow_symlinks=False)
+        return tree
+
+    def _end(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    def _picture(self, shown: _Student, name: str, ask: Callable[[], Any]) -> Picture:
+        """Return a picture that is kept or, if it is not, the answer of a run."""
+
+        def make() -> Picture:
+            picture = answers.read_picture(ask())
+            shown.kept.write(f"{name}.png", picture.png)
+            return picture
+
+        return self._once(shown, name, shown.kept.picture, make)
+
+    def _value(self, shown: _Student, name: str, kind: type[_T], ask: Callable[[], _T]) -> _T:
+        """Return a value that is kept or, if it is not, the answer of a run."""
+
+        def make() -> _T:
+            value = ask()
+            shown.kept.write(f"{name}.json", records.dumps(value))
+            return value
+
+        return self._once(shown, name, partial(shown.kept.read, kind=kind), make)
+
+    def _once(self, shown: _Student, name: str, read: Callable[[str], _T | None], make: Callable[[], _T]) -> _T:
+        """Return what is kept, or make it. Raises the DocumentProblem that is kept, or that making it raises."""
+
+        def made() -> _T:
+            again = _seen(shown, name, read)  # another caller may have asked for it meanwhile
+            if again is not None:
+                return again
+            try:
+                return make()
+            except DocumentProblem as problem:
+                shown.kept.write(f"{name}.problem.json", records.dumps(_Problem(problem.sentence)))
+                raise
+
+        found = _seen(shown, name, read)
+        return found if found is not None else self._thread.submit(made).result()
+
+    # Lines and places -------------------------------------------------------------------------------------------------
+
+    def _lines(self, shown: _Student, file: HandedIn, first: int) -> _Pages:
+        """Return the lines of the pages from `first` on that are kept together."""
+        assert file.pages is not None
+        count = min(_BATCH, file.pages - first)
+
+        def make() -> _Pages:
+            pages: list[tuple[Line, ...]] = []
+            while len(pages) < count:
+                most = count - len(pages)
+                answer = self._ask(shown, "pdf_lines", path=file.name, first=first + len(pages), most=most)
+                pages += answers.read_lines(answer, most)
+            return _Pages(tuple(pages))
+
+        found = self._value(shown, f"{file.index}/lines-{first}", _Pages, make)
+        return found if len(found.pages) == count else _Pages(((),) * count)
+
+    def _found(self, shown: _Student, question: str) -> Place | None:
+        """Return the best place in all PDFs; one that may be the assignment itself comes last."""
+        best: tuple[float, Place] | None = None
+        searched = [file for file in shown.files if file.pages is not None][:_MOST_SEARCHED_FILES]
+        for file in searched:
+            assert file.pages is not None
+            pages: list[tuple[Line, ...]] = []
+            for first in range(0, min(file.pages, _MOST_SEARCHED), _BATCH):
+                try:
+                    pages += self._lines(shown, file, first).pages
+                except DocumentProblem:
+                    pages += [()] * _BATCH
+            found = finding.find(question, pages)
+            if found is not None:
+                score = found.score - (8 if _ASSIGNMENT.search(file.name) else 0)
+                if best is None or score > best[0]:
+                    best = score, Place(file.index, found.page, found.y)
+        return None if best is None else best[1]
+
+
+class _KeptFiles:
+    """What is kept of one state of a submission: PNGs and JSON, in a folder of its own."""
+
+    def __init__(self, folder: Path, key: str, owners: Owners) -> None:
+        self._above = folder
+        self._folder = folder / key
+        self._owners = owners
+
+    def write(self, name: str, data: bytes | str) -> None:
+        write_whole(self._folder / name, data)
+
+    def picture(self, name: str) -> Picture | None:
+        content = self._content(f"{name}.png")
+        with suppress(ValueError):
+            return None if content is None else answers.picture_from(content)
+        return None
+
+    def read(self, name: str, kind: type[_T]) -> _T | None:
+        content = self._content(f"{name}.json")
+        with suppress(ValueError, TypeError):
+            return None if content is None else records.loads(kind, content.decode())
+        return None
+
+    def _content(self, name: str) -> bytes | None:
+        """Return a file's content, or None if there is none. Raises PlaceError for a link and for others' files."""
+        path = self._folder / name
+        try:
+            self._owners.require(path, path.lstat())
+            return read_plain(path, _MOST_KEPT_BYTES)
+        except FileNotFoundError:
+            return None
+
+    def forget_others(self) -> None:
+        """Remove what is kept of other states of the submission."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for path in self._above.iterdir():
+                if path.name != self._folder.name and not path.is_symlink() and path.is_dir():
+                    shutil.rmtree(path)
+
+
+def _seen(shown: _Student, name: str, read: Callable[[str], _T | None]) -> _T | None:
+    """Return what is kept under a name, or None. Raises DocumentProblem if a problem is."""
+    found = read(name)
+    if found is None:
+        problem = shown.kept.read(f"{name}.problem", _Problem)
+        if problem is not None:
+            raise DocumentProblem(problem.sentence)
+    return found
+
+
+def tidy(out: Path) -> None:
+    """Remove what a killed room left. Call it while no other process shows the documents of these results."""
+    for leftover in (out / WORK / ROOM).glob(f"{SCRATCH_PREFIX}*"):
+        remove(leftover)
+
+
+@cache
+def _code() -> str:
+    """Return a hash over all our code that an answer depends on."""
+    found = [fingerprint(COURSE, f"{DOCUMENTS}:{probe}") for probe in _PROBES]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+
+def _key(sha256: str) -> str:
+    return hashlib.sha256(f"{sha256} {_code()}".encode()).hexdigest()[:32]
+
+
+def _bounded(width: int) -> int:
+    return min(max(width, _LEAST_WIDTH), MOST_WIDTH)
+
+
+def _require_page(file: HandedIn, page: int) -> None:
+    if file.pages is None:
+        raise DocumentProblem(file.note)
+    if not 0 <= page < file.pages:
+        raise DocumentProblem(f"This document has {file.pages:,} pages.")
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts "page 2" before "page 10"."""
+    parts = re.split(r"(\d{1,18})", printable(name).casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
