@@ -26,7 +26,7 @@ grade: setup  ## Grade the example submissions on the embedded data set.
 	$(BIN)/python run_grading.py $(SUBMISSIONS)
 
 test: setup  ## Run the tests.
-	@command -v chromium >/dev/null 2>&1 || sh tools/install-system-packages chromium
+	@command -v chromedriver >/dev/null 2>&1 || sh tools/install-system-packages chromium chromium-driver
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 slow: setup  ## Run the longer tests, such as trainings.

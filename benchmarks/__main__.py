@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import classes, probes, smoke
+from benchmarks import classes, probes, room, smoke
 from benchmarks.measure import Row
 
 BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
     "probes": probes.measure,
     "classes": classes.measure,
     "smoke": smoke.measure,
+    "room": room.measure,
 }
 
 

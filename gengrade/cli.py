@@ -32,6 +32,7 @@ from gengrade.marks_cli import app as marks_app
 from gengrade.paths import InputError, from_here
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
+from gengrade.room import serve
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 from gengrade.submissions import opened
@@ -229,6 +230,31 @@ def course_packages(
         _refuse(error)
     for package in dict.fromkeys(package for each in chosen for package in each.packages):
         typer.echo(package)
+
+
+@app.command("mark")
+def mark(
+    out: Annotated[Path, typer.Argument(help="The folder of results of a class that was graded.")] = Path("results"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")] = 0,
+    by: Annotated[str, typer.Option("--by", help="Who marks; by default the user of this machine.")] = "",
+    isolation: Annotated[
+        Isolation, typer.Option(help="How the files that were handed in are read; as for student code.")
+    ] = Isolation.AUTO,
+    browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
+) -> None:
+    """Mark written answers in a browser, with the files that were handed in beside the criteria."""
+
+    def announce(address: str) -> None:
+        typer.echo(f"Marking room: {address}\nThis address works once and on this machine only. Stop with Ctrl-C.")
+        if browser:
+            webbrowser.open(address)
+
+    try:
+        serve(out, port=port, marker=by, isolation=isolation, announce=announce)
+    except _USER_ERRORS as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        pass
 
 
 @app.command("packages")

@@ -40,6 +40,7 @@ PAGES = (
     "docs/attacks.md",
     "docs/error-rates.md",
     "docs/grade-json.md",
+    "docs/marking.md",
     "docs/new-course.md",
     "docs/writing.md",
 )
@@ -58,7 +59,13 @@ def blocks(page: str, language: str) -> list[str]:
 
 def options(command: str = "grade") -> set[str]:
     commands: Any = typer.main.get_command(app)
-    return {name for parameter in commands.commands[command].params for name in parameter.opts}
+    return options_of(commands.commands[command])
+
+
+def options_of(command: Any) -> set[str]:
+    """Return the options of a command, or of all commands in a group."""
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(options_of, getattr(command, "commands", {}).values()))
 
 
 def options_of_attacks() -> set[str]:
@@ -108,7 +115,7 @@ def test_make_targets_exist() -> None:
 def test_options_exist(page: str) -> None:
     named = set(re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text(page)))
     others = options_of_attacks() if page == "docs/attacks.md" else set()
-    assert named <= options() | others | {"--help"}
+    assert named <= options_of(typer.main.get_command(app)) | others | {"--help"}
 
 
 def test_commands_of_the_readme_are_understood() -> None:

@@ -7,6 +7,8 @@
     Interrupted                      a run that was stopped (`errors`)
     graded_class(out)                a class that was graded earlier, for marking (`record`)
     rescore(…), rewrite_class_pages  what follows from changed marks (`rescoring`)
+    locked(out)                      keeps other commands away from the results (`folder`)
+    kept_of_class(…)                 what no file may see while a class is marked (`kept`)
     kept_here()                      what no submission may see of a run in this folder (`kept`)
 
 Of the other modules, `planning`, `checks` and `seeds` make the job; `sharing`, `workers` and `processors` share the
@@ -15,7 +17,8 @@ the folder of results whole.
 """
 
 from gengrade.engine.errors import Interrupted, OutputError, UsageError
-from gengrade.engine.kept import kept_here
+from gengrade.engine.folder import locked
+from gengrade.engine.kept import kept_here, kept_of_class
 from gengrade.engine.marks import operator
 from gengrade.engine.options import Options
 from gengrade.engine.record import GradedClass, graded_class
@@ -35,6 +38,8 @@ __all__ = [
     "UsageError",
     "graded_class",
     "kept_here",
+    "kept_of_class",
+    "locked",
     "operator",
     "rescore",
     "rewrite_class_pages",

@@ -24,17 +24,21 @@ def own_folders(out: Path, ids: Sequence[str]) -> list[Path]:
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Keep other runs away: two over the same folder would overwrite each other's trees. Raises UsageError."""
+def locked(out: Path, name: str = _LOCK, another: str = "another run is writing there") -> Iterator[None]:
+    """Keep other runs away: two over the same folder would overwrite each other's trees. Raises UsageError.
+
+    name: the name of the lock's file. Commands that do not disturb each other have different ones.
+    another: what holds the lock, for the error.
+    """
     require_ours(out, [])
-    with folder_for(out / WORK / _LOCK) as work:
+    with folder_for(out / WORK / name) as work:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(_LOCK, flags, 0o600, dir_fd=work)
+        file = os.open(name, flags, 0o600, dir_fd=work)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"{out}: another run is writing there; wait for it, or choose another --out") from None
+            raise UsageError(f"{out}: {another}; wait for it, or choose another --out") from None
         yield
     finally:
         os.close(file)

@@ -10,6 +10,7 @@ from gengrade import data as datasets
 from gengrade.authenticity import key_file
 from gengrade.course import Course
 from gengrade.engine.options import Options
+from gengrade.engine.record import GradedClass
 from gengrade.home import HOME
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept
@@ -35,6 +36,13 @@ def kept_by_run(
             if path not in (source, *source.parents):  # by a link
                 kept.append(Kept("a submission", source, move))
     return (*kept, *_course(course), *_key(), *_data(options.data or rubric.data))
+
+
+def kept_of_class(graded: GradedClass, course: Course, submissions: Sequence[Submission]) -> tuple[Kept, ...]:
+    """Return what no file that was handed in may see while a class that was graded is marked."""
+    options = Options(path=graded.graded, out=graded.out)
+    kept = kept_by_run(options, course, graded.rubric, graded.out, submissions)
+    return (*kept, *kept_results(graded.out, submissions))
 
 
 def kept_results(out: Path, submissions: Sequence[Submission]) -> list[Kept]:

@@ -19,8 +19,8 @@ NO_KEY: Final = "none"  # of facts that are not to be found again
 _LIBRARIES: Final = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 # What of the package decides no fact, but who is graded and how that is scored and shown.
 _SCORING_AND_SHOWING: Final = {
-    *("engine", "report", "authoring", "home", "cli.py", "console.py", "worker.py", "messages.py"),
-    *("grade.py", "marks.py", "rubric.py", "room"),
+    *("engine", "report", "authoring", "home", "cli.py", "marks_cli.py", "console.py", "worker.py"),
+    *("messages.py", "grade.py", "marks", "rubric.py", "room"),
 }
 # The fields of the job that facts depend on. Points and thresholds are none of them: they only score.
 _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs", "entry"}

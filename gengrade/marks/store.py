@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
 from gengrade.marks.place import require_local
@@ -40,6 +40,7 @@ CREATE TABLE events (
     item TEXT NOT NULL,
     mark TEXT,
     fingerprint TEXT REFERENCES wordings,
+    request TEXT UNIQUE,
     CHECK ((mark IS NULL) = (fingerprint IS NULL))
 );
 CREATE INDEX events_of ON events (student, item);
@@ -59,6 +60,26 @@ SELECT e.id, e.at, e.by, e.source, e.kind, e.student, e.item, e.mark, w.content,
 FROM events e LEFT JOIN wordings w USING (fingerprint)
 """
 _CURRENT: Final = f"{_EVENTS} WHERE NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"
+
+
+_STATES: Final = """
+SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points') IS NOT NULL
+FROM events e WHERE NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id) ORDER BY e.id
+"""
+_COMMENTS: Final = """
+SELECT json_extract(e.mark, '$.comment') AS text, count(*) AS number, avg(json_extract(e.mark, '$.points'))
+FROM events e
+WHERE e.item = ? AND text <> '' AND NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)
+GROUP BY text ORDER BY number DESC, max(e.id) DESC
+"""
+
+
+class Head(NamedTuple):
+    """A current event in short."""
+
+    by: str
+    fingerprint: str | None  # of the wording; None: the mark was withdrawn
+    settles: bool  # whether it gives points
 
 
 class StoreError(InputError):
@@ -103,19 +124,28 @@ class Store:
         by: the person who made the changes.
         source: what they used, such as the name of a file.
         """
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        at = _now()
         return [self._add(change, at, by, source) for change in changes]
 
-    def _add(self, change: Change, at: str, by: str, source: str) -> int:
+    def add_once(self, change: Change, *, by: str, source: str, request: str) -> int:
+        """Add an event unless an earlier call with the same `request` has added it; return its id.
+
+        A browser that got no answer repeats its request, and must not mark twice.
+        """
+        with self.transaction():
+            row = self._connection.execute("SELECT id FROM events WHERE request = ?", (request,)).fetchone()
+            return int(row[0]) if row else self._add(change, _now(), by, source, request)
+
+    def _add(self, change: Change, at: str, by: str, source: str, request: str | None = None) -> int:
         run = self._connection.execute
         fingerprint = None
         if change.wording is not None:
             fingerprint = change.wording.fingerprint
             run("INSERT OR IGNORE INTO wordings VALUES (?, ?)", (fingerprint, change.wording.model_dump_json()))
         mark = None if change.mark is None else change.mark.model_dump_json()
-        row = (at, by, source, change.kind.value, change.student, change.item, mark, fingerprint)
-        columns = "at, by, source, kind, student, item, mark, fingerprint"
-        added = run(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+        row = (at, by, source, change.kind.value, change.student, change.item, mark, fingerprint, request)
+        columns = "at, by, source, kind, student, item, mark, fingerprint, request"
+        added = run(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
         assert added is not None
         for replaced in change.replaces:
             run("INSERT INTO replacements VALUES (?, ?)", (replaced, added))
@@ -147,6 +177,17 @@ class Store:
     def all_current(self) -> dict[str, Marks]:
         """Return the current marks of every student, by the student's id."""
         return self._grouped(f"{_CURRENT} ORDER BY e.id", ())
+
+    def states(self) -> dict[tuple[str, str], list[Head]]:
+        """Return, for each student and item with current events, what they are, without reading them whole."""
+        found: dict[tuple[str, str], list[Head]] = defaultdict(list)
+        for student, item, by, fingerprint, settles in self._connection.execute(_STATES):
+            found[student, item].append(Head(by, fingerprint, bool(settles)))
+        return found
+
+    def comments(self, item: str) -> list[tuple[str, int, float | None]]:
+        """Return the comments of an item's current marks, the most frequent first: text, number, mean points."""
+        return [(text, int(number), mean) for text, number, mean in self._connection.execute(_COMMENTS, (item,))]
 
     def history(self, student: str, item: str | None = None) -> list[Event]:
         """Return all events of a student, or of one item, the oldest first."""
@@ -244,6 +285,10 @@ def _prepared(path: Path, connection: sqlite3.Connection, assignment: str) -> St
         )
         raise StoreError(path, reason)
     return store
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _statements(script: str) -> Iterator[str]:

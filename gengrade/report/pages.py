@@ -23,8 +23,8 @@ def page(template: str, *, script: str | None = None, **values: Any) -> str:
     The content security policy allows exactly this style and script, by their hashes, and pictures as `data:` URIs.
     Nothing else loads or runs, even if a student managed to write markup into a page.
     """
-    style = _source("style.css")
-    code = _source(script) if script else ""
+    style = source("style.css")
+    code = source(script) if script else ""
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     if code:
         policy += f"; script-src {_hash(code)}"
@@ -44,12 +44,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["seems"] = SEEMS
-    environment.filters.update(plain=plain, sentence=sentence, one_line=one_line, points=points, duration=duration)
+    environment.filters.update(filters())
     return environment
 
 
+def filters() -> dict[str, Any]:
+    """Return the filters of all templates, which make untrusted text safe to show and write numbers in one way."""
+    return {"plain": plain, "sentence": sentence, "one_line": one_line, "points": points, "duration": duration}
+
+
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """Return one of the reports' own files, such as the style that all pages share, as text."""
     environment = _environment()
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]

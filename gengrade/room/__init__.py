@@ -1,1 +1,11 @@
-"""The marking room: a local web server in which people mark what only a person can judge."""
+"""The marking room: a server on this machine in which people mark what a class handed in.
+
+    serve(out, …)     serves the room of a class that was graded (`server`)
+
+Of the other modules, `access` says who may talk to the server, `work` what there is to mark, `marking` what a new mark
+leads to, `app` what the pages show, and `documents` how files that were handed in become pictures and text.
+"""
+
+from gengrade.room.server import serve
+
+__all__ = ["serve"]

@@ -1,0 +1,149 @@
+"""The state of a marking room: the class, its marks, and what follows from a new mark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gengrade.engine import GradedClass, rescore, rewrite_class_pages
+from gengrade.grade import Grade
+from gengrade.marks import Change, Event, EventKind, Mark, Store
+from gengrade.marks.model import completed, problem_with
+from gengrade.marks.store import Head
+from gengrade.room.work import State, Work
+from gengrade.rubric import Entry
+
+SOURCE: Final = "marking room"
+_GRADE: Final = "grade.json"
+_MOST_KEPT: Final = 200  # comments that are offered again
+
+
+class Refused(ValueError):
+    """A mark cannot be given; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an item's marks are after a change."""
+
+    heads: tuple[Event, ...]
+    state: State
+    total: float
+    pending: float
+
+
+class Room:
+    """A class that is being marked. Its methods may be called from several threads.
+
+    graded: the class.
+    store: its open store of marks.
+    marker: the name of the person who marks.
+    """
+
+    def __init__(self, graded: GradedClass, store: Store, marker: str) -> None:
+        self.graded = graded
+        self.marker = marker
+        self._store = store
+        self._lock = threading.RLock()
+        self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
+        self._grades = _grades(graded)
+        self._stale: set[str] = set()  # students whose pages do not show their newest marks yet
+        self.work = Work(graded, self._grades)
+
+    def heads(self) -> dict[tuple[str, str], list[Head]]:
+        """Return the current events of all students and items in short."""
+        with self._lock:
+            return self._store.states()
+
+    def current(self, student: str) -> Mapping[str, tuple[Event, ...]]:
+        """Return a student's current events by item."""
+        with self._lock:
+            return self._store.current(student).items
+
+    def grade(self, student: str) -> Grade:
+        """Return a student's grade as it was computed last."""
+        return self._grades[student]
+
+    def comments(self, item: str) -> list[tuple[str, int, float | None]]:
+        """Return comments that were given for an item, the most frequent first: text, number, mean points."""
+        with self._lock:
+            return self._store.comments(item)[:_MOST_KEPT]
+
+    def mark(self, student: str, item: str, mark: Mark | None, seen: Sequence[int], request: str) -> Saved:
+        """Store a mark, or withdraw it if it is None; when this returns, it is on the disk.
+
+        seen: the events that the marker's page showed, which the new one replaces.
+        request: a text that is the same when a browser repeats the request.
+
+        Raises Refused.
+        """
+        entry = self._entry(student, item)
+        if mark is not None:
+            mark = completed(mark, entry)
+            if reason := problem_with(mark, entry):
+                raise Refused(reason)
+        with self._lock:
+            known = {event.id for event in self._store.history(student, item)}
+            if not set(seen) <= known:
+                raise Refused("this page shows marks of another item: load it again")
+            change = Change(student, item, mark, entry.wording if mark else None, tuple(dict.fromkeys(seen)))
+            if mark is None:
+                change = replace(change, kind=EventKind.WITHDRAWAL)
+            self._store.add_once(change, by=self.marker, source=SOURCE, request=request)
+            return self._saved(student, entry)
+
+    def undo(self, student: str, item: str) -> Saved:
+        """Take back the last change of an item. Raises Refused if there is none."""
+        entry = self._entry(student, item)
+        with self._lock:
+            if not self._store.undo(student, item, by=self.marker, source=SOURCE):
+                raise Refused("there is nothing to take back, or several marks: give the right one instead")
+            return self._saved(student, entry)
+
+    def _entry(self, student: str, item: str) -> Entry:
+        if student not in self._grades or item not in self.work.items:
+            raise Refused("there is no such student or item in this class")
+        return self.work.items[item]
+
+    def _saved(self, student: str, entry: Entry) -> Saved:
+        self._stale.add(student)
+        heads = self._store.current(student).items.get(entry.id, ())
+        state = self.work.state_of(entry.id, [Head(e.by, _fingerprint(e), _settles(e)) for e in heads])
+        grade = self._grades[student]
+        return Saved(heads, state, grade.total, grade.pending)
+
+    def refresh(self) -> None:
+        """Score again, and write the pages of, all students whose marks have changed."""
+        with self._refreshing:
+            while self._stale:
+                with self._lock:
+                    student = self._stale.pop()
+                    marks = self._store.current(student)
+                grade = rescore(self.graded, student, marks)
+                if grade is not None:
+                    self._grades[student] = grade
+
+    def close(self) -> None:
+        """Write all pages that are not up to date, also those of the class."""
+        self.refresh()
+        rewrite_class_pages(self.graded, self.graded.names)
+
+
+def _fingerprint(event: Event) -> str | None:
+    return event.wording.fingerprint if event.wording else None
+
+
+def _settles(event: Event) -> bool:
+    return event.mark is not None and event.mark.points is not None
+
+
+def _grades(graded: GradedClass) -> dict[str, Grade]:
+    """Return the grades in the folder of results, by the student's id."""
+    found = {}
+    for student in graded.names:
+        with suppress(OSError, ValueError):  # a student who was not graded yet
+            found[student] = Grade.read(graded.out / student / _GRADE)
+    return found

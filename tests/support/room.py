@@ -1,0 +1,121 @@
+"""A class that was graded, without grading it, and a marking room's server over it in a thread."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from gengrade.atomic import write_whole
+from gengrade.authenticity import Seal
+from gengrade.engine import GradedClass
+from gengrade.grade import score
+from gengrade.marks import opened
+from gengrade.room.access import Access
+from gengrade.room.app import Pages
+from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture
+from gengrade.room.marking import Room
+from gengrade.room.server import listening
+from gengrade.rubric import Rubric
+from tests.support import report_examples as examples
+
+CRITERIA = "criteria: [{id: prior, text: the prior, points: 1}, {id: decoder, text: the decoder, points: 2}]"
+STUDENTS = ("ada", "bob", "cyd")
+
+
+class NoDocuments(Documents):
+    """Stands for a class in which nobody handed in anything but a text."""
+
+    def __init__(self, text: str = "The <b>answer</b>.") -> None:
+        self.content = text
+
+    def files(self, student: str) -> tuple[HandedIn, ...]:
+        return (HandedIn(0, "answer.txt", "text", None, "", len(self.content)),)
+
+    def notes(self, student: str) -> tuple[str, ...]:
+        return ()
+
+    def text(self, student: str, index: int) -> str:
+        return self.content
+
+    def page(self, student: str, index: int, page: int, width: int) -> Picture:
+        raise DocumentProblem("There is no such page.")
+
+    def place(self, student: str, question: str) -> None:
+        return None
+
+
+def graded_class(folder: Path, students: Sequence[str] = STUDENTS, wording: str = "in the right order") -> GradedClass:
+    """Write results of these students into a folder, as a run leaves them.
+
+    wording: the end of the first item's text.
+    """
+    text = examples.RUBRIC.replace('in the right order", points: 3', f'{wording}", points: 3, {CRITERIA}')
+    rubric = Rubric.parse(text, Path("rubric.yaml"))
+    seal = Seal(bytes(32))
+    for student in students:
+        facts = examples.facts(student=student)
+        sealed = seal.sealed_json("facts", student, facts.model_dump_json(indent=1))
+        write_whole(folder / student / "facts.json", sealed)
+        write_whole(folder / student / "grade.json", score(facts, rubric).to_json())
+    return GradedClass(folder, folder.parent / "class", rubric, {student: student for student in students}, seal)
+
+
+@dataclass
+class Server:
+    """A running room, and a client of it that may be anybody."""
+
+    room: Room
+    access: Access
+    port: int
+    cookie: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, path: str, fields: object = None, headers: dict[str, str] | None = None, method: str = ""
+    ) -> tuple[int, str, dict[str, str]]:
+        """Return status, body and headers of the answer; `fields` are sent as a form."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = {"Cookie": self.cookie, "Origin": self.address, "Accept": "application/json", **(headers or {})}
+        body = None if fields is None else urllib.parse.urlencode(fields, doseq=True)  # type: ignore[arg-type]
+        connection.request(method or ("GET" if fields is None else "POST"), path, body, sent)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
+
+    def enter(self) -> None:
+        """Open the address that the command prints, and keep the cookie."""
+        status, _, headers = self.ask(self.access.address)
+        assert status == 303
+        self.cookie = headers["set-cookie"].partition(";")[0]
+
+
+@contextmanager
+def serving(graded: GradedClass, marker: str = "Tim", documents: Documents | None = None) -> Iterator[Server]:
+    """Serve a room for as long as the context lasts."""
+    with opened(graded.marks, graded.rubric.assignment) as store, listening(0) as here:
+        room = Room(graded, store, marker)
+        access = Access(here.getsockname()[1])
+        application = Pages(room, documents or NoDocuments()).application(access)
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [here]})
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield Server(room, access, here.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+            room.refresh()

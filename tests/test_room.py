@@ -1,0 +1,256 @@
+"""The marking room's server: what it stores, and whom it lets in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gengrade.marks import Mark, opened
+from gengrade.room.work import State, Work
+from tests.support.room import STUDENTS, NoDocuments, Server, graded_class, serving
+
+ITEM = "1.1-sampling"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with serving(graded_class(tmp_path / "results")) as server:
+        server.enter()
+        yield server
+
+
+def _mark(server: Server, seen: str = "", request: str = "r1", **fields: object) -> tuple[int, dict[str, Any]]:
+    status, text, _ = server.ask("/mark", {"student": "ada", "item": ITEM, "seen": seen, "request": request, **fields})
+    return status, json.loads(text)
+
+
+def test_a_mark_is_stored_and_every_page_follows(server: Server) -> None:
+    status, told = _mark(server, criteria=["decoder"], judged=1, comment="And the prior?")
+    assert (status, told["state"]) == (200, "marked")
+    ((head,),) = [told["heads"]]
+    assert (head["points"], head["criteria"], head["by"]) == (2, ["decoder"], "Tim")
+    page = server.ask("/answer/1.1/ada")[1]
+    assert re.search(r'value="decoder"[^>]* checked', page)
+    assert "And the prior?" in page
+    server.room.refresh()
+    assert server.room.grade("ada").points == 22
+    report = (server.room.graded.out / "ada" / "report.html").read_text()
+    assert "And the prior?" in report
+    assert '"by":"Tim"' in (server.room.graded.out / "ada" / "grade.json").read_text().replace(" ", "")
+    assert "1 of 3" not in server.ask("/")[1]
+
+
+def test_the_class_page_counts_and_continue_brings_the_next_open_answer(server: Server) -> None:
+    order = server.room.work.order("1.1", "Tim")
+    assert sorted(order) == list(STUDENTS)
+    for number, student in enumerate(order):
+        status, _, headers = server.ask("/question/1.1/next")
+        assert (status, headers["location"]) == (303, f"/answer/1.1/{student}")
+        server.ask("/mark", {"student": student, "item": ITEM, "seen": "", "request": f"r{number}", "points": "1"})
+    assert server.ask("/question/1.1/next")[2]["location"] == "/#1.1"
+    page = server.ask("/")[1]
+    assert "Tim 3" in page
+    assert "Look again" in page
+
+
+def test_the_order_differs_between_questions_and_markers(tmp_path: Path) -> None:
+    graded = graded_class(tmp_path, [f"s{number}" for number in range(12)])
+    with serving(graded) as server:
+        work = server.room.work
+    orders = {work.order(question, marker) for question in ("1.1", "1.9") for marker in ("Ann", "Bob")}
+    assert len(orders) == 4
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+
+
+def test_a_repeated_request_marks_once(server: Server) -> None:
+    first, second = _mark(server, points="2"), _mark(server, points="2")
+    assert first == second
+    assert len(server.room.current("ada")[ITEM]) == 1
+
+
+def test_a_stale_page_loses_nothing(server: Server) -> None:
+    _, told = _mark(server, points="1")
+    seen = str(told["heads"][0]["id"])
+    _mark(server, seen, "r2", points="2")
+    status, told = _mark(server, seen, "r3", points="3", comment="All.")
+    assert (status, told["state"]) == (200, "in conflict")
+    page = server.ask("/answer/1.1/ada")[1]
+    assert "Two people marked this" in page
+    assert "All." in page
+    both = " ".join(str(head["id"]) for head in told["heads"])
+    assert _mark(server, both, "r4", points="2.5")[1]["state"] == "marked"
+
+
+def test_nothing_said_withdraws_and_undo_brings_back(server: Server) -> None:
+    _, told = _mark(server, points="1")
+    seen = str(told["heads"][0]["id"])
+    assert _mark(server, seen, "r2", points="", comment=" ")[1]["state"] == "open"
+    status, text, _ = server.ask("/undo", {"student": "ada", "item": ITEM})
+    assert (status, json.loads(text)["heads"][0]["points"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"points": "4"}, "exceed its maximum"),
+        ({"points": "2,5"}, "write 2.5"),
+        ({"points": "1e309"}, "are not points"),
+        ({"points": "-1"}, "are not points"),
+        ({"points": "nan"}, "are not points"),
+        ({"criteria": "other", "judged": 1}, "no criterion"),
+        ({"criteria": "prior", "judged": 1, "points": "3"}, "add up to 1 and not to 3"),
+        ({"student": "eve", "points": "1"}, "no such student"),
+        ({"item": "vae.nothing", "points": "1"}, "no such student or item"),
+        ({"seen": "77", "points": "1"}, "load it again"),
+        ({"seen": "x", "points": "1"}, "cannot be understood"),
+        ({"student": ["ada", "bob"], "points": "1"}, "does not say which student"),
+        ({"comment": "x" * 300_000, "points": "1"}, "too long"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_in_words(fields: dict[str, object], problem: str, server: Server) -> None:
+    sent = {"student": "ada", "item": ITEM, "seen": "", "request": "r", **fields}
+    status, text, _ = server.ask("/mark", sent)
+    assert status == 422
+    assert problem in json.loads(text)["problem"]
+    assert server.room.current("ada") == {}
+
+
+def test_comments_are_offered_again_with_what_they_cost(server: Server) -> None:
+    for number, (student, points, comment) in enumerate(
+        [("ada", "1", "Which prior?"), ("bob", "2", "Which prior?"), ("cyd", "3", "Good.")]
+    ):
+        fields = {"student": student, "item": ITEM, "seen": "", "request": str(number), "points": points}
+        server.ask("/mark", {**fields, "comment": comment})
+    told = json.loads(server.ask(f"/comments/{ITEM}")[1])
+    assert told == [
+        {"text": "Which prior?", "number": 2, "points": 1.5},
+        {"text": "Good.", "number": 1, "points": 3.0},
+    ]
+    assert json.loads(server.ask("/comments/nothing")[1]) == []
+
+
+def test_a_form_without_script_works_as_well(server: Server) -> None:
+    page = server.ask("/answer/1.1/ada")[1]
+    form = page[page.index("<form") : page.index("</form>")]
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)">', form))  # none that is disabled
+    status, _, headers = server.ask("/mark", {**fields, "points": "", "criteria": "prior"}, {"Accept": "text/html"})
+    assert (status, headers["location"]) == (303, "/answer/1.1/ada")
+    assert server.room.current("ada")[ITEM][0].mark == Mark(points=1, criteria=("prior",))
+
+
+def test_a_changed_wording_is_shown_with_both_texts(tmp_path: Path) -> None:
+    graded = graded_class(tmp_path)
+    with serving(graded) as server:
+        server.enter()
+        _mark(server, points="2")
+    with serving(graded_class(tmp_path, wording="in the wrong order")) as server:
+        server.enter()
+        page = server.ask("/answer/1.1/ada")[1]
+        assert "in the right order" in page
+        assert "in the wrong order" in page
+        (head,) = server.room.current("ada")[ITEM]
+        assert server.room.work.state("ada", "1.1", server.room.heads()) is State.CONFIRM
+        assert _mark(server, str(head.id), "again", points="2")[1]["state"] == "marked"
+
+
+def test_an_automatic_item_waits_for_a_person_only_where_it_is_pending(server: Server) -> None:
+    assert isinstance(server.room.work, Work)
+    assert [entry.id for entry in server.room.work.entries("ada", "1.9")] == ["1.9-description"]
+    assert server.room.work.entries("ada", "2.3") == ()
+
+
+# --- who gets in ---------------------------------------------------------------------------------------------------
+
+
+def test_only_the_printed_address_lets_somebody_in_and_only_once(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path)) as server:
+        address = server.access.address
+        for path in ("/", "/answer/1.1/ada", "/static/room.js", f"/comments/{ITEM}", "/page/ada/0/0/1300"):
+            status, text, headers = server.ask(path)
+            assert status == 403, path
+            assert "ada" not in text
+            assert "set-cookie" not in headers
+        assert server.ask("/enter?token=guess")[0] == 403
+        assert server.ask("/enter")[0] == 403
+        status, _, headers = server.ask(address)
+        assert status == 303
+        assert {"httponly", "samesite=strict"} <= set(headers["set-cookie"].lower().split("; "))
+        assert server.ask(address)[0] == 403, "somebody who reads it later does not get in"
+        assert server.ask("/", headers={"Cookie": f"gengrade_room_{server.port}=None"})[0] == 403
+
+
+def test_a_name_that_points_here_does_not_reach_the_server(server: Server) -> None:
+    for host in ("evil.example", f"evil.example:{server.port}", "127.0.0.1", "", f"localhost.:{server.port}"):
+        assert server.ask("/", headers={"Host": host})[0] in (400, 421), host
+    assert server.ask("/", headers={"Host": f"localhost:{server.port}"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_other_pages_cannot_mark(headers: dict[str, str], server: Server) -> None:
+    fields = {"student": "ada", "item": ITEM, "seen": "", "request": "r", "points": "3"}
+    assert server.ask("/mark", fields, headers)[0] == 403
+    assert server.room.current("ada") == {}
+    assert server.ask("/mark?student=ada&points=3")[0] == 405, "and nothing is changed by following a link"
+
+
+def test_every_answer_says_what_its_page_may_do(server: Server) -> None:
+    for path in ("/", "/answer/1.1/ada", "/nothing", "/static/room.js", "/static/..%2f..%2fapp.py"):
+        _, text, headers = server.ask(path)
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "import" not in text or path == "/static/room.js"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/answer/1.1/eve", "/answer/9.9/ada", "/answer/1.1/..%2f..", "/question/9.9/next", "/static/rubric.yaml"),
+        *("/page/ada/0/0/7", "/page/eve/0/0/1300", "/page/..%2fada/0/0/1300", "/page/ada/-1/0/1300", "/cell/eve/0/0"),
+    ],
+)
+def test_what_is_not_there_is_no_file_of_ours(path: str, server: Server) -> None:
+    status, text, headers = server.ask(path)
+    assert status in (303, 404)
+    assert headers.get("location", "/#9.9") == "/#9.9"
+    assert len(text) < 200
+
+
+def test_what_students_write_is_text(tmp_path: Path) -> None:
+    hostile = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\u202e"
+    with serving(graded_class(tmp_path, ["ada"]), documents=NoDocuments(hostile)) as server:
+        server.enter()
+        page = server.ask("/answer/1.1/ada")[1]
+    assert page.count("<script") == 1, "our own"
+    assert "&lt;script&gt;alert(1)" in page
+    assert "\u202e" not in page
+    assert "onerror=alert" in page.replace("&lt;", "")
+
+
+def test_marks_of_a_room_are_those_of_the_store(tmp_path: Path) -> None:
+    graded = graded_class(tmp_path)
+    with serving(graded) as server:
+        server.enter()
+        _mark(server, points="2")
+    with opened(graded.marks, graded.rubric.assignment) as store:
+        (event,) = store.history("ada", ITEM)
+    assert (event.by, event.source) == ("Tim", "marking room")

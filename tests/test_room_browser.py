@@ -1,0 +1,198 @@
+"""The marking room in a real browser, by keyboard alone."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from gengrade.marks import Mark
+from tests.support.driven import browser, needs_driver, press, until
+from tests.support.room import Server, graded_class, serving
+
+ITEM = "1.1-sampling"
+
+pytestmark = needs_driver
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with browser(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def server(tmp_path: Path, driver: Chrome) -> Iterator[Server]:
+    with serving(graded_class(tmp_path / "results")) as server:
+        driver.get(server.address + server.access.address)
+        driver.execute_script("localStorage.clear()")
+        yield server
+
+
+def _open(driver: Chrome, server: Server, question: str = "1.1") -> str:
+    """Open the first answer to a question, as a marker would, and return its student."""
+    driver.get(f"{server.address}/question/{question}/next")
+    return driver.title.split(", ")[1]
+
+
+def _mark(server: Server, student: str, item: str = ITEM) -> Mark | None:
+    heads = server.room.current(student).get(item, ())
+    return heads[-1].mark if heads else None
+
+
+def _saved(driver: Chrome) -> bool:
+    return all(state.text in ("saved", "") for state in driver.find_elements(By.CSS_SELECTOR, ".state")) and not (
+        driver.execute_script("return waiting.length")
+    )
+
+
+def test_an_answer_takes_five_keys_with_two_criteria_and_a_kept_comment(driver: Chrome, server: Server) -> None:
+    first = _open(driver, server)
+    press(driver, "1", "c")
+    press(driver, "Say which prior.", Keys.ENTER)
+    until(driver, lambda _: _mark(server, first) == Mark(points=1, criteria=("prior",), comment="Say which prior."))
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: first not in driver.title)
+    second = driver.title.split(", ")[1]
+    keys = ["1", "2", "c", Keys.ENTER, Keys.ENTER]
+    for key in keys:
+        press(driver, key)
+        if key == "c":
+            until(driver, lambda _: driver.find_elements(By.CSS_SELECTOR, ".kept:not([hidden]) li"))
+    until(driver, lambda _: second not in driver.title)
+    expected = Mark(points=3, criteria=("prior", "decoder"), comment="Say which prior.")
+    assert _mark(server, second) == expected
+    assert len(keys) == 5
+
+
+def test_points_undo_and_nothing(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    press(driver, "0")
+    until(driver, lambda _: _mark(server, student) == Mark(points=0, criteria=()))
+    press(driver, "2")
+    until(driver, lambda _: _mark(server, student) == Mark(points=2, criteria=("decoder",)))
+    press(driver, "u")
+    until(driver, lambda _: _mark(server, student) == Mark(points=0, criteria=()))
+    until(driver, lambda _: driver.find_element(By.CSS_SELECTOR, ".sum").text == "0")
+    press(driver, "c", "Half of it.", Keys.ESCAPE)
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "Half of it.")
+    press(driver, "p", "1.5", Keys.ENTER)
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.points == 1.5)
+    until(driver, _saved)
+    assert driver.find_element(By.CSS_SELECTOR, ".sum").text == "1.5"
+
+
+def test_what_is_refused_is_said_and_stays_on_the_page(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    press(driver, "p", "2,5", Keys.ENTER)
+    until(driver, lambda _: "write 2.5" in driver.find_element(By.ID, "trouble").text)
+    assert driver.find_element(By.NAME, "points").get_attribute("value") == "2,5"
+    assert _mark(server, student) is None
+
+
+def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    server.room.mark(student, ITEM, Mark(points=3), [], "elsewhere")
+    press(driver, "1")
+    until(driver, lambda _: "Both marks are kept" in driver.find_element(By.ID, "trouble").text)
+    assert len(server.room.current(student)[ITEM]) == 2
+    press(driver, "2")
+    until(driver, lambda _: _mark(server, student) == Mark(points=3, criteria=("prior", "decoder")))
+    assert len(server.room.current(student)[ITEM]) == 1
+
+
+def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Path) -> None:
+    """The page says so, keeps it over a reload, and sends it once when the server is back."""
+    with serving(graded_class(tmp_path / "results")) as server:
+        driver.get(server.address + server.access.address)
+        driver.execute_script("localStorage.clear()")
+        student = _open(driver, server)
+        # The server's answers are lost, and so is the third request itself.
+        driver.execute_script(
+            """
+            window.real = window.fetch;
+            let number = 0;
+            window.fetch = async (...all) => {
+              number += 1;
+              if (number < 3) await window.real(...all);
+              throw new TypeError("lost");
+            };
+            """
+        )
+        press(driver, "1")
+        until(driver, lambda _: "kept in this browser" in driver.find_element(By.ID, "trouble").text)
+        press(driver, "c", "Typed meanwhile.", Keys.ESCAPE)
+        until(driver, lambda _: driver.execute_script("return waiting.length") == 2)
+        driver.execute_script("window.fetch = window.real")
+        until(driver, _saved)
+        assert _mark(server, student) == Mark(points=1, criteria=("prior",), comment="Typed meanwhile.")
+        assert len(server.room.current(student)[ITEM]) == 1
+        assert driver.find_element(By.ID, "trouble").text == ""
+
+
+def test_a_mark_for_an_earlier_wording_is_confirmed_by_a_key(driver: Chrome, tmp_path: Path) -> None:
+    graded = graded_class(tmp_path / "results")
+    with serving(graded) as before:
+        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r")
+    changed = graded_class(tmp_path / "results", wording="in whatever order")
+    with serving(changed) as server:
+        driver.get(server.address + server.access.address)
+        driver.get(f"{server.address}/answer/1.1/ada")
+        assert "earlier wording" in driver.find_element(By.TAG_NAME, "form").text
+        press(driver, "s")
+        until(driver, _saved)
+        until(driver, lambda _: server.room.current("ada")[ITEM][0].wording == server.room.work.items[ITEM].wording)
+        assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",))
+
+
+def test_another_web_page_cannot_mark(driver: Chrome, server: Server, tmp_path: Path) -> None:
+    fields = f'<input name="student" value="ada"><input name="item" value="{ITEM}"><input name="seen" value="">'
+    fields += '<input name="request" value="x"><input name="points" value="3">'
+    script = f"""fetch("{server.address}/mark", {{method: "POST", credentials: "include", mode: "no-cors",
+        body: new URLSearchParams({{student: "ada", item: "{ITEM}", seen: "", request: "y", points: "3"}})}})
+        .finally(() => {{ document.title = "sent"; }});"""
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "form.html").write_text(f'<form method="post" action="{server.address}/mark">{fields}</form>')
+    (tmp_path / "evil" / "fetch.html").write_text(f"<title>evil</title><script>{script}</script>")
+    (tmp_path / "evil" / "frame.html").write_text(f'<iframe src="{server.address}/answer/1.1/ada"></iframe>')
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(tmp_path / "evil"))  # type: ignore[arg-type]
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as evil:
+        threading.Thread(target=evil.serve_forever, daemon=True).start()
+        try:
+            here = f"http://127.0.0.1:{evil.server_address[1]}"
+            driver.get(f"{here}/fetch.html")
+            until(driver, lambda _: driver.title == "sent")
+            driver.get(f"{here}/form.html")
+            driver.execute_script("document.forms[0].submit()")
+            until(driver, lambda _: "Another page has sent this" in driver.page_source)
+            driver.get(f"{here}/frame.html")
+            driver.switch_to.frame(0)
+            assert "Sampling" not in driver.page_source
+            driver.switch_to.default_content()
+        finally:
+            evil.shutdown()
+    assert server.room.current("ada") == {}
+
+
+def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server: Server) -> None:
+    driver.get_log("browser")  # type: ignore[no-untyped-call]
+    _open(driver, server)
+    for path in ("", "/answer/1.9/ada"):
+        driver.get(server.address + path)
+        width = driver.execute_script("return document.documentElement.scrollWidth")
+        assert width <= driver.execute_script("return window.innerWidth")
+    said = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [entry for entry in said if "favicon" not in entry["message"]] == []
