@@ -251,7 +251,7 @@ def move(
 def adopt(out: _Out = _DEFAULT) -> None:
     """Use the marks for the rubric of the results, although they were given for an assignment of another title."""
     with _refused():
-        graded = graded_class(out)
+        graded = graded_class(out, changed=True)
         with opened(graded.marks, "", create=False) as store:
             before = store.assignment
             store.adopt(graded.rubric.assignment)

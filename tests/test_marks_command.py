@@ -170,6 +170,9 @@ def test_a_changed_item_asks_for_its_marks_again_and_an_inserted_one_moves_none(
         "          - {id: drawing, manual: A drawing, points: 1}\n          - id: derivation",
     )
     marker.rubric.write_text(text)
+    refused = marker.run("give", "Ada_11", "derivation", "1")
+    assert refused.exit_code == 2
+    assert "has changed since" in refused.stderr
     assert marker.grade().exit_code == 0
     assert (marker.points("Ada_11"), marker.points("Ada_11", "drawing")) == ((3, 0), (0, 1))
     marker.rubric.write_text(text.replace("manual: The derivation", "manual: The whole derivation"))

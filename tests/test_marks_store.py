@@ -290,10 +290,23 @@ def test_exported_files_are_imported_as_no_change(store: Store, folder: Path) ->
 def test_files_that_belong_to_nobody_are_named_with_the_nearest_ids(folder: Path) -> None:
     folder.mkdir(parents=True)
     students = {"doejane_123": "doejane", "o_brien_7": "O'Brien", "doejane_456": "doejane", "müller": "Müller"}
-    for name in ("doejane.yaml", "O'Brien.yaml", "müller.yml", "roe.yaml", "doejane_123.yaml", ".DS_Store", "x.yaml~"):
+    for name in (
+        "doejane.yaml",
+        "O'Brien.yaml",
+        "müller.yml",
+        "roe.yaml",
+        "doejane_123.yaml",
+        ".DS_Store",
+        "x.yaml~",
+        "marks.sqlite.bak",
+        "all.csv",
+    ):
         (folder / name).touch()
     found, problems = files_in(folder, students)
     assert set(found) == {"doejane_123"}
+    (table,) = (problem for problem in problems if "all.csv" in problem)
+    assert "gengrade marks import" in table
+    problems.remove(table)
     assert [problem.rpartition("nobody; ")[2] for problem in sorted(problems)] == [
         "name it o_brien_7.yaml",
         "name it doejane_123.yaml or doejane_456.yaml",

@@ -25,6 +25,7 @@ class _Record(Frozen):
 
     graded: Path  # what the command was given: a class's folder or archive, or one submission
     rubric: Path
+    rubric_sha256: str  # of its content then
     names: dict[str, str]  # of the students, by their ids
 
 
@@ -56,17 +57,18 @@ def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, 
     if earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded = earlier.graded
-    record = _Record(graded=graded.resolve(), rubric=rubric.path.resolve(), names=names)
+    record = _Record(graded=graded.resolve(), rubric=rubric.path.resolve(), rubric_sha256=rubric.sha256, names=names)
     write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)))
 
 
-def graded_class(out: Path, rubric: Path | None = None) -> GradedClass:
+def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
     """Return the class whose results lie in a folder.
 
     out: the folder of results.
-    rubric: another rubric's path than that of the last run; None: the same.
+    changed: whether the rubric may have changed since, so that it does not fit the grades.
 
-    Raises UsageError if no class was graded there with this operator's key, RubricError and PlaceError.
+    Raises UsageError if no class was graded there with this operator's key, or by another version of the rubric;
+    RubricError and PlaceError.
     """
     folder = out.resolve()
     require_ours(folder, [])
@@ -74,7 +76,10 @@ def graded_class(out: Path, rubric: Path | None = None) -> GradedClass:
     record = _read(folder, seal)
     if record is None:
         raise UsageError(f"{out}: no class was graded into this folder by you; grade first, or give --out its results")
-    return GradedClass(folder, record.graded, Rubric.load(rubric or record.rubric), record.names, seal)
+    rubric = Rubric.load(record.rubric)
+    if rubric.sha256 != record.rubric_sha256 and not changed:
+        raise UsageError(f"{rubric.path} has changed since {out} was graded: first give the command for grading again")
+    return GradedClass(folder, record.graded, rubric, record.names, seal)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:

@@ -14,12 +14,13 @@ from gengrade.atomic import write_whole
 from gengrade.documents import suggestion
 from gengrade.marks import files, table
 from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
-from gengrade.marks.store import BESIDE, NAME, Store
+from gengrade.marks.store import Store
 from gengrade.paths import from_here, printable
 from gengrade.places import Owners, read_trusted
 from gengrade.rubric import Rubric, Wording
 
 ENDING: Final = ".yaml"
+_TABLE: Final = ".csv"
 
 
 def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
@@ -32,8 +33,8 @@ def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path]
     problems = []
     entries = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
     for path in entries:
-        if path.name in (NAME, *BESIDE) or path.name.startswith(".") or path.name.endswith("~"):
-            continue
+        if path.name.startswith(".") or path.name.endswith("~") or ".sqlite" in path.name:
+            continue  # the store, copies of it, and what editors and desktops leave
         if path.suffix == ENDING and path.stem in students:
             found[path.stem] = path
         else:
@@ -45,6 +46,8 @@ def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path]
 def _meant(path: Path, students: Mapping[str, str]) -> str:
     """Return what to call a file of marks, from the ids and names that are nearest to its own name."""
     stem = path.stem
+    if path.suffix == _TABLE:
+        return f"take them over with: gengrade marks import {printable(str(from_here(path)))}, and move the file away"
     if stem in students:
         return f"name it {stem}{ENDING}"
     wanted = _key(stem)
