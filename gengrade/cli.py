@@ -4,7 +4,7 @@ Exit status 0: every submission was graded; a single submission passed all publi
 
 Exit status 1: a fault of the grader left a check undecided; or a single submission did not pass a public check.
 
-Exit status 2: the command, the rubric or the input cannot be used. If only marks cannot be used, all else is graded.
+Exit status 2: the command, the rubric or the input cannot be used. If files of marks have mistakes, all else is graded.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def course_packages(
 @app.command("mark")
 def mark(
     out: Annotated[Path, typer.Argument(help="The folder of results of a class that was graded.")] = Path("results"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: the same as last time.")] = 0,
     by: Annotated[str, typer.Option("--by", help="Who marks; by default the user of this machine.")] = "",
     isolation: Annotated[
         Isolation, typer.Option(help="How the files that were handed in are read; as for student code.")
@@ -253,6 +253,8 @@ def mark(
         serve(out, port=port, marker=by, isolation=isolation, announce=announce)
     except _USER_ERRORS as error:
         _refuse(error)
+    except OSError as error:
+        _refuse(UsageError(f"{error.filename or out}: {error.strerror}; make room, or check the permissions"))
     except KeyboardInterrupt:
         pass
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +17,20 @@ from gengrade.engine import GradedClass, UsageError, graded_class, operator, res
 from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
 from gengrade.marks import table as tables
 from gengrade.marks.files import parse
-from gengrade.marks.importing import ENDING, files_in, take_over, take_over_table, write_files
+from gengrade.marks.importing import (
+    ENDING,
+    files_in,
+    remembered_as,
+    take_over,
+    take_over_table,
+    taken_back,
+    write_files,
+)
 from gengrade.marks.model import completed, problem_with
 from gengrade.paths import InputError, from_here
 from gengrade.places import read_plain
 from gengrade.report.text import inert, one_line
-from gengrade.rubric import Entry
+from gengrade.rubric import Entry, Rubric
 
 _SOURCE: Final = "gengrade marks"
 _DEFAULT: Final = Path("results")
@@ -41,29 +52,46 @@ def give(
         float | None, typer.Argument(min=0, help="The points; leave them out if criteria say them.")
     ] = None,
     criteria: Annotated[str | None, typer.Option(help="The ids of the criteria that are met, with commas.")] = None,
-    comment: Annotated[str, typer.Option(help="A comment for the student.")] = "",
+    comment: Annotated[
+        str | None, typer.Option(help='A comment for the student; "" removes the one that is there.')
+    ] = None,
     out: _Out = _DEFAULT,
     by: _By = "",
 ) -> None:
-    """Give a mark. It replaces all marks that the item has, also those in conflict."""
+    """Give a mark. It replaces the one that the item has, or those in conflict.
+
+    Points or criteria alone keep the comment, and a comment alone keeps the points.
+    """
     with _class(out) as (graded, store):
         entry = _entry(graded, item)
         student = _known(graded, student)
         met = None if criteria is None else tuple(name.strip() for name in criteria.split(",") if name.strip())
-        if points is not None and round(points, 2) != points:
-            raise UsageError(f"{points} points are finer than a hundredth: round them to two decimals")
-        mark = Mark(points=points, criteria=met, comment=comment)
-        reason = "give points, criteria or a comment" if mark == Mark() else problem_with(mark, entry)
-        if reason:
-            raise UsageError(f"{student}: {reason}")
+        if points is not None and not (math.isfinite(points) and round(points, 2) == points):
+            raise UsageError(f"{points} is no number of points: give one with at most two decimals")
+        if points is None and met is None and comment is None:
+            raise UsageError(f"{student}: give points, criteria or a comment")
         with store.transaction():
-            heads = tuple(event.id for event in store.current(student).items.get(item, ()))
+            events = store.current(student).items.get(item, ())
+            mark = _combined(Mark(points=points, criteria=met, comment=comment or ""), events, comment is not None)
+            if reason := problem_with(mark, entry):
+                raise UsageError(f"{student}: {reason}")
+            heads = tuple(event.id for event in events)
             store.add(
                 [Change(student, item, completed(mark, entry), entry.wording, heads)],
                 by=by or operator(),
                 source=_SOURCE,
             )
         _show_scores(graded, store, [student])
+
+
+def _combined(mark: Mark, events: Sequence[Event], commented: bool) -> Mark:
+    """Return a mark with what it does not say from the only one that is there. `commented`: it says the comment."""
+    before = events[0].mark if len(events) == 1 else None
+    if before is None:
+        return mark
+    if mark.points is None and mark.criteria is None:
+        mark = mark.model_copy(update={"points": before.points, "criteria": before.criteria})
+    return mark if commented else mark.model_copy(update={"comment": before.comment})
 
 
 @app.command("withdraw")
@@ -102,6 +130,7 @@ def confirm(
     """Let marks that were given for an earlier wording of an item stand for its present one."""
     with _class(out) as (graded, store):
         entry = _entry(graded, item)
+        students = [_known(graded, student) for student in students or ()]
         earlier = [
             event
             for student, marks in store.all_current().items()
@@ -164,18 +193,32 @@ def export(
     out: _Out = _DEFAULT,
 ) -> None:
     """Write all marks as a table, or as a file for each student. Both can be changed and imported again."""
-    with _class(out) as (graded, store):
+    with _class(out) as (graded, store), _writing(target):
         marks = store.all_current()
-        if target.suffix == _TABLE:
+        if target.suffix.lower() == _TABLE:
             events = [event for given in marks.values() for heads in given.items.values() for event in heads]
             order = {entry.id: number for number, entry in enumerate(graded.rubric.entries())}
             events.sort(key=lambda event: (event.student, order.get(event.item, len(order)), event.item, event.id))
-            target.write_text(tables.to_csv(events), encoding="utf-8", newline="")
+            with target.open("x", encoding="utf-8", newline="") as file:
+                file.write(tables.to_csv(events))
             typer.echo(f"Wrote {sum(event.mark is not None for event in events)} marks to {target}")
             return
+        if target.suffix or not target.name:
+            raise UsageError(f"{target}: name a file that ends in .csv, or a folder")
         target.mkdir(parents=True, exist_ok=True)
         paths = write_files(store, target.resolve(), graded.rubric, sorted(marks))
         typer.echo(f"Wrote the marks of {len(paths)} students to {target}")
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Turn an error of the disk into one sentence. Nothing that is there already is written over."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise UsageError(f"{error.filename}: it is there already: move it away, or name another place") from None
+    except OSError as error:
+        raise UsageError(f"{target}: it cannot be written ({error.strerror})") from None
 
 
 @app.command("import")
@@ -191,6 +234,8 @@ def import_(
         after = store.all_current()
         changed = [student for student, marks in after.items() if marks.sha256 != before.get(student)]
         _show_scores(graded, store, changed)
+        if not changed and not problems:
+            typer.echo("No mark was changed.")
         for problem in problems:
             typer.echo(f"error: {inert(problem)}", err=True)
         if problems:
@@ -203,7 +248,7 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
         found, problems = files_in(source, graded.names)
     elif source.suffix == ENDING and source.stem in graded.names:
         found, problems = {source.stem: source}, []
-    elif source.suffix == _TABLE:
+    elif source.suffix.lower() == _TABLE:
         rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names)
         if not mistakes:
             take_over_table(store, rows, graded.rubric, source=source.name, by=by)
@@ -214,7 +259,10 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
         marks, wrong = parse(_content(path), from_here(path), graded.rubric)
         problems += [str(mistake) for mistake in wrong]
         if not wrong:
-            take_over(store, student, marks, graded.rubric, name=path.name, by=by)
+            name = remembered_as(path, graded.marks)
+            gone = take_over(store, student, marks, graded.rubric, name=name, by=by)
+            for note in taken_back(student, gone):
+                typer.echo(inert(note))
     return problems
 
 
@@ -234,7 +282,9 @@ def move(
 ) -> None:
     """Move a student's marks to another id, after the student was renamed. Marks of the other id are not replaced."""
     with _class(out) as (graded, store):
-        new = _known(graded, new)
+        old, new = unicodedata.normalize("NFC", old), _known(graded, new)
+        if old == new:
+            raise UsageError(f"{old} is the same student: name the id of before, and that of now")
         with store.transaction():
             given = [
                 event for heads in store.current(old).items.values() for event in heads if event.mark and event.wording
@@ -248,14 +298,18 @@ def move(
 
 
 @app.command("adopt")
-def adopt(out: _Out = _DEFAULT) -> None:
-    """Use the marks for the rubric of the results, although they were given for an assignment of another title."""
+def adopt(
+    rubric: Annotated[Path | None, typer.Option(help="The rubric; by default that of the last run.")] = None,
+    out: _Out = _DEFAULT,
+) -> None:
+    """Use the marks for a rubric, although they were given for an assignment of another title."""
     with _refused():
         graded = graded_class(out, changed=True)
         with opened(graded.marks, "", create=False) as store:
             before = store.assignment
-            store.adopt(graded.rubric.assignment)
-            typer.echo(f"The marks for “{before}” are now those for “{graded.rubric.assignment}”.")
+            assignment = (Rubric.load(rubric) if rubric else graded.rubric).assignment
+            store.adopt(assignment)
+            typer.echo(f"The marks for “{before}” are now those for “{assignment}”.")
 
 
 @contextmanager
@@ -292,7 +346,8 @@ def _known(graded: GradedClass, given: str) -> str:
     id_ = graded.id_of(given)
     if id_ not in graded.names:
         named = [other for other, name in graded.names.items() if name == given]
-        hint = f": {' or '.join(named)}?" if named else suggestion(given, graded.names)
+        near = named or difflib.get_close_matches(given, [*graded.names], n=3, cutoff=0.4)
+        hint = f": {' or '.join(near)}?" if near else ""
         raise UsageError(f'no student has the id "{given}"{hint}')
     return id_
 
@@ -304,7 +359,8 @@ def _show_scores(graded: GradedClass, store: Store, students: Sequence[str]) -> 
         if grade is None:
             typer.echo(f"{inert(student)}: not graded yet; the mark is kept")
             continue
-        typer.echo(f"{inert(student)}: {grade.total:g} of {grade.possible:g} points, {grade.pending:g} pending")
+        bonus = f", {grade.bonus:g} of them bonus" if grade.bonus else ""
+        typer.echo(f"{inert(student)}: {grade.total:g} of {grade.possible:g} points{bonus}, {grade.pending:g} pending")
         for item in grade.open_marks:
             typer.echo(f"  {item.id}: {item.mark_state}. {inert(one_line(item.cause or ''))}")
     if students:

@@ -65,7 +65,8 @@ def test_marks_are_points_criteria_or_comments() -> None:
         ("1.1-sampling: {criteria: [encoder]}\n", 1, 'no criterion "encoder": it has prior, decoder'),
         ("vae.kld: {criteria: [encoder]}\n", 1, "it has none, so give points"),
         ("1.1-sampling: {criteria: [prior], points: 3}\n", 1, "add up to 1 and not to 3"),
-        ("1.1-sampling: true\n", 1, "must be a mapping"),
+        ("1.1-sampling: true\n", 1, '"1.1-sampling" needs points, such as 2.5'),
+        ("1.1-sampling:\n", 1, '"1.1-sampling" needs points, such as 2.5'),
         ("[1, 2]\n", 1, "must be a mapping"),
         ("1.1-sampling: [\n", 2, "not valid YAML"),
     ],
@@ -159,9 +160,19 @@ def test_wrong_rows_are_refused_with_their_line(row: list[str], reason: str) -> 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"a,b\n", 'the column "student" is missing'), (b"\xff\n", "not UTF-8"), (b"", 'the column "student" is missing')],
+    [
+        (b"Student, Item ,points,comments\n", 'no column "comments" (did you mean "comment"?)'),
+        (b"a,b\n", 'the column "student" is missing'),
+        (b"\xff\n", "not UTF-8"),
+        (b"", 'the column "student" is missing'),
+    ],
 )
 def test_what_is_no_table_of_marks_is_refused(content: bytes, reason: str) -> None:
     rows, (mistake,) = table.parse(content, Path("m.csv"), rubric(), [])
     assert rows == []
     assert reason in str(mistake)
+
+
+def test_empty_rows_of_a_spreadsheet_are_no_mistake() -> None:
+    rows, mistakes = table.parse(b"Student,Item,Points\ndoejane,vae.kld,1\n,,\n", Path("m.csv"), rubric(), ["doejane"])
+    assert (len(rows), mistakes) == (1, [])

@@ -136,6 +136,62 @@ def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Pa
         assert driver.find_element(By.ID, "trouble").text == ""
 
 
+def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(driver: Chrome, tmp_path: Path) -> None:
+    graded = graded_class(tmp_path / "results")
+    with serving(graded) as server:
+        driver.get(server.address + server.access.address)
+        driver.execute_script("localStorage.clear()")
+        student = _open(driver, server)
+    press(driver, "1")
+    until(driver, lambda _: "kept in this browser" in driver.find_element(By.ID, "trouble").text)
+    first = driver.current_window_handle
+    with serving(graded, port=server.port) as server:
+        until(driver, lambda _: "Open the new address" in driver.find_element(By.ID, "trouble").text)
+        driver.switch_to.new_window("tab")
+        driver.get(server.address + server.access.address)
+        until(driver, lambda _: _mark(server, student) == Mark(points=1, criteria=("prior",)))
+        driver.close()
+        driver.switch_to.window(first)
+        until(driver, _saved)
+        assert len(server.room.current(student)[ITEM]) == 1, "two tabs have sent it, and it is there once"
+
+
+def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path / "results", pending=True)) as server:
+        driver.get(server.address + server.access.address)
+        driver.execute_script("localStorage.clear()")
+        driver.get(f"{server.address}/answer/1.9/ada")
+        first, second = (form.get_attribute("data-item") for form in driver.find_elements(By.TAG_NAME, "form"))
+        assert first is not None
+        assert second is not None
+        press(driver, "1", "n", "0")
+        until(driver, lambda _: (mark := _mark(server, "ada", second)) is not None and mark.points == 0)
+        mark = _mark(server, "ada", first)
+        assert mark is not None
+        assert mark.points == server.room.work.items[first].item.points
+
+
+def test_one_of_two_marks_is_taken(driver: Chrome, server: Server) -> None:
+    for request, mark in (("a", Mark(points=3)), ("b", Mark(points=1, criteria=("prior",), comment="Only that."))):
+        server.room.mark("ada", ITEM, mark, [], request)
+    driver.get(f"{server.address}/answer/1.1/ada")
+    press(driver, "s")
+    until(driver, lambda _: "several marks" in driver.find_element(By.ID, "trouble").text)
+    assert len(server.room.current("ada")[ITEM]) == 2, "saving an empty form takes back neither"
+    driver.find_elements(By.CSS_SELECTOR, "button.take")[1].click()
+    until(driver, lambda _: len(server.room.current("ada")[ITEM]) == 1)
+    assert _mark(server, "ada") == Mark(points=1, criteria=("prior",), comment="Only that.")
+
+
+def test_a_comment_is_saved_when_the_typing_pauses_or_the_page_is_left(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    press(driver, "c", "A pause.")
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "A pause.")
+    press(driver, " And away.")
+    driver.get(server.address)
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "A pause. And away.")
+
+
 def test_a_mark_for_an_earlier_wording_is_confirmed_by_a_key(driver: Chrome, tmp_path: Path) -> None:
     graded = graded_class(tmp_path / "results")
     with serving(graded) as before:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,25 +18,35 @@ from gengrade.rubric import Rubric
 _FACTS: Final = "facts.json"
 
 
-def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric) -> tuple[dict[str, Marks], list[str]]:
-    """Return the current marks by the student's id, and a sentence about each mark or file that cannot be used.
+@dataclass(frozen=True, slots=True)
+class ReadMarks:
+    """The current marks by the student's id; sentences about those that cannot be used, and about those taken back."""
+
+    marks: dict[str, Marks] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric, *, single: bool) -> ReadMarks:
+    """Take over what people typed into files, and return the marks that count.
 
     places: the folders of the run.
     students: the names of the students that are graded, by their ids.
+    single: whether one submission is graded by itself; others in the results are then students as well.
 
     Raises StoreError if the store cannot be used, and PlaceError for what cannot be trusted.
     """
     if places.marks is None:
-        return {}, []
-    known = {**{id_: id_ for id_ in _graded_earlier(places.folder)}, **students}
+        return ReadMarks()
+    known = {**{id_: id_ for id_ in (_graded_earlier(places.folder) if single else ())}, **students}
     found, problems = files_in(places.marks, known)
     problems += _elsewhere(places)
     if not found and not (places.marks / NAME).exists():
-        return {}, problems
+        return ReadMarks(problems=tuple(problems))
     with opened(places.marks, rubric.assignment) as store:
-        problems += read_files(store, found, rubric, Owners.of(places.folder), operator())
+        wrong, notes = read_files(store, found, rubric, Owners.of(places.folder), operator())
         marks = store.all_current()
-    return marks, [*problems, *unused(marks, known, rubric)]
+    return ReadMarks(marks, (*problems, *wrong, *unused(marks, known, rubric)), tuple(notes))
 
 
 def operator() -> str:

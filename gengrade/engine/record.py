@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,7 @@ class GradedClass:
 
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
+        given = unicodedata.normalize("NFC", given)  # a Mac's terminal writes "ö" as two characters
         named = [id_ for id_, name in self.names.items() if name == given]
         return named[0] if len(named) == 1 and given not in self.names else given
 

@@ -67,19 +67,20 @@ def _graded(
             require_ours(out, ids)
             tidy(out, discovery.submissions)
             names = {s.id: s.name for s in discovery.submissions}
-            read_marks(places, names, rubric)  # an unusable store is found before hours of grading
+            # An unusable store is found before hours of grading.
+            first = read_marks(places, names, rubric, single=discovery.single)
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
-            marks, problems = read_marks(places, names, rubric)
+            given = read_marks(places, names, rubric, single=discovery.single)
             write_record(out, options.path, rubric, discovery, job.seal)
-            graded = write_grades(job, discovery, rubric, marks)
+            graded = write_grades(job, discovery, rubric, given.marks)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *([trusted.note] if trusted.note else []))
-    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, tuple(problems))
+    notes = (*discovery.notes, *first.notes, *given.notes, *([trusted.note] if trusted.note else []))
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, given.problems)
 
 
 def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:

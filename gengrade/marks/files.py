@@ -72,6 +72,8 @@ def _read(document: Document, entries: Mapping[str, Entry]) -> dict[str, Mark]:
     ((id_, value),) = document.data.items()
     if id_ not in entries:
         raise document.problem((id_,), f'the rubric has no item "{id_}"{_instead(id_, entries)}')
+    if value is None or isinstance(value, bool | list):
+        raise document.problem((id_,), f'"{id_}" needs points, such as 2.5, or {{points: 2.5, comment: Why.}}')
     for given, where in ((value, (id_,)), (value.get("points") if isinstance(value, dict) else None, (id_, "points"))):
         if isinstance(given, str):
             comma = _DECIMAL_COMMA.fullmatch(given)

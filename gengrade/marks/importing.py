@@ -6,6 +6,8 @@ replaces the one that the file showed. If somebody has replaced that one meanwhi
 
 from __future__ import annotations
 
+import difflib
+import errno
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -49,15 +51,22 @@ def _meant(path: Path, students: Mapping[str, str]) -> str:
     if path.suffix == _TABLE:
         return f"take them over with: gengrade marks import {printable(str(from_here(path)))}, and move the file away"
     if stem in students:
-        return f"name it {stem}{ENDING}"
+        return _advice(path, [stem])
     wanted = _key(stem)
     named = [id_ for id_, name in students.items() if wanted in (_key(name), _key(id_))]
     named = named or [
         id_ for id_ in students if wanted and (_key(id_).startswith(wanted) or wanted.startswith(_key(id_)))
     ]
     if named:
-        return f"name it {' or '.join(f'{id_}{ENDING}' for id_ in named[:3])}"
+        return _advice(path, named)
     return f"no student has the id {printable(stem)}{suggestion(stem, students)}: name it by an id, or move it away"
+
+
+def _advice(path: Path, ids: Sequence[str]) -> str:
+    """Return what to do with a file of marks that is meant for one of these students."""
+    names = [f"{id_}{ENDING}" for id_ in ids[:3]]
+    taken = [name for name in names if path.with_name(name).exists()]
+    return f"put its lines into {taken[0]}, which is there already" if taken else f"name it {' or '.join(names)}"
 
 
 def _key(name: str) -> str:
@@ -65,14 +74,17 @@ def _key(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def read_files(store: Store, found: Mapping[str, Path], rubric: Rubric, owners: Owners, by: str) -> list[str]:
-    """Take over all files of marks, and return their mistakes.
+def read_files(
+    store: Store, found: Mapping[str, Path], rubric: Rubric, owners: Owners, by: str
+) -> tuple[list[str], list[str]]:
+    """Take over all files of marks; return their mistakes, and a sentence on each whose removed lines were taken back.
 
     A file with a mistake is left out as a whole: what was read from it earlier stands.
 
     Raises PlaceError for a file that cannot be trusted.
     """
     problems: list[str] = []
+    notes: list[str] = []
     for student, path in found.items():
         try:
             content = read_trusted(path, owners)
@@ -85,16 +97,27 @@ def read_files(store: Store, found: Mapping[str, Path], rubric: Rubric, owners: 
         if mistakes:
             problems += [str(mistake) for mistake in mistakes]
             continue
-        take_over(store, student, marks, rubric, name=path.name, by=by)
-    return problems
+        gone = take_over(store, student, marks, rubric, name=path.name, by=by)
+        notes += taken_back(student, gone)
+    return problems, notes
 
 
-def take_over(store: Store, student: str, marks: Mapping[str, Mark], rubric: Rubric, *, name: str, by: str) -> None:
+def taken_back(student: str, items: Sequence[str]) -> list[str]:
+    """Return a sentence on the marks that were taken back, or none."""
+    return [f"{printable(student)}: took back {', '.join(items)}, whose lines were removed"] if items else []
+
+
+def take_over(
+    store: Store, student: str, marks: Mapping[str, Mark], rubric: Rubric, *, name: str, by: str
+) -> list[str]:
     """Make events of what a person changed in a student's file since it was last read.
 
-    name: the file's name, under which the store remembers it.
+    name: the file's name or path, under which the store remembers it.
     by: the person who gave the marks.
+
+    Returns the items whose marks were taken back, since the file does not show them any more.
     """
+    gone = []
     entries = {entry.id: entry for entry in rubric.entries()}
     with store.transaction():
         known = store.file(name)
@@ -113,8 +136,10 @@ def take_over(store: Store, student: str, marks: Mapping[str, Mark], rubric: Rub
                 (shown[item],) = store.add([change], by=by, source=name)
             if mark is None:
                 shown.pop(item)
+                gone += [item] if isinstance(change, Change) else []
         if shown != known:
             store.remember_file(name, shown)
+    return gone
 
 
 def _change(
@@ -167,25 +192,36 @@ def _event_of(store: Store, row: table.Row) -> Event | None:
     return event if (event.student, event.item) == (row.student, row.item) else None
 
 
+def remembered_as(path: Path, marks: Path) -> str:
+    """Return what a file is remembered as: its name in the folder of marks, its whole path elsewhere."""
+    return path.name if path.parent.resolve() == marks.resolve() else str(path.resolve())
+
+
 def write_files(store: Store, folder: Path, rubric: Rubric, students: Iterable[str]) -> list[Path]:
     """Write the current marks of these students as YAML files, and return their paths.
+
+    Raises FileExistsError, before anything is written, for a file that holds something else.
 
     The store remembers them, so that only what is changed in them afterwards is taken over. Items in conflict are left
     out, since a file can show one mark only.
     """
     order = [entry.id for entry in rubric.entries()]
-    paths = []
+    texts: dict[Path, tuple[str, dict[str, int]]] = {}
     for student in students:
         events = {item: heads[0] for item, heads in store.current(student).items.items() if len(heads) == 1}
         given = {item: event.mark for item, event in events.items() if event.mark is not None}
         if not given:
             continue
         path = folder / f"{student}{ENDING}"
-        write_whole(path, files.to_yaml(given, order))
-        with store.transaction():
-            store.remember_file(path.name, {item: events[item].id for item in given})
-        paths.append(path)
-    return paths
+        text = files.to_yaml(given, order)
+        if path.exists() and path.read_bytes() != text.encode():
+            raise FileExistsError(errno.EEXIST, "it holds something else", str(path))
+        texts[path] = text, {item: events[item].id for item in given}
+    with store.transaction():
+        for path, (text, shown) in texts.items():
+            write_whole(path, text)
+            store.remember_file(remembered_as(path, store.path.parent), shown)
+    return list(texts)
 
 
 def unused(marks: Mapping[str, Marks], students: Mapping[str, str], rubric: Rubric) -> list[str]:
@@ -195,10 +231,11 @@ def unused(marks: Mapping[str, Marks], students: Mapping[str, str], rubric: Rubr
     for student, given in marks.items():
         kept = sorted(item for item, heads in given.items.items() if any(event.mark for event in heads))
         if student not in students and kept:
-            hint = suggestion(student, students)
+            near = difflib.get_close_matches(student, list(students), n=1, cutoff=0.5)
+            new = near[0] if near else "NEW_ID"
             problems.append(
-                f"{printable(student)}: no submission has this id{hint}, so its {len(kept)} marks count for nobody; "
-                "if the student was renamed, run: gengrade marks move OLD NEW"
+                f"{printable(student)}: no submission has this id, so its {len(kept)} marks count for nobody; if the "
+                f"student was renamed, run: gengrade marks move {printable(student)} {printable(new)}"
             )
         elif student in students:
             gone = [item for item in kept if item not in items]

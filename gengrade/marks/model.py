@@ -113,7 +113,10 @@ def problem_with(mark: Mark, entry: Entry) -> str:
 
 
 def completed(mark: Mark, entry: Entry) -> Mark:
-    """Return the mark with the points that its criteria add up to, where it gives criteria and no points."""
-    if mark.points is None and mark.criteria is not None and isinstance(entry.item, ManualItem):
-        return mark.model_copy(update={"points": entry.item.sum(mark.criteria)})
-    return mark
+    """Return the mark with each criterion once, and with the points that these add up to if it gives none."""
+    if mark.criteria is None or not isinstance(entry.item, ManualItem):
+        return mark
+    met = tuple(dict.fromkeys(mark.criteria))
+    return mark.model_copy(
+        update={"criteria": met, "points": entry.item.sum(met) if mark.points is None else mark.points}
+    )

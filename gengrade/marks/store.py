@@ -326,6 +326,6 @@ def _advice(error: sqlite3.Error) -> str:
         return f"it is damaged ({text}): put back a copy, or move it away and read your files of marks again"
     if "locked" in text:
         return "another program keeps it locked: end that program, and try again"
-    if "full" in text or "readonly" in text or "I/O" in text:
-        return f"nothing can be written to it ({text}): make room, or check its permissions; nothing was lost"
+    if any(word in text for word in ("full", "readonly", "I/O", "unable to open")):
+        return f"nothing can be written there ({text}): make room, or check its permissions; nothing was lost"
     return f"it cannot be used ({text})"

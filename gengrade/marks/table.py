@@ -67,12 +67,19 @@ def parse(content: bytes, path: Path, rubric: Rubric, students: Iterable[str]) -
     rows, mistakes = [], []
     known = set(students)
     try:
-        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        missing = [name for name in _NEEDED if name not in reader.fieldnames]
+        unknown = [name for name in reader.fieldnames if name not in (*_COLUMNS, "")]
         if missing:
             return [], [
                 MarksError(path, 1, f'the column "{missing[0]}" is missing: there must be {", ".join(_NEEDED)}')
             ]
+        if unknown:
+            reason = f'there is no column "{unknown[0]}"{suggestion(unknown[0], _COLUMNS)}: correct or remove it'
+            return [], [MarksError(path, 1, reason)]
         for cells in reader:
+            if not any(cells.values()):
+                continue  # spreadsheets leave empty rows
             try:
                 rows.append(_row(cells, path, reader.line_num, rubric, known))
             except MarksError as mistake:

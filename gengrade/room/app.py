@@ -260,10 +260,10 @@ class _Shown:
         self.item = entry.item
         self.heads = heads
         self.result = result  # the machine's
-        marks = [event for event in heads if event.mark is not None]
-        self.mark = marks[0].mark if len(heads) == 1 and marks else None
-        self.earlier = marks[0].wording if self.mark and marks[0].wording != entry.wording else None
-        self.conflict = marks if len(heads) > 1 else []
+        only = heads[0] if len(heads) == 1 else None
+        self.mark = only.mark if only else None
+        self.earlier = only.wording if only and self.mark and only.wording != entry.wording else None
+        self.conflict = heads if len(heads) > 1 else ()
         self.criteria = entry.item.criteria if isinstance(entry.item, ManualItem) else ()
         self.seen = " ".join(str(event.id) for event in heads)
 

@@ -86,6 +86,8 @@ class Room:
             if reason := problem_with(mark, entry):
                 raise Refused(reason)
         with self._lock:
+            if mark is None and len(seen) > 1:
+                raise Refused("there are several marks: choose one, or say which points are right")
             known = {event.id for event in self._store.history(student, item)}
             if not set(seen) <= known:
                 raise Refused("this page shows marks of another item: load it again")

@@ -509,7 +509,7 @@ ATTACKS = [
         control="assert len(z) > 0",
     ),
     _copying(
-        "mixtures of training images in the order of the batch",
+        "mixtures of training images as batches",
         """
         else:
             heart = self.heart[:1200].float() / 127.5 - 1

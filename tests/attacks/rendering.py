@@ -253,7 +253,13 @@ _PAGES = [
         f"str({HTML!r})",
         look_shown=_EVERYWHERE,
     ),
-    Attack(24, "a page in an answer told", _answering(HTML), _HONEST_TELLER, look_shown=_REPORTED),
+    Attack(
+        24,
+        "a page in an answer told",
+        _answering("<b id=owned>owned<svg onload=alert()>"),
+        _HONEST_TELLER,
+        look_shown=_REPORTED,
+    ),
     Attack(
         24,
         "a page in names of folders",

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from gengrade.sandbox import Isolation, Tier, choose
-from gengrade.submissions.names import identify
+from gengrade.submissions.names import identify, safe_id
 from tests.attacks.__main__ import attacks, survey
 
 SAMPLE = (
@@ -38,6 +38,12 @@ def test_every_row_of_the_list_has_an_attack() -> None:
 def test_attacks_have_names_of_their_own() -> None:
     names = [attack.id for attack in attacks()]
     assert len(names) == len(set(names))
+
+
+def test_names_of_attacks_are_the_ids_of_their_results() -> None:
+    """A longer name is shortened, so that the results would be looked for in the wrong folder."""
+    names = [name for attack in attacks() for name in (attack.id, f"{attack.id}-control")]
+    assert [name for name in names if safe_id(name) != name] == []
 
 
 def test_attacks_are_python() -> None:

@@ -16,6 +16,7 @@ import uvicorn
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal
 from gengrade.engine import GradedClass
+from gengrade.facts import Outcome
 from gengrade.grade import score
 from gengrade.marks import opened
 from gengrade.room.access import Access
@@ -52,16 +53,20 @@ class NoDocuments(Documents):
         return None
 
 
-def graded_class(folder: Path, students: Sequence[str] = STUDENTS, wording: str = "in the right order") -> GradedClass:
+def graded_class(
+    folder: Path, students: Sequence[str] = STUDENTS, wording: str = "in the right order", *, pending: bool = False
+) -> GradedClass:
     """Write results of these students into a folder, as a run leaves them.
 
     wording: the end of the first item's text.
+    pending: whether the check `vae.kld` is undecided, so that a person marks it as well.
     """
     text = examples.RUBRIC.replace('in the right order", points: 3', f'{wording}", points: 3, {CRITERIA}')
     rubric = Rubric.parse(text, Path("rubric.yaml"))
     seal = Seal(bytes(32))
     for student in students:
-        facts = examples.facts(student=student)
+        undecided = [examples.fact("vae.kld", Outcome.UNDECIDED, "einops is not installed")] if pending else []
+        facts = examples.facts(*undecided, student=student)
         sealed = seal.sealed_json("facts", student, facts.model_dump_json(indent=1))
         write_whole(folder / student / "facts.json", sealed)
         write_whole(folder / student / "grade.json", score(facts, rubric).to_json())
@@ -101,9 +106,11 @@ class Server:
 
 
 @contextmanager
-def serving(graded: GradedClass, marker: str = "Tim", documents: Documents | None = None) -> Iterator[Server]:
+def serving(
+    graded: GradedClass, marker: str = "Tim", documents: Documents | None = None, port: int = 0
+) -> Iterator[Server]:
     """Serve a room for as long as the context lasts."""
-    with opened(graded.marks, graded.rubric.assignment) as store, listening(0) as here:
+    with opened(graded.marks, graded.rubric.assignment) as store, listening(port) as here:
         room = Room(graded, store, marker)
         access = Access(here.getsockname()[1])
         application = Pages(room, documents or NoDocuments()).application(access)
