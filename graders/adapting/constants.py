@@ -53,8 +53,10 @@ def _functions(thing: Any) -> Iterator[FunctionType]:
     elif isinstance(thing, type):
         for member in vars(thing).values():
             inner = getattr(member, "__func__", getattr(member, "fget", member))
-            if isinstance(inner, FunctionType):
-                yield inspect.unwrap(inner)
+            # What a decorator wraps may be a method of a library that is not written in Python.
+            whole = inspect.unwrap(inner) if isinstance(inner, FunctionType) else None
+            if isinstance(whole, FunctionType):
+                yield whole
 
 
 def _globals_in(code: CodeType) -> set[str]:
