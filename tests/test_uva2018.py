@@ -32,13 +32,13 @@ LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 class TestVae(Validated):
     course = COURSE
     family = "vae2018"
-    every = 14
+    every = 21
 
 
 class TestGan(Validated):
     course = COURSE
     family = "gan2018"
-    every = 14
+    every = 21
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -17,17 +17,17 @@ from validation.workbench import DEFAULT_COURSE, library, unit_checks
 
 class TestVae(Validated):
     family = "vae"
-    every = 40
+    every = 60
 
 
 class TestGan(Validated):
     family = "gan"
-    every = 40
+    every = 60
 
 
 class TestFlow(Validated):
     family = "flow"
-    every = 28
+    every = 42
 
 
 class TestTheory(Validated):

@@ -11,6 +11,11 @@ from validation.variants import COURSES
 from validation.workbench import unit_checks
 
 
-@pytest.mark.parametrize("course", COURSES)
+# The evidence of these two is of all forms; the other courses are among the slow tests.
+_BY_DEFAULT = ("uva2020", "uva2021")
+_EACH = [pytest.param(name, marks=[] if name in _BY_DEFAULT else [pytest.mark.slow]) for name in COURSES]
+
+
+@pytest.mark.parametrize("course", _EACH)
 def test_no_grader_falls_over_twisted_evidence(tmp_path: Path, course: str) -> None:
     assert faults(twisted_bench(tmp_path, course, flooded=0.05), range(1), unit_checks("", course=course)) == []

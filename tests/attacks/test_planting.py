@@ -94,7 +94,7 @@ QUICK = {
 
 
 @pytest.mark.timeout(900)  # where it is not alone
-@pytest.mark.parametrize("course", QUICK)
+@pytest.mark.parametrize("course", ["uva2020", pytest.param("mila2023", marks=pytest.mark.slow)])
 def test_no_definition_of_ours_answers_a_question_of_its_run(tmp_path: Path, course: str) -> None:
     """Each definition is tried in every place that a check depends on."""
     assert _answering(Ground(tmp_path, course), *QUICK[course]) == []
