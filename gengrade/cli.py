@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import webbrowser
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,7 +20,17 @@ from rich.console import Console
 from gengrade import __version__
 from gengrade.authoring import add_ids, create, verify
 from gengrade.choices import Device, Isolation, Profile
-from gengrade.console import Watcher, make_watcher, show_courses, show_findings, show_hidden, show_packages, show_result
+from gengrade.console import (
+    WRONG_USAGE,
+    Watcher,
+    make_watcher,
+    refuse,
+    show_courses,
+    show_findings,
+    show_hidden,
+    show_packages,
+    show_result,
+)
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
 from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here, run
@@ -32,13 +42,11 @@ from gengrade.marks_cli import app as marks_app
 from gengrade.paths import InputError, from_here
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
-from gengrade.room import serve
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
 from gengrade.submissions import opened
 from gengrade.submissions.packages import survey
 
-_WRONG_USAGE = 2
 _USER_ERRORS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -157,7 +165,7 @@ def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.
         checked = Rubric.load(file)
         checked.verify(known())
     except DocumentError as error:
-        _refuse(error)
+        refuse(error)
     questions = list(checked.questions())
     points = sum(question.points for question in questions if not question.bonus)
     bonus = sum(question.points for question in questions if question.bonus)
@@ -175,7 +183,7 @@ def rubric_ids(file: Annotated[Path, typer.Argument(help="The rubric to change."
     try:
         added = add_ids(file)
     except DocumentError as error:
-        _refuse(error)
+        refuse(error)
     for id_ in added:
         typer.echo(id_)
     typer.echo(f"{file}: added {len(added)} ids" if added else f"{file}: no id was missing")
@@ -189,7 +197,7 @@ def course_new(
     try:
         course = create(folder)
     except (NoSuchCourse, DocumentError) as error:
-        _refuse(error)
+        refuse(error)
     typer.echo(f"Created the course {from_here(course.folder)}. To check it, run: gengrade course check {folder}")
 
 
@@ -213,7 +221,7 @@ def course_check(
             for problem in finding.problems:
                 typer.echo(f"      {inert(problem)}")
     except (*_USER_ERRORS, LibraryError) as error:
-        _refuse(error)
+        refuse(error)
     raise typer.Exit(int(wrong))
 
 
@@ -227,7 +235,7 @@ def course_packages(
     try:
         chosen = [find(course)] if course else list(courses().values())
     except (NoSuchCourse, DocumentError) as error:
-        _refuse(error)
+        refuse(error)
     for package in dict.fromkeys(package for each in chosen for package in each.packages):
         typer.echo(package)
 
@@ -243,6 +251,7 @@ def mark(
     browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
 ) -> None:
     """Mark written answers in a browser, with the files that were handed in beside the criteria."""
+    from gengrade.room import serve  # here, since a server's libraries would slow every other command down
 
     def announce(address: str) -> None:
         typer.echo(f"Marking room: {address}\nThis address works once and on this machine only. Stop with Ctrl-C.")
@@ -252,9 +261,9 @@ def mark(
     try:
         serve(out, port=port, marker=by, isolation=isolation, announce=announce)
     except _USER_ERRORS as error:
-        _refuse(error)
+        refuse(error)
     except OSError as error:
-        _refuse(UsageError(f"{error.filename or out}: {error.strerror}; make room, or check the permissions"))
+        refuse(UsageError(f"{error.filename or out}: {error.strerror}; make room, or check the permissions"))
     except KeyboardInterrupt:
         pass
 
@@ -270,7 +279,7 @@ def list_packages(
         with opened(path, parts) as discovery:
             found = survey(discovery.submissions, parts)
     except _USER_ERRORS as error:
-        _refuse(error)
+        refuse(error)
     show_packages(Console(), found)
 
 
@@ -291,7 +300,7 @@ def _run(options: Options, watcher: Watcher) -> Result:
         return run(options, watcher.see)
     except _USER_ERRORS as error:
         watcher.stop()
-        _refuse(error)
+        refuse(error)
     except Interrupted as stopped:
         watcher.stop()
         typer.echo(f"Stopped. Finished results are in {stopped.out}; run the same command again to continue.", err=True)
@@ -300,11 +309,6 @@ def _run(options: Options, watcher: Watcher) -> Result:
         watcher.stop()
         typer.echo("Stopped before anything was graded.", err=True)
         raise typer.Exit(130) from None
-
-
-def _refuse(error: Exception) -> NoReturn:
-    typer.echo(f"error: {inert(str(error))}", err=True)
-    raise typer.Exit(_WRONG_USAGE)
 
 
 def _export(result: Result, junit: Path | None, *, github: bool) -> None:
@@ -321,7 +325,7 @@ def _export(result: Result, junit: Path | None, *, github: bool) -> None:
 
 def _status(result: Result) -> int:
     if result.problems:
-        return _WRONG_USAGE
+        return WRONG_USAGE
     outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
     if Outcome.INFRA in outcomes:
         return 1

@@ -6,8 +6,9 @@ import sys
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, NoReturn, Protocol, Self
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -24,7 +25,14 @@ from gengrade.sandbox import Finding, Tier
 from gengrade.submissions.packages import Survey
 from gengrade.texts import listed
 
+WRONG_USAGE: Final = 2  # the exit status of a command that cannot be carried out
 _LONGEST_NAME = 32
+
+
+def refuse(error: Exception) -> NoReturn:
+    """End the command with one sentence on why it cannot be carried out."""
+    typer.echo(f"error: {inert(str(error))}", err=True)
+    raise typer.Exit(WRONG_USAGE)
 
 
 class Watcher(Protocol):

@@ -8,33 +8,24 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 
+from gengrade.console import WRONG_USAGE, refuse
 from gengrade.documents import DocumentError, suggestion
 from gengrade.engine import GradedClass, UsageError, graded_class, operator, rescore, rewrite_class_pages
 from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
 from gengrade.marks import table as tables
-from gengrade.marks.files import parse
-from gengrade.marks.importing import (
-    ENDING,
-    files_in,
-    remembered_as,
-    take_over,
-    take_over_table,
-    taken_back,
-    write_files,
-)
+from gengrade.marks.importing import ENDING, TABLE, files_in, read_files, take_over_table, write_files
 from gengrade.marks.model import completed, problem_with
-from gengrade.paths import InputError, from_here
+from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.report.text import inert, one_line
 from gengrade.rubric import Entry, Rubric
 
 _SOURCE: Final = "gengrade marks"
 _DEFAULT: Final = Path("results")
-_TABLE: Final = ".csv"
 
 app = typer.Typer(no_args_is_help=True, help="Give, confirm, take back, export and import marks.")
 
@@ -195,7 +186,7 @@ def export(
     """Write all marks as a table, or as a file for each student. Both can be changed and imported again."""
     with _class(out) as (graded, store), _writing(target):
         marks = store.all_current()
-        if target.suffix.lower() == _TABLE:
+        if target.suffix.lower() == TABLE:
             events = [event for given in marks.values() for heads in given.items.values() for event in heads]
             order = {entry.id: number for number, entry in enumerate(graded.rubric.entries())}
             events.sort(key=lambda event: (event.student, order.get(event.item, len(order)), event.item, event.id))
@@ -239,7 +230,7 @@ def import_(
         for problem in problems:
             typer.echo(f"error: {inert(problem)}", err=True)
         if problems:
-            raise typer.Exit(2)
+            raise typer.Exit(WRONG_USAGE)
 
 
 def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[str]:
@@ -248,22 +239,17 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
         found, problems = files_in(source, graded.names)
     elif source.suffix == ENDING and source.stem in graded.names:
         found, problems = {source.stem: source}, []
-    elif source.suffix.lower() == _TABLE:
+    elif source.suffix.lower() == TABLE:
         rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names)
         if not mistakes:
             take_over_table(store, rows, graded.rubric, source=source.name, by=by)
         return [str(mistake) for mistake in mistakes]
     else:
         found, problems = {}, [f"{source}: it is neither a .csv file nor named by a student's id, as in ID{ENDING}"]
-    for student, path in found.items():
-        marks, wrong = parse(_content(path), from_here(path), graded.rubric)
-        problems += [str(mistake) for mistake in wrong]
-        if not wrong:
-            name = remembered_as(path, graded.marks)
-            gone = take_over(store, student, marks, graded.rubric, name=name, by=by)
-            for note in taken_back(student, gone):
-                typer.echo(inert(note))
-    return problems
+    wrong, notes = read_files(store, found, graded.rubric, read_plain, by)
+    for note in notes:
+        typer.echo(inert(note))
+    return [*problems, *wrong]
 
 
 def _content(path: Path) -> bytes:
@@ -326,12 +312,7 @@ def _refused() -> Iterator[None]:
     try:
         yield
     except (UsageError, InputError, DocumentError) as error:
-        _refuse(error)
-
-
-def _refuse(error: Exception) -> NoReturn:
-    typer.echo(f"error: {inert(str(error))}", err=True)
-    raise typer.Exit(2)
+        refuse(error)
 
 
 def _entry(graded: GradedClass, item: str) -> Entry:
@@ -364,4 +345,4 @@ def _show_scores(graded: GradedClass, store: Store, students: Sequence[str]) -> 
         for item in grade.open_marks:
             typer.echo(f"  {item.id}: {item.mark_state}. {inert(one_line(item.cause or ''))}")
     if students:
-        rewrite_class_pages(graded, graded.names)
+        rewrite_class_pages(graded)

@@ -13,26 +13,8 @@ from typer.testing import CliRunner, Result
 
 from gengrade.cli import app
 from gengrade.sandbox import Tier
+from tests.support.marked import RUBRIC
 from validation.workbench import REFERENCE, Workbench
-
-RUBRIC = """\
-assignment: A small one
-course: uva2020
-parts:
-  - name: Theory
-    questions:
-      - id: "3.1"
-        title: A density
-        points: 6
-        items:
-          - {check: theory.cubic_density, points: 3}
-          - id: derivation
-            manual: The derivation
-            points: 3
-            criteria:
-              - {id: steps, text: the steps, points: 1}
-              - {id: integral, text: the integral, points: 2}
-"""
 
 
 class Marker:

@@ -13,22 +13,9 @@ import pytest
 
 from gengrade.marks import opened
 from gengrade.sandbox import Tier
+from tests.support.marked import RUBRIC
 from tests.support.pdfs import page_of, pdf
 from validation.workbench import REFERENCE, Workbench
-
-RUBRIC = """\
-assignment: A small one
-course: uva2020
-parts:
-  - name: Theory
-    questions:
-      - id: "3.1"
-        title: A density
-        points: 6
-        items:
-          - {check: theory.cubic_density, points: 3}
-          - {id: derivation, manual: The derivation, points: 3}
-"""
 
 
 @pytest.fixture(autouse=True)

@@ -234,6 +234,14 @@ def test_missing_ids_are_added_and_nothing_else_changes(tmp_path: Path) -> None:
     assert add_ids(path) == ()
 
 
+def test_ids_are_added_between_windows_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "rubric.yaml"
+    path.write_bytes(UNNAMED.replace("\n", "\r\n").encode())
+    assert len(add_ids(path)) == 3
+    assert b"\n" not in path.read_bytes().replace(b"\r\n", b"")
+    assert [entry.id for entry in Rubric.load(path).entries()][-2:] == ["kept", "vae.kld"]
+
+
 def test_ids_are_added_to_no_rubric_that_is_wrong_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "rubric.yaml"
     path.write_text(UNNAMED.replace("points: 8", "points: 9"))

@@ -31,7 +31,8 @@ def add_ids(path: Path) -> tuple[str, ...]:
     Raises RubricError if the file is not a rubric, for reasons other than missing ids.
     """
     document = Document.load(path, RubricError)
-    text = path.read_text(encoding="utf-8")
+    text = path.read_bytes().decode("utf-8")  # with its own line ends, which nodes' positions count
+    line_end = "\r\n" if "\r\n" in text else "\n"
     nodes = list(_items(document.root))
     taken = {name for _, item in nodes if (name := _value(item, "id"))}
     new: list[tuple[int, str, str]] = []  # where to insert what into the text, and the id in it
@@ -43,7 +44,7 @@ def add_ids(path: Path) -> tuple[str, ...]:
         taken.add(id_)
         start = item.start_mark
         position = start.index + 1 if item.flow_style else start.index
-        end = ", " if item.flow_style else f"\n{' ' * start.column}"
+        end = ", " if item.flow_style else f"{line_end}{' ' * start.column}"
         new.append((position, f"id: {id_}{end}", id_))
     for position, insertion, _ in reversed(new):
         text = text[:position] + insertion + text[position:]

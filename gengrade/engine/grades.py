@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from gengrade.atomic import write_whole
-from gengrade.engine.rescoring import GRADE
+from gengrade.authenticity import Seal
 from gengrade.engine.results import Graded
-from gengrade.grade import score
-from gengrade.job import Job, read_facts
+from gengrade.grade import Grade, score
+from gengrade.job import Job, facts_in
 from gengrade.marks import Marks
 from gengrade.report import write_gradebook, write_index, write_report
 from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery, Submission
 
+GRADE: Final = "grade.json"
 _WRITERS: Final = 4
 
 
@@ -27,19 +29,32 @@ def write_grades(job: Job, discovery: Discovery, rubric: Rubric, marks: Mapping[
     with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
         scores = pool.map(lambda each: _write_grade(job, each, rubric, marks.get(each.id)), discovery.submissions)
         graded = {one.submission.id: one for one in scores if one is not None}
-    grades = [one.grade for one in graded.values()]
-    if not discovery.single:
-        write_index(grades, job.out)
-    write_gradebook(grades, rubric, job.out)
+    write_class_pages([one.grade for one in graded.values()], rubric, job.out, index=not discovery.single)
     return graded
+
+
+def write_class_pages(grades: Sequence[Grade], rubric: Rubric, out: Path, *, index: bool) -> None:
+    """Write the gradebook and, if `index`, the page about the class."""
+    if index:
+        write_index(grades, out)
+    write_gradebook(grades, rubric, out)
 
 
 def _write_grade(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded | None:
     """Write a submission's grade and report; None for one that was not graded yet."""
     folder = job.folder(submission)
-    facts = read_facts(job, submission)
+    written = write_grade(folder, submission.id, job.seal, rubric, marks)
+    return Graded(submission, written[0], folder, written[1]) if written else None
+
+
+def write_grade(folder: Path, id_: str, seal: Seal, rubric: Rubric, marks: Marks | None) -> tuple[Grade, Path] | None:
+    """Score the facts in a folder of results; return the grade and the path of its report, or None without facts.
+
+    id_: the submission's id, for which the facts must be sealed.
+    """
+    facts = facts_in(folder, id_, seal)
     if facts is None:
         return None
     grade = score(facts, rubric, marks)
     write_whole(folder / GRADE, grade.to_json())
-    return Graded(submission, grade, folder, write_report(grade, facts, folder))
+    return grade, write_report(grade, facts, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from gengrade.marks import Marks, opened
 from gengrade.marks.importing import ENDING, files_in, read_files, unused
 from gengrade.marks.store import NAME
 from gengrade.paths import from_here, printable
-from gengrade.places import Output, Owners
+from gengrade.places import Output, Owners, read_trusted
 from gengrade.rubric import Rubric
 
 _FACTS: Final = "facts.json"
@@ -44,7 +45,8 @@ def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric, *, s
     if not found and not (places.marks / NAME).exists():
         return ReadMarks(problems=tuple(problems))
     with opened(places.marks, rubric.assignment) as store:
-        wrong, notes = read_files(store, found, rubric, Owners.of(places.folder), operator())
+        trusted = partial(read_trusted, owners=Owners.of(places.folder))
+        wrong, notes = read_files(store, found, rubric, trusted, operator())
         marks = store.all_current()
     return ReadMarks(marks, (*problems, *wrong, *unused(marks, known, rubric)), tuple(notes))
 

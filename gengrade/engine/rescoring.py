@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
 
-from gengrade.atomic import write_whole
+from gengrade.engine.grades import GRADE, write_class_pages, write_grade
 from gengrade.engine.record import GradedClass
-from gengrade.grade import Grade, score
-from gengrade.job import facts_in
+from gengrade.grade import Grade
 from gengrade.marks import Marks
 from gengrade.places import Owners
-from gengrade.report import write_gradebook, write_index, write_report
-
-GRADE: Final = "grade.json"
+from gengrade.report.index import INDEX
 
 
 def rescore(graded: GradedClass, student: str, marks: Marks | None) -> Grade | None:
     """Write a student's grade and report with these marks, and return the grade; None if there are no facts of ours."""
-    folder = graded.out / student
-    facts = facts_in(folder, student, graded.seal)
-    if facts is None:
-        return None
-    grade = score(facts, graded.rubric, marks)
-    write_whole(folder / GRADE, grade.to_json())
-    write_report(grade, facts, folder)
-    return grade
+    written = write_grade(graded.out / student, student, graded.seal, graded.rubric, marks)
+    return written[0] if written else None
 
 
-def rewrite_class_pages(graded: GradedClass, students: Iterable[str]) -> None:
-    """Write the pages about the whole class from the grades of these students."""
+def grades_of(graded: GradedClass) -> dict[str, Grade]:
+    """Return the grades in the folder of results, by the student's id, of all who were graded. Raises PlaceError."""
     owners = Owners.of(graded.out)
-    grades = []
-    for student in students:
+    found = {}
+    for student in graded.names:
         path = graded.out / student / GRADE
         with suppress(OSError, ValueError):  # a student who was not graded yet
             owners.require(path, path.lstat())
-            grades.append(Grade.read(path))
-    if len(grades) > 1 or (graded.out / "index.html").exists():
-        write_index(grades, graded.out)
-    write_gradebook(grades, graded.rubric, graded.out)
+            found[student] = Grade.read(path)
+    return found
+
+
+def rewrite_class_pages(graded: GradedClass) -> None:
+    """Write the pages about the whole class from its grades."""
+    grades = list(grades_of(graded).values())
+    write_class_pages(grades, graded.rubric, graded.out, index=len(grades) > 1 or (graded.out / INDEX).exists())

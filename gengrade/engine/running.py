@@ -67,20 +67,22 @@ def _graded(
             require_ours(out, ids)
             tidy(out, discovery.submissions)
             names = {s.id: s.name for s in discovery.submissions}
-            # An unusable store is found before hours of grading.
-            first = read_marks(places, names, rubric, single=discovery.single)
+            # An unusable store is found before hours of grading, in which people may go on marking.
+            marks = read_marks(places, names, rubric, single=discovery.single)
+            taken_back = marks.notes
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
-            given = read_marks(places, names, rubric, single=discovery.single)
+                marks = read_marks(places, names, rubric, single=discovery.single)
+                taken_back += marks.notes
             write_record(out, options.path, rubric, discovery, job.seal)
-            graded = write_grades(job, discovery, rubric, given.marks)
+            graded = write_grades(job, discovery, rubric, marks.marks)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *first.notes, *given.notes, *([trusted.note] if trusted.note else []))
-    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, given.problems)
+    notes = (*discovery.notes, *taken_back, *([trusted.note] if trusted.note else []))
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, marks.problems)
 
 
 def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:

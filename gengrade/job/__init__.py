@@ -5,14 +5,14 @@
     with_reference(job)          lays out the reference's tree beside those of the students (`reference`)
     reference_evidence(job)      the store of the reference's evidence (`reference`)
     changed(job, submissions)    the submissions whose facts no longer stand (`facts_file`)
-    facts_in, write_facts        the facts in a submission's folder; `read_facts` finds that folder (`facts_file`)
+    facts_in, write_facts        the facts in a submission's folder (`facts_file`)
     write_faults                 what went wrong on our side, beside them (`facts_file`)
     broken_facts                 the facts of a submission that the harness failed on (`ungraded`)
 
 What facts depend on is said once, in `provenance`.
 """
 
-from gengrade.job.facts_file import changed, facts_in, read_facts, write_facts, write_faults
+from gengrade.job.facts_file import changed, facts_in, write_facts, write_faults
 from gengrade.job.grader import Grader
 from gengrade.job.model import Job
 from gengrade.job.reference import reference_evidence, with_reference
@@ -24,7 +24,6 @@ __all__ = [
     "broken_facts",
     "changed",
     "facts_in",
-    "read_facts",
     "reference_evidence",
     "with_reference",
     "write_facts",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +18,10 @@ from gengrade.marks import files, table
 from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
 from gengrade.marks.store import Store
 from gengrade.paths import from_here, printable
-from gengrade.places import Owners, read_trusted
 from gengrade.rubric import Rubric, Wording
 
 ENDING: Final = ".yaml"
-_TABLE: Final = ".csv"
+TABLE: Final = ".csv"
 
 
 def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
@@ -48,7 +47,7 @@ def files_in(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path]
 def _meant(path: Path, students: Mapping[str, str]) -> str:
     """Return what to call a file of marks, from the ids and names that are nearest to its own name."""
     stem = path.stem
-    if path.suffix == _TABLE:
+    if path.suffix == TABLE:
         return f"take them over with: gengrade marks import {printable(str(from_here(path)))}, and move the file away"
     if stem in students:
         return _advice(path, [stem])
@@ -75,19 +74,19 @@ def _key(name: str) -> str:
 
 
 def read_files(
-    store: Store, found: Mapping[str, Path], rubric: Rubric, owners: Owners, by: str
+    store: Store, found: Mapping[str, Path], rubric: Rubric, read: Callable[[Path], bytes | None], by: str
 ) -> tuple[list[str], list[str]]:
     """Take over all files of marks; return their mistakes, and a sentence on each whose removed lines were taken back.
 
-    A file with a mistake is left out as a whole: what was read from it earlier stands.
+    read: returns a file's content, or None if it is gone; it may raise OSError, and what it raises else passes through.
 
-    Raises PlaceError for a file that cannot be trusted.
+    A file with a mistake is left out as a whole: what was read from it earlier stands.
     """
     problems: list[str] = []
     notes: list[str] = []
     for student, path in found.items():
         try:
-            content = read_trusted(path, owners)
+            content = read(path)
         except OSError as error:
             problems.append(f"{printable(str(path))}: it cannot be read ({error.strerror}): check its permissions")
             continue
@@ -97,14 +96,11 @@ def read_files(
         if mistakes:
             problems += [str(mistake) for mistake in mistakes]
             continue
-        gone = take_over(store, student, marks, rubric, name=path.name, by=by)
-        notes += taken_back(student, gone)
+        name = remembered_as(path, store.path.parent)
+        gone = take_over(store, student, marks, rubric, name=name, by=by)
+        if gone:
+            notes.append(f"{printable(student)}: took back {', '.join(gone)}, whose lines were removed")
     return problems, notes
-
-
-def taken_back(student: str, items: Sequence[str]) -> list[str]:
-    """Return a sentence on the marks that were taken back, or none."""
-    return [f"{printable(student)}: took back {', '.join(items)}, whose lines were removed"] if items else []
 
 
 def take_over(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,6 +37,14 @@ class EventKind(StrEnum):
     UNDO = "undo"
 
 
+class Head(NamedTuple):
+    """A current event in short."""
+
+    by: str
+    fingerprint: str | None  # of the wording; None: the mark was withdrawn
+    settles: bool  # whether it gives points
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One step in the history of a student's item. Events are only ever added; each may replace earlier ones."""
@@ -50,6 +59,12 @@ class Event:
     mark: Mark | None  # None: there is no mark any more
     wording: Wording | None  # the wording that the mark was given for; None: there is no mark
     replaces: tuple[int, ...]
+
+    @property
+    def head(self) -> Head:
+        """The event in short."""
+        points = self.mark.points if self.mark else None
+        return Head(self.by, self.wording.fingerprint if self.wording else None, points is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
+from gengrade.marks.model import Change, Event, EventKind, Head, Mark, Marks
 from gengrade.marks.place import require_local
 from gengrade.paths import InputError, printable
 from gengrade.places import Owners
@@ -59,27 +59,18 @@ SELECT e.id, e.at, e.by, e.source, e.kind, e.student, e.item, e.mark, w.content,
        (SELECT json_group_array(r.replaced) FROM replacements r WHERE r.event = e.id)
 FROM events e LEFT JOIN wordings w USING (fingerprint)
 """
-_CURRENT: Final = f"{_EVENTS} WHERE NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"
-
-
-_STATES: Final = """
+_STANDS: Final = "NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"  # nothing has replaced the event
+_CURRENT: Final = f"{_EVENTS} WHERE {_STANDS}"
+_STATES: Final = f"""
 SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points') IS NOT NULL
-FROM events e WHERE NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id) ORDER BY e.id
+FROM events e WHERE {_STANDS} ORDER BY e.id
 """
-_COMMENTS: Final = """
+_COMMENTS: Final = f"""
 SELECT json_extract(e.mark, '$.comment') AS text, count(*) AS number, avg(json_extract(e.mark, '$.points'))
 FROM events e
-WHERE e.item = ? AND text <> '' AND NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)
+WHERE e.item = ? AND text <> '' AND {_STANDS}
 GROUP BY text ORDER BY number DESC, max(e.id) DESC
 """
-
-
-class Head(NamedTuple):
-    """A current event in short."""
-
-    by: str
-    fingerprint: str | None  # of the wording; None: the mark was withdrawn
-    settles: bool  # whether it gives points
 
 
 class StoreError(InputError):
@@ -191,9 +182,7 @@ class Store:
 
     def history(self, student: str, item: str | None = None) -> list[Event]:
         """Return all events of a student, or of one item, the oldest first."""
-        return self._events(
-            f"{_EVENTS} WHERE e.student = ? AND ? IN (e.item, '') ORDER BY e.id", (student, item if item else "")
-        )
+        return self._events(f"{_EVENTS} WHERE e.student = ? AND ? IN (e.item, '') ORDER BY e.id", (student, item or ""))
 
     def event(self, id_: int) -> Event:
         """Return one event. Raises KeyError if there is none with this id."""

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from gengrade.atomic import write_whole
@@ -16,6 +16,8 @@ from gengrade.grade import Grade, ItemGrade
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.pages import page
 from gengrade.report.text import Word, word
+
+INDEX: Final = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def index_page(grades: Sequence[Grade]) -> str:
 
 def write_index(grades: Iterable[Grade], out: Path) -> Path:
     """Write `index.html` into the folder of results, and return its path."""
-    path = out / "index.html"
+    path = out / INDEX
     write_whole(path, index_page(tuple(grades)))
     return path
 

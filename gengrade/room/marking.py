@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from gengrade.engine import GradedClass, rescore, rewrite_class_pages
+from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
-from gengrade.marks.model import completed, problem_with
-from gengrade.marks.store import Head
+from gengrade.marks.model import Head, completed, problem_with
 from gengrade.room.work import State, Work
 from gengrade.rubric import Entry
 
 SOURCE: Final = "marking room"
-_GRADE: Final = "grade.json"
 _MOST_KEPT: Final = 200  # comments that are offered again
 
 
@@ -31,8 +28,6 @@ class Saved:
 
     heads: tuple[Event, ...]
     state: State
-    total: float
-    pending: float
 
 
 class Room:
@@ -49,7 +44,7 @@ class Room:
         self._store = store
         self._lock = threading.RLock()
         self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
-        self._grades = _grades(graded)
+        self._grades = grades_of(graded)
         self._stale: set[str] = set()  # students whose pages do not show their newest marks yet
         self.work = Work(graded, self._grades)
 
@@ -91,9 +86,8 @@ class Room:
             known = {event.id for event in self._store.history(student, item)}
             if not set(seen) <= known:
                 raise Refused("this page shows marks of another item: load it again")
-            change = Change(student, item, mark, entry.wording if mark else None, tuple(dict.fromkeys(seen)))
-            if mark is None:
-                change = replace(change, kind=EventKind.WITHDRAWAL)
+            wording, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
+            change = Change(student, item, mark, wording, tuple(dict.fromkeys(seen)), kind)
             self._store.add_once(change, by=self.marker, source=SOURCE, request=request)
             return self._saved(student, entry)
 
@@ -113,9 +107,7 @@ class Room:
     def _saved(self, student: str, entry: Entry) -> Saved:
         self._stale.add(student)
         heads = self._store.current(student).items.get(entry.id, ())
-        state = self.work.state_of(entry.id, [Head(e.by, _fingerprint(e), _settles(e)) for e in heads])
-        grade = self._grades[student]
-        return Saved(heads, state, grade.total, grade.pending)
+        return Saved(heads, self.work.state_of(entry.id, [event.head for event in heads]))
 
     def refresh(self) -> None:
         """Score again, and write the pages of, all students whose marks have changed."""
@@ -131,21 +123,4 @@ class Room:
     def close(self) -> None:
         """Write all pages that are not up to date, also those of the class."""
         self.refresh()
-        rewrite_class_pages(self.graded, self.graded.names)
-
-
-def _fingerprint(event: Event) -> str | None:
-    return event.wording.fingerprint if event.wording else None
-
-
-def _settles(event: Event) -> bool:
-    return event.mark is not None and event.mark.points is not None
-
-
-def _grades(graded: GradedClass) -> dict[str, Grade]:
-    """Return the grades in the folder of results, by the student's id."""
-    found = {}
-    for student in graded.names:
-        with suppress(OSError, ValueError):  # a student who was not graded yet
-            found[student] = Grade.read(graded.out / student / _GRADE)
-    return found
+        rewrite_class_pages(self.graded)

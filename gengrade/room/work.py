@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gengrade.engine import GradedClass
 from gengrade.grade import Grade
-from gengrade.marks.store import Head
+from gengrade.marks.model import Head
 from gengrade.rubric import Entry, ManualItem, Question
 
 
@@ -49,12 +49,15 @@ class Work:
     """
 
     def __init__(self, graded: GradedClass, grades: Mapping[str, Grade]) -> None:
-        self._entries = tuple(graded.rubric.entries())
+        entries = tuple(graded.rubric.entries())
+        self._of_question: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self._of_question.setdefault(entry.question.id, []).append(entry)
         self._questions = {question.id: question for question in graded.rubric.questions()}
         self._waiting = {student: _waiting(grade) for student, grade in grades.items()}
-        self._fingerprints = {entry.id: entry.wording.fingerprint for entry in self._entries}
+        self._fingerprints = {entry.id: entry.wording.fingerprint for entry in entries}
         self.students = tuple(sorted(grades))
-        self.items = {entry.id: entry for entry in self._entries}
+        self.items = {entry.id: entry for entry in entries}
 
     def question(self, id_: str) -> Question | None:
         """Return a question by its id, or None."""
@@ -67,8 +70,8 @@ class Work:
         waiting = self._waiting[student]
         return tuple(
             entry
-            for entry in self._entries
-            if entry.question.id == question and (isinstance(entry.item, ManualItem) or entry.id in waiting)
+            for entry in self._of_question.get(question, ())
+            if isinstance(entry.item, ManualItem) or entry.id in waiting
         )
 
     def state(self, student: str, question: str, heads: Mapping[tuple[str, str], Sequence[Head]]) -> State:
@@ -89,9 +92,8 @@ class Work:
     def overview(self, heads: Mapping[tuple[str, str], Sequence[Head]]) -> list[QuestionWork]:
         """Return all questions with something to mark, in the order of the rubric."""
         found = []
-        for question, part in {
-            entry.question.id: (entry.question, entry.part.name) for entry in self._entries
-        }.values():
+        for first, *_ in self._of_question.values():
+            question, part = first.question, first.part.name
             counts: dict[State, int] = {}
             markers: dict[str, int] = {}
             for student in self.students:

@@ -122,9 +122,7 @@ def _needed(value: ast.expr, call: _Call) -> list[Any]:
     wanted, statements = _names_in(value), list(_before(call))
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
-        told = isinstance(statement, ast.Expr) and bool(
-            wanted & {notebooks.root_of(statement.value, (ast.Attribute, ast.Call))}
-        )
+        told = isinstance(statement, ast.Expr) and notebooks.root_of(statement.value, _CALLS) in wanted
         if (told or notebooks.names_of(statement) & wanted) and not _works(statement):
             chosen.append(statement)
             wanted |= _names_in(statement)

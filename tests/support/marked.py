@@ -7,6 +7,26 @@ from collections.abc import Mapping
 from gengrade.marks import Event, EventKind, Mark, Marks
 from gengrade.rubric import Rubric, Wording
 
+# A small assignment: one check, and one written answer with criteria.
+RUBRIC = """\
+assignment: A small one
+course: uva2020
+parts:
+  - name: Theory
+    questions:
+      - id: "3.1"
+        title: A density
+        points: 6
+        items:
+          - {check: theory.cubic_density, points: 3}
+          - id: derivation
+            manual: The derivation
+            points: 3
+            criteria:
+              - {id: steps, text: the steps, points: 1}
+              - {id: integral, text: the integral, points: 2}
+"""
+
 NOW = "2026-01-02T03:04:05.678+00:00"
 
 
