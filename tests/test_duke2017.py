@@ -52,12 +52,10 @@ def _finders_as_they_were() -> Iterator[None]:
 
 class TestInterpolation(Validated):
     course, family = "duke2017", "interpolation"
-    every = 6
 
 
 class TestConditional(Validated):
     course, family = "duke2017", "cgan"
-    every = 6
 
 
 def test_there_is_enough_of_everything() -> None:
@@ -81,6 +79,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return EXAMPLES.graded(tmp_path_factory.mktemp("duke2017"))
 
 
+@pytest.mark.slow
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())

@@ -32,11 +32,18 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return graded(tmp_path_factory.mktemp("examples"), Profile.UNIT)
 
 
+def test_the_example_with_most_mistakes_earns_what_is_stated(tmp_path: Path) -> None:
+    grades = graded(tmp_path, Profile.UNIT, only="mistakes")
+    assert list(differences({"mistakes": EXPECTED["mistakes"]}, grades)) == []
+
+
+@pytest.mark.slow  # the hostile example waits for many limits
 def test_every_example_earns_what_is_stated(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())
 
 
+@pytest.mark.slow
 def test_lateness_is_read_from_the_archives_name(grades: Mapping[str, Grade]) -> None:
     assert [student for student, grade in grades.items() if grade.late] == ["doejane_12345"]
 

@@ -132,7 +132,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return EXAMPLES.graded(tmp_path_factory.mktemp("mila2023"))
 
 
-@pytest.mark.slow  # the examples of the other courses are among the default tests
+@pytest.mark.slow
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     for grade in grades.values():

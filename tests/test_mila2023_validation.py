@@ -13,19 +13,16 @@ COURSE = "mila2023"
 class TestGaussianVae(Validated):
     course = COURSE
     family = "gaussian_vae"
-    every = 24
 
 
 class TestGan(Validated):
     course = COURSE
     family = "gan"
-    every = 21
 
 
 class TestDdpm(Validated):
     course = COURSE
     family = "ddpm"
-    every = 24
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -32,13 +32,11 @@ LEVELS = np.array([0.35, 0.75, 1.3, 1.8])
 class TestVae(Validated):
     course = COURSE
     family = "vae2018"
-    every = 21
 
 
 class TestGan(Validated):
     course = COURSE
     family = "gan2018"
-    every = 21
 
 
 def test_there_is_enough_of_everything() -> None:
@@ -177,6 +175,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return EXAMPLES.graded(tmp_path_factory.mktemp("examples"))
 
 
+@pytest.mark.slow
 def test_the_examples_earn_what_is_said(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())

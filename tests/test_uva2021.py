@@ -22,7 +22,6 @@ EXPECTED = EXAMPLES.expected
 
 class TestVae(Validated):
     course, family = "uva2021", "vae"
-    every = 9
 
 
 def test_the_rubric_is_whole() -> None:

@@ -14,17 +14,19 @@ from validation.workbench import DEFAULT_COURSE, Workbench
 class Validated:
     """One family of a course; a class of its own, so that families are spread over processes.
 
-    Of its cases every so many are among the default tests, and the others are slow ones.
+    A few of its cases, evenly spread over mistakes and right variants, are among the default tests; the others are slow.
     """
 
     course: ClassVar[str] = DEFAULT_COURSE
     family: ClassVar[str]
-    every: ClassVar[int] = 1
+    by_default: ClassVar[int | None] = 4  # None: all
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         of_course = cases("caught", "right", "unnamed", courses=[self.course])
         found = [case for case in of_course if case.family == self.family]
-        slow = [[pytest.mark.slow] if index % self.every else [] for index in range(len(found))]
+        few = len(found) if self.by_default is None else self.by_default
+        default = {len(found) * (2 * place + 1) // (2 * few) for place in range(few)}
+        slow = [[] if index in default else [pytest.mark.slow] for index in range(len(found))]
         parameters = [pytest.param(case, id=case.key, marks=marks) for case, marks in zip(found, slow, strict=True)]
         metafunc.parametrize("case", parameters)
 
