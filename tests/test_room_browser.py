@@ -30,7 +30,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 def server(tmp_path: Path, driver: Chrome) -> Iterator[Server]:
     with serving(graded_class(tmp_path / "results")) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         yield server
 
@@ -98,7 +98,7 @@ def test_what_is_refused_is_said_and_stays_on_the_page(driver: Chrome, server: S
 
 def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server) -> None:
     student = _open(driver, server)
-    server.room.mark(student, ITEM, Mark(points=3), [], "elsewhere")
+    server.room.mark(student, ITEM, Mark(points=3), [], "elsewhere", by="Tim")
     press(driver, "1")
     until(driver, lambda _: "Both marks are kept" in driver.find_element(By.ID, "trouble").text)
     assert len(server.room.current(student)[ITEM]) == 2
@@ -110,7 +110,7 @@ def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server)
 def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Path) -> None:
     """The page says so, keeps it over a reload, and sends it once when the server is back."""
     with serving(graded_class(tmp_path / "results")) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         student = _open(driver, server)
         # The server's answers are lost, and so is the third request itself.
@@ -139,7 +139,7 @@ def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Pa
 def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(driver: Chrome, tmp_path: Path) -> None:
     graded = graded_class(tmp_path / "results")
     with serving(graded) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         student = _open(driver, server)
     press(driver, "1")
@@ -148,7 +148,7 @@ def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(drive
     with serving(graded, port=server.port) as server:
         until(driver, lambda _: "Open the new address" in driver.find_element(By.ID, "trouble").text)
         driver.switch_to.new_window("tab")
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         until(driver, lambda _: _mark(server, student) == Mark(points=1, criteria=("prior",)))
         driver.close()
         driver.switch_to.window(first)
@@ -158,7 +158,7 @@ def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(drive
 
 def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> None:
     with serving(graded_class(tmp_path / "results", pending=True)) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         driver.get(f"{server.address}/answer/1.9/ada")
         first, second = (form.get_attribute("data-item") for form in driver.find_elements(By.TAG_NAME, "form"))
@@ -173,7 +173,7 @@ def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> Non
 
 def test_one_of_two_marks_is_taken(driver: Chrome, server: Server) -> None:
     for request, mark in (("a", Mark(points=3)), ("b", Mark(points=1, criteria=("prior",), comment="Only that."))):
-        server.room.mark("ada", ITEM, mark, [], request)
+        server.room.mark("ada", ITEM, mark, [], request, by="Tim")
     driver.get(f"{server.address}/answer/1.1/ada")
     press(driver, "s")
     until(driver, lambda _: "several marks" in driver.find_element(By.ID, "trouble").text)
@@ -195,10 +195,10 @@ def test_a_comment_is_saved_when_the_typing_pauses_or_the_page_is_left(driver: C
 def test_a_mark_for_an_earlier_wording_is_confirmed_by_a_key(driver: Chrome, tmp_path: Path) -> None:
     graded = graded_class(tmp_path / "results")
     with serving(graded) as before:
-        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r")
+        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Tim")
     changed = graded_class(tmp_path / "results", wording="in whatever order")
     with serving(changed) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.get(f"{server.address}/answer/1.1/ada")
         assert "earlier wording" in driver.find_element(By.TAG_NAME, "form").text
         press(driver, "s")

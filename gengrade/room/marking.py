@@ -10,11 +10,13 @@ from typing import Final
 from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
-from gengrade.marks.model import Head, completed, problem_with
+from gengrade.marks.model import SECOND, Head, completed, problem_with
+from gengrade.room.handing import Handing, Plan, Role
+from gengrade.room.naming import Names
 from gengrade.room.work import State, Work
 from gengrade.rubric import Entry
 
-SOURCE: Final = "marking room"
+_SOURCES: Final = {Role.FIRST: "marking room", Role.SECOND: SECOND}
 _MOST_KEPT: Final = 200  # comments that are offered again
 
 
@@ -35,18 +37,23 @@ class Room:
 
     graded: the class.
     store: its open store of marks.
-    marker: the name of the person who marks.
+    plan: who marks, and how the work is divided.
     """
 
-    def __init__(self, graded: GradedClass, store: Store, marker: str) -> None:
+    def __init__(self, graded: GradedClass, store: Store, plan: Plan) -> None:
         self.graded = graded
-        self.marker = marker
         self._store = store
         self._lock = threading.RLock()
         self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
         self._grades = grades_of(graded)
         self._stale: set[str] = set()  # students whose pages do not show their newest marks yet
         self.work = Work(graded, self._grades)
+        self.handing = Handing(self.work, plan, graded.seal)
+        self.names = Names(
+            {student: graded.names.get(student, student) for student in self.work.students},
+            graded.seal,
+            blind=plan.blind,
+        )
 
     def heads(self) -> dict[tuple[str, str], list[Head]]:
         """Return the current events of all students and items in short."""
@@ -54,9 +61,25 @@ class Room:
             return self._store.states()
 
     def current(self, student: str) -> Mapping[str, tuple[Event, ...]]:
-        """Return a student's current events by item."""
+        """Return the events that decide a student's items, by item."""
         with self._lock:
             return self._store.current(student).items
+
+    def seconds(self, student: str, marker: str) -> Mapping[str, tuple[Event, ...]]:
+        """Return a person's current second marks of a student, by item."""
+        with self._lock:
+            found = self._store.current(student).seconds
+        return {item: tuple(event for event in events if event.by == marker) for item, events in found.items()}
+
+    def events(self, student: str, item: str, ids: Sequence[int]) -> list[Event]:
+        """Return these events of an item."""
+        with self._lock:
+            return [event for event in self._store.history(student, item) if event.id in ids]
+
+    def twice_marked(self) -> list[list[Event]]:
+        """Return the history of each student's item that has ever got a second mark."""
+        with self._lock:
+            return self._store.twice_marked()
 
     def grade(self, student: str) -> Grade:
         """Return a student's grade as it was computed last."""
@@ -67,11 +90,23 @@ class Room:
         with self._lock:
             return self._store.comments(item)[:_MOST_KEPT]
 
-    def mark(self, student: str, item: str, mark: Mark | None, seen: Sequence[int], request: str) -> Saved:
+    def mark(
+        self,
+        student: str,
+        item: str,
+        mark: Mark | None,
+        seen: Sequence[int],
+        request: str,
+        *,
+        by: str,
+        role: Role = Role.FIRST,
+    ) -> Saved:
         """Store a mark, or withdraw it if it is None; when this returns, it is on the disk.
 
         seen: the events that the marker's page showed, which the new one replaces.
         request: a text that is the same when a browser repeats the request.
+        by: who gives the mark.
+        role: what the marker does with this answer.
 
         Raises Refused.
         """
@@ -88,24 +123,27 @@ class Room:
                 raise Refused("this page shows marks of another item: load it again")
             wording, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
             change = Change(student, item, mark, wording, tuple(dict.fromkeys(seen)), kind)
-            self._store.add_once(change, by=self.marker, source=SOURCE, request=request)
-            return self._saved(student, entry)
+            self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
+            return self._saved(student, entry, by, role)
 
-    def undo(self, student: str, item: str) -> Saved:
+    def undo(self, student: str, item: str, *, by: str, role: Role = Role.FIRST) -> Saved:
         """Take back the last change of an item. Raises Refused if there is none."""
         entry = self._entry(student, item)
         with self._lock:
-            if not self._store.undo(student, item, by=self.marker, source=SOURCE):
+            if not self._store.undo(student, item, by=by, source=_SOURCES[role]):
                 raise Refused("there is nothing to take back, or several marks: give the right one instead")
-            return self._saved(student, entry)
+            return self._saved(student, entry, by, role)
 
     def _entry(self, student: str, item: str) -> Entry:
         if student not in self._grades or item not in self.work.items:
             raise Refused("there is no such student or item in this class")
         return self.work.items[item]
 
-    def _saved(self, student: str, entry: Entry) -> Saved:
+    def _saved(self, student: str, entry: Entry, by: str, role: Role) -> Saved:
         self._stale.add(student)
+        if role is Role.SECOND:
+            heads = self.seconds(student, by).get(entry.id, ())
+            return Saved(heads, State.MARKED if any(event.head.settles for event in heads) else State.OPEN)
         heads = self._store.current(student).items.get(entry.id, ())
         return Saved(heads, self.work.state_of(entry.id, [event.head for event in heads]))
 
