@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from gengrade.marks import Mark
+from gengrade.room import Plan
 from tests.support.driven import browser, needs_driver, press, until
 from tests.support.room import Server, graded_class, serving
 
@@ -252,3 +254,50 @@ def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server:
         assert width <= driver.execute_script("return window.innerWidth")
     said = driver.get_log("browser")  # type: ignore[no-untyped-call]
     assert [entry for entry in said if "favicon" not in entry["message"]] == []
+
+
+def _has_left(title: str, driver: Chrome) -> bool:
+    return driver.title != title
+
+
+def test_two_people_mark_a_class_at_once(driver: Chrome, tmp_path: Path) -> None:
+    """Each by one key for an answer; together they mark everything, and nothing twice."""
+    students = [f"s{number}" for number in range(8)]
+    with serving(graded_class(tmp_path / "results", students), Plan(("Ann", "Bob"))) as server:
+        with browser(tmp_path / "bob") as other:
+            for each, name in ((driver, "Ann"), (other, "Bob")):
+                each.get(server.address + server.address_for(name))
+                each.execute_script("localStorage.clear()")
+                each.get(f"{server.address}/question/1.1/next")
+            for _ in range(len(students) // 2):
+                for each in (driver, other):
+                    here = each.title
+                    press(each, "2", Keys.ENTER)
+                    until(each, partial(_has_left, here))
+        heads = [server.room.current(student)[ITEM] for student in students]
+        assert [len(some) for some in heads] == [1] * len(students)
+        assert sorted(some[0].by for some in heads) == ["Ann"] * 4 + ["Bob"] * 4
+        assert server.ask("/question/1.1/next", by="Ann")[2]["location"] == "/#1.1"
+
+
+def test_a_second_marker_and_a_blind_one_see_what_they_may(driver: Chrome, tmp_path: Path) -> None:
+    plan = Plan(("Ann", "Bob"), second=1.0, blind=True)
+    with serving(graded_class(tmp_path / "results", ["janedoe_123"]), plan) as server:
+        shown = server.room.names.shown("janedoe_123")
+        driver.get(server.address + server.address_for("Ann"))
+        driver.execute_script("localStorage.clear()")
+        driver.get(f"{server.address}/question/1.1/next")
+        press(driver, "1", "2")
+        until(driver, lambda _: _mark(server, "janedoe_123") == Mark(points=3, criteria=("prior", "decoder")))
+        driver.get(f"{server.address}/")
+        driver.get(server.address + server.address_for("Bob"))
+        driver.get(f"{server.address}/question/1.1/next")
+        assert driver.title == f"1.1, {shown}"
+        assert "second mark" in driver.find_element(By.TAG_NAME, "main").text
+        assert not driver.find_elements(By.CSS_SELECTOR, "input:checked")
+        press(driver, "1")
+        until(driver, lambda _: len(server.room.current("janedoe_123")[ITEM]) == 2)
+        until(driver, _saved)
+        press(driver, "u")
+        until(driver, lambda _: len(server.room.current("janedoe_123")[ITEM]) == 1)
+        assert "janedoe" not in driver.page_source

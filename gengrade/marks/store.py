@@ -63,7 +63,7 @@ _STANDS: Final = "NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.
 _CURRENT: Final = f"{_EVENTS} WHERE {_STANDS}"
 _STATES: Final = f"""
 SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}'
-FROM events e WHERE {_STANDS} ORDER BY e.id
+FROM events e WHERE {_STANDS}
 """
 _TWICE: Final = f"""
 {_EVENTS} WHERE (e.student, e.item) IN (SELECT student, item FROM events WHERE source = ?) ORDER BY e.id
@@ -175,10 +175,14 @@ class Store:
         """Return the current marks of every student, by the student's id."""
         return self._grouped(f"{_CURRENT} ORDER BY e.id", ())
 
-    def states(self) -> dict[tuple[str, str], list[Head]]:
-        """Return, for each student and item with a mark, all current events, without reading them whole."""
+    def states(self, of: str = "") -> dict[tuple[str, str], list[Head]]:
+        """Return, for each student and item with a mark, all current events, without reading them whole.
+
+        of: the student; "": everybody.
+        """
+        query = f"{_STATES} {'AND e.student = ?' if of else ''} ORDER BY e.id"
         found: dict[tuple[str, str], list[Head]] = defaultdict(list)
-        for student, item, by, fingerprint, points, second in self._connection.execute(_STATES):
+        for student, item, by, fingerprint, points, second in self._connection.execute(query, (of,) if of else ()):
             found[student, item].append(Head(by, fingerprint, points, bool(second)))
         return found
 

@@ -91,7 +91,8 @@ class Pages:
     # --- pages -----------------------------------------------------------------------------------------------------
 
     def overview(self, request: Request) -> Response:
-        """Show what there is to mark in the class."""
+        """Show what there is to mark in the class, to somebody who has no answer open any more."""
+        self._room.handing.leave(marker_of(request))
         return self._overview(marker_of(request))
 
     def _overview(self, marker: str, invited: str = "", address: str = "") -> Response:
@@ -141,7 +142,7 @@ class Pages:
         entries = self._room.work.entries(student, question.id) if question and student else ()
         if question is None or student is None or not entries:
             return PlainTextResponse("There is no such answer in this class.", HTTPStatus.NOT_FOUND)
-        marker, heads, handing = marker_of(request), self._room.heads(), self._room.handing
+        marker, heads, handing = marker_of(request), self._room.heads(student), self._room.handing
         if not handing.may_see(marker, question.id, student, heads):
             return PlainTextResponse(_ANOTHERS, HTTPStatus.FORBIDDEN)
         role = handing.role(marker, question.id, student, heads)
@@ -256,7 +257,7 @@ class Pages:
         student = self._room.names.student(request.path_params["student"])
         if student is None or request.path_params.get("width", _WIDTH) != _WIDTH:
             return None
-        may = self._room.handing.may_read(marker_of(request), student, self._room.heads)
+        may = self._room.handing.may_read(marker_of(request), student, lambda: self._room.heads(student))
         return student if may else None
 
     def picture(self, request: Request) -> Response:
@@ -312,7 +313,7 @@ class Pages:
         entry = self._room.work.items.get(item)
         if student is None or entry is None:
             raise Refused("there is no such student or item in this class")
-        if not self._room.handing.may_see(marker, entry.question.id, student, self._room.heads()):
+        if not self._room.handing.may_see(marker, entry.question.id, student, self._room.heads(student)):
             raise Refused(_ANOTHERS)
         return _Place(student, item, Role(_one(form, "role", Role.FIRST)))
 

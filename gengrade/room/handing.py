@@ -164,6 +164,11 @@ class Handing:
             self._held[question, student] = _Held(marker, self._clock())
             return None
 
+    def leave(self, marker: str) -> None:
+        """Forget all answers that a marker had open."""
+        with self._lock:
+            self._held = {place: held for place, held in self._held.items() if held.marker != marker}
+
     def shares(self, marker: str, heads: Heads) -> dict[str, Share]:
         """Return what is left for a marker, by question; questions of which nothing is left are missing."""
         found: dict[str, Share] = {}

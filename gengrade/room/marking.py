@@ -55,10 +55,10 @@ class Room:
             blind=plan.blind,
         )
 
-    def heads(self) -> dict[tuple[str, str], list[Head]]:
-        """Return the current events of all students and items in short."""
+    def heads(self, student: str = "") -> dict[tuple[str, str], list[Head]]:
+        """Return the current events in short, by student and item: of one student or, without a name, of everybody."""
         with self._lock:
-            return self._store.states()
+            return self._store.states(student)
 
     def current(self, student: str) -> Mapping[str, tuple[Event, ...]]:
         """Return the events that decide a student's items, by item."""

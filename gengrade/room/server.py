@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from starlette.applications import Starlette
 
 from gengrade.course import chosen
 from gengrade.engine import UsageError, graded_class, kept_of_class, locked
@@ -122,19 +123,24 @@ def serve(
             with Documents(graded.out, {each.id: each for each in discovery.submissions}, tier, kept) as documents:
                 pages = Pages(room, documents, invite)
                 application = pages.application(access)
-                config = uvicorn.Config(
-                    application,
-                    log_level="error",
-                    access_log=False,
-                    server_header=False,
-                    ssl_certfile=listening.certificate.chain if listening.certificate else None,
-                    ssl_keyfile=listening.certificate.key if listening.certificate else None,
-                )
+                config = configured(application, listening.certificate)
                 threading.Thread(target=_quietly, args=(pages.warm,), daemon=True).start()
                 announce({marker: invite(marker) for marker in plan.markers})
                 uvicorn.Server(config).run(sockets=[here])
         finally:
             room.close()
+
+
+def configured(application: Starlette, certificate: Certificate | None) -> uvicorn.Config:
+    """Return how uvicorn serves an application, by TLS if there is a certificate."""
+    return uvicorn.Config(
+        application,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=certificate.chain if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
+    )
 
 
 def _quietly(act: Callable[[], object]) -> None:

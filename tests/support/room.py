@@ -22,9 +22,11 @@ from gengrade.grade import score
 from gengrade.marks import opened
 from gengrade.room.access import Access
 from gengrade.room.app import Pages
+from gengrade.room.certificate import Certificate
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
 from gengrade.room.handing import Plan
 from gengrade.room.marking import Room
+from gengrade.room.server import Listening, configured
 from gengrade.rubric import Rubric
 from tests.support import report_examples as examples
 
@@ -131,7 +133,11 @@ class Server:
 
 @contextmanager
 def serving(
-    graded: GradedClass, plan: Plan = ALONE, documents: Documents | None = None, port: int | None = None
+    graded: GradedClass,
+    plan: Plan = ALONE,
+    documents: Documents | None = None,
+    port: int | None = None,
+    certificate: Certificate | None = None,
 ) -> Iterator[Server]:
     """Serve a room for as long as the context lasts. `port`: None takes a free one."""
     with (
@@ -139,9 +145,10 @@ def serving(
         socket.create_server(("127.0.0.1", port or 0)) as here,
     ):
         room = Room(graded, store, plan)
-        access = Access(here.getsockname()[1])
+        names = Listening(certificate=certificate, host="127.0.0.1").names
+        access = Access(here.getsockname()[1], names, secure=certificate is not None)
         application = Pages(room, documents or NoDocuments(), access.invite).application(access)
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
+        server = uvicorn.Server(configured(application, certificate))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [here]})
         thread.start()
         deadline = time.monotonic() + 60
