@@ -82,6 +82,7 @@ def test_points_undo_and_nothing(driver: Chrome, server: Server) -> None:
     press(driver, "u")
     until(driver, lambda _: _mark(server, student) == Mark(points=0, criteria=()))
     until(driver, lambda _: driver.find_element(By.CSS_SELECTOR, ".sum").text == "0")
+    until(driver, lambda _: driver.execute_script("return document.readyState") == "complete")  # keys work again
     press(driver, "c", "Half of it.", Keys.ESCAPE)
     until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "Half of it.")
     press(driver, "p", "1.5", Keys.ENTER)
@@ -301,3 +302,23 @@ def test_a_second_marker_and_a_blind_one_see_what_they_may(driver: Chrome, tmp_p
         press(driver, "u")
         until(driver, lambda _: len(server.room.current("janedoe_123")[ITEM]) == 1)
         assert "janedoe" not in driver.page_source
+
+
+def test_what_waits_for_a_lost_server_is_sent_by_its_author_alone(driver: Chrome, tmp_path: Path) -> None:
+    """Another person enters in the same browser meanwhile."""
+    graded = graded_class(tmp_path / "results")
+    plan = Plan(("Ann", "Bob"))
+    with serving(graded, plan) as server:
+        driver.get(server.address + server.address_for("Ann"))
+        driver.execute_script("localStorage.clear()")
+        student = _open(driver, server)
+    press(driver, "2")
+    until(driver, lambda _: "does not answer" in driver.find_element(By.ID, "trouble").text)
+    with serving(graded, plan, port=server.port) as server:
+        driver.get(server.address + server.address_for("Bob"))
+        driver.get(f"{server.address}/answer/1.1/{student}")
+        press(driver, "1")
+        until(driver, lambda _: _mark(server, student) == Mark(points=1, criteria=("prior",)))
+        driver.get(server.address + server.address_for("Ann"))
+        until(driver, lambda _: len(server.room.current(student)[ITEM]) == 2)
+        assert [head.by for head in server.room.current(student)[ITEM]] == ["Bob", "Ann"]

@@ -221,6 +221,16 @@ def test_different_marks_are_settled_by_a_third(server: Server) -> None:
 
 
 @ALL_TWICE
+def test_a_second_mark_replaces_no_first_one(server: Server) -> None:
+    told = _mark(server, "s01", "Ann", "a", points="3")
+    seen = str(told["heads"][0]["id"])  # type: ignore[index]
+    fields = {"student": "s01", "item": ITEM, "seen": seen, "request": "b", "points": "1", "role": "second"}
+    status, text, _ = server.ask("/mark", fields, by="Bob")
+    assert (status, "of another item or person" in text) == (422, True)
+    assert [head.by for head in server.room.current("s01")[ITEM]] == ["Ann"]
+
+
+@ALL_TWICE
 def test_a_second_mark_is_taken_back_alone(server: Server) -> None:
     _mark(server, "s01", "Ann", "a", points="3")
     _mark(server, "s01", "Bob", "b", points="1")

@@ -84,8 +84,8 @@ class Pages:
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
         return Starlette(routes=routes, middleware=middleware)
 
-    def _html(self, template: str, later: BackgroundTask | None = None, **values: Any) -> HTMLResponse:
-        text = self._templates.get_template(template).render(room=self._room, **values)
+    def _html(self, template: str, marker: str, later: BackgroundTask | None = None, **values: Any) -> HTMLResponse:
+        text = self._templates.get_template(template).render(room=self._room, marker=marker, **values)
         return HTMLResponse(text, background=later)
 
     # --- pages -----------------------------------------------------------------------------------------------------
@@ -99,10 +99,10 @@ class Pages:
         heads, handing = self._room.heads(), self._room.handing
         return self._html(
             "class.html.j2",
+            marker,
             questions=self._room.work.overview(heads),
             shares=handing.shares(marker, heads),
             plan=handing.plan,
-            marker=marker,
             invited=invited,
             address=address,
         )
@@ -122,7 +122,7 @@ class Pages:
     def agreement(self, request: Request) -> Response:
         """Show how well first and second marks agree."""
         found = Agreement.of(self._room.twice_marked(), self._room.work.items)
-        return self._html("agreement.html.j2", agreement=found, plan=self._room.handing.plan)
+        return self._html("agreement.html.j2", marker_of(request), agreement=found, plan=self._room.handing.plan)
 
     def next_answer(self, request: Request) -> Response:
         """Go to the next answer to a question that needs a person, or back to the class if there is none."""
@@ -154,6 +154,7 @@ class Pages:
         after = order[place + 1] if place + 1 < len(order) else None
         return self._html(
             "answer.html.j2",
+            marker,
             later=BackgroundTask(self._render_ahead, after, question.id) if after else None,
             question=question,
             student=student,

@@ -118,9 +118,10 @@ class Room:
         with self._lock:
             if mark is None and len(seen) > 1:
                 raise Refused("there are several marks: choose one, or say which points are right")
-            known = {event.id for event in self._store.history(student, item)}
+            history = self._store.history(student, item)
+            known = {event.id for event in history if role is Role.FIRST or (event.second and event.by == by)}
             if not set(seen) <= known:
-                raise Refused("this page shows marks of another item: load it again")
+                raise Refused("this page shows marks of another item or person: load it again")
             wording, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
             change = Change(student, item, mark, wording, tuple(dict.fromkeys(seen)), kind)
             self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
