@@ -322,3 +322,14 @@ def test_what_waits_for_a_lost_server_is_sent_by_its_author_alone(driver: Chrome
         driver.get(server.address + server.address_for("Ann"))
         until(driver, lambda _: len(server.room.current(student)[ITEM]) == 2)
         assert [head.by for head in server.room.current(student)[ITEM]] == ["Bob", "Ann"]
+
+
+def test_forms_are_sent_by_the_browser_itself(driver: Chrome, server: Server) -> None:
+    """Without the script's help, and with the headers that browsers then send."""
+    driver.get(server.address)
+    driver.find_element(By.NAME, "name").send_keys("Eve", Keys.ENTER)
+    until(driver, lambda _: "/enter?token=" in driver.find_element(By.ID, "invitation").text)
+    student = _open(driver, server)
+    driver.execute_script("forms[0].elements.points.value = '2'; HTMLFormElement.prototype.submit.call(forms[0])")
+    until(driver, lambda _: _mark(server, student) == Mark(points=2))
+    until(driver, lambda _: driver.title == f"1.1, {student}")
