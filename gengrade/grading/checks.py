@@ -17,7 +17,8 @@ Test = TypeVar("Test", bound=Callable[..., None])
 Record = Callable[[str, float], None]  # the type of the fixture `record`, called with a measure's name and value
 _ATTRIBUTE = "gengrade_check"
 IN_THE_GUEST: Final = ("adapting", "probing")  # packages that adapters and probes share, and that run in guests
-INTERFACE: Final = "interface"  # a family's file that only type checkers read
+INTERFACE: Final = "interface"  # a family's file that only type checkers read: what its probes ask adapters for
+RECORDS: Final = "records"  # another one: the evidence that its probes return
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def modules() -> list[str]:
         for family in families
         if family not in IN_THE_GUEST
         for info in pkgutil.iter_modules([str(HOME / "graders" / family)])
-        if not info.name.endswith("probes") and info.name != INTERFACE
+        if not info.name.endswith("probes") and info.name not in (INTERFACE, RECORDS)
     ]
 
 
