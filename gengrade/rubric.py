@@ -11,10 +11,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError
 
+from gengrade.choices import CheckKind
 from gengrade.documents import Document, DocumentError, Where, suggestion
 from gengrade.texts import unwrapped
 
-KINDS = ("unit", "train")  # the two kinds of checks, each with limits of its own
 SUBMISSION = "submission"  # in `limits`: the limits for all runs of a submission together
 ANY_DATA = "default"  # in a threshold's mapping: the value for every data set that is not named
 
@@ -315,8 +315,8 @@ class Rubric(_Strict):
                     hint = suggestion(check, known_checks)
                     raise self._document.problem(where, f'no grader has a check "{check}"{hint}: correct or remove it')
         for name in self.limits:
-            if name not in (*KINDS, SUBMISSION) and name not in known_checks:
-                hint = suggestion(name, [*KINDS, SUBMISSION, *known_checks])
+            if name not in (*CheckKind, SUBMISSION) and name not in known_checks:
+                hint = suggestion(name, [*CheckKind, SUBMISSION, *known_checks])
                 reason = (
                     f'limits are for "unit", "train", "submission" or a check\'s id, not for "{name}"{hint}: '
                     "correct or remove it"
