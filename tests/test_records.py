@@ -57,6 +57,12 @@ def test_every_family_has_records() -> None:
     assert families == {*FAMILIES, "common", DOCUMENTS}
 
 
+@pytest.mark.parametrize("family", [*FAMILIES, *SHARED, DOCUMENTS])
+def test_every_record_is_explained(family: str) -> None:
+    body = tree(ROOT / "graders" / family / f"{RECORDS}.py").body
+    assert [each.name for each in body if isinstance(each, ast.ClassDef) and not ast.get_docstring(each)] == []
+
+
 def functions(path: Path) -> list[ast.FunctionDef]:
     return [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)]
 
