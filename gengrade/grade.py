@@ -146,10 +146,14 @@ class QuestionGrade(_Record):
 
 
 class GradeProvenance(Provenance):
-    """The facts' provenance, and the hashes of the rubric and the marks that turned them into points."""
+    """The facts' provenance, and the hashes of the rubric and the marks that turned them into points.
+
+    amendments: "sha256:…" of the criteria that were changed while marking; None if they are those of the rubric's file.
+    """
 
     rubric: str  # "sha256:…" of the rubric's file
     marks: str | None  # "sha256:…" of the marks; None without any
+    amendments: str | None = None
 
 
 class Grade(_Record):
@@ -247,7 +251,10 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
         code_flags=facts.code_flags,
         isolation=facts.provenance.isolation,
         provenance=GradeProvenance(
-            **dict(facts.provenance), rubric=rubric.sha256, marks=marks.sha256 if marks else None
+            **dict(facts.provenance),
+            rubric=rubric.sha256,
+            marks=marks.sha256 if marks else None,
+            amendments=rubric.amendments,
         ),
     )
 

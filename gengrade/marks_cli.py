@@ -304,7 +304,7 @@ def _class(out: Path) -> Iterator[tuple[GradedClass, Store]]:
     with _refused():
         graded = graded_class(out)
         with opened(graded.marks, graded.rubric.assignment) as store:
-            yield graded, store
+            yield graded.amended(store), store
 
 
 @contextmanager

@@ -84,6 +84,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """A change for all students at once: of an item's criteria, or of a comment. Amendments are only ever added.
+
+    base: the wording in the rubric's file that the criteria were changed from; None if a comment was changed.
+    wording: the item's wording from then on; None if a comment was changed.
+    comments: the comment before and after; None if criteria were changed.
+    undoes: the amendment that this one takes back.
+    """
+
+    id: int
+    at: str  # UTC, ISO 8601
+    by: str
+    source: str
+    item: str
+    base: Wording | None
+    wording: Wording | None
+    comments: tuple[str, str] | None
+    undoes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Marks:
     """One student's current marks: for each item's id, the events that nothing has replaced, the oldest first.
 
