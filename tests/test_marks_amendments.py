@@ -152,7 +152,7 @@ def test_an_item_without_criteria_gets_one(store: Store) -> None:
     [
         (Proposal(ITEM, "", " \n", 1), "needs a text"),
         (Proposal(ITEM, "", "a\x00b", 1), "visible"),
-        (Proposal(ITEM, "", "x" * 501, 1), "at most 500"),
+        (Proposal(ITEM, "", "x" * 1001, 1), "at most 1000"),
         (Proposal(ITEM, "", "x", 0), "not 0"),
         (Proposal(ITEM, "", "x", float("nan")), "at most two decimals"),
         (Proposal(ITEM, "", "x", float("inf")), "at most two decimals"),

@@ -161,7 +161,9 @@ def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> Non
         driver.get(server.address + server.access.address)
         driver.execute_script("localStorage.clear()")
         driver.get(f"{server.address}/answer/1.9/ada")
-        first, second = (form.get_attribute("data-item") for form in driver.find_elements(By.TAG_NAME, "form"))
+        first, second = (
+            form.get_attribute("data-item") for form in driver.find_elements(By.CSS_SELECTOR, "form[data-item]")
+        )
         assert first is not None
         assert second is not None
         press(driver, "1", "n", "0")
@@ -252,3 +254,36 @@ def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server:
         assert width <= driver.execute_script("return window.innerWidth")
     said = driver.get_log("browser")  # type: ignore[no-untyped-call]
     assert [entry for entry in said if "favicon" not in entry["message"]] == []
+
+
+def test_a_criterion_is_added_and_taken_back_by_keys_and_forms_alone(driver: Chrome, server: Server) -> None:
+    """These forms are sent by the browser itself, as all forms are where scripts are off."""
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r")
+    driver.get(f"{server.address}/answer/1.1/ada")
+    press(driver, "e")
+    first = driver.switch_to.active_element
+    assert (first.get_attribute("name"), first.get_attribute("value")) == ("text", "the prior")
+    press(driver, Keys.TAB * 6, "1 prior, 2 decoders", Keys.TAB, "1", Keys.ENTER)
+    until(driver, lambda _: driver.title.startswith("What would change"))
+    assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",)), "no key of the page was pressed"
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: driver.title.startswith("Change 1"))
+    assert [each.id for each in server.room.work.items[ITEM].wording.criteria] == ["prior", "decoder", "prior-decoders"]
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: driver.title == "1.1, ada")
+    press(driver, "3")
+    until(driver, lambda _: _mark(server, "ada") == Mark(points=3, criteria=("decoder", "prior-decoders")))
+    press(driver, "e", Keys.ESCAPE, "3")
+    until(driver, lambda _: _mark(server, "ada") == Mark(points=2, criteria=("decoder",)))
+    driver.get(f"{server.address}/changes/1")
+    driver.find_element(By.CSS_SELECTOR, "form button").click()
+    until(driver, lambda _: driver.title.startswith("Change 2"))
+    assert len(server.room.work.items[ITEM].wording.criteria) == 2
+
+
+def test_a_form_without_script_is_accepted_from_this_server(driver: Chrome, server: Server) -> None:
+    driver.get(f"{server.address}/answer/1.1/ada")
+    driver.execute_script(
+        "const form = document.forms[0]; form.elements.points.value = '2'; HTMLFormElement.prototype.submit.call(form)"
+    )
+    until(driver, lambda _: _mark(server, "ada") == Mark(points=2))

@@ -31,7 +31,7 @@ from gengrade.paths import printable
 from gengrade.rubric import Criterion, Entry, ManualItem, Rubric, Wording
 from gengrade.texts import unwrapped
 
-LONGEST: Final = 500  # characters of a criterion
+LONGEST: Final = 1000  # characters of a criterion
 CONFLICT: Final = "several marks are in conflict"
 EARLIER: Final = "the mark is for another wording"
 LATER: Final = "it was marked since"
@@ -168,6 +168,16 @@ class Plan:
     comments: tuple[str, str] | None
     rows: tuple[Row, ...]
     left: tuple[Left, ...]
+
+    @property
+    def criterion(self) -> tuple[Criterion | None, Criterion | None]:
+        """The criterion that is changed, as it is now and as it becomes: (None, the new one) if one is added."""
+        if self.criteria is None:
+            return None, None
+        _, now, then = self.criteria
+        return next(iter(set(now.criteria) - set(then.criteria)), None), next(
+            iter(set(then.criteria) - set(now.criteria)), None
+        )
 
     @property
     def digest(self) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
+from gengrade.marks.amendments import Amended, amended
 from gengrade.marks.model import Head, completed, problem_with
 from gengrade.room.work import State, Work
-from gengrade.rubric import Entry
+from gengrade.rubric import Entry, ManualItem, Rubric
 
 SOURCE: Final = "marking room"
 _MOST_KEPT: Final = 200  # comments that are offered again
@@ -33,20 +35,69 @@ class Saved:
 class Room:
     """A class that is being marked. Its methods may be called from several threads.
 
-    graded: the class.
+    graded: the class, with the rubric as its file says.
     store: its open store of marks.
     marker: the name of the person who marks.
     """
 
     def __init__(self, graded: GradedClass, store: Store, marker: str) -> None:
-        self.graded = graded
+        self._as_graded = graded
         self.marker = marker
         self._store = store
         self._lock = threading.RLock()
         self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
         self._grades = grades_of(graded)
         self._stale: set[str] = set()  # students whose pages do not show their newest marks yet
-        self.work = Work(graded, self._grades)
+        self._newest: int | None = None  # the amendment up to which the following three are known
+        self._amended: Amended
+        self._graded: GradedClass
+        self._work: Work
+
+    @property
+    def rubric(self) -> Rubric:
+        """The rubric as its file says."""
+        return self._as_graded.rubric
+
+    @property
+    def graded(self) -> GradedClass:
+        """The class, with the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            return self._graded
+
+    @property
+    def work(self) -> Work:
+        """What there is to mark, by the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            return self._work
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """By the item's id, a sentence on changes of its criteria that do not fit the rubric any more."""
+        with self._lock:
+            self._follow()
+            return self._amended.unfit
+
+    def _follow(self) -> None:
+        """Take over the criteria that somebody has changed, here or by a command."""
+        newest = self._store.last_amendment()
+        if newest != self._newest:
+            self._amended = amended(self._as_graded.rubric, self._store.amendments())
+            self._graded = replace(self._as_graded, rubric=self._amended.rubric)
+            self._work = Work(self._graded, self._grades)
+            self._newest = newest
+
+    @contextmanager
+    def stored(self) -> Iterator[Store]:
+        """Give the store to one thread at a time."""
+        with self._lock:
+            yield self._store
+
+    def changed(self, students: Iterable[str]) -> None:
+        """Note that the marks of these students have changed, so that `refresh` writes their pages."""
+        with self._lock:
+            self._stale.update(student for student in students if student in self._grades)
 
     def heads(self) -> dict[tuple[str, str], list[Head]]:
         """Return the current events of all students and items in short."""
@@ -67,15 +118,18 @@ class Room:
         with self._lock:
             return self._store.comments(item)[:_MOST_KEPT]
 
-    def mark(self, student: str, item: str, mark: Mark | None, seen: Sequence[int], request: str) -> Saved:
+    def mark(
+        self, student: str, item: str, mark: Mark | None, seen: Sequence[int], request: str, wording: str = ""
+    ) -> Saved:
         """Store a mark, or withdraw it if it is None; when this returns, it is on the disk.
 
         seen: the events that the marker's page showed, which the new one replaces.
+        wording: the fingerprint of the wording that the page showed, which the mark is for; "" for the present one.
         request: a text that is the same when a browser repeats the request.
 
         Raises Refused.
         """
-        entry = self._entry(student, item)
+        entry = self._as_read(self._entry(student, item), wording)
         if mark is not None:
             mark = completed(mark, entry)
             if reason := problem_with(mark, entry):
@@ -86,8 +140,8 @@ class Room:
             known = {event.id for event in self._store.history(student, item)}
             if not set(seen) <= known:
                 raise Refused("this page shows marks of another item: load it again")
-            wording, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
-            change = Change(student, item, mark, wording, tuple(dict.fromkeys(seen)), kind)
+            read, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
+            change = Change(student, item, mark, read, tuple(dict.fromkeys(seen)), kind)
             self._store.add_once(change, by=self.marker, source=SOURCE, request=request)
             return self._saved(student, entry)
 
@@ -104,6 +158,15 @@ class Room:
             raise Refused("there is no such student or item in this class")
         return self.work.items[item]
 
+    def _as_read(self, entry: Entry, wording: str) -> Entry:
+        """Return an item with the criteria that a marker's page showed, if they have been changed since."""
+        with self._lock:
+            read = self._store.wording(wording) if wording not in ("", entry.wording.fingerprint) else None
+        if read is None or not isinstance(entry.item, ManualItem):
+            return entry
+        now = {"manual": read.text, "points": read.points, "criteria": read.criteria}
+        return entry._replace(item=entry.item.model_copy(update=now))
+
     def _saved(self, student: str, entry: Entry) -> Saved:
         self._stale.add(student)
         heads = self._store.current(student).items.get(entry.id, ())
@@ -115,8 +178,8 @@ class Room:
             while self._stale:
                 with self._lock:
                     student = self._stale.pop()
-                    marks = self._store.current(student)
-                grade = rescore(self.graded, student, marks)
+                    marks, graded = self._store.current(student), self.graded
+                grade = rescore(graded, student, marks)
                 if grade is not None:
                     self._grades[student] = grade
 
