@@ -16,6 +16,7 @@ from gengrade.console import WRONG_USAGE, refuse
 from gengrade.documents import DocumentError, suggestion
 from gengrade.engine import GradedClass, UsageError, graded_class, operator, rescore, rewrite_class_pages
 from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
+from gengrade.marks import amendments as amending
 from gengrade.marks import table as tables
 from gengrade.marks.importing import ENDING, TABLE, files_in, read_files, take_over_table, write_files
 from gengrade.marks.model import completed, problem_with
@@ -281,6 +282,41 @@ def move(
             left = [Change(old, event.item, None, None, (event.id,), EventKind.WITHDRAWAL) for event in given]
             store.add([*moved, *left], by=by or operator(), source=f"{_SOURCE} move {old} {new}")
         _show_scores(graded, store, [new])
+
+
+@app.command("changes")
+def changes(out: _Out = _DEFAULT) -> None:
+    """List which criteria and comments were changed for all students while marking, and which can be taken back."""
+    with _class(out) as (_, store):
+        amendments = store.amendments()
+        if not amendments:
+            raise UsageError("no criterion and no comment was changed for all students")
+        said, open_ = amending.told(amendments), amending.undoable(amendments)
+        for each in amendments:
+            stands = "*" if each.id in open_ else " "
+            when, who = each.at[:19].replace("T", " "), one_line(each.by, 24)
+            typer.echo(inert(f"{stands} {each.id:5}  {when}  {who:12}  {each.item}: {one_line(said[each.id], 400)}"))
+
+
+@app.command("revoke")
+def revoke(
+    number: Annotated[int, typer.Argument(help="The number of the change, as gengrade marks changes shows it.")],
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Take a change of criteria, or of a comment, back for all students whose mark is still the one that it made."""
+    with _refused():
+        graded = graded_class(out)
+        with opened(graded.marks, graded.rubric.assignment) as store:
+            try:
+                plan = amending.undoing(store, number)
+                amending.undo(store, graded.rubric, number, by=by or operator(), source=_SOURCE)
+            except amending.AmendmentError as problem:
+                raise UsageError(str(problem)) from None
+            for left in plan.left:
+                typer.echo(inert(f"{left.student}: left as it is, since {left.reason}"))
+            known = [student for student in store.marked(plan.amendment.item) if student in graded.names]
+            _show_scores(graded.amended(store), store, known)
 
 
 @app.command("adopt")
