@@ -344,3 +344,23 @@ def test_a_class_without_changes_says_so(marker: Marker) -> None:
     marker.run("give", "Ada_11", "derivation", "1")
     result = CliRunner().invoke(app, ["rubric", "amended", str(marker.out)])
     assert (result.exit_code, result.stdout) == (0, "# The criteria are those of the rubric.\n")
+
+
+def test_a_question_of_a_student_is_entered_answered_and_told(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    assert "Question 1\n" in marker.run("ask", "Ada", "derivation", "Why not 3?").stdout
+    assert "asked “Why not 3?” at 2 points  (question 1)" in marker.run("questions").stdout
+    marker.run("give", "Ada_11", "derivation", "3")
+    assert marker.run("answer", "1", "You are right.").exit_code == 0
+    assert marker.run("questions").stdout == ""
+    assert "You are right." in marker.run("questions", "--all").stdout
+    report = (marker.out / "Ada_11" / "report.html").read_text()
+    assert "2 before, 3 after the answer" in report
+    lines = marker.run("history", "Ada_11", "derivation").stdout.splitlines()
+    assert [line[0] for line in lines] == [" ", "?", "*", "!"]
+    assert marker.grade().exit_code == 0
+    assert "You are right." in (marker.out / "Ada_11" / "report.html").read_text()
+    assert marker.run("answer", "1", "--mistake").exit_code == 0
+    assert "You are right." not in (marker.out / "Ada_11" / "report.html").read_text()
+    for words in (("answer", "9", "x"), ("ask", "Ada", "derivation", " "), ("ask", "Ada", "nothing", "x")):
+        assert marker.run(*words).exit_code == 2

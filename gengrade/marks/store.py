@@ -11,11 +11,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gengrade.marks.model import Amendment, Change, Event, EventKind, Head, Mark, Marks
+from gengrade.marks.model import Amendment, Answer, Asked, Change, Event, EventKind, Head, Mark, Marks
 from gengrade.marks.place import require_local
 from gengrade.paths import InputError, printable
 from gengrade.places import Owners
@@ -84,7 +85,39 @@ CREATE TRIGGER amended_events_are_kept BEFORE DELETE ON amended_events
 CREATE TRIGGER amended_events_stay BEFORE UPDATE ON amended_events
     BEGIN SELECT RAISE(ABORT, 'amendments are never changed'); END;
 """
-_STEPS: Final = (_EVENTS_AND_FILES, _AMENDMENTS)  # a file of format n has the tables of the first n
+_QUESTIONS: Final = """
+CREATE TABLE questions (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    by TEXT NOT NULL,
+    source TEXT NOT NULL,
+    student TEXT NOT NULL,
+    item TEXT NOT NULL,
+    text TEXT NOT NULL,
+    points REAL,
+    request TEXT UNIQUE
+);
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    by TEXT NOT NULL,
+    source TEXT NOT NULL,
+    question INTEGER NOT NULL REFERENCES questions,
+    text TEXT,
+    points REAL,
+    request TEXT UNIQUE
+);
+CREATE INDEX answers_of ON answers (question);
+CREATE TRIGGER questions_are_kept BEFORE DELETE ON questions
+    BEGIN SELECT RAISE(ABORT, 'questions are never deleted'); END;
+CREATE TRIGGER questions_stay BEFORE UPDATE ON questions
+    BEGIN SELECT RAISE(ABORT, 'questions are never changed'); END;
+CREATE TRIGGER answers_are_kept BEFORE DELETE ON answers
+    BEGIN SELECT RAISE(ABORT, 'answers are never deleted'); END;
+CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
+    BEGIN SELECT RAISE(ABORT, 'answers are never changed'); END;
+"""
+_STEPS: Final = (_EVENTS_AND_FILES, _AMENDMENTS + _QUESTIONS)  # a file of format n has the tables of the first n
 _FORMAT: Final = len(_STEPS)
 _EVENTS: Final = """
 SELECT e.id, e.at, e.by, e.source, e.kind, e.student, e.item, e.mark, w.content,
@@ -100,6 +133,12 @@ FROM events e WHERE {_STANDS} ORDER BY e.id
 _ALL_AMENDMENTS: Final = """
 SELECT a.id, a.at, a.by, a.source, a.item, b.content, w.content, a.old_comment, a.new_comment, a.undoes
 FROM amendments a LEFT JOIN wordings b ON b.fingerprint = a.base LEFT JOIN wordings w ON w.fingerprint = a.fingerprint
+"""
+# Each question with its newest answer; an answer without a text says that the question was entered by mistake.
+_ASKED: Final = """
+SELECT q.id, q.at, q.by, q.student, q.item, q.text, q.points, a.id, a.at, a.by, a.text, a.points
+FROM questions q LEFT JOIN answers a ON a.id = (SELECT max(id) FROM answers WHERE question = q.id)
+WHERE (a.id IS NULL OR a.text IS NOT NULL) AND ? IN (q.student, '') ORDER BY q.id
 """
 _COMMENTS: Final = f"""
 SELECT json_extract(e.mark, '$.comment') AS text, count(*) AS number, avg(json_extract(e.mark, '$.points'))
@@ -204,11 +243,18 @@ class Store:
 
     def current(self, student: str) -> Marks:
         """Return a student's current marks; items whose mark was withdrawn are among them, with `mark` None."""
-        return self._grouped(f"{_CURRENT} AND e.student = ? ORDER BY e.id", (student,)).get(student, Marks())
+        found = self._grouped(f"{_CURRENT} AND e.student = ? ORDER BY e.id", (student,)).get(student, Marks())
+        return replace(found, asked=_by_item(self.questions(student)))
 
     def all_current(self) -> dict[str, Marks]:
         """Return the current marks of every student, by the student's id."""
-        return self._grouped(f"{_CURRENT} ORDER BY e.id", ())
+        found = self._grouped(f"{_CURRENT} ORDER BY e.id", ())
+        asked: dict[str, list[Asked]] = defaultdict(list)
+        for each in self.questions():
+            asked[each.student].append(each)
+        return found | {
+            student: replace(found.get(student, Marks()), asked=_by_item(asked[student])) for student in asked
+        }
 
     def states(self) -> dict[tuple[str, str], list[Head]]:
         """Return, for each student and item with current events, what they are, without reading them whole."""
@@ -289,6 +335,49 @@ class Store:
         """Return the events that an amendment led to, the oldest first."""
         which = "e.id IN (SELECT event FROM amended_events WHERE amendment = ?)"
         return self._events(f"{_EVENTS} WHERE {which} ORDER BY e.id", (amendment,))
+
+    def ask(
+        self, student: str, item: str, text: str, points: float | None, *, by: str, source: str, request: str | None
+    ) -> int:
+        """Add a student's question about an item unless the same `request` has added it already; return its id."""
+        return self._once("questions", {"student": student, "item": item}, text, points, by, source, request)
+
+    def answer(
+        self, question: int, text: str | None, points: float | None, *, by: str, source: str, request: str | None
+    ) -> int:
+        """Add an answer to a question unless the same `request` has added it already; return its id.
+
+        text: None says that the question was entered by mistake, so that it is not shown any more.
+        """
+        return self._once("answers", {"question": question}, text, points, by, source, request)
+
+    def _once(
+        self,
+        table: str,
+        about: Mapping[str, object],
+        text: str | None,
+        points: float | None,
+        by: str,
+        source: str,
+        request: str | None,
+    ) -> int:
+        row = {"at": _now(), "by": by, "source": source, "text": text, "points": points, "request": request, **about}
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        run = self._connection.execute
+        with self.transaction():
+            there = run(f"SELECT id FROM {table} WHERE request = ?", (request,)).fetchone()
+            if there:
+                return int(there[0])
+            added = run(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [*row.values()]).lastrowid
+            assert added is not None
+            return added
+
+    def questions(self, student: str | None = None) -> list[Asked]:
+        """Return the questions of all students, or of one, with their newest answers, the oldest first.
+
+        Questions that were entered by mistake are left out.
+        """
+        return [_asked(row) for row in self._connection.execute(_ASKED, (student or "",))]
 
     def file(self, name: str) -> dict[str, int]:
         """Return what was last read from, or written to, a file: for each item (or row), the event with its mark."""
@@ -408,6 +497,18 @@ def _event(row: Sequence[Any]) -> Event:
         None if wording is None else Wording.model_validate_json(wording),
         tuple(json.loads(replaces)),
     )
+
+
+def _by_item(asked: Iterable[Asked]) -> dict[str, tuple[Asked, ...]]:
+    found: dict[str, tuple[Asked, ...]] = {}
+    for each in asked:
+        found[each.item] = (*found.get(each.item, ()), each)
+    return found
+
+
+def _asked(row: Sequence[Any]) -> Asked:
+    id_, at, by, student, item, text, points, answered, *answer = row
+    return Asked(id_, at, by, student, item, text, points, None if answered is None else Answer(*answer))
 
 
 def _amendment(row: Sequence[Any]) -> Amendment:

@@ -24,6 +24,7 @@ from gengrade.marks import Event, Mark
 from gengrade.report.pages import filters, source
 from gengrade.room.access import Access
 from gengrade.room.amending import Amending
+from gengrade.room.asking import Asking
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
 from gengrade.room.forms import fields as _form
 from gengrade.room.forms import only as _one
@@ -68,6 +69,7 @@ class Pages:
             Route("/cell/{student}/{file:int}/{number:int}", self.cell),
             Route("/static/{name}", self.static),
             *Amending(self._room, self._html).routes(),
+            *Asking(self._room, self._html).routes(),
         ]
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
         return Starlette(routes=routes, middleware=middleware)

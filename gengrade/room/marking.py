@@ -12,7 +12,7 @@ from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
 from gengrade.marks.amendments import Amended, amended
-from gengrade.marks.model import Head, completed, problem_with
+from gengrade.marks.model import Asked, Head, completed, problem_with
 from gengrade.room.work import State, Work
 from gengrade.rubric import Entry, ManualItem, Rubric
 
@@ -87,6 +87,11 @@ class Room:
             self._graded = replace(self._as_graded, rubric=self._amended.rubric)
             self._work = Work(self._graded, self._grades)
             self._newest = newest
+
+    def questions(self, student: str | None = None) -> list[Asked]:
+        """Return the questions of all students, or of one, the oldest first."""
+        with self._lock:
+            return self._store.questions(student)
 
     @contextmanager
     def stored(self) -> Iterator[Store]:
