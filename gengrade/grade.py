@@ -23,7 +23,7 @@ from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.marks import Event, Marks
 from gengrade.marks.model import Asked
 from gengrade.parts import MODULE, NOTEBOOK
-from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
+from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
 
@@ -375,13 +375,21 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         return f"There are several marks: {said}. Decide with: gengrade marks give"
     if state is MarkState.NO_REASON:
         return f"The mark ({said}) would replace the automatic result: give it a comment that says why."
-    before = given[0].wording
+    before, present = given[0].wording, entry.wording
+    if before and (before.text, before.points) == (present.text, present.points):
+        was, now = (_criteria(wording.criteria) for wording in (before, present))
+        said = f"The mark ({said}) was given for other criteria: {was}. Now they are: {now}."
+        return f"{said} Confirm it with: gengrade marks confirm"
     was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
-    now = f"“{entry.wording.text}” ({entry.wording.points:g} points)"
+    now = f"“{present.text}” ({present.points:g} points)"
     return (
         f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. Confirm it with: "
         "gengrade marks confirm"
     )
+
+
+def _criteria(criteria: Sequence[Criterion]) -> str:
+    return "; ".join(f"“{each.text}” ({each.points:+g})" for each in criteria) or "none"
 
 
 def _given(entry: Entry, event: Event) -> GivenMark:

@@ -68,6 +68,7 @@ def test_who_changes_is_shown_before_it_is_applied_and_everything_follows(server
     _give(server, "bob", criteria="decoder", points="1.5", comment="Half of it.")
     page, fields = _preview(server, LESS)
     assert _cells(page) == [["ada", "2", "2.5", ""], ["bob", "1.5", "1.5", "given by hand; they stay"]]
+    assert "1 mark gets other points, 0 keep their points, and 1 keeps points that were given by hand." in page
     assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",))
     status, _, headers = server.ask("/criteria/apply", fields)
     assert (status, headers["location"]) == (303, "/changes/1?student=ada")
@@ -163,6 +164,10 @@ def test_a_page_from_before_a_change_marks_for_what_it_showed(server: Server) ->
     _give(server, "bob", criteria="decoder", wording=wording)
     assert _mark(server, "bob") == Mark(points=2, criteria=("decoder",))
     assert server.room.work.state("bob", "1.1", server.room.heads()) is State.CONFIRM
+    assert "Its criteria were: “the prior” (+1); “the decoder” (+2)." in server.ask("/answer/1.1/bob")[1]
+    server.room.refresh()
+    (item,) = server.room.grade("bob").open_marks
+    assert "was given for other criteria: “the prior” (+1); “the decoder” (+2). Now they are" in (item.cause or "")
     _give(server, "cyd", criteria="decoder", wording="0123")
     assert _mark(server, "cyd") == Mark(points=2.5, criteria=("decoder",))
 
@@ -182,6 +187,7 @@ def test_a_page_from_before_a_change_marks_for_what_it_showed(server: Server) ->
         ("/changes/undo", {"number": "1", "request": "r"}, "there is no change 1"),
         ("/changes/undo", {"number": "x", "request": "r"}, "cannot be understood"),
         ("/criteria/preview", {**LESS, "text": "x" * 300_000}, "too long"),
+        ("/criteria/preview", {**LESS, "more": ["x"] * 300}, "cannot be understood"),
     ],
 )
 def test_what_cannot_be_changed_is_said_on_a_page(

@@ -248,7 +248,8 @@ def test_another_web_page_cannot_mark(driver: Chrome, server: Server, tmp_path: 
 def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server: Server) -> None:
     driver.get_log("browser")  # type: ignore[no-untyped-call]
     _open(driver, server)
-    for path in ("", "/answer/1.9/ada"):
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",), comment="Why?"), [], "r")
+    for path in ("", "/answer/1.9/ada", "/changes", "/questions", f"/comments/{ITEM}/change"):
         driver.get(server.address + path)
         width = driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= driver.execute_script("return window.innerWidth")

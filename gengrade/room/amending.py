@@ -68,9 +68,9 @@ class Amending:
 
     async def _sent(self, request: Request, act: Callable[[Form, str], Response]) -> Response:
         """Answer a form: `act` is given its fields and who sent it."""
-        form = await fields(request)
-        marker = self._marker(self._room, request)
+        marker, form = self._marker(self._room, request), {}
         try:
+            form = await fields(request)
             return await run_in_threadpool(act, form, marker)
         except (Refused, AmendmentError) as problem:
             return self._refused(str(problem), form)

@@ -44,9 +44,9 @@ class Asking:
 
     async def _sent(self, request: Request, act: Callable[[Form, str], tuple[str, str]]) -> Response:
         """Answer a form: `act` is given its fields and who sent it, and returns the student and the item."""
-        form = await fields(request)
-        marker = self._marker(self._room, request)
+        marker, form = self._marker(self._room, request), {}
         try:
+            form = await fields(request)
             student, item = await run_in_threadpool(act, form, marker)
         except (Refused, QuestionError) as problem:
             return self._refused(str(problem), form)
