@@ -106,6 +106,8 @@ def undo(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> 
     """Take the last change of an item back. A second time repeats it."""
     with _class(out) as (graded, store):
         student = graded.id_of(student)
+        if reason := amending.not_alone(store, student, item):
+            raise UsageError(f"{student}: {reason}")
         if not store.undo(student, item, by=by or operator(), source=_SOURCE):
             raise UsageError(
                 f'{student} has no change of "{item}" that could be taken back: see gengrade marks history'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from gengrade.marks import Change, EventKind, Mark, Store, opened
 from gengrade.marks import amendments as amending
 from gengrade.marks.amendments import AmendmentError, CommentProposal, Proposal, Stale, amended
 from gengrade.marks.store import NAME
-from gengrade.rubric import Rubric, Wording
+from gengrade.rubric import ManualItem, Rubric, Wording
 from tests.support import report_examples as examples
 from tests.support.room import CRITERIA
 
@@ -244,6 +246,36 @@ def test_changes_are_taken_back_one_after_another(store: Store) -> None:
     assert said[first] == "“the decoder” (+2) became “the decoder” (+2.5)"
     assert said[second] == "“the decoder” (+2.5) became “the decoder” (+3)"
     assert said[third - 1] == f"change {first} was taken back: “the decoder” (+2.5) became “the decoder” (+2)"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_done_and_taken_back_at_once_leaves_everything_as_it_was(seed: int, store: Store) -> None:
+    rng = random.Random(seed)
+
+    def state() -> object:
+        marked = store.marked(ITEM).items()
+        return _criteria(store), {student: [(head.mark, head.wording) for head in heads] for student, heads in marked}
+
+    for turn in range(8):
+        for student in "abcd":
+            heads = [event.id for event in store.current(student).items.get(ITEM, ())]
+            met = tuple(id_ for id_ in _criteria(store) if rng.random() < 0.5)
+            entry = next(amended(_rubric(), store.amendments()).rubric.entries())
+            assert isinstance(entry.item, ManualItem)
+            summed = Mark(points=entry.item.sum(met), criteria=met, comment=rng.choice(("", "Why?")))
+            _give(store, student, rng.choice((summed, Mark(points=1.0), None)), *heads[: rng.randrange(3)])
+        criterion = rng.choice(("", *_criteria(store)))
+        proposal = Proposal(ITEM, criterion, f"turn {turn}", rng.choice((0.5, 2.5, 3)) if criterion else 1)
+        with suppress(AmendmentError):
+            before = state()
+            number = _apply(store, proposal)
+            after = state()
+            assert before != after
+            _undo(store, number)
+            assert state() == before
+            if rng.random() < 0.5:
+                _apply(store, proposal)
+                assert state() == after
 
 
 def test_a_rubric_that_says_the_same_itself_is_not_amended(store: Store) -> None:

@@ -291,6 +291,7 @@ def test_criteria_that_were_changed_while_marking_count_until_the_rubric_has_the
     _amend(marker, "", "the constant", 0.5)
     assert marker.grade().exit_code == 0
     assert marker.points("Ada_11") == (2.5, 0)
+    assert "change 2 for all students" in marker.run("undo", "Ada_11", "derivation").stderr
     assert "The integral over x" in (marker.out / "Ada_11" / "report.html").read_text()
     marker.run("give", "Bob_22", "derivation", "--criteria", "integral,constant")
     assert marker.points("Bob_22") == (3, 0)

@@ -111,6 +111,7 @@ def test_a_change_is_taken_back_as_a_whole(server: Server) -> None:
     place = _apply(server, LESS)
     (head,) = server.room.current("bob")[ITEM]
     _give(server, "bob", str(head.id), criteria="prior")
+    assert "change 1 for all students" in server.ask("/undo", {"student": "ada", "item": ITEM})[1]
     page = server.ask(place)[1]
     assert "bob: it was marked since" in page
     fields = _form(page, "/changes/undo")

@@ -407,6 +407,14 @@ def undo(store: Store, rubric: Rubric, amendment: int, *, by: str, source: str, 
         return add(criteria=(own, _before(store, found) if found.base == own else own))
 
 
+def not_alone(store: Store, student: str, item: str) -> str:
+    """Return why the last change of a student's item cannot be taken back by itself; "" if it can."""
+    number = store.amendment_behind(student, item)
+    if number is None:
+        return ""
+    return f"change {number} for all students was the last one: take that back as a whole, or give another mark"
+
+
 def undoable(amendments: Sequence[Amendment]) -> set[int]:
     """Return the ids of the amendments that can be taken back, of all amendments."""
     undone = {each.undoes for each in amendments}

@@ -331,6 +331,13 @@ class Store:
         """Return the id of the newest amendment; 0 if there is none."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM amendments").fetchone()[0])
 
+    def amendment_behind(self, student: str, item: str) -> int | None:
+        """Return the amendment that led to the current event of a student's item; None if a person's own mark did."""
+        heads = self.current(student).items.get(item, ())
+        query = "SELECT amendment FROM amended_events WHERE event = ?"
+        row = self._connection.execute(query, (heads[0].id,)).fetchone() if len(heads) == 1 else None
+        return int(row[0]) if row else None
+
     def amended_events(self, amendment: int) -> list[Event]:
         """Return the events that an amendment led to, the oldest first."""
         which = "e.id IN (SELECT event FROM amended_events WHERE amendment = ?)"

@@ -3,8 +3,8 @@
     serve(out, …)     serves the room of a class that was graded (`server`)
 
 Of the other modules, `access` says who may talk to the server, `work` what there is to mark, `marking` what a new mark
-leads to, `app` what the pages show, `amending` what is changed for all students at once, `asking` what students ask, and
-`documents` how files that were handed in become pictures and text.
+leads to, `app` what the pages show, `amending` what is changed for all students at once, `asking` what students ask,
+and `documents` how files that were handed in become pictures and text.
 """
 
 from gengrade.room.server import serve

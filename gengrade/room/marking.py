@@ -11,7 +11,7 @@ from typing import Final
 from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
-from gengrade.marks.amendments import Amended, amended
+from gengrade.marks.amendments import Amended, amended, not_alone
 from gengrade.marks.model import Asked, Head, completed, problem_with
 from gengrade.room.work import State, Work
 from gengrade.rubric import Entry, ManualItem, Rubric
@@ -154,6 +154,8 @@ class Room:
         """Take back the last change of an item. Raises Refused if there is none."""
         entry = self._entry(student, item)
         with self._lock:
+            if reason := not_alone(self._store, student, item):
+                raise Refused(reason)
             if not self._store.undo(student, item, by=self.marker, source=SOURCE):
                 raise Refused("there is nothing to take back, or several marks: give the right one instead")
             return self._saved(student, entry)
