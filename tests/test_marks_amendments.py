@@ -102,9 +102,10 @@ def test_other_points_change_sums_and_keep_what_was_given_by_hand(store: Store) 
     assert _mark(store, "sum") == Mark(points=2.5, criteria=("decoder",))
     assert _mark(store, "hand") == Mark(points=1.5, criteria=("decoder",), comment="Half of it.")
     (head,) = store.current("sum").items[ITEM]
-    assert (head.kind, head.by, head.wording) == (
+    assert (head.kind, head.by, head.source, head.wording) == (
         EventKind.CONFIRMATION,
-        "Tim",
+        "Ann",
+        f"change {number} by Tim",
         _wording(amended(_rubric(), store.amendments()).rubric),
     )
     assert len(store.current("both").items[ITEM]) == 2

@@ -302,6 +302,8 @@ class Store:
     ) -> int:
         """Add an amendment inside a `transaction`, with the events that it leads to, and return its id.
 
+        An event has the same author as the one that it replaces, and its source names who made the amendment.
+
         criteria: the wording in the rubric's file, and the item's wording from now on.
         comments: the comment before and after. Either these or the criteria are given.
         undoes: the amendment that this one takes back.
@@ -313,7 +315,9 @@ class Store:
         run = self._connection.execute
         added = run(f"INSERT INTO amendments ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
         assert added is not None
-        for event in self.add(changes, by=by, source=source):
+        for change in changes:  # whoever judged an answer stays its marker, also when its sum is computed again
+            author = self.event(change.replaces[0]).by if change.replaces else by
+            (event,) = self.add([change], by=author, source=f"change {added} by {by}")
             run("INSERT INTO amended_events VALUES (?, ?)", (event, added))
         return added
 
