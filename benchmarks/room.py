@@ -12,6 +12,7 @@ import psutil
 from benchmarks.measure import Row
 from gengrade.engine import rescore
 from gengrade.marks import Change, Mark, opened
+from gengrade.room import Plan
 from tests.support.room import Server, graded_class, serving
 
 _STUDENTS = 500
@@ -26,7 +27,7 @@ def measure(folder: Path) -> list[Row]:
         mark = Mark(points=1, comment="A comment of the usual length about what is missing.")
         changes = [Change(student, entry.id, mark, entry.wording) for student in graded.names for entry in manual]
         store.add(changes, by="Tim", source="benchmark")
-    with serving(graded) as server:
+    with serving(graded, Plan(("Ann", "Bob", "Cyd"), second=0.1)) as server:
         server.enter()
         before = psutil.Process().memory_info().rss
         rows = [

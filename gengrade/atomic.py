@@ -16,10 +16,12 @@ NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS
 _ROOM_BYTES: Final = 1 << 20
 
 
-def write_whole(path: Path, data: bytes | str) -> None:
+def write_whole(path: Path, data: bytes | str, mode: int = 0o644) -> None:
     """Replace the file at `path` by `data` (text as UTF-8) in one step, and make its folder when it is missing.
 
     The data are on disk before the name points to them: a reader, or a power cut, meets the old file or the new one.
+    mode: the permissions of the file.
+
     Raises PlaceError for a folder that is a link: it would lead out of the results.
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
@@ -31,7 +33,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fchmod(file.fileno(), 0o644)
+                os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
             os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:

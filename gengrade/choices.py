@@ -40,3 +40,11 @@ class Isolation(StrEnum):
     def tier(self) -> Tier | None:
         """The tier; None for the best one."""
         return None if self is Isolation.AUTO else Tier(self.value)
+
+
+class Assignment(StrEnum):
+    """How answers are divided between markers."""
+
+    FREE = "free"  # everybody marks whatever comes next
+    QUESTION = "question"  # each question belongs to one marker
+    STUDENT = "student"  # all answers of a student belong to one marker

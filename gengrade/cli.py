@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from gengrade import __version__
 from gengrade.authoring import add_ids, create, verify
-from gengrade.choices import Device, Isolation, Profile
+from gengrade.choices import Assignment, Device, Isolation, Profile
 from gengrade.console import (
     WRONG_USAGE,
     Watcher,
@@ -33,7 +34,7 @@ from gengrade.console import (
 )
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
-from gengrade.engine import Interrupted, Options, Result, UsageError, graded_class, kept_here, run
+from gengrade.engine import Interrupted, Options, Result, UsageError, graded_class, kept_here, operator, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
@@ -41,7 +42,7 @@ from gengrade.lasting import outlast_readers
 from gengrade.marks import opened as opened_marks
 from gengrade.marks.amendments import amended, to_yaml
 from gengrade.marks_cli import app as marks_app
-from gengrade.paths import InputError, from_here
+from gengrade.paths import InputError, from_here, printable
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
@@ -266,21 +267,48 @@ def mark(
     out: Annotated[Path, typer.Argument(help="The folder of results of a class that was graded.")] = Path("results"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: the same as last time.")] = 0,
     by: Annotated[str, typer.Option("--by", help="Who marks; by default the user of this machine.")] = "",
+    invite: Annotated[
+        list[str] | None,
+        typer.Option(help="Somebody else who marks and gets an address of their own; may be repeated."),
+    ] = None,
+    assign: Annotated[Assignment, typer.Option(help="How answers are divided between markers.")] = Assignment.FREE,
+    second: Annotated[
+        float, typer.Option(min=0, max=100, help="The percentage of answers that a second person marks as well.")
+    ] = 0,
+    blind: Annotated[bool, typer.Option(help="Show pseudonyms, and hide names in what was handed in.")] = False,
+    host: Annotated[
+        str, typer.Option(help="An address of this machine at which other machines reach the room, by TLS.")
+    ] = "",
+    certificate: Annotated[
+        Path | None, typer.Option(help="The certificate for --host, in PEM format; by default one is made.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The private key of --certificate, in PEM format.")] = None,
     isolation: Annotated[
         Isolation, typer.Option(help="How the files that were handed in are read; as for student code.")
     ] = Isolation.AUTO,
     browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
 ) -> None:
     """Mark written answers in a browser, with the files that were handed in beside the criteria."""
-    from gengrade.room import serve  # here, since a server's libraries would slow every other command down
+    from gengrade.room import Listening, Plan, listening_to, serve  # here: they would slow every other command down
 
-    def announce(address: str) -> None:
-        typer.echo(f"Marking room: {address}\nThis address works once and on this machine only. Stop with Ctrl-C.")
+    markers = tuple(dict.fromkeys(" ".join(name.split()) for name in (by or operator(), *(invite or ()))))
+    plan = Plan(markers, assign, second / 100, blind)
+
+    def announce(addresses: Mapping[str, str], listening: Listening) -> None:
+        own, *others = addresses.items()
+        typer.echo(f"Marking room: {own[1]}")
+        for name, address in others:
+            typer.echo(f"For {printable(name)}: {address}")
+        machine = "" if host else " and on this machine only"
+        typer.echo(f"Each address works once{machine}. Stop with Ctrl-C.")
+        if listening.certificate is not None and listening.certificate.made:
+            typer.echo(f"The certificate was made here. Its SHA-256 is {listening.certificate.fingerprint}")
         if browser:
-            webbrowser.open(address)
+            webbrowser.open(own[1])
 
     try:
-        serve(out, port=port, marker=by, isolation=isolation, announce=announce)
+        listening = listening_to(out, port, host, certificate, key)
+        serve(out, plan, listening=listening, isolation=isolation, announce=lambda found: announce(found, listening))
     except _USER_ERRORS as error:
         refuse(error)
     except OSError as error:

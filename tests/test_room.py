@@ -169,7 +169,7 @@ def test_an_automatic_item_waits_for_a_person_only_where_it_is_pending(server: S
 
 def test_only_the_printed_address_lets_somebody_in_and_only_once(tmp_path: Path) -> None:
     with serving(graded_class(tmp_path)) as server:
-        address = server.access.address
+        address = server.address_for("Tim")
         for path in ("/", "/answer/1.1/ada", "/static/room.js", f"/comments/{ITEM}", "/page/ada/0/0/1300"):
             status, text, headers = server.ask(path)
             assert status == 403, path

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gengrade.choices import Assignment
 from gengrade.marks import Mark, opened
 from gengrade.marks import amendments as amending
+from gengrade.room.handing import Plan, Role
 from gengrade.room.work import State
 from tests.support.room import Server, graded_class, serving
 
@@ -150,7 +152,7 @@ def test_a_repeated_request_applies_once(server: Server) -> None:
 
 def test_a_conflict_is_left_alone_and_named(server: Server) -> None:
     _give(server, "ada", criteria="prior")
-    server.room.mark("ada", ITEM, Mark(points=2), [], "elsewhere")
+    server.room.mark("ada", ITEM, Mark(points=2), [], "elsewhere", by="Ann")
     page, fields = _preview(server, LESS)
     assert "ada: several marks are in conflict" in page
     assert server.ask("/criteria/apply", fields)[0] == 303
@@ -271,3 +273,102 @@ def test_nobody_else_changes_anything(server: Server) -> None:
             assert server.ask(path, fields, headers)[0] == 403
     assert server.ask("/criteria/apply")[0] == 405
     assert server.room.work.items[ITEM].wording.criteria[1].points == 2
+
+
+# --- several markers, second marks and pseudonyms ------------------------------------------------------------------
+
+
+def test_a_mark_keeps_its_marker_and_the_change_says_who_made_it(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path), Plan(("Ann", "Bob"))) as server:
+        server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Ann")
+        fields = _form(server.ask("/criteria/preview", LESS, by="Bob")[1], "/criteria/apply")
+        assert server.ask("/criteria/apply", fields, by="Bob")[0] == 303
+        (head,) = server.room.current("ada")[ITEM]
+        assert (head.by, head.source) == ("Ann", "change 1 by Bob")
+        assert "Bob, " in server.ask("/changes/1", by="Ann")[1]
+        assert "Ann 1" in server.ask("/", by="Bob")[1]
+        waiting = server.room.handing.next("1.1", "Bob", server.room.heads())
+        assert waiting != "ada", "it is marked, by the criteria as they are now"
+
+
+def test_marks_that_were_given_twice_are_left_alone_and_named(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path), Plan(("Ann", "Bob"), second=1.0)) as server:
+        mark = Mark(points=2, criteria=("decoder",))
+        server.room.mark("ada", ITEM, mark, [], "r", by="Ann")
+        server.room.mark("ada", ITEM, mark, [], "s", by="Bob", role=Role.SECOND)
+        server.room.mark("bob", ITEM, mark, [], "t", by="Ann")
+        page = server.ask("/criteria/preview", LESS, by="Ann")[1]
+        assert "ada: a second person marked it as well" in page
+        assert [row[0] for row in _cells(page)] == ["bob"]
+        assert server.ask("/criteria/apply", _form(page, "/criteria/apply"), by="Ann")[0] == 303
+        assert server.room.work.state("ada", "1.1", server.room.heads()) is State.CONFIRM
+        (head,) = server.room.current("bob")[ITEM]
+        server.room.mark("bob", ITEM, head.mark, [], "u", by="Bob", role=Role.SECOND)
+        page = server.ask("/changes/1", by="Ann")[1]
+        assert "bob: a second person marked it as well" in page
+        server.ask("/changes/undo", _form(page, "/changes/undo"), by="Ann")
+        assert _mark(server, "bob") == Mark(points=2.5, criteria=("decoder",))
+
+
+@pytest.mark.parametrize(
+    "plan", [Plan(("Ann", "Bob"), second=0.5), Plan(("Ann", "Bob"), Assignment.STUDENT)], ids=["second", "student"]
+)
+def test_who_must_not_see_what_others_got_changes_nothing_for_all(plan: Plan, tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path), plan) as server:
+        server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Ann")
+        page = server.ask("/criteria/preview", LESS, by="Ann")[1]
+        assert server.ask("/criteria/apply", _form(page, "/criteria/apply"), by="Bob")[0] == 422
+        assert server.ask("/criteria/apply", _form(page, "/criteria/apply"), by="Ann")[0] == 303
+        for path, fields in (
+            ("/criteria/preview", LESS),
+            ("/changes", None),
+            ("/changes/1", None),
+            (f"/comments/{ITEM}/change", None),
+            ("/changes/undo", {"number": "1", "request": "r"}),
+        ):
+            status, page, _ = server.ask(path, fields, by="Bob")
+            assert (status, "only the person who opened this room" in page.lower()) == (422, True), path
+            assert "ada" not in re.sub(r'(?:value|href)="[^"]*"', "", page), "but what was sent"
+        assert "/changes" not in server.ask("/", by="Bob")[1]
+
+
+def test_a_blind_marker_reads_no_name_where_all_are_changed(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path, ["janedoe_123", "roejohn_45678"]), Plan(("Ann",), blind=True)) as server:
+        server.cookie = server.cookie_of("Ann")
+        shown = server.room.names.shown("janedoe_123")
+        for student, request in (("janedoe_123", "r"), ("roejohn_45678", "s")):
+            mark = Mark(points=2, criteria=("decoder",), comment="Ask janedoe_123.")
+            server.room.mark(student, ITEM, mark, [], request, by="Ann")
+        sent = {**LESS, "student": shown}
+        page = server.ask("/criteria/preview", sent)[1]
+        place = server.ask("/criteria/apply", _form(page, "/criteria/apply"))[2]["location"]
+        chosen = server.ask(f"/comments/{ITEM}/change?student={shown}")[1]
+        (key,) = re.findall(r'name="before" value="(\w+)"', chosen)
+        fields = {"item": ITEM, "student": shown, "before": key, "comment": "See me."}
+        comment = server.ask("/comment/preview", fields)[1]
+        server.ask("/comment/apply", _form(comment, "/comment/apply"))
+        asked = {"student": shown, "item": ITEM, "question": "I am janedoe_123. Why?", "request": "q"}
+        assert server.ask("/questions/ask", asked)[2]["location"] == f"/answer/1.1/{shown}"
+        pages = [page, chosen, comment, *(server.ask(path)[1] for path in ("/questions", "/changes", "/changes/2"))]
+        pages += [server.ask(place)[1], server.ask(f"/answer/1.1/{shown}")[1]]
+        for each in pages:
+            assert "jane" not in each.lower()
+            assert "roe" not in each.lower()
+        assert f'href="/answer/1.1/{shown}"' in pages[0]
+        assert server.room.current("janedoe_123")[ITEM][0].mark == Mark(
+            points=2.5, criteria=("decoder",), comment="See me."
+        )
+        server.room.refresh()
+        assert "I am janedoe_123." in (server.room.graded.out / "janedoe_123" / "report.html").read_text()
+
+
+def test_a_second_marker_reads_no_question_of_the_student(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path), Plan(("Ann", "Bob"), second=1.0)) as server:
+        server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Ann")
+        asked = {"student": "ada", "item": ITEM, "question": "Why only 2?", "request": "q"}
+        assert server.ask("/questions/ask", asked, by="Ann")[0] == 303
+        for path in ("/answer/1.1/ada", "/questions"):
+            assert "Why only 2?" in server.ask(path, by="Ann")[1]
+            assert "Why only 2?" not in server.ask(path, by="Bob")[1]
+        status, page, _ = server.ask("/questions/answer", {"number": "1", "answer": "So.", "request": "a"}, by="Bob")
+        assert (status, "another marker's answer" in html.unescape(page)) == (422, True)

@@ -6,6 +6,7 @@ import http.server
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from gengrade.marks import Mark
+from gengrade.room import Plan
 from tests.support.driven import browser, needs_driver, press, until
 from tests.support.room import Server, graded_class, serving
 
@@ -31,7 +33,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 def server(tmp_path: Path, driver: Chrome) -> Iterator[Server]:
     with serving(graded_class(tmp_path / "results")) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         yield server
 
@@ -81,6 +83,7 @@ def test_points_undo_and_nothing(driver: Chrome, server: Server) -> None:
     press(driver, "u")
     until(driver, lambda _: _mark(server, student) == Mark(points=0, criteria=()))
     until(driver, lambda _: driver.find_element(By.CSS_SELECTOR, ".sum").text == "0")
+    until(driver, lambda _: driver.execute_script("return document.readyState") == "complete")  # keys work again
     press(driver, "c", "Half of it.", Keys.ESCAPE)
     until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "Half of it.")
     press(driver, "p", "1.5", Keys.ENTER)
@@ -99,7 +102,7 @@ def test_what_is_refused_is_said_and_stays_on_the_page(driver: Chrome, server: S
 
 def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server) -> None:
     student = _open(driver, server)
-    server.room.mark(student, ITEM, Mark(points=3), [], "elsewhere")
+    server.room.mark(student, ITEM, Mark(points=3), [], "elsewhere", by="Tim")
     press(driver, "1")
     until(driver, lambda _: "Both marks are kept" in driver.find_element(By.ID, "trouble").text)
     assert len(server.room.current(student)[ITEM]) == 2
@@ -111,7 +114,7 @@ def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server)
 def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Path) -> None:
     """The page says so, keeps it over a reload, and sends it once when the server is back."""
     with serving(graded_class(tmp_path / "results")) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         student = _open(driver, server)
         # The server's answers are lost, and so is the third request itself.
@@ -140,7 +143,7 @@ def test_a_lost_server_loses_nothing_that_was_typed(driver: Chrome, tmp_path: Pa
 def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(driver: Chrome, tmp_path: Path) -> None:
     graded = graded_class(tmp_path / "results")
     with serving(graded) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         student = _open(driver, server)
     press(driver, "1")
@@ -149,7 +152,7 @@ def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(drive
     with serving(graded, port=server.port) as server:
         until(driver, lambda _: "Open the new address" in driver.find_element(By.ID, "trouble").text)
         driver.switch_to.new_window("tab")
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         until(driver, lambda _: _mark(server, student) == Mark(points=1, criteria=("prior",)))
         driver.close()
         driver.switch_to.window(first)
@@ -159,7 +162,7 @@ def test_what_was_done_while_the_server_was_down_is_sent_after_its_restart(drive
 
 def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> None:
     with serving(graded_class(tmp_path / "results", pending=True)) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         driver.get(f"{server.address}/answer/1.9/ada")
         first, second = (
@@ -176,7 +179,7 @@ def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> Non
 
 def test_one_of_two_marks_is_taken(driver: Chrome, server: Server) -> None:
     for request, mark in (("a", Mark(points=3)), ("b", Mark(points=1, criteria=("prior",), comment="Only that."))):
-        server.room.mark("ada", ITEM, mark, [], request)
+        server.room.mark("ada", ITEM, mark, [], request, by="Tim")
     driver.get(f"{server.address}/answer/1.1/ada")
     press(driver, "s")
     until(driver, lambda _: "several marks" in driver.find_element(By.ID, "trouble").text)
@@ -198,10 +201,10 @@ def test_a_comment_is_saved_when_the_typing_pauses_or_the_page_is_left(driver: C
 def test_a_mark_for_an_earlier_wording_is_confirmed_by_a_key(driver: Chrome, tmp_path: Path) -> None:
     graded = graded_class(tmp_path / "results")
     with serving(graded) as before:
-        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r")
+        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Tim")
     changed = graded_class(tmp_path / "results", wording="in whatever order")
     with serving(changed) as server:
-        driver.get(server.address + server.access.address)
+        driver.get(server.address + server.address_for("Tim"))
         driver.get(f"{server.address}/answer/1.1/ada")
         assert "earlier wording" in driver.find_element(By.TAG_NAME, "form").text
         press(driver, "s")
@@ -249,13 +252,91 @@ def test_another_web_page_cannot_mark(driver: Chrome, server: Server, tmp_path: 
 def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server: Server) -> None:
     driver.get_log("browser")  # type: ignore[no-untyped-call]
     _open(driver, server)
-    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",), comment="Why?"), [], "r")
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",), comment="Why?"), [], "r", by="Ann")
     for path in ("", "/answer/1.9/ada", "/changes", "/questions", f"/comments/{ITEM}/change"):
         driver.get(server.address + path)
         width = driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= driver.execute_script("return window.innerWidth")
     said = driver.get_log("browser")  # type: ignore[no-untyped-call]
     assert [entry for entry in said if "favicon" not in entry["message"]] == []
+
+
+def _has_left(title: str, driver: Chrome) -> bool:
+    return driver.title != title
+
+
+def test_two_people_mark_a_class_at_once(driver: Chrome, tmp_path: Path) -> None:
+    """Each by one key for an answer; together they mark everything, and nothing twice."""
+    students = [f"s{number}" for number in range(8)]
+    with serving(graded_class(tmp_path / "results", students), Plan(("Ann", "Bob"))) as server:
+        with browser(tmp_path / "bob") as other:
+            for each, name in ((driver, "Ann"), (other, "Bob")):
+                each.get(server.address + server.address_for(name))
+                each.execute_script("localStorage.clear()")
+                each.get(f"{server.address}/question/1.1/next")
+            for _ in range(len(students) // 2):
+                for each in (driver, other):
+                    here = each.title
+                    press(each, "2", Keys.ENTER)
+                    until(each, partial(_has_left, here))
+        heads = [server.room.current(student)[ITEM] for student in students]
+        assert [len(some) for some in heads] == [1] * len(students)
+        assert sorted(some[0].by for some in heads) == ["Ann"] * 4 + ["Bob"] * 4
+        assert server.ask("/question/1.1/next", by="Ann")[2]["location"] == "/#1.1"
+
+
+def test_a_second_marker_and_a_blind_one_see_what_they_may(driver: Chrome, tmp_path: Path) -> None:
+    plan = Plan(("Ann", "Bob"), second=1.0, blind=True)
+    with serving(graded_class(tmp_path / "results", ["janedoe_123"]), plan) as server:
+        shown = server.room.names.shown("janedoe_123")
+        driver.get(server.address + server.address_for("Ann"))
+        driver.execute_script("localStorage.clear()")
+        driver.get(f"{server.address}/question/1.1/next")
+        press(driver, "1", "2")
+        until(driver, lambda _: _mark(server, "janedoe_123") == Mark(points=3, criteria=("prior", "decoder")))
+        driver.get(f"{server.address}/")
+        driver.get(server.address + server.address_for("Bob"))
+        driver.get(f"{server.address}/question/1.1/next")
+        assert driver.title == f"1.1, {shown}"
+        assert "second mark" in driver.find_element(By.TAG_NAME, "main").text
+        assert not driver.find_elements(By.CSS_SELECTOR, "input:checked")
+        press(driver, "1")
+        until(driver, lambda _: len(server.room.current("janedoe_123")[ITEM]) == 2)
+        until(driver, _saved)
+        press(driver, "u")
+        until(driver, lambda _: len(server.room.current("janedoe_123")[ITEM]) == 1)
+        assert "janedoe" not in driver.page_source
+
+
+def test_what_waits_for_a_lost_server_is_sent_by_its_author_alone(driver: Chrome, tmp_path: Path) -> None:
+    """Another person enters in the same browser meanwhile."""
+    graded = graded_class(tmp_path / "results")
+    plan = Plan(("Ann", "Bob"))
+    with serving(graded, plan) as server:
+        driver.get(server.address + server.address_for("Ann"))
+        driver.execute_script("localStorage.clear()")
+        student = _open(driver, server)
+    press(driver, "2")
+    until(driver, lambda _: "does not answer" in driver.find_element(By.ID, "trouble").text)
+    with serving(graded, plan, port=server.port) as server:
+        driver.get(server.address + server.address_for("Bob"))
+        driver.get(f"{server.address}/answer/1.1/{student}")
+        press(driver, "1")
+        until(driver, lambda _: _mark(server, student) == Mark(points=1, criteria=("prior",)))
+        driver.get(server.address + server.address_for("Ann"))
+        until(driver, lambda _: len(server.room.current(student)[ITEM]) == 2)
+        assert [head.by for head in server.room.current(student)[ITEM]] == ["Bob", "Ann"]
+
+
+def test_forms_are_sent_by_the_browser_itself(driver: Chrome, server: Server) -> None:
+    """Without the script's help, and with the headers that browsers then send."""
+    driver.get(server.address)
+    driver.find_element(By.NAME, "name").send_keys("Eve", Keys.ENTER)
+    until(driver, lambda _: "/enter?token=" in driver.find_element(By.ID, "invitation").text)
+    student = _open(driver, server)
+    driver.execute_script("forms[0].elements.points.value = '2'; HTMLFormElement.prototype.submit.call(forms[0])")
+    until(driver, lambda _: _mark(server, student) == Mark(points=2))
+    until(driver, lambda _: driver.title == f"1.1, {student}")
 
 
 def _ready(driver: Chrome, title: str, focus: str = "") -> bool:
@@ -266,7 +347,7 @@ def _ready(driver: Chrome, title: str, focus: str = "") -> bool:
 
 def test_a_criterion_is_added_and_taken_back_by_keys_and_forms_alone(driver: Chrome, server: Server) -> None:
     """These forms are sent by the browser itself, as all forms are where scripts are off."""
-    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r")
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Ann")
     driver.get(f"{server.address}/answer/1.1/ada")
     press(driver, "e")
     first = driver.switch_to.active_element
@@ -302,11 +383,3 @@ def test_a_page_from_before_a_change_of_criteria_says_so(driver: Chrome, server:
     driver.refresh()
     press(driver, "2", "2")
     until(driver, lambda _: _mark(server, student) == Mark(points=2.5, criteria=("decoder",)))
-
-
-def test_a_form_without_script_is_accepted_from_this_server(driver: Chrome, server: Server) -> None:
-    driver.get(f"{server.address}/answer/1.1/ada")
-    driver.execute_script(
-        "const form = document.forms[0]; form.elements.points.value = '2'; HTMLFormElement.prototype.submit.call(form)"
-    )
-    until(driver, lambda _: _mark(server, "ada") == Mark(points=2))

@@ -49,13 +49,13 @@ def test_a_graded_class_is_marked_with_what_was_handed_in(tmp_path: Path) -> Non
     (tmp_path / "rubric.yaml").write_text(RUBRIC)
     words = ["grade", "class", "--rubric", "rubric.yaml", "--profile", "unit", "--jobs", "1"]
     subprocess.run(_command(*words), cwd=tmp_path, check=True, capture_output=True, timeout=600)
-    room = subprocess.Popen(
-        _command("mark", "results", "--no-browser", "--by", "Tim"), cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+    words = ["mark", "results", "--no-browser", "--by", "Tim", "--invite", "Ann", "--second", "25"]
+    room = subprocess.Popen(_command(*words), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
         assert room.stdout is not None
         address = re.search(r"http://127\.0\.0\.1:(\d+)(/enter\?token=\S+)", room.stdout.readline())
         assert address is not None
+        assert re.fullmatch(r"For Ann: http://127\.0\.0\.1:\d+/enter\?token=\S+\n", room.stdout.readline())
         port = int(address[1])
         status, _, headers = _get(port, address[2])
         assert status == 303

@@ -34,6 +34,7 @@ from gengrade.texts import unwrapped
 LONGEST: Final = 1000  # characters of a criterion
 CONFLICT: Final = "several marks are in conflict"
 EARLIER: Final = "the mark is for another wording"
+TWICE: Final = "a second person marked it as well"
 LATER: Final = "it was marked since"
 
 
@@ -257,6 +258,7 @@ def _plan(store: Store, rubric: Rubric, proposal: Proposal) -> Plan:
     wording = entry.wording.model_copy(update={"criteria": _proposed(entry, entry.item, proposal)})
     item = entry.item.model_copy(update={"criteria": wording.criteria})
     rows, left = [], []
+    twice = store.seconded(entry.id)  # their two marks would not agree any more if only the first one changed
     for student, heads in store.marked(entry.id).items():
         (head, mark) = (heads[0], heads[0].mark) if len(heads) == 1 else (None, None)
         if head is None:
@@ -265,6 +267,8 @@ def _plan(store: Store, rubric: Rubric, proposal: Proposal) -> Plan:
             continue  # it was withdrawn
         elif head.wording != entry.wording:
             left.append(Left(student, EARLIER))
+        elif student in twice:
+            left.append(Left(student, TWICE))
         else:
             summed = mark.criteria is not None and mark.points == entry.item.sum(mark.criteria)
             now = mark.model_copy(update={"points": item.sum(mark.criteria or ())}) if summed else mark
@@ -336,6 +340,8 @@ def _comment_plan(store: Store, proposal: CommentProposal) -> Plan:
         marks = [event.mark for event in heads if event.mark is not None and event.mark.comment == before]
         if marks and len(heads) > 1:
             left.append(Left(student, CONFLICT))
+        elif marks and heads[0].second:
+            left.append(Left(student, TWICE))
         elif marks:
             rows.append(Row(heads[0], marks[0].model_copy(update={"comment": after})))
     if not rows:
@@ -368,10 +374,13 @@ def undoing(store: Store, amendment: int) -> Undoing:
         reason = f'the criteria of "{found.item}" were changed again after change {amendment}'
         raise AmendmentError(f"{reason}: take the newest change back first")
     made = {event.id: event for event in store.amended_events(amendment)}
+    twice = store.seconded(found.item) if found.wording else set()
     changes, left = [], []
     for student, heads in sorted(store.marked(found.item).items()):
         origin = _origin(store, heads[0]) if len(heads) == 1 else None
-        if origin in made:
+        if student in twice and len(heads) == 1:
+            left.append(Left(student, TWICE))
+        elif origin in made:
             (before,) = (store.event(id_) for id_ in made[origin].replaces)
             changes.append(Change(student, found.item, before.mark, before.wording, (heads[0].id,), EventKind.UNDO))
         elif any(event.mark for event in heads) and (found.wording or student in {e.student for e in made.values()}):

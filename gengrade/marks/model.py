@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gengrade.rubric import Entry, ManualItem, Points, Wording
+
+SECOND: Final = "second marking"  # the source of marks whose authors did not see the first one
+_T = TypeVar("_T")
 
 
 class Mark(BaseModel):
@@ -42,7 +45,13 @@ class Head(NamedTuple):
 
     by: str
     fingerprint: str | None  # of the wording; None: the mark was withdrawn
-    settles: bool  # whether it gives points
+    points: float | None  # None: it gives none
+    second: bool  # whether its author marked without seeing the first mark
+
+    @property
+    def settles(self) -> bool:
+        """Whether it gives points."""
+        return self.points is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,15 @@ class Event:
     replaces: tuple[int, ...]
 
     @property
+    def second(self) -> bool:
+        """Whether its author marked without seeing the first mark."""
+        return self.source == SECOND
+
+    @property
     def head(self) -> Head:
         """The event in short."""
         points = self.mark.points if self.mark else None
-        return Head(self.by, self.wording.fingerprint if self.wording else None, points is not None)
+        return Head(self.by, self.wording.fingerprint if self.wording else None, points, self.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +151,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """One student's current marks: for each item's id, the events that nothing has replaced, the oldest first.
+    """One student's current marks.
 
-    An item with several of them is in conflict: two people marked it without having seen each other's mark.
-
+    items: for each item's id, the events that decide it, the oldest first (see `deciding`). An item with several of
+        them is in conflict: two people marked it without having seen each other's mark.
+    seconds: for each item's id, the second marks that nothing has replaced, whether or not they agree with the first.
     asked: the student's questions, by the item's id.
     """
 
     items: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    seconds: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
 
     @property
@@ -165,6 +181,22 @@ class Marks:
         text = json.dumps([given, asked] if asked else given, sort_keys=True)
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return f"sha256:{digest}" if given or asked else None
+
+
+def deciding(current: Sequence[_T], head: Callable[[_T], Head]) -> tuple[_T, ...]:
+    """Return which of an item's current events decide it: all but the second marks that agree with the only first one.
+
+    A second mark that gives no points says nothing yet, so it does not decide either.
+    """
+    firsts = [each for each in current if not head(each).second]
+    if len(firsts) != 1 or not head(firsts[0]).settles:
+        return tuple(current)
+    (first,) = firsts
+    return tuple(each for each in current if each is first or not _agrees(head(first), head(each)))
+
+
+def _agrees(first: Head, second: Head) -> bool:
+    return not second.settles or (second.points, second.fingerprint) == (first.points, first.fingerprint)
 
 
 def problem_with(mark: Mark, entry: Entry) -> str:

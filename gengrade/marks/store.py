@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gengrade.marks.model import Amendment, Answer, Asked, Change, Event, EventKind, Head, Mark, Marks
+from gengrade.marks.model import SECOND, Amendment, Answer, Asked, Change, Event, EventKind, Head, Mark, Marks, deciding
 from gengrade.marks.place import require_local
 from gengrade.paths import InputError, printable
 from gengrade.places import Owners
@@ -127,8 +127,11 @@ FROM events e LEFT JOIN wordings w USING (fingerprint)
 _STANDS: Final = "NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"  # nothing has replaced the event
 _CURRENT: Final = f"{_EVENTS} WHERE {_STANDS}"
 _STATES: Final = f"""
-SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points') IS NOT NULL
-FROM events e WHERE {_STANDS} ORDER BY e.id
+SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}'
+FROM events e WHERE {_STANDS}
+"""
+_TWICE: Final = f"""
+{_EVENTS} WHERE (e.student, e.item) IN (SELECT student, item FROM events WHERE source = ?) ORDER BY e.id
 """
 _ALL_AMENDMENTS: Final = """
 SELECT a.id, a.at, a.by, a.source, a.item, b.content, w.content, a.old_comment, a.new_comment, a.undoes
@@ -225,10 +228,13 @@ class Store:
     def undo(self, student: str, item: str, *, by: str, source: str) -> bool:
         """Take back the last change of an item; return whether there was one. To take back an undo repeats the change.
 
-        If the last change settled a conflict, the conflict is there again.
+        If the last change settled a conflict, the conflict is there again. With the source of second marks, that
+        person's last second mark is taken back.
         """
         with self.transaction():
-            heads = self.current(student).items.get(item, ())
+            marks = self.current(student)
+            second = tuple(event for event in marks.seconds.get(item, ()) if event.by == by)
+            heads = second if source == SECOND else marks.items.get(item, ())
             if len(heads) != 1:
                 return False
             (last,) = heads
@@ -256,11 +262,15 @@ class Store:
             student: replace(found.get(student, Marks()), asked=_by_item(asked[student])) for student in asked
         }
 
-    def states(self) -> dict[tuple[str, str], list[Head]]:
-        """Return, for each student and item with current events, what they are, without reading them whole."""
+    def states(self, of: str = "") -> dict[tuple[str, str], list[Head]]:
+        """Return, for each student and item with a mark, all current events, without reading them whole.
+
+        of: the student; "": everybody.
+        """
+        query = f"{_STATES} {'AND e.student = ?' if of else ''} ORDER BY e.id"
         found: dict[tuple[str, str], list[Head]] = defaultdict(list)
-        for student, item, by, fingerprint, settles in self._connection.execute(_STATES):
-            found[student, item].append(Head(by, fingerprint, bool(settles)))
+        for student, item, by, fingerprint, points, second in self._connection.execute(query, (of,) if of else ()):
+            found[student, item].append(Head(by, fingerprint, points, bool(second)))
         return found
 
     def comments(self, item: str) -> list[tuple[str, int, float | None]]:
@@ -270,6 +280,13 @@ class Store:
     def history(self, student: str, item: str | None = None) -> list[Event]:
         """Return all events of a student, or of one item, the oldest first."""
         return self._events(f"{_EVENTS} WHERE e.student = ? AND ? IN (e.item, '') ORDER BY e.id", (student, item or ""))
+
+    def twice_marked(self) -> list[list[Event]]:
+        """Return the history of each student's item that has ever got a second mark."""
+        found: dict[tuple[str, str], list[Event]] = defaultdict(list)
+        for event in self._events(_TWICE, (SECOND,)):
+            found[event.student, event.item].append(event)
+        return list(found.values())
 
     def event(self, id_: int) -> Event:
         """Return one event. Raises KeyError if there is none with this id."""
@@ -282,6 +299,11 @@ class Store:
         """Return the current events of one item, by the student's id."""
         found = self._grouped(f"{_CURRENT} AND e.item = ? ORDER BY e.id", (item,))
         return {student: marks.items[item] for student, marks in found.items()}
+
+    def seconded(self, item: str) -> set[str]:
+        """Return the students with a second mark for an item."""
+        query = f"SELECT e.student FROM events e WHERE e.item = ? AND e.source = ? AND e.mark IS NOT NULL AND {_STANDS}"
+        return {student for (student,) in self._connection.execute(query, (item, SECOND))}
 
     def wording(self, fingerprint: str) -> Wording | None:
         """Return the wording with this fingerprint, if a mark or an amendment was ever made for it."""
@@ -404,7 +426,7 @@ class Store:
         for event in self._events(query, values):
             some = found[event.student]
             some[event.item] = (*some.get(event.item, ()), event)
-        return {student: Marks(items) for student, items in found.items()}
+        return {student: _marks(items) for student, items in found.items()}
 
     def _events(self, query: str, values: Sequence[object]) -> list[Event]:
         return [_event(row) for row in self._connection.execute(query, values)]
@@ -507,6 +529,15 @@ def _event(row: Sequence[Any]) -> Event:
         None if mark is None else Mark.model_validate_json(mark),
         None if wording is None else Wording.model_validate_json(wording),
         tuple(json.loads(replaces)),
+    )
+
+
+def _marks(current: Mapping[str, tuple[Event, ...]]) -> Marks:
+    """Return a student's marks from all current events by item."""
+    seconds = {item: tuple(event for event in events if event.second) for item, events in current.items()}
+    return Marks(
+        {item: deciding(events, lambda event: event.head) for item, events in current.items()},
+        {item: events for item, events in seconds.items() if events},
     )
 
 

@@ -2,11 +2,13 @@
 
     serve(out, …)     serves the room of a class that was graded (`server`)
 
-Of the other modules, `access` says who may talk to the server, `work` what there is to mark, `marking` what a new mark
-leads to, `app` what the pages show, `amending` what is changed for all students at once, `asking` what students ask,
-and `documents` how files that were handed in become pictures and text.
+Of the other modules, `access` says who may talk to the server, `work` what there is to mark, `handing` who marks which
+answer, `marking` what a new mark leads to, `agreement` how well two marks of an answer agree, `naming` what stands in
+place of names, `app` what the pages show, `amending` what is changed for all students at once, `asking` what students
+ask, and `documents` how files that were handed in become pictures and text.
 """
 
-from gengrade.room.server import serve
+from gengrade.room.handing import Plan
+from gengrade.room.server import Listening, listening_to, serve
 
-__all__ = ["serve"]
+__all__ = ["Listening", "Plan", "listening_to", "serve"]

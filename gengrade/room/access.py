@@ -2,8 +2,8 @@
 
 Four properties are deliberate:
 
-1. Nobody gets in without the address that the command printed, which works once. The cookie that it leaves cannot be
-   read by scripts and is not sent along with requests that other pages cause.
+1. Nobody gets in without an address of their own, which works once and says who they are. The cookie that it leaves
+   cannot be read by scripts and is not sent along with requests that other pages cause.
 2. The Host header must name this server, so that a name that somebody has pointed at this machine does not reach it.
 3. A request that changes something must come from a page of this server.
 4. Pages may load nothing but this server's own style, script and pictures, and no other page may show them in a frame.
@@ -12,13 +12,15 @@ Four properties are deliberate:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+HERE: Final = ("127.0.0.1", "localhost", "[::1]")
 COOKIE: Final = "gengrade_room"
 ENTER: Final = "/enter"
 _HEADERS: Final = {
@@ -27,31 +29,40 @@ _HEADERS: Final = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # forms would otherwise be sent with the origin "null"
+    "Referrer-Policy": "same-origin",  # without any, browsers would hide from which page a form was sent
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _SAFE: Final = ("GET", "HEAD")
 _OUTSIDE: Final = (
-    "This page belongs to a marking room. Open the address that the command printed, or start the command again."
+    "This page belongs to a marking room. Open the address that you were given; if it was used, ask for a new one."
 )
 Next = Callable[[Request], Awaitable[Response]]
 
 
 class Access:
-    """The rules of one server, which listens on `port` of this machine."""
+    """The rules of one server.
 
-    def __init__(self, port: int) -> None:
-        self._token: str | None = secrets.token_urlsafe(32)
-        self._cookie = secrets.token_urlsafe(32)
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    port: on which it listens.
+    names: the host names and addresses by which browsers may reach it.
+    secure: whether it is reached by TLS.
+    """
+
+    def __init__(self, port: int, names: Iterable[str] = HERE, *, secure: bool = False) -> None:
+        self._tokens: dict[str, str] = {}  # the marker of each address that was not used yet
+        self._cookies: dict[str, str] = {}  # the marker of each browser
+        self._hosts = {f"{name}:{port}" for name in names}
+        self._scheme = "https" if secure else "http"
         # Servers on other ports of this machine get each other's cookies, so each has a name of its own.
         self._name = f"{COOKIE}_{port}"
+        self._lock = threading.Lock()
 
-    @property
-    def address(self) -> str:
-        """The path and query of the address by which somebody enters, once."""
-        return f"{ENTER}?token={self._token}"
+    def invite(self, marker: str) -> str:
+        """Return the path and query of an address by which this person enters, once."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tokens[token] = marker
+        return f"{ENTER}?token={token}"
 
     async def admit(self, request: Request, proceed: Next) -> Response:
         """Answer a request, or refuse it, and give every answer the headers that say what its page may do."""
@@ -67,21 +78,32 @@ class Access:
             return PlainTextResponse("This server does not have that name.", HTTPStatus.MISDIRECTED_REQUEST)
         if request.method not in _SAFE:
             origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-            if origin != f"http://{host}" or site != "same-origin":
+            if origin != f"{self._scheme}://{host}" or site != "same-origin":
                 return PlainTextResponse("Another page has sent this.", HTTPStatus.FORBIDDEN)
-        cookie = request.cookies.get(self._name, "")
-        if request.url.path != ENTER and not secrets.compare_digest(cookie.encode(), self._cookie.encode()):
+        if request.url.path == ENTER:
+            return None
+        marker = self._cookies.get(request.cookies.get(self._name, ""))
+        if marker is None:
             return PlainTextResponse(_OUTSIDE, HTTPStatus.FORBIDDEN)
+        request.state.marker = marker
         return None
 
     def _entry(self, request: Request) -> Response | None:
         """Return the answer to somebody who enters; None for any other request."""
         if request.url.path != ENTER:
             return None
-        token = request.query_params.get("token", "")
-        if self._token is None or not secrets.compare_digest(token.encode(), self._token.encode()):
-            return PlainTextResponse(_OUTSIDE, HTTPStatus.FORBIDDEN)
-        self._token = None
+        with self._lock:
+            marker = self._tokens.pop(request.query_params.get("token", ""), None)
+            if marker is None:
+                return PlainTextResponse(_OUTSIDE, HTTPStatus.FORBIDDEN)
+            cookie = secrets.token_urlsafe(32)
+            self._cookies[cookie] = marker
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-        response.set_cookie(self._name, self._cookie, httponly=True, samesite="strict", path="/")
+        secure = self._scheme == "https"
+        response.set_cookie(self._name, cookie, httponly=True, samesite="strict", path="/", secure=secure)
         return response
+
+
+def marker_of(request: Request) -> str:
+    """Return who has sent a request that was admitted."""
+    return str(request.state.marker)

@@ -28,9 +28,11 @@ from gengrade.marks.amendments import (
     undoable,
     undoing,
 )
+from gengrade.room.access import marker_of
 from gengrade.room.forms import fields, only
 from gengrade.room.marking import SOURCE, Refused, Room
 
+_NOT_YOURS: Final = "only the person who opened this room changes anything for all students, and sees what they got"
 _STALE: Final = "Marks or criteria have changed meanwhile. This is what the change does now."
 Form = Mapping[str, list[str]]
 
@@ -38,7 +40,9 @@ Form = Mapping[str, list[str]]
 class Render(Protocol):
     """Renders a template as a page."""
 
-    def __call__(self, template: str, later: BackgroundTask | None = None, **values: Any) -> HTMLResponse: ...
+    def __call__(
+        self, template: str, marker: str, later: BackgroundTask | None = None, **values: Any
+    ) -> HTMLResponse: ...
 
 
 class Amending:
@@ -61,21 +65,18 @@ class Amending:
             Route("/changes/undo", partial(self._sent, act=self._undo), methods=["POST"]),
         ]
 
-    @staticmethod
-    def _marker(room: Room, request: Request) -> str:
-        """Return who sent a request."""
-        return room.marker
-
     async def _sent(self, request: Request, act: Callable[[Form, str], Response]) -> Response:
         """Answer a form: `act` is given its fields and who sent it."""
-        marker, form = self._marker(self._room, request), {}
+        marker, form = marker_of(request), {}
         try:
             form = await fields(request)
+            if not self._room.may_amend(marker):
+                raise Refused(_NOT_YOURS)
             return await run_in_threadpool(act, form, marker)
         except (Refused, AmendmentError) as problem:
-            return self._refused(str(problem), form)
+            return self._refused(str(problem), form, marker)
         except ValueError:
-            return self._refused("the request cannot be understood", form)
+            return self._refused("the request cannot be understood", form, marker)
 
     # --- criteria and comments -------------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class Amending:
         proposal = self._proposal(form)
         with self._room.stored() as store:
             plan = planned(store, self._room.rubric, proposal)
-        return self._shown(plan, proposal, form)
+        return self._shown(plan, proposal, form, marker)
 
     def _apply(self, form: Form, marker: str) -> Response:
         """Make a change that was shown, and go to the page that tells what it did."""
@@ -103,7 +104,7 @@ class Amending:
                 )
                 self._room.changed(store.marked(proposal.item))
         except Stale as stale:
-            return self._shown(stale.plan, proposal, form, _STALE, HTTPStatus.CONFLICT)
+            return self._shown(stale.plan, proposal, form, marker, _STALE, HTTPStatus.CONFLICT)
         return self._done(number, form)
 
     def _proposal(self, form: Form) -> Proposal | CommentProposal:
@@ -122,6 +123,7 @@ class Amending:
         plan: Plan,
         proposal: Proposal | CommentProposal,
         form: Form,
+        marker: str,
         notice: str = "",
         status: HTTPStatus = HTTPStatus.OK,
     ) -> Response:
@@ -129,21 +131,23 @@ class Amending:
         sent = {name: values[0] for name, values in form.items() if name not in ("digest", "request")}
         response = self._render(
             "plan.html.j2",
+            marker,
             item=self._room.work.items[plan.item],
             plan=plan,
             sent=sent,
             action="/comment/apply" if isinstance(proposal, CommentProposal) else "/criteria/apply",
             notice=notice,
+            named=self._named,
             back=self._back(plan.item, only(form, "student", "")),
         )
         response.status_code = status
         return response
 
-    def _refused(self, problem: str, form: Form) -> Response:
+    def _refused(self, problem: str, form: Form, marker: str) -> Response:
         """Say why a change cannot be made, with the form to correct it."""
         sent = {name: values[0] for name, values in form.items()}
         back = self._back(sent.get("item", ""), sent.get("student", ""))
-        response = self._render("refused.html.j2", problem=problem, sent=sent, back=back)
+        response = self._render("refused.html.j2", marker, problem=problem, sent=sent, back=back)
         response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
         return response
 
@@ -153,27 +157,38 @@ class Amending:
         return RedirectResponse(target, HTTPStatus.SEE_OTHER, background=BackgroundTask(self._room.refresh))
 
     def _back(self, item: str, student: str) -> str:
-        """Return the address of the answer that somebody came from; that of the class if there is none."""
+        """Return the address of the answer that somebody came from; that of the class if there is none.
+
+        student: what markers read in place of the student's id.
+        """
         entry = self._room.work.items.get(item)
-        if entry is None or student not in self._room.work.students:
+        if entry is None or self._room.names.student(student) is None:
             return "/"
         return f"/answer/{quote(entry.question.id, safe='')}/{quote(student, safe='')}"
+
+    def _named(self, student: str) -> str:
+        """Return what markers read in place of a student's id, who may have left the class."""
+        if student in self._room.work.students:
+            return self._room.names.shown(student)
+        return "somebody who is not in this class" if self._room.names.blind else student
 
     def comment(self, request: Request) -> Response:
         """Show the comments of an item, to choose the one that is changed."""
         item, student = request.path_params["item"], request.query_params.get("student", "")
-        entry = self._room.work.items.get(item)
-        if entry is None:
-            return self._refused("there is no such item", {})
-        heads = self._room.current(student).get(item, ()) if student else ()
+        entry, marker, names = self._room.work.items.get(item), marker_of(request), self._room.names
+        if entry is None or not self._room.may_amend(marker):
+            return self._refused("there is no such item" if entry is None else _NOT_YOURS, {}, marker)
+        id_ = names.student(student)
+        heads = self._room.current(id_).get(item, ()) if id_ else ()
         here = next((head.mark.comment for head in heads if head.mark), "")
         found = [{"key": _hash(text), "text": text, "number": number} for text, number, _ in self._room.comments(item)]
         return self._render(
             "comment.html.j2",
+            marker,
             item=entry,
             found=found,
             chosen=_hash(here),
-            text=here,
+            text=here if names.hidden(here) == here else "",
             student=student,
             back=self._back(item, student),
         )
@@ -183,31 +198,41 @@ class Amending:
     def changes(self, request: Request) -> Response:
         """List what was changed for all students, the newest first."""
         item, student = request.query_params.get("item", ""), request.query_params.get("student", "")
+        marker = marker_of(request)
+        if not self._room.may_amend(marker):
+            return self._refused(_NOT_YOURS, {}, marker)
         with self._room.stored() as store:
             amendments = store.amendments()
         said = told(amendments)
         shown = [(each, said[each.id]) for each in reversed(amendments) if item in ("", each.item)]
-        return self._render("changes.html.j2", item=item, student=student, shown=shown, back=self._back(item, student))
+        return self._render(
+            "changes.html.j2", marker, item=item, student=student, shown=shown, back=self._back(item, student)
+        )
 
     def change(self, request: Request) -> Response:
         """Show what a change did, and what taking it back would do."""
         number, student = request.path_params["number"], request.query_params.get("student", "")
+        marker = marker_of(request)
+        if not self._room.may_amend(marker):
+            return self._refused(_NOT_YOURS, {}, marker)
         with self._room.stored() as store:
             amendments = store.amendments()
             found = next((each for each in amendments if each.id == number), None)
             if found is None:
-                return self._refused("there is no such change", {})
+                return self._refused("there is no such change", {}, marker)
             events = [(event, store.event(event.replaces[0])) for event in store.amended_events(number)]
             plan = undoing(store, number) if number in undoable(amendments) else None
             others = store.marked(found.item)
         changed = {event.student for event, _ in events}
         left = [
-            student
-            for student, heads in sorted(others.items())
-            if student not in changed and any(head.mark for head in heads) and found.wording is not None
+            self._named(other)
+            for other, heads in sorted(others.items())
+            if other not in changed and any(head.mark for head in heads) and found.wording is not None
         ]
         return self._render(
             "change.html.j2",
+            marker,
+            named=self._named,
             change=found,
             said=told(amendments)[number],
             events=events,

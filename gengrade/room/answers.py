@@ -146,11 +146,11 @@ def read_picture(answer: Any) -> Picture:
     fits = 1 <= width <= MOST_WIDTH and 1 <= height <= _MOST_HEIGHT and height * width <= _MOST_PIXELS
     if channels != 3 or not fits:
         raise DocumentProblem(_UNUSABLE)
-    return _encoded(answer)
+    return encoded(answer)
 
 
-def _encoded(array: NDArray[np.uint8]) -> Picture:
-    """Return an array [H, W, 3] as a PNG; one without colours takes a third of the bytes as grey."""
+def encoded(array: NDArray[np.uint8]) -> Picture:
+    """Return an array [H, W, 3] of bytes as a PNG; one without colours takes a third of the bytes as grey."""
     grey = array[:, :, 0]
     if np.array_equal(grey, array[:, :, 1]) and np.array_equal(grey, array[:, :, 2]):
         array = np.ascontiguousarray(grey)

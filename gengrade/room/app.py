@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,12 +23,14 @@ from starlette.routing import Route
 
 from gengrade.marks import Event, Mark
 from gengrade.report.pages import filters, source
-from gengrade.room.access import Access
+from gengrade.room.access import Access, marker_of
+from gengrade.room.agreement import Agreement
 from gengrade.room.amending import Amending
 from gengrade.room.asking import Asking
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
 from gengrade.room.forms import fields as _form
 from gengrade.room.forms import only as _one
+from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.work import State
 from gengrade.rubric import ManualItem
@@ -36,15 +39,22 @@ from gengrade.sandbox import InfraError
 _WIDTH: Final = 1300  # pixels, of the pictures of pages
 _AHEAD: Final = 3  # pages that are rendered before somebody asks for them
 _STATIC: Final = {"room.css": "text/css", "room.js": "text/javascript"}
+_MOST_NAME: Final = 80  # characters of a marker's name
+_ANOTHERS: Final = "this answer is another marker's"
 _UNSHOWN: Final = (DocumentProblem, InfraError, OSError)  # why a file is not shown: its own fault, or ours
 
 
 class Pages:
     """Answers requests for one room."""
 
-    def __init__(self, room: Room, documents: Documents) -> None:
+    def __init__(self, room: Room, documents: Documents, invite: Callable[[str], str]) -> None:
+        """Create the pages.
+
+        invite: returns the address by which a person of that name enters.
+        """
         self._room = room
         self._documents = documents
+        self._invite = invite
         self._templates = Environment(
             loader=PackageLoader("gengrade.room"),
             autoescape=True,
@@ -52,7 +62,10 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(filters(), address=partial(quote, safe=""), signed=_signed)
+        self._templates.filters.update(
+            filters(), address=partial(quote, safe=""), signed=_signed, shown=room.names.shown
+        )
+        self._templates.filters.update(hidden=room.names.hidden)
         self._templates.globals.update(State=State, request_id=lambda: secrets.token_urlsafe(12))
 
     def application(self, access: Access) -> Starlette:
@@ -62,6 +75,8 @@ class Pages:
             Route("/question/{question}/next", self.next_answer),
             Route("/answer/{question}/{student}", self.answer),
             Route("/comments/{item}", self.comments),
+            Route("/agreement", self.agreement),
+            Route("/invite", self.invite, methods=["POST"]),
             Route("/mark", self.mark, methods=["POST"]),
             Route("/undo", self.undo, methods=["POST"]),
             Route("/page/{student}/{file:int}/{page:int}/{width:int}", self.page),
@@ -74,39 +89,77 @@ class Pages:
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
         return Starlette(routes=routes, middleware=middleware)
 
-    def _html(self, template: str, later: BackgroundTask | None = None, **values: Any) -> HTMLResponse:
-        text = self._templates.get_template(template).render(room=self._room, **values)
+    def _html(self, template: str, marker: str, later: BackgroundTask | None = None, **values: Any) -> HTMLResponse:
+        text = self._templates.get_template(template).render(room=self._room, marker=marker, **values)
         return HTMLResponse(text, background=later)
 
     # --- pages -----------------------------------------------------------------------------------------------------
 
     def overview(self, request: Request) -> Response:
-        """Show what there is to mark in the class."""
-        return self._html("class.html.j2", questions=self._room.work.overview(self._room.heads()))
+        """Show what there is to mark in the class, to somebody who has no answer open any more."""
+        self._room.handing.leave(marker_of(request))
+        return self._overview(marker_of(request))
+
+    def _overview(self, marker: str, invited: str = "", address: str = "") -> Response:
+        heads, handing = self._room.heads(), self._room.handing
+        return self._html(
+            "class.html.j2",
+            marker,
+            questions=self._room.work.overview(heads),
+            shares=handing.shares(marker, heads),
+            plan=handing.plan,
+            invited=invited,
+            address=address,
+        )
+
+    async def invite(self, request: Request) -> Response:
+        """Show the person who opened the room an address for one more marker."""
+        form = await _form(request)
+        marker = marker_of(request)
+        name = " ".join(form.get("name", [""])[0].split())
+        if marker != self._room.handing.plan.markers[0]:
+            return PlainTextResponse("Only the person who opened the room invites others.", HTTPStatus.FORBIDDEN)
+        if not 0 < len(name) <= _MOST_NAME or not name.isprintable():
+            return PlainTextResponse("Give the name of the person whom you invite.", HTTPStatus.UNPROCESSABLE_ENTITY)
+        self._room.handing.join(name)
+        return await run_in_threadpool(self._overview, marker, name, self._invite(name))
+
+    def agreement(self, request: Request) -> Response:
+        """Show how well first and second marks agree."""
+        found = Agreement.of(self._room.twice_marked(), self._room.work.items)
+        return self._html("agreement.html.j2", marker_of(request), agreement=found, plan=self._room.handing.plan)
 
     def next_answer(self, request: Request) -> Response:
         """Go to the next answer to a question that needs a person, or back to the class if there is none."""
-        question = request.path_params["question"]
-        after = request.query_params.get("after")
-        student = self._room.work.next_open(question, self._room.marker, self._room.heads(), after)
-        target = f"/answer/{quote(question, safe='')}/{quote(student, safe='')}" if student else f"/#{quote(question)}"
+        question, marker = request.path_params["question"], marker_of(request)
+        after = self._room.names.student(request.query_params.get("after", ""))
+        student = self._room.handing.next(question, marker, self._room.heads(), after)
+        target = self._answer_path(question, student) if student else f"/#{quote(question)}"
         return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+    def _answer_path(self, question: str, student: str) -> str:
+        return f"/answer/{quote(question, safe='')}/{quote(self._room.names.shown(student), safe='')}"
 
     def answer(self, request: Request) -> Response:
         """Show one student's answer to a question, beside the criteria."""
         question = self._room.work.question(request.path_params["question"])
-        student = request.path_params["student"]
-        entries = self._room.work.entries(student, question.id) if question else ()
-        if question is None or not entries:
+        student = self._room.names.student(request.path_params["student"])
+        entries = self._room.work.entries(student, question.id) if question and student else ()
+        if question is None or student is None or not entries:
             return PlainTextResponse("There is no such answer in this class.", HTTPStatus.NOT_FOUND)
-        current = self._room.current(student)
-        order = self._room.work.order(question.id, self._room.marker)
+        marker, heads, handing = marker_of(request), self._room.heads(student), self._room.handing
+        if not handing.may_see(marker, question.id, student, heads):
+            return PlainTextResponse(_ANOTHERS, HTTPStatus.FORBIDDEN)
+        role = handing.role(marker, question.id, student, heads)
+        current = self._room.seconds(student, marker) if role is Role.SECOND else self._room.current(student)
+        order = self._room.work.order(question.id, marker)
         place = order.index(student)
         results = {item.id: item for item in self._room.grade(student).items}
         items = [_Shown(entry, current.get(entry.id, ()), results[entry.id]) for entry in entries]
         after = order[place + 1] if place + 1 < len(order) else None
         return self._html(
             "answer.html.j2",
+            marker,
             later=BackgroundTask(self._render_ahead, after, question.id) if after else None,
             question=question,
             student=student,
@@ -119,6 +172,9 @@ class Pages:
             after=after,
             width=_WIDTH,
             notes=self._notes(student),
+            role=role,
+            second=role is Role.SECOND,
+            holder=handing.hold(question.id, student, marker),
         )
 
     def _shown_files(self, student: str) -> list[dict[str, Any]]:
@@ -128,7 +184,7 @@ class Pages:
             view: dict[str, Any] = {"file": file, "problem": file.note, "text": None, "notebook": None}
             try:
                 if file.kind in ("program", "text") and not file.note:
-                    view["text"] = self._documents.text(student, file.index)
+                    view["text"] = self._room.names.hidden(self._documents.text(student, file.index), student)
                 elif file.kind == "notebook" and not file.note:
                     view["notebook"] = self._documents.notebook(student, file.index)
             except _UNSHOWN as problem:
@@ -156,8 +212,9 @@ class Pages:
 
     def warm(self) -> None:
         """Render what the marker is going to see first of each answer, in the order in which answers come."""
+        marker = self._room.handing.plan.markers[0]
         for question in self._room.work.overview(self._room.heads())[:1]:
-            for student in self._room.work.order(question.question.id, self._room.marker):
+            for student in self._room.work.order(question.question.id, marker):
                 self._render_ahead(student, question.question.id)
 
     def _render_ahead(self, student: str, question: str) -> None:
@@ -173,7 +230,8 @@ class Pages:
         """Return the comments that were given for an item before."""
         item = request.path_params["item"]
         found = self._room.comments(item) if item in self._room.work.items else []
-        return JSONResponse([{"text": text, "number": number, "points": points} for text, number, points in found])
+        hidden = self._room.names.hidden
+        return JSONResponse([{"text": hidden(text), "number": number, "points": mean} for text, number, mean in found])
 
     def static(self, request: Request) -> Response:
         """Return the style or the script."""
@@ -190,25 +248,37 @@ class Pages:
 
     def page(self, request: Request) -> Response:
         """Return a page of a PDF as a picture."""
-        where = request.path_params
-        student, file, page, width = where["student"], where["file"], where["page"], where["width"]
-        if width != _WIDTH or student not in self._room.work.students:
+        student, file, page = self._asked(request), request.path_params["file"], request.path_params["page"]
+        if student is None:
             return PlainTextResponse("There is no such page.", HTTPStatus.NOT_FOUND)
-        return self._picture(lambda: self._documents.page(student, file, page, width))
+
+        def load() -> Picture:
+            shown = self._documents.page(student, file, page, _WIDTH)
+            return self._room.names.page(shown, lambda: self._documents.lines(student, file, page), student)
+
+        return self._picture(load)
+
+    def _asked(self, request: Request) -> str | None:
+        """Return the student whose picture is asked for; None if there is none, or the marker may not see it."""
+        student = self._room.names.student(request.path_params["student"])
+        if student is None or request.path_params.get("width", _WIDTH) != _WIDTH:
+            return None
+        may = self._room.handing.may_read(marker_of(request), student, lambda: self._room.heads(student))
+        return student if may else None
 
     def picture(self, request: Request) -> Response:
         """Return a picture that was handed in, encoded anew."""
-        student, file, width = (request.path_params[name] for name in ("student", "file", "width"))
-        if width != _WIDTH or student not in self._room.work.students:
+        student, file = self._asked(request), request.path_params["file"]
+        if student is None:
             return PlainTextResponse("There is no such picture.", HTTPStatus.NOT_FOUND)
-        return self._picture(lambda: self._documents.picture(student, file, width))
+        return self._picture(lambda: self._documents.picture(student, file, _WIDTH))
 
     def cell(self, request: Request) -> Response:
         """Return a picture that a notebook's cell showed."""
-        where = request.path_params
-        if where["student"] not in self._room.work.students:
+        student, where = self._asked(request), request.path_params
+        if student is None:
             return PlainTextResponse("There is no such picture.", HTTPStatus.NOT_FOUND)
-        return self._picture(lambda: self._documents.cell_picture(where["student"], where["file"], where["number"]))
+        return self._picture(lambda: self._documents.cell_picture(student, where["file"], where["number"]))
 
     @staticmethod
     def _picture(load: Callable[[], Picture]) -> Response:
@@ -222,39 +292,68 @@ class Pages:
     async def mark(self, request: Request) -> Response:
         """Store a mark, and say what the item's marks are now."""
         form = await _form(request)
-        return await run_in_threadpool(self._marked, form, _wants_json(request))
+        return await run_in_threadpool(self._marked, form, marker_of(request), _wants_json(request))
 
-    def _marked(self, form: Mapping[str, list[str]], wants_json: bool) -> Response:
+    def _marked(self, form: Mapping[str, list[str]], marker: str, wants_json: bool) -> Response:
         try:
-            student, item = _one(form, "student"), _one(form, "item")
-            mark = _mark(form)
+            place = self._place_of_change(form, marker)
             seen = [int(id_) for id_ in _one(form, "seen", "").split()]
-            saved = self._room.mark(student, item, mark, seen, _one(form, "request"), _one(form, "wording", ""))
+            mark = self._with_names(_mark(form), place, seen)
+            request, read = _one(form, "request"), _one(form, "wording", "")
+            saved = self._room.mark(
+                place.student, place.item, mark, seen, request, by=marker, role=place.role, wording=read
+            )
         except ValueError as problem:  # Refused is one
             return _refusal(problem)
-        return self._answer_to_change(saved, item, form, wants_json)
+        return self._answer_to_change(saved, place, wants_json)
+
+    def _with_names(self, mark: Mark | None, place: _Place, seen: Sequence[int]) -> Mark | None:
+        """Return the mark with the comment as it was, if the page showed that comment with its names hidden."""
+        if mark is None or not mark.comment or not self._room.names.blind:
+            return mark
+        earlier = [event.mark.comment for event in self._room.events(place.student, place.item, seen) if event.mark]
+        whole = (text for text in earlier if self._room.names.hidden(text, place.student) == mark.comment)
+        return mark.model_copy(update={"comment": next(whole, mark.comment)})
+
+    def _place_of_change(self, form: Mapping[str, list[str]], marker: str) -> _Place:
+        """Return what a request is about. Raises Refused if there is no such answer, or it is another marker's."""
+        student, item = self._room.names.student(_one(form, "student")), _one(form, "item")
+        entry = self._room.work.items.get(item)
+        if student is None or entry is None:
+            raise Refused("there is no such student or item in this class")
+        if not self._room.handing.may_see(marker, entry.question.id, student, self._room.heads(student)):
+            raise Refused(_ANOTHERS)
+        return _Place(student, item, Role(_one(form, "role", Role.FIRST)))
 
     async def undo(self, request: Request) -> Response:
         """Take back the last change of an item."""
         form = await _form(request)
-        return await run_in_threadpool(self._undone, form, _wants_json(request))
+        return await run_in_threadpool(self._undone, form, marker_of(request), _wants_json(request))
 
-    def _undone(self, form: Mapping[str, list[str]], wants_json: bool) -> Response:
+    def _undone(self, form: Mapping[str, list[str]], marker: str, wants_json: bool) -> Response:
         try:
-            item = _one(form, "item")
-            saved = self._room.undo(_one(form, "student"), item)
+            place = self._place_of_change(form, marker)
+            saved = self._room.undo(place.student, place.item, by=marker, role=place.role)
         except ValueError as problem:
             return _refusal(problem)
-        return self._answer_to_change(saved, item, form, wants_json)
+        return self._answer_to_change(saved, place, wants_json)
 
-    def _answer_to_change(self, saved: Saved, item: str, form: Mapping[str, list[str]], wants_json: bool) -> Response:
+    def _answer_to_change(self, saved: Saved, place: _Place, wants_json: bool) -> Response:
         later = BackgroundTask(self._room.refresh)
         if wants_json:
             told = {"heads": [_told(event) for event in saved.heads], "state": saved.state}
             return JSONResponse(told, background=later)
-        question = self._room.work.items[item].question.id
-        target = f"/answer/{quote(question, safe='')}/{quote(_one(form, 'student'), safe='')}"
+        target = self._answer_path(self._room.work.items[place.item].question.id, place.student)
         return RedirectResponse(target, HTTPStatus.SEE_OTHER, background=later)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a change is about, and what its author does there."""
+
+    student: str
+    item: str
+    role: Role
 
 
 class _Shown:

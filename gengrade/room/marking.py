@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gengrade.choices import Assignment
 from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
 from gengrade.marks.amendments import Amended, amended, not_alone
-from gengrade.marks.model import Asked, Head, completed, problem_with
+from gengrade.marks.model import SECOND, Asked, Head, completed, problem_with
+from gengrade.room.handing import Handing, Plan, Role
+from gengrade.room.naming import Names
 from gengrade.room.work import State, Work
 from gengrade.rubric import Entry, ManualItem, Rubric
 
 SOURCE: Final = "marking room"
+_SOURCES: Final = {Role.FIRST: SOURCE, Role.SECOND: SECOND}
 _MOST_KEPT: Final = 200  # comments that are offered again
 
 
@@ -37,12 +41,11 @@ class Room:
 
     graded: the class, with the rubric as its file says.
     store: its open store of marks.
-    marker: the name of the person who marks.
+    plan: who marks, and how the work is divided.
     """
 
-    def __init__(self, graded: GradedClass, store: Store, marker: str) -> None:
+    def __init__(self, graded: GradedClass, store: Store, plan: Plan) -> None:
         self._as_graded = graded
-        self.marker = marker
         self._store = store
         self._lock = threading.RLock()
         self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
@@ -52,6 +55,13 @@ class Room:
         self._amended: Amended
         self._graded: GradedClass
         self._work: Work
+        self._follow()
+        self._handing = Handing(self._work, plan, graded.seal)
+        self.names = Names(
+            {student: graded.names.get(student, student) for student in self._work.students},
+            graded.seal,
+            blind=plan.blind,
+        )
 
     @property
     def rubric(self) -> Rubric:
@@ -71,6 +81,14 @@ class Room:
         with self._lock:
             self._follow()
             return self._work
+
+    @property
+    def handing(self) -> Handing:
+        """Who marks which answer, by the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            self._handing.follow(self._work)
+            return self._handing
 
     @property
     def unfit(self) -> Mapping[str, str]:
@@ -93,6 +111,14 @@ class Room:
         with self._lock:
             return self._store.questions(student)
 
+    def may_amend(self, marker: str) -> bool:
+        """Return whether a person may change criteria and comments for all, and so sees what all students got.
+
+        Second markers must not see first marks, nor anybody whom a class is divided by student for those of the others.
+        """
+        plan = self._handing.plan
+        return marker == plan.markers[0] or (not plan.second and plan.assignment is not Assignment.STUDENT)
+
     @contextmanager
     def stored(self) -> Iterator[Store]:
         """Give the store to one thread at a time."""
@@ -104,15 +130,31 @@ class Room:
         with self._lock:
             self._stale.update(student for student in students if student in self._grades)
 
-    def heads(self) -> dict[tuple[str, str], list[Head]]:
-        """Return the current events of all students and items in short."""
+    def heads(self, student: str = "") -> dict[tuple[str, str], list[Head]]:
+        """Return the current events in short, by student and item: of one student or, without a name, of everybody."""
         with self._lock:
-            return self._store.states()
+            return self._store.states(student)
 
     def current(self, student: str) -> Mapping[str, tuple[Event, ...]]:
-        """Return a student's current events by item."""
+        """Return the events that decide a student's items, by item."""
         with self._lock:
             return self._store.current(student).items
+
+    def seconds(self, student: str, marker: str) -> Mapping[str, tuple[Event, ...]]:
+        """Return a person's current second marks of a student, by item."""
+        with self._lock:
+            found = self._store.current(student).seconds
+        return {item: tuple(event for event in events if event.by == marker) for item, events in found.items()}
+
+    def events(self, student: str, item: str, ids: Sequence[int]) -> list[Event]:
+        """Return these events of an item."""
+        with self._lock:
+            return [event for event in self._store.history(student, item) if event.id in ids]
+
+    def twice_marked(self) -> list[list[Event]]:
+        """Return the history of each student's item that has ever got a second mark."""
+        with self._lock:
+            return self._store.twice_marked()
 
     def grade(self, student: str) -> Grade:
         """Return a student's grade as it was computed last."""
@@ -124,13 +166,24 @@ class Room:
             return self._store.comments(item)[:_MOST_KEPT]
 
     def mark(
-        self, student: str, item: str, mark: Mark | None, seen: Sequence[int], request: str, wording: str = ""
+        self,
+        student: str,
+        item: str,
+        mark: Mark | None,
+        seen: Sequence[int],
+        request: str,
+        *,
+        by: str,
+        role: Role = Role.FIRST,
+        wording: str = "",
     ) -> Saved:
         """Store a mark, or withdraw it if it is None; when this returns, it is on the disk.
 
         seen: the events that the marker's page showed, which the new one replaces.
         wording: the fingerprint of the wording that the page showed, which the mark is for; "" for the present one.
         request: a text that is the same when a browser repeats the request.
+        by: who gives the mark.
+        role: what the marker does with this answer.
 
         Raises Refused.
         """
@@ -142,23 +195,24 @@ class Room:
         with self._lock:
             if mark is None and len(seen) > 1:
                 raise Refused("there are several marks: choose one, or say which points are right")
-            known = {event.id for event in self._store.history(student, item)}
+            history = self._store.history(student, item)
+            known = {event.id for event in history if role is Role.FIRST or (event.second and event.by == by)}
             if not set(seen) <= known:
-                raise Refused("this page shows marks of another item: load it again")
+                raise Refused("this page shows marks of another item or person: load it again")
             read, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
             change = Change(student, item, mark, read, tuple(dict.fromkeys(seen)), kind)
-            self._store.add_once(change, by=self.marker, source=SOURCE, request=request)
-            return self._saved(student, entry)
+            self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
+            return self._saved(student, entry, by, role)
 
-    def undo(self, student: str, item: str) -> Saved:
+    def undo(self, student: str, item: str, *, by: str, role: Role = Role.FIRST) -> Saved:
         """Take back the last change of an item. Raises Refused if there is none."""
         entry = self._entry(student, item)
         with self._lock:
-            if reason := not_alone(self._store, student, item):
+            if role is Role.FIRST and (reason := not_alone(self._store, student, item)):
                 raise Refused(reason)
-            if not self._store.undo(student, item, by=self.marker, source=SOURCE):
+            if not self._store.undo(student, item, by=by, source=_SOURCES[role]):
                 raise Refused("there is nothing to take back, or several marks: give the right one instead")
-            return self._saved(student, entry)
+            return self._saved(student, entry, by, role)
 
     def _entry(self, student: str, item: str) -> Entry:
         if student not in self._grades or item not in self.work.items:
@@ -174,8 +228,11 @@ class Room:
         now = {"manual": read.text, "points": read.points, "criteria": read.criteria}
         return entry._replace(item=entry.item.model_copy(update=now))
 
-    def _saved(self, student: str, entry: Entry) -> Saved:
+    def _saved(self, student: str, entry: Entry, by: str, role: Role) -> Saved:
         self._stale.add(student)
+        if role is Role.SECOND:
+            heads = self.seconds(student, by).get(entry.id, ())
+            return Saved(heads, State.MARKED if any(event.head.settles for event in heads) else State.OPEN)
         heads = self._store.current(student).items.get(entry.id, ())
         return Saved(heads, self.work.state_of(entry.id, [event.head for event in heads]))
 

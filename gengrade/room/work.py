@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gengrade.engine import GradedClass
 from gengrade.grade import Grade
-from gengrade.marks.model import Head
+from gengrade.marks.model import Head, deciding
 from gengrade.rubric import Entry, ManualItem, Question
 
 
@@ -57,6 +57,7 @@ class Work:
         self._waiting = {student: _waiting(grade) for student, grade in grades.items()}
         self._fingerprints = {entry.id: entry.wording.fingerprint for entry in entries}
         self.students = tuple(sorted(grades))
+        self.questions = tuple(self._of_question)  # their ids, in the order of the rubric
         self.items = {entry.id: entry for entry in entries}
 
     def question(self, id_: str) -> Question | None:
@@ -83,11 +84,12 @@ class Work:
 
     def state_of(self, item: str, heads: Sequence[Head]) -> State:
         """Return the state of one item by its current events."""
-        if len(heads) > 1:
+        decisive = deciding(heads, lambda head: head)
+        if len(decisive) > 1:
             return State.CONFLICT
-        if not heads or not heads[0].settles:
+        if not decisive or not decisive[0].settles:
             return State.OPEN
-        return State.MARKED if heads[0].fingerprint == self._fingerprints[item] else State.CONFIRM
+        return State.MARKED if decisive[0].fingerprint == self._fingerprints[item] else State.CONFIRM
 
     def overview(self, heads: Mapping[tuple[str, str], Sequence[Head]]) -> list[QuestionWork]:
         """Return all questions with something to mark, in the order of the rubric."""
@@ -119,22 +121,6 @@ class Work:
         students = [student for student in self.students if self.entries(student, question)]
         return tuple(
             sorted(students, key=lambda student: hashlib.sha256(f"{question}\0{marker}\0{student}".encode()).digest())
-        )
-
-    def next_open(
-        self, question: str, marker: str, heads: Mapping[tuple[str, str], Sequence[Head]], after: str | None = None
-    ) -> str | None:
-        """Return the next student, after another one in this marker's order, whose answer still needs a person."""
-        order = self.order(question, marker)
-        start = order.index(after) + 1 if after in order else 0
-        around = (*order[start:], *order[:start])
-        return next(
-            (
-                student
-                for student in around
-                if student != after and self.state(student, question, heads) is not State.MARKED
-            ),
-            None,
         )
 
 

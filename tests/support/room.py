@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -21,14 +22,17 @@ from gengrade.grade import score
 from gengrade.marks import opened
 from gengrade.room.access import Access
 from gengrade.room.app import Pages
-from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture
+from gengrade.room.certificate import Certificate
+from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
+from gengrade.room.handing import Plan
 from gengrade.room.marking import Room
-from gengrade.room.server import listening
+from gengrade.room.server import Listening, configured
 from gengrade.rubric import Rubric
 from tests.support import report_examples as examples
 
 CRITERIA = "criteria: [{id: prior, text: the prior, points: 1}, {id: decoder, text: the decoder, points: 2}]"
 STUDENTS = ("ada", "bob", "cyd")
+ALONE = Plan(("Tim",))
 
 
 class NoDocuments(Documents):
@@ -49,7 +53,7 @@ class NoDocuments(Documents):
     def page(self, student: str, index: int, page: int, width: int) -> Picture:
         raise DocumentProblem("There is no such page.")
 
-    def place(self, student: str, question: str) -> None:
+    def place(self, student: str, question: str) -> Place | None:
         return None
 
 
@@ -81,17 +85,25 @@ class Server:
     access: Access
     port: int
     cookie: str = ""
+    _cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def ask(
-        self, path: str, fields: object = None, headers: dict[str, str] | None = None, method: str = ""
+        self, path: str, fields: object = None, headers: dict[str, str] | None = None, method: str = "", by: str = ""
     ) -> tuple[int, str, dict[str, str]]:
-        """Return status, body and headers of the answer; `fields` are sent as a form."""
+        """Return status, body and headers of the answer.
+
+        fields: sent as a form.
+        by: who asks; they enter first.
+        """
+        if by and by not in self._cookies:
+            self._cookies[by] = self.cookie_of(by)
+        cookie = self._cookies.get(by, self.cookie)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        sent = {"Cookie": self.cookie, "Origin": self.address, "Accept": "application/json", **(headers or {})}
+        sent = {"Cookie": cookie, "Origin": self.address, "Accept": "application/json", **(headers or {})}
         body = None if fields is None else urllib.parse.urlencode(fields, doseq=True)  # type: ignore[arg-type]
         connection.request(method or ("GET" if fields is None else "POST"), path, body, sent)
         answer = connection.getresponse()
@@ -100,21 +112,43 @@ class Server:
 
     def enter(self) -> None:
         """Open the address that the command prints, and keep the cookie."""
-        status, _, headers = self.ask(self.access.address)
+        self.cookie = self.cookie_of(self.marker)
+
+    def address_for(self, marker: str) -> str:
+        """Return a new address by which this person enters."""
+        self.room.handing.join(marker)
+        return self.access.invite(marker)
+
+    def cookie_of(self, marker: str) -> str:
+        """Let a person enter, and return the cookie that they get."""
+        status, _, headers = self.ask(self.address_for(marker))
         assert status == 303
-        self.cookie = headers["set-cookie"].partition(";")[0]
+        return headers["set-cookie"].partition(";")[0]
+
+    @property
+    def marker(self) -> str:
+        """The person who opened the room."""
+        return self.room.handing.plan.markers[0]
 
 
 @contextmanager
 def serving(
-    graded: GradedClass, marker: str = "Tim", documents: Documents | None = None, port: int = 0
+    graded: GradedClass,
+    plan: Plan = ALONE,
+    documents: Documents | None = None,
+    port: int | None = None,
+    certificate: Certificate | None = None,
 ) -> Iterator[Server]:
-    """Serve a room for as long as the context lasts."""
-    with opened(graded.marks, graded.rubric.assignment) as store, listening(port) as here:
-        room = Room(graded, store, marker)
-        access = Access(here.getsockname()[1])
-        application = Pages(room, documents or NoDocuments()).application(access)
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
+    """Serve a room for as long as the context lasts. `port`: None takes a free one."""
+    with (
+        opened(graded.marks, graded.rubric.assignment) as store,
+        socket.create_server(("127.0.0.1", port or 0)) as here,
+    ):
+        room = Room(graded, store, plan)
+        names = Listening(certificate=certificate, host="127.0.0.1").names
+        access = Access(here.getsockname()[1], names, secure=certificate is not None)
+        application = Pages(room, documents or NoDocuments(), access.invite).application(access)
+        server = uvicorn.Server(configured(application, certificate))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [here]})
         thread.start()
         deadline = time.monotonic() + 60

@@ -14,7 +14,7 @@ from validation.workbench import DEFAULT_COURSE, Workbench
 class Validated:
     """One family of a course; a class of its own, so that families are spread over processes.
 
-    A few of its cases, evenly spread over mistakes and right variants, are among the default tests; the others are slow.
+    A few of its cases, evenly spread over mistakes and right variants, are among the default tests. Others are slow.
     """
 
     course: ClassVar[str] = DEFAULT_COURSE
