@@ -407,7 +407,7 @@ def test_amendments_cannot_be_changed_or_deleted(store: Store) -> None:
 def test_a_change_that_fails_in_the_middle_leaves_nothing(store: Store) -> None:
     wording = _wording(_rubric())
     changes = [Change("ada", ITEM, Mark(points=1), wording, replaces) for replaces in ((), (99,))]
-    with pytest.raises(sqlite3.IntegrityError), store.transaction():
+    with pytest.raises(KeyError), store.transaction():
         store.amend(ITEM, changes, criteria=(wording, wording), by="Ann", source="t")
     assert store.amendments() == []
     assert store.history("ada") == []
