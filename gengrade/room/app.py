@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -25,14 +25,17 @@ from gengrade.marks import Event, Mark
 from gengrade.report.pages import filters, source
 from gengrade.room.access import Access, marker_of
 from gengrade.room.agreement import Agreement
+from gengrade.room.amending import Amending
+from gengrade.room.asking import Asking
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
+from gengrade.room.forms import fields as _form
+from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.work import State
 from gengrade.rubric import ManualItem
 from gengrade.sandbox import InfraError
 
-_MOST_BYTES: Final = 1 << 18  # of a request: a comment and a few ids
 _WIDTH: Final = 1300  # pixels, of the pictures of pages
 _AHEAD: Final = 3  # pages that are rendered before somebody asks for them
 _STATIC: Final = {"room.css": "text/css", "room.js": "text/javascript"}
@@ -80,6 +83,8 @@ class Pages:
             Route("/picture/{student}/{file:int}/{width:int}", self.picture),
             Route("/cell/{student}/{file:int}/{number:int}", self.cell),
             Route("/static/{name}", self.static),
+            *Amending(self._room, self._html).routes(),
+            *Asking(self._room, self._html).routes(),
         ]
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
         return Starlette(routes=routes, middleware=middleware)
@@ -294,8 +299,10 @@ class Pages:
             place = self._place_of_change(form, marker)
             seen = [int(id_) for id_ in _one(form, "seen", "").split()]
             mark = self._with_names(_mark(form), place, seen)
-            request = _one(form, "request")
-            saved = self._room.mark(place.student, place.item, mark, seen, request, by=marker, role=place.role)
+            request, read = _one(form, "request"), _one(form, "wording", "")
+            saved = self._room.mark(
+                place.student, place.item, mark, seen, request, by=marker, role=place.role, wording=read
+            )
         except ValueError as problem:  # Refused is one
             return _refusal(problem)
         return self._answer_to_change(saved, place, wants_json)
@@ -391,23 +398,6 @@ def _mark(form: Mapping[str, list[str]]) -> Mark | None:
         raise Refused(f"“{points}” are not points: give at least 0, with at most two decimals")
     mark = Mark(points=number, criteria=met, comment=comment)
     return None if mark == Mark() else mark
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a request's form; those of a request that is too long are left out."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            return {}
-    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200)
-
-
-def _one(form: Mapping[str, list[str]], name: str, default: str | None = None) -> str:
-    values = form.get(name, [] if default is None else [default])
-    if len(values) != 1:
-        raise Refused(f"the request does not say which {name}, or is too long")
-    return values[0]
 
 
 def _wants_json(request: Request) -> bool:

@@ -85,6 +85,10 @@ class Handing:
         self._plan = plan
         self._owners = _Division(work, plan, self._chance)
 
+    def follow(self, work: Work) -> None:
+        """Go on with the same answers after somebody has changed criteria."""
+        self._work = work
+
     @property
     def plan(self) -> Plan:
         """How the class is marked, with everybody who was invited so far."""
