@@ -48,7 +48,7 @@ def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation
             yield Finding("the examples get the stated results", tuple(_examples(course, work, isolation)))
         if library:
             yield Finding(
-                f"{len(library)} misconceptions are detected and named", tuple(_named(course, library, work, isolation))
+                f"{len(library)} misconception{'s' * (len(library) != 1)} detected and named", tuple(_named(course, library, work, isolation))
             )
 
 
