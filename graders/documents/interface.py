@@ -44,6 +44,13 @@ class DocumentFiles(Protocol):
     def text(self, path: str) -> dict[str, Any]:
         """The `text` of a file, or its beginning, and the number of bytes `left_out`."""
 
+    def program(self, path: str) -> dict[str, Any]:
+        """What `text` gives, with `\n` as the only line end; a Python program's `colours` and `definitions`.
+
+        `colours` has a letter for each character, or a space, and is "" for a program that is too long. A definition
+        has a `name`, its `first` line (from 1) and its `last`.
+        """
+
 
 class DocumentsPackage(Protocol):
     """A submission as the family's probes see it."""

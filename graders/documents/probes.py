@@ -50,6 +50,11 @@ def text(package: DocumentsPackage, path: str) -> dict[str, Any]:
     return _answered(lambda: package.documents.text(path))
 
 
+def program(package: DocumentsPackage, path: str) -> dict[str, Any]:
+    """Returns what `text` does, with the `colours` of a Python program's characters and its `definitions`."""
+    return _answered(lambda: package.documents.program(path))
+
+
 def _answered(ask: Callable[[], object]) -> dict[str, Any]:
     try:
         return {"answer": ask()}
