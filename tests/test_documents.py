@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import struct
+import textwrap
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,14 +27,17 @@ from gengrade.facts import Outcome
 from gengrade.places import WORK, require_ours
 from gengrade.room import answers
 from gengrade.room import documents as module
+from gengrade.room.comparing import Comparisons
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Line, Output, Place, tidy
 from gengrade.room.finding import find
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Limits, NoSuchTier, Run, Tier, choose, examine
 from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.library import preloaded
 from gengrade.submissions import Submission, SubmissionError, lay_out_documents
 from tests.support.handed_in import submitted, tree_of, write, zipped
 from tests.support.pdfs import Words, page_of, pdf, written
+from tests.support.report_examples import RUBRIC
 
 # --- trees ------------------------------------------------------------------------------------------------------------
 
@@ -529,6 +533,27 @@ def test_a_corrected_place_wins_until_the_submission_changes(
         documents.files("doe")
         assert documents.sha256("doe") != before
         assert documents.places("doe", ["1.1", "1.2"]) == {"1.1": found, "1.2": None}
+
+
+def test_answers_in_pdfs_are_compared(room: Room, tmp_path: Path) -> None:
+    words = (
+        "Dropping a divergence that is never negative leaves a bound below the logarithm of the evidence, which we "
+        "can raise by following its gradient although nobody can solve the integral over every latent code by hand."
+    )
+    lines = textwrap.wrap(words, 60)
+    works = {}
+    for name, first in (("ada", "Mine begins."), ("bob", "Another beginning.")):
+        report = pdf(page_of("Question 1.1", first, *lines), page_of("Question 1.3", f"Only {name} says that."))
+        works[name] = submitted(write(tmp_path / name, {"a.pdf": report}))
+    rubric = Rubric.parse(RUBRIC, tmp_path / "rubric.yaml")
+    with Documents(tmp_path / "out", works, room.tier) as documents:
+        comparisons = Comparisons(documents, ("ada", "bob"), rubric, ["1.1", "1.3"])
+        comparisons.catch_up()
+    (passage,) = comparisons.passages("1.1", "ada")
+    assert (passage.other, passage.words) == ("bob", len(words.split()))
+    assert passage.quoted.startswith("Dropping a divergence")
+    assert [near.student for near in comparisons.near("1.1", "bob")] == ["ada"]
+    assert comparisons.passages("1.3", "ada") == ()
 
 
 def test_pictures_are_upright_small_and_on_white(room: Room) -> None:
