@@ -47,9 +47,8 @@ def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation
         if course.examples.is_dir():
             yield Finding("the examples get the stated results", tuple(_examples(course, work, isolation)))
         if library:
-            yield Finding(
-                f"{len(library)} misconception{'s' * (len(library) != 1)} detected and named", tuple(_named(course, library, work, isolation))
-            )
+            found = f"{len(library)} misconception{'s' * (len(library) != 1)} detected and named"
+            yield Finding(found, tuple(_named(course, library, work, isolation)))
 
 
 def _reference(course: Course, work: Path, profile: Profile, isolation: Isolation) -> Iterator[str]:

@@ -11,6 +11,7 @@ properties are deliberate:
 
 from __future__ import annotations
 
+import ast
 import base64
 import ctypes
 import io
@@ -28,7 +29,7 @@ from graders.adapting.loading import Modules
 
 if TYPE_CHECKING:
     from graders.documents.interface import DocumentFiles
-    from graders.documents.records import Cell, File, Lines, Notebook, Output, Text
+    from graders.documents.records import Cell, Definition, File, Lines, Notebook, Output, Program, Text
 
 PDF: Final = (".pdf",)
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
@@ -51,6 +52,9 @@ MOST_LINES: Final = 3_000  # of a page
 MOST_LINES_AT_ONCE: Final = 20_000
 MOST_TEXT_AT_ONCE: Final = 1_500_000  # bytes of JSON, of all lines in one answer
 MOST_TEXT: Final = 400_000  # bytes of a program or text
+MOST_COLOURED: Final = 100_000  # characters of a program that is coloured
+MOST_DEFINITIONS: Final = 2_000
+MOST_NAME: Final = 200
 MOST_CELLS: Final = 2_000
 MOST_OUTPUTS: Final = 10_000  # of all cells of a notebook
 MOST_CELL_TEXT: Final = 60_000  # characters of a cell's source, or of one output
@@ -148,6 +152,57 @@ class DocumentsContract:
             content = opened.read(MOST_TEXT)
         left = file.stat().st_size - len(content)
         return {"text": _text(content, cut=left > 0), "left_out": left}
+
+    def program(self, path: str) -> Program:
+        """A Python program's text, colours and definitions."""
+        read = self.text(path)
+        text = read["text"].replace("\r\n", "\n").replace("\r", "\n")
+        short = len(text) <= MOST_COLOURED and not read["left_out"]
+        return {
+            "text": text,
+            "left_out": read["left_out"],
+            "colours": _colours(text) if short else "",
+            "definitions": _definitions(text),
+        }
+
+
+# Programs -------------------------------------------------------------------------------------------------------------
+
+
+def _colours(text: str) -> str:
+    """A letter for each character of a Python program: what it is to a reader."""
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+    kinds = (
+        *((Comment, "c"), (String, "s"), (Number, "n"), (Keyword, "k"), (Operator.Word, "k")),
+        *((Name.Function, "d"), (Name.Class, "d"), (Name.Decorator, "d"), (Name.Builtin, "b"), (Name.Exception, "b")),
+    )
+    found = []
+    for _, kind, value in PythonLexer().get_tokens_unprocessed(text):
+        letter = next((letter for each, letter in kinds if kind in each), " ")
+        found.append(letter * len(value))
+    return "".join(found)
+
+
+def _definitions(text: str) -> list[Definition]:
+    """The functions and classes of a Python program, with their lines; none of a program that Python cannot read."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found: list[Definition] = []
+    pending: list[tuple[str, Any]] = [("", tree)]
+    while pending and len(found) < MOST_DEFINITIONS:
+        above, node = pending.pop()
+        for each in ast.iter_child_nodes(node):
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{above}{each.name}"[:MOST_NAME]
+                found.append({"name": name, "first": each.lineno, "last": each.end_lineno or each.lineno})
+                pending.append((f"{name}.", each))
+            elif isinstance(each, ast.stmt | ast.ExceptHandler):
+                pending.append((above, each))
+    return sorted(found[:MOST_DEFINITIONS], key=lambda each: int(each["first"]))
 
 
 # Kinds ----------------------------------------------------------------------------------------------------------------

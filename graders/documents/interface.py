@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from graders.documents.records import File, Lines, Notebook, Text
+from graders.documents.records import File, Lines, Notebook, Program, Text
 
 
 class DocumentFiles(Protocol):
@@ -40,6 +40,9 @@ class DocumentFiles(Protocol):
 
     def text(self, path: str) -> Text:
         """The text of a file, or its beginning."""
+
+    def program(self, path: str) -> Program:
+        """The text of a program, with what makes it easy to read."""
 
 
 class DocumentsPackage(Protocol):

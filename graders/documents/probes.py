@@ -13,7 +13,7 @@ from graders.adapting.documents import Problem
 
 if TYPE_CHECKING:
     from graders.documents.interface import DocumentsPackage
-    from graders.documents.records import Answered, File, Lines, Notebook, Text
+    from graders.documents.records import Answered, File, Lines, Notebook, Program, Text
 
     Found = TypeVar("Found")
 
@@ -51,6 +51,11 @@ def notebook(package: DocumentsPackage, path: str) -> Answered[Notebook]:
 def text(package: DocumentsPackage, path: str) -> Answered[Text]:
     """Returns a file's text, or its beginning."""
     return _answered(lambda: package.documents.text(path))
+
+
+def program(package: DocumentsPackage, path: str) -> Answered[Program]:
+    """Returns what `text` does, with the colours of a Python program's characters and its definitions."""
+    return _answered(lambda: package.documents.program(path))
 
 
 def _answered(ask: Callable[[], Found]) -> Answered[Found]:

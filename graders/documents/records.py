@@ -59,3 +59,18 @@ class Text(TypedDict):
 
     text: str
     left_out: int  # bytes
+
+
+class Definition(TypedDict):
+    """A function or class of a program."""
+
+    name: str  # such as "VAE.forward"
+    first: int  # its first line, from 1
+    last: int
+
+
+class Program(Text):
+    """A program, whose only line ends are line feeds."""
+
+    colours: str  # a letter for each character of a Python program, or a space; "" for one that is too long
+    definitions: list[Definition]  # in a Python program
