@@ -220,10 +220,12 @@ def read_program(answer: Any) -> Program:
     definitions = tuple(
         _definition(_exactly(dict, each)) for each in _list(parts.get("definitions"), _MOST_DEFINITIONS)
     )
-    if len(colours) != len(raw) or "\r" in raw or not set(colours) <= {*COLOURS, _COLOURLESS}:
+    lines, shown = raw.split("\n"), text.split("\n")
+    fits = len(colours) == len(raw) and len(lines) == len(shown) and "\r" not in raw
+    if not fits or not set(colours) <= {*COLOURS, _COLOURLESS}:
         return Program(text, "", definitions)
     places, found = 0, []
-    for before, after in zip(raw.split("\n"), text.split("\n"), strict=True):
+    for before, after in zip(lines, shown, strict=True):
         own = colours[places : places + len(before)]
         found.append(own if len(before) == len(after) else _COLOURLESS * len(after))
         places += len(before) + 1
