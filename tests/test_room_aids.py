@@ -244,6 +244,11 @@ def test_colours_of_another_form_are_left_out(changed: dict[str, object]) -> Non
     assert read_program({**answer, **changed}) == Program("a\nb")
 
 
+def test_a_program_that_was_cut_has_no_colours() -> None:
+    answer = {"text": "a\nb", "left_out": 5, "colours": "k k", "definitions": []}
+    assert read_program(answer) == Program("a\nb\n… 5 more bytes are left out …\n")
+
+
 @pytest.mark.parametrize(
     "definition",
     [
