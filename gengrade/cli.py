@@ -10,6 +10,7 @@ Exit status 2: the command, the rubric or the input cannot be used. If files of 
 from __future__ import annotations
 
 import os
+import signal
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
@@ -306,6 +307,11 @@ def mark(
         if browser:
             webbrowser.open(own[1])
 
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, end)  # a closed terminal, or a service that ends the room, does as Ctrl-C does
     try:
         listening = listening_to(out, port, host, certificate, key)
         serve(out, plan, listening=listening, isolation=isolation, announce=lambda found: announce(found, listening))

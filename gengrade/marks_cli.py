@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,8 +20,8 @@ from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
 from gengrade.marks import amendments as amending
 from gengrade.marks import questions as asking
 from gengrade.marks import table as tables
-from gengrade.marks.importing import ENDING, TABLE, files_in, read_files, take_over_table, write_files
-from gengrade.marks.model import Asked, completed, problem_with
+from gengrade.marks.importing import ENDING, TABLE, files_in, is_unchanged, read_files, take_over_table, write_files
+from gengrade.marks.model import Asked, completed, confirmed, problem_with
 from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.report.text import inert, one_line
@@ -44,7 +45,10 @@ def give(
     points: Annotated[
         float | None, typer.Argument(min=0, help="The points; leave them out if criteria say them.")
     ] = None,
-    criteria: Annotated[str | None, typer.Option(help="The ids of the criteria that are met, with commas.")] = None,
+    criteria: Annotated[
+        list[str] | None,
+        typer.Option(help="The id of a criterion that is met, or several with commas; may be repeated."),
+    ] = None,
     comment: Annotated[
         str | None, typer.Option(help='A comment for the student; "" removes the one that is there.')
     ] = None,
@@ -58,7 +62,8 @@ def give(
     with _class(out) as (graded, store):
         entry = _entry(graded, item)
         student = _known(graded, student)
-        met = None if criteria is None else tuple(name.strip() for name in criteria.split(",") if name.strip())
+        named = [name.strip() for some in criteria or () for name in some.split(",")]
+        met = tuple(filter(None, named)) if criteria else None
         if points is not None and not (math.isfinite(points) and round(points, 2) == points):
             raise UsageError(f"{points} is no number of points: give one with at most two decimals")
         if points is None and met is None and comment is None:
@@ -144,11 +149,8 @@ def confirm(
 def _confirmed(event: Event, entry: Entry) -> Change:
     """Return the change that lets a mark stand for the item's present wording, with the same points."""
     assert event.mark is not None
-    assert event.wording is not None
-    mark = event.mark
-    if event.wording.criteria != entry.wording.criteria:
-        mark = mark.model_copy(update={"criteria": None})  # they are other criteria now
-    reason = problem_with(mark, entry)
+    mark = confirmed(event.mark, entry)
+    reason = problem_with(mark.model_copy(update={"criteria": None}), entry)
     if reason:
         raise UsageError(f"{event.student}: {reason}; nothing was confirmed")
     return Change(event.student, entry.id, mark, entry.wording, (event.id,), EventKind.CONFIRMATION)
@@ -264,7 +266,9 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
     elif source.suffix == ENDING and source.stem in graded.names:
         found, problems = {source.stem: source}, []
     elif source.suffix.lower() == TABLE:
-        rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names)
+        rows, mistakes = tables.parse(
+            _content(source), source, graded.rubric, graded.names, partial(is_unchanged, store)
+        )
         if not mistakes:
             take_over_table(store, rows, graded.rubric, source=source.name, by=by)
         return [str(mistake) for mistake in mistakes]

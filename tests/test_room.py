@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gengrade.marks import Mark, opened
+from gengrade.marks import Change, EventKind, Mark, opened
 from gengrade.room.work import State, Work
+from gengrade.rubric import Criterion
 from tests.support.room import STUDENTS, NoDocuments, Server, graded_class, serving
 
 ITEM = "1.1-sampling"
@@ -80,7 +81,7 @@ def test_a_stale_page_loses_nothing(server: Server) -> None:
     status, told = _mark(server, seen, "r3", points="3", comment="All.")
     assert (status, told["state"]) == (200, "in conflict")
     page = server.ask("/answer/1.1/ada")[1]
-    assert "Two people marked this" in page
+    assert "There are several marks" in page
     assert "All." in page
     both = " ".join(str(head["id"]) for head in told["heads"])
     assert _mark(server, both, "r4", points="2.5")[1]["state"] == "marked"
@@ -156,6 +157,39 @@ def test_a_changed_wording_is_shown_with_both_texts(tmp_path: Path) -> None:
         (head,) = server.room.current("ada")[ITEM]
         assert server.room.work.state("ada", "1.1", server.room.heads()) is State.CONFIRM
         assert _mark(server, str(head.id), "again", points="2")[1]["state"] == "marked"
+
+
+def test_a_mark_whose_criteria_are_gone_is_confirmed_with_its_points(tmp_path: Path) -> None:
+    """The sum of those that are left is another one; whoever confirms need not say why."""
+    with serving(graded_class(tmp_path)) as server:
+        server.enter()
+        (entry,) = [entry for entry in server.room.graded.rubric.entries() if entry.id == ITEM]
+        third = Criterion(id="third", text="a third", points=1)
+        wording = entry.wording.model_copy(update={"criteria": (*entry.wording.criteria, third)})
+        with server.room.stored() as store, store.transaction():
+            store.add(
+                [Change("ada", ITEM, Mark(points=3, criteria=("decoder", "third")), wording)], by="Ann", source="x"
+            )
+        page = server.ask("/answer/1.1/ada")[1]
+        form = page[page.index("<form") : page.index("</form>")]
+        fields: dict[str, Any] = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)">', form))
+        points = re.search(r'name="points"[^>]* value="([^"]*)"', form)
+        assert points is not None
+        fields |= {"points": points[1], "comment": "", "criteria": ["decoder"]}
+        status, text, _ = server.ask("/mark", fields)
+        assert status == 200, text
+        (head,) = server.room.current("ada")[ITEM]
+        assert (head.mark, head.kind) == (Mark(points=3, criteria=("decoder",)), EventKind.CONFIRMATION)
+        assert json.loads(text)["state"] == "marked"
+
+
+def test_an_invalid_mark_is_answered_with_a_page_where_there_is_no_script(server: Server) -> None:
+    fields = {"student": "ada", "item": ITEM, "seen": "", "request": "r", "points": "1,5", "comment": "Typed."}
+    status, text, _ = server.ask("/mark", fields, {"Accept": "text/html"})
+    assert status == 422
+    assert "write 1.5" in text
+    assert "Typed." in text
+    assert 'href="/answer/1.1/ada"' in text
 
 
 def test_an_automatic_item_waits_for_a_person_only_where_it_is_pending(server: Server) -> None:

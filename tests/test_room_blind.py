@@ -115,8 +115,14 @@ def test_a_comment_that_was_shown_with_hidden_names_keeps_them(server: Server) -
     assert comment[1] == "████ ███ forgot the prior."
     fields = {"student": shown, "item": ITEM, "seen": "1", "request": "r", "points": "2", "comment": comment[1]}
     assert server.ask("/mark", fields)[0] == 200
-    mark = server.room.current("doejane_12345")[ITEM][0].mark
-    assert mark == Mark(points=2, comment="Jane Doe forgot the prior.")
+    (head,) = server.room.current("doejane_12345")[ITEM]
+    assert head.mark == Mark(points=2, comment="Jane Doe forgot the prior.")
+    changed = {**fields, "seen": str(head.id), "request": "s", "comment": f"Dear {comment[1]} Really."}
+    assert server.ask("/mark", changed)[0] == 200
+    (head,) = server.room.current("doejane_12345")[ITEM]
+    assert head.mark == Mark(points=2, comment="Dear Jane Doe forgot the prior. Really.")
+    status, text, _ = server.ask("/mark", {**changed, "seen": str(head.id), "request": "t", "comment": "█████████ hid"})
+    assert (status, "holds hidden names" in text) == (422, True)
 
 
 @pytest.mark.parametrize(

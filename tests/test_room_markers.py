@@ -204,11 +204,11 @@ def test_different_marks_are_settled_by_a_third(server: Server) -> None:
     server.room.refresh()
     item = next(item for item in server.room.grade("s01").items if item.id == ITEM)
     assert item.pending == 3
-    assert "Two people marked this" not in server.ask("/answer/1.1/s01", by="Bob")[1]
+    assert "There are several marks" not in server.ask("/answer/1.1/s01", by="Bob")[1]
     _next(server, "Bob", after="s01")
     assert _next(server, "Cyd") == "s01", "conflicts come before second marks"
     page = server.ask("/answer/1.1/s01", by="Cyd")[1]
-    assert "Two people marked this" in page
+    assert "There are several marks" in page
     assert "You give the second mark" not in page
     assert "In 1 item the two marks differ" in server.ask("/agreement", by="Cyd")[1]
     _mark(server, "s01", "Cyd", "c", points="2")
@@ -228,6 +228,16 @@ def test_a_second_mark_replaces_no_first_one(server: Server) -> None:
     status, text, _ = server.ask("/mark", fields, by="Bob")
     assert (status, "of another item or person" in text) == (422, True)
     assert [head.by for head in server.room.current("s01")[ITEM]] == ["Ann"]
+
+
+@ALL_TWICE
+def test_who_had_an_answer_open_before_it_was_marked_gives_the_second_mark(server: Server) -> None:
+    """Whatever role the page says: nobody who has not seen the first mark replaces it, or is in conflict with it."""
+    _mark(server, "s01", "Ann", "a", points="3")
+    fields = {"student": "s01", "item": ITEM, "seen": "", "request": "b", "points": "3", "role": "first"}
+    assert server.ask("/mark", fields, by="Bob")[0] == 200
+    assert [head.by for head in server.room.current("s01")[ITEM]] == ["Ann"]
+    assert [head.by for head in server.room.seconds("s01", "Bob")[ITEM]] == ["Bob"]
 
 
 @ALL_TWICE

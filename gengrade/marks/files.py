@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import yaml
@@ -43,12 +44,16 @@ def _spelled_out(mark: object) -> object:
 _ENTRY: TypeAdapter[dict[str, Mark]] = TypeAdapter(dict[str, Annotated[Mark, BeforeValidator(_spelled_out)]])
 
 
-def parse(content: bytes, path: Path, rubric: Rubric) -> tuple[dict[str, Mark], list[MarksError]]:
+def parse(
+    content: bytes, path: Path, rubric: Rubric, known: Mapping[str, Mark | None] = MappingProxyType({})
+) -> tuple[dict[str, Mark], list[MarksError]]:
     """Return the marks in a file by the item's id, and all of its mistakes.
 
     content: the bytes of the file.
     path: its path, used in messages only; the caller checks that the file may be trusted.
     rubric: the rubric whose items the marks are for.
+    known: the marks that the file held when it was last read or written, by the item's id. Those are not checked again,
+        since the rubric may have changed since.
     """
     entries = {entry.id: entry for entry in rubric.entries()}
     marks: dict[str, Mark] = {}
@@ -58,7 +63,7 @@ def parse(content: bytes, path: Path, rubric: Rubric) -> tuple[dict[str, Mark], 
             try:
                 if isinstance(document, DocumentError):
                     raise document
-                marks |= _read(document, entries)
+                marks |= _read(document, entries, known)
             except MarksError as mistake:
                 mistakes.append(mistake)
     except MarksError as mistake:
@@ -66,7 +71,7 @@ def parse(content: bytes, path: Path, rubric: Rubric) -> tuple[dict[str, Mark], 
     return marks, mistakes
 
 
-def _read(document: Document, entries: Mapping[str, Entry]) -> dict[str, Mark]:
+def _read(document: Document, entries: Mapping[str, Entry], known: Mapping[str, Mark | None]) -> dict[str, Mark]:
     """Return the mark of a document with one entry. Raises MarksError."""
     assert isinstance(document.data, dict)
     ((id_, value),) = document.data.items()
@@ -85,6 +90,8 @@ def _read(document: Document, entries: Mapping[str, Entry]) -> dict[str, Mark]:
         raise document.invalid(invalid, Mark.model_fields) from None
     if mark == Mark():
         raise document.problem((id_,), f'"{id_}" has neither points nor a comment: give one, or remove the line')
+    if mark == known.get(id_):
+        return {id_: mark}
     reason = problem_with(mark, entries[id_])
     if reason:
         part = "points" if mark.criteria is None else "criteria"

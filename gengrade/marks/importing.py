@@ -92,11 +92,12 @@ def read_files(
             continue
         if content is None:
             continue
-        marks, mistakes = files.parse(content, from_here(path), rubric)
+        name = remembered_as(path, store.path.parent)
+        known = {item: store.event(id_).mark for item, id_ in store.file(name).items()}
+        marks, mistakes = files.parse(content, from_here(path), rubric, known)
         if mistakes:
             problems += [str(mistake) for mistake in mistakes]
             continue
-        name = remembered_as(path, store.path.parent)
         gone = take_over(store, student, marks, rubric, name=name, by=by)
         if gone:
             notes.append(f"{printable(student)}: took back {', '.join(gone)}, whose lines were removed")
@@ -175,6 +176,12 @@ def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, 
                 store.add([change], by=by, source=source)
                 added += 1
     return added
+
+
+def is_unchanged(store: Store, row: table.Row) -> bool:
+    """Return whether a row says what the event says that it was written from."""
+    before = _event_of(store, row)
+    return before is not None and row.mark == before.mark
 
 
 def _event_of(store: Store, row: table.Row) -> Event | None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gengrade.rubric import Entry, ManualItem, Points, Wording
 
+_LONGEST: Final = 20_000  # characters of a comment: less than a cell of a table may hold
 SECOND: Final = "second marking"  # the source of marks whose authors did not see the first one
 _T = TypeVar("_T")
 
@@ -199,9 +200,21 @@ def _agrees(first: Head, second: Head) -> bool:
     return not second.settles or (second.points, second.fingerprint) == (first.points, first.fingerprint)
 
 
+def confirmed(mark: Mark, entry: Entry) -> Mark:
+    """Return a mark for an item's present wording, with the same points and those of its criteria that are still there.
+
+    The points stay although they may be another sum now: whoever gave them decided them by what stood there then.
+    """
+    known = {criterion.id for criterion in entry.item.criteria} if isinstance(entry.item, ManualItem) else set()
+    met = None if mark.criteria is None else tuple(name for name in mark.criteria if name in known)
+    return mark.model_copy(update={"criteria": met if known else None})
+
+
 def problem_with(mark: Mark, entry: Entry) -> str:
     """Return why a mark cannot be given for an item, and what to do; "" if it can."""
     most, item = entry.item.points, entry.item
+    if len(mark.comment) > _LONGEST:
+        return f'the comment on "{entry.id}" has more than {_LONGEST:,} characters: shorten it'
     if mark.points is not None and mark.points > most:
         return f'{mark.points:g} points for "{entry.id}" exceed its maximum of {most:g}: give at most that many'
     if mark.criteria is None:

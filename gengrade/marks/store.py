@@ -360,8 +360,11 @@ class Store:
     def amendment_behind(self, student: str, item: str) -> int | None:
         """Return the amendment that led to the current event of a student's item; None if a person's own mark did."""
         heads = self.current(student).items.get(item, ())
-        query = "SELECT amendment FROM amended_events WHERE event = ?"
-        row = self._connection.execute(query, (heads[0].id,)).fetchone() if len(heads) == 1 else None
+        return self.amendment_that_led_to(heads[0].id) if len(heads) == 1 else None
+
+    def amendment_that_led_to(self, event: int) -> int | None:
+        """Return the amendment that led to an event; None if a person's own mark did."""
+        row = self._connection.execute("SELECT amendment FROM amended_events WHERE event = ?", (event,)).fetchone()
         return int(row[0]) if row else None
 
     def amended_events(self, amendment: int) -> list[Event]:

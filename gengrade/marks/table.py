@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -50,12 +50,20 @@ def to_csv(events: Iterable[Event]) -> str:
     return text.getvalue()
 
 
-def parse(content: bytes, path: Path, rubric: Rubric, students: Iterable[str]) -> tuple[list[Row], list[MarksError]]:
+def parse(
+    content: bytes,
+    path: Path,
+    rubric: Rubric,
+    students: Iterable[str],
+    unchanged: Callable[[Row], bool] = lambda row: False,
+) -> tuple[list[Row], list[MarksError]]:
     """Return the rows of a table and all of its mistakes.
 
     content: the bytes of the file, UTF-8, with commas, semicolons or tabs between the cells.
     path: its path, used in messages only.
     students: the ids of the students that there are.
+    unchanged: returns whether a row says what it said when it was written. Such a row is not checked, since the rubric
+        may have changed meanwhile.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -81,7 +89,7 @@ def parse(content: bytes, path: Path, rubric: Rubric, students: Iterable[str]) -
             if not any(cells.values()):
                 continue  # spreadsheets leave empty rows
             try:
-                rows.append(_row(cells, path, reader.line_num, rubric, known))
+                rows.append(_row(cells, path, reader.line_num, rubric, known, unchanged))
             except MarksError as mistake:
                 mistakes.append(mistake)
     except csv.Error as problem:
@@ -89,7 +97,14 @@ def parse(content: bytes, path: Path, rubric: Rubric, students: Iterable[str]) -
     return rows, mistakes
 
 
-def _row(cells: Mapping[str, str | None], path: Path, line: int, rubric: Rubric, students: set[str]) -> Row:
+def _row(
+    cells: Mapping[str, str | None],
+    path: Path,
+    line: int,
+    rubric: Rubric,
+    students: set[str],
+    unchanged: Callable[[Row], bool],
+) -> Row:
     """Return a row as marks. Raises MarksError."""
 
     def wrong(reason: str) -> MarksError:
@@ -113,8 +128,10 @@ def _row(cells: Mapping[str, str | None], path: Path, line: int, rubric: Rubric,
         raise wrong(f"{points} points are finer than a hundredth: round them to two decimals")
     met = None if not criteria.strip() else tuple(name for name in criteria.split() if name != "-")
     mark = Mark(points=given, criteria=met, comment=comment)
+    row = Row(line, student, item, mark, int(event) if event else None)
+    if unchanged(row):
+        return row
     reason = problem_with(mark, entries[item])
     if reason:
         raise wrong(reason)
-    whole = None if mark == Mark() else completed(mark, entries[item])
-    return Row(line, student, item, whole, int(event) if event else None)
+    return replace(row, mark=None if mark == Mark() else completed(mark, entries[item]))

@@ -31,6 +31,7 @@ from gengrade.marks.amendments import (
 from gengrade.room.access import marker_of
 from gengrade.room.forms import fields, only
 from gengrade.room.marking import SOURCE, Refused, Room
+from gengrade.room.naming import HIDDEN
 
 _NOT_YOURS: Final = "only the person who opened this room changes anything for all students, and sees what they got"
 _STALE: Final = "Marks or criteria have changed meanwhile. This is what the change does now."
@@ -115,7 +116,11 @@ class Amending:
             known = {_hash(text): text for text, _, _ in self._room.comments(item)}
             if only(form, "before") not in known:
                 raise Refused("nobody has this comment any more: choose another one")
-            return CommentProposal(item, known[only(form, "before")], after)
+            before = known[only(form, "before")]
+            after = self._room.names.restored(after, [before], None)
+            if HIDDEN in after and HIDDEN not in before:
+                raise Refused("the comment holds hidden names, which students would not see: write it without them")
+            return CommentProposal(item, before, after)
         return Proposal(item, only(form, "criterion", ""), only(form, "text"), _points(only(form, "points")))
 
     def _shown(

@@ -34,6 +34,7 @@ from gengrade.room.forms import fields as _form
 from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
+from gengrade.room.naming import HIDDEN
 from gengrade.room.work import State
 from gengrade.rubric import ManualItem
 from gengrade.sandbox import InfraError
@@ -317,16 +318,31 @@ class Pages:
                 place.student, place.item, mark, seen, request, by=marker, role=place.role, wording=read
             )
         except ValueError as problem:  # Refused is one
-            return _refusal(problem)
+            return self._refusal(problem, form, marker, wants_json)
         return self._answer_to_change(saved, place, wants_json)
 
+    def _refusal(self, problem: ValueError, form: Mapping[str, list[str]], marker: str, wants_json: bool) -> Response:
+        """Say why nothing was stored; to a browser without the script, with what was typed."""
+        if wants_json:
+            return JSONResponse({"problem": _said(problem)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        sent = {name: form[name][0] for name in ("comment",) if form.get(name)}
+        entry, shown = self._room.work.items.get(form.get("item", [""])[0]), form.get("student", [""])[0]
+        student = self._room.names.student(shown)
+        back = self._answer_path(entry.question.id, student) if entry and student else "/"
+        response = self._html("refused.html.j2", marker, problem=_said(problem), sent=sent, back=back)
+        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        return response
+
     def _with_names(self, mark: Mark | None, place: _Place, seen: Sequence[int]) -> Mark | None:
-        """Return the mark with the comment as it was, if the page showed that comment with its names hidden."""
+        """Return the mark with the names that the page hid in its comment. Raises Refused if some stay hidden."""
         if mark is None or not mark.comment or not self._room.names.blind:
             return mark
         earlier = [event.mark.comment for event in self._room.events(place.student, place.item, seen) if event.mark]
-        whole = (text for text in earlier if self._room.names.hidden(text, place.student) == mark.comment)
-        return mark.model_copy(update={"comment": next(whole, mark.comment)})
+        earlier += [text for text, _, _ in self._room.comments(place.item)]
+        comment = self._room.names.restored(mark.comment, earlier, place.student)
+        if HIDDEN in comment and HIDDEN not in "".join(earlier):
+            raise Refused("the comment holds hidden names, which the student would not see: write it without them")
+        return mark.model_copy(update={"comment": comment})
 
     def _place_of_change(self, form: Mapping[str, list[str]], marker: str) -> _Place:
         """Return what a request is about. Raises Refused if there is no such answer, or it is another marker's."""
@@ -348,7 +364,7 @@ class Pages:
             place = self._place_of_change(form, marker)
             saved = self._room.undo(place.student, place.item, by=marker, role=place.role)
         except ValueError as problem:
-            return _refusal(problem)
+            return self._refusal(problem, form, marker, wants_json)
         return self._answer_to_change(saved, place, wants_json)
 
     def _answer_to_change(self, saved: Saved, place: _Place, wants_json: bool) -> Response:
@@ -417,9 +433,8 @@ def _wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "")
 
 
-def _refusal(problem: ValueError) -> Response:
-    text = str(problem) if isinstance(problem, Refused) else "the request cannot be understood"
-    return JSONResponse({"problem": text}, HTTPStatus.UNPROCESSABLE_ENTITY)
+def _said(problem: ValueError) -> str:
+    return str(problem) if isinstance(problem, Refused) else "the request cannot be understood"
 
 
 def _sentence(problem: Exception) -> str:

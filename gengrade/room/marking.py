@@ -13,7 +13,7 @@ from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
 from gengrade.marks.amendments import Amended, amended, not_alone
-from gengrade.marks.model import SECOND, Asked, Head, completed, problem_with
+from gengrade.marks.model import SECOND, Asked, Head, completed, confirmed, problem_with
 from gengrade.room.handing import Handing, Plan, Role
 from gengrade.room.naming import Names
 from gengrade.room.work import State, Work
@@ -188,21 +188,38 @@ class Room:
         Raises Refused.
         """
         entry = self._as_read(self._entry(student, item), wording)
-        if mark is not None:
-            mark = completed(mark, entry)
-            if reason := problem_with(mark, entry):
-                raise Refused(reason)
+        if role is Role.FIRST and not seen:
+            # Somebody who opened the answer before it was marked has not seen that mark, and so gives the second one.
+            role = self._handing.role(by, entry.question.id, student, self.heads(student))
         with self._lock:
             if mark is None and len(seen) > 1:
                 raise Refused("there are several marks: choose one, or say which points are right")
             history = self._store.history(student, item)
+            confirms = _confirmed(mark, [event for event in history if event.id in seen], entry)
+            if confirms is not None:
+                mark = confirms
+            elif mark is not None:
+                mark = completed(mark, entry)
+                if reason := problem_with(mark, entry):
+                    raise Refused(reason)
             known = {event.id for event in history if role is Role.FIRST or (event.second and event.by == by)}
             if not set(seen) <= known:
                 raise Refused("this page shows marks of another item or person: load it again")
             read, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
-            change = Change(student, item, mark, read, tuple(dict.fromkeys(seen)), kind)
+            if confirms is not None:
+                kind = EventKind.CONFIRMATION
+            change = Change(student, item, mark, read, self._with_amended(seen, history), kind)
             self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
             return self._saved(student, entry, by, role)
+
+    def _with_amended(self, seen: Sequence[int], history: Sequence[Event]) -> tuple[int, ...]:
+        """Return the events that a mark replaces: those that its page showed, and what changes for all made of them."""
+        replaced = list(dict.fromkeys(seen))
+        for event in history:
+            grown = event.replaces and set(event.replaces) <= set(replaced) and event.id not in replaced
+            if grown and self._store.amendment_that_led_to(event.id) is not None:
+                replaced.append(event.id)
+        return tuple(replaced)
 
     def undo(self, student: str, item: str, *, by: str, role: Role = Role.FIRST) -> Saved:
         """Take back the last change of an item. Raises Refused if there is none."""
@@ -251,3 +268,13 @@ class Room:
         """Write all pages that are not up to date, also those of the class."""
         self.refresh()
         rewrite_class_pages(self.graded)
+
+
+def _confirmed(mark: Mark | None, seen: Sequence[Event], entry: Entry) -> Mark | None:
+    """Return the mark that confirms the only one that a page showed, for an earlier wording; None if it is changed."""
+    if mark is None or len(seen) != 1 or seen[0].mark is None or seen[0].wording == entry.wording:
+        return None
+    kept = confirmed(seen[0].mark, entry)
+    given = mark if mark.points is not None else completed(mark, entry)
+    same = given.points == kept.points and given.comment == kept.comment
+    return kept if same and set(given.criteria or ()) == set(kept.criteria or ()) else None

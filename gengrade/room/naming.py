@@ -11,6 +11,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +23,7 @@ from gengrade.room.answers import Picture, encoded
 from gengrade.room.finding import Line
 
 _WORD: Final = re.compile(r"[^\W_]+")
-_HIDDEN: Final = "█"
+HIDDEN: Final = "█"
 _SHORTEST: Final = 3  # letters of a name that is hidden by itself
 _SHORTEST_NUMBER: Final = 4  # digits of a number
 _SHORTEST_LOGIN: Final = 6  # letters of a login that is hidden in others' answers as well
@@ -83,8 +84,24 @@ class Names:
                 joined = "".join(word for _, _, word in together)
                 if (last == first and joined in own) or joined in self._whole:
                     for begin, stop, _ in together:
-                        kept[begin:stop] = _HIDDEN * (stop - begin)
+                        kept[begin:stop] = HIDDEN * (stop - begin)
         return "".join(kept)
+
+    def restored(self, text: str, earlier: Sequence[str], student: str | None) -> str:
+        """Return a text that was changed on a page with the names that were hidden there.
+
+        text: what the page sent.
+        earlier: the texts that it may have shown, before names were hidden.
+        student: whose answer it is about; None: nobody's in particular.
+        """
+        if not self.blind or HIDDEN not in text:
+            return text
+        best = text
+        for whole in earlier:
+            matched = SequenceMatcher(None, self.hidden(whole, student), text, autojunk=False)
+            parts = [whole[a:b] if tag == "equal" else text[c:d] for tag, a, b, c, d in matched.get_opcodes()]
+            best = min(best, "".join(parts), key=lambda each: each.count(HIDDEN))
+        return best
 
     def page(self, picture: Picture, lines: Callable[[], Sequence[Line]], student: str) -> Picture:
         """Return a page of a student's PDF with each line covered that shows a name or number.
