@@ -9,6 +9,7 @@ import os
 import stat
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -179,6 +180,36 @@ def test_parts_of_questions_and_whole_numbers() -> None:
 def test_a_question_below_the_heading_of_its_part() -> None:
     page = lines("Part 1: VAE", "Question 3", *FILL, "Question 4", *FILL, "Part 2: GAN", "Question 4", *FILL)
     assert [find(asked, [page]).y for asked in ("1.4", "2.4")] == [page[4].y, page[8].y]  # type: ignore[union-attr]
+
+
+_REPEATED = [".", "…", ". ", ".\t", " ", "\n", "1", "1.", "1\n", "1.4\n"]
+_REPEATED += ["a", "Q", "§", "-", "(", "q1 ", "answer ", "\u0301", "é"]
+
+
+def _seconds(repeated: str, length: int) -> float:
+    """Return the processor time of finding questions in lines that begin or end as others, of one text repeated."""
+    middle = (repeated * length)[:length]
+    begins = ("", "1.4 ", "Question 1.4", "Part 1, question ")
+    pages = [lines(*(f"{begin}{middle}{end}" for begin in begins for end in ("", "x", " 4")))]
+    began = time.process_time()
+    for question in ("1.4", "1.4a", "2", "Bonus"):
+        find(question, pages)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("repeated", _REPEATED)
+def test_the_time_that_a_line_takes_does_not_grow_with_its_square(repeated: str) -> None:
+    """A page of twenty thousand dots kept the server from answering anybody."""
+    short = min(_seconds(repeated, 2_000) for _ in range(3))
+    assert min(_seconds(repeated, 60_000) for _ in range(3)) < 60 * short + 0.05  # the square would be 900 times
+
+
+def test_of_a_long_line_the_beginning_and_the_end_count() -> None:
+    places = [
+        find("1.4", [lines(text, "The first sentence.", "1.4 The bound", "The second one.")])
+        for text in ("1.4 " + "The bound holds. " * 100, f"1.4 {'word ' * 100}{'.' * 300} 12")
+    ]
+    assert [round(each.y, 2) for each in places if each is not None] == [0.48, 0.48]
 
 
 def test_a_question_without_a_number_is_found_by_its_words() -> None:
