@@ -15,8 +15,8 @@ class DocumentFiles(Protocol):
     def contents(self) -> list[dict[str, Any]]:
         """For each file, its `name` (the relative path), its `kind` and its `size` in bytes."""
 
-    def pdf_pages(self, path: str) -> int:
-        """How many pages a PDF has."""
+    def pdf_pages(self, path: str) -> dict[str, int]:
+        """How many `pages` a PDF has, of which the first 300 count, and how many are `claimed` by the file."""
 
     def pdf_page(self, path: str, page: int, width: int) -> Any:
         """A page of a PDF (0: the first) as a picture [H, W, 3] in uint8.

@@ -21,7 +21,7 @@ def contents(package: DocumentsPackage) -> dict[str, Any]:
 
 
 def pdf_pages(package: DocumentsPackage, path: str) -> dict[str, Any]:
-    """Returns the number of pages of a PDF."""
+    """Returns the number of `pages` of a PDF, of which the first 300 count, and the number that is `claimed`."""
     return _answered(lambda: package.documents.pdf_pages(path))
 
 

@@ -46,7 +46,7 @@ _MANY_WEIGHTS: Final = """
 
 
 def state(self, *inputs, **named):
-    return {f"x{number}": torch.zeros((1,) * 24, dtype=torch.uint8) for number in range(9985)}
+    return {f"x{number}": torch.zeros((1,) * 22, dtype=torch.uint8) for number in range(9985)}
 
 
 MLPDecoder.state_dict = state
