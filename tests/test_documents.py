@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -725,10 +726,10 @@ def test_files_that_take_long_keep_nobody_waiting(room: Room, tmp_path: Path, mo
 
 def test_what_somebody_waits_for_comes_before_what_is_made_ahead() -> None:
     queue, done, first = Queue("test"), list[str](), threading.Event()
-    futures = [queue.submit(first.wait)]
+    futures: list[Future[Any]] = [queue.submit(first.wait)]
     with queue.later():
-        futures += [queue.submit(partial(done.append, f"later {number}")) for number in (1, 2)]  # type: ignore[list-item]
-    futures += [queue.submit(partial(done.append, f"now {number}")) for number in (1, 2)]  # type: ignore[list-item]
+        futures += [queue.submit(partial(done.append, f"later {number}")) for number in (1, 2)]
+    futures += [queue.submit(partial(done.append, f"now {number}")) for number in (1, 2)]
     first.set()
     for future in futures:
         future.result(10)

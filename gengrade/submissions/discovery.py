@@ -163,13 +163,14 @@ def _plain_files(children: Sequence[_Child]) -> list[PurePosixPath]:
 def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mapping[str, Part]) -> list[str]:
     """Return the names of entries beside parts that may be students' submissions, at most `_MOST_OTHERS` of them.
 
-    These are folders and archives that hold parts of the assignment. Those with the same programs count once, and what
-    is named like a copy of somebody's own work does not count. What a learning management system named counts by owner.
+    These are folders and archives that hold parts of the assignment. Those with the same programs whose names have the
+    same letters count once, and what is named like a copy of somebody's own work does not count. What a learning
+    management system named counts by owner.
     """
     owned = {child.identity.key: child.path.name for child in children if child.identity.from_system}
     if len(owned) >= _MOST_OTHERS:
         return [*owned.values()][:_MOST_OTHERS]
-    found: dict[frozenset[tuple[str, int]], str] = {}
+    found: dict[tuple[str, frozenset[tuple[str, int]]], str] = {}
     for child in children:
         name = child.path.name
         if name in of_parts or not (child.is_folder or child.is_packed) or child.is_familiar:
@@ -181,7 +182,8 @@ def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mappin
         places = locate([PurePosixPath(file) for file, _ in inside], parts).places
         held = [key for key, place in places.items() if place]
         if held and not _is_ones_own(stem(name), held, parts):
-            found.setdefault(frozenset(_programs((PurePosixPath(file), size) for file, size in inside)), name)
+            programs = frozenset(_programs((PurePosixPath(file), size) for file, size in inside))
+            found.setdefault(("".join(re.findall(r"[^\W\d_]", fold(stem(name)))), programs), name)
             if len(found) == _MOST_OTHERS:
                 break
     return [*found.values()]

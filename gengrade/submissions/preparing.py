@@ -289,11 +289,11 @@ def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict
 def _too_many(files: Sequence[PurePosixPath], folders: Collection[PurePosixPath]) -> str:
     """Return the note about files, and the folders that only they are in, for which a tree has no room."""
     names = listed([printable(file.as_posix()) for file in sorted(files)], _MOST_NAMED)
-    what = f"{len(folders):,} folders with {len(files):,} files" if folders else f"{len(files):,} files"
-    return (
-        f"{what} are left out ({names}), since a submission may hold at most {MOST_FILES:,} files "
-        f"in {MOST_FOLDERS:,} folders"
-    )
+    counts = [(len(folders), "folder"), (len(files), "file")]
+    what = " with ".join(f"{count:,} {word}{'s' if count > 1 else ''}" for count, word in counts if count)
+    verb = "is" if len(folders) + len(files) == 1 else "are"
+    most = f"{MOST_FILES:,} files in {MOST_FOLDERS:,} folders"
+    return f"{what} {verb} left out ({names}), since a submission may hold at most {most}"
 
 
 def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, str]) -> str:
