@@ -149,7 +149,7 @@ def show_result(console: Console, result: Result) -> None:
             *([Text(inert(one_line(one.submission.id)))] if ids else []),
             f"{grade.points:g} / {grade.possible:g}",
             f"{grade.bonus:g}",
-            f"{grade.pending + grade.bonus_pending:g}",
+            f"{grade.pending:g}" + (f" + {grade.bonus_pending:g}" if grade.bonus_pending else ""),
             Text(listed(looks, 3)),
         )
     console.print(table)

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from gengrade.marks import Mark
 from gengrade.report import write_gradebook, write_index, write_junit, write_report
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
-from gengrade.report.gradebook import cell, gradebook
+from gengrade.report.gradebook import as_csv, as_workbook, cell, rows
 from gengrade.report.index import histogram, index_page
 from gengrade.report.junit import junit
 from gengrade.report.student import student_page
@@ -194,7 +195,7 @@ def test_index_and_all_files_are_written(tmp_path: Path) -> None:
     grades = [_grade(examples.facts()), _grade(examples.struggling()), _grade(_hostile())]
     for path in (
         write_index(grades, tmp_path),
-        write_gradebook(grades, examples.rubric(), tmp_path),
+        *write_gradebook(grades, examples.rubric(), tmp_path, {}),
         write_junit(grades, tmp_path / "sub" / "junit.xml"),
     ):
         assert path.stat().st_size > 0
@@ -213,18 +214,39 @@ def test_index_counts_totals_in_tenths() -> None:
 
 
 def test_gradebook_has_a_column_for_each_question() -> None:
-    text = gradebook([_grade(examples.struggling()), _grade(examples.facts())], examples.rubric())
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["Student"] for row in rows] == ["doejane", "roejohn"]
-    assert rows[0]["1.9 Build a VAE (12)"] == "10"
-    assert rows[0]["1.12 A convolutional VAE (3 bonus)"] == "3"
-    assert rows[1]["2.3 Build a GAN (8)"] == "4.17"
-    assert (rows[1]["Late"], rows[1]["Late penalty"], rows[1]["Total"], rows[1]["Pending"]) == (
-        "yes",
-        "0.42",
-        "3.75",
-        "7",
-    )
+    table = rows([_grade(examples.struggling()), _grade(examples.facts())], examples.rubric(), {"doejane": "Jane Doe"})
+    first, second = list(csv.DictReader(io.StringIO(as_csv(table).removeprefix("\ufeff"))))
+    assert [(row["Student"], row["Name"]) for row in (first, second)] == [
+        ("doejane", "Jane Doe"),
+        ("roejohn", "roejohn"),
+    ]
+    assert first["1.12 A convolutional VAE (3 bonus)"] == "3"
+    assert second["Late"] == "yes"
+    sums = ("Settled points", "Late penalty", "Possible", "Pending", "Pending bonus")
+    assert [second[name] for name in sums] == ["4.17", "0.42", "25", "7", "1"]
+
+
+def test_what_is_not_decided_is_empty_in_the_gradebook() -> None:
+    """A zero, or a sum of what is decided so far, would be published as the student's points."""
+    rubric = examples.rubric()
+    given = marked.marks(rubric, {entry.id: Mark(points=0) for entry in rubric.entries() if not entry.checks})
+    for grade, whole in ((_grade(examples.facts()), False), (score(examples.facts(), rubric, given), True)):
+        (row,) = csv.DictReader(io.StringIO(as_csv(rows([grade], rubric, {})).removeprefix("\ufeff")))
+        assert (row["1.1 Sampling from a latent variable model (3)"] == "0") is whole
+        assert (row["1.1 Sampling from a latent variable model (3)"] == "") is not whole
+        assert (row["Total"] == f"{grade.total:g}") is whole
+        assert (row["Total"] == "") is not whole
+
+
+@pytest.mark.parametrize("id_", ["00123456", "1e5", "2024-03-05", "=1+1", "TRUE", "1,5", "http://a.example/"])
+def test_ids_stay_text_in_the_workbook(id_: str) -> None:
+    grade = _grade(examples.facts(student=id_))
+    book = openpyxl.load_workbook(io.BytesIO(as_workbook(rows([grade], examples.rubric(), {}))))
+    headings, row = book.active.iter_rows()
+    assert [cell.value for cell in headings][:3] == ["Student", "Name", "Late"]
+    assert (row[0].value, row[0].data_type, row[0].hyperlink) == (id_, "s", None)
+    assert row[-2].value == grade.pending
+    assert isinstance(row[-2].value, int | float)
 
 
 @given(st.text())

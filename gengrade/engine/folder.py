@@ -69,6 +69,6 @@ def tidy(out: Path, submissions: Sequence[Submission]) -> None:
     for folder in (work, work / "evidence", *results, *inner):
         for file in folder.glob(".*.tmp"):
             file.unlink()
-    for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.csv.*.tmp")):
+    for file in (*work.glob("worker-*.log"), *out.glob(".index.html.*.tmp"), *out.glob(".gradebook.*.tmp")):
         file.unlink()
     (work / TEMPORARY).mkdir(exist_ok=True)

@@ -29,15 +29,18 @@ def write_grades(job: Job, discovery: Discovery, rubric: Rubric, marks: Mapping[
     with ThreadPoolExecutor(_WRITERS) as pool:  # one writes to the disk while another renders
         scores = pool.map(lambda each: _write_grade(job, each, rubric, marks.get(each.id)), discovery.submissions)
         graded = {one.submission.id: one for one in scores if one is not None}
-    write_class_pages([one.grade for one in graded.values()], rubric, job.out, index=not discovery.single)
+    names = {each.id: each.name for each in discovery.submissions}
+    write_class_pages([one.grade for one in graded.values()], rubric, job.out, names, index=not discovery.single)
     return graded
 
 
-def write_class_pages(grades: Sequence[Grade], rubric: Rubric, out: Path, *, index: bool) -> None:
+def write_class_pages(
+    grades: Sequence[Grade], rubric: Rubric, out: Path, names: Mapping[str, str], *, index: bool
+) -> None:
     """Write the gradebook and, if `index`, the page about the class."""
     if index:
         write_index(grades, out)
-    write_gradebook(grades, rubric, out)
+    write_gradebook(grades, rubric, out, names)
 
 
 def _write_grade(job: Job, submission: Submission, rubric: Rubric, marks: Marks | None) -> Graded | None:

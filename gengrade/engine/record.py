@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,8 @@ from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
 from gengrade.engine.errors import UsageError
 from gengrade.facts import Frozen
+from gengrade.marks import Store
+from gengrade.marks.amendments import amended
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery
@@ -44,6 +46,10 @@ class GradedClass:
     def marks(self) -> Path:
         """The folder of marks."""
         return self.out / MARKS
+
+    def amended(self, store: Store) -> GradedClass:
+        """Return the class, whose rubric is as its file says, with the criteria that were changed while marking."""
+        return replace(self, rubric=amended(self.rubric, store.amendments()).rubric)
 
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""

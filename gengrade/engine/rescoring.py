@@ -33,4 +33,6 @@ def grades_of(graded: GradedClass) -> dict[str, Grade]:
 def rewrite_class_pages(graded: GradedClass) -> None:
     """Write the pages about the whole class from its grades."""
     grades = list(grades_of(graded).values())
-    write_class_pages(grades, graded.rubric, graded.out, index=len(grades) > 1 or (graded.out / INDEX).exists())
+    write_class_pages(
+        grades, graded.rubric, graded.out, graded.names, index=len(grades) > 1 or (graded.out / INDEX).exists()
+    )

@@ -78,10 +78,10 @@ def _graded(
                 marks = read_marks(places, names, rubric, single=discovery.single)
                 taken_back += marks.notes
             write_record(out, options.path, rubric, discovery, job.seal)
-            graded = write_grades(job, discovery, rubric, marks.marks)
+            graded = write_grades(job, discovery, marks.rubric, marks.marks)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *taken_back, *([trusted.note] if trusted.note else []))
+    notes = (*discovery.notes, *taken_back, *marks.unfit, *([trusted.note] if trusted.note else []))
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, marks.problems)
 
 

@@ -163,6 +163,8 @@ def headline(grade: Grade) -> str:
         sentence += f", {points(grade.bonus)} of them bonus"
     if grade.penalty:
         sentence += f", after a deduction of {points(grade.penalty)} for lateness"
-    if grade.pending:
-        sentence += f"; {points(grade.pending)} more are not decided yet"
+    if grade.pending or grade.bonus_pending:
+        bonus = f"{points(grade.bonus_pending)} bonus"
+        both = f"{points(grade.pending)} more and {bonus}" if grade.bonus_pending else f"{points(grade.pending)} more"
+        sentence += f"; {both if grade.pending else bonus} are not decided yet"
     return f"{sentence}."

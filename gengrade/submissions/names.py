@@ -40,7 +40,9 @@ _RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
 _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
 _LONGEST_ID = 80
 # Names that no id may have: the class's own files in the results folder, and names of devices on Windows.
-_TAKEN = re.compile(r"index\.html|gradebook\.csv|marks|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I | re.DOTALL)
+_TAKEN = re.compile(
+    r"index\.html|gradebook\.(?:csv|xlsx)|marks|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.I | re.DOTALL
+)
 
 
 CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
