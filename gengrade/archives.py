@@ -78,6 +78,7 @@ class Caps:
     """Limits of one extraction. All sizes are in bytes after decompression."""
 
     files: int = 5_000
+    folders: int = 2_000  # that these files lie in
     entries: int = 100_000  # of any kind, including those that are left out
     total_bytes: int = 512 * MIB
     file_bytes: int = 128 * MIB  # a larger file is left out
@@ -89,9 +90,10 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionNotes:
-    """The numbers of files and bytes that an extraction wrote, and a sentence for each entry that it left out."""
+    """The numbers of files, folders and bytes that were written, and a sentence for each entry that was left out."""
 
     files: int
+    folders: int
     bytes: int
     left_out: tuple[str, ...]
 
@@ -298,7 +300,7 @@ class _Extraction:
                     self._take(member)
         if self._damaged is not None and not self._files:
             raise self._damaged
-        return ExtractionNotes(self._files, self._bytes, tuple(self._left_out))
+        return ExtractionNotes(self._files, self._paths.folders, self._bytes, tuple(self._left_out))
 
     def _take(self, member: _Member) -> None:
         try:
@@ -318,6 +320,8 @@ class _Extraction:
         self._files += 1
         if self._files > self._caps.files:
             raise self._too_much(f"more than {self._caps.files:,} files")
+        if self._paths.folders > self._caps.folders:
+            raise self._too_much(f"more than {self._caps.folders:,} folders")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._write(member, target)

@@ -83,6 +83,11 @@ class SafePaths:
         self._folders: dict[tuple[str, ...], PurePosixPath] = {(): PurePosixPath()}
         self._files: dict[tuple[str, ...], PurePosixPath] = {}
 
+    @property
+    def folders(self) -> int:
+        """The number of folders that the files so far lie in, without the one that holds everything."""
+        return len(self._folders) - 1
+
     def place(self, components: tuple[str, ...]) -> PurePosixPath:
         """Return the safe relative path for a file with these path components. Raises Refused."""
         names = tuple(safe_name(component) for component in components)

@@ -150,6 +150,10 @@ def test_caps_hold(tmp_path: Path, kind: str) -> None:
         extract(archive, tmp_path / "entries", Caps(entries=15))
     with pytest.raises(ArchiveError, match="more than 0 MiB"):
         extract(archive, tmp_path / "bytes", Caps(total_bytes=10_000))
+    nested = make(tmp_path, kind, {f"a/{number}/b/{number}.py": b"" for number in range(5)}, "nested")
+    with pytest.raises(ArchiveError, match="more than 10 folders"):
+        extract(nested, tmp_path / "folders", Caps(folders=10))
+    assert extract(nested, tmp_path / "enough", Caps(folders=11)).folders == 11
     notes = extract(archive, tmp_path / "each", Caps(file_bytes=999))
     assert (notes.files, len(notes.left_out), unpacked(tmp_path / "each")) == (0, 20, {})
 

@@ -81,6 +81,10 @@ def test_one_students_archive_is_no_class(tmp_path: Path, files: dict[str, bytes
         (["hw3_final.ipynb", "hw3_draft.ipynb"], None),
         (["ann_hw3.ipynb"], None),
         (["ann_hw3.ipynb", "helper.py"], None),
+        (["ann_hw3.ipynb", "bob_hw3.ipynb", "eve_hw3.ipynb", "hw3.ipynb"], ["ann", "bob", "eve"]),
+        (["ann_hw3.ipynb", "bob_hw3.ipynb", "eve_hw3.ipynb", "vae.py", "my_gan.py"], ["ann", "bob", "eve"]),
+        (["ann_hw3.ipynb", "bob_hw3.ipynb", "hw3.ipynb"], None),
+        (["a_hw3.ipynb", "b_hw3.ipynb", "c_hw3.ipynb", "hw3.ipynb", "main.py", "train.py"], None),
     ],
 )
 def test_a_class_may_be_one_folder_of_files(tmp_path: Path, files: list[str], people: list[str] | None) -> None:
@@ -89,6 +93,15 @@ def test_a_class_may_be_one_folder_of_files(tmp_path: Path, files: list[str], pe
     assert found.single == (people is None)
     if people is not None:
         assert names(found) == people
+
+
+def test_a_file_without_an_author_is_named_beside_those_of_authors(tmp_path: Path) -> None:
+    """One such file made the whole class one submission, without a word."""
+    three = ["ann_hw3.ipynb", "bob_hw3.ipynb", "eve_hw3.ipynb"]
+    (note,) = discover(write(tmp_path / "three", [*three, "hw3.ipynb"]), DUKE).notes
+    assert "hw3.ipynb is a part of a submission that lies beside whole ones, so it belongs to nobody" in note
+    (note,) = discover(write(tmp_path / "two", [*three[:2], "hw3.ipynb"]), DUKE).notes
+    assert "ann_hw3.ipynb, bob_hw3.ipynb are graded as one submission, since" in note
 
 
 def test_an_author_may_have_several_files(tmp_path: Path) -> None:

@@ -10,8 +10,12 @@ import stat
 import struct
 import textwrap
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ from gengrade.room import documents as module
 from gengrade.room.comparing import Comparisons
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Line, Output, Place, tidy
 from gengrade.room.finding import find
+from gengrade.room.queue import Queue
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Limits, NoSuchTier, Run, Tier, choose, examine
 from gengrade.sandbox.closure import closure_of
@@ -185,6 +190,36 @@ def test_a_question_below_the_heading_of_its_part() -> None:
     assert [find(asked, [page]).y for asked in ("1.4", "2.4")] == [page[4].y, page[8].y]  # type: ignore[union-attr]
 
 
+_REPEATED = [".", "…", ". ", ".\t", " ", "\n", "1", "1.", "1\n", "1.4\n"]
+_REPEATED += ["a", "Q", "§", "-", "(", "q1 ", "answer ", "\u0301", "é"]
+
+
+def _seconds(repeated: str, length: int) -> float:
+    """Return the processor time of finding questions in lines that begin or end as others, of one text repeated."""
+    middle = (repeated * length)[:length]
+    begins = ("", "1.4 ", "Question 1.4", "Part 1, question ")
+    pages = [lines(*(f"{begin}{middle}{end}" for begin in begins for end in ("", "x", " 4")))]
+    began = time.process_time()
+    for question in ("1.4", "1.4a", "2", "Bonus"):
+        find(question, pages)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("repeated", _REPEATED)
+def test_the_time_that_a_line_takes_does_not_grow_with_its_square(repeated: str) -> None:
+    """A page of twenty thousand dots kept the server from answering anybody."""
+    short = min(_seconds(repeated, 2_000) for _ in range(3))
+    assert min(_seconds(repeated, 60_000) for _ in range(3)) < 60 * short + 0.05  # the square would be 900 times
+
+
+def test_of_a_long_line_the_beginning_and_the_end_count() -> None:
+    places = [
+        find("1.4", [lines(text, "The first sentence.", "1.4 The bound", "The second one.")])
+        for text in ("1.4 " + "The bound holds. " * 100, f"1.4 {'word ' * 100}{'.' * 300} 12")
+    ]
+    assert [round(each.y, 2) for each in places if each is not None] == [0.48, 0.48]
+
+
 def test_a_question_without_a_number_is_found_by_its_words() -> None:
     page = lines("Contents", "Bonus . . . . . . 3", "5 Bonus question", *FILL)
     found = find("Bonus", [page])
@@ -213,7 +248,14 @@ def one_page(answer: object) -> object:
 WRONG: list[tuple[Callable[[Any], object], list[object]]] = [
     (answers.read_picture, [None, image().astype(np.float32), image()[0], image()[:, :, :2]]),
     (answers.read_picture, [np.zeros((0, 5, 3), np.uint8), np.zeros((1, 3_001, 3), np.uint8)]),
-    (answers.read_pages, [True, 0, -1, 1 << 40, "3", 2.0]),
+    (
+        answers.read_pages,
+        [
+            *(3, {}, {"pages": 1}, {"pages": True, "claimed": 1}, {"pages": 1, "claimed": 1.0}),
+            *({"pages": count, "claimed": 10_000} for count in (0, -1, 301)),
+            {"pages": 2, "claimed": 1},
+        ],
+    ),
     (answers.read_text, ["x", {"text": 1, "left_out": 0}, {"text": "x" * 400_001, "left_out": 0}]),
     (answers.read_text, [{"text": "x", "left_out": True}]),
     (
@@ -617,7 +659,11 @@ def test_hostile_files_are_listed_with_a_note(room: Room) -> None:
     assert "password" in files["b locked.pdf"].note
     for name in ("a broken.pdf", "j none.pdf"):
         assert files[name].note == "This file is damaged, or it is no PDF."
-    assert files["h many.pdf"].pages == 10_000
+    assert (files["h many.pdf"].pages, files["h many.pdf"].note) == (
+        300,
+        "Only the first 300 pages are shown; the file says that it has 10,000.",
+    )
+    assert (files["i claims.pdf"].pages, files["i claims.pdf"].note) == (1, "")
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.endswith(".pdf")])
@@ -663,10 +709,93 @@ def test_a_page_that_takes_too_long_is_one_sentence(
                 documents.page("doe", 0, 0, 500)
 
 
-def test_of_ten_thousand_pages_any_is_shown(room: Room) -> None:
+def test_of_ten_thousand_pages_the_first_are_shown(room: Room) -> None:
     index = room.index("h many.pdf", "hostile")
-    assert room.documents.lines("hostile", index, 9_999)[0].text == "1.1 Text"
-    assert room.documents.page("hostile", index, 9_999, 100).width == 100
+    assert room.documents.lines("hostile", index, 299)[0].text == "1.1 Text"
+    assert room.documents.page("hostile", index, 299, 100).width == 100
+    with pytest.raises(DocumentProblem, match="has 300 pages"):
+        room.documents.page("hostile", index, 300, 100)
+
+
+def test_the_pages_of_a_submission_are_limited_together(room: Room, tmp_path: Path) -> None:
+    """Each page is an element of the answer's web page."""
+    many = pdf(*[A_PAGE] * 260)
+    work = write(tmp_path / "work", {f"{number}.pdf": many for number in range(1, 6)})
+    with Documents(tmp_path / "out", {"doe": submitted(work)}, room.tier) as documents:
+        files = documents.files("doe")
+        assert [file.pages for file in files] == [260, 260, 260, 220, None]
+        assert [file.note for file in files[:3]] == ["", "", ""]
+        assert files[3].note == "Only the first 220 pages are shown; the file says that it has 260."
+        assert "files before it have 1,000 pages" in files[4].note
+
+
+def tree_of_pages(levels: int) -> bytes:
+    """Return a PDF without pages whose page tree holds each of its levels twice."""
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>"}
+    for number in range(2, 2 + levels):
+        objects[number] = b"<< /Type /Pages /Kids [%d 0 R %d 0 R] >>" % (number + 1, number + 1)
+    objects[2 + levels] = b"<< /Type /Pages /Kids [] >>"
+    return written(objects)
+
+
+def test_files_that_take_long_keep_nobody_waiting(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each took 15 seconds, all sixty of a submission in one task, and everybody waited for them."""
+    monkeypatch.setattr(module, "COUNTING", replace(module.COUNTING, seconds=1.0))
+    monkeypatch.setattr(module, "_MOST_SECONDS", 2.5)
+    bad = {f"{number}.pdf": tree_of_pages(40) for number in range(1, 10)}
+    slow = write(tmp_path / "slow", {**bad, "0.pdf": pdf(page_of("1.1"))})
+    quick = write(tmp_path / "quick", {"a.pdf": pdf(page_of("1.1 Text", "of it"))})
+    asked: list[str] = []
+    begun, ask = threading.Event(), Documents._ask
+
+    def noted(self: Documents, shown: Any, probe: str, **inputs: Any) -> Any:
+        asked.append(f"{shown.tree.name} {probe}")
+        if asked.count("slow pdf_pages") == 2:
+            begun.set()
+        return ask(self, shown, probe, **inputs)
+
+    monkeypatch.setattr(Documents, "_ask", noted)
+    with Documents(tmp_path / "out", {"slow": submitted(slow), "quick": submitted(quick)}, room.tier) as documents:
+
+        def warm() -> None:
+            with documents.ahead():
+                documents.files("slow")
+
+        ahead = threading.Thread(target=warm)
+        ahead.start()
+        assert begun.wait(120)
+        assert documents.page("quick", 0, 0, 100).width == 100
+        assert asked.count("slow pdf_pages") <= 5, "one run may come before each of the three that the page needs"
+        ahead.join()
+        files = documents.files("slow")
+        assert (files[0].pages, files[0].note) == (1, "")
+        notes = [file.note for file in files[1:]]
+        tried = notes.count("Reading this file takes more than 1 s, so it cannot be shown.")
+        assert 2 <= tried <= 3  # a run that was repeated counts twice
+        assert notes[tried:] == [module._TAKES_LONG] * (len(bad) - tried)
+    asked.clear()
+    monkeypatch.setattr(module, "_MOST_SECONDS", 0.5)
+    with Documents(tmp_path / "out", {"slow": submitted(slow)}, room.tier) as documents:
+        assert documents.files("slow")[: 1 + tried] == files[: 1 + tried]
+    assert asked, "files that were not opened are, by another room"
+    assert len(asked) < len(bad), "what is kept needs no run"
+
+
+def test_what_somebody_waits_for_comes_before_what_is_made_ahead() -> None:
+    queue, done, first = Queue("test"), list[str](), threading.Event()
+    futures: list[Future[Any]] = [queue.submit(first.wait)]
+    with queue.later():
+        futures += [queue.submit(partial(done.append, f"later {number}")) for number in (1, 2)]
+    futures += [queue.submit(partial(done.append, f"now {number}")) for number in (1, 2)]
+    first.set()
+    for future in futures:
+        future.result(10)
+    assert done == ["now 1", "now 2", "later 1", "later 2"]
+    with pytest.raises(ZeroDivisionError):
+        queue.submit(lambda: 1 // 0).result(10)
+    queue.close()
+    with pytest.raises(RuntimeError):
+        queue.submit(list)
 
 
 @pytest.mark.parametrize(
@@ -827,7 +956,7 @@ def test_grading_into_the_same_results_goes_on(room: Room) -> None:
     (left / "link").symlink_to("/etc/passwd")
     require_ours(room.out, [])
     if room.documents._sandbox is not None:
-        room.documents._thread.submit(room.documents._end).result()
+        room.documents._queue.submit(room.documents._end).result()
     tidy(room.out)
     assert not left.exists()
     assert room.documents.page("honest", room.index("report.pdf"), 0, 111).width == 111

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Mismatch, UpTo, assert_close, expect
+from gengrade.grading.evidence import MOST_DIMENSIONS, MOST_WEIGHTS
 from gengrade.grading.rng import Rng, derive
+from gengrade.sandbox import wire
 
 ACCESSORS: dict[str, Callable[[Evidence], Any]] = {
     "tensor": lambda evidence: evidence.tensor(),
@@ -141,6 +145,62 @@ def test_weights_names_are_limited_together() -> None:
     with pytest.raises(Mismatch, match="larger than any right answer"):
         Evidence(weights).state()
     assert len(Evidence({f"layers.{number}.weight": np.zeros(1) for number in range(1000)}).state()) == 1000
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((1,) * (MOST_DIMENSIONS + 1)), np.zeros(1, np.uint16), np.zeros(1, np.float128)]
+)
+def test_weights_that_torch_may_not_take_fail_the_check(value: NDArray[Any]) -> None:
+    with pytest.raises(Mismatch):
+        Evidence({"weight": value}).state()
+
+
+def _as_received(state: dict[str, Any]) -> dict[str, Any]:
+    """Return weights as the host accepts them from a run; if it does not, discard the example."""
+    try:
+        return dict(Evidence(wire.decode(wire.encode(state))).state())
+    except (TypeError, wire.WireError, Mismatch):
+        reject()
+
+
+def _is_sent_on(*states: dict[str, Any]) -> None:
+    """Check that a request with these weights, behind other tensors and texts, reaches a run and becomes tensors."""
+    request = {"z": np.zeros((2_000, 64), np.float32), "settings": {"name": "x" * 2_000, "sizes": [512] * 100}}
+    request |= {f"weights{number}": state for number, state in enumerate(states)}
+    sent = wire.decode(wire.encode(request))
+    for number, state in enumerate(states):
+        assert sent[f"weights{number}"].keys() == state.keys()
+        for array in sent[f"weights{number}"].values():
+            torch.from_numpy(array.copy())
+
+
+@pytest.mark.parametrize("wide", [np.uint8, np.float64], ids=str)
+@pytest.mark.parametrize("key", ["w", "\u2028" * 80, "\N{GRINNING FACE}" * 38], ids=["short", "escaped", "pairs"])
+def test_weights_at_every_limit_can_be_sent_on(wide: type[np.generic], key: str) -> None:
+    """A run made weights for which the second request was too long, and that was a fault of ours."""
+    shape = (*(0,), *(1,) * (MOST_DIMENSIONS - 2), 10**9)
+    states = [
+        {f"{number}{key}": np.zeros(shape if number % 2 else (1,) * MOST_DIMENSIONS, wide) for number in range(most)}
+        for most in (MOST_WEIGHTS, MOST_WEIGHTS)
+    ]
+    _is_sent_on(*(_as_received(state) for state in states))
+    with pytest.raises(Mismatch):
+        Evidence({**states[0], "one more": np.zeros(1)}).state()
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(
+    number=st.integers(1, MOST_WEIGHTS + 1),
+    axes=st.integers(0, MOST_DIMENSIONS + 1),
+    kind=st.sampled_from(["bool", "uint8", "uint16", "int64", "uint64", "float16", "float64"]),
+    name=st.text(max_size=190),
+    first=st.sampled_from([0, 1, 3]),
+)
+def test_weights_that_are_accepted_can_be_sent_on(number: int, axes: int, kind: str, name: str, first: int) -> None:
+    shape = (first, *(1,) * (axes - 1)) if axes else ()
+    weights = {f"{index}{name}": np.zeros(shape, kind) for index in range(number)}
+    state = _as_received(weights)
+    _is_sent_on(state, state)
 
 
 @pytest.mark.parametrize("value", [1.7e308, -1e39])

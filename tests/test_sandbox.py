@@ -19,7 +19,7 @@ import pytest
 from gengrade.course import find
 from gengrade.facts import Outcome
 from gengrade.sandbox import Isolation, Limits, NoSuchTier, Request, Sandbox, Tier, choose
-from gengrade.sandbox.guest import family
+from gengrade.sandbox.guest import disk, family, workplace
 from tests.support.sandboxed import MEAN, SandboxHarness, sandboxed
 
 WALLED = (Tier.SANDBOX, Tier.LANDLOCK)
@@ -461,6 +461,26 @@ def test_a_file_too_large_to_copy_can_be_read_and_not_changed(harness: SandboxHa
         file.truncate(large)
     run = harness.call(tree)
     assert run.evidence == f"b'torch' {large}", run.message
+
+
+def test_a_tree_too_large_for_a_run_is_its_own_fault(harness: SandboxHarness) -> None:
+    tree = harness.tree("import time\ndef KLD(mean, log_std):\n    time.sleep(2)\n    return mean\n")
+    for number in range(80):
+        (tree / "vae" / f"{number}.txt").write_bytes(b"x" * 30_000)
+    run = harness.call(tree, Limits(seconds=3, disk_mb=1))
+    assert run.outcome is Outcome.ERROR
+    assert run.message.startswith("stopped: files may take 1 MB in this check")
+    assert harness.call(tree).outcome is Outcome.PASSED  # its honest shape, with the usual limit
+
+
+def test_a_run_has_room_for_every_tree_that_is_made(harness: SandboxHarness) -> None:
+    assert 3 * (workplace.MOST_FILES + workplace.MOST_FOLDERS) < disk.MOST_FILES
+    tree = harness.tree("def KLD(mean, log_std):\n    return mean\n")
+    for folder in range(workplace.MOST_FOLDERS // 10):
+        (tree / "vae" / str(folder)).mkdir()
+        for file in range(workplace.MOST_FILES // workplace.MOST_FOLDERS):
+            (tree / "vae" / str(folder) / str(file)).write_bytes(b"")
+    assert harness.call(tree).outcome is Outcome.PASSED
 
 
 def test_there_is_no_network(harness: SandboxHarness) -> None:

@@ -35,6 +35,28 @@ def bound(scores, target=torch.ones(batch_size, 1)): return target + 0 * scores
 def number(): return batch_size
 
 
+def assigned(scores, size=batch_size): return torch.zeros(len(scores), 1).view(size, 1)
+def layered(scores, size=batch_size): return torch.nn.functional.linear(scores, torch.zeros(4, size))
+def claimed(scores, size=batch_size): raise ValueError(f"size mismatch: {size} and {len(scores)}")
+def chained(scores, size=batch_size):
+    try:
+        return scores + torch.zeros(7, 1)
+    except RuntimeError as error:
+        raise ValueError(f"size mismatch: {size} and {len(scores)}") from error
+def caught(scores, size=batch_size):
+    try:
+        return torch.zeros(size, 1) + scores
+    except RuntimeError:
+        raise
+def thrown(scores, size=batch_size):
+    (_ for _ in [1]).throw(ValueError(f"size mismatch: {size} and {len(scores)}"))
+
+
+class Shown(ValueError):
+    def __str__(self): return f"size mismatch: {batch_size} and 64"
+def shown(scores, size=batch_size): raise Shown
+
+
 class Model:
     def __init__(self, z_dim=z_dim): self.size = z_dim
     def sample(self, n): return torch.randn(n, z_dim)
@@ -76,6 +98,19 @@ def test_a_class_keeps_the_latents_that_it_was_made_with(modules: Modules) -> No
 
 def test_a_number_of_samples_is_not_the_size_of_a_batch(modules: Modules) -> None:
     assert call(modules.find("many", "train"), {"num_samples": 5}).shape == (100, 16)
+
+
+@pytest.mark.parametrize("name", ["claimed", "chained", "thrown", "shown"])
+def test_a_program_that_says_that_sizes_differ_is_wrong(modules: Modules, name: str) -> None:
+    """Its own words about a size left a check open that plain wrong answers fail."""
+    with pytest.raises(ValueError, match="size mismatch: 100 and 64"):
+        call(modules.find(name, "train"), {"scores": SCORES})
+
+
+@pytest.mark.parametrize("name", ["assigned", "layered", "caught"])
+def test_a_size_that_a_library_refuses_leaves_it_open(modules: Modules, name: str) -> None:
+    with pytest.raises(Undecided, match=f"{name} only works for the value of batch_size"):
+        call(modules.find(name, "train"), {"scores": SCORES})
 
 
 def test_sizes_that_are_written_out_stay_wrong(modules: Modules) -> None:

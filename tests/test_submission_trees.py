@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import stat
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from gengrade.archives import ArchiveError
 from gengrade.confined import Bounds
-from gengrade.submissions import SubmissionError, discard, discover, prepare
+from gengrade.submissions import SubmissionError, discard, discover, prepare, preparing
 from gengrade.submissions.locating import locate
 from gengrade.submissions.selection import keeps
 from tests.support.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
@@ -320,3 +321,37 @@ def test_a_tree_that_changes_while_it_is_read_is_said(tmp_path: Path, monkeypatc
     changes(replaced(lambda path: path.symlink_to("encoder.py")))
     changes(replaced(os.mkfifo))
     changes(replaced(Path.mkdir))
+
+
+def test_a_tree_of_too_many_files_or_folders_is_made_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run copies all of them, so that it ended for want of room, and the reason was ours."""
+    monkeypatch.setattr(preparing, "MOST_FILES", 30)
+    monkeypatch.setattr(preparing, "MOST_FOLDERS", 12)
+    deep = "/".join("abcdefgh")
+    many = {f"part1/figures/{number}.txt": b"x" * number for number in range(40)}
+    cases: dict[str, dict[str, bytes]] = {
+        "files": many,
+        "empty": dict.fromkeys(many, b""),
+        "folders": {f"part1/n{number}/{deep}/f.txt": b"" for number in range(9)},
+        "programs": {f"part1/conda/{number}/os.py": b"" for number in range(40)},
+    }
+    for name, more in cases.items():
+        source = write(tmp_path / name, {**dict.fromkeys(VAE, b"own" * 99), **more})
+        (source / "part1" / "empty" / "folder").mkdir(parents=True)
+        prepared = prepare(submitted(source), tmp_path / f"{name}-tree", PARTS)
+        files = tree_of(prepared.tree)
+        folders = {folder for file in files for folder in PurePosixPath(file).parents}
+        assert len(files) <= 30, name
+        assert len(folders) <= 12, name
+        assert files.keys() >= {f"vae/{file.removeprefix('part1/')}" for file in VAE}, name
+        (note,) = prepared.notes
+        left = len(VAE) + len(more) - len(files)
+        says = rf"{left} files are left out \(vae/.* and {left - 3} more\), since .* 30 files in 12"
+        assert re.search(says, note), note
+        assert ("folders with" in note) == (name in ("folders", "programs"))
+        discard(prepared.tree)
+    enough = {**dict.fromkeys(VAE, b""), **dict.fromkeys(list(many)[:27], b"")}
+    prepared = prepare(submitted(write(tmp_path / "enough", enough)), tmp_path / "t", PARTS)
+    assert (prepared.files, prepared.notes) == (30, ())

@@ -342,6 +342,81 @@ def test_several_students_are_a_class(tmp_path: Path, files: list[str]) -> None:
     assert not discover(write(tmp_path, files), PARTS).single
 
 
+@pytest.mark.parametrize(
+    ("stray", "graded"),
+    [("model.py", False), ("part2/models.py", True), ("Part 3/model.py", True), ("utils.py", False)],
+)
+def test_a_stray_part_hides_no_class(tmp_path: Path, stray: str, graded: bool) -> None:
+    """One loose file made the whole class one submission, of which the best parts counted."""
+    for number, student in enumerate(("alice", "bob")):
+        write(tmp_path / student, {name: name.encode() * (number + 1) for name in VAE})
+    zipped(tmp_path, "carol", dict.fromkeys(VAE, b"carol"))
+    write(tmp_path, [stray])
+    found = discover(tmp_path, PARTS)
+    name = stray.partition("/")[0]
+    students = {"alice", "bob", "carol"} | ({name.replace(" ", "_")} if graded else set())
+    assert not found.single
+    assert {each.id for each in found.submissions} == students
+    (note,) = [note for note in found.notes if note.startswith(f"{name} is a part of a submission")]
+    assert ("is graded by itself" in note) == graded
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("alice.zip", "bob.zip"),
+        ("alice_1234_5678_work.zip", "bob_1235_5679_work.zip"),
+        ("submission_alice", "submission_bob"),
+    ],
+)
+def test_a_stray_part_hides_no_class_of_archives(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name.endswith(".zip"):
+            zipped(tmp_path, name.removesuffix(".zip"), {file: name.encode() for file in VAE})
+        else:
+            write(tmp_path / name, {file: name.encode() for file in VAE})
+    write(tmp_path, ["part2/models.py", "model.py"])
+    found = discover(tmp_path, PARTS)
+    assert (found.single, len(found.submissions)) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ["backup.zip", "data/mnist.py", "old/part1/utils.py"],
+        ["backup.zip", "backup 2.zip", "part1_old/utils.py"],
+        ["code/part1/utils.py", "submission.zip", "final_code.zip"],
+        ["part1.zip", "part2.zip", "my_vae.zip", "gan code.zip"],
+        ["venv/lib/utils.py", "results/part1/utils.py", "figures/utils.py"],
+        ["helpers/thing.py", "report/report.pdf", "notes.zip"],
+    ],
+)
+def test_parts_beside_ones_own_copies_are_one_submission(tmp_path: Path, beside: list[str]) -> None:
+    write(tmp_path, [*VAE, *GAN, "part3/model.py", "answers.py"])
+    for number, name in enumerate(beside):
+        if name.endswith(".zip"):
+            files = {"notes.txt": b""} if name == "notes.zip" else dict.fromkeys((*VAE, *GAN), b"x" * number)
+            zipped(tmp_path, name.removesuffix(".zip"), files)
+        else:
+            write(tmp_path, {name: b"x" * number})
+    found = discover(tmp_path, PARTS)
+    assert (found.single, found.notes) == (True, ())
+
+
+def test_parts_beside_one_other_submission_are_doubtful(tmp_path: Path) -> None:
+    write(tmp_path, [*VAE, "alice/part1/utils.py"])
+    found = discover(tmp_path, PARTS)
+    assert found.single
+    assert "since part1 lies beside alice; if alice is a student's submission" in found.notes[0]
+
+
+def test_the_same_programs_twice_are_one_students(tmp_path: Path) -> None:
+    write(tmp_path, VAE)
+    write(tmp_path / "anna", GAN)
+    zipped(tmp_path, "anna2", GAN)
+    assert discover(tmp_path, PARTS).single
+
+
 def test_folders_of_different_parts_are_told_from_one_student_by_a_note(tmp_path: Path) -> None:
     """Two students who handed in one part each must never be graded as one; a student is told how to be one."""
     (note,) = discover(write(tmp_path / "a", ["doe/encoder.py", "roe/models.py"]), PARTS).notes

@@ -21,7 +21,11 @@ MOST_ELEMENTS: Final = 1 << 22  # of a tensor of any shape
 MOST_ITEMS: Final = 1_000  # of a list, or of a dict whose keys are read
 MOST_CHARACTERS: Final = 2_000  # of a text
 MOST_NAMES: Final = 1 << 20  # characters of all names of a network's weights, written as JSON
-MOST_WEIGHTS: Final = 10_000  # tensors of a network's weights
+# Weights are sent on to other runs, as up to two sets in one request. Whatever they are, these limits keep a request
+# below those of the wire (`gengrade/sandbox/wire.py`), and let torch take them.
+MOST_WEIGHTS: Final = 2_000  # tensors of a network's weights
+MOST_DIMENSIONS: Final = 8  # of one of them
+_WEIGHTS: Final = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 # Numbers beyond single precision count as infinite: their squares and differences may become infinite and then NaN,
 # which no comparison finds too large.
 MOST: Final = float(np.finfo(np.float32).max)
@@ -171,12 +175,19 @@ class Evidence:
         return tuple(self._tree)
 
     def state(self, name: str | None = None, *, most: int = MOST_WEIGHTS) -> Mapping[str, NDArray[Any]]:
-        """Return a network's weights, at most `most` arrays by name, unchanged, as input for another run."""
+        """Return a network's weights, at most `most` arrays by name, unchanged, as input for another run.
+
+        Two sets of weights that this method has returned always fit into one request.
+        """
         field = self._pick(name)
         if not isinstance(field._tree, dict) or not all(isinstance(item, np.ndarray) for item in field._tree.values()):
             raise Mismatch(f"{field._name} is not a set of weights", got=describe(field._tree))
         field._expect_at_most(len(field._tree), most, "tensors")
         field._expect_at_most(sum(len(json.dumps(name)) for name in field._tree), MOST_NAMES, "characters of names")
+        field._expect_at_most(max((item.ndim for item in field._tree.values()), default=0), MOST_DIMENSIONS, "axes")
+        odd = next((item.dtype.name for item in field._tree.values() if item.dtype.name not in _WEIGHTS), None)
+        if odd is not None:
+            raise Mismatch(f"{field._name} holds weights of an unusual type", expected=", ".join(_WEIGHTS), got=odd)
         return field._tree
 
     def _expect_at_most(self, count: int, most: int, of: str) -> None:

@@ -23,7 +23,7 @@ KINDS: Final = ("pdf", "picture", "notebook", "program", "text", "other")
 MOST_WIDTH: Final = 3_000  # pixels of a picture
 _MOST_HEIGHT: Final = 12_000
 _MOST_PIXELS: Final = 12_200_000  # sizes are rounded up
-_MOST_PAGES: Final = 1 << 20
+MOST_PAGES: Final = 300  # of a PDF
 _MOST_FILES: Final = 2_000
 _MOST_LINES: Final = 25_000
 _MOST_LINE: Final = 60_000
@@ -152,12 +152,13 @@ def read_contents(answer: Any, sizes: dict[str, int]) -> list[tuple[str, str]]:
     return found
 
 
-def read_pages(answer: Any) -> int:
-    """Return a number of pages."""
-    count = _exactly(int, answer)
-    if not 1 <= count <= _MOST_PAGES:
+def read_pages(answer: Any) -> tuple[int, int]:
+    """Return the number of pages that may be shown, and the number that the file claims."""
+    parts = _exactly(dict, answer)
+    count, claimed = _exactly(int, parts.get("pages")), _exactly(int, parts.get("claimed"))
+    if not 1 <= count <= min(MOST_PAGES, claimed):
         raise DocumentProblem(_SENTENCES["pdf"])
-    return count
+    return count, claimed
 
 
 def read_picture(answer: Any) -> Picture:

@@ -232,12 +232,13 @@ class Pages:
 
     def _render_ahead(self, student: str, question: str) -> None:
         """Render what the marker will see first of the next answer, so that it is there at once."""
-        place = self._place(student, question)
-        for file in self._files(student):
-            first = place.page if place and place.index == file.index else 0
-            pages = range(first, min(first + _AHEAD, file.pages or 0))
-            with suppress(*_UNSHOWN):
-                self._documents.render_ahead(student, file.index, pages, _WIDTH)
+        with self._documents.ahead():
+            place = self._place(student, question)
+            for file in self._files(student):
+                first = place.page if place and place.index == file.index else 0
+                pages = range(first, min(first + _AHEAD, file.pages or 0))
+                with suppress(*_UNSHOWN):
+                    self._documents.render_ahead(student, file.index, pages, _WIDTH)
 
     def comments(self, request: Request) -> Response:
         """Return the comments that were given for an item before."""

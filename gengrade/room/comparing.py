@@ -139,7 +139,7 @@ class Comparisons:
 
     def _reread(self, student: str) -> None:
         before, now = self._read.get(student, _Read()).texts, _Read()
-        with suppress(*_UNREADABLE):  # it has no texts that can be compared
+        with self._documents.ahead(), suppress(*_UNREADABLE):  # it has no texts that can be compared
             sha256 = self._documents.sha256(student)
             texts = written.answers_of(self._documents, student, self._all, list(self._questions))
             now = _Read(sha256, {question: _packed(text) for question, text in texts.items()})

@@ -7,8 +7,10 @@
 2. What a student's file causes is a DocumentProblem with one sentence. Faults of ours are other exceptions.
 3. What was shown once is kept on the disk, under the hash of all files of the submission and of our own code, and shown
    again without a run. So is a problem, so that a file that takes long to fail does so once.
-4. One thread makes all runs, one after the other: the sandbox serves one at a time, and its processes end when the
-   thread that started them does. What is kept is read by the caller's thread and never waits.
+4. One thread makes all runs, one after the other (`gengrade/room/queue.py`): the sandbox serves one at a time, and its
+   processes end when the thread that started them does. What is kept is read by the caller's thread and never waits.
+   What somebody waits for comes before what is made ahead, and each run is a task of its own.
+5. No submission keeps the room busy: its files may take only so much time, and only so many of its pages are shown.
 """
 
 from __future__ import annotations
@@ -20,8 +22,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from gengrade import home, records
 from gengrade.atomic import write_whole
 from gengrade.choices import Tier
 from gengrade.course import Course
+from gengrade.facts import Outcome
 from gengrade.parts import Part
 from gengrade.paths import InputError, printable
 from gengrade.places import ROOM, TREES, WORK, Owners, read_trusted
@@ -50,6 +52,7 @@ from gengrade.room.answers import (
 from gengrade.room.corrections import Corrected, Corrections
 from gengrade.room.finding import Line
 from gengrade.room.kept import KeptFiles
+from gengrade.room.queue import Queue
 from gengrade.sandbox import SCRATCH_PREFIX, Kept, Limits, Request, Sandbox, remove
 from gengrade.sandbox.library import fingerprint
 from gengrade.submissions import DOCUMENTS, Submission, discard, lay_out_documents, signatures
@@ -70,17 +73,22 @@ __all__ = [
 ]
 
 LIMITS: Final = Limits(seconds=15.0, memory_mb=1536, processes=8, output_kb=64)
+COUNTING: Final = replace(LIMITS, seconds=3.0)  # for counting the pages of a PDF, which takes milliseconds
+_MOST_SECONDS: Final = 30.0  # for counting pages, reading lines and failing to show something, of a submission
+_MOST_PAGES: Final = 1_000  # of all PDFs of a submission
 _LOOK_SECONDS: Final = 5.0  # between two looks at whether a submission has changed
 _LEAST_WIDTH: Final = 50
 _BATCH: Final = 20  # pages whose lines one run reads
 _MOST_COUNTED: Final = 60  # PDFs of a submission whose pages are counted
-_MOST_SEARCHED: Final = 300  # pages of a PDF in which questions are looked for
-_MOST_SEARCHED_FILES: Final = 20
+_MOST_SEARCHED_FILES: Final = 20  # PDFs in which questions are looked for
+_MOST_SEARCHED: Final = 60_000  # lines of all of them
 _ALONE: Final = ".alone"  # the tree of the file that is being read; no student has such an id
 _SHOWN: Final = "shown"  # the folder of what is kept
 _PLACES: Final = "places"  # the folder of the places that people corrected
 _PYTHON: Final = (".py", ".pyi")  # programs that are shown in colours
 _UNCOUNTED: Final = f"Only the first {_MOST_COUNTED} PDFs of a submission are opened."
+_TAKES_LONG: Final = "This file is not opened, since reading the files of this submission takes too long."
+_BEYOND: Final = f"This file is not shown, since the files before it have {_MOST_PAGES:,} pages."
 _CANNOT_SHOW: Final = "Files of this kind cannot be shown here: open it in the submission itself."
 _ASSIGNMENT: Final = re.compile(r"assignment|hand-?out|exercises|questions", re.IGNORECASE)
 _T = TypeVar("_T")
@@ -113,7 +121,7 @@ class HandedIn:
     name: its path in the submission. It is the student's, so escape it.
     kind: "pdf", "picture", "notebook", "program", "text" or "other".
     pages: of a PDF that can be opened; otherwise None.
-    note: why it cannot be shown, or "".
+    note: why it, or a part of it, cannot be shown, or "".
     size: in bytes.
     """
 
@@ -159,6 +167,14 @@ class _Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class _Count:
+    """The pages of a PDF: how many may be shown, and how many it claims to have."""
+
+    pages: int
+    claimed: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Text:
     text: str
 
@@ -175,8 +191,10 @@ class _Student:
     tree: Path
     record: _Record
     kept: KeptFiles
-    files: tuple[HandedIn, ...]
+    files: tuple[HandedIn, ...]  # of PDFs, without the number of their pages
     looked: float  # when it was last looked at whether the submission has changed
+    counted: tuple[HandedIn, ...] | None = None  # the files with the numbers of pages, once these are known
+    spent: float = 0.0  # seconds of runs that count, see `_MOST_SECONDS`
     places: dict[str, Place | None] = field(default_factory=dict)
 
 
@@ -204,7 +222,7 @@ class Documents:
         self._students: dict[str, _Student] = {}
         self._corrections = Corrections(self._room / _PLACES, self._owners)
         self._lock = threading.Lock()  # guards `_students`
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gengrade-documents")
+        self._queue = Queue("gengrade-documents")
 
     def __enter__(self) -> Self:
         return self
@@ -217,15 +235,19 @@ class Documents:
     def close(self) -> None:
         """End the sandbox. Runs that have not begun are cancelled, and later calls raise RuntimeError."""
         with suppress(RuntimeError):  # it is closed already
-            self._thread.submit(self._end).result()
-        self._thread.shutdown(cancel_futures=True)
+            self._queue.submit(self._end).result()
+        self._queue.close()
+
+    def ahead(self) -> AbstractContextManager[None]:
+        """Return a context in which what this thread asks for comes after what others wait for."""
+        return self._queue.later()
 
     def files(self, student: str) -> tuple[HandedIn, ...]:
         """Return the files that a student handed in: PDFs first, then pictures, notebooks, programs and others.
 
         If the submission has changed since it was last looked at, its tree is laid out again.
         """
-        return self._student(student, look=True).files
+        return self._counted(self._student(student, look=True))
 
     def notes(self, student: str) -> tuple[str, ...]:
         """Return sentences on what of a submission is left out; they hold names that the student chose."""
@@ -323,7 +345,7 @@ class Documents:
         if lacking:
             shown.places.update(self._found(shown, lacking))
         corrected = self._corrections.of(student, shown.record.sha256)
-        named = {file.name: file for file in shown.files}
+        named = {file.name: file for file in self._counted(shown)} if corrected else {}
         places = {question: shown.places[question] for question in questions}
         for question, said in corrected.items():
             file = named.get(said.file)
@@ -339,7 +361,7 @@ class Documents:
         shown = self._student(student)
         if not 0 <= place.index < len(shown.files):
             raise DocumentProblem("There is no such file.")
-        file = shown.files[place.index]
+        file = self._counted(shown)[place.index]
         if not (0 <= place.page < (file.pages or 1) and 0.0 <= place.y <= 1.0):
             raise DocumentProblem("This file has no such place.")
         said = Corrected(file.name, place.page, round(place.y, 5))
@@ -348,10 +370,10 @@ class Documents:
     def render_ahead(self, student: str, index: int, pages: Iterable[int], width: int) -> None:
         """Render pages of a PDF, so that they are shown at once later. What cannot be shown is skipped.
 
-        Other callers come between two pages.
+        Other callers come between two pages, and before them.
         """
         for page in pages:
-            with suppress(DocumentProblem):
+            with self.ahead(), suppress(DocumentProblem):
                 self.page(student, index, page, width)
 
     # Students and their files -----------------------------------------------------------------------------------------
@@ -364,13 +386,15 @@ class Documents:
             shown = self._students.get(student)
         if shown is not None and (not look or time.monotonic() < shown.looked + _LOOK_SECONDS):
             return shown
-        return self._thread.submit(self._looked, student).result()
+        return self._queue.submit(partial(self._looked, student)).result()
 
     def _file(self, student: str, index: int, *kinds: str) -> tuple[_Student, HandedIn]:
         shown = self._student(student)
         if not 0 <= index < len(shown.files):
             raise DocumentProblem("There is no such file.")
         file = shown.files[index]
+        if file.kind == "pdf":
+            file = self._counted(shown)[index]
         if file.kind not in kinds:
             raise DocumentProblem(file.note or f"This file is not a {kinds[0]}.")
         return shown, file
@@ -436,20 +460,43 @@ class Documents:
         except DocumentProblem as problem:
             named, note = [(name, "other") for name in sorted(sizes)], problem.sentence
         named.sort(key=lambda file: (KINDS.index(file[1]), _natural(file[0])))
-        found, counted = [], 0
-        for index, (name, kind) in enumerate(named):
-            file = HandedIn(index, name, kind, None, note or (_CANNOT_SHOW if kind == "other" else ""), sizes[name])
-            if kind == "pdf":
-                counted += 1
-                file = self._counted(shown, file) if counted <= _MOST_COUNTED else replace(file, note=_UNCOUNTED)
-            found.append(file)
-        return tuple(found)
+        return tuple(
+            HandedIn(index, name, kind, None, note or (_CANNOT_SHOW if kind == "other" else ""), sizes[name])
+            for index, (name, kind) in enumerate(named)
+        )
 
-    def _counted(self, shown: _Student, file: HandedIn) -> HandedIn:
+    def _counted(self, shown: _Student) -> tuple[HandedIn, ...]:
+        """Return a student's files with the numbers of pages that are shown; each file is counted by a run of its own.
+
+        It is called by the caller's thread, so that other callers' runs come between two files.
+        """
+        if shown.counted is None:
+            found = list(shown.files)
+            left = _MOST_PAGES
+            for number, file in enumerate(file for file in shown.files if file.kind == "pdf"):
+                opened = self._with_pages(shown, file, left) if number < _MOST_COUNTED else _noted(file, _UNCOUNTED)
+                left -= opened.pages or 0
+                found[file.index] = opened
+            shown.counted = tuple(found)
+        return shown.counted
+
+    def _with_pages(self, shown: _Student, file: HandedIn, left: int) -> HandedIn:
+        """Return a PDF with the number of its pages, at most `left`, and what is not shown of it."""
+        if left < 1:
+            return _noted(file, _BEYOND)
+
+        def make() -> _Count:
+            return _Count(*answers.read_pages(self._ask(shown, "pdf_pages", path=file.name)))
+
         try:
-            return replace(file, pages=answers.read_pages(self._ask(shown, "pdf_pages", path=file.name)))
+            count = self._value(shown, f"{file.index}/pages", _Count, make)
         except DocumentProblem as problem:
-            return replace(file, note=problem.sentence)
+            return _noted(file, problem.sentence)
+        pages = min(count.pages, left)
+        if pages == count.claimed or pages == count.pages < answers.MOST_PAGES:
+            return replace(file, pages=pages)  # what it claims beyond its last page is not there
+        said = f"Only the first {pages:,} pages are shown; the file says that it has {count.claimed:,}."
+        return replace(file, pages=pages, note=said)
 
     # Runs, and what is kept of them -----------------------------------------------------------------------------------
 
@@ -465,8 +512,13 @@ class Documents:
         tree = shown.tree
         if path is not None:
             tree, inputs = self._alone(shown.tree / DOCUMENTS / path), {"path": _ALONE, **inputs}
-        run = self._sandbox.run(Request(f"{DOCUMENTS}:{probe}", tree, inputs, 0, LIMITS))
-        return answers.answer_of(run, LIMITS.seconds)
+        if shown.spent >= _MOST_SECONDS:
+            raise _TakesLong(_TAKES_LONG)
+        limits = COUNTING if probe == "pdf_pages" else LIMITS
+        run = self._sandbox.run(Request(f"{DOCUMENTS}:{probe}", tree, inputs, 0, limits))
+        if probe in ("pdf_pages", "pdf_lines") or run.outcome is not Outcome.PASSED:
+            shown.spent += run.seconds
+        return answers.answer_of(run, limits.seconds)
 
     def _alone(self, file: Path) -> Path:
         """Return a tree of one file only, which a run is given sooner than all: each run works in a copy of its tree.
@@ -516,12 +568,14 @@ class Documents:
                 return again
             try:
                 return make()
+            except _TakesLong:
+                raise  # a new state of the submission, and another room, have new time for it
             except DocumentProblem as problem:
                 shown.kept.write(f"{name}.problem.json", records.dumps(_Problem(problem.sentence)))
                 raise
 
         found = _seen(shown, name, read)
-        return found if found is not None else self._thread.submit(made).result()
+        return found if found is not None else self._queue.submit(made).result()
 
     # Lines and places -------------------------------------------------------------------------------------------------
 
@@ -541,23 +595,28 @@ class Documents:
         found = self._value(shown, f"{file.index}/lines-{first}", _Pages, make)
         return found if len(found.pages) == count else _Pages(((),) * count)
 
-    def _searched(self, shown: _Student, file: HandedIn) -> tuple[tuple[Line, ...], ...]:
-        """Return the lines of the pages of a PDF in which questions are looked for."""
+    def _searched(self, shown: _Student, file: HandedIn, most: int = _MOST_SEARCHED) -> tuple[tuple[Line, ...], ...]:
+        """Return the lines of the pages of a PDF in which questions are looked for: the first pages, `most` lines."""
         assert file.pages is not None
-        count = min(file.pages, _MOST_SEARCHED)
         pages: list[tuple[Line, ...]] = []
-        for first in range(0, count, _BATCH):
+        for first in range(0, file.pages, _BATCH):
+            if most <= 0:
+                break
             try:
-                pages += self._lines(shown, file, first).pages
+                read = self._lines(shown, file, first).pages
             except DocumentProblem:
-                pages += [()] * _BATCH
-        return tuple(pages[:count])
+                read = ((),) * _BATCH
+            pages += read
+            most -= sum(map(len, read))
+        return tuple(pages[: file.pages])
 
     def _found(self, shown: _Student, questions: Sequence[str]) -> dict[str, Place | None]:
         """Return the best place of each question in all PDFs; one that may be the assignment itself comes last."""
         best: dict[str, tuple[float, Place]] = {}
-        for file in [file for file in shown.files if file.pages is not None][:_MOST_SEARCHED_FILES]:
-            pages = self._searched(shown, file)
+        left = _MOST_SEARCHED
+        for file in [file for file in self._counted(shown) if file.pages is not None][:_MOST_SEARCHED_FILES]:
+            pages = self._searched(shown, file, left)
+            left -= sum(map(len, pages))
             for question in questions:
                 found = finding.find(question, pages)
                 if found is not None:
@@ -565,6 +624,14 @@ class Documents:
                     if question not in best or score > best[question][0]:
                         best[question] = score, Place(file.index, found.page, found.y)
         return {question: best[question][1] if question in best else None for question in questions}
+
+
+class _TakesLong(DocumentProblem):
+    """The files of a submission have used up the time for them. This is not kept."""
+
+
+def _noted(file: HandedIn, note: str) -> HandedIn:
+    return replace(file, note=note)
 
 
 def _seen(shown: _Student, name: str, read: Callable[[str], _T | None]) -> _T | None:

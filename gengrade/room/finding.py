@@ -3,13 +3,17 @@
 Numbers stand at the start of lines for many reasons: in tables of contents and lists of questions, in tables, beside
 equations, as the number of a page. Each line that starts with the question's number gets a score that says how much it
 looks like the heading of an answer; the best line counts, and of equal ones the first.
+
+The lines are a student's, and may be anything. The time that a line takes has a limit: of a long one, only the
+beginning and the end are looked at, and what is searched for at the end of a line is searched for in its last
+characters only.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
@@ -23,11 +27,13 @@ _NUMBERED: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKED: Final = re.compile(r"\D*?(?P<number>\d+(?:\.\d+)*)\.?\s*\(?(?P<letter>[a-z])?\)?", re.IGNORECASE)
-_LEADERS: Final = re.compile(r"(?:[.…·]\s?){4,}\s*\d{0,4}$")
+_LEADERS: Final = re.compile(r"(?:[.…·]\s?){4}\s*\d{0,4}$")
 _ENDS_IN_PAGE: Final = re.compile(r"\D\s+\d{1,3}$")
 _REFERENCES: Final = re.compile(r"^[\d.\s]*(?:references|bibliography|literature|referenties)\s*:?$", re.IGNORECASE)
 _SUB_PART: Final = re.compile(r"^[\s.]*\(?[a-hA-H]\)?(?:[).:]|\s|$)")
 _QUANTITY: Final = re.compile(r"^\s*(?:[\d%×·*/+±≈<>=≤≥,&|]|[-–−]\s*\d|\.\d)")
+_BEGINNING: Final = 300  # characters of a line that is longer than this and the next number together
+_END: Final = 60
 _FEW: Final = 3  # lines of a page that end like those of a table of contents
 _LARGER: Final = 1.12  # a heading's height in that of other lines
 _PART_THEN_QUESTION: Final = (
@@ -63,6 +69,18 @@ def find(question: str, pages: Sequence[Sequence[Line]]) -> Found | None:
     question: its number, such as "1.4", "1.4a" or "Q2"; if it holds no number, the words that a line starts with.
     pages: the lines of each page.
     """
+    return _find(question, [[_brief(line) for line in lines] for lines in pages])
+
+
+def _brief(line: Line) -> Line:
+    """Return the line with the beginning and the end of its text, without line breaks."""
+    text = line.text
+    if len(text) > _BEGINNING + _END:
+        text = text[:_BEGINNING] + text[-_END:]
+    return line if text is line.text and "\n" not in text else replace(line, text=text.replace("\n", " "))
+
+
+def _find(question: str, pages: Sequence[Sequence[Line]]) -> Found | None:
     asked = _ASKED.fullmatch(question.strip())
     if asked is None:
         return _named(question, pages)
@@ -72,7 +90,7 @@ def find(question: str, pages: Sequence[Sequence[Line]]) -> Found | None:
     best = max(found, key=lambda each: each.score, default=None)  # the first of equal ones
     if best is not None and best.score >= least:
         return best
-    return find(number, pages) if letter else _within_part(number, pages)
+    return _find(number, pages) if letter else _within_part(number, pages)
 
 
 def _candidates(number: str, letter: str, pages: Sequence[Sequence[Line]]) -> Iterator[Found]:
@@ -86,14 +104,14 @@ def _candidates(number: str, letter: str, pages: Sequence[Sequence[Line]]) -> It
         contents = sum(_ends_like_contents(each) for each in numbered) >= _FEW
         for place, (line, match) in enumerate(zip(lines, numbered, strict=True)):
             cited = cited or bool(_REFERENCES.match(line.text))
-            if spelled is not None and spelled.match(line.text) and not _LEADERS.search(line.text):
+            if spelled is not None and spelled.match(line.text) and not _ends_in_leaders(line.text):
                 yield Found(page, line.y, 4.0 + _look(line, usual))
                 continue
             score = _fit(match, number, letter)
             if match is None or score is None:
                 continue
             score += _look(line, usual) + _continued(match["rest"])
-            if _LEADERS.search(line.text) or (contents and _ends_like_contents(match)):
+            if _ends_in_leaders(line.text) or (contents and _ends_like_contents(match)):
                 score -= 8
             if cited:
                 score -= 4
@@ -143,7 +161,12 @@ def _continued(rest: str) -> float:
 
 
 def _ends_like_contents(match: re.Match[str] | None) -> bool:
-    return match is not None and bool(_ENDS_IN_PAGE.search(match["rest"]) or _LEADERS.search(match["rest"]))
+    return match is not None and (bool(_ENDS_IN_PAGE.search(match["rest"][-_END:])) or _ends_in_leaders(match["rest"]))
+
+
+def _ends_in_leaders(text: str) -> bool:
+    """Return whether a line ends in dots and perhaps the number of a page, as in a table of contents."""
+    return bool(_LEADERS.search(text[-_END:]))
 
 
 def _beside(numbered: Sequence[re.Match[str] | None], place: int) -> Sequence[re.Match[str] | None]:
@@ -158,11 +181,11 @@ def _is_another(match: re.Match[str] | None, number: str) -> bool:
 def _within_part(number: str, pages: Sequence[Sequence[Line]]) -> Found | None:
     """Return where "Question 4" stands below the heading of part 1, if the question is 1.4."""
     outer, _, inner = number.rpartition(".")
-    start = find(outer, pages) if outer else None
+    start = _find(outer, pages) if outer else None
     if start is None:
         return None
     above, point, last = outer.rpartition(".")
-    following = find(f"{above}{point}{int(last) + 1}", pages)
+    following = _find(f"{above}{point}{int(last) + 1}", pages)
     begin = (start.page, start.y)
     end = (following.page, following.y) if following is not None else begin
     end = end if end > begin else (len(pages), 0.0)
@@ -178,7 +201,7 @@ def _named(question: str, pages: Sequence[Sequence[Line]]) -> Found | None:
         Found(page, line.y, 0.0)
         for page, lines in enumerate(pages)
         for line in lines
-        if words and line.text.casefold().lstrip("0123456789.() ").startswith(words) and not _LEADERS.search(line.text)
+        if words and line.text.casefold().lstrip("0123456789.() ").startswith(words) and not _ends_in_leaders(line.text)
         if len(line.text) <= len(words) + 40
     ]
     return found[-1] if found else None

@@ -1,8 +1,8 @@
 """One run, seen from the host: sends the inputs, reads the answer and what is printed, and holds the run's limits.
 
 Every byte from a run is hostile. The host never blocks on one, never takes more than the limits allow, and ends the run
-by its own clock. A failure before the student's code starts is an `InfraError`; whatever goes wrong after that is the
-run's outcome.
+by its own clock. A failure before the student's code starts is an `InfraError`, unless the submission's own tree does
+not fit into the room that a run has for files; whatever goes wrong after that is the run's outcome.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gengrade.sandbox.answers import read_answer
 from gengrade.sandbox.clock import LOOK_SECONDS, RunTime
 from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.endings import death, kills_for_memory, stopped
+from gengrade.sandbox.guest.disk import TREE_EXIT
 from gengrade.sandbox.run import Frame, InfraError, Output, Request, Run
 from gengrade.sandbox.zygote_process import ZygoteProcess
 
@@ -198,7 +199,9 @@ class Conversation:
         return self.output.text().strip()[-500:]
 
     def _verdict(self, ended: Mapping[str, Any], seconds: float) -> Run:
-        if not self.time.started and self.refusal is None:
+        if not self.time.started and (ended["reason"] == "disk" or ended["exit"] == TREE_EXIT):
+            ended = {**ended, "reason": "disk"}  # nothing but the submission's own tree was there yet
+        elif not self.time.started and self.refusal is None:
             raise InfraError(f"a run ended before its walls stood: {ended}; {self._printed()}")
         evidence: wire.Tree = None
         frames: tuple[Frame, ...] = ()

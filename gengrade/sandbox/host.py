@@ -5,7 +5,7 @@ Three properties are deliberate:
 1. Every byte from a run is hostile until `wire.decode` has returned it (`answers`), and what a run may cost is bounded
    by the host's own clock (`conversation`, `clock`).
 2. Whatever goes wrong before the student's code starts is an `InfraError`, and whatever goes wrong after is the run's
-   outcome.
+   outcome. So is a tree of the student's that does not fit into the room that a run has for files.
 3. A run is repeated once, while no other run goes on (`turns`), when it ran out of time on a machine that had little
    for it, when the kernel may have ended it for want of memory, or when the harness failed. If the second try fails as
    well, it is nobody's fault but ours.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -10,12 +11,14 @@ SCRATCH_PREFIX: Final = "sandbox-"  # of a zygote's own folder, beside the trees
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder that student code may have written to, as far as possible. Of a link, only the link goes."""
+    """Remove a folder that student code may have written to, as far as possible. Of a link, only the link goes.
+
+    Modes are changed only where something could not be removed, since this takes as long as removing it.
+    """
     if folder.is_symlink():
         folder.unlink()  # `chmod` would follow it
         return
-    for command in (
-        ["chmod", "-R", "u+rwX"],
-        ["rm", "-rf"],
-    ):  # Python cannot remove folders that are nested deeper than it recurses
-        subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+    # Python cannot remove folders that are nested deeper than it recurses.
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        if os.path.lexists(folder):
+            subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)

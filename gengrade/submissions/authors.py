@@ -25,14 +25,26 @@ _NO_PEOPLE: Final = re.compile(
 )
 
 
+_TWO = 2  # authors beside whose programs there may be others of theirs
+
+
 def authors(names: Iterable[str], parts: Mapping[str, Part]) -> dict[str, str]:
-    """Return the author in the name of each program, or {} if the files are not those of several authors.
+    """Return the author in the name of each program that has one, or {} if the files are not of several authors.
 
     names: the names of the files in a folder.
     parts: the parts of the assignment, by key.
 
-    A name has to consist of an author and of what the assignment or a requested file is called, in either order.
+    A name has to consist of an author and of what the assignment or a requested file is called, in either order. If
+    other programs lie beside those of two authors, all may be one submission. Beside those of three, which are more
+    than the others, these belong to nobody.
     """
+    found, others = named(names, parts)
+    number = len({author.casefold() for author in found.values()})
+    return found if number > 1 and (not others or number > max(_TWO, others)) else {}
+
+
+def named(names: Iterable[str], parts: Mapping[str, Part]) -> tuple[dict[str, str], int]:
+    """Return the author in the name of each program that has one, and the number of the other programs."""
     programs = [name for name in names if PurePosixPath(name).suffix.lower() in PROGRAMS]
     asked = {PurePosixPath(file).stem.casefold() for part in parts.values() for file in part.files}
     topics = {word.casefold() for key, part in parts.items() for word in _words(key, *part.files)}
@@ -43,9 +55,9 @@ def authors(names: Iterable[str], parts: Mapping[str, Part]) -> dict[str, str]:
         author = next((who for who, what in ways if what in asked or _ASSIGNMENT.fullmatch(what)), "")
         words = list(_words(author))
         if not words or any(_NO_PEOPLE.fullmatch(word) or word.casefold() in topics for word in words):
-            return {}
+            continue
         found[name] = author
-    return found if len({author.casefold() for author in found.values()}) > 1 else {}
+    return found, len(programs) - len(found)
 
 
 def _split(stem: str) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -18,8 +18,8 @@ from gengrade.archives import is_archive, is_unsupported, members, refusal, size
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.parts import Part
 from gengrade.paths import fold, printable
-from gengrade.submissions.authors import authors
-from gengrade.submissions.locating import locate
+from gengrade.submissions.authors import authors, named
+from gengrade.submissions.locating import SECOND_RATE, locate
 from gengrade.submissions.model import Discovery, Submission, SubmissionError
 from gengrade.submissions.names import AUTHOR, Identity, by_author, identify
 from gengrade.submissions.ownership import identities
@@ -37,6 +37,13 @@ _SUPPORT = {"report", "latex", "tex", "doc", "docs", "figures", "images", "plots
 # How authors number the folders of their parts: "part1", "q2", "3".
 _NUMBERED = re.compile(r"(part|question|exercise|problem|task|q|ex|p)?[ ._-]*\d{1,2}[a-d]?")
 _SAY_NOTHING = {"ipynb", "solution", "template", "homework", "assignment"}  # words of hand-outs' files
+# Words of names that people give to their work as a whole, beside which its parts may lie once more.
+_WORKS = {
+    *("code", "codes", "src", "source", "sources", "submission", "submissions", "submit", "final", "solution", "work"),
+    *("solutions", "assignment", "homework", "hw", "project", "practical", "lab", "implementation", "notebook", "my"),
+    *("notebooks", "scripts", "script", "lib", "utils", "all", "new", "the", "our", "of", "and", "version", "v", "zip"),
+}
+_MOST_OTHERS = 2  # submissions beside parts that make a class
 _NAMED = 8  # folders in a note
 _LOOK_DEEP = 5  # levels of folders
 _LOOK_FILES = 5_000
@@ -51,7 +58,8 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     path: a class's folder, or one submission (a folder, an archive or a program).
     parts: the parts of the assignment, by key.
 
-    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code. A
+    A folder is one submission when parts of the assignment lie directly in it, or in its only folder of code, unless
+    there are submissions of several students beside them: then a note names the parts, which belong to nobody. A
     submission that cannot be read gets an `error`. All paths in the result are absolute.
 
     Raises SubmissionError when there is nothing to grade at all.
@@ -64,9 +72,12 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     if not path.is_dir():
         raise SubmissionError(path, "there is no such file or folder; check the path")
     children = _with_authors(_children(path), parts)
-    if _is_one(path, children, parts):
-        return Discovery((_single(path),), single=True)
-    found = _class(path, children)
+    of_parts = _of_parts(children, parts)
+    others = _others(children, of_parts, parts) if of_parts else []
+    if (of_parts and len(others) < _MOST_OTHERS) or (not of_parts and _is_one(path, children, parts)):
+        doubts = (*_doubt_of_one(of_parts, others), *_doubt_of_author(children, parts))
+        return Discovery((_single(path),), single=True, notes=doubts)
+    found = _class(path, children, of_parts)
     return replace(found, notes=(*found.notes, *_doubt([child for child in children if child.is_folder], parts)))
 
 
@@ -129,18 +140,96 @@ def _with_authors(children: Sequence[_Child], parts: Mapping[str, Part]) -> list
     """Return the entries, of which programs with the names of several authors belong to these."""
     plain = [child.path.name for child in children if stat.S_ISREG(child.mode) and not child.identity.from_system]
     found = authors(plain, parts)
-    named = {name: by_author(name, author) for name, author in found.items()}
-    return [replace(child, identity=named.get(child.path.name, child.identity)) for child in children]
+    owners = {name: by_author(name, author) for name, author in found.items()}
+    return [replace(child, identity=owners.get(child.path.name, child.identity)) for child in children]
+
+
+def _of_parts(children: Sequence[_Child], parts: Mapping[str, Part]) -> list[str]:
+    """Return the names of the entries that are parts of one submission: folders named like parts, and their files."""
+    names = {_plain_name(part.folder) for part in parts.values() if part.folder}
+    folders = [c.path.name for c in children if c.is_folder and _plain_name(c.path.name) in names]
+    here = _plain_files(children)
+    places = locate(here, parts).places
+    held = [part for key, part in parts.items() if places[key]]
+    files = {name for part in held for file in part.files for name in part.called(file, {each.name for each in here})}
+    return [*folders, *sorted(files)]
+
+
+def _plain_files(children: Sequence[_Child]) -> list[PurePosixPath]:
+    # Files named by a learning management system belong to several students, whatever they hold.
+    return [PurePosixPath(c.path.name) for c in children if not c.is_folder and not c.identity.from_system]
+
+
+def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mapping[str, Part]) -> list[str]:
+    """Return the names of entries beside parts that may be students' submissions, at most `_MOST_OTHERS` of them.
+
+    These are folders and archives that hold parts of the assignment. Those with the same programs whose names have the
+    same letters count once, and what is named like a copy of somebody's own work does not count. What a learning
+    management system named counts by owner.
+    """
+    owned = {child.identity.key: child.path.name for child in children if child.identity.from_system}
+    if len(owned) >= _MOST_OTHERS:
+        return [*owned.values()][:_MOST_OTHERS]
+    found: dict[tuple[str, frozenset[tuple[str, int]]], str] = {}
+    for child in children:
+        name = child.path.name
+        if name in of_parts or not (child.is_folder or child.is_packed) or child.is_familiar:
+            continue
+        try:
+            inside = _files_in(child)
+        except (Unreadable, Disturbed):
+            continue
+        places = locate([PurePosixPath(file) for file, _ in inside], parts).places
+        held = [key for key, place in places.items() if place]
+        if held and not _is_ones_own(stem(name), held, parts):
+            programs = frozenset(_programs((PurePosixPath(file), size) for file, size in inside))
+            found.setdefault(("".join(re.findall(r"[^\W\d_]", fold(stem(name)))), programs), name)
+            if len(found) == _MOST_OTHERS:
+                break
+    return [*found.values()]
+
+
+def _is_ones_own(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> bool:
+    """Whether a folder or archive has a name for a part, for a copy, or for the whole work, and no person's."""
+    words = set(re.findall(r"[^\W\d_]+", fold(name)))
+    return words <= _WORKS | _SUPPORT or bool(SECOND_RATE.search(name)) or _is_named_for(name, keys, parts)
+
+
+def _doubt_of_one(of_parts: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """Yield a note where what is graded as one submission may be a class."""
+    for name in others:
+        yield (
+            f"everything is graded as one submission, since {listed([printable(one) for one in of_parts], _NAMED)} "
+            f"{'lies' if len(of_parts) == 1 else 'lie'} beside {printable(name)}; if {printable(name)} is a student's "
+            "submission, put each submission into a folder of its own"
+        )
+
+
+def _doubt_of_author(children: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
+    """Yield a note where programs with the names of several authors are graded as one submission."""
+    found, others = named([file.name for file in _plain_files(children)], parts)
+    if others and len({author.casefold() for author in found.values()}) > 1:
+        yield (
+            f"{listed([printable(name) for name in found], _NAMED)} are graded as one submission, since the names of "
+            "other programs beside them hold no author; if they are several students', put each into its own folder"
+        )
+
+
+def _files_in(child: _Child) -> list[tuple[str, int]]:
+    """Return paths and sizes of some files in a folder or an archive. Raises Unreadable and Disturbed."""
+    if child.is_folder:
+        return [(file.as_posix(), size) for file, size in _below(child.path)]
+    return confined(partial(_listed, child.path), list[tuple[str, int]], _LOOK)
+
+
+def _listed(archive: Path) -> list[tuple[str, int]]:
+    return [(file.as_posix(), size) for file, size in sizes(archive, _LOOK_FILES) if keeps(file)]
 
 
 def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -> bool:
-    """Return whether the folder `path` is one submission and not a class of them."""
-    # Files named by a learning management system belong to several students, whatever they hold.
-    here = [PurePosixPath(c.path.name) for c in children if not c.is_folder and not c.identity.from_system]
+    """Return whether the folder `path`, in which no part lies directly, is one submission and not a class of them."""
+    here = _plain_files(children)
     folders = [child for child in children if child.is_folder]
-    names = {_plain_name(part.folder) for part in parts.values() if part.folder}
-    if any(_plain_name(folder.path.name) in names for folder in folders) or any(locate(here, parts).places.values()):
-        return True
     if any(child.identity.from_system for child in children):
         return False
     if any(child.is_packed for child in children):
@@ -253,10 +342,17 @@ def _single(path: Path) -> Submission:
     return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
 
 
-def _class(path: Path, children: Sequence[_Child]) -> Discovery:
+def _class(path: Path, children: Sequence[_Child], of_parts: Collection[str] = ()) -> Discovery:
+    """Return the submissions of a class. `of_parts`: the names of entries that are parts of nobody's submission."""
     notes: list[str] = []
     for child in children:
-        if stat.S_ISLNK(child.mode):
+        if child.path.name in of_parts:
+            graded = "is graded by itself" if child.is_submission else "is ignored"
+            notes.append(
+                f"{printable(child.path.name)} is a part of a submission that lies beside whole ones, so it belongs to "
+                f"nobody and {graded}; put it into its author's folder"
+            )
+        elif stat.S_ISLNK(child.mode):
             notes.append(
                 f"{printable(child.path.name)} is a symbolic link and is ignored; put the real folder in its place"
             )
@@ -347,10 +443,8 @@ _Programs = frozenset[tuple[str, int]]
 def _programs_in(child: _Child) -> _Programs:
     """Return names and sizes of the programs in a folder or an archive, without unpacking it."""
     if child.is_folder:
-        found = _programs(_below(child.path))
-    else:
-        found = confined(partial(_packed, child.path), list[tuple[str, int]], _LOOK)
-    return frozenset(found)
+        return frozenset(_programs(_below(child.path)))
+    return frozenset(confined(partial(_packed, child.path), list[tuple[str, int]], _LOOK))
 
 
 def _packed(archive: Path) -> list[tuple[str, int]]:

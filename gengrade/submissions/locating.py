@@ -19,7 +19,7 @@ from gengrade.submissions.selection import PROGRAMS
 TOP_FOLDER = "the top folder"  # of a submission, in messages
 _HERE = PurePosixPath()
 # Names of copies that students keep beside their work, which are graded only when there is nothing else.
-_SECOND_RATE = re.compile(
+SECOND_RATE = re.compile(
     r"old|backup|template|handout|original|copy|kopie|archive|deprecated|tmp|unused|draft|wip|(?<![a-z])(?:test|try)s?$",
     re.I,
 )
@@ -222,7 +222,7 @@ def _best(part: Part, file: str, tree: _Tree) -> list[PurePosixPath]:
 
 
 def _is_second_rate(folder: PurePosixPath) -> bool:
-    return any(_SECOND_RATE.search(component) for component in folder.parts)
+    return any(SECOND_RATE.search(component) for component in folder.parts)
 
 
 def _note_rivals(what: str, chosen: PurePosixPath, rivals: Sequence[PurePosixPath], notes: list[str]) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from gengrade.archives import MIB, ArchiveError, Caps, extract, is_archive, is_u
 from gengrade.parts import NOTEBOOK, Part
 from gengrade.paths import Refused, SafePaths, printable
 from gengrade.sandbox.guest.settings import ENTRY
+from gengrade.sandbox.guest.workplace import MOST_FILES, MOST_FOLDERS
 from gengrade.submissions.locating import locate
 from gengrade.submissions.model import LaidOut, Prepared, Submission, SubmissionError
 from gengrade.submissions.names import identify
@@ -35,6 +36,7 @@ _NESTING = 2
 _MOST_NESTED = 8
 _MOST_NOTES = 20
 _LONGEST_NOTE = 500
+_MOST_NAMED = 3  # files for which there is no room that a note names
 _MOST_WEIGHTS = 3  # files of weights that a note names
 _MOST_LISTED = 41  # files that reports name, or one less and the number of the others
 DEEPEST = 64  # levels of folders that are entered
@@ -198,7 +200,10 @@ class _Gathering:
             # The path of an inner archive is one in our scratch folder; its name is the one that the student gave it.
             raise ArchiveError(archive.name, error.reason) from error
         self._caps = replace(
-            self._caps, files=self._caps.files - result.files, total_bytes=self._caps.total_bytes - result.bytes
+            self._caps,
+            files=self._caps.files - result.files,
+            folders=self._caps.folders - result.folders,
+            total_bytes=self._caps.total_bytes - result.bytes,
         )
         self.notes.extend(result.left_out)
         return self._walk(into, prefix)
@@ -251,21 +256,44 @@ def _blamed(file: Plain, error: OSError) -> Exception:
 
 
 def _affordable(copies: Mapping[PurePosixPath, _File], notes: list[str]) -> dict[PurePosixPath, _File]:
-    """Return as many of the files as fit into the tree, programs first, then the smaller ones."""
+    """Return as many of the files as fit into the tree: programs first, those in upper folders before others.
 
-    def worth(item: tuple[PurePosixPath, _File]) -> tuple[bool, int, str]:
+    Of other files, the smaller ones come first.
+    """
+
+    def worth(item: tuple[PurePosixPath, _File]) -> tuple[bool, int, int, str]:
         target, file = item
-        return target.suffix.lower() not in PROGRAMS, file.size, target.as_posix()
+        other = target.suffix.lower() not in PROGRAMS
+        return other, 0 if other else len(target.parts), file.size, target.as_posix()
 
     kept: dict[PurePosixPath, _File] = {}
+    folders: set[PurePosixPath] = set()
+    beyond: list[PurePosixPath] = []
     total = 0
     for target, file in sorted(copies.items(), key=worth):
+        above = [folder for folder in target.parents if folder not in folders]
+        if len(kept) >= MOST_FILES or len(folders) + len(above) > MOST_FOLDERS:
+            beyond.append(target)
+            continue
         total += file.size
         if total > _TREE_BYTES:
             notes.append(f"{target} is left out, since all files together exceed {_TREE_BYTES // MIB} MiB")
         else:
             kept[target] = file
+            folders.update(above)
+    if beyond:
+        notes.append(_too_many(beyond, {folder for target in beyond for folder in target.parents} - folders))
     return dict(sorted(kept.items(), key=lambda item: item[0].as_posix()))
+
+
+def _too_many(files: Sequence[PurePosixPath], folders: Collection[PurePosixPath]) -> str:
+    """Return the note about files, and the folders that only they are in, for which a tree has no room."""
+    names = listed([printable(file.as_posix()) for file in sorted(files)], _MOST_NAMED)
+    counts = [(len(folders), "folder"), (len(files), "file")]
+    what = " with ".join(f"{count:,} {word}{'s' if count > 1 else ''}" for count, word in counts if count)
+    verb = "is" if len(folders) + len(files) == 1 else "are"
+    most = f"{MOST_FILES:,} files in {MOST_FOLDERS:,} folders"
+    return f"{what} {verb} left out ({names}), since a submission may hold at most {most}"
 
 
 def _copy(files: Mapping[PurePosixPath, _File], tree: Path, entry: Mapping[str, str]) -> str:

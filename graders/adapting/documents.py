@@ -29,7 +29,7 @@ from graders.adapting.loading import Modules
 
 if TYPE_CHECKING:
     from graders.documents.interface import DocumentFiles
-    from graders.documents.records import Cell, Definition, File, Lines, Notebook, Output, Program, Text
+    from graders.documents.records import Cell, Definition, File, Lines, Notebook, Output, Pages, Program, Text
 
 PDF: Final = (".pdf",)
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
@@ -44,6 +44,7 @@ TEXTS: Final = (
 )
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # what Pillow may take a file for
 MOST_FILES: Final = 2_000
+MOST_PAGES: Final = 300  # of a PDF
 MOST_HEIGHT: Final = 12_000  # pixels of a picture that is returned
 MOST_PIXELS: Final = 12_000_000
 MOST_SOURCE_PIXELS: Final = 100_000_000  # of a picture that is decoded
@@ -93,9 +94,18 @@ class DocumentsContract:
                 found.append({"name": path.relative_to(self._folder).as_posix(), "kind": _kind(path)})
         return sorted(found, key=lambda file: file["name"])[:MOST_FILES]
 
-    def pdf_pages(self, path: str) -> int:
-        """The number of pages."""
-        return len(_opened(self._folder / path))
+    def pdf_pages(self, path: str) -> Pages:
+        """The number of pages that are there, of the first ones, and the number that the file claims.
+
+        Pages behind the last that is there are not shown, since a file of a few bytes may claim any number.
+        """
+        document = _opened(self._folder / path)
+        claimed = len(document)
+        there = (number for number in reversed(range(min(claimed, MOST_PAGES))) if _is_there(document, number))
+        last = next(there, None)
+        if last is None:
+            raise Problem("pdf")
+        return {"pages": last + 1, "claimed": claimed}
 
     def pdf_page(self, path: str, page: int, width: int) -> np.ndarray:
         """A page as an array."""
@@ -247,6 +257,15 @@ def _opened(path: Path) -> Any:
         locked = getattr(error, "err_code", None) in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
         raise Problem("password" if locked else "pdf") from error
     return document
+
+
+def _is_there(document: Any, number: int) -> bool:
+    """Whether a PDF has a page, of which nothing is drawn."""
+    try:
+        document.get_page_size(number)
+    except _pdf_errors():
+        return False
+    return True
 
 
 def _page(document: Any, number: int) -> Any:

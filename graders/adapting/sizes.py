@@ -13,7 +13,9 @@ the others finds the global unchanged, as in the student's own program.
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ from types import FunctionType
 from typing import Any, Final
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -45,6 +48,9 @@ _SAID: Final = {  # arguments of the hand-outs that say a size
     "in_channels": "channels",
 }
 _COMPUTED: Final = (Tensor, np.ndarray, int, float, list, tuple)
+_LIBRARIES: Final = tuple(f"{Path(str(library.__file__)).parent}{os.sep}" for library in (torch, np))
+# Beginnings of the names of instructions that run what may not be written in Python: calls, operators and indexing.
+_CALLING: Final = ("CALL", "PRECALL", "BINARY", "INPLACE", "COMPARE", "UNARY", "STORE_SUBSCR", "STORE_SLICE")
 _MISMATCH: Final = re.compile(r"size|shape|dimension|batch|match|broadcast", re.I)
 
 
@@ -101,8 +107,12 @@ def explains(thing: Any, error: Exception, sizes: Mapping[str, int]) -> str | No
     """The global whose value a function is bound to, if an error says that it is not the size of the call.
 
     Only a value that was bound when the function was defined counts, such as a default: any other has been replaced.
+    Only an error of torch or numpy counts: a program may raise one of its own with any words, and so leave open what
+    is wrong.
     """
-    if not isinstance(error, RuntimeError | ValueError | IndexError) or not _MISMATCH.search(str(error)):
+    if not isinstance(error, RuntimeError | ValueError | IndexError) or not _is_a_librarys(error):
+        return None
+    if not _MISMATCH.search(str(error)):
         return None
     said = {int(number) for number in re.findall(r"\d+", str(error))}
     for function in constants.reached(thing):
@@ -117,6 +127,19 @@ def explains(thing: Any, error: Exception, sizes: Mapping[str, int]) -> str | No
             ):
                 return name
     return None
+
+
+def _is_a_librarys(error: BaseException) -> bool:
+    """Whether a line of torch or numpy raised an error, or what another line calls that is not written in Python."""
+    trace = error.__traceback__
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    if code.co_filename.startswith(_LIBRARIES):
+        return True
+    return dis.opname[code.co_code[trace.tb_lasti]].startswith(_CALLING)
 
 
 def _parts(thing: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from graders.documents.records import File, Lines, Notebook, Program, Text
+from graders.documents.records import File, Lines, Notebook, Pages, Program, Text
 
 
 class DocumentFiles(Protocol):
@@ -17,7 +17,7 @@ class DocumentFiles(Protocol):
     def contents(self) -> list[File]:
         """All files."""
 
-    def pdf_pages(self, path: str) -> int:
+    def pdf_pages(self, path: str) -> Pages:
         """How many pages a PDF has."""
 
     def pdf_page(self, path: str, page: int, width: int) -> Any:

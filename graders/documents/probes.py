@@ -13,7 +13,7 @@ from graders.adapting.documents import Problem
 
 if TYPE_CHECKING:
     from graders.documents.interface import DocumentsPackage
-    from graders.documents.records import Answered, File, Lines, Notebook, Program, Text
+    from graders.documents.records import Answered, File, Lines, Notebook, Pages, Program, Text
 
     Found = TypeVar("Found")
 
@@ -23,8 +23,8 @@ def contents(package: DocumentsPackage) -> Answered[list[File]]:
     return _answered(package.documents.contents)
 
 
-def pdf_pages(package: DocumentsPackage, path: str) -> Answered[int]:
-    """Returns the number of pages of a PDF."""
+def pdf_pages(package: DocumentsPackage, path: str) -> Answered[Pages]:
+    """Returns the numbers of pages of a PDF."""
     return _answered(lambda: package.documents.pdf_pages(path))
 
 

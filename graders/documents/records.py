@@ -23,6 +23,13 @@ class File(TypedDict):
     kind: str  # "pdf", "picture", "notebook", "program", "text" or "other"
 
 
+class Pages(TypedDict):
+    """The pages of a PDF."""
+
+    pages: int  # that are there, of the first 300
+    claimed: int  # that the file says it has
+
+
 class Lines(TypedDict):
     """The text of a page."""
 

@@ -255,6 +255,24 @@ def _many_entries(path: Path) -> None:
             archive.writestr(f"f{number}.py", b"")
 
 
+def _nested_folders(path: Path, many: int) -> None:
+    """Make a zip of many files, each in eighteen folders of its own."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("answers.py", _ANSWERS)
+        for number in range(many):
+            archive.writestr(f"part1/n{number}/{'/'.join('abcdefghijklmnopq')}/f.txt", b"x")
+
+
+def _plain(path: Path, files: int, folders: int) -> None:
+    """Make a folder of empty files, each in one of several folders, and of empty folders."""
+    hand_in(path)
+    for number in range(folders):
+        (path / "part1" / f"d{number}").mkdir(parents=True)
+        (path / "part1" / f"empty{number}").mkdir()
+    for number in range(files):
+        (path / "part1" / f"d{number % folders}" / f"{number}.txt").touch()
+
+
 ARCHIVES: Final[Cases] = {
     "nested-bomb.zip": (
         lambda path: _nested(path, ("answers.py", "inner.zip", "middle.zip"), bytes(40 * MIB)),
@@ -267,11 +285,20 @@ ARCHIVES: Final[Cases] = {
         r"^middle/inner\.zip is an archive inside the submission; it was unpacked$",
     ),
     "overlapping.zip": (_overlapping, 0, r"^overlapping\.zip: it is damaged.*; pack it and hand it in again"),
-    "one-name.zip": (_overlapping_of_one_name, _FULL, r"^answers\.py is left out, since it has the same name"),
+    "one-name.zip": (_overlapping_of_one_name, _FULL, ""),  # the last of equal names counts
     "endless-directory.zip": (_endless_directory, 0, r"^endless-directory\.zip: it is damaged.*; pack it"),
     "compression.zip": (_of_unknown_compression, 0, r"^compression\.zip: .*compression method.*; pack it"),
     "no-text.zip": (_name_that_is_no_text, 0, r"^no-text\.zip: it is damaged.*; pack it and hand it in again"),
     "many.zip": (_many_entries, 0, r"^many\.zip: it holds more than 5,000 files; hand it in without"),
+    "folders.zip": (
+        lambda path: _nested_folders(path, 900),
+        0,
+        r"^folders\.zip: it holds more than 2,000 folders",
+    ),
+    "fewer-folders.zip": (lambda path: _nested_folders(path, 100), _FULL, r"^\d+ folders with \d+ files are left out"),
+    "plain-files": (lambda path: _plain(path, 9_000, 3), _FULL, r"^1 folder with 5,\d+ files are left out"),
+    "plain-folders": (lambda path: _plain(path, 1_500, 1_500), _FULL, r"^\d+ folders with \d+ files are left out"),
+    "plain": (lambda path: _plain(path, 300, 30), _FULL, ""),  # the honest shape of them
     "rar.rar": (
         lambda path: path.write_bytes(b"Rar!\x1a\x07"),
         0,

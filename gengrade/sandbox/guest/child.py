@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gengrade.sandbox import wire
-from gengrade.sandbox.guest import library, workplace
+from gengrade.sandbox.guest import disk, library, workplace
 from gengrade.sandbox.guest.errors import FAILED, Missing, Undecided, WallError
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.walls import raise_walls
@@ -45,6 +45,8 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         inputs = wire.decode(_receive(channel, wire.REQUEST))
         probe = prepared(run, own, tree, inputs)
     except BaseException as error:
+        if zygote.tier == "sandbox" and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            os._exit(disk.TREE_EXIT)  # its memory for files, which holds its tree and nothing else yet, is too small
         reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
         os.write(2, f"the run could not be isolated: {reason}\n".encode())
         os._exit(WALL_EXIT)

@@ -12,6 +12,7 @@ from typing import Final
 from gengrade.sandbox.guest import family
 
 MOST_FILES: Final = 16_384  # files and folders of one run, as many as a tmpfs of a run may hold
+TREE_EXIT: Final = 96  # the exit status of a run that ended before student code since its own tree does not fit
 _DEEPEST: Final = 256  # levels of folders
 _BLOCK: Final = 512  # bytes in a unit of st_blocks
 

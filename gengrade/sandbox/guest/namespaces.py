@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.sandbox.guest import workplace
+from gengrade.sandbox.guest.disk import MOST_FILES
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.syscalls import check, libc
 
@@ -75,7 +76,7 @@ def _fork_and_follow() -> None:
 def _mounts(tree: str, disk_mb: int, kept_mounts: Sequence[str]) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
     interpreter = {path: os.open(path, os.O_PATH) for path in kept_mounts}
-    _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes=16k,mode=0700")
+    _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={disk_mb}m,nr_inodes={MOST_FILES},mode=0700")
     workplace.copied(Path(TREES, tree), Path("/tmp"), _show)
     for covered in (TREES, LIBRARY):
         _mount("tmpfs", covered, "tmpfs", _RDONLY | _NOSUID | _NODEV | _NOEXEC, "size=4k,mode=0555")

@@ -17,13 +17,19 @@ from pathlib import Path
 from typing import Final
 
 COPY: Final = "submission"  # the name of the copy in the scratch folder
+# A tree of more files or folders is never made. Each run copies all of them, and a run may hold 16,384 of both.
+MOST_FILES: Final = 4_000
+MOST_FOLDERS: Final = 1_000
 _COPIED_BYTES: Final = 32 << 20  # of all files together; the largest files beyond it are shown as they are, read-only
+_BLOCK: Final = 4096  # bytes; a file takes whole ones
 
 
 def copied(tree: Path, scratch: Path, show: Callable[[Path, Path], object] = os.symlink) -> Path:
     """Copy a submission's tree into a new folder in `scratch`, and return this folder.
 
     show: called with a file that is too large to be copied in each run, and the path at which the run has to see it.
+
+    Raises OSError.
     """
     copy = scratch / COPY
     files: list[tuple[int, Path]] = []
@@ -35,7 +41,7 @@ def copied(tree: Path, scratch: Path, show: Callable[[Path, Path], object] = os.
     left = _COPIED_BYTES
     for size, path in sorted(files):
         target = copy / path.relative_to(tree)
-        left -= size
+        left -= -(-size // _BLOCK) * _BLOCK
         if left >= 0:
             shutil.copyfile(path, target)
         else:
