@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 
 from gengrade.archives import stem
 from gengrade.paths import safe_name
@@ -62,6 +63,7 @@ class Identity:
     replaces_all: bool = False  # whether an attempt replaces the whole submission, not only this file
     system: str | None = None  # what gave the name, such as a learning management system; None: nothing did
     attachment: int | None = None  # the number that Canvas gave the file
+    handed_in: datetime | None = None  # in the time zone of the system
 
     @property
     def id(self) -> str:
@@ -172,7 +174,15 @@ def _brightspace(name: str) -> tuple[int, Identity] | None:
     time = (int(match["year"]), month, int(match["day"]), hour, int(match["minute"]))
     key, label = (BRIGHTSPACE, match["name"], match["id"]), f"{match['name']}_{match['id']}"
     file = match["file"] or ""
-    return match.end("half"), Identity(key, label, match["name"], None, file, time, True, BRIGHTSPACE)
+    identity = Identity(key, label, match["name"], None, file, time, True, BRIGHTSPACE, handed_in=_time(*time))
+    return match.end("half"), identity
+
+
+def _time(year: int, month: int, day: int, hour: int, minute: int) -> datetime | None:
+    try:
+        return datetime(year, month, day, hour, minute)  # in the time zone of the system
+    except ValueError:
+        return None
 
 
 def _plain(name: str) -> Identity:
