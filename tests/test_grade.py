@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gengrade.facts import CheckFact, Facts, Named, Outcome
 from gengrade.grade import Grade, ItemGrade, MarkState, QuestionGrade, score
+from gengrade.lateness import LateSource
 from gengrade.marks import Mark, Marks
 from gengrade.rubric import Rubric
 from tests.support import marked
@@ -249,7 +250,8 @@ def test_a_withdrawn_mark_is_none() -> None:
 
 @pytest.mark.parametrize(("late", "penalty"), [(True, 2.4), (False, 0), (None, 0)])
 def test_lateness_costs_a_fraction_of_what_was_earned(late: bool | None, penalty: float) -> None:
-    grade = _score(late=late)
+    grade = score(examples.facts(), examples.rubric(), standing=examples.standing(late))
+    assert (grade.late, grade.lateness.source) == (late, None if late is None else LateSource.NAME)
     assert grade.penalty == penalty
     assert grade.total == round(24 - penalty, 2)
     assert grade.points == 20
@@ -313,15 +315,15 @@ def any_facts(draw: st.DrawFn) -> Facts:
         )
         for check in draw(st.lists(st.sampled_from([*examples.TITLES, "unknown"]), unique=True))
     ]
-    facts = examples.facts(measures=draw(measures), late=draw(st.none() | st.booleans()))
+    facts = examples.facts(measures=draw(measures))
     profile = draw(st.sampled_from(["unit", "smoke"]))
     provenance = facts.provenance.model_copy(update={"profile": profile})
     return facts.model_copy(update={"checks": {check.check: check for check in checks}, "provenance": provenance})
 
 
-@given(any_facts())
-def test_nothing_in_a_submission_moves_the_denominator(facts: Facts) -> None:
-    grade = score(facts, examples.rubric())
+@given(any_facts(), st.none() | st.booleans())
+def test_nothing_in_a_submission_moves_the_denominator(facts: Facts, late: bool | None) -> None:
+    grade = score(facts, examples.rubric(), standing=examples.standing(late))
     assert (grade.possible, grade.bonus_possible) == (25, 4)
     records: tuple[Grade | QuestionGrade, ...] = (grade, *grade.questions)
     for record in records:

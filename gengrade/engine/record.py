@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
 from gengrade.engine.errors import UsageError
+from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_names
 from gengrade.facts import Frozen
+from gengrade.people import NOBODY, People
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery
@@ -28,6 +30,7 @@ class _Record(Frozen):
     rubric: Path
     rubric_sha256: str  # of its content then
     names: dict[str, str]  # of the students, by their ids
+    people: KeptPeople | None = None  # None: an earlier version wrote the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class GradedClass:
     rubric: Rubric
     names: dict[str, str]  # of the students, by their ids
     seal: Seal
+    people: People = field(default=NOBODY)
+    roster: Path | None = None
 
     @property
     def marks(self) -> Path:
@@ -48,19 +53,32 @@ class GradedClass:
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
         given = unicodedata.normalize("NFC", given)  # a Mac's terminal writes "ö" as two characters
-        named = [id_ for id_, name in self.names.items() if name == given]
-        return named[0] if len(named) == 1 and given not in self.names else given
+        named = {id_ for id_, name in self.names.items() if name == given}
+        named |= {each.submission for each in self.people.members if each.submission and given in (each.name, each.id)}
+        return named.pop() if len(named) == 1 and given not in self.names else given
 
 
-def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal) -> None:
+def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
+    """Return what the last run by this rubric kept of the class's people; None if there was none."""
+    earlier = _read(out, seal)
+    return earlier.people if earlier is not None and earlier.rubric == rubric.path.resolve() else None
+
+
+def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal, people: ReadPeople) -> None:
     """Note what the results in `out` were made from. A run over one student's files keeps the others' names."""
-    names = {each.id: each.name for each in discovery.submissions}
+    names = shown_names(people.found, {each.id: each.name for each in discovery.submissions})
     earlier = _read(out, seal) if discovery.single else None
     if earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded = earlier.graded
-    record = _Record(graded=graded.resolve(), rubric=rubric.path.resolve(), rubric_sha256=rubric.sha256, names=names)
-    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)))
+    record = _Record(
+        graded=graded.resolve(),
+        rubric=rubric.path.resolve(),
+        rubric_sha256=rubric.sha256,
+        names=names,
+        people=people.kept,
+    )
+    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 
 
 def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
@@ -81,7 +99,9 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
     rubric = Rubric.load(record.rubric)
     if rubric.sha256 != record.rubric_sha256 and not changed:
         raise UsageError(f"{rubric.path} has changed since {out} was graded: first give the command for grading again")
-    return GradedClass(folder, record.graded, rubric, record.names, seal)
+    kept = record.people or KeptPeople()
+    roster = kept.roster.path if kept.roster else None
+    return GradedClass(folder, record.graded, rubric, record.names, seal, found_again(kept).people, roster)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:
