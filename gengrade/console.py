@@ -150,7 +150,7 @@ def show_result(console: Console, result: Result) -> None:
         looks += [f"{item.id}: {item.mark_state}" for item in grade.open_marks]
         looks += ["its code"] if grade.code_flags else []
         looks += ["no program was handed in"] if grade.lacks_programs else []
-        looks += [str(line.status)] if line.status in (Status.UNCLEAR, Status.UNLISTED) else []
+        looks += [str(line.status)] if line.status not in (Status.GRADED, Status.EXCUSED) else []
         table.add_row(
             Text(name(line.name)),
             *([Text(inert(one_line(grade.student)))] if ids else []),

@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field
 
 from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
-from gengrade.lateness import UNKNOWN, Assessed, assessed
+from gengrade.lateness import Assessed, assessed
 from gengrade.marks import Event, Marks
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.people.model import Member, Standing
@@ -34,7 +34,7 @@ BY_A_TEACHER = "There was no program to check here, so a teacher will look at wh
 
 DECIDES = "A teacher decides; until then it costs no points."
 
-DIFFERS = "it differs among the members of the group"
+DIFFERS = "it differs in the group"
 
 TOGETHER = " & "  # between the names of people who handed in together
 
@@ -258,8 +258,20 @@ class Grade(_Record):
         return any(item.outcome is Outcome.INFRA for item in self.items)
 
 
-def _costs(person: PersonGrade) -> tuple[bool | None, float, bool]:
-    return person.late, person.penalty, person.lateness.share is None
+def _costs(person: PersonGrade) -> tuple[float, bool]:
+    return person.penalty, person.lateness.share is None
+
+
+def _shared(people: Sequence[PersonGrade]) -> Assessed:
+    """Return the lateness that the members of a group have in common; what differs between them is left out."""
+    first, costs = people[0].lateness, _costs(people[0])
+    alike = all(_seen(each.lateness) == _seen(first) for each in people)
+    same = all(_costs(each) == costs for each in people)
+    return first if alike and same else Assessed(share=first.share if same else 0.0, reason=DIFFERS)
+
+
+def _seen(lateness: Assessed) -> tuple[bool | None, float | None, bool]:
+    return lateness.late, lateness.seconds, lateness.excused
 
 
 def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: Standing | None = None) -> Grade:
@@ -304,9 +316,7 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: St
         )
 
     people = tuple(map(person, standing.members))
-    lateness = people[0].lateness if people else assessed(standing.lateness, rubric.late)
-    if any(_costs(other) != _costs(people[0]) for other in people):
-        lateness = assessed(UNKNOWN, rubric.late).model_copy(update={"reason": DIFFERS})
+    lateness = _shared(people) if people else assessed(standing.lateness, rubric.late)
     penalty = _penalty(earned, lateness)
     return Grade(
         student=facts.student,

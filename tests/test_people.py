@@ -239,6 +239,15 @@ def test_brightspace_is_matched_by_name() -> None:
     assert _owners(BRIGHTSPACE, *names) == {"000017": "Jane_Doe_7001", "000018": "José_Núñez_7002"}
 
 
+def test_blackboard_is_matched_by_the_user_name() -> None:
+    name = "Home_work 2_jdoe_attempt_2026-11-20-17-05-33_a.zip"
+    assert _owners(BLACKBOARD, name) == {"jdoe": "jdoe"}
+    other = matched(_people("id,login\n1,doe\n2,j_doe\n"), _handed(name.replace("jdoe", "j_doe")))
+    assert other.submissions == {}, "the name may be of both"
+    assert "(line 2)" in other.unclear[0]
+    assert "(line 3)" in other.unclear[0]
+
+
 def test_folders_are_matched_by_id_login_address_or_name() -> None:
     roster = "id,name,login,email\n17,Ann Müller,am1,\n18,,bob,\n19,,,cyd@uni.example\n20,Dee Doe,,\n"
     names = ("17", "BOB", "cyd@uni.example", unicodedata.normalize("NFD", "Dee  Doe"))
@@ -282,8 +291,8 @@ def test_two_submissions_of_one_row_are_unclear_until_the_row_names_one() -> Non
         '17, am are all of Ann Müller (line 2): write the one that counts into the column "submission" of line 2',
     )
     settled = matched(_people("id,name,login,submission\n17,Ann Müller,am,AM\n"), _handed("17", "am"))
-    assert (settled.submissions, settled.doubtful) == ({0: "am"}, ("17",))
-    assert "17 does not count" in settled.unclear[0]
+    assert (settled.submissions, settled.replaced, settled.unclear) == ({0: "am"}, ("17",), ())
+    assert settled.notes[0].startswith("17 does not count")
 
 
 def test_a_group_shares_what_one_member_handed_in() -> None:
@@ -342,7 +351,7 @@ def test_nothing_is_lost_or_given_twice(roster: list[Person], handed: dict[str, 
     for row, id_ in matching.submissions.items():
         owners.setdefault(id_, set()).add(roster[row].group.casefold() or f"row {row}")
     assert all(len(units) == 1 for units in owners.values()), "a submission counts for one row or one group"
-    places = [*owners, *matching.unlisted, *matching.doubtful]
+    places = [*owners, *matching.unlisted, *matching.doubtful, *matching.replaced]
     assert sorted(places) == sorted(handed), "each submission is in one place"
     assert matching.undecided.isdisjoint(matching.submissions)
     mixed = list(handed.items())

@@ -203,6 +203,7 @@ def test_two_members_of_a_group_who_handed_in_are_unclear(lecturer: Lecturer) ->
     lecturer.only_scores()
     book = lecturer.book()
     assert [book[each]["Submission"] for each in ("100", "102")] == [KIM, KIM]
+    assert book[JANE]["Status"] == "does not count"
     assert [book[each]["Penalty"] for each in ("100", "102")] == ["0.3", "0"], "each has their own lateness"
     assert [book[each]["Settled points"] for each in ("100", "102")] == ["3", "3"]
     grade = lecturer.result(KIM)

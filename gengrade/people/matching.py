@@ -17,7 +17,7 @@ from typing import Final
 from gengrade.documents import suggestion
 from gengrade.people.model import Handed, Person
 from gengrade.people.words import key, names_of, sortable_names_of, squeezed
-from gengrade.submissions.names import BRIGHTSPACE, CANVAS, MOODLE
+from gengrade.submissions.names import BLACKBOARD, BRIGHTSPACE, CANVAS, MOODLE
 from gengrade.texts import listed
 
 _SYSTEMS: Final = (CANVAS, MOODLE, BRIGHTSPACE)
@@ -33,7 +33,9 @@ class Matching:
     unlisted: submissions that belong to no row.
     doubtful: submissions that may belong to several rows, or that share a row with others.
     undecided: the rows that these may belong to.
+    replaced: submissions in whose place their row names another one.
     unclear: a sentence on each doubt.
+    notes: a sentence on each submission that is replaced.
     problems: sentences on rows that name a submission which is not there.
     """
 
@@ -41,7 +43,9 @@ class Matching:
     unlisted: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     undecided: _Rows = frozenset()
+    replaced: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -61,6 +65,7 @@ def matched(roster: Sequence[Person], handed: Mapping[str, Handed]) -> Matching:
     doubtful: list[str] = []
     undecided: set[int] = set()
     unclear: list[str] = []
+    replaced: dict[str, str] = {}
     for id_ in sorted(handed.keys() - taken):
         rows = index.rows(id_, handed[id_])
         owners = {units[row] for row in rows}
@@ -72,8 +77,7 @@ def matched(roster: Sequence[Person], handed: Mapping[str, Handed]) -> Matching:
             unclear.append(_two_rows(id_, sorted(rows), roster))
         elif owners <= settled.keys():
             (owner,) = owners
-            doubtful.append(id_)
-            unclear.append(_replaced(id_, settled[owner], sorted(rows), roster))
+            replaced[id_] = _replaced(id_, settled[owner], sorted(rows), roster)
         else:
             claims.setdefault(owners.pop(), []).append(id_)
     found = dict(settled)
@@ -90,7 +94,9 @@ def matched(roster: Sequence[Person], handed: Mapping[str, Handed]) -> Matching:
         tuple(unlisted),
         tuple(sorted(doubtful)),
         frozenset(undecided - submissions.keys()),
+        tuple(replaced),
         tuple(unclear),
+        tuple(replaced.values()),
         tuple(problems),
     )
 
@@ -140,15 +146,19 @@ class _Index:
     def rows(self, id_: str, handed: Handed) -> _Rows:
         """Return the rows that a submission may belong to: one, if it is sure."""
         system, name, number = (*handed.origin, "", "", "")[:3]
+        if system == BLACKBOARD:
+            words = name.split("_")  # a title, and a user name that may hold underscores as well
+            return _any(self._logins, {key("_".join(words[place:])) for place in range(1, len(words))})
         if system in _SYSTEMS:
             own = {key(number), key(id_)}
-            names = _any(self._names, {key(name)})
+            names = _any(self._names, names_of(name))
             if system == CANVAS:
                 names |= _any(self._sortable, {squeezed(name)})
             return _narrowed([_any(self._ids, own), names])
         own = {key(text) for text in (id_, handed.name, *handed.origin[-1:])}
         levels = [_any(each, own) for each in (self._ids, self._numbers, self._logins)]
-        return _narrowed([*levels, _any(self._names, own)])
+        called = {form for text in (id_, handed.name, *handed.origin[-1:]) for form in names_of(text)}
+        return _narrowed([*levels, _any(self._names, called)])
 
 
 def _by(keys: Iterable[set[str]]) -> dict[str, set[int]]:

@@ -51,6 +51,7 @@ class Status(StrEnum):
     EXCUSED = "excused"
     UNCLEAR = "unclear"  # the roster does not say which submission is whose
     UNLISTED = "not in the roster"  # a submission that belongs to nobody
+    REPLACED = "does not count"  # a submission in whose place the roster names another one
 
 
 class Member(Frozen):
@@ -89,6 +90,7 @@ class People:
     roster: bool = False
     unlisted: tuple[str, ...] = ()  # ids of submissions that belong to nobody
     doubtful: tuple[str, ...] = ()  # ids of submissions whose owner is unclear
+    replaced: tuple[str, ...] = ()  # ids of submissions in whose place the roster names others
     unclear: tuple[str, ...] = ()
 
     def standing(self, submission: str) -> Standing:

@@ -52,9 +52,13 @@ def people_of(
             )
         )
     problems = [*(matching.problems if whole else ()), *_early(roster, deadline)]
-    people = People(own, tuple(members), True, matching.unlisted, matching.doubtful, matching.unclear)
+    people = People(
+        own, tuple(members), True, matching.unlisted, matching.doubtful, matching.replaced, matching.unclear
+    )
     latenesses = {**own, **{f"{number}": each.lateness for number, each in enumerate(members) if each.submission}}
-    return Found(people, tuple(problems), (*_zones(latenesses, deadline), *_no_deadline(roster, deadline)))
+    return Found(
+        people, tuple(problems), (*matching.notes, *_zones(latenesses, deadline), *_no_deadline(roster, deadline))
+    )
 
 
 def _lateness(person: Person, handed: Handed | None, deadline: datetime | None) -> Lateness:

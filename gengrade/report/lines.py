@@ -52,11 +52,17 @@ def lines_of(grades: Iterable[Grade], people: People, names: Mapping[str, str]) 
     owned = {member.submission for member in people.members}
     for id_, grade in graded.items():
         if id_ not in owned:
-            status = Status.GRADED
-            if people.roster:
-                status = Status.UNCLEAR if id_ in people.doubtful else Status.UNLISTED
-            lines.append(Line(id_, names.get(id_, id_), "", status, grade, id_))
+            lines.append(Line(id_, names.get(id_, id_), "", _status_of(id_, people), grade, id_))
     return sorted(lines, key=lambda line: line.order)
+
+
+def _status_of(id_: str, people: People) -> Status:
+    """Return what became of a submission without a person."""
+    if id_ in people.doubtful:
+        return Status.UNCLEAR
+    if id_ in people.replaced:
+        return Status.REPLACED
+    return Status.UNLISTED if people.roster else Status.GRADED
 
 
 def _status(submission: str | None, graded: Mapping[str, Grade], *, excused: bool, unclear: bool) -> Status:

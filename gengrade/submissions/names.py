@@ -36,6 +36,12 @@ _BRIGHTSPACE = re.compile(
     re.DOTALL,
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Blackboard: "Homework 2_jdoe_attempt_2026-11-20-17-05-33_work.zip"; a text of the same name describes the attempt.
+# Titles and user names may hold underscores, so that the last word before "attempt" may be only the end of the latter.
+_BLACKBOARD = re.compile(
+    r"^(?P<before>.+?_(?P<login>[^_]+))_attempt_(?P<time>\d{4}(?:-\d{2}){5})(?:_(?P<file>.+)|(?P<text>\.txt))$",
+    re.DOTALL,
+)
 _RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
 # "part-2" is a file's own name and not a second attempt at "part".
 _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
@@ -46,7 +52,7 @@ _TAKEN = re.compile(
 )
 
 
-CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
+CANVAS, MOODLE, BRIGHTSPACE, BLACKBOARD = "canvas", "moodle", "brightspace", "blackboard"
 AUTHOR = "author"  # not a system: the students themselves, who put their names into those of their files
 
 
@@ -83,7 +89,7 @@ def identify(name: str) -> Identity:
     a Mac writes "ü" as two characters.
     """
     name = unicodedata.normalize("NFC", name)
-    found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name)]
+    found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name), _blackboard(name)]
     readings = [reading for reading in found if reading is not None]
     return min(readings, key=lambda reading: reading[0])[1] if readings else _plain(name)
 
@@ -178,9 +184,20 @@ def _brightspace(name: str) -> tuple[int, Identity] | None:
     return match.end("half"), identity
 
 
-def _time(year: int, month: int, day: int, hour: int, minute: int) -> datetime | None:
+def _blackboard(name: str) -> tuple[int, Identity] | None:
+    match = _BLACKBOARD.match(name)
+    if not match:
+        return None
+    time = tuple(map(int, match["time"].split("-")))
+    key, login = (BLACKBOARD, match["before"], match["login"]), match["login"]
+    file = match["file"] or "attempt.txt"
+    identity = Identity(key, login, login, None, file, time, True, BLACKBOARD, handed_in=_time(*time))
+    return match.end("time"), identity
+
+
+def _time(year: int, month: int, day: int, hour: int, minute: int, second: int = 0) -> datetime | None:
     try:
-        return datetime(year, month, day, hour, minute)  # in the time zone of the system
+        return datetime(year, month, day, hour, minute, second)  # in the time zone of the system
     except ValueError:
         return None
 
