@@ -192,7 +192,7 @@ def _late(grade: Grade) -> tuple[str, str, str]:
     """Return by how much a submission is late, what that costs, and the total."""
     known = grade.lateness
     late = "excused" if known.excused else "unknown" if grade.late is None else "yes" if grade.late else "no"
-    penalty = "undecided" if grade.undecided else points(grade.penalty)
+    penalty = "open" if grade.undecided else points(grade.penalty)
     return length(known.seconds) if known.seconds else late, penalty, points(grade.total)
 
 

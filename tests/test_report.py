@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import re
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -22,6 +23,7 @@ from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome
 from gengrade.grade import Grade, score
 from gengrade.grading.symptoms import close
 from gengrade.marks import Mark
+from gengrade.people import Handed, people_of, read_roster
 from gengrade.report import write_gradebook, write_index, write_junit, write_report
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
@@ -29,8 +31,9 @@ from gengrade.report.gradebook import as_csv, as_workbook, cell, rows
 from gengrade.report.index import histogram, index_page
 from gengrade.report.junit import junit
 from gengrade.report.student import student_page
-from gengrade.report.text import LONGEST, SEEMS, duration, headline, plain, points, public, sentence
+from gengrade.report.text import LONGEST, SEEMS, duration, headline, length, plain, points, public, sentence
 from gengrade.report.view import first_steps, parts
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
 from tests.support import marked
@@ -238,6 +241,53 @@ def test_what_is_not_decided_is_empty_in_the_gradebook() -> None:
         assert (row["1.1 Sampling from a latent variable model (3)"] == "") is not whole
         assert (row["Total"] == f"{grade.total:g}") is whole
         assert (row["Total"] == "") is not whole
+
+
+def test_the_gradebook_has_a_row_for_each_person() -> None:
+    due = datetime(2026, 11, 20, 18)
+    roster = read_roster(
+        b"id,name,group,extension,free_days\n=1,Jane,Blue,,\n2,Jim,Blue,2,\n3,Kim,,,1\n4,Ada,,,\n",
+        Path("r.csv"),
+    )
+    handed = {name: Handed(name=name, at=due + timedelta(hours=30)) for name in ("Jane", "Kim", "stray")}
+    people = people_of(handed, roster.people, due).people
+    rubric = Rubric.parse(examples.RUBRIC.replace("penalty: 0.1", "penalty: 0.01, per: hour"), Path("rubric.yaml"))
+    grades = [score(examples.facts(student=name), rubric, standing=people.standing(name)) for name in handed]
+    table = list(csv.DictReader(io.StringIO(as_csv(rows(grades, rubric, {}, people)).removeprefix("\ufeff"))))
+    chosen = (
+        "Student",
+        "Name",
+        "Group",
+        "Submission",
+        "Status",
+        "Late",
+        "Late by (hours)",
+        "Free days used",
+        "Penalty",
+    )
+    assert [tuple(row[name] for name in chosen) for row in table] == [
+        ("2", "Jim", "Blue", "Jane", "graded", "no", "0", "0", "0"),
+        ("3", "Kim", "", "Kim", "graded", "yes", "30", "1", "1.44"),  # 6 hours, each a hundredth of 24 points
+        ("4", "Ada", "", "", "nothing handed in", "", "", "", ""),
+        ("'=1", "Jane", "Blue", "Jane", "graded", "yes", "30", "0", "7.2"),
+        ("stray", "stray", "", "stray", "not in the roster", "yes", "30", "0", "7.2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "1 min"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3_600, "1 h"),
+        (12_000, "3 h 20 min"),
+        (90_000, "1 day 1 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_lengths_of_time_are_said_in_two_units(seconds: float, said: str) -> None:
+    assert length(seconds) == said
 
 
 @pytest.mark.parametrize("id_", ["00123456", "1e5", "2024-03-05", "=1+1", "TRUE", "1,5", "http://a.example/"])

@@ -178,7 +178,9 @@ def _summary(found: Found) -> list[str]:
     ]
     notes = []
     if nothing:
-        notes.append(f"{len(nothing)} of {len(people.members)} handed in nothing: {listed(nothing, _NAMED)}")
+        more = f" and {len(nothing) - _NAMED} more" if len(nothing) > _NAMED else ""
+        who = "; ".join(nothing[:_NAMED]) + more  # names may hold commas
+        notes.append(f"{len(nothing)} of {len(people.members)} handed in nothing: {who}")
     if people.unlisted:
         notes.append(f"in no row of the roster: {listed(list(people.unlisted), _NAMED)}")
     return notes
