@@ -17,9 +17,11 @@ from typer.testing import CliRunner, Result
 
 from gengrade.authenticity import authority
 from gengrade.cli import app
-from gengrade.engine import graded_class, rescore
+from gengrade.course import chosen
+from gengrade.engine import graded_class, kept_of_class, rescore
 from gengrade.facts import Facts
 from gengrade.grade import Grade
+from gengrade.room.naming import Names
 from gengrade.sandbox import Tier
 from tests.support.marked import RUBRIC
 from validation.workbench import REFERENCE, Workbench
@@ -82,7 +84,7 @@ class Lecturer:
 
     def book(self) -> dict[str, dict[str, str]]:
         text = (self.out / "gradebook.csv").read_text(encoding="utf-8-sig")
-        return {row["Student"]: row for row in csv.DictReader(io.StringIO(text))}
+        return {row["Student"] or row["Submission"]: row for row in csv.DictReader(io.StringIO(text))}
 
     def index(self) -> str:
         return re.sub(r"<[^>]*>", "", (self.out / "index.html").read_text())
@@ -246,6 +248,18 @@ def test_a_first_roster_that_is_wrong_stops_nothing(lecturer: Lecturer) -> None:
     assert [row["Status"] for row in lecturer.book().values()] == ["graded"] * 4
     lecturer.with_roster("id,submission\n100,Jan\n", status=2)
     assert set(lecturer.book()) == {"100", JANE, JIM, KIM, PAT}
+    assert [row["Student"] for row in lecturer.book().values()] == ["100", "", "", "", ""]
+
+
+def test_the_marking_room_knows_the_people(lecturer: Lecturer) -> None:
+    """Whoever marks blind reads neither a name nor a number of the roster; and the roster is kept from students."""
+    lecturer.with_roster("id,name,login\n101,Jim Roe,u4711\n")
+    graded = graded_class(lecturer.out)
+    assert graded.known_as(JIM) == "Jim Roe & 101 & u4711"
+    names = Names({JIM: graded.known_as(JIM), KIM: graded.known_as(KIM)}, graded.seal, blind=True)
+    assert names.hidden("Solved by Jim Roe, u4711, 2026", JIM) == "Solved by ███ ███, █████, 2026"
+    course, _ = chosen(None, lecturer.rubric)
+    assert lecturer.roster.resolve() in [each.path for each in kept_of_class(graded, course, [])]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +277,7 @@ def test_what_the_command_cannot_use_is_refused_first(lecturer: Lecturer, words:
 
 def test_marks_and_single_runs_keep_the_people(lecturer: Lecturer) -> None:
     lecturer.with_roster(ROSTER, "--deadline", DEADLINE)
-    words = ["marks", "give", "Jim Roe", "derivation", "3", "--out", str(lecturer.out)]
+    words = ["marks", "give", "101", "derivation", "3", "--out", str(lecturer.out)]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert lecturer.cost(JIM) == (True, 1.2, 4.8), "20 % of all 6 points, now that they are settled"

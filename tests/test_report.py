@@ -270,7 +270,7 @@ def test_the_gradebook_has_a_row_for_each_person() -> None:
         ("3", "Kim", "", "Kim", "graded", "yes", "30", "1", "1.44"),  # 6 hours, each a hundredth of 24 points
         ("4", "Ada", "", "", "nothing handed in", "", "", "", ""),
         ("'=1", "Jane", "Blue", "Jane", "graded", "yes", "30", "0", "7.2"),
-        ("stray", "stray", "", "stray", "not in the roster", "yes", "30", "0", "7.2"),
+        ("", "stray", "", "stray", "not in the roster", "yes", "30", "0", "7.2"),
     ]
 
 

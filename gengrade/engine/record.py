@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from gengrade.authenticity import Seal, authority
 from gengrade.engine.errors import UsageError
 from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_names
 from gengrade.facts import Frozen
+from gengrade.grade import TOGETHER
 from gengrade.people import NOBODY, People
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
@@ -44,11 +46,16 @@ class GradedClass:
     seal: Seal
     people: People = field(default=NOBODY)
     roster: Path | None = None
+    identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the roster, of each student
 
     @property
     def marks(self) -> Path:
         """The folder of marks."""
         return self.out / MARKS
+
+    def known_as(self, student: str) -> str:
+        """Return all that tells who a student is: the name, and of a roster also ids, logins and the group's names."""
+        return TOGETHER.join(dict.fromkeys((self.names.get(student, student), *self.identities.get(student, ()))))
 
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
@@ -100,8 +107,14 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
     if rubric.sha256 != record.rubric_sha256 and not changed:
         raise UsageError(f"{rubric.path} has changed since {out} was graded: first give the command for grading again")
     kept = record.people or KeptPeople()
+    people = found_again(kept).people
+    identities: dict[str, tuple[str, ...]] = {}
+    for row, member in zip(kept.roster.people or () if kept.roster else (), people.members, strict=True):
+        if member.submission is not None:
+            texts = (row.name, row.id, *row.numbers, *row.logins)
+            identities[member.submission] = (*identities.get(member.submission, ()), *filter(None, texts))
     roster = kept.roster.path if kept.roster else None
-    return GradedClass(folder, record.graded, rubric, record.names, seal, found_again(kept).people, roster)
+    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:

@@ -54,7 +54,14 @@ def rows(
     lateness = [f"Late by ({unit}s)", *(["Free days used"] if free else [])]
     table: list[list[Cell]] = [[*_PEOPLE, *lateness, *map(_heading, questions), *_SUMS]]
     for line in lines:
-        first: list[Cell] = [line.id, line.name, line.group or None, line.submission, str(line.status)]
+        # The id of a submission may be that of another student in the roster, who must not get its points.
+        first: list[Cell] = [
+            None if line.stray else line.id,
+            line.name,
+            line.group or None,
+            line.submission,
+            str(line.status),
+        ]
         table.append(first + _cells(line.grade, questions, unit, free=free))
     return table
 

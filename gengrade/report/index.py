@@ -79,7 +79,7 @@ def index_page(grades: Sequence[Grade], names: Mapping[str, str] | None = None, 
     """
     lines = lines_of(grades, people, names or {})
     if people.roster:
-        lines.sort(key=lambda line: (line.name.casefold(), line.order))
+        lines.sort(key=lambda line: (line.stray, line.name.casefold(), line.order))
     rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
     bins = histogram(grades)
     looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)

@@ -15,6 +15,7 @@ class Line:
     """A person, or a submission without one.
 
     grade: with the person's own deduction and total; None without a submission, or before it is graded.
+    stray: whether it is a submission that belongs to nobody in the roster.
     """
 
     id: str
@@ -23,15 +24,16 @@ class Line:
     status: Status
     grade: Grade | None
     submission: str | None
+    stray: bool = False
 
     @cached_property
-    def order(self) -> tuple[str, str]:
-        """The key by which lines are sorted."""
-        return self.id.casefold(), self.id
+    def order(self) -> tuple[bool, str, str]:
+        """The key by which lines are sorted: by the id, and what belongs to nobody last."""
+        return self.stray, self.id.casefold(), self.id
 
 
 def lines_of(grades: Iterable[Grade], people: People, names: Mapping[str, str]) -> list[Line]:
-    """Return a line for each person and for each submission without one, in the order of their ids.
+    """Return a line for each person and for each submission without one, in their order.
 
     grades: of the submissions that were graded.
     people: of the class.
@@ -52,7 +54,8 @@ def lines_of(grades: Iterable[Grade], people: People, names: Mapping[str, str]) 
     owned = {member.submission for member in people.members}
     for id_, grade in graded.items():
         if id_ not in owned:
-            lines.append(Line(id_, names.get(id_, id_), "", _status_of(id_, people), grade, id_))
+            status = _status_of(id_, people)
+            lines.append(Line(id_, names.get(id_, id_), "", status, grade, id_, stray=people.roster))
     return sorted(lines, key=lambda line: line.order)
 
 

@@ -50,7 +50,7 @@ class Room:
         self.work = Work(graded, self._grades)
         self.handing = Handing(self.work, plan, graded.seal)
         self.names = Names(
-            {student: graded.names.get(student, student) for student in self.work.students},
+            {student: graded.known_as(student) for student in self.work.students},
             graded.seal,
             blind=plan.blind,
         )
