@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -13,10 +14,13 @@ from benchmarks.measure import Row
 from gengrade.engine import rescore
 from gengrade.marks import Change, Mark, opened
 from gengrade.room import Plan
+from gengrade.room.passages import shared
+from gengrade.room.similarity import compare
 from tests.support.room import Server, graded_class, serving
 
 _STUDENTS = 500
 _TIMES = 20
+_WORDS = 400  # of an answer
 _ITEM = "1.1-sampling"
 
 
@@ -40,7 +44,29 @@ def measure(folder: Path) -> list[Row]:
         rows.append(
             Row("  memory beyond that of the class itself", f"{(psutil.Process().memory_info().rss - before) >> 20} MB")
         )
-    return rows
+    return [*rows, *_compared()]
+
+
+def _compared() -> list[Row]:
+    """Measure the comparison of five hundred answers of a page each, to one question."""
+    draw = random.Random(0)
+    vocabulary = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(3_000)]
+    frequencies = [1 / (1 + place) for place in range(len(vocabulary))]  # Zipf's law
+    texts = {
+        f"student-{number:03}": " ".join(draw.choices(vocabulary, frequencies, k=_WORDS)) for number in range(_STUDENTS)
+    }
+    before = psutil.Process().memory_info().rss
+    began = time.perf_counter()
+    compare(texts)
+    between = time.perf_counter()
+    shared(texts, _STUDENTS)
+    ended = time.perf_counter()
+    title = f"room, {_STUDENTS} answers of {_WORDS} words, in the background"
+    return [
+        Row(f"{title}: similarity", f"{between - began:.1f} s", "10 s", between - began <= 10),
+        Row(f"{title}: shared passages", f"{ended - between:.1f} s", "10 s", ended - between <= 10),
+        Row("  memory that stays after both", f"{max(0, psutil.Process().memory_info().rss - before) >> 20} MB"),
+    ]
 
 
 def _row(what: str, goal: float, act: Callable[[int], object]) -> Row:

@@ -1,8 +1,15 @@
-"""What an operator chooses among: how much is checked, where models run, and how student code is isolated."""
+"""What an operator chooses among: which kinds of checks run, where models run, and how student code is isolated."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class CheckKind(StrEnum):
+    """What a check does with a submission's code, which decides its limits."""
+
+    UNIT = "unit"  # it calls functions and runs models
+    TRAIN = "train"  # it trains models, and runs in the smoke profile only
 
 
 class Profile(StrEnum):

@@ -35,11 +35,13 @@ from gengrade.console import (
 )
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
-from gengrade.engine import Interrupted, Options, Result, UsageError, kept_here, operator, run
+from gengrade.engine import Interrupted, Options, Result, UsageError, graded_class, kept_here, operator, run
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
 from gengrade.lasting import outlast_readers
+from gengrade.marks import opened as opened_marks
+from gengrade.marks.amendments import amended, to_yaml
 from gengrade.marks_cli import app as marks_app
 from gengrade.paths import InputError, from_here, printable
 from gengrade.report import github_annotations, github_summary, write_junit
@@ -205,6 +207,25 @@ def rubric_ids(file: Annotated[Path, typer.Argument(help="The rubric to change."
     for id_ in added:
         typer.echo(id_)
     typer.echo(f"{file}: added {len(added)} ids" if added else f"{file}: no id was missing")
+
+
+@rubric_app.command("amended")
+def rubric_amended(
+    out: Annotated[Path, typer.Argument(help="The folder of results of a class that was graded.")] = Path("results"),
+) -> None:
+    """Print the criteria that were changed while marking, as YAML to paste into the rubric's items.
+
+    Once the rubric has them itself, grade again.
+    """
+    try:
+        graded = graded_class(out, changed=True)
+        with opened_marks(graded.marks, "", create=False) as store:
+            rubric, items, unfit = amended(graded.rubric, store.amendments())
+    except _USER_ERRORS as error:
+        refuse(error)
+    typer.echo(to_yaml(rubric, items) or "# The criteria are those of the rubric.\n", nl=False)
+    for sentence in unfit.values():
+        typer.echo(f"note: {inert(sentence)}", err=True)
 
 
 @course_app.command("new")

@@ -24,9 +24,10 @@ from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.lateness import Assessed, assessed
 from gengrade.marks import Event, Marks
+from gengrade.marks.model import Asked
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.people.model import Member, Standing
-from gengrade.rubric import CheckItem, Entry, ManualItem, MeasureItem, Rubric
+from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
 
@@ -92,6 +93,15 @@ class GivenMark(_Record):
     at: str  # UTC, ISO 8601
 
 
+class AskedQuestion(_Record):
+    """What the student asked about an item, and the answer. Points are those of the item then; None: pending."""
+
+    question: str
+    points: float | None
+    answer: str | None  # None: it is not answered yet
+    points_after: float | None  # when it was answered
+
+
 class ItemGrade(_Record):
     """The points of one item of the rubric, and the reason for them."""
 
@@ -117,6 +127,7 @@ class ItemGrade(_Record):
     comment: str | None = None  # of the person who marked the item; None: nobody did, or without a comment's effect
     mark_state: MarkState | None = None  # None: nobody marked it
     marks: tuple[GivenMark, ...] = ()  # one or, in a conflict, several
+    questions: tuple[AskedQuestion, ...] = ()
     seconds: float = 0.0  # the duration of its check
 
     @property
@@ -154,10 +165,14 @@ class QuestionGrade(_Record):
 
 
 class GradeProvenance(Provenance):
-    """The facts' provenance, and the hashes of the rubric and the marks that turned them into points."""
+    """The facts' provenance, and the hashes of the rubric and the marks that turned them into points.
+
+    amendments: "sha256:…" of the criteria that were changed while marking; None if they are those of the rubric's file.
+    """
 
     rubric: str  # "sha256:…" of the rubric's file
     marks: str | None  # "sha256:…" of the marks; None without any
+    amendments: str | None = None
 
 
 class PersonGrade(_Record):
@@ -283,11 +298,13 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: St
     standing: the people who handed it in, and how late it is for them; None: nothing is known.
     """
     standing = standing or Standing()
-    given = marks.items if marks else {}
+    given, asked = (marks.items, marks.asked) if marks else ({}, {})
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
     secret = sorted(rubric.hidden_checks())
     for entry in rubric.entries():
-        graded[entry.question.id].append(_grade_item(entry, facts, given.get(entry.id, ()), secret))
+        graded[entry.question.id].append(
+            _grade_item(entry, facts, given.get(entry.id, ()), asked.get(entry.id, ()), secret)
+        )
     questions = tuple(
         QuestionGrade(
             id=question.id,
@@ -333,7 +350,10 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: St
         code_flags=facts.code_flags,
         isolation=facts.provenance.isolation,
         provenance=GradeProvenance(
-            **dict(facts.provenance), rubric=rubric.sha256, marks=marks.sha256 if marks else None
+            **dict(facts.provenance),
+            rubric=rubric.sha256,
+            marks=marks.sha256 if marks else None,
+            amendments=rubric.amendments,
         ),
     )
 
@@ -365,7 +385,9 @@ class _Verdict(NamedTuple):
     fact: CheckFact | None = None  # of the check, where it failed
 
 
-def _grade_item(entry: Entry, facts: Facts, given: Sequence[Event], secret: Sequence[str]) -> ItemGrade:
+def _grade_item(
+    entry: Entry, facts: Facts, given: Sequence[Event], asked: Sequence[Asked], secret: Sequence[str]
+) -> ItemGrade:
     item = entry.item
     verdict = _judge(entry, facts)
     points = round(item.points * (verdict.share or 0.0), 2)
@@ -409,6 +431,7 @@ def _grade_item(entry: Entry, facts: Facts, given: Sequence[Event], secret: Sequ
         comment=comment,
         mark_state=state,
         marks=tuple(_given(entry, event) for event in given if event.mark) if state else (),
+        questions=tuple(map(_asked, asked)),
         seconds=_seconds(check, facts),
     )
 
@@ -442,13 +465,21 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         return f"There are several marks: {said}. Decide with: gengrade marks give"
     if state is MarkState.NO_REASON:
         return f"The mark ({said}) would replace the automatic result: give it a comment that says why."
-    before = given[0].wording
+    before, present = given[0].wording, entry.wording
+    if before and (before.text, before.points) == (present.text, present.points):
+        was, now = (_criteria(wording.criteria) for wording in (before, present))
+        said = f"The mark ({said}) was given for other criteria: {was}. Now they are: {now}."
+        return f"{said} Confirm it with: gengrade marks confirm"
     was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
-    now = f"“{entry.wording.text}” ({entry.wording.points:g} points)"
+    now = f"“{present.text}” ({present.points:g} points)"
     return (
         f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. Confirm it with: "
         "gengrade marks confirm"
     )
+
+
+def _criteria(criteria: Sequence[Criterion]) -> str:
+    return "; ".join(f"“{each.text}” ({each.points:+g})" for each in criteria) or "none"
 
 
 def _given(entry: Entry, event: Event) -> GivenMark:
@@ -465,6 +496,16 @@ def _given(entry: Entry, event: Event) -> GivenMark:
         wording=wording.text if wording and wording != entry.wording else None,
         by=event.by,
         at=event.at,
+    )
+
+
+def _asked(asked: Asked) -> AskedQuestion:
+    answer = asked.answer
+    return AskedQuestion(
+        question=asked.text,
+        points=asked.points,
+        answer=answer.text if answer else None,
+        points_after=answer.points if answer else None,
     )
 
 

@@ -16,9 +16,11 @@ from gengrade.console import WRONG_USAGE, refuse
 from gengrade.documents import DocumentError, suggestion
 from gengrade.engine import GradedClass, UsageError, graded_class, operator, rescore, rewrite_class_pages
 from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
+from gengrade.marks import amendments as amending
+from gengrade.marks import questions as asking
 from gengrade.marks import table as tables
 from gengrade.marks.importing import ENDING, TABLE, files_in, read_files, take_over_table, write_files
-from gengrade.marks.model import completed, problem_with
+from gengrade.marks.model import Asked, completed, problem_with
 from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.report.text import inert, one_line
@@ -104,6 +106,8 @@ def undo(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> 
     """Take the last change of an item back. A second time repeats it."""
     with _class(out) as (graded, store):
         student = graded.id_of(student)
+        if reason := amending.not_alone(store, student, item):
+            raise UsageError(f"{student}: {reason}")
         if not store.undo(student, item, by=by or operator(), source=_SOURCE):
             raise UsageError(
                 f'{student} has no change of "{item}" that could be taken back: see gengrade marks history'
@@ -160,14 +164,34 @@ def history(
     with _class(out) as (graded, store):
         student = graded.id_of(student)
         events = store.history(student, item)
+        asked = [each for each in store.questions(student) if item in (None, each.item)]
         current = {event.id for heads in store.current(student).items.values() for event in heads}
-        if not events:
+        if not events and not asked:
             raise UsageError(f"{student} has no marks{f' for {item!r}' if item else ''}")
+        lines = [line for each in asked for line in _asked_lines(each)]
         for event in events:
             stands = "*" if event.id in current else " "
-            when, who = event.at[:19].replace("T", " "), one_line(event.by, 24)
-            how = f"({event.kind}, {one_line(event.source, 60)})"
-            typer.echo(inert(f"{stands} {event.id:5}  {when}  {who:12}  {event.item}: {_said(event)}  {how}"))
+            what = f"{_said(event)}  ({event.kind}, {one_line(event.source, 60)})"
+            lines.append((event.at, f"{stands} {event.id:5}  {_who(event.at, event.by)}  {event.item}: {what}"))
+        for _, line in sorted(lines, key=lambda each: each[0]):
+            typer.echo(inert(line))
+
+
+def _who(at: str, by: str) -> str:
+    return f"{at[:19].replace('T', ' ')}  {one_line(by, 24):12}"
+
+
+def _asked_lines(asked: Asked) -> Iterator[tuple[str, str]]:
+    """Yield the time and the line of a question, and of its answer."""
+    said = f"{asked.item}: asked “{one_line(asked.text, 200)}” at {_number(asked.points)}"
+    yield asked.at, f"?       {_who(asked.at, asked.by)}  {said}  (question {asked.id})"
+    if answer := asked.answer:
+        said = f"{asked.item}: answered “{one_line(answer.text, 200)}” at {_number(answer.points)}"
+        yield answer.at, f"!       {_who(answer.at, answer.by)}  {said}  (question {asked.id})"
+
+
+def _number(points: float | None) -> str:
+    return "pending points" if points is None else f"{points:g} points"
 
 
 def _said(event: Event) -> str:
@@ -277,10 +301,117 @@ def move(
             ]
             if not given:
                 raise UsageError(f"{old} has no marks")
+            asked = store.questions(old)
             moved = [Change(new, event.item, event.mark, event.wording) for event in given]
             left = [Change(old, event.item, None, None, (event.id,), EventKind.WITHDRAWAL) for event in given]
             store.add([*moved, *left], by=by or operator(), source=f"{_SOURCE} move {old} {new}")
+        asking.move(store, asked, new, source=f"{_SOURCE} move {old} {new}")
         _show_scores(graded, store, [new])
+
+
+@app.command("changes")
+def changes(out: _Out = _DEFAULT) -> None:
+    """List which criteria and comments were changed for all students while marking, and which can be taken back."""
+    with _class(out) as (_, store):
+        amendments = store.amendments()
+        if not amendments:
+            raise UsageError("no criterion and no comment was changed for all students")
+        said, open_ = amending.told(amendments), amending.undoable(amendments)
+        for each in amendments:
+            stands = "*" if each.id in open_ else " "
+            what = f"{each.item}: {one_line(said[each.id], 400)}"
+            typer.echo(inert(f"{stands} {each.id:5}  {_who(each.at, each.by)}  {what}"))
+
+
+@app.command("revoke")
+def revoke(
+    number: Annotated[int, typer.Argument(help="The number of the change, as gengrade marks changes shows it.")],
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Take a change of criteria, or of a comment, back for all students whose mark is still the one that it made."""
+    with _refused():
+        graded = graded_class(out)
+        with opened(graded.marks, graded.rubric.assignment) as store:
+            try:
+                plan = amending.undoing(store, number)
+                amending.undo(store, graded.rubric, number, by=by or operator(), source=_SOURCE)
+            except amending.AmendmentError as problem:
+                raise UsageError(str(problem)) from None
+            for left in plan.left:
+                typer.echo(inert(f"{left.student}: left as it is, since {left.reason}"))
+            known = [student for student in store.marked(plan.amendment.item) if student in graded.names]
+            _show_scores(graded.amended(store), store, known)
+
+
+@app.command("ask")
+def ask(
+    student: _Student,
+    item: _Item,
+    text: Annotated[str, typer.Argument(help="What the student asks.")],
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Enter a student's question about an item, to be answered with `gengrade marks answer` or in the marking room."""
+    with _class(out) as (graded, store), _questions():
+        _entry(graded, item)
+        student = _known(graded, student)
+        points = _points_now(graded, store, student, item)
+        number = asking.ask(store, student, item, text, points, by=by or operator(), source=_SOURCE)
+        typer.echo(f"Question {number}")
+        _show_scores(graded, store, [student])
+
+
+@app.command("answer")
+def answer(
+    number: Annotated[int, typer.Argument(help="The question's number.")],
+    text: Annotated[str, typer.Argument(help="The answer, which the student's report shows.")] = "",
+    mistake: Annotated[
+        bool, typer.Option("--mistake", help="It was entered by mistake: nothing shows it any more.")
+    ] = False,
+    out: _Out = _DEFAULT,
+    by: _By = "",
+) -> None:
+    """Answer a student's question. Change the mark first, if it changes: the report shows the points before and after.
+
+    A later answer takes the place of an earlier one.
+    """
+    with _class(out) as (graded, store), _questions():
+        asked = asking.found(store, number)
+        if mistake:
+            asking.withdraw(store, number, by=by or operator(), source=_SOURCE)
+        else:
+            points = _points_now(graded, store, asked.student, asked.item)
+            asking.answer(store, number, text, points, by=by or operator(), source=_SOURCE)
+        _show_scores(graded, store, [asked.student])
+
+
+@app.command("questions")
+def questions(
+    out: _Out = _DEFAULT,
+    all_: Annotated[bool, typer.Option("--all", help="Also those that were answered.")] = False,
+) -> None:
+    """List the questions of students that nobody has answered yet."""
+    with _class(out) as (_, store):
+        for each in store.questions():
+            if all_ or each.answer is None:
+                for _, line in _asked_lines(each):
+                    typer.echo(inert(f"{one_line(each.student, 40):20}  {line}"))
+
+
+@contextmanager
+def _questions() -> Iterator[None]:
+    try:
+        yield
+    except asking.QuestionError as problem:
+        raise UsageError(str(problem)) from None
+
+
+def _points_now(graded: GradedClass, store: Store, student: str, item: str) -> float | None:
+    """Return the points that a student has for an item; None while they are pending."""
+    grade = rescore(graded, student, store.current(student))
+    found = next((each for each in grade.items if each.id == item), None) if grade else None
+    return None if found is None or found.pending else found.points
 
 
 @app.command("adopt")
@@ -304,7 +435,7 @@ def _class(out: Path) -> Iterator[tuple[GradedClass, Store]]:
     with _refused():
         graded = graded_class(out)
         with opened(graded.marks, graded.rubric.assignment) as store:
-            yield graded, store
+            yield graded.amended(store), store
 
 
 @contextmanager

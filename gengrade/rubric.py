@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -22,10 +22,10 @@ from pydantic import (
     field_validator,
 )
 
+from gengrade.choices import CheckKind
 from gengrade.documents import Document, DocumentError, Where, suggestion
 from gengrade.texts import unwrapped
 
-KINDS = ("unit", "train")  # the two kinds of checks, each with limits of its own
 SUBMISSION = "submission"  # in `limits`: the limits for all runs of a submission together
 ANY_DATA = "default"  # in a threshold's mapping: the value for every data set that is not named
 
@@ -281,6 +281,7 @@ class Rubric(_Strict):
     parts: tuple[Part, ...] = Field(min_length=1)
 
     _document: Document = PrivateAttr()
+    _amendments: str | None = PrivateAttr(None)
 
     @classmethod
     def load(cls, path: Path) -> Rubric:
@@ -316,6 +317,33 @@ class Rubric(_Strict):
     def sha256(self) -> str:
         """The hash of the file's bytes, as "sha256:…"."""
         return self._document.sha256
+
+    @property
+    def amendments(self) -> str | None:
+        """A hash of the criteria that were changed while marking, as "sha256:…"; None if there are none."""
+        return self._amendments
+
+    def amended(self, criteria: Mapping[str, tuple[Criterion, ...]]) -> Rubric:
+        """Return the rubric with these criteria in the place of those of its manual items with these ids."""
+        if not criteria:
+            return self
+
+        def question(question: Question) -> Question:
+            items = tuple(
+                item.model_copy(update={"criteria": criteria[item.id]})
+                if isinstance(item, ManualItem) and item.id is not None and item.id in criteria
+                else item
+                for item in question.items
+            )
+            return question.model_copy(update={"items": items})
+
+        def part(part: Part) -> Part:
+            return part.model_copy(update={"questions": tuple(map(question, part.questions))})
+
+        rubric = self.model_copy(update={"parts": tuple(map(part, self.parts))})
+        said = {item: [each.model_dump() for each in criteria[item]] for item in sorted(criteria)}
+        rubric._amendments = f"sha256:{hashlib.sha256(json.dumps(said).encode()).hexdigest()}"
+        return rubric
 
     def entries(self) -> Iterator[Entry]:
         """Yield every item in the order of the file."""
@@ -354,8 +382,8 @@ class Rubric(_Strict):
                     hint = suggestion(check, known_checks)
                     raise self._document.problem(where, f'no grader has a check "{check}"{hint}: correct or remove it')
         for name in self.limits:
-            if name not in (*KINDS, SUBMISSION) and name not in known_checks:
-                hint = suggestion(name, [*KINDS, SUBMISSION, *known_checks])
+            if name not in (*CheckKind, SUBMISSION) and name not in known_checks:
+                hint = suggestion(name, [*CheckKind, SUBMISSION, *known_checks])
                 reason = (
                     f'limits are for "unit", "train", "submission" or a check\'s id, not for "{name}"{hint}: '
                     "correct or remove it"

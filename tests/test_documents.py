@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import struct
+import textwrap
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,14 +27,17 @@ from gengrade.facts import Outcome
 from gengrade.places import WORK, require_ours
 from gengrade.room import answers
 from gengrade.room import documents as module
+from gengrade.room.comparing import Comparisons
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Line, Output, Place, tidy
 from gengrade.room.finding import find
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Limits, NoSuchTier, Run, Tier, choose, examine
 from gengrade.sandbox.closure import closure_of
 from gengrade.sandbox.library import preloaded
 from gengrade.submissions import Submission, SubmissionError, lay_out_documents
 from tests.support.handed_in import submitted, tree_of, write, zipped
 from tests.support.pdfs import Words, page_of, pdf, written
+from tests.support.report_examples import RUBRIC
 
 # --- trees ------------------------------------------------------------------------------------------------------------
 
@@ -499,6 +503,59 @@ def test_places_of_questions_in_reports(room: Room) -> None:
     assert room.documents.place("empty", "1.4") is None
 
 
+def test_a_corrected_place_wins_until_the_submission_changes(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    work = write(tmp_path / "work", {"a.pdf": pdf(page_of("Question 1.1", "x"), page_of("y")), "b.txt": b"1.1"})
+    submissions = {"doe": submitted(work)}
+    with Documents(tmp_path / "out", submissions, room.tier) as documents:
+        found = documents.place("doe", "1.1")
+        assert found is not None
+        assert (found.index, found.page) == (0, 0)
+        documents.correct("doe", "1.1", Place(0, 1, 0.25))
+        documents.correct("doe", "1.2", Place(1, 0, 0.5))
+        for wrong in (
+            Place(2, 0, 0.0),
+            Place(-1, 0, 0.0),
+            Place(0, 2, 0.0),
+            Place(1, 1, 0.0),
+            Place(0, 0, float("nan")),
+        ):
+            with pytest.raises(DocumentProblem):
+                documents.correct("doe", "1.1", wrong)
+        assert [line.text for page in documents.pages("doe", 0) for line in page] == ["Question 1.1", "x", "y"]
+    with Documents(tmp_path / "out", submissions, room.tier) as documents:
+        corrected = {"1.1": Place(0, 1, 0.25), "1.2": Place(1, 0, 0.5), "1.3": None}
+        assert documents.places("doe", ["1.1", "1.2", "1.3"]) == corrected
+        before = documents.sha256("doe")
+        (work / "b.txt").write_bytes(b"1.2")
+        documents.files("doe")
+        assert documents.sha256("doe") != before
+        assert documents.places("doe", ["1.1", "1.2"]) == {"1.1": found, "1.2": None}
+
+
+def test_answers_in_pdfs_are_compared(room: Room, tmp_path: Path) -> None:
+    words = (
+        "Dropping a divergence that is never negative leaves a bound below the logarithm of the evidence, which we "
+        "can raise by following its gradient although nobody can solve the integral over every latent code by hand."
+    )
+    lines = textwrap.wrap(words, 60)
+    works = {}
+    for name, first in (("ada", "Mine begins."), ("bob", "Another beginning.")):
+        report = pdf(page_of("Question 1.1", first, *lines), page_of("Question 1.3", f"Only {name} says that."))
+        works[name] = submitted(write(tmp_path / name, {"a.pdf": report}))
+    rubric = Rubric.parse(RUBRIC, tmp_path / "rubric.yaml")
+    with Documents(tmp_path / "out", works, room.tier) as documents:
+        comparisons = Comparisons(documents, ("ada", "bob"), rubric, ["1.1", "1.3"])
+        comparisons.catch_up()
+    (passage,) = comparisons.passages("1.1", "ada")
+    assert (passage.other, passage.words) == ("bob", len(words.split()))
+    assert passage.quoted.startswith("Dropping a divergence")
+    assert [near.student for near in comparisons.near("1.1", "bob")] == ["ada"]
+    assert comparisons.passages("1.3", "ada") == ()
+
+
 def test_pictures_are_upright_small_and_on_white(room: Room) -> None:
     sizes = {"photo.jpg": (100, 50), "turned.jpg": (100, 200), "clear.png": (20, 10), "animated.gif": (8, 4)}
     for name, size in sizes.items():
@@ -640,6 +697,51 @@ def test_what_is_too_much_of_a_notebook_is_left_out_and_said(room: Room) -> None
     assert len(large.cells) == 2_000
     assert large.cells[0].source == "é" * 50_000
     assert {note.split()[2] for note in large.notes} == {"first", "texts"}
+
+
+def test_a_program_has_colours_and_definitions(room: Room) -> None:
+    program = room.documents.program("honest", room.index("code/a.py"))
+    assert program.text == "print('é\ufffd')\n"
+    assert program.colours == "bbbbb ssss  "
+    assert program.definitions == ()
+    with pytest.raises(DocumentProblem, match="not a program"):
+        room.documents.program("honest", room.index("latin.txt"))
+
+
+NESTED = """class VAE:
+    @property
+    def size(self):
+        if True:
+            async def inner():
+                pass
+
+
+def KLD(mean): return mean
+"""
+PROGRAMS: dict[str, bytes] = {
+    "a.py": NESTED.replace("\n", "\r\n").encode(),
+    "b cut.py": b"def f():\n    return 1\n" * 20_000,
+    "c deep.py": b"(" * 90_000,
+    "d deep.py": b"-" * 90_000 + b"1",
+    "e quotes.py": b'"\\' * 40_000,
+    "f braces.py": b"f'" + b"{" * 40_000,
+    "g words.m": b"% a comment\nx = 1;\n",
+    "h zero.py": b"x = 1\0\n",
+}
+
+
+def test_hostile_programs_are_shown_as_text(room: Room, tmp_path: Path) -> None:
+    work = write(tmp_path / "work", PROGRAMS)
+    with Documents(tmp_path / "out", {"doe": submitted(work)}, room.tier) as documents:
+        programs = {file.name: documents.program("doe", file.index) for file in documents.files("doe")}
+    named = [(each.name, each.first, each.last) for each in programs["a.py"].definitions]
+    assert named == [("VAE", 1, 6), ("VAE.size", 3, 6), ("VAE.size.inner", 5, 6), ("KLD", 9, 9)]
+    assert programs["a.py"].text == NESTED
+    for name, program in programs.items():
+        assert program.text.startswith(PROGRAMS[name].decode()[:5].replace("\r\n", "\n")), name
+        assert len(program.colours) in (0, len(program.text)), name
+    for name in ("b cut.py", "g words.m"):
+        assert programs[name].colours == ""
 
 
 def test_zeros_are_shown_as_marks(room: Room) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gengrade.course import courses
-from gengrade.grading.checks import INTERFACE
+from gengrade.grading.checks import INTERFACE, RECORDS
 from gengrade.home import module_path
 from gengrade.sandbox import closure
 from tests.support.examples import ROOT
@@ -118,21 +118,23 @@ def test_every_adapter_is_compared_with_an_interface(course: str, part: str, pla
     assert {name for name in methods if not name.startswith("_")} <= wanted
 
 
-def test_only_type_checkers_import_an_interface() -> None:
-    """Where it is imported in another way, a guest or the host would load it."""
+def test_only_type_checkers_import_an_interface_or_records() -> None:
+    """Where they are imported in another way, a guest or the host would load them."""
     for path in (*ROOT.glob("graders/*/*.py"), *ROOT.glob("courses/*/adapters/*.py"), *ROOT.glob("gengrade/**/*.py")):
         allowed = {id(node) for statement in below_type_checking(path) for node in ast.walk(statement)}
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").endswith(f".{INTERFACE}"):
-                assert id(node) in allowed, path
+        for node in ast.walk(tree(path)) if path.stem not in (INTERFACE, RECORDS) else ():
+            match node:
+                case ast.ImportFrom(module=str() as module) if module.startswith("graders."):
+                    assert module.rpartition(".")[2] not in (INTERFACE, RECORDS) or id(node) in allowed, path
 
 
 @pytest.mark.parametrize("course", courses())
-def test_no_run_is_given_an_interface(course: str) -> None:
+def test_no_run_is_given_an_interface_or_records(course: str) -> None:
     given = courses()[course]
-    assert not any(INTERFACE in name for name in closure.libraries(given))
+    assert not any(name.endswith((INTERFACE, RECORDS)) for name in closure.libraries(given))
     for probe in closure.probes():
-        assert f".{INTERFACE}".encode() not in closure.closure_of(given, probe).code, probe
+        code = closure.closure_of(given, probe).code
+        assert not any(f".{name}".encode() in code for name in (INTERFACE, RECORDS)), probe
 
 
 def test_the_page_on_new_courses_lists_every_interface() -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from gengrade.cli import app
+from gengrade.engine import graded_class
+from gengrade.marks import opened
+from gengrade.marks.amendments import Proposal, apply, planned
 from gengrade.sandbox import Tier
 from tests.support.marked import RUBRIC
 from validation.workbench import REFERENCE, Workbench
@@ -269,3 +274,94 @@ def test_a_renamed_student_keeps_the_marks(marker: Marker) -> None:
     assert marker.run("move", "Bob_22", "Bo_22").exit_code == 0
     assert marker.points("Bo_22") == (2, 0)
     assert marker.grade().exit_code == 0
+
+
+def _amend(marker: Marker, criterion: str, text: str, points: float) -> None:
+    """Change a criterion as the marking room does."""
+    graded = graded_class(marker.out)
+    proposal = Proposal("derivation", criterion, text, points)
+    with opened(graded.marks, graded.rubric.assignment) as store:
+        digest = planned(store, graded.rubric, proposal).digest
+        apply(store, graded.rubric, proposal, digest=digest, by="Tim", source="marking room")
+
+
+def test_criteria_that_were_changed_while_marking_count_until_the_rubric_has_them(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "--criteria", "integral")
+    _amend(marker, "integral", "the integral over x", 2.5)
+    _amend(marker, "", "the constant", 0.5)
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2.5, 0)
+    assert "change 2 for all students" in marker.run("undo", "Ada_11", "derivation").stderr
+    assert "The integral over x" in (marker.out / "Ada_11" / "report.html").read_text()
+    marker.run("give", "Bob_22", "derivation", "--criteria", "integral,constant")
+    assert marker.points("Bob_22") == (3, 0)
+    (marker.marks / "Bob_22.yaml").write_text("derivation: {criteria: [integral, constant]}\n")
+    assert marker.grade().exit_code == 0, "files may name the new criterion"
+    assert marker.points("Bob_22") == (3, 0)
+    shown = CliRunner().invoke(app, ["rubric", "amended", str(marker.out)])
+    assert yaml.safe_load(shown.stdout)["derivation"]["criteria"][1:] == [
+        {"id": "integral", "text": "the integral over x", "points": 2.5},
+        {"id": "constant", "text": "the constant", "points": 0.5},
+    ]
+    assert "“the constant” (+0.5) was added" in marker.run("changes").stdout
+    lines = "".join(f"  {line}\n" for line in shown.stdout.splitlines()[1:])
+    own = RUBRIC[: RUBRIC.index("            criteria:")] + textwrap.indent(lines, " " * 8)
+    marker.rubric.write_text(own)
+    told = marker.grade()
+    assert (told.exit_code, marker.points("Ada_11")) == (0, (2.5, 0))
+    assert "do not count" not in told.stdout
+    assert "those of the rubric" in CliRunner().invoke(app, ["rubric", "amended", str(marker.out)]).stdout
+    refused = marker.run("revoke", "2")
+    assert (refused.exit_code, "has these criteria itself" in refused.stderr) == (2, True)
+    marker.rubric.write_text(own.replace("over x", "over z"))
+    told = marker.grade()
+    assert "do not count" not in told.stdout, "the rubric had taken them over"
+    assert marker.points("Ada_11") == (0, 3)
+
+
+def test_changes_that_do_not_fit_the_rubric_any_more_are_named_and_taken_back(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "--criteria", "integral")
+    _amend(marker, "integral", "the integral", 2.5)
+    marker.run("give", "Bob_22", "derivation", "--criteria", "steps")
+    marker.rubric.write_text(RUBRIC.replace("the steps", "all steps"))
+    told = marker.grade()
+    assert "so these changes do not count any more: see gengrade marks changes" in " ".join(told.stdout.split())
+    assert told.stdout.count("do not count any more") == 1
+    assert (marker.points("Ada_11"), marker.points("Bob_22")) == ((0, 3), (0, 3))
+    assert "do not count" in CliRunner().invoke(app, ["rubric", "amended", str(marker.out)]).stderr
+    result = marker.run("revoke", "1")
+    assert result.exit_code == 0, result.output
+    assert "Bob_22: left as it is, since it was marked since" in result.stdout
+    assert "do not count" not in marker.grade().stdout
+    marker.rubric.write_text(RUBRIC)
+    assert marker.grade().exit_code == 0
+    assert (marker.points("Ada_11"), marker.points("Bob_22")) == ((2, 0), (0, 3))
+    for words in (("revoke", "1"), ("revoke", "99")):
+        assert marker.run(*words).exit_code == 2
+
+
+def test_a_class_without_changes_says_so(marker: Marker) -> None:
+    assert "no criterion and no comment" in marker.run("changes").stderr
+    marker.run("give", "Ada_11", "derivation", "1")
+    result = CliRunner().invoke(app, ["rubric", "amended", str(marker.out)])
+    assert (result.exit_code, result.stdout) == (0, "# The criteria are those of the rubric.\n")
+
+
+def test_a_question_of_a_student_is_entered_answered_and_told(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    assert "Question 1\n" in marker.run("ask", "Ada", "derivation", "Why not 3?").stdout
+    assert "asked “Why not 3?” at 2 points  (question 1)" in marker.run("questions").stdout
+    marker.run("give", "Ada_11", "derivation", "3")
+    assert marker.run("answer", "1", "You are right.").exit_code == 0
+    assert marker.run("questions").stdout == ""
+    assert "You are right." in marker.run("questions", "--all").stdout
+    report = (marker.out / "Ada_11" / "report.html").read_text()
+    assert "2 before, 3 after the answer" in report
+    lines = marker.run("history", "Ada_11", "derivation").stdout.splitlines()
+    assert [line[0] for line in lines] == [" ", "?", "*", "!"]
+    assert marker.grade().exit_code == 0
+    assert "You are right." in (marker.out / "Ada_11" / "report.html").read_text()
+    assert marker.run("answer", "1", "--mistake").exit_code == 0
+    assert "You are right." not in (marker.out / "Ada_11" / "report.html").read_text()
+    for words in (("answer", "9", "x"), ("ask", "Ada", "derivation", " "), ("ask", "Ada", "nothing", "x")):
+        assert marker.run(*words).exit_code == 2

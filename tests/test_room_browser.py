@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -164,7 +165,9 @@ def test_the_next_item_is_chosen_by_a_key(driver: Chrome, tmp_path: Path) -> Non
         driver.get(server.address + server.address_for("Tim"))
         driver.execute_script("localStorage.clear()")
         driver.get(f"{server.address}/answer/1.9/ada")
-        first, second = (form.get_attribute("data-item") for form in driver.find_elements(By.TAG_NAME, "form"))
+        first, second = (
+            form.get_attribute("data-item") for form in driver.find_elements(By.CSS_SELECTOR, "form[data-item]")
+        )
         assert first is not None
         assert second is not None
         press(driver, "1", "n", "0")
@@ -249,7 +252,8 @@ def test_another_web_page_cannot_mark(driver: Chrome, server: Server, tmp_path: 
 def test_pages_fit_and_nothing_is_written_to_the_console(driver: Chrome, server: Server) -> None:
     driver.get_log("browser")  # type: ignore[no-untyped-call]
     _open(driver, server)
-    for path in ("", "/answer/1.9/ada"):
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",), comment="Why?"), [], "r", by="Ann")
+    for path in ("", "/answer/1.9/ada", "/changes", "/questions", f"/comments/{ITEM}/change"):
         driver.get(server.address + path)
         width = driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= driver.execute_script("return window.innerWidth")
@@ -333,3 +337,49 @@ def test_forms_are_sent_by_the_browser_itself(driver: Chrome, server: Server) ->
     driver.execute_script("forms[0].elements.points.value = '2'; HTMLFormElement.prototype.submit.call(forms[0])")
     until(driver, lambda _: _mark(server, student) == Mark(points=2))
     until(driver, lambda _: driver.title == f"1.1, {student}")
+
+
+def _ready(driver: Chrome, title: str, focus: str = "") -> bool:
+    """Return whether a page is there and takes keys; `focus` is the text of what has the focus."""
+    ready = driver.title.startswith(title) and driver.execute_script("return document.readyState") == "complete"
+    return bool(ready and focus in ("", driver.switch_to.active_element.text))
+
+
+def test_a_criterion_is_added_and_taken_back_by_keys_and_forms_alone(driver: Chrome, server: Server) -> None:
+    """These forms are sent by the browser itself, as all forms are where scripts are off."""
+    server.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Ann")
+    driver.get(f"{server.address}/answer/1.1/ada")
+    press(driver, "e")
+    first = driver.switch_to.active_element
+    assert (first.get_attribute("name"), first.get_attribute("value")) == ("text", "the prior")
+    press(driver, Keys.TAB * 6, "1 prior, 2 decoders", Keys.TAB, "1", Keys.ENTER)
+    until(driver, lambda _: _ready(driver, "What would change", "Apply"))
+    assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",)), "no key of the page was pressed"
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: _ready(driver, "Change 1", "Back to the answer"))
+    assert [each.id for each in server.room.work.items[ITEM].wording.criteria] == ["prior", "decoder", "prior-decoders"]
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: _ready(driver, "1.1, ada"))
+    press(driver, "3")
+    until(driver, lambda _: _mark(server, "ada") == Mark(points=3, criteria=("decoder", "prior-decoders")))
+    press(driver, "e", Keys.ESCAPE, "3")
+    until(driver, lambda _: _mark(server, "ada") == Mark(points=2, criteria=("decoder",)))
+    driver.get(f"{server.address}/changes/1")
+    driver.find_element(By.CSS_SELECTOR, "form button").click()
+    until(driver, lambda _: driver.title.startswith("Change 2"))
+    assert len(server.room.work.items[ITEM].wording.criteria) == 2
+
+
+def test_a_page_from_before_a_change_of_criteria_says_so(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    fields = {"item": ITEM, "criterion": "decoder", "text": "the decoder", "points": "2.5", "request": "r"}
+    server.cookie = "; ".join(f"{each['name']}={each['value']}" for each in driver.get_cookies())
+    page = server.ask("/criteria/preview", fields)[1]
+    (digest,) = re.findall(r'name="digest" value="(\w+)"', page)
+    assert server.ask("/criteria/apply", {**fields, "digest": digest})[0] == 303
+    press(driver, "2")
+    until(driver, lambda _: "criteria were changed meanwhile" in driver.find_element(By.ID, "trouble").text)
+    assert _mark(server, student) == Mark(points=2, criteria=("decoder",))
+    driver.refresh()
+    press(driver, "2", "2")
+    until(driver, lambda _: _mark(server, student) == Mark(points=2.5, criteria=("decoder",)))

@@ -210,14 +210,14 @@ def test_different_marks_are_settled_by_a_third(server: Server) -> None:
     page = server.ask("/answer/1.1/s01", by="Cyd")[1]
     assert "Two people marked this" in page
     assert "You give the second mark" not in page
-    assert "In 1 items the two marks differ" in server.ask("/agreement", by="Cyd")[1]
+    assert "In 1 item the two marks differ" in server.ask("/agreement", by="Cyd")[1]
     _mark(server, "s01", "Cyd", "c", points="2")
     (head,) = server.room.current("s01")[ITEM]
     assert (head.by, head.mark and head.mark.points) == ("Cyd", 2)
     assert server.room.seconds("s01", "Bob").get(ITEM, ()) == ()
     page = server.ask("/agreement", by="Ann")[1]
     assert "-66.7 %" in page
-    assert "items the two marks differ" not in page
+    assert "the two marks differ" not in page
 
 
 @ALL_TWICE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from gengrade.choices import CheckKind
 from gengrade.grading.checks import known
 from tests.support.validated import Validated
 from validation.cases import cases
@@ -43,7 +44,7 @@ def test_there_is_enough_of_everything() -> None:
 def test_misconceptions_name_unit_checks_of_one_part_and_have_sentences_of_their_own(of: str) -> None:
     asked = set(unit_checks("", course=of))
     for name, each in library(of).items():
-        assert all(known()[check].kind == "unit" for check in each.fails), name
+        assert all(known()[check].kind is CheckKind.UNIT for check in each.fails), name
         assert set(each.fails) <= asked, name
         assert {check.partition(".")[0] for check in each.fails} <= set(variants_of(of).families), name
     # The same may be said of two networks, and never of two mistakes that one check has to tell apart.

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from gengrade.authenticity import Seal
+from gengrade.choices import CheckKind
 from gengrade.course import DEFAULT, courses
 from gengrade.data import DataSet, load
 from gengrade.facts import CheckFact, Outcome
@@ -62,7 +63,11 @@ def rubric_of(course: str) -> Rubric:
 def unit_checks(*prefixes: str, course: str = DEFAULT_COURSE) -> list[str]:
     """The unit checks in the course's rubric whose names begin with one of the prefixes."""
     asked = rubric_of(course).checks()
-    return [id_ for id_, check in known().items() if check.kind == "unit" and id_ in asked and id_.startswith(prefixes)]
+    return [
+        id_
+        for id_, check in known().items()
+        if check.kind is CheckKind.UNIT and id_ in asked and id_.startswith(prefixes)
+    ]
 
 
 class Workbench:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import yaml
 
 from gengrade.atomic import write_whole
 from gengrade.documents import Document
+from gengrade.naming import telling_words, unique
 from gengrade.rubric import Rubric, RubricError
-
-_MOST_WORDS: Final = 3
-_LONGEST: Final = 28
-_PART: Final = re.compile(r"^\w\)\s")  # "a) " before the text of a part of a question
-_UNTELLING: Final = frozenset(
-    (
-        *("a", "an", "and", "are", "as", "at", "by", "for", "from", "how", "in", "into", "is", "it", "its"),
-        *("of", "on", "or", "that", "the", "to", "what", "with"),
-    )
-)
 
 
 def add_ids(path: Path) -> tuple[str, ...]:
@@ -40,7 +28,7 @@ def add_ids(path: Path) -> tuple[str, ...]:
         words = _value(item, "manual")
         if words is None or _value(item, "id") is not None:
             continue
-        id_ = _unique(_id(question, words), taken)
+        id_ = unique(_id(question, words), taken)
         taken.add(id_)
         start = item.start_mark
         position = start.index + 1 if item.flow_style else start.index
@@ -76,16 +64,4 @@ def _value(node: yaml.Node, key: str) -> str | None:
 
 def _id(question: str, text: str) -> str:
     """Return an id of the question's id and the first telling words of the text: "1.1-ancestral-sampling"."""
-    ascii_ = unicodedata.normalize("NFKD", _PART.sub("", text)).encode("ascii", "ignore").decode().lower()
-    words = [word for word in re.findall(r"[a-z][a-z0-9]+", ascii_) if word not in _UNTELLING][:_MOST_WORDS]
-    while len(words) > 1 and len("-".join(words)) > _LONGEST:
-        words.pop()
-    return "-".join([question, *words] if words else [question, "written"])
-
-
-def _unique(id_: str, taken: set[str]) -> str:
-    number = 2
-    unique = id_
-    while unique in taken:
-        unique, number = f"{id_}-{number}", number + 1
-    return unique
+    return "-".join([question, *(telling_words(text) or ["written"])])

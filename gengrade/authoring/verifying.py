@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gengrade.authoring import expected
-from gengrade.choices import Isolation, Profile
+from gengrade.choices import CheckKind, Isolation, Profile
 from gengrade.course import Course
 from gengrade.engine import Options, run
 from gengrade.facts import Outcome
@@ -47,9 +47,8 @@ def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation
         if course.examples.is_dir():
             yield Finding("the examples get the stated results", tuple(_examples(course, work, isolation)))
         if library:
-            yield Finding(
-                f"{len(library)} misconceptions are detected and named", tuple(_named(course, library, work, isolation))
-            )
+            found = f"{len(library)} misconception{'s' * (len(library) != 1)} detected and named"
+            yield Finding(found, tuple(_named(course, library, work, isolation)))
 
 
 def _reference(course: Course, work: Path, profile: Profile, isolation: Isolation) -> Iterator[str]:
@@ -98,7 +97,11 @@ def _named_in(
 
 
 def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[str]:
-    checks = {item.check: item for item in grade.items if item.check is not None and known()[item.check].kind == "unit"}
+    checks = {
+        item.check: item
+        for item in grade.items
+        if item.check is not None and known()[item.check].kind is CheckKind.UNIT
+    }
     judged = {check: item for check, item in checks.items() if item.outcome not in (None, Outcome.BLOCKED)}
     failed = {check for check, item in judged.items() if item.outcome is not Outcome.PASSED}
     for check in sorted((set(fails) & judged.keys()) - failed):

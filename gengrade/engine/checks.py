@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gengrade.choices import Profile
+from gengrade.choices import CheckKind, Profile
 from gengrade.engine.errors import UsageError
 from gengrade.engine.options import Options
 from gengrade.grading.checks import known, with_needs
@@ -25,7 +25,9 @@ def checks_to_run(options: Options, rubric: Rubric) -> tuple[str, ...]:
             )
         named = {id_ for id_ in named if id_.startswith(f"{options.part}.")}
     wanted = with_needs(named) - (rubric.hidden_checks() if options.public else set())
-    return tuple(sorted(id_ for id_ in wanted if options.profile is Profile.SMOKE or known()[id_].kind == "unit"))
+    return tuple(
+        sorted(id_ for id_ in wanted if options.profile is Profile.SMOKE or known()[id_].kind is CheckKind.UNIT)
+    )
 
 
 def needs_of_checks(rubric: Rubric) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.marks import Marks, opened
+from gengrade.marks.amendments import amended, note_taken_over
 from gengrade.marks.importing import ENDING, files_in, read_files, unused
 from gengrade.marks.store import NAME
 from gengrade.paths import from_here, printable
@@ -21,11 +22,17 @@ _FACTS: Final = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class ReadMarks:
-    """The current marks by the student's id; sentences about those that cannot be used, and about those taken back."""
+    """The current marks by the student's id; sentences about those that cannot be used, and about those taken back.
 
+    rubric: the rubric with the criteria that were changed while marking.
+    unfit: sentences about changes of criteria that do not fit the rubric any more.
+    """
+
+    rubric: Rubric
     marks: dict[str, Marks] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
 
 
 def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric, *, single: bool) -> ReadMarks:
@@ -38,17 +45,20 @@ def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric, *, s
     Raises StoreError if the store cannot be used, and PlaceError for what cannot be trusted.
     """
     if places.marks is None:
-        return ReadMarks()
+        return ReadMarks(rubric)
     known = {**{id_: id_ for id_ in (_graded_earlier(places.folder) if single else ())}, **students}
     found, problems = files_in(places.marks, known)
     problems += _elsewhere(places)
     if not found and not (places.marks / NAME).exists():
-        return ReadMarks(problems=tuple(problems))
+        return ReadMarks(rubric, problems=tuple(problems))
     with opened(places.marks, rubric.assignment) as store:
         trusted = partial(read_trusted, owners=Owners.of(places.folder))
+        note_taken_over(store, rubric, by=operator(), source="gengrade grade")
+        rubric, _, unfit = amended(rubric, store.amendments())
         wrong, notes = read_files(store, found, rubric, trusted, operator())
         marks = store.all_current()
-    return ReadMarks(marks, (*problems, *wrong, *unused(marks, known, rubric)), tuple(notes))
+    problems += [*wrong, *unused(marks, known, rubric)]
+    return ReadMarks(rubric, marks, tuple(problems), tuple(notes), tuple(unfit.values()))
 
 
 def operator() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ from gengrade.engine.errors import UsageError
 from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_names
 from gengrade.facts import Frozen
 from gengrade.grade import TOGETHER
+from gengrade.marks import Store
+from gengrade.marks.amendments import amended
 from gengrade.people import NOBODY, People
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
@@ -52,6 +54,10 @@ class GradedClass:
     def marks(self) -> Path:
         """The folder of marks."""
         return self.out / MARKS
+
+    def amended(self, store: Store) -> GradedClass:
+        """Return the class, whose rubric is as its file says, with the criteria that were changed while marking."""
+        return replace(self, rubric=amended(self.rubric, store.amendments()).rubric)
 
     def known_as(self, student: str) -> str:
         """Return all that tells who a student is: the name, and of a roster also ids, logins and the group's names."""

@@ -85,10 +85,10 @@ def _graded(
                 marks = read_marks(places, names, rubric, single=discovery.single)
                 taken_back += marks.notes
             write_record(out, options.path, rubric, discovery, job.seal, people)
-            graded = write_grades(job, discovery, rubric, marks.marks, people.found.people, names)
+            graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *people.notes, *taken_back, *([trusted.note] if trusted.note else []))
+    notes = (*discovery.notes, *people.notes, *taken_back, *marks.unfit, *([trusted.note] if trusted.note else []))
     problems = (*people.problems, *marks.problems)
     found = people.found.people
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, problems, found)

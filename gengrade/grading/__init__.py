@@ -1,5 +1,6 @@
 """Everything that graders import to write checks, and the pytest session that runs the checks on one submission."""
 
+from gengrade.choices import CheckKind
 from gengrade.grading.asserts import assert_close, expect, fail, not_asked
 from gengrade.grading.checks import Record, check
 from gengrade.grading.evidence import Evidence, Mismatch, UpTo, describe
@@ -9,6 +10,7 @@ from gengrade.grading.rng import Rng
 from gengrade.grading.subject import Subject
 
 __all__ = [
+    "CheckKind",
     "Evidence",
     "Mismatch",
     "Record",

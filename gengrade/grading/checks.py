@@ -11,13 +11,15 @@ from functools import cache
 from types import FunctionType
 from typing import Final, TypeVar
 
+from gengrade.choices import CheckKind
 from gengrade.home import HOME
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Record = Callable[[str, float], None]  # the type of the fixture `record`, called with a measure's name and value
 _ATTRIBUTE = "gengrade_check"
 IN_THE_GUEST: Final = ("adapting", "probing")  # packages that adapters and probes share, and that run in guests
-INTERFACE: Final = "interface"  # a family's file that only type checkers read
+INTERFACE: Final = "interface"  # a family's file that only type checkers read: what its probes ask adapters for
+RECORDS: Final = "records"  # another one: the evidence that its probes return
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Declaration:
     """The arguments of `@check` for a test function."""
 
     ids: tuple[str, ...]
-    kind: str  # "unit" or "train", which selects the limits; "train" runs in the smoke profile only
+    kind: CheckKind
     needs: tuple[str, ...]  # checks that must have passed before this one is run
 
 
@@ -35,21 +37,21 @@ class Known:
 
     id: str
     module: str  # the grader's module, such as "graders.vae.checks"
-    kind: str
+    kind: CheckKind
     needs: tuple[str, ...]
 
 
-def check(*ids: str, kind: str = "unit", needs: tuple[str, ...] = ()) -> Callable[[Test], Test]:
+def check(*ids: str, kind: CheckKind = CheckKind.UNIT, needs: tuple[str, ...] = ()) -> Callable[[Test], Test]:
     """Return a decorator that makes a test function decide these checks.
 
     ids: the checks, as the rubric names them. A check with several test functions passes when all of them do.
-    kind: "unit", or "train" for a check that trains models and runs in the smoke profile only.
+    kind: `CheckKind.TRAIN` for a check that trains models and runs in the smoke profile only.
     needs: checks that must have passed; otherwise this one is blocked.
 
-    Raises ValueError without an id or for another kind.
+    Raises ValueError without an id.
     """
-    if not ids or kind not in ("unit", "train"):
-        raise ValueError("a check needs an id, and a kind of unit or train")
+    if not ids:
+        raise ValueError("a check needs an id")
 
     def mark(function: Test) -> Test:
         setattr(function, _ATTRIBUTE, Declaration(ids, kind, needs))
@@ -78,7 +80,7 @@ def modules() -> list[str]:
         for family in families
         if family not in IN_THE_GUEST
         for info in pkgutil.iter_modules([str(HOME / "graders" / family)])
-        if not info.name.endswith("probes") and info.name != INTERFACE
+        if not info.name.endswith("probes") and info.name not in (INTERFACE, RECORDS)
     ]
 
 

@@ -30,6 +30,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
+from gengrade.choices import CheckKind
 from gengrade.facts import Figure
 from gengrade.forking import address_space, end_with_parent, fork
 from gengrade.grading.evidence import Evidence, Mismatch, NotAsked
@@ -51,7 +52,10 @@ class Allowance:
 
 # For each kind of check. The slowest unit test of all courses takes 0.5 s and 70 MB; a test of a trained model compares
 # samples with each image of the data set, which takes 170 billion operations for MNIST.
-ALLOWANCES: Final[Mapping[str, Allowance]] = {"unit": Allowance(), "train": Allowance(seconds=120)}
+ALLOWANCES: Final[Mapping[CheckKind, Allowance]] = {
+    CheckKind.UNIT: Allowance(),
+    CheckKind.TRAIN: Allowance(seconds=120),
+}
 
 
 class TooMuch(Mismatch):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gengrade.choices import CheckKind
 from gengrade.data import DataSet
 from gengrade.facts import CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.asserts import fail
@@ -86,7 +87,7 @@ class GradingPlugin:
         *,
         wanted: frozenset[str],
         secret: bytes,
-        limits: Callable[[str, str], Limits],
+        limits: Callable[[str, CheckKind], Limits],
         folder: Path,
         on_check: Callable[[str], None],
         names: Mapping[str, str],
@@ -195,7 +196,7 @@ class GradingPlugin:
             recorded=self._recorded,
             figures=self._show.figures,
             allowance=ALLOWANCES[declared.kind],
-            symptoms_of=self._student if declared.kind == "unit" else None,
+            symptoms_of=self._student if declared.kind is CheckKind.UNIT else None,
         )
         self._recorded = dict(report.recorded)
         self._hang(report.figures)
@@ -257,7 +258,7 @@ class GradingPlugin:
         fact = self._fact(item, error, call.duration)
         for id_ in declared.ids:
             self.observed.tests.setdefault(id_, []).append(fact)
-        if declared.kind == "unit":
+        if declared.kind is CheckKind.UNIT:
             tested = self._tested(item.name, declared.ids, fact.outcome, cut=isinstance(error, BudgetUsedUp))
             self.observed.tested.append(tested)
         self.observed.starved |= any(run.starved for _, run in self._student.runs)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field
 
 from gengrade.authenticity import Seal
-from gengrade.choices import Device, Profile, Tier
+from gengrade.choices import CheckKind, Device, Profile, Tier
 from gengrade.course import Course, load
 from gengrade.facts import Frozen
 from gengrade.grading.budget import Allowance
@@ -62,7 +62,7 @@ class Job(Frozen):
         """What inputs are derived from: the seed, and a secret that no report shows."""
         return self.drawn + str(self.seed).encode()
 
-    def limits_for(self, check: str, kind: str) -> Limits:
+    def limits_for(self, check: str, kind: CheckKind) -> Limits:
         """The limits of a check's runs: its kind's, as the rubric changes them for the kind and for the check."""
         return DEFAULTS[kind].changed(self.limits.get(kind, {})).changed(self.limits.get(check, {}))
 

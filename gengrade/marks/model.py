@@ -98,20 +98,74 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """A change for all students at once: of an item's criteria, or of a comment. Amendments are only ever added.
+
+    base: the wording in the rubric's file that the criteria were changed from; None if a comment was changed.
+    wording: the item's wording from then on; None if a comment was changed.
+    comments: the comment before and after; None if criteria were changed.
+    undoes: the amendment that this one takes back.
+    """
+
+    id: int
+    at: str  # UTC, ISO 8601
+    by: str
+    source: str
+    item: str
+    base: Wording | None
+    wording: Wording | None
+    comments: tuple[str, str] | None
+    undoes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person answered to a student's question.
+
+    points: the item's points when it was answered; None: they were pending.
+    """
+
+    at: str  # UTC, ISO 8601
+    by: str
+    text: str
+    points: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A student's question about an item, as a person entered it.
+
+    points: the item's points when it was entered; None: they were pending.
+    answer: the newest answer; None: the question is open.
+    """
+
+    id: int
+    at: str  # UTC, ISO 8601
+    by: str  # who entered it
+    student: str
+    item: str
+    text: str
+    points: float | None
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
 class Marks:
     """One student's current marks.
 
     items: for each item's id, the events that decide it, the oldest first (see `deciding`). An item with several of
         them is in conflict: two people marked it without having seen each other's mark.
     seconds: for each item's id, the second marks that nothing has replaced, whether or not they agree with the first.
+    asked: the student's questions, by the item's id.
     """
 
     items: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     seconds: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str | None:
-        """A hash of the marks as "sha256:…", without who gave them and when; None if there are none."""
+        """A hash of marks and questions as "sha256:…", without who gave them and when; None if there are none."""
         given = {
             item: [
                 [event.mark and event.mark.model_dump(), event.wording and event.wording.fingerprint] for event in some
@@ -119,8 +173,14 @@ class Marks:
             for item, some in sorted(self.items.items())
             if any(event.mark is not None for event in some)
         }
-        text = json.dumps(given, sort_keys=True)
-        return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}" if given else None
+        asked = [
+            [item, each.text, each.points, each.answer and [each.answer.text, each.answer.points]]
+            for item, some in sorted(self.asked.items())
+            for each in some
+        ]
+        text = json.dumps([given, asked] if asked else given, sort_keys=True)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"sha256:{digest}" if given or asked else None
 
 
 def deciding(current: Sequence[_T], head: Callable[[_T], Head]) -> tuple[_T, ...]:

@@ -115,6 +115,12 @@ def parts(grade: Grade, facts: Facts, folder: Path) -> tuple[PartView, ...]:
     return tuple(views)
 
 
+def question(graded: QuestionGrade, facts: Facts, folder: Path) -> QuestionView:
+    """Return one question as the report's body shows it; pictures are read from `folder`."""
+    shown = _Shown()
+    return QuestionView(graded, tuple(_item(item, facts, folder, shown) for item in graded.items))
+
+
 def first_steps(grade: Grade, most: int = 5) -> tuple[Step, ...]:
     """Return at most `most` mistakes that cost the most points; all items with one misconception are one mistake.
 

@@ -32,7 +32,11 @@ _MOST_CELLS: Final = 2_000
 _MOST_OUTPUTS: Final = 10_000
 _MOST_CELL_PICTURES: Final = 80
 _MOST_CELL_TEXT: Final = 60_000
+_MOST_DEFINITIONS: Final = 2_000
+_MOST_NAME: Final = 200
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+COLOURS: Final = {"k": "keyword", "s": "string", "c": "comment", "n": "number", "d": "defined", "b": "builtin"}
+_COLOURLESS: Final = " "
 _SENTENCES: Final = {
     "password": "This PDF is protected by a password: ask its author for one without.",
     "pdf": "This file is damaged, or it is no PDF.",
@@ -99,6 +103,24 @@ class Notebook:
     cells: tuple[Cell, ...]
     pictures: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class of a program: its name ("VAE.forward"), and its lines from the first (1) to the last."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The text of a program; for each of its characters a key of COLOURS or a space, or ""; and what it defines."""
+
+    text: str
+    colours: str = ""
+    definitions: tuple[Definition, ...] = ()
 
 
 def answer_of(run: Run, seconds: float) -> Any:
@@ -188,6 +210,33 @@ def read_text(answer: Any) -> str:
     parts = _exactly(dict, answer)
     text, left = _clean(parts.get("text"), _MOST_TEXT), _exactly(int, parts.get("left_out"))
     return f"{text}\n… {left:,} more bytes are left out …\n" if left > 0 else text
+
+
+def read_program(answer: Any) -> Program:
+    """Return a program. A line that is cleaned into another length has no colours."""
+    parts = _exactly(dict, answer)
+    raw, colours = _exactly(str, parts.get("text")), _exactly(str, parts.get("colours"))
+    text = read_text(answer)
+    definitions = tuple(
+        _definition(_exactly(dict, each)) for each in _list(parts.get("definitions"), _MOST_DEFINITIONS)
+    )
+    lines, shown = raw.split("\n"), text.split("\n")
+    fits = len(colours) == len(raw) and len(lines) == len(shown) and "\r" not in raw
+    if not fits or not set(colours) <= {*COLOURS, _COLOURLESS}:
+        return Program(text, "", definitions)
+    places, found = 0, []
+    for before, after in zip(lines, shown, strict=True):
+        own = colours[places : places + len(before)]
+        found.append(own if len(before) == len(after) else _COLOURLESS * len(after))
+        places += len(before) + 1
+    return Program(text, _COLOURLESS.join(found), definitions)
+
+
+def _definition(each: dict[str, Any]) -> Definition:
+    name, first, last = _clean(each.get("name"), _MOST_NAME), _exactly(int, each.get("first")), each.get("last")
+    if not 1 <= first <= _exactly(int, last) <= _MOST_TEXT:
+        raise DocumentProblem(_UNUSABLE)
+    return Definition(name, first, _exactly(int, last))
 
 
 def read_notebook(answer: Any) -> tuple[Notebook, list[Picture]]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -23,19 +23,25 @@ from starlette.routing import Route
 
 from gengrade.marks import Event, Mark
 from gengrade.report.pages import filters, source
+from gengrade.report.text import SEEMS
 from gengrade.room.access import Access, marker_of
 from gengrade.room.agreement import Agreement
+from gengrade.room.aids import Aids, Seen
+from gengrade.room.amending import Amending
+from gengrade.room.asking import Asking
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
+from gengrade.room.forms import fields as _form
+from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.work import State
 from gengrade.rubric import ManualItem
 from gengrade.sandbox import InfraError
 
-_MOST_BYTES: Final = 1 << 18  # of a request: a comment and a few ids
 _WIDTH: Final = 1300  # pixels, of the pictures of pages
 _AHEAD: Final = 3  # pages that are rendered before somebody asks for them
 _STATIC: Final = {"room.css": "text/css", "room.js": "text/javascript"}
+_CONTINUED: Final = {"room.css": "aids.css", "room.js": "aids.js"}
 _MOST_NAME: Final = 80  # characters of a marker's name
 _ANOTHERS: Final = "this answer is another marker's"
 _UNSHOWN: Final = (DocumentProblem, InfraError, OSError)  # why a file is not shown: its own fault, or ours
@@ -52,8 +58,9 @@ class Pages:
         self._room = room
         self._documents = documents
         self._invite = invite
+        self.aids = Aids(room, documents)
         self._templates = Environment(
-            loader=PackageLoader("gengrade.room"),
+            loader=ChoiceLoader([PackageLoader("gengrade.room"), PackageLoader("gengrade.report")]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -63,7 +70,7 @@ class Pages:
             filters(), address=partial(quote, safe=""), signed=_signed, shown=room.names.shown
         )
         self._templates.filters.update(hidden=room.names.hidden)
-        self._templates.globals.update(State=State, request_id=lambda: secrets.token_urlsafe(12))
+        self._templates.globals.update(State=State, request_id=lambda: secrets.token_urlsafe(12), seems=SEEMS)
 
     def application(self, access: Access) -> Starlette:
         """Return the application, in which every request passes `access` first."""
@@ -80,6 +87,9 @@ class Pages:
             Route("/picture/{student}/{file:int}/{width:int}", self.picture),
             Route("/cell/{student}/{file:int}/{number:int}", self.cell),
             Route("/static/{name}", self.static),
+            *Amending(self._room, self._html).routes(),
+            *Asking(self._room, self._html).routes(),
+            *self.aids.routes(),
         ]
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
         return Starlette(routes=routes, middleware=middleware)
@@ -93,10 +103,10 @@ class Pages:
     def overview(self, request: Request) -> Response:
         """Show what there is to mark in the class, to somebody who has no answer open any more."""
         self._room.handing.leave(marker_of(request))
-        return self._overview(marker_of(request))
+        return self._overview(request)
 
-    def _overview(self, marker: str, invited: str = "", address: str = "") -> Response:
-        heads, handing = self._room.heads(), self._room.handing
+    def _overview(self, request: Request, invited: str = "", address: str = "") -> Response:
+        heads, handing, marker = self._room.heads(), self._room.handing, marker_of(request)
         return self._html(
             "class.html.j2",
             marker,
@@ -105,19 +115,19 @@ class Pages:
             plan=handing.plan,
             invited=invited,
             address=address,
+            similar=self.aids.similar(request),
         )
 
     async def invite(self, request: Request) -> Response:
         """Show the person who opened the room an address for one more marker."""
         form = await _form(request)
-        marker = marker_of(request)
         name = " ".join(form.get("name", [""])[0].split())
-        if marker != self._room.handing.plan.markers[0]:
+        if marker_of(request) != self._room.handing.plan.markers[0]:
             return PlainTextResponse("Only the person who opened the room invites others.", HTTPStatus.FORBIDDEN)
         if not 0 < len(name) <= _MOST_NAME or not name.isprintable():
             return PlainTextResponse("Give the name of the person whom you invite.", HTTPStatus.UNPROCESSABLE_ENTITY)
         self._room.handing.join(name)
-        return await run_in_threadpool(self._overview, marker, name, self._invite(name))
+        return await run_in_threadpool(self._overview, request, name, self._invite(name))
 
     def agreement(self, request: Request) -> Response:
         """Show how well first and second marks agree."""
@@ -128,7 +138,8 @@ class Pages:
         """Go to the next answer to a question that needs a person, or back to the class if there is none."""
         question, marker = request.path_params["question"], marker_of(request)
         after = self._room.names.student(request.query_params.get("after", ""))
-        student = self._room.handing.next(question, marker, self._room.heads(), after)
+        order = self.aids.order(request, question, self._room.work.order(question, marker))
+        student = self._room.handing.next(question, marker, self._room.heads(), after, order)
         target = self._answer_path(question, student) if student else f"/#{quote(question)}"
         return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
@@ -147,8 +158,10 @@ class Pages:
             return PlainTextResponse(_ANOTHERS, HTTPStatus.FORBIDDEN)
         role = handing.role(marker, question.id, student, heads)
         current = self._room.seconds(student, marker) if role is Role.SECOND else self._room.current(student)
-        order = self._room.work.order(question.id, marker)
+        order = self.aids.order(request, question.id, self._room.work.order(question.id, marker))
         place = order.index(student)
+        files, begins = self._shown_files(student), self._place(student, question.id)
+        automatic = any(not isinstance(entry.item, ManualItem) for entry in entries)
         results = {item.id: item for item in self._room.grade(student).items}
         items = [_Shown(entry, current.get(entry.id, ()), results[entry.id]) for entry in entries]
         after = order[place + 1] if place + 1 < len(order) else None
@@ -159,8 +172,10 @@ class Pages:
             question=question,
             student=student,
             items=items,
-            files=self._shown_files(student),
-            place=self._place(student, question.id),
+            files=files,
+            place=begins,
+            aids=self.aids.shown(Seen(marker, role), question, student, files, begins, automatic=automatic),
+            similar=self.aids.similar(request),
             number=place + 1,
             of=len(order),
             before=order[place - 1] if place else None,
@@ -176,9 +191,11 @@ class Pages:
         """Return the files that were handed in, with what is shown of each."""
         shown = []
         for file in self._files(student):
-            view: dict[str, Any] = {"file": file, "problem": file.note, "text": None, "notebook": None}
+            view: dict[str, Any] = {"file": file, "problem": file.note, "text": None, "notebook": None, "program": None}
             try:
-                if file.kind in ("program", "text") and not file.note:
+                if file.kind == "program" and not file.note:
+                    view["program"] = self._documents.program(student, file.index)
+                elif file.kind == "text" and not file.note:
                     view["text"] = self._room.names.hidden(self._documents.text(student, file.index), student)
                 elif file.kind == "notebook" and not file.note:
                     view["notebook"] = self._documents.notebook(student, file.index)
@@ -234,7 +251,8 @@ class Pages:
         if name not in _STATIC:
             return PlainTextResponse("There is no such file.", HTTPStatus.NOT_FOUND)
         assert self._templates.loader is not None
-        text = self._templates.loader.get_source(self._templates, f"{name}.j2")[0]
+        named = (f"{each}.j2" for each in (name, _CONTINUED[name]))
+        text = "".join(self._templates.loader.get_source(self._templates, each)[0] for each in named)
         if name == "room.css":
             text = source("style.css") + text  # the same look as the reports
         return Response(text, media_type=_STATIC[name])
@@ -294,8 +312,10 @@ class Pages:
             place = self._place_of_change(form, marker)
             seen = [int(id_) for id_ in _one(form, "seen", "").split()]
             mark = self._with_names(_mark(form), place, seen)
-            request = _one(form, "request")
-            saved = self._room.mark(place.student, place.item, mark, seen, request, by=marker, role=place.role)
+            request, read = _one(form, "request"), _one(form, "wording", "")
+            saved = self._room.mark(
+                place.student, place.item, mark, seen, request, by=marker, role=place.role, wording=read
+            )
         except ValueError as problem:  # Refused is one
             return _refusal(problem)
         return self._answer_to_change(saved, place, wants_json)
@@ -391,23 +411,6 @@ def _mark(form: Mapping[str, list[str]]) -> Mark | None:
         raise Refused(f"“{points}” are not points: give at least 0, with at most two decimals")
     mark = Mark(points=number, criteria=met, comment=comment)
     return None if mark == Mark() else mark
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a request's form; those of a request that is too long are left out."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            return {}
-    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200)
-
-
-def _one(form: Mapping[str, list[str]], name: str, default: str | None = None) -> str:
-    values = form.get(name, [] if default is None else [default])
-    if len(values) != 1:
-        raise Refused(f"the request does not say which {name}, or is too long")
-    return values[0]
 
 
 def _wants_json(request: Request) -> bool:

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,15 +34,40 @@ from gengrade.choices import Tier
 from gengrade.course import Course
 from gengrade.parts import Part
 from gengrade.paths import InputError, printable
-from gengrade.places import ROOM, TREES, WORK, Owners, read_plain, read_trusted
+from gengrade.places import ROOM, TREES, WORK, Owners, read_trusted
 from gengrade.room import answers, finding
-from gengrade.room.answers import KINDS, MOST_WIDTH, Cell, DocumentProblem, Notebook, Output, Picture
+from gengrade.room.answers import (
+    KINDS,
+    MOST_WIDTH,
+    Cell,
+    Definition,
+    DocumentProblem,
+    Notebook,
+    Output,
+    Picture,
+    Program,
+)
+from gengrade.room.corrections import Corrected, Corrections
 from gengrade.room.finding import Line
+from gengrade.room.kept import KeptFiles
 from gengrade.sandbox import SCRATCH_PREFIX, Kept, Limits, Request, Sandbox, remove
 from gengrade.sandbox.library import fingerprint
 from gengrade.submissions import DOCUMENTS, Submission, discard, lay_out_documents, signatures
 
-__all__ = ["Cell", "DocumentProblem", "Documents", "HandedIn", "Line", "Notebook", "Output", "Picture", "Place", "tidy"]
+__all__ = [
+    "Cell",
+    "Definition",
+    "DocumentProblem",
+    "Documents",
+    "HandedIn",
+    "Line",
+    "Notebook",
+    "Output",
+    "Picture",
+    "Place",
+    "Program",
+    "tidy",
+]
 
 LIMITS: Final = Limits(seconds=15.0, memory_mb=1536, processes=8, output_kb=64)
 _LOOK_SECONDS: Final = 5.0  # between two looks at whether a submission has changed
@@ -52,9 +76,10 @@ _BATCH: Final = 20  # pages whose lines one run reads
 _MOST_COUNTED: Final = 60  # PDFs of a submission whose pages are counted
 _MOST_SEARCHED: Final = 300  # pages of a PDF in which questions are looked for
 _MOST_SEARCHED_FILES: Final = 20
-_MOST_KEPT_BYTES: Final = 64 << 20  # of a picture on the disk
 _ALONE: Final = ".alone"  # the tree of the file that is being read; no student has such an id
 _SHOWN: Final = "shown"  # the folder of what is kept
+_PLACES: Final = "places"  # the folder of the places that people corrected
+_PYTHON: Final = (".py", ".pyi")  # programs that are shown in colours
 _UNCOUNTED: Final = f"Only the first {_MOST_COUNTED} PDFs of a submission are opened."
 _CANNOT_SHOW: Final = "Files of this kind cannot be shown here: open it in the submission itself."
 _ASSIGNMENT: Final = re.compile(r"assignment|hand-?out|exercises|questions", re.IGNORECASE)
@@ -70,13 +95,14 @@ COURSE: Final = Course(
     imports=(
         *("pypdfium2", "pypdfium2.raw", "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin"),
         *("PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin"),
+        *("pygments.token", "pygments.lexers.python"),
     ),
     packages=(),
     rubric=home.HOME / "rubric.yaml",
     reference=home.HOME / "reference",
     examples=home.HOME / "submissions",
 )
-_PROBES: Final = ("contents", "pdf_pages", "pdf_page", "pdf_lines", "picture", "notebook", "text")
+_PROBES: Final = ("contents", "pdf_pages", "pdf_page", "pdf_lines", "picture", "notebook", "text", "program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +127,10 @@ class HandedIn:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a question is answered: the file, its page (0: the first), and the height on it as a fraction (0: top)."""
+    """Where a question is answered: the file, its page (0: the first), and the height on it as a fraction (0: top).
+
+    A file that is no PDF has one page.
+    """
 
     index: int
     page: int
@@ -145,7 +174,7 @@ class _Student:
 
     tree: Path
     record: _Record
-    kept: _KeptFiles
+    kept: KeptFiles
     files: tuple[HandedIn, ...]
     looked: float  # when it was last looked at whether the submission has changed
     places: dict[str, Place | None] = field(default_factory=dict)
@@ -173,6 +202,7 @@ class Documents:
         self._secrets = tuple(kept)
         self._sandbox: Sandbox | None = None
         self._students: dict[str, _Student] = {}
+        self._corrections = Corrections(self._room / _PLACES, self._owners)
         self._lock = threading.Lock()  # guards `_students`
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gengrade-documents")
 
@@ -201,6 +231,10 @@ class Documents:
         """Return sentences on what of a submission is left out; they hold names that the student chose."""
         return self._student(student).record.notes
 
+    def sha256(self, student: str) -> str:
+        """Return a hash of all files that a student handed in, by which a change is noticed."""
+        return self._student(student).record.sha256
+
     def page(self, student: str, index: int, page: int, width: int) -> Picture:
         """Return a page of a PDF, `width` pixels wide, or less if it would be too high."""
         shown, file = self._file(student, index, "pdf")
@@ -215,6 +249,11 @@ class Documents:
         _require_page(file, page)
         first = page - page % _BATCH
         return self._lines(shown, file, first).pages[page - first]
+
+    def pages(self, student: str, index: int) -> tuple[tuple[Line, ...], ...]:
+        """Return the lines of the pages of a PDF in which questions are looked for; a page that is damaged has none."""
+        shown, file = self._file(student, index, "pdf")
+        return self._searched(shown, file) if file.pages is not None else ()
 
     def picture(self, student: str, index: int, width: int) -> Picture:
         """Return a picture, at most `width` pixels wide."""
@@ -231,6 +270,18 @@ class Documents:
             return _Text(answers.read_text(self._ask(shown, "text", path=file.name)))
 
         return self._value(shown, f"{index}/text", _Text, make).text
+
+    def program(self, student: str, index: int) -> Program:
+        """Return the text of a program with its colours, as far as it can be coloured, and what it defines."""
+        shown, file = self._file(student, index, "program")
+
+        def make() -> Program:
+            if file.name.lower().endswith(_PYTHON):
+                with suppress(DocumentProblem):  # it may break or delay the lexer, and is a text in any case
+                    return answers.read_program(self._ask(shown, "program", path=file.name))
+            return Program(answers.read_text(self._ask(shown, "text", path=file.name)))
+
+        return self._value(shown, f"{index}/program", Program, make)
 
     def cells(self, student: str, index: int) -> tuple[Cell, ...]:
         """Return the cells of a notebook, with what they printed and showed."""
@@ -259,14 +310,40 @@ class Documents:
         return found
 
     def place(self, student: str, question: str) -> Place | None:
-        """Return where a question is answered in the student's PDFs, by its number, or None if that is not found.
+        """Return where a question is answered: where somebody said so or, otherwise, where its number was found.
 
         question: such as "1.4", "1.4a" or "Bonus".
         """
+        return self.places(student, [question])[question]
+
+    def places(self, student: str, questions: Sequence[str]) -> dict[str, Place | None]:
+        """Return where each of several questions is answered, or None where that is not found."""
         shown = self._student(student)
-        if question not in shown.places:
-            shown.places[question] = self._found(shown, question)
-        return shown.places[question]
+        lacking = [question for question in questions if question not in shown.places]
+        if lacking:
+            shown.places.update(self._found(shown, lacking))
+        corrected = self._corrections.of(student, shown.record.sha256)
+        named = {file.name: file for file in shown.files}
+        places = {question: shown.places[question] for question in questions}
+        for question, said in corrected.items():
+            file = named.get(said.file)
+            if question in places and file is not None and said.page < (file.pages or 1):
+                places[question] = Place(file.index, said.page, said.y)
+        return places
+
+    def correct(self, student: str, question: str, place: Place) -> None:
+        """Remember where a question is answered, which counts until the submission changes.
+
+        Raises DocumentProblem for a place that there is not.
+        """
+        shown = self._student(student)
+        if not 0 <= place.index < len(shown.files):
+            raise DocumentProblem("There is no such file.")
+        file = shown.files[place.index]
+        if not (0 <= place.page < (file.pages or 1) and 0.0 <= place.y <= 1.0):
+            raise DocumentProblem("This file has no such place.")
+        said = Corrected(file.name, place.page, round(place.y, 5))
+        self._corrections.add(student, shown.record.sha256, question, said)
 
     def render_ahead(self, student: str, index: int, pages: Iterable[int], width: int) -> None:
         """Render pages of a PDF, so that they are shown at once later. What cannot be shown is skipped.
@@ -313,7 +390,7 @@ class Documents:
         record = self._recorded(student)
         if record is None or signature is None or record.signature != signature or not tree.is_dir():
             record = self._laid_out(student, submission, tree, signature)
-        kept = _KeptFiles(self._room / _SHOWN / student, _key(record.sha256), self._owners)
+        kept = KeptFiles(self._room / _SHOWN / student, _key(record.sha256), self._owners)
         kept.forget_others()
         if shown is None or shown.record.sha256 != record.sha256:
             shown = _Student(tree, record, kept, (), now)
@@ -464,64 +541,30 @@ class Documents:
         found = self._value(shown, f"{file.index}/lines-{first}", _Pages, make)
         return found if len(found.pages) == count else _Pages(((),) * count)
 
-    def _found(self, shown: _Student, question: str) -> Place | None:
-        """Return the best place in all PDFs; one that may be the assignment itself comes last."""
-        best: tuple[float, Place] | None = None
-        searched = [file for file in shown.files if file.pages is not None][:_MOST_SEARCHED_FILES]
-        for file in searched:
-            assert file.pages is not None
-            pages: list[tuple[Line, ...]] = []
-            for first in range(0, min(file.pages, _MOST_SEARCHED), _BATCH):
-                try:
-                    pages += self._lines(shown, file, first).pages
-                except DocumentProblem:
-                    pages += [()] * _BATCH
-            found = finding.find(question, pages)
-            if found is not None:
-                score = found.score - (8 if _ASSIGNMENT.search(file.name) else 0)
-                if best is None or score > best[0]:
-                    best = score, Place(file.index, found.page, found.y)
-        return None if best is None else best[1]
+    def _searched(self, shown: _Student, file: HandedIn) -> tuple[tuple[Line, ...], ...]:
+        """Return the lines of the pages of a PDF in which questions are looked for."""
+        assert file.pages is not None
+        count = min(file.pages, _MOST_SEARCHED)
+        pages: list[tuple[Line, ...]] = []
+        for first in range(0, count, _BATCH):
+            try:
+                pages += self._lines(shown, file, first).pages
+            except DocumentProblem:
+                pages += [()] * _BATCH
+        return tuple(pages[:count])
 
-
-class _KeptFiles:
-    """What is kept of one state of a submission: PNGs and JSON, in a folder of its own."""
-
-    def __init__(self, folder: Path, key: str, owners: Owners) -> None:
-        self._above = folder
-        self._folder = folder / key
-        self._owners = owners
-
-    def write(self, name: str, data: bytes | str) -> None:
-        write_whole(self._folder / name, data)
-
-    def picture(self, name: str) -> Picture | None:
-        content = self._content(f"{name}.png")
-        with suppress(ValueError):
-            return None if content is None else answers.picture_from(content)
-        return None
-
-    def read(self, name: str, kind: type[_T]) -> _T | None:
-        content = self._content(f"{name}.json")
-        with suppress(ValueError, TypeError):
-            return None if content is None else records.loads(kind, content.decode())
-        return None
-
-    def _content(self, name: str) -> bytes | None:
-        """Return a file's content, or None if there is none. Raises PlaceError for a link and for others' files."""
-        path = self._folder / name
-        try:
-            self._owners.require(path, path.lstat())
-            return read_plain(path, _MOST_KEPT_BYTES)
-        except FileNotFoundError:
-            return None
-
-    def forget_others(self) -> None:
-        """Remove what is kept of other states of the submission."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for path in self._above.iterdir():
-                if path.name != self._folder.name and not path.is_symlink() and path.is_dir():
-                    shutil.rmtree(path)
+    def _found(self, shown: _Student, questions: Sequence[str]) -> dict[str, Place | None]:
+        """Return the best place of each question in all PDFs; one that may be the assignment itself comes last."""
+        best: dict[str, tuple[float, Place]] = {}
+        for file in [file for file in shown.files if file.pages is not None][:_MOST_SEARCHED_FILES]:
+            pages = self._searched(shown, file)
+            for question in questions:
+                found = finding.find(question, pages)
+                if found is not None:
+                    score = found.score - (8 if _ASSIGNMENT.search(file.name) else 0)
+                    if question not in best or score > best[question][0]:
+                        best[question] = score, Place(file.index, found.page, found.y)
+        return {question: best[question][1] if question in best else None for question in questions}
 
 
 def _seen(shown: _Student, name: str, read: Callable[[str], _T | None]) -> _T | None:

@@ -85,6 +85,10 @@ class Handing:
         self._plan = plan
         self._owners = _Division(work, plan, self._chance)
 
+    def follow(self, work: Work) -> None:
+        """Go on with the same answers after somebody has changed criteria."""
+        self._work = work
+
     @property
     def plan(self) -> Plan:
         """How the class is marked, with everybody who was invited so far."""
@@ -129,14 +133,22 @@ class Handing:
         begun = marker in second
         return Role.SECOND if is_second and (begun or self._is_marked(question, student, heads)) else Role.FIRST
 
-    def next(self, question: str, marker: str, heads: Heads, after: str | None = None) -> str | None:
+    def next(
+        self,
+        question: str,
+        marker: str,
+        heads: Heads,
+        after: str | None = None,
+        order: Sequence[str] | None = None,
+    ) -> str | None:
         """Return the student whose answer a marker gets next, and keep it for them; None if nothing is left.
 
         Answers that nobody has marked come before those that are marked a second time.
 
         after: the student whose answer the marker leaves.
+        order: of the students; None: this marker's own.
         """
-        order = self._work.order(question, marker)
+        order = self._work.order(question, marker) if order is None else order
         start = order.index(after) + 1 if after in order else 0
         around = [student for student in (*order[start:], *order[:start]) if student != after]
         with self._lock:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
+from gengrade.choices import Assignment
 from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
-from gengrade.marks.model import SECOND, Head, completed, problem_with
+from gengrade.marks.amendments import Amended, amended, not_alone
+from gengrade.marks.model import SECOND, Asked, Head, completed, problem_with
 from gengrade.room.handing import Handing, Plan, Role
 from gengrade.room.naming import Names
 from gengrade.room.work import State, Work
-from gengrade.rubric import Entry
+from gengrade.rubric import Entry, ManualItem, Rubric
 
-_SOURCES: Final = {Role.FIRST: "marking room", Role.SECOND: SECOND}
+SOURCE: Final = "marking room"
+_SOURCES: Final = {Role.FIRST: SOURCE, Role.SECOND: SECOND}
 _MOST_KEPT: Final = 200  # comments that are offered again
 
 
@@ -35,25 +39,96 @@ class Saved:
 class Room:
     """A class that is being marked. Its methods may be called from several threads.
 
-    graded: the class.
+    graded: the class, with the rubric as its file says.
     store: its open store of marks.
     plan: who marks, and how the work is divided.
     """
 
     def __init__(self, graded: GradedClass, store: Store, plan: Plan) -> None:
-        self.graded = graded
+        self._as_graded = graded
         self._store = store
         self._lock = threading.RLock()
         self._refreshing = threading.Lock()  # one at a time, or older pages could be written over newer ones
         self._grades = grades_of(graded)
         self._stale: set[str] = set()  # students whose pages do not show their newest marks yet
-        self.work = Work(graded, self._grades)
-        self.handing = Handing(self.work, plan, graded.seal)
+        self._newest: int | None = None  # the amendment up to which the following three are known
+        self._amended: Amended
+        self._graded: GradedClass
+        self._work: Work
+        self._follow()
+        self._handing = Handing(self._work, plan, graded.seal)
         self.names = Names(
-            {student: graded.known_as(student) for student in self.work.students},
+            {student: graded.known_as(student) for student in self._work.students},
             graded.seal,
             blind=plan.blind,
         )
+
+    @property
+    def rubric(self) -> Rubric:
+        """The rubric as its file says."""
+        return self._as_graded.rubric
+
+    @property
+    def graded(self) -> GradedClass:
+        """The class, with the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            return self._graded
+
+    @property
+    def work(self) -> Work:
+        """What there is to mark, by the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            return self._work
+
+    @property
+    def handing(self) -> Handing:
+        """Who marks which answer, by the criteria as they are now."""
+        with self._lock:
+            self._follow()
+            self._handing.follow(self._work)
+            return self._handing
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """By the item's id, a sentence on changes of its criteria that do not fit the rubric any more."""
+        with self._lock:
+            self._follow()
+            return self._amended.unfit
+
+    def _follow(self) -> None:
+        """Take over the criteria that somebody has changed, here or by a command."""
+        newest = self._store.last_amendment()
+        if newest != self._newest:
+            self._amended = amended(self._as_graded.rubric, self._store.amendments())
+            self._graded = replace(self._as_graded, rubric=self._amended.rubric)
+            self._work = Work(self._graded, self._grades)
+            self._newest = newest
+
+    def questions(self, student: str | None = None) -> list[Asked]:
+        """Return the questions of all students, or of one, the oldest first."""
+        with self._lock:
+            return self._store.questions(student)
+
+    def may_amend(self, marker: str) -> bool:
+        """Return whether a person may change criteria and comments for all, and so sees what all students got.
+
+        Second markers must not see first marks, nor anybody whom a class is divided by student for those of the others.
+        """
+        plan = self._handing.plan
+        return marker == plan.markers[0] or (not plan.second and plan.assignment is not Assignment.STUDENT)
+
+    @contextmanager
+    def stored(self) -> Iterator[Store]:
+        """Give the store to one thread at a time."""
+        with self._lock:
+            yield self._store
+
+    def changed(self, students: Iterable[str]) -> None:
+        """Note that the marks of these students have changed, so that `refresh` writes their pages."""
+        with self._lock:
+            self._stale.update(student for student in students if student in self._grades)
 
     def heads(self, student: str = "") -> dict[tuple[str, str], list[Head]]:
         """Return the current events in short, by student and item: of one student or, without a name, of everybody."""
@@ -100,17 +175,19 @@ class Room:
         *,
         by: str,
         role: Role = Role.FIRST,
+        wording: str = "",
     ) -> Saved:
         """Store a mark, or withdraw it if it is None; when this returns, it is on the disk.
 
         seen: the events that the marker's page showed, which the new one replaces.
+        wording: the fingerprint of the wording that the page showed, which the mark is for; "" for the present one.
         request: a text that is the same when a browser repeats the request.
         by: who gives the mark.
         role: what the marker does with this answer.
 
         Raises Refused.
         """
-        entry = self._entry(student, item)
+        entry = self._as_read(self._entry(student, item), wording)
         if mark is not None:
             mark = completed(mark, entry)
             if reason := problem_with(mark, entry):
@@ -122,8 +199,8 @@ class Room:
             known = {event.id for event in history if role is Role.FIRST or (event.second and event.by == by)}
             if not set(seen) <= known:
                 raise Refused("this page shows marks of another item or person: load it again")
-            wording, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
-            change = Change(student, item, mark, wording, tuple(dict.fromkeys(seen)), kind)
+            read, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
+            change = Change(student, item, mark, read, tuple(dict.fromkeys(seen)), kind)
             self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
             return self._saved(student, entry, by, role)
 
@@ -131,6 +208,8 @@ class Room:
         """Take back the last change of an item. Raises Refused if there is none."""
         entry = self._entry(student, item)
         with self._lock:
+            if role is Role.FIRST and (reason := not_alone(self._store, student, item)):
+                raise Refused(reason)
             if not self._store.undo(student, item, by=by, source=_SOURCES[role]):
                 raise Refused("there is nothing to take back, or several marks: give the right one instead")
             return self._saved(student, entry, by, role)
@@ -139,6 +218,15 @@ class Room:
         if student not in self._grades or item not in self.work.items:
             raise Refused("there is no such student or item in this class")
         return self.work.items[item]
+
+    def _as_read(self, entry: Entry, wording: str) -> Entry:
+        """Return an item with the criteria that a marker's page showed, if they have been changed since."""
+        with self._lock:
+            read = self._store.wording(wording) if wording not in ("", entry.wording.fingerprint) else None
+        if read is None or not isinstance(entry.item, ManualItem):
+            return entry
+        now = {"manual": read.text, "points": read.points, "criteria": read.criteria}
+        return entry._replace(item=entry.item.model_copy(update=now))
 
     def _saved(self, student: str, entry: Entry, by: str, role: Role) -> Saved:
         self._stale.add(student)
@@ -154,8 +242,8 @@ class Room:
             while self._stale:
                 with self._lock:
                     student = self._stale.pop()
-                    marks = self._store.current(student)
-                grade = rescore(self.graded, student, marks)
+                    marks, graded = self._store.current(student), self.graded
+                grade = rescore(graded, student, marks)
                 if grade is not None:
                     self._grades[student] = grade
 

@@ -124,7 +124,8 @@ def serve(
                 pages = Pages(room, documents, invite)
                 application = pages.application(access)
                 config = configured(application, listening.certificate)
-                threading.Thread(target=_quietly, args=(pages.warm,), daemon=True).start()
+                for act in (pages.warm, pages.aids.comparisons.run):
+                    threading.Thread(target=_quietly, args=(act,), daemon=True).start()
                 announce({marker: invite(marker) for marker in plan.markers})
                 uvicorn.Server(config).run(sockets=[here])
         finally:

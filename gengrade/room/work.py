@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gengrade.engine import GradedClass
-from gengrade.grade import Grade
+from gengrade.grade import Grade, ItemKind
 from gengrade.marks.model import Head, deciding
 from gengrade.rubric import Entry, ManualItem, Question
 
@@ -126,4 +126,6 @@ class Work:
 
 def _waiting(grade: Grade) -> frozenset[str]:
     """Return the automatic items of a grade that were not decided, or that a person has marked already."""
-    return frozenset(item.id for item in grade.items if item.kind != "manual" and (item.pending or item.mark_state))
+    return frozenset(
+        item.id for item in grade.items if item.kind is not ItemKind.MANUAL and (item.pending or item.mark_state)
+    )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
+from gengrade.choices import CheckKind
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -30,8 +32,8 @@ class Limits:
 NAMES: Final = tuple(field.name for field in fields(Limits))
 
 # The default limits for each kind of check; a rubric may change those of a kind or of a single check.
-DEFAULTS: Final[Mapping[str, Limits]] = {
-    "unit": Limits(),
+DEFAULTS: Final[Mapping[CheckKind, Limits]] = {
+    CheckKind.UNIT: Limits(),
     # A training stops after a fixed number of steps; this is several times its duration on a slow core.
-    "train": Limits(seconds=900.0, memory_mb=4096),
+    CheckKind.TRAIN: Limits(seconds=900.0, memory_mb=4096),
 }

@@ -18,7 +18,7 @@ from gengrade.sandbox.guest.cells import UNREADABLE, readable
 from graders.adapting import notebooks
 
 _READ: Final = {"LOAD_GLOBAL", "LOAD_NAME"}
-_WORK: Final = {"backward", "fit", "minimize", "step"}  # attributes that only training uses
+_WORK: Final = notebooks.TRAINING | {"step"}  # attributes that occur in training
 _DEFINITION: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORT: Final = (ast.Import, ast.ImportFrom)
 _THROUGH: Final = (ast.Attribute, ast.Call, ast.Subscript)
@@ -179,5 +179,4 @@ def loaded(statement: ast.stmt) -> set[str]:
 
 
 def _works(statement: ast.stmt) -> bool:
-    named = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
-    return bool(named & _WORK) and not isinstance(statement, _DEFINITION)
+    return notebooks.trains(statement, _WORK) and not isinstance(statement, _DEFINITION)

@@ -11,6 +11,7 @@ properties are deliberate:
 
 from __future__ import annotations
 
+import ast
 import base64
 import ctypes
 import io
@@ -28,6 +29,7 @@ from graders.adapting.loading import Modules
 
 if TYPE_CHECKING:
     from graders.documents.interface import DocumentFiles
+    from graders.documents.records import Cell, Definition, File, Lines, Notebook, Output, Program, Text
 
 PDF: Final = (".pdf",)
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
@@ -50,6 +52,9 @@ MOST_LINES: Final = 3_000  # of a page
 MOST_LINES_AT_ONCE: Final = 20_000
 MOST_TEXT_AT_ONCE: Final = 1_500_000  # bytes of JSON, of all lines in one answer
 MOST_TEXT: Final = 400_000  # bytes of a program or text
+MOST_COLOURED: Final = 100_000  # characters of a program that is coloured
+MOST_DEFINITIONS: Final = 2_000
+MOST_NAME: Final = 200
 MOST_CELLS: Final = 2_000
 MOST_OUTPUTS: Final = 10_000  # of all cells of a notebook
 MOST_CELL_TEXT: Final = 60_000  # characters of a cell's source, or of one output
@@ -79,17 +84,14 @@ class DocumentsContract:
     def __init__(self, modules: Modules) -> None:
         self._folder = modules.folder
 
-    def contents(self) -> list[dict[str, Any]]:
-        """Each file's name, kind and size."""
-        found = []
+    def contents(self) -> list[File]:
+        """All files."""
+        found: list[File] = []
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = Path(folder, name)
-                kind = _kind(path)
-                found.append(
-                    {"name": path.relative_to(self._folder).as_posix(), "kind": kind, "size": path.stat().st_size}
-                )
-        return sorted(found, key=lambda file: str(file["name"]))[:MOST_FILES]
+                found.append({"name": path.relative_to(self._folder).as_posix(), "kind": _kind(path)})
+        return sorted(found, key=lambda file: file["name"])[:MOST_FILES]
 
     def pdf_pages(self, path: str) -> int:
         """The number of pages."""
@@ -108,10 +110,10 @@ class DocumentsContract:
         except _pdf_errors() as error:
             raise Problem("page") from error
 
-    def pdf_lines(self, path: str, first: int, most: int) -> list[dict[str, Any]]:
+    def pdf_lines(self, path: str, first: int, most: int) -> list[Lines]:
         """The lines of several pages."""
         document = _opened(self._folder / path)
-        found: list[dict[str, Any]] = []
+        found: list[Lines] = []
         lines = size = 0
         broken: tuple[type[Exception], ...] = (Problem, *_pdf_errors())
         for number in range(first, min(first + most, len(document))):
@@ -130,7 +132,7 @@ class DocumentsContract:
         """A picture as an array."""
         return _decoded(self._folder / path, width, MOST_HEIGHT, MOST_PIXELS)
 
-    def notebook(self, path: str) -> dict[str, Any]:
+    def notebook(self, path: str) -> Notebook:
         """A notebook's cells and pictures."""
         try:
             text = (self._folder / path).read_bytes().decode("utf-8-sig", "replace")
@@ -143,13 +145,64 @@ class DocumentsContract:
             raise Problem("notebook") from error
         return _Notebook().read(cells)
 
-    def text(self, path: str) -> dict[str, Any]:
+    def text(self, path: str) -> Text:
         """A file's text."""
         file = self._folder / path
         with file.open("rb") as opened:
             content = opened.read(MOST_TEXT)
         left = file.stat().st_size - len(content)
         return {"text": _text(content, cut=left > 0), "left_out": left}
+
+    def program(self, path: str) -> Program:
+        """A Python program's text, colours and definitions."""
+        read = self.text(path)
+        text = read["text"].replace("\r\n", "\n").replace("\r", "\n")
+        short = len(text) <= MOST_COLOURED and not read["left_out"]
+        return {
+            "text": text,
+            "left_out": read["left_out"],
+            "colours": _colours(text) if short else "",
+            "definitions": _definitions(text),
+        }
+
+
+# Programs -------------------------------------------------------------------------------------------------------------
+
+
+def _colours(text: str) -> str:
+    """A letter for each character of a Python program: what it is to a reader."""
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+    kinds = (
+        *((Comment, "c"), (String, "s"), (Number, "n"), (Keyword, "k"), (Operator.Word, "k")),
+        *((Name.Function, "d"), (Name.Class, "d"), (Name.Decorator, "d"), (Name.Builtin, "b"), (Name.Exception, "b")),
+    )
+    found = []
+    for _, kind, value in PythonLexer().get_tokens_unprocessed(text):
+        letter = next((letter for each, letter in kinds if kind in each), " ")
+        found.append(letter * len(value))
+    return "".join(found)
+
+
+def _definitions(text: str) -> list[Definition]:
+    """The functions and classes of a Python program, with their lines; none of a program that Python cannot read."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found: list[Definition] = []
+    pending: list[tuple[str, Any]] = [("", tree)]
+    while pending and len(found) < MOST_DEFINITIONS:
+        above, node = pending.pop()
+        for each in ast.iter_child_nodes(node):
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{above}{each.name}"[:MOST_NAME]
+                found.append({"name": name, "first": each.lineno, "last": each.end_lineno or each.lineno})
+                pending.append((f"{name}.", each))
+            elif isinstance(each, ast.stmt | ast.ExceptHandler):
+                pending.append((above, each))
+    return sorted(found[:MOST_DEFINITIONS], key=lambda each: int(each["first"]))
 
 
 # Kinds ----------------------------------------------------------------------------------------------------------------
@@ -208,11 +261,11 @@ def _scale(wide: float, high: float, width: float, height: float, pixels: float)
     return min(width / wide, height / high, math.sqrt(pixels / wide / high))
 
 
-def _no_lines() -> dict[str, Any]:
+def _no_lines() -> Lines:
     return {"texts": [], "boxes": np.zeros((0, 4), np.float32)}
 
 
-def _lines(page: Any) -> dict[str, Any]:
+def _lines(page: Any) -> Lines:
     """The lines of a page's text, and where they are as fractions of the page. Raises one of `_pdf_errors`."""
     from pypdfium2 import raw
 
@@ -369,17 +422,17 @@ class _Notebook:
         self._pictures: list[np.ndarray] = []
         self._left_out: dict[str, None] = {}
 
-    def read(self, cells: list[Any]) -> dict[str, Any]:
+    def read(self, cells: list[Any]) -> Notebook:
         """The cells, their pictures and the names of what is left out."""
         if len(cells) > MOST_CELLS:
             self._left_out["cells"] = None
         found = [self._cell(cell) for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
         return {"cells": found, "pictures": self._pictures, "left_out": list(self._left_out)}
 
-    def _cell(self, cell: dict[str, Any]) -> dict[str, Any]:
+    def _cell(self, cell: dict[str, Any]) -> Cell:
         kind = {"code": "code", "raw": "raw"}.get(str(cell.get("cell_type"))[:10], "markdown")
         source = cell["source"] if "source" in cell else cell.get("input")
-        shown: list[dict[str, Any]] = []
+        shown: list[Output] = []
         attached = cell.get("attachments")
         for bundle in attached.values() if isinstance(attached, dict) else ():
             if isinstance(bundle, dict):
@@ -394,7 +447,7 @@ class _Notebook:
         self._outputs -= len(shown)
         return {"kind": kind, "source": self._words(source), "outputs": shown}
 
-    def _output(self, output: dict[str, Any]) -> list[dict[str, Any]]:
+    def _output(self, output: dict[str, Any]) -> list[Output]:
         match output.get("output_type"):
             case "stream":
                 return self._said(output.get("text"))
@@ -408,14 +461,14 @@ class _Notebook:
         old = {"image/png": output.get("png"), "image/jpeg": output.get("jpeg"), "text/plain": output.get("text")}
         return self._bundle({kind: value for kind, value in old.items() if value is not None}, words=True)
 
-    def _bundle(self, data: dict[str, Any], *, words: bool) -> list[dict[str, Any]]:
+    def _bundle(self, data: dict[str, Any], *, words: bool) -> list[Output]:
         """One thing in several forms: its picture or, without one, its words."""
         for kind in ("image/png", "image/jpeg"):
             if kind in data:
                 return self._picture(data[kind])
         return self._said(data.get("text/plain")) if words else []
 
-    def _picture(self, encoded: object) -> list[dict[str, Any]]:
+    def _picture(self, encoded: object) -> list[Output]:
         if len(self._pictures) >= MOST_CELL_PICTURES or self._pixels < CELL_WIDTH:
             self._left_out["pictures"] = None
             return []
@@ -431,7 +484,7 @@ class _Notebook:
         self._pictures.append(array)
         return [{"picture": len(self._pictures) - 1}]
 
-    def _said(self, value: object) -> list[dict[str, Any]]:
+    def _said(self, value: object) -> list[Output]:
         text = self._words(value)
         return [{"text": text}] if text.strip() else []
 

@@ -18,7 +18,7 @@ import linecache
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -34,7 +34,8 @@ from gengrade.sandbox.guest.errors import FAILED, Missing
 SKIPPED: Final = "__skipped__"  # attribute of the module: for each name, its assignment that was not run
 
 _METHODS: Final = {"to", "cuda", "cpu", "double", "float", "half", "eval", "apply", "parameters", "manual_seed"}
-_WORK: Final = {"backward", "step", "fit", "fit_generator", "minimize"}  # names that functions which train use
+TRAINING: Final = frozenset({"backward", "fit", "minimize"})  # attributes that only training uses
+_WORK: Final = TRAINING | {"step", "fit_generator"}  # names that functions which train use
 _FORBIDDEN: Final = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 _MADE: Final = (
     type,
@@ -117,7 +118,7 @@ def make(module: ModuleType, name: str) -> bool:
 
     def makes(function: ast.expr, module: ModuleType) -> bool:
         called = vars(module).get(function.id) if isinstance(function, ast.Name) else None
-        return _makes(function, module) or (isinstance(called, FunctionType) and not _trains(called))
+        return _makes(function, module) or (isinstance(called, FunctionType) and not _leads_to_training(called))
 
     if not _is_plain(step.statement.value, module, makes):
         return False
@@ -312,7 +313,9 @@ def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
     """Whether an expression is plain, and names no code of the student's that trains and that a library could run."""
     named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
     own = (each for each in named if _origin(each) is module)
-    return _is_plain(value, module) and all(isinstance(each, FunctionType) and not _trains(each) for each in own)
+    return _is_plain(value, module) and all(
+        isinstance(each, FunctionType) and not _leads_to_training(each) for each in own
+    )
 
 
 def _is_plain(value: ast.expr, module: ModuleType, makes: Callable[[ast.expr, ModuleType], bool] | None = None) -> bool:
@@ -375,7 +378,12 @@ def _origin(thing: object) -> ModuleType | None:
     return sys.modules.get(name) if isinstance(name, str) else None
 
 
-def _trains(function: FunctionType) -> bool:
+def trains(code: ast.AST, words: Collection[str] = TRAINING) -> bool:
+    """Whether a piece of code uses an attribute that occurs in training: one of `words`."""
+    return any(isinstance(node, ast.Attribute) and node.attr in words for node in ast.walk(code))
+
+
+def _leads_to_training(function: FunctionType) -> bool:
     """Whether a function, or a function of the notebook that it calls, uses names that occur in training."""
     seen: set[str] = set()
     waiting = [function.__code__]

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from graders.adapting import notebooks, programs
+from graders.adapting import notebooks
 from graders.adapting.constants import tree_of
 
 _MOST_FILES: Final = 40  # of a folder that are searched
@@ -123,7 +123,7 @@ def _needed(value: ast.expr, call: _Call) -> list[Any]:
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         told = isinstance(statement, ast.Expr) and notebooks.root_of(statement.value, _CALLS) in wanted
-        if (told or notebooks.names_of(statement) & wanted) and not _works(statement):
+        if (told or notebooks.names_of(statement) & wanted) and not notebooks.trains(statement):
             chosen.append(statement)
             wanted |= _names_in(statement)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
@@ -146,7 +146,3 @@ def _before(call: _Call) -> Iterator[ast.stmt]:
 def _names_in(node: ast.AST) -> set[str]:
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
     return {name for name in names if not hasattr(builtins, name)}
-
-
-def _works(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.attr in programs.TRAINING for node in ast.walk(statement))

@@ -26,7 +26,6 @@ from graders.adapting import notebooks
 from graders.adapting.notebooks import SKIPPED, Step
 
 ENDED: Final = "__ended__"  # attribute of a program's module: the error by which it ended itself
-TRAINING: Final = {"backward", "fit", "minimize"}  # attributes that only training uses
 _STORED: Final = {"store_true": False, "store_false": True}
 
 
@@ -39,7 +38,7 @@ def run(module: ModuleType, path: Path) -> None:
     late = []
     for statement in tree.body:
         step = Step(statement, str(path))
-        if _trains(statement, functions):
+        if _leads_to_training(statement, functions):
             step.skip(module)
             continue
         error = step.run(module)
@@ -89,19 +88,19 @@ def _literal(value: ast.expr) -> Any:
         return None
 
 
-def _trains(statement: ast.stmt, functions: Mapping[str, ast.FunctionDef]) -> bool:
+def _leads_to_training(statement: ast.stmt, functions: Mapping[str, ast.FunctionDef]) -> bool:
     """Whether a statement at a program's top level trains, itself or by functions of the program that it calls."""
     defines = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     guards = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
     seen: set[str] = set()
     waiting: list[ast.AST] = [] if defines or guards else [statement]
     while waiting:
-        for node in ast.walk(waiting.pop()):
-            if isinstance(node, ast.Attribute) and node.attr in TRAINING:
-                return True
-            if isinstance(node, ast.Name) and node.id in functions.keys() - seen:
-                seen.add(node.id)
-                waiting.append(functions[node.id])
+        code = waiting.pop()
+        if notebooks.trains(code):
+            return True
+        called = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)} & functions.keys() - seen
+        seen |= called
+        waiting += [functions[name] for name in called]
     return False
 
 

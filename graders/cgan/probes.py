@@ -21,6 +21,17 @@ from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.cgan.interface import CganPackage
+    from graders.cgan.records import (
+        Answer,
+        Decode,
+        Discriminator,
+        Generate,
+        Generator,
+        GeneratorInput,
+        HandedIn,
+        Train,
+    )
+    from graders.probing.records import State
 
 # Noise is given as rows [B, n], of which the student's generator gets as many numbers as it takes. All runs on the CPU.
 
@@ -33,14 +44,10 @@ MOST_NOISE = 1024  # numbers of noise that can be given; must equal `graders.cga
 EDGE = 1e-6  # probabilities are clamped to this distance from 0 and 1 before their logit is computed
 
 
-def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = False) -> dict[str, Any]:
-    """The `images` [B, 784] of an untrained generator for noise [B, n] and labels [B], in eval mode.
+def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = False) -> Generator:
+    """Runs an untrained generator in eval mode, for noise [B, n] and labels [B].
 
     `warm` first brings its signals to an ordinary size, as `_warmed` says.
-
-    Also returns the images for the same inputs `again`, for the last row `alone`, and for noise that is 50 times as
-    large (`far`); how far each image changes when the noise or the label of one of three rows changes (`noise_moves`
-    and `label_moves` [3, B]); and the results of `registration` and `learnable`.
     """
     network = package.cgan.generator().eval()
     noise, labels = _noise(package, noise), labels.cpu()
@@ -64,14 +71,10 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
     }
 
 
-def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> dict[str, Any]:
-    """The `scores` [B] of an untrained discriminator for images [B, 784] and labels [B], in eval mode.
+def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> Discriminator:
+    """Runs an untrained discriminator in eval mode, for images [B, 784] and labels [B].
 
-    `warm` first brings its signals to an ordinary size, as `_warmed` says.
-
-    Also returns the scores for the same inputs `again` and for the last row `alone`; how far each score changes when
-    the image or the label of one of three rows changes (`image_moves` and `label_moves` [3, B]); and the results of
-    `registration` and `learnable`, the latter also with respect to the images.
+    `warm` first brings its signals to an ordinary size, as `_warmed` says. `by_given` is about the images.
     """
     network, images, labels = package.cgan.discriminator().eval(), images.cpu(), labels.cpu()
     given = images.clone().requires_grad_()
@@ -102,27 +105,23 @@ def noise_size(package: CganPackage) -> Any:
     return _size(package)
 
 
-def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded: Tensor) -> dict[str, Any]:
-    """The generator's input (`rows`) that the student's function makes from noise [B, d] and labels [B].
+def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded: Tensor) -> GeneratorInput:
+    """The generator's input that the student's function makes from noise [B, d] and labels [B].
 
     `encoded` [B, 10] are the labels as one-hot rows, for functions that take those.
     """
     return {"rows": package.cgan.generator_input(noise.cpu(), labels.cpu(), encoded.cpu())}
 
 
-def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> dict[str, Any]:
-    """Calls the student's function for n images of each of the `digits`, and returns a list of `answers`.
+def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> Generate:
+    """Calls the student's function for n images of each of the `digits`; random images replace the generator's.
 
     `encoded` [digits, n, 10] are the labels as one-hot rows, for functions that take those.
-
-    Each answer holds the arguments that the generator was given (`inputs`, a list of [R, …]), the generator's images
-    (`decoded` [R, 784]), which are replaced by random ones, and the `images` [N, 784] that the function returned, or
-    None.
     """
     generator = package.cgan.own_generator()
     stand_in(generator, lowest=0)
     calls = watch(generator)
-    seen = []
+    seen: list[Answer] = []
     for digit, hot in zip(digits, encoded.cpu(), strict=True):
         calls.forget()
         returned = package.cgan.generate(digit, hot, calls)
@@ -130,14 +129,12 @@ def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> dict[s
     return {"answers": seen}
 
 
-def train(
-    package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float
-) -> dict[str, Any]:
+def train(package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> Train:
     """Trains the student's networks by our own loop, on uint8 images [N, 784] in 0 … 255 with labels [N].
 
     For each batch, both networks make a step on the non-saturating loss by Adam with β₁ = 0.5 (Radford et al. 2016),
     and both are given the labels (Mirza & Osindero 2014). Images are scaled to the range of the generator's, [0, 1] or
-    [−1, 1]. Returns the generator's weights `halfway` and `trained`, and the losses [steps] of both networks.
+    [−1, 1].
     """
     networks, noise = (package.cgan.generator(), package.cgan.discriminator()), _size(package)
     images, labels = images.cpu(), labels.cpu()
@@ -147,7 +144,6 @@ def train(
     for network in networks:
         network.train()
     curves = torch.zeros(2, steps)
-    states: dict[str, Any] = {}
 
     def score(x: Tensor, y: Tensor) -> Tensor:
         scores = _scores(package.cgan.scores(networks[1], x, y), len(x))
@@ -169,19 +165,18 @@ def train(
             loss.backward()
             optimizers[which].step()
             curves[which, index] = loss.detach()
-        if index == steps // 2:
-            states["halfway"] = weights_of(networks[0])
-    states["trained"] = weights_of(networks[0])
-    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+    return {
+        "trained": weights_of(networks[0]),
+        "generator_losses": curves[0],
+        "discriminator_losses": curves[1],
+    }
 
 
 @torch.no_grad()
-def decode(
-    package: CganPackage, weights: dict[str, Tensor], noise: Tensor, labels: Tensor, label_first: bool = False
-) -> dict[str, Any]:
-    """The `images` [B, 784] of a generator with these weights for noise [B, n] and labels [B], in eval mode.
+def decode(package: CganPackage, weights: State, noise: Tensor, labels: Tensor, label_first: bool = False) -> Decode:
+    """Runs a generator with these weights in eval mode, for noise [B, n] and labels [B].
 
-    `signed` says whether pixels lie in [−1, 1], not in [0, 1]. `label_first` puts the label before the noise.
+    `label_first` puts the label before the noise.
     """
     network = package.cgan.generator().eval()
     network.load_state_dict(weights)
@@ -191,14 +186,13 @@ def decode(
 
 
 @torch.no_grad()
-def handed_in(package: CganPackage, index: int = 0) -> dict[str, Any]:
+def handed_in(package: CganPackage, index: int = 0) -> HandedIn:
     """The handed-in weights number `index` among those that fit the student's generator. It raises no exceptions.
 
-    `file` is the file's name with the place of the weights in it, or ""; `problem` says why there are none, or is "";
-    `count` is the number of sets of weights that fit. Files are read as plain tensors only, so no code in them runs.
+    Files are read as plain tensors only, so no code in them runs.
     """
     problems: list[str] = []
-    fits: list[tuple[str, dict[str, Tensor]]] = []
+    fits: list[tuple[str, State]] = []
     try:
         for path in sorted(package.cgan.weights(), key=_by_number, reverse=True):  # the last epoch first
             _collect(package.cgan.generator(), path, fits, problems)
@@ -210,7 +204,7 @@ def handed_in(package: CganPackage, index: int = 0) -> dict[str, Any]:
     return {"file": "", "problem": "; ".join(problems)[:1000], "count": len(fits)}
 
 
-def _collect(network: nn.Module, path: Path, fits: list[tuple[str, dict[str, Tensor]]], problems: list[str]) -> None:
+def _collect(network: nn.Module, path: Path, fits: list[tuple[str, State]], problems: list[str]) -> None:
     """Adds the weights in a file that fit the network to `fits`, or else the first error to `problems`."""
     failures: list[Exception] = []
     before = len(fits)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.cgan.checks import CLASSES, MOST_NOISE, PIXELS
 from graders.common.quality import coverage
 from graders.common.samples import (
@@ -53,7 +53,7 @@ INPUT_FORMS: Final[tuple[tuple[str, bool], ...]] = (
 )
 
 
-@check("cgan.digits", "cgan.diversity", kind="train")
+@check("cgan.digits", "cgan.diversity", kind=CheckKind.TRAIN)
 def test_digits_on_demand(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:

@@ -15,6 +15,18 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from graders.ddpm.interface import DdpmPackage
+    from graders.ddpm.records import (
+        Loop,
+        Loss,
+        Noised,
+        PSample,
+        PSampleDraws,
+        QSample,
+        QSampleDraws,
+        Samples,
+        Shown,
+        Times,
+    )
 
 
 class Injected(nn.Module):
@@ -63,42 +75,39 @@ def sequences(package: DdpmPackage, beta_start: float, beta_end: float, steps: i
     return [torch.as_tensor(sequence) for sequence in package.ddpm.sequences(beta_start, beta_end, steps)]
 
 
-def q_sample(
-    package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor
-) -> dict[str, Any]:
-    """The `noisy` images of q_sample for given noise, and whether images and noise were `kept` unchanged."""
+def q_sample(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor) -> QSample:
+    """Calls q_sample with given noise."""
     images, given = x_start.clone(), noise.clone()
     noisy = package.ddpm.q_sample(images, t, _on_cpu(coefficients), given)
     return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
 
 
-def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> dict[str, Any]:
-    """The noisy images of two calls of q_sample without given noise, for the same images and times."""
+def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> QSampleDraws:
+    """Calls q_sample twice without given noise, for the same images and times."""
     first, second = (package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients)) for _ in range(2))
     return {"noisy_images": first, "second_noisy_images": second}
 
 
 def p_sample(
     package: DdpmPackage, x: Tensor, times: list[int], coefficients: list[Tensor], predicted: Tensor, noise: Tensor
-) -> list[dict[str, Any]]:
+) -> list[PSample]:
     """One reverse step at each of `times` with given noise and a denoiser that returns `predicted`.
 
-    `x`, `predicted` and `noise` are [B, C, H, W]. Returns for each time the `next_images`, and the number of calls of
-    the denoiser with the images and times of its last one.
+    `x`, `predicted` and `noise` are [B, C, H, W].
     """
-    results = []
+    results: list[PSample] = []
     for index in times:
         model = Injected(predicted)
         t = torch.full((len(x),), index, device=x.device)
         back = package.ddpm.p_sample(model, x.clone(), t, index, _on_cpu(coefficients), noise.clone())
-        results.append({"next_images": back} | _shown(model, x))
+        results.append({"next_images": back, **_shown(model, x)})
     return results
 
 
 def p_sample_draws(
     package: DdpmPackage, x: Tensor, index: int, coefficients: list[Tensor], predicted: Tensor
-) -> dict[str, Any]:
-    """The images of two calls of p_sample at the time `index`, without given noise."""
+) -> PSampleDraws:
+    """Calls p_sample twice at the time `index`, without given noise."""
     t = torch.full((len(x),), index, device=x.device)
     first, second = (
         package.ddpm.p_sample(Injected(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
@@ -108,13 +117,10 @@ def p_sample_draws(
 
 def loop(
     package: DdpmPackage, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
-) -> dict[str, Any]:
+) -> Loop:
     """Runs the student's sampling loop with a p_sample whose k-th call returns injected[k], whatever its arguments.
 
-    injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None. Returns the `images` that the loop returned; for each
-    call of p_sample its image, times, t_index (if the student's takes one) and noise (or None); and the coefficients of
-    the first call. `whole` says whether the times are integers, `model` whether each call was given a model or another
-    callable, and `replaced` whether there were calls at all.
+    injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None.
     """
     calls: list[dict[str, Any]] = []
 
@@ -146,12 +152,11 @@ def samples(
     denoiser: dict[str, Tensor],
     back: dict[str, Tensor],
     shape: list[int],
-) -> Any:
+) -> Samples:
     """Runs the student's sampling loop with a known p_sample, x ↦ A[t]·x + b[t] + s[t]·ε, and a known denoiser.
 
     `back` holds the matrices A [T, d, d], offsets b [T, d] and spreads s [T] of p_sample, and `denoiser` the matrices
-    and offsets of x ↦ A[t]·x + b[t], which a loop without p_sample calls. shape is [B, C, H, W] with C·H·W = d. Returns
-    the `images` that the loop returned, and the `times` that either of the two was given.
+    and offsets of x ↦ A[t]·x + b[t], which a loop without p_sample calls. shape is [B, C, H, W] with C·H·W = d.
     """
     model = Linear(denoiser["matrices"], denoiser["offsets"])
 
@@ -176,12 +181,8 @@ def loss(
     noisy: Tensor,
     predicted: Tensor,
     noise: Tensor | None = None,
-) -> dict[str, Any]:
-    """The student's loss with a denoiser that returns `predicted`, and a q_sample that returns `noisy` if it is called.
-
-    Returns the `loss` and its `gradient` with respect to the prediction; the images and times that the denoiser was
-    given; and the images, times, coefficients and noise of the first call of q_sample.
-    """
+) -> Loss:
+    """The student's loss with a denoiser that returns `predicted` and a q_sample that returns `noisy`."""
     calls: list[dict[str, Any]] = []
 
     def q_sample(arguments: dict[str, Any]) -> Tensor:
@@ -195,31 +196,37 @@ def loss(
     if attached:
         value.sum().backward()
     gradients = [torch.zeros_like(given) if given.grad is None else given.grad for given in model.given]
-    result = {
+    return {
         "loss": value,
         "attached": attached,
         "gradient": gradients[-1] if gradients else torch.zeros_like(predicted),
         "replaced": bool(calls),
+        **_noised(calls),
+        **_shown(model, x_start),
     }
-    if calls:
-        used = calls[0].get("noise")
-        result |= {
-            "noised": _tensor(calls[0]["x_start"]),
-            "noised_times": _as_given(calls[0]["t"]),
-            "coefficients": _coefficients(calls),
-            "noise": None if used is None else _tensor(used),
-        }
-    return result | _shown(model, x_start)
 
 
-def times(package: DdpmPackage, steps: int, n: int) -> dict[str, Any]:
-    """Two batches of n `times` that the student draws below `steps`, and whether they are integers (`whole`)."""
+def _noised(calls: list[dict[str, Any]]) -> Noised:
+    """The first call of q_sample, if there is one."""
+    if not calls:
+        return {}
+    used = calls[0].get("noise")
+    return {
+        "noised": _tensor(calls[0]["x_start"]),
+        "noised_times": _as_given(calls[0]["t"]),
+        "coefficients": _coefficients(calls),
+        "noise": None if used is None else _tensor(used),
+    }
+
+
+def times(package: DdpmPackage, steps: int, n: int) -> Times:
+    """Two batches of n times that the student draws below `steps`."""
     first, second = (_tensor(package.ddpm.t_sample(steps, n)) for _ in range(2))
     return {"times": first, "second_times": second, "whole": not first.is_floating_point()}
 
 
-def _shown(model: Injected, like: Tensor) -> dict[str, Any]:
-    """The number of calls of the denoiser, and the images and times of its last call."""
+def _shown(model: Injected, like: Tensor) -> Shown:
+    """What a denoiser was called with; `like` has the shape of its images."""
     x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
     return {"calls": len(model.seen), "shown_images": x, "shown_times": t}
 

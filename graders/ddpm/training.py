@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.ddpm.diffusion import Schedule, huber
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ SAMPLES, STRIPS = 16, 4
 MOMENTS = (0, 60, 100, 130, 150, 165, 180, 190, 199)  # steps of the sampling loop that the report shows
 
 
-@check("ddpm.held_out_loss", kind="train")
+@check("ddpm.held_out_loss", kind=CheckKind.TRAIN)
 def test_short_training(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:

@@ -15,18 +15,18 @@ from graders.probing.unet import UNet
 
 if TYPE_CHECKING:
     from graders.ddpm.interface import DdpmPackage
+    from graders.ddpm.records import Train
+    from graders.probing.records import State
 
-State = dict[str, Tensor]
 CHUNK = 256
 TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # indices of the coefficients among the eight sequences
 
 
-def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> dict[str, Any]:
+def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> Train:
     """Trains a U-Net on the student's loss, with their times and coefficients, by Adam with a one-cycle schedule.
 
     images: uint8 [N, 1, H, W]. `schedule` holds the first and the last β and the number of diffusion steps, `budget`
-    the number of training `steps`, the `batch` size, the maximum learning `rate` and the network's `width`. Returns the
-    weights and the losses [steps].
+    the number of training `steps`, the `batch` size, the maximum learning `rate` and the network's `width`.
     """
     count = int(schedule[2])
     coefficients = _coefficients(package, schedule, TO_NOISE)

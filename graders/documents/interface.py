@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from graders.documents.records import File, Lines, Notebook, Program, Text
+
 
 class DocumentFiles(Protocol):
     """The files that a student handed in."""
 
-    def contents(self) -> list[dict[str, Any]]:
-        """For each file, its `name` (the relative path), its `kind` and its `size` in bytes."""
+    def contents(self) -> list[File]:
+        """All files."""
 
     def pdf_pages(self, path: str) -> int:
         """How many pages a PDF has."""
@@ -24,25 +26,23 @@ class DocumentFiles(Protocol):
         width: of the picture, in pixels. It is narrower where the page would be too high or too large.
         """
 
-    def pdf_lines(self, path: str, first: int, most: int) -> list[dict[str, Any]]:
+    def pdf_lines(self, path: str, first: int, most: int) -> list[Lines]:
         """The text of at most `most` pages of a PDF from the page `first` on.
 
-        For each page `texts`, a list of its lines, and `boxes` [N, 4] with the left edge, upper edge, width and height
-        of each line as fractions of the page. There are fewer pages where the answer would be too long.
+        There are fewer pages where the answer would be too long.
         """
 
     def picture(self, path: str, width: int) -> Any:
         """A picture [H, W, 3] in uint8, at most `width` pixels wide; of an animated one, the first frame."""
 
-    def notebook(self, path: str) -> dict[str, Any]:
-        """The `cells` of a notebook, all its `pictures` as a list of arrays [H, W, 3], and what is `left_out` of both.
+    def notebook(self, path: str) -> Notebook:
+        """The cells of a notebook and their pictures."""
 
-        A cell has a `kind`, its `source` and its `outputs`. An output is a `text`, the number of a `picture`, or the
-        `problem` of a picture that cannot be shown.
-        """
+    def text(self, path: str) -> Text:
+        """The text of a file, or its beginning."""
 
-    def text(self, path: str) -> dict[str, Any]:
-        """The `text` of a file, or its beginning, and the number of bytes `left_out`."""
+    def program(self, path: str) -> Program:
+        """The text of a program, with what makes it easy to read."""
 
 
 class DocumentsPackage(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,27 @@ from graders.probing.stirring import add_noise
 
 if TYPE_CHECKING:
     from graders.flow.interface import FlowPackage
+    from graders.flow.records import (
+        Account,
+        BimodalLogProb,
+        BimodalSamples,
+        Differences,
+        Ledger,
+        Ledgers,
+        LogProb,
+        Neighbours,
+        Nll,
+        RoundTrip,
+        Samples,
+        Slopes,
+        StirredDensities,
+        Train,
+        TrainingLoop,
+    )
+    from graders.probing.records import State
 
-State = dict[str, Tensor]
+    Found = TypeVar("Found")
+
 BITS = math.log2(math.e)
 LEVEL = 0.02  # step by which the noise on the parameters is increased
 CALLS, FEW = 100, 8  # number and size of the small samples that are drawn after a large one
@@ -51,42 +70,41 @@ class Base:
 # The densities
 
 
-def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """Returns log_prob of the student's Gaussian at x [..., d], and x after the call; mu and sigma are [d]."""
+def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor) -> LogProb:
+    """Asks the student's Gaussian for log_prob at x [..., d]; mu and sigma are [d]."""
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
-def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Any]:
-    """Returns log_prob of the student's mixture at x [..., d], and x after the call; mus and sigmas are [2, d].
-
-    `with_ours` holds the same of a mixture of our Gaussians, or None if the student's cannot be made of them.
-    """
-    return _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x))
+def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> BimodalLogProb:
+    """Asks the student's mixture for log_prob at x [..., d]; mus and sigmas are [2, d]."""
+    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x))
+    return {**own, "with_ours": with_ours}
 
 
-def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
+def _log_prob(distribution: Any, x: Tensor) -> LogProb:
     given = x.cpu().clone()
     return {"log_prob": distribution.log_prob(given), "x": given}
 
 
-def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> dict[str, Any]:
-    """Returns n `samples` of the student's Gaussian, and then the small samples of many `calls`."""
+def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> Samples:
+    """Draws n points of the student's Gaussian at once, and then a few in each of many calls."""
     return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
-def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
-    """Returns n `samples` of the student's mixture, and then the small samples of many `calls`, and `with_ours`."""
-    return _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n))
+def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> BimodalSamples:
+    """Draws n points of the student's mixture at once, and then a few in each of many calls."""
+    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n))
+    return {**own, "with_ours": with_ours}
 
 
 def _both_ways(
-    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], dict[str, Any]]
-) -> dict[str, Any]:
-    """Returns what `ask` finds in the student's mixture, and the same `with_ours`, made of our Gaussians.
+    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], Found]
+) -> tuple[Found, Found | None]:
+    """Returns what `ask` finds in the student's mixture, and in the same made of our Gaussians, or None.
 
-    If only the mixture of ours gives an answer, that is returned, since the mistake is in the student's Gaussian.
+    If only the latter gives an answer, that is returned alone, since the mistake is in the student's Gaussian.
     """
-    with_ours: dict[str, Any] | None = None
+    with_ours: Found | None = None
     with contextlib.suppress(Exception):
         with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
     try:
@@ -94,11 +112,11 @@ def _both_ways(
     except Exception:
         if with_ours is None:
             raise
-        return {**with_ours, "with_ours": None}
-    return {**own, "with_ours": with_ours}
+        return with_ours, None
+    return own, with_ours
 
 
-def _draws(distribution: Any, n: int) -> dict[str, Any]:
+def _draws(distribution: Any, n: int) -> Samples:
     return {"samples": distribution.sample(n), "calls": [distribution.sample(FEW) for _ in range(CALLS)]}
 
 
@@ -133,7 +151,7 @@ def _layers(model: Any) -> list[nn.Module]:
     return [each for each in found if isinstance(each, nn.Module)] if isinstance(found, Iterable) else []
 
 
-class Ledger:
+class _Calls:
     """Records the calls of a model's layers, and what each of them adds to log_det."""
 
     def __init__(self, model: Any) -> None:
@@ -153,8 +171,8 @@ class Ledger:
 
         return noting
 
-    def entries(self, points: int) -> dict[str, Any]:
-        """Returns and forgets the recorded calls: each layer's number, whether it was inverted, and what it added."""
+    def ledger(self, points: int) -> Ledger:
+        """Returns and forgets the recorded calls, for a batch of `points` points."""
         calls, self._calls = self._calls, []
         return {
             "layers": len(self._layers),
@@ -173,19 +191,14 @@ def _per_point(added: Any, points: int) -> Tensor:
 
 
 @torch.no_grad()
-def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
-    """Maps x [B, d] forward and back, and by the inverse and back.
-
-    Returns:
-        `forward`, `forward_and_back`, `backward`, `backward_and_forth` [B, d], and the `ledgers` of the first and the
-        third.
-    """
+def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> RoundTrip:
+    """Maps x [B, d] forward and back, and by the inverse and back."""
     model = _stirred_map(package, x.shape[1], num_flows, stir)
-    ledger = Ledger(model)
+    calls = _Calls(model)
     forward = model.transform(x.cpu().clone())[0].clone()
-    ledgers = {"forward": ledger.entries(len(x))}
+    of_forward = calls.ledger(len(x))
     backward = model.transform(x.cpu().clone(), inverse=True)[0].clone()
-    ledgers["backward"] = ledger.entries(len(x))
+    ledgers: Ledgers = {"forward": of_forward, "backward": calls.ledger(len(x))}
     return {
         "forward": forward,
         "forward_and_back": model.transform(forward.clone(), inverse=True)[0],
@@ -198,32 +211,28 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
 @torch.no_grad()
 def neighbours(
     package: FlowPackage, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
-) -> dict[str, Any]:
+) -> Neighbours:
     """Returns the map's log_det at x [B, d], and the map at neighbours of x, from which its Jacobian follows.
 
     The neighbours lie at a distance `step` on either side along each axis. The model runs in double precision if it
     can, otherwise in single precision with `coarse_step`.
-
-    Returns:
-        `log_det` [B], `back` [B] (the log_det of the way back), the `ledger`, `after` and `before` [d, B, d] (the map
-        at the neighbours), and `double`, whether double precision was used.
     """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     try:
-        return _differences(model.double(), x.cpu().double(), inverse, step) | {"double": True}
+        return {**_differences(model.double(), x.cpu().double(), inverse, step), "double": True}
     except RuntimeError:  # Some tensor in the student's code is explicitly float32.
-        return _differences(model.float(), x.cpu().float(), inverse, coarse_step) | {"double": False}
+        return {**_differences(model.float(), x.cpu().float(), inverse, coarse_step), "double": False}
 
 
-def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> dict[str, Any]:
-    ledger = Ledger(model)
+def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> Differences:
+    calls = _Calls(model)
     z, log_det = (each.clone() for each in model.transform(x.clone(), inverse=inverse))
-    entries = ledger.entries(len(x))
+    ledger = calls.ledger(len(x))
     offsets = step * torch.eye(x.shape[1], dtype=x.dtype)
     return {
         "log_det": log_det,
         "back": model.transform(z, inverse=not inverse)[1],
-        "ledger": entries,
+        "ledger": ledger,
         "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
         "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),
     }
@@ -239,15 +248,8 @@ def nll(
     stir: float,
     directions: int,
     step: float,
-) -> dict[str, Any]:
-    """Returns the loss at x [B, d], its parts z and log_det, and properties of its gradient.
-
-    Returns:
-        `nll`, `z`, `log_det` and the `ledger`; `trainable`, whether the loss has a gradient; `idle` [layers with
-        parameters], which layers it does not reach; `off`, its relative distance from the gradient of the parts' sum;
-        `weights` [2], the least-squares weights of the gradients of −log p_z(z) and −log_det in it; `attached`, whether
-        log_det has a gradient; and what `_slopes` returns.
-    """
+) -> Nll:
+    """Returns the loss at x [B, d], its parts z and log_det, and properties of its gradient."""
     model = _stirred(package, mu, sigma, num_flows, stir)
     account = _account(model, x)
     base = Base(mu.cpu(), sigma.cpu())
@@ -255,14 +257,15 @@ def nll(
     right = of_parts.sum(dim=0)
     gradient = _gradient(account["nll"], model)
     idle = [_idle(layer) for layer in _layers(model) if list(layer.parameters())]
-    found = {
+    return {
+        **account,
         "trainable": not _idle(model),
         "idle": torch.tensor(idle, dtype=torch.bool),
         "off": float((gradient - right).norm() / right.norm()),
         "weights": _weights_of(of_parts, gradient),
         "attached": account["log_det"].requires_grad,
+        **_slopes(model, base, x, of_parts, directions, step),
     }
-    return account | found | _slopes(model, base, x, of_parts, directions, step)
 
 
 def _parts(base: Base, z: Tensor, log_det: Tensor) -> tuple[Tensor, Tensor]:
@@ -270,13 +273,11 @@ def _parts(base: Base, z: Tensor, log_det: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _slopes(model: Any, base: Base, x: Tensor, gradients: Tensor, directions: int, step: float) -> dict[str, Tensor]:
+def _slopes(model: Any, base: Base, x: Tensor, gradients: Tensor, directions: int, step: float) -> Slopes:
     """Returns the slopes of both parts of the mean loss at x [B, d] in random directions of the parameters.
 
-    They are central differences, which show how a part depends on what the student's code has detached, too.
-
-    Returns:
-        `slopes` [directions, 2], and `predicted_slopes`, those that follow from the parts' `gradients` [2, N].
+    Central differences show how a part depends on what the student's code has detached, too. `gradients` [2, N] are the
+    parts', from which other slopes follow.
     """
     parameters = list(model.parameters())
     slopes, predicted = [], []
@@ -317,13 +318,13 @@ def _idle(layer: nn.Module) -> bool:
     return bool(gradients) and not any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
-def _account(model: Any, x: Tensor) -> dict[str, Any]:
+def _account(model: Any, x: Tensor) -> Account:
     """Returns the loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
-    ledger = Ledger(model)
+    calls = _Calls(model)
     loss = model(x.cpu().clone())
-    entries = ledger.entries(len(x))
+    ledger = calls.ledger(len(x))
     z, log_det = model.transform(x.cpu().clone())
-    return {"nll": loss, "z": z, "log_det": log_det, "ledger": entries}
+    return {"nll": loss, "z": z, "log_det": log_det, "ledger": ledger}
 
 
 @torch.no_grad()
@@ -337,11 +338,8 @@ def stirred_densities(
     stir: float,
     models: int,
     few: int,
-) -> dict[str, Any]:
-    """Returns log-densities [models, N] of untrained models at points [N, d], and the account of the last model.
-
-    The account holds loss, z, log_det and ledger at the first `few` points.
-    """
+) -> StirredDensities:
+    """Returns the log-densities of untrained models at points [N, d], and an account of the last at the first `few`."""
     stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
     log_densities = torch.stack([-_losses(model, points) for model in stirred])
     return {"log_densities": log_densities, "account": _account(stirred[-1], points[:few])}
@@ -367,7 +365,7 @@ def train(
     epochs: int,
     batch: int,
     rate: float,
-) -> dict[str, Any]:
+) -> Train:
     """Trains the student's flow for a short time with Adam and a one-cycle schedule.
 
     The training, and both curves, end at the first loss that is not finite.
@@ -377,10 +375,6 @@ def train(
         mu, sigma: [d], the base density.
         num_flows, num_hidden: the model's sizes.
         batch: points per batch. rate: the highest learning rate.
-
-    Returns:
-        The `weights` of the epoch with the lowest validation loss, and the curves `train` and `validation` in bits per
-        dimension.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
@@ -461,14 +455,8 @@ class Location(nn.Module):
         return -(self.base_density.log_prob(z) + log_det)
 
 
-def training_loop(package: FlowPackage, points: Tensor, *, location: Tensor, batch: int, rate: float) -> dict[str, Any]:
-    """Runs one epoch of the student's loop over points [N, d], in order, with gradient descent on a `Location`.
-
-    Returns:
-        `average`, what the loop returned; `gradients` [steps, d], the gradient at each step of the optimiser;
-        `location` [d] after the epoch; `left` [d], the gradient left at the end; and `computed`, the number of
-        gradients that were computed.
-    """
+def training_loop(package: FlowPackage, points: Tensor, *, location: Tensor, batch: int, rate: float) -> TrainingLoop:
+    """Runs one epoch of the student's loop over points [N, d], in order, with gradient descent on a `Location`."""
     model = Location(location)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     gradients: list[Tensor] = []

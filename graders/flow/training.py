@@ -15,7 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import (
+    CheckKind,
+    Evidence,
+    Record,
+    Rng,
+    Show,
+    Subject,
+    UpTo,
+    assert_close,
+    check,
+    expect,
+    fail,
+    probes,
+)
 from graders.common.statistics import Gain, Mass, declare
 from graders.flow.densities import BITS, SHARE, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
 
@@ -101,7 +114,7 @@ def ring_of_batches(rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     return (centres[:, None] + 0.1 * rng.normal(12, 32, 2)).astype(np.float32), 0.1 * rng.normal(2)
 
 
-@check("flow.bpd", kind="train", needs=("flow.nll",))
+@check("flow.bpd", kind=CheckKind.TRAIN, needs=("flow.nll",))
 def test_learned_density(student: Subject, rng: Rng, record: Record, show: Show) -> None:
     """After a short training, the flow describes new samples of its target in few bits per dimension.
 

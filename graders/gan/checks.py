@@ -469,7 +469,7 @@ def _expect_own_step(step: Evidence, owner: str, index: int, again: bool) -> Non
     """Fails a step that does not follow the gradient of the moved network's own latest loss.
 
     Args:
-        step: evidence of an optimiser's step, see `probes.gan.alternation`.
+        step: evidence of an optimiser's step, a `graders.probing.records.Step`.
         owner: the network that the optimiser holds.
         index: the number of the step in the loop.
         again: whether no new loss of this network was computed since its last step.

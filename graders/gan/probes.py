@@ -16,39 +16,45 @@ from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.gan.interface import GanPackage
+    from graders.gan.records import (
+        Checkpoint,
+        Decodings,
+        Generated,
+        GeneratorRange,
+        Interpolate,
+        Loop,
+        Returned,
+        Sample,
+        Scored,
+        Scores,
+        Train,
+        TrainingStep,
+    )
+    from graders.probing.records import State
 
 _NEEDS_LOOP = (AttributeError, TypeError, ValueError)  # what a step may raise if it needs what only the loop sets
 
 
 def generators(
     package: GanPackage, latents: list[Tensor], sizes: list[list[int]], output_shape: list[int] | None = None
-) -> list[dict[str, Any]]:
+) -> list[Generated]:
     """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
 
     `output_shape` is that of an image, by default [1, 28, 28].
-
-    Returns:
-        For each pair: `images` of the batch, of the batch `again`, of its `first` latent alone, and of `lines`
-        [3·(B − 1), …], which `stretched_lines` makes of the latents; and what `registration` returns.
     """
     pairs = zip(latents, sizes, strict=True)
     return [_generated(package, z, hidden_dims, output_shape) for z, hidden_dims in pairs]
 
 
-def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> dict[str, Tensor]:
-    """Returns the images `far` of 50·z, and the images `driven` of z after training towards `target` [B, 784]."""
+def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> GeneratorRange:
+    """Runs a generator on 50·z, and on z after training towards `target` [B, 784]."""
     network = _generator(package, z, hidden_dims).eval()
     far = network(50 * z)
     return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
 
 
-def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[dict[str, Any]]:
-    """Runs a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes.
-
-    Returns:
-        For each list: `scores` of the batch, of the batch `again`, of its `first` image alone, and of `lines`
-        [3·(B − 1), …], which `stretched_lines` makes of the images; and what `registration` returns.
-    """
+def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[Scored]:
+    """Runs a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes."""
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
@@ -68,7 +74,7 @@ def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) ->
 
 def step(
     package: GanPackage, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
-) -> dict[str, Any]:
+) -> TrainingStep:
     """Runs one training step of a new model, with known scores of the discriminator.
 
     Args:
@@ -76,11 +82,6 @@ def step(
         images: [B, 1, 28, 28], the real batch.
         scores: [S], logits that replace the discriminator's scores, in the order of its calls, so that the loss does
             not depend on the weights.
-
-    Returns:
-        `loss` [n]; `bounded`, whether the discriminator gives probabilities (the injected scores then are some too);
-        `reached`, whether the loss depends on each network; the `rows` [R, 784] that were scored, their `scores` [R]
-        and `gradients` [R] of the loss; and the generator's `latents` and `decoded` images.
     """
     bounded = _is_bounded(package, images, hidden_dims, z_dim)
     model = _model(package, hidden_dims, z_dim).to(images.device).train()
@@ -100,13 +101,16 @@ def step(
     return {
         "loss": loss.detach().reshape(-1),
         "bounded": bounded,
-        "reached": {name: _is_reached(network) for name, network in networks.items()},
-        **given.evidence(),
+        "reached": {
+            "generator": _is_reached(networks["generator"]),
+            "discriminator": _is_reached(networks["discriminator"]),
+        },
+        **given.asked(),
         **_decodings(calls, z_dim),
     }
 
 
-def step_if_it_runs(package: GanPackage, **setting: Any) -> dict[str, Any] | None:
+def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
     """Returns what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
     try:
         return step(package, **setting)
@@ -114,21 +118,21 @@ def step_if_it_runs(package: GanPackage, **setting: Any) -> dict[str, Any] | Non
         return None
 
 
-def sample(package: GanPackage, n: int, z_dim: int) -> dict[str, Any]:
-    """Returns the `images` of `sample(n)`, with the generator's latents and images, and the latents of a second call.
+def sample(package: GanPackage, n: int, z_dim: int) -> Sample:
+    """Calls `sample(n)` twice.
 
     The generator's images are replaced by random ones, so that its own faults do not matter.
     """
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
-    first = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
+    first: Returned = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
     calls.forget()
     package.gan.sample(model, n)
     return {**first, "again": _decodings(calls, z_dim)["latents"]}
 
 
-def sample_of(package: GanPackage, z: Tensor) -> dict[str, Tensor] | None:
-    """Returns the generator's latents for samples from given z [n, z_dim]; None if `sample` does not accept z."""
+def sample_of(package: GanPackage, z: Tensor) -> Decodings | None:
+    """Asks for samples from given z [n, z_dim]; None if `sample` does not accept z."""
     if package.gan.sample_of is None:
         return None
     model = _model(package, [24, 32], z.shape[1])
@@ -137,11 +141,8 @@ def sample_of(package: GanPackage, z: Tensor) -> dict[str, Tensor] | None:
     return _decodings(calls, z.shape[1])
 
 
-def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> dict[str, Any] | None:
-    """Interpolates between given latents `ends` [2, n, z_dim]; None if the student's function does not accept them.
-
-    Returns the `images` with the generator's latents and images.
-    """
+def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> Returned | None:
+    """Interpolates between given latents `ends` [2, n, z_dim]; None if the student's function does not accept them."""
     if package.gan.interpolate_between is None:
         return None
     model = _model(package, [24, 32], ends.shape[2])
@@ -149,12 +150,8 @@ def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> dict[s
     return {"images": package.gan.interpolate_between(model, ends, steps), **_decodings(calls, ends.shape[2])}
 
 
-def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> dict[str, Any]:
-    """Returns the `images` of `interpolate(n, steps)`, with the generator's latents and images.
-
-    The generator's images are replaced by random ones. `listed` tells whether the student returned a list, which is
-    stacked here; `takes_ends`, whether the ends are arguments, which were then drawn here.
-    """
+def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> Interpolate:
+    """Calls `interpolate(n, steps)`, with random images in the place of the generator's."""
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
     result = package.gan.interpolate(model, n, steps)
@@ -165,40 +162,31 @@ def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> dict[str
     return {"images": result, "listed": listed, "takes_ends": takes_ends, **_decodings(calls, z_dim)}
 
 
-def interpolations(package: GanPackage, cases: list[list[int]]) -> list[dict[str, Any]]:
+def interpolations(package: GanPackage, cases: list[list[int]]) -> list[Interpolate]:
     """Returns what `interpolate` returns for several pairs (n, steps)."""
     return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
 
 
-def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
-    """Runs one epoch of the student's own loop over images [N, 1, 28, 28] and records each optimiser step.
-
-    Returns:
-        losses: the networks whose step functions were called, in order.
-        trained: for each network, whether its losses give it a gradient.
-        read: the number of images that were read from the data set.
-        rows: [R, 784], the images that the discriminator was shown, as far as there is room.
-        steps: for each optimiser step, the networks whose parameters the optimiser `holds`; the number of `losses`
-            computed so far; the largest change of a parameter, `moved`, in each network. If the optimiser holds one
-            network, also the `agreement`, the cosine of the used gradient with that of the network's latest loss (None
-            if there was none), the least-squares `shares` [losses] of all losses in the used gradient, the share that
-            they leave `unexplained`, and the share `of_no_loss` that is also left by the losses which the loop itself
-            differentiates.
-    """
+def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size: int) -> Loop:
+    """Runs one epoch of the student's own loop over images [N, 1, 28, 28] and records each optimiser step."""
     model = _model(package, [24, 32], 16).to(images.device)
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
     data = ReadOnce(images, labels)
     batches = torch.utils.data.DataLoader(data, batch_size=batch_size)
     with Alternation(model, networks) as seen:
         package.gan.train_epoch(model, batches, package.gan.optimizers(model))
-    trained = {name: seen.trained(name) for name in networks}
-    shown = rows_of(seen.shown, IMAGE)
-    return {"steps": seen.steps, "losses": seen.losses, "trained": trained, "rows": shown, "read": len(data.read)}
+    return {
+        "steps": seen.steps,
+        "losses": seen.losses,
+        "trained": {"generator": seen.trained("generator"), "discriminator": seen.trained("discriminator")},
+        "rows": rows_of(seen.shown, IMAGE),
+        "read": len(data.read),
+    }
 
 
 def train(
     package: GanPackage, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
-) -> dict[str, Any]:
+) -> Train:
     """Trains a GAN with our loop and the student's networks and losses.
 
     Each batch gives a step of each network, by Adam with β₁ = 0.5 (Radford et al. 2016).
@@ -208,16 +196,14 @@ def train(
         steps: the number of batches.
         rate: the learning rate.
         sizes: the arguments of the student's model.
-
-    Returns:
-        The generator's weights `untrained`, `halfway` and `trained`, and both networks' losses [steps].
     """
     model = built(package.gan.model, **sizes).to(images.device).train()
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
     losses = (package.gan.generator_step, package.gan.discriminator_step)
     optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
     curves = torch.zeros(2, steps)
-    states = {"untrained": weights_of(networks[0])}
+    untrained = weights_of(networks[0])
+    halfway: State = {}
     for index in range(steps):
         x_real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
         for network in (0, 1):
@@ -233,9 +219,14 @@ def train(
             optimizers[network].step()
             curves[network, index] = loss.detach()
         if index == steps // 2:
-            states["halfway"] = weights_of(networks[0])
-    states["trained"] = weights_of(networks[0])
-    return {**states, "generator_losses": curves[0], "discriminator_losses": curves[1]}
+            halfway = weights_of(networks[0])
+    return {
+        "untrained": untrained,
+        "halfway": halfway,
+        "trained": weights_of(networks[0]),
+        "generator_losses": curves[0],
+        "discriminator_losses": curves[1],
+    }
 
 
 @torch.no_grad()
@@ -247,11 +238,8 @@ def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: di
 
 
 @torch.no_grad()
-def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[str, Any]:
-    """Returns images [B, 784] of the weights that were handed in, if they fit the student's generator; never raises.
-
-    `file` is the file's name, or "" if there is none; `problem` tells why there are no images, or is "".
-    """
+def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> Checkpoint:
+    """Runs the weights that were handed in on latents z, if they fit the student's generator; never raises."""
     path = package.gan.checkpoint()
     if path is None:
         return {"file": "", "problem": ""}
@@ -264,21 +252,21 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> dict[st
     return {"file": path.name, "problem": "", "images": images}
 
 
-def _generated(
-    package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None
-) -> dict[str, Any]:
+def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None) -> Generated:
     network = _generator(package, z, hidden_dims, output_shape).eval()
     images = network(z)
     again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
-    return {"images": images, "again": again, "first": first, "lines": lines} | registration(network, _tensor(images))
+    known = registration(network, _tensor(images))
+    return {"images": images, "again": again, "first": first, "lines": lines, **known}
 
 
-def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> dict[str, Any]:
+def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> Scored:
     network = _discriminator(package, images, hidden_dims).eval()
     scores, again, first, lines = (
         package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
     )
-    return {"scores": scores, "again": again, "first": first, "lines": lines} | registration(network, _tensor(scores))
+    known = registration(network, _tensor(scores))
+    return {"scores": scores, "again": again, "first": first, "lines": lines, **known}
 
 
 def _generator(
@@ -311,8 +299,8 @@ def _tensor(value: Any) -> Tensor:
     return value
 
 
-def _decodings(calls: Calls, z_dim: int) -> dict[str, Tensor]:
-    """Returns a generator's `latents` [N, z_dim] and `decoded` images [N, 784] of all recorded calls."""
+def _decodings(calls: Calls, z_dim: int) -> Decodings:
+    """Returns what a generator decoded in all recorded calls."""
     latents = [_rows(inputs[0].detach(), z_dim) for inputs in calls.inputs]
     decoded = [_tensor(images).detach().reshape(-1, IMAGE) for images in calls.outputs]
     return {
@@ -355,8 +343,8 @@ class _Scores:
             output.retain_grad()
         return output  # type: ignore[no-any-return]
 
-    def evidence(self) -> dict[str, Tensor]:
-        """Returns `rows` [R, 784], their `scores` [R], and the `gradients` [R] of the loss by the scores, or zeros."""
+    def asked(self) -> Scores:
+        """Returns what was scored, and the gradients by the scores."""
         nothing = torch.zeros(0)
         rows = [inputs[0].detach().reshape(-1, IMAGE).cpu() for inputs in self.calls.inputs]
         outputs = self.calls.outputs

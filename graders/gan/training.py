@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import coverage, frechet, progress
 from graders.common.samples import (
     TRAINING,
@@ -53,7 +53,7 @@ STRIPS, STEPS = 4, 5
 NETWORKS = ("generator", "discriminator")
 
 
-@check("gan.frechet", "gan.diversity", kind="train")
+@check("gan.frechet", "gan.diversity", kind=CheckKind.TRAIN)
 def test_short_training(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:

@@ -35,6 +35,17 @@ from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.gan2018.interface import Gan2018Package
+    from graders.gan2018.records import (
+        FirstStep,
+        Generator,
+        Interpolate,
+        Loop,
+        Losses,
+        Network,
+        Step,
+        Turn,
+    )
+    from graders.probing.records import OfNetworks, State
 
 PIXELS = 28 * 28
 LATENTS = 100
@@ -44,13 +55,8 @@ RATE = 2e-4  # the hand-out's learning rate
 Networks = dict[str, nn.Module]
 
 
-def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, Any]:
-    """A generator's images `outputs` [B, 784] for latents z [B, 100], in eval mode, and those for other inputs.
-
-    `again`: for the same z once more. `alone`: for the first latent alone. `lines` [3·(B − 1), 784]: for each latent
-    but the last, for the points halfway to the next one, and for the next one (all stretched). `far`: for 50·z.
-    `driven`: for z, after the generator was trained towards `target` [B, 784].
-    """
+def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> Generator:
+    """A generator's images for latents z [B, 100], in eval mode, and after training towards `target` [B, 784]."""
     network = _generator(package).to(z.device).eval()
     images = _images(network(z))
     return {
@@ -64,11 +70,8 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, A
     }
 
 
-def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> dict[str, Any]:
-    """A discriminator's scores `outputs` [B] for images [B, 1, 28, 28], in eval mode, and those for other inputs.
-
-    `again`, `alone` and `lines` are as for the generator; `driven` after training towards `target` [B].
-    """
+def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> Network:
+    """A discriminator's scores for images [B, 1, 28, 28], in eval mode, and after training towards `target` [B]."""
     network = _discriminator(package).to(images.device).eval()
     fitting = package.gan.fitting(network, images)
     scores = _scores(network(fitting))
@@ -82,15 +85,11 @@ def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> di
     }
 
 
-def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> dict[str, Any]:
+def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> OfNetworks[Turn | None]:
     """Runs the student's loop on one batch of real images [B, 1, 28, 28], and records the loss of each network.
 
     scores [S] replace those of the discriminator, one for each row that it is given, in order; after a sigmoid if its
-    own scores are probabilities (`bounded`). Returns for "generator" and "discriminator" each: the sum of the losses
-    before its first step (`loss`, empty if there were none), the images that were scored (`rows` [R, 784]), their
-    `scores` [R] and the indices of these among the injected ones (`places`), the `gradients` [R] of the loss with
-    respect to the scores, all generated images (`decoded` [N, 784]) and their `latents` [N, 100], and which networks
-    the gradient of the loss has `reached`. None for a network that makes no step.
+    own scores are probabilities. The losses are those before a network's first step; None if it makes none.
     """
     networks = _networks(package, images)
     bounded = _is_bounded(package, networks["discriminator"], images)
@@ -99,31 +98,23 @@ def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor
     asked.calls = watch(networks["discriminator"], asked.replaced)
     with _watched(networks, asked) as seen:
         _train(package, networks, TensorDataset(images, labels), len(images))
-    made = {
-        "latents": _latents(decoded.inputs),
-        "decoded": torch.cat([torch.zeros(0, PIXELS), *(_images(output).detach() for output in decoded.outputs)]),
-        "bounded": bounded,
-    }
-    first = {name: next((step for step in seen.steps if step["holds"] == [name]), None) for name in networks}
-    return {name: None if step is None else {**made, **step["evidence"]} for name, step in first.items()}
+    latents = _latents(decoded.inputs)
+    made = torch.cat([torch.zeros(0, PIXELS), *(_images(output).detach() for output in decoded.outputs)])
+
+    def of(name: str) -> Turn | None:
+        first = seen.first.get(name)
+        return None if first is None else {"latents": latents, "decoded": made, "bounded": bounded, **first}
+
+    return {"generator": of("generator"), "discriminator": of("discriminator")}
 
 
-def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> dict[str, Any]:
-    """Runs the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser.
-
-    Returns the number of images that were `read` from the data set, the `rows` [R, 784] that the discriminator was
-    shown, as far as there is room, and for each of the `steps`: the networks of which the optimiser `holds` parameters;
-    the largest change of a parameter of each network (`moved`); the number of `losses` that the step belongs to; the
-    `agreement`, the cosine between the gradients that it uses and those of these losses (None if there are none); and
-    `unexplained`, the relative norm of the part of its gradients that is not a combination of the gradients of all
-    losses so far.
-    """
+def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> Loop:
+    """Runs the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser."""
     networks, data = _networks(package, images), ReadOnce(images, labels)
     shown = watch(networks["discriminator"])
     with _watched(networks, _Asked(torch.zeros(0))) as seen:
         _train(package, networks, data, batch_size)
-    steps = [{key: value for key, value in step.items() if key != "evidence"} for step in seen.steps]
-    return {"steps": steps, "rows": rows_of(shown, PIXELS), "read": len(data.read)}
+    return {"steps": seen.steps, "rows": rows_of(shown, PIXELS), "read": len(data.read)}
 
 
 def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
@@ -143,11 +134,11 @@ def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, 
     ]
 
 
-def interpolate(package: Gan2018Package, calls: int) -> dict[str, Tensor]:
-    """The `latents` [N, 100] that a student's interpolation decodes in one call, in order.
+def interpolate(package: Gan2018Package, calls: int) -> Interpolate:
+    """The latents that a student's interpolation decodes in one call, and their ends in up to `calls`, as time allows.
 
     If the function takes a number of steps, it is given the images between the ends (7), or all of them (9) if 7 gives
-    7 images in all. `ends` [calls, 2, 100] are the first and last latents of up to `calls` calls, as time allows.
+    7 images in all.
     """
     network = _generator(package).eval()
     decoded = watch(network)
@@ -251,8 +242,8 @@ class _Asked:
         self.places.append(places)
         return output  # type: ignore[no-any-return]
 
-    def evidence(self, losses: list[_Loss]) -> dict[str, Any]:
-        """The sum of the losses, and the rows that they depend on with scores, places and gradients (see `turn`)."""
+    def evidence(self, losses: list[_Loss]) -> Losses:
+        """The sum of the losses, and the rows that they depend on."""
         nothing = torch.zeros(0)
         rows, scores, places, slopes = [], [], [], []
         for index, output in enumerate(self.calls.outputs if self.calls else []):
@@ -291,7 +282,8 @@ class _Seen:
         self._losses: list[_Loss] = []
         self._last = dict.fromkeys(("any", *networks), 0)  # the number of losses at the last step of each network
         self._before: dict[str, Tensor] = {}
-        self.steps: list[dict[str, Any]] = []
+        self.steps: list[Step] = []
+        self.first: dict[str, FirstStep] = {}  # what the first step of each network follows from
 
     def loss(self, loss: Tensor) -> None:
         """Records a scalar loss with its gradients, before it is differentiated."""
@@ -310,7 +302,7 @@ class _Seen:
         """Records what a step is about to use, and the losses that it belongs to."""
         holds = holders(optimizer, self._networks)
         self._before = {name: values(network) for name, network in self._networks.items()}
-        step: dict[str, Any] = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
+        step: Step = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
         if len(holds) == 1:
             (owner,) = holds
             used = accumulated(self._networks[owner])
@@ -322,9 +314,12 @@ class _Seen:
             step["losses"] = len(own)
             step["agreement"] = agreement if agreement >= -1 else None
             step["unexplained"] = shares(used, [loss.by_network[owner] for loss in self._losses])[1]
-            step["evidence"] = self._asked.evidence(own) | {
-                "reached": {name: any(name in loss.reached for loss in own) for name in self._networks}
-            }
+            if owner not in self.first:
+                reached = {name for loss in own for name in loss.reached}
+                self.first[owner] = {
+                    **self._asked.evidence(own),
+                    "reached": {"generator": "generator" in reached, "discriminator": "discriminator" in reached},
+                }
             self._last[owner] = len(self._losses)
         self._last["any"] = len(self._losses)
         self.steps.append(step)
@@ -397,9 +392,7 @@ def _scores(output: Any) -> Tensor:
     return output.reshape(-1)
 
 
-def train(
-    package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float
-) -> dict[str, Tensor]:
+def train(package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float) -> State:
     """Trains both networks for a short time with the student's own loop, and returns the generator's weights.
 
     images: uint8 [N, 1, 28, 28], scaled to [−1, 1] here, with labels [N]. The optimisers are the hand-out's, with
@@ -414,7 +407,7 @@ def train(
 
 
 @torch.no_grad()
-def decode(package: Gan2018Package, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
+def decode(package: Gan2018Package, weights: State | None, z: Tensor) -> Tensor:
     """The images [B, 784] of a generator with these weights for latents z [B, 100], in eval mode; None: untrained."""
     network = _generator(package).to(z.device).eval()
     if weights is not None:

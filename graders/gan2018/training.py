@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import frechet, progress
 from graders.common.samples import (
     TRAINING,
@@ -36,7 +36,7 @@ SAMPLES: Final = 1_000
 COPIES = near_by_chance("gan2018.frechet")
 
 
-@check("gan2018.frechet", kind="train")
+@check("gan2018.frechet", kind=CheckKind.TRAIN)
 def test_short_training(
     student: Subject, reference: Subject, data: DataSet, rng: Rng, record: Record, show: Show
 ) -> None:

@@ -21,13 +21,26 @@ from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
+    from graders.gaussian_vae.records import (
+        ByInjected,
+        ByOwn,
+        Divergence,
+        Draws,
+        Forward,
+        Gradients,
+        Interpolate,
+        Latents,
+        Parts,
+        Samples,
+        Surprise,
+    )
 
 FEW = 3  # images that encode is given without the others
 LEVEL = 0.005  # step by which the noise on the parameters is increased
 AWAY = 1.0  # nats: average divergence of the posterior from the prior, at which no more noise is added
 
 
-def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> dict[str, Any]:
+def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> Draws:
     """Two draws from the student's N(mean, exp(logvar)), with parameters [B, d], and the gradients of the first one.
 
     The gradients are those of the draw's sum with respect to mean and logvar. `noise` [B, d] is given to both draws.
@@ -35,19 +48,19 @@ def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tens
     leaves = _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
     first, second = (gaussian.sample() if noise is None else gaussian.sample(noise) for _ in range(2))
-    return {"draw": first, "second_draw": second} | _gradients(first, leaves)
+    return {"draw": first, "second_draw": second, **_gradients(first, leaves)}
 
 
-def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> dict[str, Any]:
-    """The student's KL(N(mean, exp(logvar)) ‖ N(0, I)) [B] for parameters [B, d], and the gradients of its sum."""
+def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Divergence:
+    """The student's KL(N(mean, exp(logvar)) ‖ N(0, I)) for parameters [B, d], and the gradients of its sum."""
     leaves = _leaves(mean=mean, logvar=logvar)
     value = package.gaussian_vae.gaussian(*leaves.values()).kl()
-    return {"divergence": value} | _gradients(value, leaves)
+    return {"divergence": value, **_gradients(value, leaves)}
 
 
 def surprise(
     package: GaussianVaePackage, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None
-) -> dict[str, Any]:
+) -> Surprise:
     """The student's −log p(x) summed over `dims`, and the gradients of its sum with respect to mean and logvar.
 
     `dims` is passed on only if it differs from the hand-out's default, 1, 2 and 3. Without logvar the variance is 1.
@@ -55,7 +68,7 @@ def surprise(
     leaves = _leaves(mean=mean) if logvar is None else _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
     value = gaussian.nll(x) if dims == [1, 2, 3] else gaussian.nll(x, dims=dims)
-    return {"surprise": value} | _gradients(value, leaves)
+    return {"surprise": value, **_gradients(value, leaves)}
 
 
 def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
@@ -63,28 +76,29 @@ def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
     return package.gaussian_vae.gaussian(mean, logvar).mode()
 
 
-def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor], target: Tensor) -> dict[str, Any]:
+def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor], target: Tensor) -> Parts:
     """The means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
 
-    `few` holds the mean and the log-variance of encode for the last `FEW` images, in reverse order and without the
-    others, [2, FEW, z_dim]. `mean_driven` and `logvar_driven` [B, z_dim] are what encode gives after a model was
-    trained to bring it to `target` [B, z_dim].
+    `target` [B, z_dim] is what encode's outputs are trained to reach.
     """
     model, *_ = _known(package, z.shape[1], map_)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
     alone = package.gaussian_vae.encode(model, x.flip(0)[:FEW])
-    given = {
-        "mean": posterior.mean,
-        "logvar": posterior.logvar,
-        "few": torch.stack([alone.mean, alone.logvar]),
-        "image": conditional.mean,
-        "image_logvar": conditional.logvar,
-    }
+    few = torch.stack([alone.mean, alone.logvar])
+    image, image_logvar = conditional.mean, conditional.logvar
     new = weights_of(model)
     mean = _driven(model, lambda: package.gaussian_vae.encode(model, x).mean, target)
     model.load_state_dict(new)
     logvar = _driven(model, lambda: package.gaussian_vae.encode(model, x).logvar, target)
-    return given | {"mean_driven": mean, "logvar_driven": logvar}
+    return {
+        "mean": posterior.mean,
+        "logvar": posterior.logvar,
+        "few": few,
+        "image": image,
+        "image_logvar": image_logvar,
+        "mean_driven": mean,
+        "logvar_driven": logvar,
+    }
 
 
 def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> Tensor:
@@ -95,12 +109,8 @@ def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> T
 
 def forward(
     package: GaussianVaePackage, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
-) -> dict[str, Any]:
-    """The results of the model's forward for images x with a known decoder, and the latents that the decoder was given.
-
-    Also returns `mean` and `logvar` of `_posterior` for the same images, and whether each of the two losses has a
-    gradient with respect to the encoder's parameters (`nll_reaches`, `kl_reaches`).
-    """
+) -> Forward:
+    """The results of the model's forward for images x, with a known decoder, and the decoder's latents."""
     model, seen, _ = _decoding(package, z_dim, map_)
     posterior = _posterior(package, model, x)
     seen.forget()
@@ -113,13 +123,14 @@ def forward(
         "logvar": posterior.logvar,
         "nll_reaches": _reaches(nll, model),
         "kl_reaches": _reaches(kl, model),
-    } | _latents(seen, z_dim)
+        **_latents(seen, z_dim),
+    }
 
 
 def samples(
     package: GaussianVaePackage, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
-) -> dict[str, Any]:
-    """The model's n samples with a known decoder, and the decoder's latents in this call and in a second (`again`)."""
+) -> Samples:
+    """The model's n samples with a known decoder, and the decoder's latents in this call and in a second."""
     model, seen, _ = _decoding(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
     first = _latents(seen, z_dim)["latents"]
@@ -130,13 +141,11 @@ def samples(
 
 def log_likelihood(
     package: GaussianVaePackage, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
-) -> dict[str, Any]:
+) -> ByInjected | ByOwn:
     """The student's estimate of log p(x) [B] with a known decoder and an injected posterior, and the decoder's latents.
 
-    The posterior is N(mean, exp(logvar)), with parameters [B, z_dim], for as many `draws` per image. `asked` says
-    whether encode was called, so that the injected posterior was used; then `strayed` is the largest difference of a
-    pixel between the images that encode was given and those of x. Otherwise the estimate is one with the model's own
-    posterior, and `mean` and `logvar` are those of `_posterior`.
+    The posterior is N(mean, exp(logvar)), with parameters [B, z_dim], for as many `draws` per image. If encode is not
+    called, the estimate is one with the model's own posterior.
     """
     model, seen, gaussian = _decoding(package, mean.shape[1], map_)
     strayed: list[float] = []
@@ -151,22 +160,27 @@ def log_likelihood(
     with torch.no_grad():
         estimate = package.gaussian_vae.log_likelihood(model, x, draws)
     if strayed:
-        answer = {"log_likelihood": estimate, "asked": True, "strayed": max(strayed)}
-        return answer | _latents(seen, mean.shape[1])
+        far, latents = max(strayed), _latents(seen, mean.shape[1])
+        return {"log_likelihood": estimate, "asked": True, "strayed": far, **latents}
     object.__delattr__(model, "encode")
     posterior = _posterior(package, model, x)
     seen.forget()
     with torch.no_grad():
         estimate = package.gaussian_vae.log_likelihood(model, x, draws)
-    answer = {"log_likelihood": estimate, "asked": False, "mean": posterior.mean, "logvar": posterior.logvar}
-    return answer | _latents(seen, mean.shape[1])
+    return {
+        "log_likelihood": estimate,
+        "asked": False,
+        "mean": posterior.mean,
+        "logvar": posterior.logvar,
+        **_latents(seen, mean.shape[1]),
+    }
 
 
-def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> dict[str, Any]:
+def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> Interpolate:
     """The n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents."""
     model, seen, _ = _decoding(package, ends.shape[1], map_)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
-    return {"images": images} | _latents(seen, ends.shape[1])
+    return {"images": images, **_latents(seen, ends.shape[1])}
 
 
 @torch.no_grad()
@@ -213,13 +227,15 @@ def _leaves(**parts: Tensor) -> dict[str, Tensor]:
     return {name: part.clone().requires_grad_() for name, part in parts.items()}
 
 
-def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> dict[str, Any]:
-    """The gradients of a value's sum, `<name>_gradient` for each leaf, and whether it has any at all (`attached`)."""
+def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> Gradients:
+    """The gradients of a value's sum with respect to the leaves `mean` and `logvar`, as far as it has any."""
     if not value.requires_grad:
         return {"attached": False}
     found = zip(leaves.items(), by_each(value.sum(), list(leaves.values())), strict=True)
     gradients = {name: torch.zeros_like(leaf) if gradient is None else gradient for (name, leaf), gradient in found}
-    return {"attached": True} | {f"{name}_gradient": gradient for name, gradient in gradients.items()}
+    if "logvar" not in gradients:
+        return {"attached": True, "mean_gradient": gradients["mean"]}
+    return {"attached": True, "mean_gradient": gradients["mean"], "logvar_gradient": gradients["logvar"]}
 
 
 def _reaches(loss: Tensor, model: nn.Module) -> bool:
@@ -230,7 +246,7 @@ def _reaches(loss: Tensor, model: nn.Module) -> bool:
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
-def _latents(seen: Calls, z_dim: int) -> dict[str, Tensor]:
+def _latents(seen: Calls, z_dim: int) -> Latents:
     """All latents [N, z_dim] that the decoder was given, in order."""
     given = [inputs[0].detach().reshape(-1, z_dim) for inputs in seen.inputs]
     return {"latents": torch.cat(given) if given else torch.zeros(0, z_dim)}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, check, expect, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.common.deforming import unseen
 from graders.gaussian_vae.linear_gaussian import divergence
 
@@ -27,7 +27,7 @@ LIMIT = 60.0  # largest absolute log-variance: the exponentials of larger ones o
 WALKS, STEPS = 4, 10
 
 
-@check("gaussian_vae.held_out_bound", kind="train")
+@check("gaussian_vae.held_out_bound", kind=CheckKind.TRAIN)
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
     """The negative ELBO on held-out images after a short training, in nats per image, without its constant."""
     images = _padded(data.train.images[rng.choice(len(data.train), min(TRAINING, len(data.train)))])

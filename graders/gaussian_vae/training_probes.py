@@ -15,24 +15,22 @@ from graders.probing.networks import weights_of
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
+    from graders.gaussian_vae.records import Code, Pictures, Train
+    from graders.probing.records import State
 
-State = dict[str, Tensor]
 CHUNK = 250
 
 
-def train(
-    package: GaussianVaePackage, images: Tensor, settings: dict[str, int], budget: dict[str, Any]
-) -> dict[str, Any]:
+def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int], budget: dict[str, Any]) -> Train:
     """Trains the model on the sum of the two losses that its forward returns.
 
     Uses Adam with clipped gradients and a one-cycle schedule. `budget` holds the number of `steps`, the `batch` size
-    and the maximum learning `rate`. Returns the weights and the losses [steps, 2] in nats.
+    and the maximum learning `rate`.
     """
     model = package.gaussian_vae.model(**settings).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
-    losses = torch.zeros(budget["steps"], 2)
-    for step in range(budget["steps"]):
+    for _ in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)]
         _, nll, kl = package.gaussian_vae.forward(model, _scaled(batch))
         optimizer.zero_grad()
@@ -40,13 +38,12 @@ def train(
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         schedule.step()
-        losses[step] = torch.stack([nll.mean(), kl.mean()]).detach()
-    return {"weights": weights_of(model), "losses": losses}
+    return {"weights": weights_of(model)}
 
 
 @torch.no_grad()
-def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
-    """The posterior's mean and log-variance [N, z_dim] of images."""
+def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings: dict[str, int]) -> Code:
+    """The posterior's mean and log-variance of images."""
     model = _model(package, weights, settings)
     found = [package.gaussian_vae.encode(model, _scaled(chunk)) for chunk in images.split(CHUNK)]
     return {"mean": torch.cat([each.mean for each in found]), "logvar": torch.cat([each.logvar for each in found])}
@@ -60,13 +57,8 @@ def decode(package: GaussianVaePackage, weights: State, z: Tensor, settings: dic
 
 
 @torch.no_grad()
-def pictures(
-    package: GaussianVaePackage, weights: State, ends: Tensor, n: int, settings: dict[str, int]
-) -> dict[str, Any]:
-    """Samples, and interpolations of n images each between `ends` [W, 2, z_dim], by the student's functions.
-
-    The samples are None and the interpolations empty if these functions fail; other checks judge that.
-    """
+def pictures(package: GaussianVaePackage, weights: State, ends: Tensor, n: int, settings: dict[str, int]) -> Pictures:
+    """Samples, and interpolations of n images each between `ends` [W, 2, z_dim], by the student's functions."""
     model = _model(package, weights, settings)
     try:
         samples = torch.as_tensor(package.gaussian_vae.sample(model, 32)).float()

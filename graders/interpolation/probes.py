@@ -18,6 +18,7 @@ from graders.probing.watching import Calls, watch, with_items
 
 if TYPE_CHECKING:
     from graders.interpolation.interface import InterpolationPackage
+    from graders.interpolation.records import Decodings, VaeWalk, Walk
 
 AFAR = 200.0  # largest injected code; draws from N(0, I) and spreads are so near 0 that they are not mistaken for one
 
@@ -37,13 +38,10 @@ class _Seen:
             each.forget()
 
 
-def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -> dict[str, Any]:
+def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -> Walk:
     """Runs the student's interpolation between two latents of a generator, of `start` and `end` [1, n].
 
-    Of these, the generator gets as many numbers as it takes; random images replace its own. Returns the decoded
-    `latents` [K, d] and their images `decoded` [K, 784], in order, and the returned `images` [N, 784], or None if
-    nothing like images is returned. If the function only returns latents, these are the `latents`, and `decoded` is
-    empty.
+    Of these, the generator gets as many numbers as it takes; random images replace its own.
     """
     size = package.interpolation.latent_size()
     if type(size) is not int or not 0 < size <= start.shape[1]:
@@ -56,11 +54,10 @@ def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -
     return _walk(calls, returned, {size}, "the generator")
 
 
-def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int) -> dict[str, Any]:
+def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int) -> VaeWalk:
     """Runs the student's interpolation between the codes of two images [1, 1, 28, 28] with pixels in [0, 1].
 
-    Returns what `gan` does, the images that the encoder was given (`asked` [R, 784]), and its outputs for them
-    (`codes`, a list of [R, …]). The outputs are replaced by random codes, so that each can be recognised.
+    The encoder's outputs are replaced by random codes, so that each can be recognised.
     """
     encoder, encode = package.interpolation.encoder()
     decoder, decode = package.interpolation.decoder()
@@ -111,7 +108,7 @@ def _codes(shown: Calls) -> list[Tensor]:
     return [torch.cat(part) for part in parts if len({each.shape[1] for each in part}) == 1]
 
 
-def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[str, Tensor | None]:
+def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> Walk:
     """The decoded latents and the returned images. Raises Missing if nothing was decoded and no latents came back."""
     if len(calls):
         return {**_decodings(calls, network), "images": _rows_of(returned, IMAGE)}
@@ -125,7 +122,7 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> dict[st
     )
 
 
-def _decodings(calls: Calls, network: str) -> dict[str, Tensor]:
+def _decodings(calls: Calls, network: str) -> Decodings:
     latents = [_shown(inputs, network) for inputs in calls.inputs]
     outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
     if any(images.numel() % IMAGE or not images.numel() for images in outputs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,9 @@ from graders.probing.gradients import (
 from graders.probing.steps import with_gradients
 from graders.probing.watching import watch
 
+if TYPE_CHECKING:
+    from graders.probing.records import Step
+
 Networks = dict[str, nn.Module]
 
 
@@ -33,11 +36,8 @@ class Alternation:
 
     `model` may have a method `<name>_step` for each of the `networks`, which are the generator and the discriminator.
     `losses` holds the name of the network of each loss that such a method returns, in order; `shown`, the calls of the
-    discriminator. Each entry of `steps` holds the networks of which the optimiser `holds` parameters, the number of
-    `losses` so far, how far the parameters of each network `moved`, and, if it holds one network, the `agreement`
-    (cosine) of the gradients that it uses with those of that network's latest loss, the results of `shares`, and the
-    share `of_no_loss` that is also not explained by the losses which the loop itself differentiates. Such a loss counts
-    if it depends on an output of either network, not on parameters alone.
+    discriminator. Of the losses that the loop itself differentiates, those count that depend on an output of either
+    network, not on parameters alone.
     """
 
     def __init__(self, model: nn.Module, networks: Networks) -> None:
@@ -49,7 +49,7 @@ class Alternation:
         self._made = watch(networks["generator"])
         self.shown = watch(networks["discriminator"])
         self.losses: list[str] = []  # for each loss, the name of its network
-        self.steps: list[dict[str, Any]] = []
+        self.steps: list[Step] = []
         for name in networks:
             original = getattr(model, f"{name}_step", None)
             if original is not None:
@@ -99,7 +99,7 @@ class Alternation:
     def _before_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._before = {name: values(network) for name, network in self._networks.items()}
         holds = holders(optimizer, self._networks)
-        step: dict[str, Any] = {"holds": holds, "losses": len(self.losses)}
+        step: Step = {"holds": holds, "losses": len(self.losses)}
         if len(holds) == 1:
             (owner,) = holds
             used, own = accumulated(self._networks[owner]), self._own(owner)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from graders.probing.records import Learnable
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
@@ -73,12 +76,8 @@ def _loss_in(output: Any, weight: Any) -> Tensor | None:
     return (output * weight).sum() if isinstance(weight, Tensor) else None
 
 
-def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> dict[str, bool | str]:
-    """Whether gradients flow from the output of `forward()` to the network's parameters and to the tensor `given`.
-
-    `by_parameters` and `by_given` say whether some gradient is not zero; there is none through rounding, detach or
-    NumPy. `idle` names the first parameter that has no gradient although its layer is called in `forward()`, or is "".
-    """
+def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> Learnable:
+    """Whether gradients flow from the output of `forward()` to the network's parameters and to the tensor `given`."""
     called: set[nn.Module] = set()
     hooks = [child.register_forward_hook(lambda child, *_: called.add(child)) for child in network.modules()]
     output = forward()

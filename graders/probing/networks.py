@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from graders.probing.records import Registration
 
 _BUILT = "in a network that was built with"
 DRIVE_STEPS = 100
@@ -81,12 +84,10 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
-def registration(network: nn.Module, output: Tensor) -> dict[str, int | str]:
+def registration(network: nn.Module, output: Tensor) -> Registration:
     """Compares the parameters that `output` depends on with those that `network.parameters()` gives an optimiser.
 
-    It walks the autograd graph, so it is exact for all values. `parameters` is the number of trainable numbers,
-    `unregistered` the number of tensors that require gradients but are not in `network.parameters()`, and `unreached`
-    the name of the first parameter that `output` does not depend on, or "".
+    It walks the autograd graph, so it is exact for all values.
     """
     used = _leaves(output)
     trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}

@@ -9,12 +9,13 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from graders.theory.interface import TheoryPackage
+    from graders.theory.records import CubicDensity, KlExamples
 
 
-def kl_examples(package: TheoryPackage) -> dict[str, Tensor]:
-    """Returns both examples of question 1.3, each as mu_q, mu_p, var_q, var_p."""
-    examples = {"small": package.theory.kl_small(), "large": package.theory.kl_large()}
-    return {name: torch.tensor(values, dtype=torch.float64) for name, values in examples.items()}
+def kl_examples(package: TheoryPackage) -> KlExamples:
+    """Returns the student's examples of a small and a large divergence."""
+    small, large = package.theory.kl_small(), package.theory.kl_large()
+    return {"small": torch.tensor(small, dtype=torch.float64), "large": torch.tensor(large, dtype=torch.float64)}
 
 
 def reconstruction_loss(package: TheoryPackage, x: Tensor, logits: Tensor) -> Any:
@@ -32,8 +33,8 @@ def gan_value(package: TheoryPackage) -> Any:
     return package.theory.gan_value()
 
 
-def cubic_density(package: TheoryPackage, x: Tensor, a: float, b: float) -> dict[str, Any]:
-    """Returns the student's density at x [N]; or None with `complex`, if the code compares with a complex number."""
+def cubic_density(package: TheoryPackage, x: Tensor, a: float, b: float) -> CubicDensity:
+    """Returns the student's density at x [N]."""
     try:
         return {"density": package.theory.cubic_density(x.cpu(), a, b), "complex": False}
     except TypeError as error:

@@ -21,6 +21,7 @@ from graders.probing.steps import with_gradients
 
 if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
+    from graders.vae.records import Loop, LoopStep
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
 PIXELS = 28 * 28
@@ -28,14 +29,11 @@ MOST_IMAGES = 1_024  # most images that are returned of those which reach the mo
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # on the gradients of the first pass, the second, …
 
 
-def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> Loop:
     """Runs one epoch of the student's training on images [N, 1, 28, 28], with a model that starts in eval mode.
 
     Args:
         losses: [passes, 3], the values that replace L_rec, L_reg and bpd in each pass, used cyclically.
-
-    Returns:
-        What `_observe` lists.
     """
     model = _model(package, images)
     optimizer = package.vae.optimizer(model)
@@ -46,7 +44,7 @@ def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) 
     return _observe(model, record, lambda: package.vae.train_epoch(model, _loader(images, batch_size), optimizer))
 
 
-def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> dict[str, Any]:
+def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> Loop:
     """Runs the student's evaluation on images [N, 1, 28, 28], with a model that starts in training mode, as `train`."""
     model = _model(package, images)
     record = _Record(modal=_depends_on_mode(model, images[:batch_size]))
@@ -69,7 +67,7 @@ class _Record:
     gradients: list[Tensor] = field(default_factory=list)  # the gradient of each pass's bpd by all parameters
     parts: Tensor | None = None  # [parameters, 2]: gradients of the last pass's L_rec and L_reg, if they have any
     arrived: bool = False  # whether any backward() reached a parameter
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[LoopStep] = field(default_factory=list)
 
 
 def _model(package: VaePackage, images: Tensor) -> nn.Module:
@@ -148,17 +146,11 @@ def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Re
         parameter.register_post_accumulate_grad_hook(after_accumulating)
 
 
-def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
-    """Compares the gradient that a step uses with those of the forward passes.
-
-    Returns:
-        `own`, `before`, `all`: its cosine with the gradient of the last pass, of the pass before, and of the sum of
-        all passes. `parts` [2]: least-squares weights of the last pass's L_rec and L_reg in it, with the relative
-        residual `left`; None if these losses have no gradients.
-    """
+def _step(taken: Tensor, record: _Record) -> LoopStep:
+    """Compares the gradient that a step uses with those of the forward passes."""
     own = record.gradients[-1]
     before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
-    evidence: dict[str, Any] = {
+    evidence: LoopStep = {
         "own": cosine(taken, own),
         "before": cosine(taken, before),
         "all": cosine(taken, torch.stack(record.gradients).sum(dim=0)),
@@ -171,7 +163,7 @@ def _step(taken: Tensor, record: _Record) -> dict[str, Any]:
     return evidence
 
 
-def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> dict[str, Any]:
+def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> Loop:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     averages = epoch()
     after = model.state_dict()

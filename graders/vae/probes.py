@@ -19,6 +19,19 @@ from graders.probing.watching import Calls, rows_of, watch
 
 if TYPE_CHECKING:
     from graders.vae.interface import VaePackage
+    from graders.vae.records import (
+        BpdGradients,
+        Loss,
+        Manifold,
+        Network,
+        OwnBits,
+        OwnDivergence,
+        OwnDraws,
+        Pass,
+        Reach,
+        Reparameterize,
+        Sample,
+    )
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
 PIXELS = 28 * 28
@@ -28,11 +41,11 @@ FAR = 10.0  # factor on an input, far enough for activations to be nonlinear tha
 # Arithmetic
 
 
-def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tensor) -> dict[str, Any]:
+def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tensor) -> Reparameterize:
     """Draws z twice by the student's function, and returns the gradients of Σ weights · z of the first draw.
 
     mean, std and weights have one shape. The student's code gets tensors inside a graph, as in a model, so that it may
-    work in place. The gradients are left out if z has none or another shape.
+    work in place.
     """
     mean.requires_grad_()
     std.requires_grad_()
@@ -64,18 +77,12 @@ def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
 # Networks
 
 
-def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> Network:
     """Returns a network's outputs in eval mode, and whether its parameters are registered.
 
     Args:
         which: the network's name in the adapter's contract; it is created with `settings`.
         x: the input, [B, …].
-
-    Returns:
-        For each output of the network: `outputs` for the batch, `again` for a second call, `alone` [B, 1, …] for each
-        row alone, `line` [3, …] for three equidistant inputs on a line, and `blind`, whether the output has a gradient
-        but does not depend on the input; `changed`, the name of a setting that the constructor changed in place, or "".
-        Also what `registration` returns.
     """
     given = copy.deepcopy(settings)
     module = _built(package, which, given).to(x.device).eval()
@@ -103,18 +110,14 @@ def reach(
     settings: dict[str, Any],
     levels: int = 1,
     apart: bool = False,
-) -> dict[str, Tensor] | None:
+) -> Reach | None:
     """Trains a network towards −`target` and then towards `target` [B, n], to find the range of its outputs.
 
     Of `FRESH` new networks, the one with the lowest (or highest) first outputs is trained, so that no activation is
     saturated from the start. Training ends when some output has reached each of the different numbers in `target`.
     Outputs may be logits of `levels` levels, [B, levels, …]. With `apart`, their distances from the mean over the
-    levels are trained, which a shift of all logits of a pixel, such as a log-softmax, does not change.
-
-    Returns:
-        `starts`: the first outputs of all new networks for two rows, [FRESH, 2, n]; `lowest` and `highest` [B, n]: the
-        extremes that the outputs reached, left out if the network has another number of outputs. None if the network
-        registers no parameters.
+    levels are trained, which a shift of all logits of a pixel, such as a log-softmax, does not change. Returns None if
+    the network registers no parameters.
     """
     modules = [_made(package, which, settings).to(x.device) for _ in range(FRESH)]
     if not any(parameter.requires_grad for parameter in modules[0].parameters()):
@@ -181,7 +184,7 @@ def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modu
 # The whole model
 
 
-def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> dict[str, Any]:
+def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> Pass | Loss:
     """Runs one pass of `VAE.forward` with known outputs of encoder and decoder; returns its losses and gradients.
 
     The known outputs replace the networks' own, but gradients still flow into the networks. If the model calls the
@@ -197,28 +200,19 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
         code: [2, B, z_dim], the mean and log_std that replace the encoder's.
         logits: [B, …], which replace the decoder's.
         settings: the model's kind and sizes.
-
-    Returns:
-        The losses `rec`, `reg` and `bpd`; the images `shown` [R, 784] to the encoder; and `encoder_seen` and
-        `decoder_seen`, whether the pass called the networks or their layers. If it called both, also `mean`, `log_std`,
-        `z` and `logits` as it used them, and, if bpd has a gradient, what `_gradients` returns. Where the student's
-        function gives it: `own_reg`, the mean of its divergences; `own_bpd`, its bits of the pass's L_rec + L_reg;
-        `own_z`, its draws from the random state that the encoder left, and `own_z_attached`, whether these have a
-        gradient; and the gradients [2, B, z_dim] with respect to mean and log_std, `own_reg_gradient` of own_reg and
-        `own_z_gradient` of Σ z_gradient · own_z.
     """
     evidence, state = _passed(package, images, code, logits, settings)
     if "mean" not in evidence:
         return evidence
-    own = [_own_divergence(package, code), _own_bits(package, evidence["rec"], evidence["reg"], images)]
+    divergence = _own_divergence(package, code)
+    bits = _own_bits(package, evidence["rec"], evidence["reg"], images)
+    draws: OwnDraws = {}
     if state is not None:
-        own.append(_own_draws(package, code, state, evidence["z"], evidence.get("z_gradient")))
-    for found in own:
-        evidence |= found
-    return evidence
+        draws = _own_draws(package, code, state, evidence["z"], evidence.get("z_gradient"))
+    return {**evidence, **divergence, **bits, **draws}
 
 
-def _own_divergence(package: VaePackage, code: Tensor) -> dict[str, Any]:
+def _own_divergence(package: VaePackage, code: Tensor) -> OwnDivergence:
     """The batch mean of the student's divergence, and its gradients; empty if the function gives none."""
     code = code.clone().requires_grad_()
     try:
@@ -228,7 +222,7 @@ def _own_divergence(package: VaePackage, code: Tensor) -> dict[str, Any]:
     return {"own_reg": mean, "own_reg_gradient": _gradient_by(code, mean)}
 
 
-def _own_bits(package: VaePackage, rec: Any, reg: Any, images: Tensor) -> dict[str, Any]:
+def _own_bits(package: VaePackage, rec: Any, reg: Any, images: Tensor) -> OwnBits:
     """The student's bits per dimension of a sum of both losses; empty if the function gives none."""
     try:
         return {"own_bpd": package.vae.bpd((rec + reg).detach().clone(), images.shape).mean()}
@@ -236,7 +230,7 @@ def _own_bits(package: VaePackage, rec: Any, reg: Any, images: Tensor) -> dict[s
         return {}
 
 
-def _own_draws(package: VaePackage, code: Tensor, state: Tensor, z: Tensor, weights: Tensor | None) -> dict[str, Any]:
+def _own_draws(package: VaePackage, code: Tensor, state: Tensor, z: Tensor, weights: Tensor | None) -> OwnDraws:
     """As many of the student's draws as there are in z [D, B, z_dim], and their gradients; empty if there are none."""
     code, then = code.clone().requires_grad_(), torch.get_rng_state()
     torch.set_rng_state(state)
@@ -248,8 +242,8 @@ def _own_draws(package: VaePackage, code: Tensor, state: Tensor, z: Tensor, weig
         return {}
     finally:
         torch.set_rng_state(then)
-    found = {"own_z": draws, "own_z_attached": draws.requires_grad}
-    return found if weights is None else found | {"own_z_gradient": _gradient_by(code, (draws * weights).sum())}
+    found: OwnDraws = {"own_z": draws, "own_z_attached": draws.requires_grad}
+    return found if weights is None else {**found, "own_z_gradient": _gradient_by(code, (draws * weights).sum())}
 
 
 def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
@@ -262,7 +256,7 @@ def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
 
 def _passed(
     package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
-) -> tuple[dict[str, Any], Tensor | None]:
+) -> tuple[Pass, Tensor | None]:
     """The evidence of a pass, and the state of the random numbers when the encoder gave its last output."""
     states: list[Tensor] = []
 
@@ -287,19 +281,25 @@ def _passed(
     z, outputs = _latents(decoded), [*decoded.outputs]
     if ends[1] is not None:
         z, outputs = ends[1].inputs(), [each.reshape(-1, *logits.shape[1:]) for each in ends[1].outputs(0)]
-    seen = {"encoder_seen": len(codes) > 0, "decoder_seen": len(z) > 0 and len(outputs) > 0}
     rec, reg, bits = returned
     shown = encoded if ends[0] is None else Calls([(each,) for each in ends[0].inputs()])
-    evidence = seen | {"rec": rec, "reg": reg, "bpd": bits, "shown": rows_of(shown, PIXELS)}
+    evidence: Pass = {
+        "encoder_seen": len(codes) > 0,
+        "decoder_seen": len(z) > 0 and len(outputs) > 0,
+        "rec": rec,
+        "reg": reg,
+        "bpd": bits,
+        "shown": rows_of(shown, PIXELS),
+    }
     state = states[-1] if ends[0] is None and states else None
-    if not all(seen.values()):
+    if not (evidence["encoder_seen"] and evidence["decoder_seen"]):
         return evidence, state
     mean, log_std = codes[-1]
-    evidence |= {"mean": mean, "log_std": log_std, "z": torch.stack(z), "logits": torch.stack(outputs)}
+    evidence = {**evidence, "mean": mean, "log_std": log_std, "z": torch.stack(z), "logits": torch.stack(outputs)}
     if not torch.is_tensor(bits) or not bits.requires_grad:
         return evidence, state
     ended = list(decoded.outputs) if ends[1] is None else ends[1].outputs(0)
-    return evidence | _gradients(bits, mean, log_std, z, ended), state
+    return {**evidence, **_gradients(bits, mean, log_std, z, ended)}, state
 
 
 def _latents(decoded: Calls) -> list[Tensor]:
@@ -348,11 +348,8 @@ def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
     return rec, reg, bits
 
 
-def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], decoded: list[Tensor]) -> dict[str, Any]:
-    """Returns the gradients of bpd with respect to mean, log_std and each draw of z that the decoder was given.
-
-    `decoder_trained` says whether any gradient reaches what the decoder returned, `decoded`.
-    """
+def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], decoded: list[Tensor]) -> BpdGradients:
+    """Returns the gradients of bpd. `z` and `decoded` are what the decoder was given and returned, draw by draw."""
     for draw in (*z, *decoded):
         if draw.requires_grad:
             draw.retain_grad()
@@ -366,8 +363,8 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], dec
     }
 
 
-def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
-    """Returns the result of `VAE.sample(n)`, with the decoder's inputs `z` and outputs `logits` (None if not called).
+def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> Sample:
+    """Returns the result of `VAE.sample(n)`, with the decoder's inputs and outputs.
 
     `shift` [1, 28, 28] is added to the decoder's logits. Without it all means would be about ½ before training, where
     samples that are rounded means could not be told from draws.
@@ -403,8 +400,8 @@ class _Telltale(nn.Module):
         return self.gain.device
 
 
-def manifold(package: VaePackage, grid_size: int, gain: float) -> dict[str, Any]:
-    """Returns the student's picture [C, height, width] of a decoder of ours, and the latents [N, 2] that it decoded."""
+def manifold(package: VaePackage, grid_size: int, gain: float) -> Manifold:
+    """Returns the student's picture of a decoder of ours, and the latents that it decoded."""
     decoder = _Telltale(gain)
     decoded = watch(decoder)
     with torch.no_grad():

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, check, expect, not_asked, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import cross_entropies, gaussian_kl
 from graders.common.deforming import unseen
 
@@ -70,7 +70,7 @@ class Bound:
         return (self.reconstruction + self.divergence) * BITS
 
 
-@check("vae.train_bpd", "vae.test_bpd", kind="train")
+@check("vae.train_bpd", "vae.test_bpd", kind=CheckKind.TRAIN)
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
     """After a short training, the MLP VAE describes training and held-out images in few bits per dimension."""
     training, held_out = data.train.binary(), data.test.binary()
@@ -101,7 +101,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     record("vae.train_bpd", max(bounds["training"].bits, held_out_bits - GAP))
 
 
-@check("vae.train_bpd", kind="train")
+@check("vae.train_bpd", kind=CheckKind.TRAIN)
 def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
     """A picture shows the two-dimensional latent space that a very short training learns."""
     trained = student.run(

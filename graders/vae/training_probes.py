@@ -15,16 +15,17 @@ from graders.probing.networks import built, weights_of
 from graders.probing.pictures import picture
 
 if TYPE_CHECKING:
+    from graders.probing.records import State
     from graders.vae.interface import VaePackage
+    from graders.vae.records import Code, Training
 
-State = dict[str, Tensor]
 CHUNK = 1000  # images in one pass outside of training
 CLIP = 0.3  # largest norm of the gradient; without it, training diverges for some right networks (with ELU)
 
 
 def train(
     package: VaePackage, images: Tensor, held_out: Tensor, settings: dict[str, Any], budget: dict[str, Any]
-) -> dict[str, Any]:
+) -> Training:
     """Trains the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
 
     Args:
@@ -33,10 +34,6 @@ def train(
         budget: `epochs`, `batch` (size), `peak` (the highest learning rate), `shift` (the most pixels by which a batch
             is moved at random, if images are few), and `target` (training stops after an epoch whose average loss is
             below it).
-
-    Returns:
-        The weights of the `model` and of its `decoder`; `curve` [epochs, 3]: the epoch, its average loss, and the
-        held-out loss after it, as the model returns them; and `samples` before, halfway and after.
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // budget["batch"]
@@ -69,8 +66,8 @@ def train(
 
 
 @torch.no_grad()
-def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> dict[str, Tensor]:
-    """Returns the posterior's mean and log_std [N, z_dim] for uint8 images [N, 1, 28, 28], given all weights."""
+def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> Code:
+    """Returns the posterior's mean and log_std for uint8 images [N, 1, 28, 28], given all weights."""
     model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()

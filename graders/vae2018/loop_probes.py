@@ -16,22 +16,19 @@ from graders.probing.watching import with_items
 
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
+    from graders.vae2018.records import Average, Epoch
 
 PIXELS = 28 * 28
 MOST_IMAGES = 1_024  # most images that are returned of those which reach the model
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # factors on the gradients of the first pass, the second, …
 
 
-def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> dict[str, Any]:
+def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> Epoch:
     """Runs `epoch_iter` once over images [N, 1, 28, 28], with a model in training mode or in eval mode.
 
     bounds [passes] replace the bounds that the model returns, with the sign of its first one. The gradients of each
     pass are multiplied by a factor of its own, so that accumulated gradients of two passes differ in direction from
-    either. Returns the `images` [N, 784] that reach the model; for each pass the sign of its bound (`signs`), what the
-    model itself `returned`, the size of its batch (`sizes`) and its mode (`modes`, 1 for training); for each step
-    `own`, the cosine between the gradient that it uses and that of the latest bound, positive if the step makes −ELBO
-    smaller; the number of parameters that `moved`; `unmoved`, the first one that had a gradient and did not move; and
-    the returned `average`.
+    either.
 
     Where the model returns a bound for each image, each becomes that number; if the loop fails for these, it is run
     again with one number for all of them.
@@ -48,7 +45,7 @@ class _Several(Exception):
 
 def _epoch(
     package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool, averaged: bool
-) -> dict[str, Any]:
+) -> Epoch:
     model = built(package.vae.model, hidden_dim=24, z_dim=4).to(images.device).train(training)
     optimizer = package.vae.optimizer(model)
     record = _Record(model, bounds, averaged)
@@ -66,7 +63,6 @@ def _epoch(
         hook.remove()
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     return {
-        "signs": record.signs,
         "returned": record.returned,
         "sizes": record.sizes,
         "images": torch.cat([torch.zeros(0, PIXELS), *record.images])[:MOST_IMAGES],
@@ -78,8 +74,8 @@ def _epoch(
     }
 
 
-def average(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor) -> dict[str, Any]:
-    """The `sizes` and the `average` of `epoch` in eval mode; no sizes, and None, if the loop fails."""
+def average(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor) -> Average:
+    """The sizes and the average of `epoch` in eval mode."""
     try:
         found = epoch(package, images, batch_size, bounds, training=False)
     except Undecided:

@@ -14,6 +14,7 @@ from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
+    from graders.vae2018.records import BoundGradients, Decoder, Encoder, Incomplete, Latents, Passes, Sample, Seen
 
 PIXELS = 28 * 28
 FAR = 10.0  # inputs are scaled by this, so that activations which are nearly linear around zero show their bend
@@ -21,14 +22,12 @@ FAR = 10.0  # inputs are scaled by this, so that activations which are nearly li
 
 def passes(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
-) -> dict[str, Any]:
+) -> Passes | Incomplete:
     """Runs `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
 
     codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
-    if its own outputs are means. Gradients still flow into both networks. Returns the `bounds` [K, …], of which each is
-    one number in a right answer, the latents `z` [K, draws, B, z_dim] that the decoder was given, the gradients of the
-    first bound's mean with respect to the encoder's outputs and to z, `encoder_seen` and `decoder_seen`, how often each
-    was called in the first pass, and the images `shown` [R, 784] to the encoder in it.
+    if its own outputs are means. Gradients still flow into both networks. The passes end at the first that does not
+    call both.
     """
     model = built(package.vae.model, **settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
@@ -37,7 +36,8 @@ def passes(
     encoded = watch(encoder, lambda output: with_code(_two(output), current["code"]))
     decoded = watch(decoder, lambda output: with_logits(_tensor(output, "Decoder.forward"), current["logits"]))
     bounds, latents = [], []
-    evidence: dict[str, Any] = {}
+    first: Seen = {"encoder_seen": 0, "decoder_seen": 0, "shown": torch.zeros(0, PIXELS)}
+    gradients: BoundGradients = {}
     for index in range(len(codes)):
         encoded.forget()
         decoded.forget()
@@ -45,24 +45,23 @@ def passes(
         bound = _tensor(package.vae.bound(model, fitting.clone()), "VAE.forward")
         seen = len(encoded) > 0 and len(decoded) > 0
         if index == 0:
-            evidence |= {"encoder_seen": len(encoded), "decoder_seen": len(decoded), "shown": rows_of(encoded, PIXELS)}
+            first = {"encoder_seen": len(encoded), "decoder_seen": len(decoded), "shown": rows_of(encoded, PIXELS)}
         if not seen:
-            return evidence | {"bounds": bound.detach().reshape(1, -1)}
+            return {**first, **gradients, "bounds": bound.detach().reshape(1, -1)}
         z = [inputs[0] for inputs in decoded.inputs]
         if index == 0:
-            evidence |= _gradients(bound, encoded.outputs, z)
+            gradients = _gradients(bound, encoded.outputs, z)
         bounds.append(bound.detach())
         latents.append(_draws([draw.detach() for draw in z], codes.shape[2:]))
-    return evidence | {"bounds": torch.stack(bounds), "z": torch.stack(latents)}
+    return {**first, **gradients, "bounds": torch.stack(bounds), "z": torch.stack(latents)}
 
 
 def latents(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
-) -> dict[str, Any]:
-    """The latents `z` that `VAE.forward` decodes, and its `bounds`, as in `passes`, if a part of it fails.
+) -> Latents:
+    """The latents that `VAE.forward` decodes, and its bounds, as in `passes`, if a part of it fails.
 
-    A bound is NaN if computing it fails, and z is None if the decoder is not given latents of that shape: other checks
-    judge this.
+    Other checks judge what fails.
     """
     model = built(package.vae.model, **settings).to(images.device).train()
     fitting = package.vae.fitting(model, images)
@@ -101,13 +100,8 @@ def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int])
     return _tensor(package.vae.bound(model, package.vae.fitting(model, images)), "VAE.forward")
 
 
-def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
-    """An encoder's outputs `mean` and `second` [B, z_dim] for images [B, 1, 28, 28], in eval mode.
-
-    Also returns the outputs for the first image `alone`, those for three equidistant points on a `line` through zero,
-    and `driven` and `second_driven`, each output [B, z_dim] after an encoder was trained to bring it to `target`
-    [B, z_dim].
-    """
+def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: dict[str, int]) -> Encoder:
+    """An encoder's outputs for images [B, 1, 28, 28], in eval mode, and after training towards `target` [B, z_dim]."""
     network = built(package.vae.encoder, **settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
     line = FAR * torch.stack([-fitting[0], fitting[0], 3 * fitting[0]])
@@ -124,12 +118,8 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
     }
 
 
-def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[str, int]) -> dict[str, Any]:
-    """A decoder's `outputs` [B, 784] for latents z [B, z_dim], in eval mode.
-
-    Also returns those for the first latent `alone`, those for three equidistant points on a `line` through zero, and
-    `driven`, the outputs after the decoder was trained towards `target` [B, 784].
-    """
+def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[str, int]) -> Decoder:
+    """A decoder's outputs for latents z [B, z_dim], in eval mode, and after training towards `target` [B, 784]."""
     network = built(package.vae.decoder, **settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
     line = FAR * torch.stack([-z[0], z[0], 3 * z[0]])
@@ -142,10 +132,10 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     }
 
 
-def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> dict[str, Any]:
-    """The `samples` and `means` that `VAE.sample(n)` returns, and the decoder's latents `z` and `outputs` meanwhile.
+def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> Sample:
+    """The samples and means that `VAE.sample(n)` returns, and the decoder's latents and outputs meanwhile.
 
-    `z` and `outputs` are None if the decoder was not called. `shift` [784] is added to the decoder's logits: before
+    `shift` [784] is added to the decoder's logits: before
     training all means are about ½, and rounding them could not be told from drawing.
     """
     model = built(package.vae.model, hidden_dim=32, z_dim=z_dim).to(shift.device)
@@ -189,7 +179,7 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
     return torch.cat([draw.reshape(-1, *shape) for draw in z])
 
 
-def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> dict[str, Any]:
+def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> BoundGradients:
     """The gradients of a bound's mean with respect to the encoder's outputs in all calls, and to each draw of z."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:

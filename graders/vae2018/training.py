@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
+from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import cross_entropies
 from graders.common.deforming import unseen
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation
@@ -31,7 +31,7 @@ BUDGET_OF_MANY: Final[dict[str, Any]] = {"epochs": 6, "batch": 128, "peak": 3e-3
 BUDGET_OF_FEW: Final[dict[str, Any]] = {"epochs": 40, "batch": 32, "peak": 3e-3, "shift": 2}
 
 
-@check("vae2018.nats", kind="train")
+@check("vae2018.nats", kind=CheckKind.TRAIN)
 def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Record, show: Show) -> None:
     """The negative ELBO on held-out images after a short training, in nats per image."""
     budget = BUDGET_OF_FEW if len(data.train) < FEW else BUDGET_OF_MANY

@@ -6,7 +6,7 @@ alone, wherever the weights came from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,22 +15,21 @@ from graders.probing.batches import batches, rolled
 from graders.probing.networks import built, weights_of
 
 if TYPE_CHECKING:
+    from graders.probing.records import State
     from graders.vae2018.interface import Vae2018Package
+    from graders.vae2018.records import Code, Train
 
-State = dict[str, Tensor]
 CHUNK = 1000  # images in one pass without training
 CLIP = 0.3  # limit on the gradient's norm, per pixel
 
 
 def train(
     package: Vae2018Package, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
-) -> dict[str, Any]:
+) -> Train:
     """Trains the student's model to minimise the absolute value of the bound that its forward returns.
 
     Uses Adam with clipped gradients and a one-cycle schedule with maximum learning rate `peak`. images: uint8
-    [N, 1, 28, 28] of 0 and 1; each batch is shifted by up to `shift` pixels. Returns the weights of the model and of
-    its decoder, the mean returned bound of each epoch [epochs], and samples [64, 784] before and after the training
-    (None if the student's `sample` fails).
+    [N, 1, 28, 28] of 0 and 1; each batch is shifted by up to `shift` pixels.
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // batch
@@ -59,8 +58,8 @@ def train(
 
 
 @torch.no_grad()
-def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> dict[str, Tensor]:
-    """The encoder's outputs `mean` and `second` [N, z_dim] for uint8 images [N, 1, 28, 28], with these weights."""
+def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> Code:
+    """The encoder's outputs for uint8 images [N, 1, 28, 28], with these weights."""
     model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,12 @@ from gengrade.engine import GradedClass
 from gengrade.facts import Outcome
 from gengrade.grade import score
 from gengrade.marks import opened
+from gengrade.places import Owners
 from gengrade.room.access import Access
 from gengrade.room.app import Pages
 from gengrade.room.certificate import Certificate
-from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
+from gengrade.room.corrections import Corrected, Corrections
+from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Line, Picture, Place, Program
 from gengrade.room.handing import Plan
 from gengrade.room.marking import Room
 from gengrade.room.server import Listening, configured
@@ -54,7 +56,69 @@ class NoDocuments(Documents):
         raise DocumentProblem("There is no such page.")
 
     def place(self, student: str, question: str) -> Place | None:
-        return None
+        return self.places(student, [question])[question]
+
+    def program(self, student: str, index: int) -> Program:
+        return Program(self.content)
+
+    def sha256(self, student: str) -> str:
+        return "same"
+
+    def places(self, student: str, questions: Sequence[str]) -> dict[str, Place | None]:
+        return dict.fromkeys(questions)
+
+
+class WrittenDocuments(NoDocuments):
+    """Stands for a class in which everybody handed in a PDF with some answers, and perhaps a program.
+
+    answers: for each student the text of each answered question, each on a page of its own.
+    folder: where corrected places are kept.
+    program: what everybody handed in as `part1/utils.py`; None: nobody did.
+    hash_: of each submission.
+    """
+
+    def __init__(
+        self, answers: Mapping[str, Mapping[str, str]], folder: Path, program: Program | None = None, hash_: str = "a"
+    ) -> None:
+        super().__init__()
+        self.answers = answers
+        self.hash = hash_
+        self._program = program
+        self._corrected = Corrections(folder / "places", Owners.of(folder))
+
+    def sha256(self, student: str) -> str:
+        return self.hash
+
+    def files(self, student: str) -> tuple[HandedIn, ...]:
+        report = HandedIn(0, "report.pdf", "pdf", max(len(self.answers.get(student, {})), 1), "", 1)
+        return (report,) if self._program is None else (report, HandedIn(1, "part1/utils.py", "program", None, "", 1))
+
+    def pages(self, student: str, index: int) -> tuple[tuple[Line, ...], ...]:
+        texts = self.answers.get(student, {}).values()
+        return tuple(
+            tuple(Line(line, 0.1, 0.1 + 0.02 * place, 0.8, 0.015) for place, line in enumerate(text.split("\n")))
+            for text in texts
+        )
+
+    def places(self, student: str, questions: Sequence[str]) -> dict[str, Place | None]:
+        found: dict[str, Place | None] = dict.fromkeys(questions)
+        for page, question in enumerate(self.answers.get(student, {})):
+            if question in found:
+                found[question] = Place(0, page, 0.1)
+        for question, said in self._corrected.of(student, self.hash).items():
+            if question in found:
+                found[question] = Place(0 if said.file == "report.pdf" else 1, said.page, said.y)
+        return found
+
+    def correct(self, student: str, question: str, place: Place) -> None:
+        if not 0 <= place.index < len(self.files(student)):
+            raise DocumentProblem("There is no such file.")
+        said = Corrected(self.files(student)[place.index].name, place.page, place.y)
+        self._corrected.add(student, self.hash, question, said)
+
+    def program(self, student: str, index: int) -> Program:
+        assert self._program is not None
+        return self._program
 
 
 def graded_class(
@@ -84,6 +148,7 @@ class Server:
     room: Room
     access: Access
     port: int
+    pages: Pages
     cookie: str = ""
     _cookies: dict[str, str] = field(default_factory=dict)
 
@@ -147,7 +212,8 @@ def serving(
         room = Room(graded, store, plan)
         names = Listening(certificate=certificate, host="127.0.0.1").names
         access = Access(here.getsockname()[1], names, secure=certificate is not None)
-        application = Pages(room, documents or NoDocuments(), access.invite).application(access)
+        pages = Pages(room, documents or NoDocuments(), access.invite)
+        application = pages.application(access)
         server = uvicorn.Server(configured(application, certificate))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [here]})
         thread.start()
@@ -155,7 +221,7 @@ def serving(
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
-            yield Server(room, access, here.getsockname()[1])
+            yield Server(room, access, here.getsockname()[1], pages)
         finally:
             server.should_exit = True
             thread.join()

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gengrade.choices import CheckKind
 from gengrade.course import Course, find
 from gengrade.facts import Outcome
 from gengrade.grading.checks import known
@@ -31,8 +32,8 @@ from validation.direct import TIER, Direct
 from validation.variants import COURSES
 from validation.workbench import Workbench, reference_of, rubric_of, unit_checks
 
-SLOW_SECONDS: Final = ALLOWANCES["unit"].seconds / 3  # of the processor, for one test and its symptoms
-LARGE_MB: Final = ALLOWANCES["unit"].memory_mb / 2
+SLOW_SECONDS: Final = ALLOWANCES[CheckKind.UNIT].seconds / 3  # of the processor, for one test and its symptoms
+LARGE_MB: Final = ALLOWANCES[CheckKind.UNIT].memory_mb / 2
 _FLOOD: Final = (Limits().evidence_mb - 1) << 20  # bytes: the cap of the wire, with room for what else is there
 _LARGER: Final = 1 << 22  # elements of a tensor that is made larger, where it is not to be as large as can be
 _NUMBERS: Final = (0, -1, 10**15, 0.5, -1e308, float("nan"), float("inf"))
@@ -334,7 +335,7 @@ def main() -> int:
     for course in options.courses:
         checks = unit_checks("", course=course)
         if options.trainings:
-            checks = [id_ for id_ in sorted(rubric_of(course).checks()) if known()[id_].kind != "unit"]
+            checks = [id_ for id_ in sorted(rubric_of(course).checks()) if known()[id_].kind is not CheckKind.UNIT]
         with tempfile.TemporaryDirectory(prefix="gengrade-twisting-") as folder:
             found += faults(twisted_bench(Path(folder), course, options.flooded), rounds, checks)
     print(*found, f"{options.rounds} rounds of {len(options.courses)} courses, {len(found)} faults", sep="\n")

@@ -1,0 +1,98 @@
+"""Records of the evidence that the probes of a diffusion process return. Images are [B, C, H, W], times [B]."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from torch import Tensor
+
+from graders.probing.records import State
+
+
+class QSample(TypedDict):
+    """One call of q_sample with given noise."""
+
+    noisy: Tensor  # images
+    kept: bool  # whether the given images and noise are unchanged
+
+
+class QSampleDraws(TypedDict):
+    """Two calls of q_sample without given noise."""
+
+    noisy_images: Tensor
+    second_noisy_images: Tensor
+
+
+class Shown(TypedDict):
+    """What the denoiser was called with."""
+
+    calls: int  # how often it was called
+    shown_images: Tensor  # the images of its last call; zeros if there was none
+    shown_times: Tensor | None  # the times of its last call, in the shape in which they were given
+
+
+class PSample(Shown):
+    """One reverse step."""
+
+    next_images: Tensor
+
+
+class PSampleDraws(TypedDict):
+    """Two calls of p_sample without given noise."""
+
+    next_images: Tensor
+    second_next_images: Tensor
+
+
+class Loop(TypedDict):
+    """The student's sampling loop with a known p_sample; lists have an entry for each call of it."""
+
+    images: Tensor  # as the loop returned them, [T, B, C, H, W] in a right answer
+    replaced: bool  # whether p_sample was called at all
+    image_of_step: list[Tensor]
+    times: list[Tensor | None]  # in the shapes in which they were given
+    model: bool  # whether each call was given a model or another callable
+    whole: bool  # whether all times are integers
+    indices: list[int]  # t_index, if the student's p_sample takes one
+    noise_of_step: list[Tensor | None]
+    coefficients: list[Tensor]  # of the first call, [T] each
+
+
+class Samples(TypedDict):
+    """The student's sampling loop with a known p_sample and a known denoiser."""
+
+    images: Tensor  # as the loop returned them, [T, B, C, H, W] in a right answer
+    times: list[Tensor | None]  # those that p_sample or the denoiser was given, call by call
+
+
+class Noised(TypedDict, total=False):
+    """The first call of q_sample within the loss; nothing if it is not called."""
+
+    noised: Tensor  # the images that it was given
+    noised_times: Tensor | None
+    coefficients: list[Tensor]  # [T] each
+    noise: Tensor | None
+
+
+class Loss(Shown, Noised):
+    """The student's loss with a known denoiser and a known q_sample."""
+
+    loss: Tensor  # one number in a right answer
+    attached: bool  # whether it has a gradient
+    gradient: Tensor  # images: its gradient with respect to the prediction, or zeros
+    replaced: bool  # whether q_sample was called
+
+
+class Times(TypedDict):
+    """Two batches of times that the student draws."""
+
+    times: Tensor  # [n]
+    second_times: Tensor  # [n]
+    whole: bool  # whether they are integers
+
+
+class Train(TypedDict):
+    """A short training of our U-Net on the student's loss."""
+
+    weights: State
+    losses: Tensor  # [steps]

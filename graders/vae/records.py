@@ -1,0 +1,156 @@
+"""Records of the evidence that the probes of a variational auto-encoder return."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+from torch import Tensor
+
+from graders.probing.records import Registration, State
+
+
+class Reparameterize(TypedDict):
+    """Two draws of z, and the gradients of Σ weights · z of the first; all have one shape in a right answer."""
+
+    first: Tensor
+    second: Tensor
+    attached: bool  # whether the first draw has a gradient
+    mean_gradient: NotRequired[Tensor]  # if it has one, and the right shape
+    std_gradient: NotRequired[Tensor]  # likewise
+
+
+class Network(Registration):
+    """A network's outputs in eval mode; lists have an entry for each output, as mean and log_std of an encoder."""
+
+    outputs: list[Tensor]  # [B, …] each
+    again: list[Tensor]  # [B, …] each, of a second call
+    changed: str  # the name of a setting that the constructor changed in place, or ""
+    alone: list[Tensor]  # [B, 1, …] each, for each row alone
+    line: list[Tensor]  # [3, …] each, for three equidistant inputs on a line
+    blind: list[bool]  # whether the output has a gradient, but does not depend on the input
+
+
+class Reach(TypedDict):
+    """The range of a network's outputs."""
+
+    starts: Tensor  # [FRESH, 2, n], the first outputs of all new networks for two rows
+    lowest: NotRequired[Tensor]  # [B, n], the lowest that the outputs reached, if there are as many as were asked for
+    highest: NotRequired[Tensor]  # [B, n], likewise
+
+
+class OwnDivergence(TypedDict, total=False):
+    """What the student's own divergence gives; nothing if it fails."""
+
+    own_reg: Tensor  # one number, the batch mean
+    own_reg_gradient: Tensor  # [2, B, z_dim], its gradients with respect to mean and log_std
+
+
+class OwnBits(TypedDict, total=False):
+    """What the student's own bits per dimension give; nothing if they fail."""
+
+    own_bpd: Tensor  # one number, of the pass's L_rec + L_reg
+
+
+class OwnDraws(TypedDict, total=False):
+    """What the student's own reparameterization gives; nothing if it fails."""
+
+    own_z: Tensor  # [draws, B, z_dim], from the random state that the encoder left
+    own_z_attached: bool  # whether these have a gradient
+    own_z_gradient: Tensor  # [2, B, z_dim], the gradients of Σ z_gradient · own_z with respect to mean and log_std
+
+
+class Used(TypedDict, total=False):
+    """What the model used in a pass; nothing if it did not call both networks."""
+
+    mean: Tensor  # [B, z_dim]
+    log_std: Tensor  # [B, z_dim]
+    z: Tensor  # [draws, B, z_dim]
+    logits: Tensor  # [draws, B, …]
+
+
+class BpdGradients(TypedDict, total=False):
+    """The gradients of bpd; nothing if it has none, or if the pass did not call both networks."""
+
+    mean_gradient: Tensor  # [B, z_dim]
+    log_std_gradient: Tensor  # [B, z_dim]
+    z_gradient: Tensor  # [draws, B, z_dim]
+    z_attached: bool  # whether the draws have a gradient
+    decoder_trained: bool  # whether some gradient reaches what the decoder returned
+
+
+class Pass(Used, BpdGradients):
+    """One pass of the model with known outputs of both networks."""
+
+    encoder_seen: bool  # whether the pass called the encoder or its layers
+    decoder_seen: bool  # whether it called the decoder or its layers
+    rec: Tensor  # as the model returns it: one number in a right answer
+    reg: Tensor  # likewise
+    bpd: Tensor  # likewise
+    shown: Tensor  # [R, 784], the images that the encoder was given
+
+
+class Loss(Pass, OwnDivergence, OwnBits, OwnDraws):
+    """A pass that called both networks, and what the student's own functions make of the same numbers."""
+
+
+class Sample(TypedDict):
+    """Samples and their means as returned, and what the decoder was asked meanwhile."""
+
+    samples: Tensor  # [n, 1, 28, 28] in a right answer
+    means: Tensor  # [n, 1, 28, 28] in a right answer
+    z: Tensor | None  # [N, z_dim], the decoder's inputs; None if it was not called
+    logits: Tensor | None  # [N, 1, 28, 28], the decoder's outputs; None if it was not called
+
+
+class Manifold(TypedDict):
+    """The student's picture of a decoder of ours."""
+
+    picture: Tensor  # [C, height, width]
+    latents: Tensor  # [N, 2], those that were decoded
+
+
+class LoopStep(TypedDict):
+    """The gradient that a step uses, compared with those of the passes: cosines, and a least-squares fit."""
+
+    own: float  # with the last pass
+    before: float  # with the pass before
+    all: float  # with the sum of all passes
+    parts: Tensor | None  # [2], the weights of the last pass's L_rec and L_reg; None if they have no gradients
+    left: NotRequired[float]  # the relative residual of that fit
+
+
+class Loop(TypedDict):
+    """One epoch of the student's training or evaluation; lists have an entry for each pass."""
+
+    losses: Tensor  # [passes, 3]: L_rec, L_reg and bpd, as injected
+    sizes: list[int]  # images in the pass
+    ink: list[float]  # mean of the pixels
+    images: Tensor  # [R, 784], those that reach the model, as far as there is room
+    different: int  # how many of all images that reach the model are different
+    modal: bool  # whether the model's losses depend on whether it is in training mode
+    left_in_training: bool  # whether it is in training mode at the end
+    training: list[bool]  # whether the pass is in training mode
+    tracking: list[bool]  # whether it records operations for gradients
+    steps: list[LoopStep]  # of the optimiser
+    arrived: bool  # whether some backward() reached a parameter
+    gradients_left: bool  # whether some parameter has a gradient that is not zero at the end
+    moved: int  # how many entries of the state_dict changed
+    trained: int  # how many of these are parameters
+    unmoved: str  # the first parameter that had a gradient and did not change, or ""
+    averages: list[float] | None  # what the loop returned; None if that is nothing
+
+
+class Training(TypedDict):
+    """A short training with our loop."""
+
+    model: State
+    decoder: State
+    curve: Tensor  # [epochs, 3]: the epoch, its average loss, and the held-out loss after it, as the model returns them
+    samples: list[Tensor | None]  # [64, 1, 28, 28] each, before, halfway and after; None if `sample` fails
+
+
+class Code(TypedDict):
+    """The posterior of images."""
+
+    mean: Tensor  # [N, z_dim]
+    log_std: Tensor  # [N, z_dim]
