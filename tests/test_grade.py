@@ -363,6 +363,7 @@ def test_nothing_in_a_submission_moves_the_denominator(facts: Facts, late: bool 
         assert 0 <= record.points <= record.points + record.pending <= record.possible
         assert 0 <= record.bonus <= record.bonus + record.bonus_pending <= record.bonus_possible
     assert 0 <= grade.total <= grade.points + grade.bonus
+    assert grade.penalty == (round((grade.points + grade.bonus) * 0.1, 2) if late else 0), "nothing of pending points"
     for item in grade.items:
         assert 0 <= item.points <= item.possible
         assert item.pending in (0, item.possible)

@@ -239,6 +239,13 @@ def test_brightspace_is_matched_by_name() -> None:
     assert _owners(BRIGHTSPACE, *names) == {"000017": "Jane_Doe_7001", "000018": "José_Núñez_7002"}
 
 
+def test_a_number_of_brightspace_is_not_taken_for_one_of_the_university() -> None:
+    name = "18-33 - Jo Nickname - Nov 21, 2026 205 PM"
+    assert _owners("id,name\n18,Jane Doe\n", name) == {}
+    assert _owners("id\n18\n", name) == {"18": "Jo_Nickname_18"}
+    assert _owners("id,name\n18,Jo Nickname\n19,Jo Nickname\n", name) == {"18": "Jo_Nickname_18"}
+
+
 def test_blackboard_is_matched_by_the_user_name() -> None:
     name = "Home_work 2_jdoe_attempt_2026-11-20-17-05-33_a.zip"
     assert _owners(BLACKBOARD, name) == {"jdoe": "jdoe"}

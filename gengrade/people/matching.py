@@ -141,6 +141,7 @@ class _Index:
         self._numbers = _by(set(map(key, each.numbers)) for each in roster)
         self._logins = _by(set(map(key, each.logins)) for each in roster)
         self._names = _by(_names(each) for each in roster)
+        self._nameless = frozenset(row for row, each in enumerate(roster) if not each.name)
         self._sortable = _by(_sortable(each) for each in roster)
 
     def rows(self, id_: str, handed: Handed) -> _Rows:
@@ -154,7 +155,10 @@ class _Index:
             names = _any(self._names, names_of(name))
             if system == CANVAS:
                 names |= _any(self._sortable, {squeezed(name)})
-            return _narrowed([_any(self._ids, own), names])
+            ids = _any(self._ids, own)
+            if system == BRIGHTSPACE:  # its own numbers are others than those that it exports
+                return _narrowed([names, ids]) if names else ids & self._nameless
+            return _narrowed([ids, names])
         own = {key(text) for text in (id_, handed.name, *handed.origin[-1:])}
         levels = [_any(each, own) for each in (self._ids, self._numbers, self._logins)]
         called = {form for text in (id_, handed.name, *handed.origin[-1:]) for form in names_of(text)}
