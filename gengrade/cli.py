@@ -4,7 +4,8 @@ Exit status 0: every submission was graded; a single submission passed all publi
 
 Exit status 1: a fault of the grader left a check undecided; or a single submission did not pass a public check.
 
-Exit status 2: the command, the rubric or the input cannot be used. If files of marks have mistakes, all else is graded.
+Exit status 2: the command, the rubric or the input cannot be used. If files of marks, or the
+roster, have mistakes, all else is graded.
 """
 
 from __future__ import annotations
@@ -112,6 +113,20 @@ def grade(
         bool, typer.Option("--no-cache", help="Run everything again, and use no results of earlier runs.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="The random seed, to repeat an earlier run.")] = None,
+    roster: Annotated[
+        str | None,
+        typer.Option(
+            help="The people of the class: a CSV file, or the export of a learning management system. It is "
+            "remembered; none: forget it."
+        ),
+    ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            help="When the submissions were due, e.g. 2026-11-20T23:59, as the learning management system writes its "
+            "times. It is remembered; none: forget it."
+        ),
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write the results to this file, as JUnit XML.")] = None,
     github: Annotated[
         bool, typer.Option("--github", help="Print GitHub Actions annotations and write a step summary.")
@@ -134,6 +149,8 @@ def grade(
         public=public,
         cache=not no_cache,
         seed=seed,
+        roster=roster,
+        deadline=deadline,
     )
     console = Console()
     with make_watcher(console) as watcher:

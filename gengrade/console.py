@@ -20,7 +20,9 @@ from gengrade.engine import Progress as Event
 from gengrade.facts import Named
 from gengrade.grade import Grade
 from gengrade.paths import from_here
-from gengrade.report.text import SEEMS, inert, mistake, one_line, public
+from gengrade.people import Status
+from gengrade.report.lines import Line, lines_of
+from gengrade.report.text import SEEMS, inert, length, mistake, one_line, points, public
 from gengrade.sandbox import Finding, Tier
 from gengrade.submissions.packages import Survey
 from gengrade.texts import listed
@@ -134,22 +136,28 @@ def show_result(console: Console, result: Result) -> None:
     table.add_column("Student")
     ids = _has_other_ids(result)
     if ids:
-        table.add_column("Id")
-    for heading in ("Points", "Bonus", "Pending"):
+        table.add_column("Id", overflow="fold")  # whole, since marks name it
+    lines = _lines(result)
+    late = any(line.grade and (line.grade.late or line.grade.undecided) for line in lines)
+    for heading in ("Points", "Bonus", "Pending", *(("Late", "Penalty", "Total") if late else ())):
         table.add_column(heading, justify="right")
     table.add_column("Needs a look")
-    for one in result.graded:
-        grade = one.grade
+    for line in lines:
+        grade = line.grade
+        if grade is None:
+            continue
         looks = sorted({f"{item.check or item.id}: {item.outcome}" for item in grade.needs_look})
         looks += [f"{item.id}: {item.mark_state}" for item in grade.open_marks]
         looks += ["its code"] if grade.code_flags else []
         looks += ["no program was handed in"] if grade.lacks_programs else []
+        looks += [str(line.status)] if line.status not in (Status.GRADED, Status.EXCUSED) else []
         table.add_row(
-            Text(name(one.submission.name)),
-            *([Text(inert(one_line(one.submission.id)))] if ids else []),
+            Text(name(line.name)),
+            *([Text(inert(one_line(grade.student)))] if ids else []),
             f"{grade.points:g} / {grade.possible:g}",
             f"{grade.bonus:g}",
             f"{grade.pending:g}" + (f" + {grade.bonus_pending:g}" if grade.bonus_pending else ""),
+            *(_late(grade) if late else ()),
             Text(listed(looks, 3)),
         )
     console.print(table)
@@ -172,6 +180,20 @@ def show_result(console: Console, result: Result) -> None:
         console.print("Reduced isolation: student code ran without a sandbox.", style="bold yellow")
     target = from_here(result.graded[0].report if result.single else result.out / "index.html")
     console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def _lines(result: Result) -> list[Line]:
+    """Return a line for each person behind what was graded now, or for each submission without a person."""
+    names = {one.submission.id: one.submission.name for one in result.graded}
+    return lines_of([one.grade for one in result.graded], result.people.only(names), names)
+
+
+def _late(grade: Grade) -> tuple[str, str, str]:
+    """Return by how much a submission is late, what that costs, and the total."""
+    known = grade.lateness
+    late = "excused" if known.excused else "unknown" if grade.late is None else "yes" if grade.late else "no"
+    penalty = "open" if grade.undecided else points(grade.penalty)
+    return length(known.seconds) if known.seconds else late, penalty, points(grade.total)
 
 
 def _has_other_ids(result: Result) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from gengrade.choices import Tier
 from gengrade.texts import few, shortened, without_middle
@@ -151,7 +151,6 @@ class Facts(Frozen):
     """Everything that the grading session of one submission observed."""
 
     student: str
-    late: bool | None  # None: unknown
     checks: dict[str, CheckFact]
     measures: dict[str, float]
     figures: Annotated[tuple[Figure, ...], AfterValidator(lambda figures: figures[:MOST_FIGURES])]
@@ -159,3 +158,9 @@ class Facts(Frozen):
     handed_in: Notes = ()  # the names of the files that were handed in, those of programs first
     code_flags: Notes = ()  # for teaching assistants: what is unusual in the code; it costs no points
     provenance: Provenance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_lateness(cls, given: Any) -> Any:
+        """Leave out the lateness that earlier versions kept here."""
+        return {key: value for key, value in given.items() if key != "late"} if isinstance(given, dict) else given

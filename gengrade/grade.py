@@ -6,6 +6,8 @@ Three properties are deliberate:
 2. An item is either settled (its points are known, and may be 0) or pending: its points are neither won nor lost until
    a person, or another run, settles it.
 3. Whatever is a fault of the harness, or cannot be decided here, is pending.
+
+Lateness deducts a share of what was earned, and never anything of pending points.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from pydantic import ConfigDict, Field
 
 from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
+from gengrade.lateness import Assessed, assessed
 from gengrade.marks import Event, Marks
 from gengrade.marks.model import Asked
 from gengrade.parts import MODULE, NOTEBOOK
+from gengrade.people.model import Member, Standing
 from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
@@ -30,6 +34,10 @@ OUR_FAULT = "Something went wrong on our side. That is not your fault and costs 
 BY_A_TEACHER = "There was no program to check here, so a teacher will look at what you handed in."
 
 DECIDES = "A teacher decides; until then it costs no points."
+
+DIFFERS = "it differs in the group"
+
+TOGETHER = " & "  # between the names of people who handed in together
 
 WRITTEN = "Written answer"  # the title of a manual item without a title
 
@@ -167,6 +175,18 @@ class GradeProvenance(Provenance):
     amendments: str | None = None
 
 
+class PersonGrade(_Record):
+    """What a submission earns for one of the people who handed it in. Only lateness differs between them."""
+
+    id: str  # in the roster
+    name: str
+    group: str = ""
+    late: bool | None
+    lateness: Assessed
+    penalty: float
+    total: float
+
+
 class Grade(_Record):
     """One student's grade: the content of grade.json (see docs/grade-json.md)."""
 
@@ -179,8 +199,10 @@ class Grade(_Record):
     bonus: float
     bonus_possible: float
     bonus_pending: float
-    late: bool | None
-    penalty: float
+    late: bool | None  # None: unknown, or it differs among `people`
+    penalty: float  # 0 if it is undecided, or differs among `people`
+    lateness: Assessed = Assessed()
+    people: tuple[PersonGrade, ...] = ()  # by the roster: a student, or the members of a group
     questions: tuple[QuestionGrade, ...]
     notes: tuple[str, ...]
     handed_in: tuple[str, ...] = ()  # the names of the files that were handed in, those of programs first
@@ -200,6 +222,34 @@ class Grade(_Record):
     @property
     def items(self) -> tuple[ItemGrade, ...]:
         return tuple(item for question in self.questions for item in question.items)
+
+    @property
+    def who(self) -> str:
+        """The names of the people by the roster, or else the submission's id."""
+        return TOGETHER.join(person.name for person in self.people) or self.student
+
+    @property
+    def differs(self) -> bool:
+        """Whether lateness costs the members of a group different points."""
+        return any(_costs(person) != _costs(self.people[0]) for person in self.people)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it cannot be decided yet what lateness costs."""
+        return self.lateness.share is None or any(person.lateness.share is None for person in self.people)
+
+    @property
+    def open(self) -> bool:
+        """Whether the total is not decided yet."""
+        return bool(self.pending or self.bonus_pending or self.undecided)
+
+    def for_person(self, id_: str) -> Grade:
+        """Return the grade as it is for one of its people, or itself if there is nobody with that id."""
+        own = next((person for person in self.people if person.id == id_), None)
+        if own is None:
+            return self
+        kept = {"late": own.late, "lateness": own.lateness, "penalty": own.penalty, "total": own.total}
+        return self.model_copy(update={**kept, "people": (own,)})
 
     @property
     def needs_look(self) -> tuple[ItemGrade, ...]:
@@ -223,13 +273,31 @@ class Grade(_Record):
         return any(item.outcome is Outcome.INFRA for item in self.items)
 
 
-def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
+def _costs(person: PersonGrade) -> tuple[float, bool]:
+    return person.penalty, person.lateness.share is None
+
+
+def _shared(people: Sequence[PersonGrade]) -> Assessed:
+    """Return the lateness that the members of a group have in common; what differs between them is left out."""
+    first, costs = people[0].lateness, _costs(people[0])
+    alike = all(_seen(each.lateness) == _seen(first) for each in people)
+    same = all(_costs(each) == costs for each in people)
+    return first if alike and same else Assessed(share=first.share if same else 0.0, reason=DIFFERS)
+
+
+def _seen(lateness: Assessed) -> tuple[bool | None, float | None, bool]:
+    return lateness.late, lateness.seconds, lateness.excused
+
+
+def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: Standing | None = None) -> Grade:
     """Return the grade of one submission.
 
     facts: what its checks observed.
     rubric: the marking scheme.
     marks: the points that people gave, which replace the automatic ones; None: there are none.
+    standing: the people who handed it in, and how late it is for them; None: nothing is known.
     """
+    standing = standing or Standing()
     given, asked = (marks.items, marks.asked) if marks else ({}, {})
     graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
     secret = sorted(rubric.hidden_checks())
@@ -250,14 +318,32 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
     )
     sums = _sums(item for question in questions for item in question.items)
     earned = sums["points"] + sums["bonus"]
-    penalty = round(earned * rubric.late.penalty, 2) if rubric.late and facts.late else 0.0
+
+    def person(member: Member) -> PersonGrade:
+        lateness = assessed(member.lateness, rubric.late)
+        penalty = _penalty(earned, lateness)
+        return PersonGrade(
+            id=member.id,
+            name=member.name,
+            group=member.group,
+            late=lateness.late,
+            lateness=lateness,
+            penalty=penalty,
+            total=round(earned - penalty, 2),
+        )
+
+    people = tuple(map(person, standing.members))
+    lateness = _shared(people) if people else assessed(standing.lateness, rubric.late)
+    penalty = _penalty(earned, lateness)
     return Grade(
         student=facts.student,
         assignment=rubric.assignment,
         total=round(earned - penalty, 2),
         **sums,
-        late=facts.late,
+        late=lateness.late,
         penalty=penalty,
+        lateness=lateness,
+        people=people,
         questions=questions,
         notes=facts.notes,
         handed_in=facts.handed_in,
@@ -270,6 +356,10 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None) -> Grade:
             amendments=rubric.amendments,
         ),
     )
+
+
+def _penalty(earned: float, lateness: Assessed) -> float:
+    return round(earned * (lateness.share or 0.0), 2)
 
 
 def _sums(items: Iterable[ItemGrade]) -> dict[str, float]:

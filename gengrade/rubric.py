@@ -7,9 +7,20 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from gengrade.choices import CheckKind
 from gengrade.documents import Document, DocumentError, Where, suggestion
@@ -182,12 +193,39 @@ _COUNTED = ("seconds", "evidence_mb")  # the limits that exist for all runs of a
 
 
 class Late(_Strict):
-    """The deduction for a late submission: the fraction of the earned points, bonus included, that is lost.
+    """The deduction for a late submission, as a share of the points that were earned, bonus included.
 
-    It does not grow with the delay, since an archive's name tells only whether it was late, not by how much.
+    Without `per` it is the same however late a submission is.
     """
 
-    penalty: float = Field(ge=0, le=1)
+    penalty: float
+    per: Literal["day", "hour"] | None = None  # for each one that has begun
+    most: float | None = None  # with `per`: the largest deduction; None: all points
+    grace_minutes: float = 0.0  # what is late by no more costs nothing
+    free_days: int = 0  # begun days that cost a student nothing
+    refused_after_days: float | None = None  # what is late by more earns nothing; None: everything is accepted
+
+    @field_validator("per", mode="before")
+    @classmethod
+    def _is_a_unit(cls, value: Any) -> Any:
+        if value not in ("day", "hour"):
+            raise ValueError(f'"per" must be day or hour, not {value!r}: write one of these, or leave it out')
+        return value
+
+    @field_validator("penalty", "most")
+    @classmethod
+    def _is_a_share(cls, value: float, field: ValidationInfo) -> float:
+        if value is not None and not 0 <= value <= 1:
+            reason = "write a share of the points from 0 to 1, such as 0.1 for 10 %"
+            raise ValueError(f'"{field.field_name}" is {value:g}: {reason}')
+        return value
+
+    @field_validator("grace_minutes", "free_days", "refused_after_days")
+    @classmethod
+    def _is_not_negative(cls, value: float, field: ValidationInfo) -> float:
+        if value is not None and value < 0:
+            raise ValueError(f'"{field.field_name}" is {value:g}: write 0 or more')
+        return value
 
 
 class Wording(_Strict):
@@ -267,6 +305,7 @@ class Rubric(_Strict):
         rubric._check_ids()
         rubric._check_sums()
         rubric._check_allowance()
+        rubric._check_late()
         return rubric
 
     @property
@@ -390,6 +429,18 @@ class Rubric(_Strict):
             if name not in _COUNTED:
                 reason = f'a submission has no limit "{name}", only {" and ".join(_COUNTED)}: correct or remove it'
                 raise self._document.problem(("limits", SUBMISSION, name), reason)
+
+    def _check_late(self) -> None:
+        """Raise RubricError for rules on lateness that contradict each other."""
+        late = self.late
+        if late is None or late.most is None:
+            return
+        if late.per is None:
+            reason = '"most" limits a deduction that grows: add "per: day" or "per: hour", or remove it'
+            raise self._document.problem(("late", "most"), reason)
+        if late.most < late.penalty:
+            reason = f'"most" is {late.most:g}, less than one "penalty" of {late.penalty:g}: change one of them'
+            raise self._document.problem(("late", "most"), reason)
 
     def _check_entry(self, entry: Entry) -> None:
         item = entry.item

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from gengrade.grade import Grade, ItemGrade, QuestionGrade
 from gengrade.grading import Evidence
 from gengrade.grading.checks import known
 from gengrade.grading.symptoms import Symptoms
+from gengrade.lateness import assessed, determined
 from gengrade.marks.files import parse
-from gengrade.rubric import CheckItem, Limits, ManualItem, MeasureItem, Question, Rubric
+from gengrade.people.roster import ADDED, OWN, read_roster
+from gengrade.rubric import CheckItem, Late, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
 from tests.attacks.__main__ import parser
 from validation.workbench import library
@@ -42,6 +45,7 @@ PAGES = (
     "docs/grade-json.md",
     "docs/marking.md",
     "docs/new-course.md",
+    "docs/people.md",
     "docs/writing.md",
 )
 WORKFLOW = ROOT / "examples" / "workflow.yml"
@@ -210,6 +214,26 @@ def test_the_example_of_a_rubric_is_one() -> None:
     rubric = Rubric.parse(block, Path("example.yaml"))
     rubric.verify(known())
     assert rubric.checks()
+
+
+def test_the_example_of_a_roster_is_one() -> None:
+    (block,) = blocks("docs/people.md", "csv")
+    roster = read_roster(block.encode(), Path("roster.csv"))
+    assert (roster.mistakes, roster.notes) == ((), ())
+    assert [each.id for each in roster.people][-1] == "u00021"
+    assert [name for name in (*OWN, *ADDED) if f"`{name}`" not in text("docs/people.md")] == []
+
+
+def test_the_rules_on_lateness_are_rules() -> None:
+    page = text("docs/people.md")
+    (example,) = re.findall(r"with `late: (\{.*?\})`", page, re.DOTALL)
+    policy = Late(**yaml.safe_load(example))
+    late = determined(None, datetime(2026, 11, 21, 19), datetime(2026, 11, 20, 18))
+    assert assessed(late, policy).share == 0.1, "as the page says"
+    for rule in re.findall(r"^\| `(?:late: )?(\{.*?\}|\w+: [\d.]+)`", page, re.MULTILINE):
+        given = yaml.safe_load(rule)
+        Late(**{"penalty": 0.1, **given})
+    assert [name for name in Late.model_fields if name not in page] == []
 
 
 def test_the_example_of_a_declaration_is_one(tmp_path: Path) -> None:

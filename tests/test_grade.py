@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from gengrade.facts import CheckFact, Facts, Named, Outcome
 from gengrade.grade import Grade, ItemGrade, MarkState, QuestionGrade, score
+from gengrade.lateness import Lateness, LateSource, determined
 from gengrade.marks import Mark, Marks
+from gengrade.people import Member, Standing
 from gengrade.rubric import Rubric
 from tests.support import marked
 from tests.support import report_examples as examples
@@ -249,10 +252,42 @@ def test_a_withdrawn_mark_is_none() -> None:
 
 @pytest.mark.parametrize(("late", "penalty"), [(True, 2.4), (False, 0), (None, 0)])
 def test_lateness_costs_a_fraction_of_what_was_earned(late: bool | None, penalty: float) -> None:
-    grade = _score(late=late)
+    grade = score(examples.facts(), examples.rubric(), standing=examples.standing(late))
+    assert (grade.late, grade.lateness.source) == (late, None if late is None else LateSource.NAME)
     assert grade.penalty == penalty
     assert grade.total == round(24 - penalty, 2)
     assert grade.points == 20
+
+
+def _together(*lateness: Lateness, rule: str = "{penalty: 0.1, per: day}") -> Grade:
+    rubric = Rubric.parse(examples.RUBRIC.replace("{penalty: 0.1}", rule), Path("rubric.yaml"))
+    members = tuple(Member(id=str(number), name=f"N{number}", lateness=each) for number, each in enumerate(lateness))
+    return score(examples.facts(), rubric, standing=Standing(members=members))
+
+
+def test_members_of_a_group_pay_for_their_own_lateness() -> None:
+    day = timedelta(days=1)
+    due = datetime(2026, 11, 20, 18)
+    on_time, late, later, unknown = (
+        determined(named, at, due)
+        for named, at in ((None, due), (None, due + day), (None, due + 2 * day), (True, None))
+    )
+    for group, cost, differs, undecided in (
+        ((late,), (True, 2.4, 21.6), False, False),
+        ((late, late), (True, 2.4, 21.6), False, False),
+        ((on_time, late), (None, 0, 24), True, False),
+        ((late, later), (None, 0, 24), True, False),
+        ((unknown, unknown), (True, 0, 24), False, True),
+        ((on_time, unknown), (None, 0, 24), True, True),
+    ):
+        grade = _together(*group)
+        assert (grade.late, grade.penalty, grade.total) == cost
+        assert (grade.differs, grade.undecided) == (differs, undecided)
+    assert [each.penalty for each in _together(on_time, late, later).people] == [0, 2.4, 4.8]
+    alike = _together(late, later, rule="{penalty: 0.1}")
+    assert (alike.late, alike.lateness.seconds, alike.penalty, alike.differs) == (None, None, 2.4, False)
+    assert _together(on_time, late).for_person("1").total == 21.6
+    assert Grade.model_validate_json(_together(on_time, unknown).to_json()) == _together(on_time, unknown)
 
 
 def test_a_grade_survives_its_file(tmp_path: Path) -> None:
@@ -313,21 +348,22 @@ def any_facts(draw: st.DrawFn) -> Facts:
         )
         for check in draw(st.lists(st.sampled_from([*examples.TITLES, "unknown"]), unique=True))
     ]
-    facts = examples.facts(measures=draw(measures), late=draw(st.none() | st.booleans()))
+    facts = examples.facts(measures=draw(measures))
     profile = draw(st.sampled_from(["unit", "smoke"]))
     provenance = facts.provenance.model_copy(update={"profile": profile})
     return facts.model_copy(update={"checks": {check.check: check for check in checks}, "provenance": provenance})
 
 
-@given(any_facts())
-def test_nothing_in_a_submission_moves_the_denominator(facts: Facts) -> None:
-    grade = score(facts, examples.rubric())
+@given(any_facts(), st.none() | st.booleans())
+def test_nothing_in_a_submission_moves_the_denominator(facts: Facts, late: bool | None) -> None:
+    grade = score(facts, examples.rubric(), standing=examples.standing(late))
     assert (grade.possible, grade.bonus_possible) == (25, 4)
     records: tuple[Grade | QuestionGrade, ...] = (grade, *grade.questions)
     for record in records:
         assert 0 <= record.points <= record.points + record.pending <= record.possible
         assert 0 <= record.bonus <= record.bonus + record.bonus_pending <= record.bonus_possible
     assert 0 <= grade.total <= grade.points + grade.bonus
+    assert grade.penalty == (round((grade.points + grade.bonus) * 0.1, 2) if late else 0), "nothing of pending points"
     for item in grade.items:
         assert 0 <= item.points <= item.possible
         assert item.pending in (0, item.possible)

@@ -6,6 +6,7 @@ import csv
 import io
 import random
 import re
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -22,6 +23,7 @@ from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome
 from gengrade.grade import Grade, score
 from gengrade.grading.symptoms import close
 from gengrade.marks import Mark
+from gengrade.people import Handed, people_of, read_roster
 from gengrade.report import write_gradebook, write_index, write_junit, write_report
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.github import LARGEST_SUMMARY, command, github_annotations, github_summary, markdown
@@ -29,8 +31,9 @@ from gengrade.report.gradebook import as_csv, as_workbook, cell, rows
 from gengrade.report.index import histogram, index_page
 from gengrade.report.junit import junit
 from gengrade.report.student import student_page
-from gengrade.report.text import LONGEST, SEEMS, duration, headline, plain, points, public, sentence
+from gengrade.report.text import LONGEST, SEEMS, duration, headline, length, plain, points, public, sentence
 from gengrade.report.view import first_steps, parts
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
 from tests.support import marked
@@ -43,8 +46,10 @@ HOSTILE = (
 REPLACED = "\ufffd"
 
 
-def _grade(facts: Facts) -> Grade:
-    return score(facts, examples.rubric())
+def _grade(facts: Facts, *, late: bool | None = None) -> Grade:
+    """Return the grade; the struggling student is late, unless a test says something else."""
+    late = facts.student == "roejohn" if late is None else late
+    return score(facts, examples.rubric(), standing=examples.standing(late))
 
 
 def _hostile() -> Facts:
@@ -222,7 +227,7 @@ def test_gradebook_has_a_column_for_each_question() -> None:
     ]
     assert first["1.12 A convolutional VAE (3 bonus)"] == "3"
     assert second["Late"] == "yes"
-    sums = ("Settled points", "Late penalty", "Possible", "Pending", "Pending bonus")
+    sums = ("Settled points", "Penalty", "Possible", "Pending", "Pending bonus")
     assert [second[name] for name in sums] == ["4.17", "0.42", "25", "7", "1"]
 
 
@@ -238,12 +243,59 @@ def test_what_is_not_decided_is_empty_in_the_gradebook() -> None:
         assert (row["Total"] == "") is not whole
 
 
+def test_the_gradebook_has_a_row_for_each_person() -> None:
+    due = datetime(2026, 11, 20, 18)
+    roster = read_roster(
+        b"id,name,group,extension,free_days\n=1,Jane,Blue,,\n2,Jim,Blue,2,\n3,Kim,,,1\n4,Ada,,,\n",
+        Path("r.csv"),
+    )
+    handed = {name: Handed(name=name, at=due + timedelta(hours=30)) for name in ("Jane", "Kim", "stray")}
+    people = people_of(handed, roster.people, due).people
+    rubric = Rubric.parse(examples.RUBRIC.replace("penalty: 0.1", "penalty: 0.01, per: hour"), Path("rubric.yaml"))
+    grades = [score(examples.facts(student=name), rubric, standing=people.standing(name)) for name in handed]
+    table = list(csv.DictReader(io.StringIO(as_csv(rows(grades, rubric, {}, people)).removeprefix("\ufeff"))))
+    chosen = (
+        "Student",
+        "Name",
+        "Group",
+        "Submission",
+        "Status",
+        "Late",
+        "Late by (hours)",
+        "Free days used",
+        "Penalty",
+    )
+    assert [tuple(row[name] for name in chosen) for row in table] == [
+        ("2", "Jim", "Blue", "Jane", "graded", "no", "0", "0", "0"),
+        ("3", "Kim", "", "Kim", "graded", "yes", "30", "1", "1.44"),  # 6 hours, each a hundredth of 24 points
+        ("4", "Ada", "", "", "nothing handed in", "", "", "", ""),
+        ("'=1", "Jane", "Blue", "Jane", "graded", "yes", "30", "0", "7.2"),
+        ("", "stray", "", "stray", "not in the roster", "yes", "30", "0", "7.2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "1 min"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3_600, "1 h"),
+        (12_000, "3 h 20 min"),
+        (90_000, "1 day 1 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_lengths_of_time_are_said_in_two_units(seconds: float, said: str) -> None:
+    assert length(seconds) == said
+
+
 @pytest.mark.parametrize("id_", ["00123456", "1e5", "2024-03-05", "=1+1", "TRUE", "1,5", "http://a.example/"])
 def test_ids_stay_text_in_the_workbook(id_: str) -> None:
     grade = _grade(examples.facts(student=id_))
     book = openpyxl.load_workbook(io.BytesIO(as_workbook(rows([grade], examples.rubric(), {}))))
     headings, row = book.active.iter_rows()
-    assert [cell.value for cell in headings][:3] == ["Student", "Name", "Late"]
+    assert [cell.value for cell in headings][:6] == ["Student", "Name", "Group", "Submission", "Status", "Late"]
     assert (row[0].value, row[0].data_type, row[0].hyperlink) == (id_, "s", None)
     assert row[-2].value == grade.pending
     assert isinstance(row[-2].value, int | float)
@@ -572,7 +624,7 @@ def test_durations(value: float, shown: str) -> None:
 
 
 def test_headline() -> None:
-    said = headline(_grade(examples.facts(late=True)))
+    said = headline(_grade(examples.facts(), late=True))
     assert (
         said == "21.6 of 25 points, 4 of them bonus, after a deduction of 2.4 for lateness; 5 more are not decided yet."
     )

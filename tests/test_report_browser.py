@@ -8,9 +8,11 @@ import pytest
 
 from gengrade.facts import Facts, Named, Outcome
 from gengrade.grade import score
+from gengrade.people import Handed, Person, people_of
 from gengrade.report.index import index_page
 from gengrade.report.student import student_page
 from gengrade.report.text import SEEMS
+from gengrade.rubric import Rubric
 from tests.support import report_examples as examples
 from tests.support.browser import Seen, look, needs_browser
 
@@ -22,7 +24,8 @@ LONG = "x" * 300
 def _student(facts: Facts, folder: Path, page: str | None = None) -> tuple[dict[int, Seen], str]:
     (folder / "figures").mkdir(exist_ok=True)
     (folder / "figures" / "gan.diversity-0.png").write_bytes(examples.png())
-    return look(page or student_page(score(facts, examples.rubric()), facts, folder), folder)
+    late = examples.standing(facts.student == "roejohn")
+    return look(page or student_page(score(facts, examples.rubric(), standing=late), facts, folder), folder)
 
 
 def _assert_sound(seen: dict[int, Seen], console: str) -> None:
@@ -95,6 +98,31 @@ def test_index_sorts_and_fits(tmp_path: Path, click: str, rows: list[str]) -> No
     for page in seen.values():
         assert page.rows == rows
         assert "the sandbox did not start" in page.text
+
+
+def test_index_of_a_class_with_a_roster_fits(tmp_path: Path) -> None:
+    """Names of hostile people, who handed in nothing, alone, in a group, or what two of them may have handed in."""
+    name = f"<script>console.error('ran')</script>{LONG}"
+    rows = ((LONG, LONG, ""), ("2", "Blue", "a"), ("3", "Blue", ""), ("4", "", "b"))
+    roster = [Person(line=2, id=id_, name=f"{name}{id_}", group=group, submission=sent) for id_, group, sent in rows]
+    twice = [Person(line=line, id=f"{LONG}{line}", name=LONG) for line in (7, 8)]
+    handed = {
+        "a": Handed(name="a"),
+        "b": Handed(name="b"),
+        LONG: Handed(name=LONG, late=True),
+        "stray": Handed(name=""),
+    }
+    people = people_of(handed, [*roster, *twice], None).people
+    rubric = Rubric.parse(examples.RUBRIC.replace("penalty: 0.1", "penalty: 0.1, per: day"), Path("rubric.yaml"))
+    grades = [score(examples.facts(student=id_), rubric, standing=people.standing(id_)) for id_ in handed]
+    seen, console = look(index_page(grades, {}, people), tmp_path)
+    _assert_sound(seen, console)
+    for page in seen.values():
+        assert len(page.rows) == 5
+        for words in ("may belong to", "In no row of the roster", "Nothing handed in", "not known by how much"):
+            assert words in " ".join(page.text.split())
+    seen, console = look(student_page(grades[0], examples.facts(student="a"), tmp_path), tmp_path)
+    _assert_sound(seen, console)
 
 
 def test_index_shows_what_a_class_shares_and_fits(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ from tests.support.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, w
         ("Participant_12_assignsubmission_onlinetext", "Participant_12", "Participant", None, "onlinetext.html"),
         ("123-456 - Jo Doe - Mar 29, 2018 1205 PM", "Jo_Doe_123", "Jo Doe", None, ""),
         ("123-456 - Jo Doe - Mar 29, 2018 905 AM - a - b.zip", "Jo_Doe_123", "Jo Doe", None, "a - b.zip"),
+        ("Homework 2_jdoe_attempt_2026-11-20-17-05-33_a_b.zip", "jdoe", "jdoe", None, "a_b.zip"),
+        ("Home_work_jdoe_attempt_2026-11-20-17-05-33.txt", "jdoe", "jdoe", None, "attempt.txt"),
         ("doe_assignment3.zip", "doe_assignment3", "doe_assignment3", None, "doe_assignment3.zip"),
         ("Jane Doe", "Jane_Doe", "Jane Doe", None, "Jane Doe"),
     ],
@@ -51,6 +53,22 @@ def test_times_of_brightspace_are_ordered() -> None:
     names = ("Mar 9, 2018 1205 AM", "Mar 9, 2018 905 AM", "Mar 9, 2018 12:05 PM", "Mar 29, 2018 1205 AM")
     attempts = [identify(f"1-2 - Jo - {name}").attempt for name in names]
     assert attempts == sorted(attempts)
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("123-456 - Jo Doe - Mar 29, 2018 1205 PM", "2018-03-29 12:05:00"),
+        ("123-456 - Jo Doe - Mar 29, 2018 1205 AM - a.zip", "2018-03-29 00:05:00"),
+        ("123-456 - Jo Doe - Mrz 29, 2018 1205 AM", "None"),
+        ("123-456 - Jo Doe - Feb 30, 2018 1205 AM", "None"),
+        ("Homework_jdoe_attempt_2026-11-20-17-05-33_a.zip", "2026-11-20 17:05:33"),
+        ("Homework_jdoe_attempt_2026-13-20-17-05-33_a.zip", "None"),
+        ("doejane_LATE_12345_67890_a.zip", "None"),
+    ],
+)
+def test_names_tell_when(name: str, time: str) -> None:
+    assert str(identify(name).handed_in) == time
 
 
 @given(st.text(max_size=300))
@@ -122,6 +140,22 @@ def test_a_moodle_export(tmp_path: Path) -> None:
     assert (doe.name, roe.name, doe.late) == ("Jane Doe", "Jim Roe", None)
     assert prepare(doe, tmp_path / "1", PARTS).parts["vae"] is not None
     assert prepare(roe, tmp_path / "2", PARTS).parts["vae"] == "part1"
+
+
+def test_a_blackboard_export(tmp_path: Path) -> None:
+    """Of two attempts, the last counts. Two users, of whom one name ends like the other, are never one student."""
+    zipped(tmp_path, "HW_jdoe_attempt_2026-11-19-17-05-33_old", VAE)
+    zipped(tmp_path, "HW_jdoe_attempt_2026-11-20-17-05-33_new", VAE)
+    zipped(tmp_path, "HW_a_jdoe_attempt_2026-11-20-17-05-33_new", VAE)
+    write(tmp_path, ["HW_jdoe_attempt_2026-11-19-17-05-33.txt", "HW_jdoe_attempt_2026-11-20-17-05-33.txt"])
+    other, doe = sorted(discover(tmp_path, PARTS).submissions, key=lambda each: each.source.name)
+    assert (other.origin[1], doe.origin[1], other.id != doe.id) == ("HW_a_jdoe", "HW_jdoe", True)
+    assert doe.handed_in == "2026-11-20T17:05:33"
+    assert {path.name for path in (doe.source, *doe.attachments)} == {
+        "HW_jdoe_attempt_2026-11-20-17-05-33_new.zip",
+        "HW_jdoe_attempt_2026-11-20-17-05-33.txt",
+    }
+    assert prepare(doe, tmp_path / "1", PARTS).parts["vae"] is not None
 
 
 def test_a_brightspace_export(tmp_path: Path) -> None:

@@ -65,7 +65,6 @@ def _facts(text: str, tests: int, checks: int) -> Facts:
     }
     return Facts(
         student="doe",
-        late=None,
         checks=found,
         measures={},
         figures=tuple(Figure(check="vae", caption=text, alt=text, file=text, sha256="") for _ in range(500)),

@@ -42,7 +42,12 @@ def kept_of_class(graded: GradedClass, course: Course, submissions: Sequence[Sub
     """Return what no file that was handed in may see while a class that was graded is marked."""
     options = Options(path=graded.graded, out=graded.out)
     kept = kept_by_run(options, course, graded.rubric, graded.out, submissions)
-    return (*kept, *kept_results(graded.out, submissions))
+    return (*kept, *kept_roster(graded.roster), *kept_results(graded.out, submissions))
+
+
+def kept_roster(roster: Path | None) -> tuple[Kept, ...]:
+    """Return the roster, if there is one."""
+    return () if roster is None else (Kept("the roster", roster, "Keep it elsewhere"),)
 
 
 def kept_results(out: Path, submissions: Sequence[Submission]) -> list[Kept]:

@@ -26,3 +26,5 @@ class Options:
     public: bool = False
     cache: bool = True
     seed: int | None = None
+    roster: str | None = None  # a path, or "none"; None: that of the last run
+    deadline: str | None = None  # a time, or "none"; None: that of the last run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,12 @@ from pydantic import ValidationError
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
 from gengrade.engine.errors import UsageError
+from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_names
 from gengrade.facts import Frozen
+from gengrade.grade import TOGETHER
 from gengrade.marks import Store
 from gengrade.marks.amendments import amended
+from gengrade.people import NOBODY, People
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery
@@ -30,6 +34,7 @@ class _Record(Frozen):
     rubric: Path
     rubric_sha256: str  # of its content then
     names: dict[str, str]  # of the students, by their ids
+    people: KeptPeople | None = None  # None: an earlier version wrote the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,9 @@ class GradedClass:
     rubric: Rubric
     names: dict[str, str]  # of the students, by their ids
     seal: Seal
+    people: People = field(default=NOBODY)
+    roster: Path | None = None
+    identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the roster, of each student
 
     @property
     def marks(self) -> Path:
@@ -51,22 +59,39 @@ class GradedClass:
         """Return the class, whose rubric is as its file says, with the criteria that were changed while marking."""
         return replace(self, rubric=amended(self.rubric, store.amendments()).rubric)
 
+    def known_as(self, student: str) -> str:
+        """Return all that tells who a student is: the name, and of a roster also ids, logins and the group's names."""
+        return TOGETHER.join(dict.fromkeys((self.names.get(student, student), *self.identities.get(student, ()))))
+
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
         given = unicodedata.normalize("NFC", given)  # a Mac's terminal writes "ö" as two characters
-        named = [id_ for id_, name in self.names.items() if name == given]
-        return named[0] if len(named) == 1 and given not in self.names else given
+        named = {id_ for id_, name in self.names.items() if name == given}
+        named |= {each.submission for each in self.people.members if each.submission and given in (each.name, each.id)}
+        return named.pop() if len(named) == 1 and given not in self.names else given
 
 
-def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal) -> None:
+def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
+    """Return what the last run by this rubric kept of the class's people; None if there was none."""
+    earlier = _read(out, seal)
+    return earlier.people if earlier is not None and earlier.rubric == rubric.path.resolve() else None
+
+
+def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal, people: ReadPeople) -> None:
     """Note what the results in `out` were made from. A run over one student's files keeps the others' names."""
-    names = {each.id: each.name for each in discovery.submissions}
+    names = shown_names(people.found, {each.id: each.name for each in discovery.submissions})
     earlier = _read(out, seal) if discovery.single else None
     if earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded = earlier.graded
-    record = _Record(graded=graded.resolve(), rubric=rubric.path.resolve(), rubric_sha256=rubric.sha256, names=names)
-    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)))
+    record = _Record(
+        graded=graded.resolve(),
+        rubric=rubric.path.resolve(),
+        rubric_sha256=rubric.sha256,
+        names=names,
+        people=people.kept,
+    )
+    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 
 
 def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
@@ -87,7 +112,15 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
     rubric = Rubric.load(record.rubric)
     if rubric.sha256 != record.rubric_sha256 and not changed:
         raise UsageError(f"{rubric.path} has changed since {out} was graded: first give the command for grading again")
-    return GradedClass(folder, record.graded, rubric, record.names, seal)
+    kept = record.people or KeptPeople()
+    people = found_again(kept).people
+    identities: dict[str, tuple[str, ...]] = {}
+    for row, member in zip(kept.roster.people or () if kept.roster else (), people.members, strict=True):
+        if member.submission is not None:
+            texts = (row.name, row.id, *row.numbers, *row.logins)
+            identities[member.submission] = (*identities.get(member.submission, ()), *filter(None, texts))
+    roster = kept.roster.path if kept.roster else None
+    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:

@@ -7,15 +7,35 @@ from contextlib import suppress
 from gengrade.engine.grades import GRADE, write_class_pages, write_grade
 from gengrade.engine.record import GradedClass
 from gengrade.grade import Grade
+from gengrade.lateness import Lateness, LateSource
 from gengrade.marks import Marks
+from gengrade.people import Standing
 from gengrade.places import Owners
 from gengrade.report.index import INDEX
 
 
 def rescore(graded: GradedClass, student: str, marks: Marks | None) -> Grade | None:
     """Write a student's grade and report with these marks, and return the grade; None if there are no facts of ours."""
-    written = write_grade(graded.out / student, student, graded.seal, graded.rubric, marks)
+    standing = _standing(graded, student)
+    written = write_grade(graded.out / student, student, graded.seal, graded.rubric, marks, standing)
     return written[0] if written else None
+
+
+def _standing(graded: GradedClass, student: str) -> Standing:
+    """Return what is known about a submission's people; its last grade knows it if an earlier version graded it."""
+    if student in graded.people.lateness:
+        return graded.people.standing(student)
+    late = None
+    with suppress(OSError, ValueError):
+        late = _grade_in(graded, student, Owners.of(graded.out)).late
+    return Standing(lateness=Lateness(late=late, source=None if late is None else LateSource.NAME))
+
+
+def _grade_in(graded: GradedClass, student: str, owners: Owners) -> Grade:
+    """Read a student's grade. Raises OSError or ValueError if there is none, and PlaceError."""
+    path = graded.out / student / GRADE
+    owners.require(path, path.lstat())
+    return Grade.read(path)
 
 
 def grades_of(graded: GradedClass) -> dict[str, Grade]:
@@ -23,16 +43,13 @@ def grades_of(graded: GradedClass) -> dict[str, Grade]:
     owners = Owners.of(graded.out)
     found = {}
     for student in graded.names:
-        path = graded.out / student / GRADE
         with suppress(OSError, ValueError):  # a student who was not graded yet
-            owners.require(path, path.lstat())
-            found[student] = Grade.read(path)
+            found[student] = _grade_in(graded, student, owners)
     return found
 
 
 def rewrite_class_pages(graded: GradedClass) -> None:
     """Write the pages about the whole class from its grades."""
     grades = list(grades_of(graded).values())
-    write_class_pages(
-        grades, graded.rubric, graded.out, graded.names, index=len(grades) > 1 or (graded.out / INDEX).exists()
-    )
+    index = len(grades) > 1 or (graded.out / INDEX).exists()
+    write_class_pages(grades, graded.rubric, graded.out, graded.names, graded.people, index=index)

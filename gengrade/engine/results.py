@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gengrade.grade import Grade
+from gengrade.people import NOBODY, People
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
 
@@ -48,4 +49,5 @@ class Result:
     single: bool
     tier: Tier
     notes: tuple[str, ...]
-    problems: tuple[str, ...] = ()  # what is wrong with marks, which were left out
+    problems: tuple[str, ...] = ()  # what is wrong with marks or the roster, which were left out
+    people: People = NOBODY  # of the class

@@ -14,11 +14,12 @@ from gengrade.course import Course, chosen, courses
 from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
 from gengrade.engine.grades import write_grades
-from gengrade.engine.kept import kept_by_run, kept_results
+from gengrade.engine.kept import kept_by_run, kept_results, kept_roster
 from gengrade.engine.marks import read_marks
 from gengrade.engine.options import Options
+from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
 from gengrade.engine.planning import device_of, make_job
-from gengrade.engine.record import write_record
+from gengrade.engine.record import kept_people, write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
 from gengrade.engine.signals import terminated_like_interrupted
@@ -27,7 +28,7 @@ from gengrade.grading.checks import known
 from gengrade.job import changed, reference_evidence, with_reference
 from gengrade.places import Source, output, require_ours
 from gengrade.rubric import Rubric
-from gengrade.sandbox import choose, reaches
+from gengrade.sandbox import Kept, Tier, choose, reaches
 from gengrade.submissions import Discovery, Submission, opened
 
 
@@ -41,6 +42,8 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     """
     course, rubric = chosen(options.course, options.rubric)
     rubric.verify(known())
+    roster_given(options.roster)
+    deadline_given(options.deadline)
     with opened(options.path, course.parts) as discovery:
         return _graded(options, course, rubric, discovery, watch)
 
@@ -66,7 +69,11 @@ def _graded(
         with terminated_like_interrupted(), output_errors(out), locked(out):
             require_ours(out, ids)
             tidy(out, discovery.submissions)
-            names = {s.id: s.name for s in discovery.submissions}
+            known_people = known_from(kept_people(out, rubric, trusted.seal), options.roster, options.deadline)
+            kept = (*kept, *_kept_roster(known_people, tier, cuda=device_of(options) is Device.CUDA))
+            people = read_people(known_people, discovery)
+            names = shown_names(people.found, {s.id: s.name for s in discovery.submissions})
+            submissions = [named(s, names) for s in submissions]
             # An unusable store is found before hours of grading, in which people may go on marking.
             marks = read_marks(places, names, rubric, single=discovery.single)
             taken_back = marks.notes
@@ -77,12 +84,21 @@ def _graded(
                 reference_evidence(job).prune()
                 marks = read_marks(places, names, rubric, single=discovery.single)
                 taken_back += marks.notes
-            write_record(out, options.path, rubric, discovery, job.seal)
-            graded = write_grades(job, discovery, marks.rubric, marks.marks)
+            write_record(out, options.path, rubric, discovery, job.seal, people)
+            graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *taken_back, *marks.unfit, *([trusted.note] if trusted.note else []))
-    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, marks.problems)
+    notes = (*discovery.notes, *people.notes, *taken_back, *marks.unfit, *([trusted.note] if trusted.note else []))
+    problems = (*people.problems, *marks.problems)
+    found = people.found.people
+    return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, problems, found)
+
+
+def _kept_roster(known_people: KeptPeople, tier: Tier, *, cuda: bool) -> tuple[Kept, ...]:
+    """Return the roster as what no submission may see. Raises Exposed if it lies where student code has to read."""
+    kept = kept_roster(known_people.roster.path if known_people.roster else None)
+    reaches(tier, kept, cuda=cuda)
+    return kept
 
 
 def _refuse_another_course(options: Options, course: Course, submissions: Sequence[Submission]) -> None:

@@ -89,7 +89,6 @@ def _is_current(job: Job, submission: Submission, signature: str | None) -> bool
     facts = read_facts(job, submission)
     return (
         facts is not None
-        and facts.late == submission.late
         and facts.notes[: len(submission.notes)] == submission.notes
         and known_facts(job, submission, facts_key(job, facts.provenance.submission)) is not None
     )

@@ -89,7 +89,6 @@ class Grader:
         provenance = provenance_of(job, prepared.sha256, key if settled else NO_KEY)
         facts = Facts(
             student=submission.id,
-            late=submission.late,
             checks=checks,
             measures=observed.measures,
             figures=tuple(observed.figures),
@@ -151,7 +150,7 @@ class Grader:
     def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
         """Update facts that still stand by what the names around the submission say now."""
         notes = (*submission.notes, *prepared.notes)
-        now = {"late": submission.late, "notes": notes, "handed_in": prepared.handed_in}
+        now = {"notes": notes, "handed_in": prepared.handed_in}
         renamed = found.model_copy(update=now)
         if renamed == found:
             return found

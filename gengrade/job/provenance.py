@@ -20,7 +20,7 @@ _LIBRARIES: Final = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightnin
 # What of the package decides no fact, but who is graded and how that is scored and shown.
 _SCORING_AND_SHOWING: Final = {
     *("engine", "report", "authoring", "home", "cli.py", "marks_cli.py", "console.py", "worker.py"),
-    *("messages.py", "grade.py", "marks", "rubric.py", "room"),
+    *("messages.py", "grade.py", "lateness.py", "marks", "people", "rubric.py", "room"),
 }
 # The fields of the job that facts depend on. Points and thresholds are none of them: they only score.
 _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs", "entry"}

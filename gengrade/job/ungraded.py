@@ -29,7 +29,6 @@ def _uniform(job: Job, submission: Submission, outcome: Outcome, message: str, n
             checks[id_] = CheckFact(check=id_, tests=(test,))
     return Facts(
         student=submission.id,
-        late=submission.late,
         checks=checks,
         measures={},
         figures=(),

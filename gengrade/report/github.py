@@ -34,7 +34,7 @@ def github_annotations(grades: Iterable[Grade]) -> str:
                 kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)
     lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]
-    said = "; ".join(f"{one_line(grade.student, 80)}: {headline(grade)}" for grade in grades[:5])
+    said = "; ".join(f"{one_line(grade.who, 80)}: {headline(grade)}" for grade in grades[:5])
     more = f"; and {len(grades) - 5} more" if len(grades) > 5 else ""
     lines.append(command("notice", "Grade", said + more))
     return "".join(f"{line}\n" for line in lines)
@@ -96,7 +96,7 @@ def markdown(text: str, longest: int = 300) -> str:
 
 
 def _section(grade: Grade) -> str:
-    lines = [f"## {markdown(grade.student)}", "", f"**{headline(grade)}** {markdown(grade.assignment)}", ""]
+    lines = [f"## {markdown(grade.who)}", "", f"**{headline(grade)}** {markdown(grade.assignment)}", ""]
     if grade.isolation is Tier.PROCESS:
         lines += ["> **Reduced isolation:** graded without a sandbox.", ""]
     lines += ["| Question | Points | Pending |", "|---|---:|---:|"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +13,9 @@ from gengrade.atomic import write_whole
 from gengrade.choices import Tier
 from gengrade.facts import Outcome
 from gengrade.grade import Grade, ItemGrade
+from gengrade.people import NOBODY, People
 from gengrade.report.alike import misconceptions, same_evidence
+from gengrade.report.lines import Line, lines_of
 from gengrade.report.pages import page
 from gengrade.report.text import Word, word
 
@@ -22,11 +24,12 @@ INDEX: Final = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A student's row in the table; `parts` are the points of each part, bonus included."""
+    """A submission, and its report; `parts` are the points of each part, bonus included."""
 
     grade: Grade
     href: str
     parts: dict[str, float]
+    line: Line | None = None  # in the table: the person, whose own deduction `grade` has
 
 
 class Finding(NamedTuple):
@@ -67,8 +70,16 @@ class Summary:
     histogram_text: str
 
 
-def index_page(grades: Sequence[Grade]) -> str:
-    """Return the HTML page about a class, with links to each student's report at `<student>/report.html`."""
+def index_page(grades: Sequence[Grade], names: Mapping[str, str] | None = None, people: People = NOBODY) -> str:
+    """Return the HTML page about a class, with links to each student's report at `<student>/report.html`.
+
+    grades: of the class.
+    names: of the submissions, by their ids.
+    people: of the class.
+    """
+    lines = lines_of(grades, people, names or {})
+    if people.roster:
+        lines.sort(key=lambda line: (line.stray, line.name.casefold(), line.order))
     rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
     bins = histogram(grades)
     looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)
@@ -77,6 +88,11 @@ def index_page(grades: Sequence[Grade]) -> str:
         "index.html.j2",
         script="sort.js",
         rows=rows,
+        table=tuple(_row(line.grade, line) for line in lines if line.grade is not None),
+        people=people,
+        unlisted=tuple(row for row in rows if row.grade.student in people.unlisted),
+        absent=tuple(line for line in lines if line.grade is None),
+        undecided=tuple(row for row in rows if row.grade.undecided),
         summary=_summary(grades, bins),
         histogram=bins,
         mistakes=misconceptions(ordered),
@@ -92,10 +108,12 @@ def index_page(grades: Sequence[Grade]) -> str:
     )
 
 
-def write_index(grades: Iterable[Grade], out: Path) -> Path:
+def write_index(
+    grades: Iterable[Grade], out: Path, names: Mapping[str, str] | None = None, people: People = NOBODY
+) -> Path:
     """Write `index.html` into the folder of results, and return its path."""
     path = out / INDEX
-    write_whole(path, index_page(tuple(grades)))
+    write_whole(path, index_page(tuple(grades), names, people))
     return path
 
 
@@ -108,11 +126,11 @@ def histogram(grades: Iterable[Grade]) -> tuple[Bin, ...]:
     return tuple(Bin(f"{tenth * 10}", count) for tenth, count in enumerate(counts))
 
 
-def _row(grade: Grade) -> Row:
+def _row(grade: Grade, line: Line | None = None) -> Row:
     parts: dict[str, float] = {}
     for question in grade.questions:
         parts[question.part] = round(parts.get(question.part, 0.0) + question.points + question.bonus, 2)
-    return Row(grade, _href(grade), parts)
+    return Row(grade, _href(grade), parts, line)
 
 
 def _href(grade: Grade) -> str:

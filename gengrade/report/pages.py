@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengrade.report.text import SEEMS, duration, one_line, plain, points, sentence
+from gengrade.report.text import SEEMS, duration, length, one_line, plain, points, sentence
 
 
 def page(template: str, *, script: str | None = None, **values: Any) -> str:
@@ -50,7 +50,14 @@ def _environment() -> Environment:
 
 def filters() -> dict[str, Any]:
     """Return the filters of all templates, which make untrusted text safe to show and write numbers in one way."""
-    return {"plain": plain, "sentence": sentence, "one_line": one_line, "points": points, "duration": duration}
+    return {
+        "plain": plain,
+        "sentence": sentence,
+        "one_line": one_line,
+        "points": points,
+        "duration": duration,
+        "length_of_time": length,
+    }
 
 
 @cache

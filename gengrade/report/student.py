@@ -8,7 +8,7 @@ from gengrade.atomic import write_whole
 from gengrade.facts import Facts
 from gengrade.grade import Grade
 from gengrade.report.pages import page
-from gengrade.report.text import headline, mistake, public
+from gengrade.report.text import headline, lateness, mistake, public
 from gengrade.report.view import first_steps, parts, stages
 
 
@@ -18,6 +18,7 @@ def student_page(grade: Grade, facts: Facts, folder: Path) -> str:
         "report.html.j2",
         grade=grade,
         headline=headline(grade),
+        lateness=lateness(grade),
         parts=parts(grade, facts, folder),
         first_steps=first_steps(grade),
         mistakes=any(mistake(public(item)) for item in grade.items),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -156,6 +157,27 @@ def public(item: ItemGrade) -> ItemGrade:
     return item.model_copy(update=shown)
 
 
+def lateness(grade: Grade) -> str:
+    """Return whether a submission was handed in on time, in words: "no, 1 day 2 h late"."""
+    known = grade.lateness
+    if known.excused:
+        return "excused"
+    if grade.late is None:
+        return known.reason or "unknown"
+    if not grade.late:
+        return "yes"
+    return f"no, {length(known.seconds)} late" if known.seconds else "no, late"
+
+
+def length(seconds: float) -> str:
+    """Return a length of time, given in seconds, in its two largest units: 1 day 2 h, 3 h 20 min, 5 min."""
+    minutes = max(math.ceil(seconds / 60), 1)
+    days, hours, minutes = minutes // 1_440, minutes // 60 % 24, minutes % 60
+    said = [f"{days} day{'s' if days > 1 else ''}" if days else "", f"{hours} h" if hours else ""]
+    said += [f"{minutes} min" if minutes and not days else ""]
+    return " ".join(filter(None, said))
+
+
 def headline(grade: Grade) -> str:
     """Return a grade in one sentence, as at the top of every report."""
     sentence = f"{points(grade.total)} of {points(grade.possible)} points"
@@ -163,6 +185,8 @@ def headline(grade: Grade) -> str:
         sentence += f", {points(grade.bonus)} of them bonus"
     if grade.penalty:
         sentence += f", after a deduction of {points(grade.penalty)} for lateness"
+    if grade.undecided:
+        sentence += "; a deduction for lateness is not decided yet"
     if grade.pending or grade.bonus_pending:
         bonus = f"{points(grade.bonus_pending)} bonus"
         both = f"{points(grade.pending)} more and {bonus}" if grade.bonus_pending else f"{points(grade.pending)} more"

@@ -58,7 +58,7 @@ class Room:
         self._follow()
         self._handing = Handing(self._work, plan, graded.seal)
         self.names = Names(
-            {student: graded.names.get(student, student) for student in self._work.students},
+            {student: graded.known_as(student) for student in self._work.students},
             graded.seal,
             blind=plan.blind,
         )

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from gengrade.authenticity import Seal
+from gengrade.grade import TOGETHER
 from gengrade.room.answers import Picture, encoded
 from gengrade.room.finding import Line
 
@@ -138,8 +139,8 @@ def _plain(word: str) -> str:
 
 
 def _spellings(student: str, name: str) -> tuple[str, ...]:
-    """Return the id and the name, also with letters spelled out as in "Mueller"."""
-    given = (student, unicodedata.normalize("NFC", name).casefold())
+    """Return the id and the names of those who handed in together, also with letters spelled out as in "Mueller"."""
+    given = (student, *(unicodedata.normalize("NFC", each).casefold() for each in name.split(TOGETHER)))
     return (*given, *(text.translate(_SPELLED_OUT) for text in given))
 
 

@@ -14,7 +14,8 @@ Two properties are deliberate:
 
 1. All of these but `lay_out` and `discard` read in a confined process (see `reading`), so that no submission can crash
    the caller.
-2. Identity and lateness come from the names that a learning management system gave, never from inside a submission.
+2. Identity, lateness and times come from the names that a learning management system gave, and never from inside a
+   submission.
 """
 
 from gengrade.parts import Part

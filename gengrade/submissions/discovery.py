@@ -339,7 +339,15 @@ def _single(path: Path) -> Submission:
     error = refusal(path) if path.is_file() and path.suffix.lower() not in PROGRAMS else None
     if path.is_symlink():  # `prepare` follows no links
         error = "it is a symbolic link; give the real path instead"
-    return Submission(identity.id, identity.name, identity.late, path, error=_sentence(path, error))
+    return Submission(
+        identity.id,
+        identity.name,
+        identity.late,
+        path,
+        error=_sentence(path, error),
+        origin=identity.key,
+        handed_in=identity.handed_in.isoformat() if identity.handed_in else None,
+    )
 
 
 def _class(path: Path, children: Sequence[_Child], of_parts: Collection[str] = ()) -> Discovery:
@@ -460,6 +468,7 @@ def _submission(group: Sequence[_Child]) -> Submission:
     kept, notes = _last_attempts(group)
     first, *others = sorted(kept, key=lambda child: (not (child.is_folder or child.is_packed), child.path.name))
     lates = [child.identity.late for child in kept if child.identity.late is not None]
+    times = [child.identity.handed_in for child in kept if child.identity.handed_in is not None]
     submission = Submission(
         id=first.identity.id,
         name=first.identity.name,
@@ -467,6 +476,8 @@ def _submission(group: Sequence[_Child]) -> Submission:
         source=first.path,
         attachments=tuple(child.path for child in others),
         notes=tuple(notes),
+        origin=first.identity.key,
+        handed_in=max(times).isoformat() if times else None,
     )
     return submission if others else replace(submission, error=_unreadable(first))
 

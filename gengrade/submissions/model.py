@@ -18,11 +18,13 @@ class Submission:
 
     id: str  # a safe folder name, unique in the class and the same in every run
     name: str  # shown to people; it is untrusted, so escape it
-    late: bool | None  # None: unknown
+    late: bool | None  # what its name says; None: nothing
     source: Path  # the folder, archive or file that holds it
     attachments: tuple[Path, ...] = ()  # further files of the same student
     notes: tuple[str, ...] = ()
     error: str | None = None  # why it cannot be graded; None: it can
+    origin: tuple[str, ...] = ()  # what a learning management system's name says: the system, and its name and id
+    handed_in: str | None = None  # ISO 8601, as that name says, in the system's own time zone; None: it says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 
 from gengrade.archives import stem
 from gengrade.paths import safe_name
@@ -35,6 +36,12 @@ _BRIGHTSPACE = re.compile(
     re.DOTALL,
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Blackboard: "Homework 2_jdoe_attempt_2026-11-20-17-05-33_work.zip"; a text of the same name describes the attempt.
+# Titles and user names may hold underscores, so that the last word before "attempt" may be only the end of the latter.
+_BLACKBOARD = re.compile(
+    r"^(?P<before>.+?_(?P<login>[^_]+))_attempt_(?P<time>\d{4}(?:-\d{2}){5})(?:_(?P<file>.+)|(?P<text>\.txt))$",
+    re.DOTALL,
+)
 _RESUBMITTED = re.compile(r"^(?P<base>.*?)-(?P<number>\d{1,3})$", re.DOTALL)
 # "part-2" is a file's own name and not a second attempt at "part".
 _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
@@ -45,7 +52,7 @@ _TAKEN = re.compile(
 )
 
 
-CANVAS, MOODLE, BRIGHTSPACE = "canvas", "moodle", "brightspace"
+CANVAS, MOODLE, BRIGHTSPACE, BLACKBOARD = "canvas", "moodle", "brightspace", "blackboard"
 AUTHOR = "author"  # not a system: the students themselves, who put their names into those of their files
 
 
@@ -62,6 +69,7 @@ class Identity:
     replaces_all: bool = False  # whether an attempt replaces the whole submission, not only this file
     system: str | None = None  # what gave the name, such as a learning management system; None: nothing did
     attachment: int | None = None  # the number that Canvas gave the file
+    handed_in: datetime | None = None  # in the time zone of the system
 
     @property
     def id(self) -> str:
@@ -81,7 +89,7 @@ def identify(name: str) -> Identity:
     a Mac writes "ü" as two characters.
     """
     name = unicodedata.normalize("NFC", name)
-    found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name)]
+    found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name), _blackboard(name)]
     readings = [reading for reading in found if reading is not None]
     return min(readings, key=lambda reading: reading[0])[1] if readings else _plain(name)
 
@@ -172,7 +180,26 @@ def _brightspace(name: str) -> tuple[int, Identity] | None:
     time = (int(match["year"]), month, int(match["day"]), hour, int(match["minute"]))
     key, label = (BRIGHTSPACE, match["name"], match["id"]), f"{match['name']}_{match['id']}"
     file = match["file"] or ""
-    return match.end("half"), Identity(key, label, match["name"], None, file, time, True, BRIGHTSPACE)
+    identity = Identity(key, label, match["name"], None, file, time, True, BRIGHTSPACE, handed_in=_time(*time))
+    return match.end("half"), identity
+
+
+def _blackboard(name: str) -> tuple[int, Identity] | None:
+    match = _BLACKBOARD.match(name)
+    if not match:
+        return None
+    time = tuple(map(int, match["time"].split("-")))
+    key, login = (BLACKBOARD, match["before"], match["login"]), match["login"]
+    file = match["file"] or "attempt.txt"
+    identity = Identity(key, login, login, None, file, time, True, BLACKBOARD, handed_in=_time(*time))
+    return match.end("time"), identity
+
+
+def _time(year: int, month: int, day: int, hour: int, minute: int, second: int = 0) -> datetime | None:
+    try:
+        return datetime(year, month, day, hour, minute, second)  # in the time zone of the system
+    except ValueError:
+        return None
 
 
 def _plain(name: str) -> Identity:

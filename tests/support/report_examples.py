@@ -10,6 +10,8 @@ from pathlib import Path
 
 from gengrade.choices import Tier
 from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome, Provenance, TestFact
+from gengrade.lateness import determined
+from gengrade.people import Standing
 from gengrade.rubric import Rubric
 
 RUBRIC = """\
@@ -87,6 +89,11 @@ def rubric() -> Rubric:
     return Rubric.parse(RUBRIC, Path("rubric.yaml"))
 
 
+def standing(late: bool | None = False) -> Standing:
+    """Return the standing of somebody whose file's name says whether it was late."""
+    return Standing(lateness=determined(late, None, None))
+
+
 def passed(check: str) -> CheckFact:
     """Return a check whose only test passed."""
     return fact(check, Outcome.PASSED)
@@ -114,7 +121,6 @@ def unexplained(fact: CheckFact, tolerance: float = 0.01, **symptoms: float) -> 
 def facts(
     *changed: CheckFact,
     student: str = "doejane",
-    late: bool | None = False,
     measures: dict[str, float] | None = None,
     figures: tuple[Figure, ...] = (),
     notes: tuple[str, ...] = (),
@@ -126,7 +132,6 @@ def facts(
     checks.update({check.check: check for check in changed})
     return Facts(
         student=student,
-        late=late,
         checks=checks,
         measures={"vae.train_bpd": 0.19, "gan.diversity": 0.9} if measures is None else measures,
         figures=figures,
@@ -185,7 +190,6 @@ def struggling() -> Facts:
         fact("gan.alternation", Outcome.TIMEOUT, "Stopped after 20 s: the limit of this check."),
         fact("gan.interpolate", Outcome.INFRA, "the sandbox did not start"),
         student="roejohn",
-        late=True,
         measures={"vae.train_bpd": 0.25, "gan.diversity": 0.55},
         figures=(
             Figure(
