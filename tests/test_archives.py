@@ -100,7 +100,7 @@ def test_the_last_of_two_equal_names_counts(tmp_path: Path) -> None:
         archive.writestr("a.py", "first")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.py", "second")
-    assert extract(path, tmp_path / "out") == ExtractionNotes(1, len(b"first" + b"second"), ())
+    assert extract(path, tmp_path / "out") == ExtractionNotes(1, 0, len(b"first" + b"second"), ())
     assert unpacked(tmp_path / "out") == {"a.py": b"second"}
 
 
