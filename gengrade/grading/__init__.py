@@ -1,7 +1,7 @@
 """Everything that graders import to write checks, and the pytest session that runs the checks on one submission."""
 
 from gengrade.grading.asserts import assert_close, expect, fail, not_asked
-from gengrade.grading.checks import Record, check
+from gengrade.grading.checks import Passed, Record, check
 from gengrade.grading.evidence import Evidence, Mismatch, UpTo, describe
 from gengrade.grading.figures import Show
 from gengrade.grading.probes import probes
@@ -11,6 +11,7 @@ from gengrade.grading.subject import Subject
 __all__ = [
     "Evidence",
     "Mismatch",
+    "Passed",
     "Record",
     "Rng",
     "Show",
