@@ -56,12 +56,13 @@ def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
-def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> dict[str, Any]:
+def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor, *, ours: bool) -> dict[str, Any]:
     """Returns log_prob of the student's mixture at x [..., d], and x after the call; mus and sigmas are [2, d].
 
-    `with_ours` holds the same of a mixture of our Gaussians, or None if the student's cannot be made of them.
+    `with_ours` holds the same of a mixture of our Gaussians, if `ours` asks for it, or None if the student's cannot be
+    made of them.
     """
-    return _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x))
+    return _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x), ours)
 
 
 def _log_prob(distribution: Any, x: Tensor) -> dict[str, Tensor]:
@@ -74,21 +75,23 @@ def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> 
     return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
-def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> dict[str, Any]:
+def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int, *, ours: bool) -> dict[str, Any]:
     """Returns n `samples` of the student's mixture, and then the small samples of many `calls`, and `with_ours`."""
-    return _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n))
+    return _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n), ours)
 
 
 def _both_ways(
-    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], dict[str, Any]]
+    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], dict[str, Any]], ours: bool
 ) -> dict[str, Any]:
     """Returns what `ask` finds in the student's mixture, and the same `with_ours`, made of our Gaussians.
 
     If only the mixture of ours gives an answer, that is returned, since the mistake is in the student's Gaussian.
+    Without `ours`, nothing is made of our Gaussians, since the student's has no mistake.
     """
     with_ours: dict[str, Any] | None = None
-    with contextlib.suppress(Exception):
-        with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
+    if ours:
+        with contextlib.suppress(Exception):
+            with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
     try:
         own = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]))
     except Exception:
@@ -176,6 +179,9 @@ def _per_point(added: Any, points: int) -> Tensor:
 def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
     """Maps x [B, d] forward and back, and by the inverse and back.
 
+    The ways back within this process are for the diagnosis only, since a model can remember what it mapped:
+    `way_back` asks for those that count.
+
     Returns:
         `forward`, `forward_and_back`, `backward`, `backward_and_forth` [B, d], and the `ledgers` of the first and the
         third.
@@ -192,6 +198,20 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
         "backward": backward,
         "backward_and_forth": model.transform(backward.clone())[0],
         "ledgers": ledgers,
+    }
+
+
+@torch.no_grad()
+def way_back(package: FlowPackage, forward: Tensor, backward: Tensor, *, num_flows: int, stir: float) -> dict[str, Any]:
+    """Maps points that a model of another process gave, of the same random state: `forward` by the inverse.
+
+    Returns:
+        `of_forward` and `of_backward` [B, d], what the inverse makes of `forward`, and the map of `backward`.
+    """
+    model = _stirred_map(package, forward.shape[1], num_flows, stir)
+    return {
+        "of_forward": model.transform(forward.cpu().clone(), inverse=True)[0].clone(),
+        "of_backward": model.transform(backward.cpu().clone())[0],
     }
 
 
