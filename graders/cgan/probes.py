@@ -39,8 +39,9 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
     `warm` first brings its signals to an ordinary size, as `_warmed` says.
 
     Also returns the images for the same inputs `again`, for the last row `alone`, and for noise that is 50 times as
-    large (`far`); how far each image changes when the noise or the label of one of three rows changes (`noise_moves`
-    and `label_moves` [3, B]); and the results of `registration` and `learnable`.
+    large, in eval mode (`far`) and in training mode (`far_in_training`); how far each image changes when the noise or
+    the label of one of three rows changes (`noise_moves` and `label_moves` [3, B]); and the results of `registration`
+    and `learnable`.
     """
     network = package.cgan.generator().eval()
     noise, labels = _noise(package, noise), labels.cpu()
@@ -61,7 +62,13 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
         "label_moves": _moves(lambda y: made(noise, y), labels, (labels + 1) % CLASSES),
         **registration(network, images),
         **learnable(network, lambda: made(noise, labels)),
+        "far_in_training": _in_training(network, lambda: made(FAR * noise, labels)),
     }
+
+
+def _in_training(network: nn.Module, images: Callable[[], Tensor]) -> Tensor:
+    network.train()
+    return images()
 
 
 def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, A
 
     `again`: for the same z once more. `alone`: for the first latent alone. `lines` [3·(B − 1), 784]: for each latent
     but the last, for the points halfway to the next one, and for the next one (all stretched). `far`: for 50·z.
-    `driven`: for z, after the generator was trained towards `target` [B, 784].
+    `driven`: for z, after the generator was trained towards `target` [B, 784], in both modes of `drive`.
     """
     network = _generator(package).to(z.device).eval()
     images = _images(network(z))
@@ -67,7 +67,8 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> dict[str, A
 def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> dict[str, Any]:
     """A discriminator's scores `outputs` [B] for images [B, 1, 28, 28], in eval mode, and those for other inputs.
 
-    `again`, `alone` and `lines` are as for the generator; `driven` after training towards `target` [B].
+    `again`, `alone` and `lines` are as for the generator; `driven` [2, B] after training towards `target` [B], in both
+    modes of `drive`.
     """
     network = _discriminator(package).to(images.device).eval()
     fitting = package.gan.fitting(network, images)

@@ -67,8 +67,8 @@ def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Ten
     """The means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
 
     `few` holds the mean and the log-variance of encode for the last `FEW` images, in reverse order and without the
-    others, [2, FEW, z_dim]. `mean_driven` and `logvar_driven` [B, z_dim] are what encode gives after a model was
-    trained to bring it to `target` [B, z_dim].
+    others, [2, FEW, z_dim]. `mean_driven` and `logvar_driven` [2, B, z_dim] are what encode gives after a model
+    was trained to bring it to `target` [B, z_dim], in both modes of `drive`.
     """
     model, *_ = _known(package, z.shape[1], map_)
     posterior, conditional = package.gaussian_vae.encode(model, x), package.gaussian_vae.decode(model, z)
@@ -90,7 +90,7 @@ def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Ten
 def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> Tensor:
     """An output after training; before it, if no parameter changes it, which another part of the check judges."""
     given = output()
-    return drive(model, output, target) if given.requires_grad else given
+    return drive(model, output, target) if given.requires_grad else torch.stack([given, given])
 
 
 def forward(

@@ -105,8 +105,8 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
     """An encoder's outputs `mean` and `second` [B, z_dim] for images [B, 1, 28, 28], in eval mode.
 
     Also returns the outputs for the first image `alone`, those for three equidistant points on a `line` through zero,
-    and `driven` and `second_driven`, each output [B, z_dim] after an encoder was trained to bring it to `target`
-    [B, z_dim].
+    and `driven` and `second_driven` [2, B, z_dim], each output after an encoder was trained to bring it to `target`
+    [B, z_dim], in both modes of `drive`.
     """
     network = built(package.vae.encoder, **settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
@@ -128,7 +128,7 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     """A decoder's `outputs` [B, 784] for latents z [B, z_dim], in eval mode.
 
     Also returns those for the first latent `alone`, those for three equidistant points on a `line` through zero, and
-    `driven`, the outputs after the decoder was trained towards `target` [B, 784].
+    `driven` [2, B, 784], the outputs after the decoder was trained towards `target` [B, 784], in both modes of `drive`.
     """
     network = built(package.vae.decoder, **settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
