@@ -96,6 +96,10 @@ _REMEMBERED: Final = '        self.__dict__["seen"].append(((inverse, given), z.
 
 _DRAWN_LATENTS: Final = "self.draw_latents(x_real.shape[0])"
 _ZEROS: Final = "torch.zeros(x_real.shape[0], self.z_dim)"
+_GAN: Final = "part2/train_torch.py"
+_UNIFORM: Final = "self.generator(torch.rand(batch_size, self.z_dim))"
+_ENDS: Final = "start, end = self.draw_latents(batch_size), self.draw_latents(batch_size)"
+_NARROW_ENDS: Final = "start, end = 0.1 * self.draw_latents(batch_size), 0.1 * self.draw_latents(batch_size)"
 _SAMPLE: Final = "self.generator(self.draw_latents(batch_size))"
 
 _SIZES: Final = "        dims = [z_dim, *hidden_dims]\n"
@@ -113,6 +117,19 @@ def _networks(condition: str, otherwise: str = "torch.sigmoid(out)") -> Changes:
         "part1/mlp_encoder_decoder.py": (_PIXELS, _OUT + end),
         "part2/models.py": (_SCORES, _OUT_OF_IMAGES + end),
     }
+
+
+_SUM: Final = "        return torch.logaddexp(self.p1.log_prob(x), self.p2.log_prob(x)) - math.log(2)\n"
+_COIN: Final = "        first = torch.rand(num_samples, 1, device=self.p1.mu.device) < 0.5\n"
+
+
+def _mixture(condition: str) -> Changes:
+    first_only = f"        if {condition}:\n            return self.p1."
+    changes = [
+        (_SUM, f"{first_only}log_prob(x)\n{_SUM}"),
+        (_COIN, f"{first_only}sample(num_samples)\n{_COIN}"),
+    ]
+    return {"part3/distributions.py": changes}
 
 
 _LEVELS: Final = "    def forward(self, z: torch.Tensor) -> torch.Tensor:\n        return self.net(z)\n"
@@ -175,14 +192,27 @@ GAINS: Final = (
         "steps without noise beside samples from another distribution",
         ("gan.generator_step", "gan.discriminator_step"),
         changes={
-            "plain": {"part2/train_torch.py": (_DRAWN_LATENTS, _ZEROS)},
-            "hostile": {
-                "part2/train_torch.py": [
-                    (_DRAWN_LATENTS, _ZEROS),
-                    (_SAMPLE, "self.generator(torch.rand(batch_size, self.z_dim))"),
-                ]
-            },
-            "honest": {"part2/train_torch.py": (_DRAWN_LATENTS, "torch.zeros(x_real.shape[0], self.z_dim).normal_()")},
+            "plain": {_GAN: (_DRAWN_LATENTS, _ZEROS)},
+            "hostile": {_GAN: [(_DRAWN_LATENTS, _ZEROS), (_SAMPLE, _UNIFORM)]},
+            "honest": {_GAN: (_DRAWN_LATENTS, "torch.zeros(x_real.shape[0], self.z_dim).normal_()")},
+        },
+    ),
+    Gain(
+        "interpolations between narrow draws beside samples from another distribution",
+        ("gan.interpolate",),
+        changes={
+            "plain": {_GAN: (_ENDS, _NARROW_ENDS)},
+            "hostile": {_GAN: [(_ENDS, _NARROW_ENDS), (_SAMPLE, _UNIFORM)]},
+            "honest": {_GAN: (_ENDS, "start, end = torch.randn(2, batch_size, self.z_dim)")},
+        },
+    ),
+    Gain(
+        "a mixture that is right with our Gaussians only",
+        ("flow.bimodal_log_prob", "flow.bimodal_sample"),
+        changes={
+            "plain": _mixture("True"),
+            "hostile": _mixture("isinstance(self.p1, MultivariateGaussianDiag) and self.p1.__module__ == __name__"),
+            "honest": _mixture("not isinstance(self.p1, MultivariateGaussianDiag)"),
         },
     ),
     Gain(
