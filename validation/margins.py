@@ -17,7 +17,7 @@ from gengrade.facts import Outcome
 from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.common.batches import ALIGNED
-from graders.common.networks import STRAIGHT
+from graders.common.networks import STRAIGHT, narrowest
 from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_errors
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
 from graders.vae.checks import BITS, PIXELS, UNTRAINED
@@ -66,9 +66,9 @@ def _network(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
 
 
 def _reach(inputs: Inputs, got: Evidence) -> Iterator[tuple[Limit, float]]:
-    ends = np.concatenate([got.tensor("lowest"), got.tensor("highest")])
+    ends = np.concatenate([got.tensor("lowest"), got.tensor("highest")], axis=1)  # [modes, …]
     if inputs["which"].endswith("encoder"):
-        mean, log_std = np.split(ends, 2, axis=1)
+        mean, log_std = np.split(ends, 2, axis=-1)
         yield _MEAN, _both_ways(mean)
         yield _LOG_STD, _both_ways(log_std)
     else:
@@ -127,8 +127,9 @@ _READERS: Final[dict[str, Callable[[Inputs, Evidence], Iterator[tuple[Limit, flo
 
 
 def _both_ways(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """The smaller of the extents of the values in the positive and in the negative direction."""
-    return float(min(-values.min(), values.max()))
+    """The smaller of the extents of values [modes, …] in the positive and in the negative direction, in every mode."""
+    low, high = narrowest(values)
+    return min(-low, high)
 
 
 class Watched(Direct):

@@ -2,7 +2,7 @@
 
 from gengrade.choices import CheckKind
 from gengrade.grading.asserts import assert_close, expect, fail, not_asked
-from gengrade.grading.checks import Record, check
+from gengrade.grading.checks import Passed, Record, check
 from gengrade.grading.evidence import Evidence, Mismatch, UpTo, describe
 from gengrade.grading.figures import Show
 from gengrade.grading.probes import probes
@@ -13,6 +13,7 @@ __all__ = [
     "CheckKind",
     "Evidence",
     "Mismatch",
+    "Passed",
     "Record",
     "Rng",
     "Show",

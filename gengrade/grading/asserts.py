@@ -23,12 +23,16 @@ def fail(message: str, *, expected: str | None = None, got: str | None = None) -
     raise Mismatch(message, expected=expected, got=got)
 
 
-def not_asked(reason: str) -> NoReturn:
+def not_asked(reason: str, *, unless: tuple[str, ...] = ()) -> NoReturn:
     """End a test that has nothing to ask here, such as of a function that takes no ends, or since another check did.
 
     The test passes. The report shows the reason and "Not asked here", so that nobody takes it for a right answer.
+
+    reason: for the student, why nothing is asked.
+    unless: the checks that judge the mistake which keeps this test from asking; the test's `@check` names them in
+        `leaves_to`. If all of them passed, no check judged it: the test is undecided then, and a person decides.
     """
-    raise NotAsked(reason)
+    raise NotAsked(reason, unless)
 
 
 def assert_close(

@@ -16,6 +16,7 @@ from gengrade.home import HOME
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Record = Callable[[str, float], None]  # the type of the fixture `record`, called with a measure's name and value
+Passed = Callable[[str], bool]  # the type of the fixture `passed`, which tells whether a check in `leaves_to` passed
 _ATTRIBUTE = "gengrade_check"
 IN_THE_GUEST: Final = ("adapting", "probing")  # packages that adapters and probes share, and that run in guests
 INTERFACE: Final = "interface"  # a family's file that only type checkers read: what its probes ask adapters for
@@ -29,6 +30,7 @@ class Declaration:
     ids: tuple[str, ...]
     kind: CheckKind
     needs: tuple[str, ...]  # checks that must have passed before this one is run
+    leaves_to: tuple[str, ...]  # checks that judge mistakes which are not charged here once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,19 @@ class Known:
     module: str  # the grader's module, such as "graders.vae.checks"
     kind: CheckKind
     needs: tuple[str, ...]
+    leaves_to: tuple[str, ...] = ()
 
 
-def check(*ids: str, kind: CheckKind = CheckKind.UNIT, needs: tuple[str, ...] = ()) -> Callable[[Test], Test]:
+def check(
+    *ids: str, kind: CheckKind = CheckKind.UNIT, needs: tuple[str, ...] = (), leaves_to: tuple[str, ...] = ()
+) -> Callable[[Test], Test]:
     """Return a decorator that makes a test function decide these checks.
 
     ids: the checks, as the rubric names them. A check with several test functions passes when all of them do.
     kind: `CheckKind.TRAIN` for a check that trains models and runs in the smoke profile only.
     needs: checks that must have passed; otherwise this one is blocked.
+    leaves_to: checks that judge mistakes which this test does not charge once more. They are run before it, also where
+        the rubric does not ask for them, so that it can ask by the fixture `passed` whether they found one.
 
     Raises ValueError without an id.
     """
@@ -54,7 +61,7 @@ def check(*ids: str, kind: CheckKind = CheckKind.UNIT, needs: tuple[str, ...] = 
         raise ValueError("a check needs an id")
 
     def mark(function: Test) -> Test:
-        setattr(function, _ATTRIBUTE, Declaration(ids, kind, needs))
+        setattr(function, _ATTRIBUTE, Declaration(ids, kind, needs, leaves_to))
         return function
 
     return mark
@@ -96,15 +103,17 @@ def known() -> Mapping[str, Known]:
                 assert declared is not None
                 earlier = found.get(id_)
                 needs = tuple(dict.fromkeys((*(earlier.needs if earlier else ()), *declared.needs)))
-                found[id_] = Known(id_, name, declared.kind, needs)
+                leaves = tuple(dict.fromkeys((*(earlier.leaves_to if earlier else ()), *declared.leaves_to)))
+                found[id_] = Known(id_, name, declared.kind, needs, leaves)
     return found
 
 
 def with_needs(ids: set[str]) -> set[str]:
-    """Return these checks and all checks that they need, directly or indirectly."""
+    """Return these checks and all checks that they need or leave mistakes to, directly or indirectly."""
     wanted, pending = set(ids), list(ids)
     while pending:
-        for need in known()[pending.pop()].needs:
+        check = known()[pending.pop()]
+        for need in (*check.needs, *check.leaves_to):
             if need not in wanted:
                 wanted.add(need)
                 pending.append(need)

@@ -59,10 +59,11 @@ class Mismatch(AssertionError):
 
 
 class NotAsked(Exception):
-    """A test has nothing to ask of this submission, or leaves it to another check: it passes, and says why."""
+    """A test has nothing to ask of this submission, or leaves it to the checks `unless`: see `not_asked`."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, unless: tuple[str, ...] = ()) -> None:
         self.reason = shortened(reason, _MESSAGE_BYTES)
+        self.unless = unless
         super().__init__(self.reason)
 
 

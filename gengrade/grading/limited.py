@@ -251,7 +251,7 @@ def _tried(
     except Mismatch as raised:
         error = Mismatch(raised.message, expected=raised.expected, got=raised.got)  # without what its frames hold
     except NotAsked as raised:
-        error = NotAsked(raised.reason)
+        error = NotAsked(raised.reason, raised.unless)
     except MemoryError:
         error = _too_large(allowance)
     except (ArithmeticError, np.linalg.LinAlgError) as raised:

@@ -14,9 +14,9 @@ import pytest
 
 from gengrade.choices import CheckKind
 from gengrade.data import DataSet
-from gengrade.facts import CheckFact, Figure, Outcome, TestFact
+from gengrade.facts import SEVERITY, CheckFact, Figure, Outcome, TestFact
 from gengrade.grading.asserts import fail
-from gengrade.grading.checks import Declaration, declaration, title
+from gengrade.grading.checks import Declaration, Passed, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch, NotAsked
 from gengrade.grading.figures import Gallery, Show, import_drawing
@@ -74,6 +74,14 @@ class Waiting(Exception):
 
     def __init__(self, need: str, reason: str) -> None:
         super().__init__(f"it builds on {need}, which was not decided: {reason}")
+
+
+class Unjudged(Exception):
+    """A test leaves a mistake to checks that all passed."""
+
+    def __init__(self, reason: str, checks: tuple[str, ...]) -> None:
+        named = " and ".join(checks)
+        super().__init__(f"nothing could be asked here, and {named} passed, so that a person has to decide: {reason}")
 
 
 class GradingPlugin:
@@ -146,6 +154,22 @@ class GradingPlugin:
         return record
 
     @pytest.fixture
+    def passed(self, request: pytest.FixtureRequest) -> Passed:
+        """Tell whether a check passed to which the test leaves a mistake; one that is not run here did not."""
+        declared = _declared(request.node)
+        assert declared is not None
+
+        def passed(check: str) -> bool:
+            if check not in declared.leaves_to:
+                raise ValueError(f"the test does not name {check} in leaves_to")
+            outcome = self._verdict(check)
+            if outcome in (Outcome.UNDECIDED, Outcome.INFRA):
+                raise NotAsked(f"it builds on {check}", (check,))
+            return outcome is Outcome.PASSED
+
+        return passed
+
+    @pytest.fixture
     def show(self) -> Show:
         assert self._show is not None
         return self._show
@@ -159,7 +183,7 @@ class GradingPlugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests of wanted checks, in the order of the graders' files, each after those that it needs."""
         kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
-        items[:] = _ordered(kept, self._needs)
+        items[:] = _ordered(kept, self._needs, _left)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         declared = _declared(item)
@@ -252,7 +276,7 @@ class GradingPlugin:
             return
         declared = _declared(item)
         assert declared is not None
-        error = call.excinfo.value if call.excinfo is not None else None
+        error = self._resolved(item, call.excinfo.value if call.excinfo is not None else None)
         if isinstance(error, KeyboardInterrupt):
             return
         fact = self._fact(item, error, call.duration)
@@ -284,6 +308,41 @@ class GradingPlugin:
         by_rubric = [set(self._rubric_needs.get(id_, ())) for id_ in declared.ids]
         return frozenset(declared.needs) | frozenset(set.intersection(*by_rubric))
 
+    def _verdict(self, check: str) -> Outcome | None:
+        """Return the outcome of a check so far; None if it is not run here.
+
+        One that is still to be run, which is only so if it needs the check that asks, counts as passed.
+        """
+        outcomes = [test.outcome for test in self.observed.tests.get(check, [])]
+        if not outcomes:
+            return Outcome.PASSED if check in self._wanted else None
+        return max(outcomes, key=SEVERITY.index)
+
+    def _resolved(self, item: pytest.Item, error: BaseException | None) -> BaseException | None:
+        """Return the error of a test, or another one if it left a mistake to checks that found none.
+
+        It stands if one of these checks did not pass. If one could not be carried out, this one could not either.
+        Otherwise a person has to decide.
+        """
+        if not isinstance(error, NotAsked) or not error.unless:
+            return error
+        declared = _declared(item)
+        assert declared is not None
+        unnamed = set(error.unless) - set(declared.leaves_to)
+        if unnamed:
+            return GraderFault(f"the test does not name {', '.join(sorted(unnamed))} in leaves_to")
+        verdicts = {check: self._verdict(check) for check in error.unless}
+        unsettled = (Outcome.PASSED, Outcome.UNDECIDED, Outcome.INFRA)
+        if any(outcome not in unsettled for outcome in verdicts.values()):
+            return error
+        for check, outcome in verdicts.items():
+            if outcome is Outcome.INFRA:
+                return InfraError(f"{check} could not be carried out")
+            if outcome is Outcome.UNDECIDED:
+                undecided = [test for test in self.observed.tests[check] if test.outcome is Outcome.UNDECIDED]
+                return Waiting(check, undecided[0].message)
+        return Unjudged(error.reason, error.unless)
+
     def _fact(self, item: pytest.Item, error: BaseException | None, seconds: float) -> TestFact:
         words: dict[str, Any] = {"name": item.name, "title": title(_function(item)), "seconds": round(seconds, 3)}
         run = self._student.last
@@ -310,7 +369,7 @@ class GradingPlugin:
                 )
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
-            case Waiting():
+            case Waiting() | Unjudged():
                 return TestFact(outcome=Outcome.UNDECIDED, message=str(error), **words)
         known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
         self.observed.fault(f"{item.name}: {known}")
@@ -330,8 +389,14 @@ def _seeds(secret: bytes, test: str) -> Callable[[], int]:
     return next_seed
 
 
-def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[str]]) -> list[pytest.Item]:
+def _ordered(
+    items: list[pytest.Item],
+    needs: Callable[[pytest.Item], frozenset[str]],
+    left: Callable[[pytest.Item], frozenset[str]],
+) -> list[pytest.Item]:
     """Return the tests in a stable order in which each comes after all tests of the checks that it needs.
+
+    Each also comes after those of the checks that it leaves mistakes to, unless one of these needs the test's check.
 
     Raises ValueError if checks need each other in a circle.
     """
@@ -339,7 +404,8 @@ def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[
     waiting = list(items)
     while waiting:
         pending = {id_ for item in waiting for id_ in _ids(item)}
-        ready = [item for item in waiting if not (pending - set(_ids(item))).intersection(needs(item))]
+        ready = [item for item in waiting if not (pending - set(_ids(item))).intersection(needs(item) | left(item))]
+        ready = ready or [item for item in waiting if not (pending - set(_ids(item))).intersection(needs(item))]
         if not ready:
             raise ValueError(f"checks need each other in a circle: {sorted(pending)}")
         # The batch is the tests in the order of the files, up to the first that has to wait.
@@ -353,6 +419,11 @@ def _ordered(items: list[pytest.Item], needs: Callable[[pytest.Item], frozenset[
 def _ids(item: pytest.Item) -> tuple[str, ...]:
     declared = _declared(item)
     return declared.ids if declared else ()
+
+
+def _left(item: pytest.Item) -> frozenset[str]:
+    declared = _declared(item)
+    return frozenset(declared.leaves_to) if declared else frozenset()
 
 
 def _function(item: pytest.Item) -> object:

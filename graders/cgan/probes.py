@@ -68,7 +68,13 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
         "label_moves": _moves(lambda y: made(noise, y), labels, (labels + 1) % CLASSES),
         **registration(network, images),
         **learnable(network, lambda: made(noise, labels)),
+        "far_in_training": _in_training(network, lambda: made(FAR * noise, labels)),
     }
+
+
+def _in_training(network: nn.Module, images: Callable[[], Tensor]) -> Tensor:
+    network.train()
+    return images()
 
 
 def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> Discriminator:

@@ -16,6 +16,7 @@ class Generator(Registration, Learnable):
     again: Tensor  # [B, 784], for the same inputs once more
     alone: Tensor  # [1, 784], for the last row alone
     far: Tensor  # [B, 784], for noise that is 50 times as large
+    far_in_training: Tensor  # [B, 784], the same in training mode
     noise_moves: Tensor  # [3, B]: how far each image changes when the noise of one of three rows changes
     label_moves: Tensor  # [3, B]: the same for the label
 

@@ -269,12 +269,16 @@ def expect_no_excess(generators: Observed, discriminators: Observed | None) -> N
     )
 
 
-def leave_to_generator(discriminators: Observed, factor: float | None) -> None:
-    """Ends a check of the discriminator's loss whose only mistake is a factor that the generator's loss has, too."""
+def leave_to_generator(discriminators: Observed, factor: float | None, check: str) -> None:
+    """Ends a check of the discriminator's loss whose only mistake is a factor that the generator's loss has, too.
+
+    `check` is the check of the generator's loss.
+    """
     if factor is not None:
         not_asked(
             f"both losses are {excess_words(discriminators, factor)}. This one mistake costs the points of the "
-            "generator's loss only; otherwise, this loss is right"
+            "generator's loss only; otherwise, this loss is right",
+            unless=(check,),
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graders.common.distances import nearest
-from graders.common.statistics import ALPHA, TwoDraws
+from graders.common.statistics import ALPHA, TwoDraws, correlation_bound, dkw_bound
 
 Array = NDArray[np.float64]
 
@@ -141,6 +141,34 @@ def _end_problem(name: str, end: Array, test: TwoDraws) -> str | None:
             "0, with torch.randn"
         )
     return None
+
+
+def are_drawn_alike(first: Array, second: Array, alpha: float = ALPHA) -> bool:
+    """Whether two sets of independent latents, [N, d] and [M, d], may be draws from one distribution, whichever it is.
+
+    The distributions of the latents' means and mean squares are compared (Dvoretzky–Kiefer–Wolfowitz for
+    each set, valid for any distribution and any dependence among the elements of a latent).
+    """
+    bound = dkw_bound(len(first), alpha, comparisons=4) + dkw_bound(len(second), alpha, comparisons=4)
+    means, sizes = ([np.mean(rows**power, axis=1) for rows in (first, second)] for power in (1, 2))
+    for one, other in (means, sizes):
+        points = np.concatenate([one, other])
+        shares = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (one, other)]
+        if float(np.abs(shares[0] - shares[1]).max()) > bound:
+            return False
+    return True
+
+
+def depend_on_each_other(first: Array, last: Array, alpha: float = ALPHA) -> bool:
+    """Whether an element of the last latents [B, d] of strips is correlated with the same element of the first ones.
+
+    It compares each element apart, since those of one latent may be alike where the noise is wrong.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a, b = first - first.mean(axis=0), last - last.mean(axis=0)
+        correlations = np.sum(a * b, axis=0) / np.sqrt(np.sum(a**2, axis=0) * np.sum(b**2, axis=0))
+    found = correlations[np.isfinite(correlations)]
+    return float(np.abs(found).max(initial=0.0)) > correlation_bound(len(first), alpha, comparisons=first.shape[1])
 
 
 def coordinates(strips: Array) -> tuple[Array, Array]:

@@ -64,6 +64,16 @@ def expect_bent(line: Array, name: str = "network") -> None:
     expect(float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale, LINEAR.format(name=name))
 
 
+def narrowest(outputs: Array) -> tuple[float, float]:
+    """Returns the ends of the range that outputs reach in every mode.
+
+    Args:
+        outputs: [modes, …], such as what `graders.probing.networks.drive` reached in training mode and in eval mode.
+    """
+    rows = outputs.reshape(len(outputs), -1)
+    return float(rows.min(axis=1).max()), float(rows.max(axis=1).min())
+
+
 def expect_registered(registration: Evidence, name: str = "network") -> None:
     """Fails a network with layers that parameters() does not list, or with parameters that its output does not use.
 

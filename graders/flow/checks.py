@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Mismatch, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Mismatch, Passed, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
 from graders.flow.densities import ROUNDING, WIDEST, Mixture, Plane, density_of, log_gaussian
 
@@ -102,9 +102,9 @@ def test_gaussian_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]
     )
 
 
-@check("flow.bimodal_log_prob")
+@check("flow.bimodal_log_prob", leaves_to=("flow.gaussian_log_prob",))
 @pytest.mark.parametrize("shape", [(64, 2), (6, 7, 2), (32, 4)])
-def test_bimodal_log_density(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
+def test_bimodal_log_density(student: Subject, rng: Rng, passed: Passed, shape: tuple[int, ...]) -> None:
     """log_prob of the equal mixture of two diagonal Gaussians is right, for vectors in tensors of any shape.
 
     log(½ N₁(x) + ½ N₂(x)), with modes that overlap, at points around both.
@@ -115,15 +115,16 @@ def test_bimodal_log_density(student: Subject, rng: Rng, shape: tuple[int, ...])
     mus32, sigmas32, x32 = float32(mixture.mus, mixture.sigmas, x)
     expected = mixture.log_prob(x32.astype(np.float64))
     hint = "it is log(½·N₁(x) + ½·N₂(x)), where N₁ and N₂ are the densities themselves, not their logarithms"
-    got = student.run(probes.flow.bimodal_log_prob, mus=mus32, sigmas=sigmas32, x=x32)
+    ours = not passed("flow.gaussian_log_prob")
+    got = student.run(probes.flow.bimodal_log_prob, mus=mus32, sigmas=sigmas32, x=x32, ours=ours)
     judge_mixture(got, lambda found: assert_log_density(found, expected, x32, hint))
 
 
 def judge_mixture(got: Evidence, judge: Callable[[Evidence], None]) -> None:
-    """Fails a mixture that is wrong both with the student's own Gaussian and with ours, which has a check of its own.
+    """Fails a mixture that is wrong with the student's own Gaussian, and with ours where that of the student is wrong.
 
     Args:
-        got: evidence of a mixture, and `with_ours`, the same of one that is made of our Gaussians.
+        got: evidence of a mixture, and `with_ours`, the same of one that is made of our Gaussians, if it was asked for.
         judge: raises Mismatch for what is wrong.
     """
     try:
@@ -180,13 +181,14 @@ def test_gaussian_samples(student: Subject, rng: Rng, d: int) -> None:
     assert_calls_differ(got)
 
 
-@check("flow.bimodal_sample")
+@check("flow.bimodal_sample", leaves_to=("flow.gaussian_sample",))
 @pytest.mark.parametrize("d", MEMBERS)
-def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
+def test_bimodal_samples(student: Subject, rng: Rng, passed: Passed, d: int) -> None:
     """sample of the mixture draws from each of the two Gaussians with probability ½."""
     mixture = random_mixture(rng, d)
     mus, sigmas = float32(mixture.mus, mixture.sigmas)
-    few = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=FEW).shape("samples")
+    ours = not passed("flow.gaussian_sample")
+    few = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=FEW, ours=ours).shape("samples")
     expect(
         few == (FEW, d),
         "sample(n) does not give n samples for odd n: choose one of the modes at random for each sample",
@@ -194,7 +196,7 @@ def test_bimodal_samples(student: Subject, rng: Rng, d: int) -> None:
         got=f"shape {list(few)}",
     )
     judge_mixture(
-        student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS),
+        student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=DRAWS, ours=ours),
         lambda found: _judge_samples(found, mus, sigmas),
     )
 
@@ -241,10 +243,14 @@ def assert_calls_differ(got: Evidence) -> None:
 @check("flow.invertible")
 @pytest.mark.parametrize("dim", [2, 4])
 def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int) -> None:
-    """transform and its inverse undo each other in either order, and neither is the identity or affine."""
+    """transform and its inverse undo each other in either order, and neither is the identity or affine.
+
+    The way back is asked of the same model in another process, for the mapped points in another order among others: a
+    model that remembers what it mapped has nothing to remember there.
+    """
     x = rng.uniform(-REACH, REACH, 200, dim)
     got = student.run(probes.flow.round_trip, x=x, num_flows=FLOWS, stir=STIR)
-    kept = {}
+    kept, mapped = {}, {}
     for name, there in (("forward", "transform(z)"), ("backward", "transform(z, inverse=True)")):
         image = got.tensor(name, shape=x.shape, finite=False)
         kept[name] = is_near(image)
@@ -265,13 +271,15 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
             curvature(x[kept[name]], image[kept[name]]) > CURVED,
             f"{there} is an affine map: use an activation function in the layers' networks",
         )
+        others = rng.uniform(-REACH, REACH, *x.shape)
+        mapped[name] = np.where(kept[name][:, None], image, others).astype(np.float32)
+    order = rng.choice(len(x), len(x))
+    shuffled = {name: image[order] for name, image in mapped.items()}
+    back = student.again(probes.flow.way_back, **shuffled, num_flows=FLOWS, stir=STIR)
     hint = "the inverse should apply the layers in reverse order, each with inverse=True"
-    for name, way, what in (
-        ("forward", "forward_and_back", "inverse(transform(x))"),
-        ("backward", "backward_and_forth", "transform(inverse(z))"),
-    ):
-        back = got.tensor(way, shape=x.shape, finite=False)
-        assert_close(back[kept[name]], x[kept[name]], rtol=NEAR, atol=NEAR, what=what, hint=hint)
+    for name, what in (("forward", "inverse(transform(x))"), ("backward", "transform(inverse(z))")):
+        found, near = back.tensor(f"of_{name}", shape=x.shape, finite=False), kept[name][order]
+        assert_close(found[near], x[order][near], rtol=NEAR, atol=NEAR, what=what, hint=hint)
 
 
 def curvature(x: Array, image: Array) -> float:

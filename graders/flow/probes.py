@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         StirredDensities,
         Train,
         TrainingLoop,
+        WayBack,
     )
     from graders.probing.records import State
 
@@ -75,9 +76,12 @@ def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
-def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor) -> BimodalLogProb:
-    """Asks the student's mixture for log_prob at x [..., d]; mus and sigmas are [2, d]."""
-    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x))
+def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor, *, ours: bool) -> BimodalLogProb:
+    """Asks the student's mixture for log_prob at x [..., d]; mus and sigmas are [2, d].
+
+    `ours` asks for the same of a mixture of our Gaussians.
+    """
+    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _log_prob(mixture, x), ours)
     return {**own, "with_ours": with_ours}
 
 
@@ -91,22 +95,27 @@ def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> 
     return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
 
 
-def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int) -> BimodalSamples:
-    """Draws n points of the student's mixture at once, and then a few in each of many calls."""
-    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n))
+def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int, *, ours: bool) -> BimodalSamples:
+    """Draws n points of the student's mixture at once, and then a few in each of many calls.
+
+    `ours` asks for the same of a mixture of our Gaussians.
+    """
+    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n), ours)
     return {**own, "with_ours": with_ours}
 
 
 def _both_ways(
-    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], Found]
+    package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], Found], ours: bool
 ) -> tuple[Found, Found | None]:
     """Returns what `ask` finds in the student's mixture, and in the same made of our Gaussians, or None.
 
-    If only the latter gives an answer, that is returned alone, since the mistake is in the student's Gaussian.
+    If only the latter gives an answer, that is returned alone, since the mistake is in the student's Gaussian. Without
+    `ours`, nothing is made of our Gaussians, since the student's has no mistake.
     """
     with_ours: Found | None = None
-    with contextlib.suppress(Exception):
-        with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
+    if ours:
+        with contextlib.suppress(Exception):
+            with_ours = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1], Base))
     try:
         own = ask(package.flow.bimodal(list(mus), list(sigmas), mus.shape[1]))
     except Exception:
@@ -192,7 +201,11 @@ def _per_point(added: Any, points: int) -> Tensor:
 
 @torch.no_grad()
 def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> RoundTrip:
-    """Maps x [B, d] forward and back, and by the inverse and back."""
+    """Maps x [B, d] forward and back, and by the inverse and back.
+
+    The ways back within this process are for the diagnosis only, since a model can remember what it mapped:
+    `way_back` asks for those that count.
+    """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
     calls = _Calls(model)
     forward = model.transform(x.cpu().clone())[0].clone()
@@ -205,6 +218,16 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
         "backward": backward,
         "backward_and_forth": model.transform(backward.clone())[0],
         "ledgers": ledgers,
+    }
+
+
+@torch.no_grad()
+def way_back(package: FlowPackage, forward: Tensor, backward: Tensor, *, num_flows: int, stir: float) -> WayBack:
+    """Maps points that a model of another process gave, of the same random state: `forward` by the inverse."""
+    model = _stirred_map(package, forward.shape[1], num_flows, stir)
+    return {
+        "of_forward": model.transform(forward.cpu().clone(), inverse=True)[0].clone(),
+        "of_backward": model.transform(backward.cpu().clone())[0],
     }
 
 

@@ -61,6 +61,13 @@ class RoundTrip(TypedDict):
     ledgers: Ledgers
 
 
+class WayBack(TypedDict):
+    """Points that were mapped in another process, mapped back."""
+
+    of_forward: Tensor  # [B, d], by the inverse
+    of_backward: Tensor  # [B, d], by the map
+
+
 class Differences(TypedDict):
     """The map's log_det, and its values at neighbours on either side along each axis."""
 

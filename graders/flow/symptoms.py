@@ -147,6 +147,13 @@ def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
     }
 
 
+@symptoms_of("flow:way_back")
+def way_back(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Describes the shapes only: the run does not know where its points come from, and `round_trip` describes that."""
+    shape = np.shape(inputs["forward"])
+    return {name: (float(got.shape(name) == shape), FLAG) for name in ("of_forward", "of_backward")}
+
+
 @symptoms_of("flow:neighbours")
 def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes log_det relative to what the layers add, to the numerical value, and to that of the way back."""

@@ -9,7 +9,7 @@ Where the hand-out is silent, the student is free. `graders.common.gan_losses` d
 - A discriminator may require flat rows, if the student's own steps give it those. A sigmoid inside it fails only
   `gan.discriminator`, if the losses agree with it.
 - Noise from another distribution than N(0, I) fails `gan.sample`; steps and interpolations fail for it only if
-  `sample` draws from N(0, I).
+  `sample` draws from N(0, I) or otherwise than they do. A step needs a latent for each image in any case.
 - In eval mode, outputs depend only on inputs, so dropout must be off.
 - A step that generates images itself although it is given some is judged by its own; `sample` may leave the generator
   in eval mode.
@@ -31,6 +31,7 @@ from gengrade.data import DataSet, Split
 from gengrade.grading import (
     Evidence,
     Mismatch,
+    Passed,
     Rng,
     Subject,
     UpTo,
@@ -56,7 +57,16 @@ from graders.common.gan_losses import (
     observed_step,
     shared_excess,
 )
-from graders.common.latents import arrangements, arrangements_of, ends_problem, is_mixed, line_problem, trace
+from graders.common.latents import (
+    are_drawn_alike,
+    arrangements,
+    arrangements_of,
+    depend_on_each_other,
+    ends_problem,
+    is_mixed,
+    line_problem,
+    trace,
+)
 from graders.common.matching import expect_loader_shown
 from graders.common.networks import (
     ATOL,
@@ -65,6 +75,7 @@ from graders.common.networks import (
     expect_nonlinear,
     expect_registered,
     expect_reproducible,
+    narrowest,
 )
 from graders.common.statistics import GaussianFit, TwoDraws, declare
 
@@ -81,6 +92,7 @@ REACH = 0.9  # pixels that are trained towards ±3 must exceed this in both dire
 LOGIT_REACH = 1.5  # scores that are trained towards ±6 must exceed this in both directions: no sigmoid or tanh can
 UNEXPLAINED = 0.01  # largest unexplained share at which an update is put down to the other network's loss alone
 OF_NO_LOSS = 0.9  # least share of a gradient that no loss explains at which it counts as of none; clipping leaves less
+LIKE_SAMPLES = "{what} the distribution that z has in sample, and the check of sample says what is wrong with it"
 SAME_DIRECTION = 0.999  # two gradients count as parallel from this cosine
 
 SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24))
@@ -97,7 +109,7 @@ def test_generator_parameters(student: Subject, rng: Rng) -> None:
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
         expect_registered(result, "generator")
-    _expect_sizes_used(student, "generator")
+    _expect_sizes_used(student, "generator", rng)
 
 
 @check("gan.generator")
@@ -119,20 +131,19 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
 @pytest.mark.parametrize("shape", OTHER_SHAPES, ids=lambda shape: "x".join(map(str, shape)))
 def test_generator_of_other_images(student: Subject, rng: Rng, shape: list[int]) -> None:
     """The generator gives images of the shape that output_shape says, such as [3, 8, 6]."""
-    z, hidden_dims = rng.normal(5, 7), [16, 24]
-    if shape[1:] != [28, 28]:
-        found = student.run(probes.gan.parameter_counts, which="generator", sizes=[[16], [24], [16, 24]])
-        if len({count.integer() for count in _each(found, 3)}) == 1:
-            not_asked("the generator has an architecture of its own, which may be for 28×28 pixels only")
-    results = student.run(probes.gan.generators, latents=[z], sizes=[hidden_dims], output_shape=shape)
-    (result,) = _each(results, 1)
-    expect(
-        result.shape("images") == (len(z), *shape),
-        f"the images have the wrong shape if the generator is built with z_dim={z.shape[1]}, "
-        f"hidden_dims={hidden_dims} and output_shape={shape}: use output_shape for the last layer and for the images",
-        expected=f"shape {[len(z), *shape]}",
-        got=f"shape {list(result.shape('images'))}",
-    )
+    z, sizes = rng.normal(5, 7), _sizes(rng)
+    if shape[1:] != [28, 28] and len(set(_parameters(student, "generator", sizes))) == 1:
+        not_asked("the generator has an architecture of its own, which may be for 28×28 pixels only")
+    results = student.run(probes.gan.generators, latents=[z] * len(sizes), sizes=sizes, output_shape=shape)
+    for hidden_dims, result in zip(sizes, _each(results, len(sizes)), strict=True):
+        expect(
+            result.shape("images") == (len(z), *shape),
+            f"the images have the wrong shape if the generator is built with z_dim={z.shape[1]}, "
+            f"hidden_dims={hidden_dims} and output_shape={shape}: use output_shape for the last layer and for the "
+            "images",
+            expected=f"shape {[len(z), *shape]}",
+            got=f"shape {list(result.shape('images'))}",
+        )
 
 
 @check("gan.generator")
@@ -152,8 +163,8 @@ def test_generator_range(student: Subject, rng: Rng) -> None:
     # Training towards ±3 shows the ends of the pixels' range, whatever the architecture.
     target = 6 * rng.bits(4, PIXELS) - 3
     result = student.run(probes.gan.generator_range, z=rng.normal(4, 12), target=target, hidden_dims=[32, 48])
-    pixels = np.concatenate([result.tensor("far").ravel(), result.tensor("driven").ravel()])
-    expect(pixels.size > 0, "the generator gives no pixels")
+    driven = result.tensor("driven", shape=(2, *target.shape))
+    pixels = np.concatenate([result.tensor("far").ravel(), driven.ravel()])
     low, high = float(pixels.min()), float(pixels.max())
     seen, wanted = f"pixels from {low:.2f} to {high:.2f}", "pixels in [−1, 1]"
     outside = "the generator's pixels leave [−1, 1]: end with a tanh"
@@ -161,7 +172,13 @@ def test_generator_range(student: Subject, rng: Rng) -> None:
     positive = "the generator's pixels are never negative: end with a tanh, not with a sigmoid"
     expect(low < -1e-3, positive, expected=wanted, got=seen)
     narrow = "the generator's pixels cannot come near −1 and 1, even if trained towards ±3: end with a tanh"
-    expect(low <= -REACH and high >= REACH, narrow, expected=wanted, got=seen)
+    low, high = narrowest(driven)
+    expect(
+        low <= -REACH and high >= REACH,
+        narrow,
+        expected=wanted,
+        got=f"pixels from {low:.2f} to {high:.2f} when trained",
+    )
 
 
 @check("gan.discriminator")
@@ -170,7 +187,7 @@ def test_discriminator_parameters(student: Subject, rng: Rng) -> None:
     results = student.run(probes.gan.discriminators, images=_noise(rng, 4), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
         expect_registered(result, "discriminator")
-    _expect_sizes_used(student, "discriminator")
+    _expect_sizes_used(student, "discriminator", rng)
 
 
 @check("gan.discriminator")
@@ -203,9 +220,13 @@ def test_discriminator_logits(student: Subject, rng: Rng) -> None:
     sign = np.tile(np.array([1, -1], dtype=np.float32), 8)
     images = sign[:, None, None, None] * (2 * rng.bits(1, 28, 28) - 1) + 0.1 * rng.normal(16, 1, 28, 28)
     setting = {"images": images.astype(np.float32), "target": 6 * sign, "hidden_dims": [32, 48]}
-    scores = student.run(probes.gan.discriminator_range, **setting).tensor()
-    expect(scores.size > 0, "the discriminator gives no scores")
-    low, high = float(scores.min()), float(scores.max())
+    scores = student.run(probes.gan.discriminator_range, **setting).tensor(shape=(2, len(sign)))
+    for each in scores:  # in training mode and in eval mode
+        _expect_logits(float(each.min()), float(each.max()))
+
+
+def _expect_logits(low: float, high: float) -> None:
+    """Fails a discriminator whose scores reach from `low` to `high` if they cannot be logits."""
     seen, wanted = f"scores from {low:.2f} to {high:.2f} when trained towards ±6", "logits, of any size and sign"
     if low >= 0 and 0.5 < high <= 1:  # A sigmoid that is trained towards large values comes near 1.
         message = "the scores stay between 0 and 1: return logits, since the loss applies the sigmoid"
@@ -247,14 +268,14 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     )
 
 
-@check("gan.generator_step")
+@check("gan.generator_step", leaves_to=("gan.sample",))
 def test_generator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The generator's step draws a latent from N(0, I) for each image."""
     result = student.run(probes.gan.step, which="generator", **_setting(data, rng))
     _expect_noise(student, result.tensor("latents", shape=(UpTo(MOST_ROWS), 16)))
 
 
-@check("gan.discriminator_step")
+@check("gan.discriminator_step", leaves_to=("gan.generator_step",))
 def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
     """The discriminator minimises −E log D(x) − E log(1 − D(G(z))), whose gradient reaches it.
 
@@ -279,10 +300,10 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
             other is None or _labels(other, judge_generator) != "usual",
             "the labels are exchanged here (real 0, fake 1), but not in generator_step: use the same labels in both",
         )
-    leave_to_generator(step, factor)
+    leave_to_generator(step, factor, "gan.generator_step")
 
 
-@check("gan.discriminator_step")
+@check("gan.discriminator_step", leaves_to=("gan.sample",))
 def test_discriminator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The discriminator's step draws a latent from N(0, I) for each image that it generates."""
     result = student.run(probes.gan.step, which="discriminator", **_setting(data, rng))
@@ -337,7 +358,7 @@ def test_given_noise(student: Subject, rng: Rng) -> None:
     assert_close(result["latents"], noise, what="the generator's input", hint=hint)
 
 
-@check("gan.interpolate")
+@check("gan.interpolate", leaves_to=("gan.sample",))
 def test_interpolation(student: Subject) -> None:
     """Interpolations go in even steps along the straight line between two latents, including both ends."""
     n, steps, z_dim = 48, 3, 48
@@ -369,9 +390,14 @@ def test_interpolation(student: Subject) -> None:
         len(np.unique(straight.reshape(n, -1), axis=0)) > 1,
         "all strips are the same: draw a pair of latents for each strip",
     )
-    ends = ends_problem(straight[:, 0], straight[:, -1], ENDS.alpha)
-    if ends is not None and not result.flag("takes_ends") and _samples_are_normal(student):
-        fail(ends)
+    first, last = straight[:, 0], straight[:, -1]
+    problem = ends_problem(first, last, ENDS.alpha)
+    if problem is None or result.flag("takes_ends"):
+        return
+    expect(not _samples_are_normal(student) and not depend_on_each_other(first, last), problem)
+    own = _samples(student, z_dim)
+    expect(are_drawn_alike(first, own) and are_drawn_alike(last, own), problem)
+    not_asked(LIKE_SAMPLES.format(what="the ends have"), unless=("gan.sample",))
 
 
 @check("gan.interpolate")
@@ -413,8 +439,8 @@ def test_interpolation_shape(student: Subject) -> None:
         expect(got == wanted, message, expected=str(wanted), got=str(got))
 
 
-@check("gan.alternation")
-def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
+@check("gan.alternation", leaves_to=("gan.discriminator_step",))
+def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """In your training loop, each optimiser moves its own network along the gradients of that network's own loss."""
     batch = _batch(data, rng, BATCHES * BATCH)
     result = student.run(probes.gan.alternation, images=batch.scaled(), labels=batch.labels, batch_size=BATCH)
@@ -442,6 +468,8 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng) -> None:
     setting = _setting(data, rng)
 
     def step_is_wrong() -> bool:
+        if passed("gan.discriminator_step"):
+            return False
         alone = _other(student, "discriminator", setting)
         return alone is None or alone.unmet is not None
 
@@ -511,15 +539,29 @@ def _expect_fixed(result: Evidence, outputs: Array) -> None:
     assert_close(again, outputs, rtol=RTOL, atol=ATOL, what=what, hint=hint)
 
 
-def _expect_sizes_used(student: Subject, name: str) -> None:
+def _sizes(rng: Rng) -> list[list[int]]:
+    """Returns lists of hidden sizes, of which each differs from the first in one entry or in length.
+
+    They are different in each test, so that no network can tell for which question it is created.
+    """
+    base = [8 * each for each in rng.integers(2, 6, 3).tolist()]
+    wider = [[size + 8 * (index == place) for index, size in enumerate(base)] for place in range(3)]
+    return [base, *wider, base[:2], base[:1]]
+
+
+def _parameters(student: Subject, name: str, sizes: list[list[int]]) -> list[int]:
+    """Returns the number of parameters of the student's generator or discriminator for each list of hidden sizes."""
+    found = student.run(probes.gan.parameter_counts, which=name, sizes=sizes)
+    return [count.integer() for count in _each(found, len(sizes))]
+
+
+def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
     """Fails a network whose size depends on some entries of `hidden_dims` but not on all.
 
     Ignoring all of them is right: the architecture is then the student's own.
     """
-    base = [24, 40, 32]
-    sizes = [base, [32, 40, 32], [24, 48, 32], [24, 40, 48], base[:2], base[:1]]
-    found = student.run(probes.gan.parameter_counts, which=name, sizes=sizes)
-    counts = [count.integer() for count in _each(found, len(sizes))]
+    sizes = _sizes(rng)
+    counts = _parameters(student, name, sizes)
     matters = [count != counts[0] for count in counts[1:]]
     expect(
         all(matters) or not any(matters),
@@ -541,16 +583,33 @@ def _expect_noise(student: Subject, latents: Array) -> None:
         len(latents) >= 10, "the step does not generate a batch of images", got=f"{len(latents)} latents in the step"
     )
     problem = STEPPED.problem(latents)
-    if problem is not None:
-        expect(not _samples_are_normal(student), f"z is not drawn from N(0, I), as it is in sample: {problem}")
-        not_asked("z has the distribution that it has in sample, and the check of sample says what is wrong with it")
+    if problem is None:
+        return
+    expect(not _samples_are_normal(student), f"z is not drawn from N(0, I), as it is in sample: {problem}")
+    different = len(np.unique(latents, axis=0))
+    expect(
+        2 * different >= min(len(latents), BATCH),
+        "the images of a step are generated from a few latents only: draw one for each image",
+        got=f"{different} different ones",
+    )
+    expect(
+        are_drawn_alike(latents, _samples(student, latents.shape[1])),
+        f"z is drawn neither from N(0, I) nor as it is in sample: {problem}",
+    )
+    not_asked(LIKE_SAMPLES.format(what="z has"), unless=("gan.sample",))
 
 
 def _samples_are_normal(student: Subject) -> bool:
     """Whether `sample` draws its latents from N(0, I); if not, `gan.sample` fails instead of the calling check."""
-    n, z_dim = SAMPLED.draws, SAMPLED.elements
-    drawn = student.run(probes.gan.sample, n=n, z_dim=z_dim).tensor("latents", shape=(UpTo(MOST_ROWS), z_dim))
-    return len(drawn) >= 10 and SAMPLED.problem(drawn) is None
+    return SAMPLED.problem(_samples(student, SAMPLED.elements)) is None
+
+
+def _samples(student: Subject, z_dim: int) -> Array:
+    """Returns the latents [N, z_dim] that `sample` draws; raises Mismatch if there are too few of them to judge."""
+    result = student.run(probes.gan.sample, n=SAMPLED.draws, z_dim=z_dim)
+    drawn = result.tensor("latents", shape=(UpTo(MOST_ROWS), z_dim))
+    expect(len(drawn) >= 10, "sample gives the generator too few latents", got=f"{len(drawn)} latents")
+    return drawn
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:

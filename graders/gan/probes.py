@@ -59,7 +59,10 @@ def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) 
 
 
 def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
-    """Returns the scores [B] of images after the discriminator was trained towards `target` [B] only."""
+    """Returns the scores of images after the discriminator was trained towards `target` [B] only.
+
+    They are those of `drive`, [2, …], in training mode and in eval mode.
+    """
     network = _discriminator(package, images, hidden_dims)
     return drive(network, lambda: _tensor(package.gan.score(network, images)), target)
 
@@ -401,7 +404,7 @@ def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_d
     image = torch.randn_like(images[:1]).sign()
     pair = torch.cat([image, -image]).repeat(4, 1, 1, 1)
     target = torch.tensor([6.0, -6.0], device=images.device).repeat(4)
-    reached = drive(network, lambda: _tensor(package.gan.score(network, pair)), target)
+    reached = drive(network, lambda: _tensor(package.gan.score(network, pair)), target)[0]  # the mode of a step
     return bool((reached >= 0).all() and (reached <= 1).all())
 
 

@@ -22,7 +22,7 @@ class GeneratorRange(TypedDict):
     """The images of a generator far from its initial ones."""
 
     far: Tensor  # [B, …], of latents that are 50 times as large
-    driven: Tensor  # [B, …], after training towards a target
+    driven: Tensor  # [2, B, …], after training towards a target, in both modes of `drive`
 
 
 class Scored(Registration):

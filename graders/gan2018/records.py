@@ -16,7 +16,7 @@ class Network(Registration):
     again: Tensor  # for the same inputs once more
     alone: Tensor  # for the first input alone
     lines: Tensor  # [3·(B − 1), …]: for all inputs but the last, for the points halfway to the next, for the next
-    driven: Tensor  # for the same inputs after training towards a target
+    driven: Tensor  # [2, …], for the same inputs after training towards a target, in both modes of `drive`
 
 
 class Generator(Network):

@@ -9,6 +9,7 @@ from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.gan_losses import MOST_ROWS
 from graders.common.latents import coordinates
+from graders.common.networks import narrowest
 from graders.gan.symptoms import step
 from graders.gan2018.checks import LATENTS, MOST_STEPS, WALKS
 
@@ -80,7 +81,7 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         "constant": (float(np.ptp(outputs, axis=0).max() == 0), 0.0),
         "random": (float(random), 0.0),
         "mixed": (float(mixed and not random), 0.0),
-        "range": (np.clip([driven.min(), driven.max()], -limit, limit), 0.15),
+        "range": (np.clip(narrowest(driven), -limit, limit), 0.15),
     }
 
 

@@ -47,8 +47,8 @@ class Parts(TypedDict):
     few: Tensor  # [2, FEW, z_dim]: mean and log-variance of encode for the last images alone, in reverse order
     image: Tensor  # images: the mean of decode
     image_logvar: Tensor  # images: the log-variance of decode
-    mean_driven: Tensor  # [B, z_dim], after a model was trained to bring the mean to a target
-    logvar_driven: Tensor  # [B, z_dim], after a model was trained to bring the log-variance to the target
+    mean_driven: Tensor  # [2, B, z_dim], after a model was trained to bring the mean to a target, in both modes
+    logvar_driven: Tensor  # [2, B, z_dim], the log-variance likewise
 
 
 class Latents(TypedDict):

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.networks import narrowest
 from graders.gan.symptoms import MOST_NUMBERS
 from graders.gaussian_vae.checks import MOST_LATENTS
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
@@ -56,7 +57,7 @@ def parts(inputs: Inputs, got: Evidence) -> Symptoms:
     mean, logvar, few = (got.tensor(name, finite=False) for name in ("mean", "logvar", "few"))
     driven = [got.tensor(f"{name}_driven", finite=False) for name in ("mean", "logvar")]
     # Outputs that do not differ between images are described by other numbers.
-    ends = [np.clip([each.min(), each.max()], -END, END) if np.ptp(each) else np.zeros(2) for each in driven]
+    ends = [np.clip(narrowest(each), -END, END) if np.ptp(each) else np.zeros(2) for each in driven]
     return {
         "shapes": (np.array([*mean.shape, *logvar.shape], dtype=np.float64), 0.0),
         "mean and logvar are one": (_same(mean, logvar), 0.0),

@@ -101,28 +101,54 @@ def registration(network: nn.Module, output: Tensor) -> Registration:
 
 
 def drive(
-    network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[], bool] = lambda: False
+    network: nn.Module,
+    forward: Callable[[], Tensor],
+    target: Tensor,
+    enough: Callable[[Tensor], bool] = lambda output: False,
 ) -> Tensor:
     """Trains the network to bring the output of `forward()` to `target`, and returns the nearest output of all steps.
 
     A target outside the range of the outputs shows that range, for any architecture. The best step counts, not the
-    last, since a step of this size may move the output away again. `target` has as many elements as the output. The
-    training stops early if `enough()` is true. The network is in training mode, where spectral norms are updated.
+    last, since a step of this size may move the output away again. `target` has as many elements as the output. A
+    training stops early if `enough(output)` is true.
+
+    Returns:
+        [2, *target.shape]: the nearest output in training mode, where spectral norms are updated; and that of a second
+        training, from the same weights, in eval mode, where outputs are computed without gradients as in use. A network
+        may have another range in each.
     """
-    network.train()
+    kept = [*network.parameters(), *network.buffers()]
+    start = [each.detach().clone() for each in kept]
+    driven = [_driven(network.train(), forward, target, enough)]
+    with torch.no_grad():
+        for each, value in zip(kept, start, strict=True):
+            each.copy_(value)
+    return torch.stack([*driven, _driven(network.eval(), forward, target, enough)])
+
+
+def _driven(
+    network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[Tensor], bool]
+) -> Tensor:
     optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
     nearest, least = None, math.inf
     for _ in range(DRIVE_STEPS):
         optimizer.zero_grad()
         output = forward()
+        shown = output.detach().clone() if network.training else _in_use(forward)
         error = (output.reshape(target.shape) - target).square().mean()
-        if error < least:
-            nearest, least = output.detach().clone(), error.item()
-        if enough():
+        away = (shown.reshape(target.shape) - target).square().mean().item()
+        if away < least:
+            nearest, least = shown, away
+        if enough(shown):
             break
         error.backward()
         optimizer.step()
-    return forward().detach() if nearest is None else nearest
+    return (forward().detach() if nearest is None else nearest).reshape(target.shape)
+
+
+@torch.no_grad()
+def _in_use(forward: Callable[[], Tensor]) -> Tensor:
+    return forward().clone()
 
 
 def _leaves(output: Tensor) -> set[int]:

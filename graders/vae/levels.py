@@ -6,8 +6,8 @@ shifted by any number, as a log-softmax does, or a subtraction of the largest, w
 A decoder that returns probabilities fails `vae.levels`, and so does one whose last layer is followed by an activation.
 
 A mistake in the divergence, in the draw or in the bits per dimension is judged by the check of that function.
-`vae.level_loss` judges what `forward` makes of them: its numbers may follow from the right formulas, or from the
-student's own functions.
+`vae.level_loss` judges what `forward` makes of them: its numbers may follow from the right formulas, or from those of
+the student's own functions whose checks did not pass.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, not_asked, probes
+from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import gaussian_kl
+from graders.common.networks import narrowest
 from graders.common.statistics import GaussianFit, declare
 from graders.vae.checks import (
     INJECTED,
+    PARTS,
     PIXELS,
-    are_own_draws,
     code_of,
     judge_average,
     judge_gradients,
@@ -87,9 +88,10 @@ def test_range_of_levels(student: Subject, rng: Rng) -> None:
         probes.vae.reach, which="cnn_decoder", x=z, target=pattern(len(z)), settings=settings, levels=LEVELS
     )
     lowest, highest = reached(trained, pattern(len(z)))
-    if are_shifted(trained):
+    free = [not shifted for shifted in are_shifted(trained)]  # in training mode and in eval mode
+    if not any(free):
         not_asked("the logits of a pixel are normalised, as by a log-softmax, so only their distances are judged")
-    judge_range("the logits", lowest, highest)
+    judge_range("the logits", lowest[free], highest[free])
 
 
 @check("vae.levels")
@@ -101,7 +103,7 @@ def test_distances_of_levels(student: Subject, rng: Rng) -> None:
         probes.vae.reach, which="cnn_decoder", x=z, target=target, settings=settings, levels=LEVELS, apart=True
     )
     lowest, highest = reached(trained, target)
-    far = min(float(highest.max()), -float(lowest.min()))
+    far = min(narrowest(highest)[1], -narrowest(lowest)[0])
     expect(
         far > FARTHEST,
         "the logits of a pixel cannot be far apart, whatever the weights, so that no level can be certain: use no "
@@ -117,18 +119,19 @@ def pattern(rows: int) -> NDArray[np.float32]:
     return np.tile(np.repeat(signs, PIXELS), (rows, 1))
 
 
-def are_shifted(trained: Evidence) -> bool:
-    """Whether a new decoder's logits are normalised, or have 0 as their largest at each pixel."""
-    starts = trained.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), LEVELS * PIXELS))
-    logits = starts.reshape(*starts.shape[:2], LEVELS, PIXELS)
-    largest = logits.max(axis=2)
-    known = (logsumexp(np.clip(logits, -1e6, 1e6), axis=2), largest)
-    varied = bool(np.ptp(logits, axis=2).max(initial=0.0) > 0)
-    return varied and any(bool((np.abs(each) < INJECTED).all()) for each in known)
+def are_shifted(trained: Evidence) -> list[bool]:
+    """Whether a new decoder's logits are normalised, or have 0 as their largest at each pixel, in either mode."""
+    starts = trained.tensor("starts", shape=(2, UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), LEVELS * PIXELS))
+    found = []
+    for logits in starts.reshape(*starts.shape[:3], LEVELS, PIXELS):
+        known = (logsumexp(np.clip(logits, -1e6, 1e6), axis=2), logits.max(axis=2))
+        varied = bool(np.ptp(logits, axis=2).max(initial=0.0) > 0)
+        found.append(varied and any(bool((np.abs(each) < INJECTED).all()) for each in known))
+    return found
 
 
-@check("vae.level_loss")
-def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
+@check("vae.level_loss", leaves_to=PARTS)
+def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """VAE.forward returns the right L_rec, L_reg and bpd for images with levels 0 … 15.
 
     The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
@@ -140,8 +143,7 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     mean, log_std = code_of(got, code)
     z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
-    if not are_own_draws(got, z):
-        judge_latents(z, mean, log_std, LATENTS)
+    judge_latents(got, z, [mean, log_std], LATENTS, passed)
     given = judge_outputs(got, injected)
     readings = [given]
     if given.min() >= 0 and np.allclose(given.sum(axis=2), 1, atol=INJECTED):  # which fails `vae.levels`
@@ -152,18 +154,18 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng) -> None:
     rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))
     what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
     judge_average(claimed["rec"], rec, what, PIXELS)
-    judge_parts(got, claimed, reg, Z_DIM)
+    judge_parts(got, claimed, reg, Z_DIM, passed)
 
 
-@check("vae.level_loss")
-def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng) -> None:
+@check("vae.level_loss", leaves_to=PARTS)
+def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """The gradient of bpd reaches the decoder, and the encoder both through z and through the KL divergence."""
     n, z_dim = 16, 6
     images, injected = levels_of(data, rng, n)
     code = np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)])
     settings = {"num_filters": 4, "z_dim": z_dim}
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
-    judge_gradients(got, code_of(got, code))
+    judge_gradients(got, code_of(got, code), passed)
 
 
 def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.common.networks import STRAIGHT, bend
-from graders.vae.networks import MOST_NETWORKS, MOST_OUTPUTS
+from graders.common.networks import STRAIGHT, bend, narrowest
+from graders.vae.networks import MOST_NETWORKS, MOST_OUTPUTS, STARTS
 
 Array = NDArray[np.float64]
 
@@ -84,11 +84,11 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the range that outputs can be trained to, up to ±1.2, and the outputs of new networks."""
     if got.is_none():
         return {"nothing to train": (1.0, FLAG)}
-    starts = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS)))
+    starts = got.tensor("starts", shape=STARTS)[1]
     if "lowest" not in got:
         return {"outputs": (starts.shape[2], FLAG)}
     lowest, highest = (
-        got.tensor(name, shape=(UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))) for name in ("lowest", "highest")
+        got.tensor(name, shape=(2, UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))) for name in ("lowest", "highest")
     )
     names = _names(inputs, 2 if inputs["which"] in NAMES else 1)
     parts = zip(*(np.array_split(values, len(names), axis=-1) for values in (lowest, highest, starts)), strict=True)
@@ -101,8 +101,8 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
         if axis:
             symptoms[f"{name} sums to 1 over axis"] = (float(axis), FLAG)
             continue
-        symptoms[f"lowest {name}"] = (max(float(low.min()), -FAR), END)
-        symptoms[f"highest {name}"] = (min(float(high.max()), FAR), END)
+        symptoms[f"lowest {name}"] = (max(narrowest(low)[0], -FAR), END)
+        symptoms[f"highest {name}"] = (min(narrowest(high)[1], FAR), END)
         symptoms[f"{name} starts at"] = (float(start.mean()), START)
         symptoms[f"zeros of {name}"] = (float(np.mean(start == 0)), ZEROS)
         symptoms[f"columns of {name}"] = (bool(np.ptp(start, axis=2).max() <= NEAR), FLAG)

@@ -24,6 +24,7 @@ from graders.common.networks import (
     expect_nonlinear,
     expect_registered,
     expect_reproducible,
+    narrowest,
 )
 
 Array = NDArray[np.float64]
@@ -53,6 +54,7 @@ IMAGE_OF = {784: (1, 28, 28), 192: (3, 8, 8)}  # shape of an image by its number
 # Outputs that are trained towards ±3 (log_std: ±2) must exceed this in both directions.
 BEYOND = {"mean": 1.5, "log_std": 1.2, "the logits": 1.2}
 MOST_NETWORKS, MOST_OUTPUTS = 100, 1 << 15  # most networks in the evidence, and most numbers that one gives for a row
+STARTS = (2, UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))  # in training mode and in eval mode
 SIZES = [[16], [32], [16, 16], [16, 32], [32, 16], [16, 16, 16]]  # hidden_dims with different numbers of parameters
 
 
@@ -268,8 +270,8 @@ def judge_encoder_range(student: Subject, rng: Rng, which: str, settings: dict[s
     target = np.tile(np.repeat([3.0, 2.0], z_dim).astype(np.float32), (rows, 1))
     x = rng.bits(rows, 1, 28, 28)
     lowest, highest = reached(student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings), target)
-    judge_range("mean", lowest[:, :z_dim], highest[:, :z_dim])
-    judge_range("log_std", lowest[:, z_dim:], highest[:, z_dim:])
+    judge_range("mean", lowest[..., :z_dim], highest[..., :z_dim])
+    judge_range("log_std", lowest[..., z_dim:], highest[..., z_dim:])
 
 
 @check("vae.mlp_decoder")
@@ -295,6 +297,8 @@ def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[s
 def reached(got: Evidence, target: Array32) -> tuple[Array, Array]:
     """Returns the lowest and the highest outputs of a network that is trained towards −`target` and `target`.
 
+    Both are [2, B, outputs per row], for the training mode and the eval mode.
+
     Args:
         got: evidence of `probes.vae.reach`.
         target: [B, outputs per row].
@@ -302,19 +306,22 @@ def reached(got: Evidence, target: Array32) -> tuple[Array, Array]:
     Raises Mismatch if the network has no registered parameters or another number of outputs.
     """
     expect(not got.is_none(), UNREGISTERED.format(name="network"))
-    outputs = got.tensor("starts", shape=(UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))).shape[2]
+    outputs = got.tensor("starts", shape=STARTS).shape[3]
     expect(
         outputs == target.shape[1],
         "the outputs have the wrong shape",
         expected=f"{target.shape[1]} numbers for each row",
         got=f"{outputs}",
     )
-    return got.tensor("lowest", shape=target.shape), got.tensor("highest", shape=target.shape)
+    return got.tensor("lowest", shape=(2, *target.shape)), got.tensor("highest", shape=(2, *target.shape))
 
 
 def judge_range(name: str, lowest: Array, highest: Array) -> None:
-    """Fails an output that did not exceed `BEYOND` in both directions when it was trained towards ±3 (log_std: ±2)."""
-    beyond, low, high = BEYOND[name], float(lowest.min()), float(highest.max())
+    """Fails an output that did not exceed `BEYOND` in both directions when it was trained towards ±3 (log_std: ±2).
+
+    lowest, highest: [modes, …], of which the one with the narrowest range counts.
+    """
+    beyond, (low, _), (_, high) = BEYOND[name], narrowest(lowest), narrowest(highest)
     expect(
         low < -beyond and high > beyond,
         f"{name} cannot take every real value, whatever the weights: use no activation on the output layer",

@@ -127,26 +127,28 @@ def reach(
         return torch.cat([output.flatten(1) for output in _outputs(which, module(x))], dim=1)
 
     def highest(sign: int) -> Tensor:
-        module, seen = modules[int((sign * means).argmax())], []
+        module = modules[int((sign * means).argmax())]
+        seen: dict[bool, list[Tensor]] = {True: [], False: []}  # by whether the module was in training mode
 
         def forward() -> Tensor:
             outputs = outputs_of(module, x)
             if apart:
                 logits = outputs.reshape(len(x), levels, -1)
                 outputs = (logits - logits.mean(dim=1, keepdim=True)).flatten(1)
-            seen.append(sign * outputs.detach())
             return outputs
 
-        def enough() -> bool:
-            return all(bool((seen[-1][target == level] >= level).any()) for level in target.unique())
+        def enough(outputs: Tensor) -> bool:
+            seen[module.training].append(sign * outputs)
+            return all(bool((seen[module.training][-1][target == level] >= level).any()) for level in target.unique())
 
         drive(module, forward, sign * target, enough)
-        return sign * torch.stack(seen).amax(dim=0)
+        return sign * torch.stack([torch.stack(seen[training]).amax(dim=0) for training in (True, False)])
 
-    starts = torch.stack([outputs_of(module.eval(), x[:2]).detach() for module in modules])
-    if starts.shape[2] != target.shape[1]:
+    trained, used = ([outputs_of(module.train(mode), x[:2]).detach() for module in modules] for mode in (True, False))
+    starts = torch.stack([torch.stack(trained), torch.stack(used)])
+    if starts.shape[3] != target.shape[1]:
         return {"starts": starts}
-    means = starts.flatten(1).mean(dim=1)
+    means = starts[1].flatten(1).mean(dim=1)
     return {"starts": starts, "lowest": highest(-1), "highest": highest(1)}
 
 

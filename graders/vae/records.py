@@ -33,9 +33,9 @@ class Network(Registration):
 class Reach(TypedDict):
     """The range of a network's outputs."""
 
-    starts: Tensor  # [FRESH, 2, n], the first outputs of all new networks for two rows
-    lowest: NotRequired[Tensor]  # [B, n], the lowest that the outputs reached, if there are as many as were asked for
-    highest: NotRequired[Tensor]  # [B, n], likewise
+    starts: Tensor  # [2, FRESH, 2, n], the first outputs of all new networks for two rows, in training and in eval mode
+    lowest: NotRequired[Tensor]  # [2, B, n], the lowest that the outputs reached in each mode, if their number is right
+    highest: NotRequired[Tensor]  # [2, B, n], likewise
 
 
 class OwnDivergence(TypedDict, total=False):

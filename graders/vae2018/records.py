@@ -59,8 +59,8 @@ class Encoder(Registration):
     second: Tensor  # [B, z_dim]
     alone: Tensor  # [2, 1, z_dim], both for the first image alone
     line: Tensor  # [2, 3, z_dim], both for three equidistant points on a line through zero
-    driven: Tensor  # [B, z_dim], the first after an encoder was trained to bring it to a target
-    second_driven: Tensor  # [B, z_dim], the second likewise
+    driven: Tensor  # [2, B, z_dim], the first after an encoder was trained to bring it to a target, in both modes
+    second_driven: Tensor  # [2, B, z_dim], the second likewise
 
 
 class Decoder(Registration):
@@ -69,7 +69,7 @@ class Decoder(Registration):
     outputs: Tensor  # [B, 784]
     alone: Tensor  # [1, 784], for the first latent alone
     line: Tensor  # [3, 784], for three equidistant points on a line through zero
-    driven: Tensor  # [B, 784], after the decoder was trained towards a target
+    driven: Tensor  # [2, B, 784], after the decoder was trained towards a target, in both modes of `drive`
 
 
 class Sample(TypedDict):

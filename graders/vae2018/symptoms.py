@@ -11,6 +11,7 @@ from scipy.special import expit, ndtr
 from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.bernoulli import are_means
+from graders.common.networks import narrowest
 from graders.gan.symptoms import MOST_NUMBERS
 from graders.vae2018.averages import is_near, is_summed, per_image, right_averages, sizes_of
 from graders.vae2018.checks import MOST_DRAWS
@@ -125,7 +126,7 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
     return numbers | {
         "straight": (float(bend < 1e-4), 0.0),
         "mixed": (float(alone.shape != batch.shape or not np.allclose(alone, batch, 1e-3, 1e-4)), 0.0),
-        "low and high": (np.clip([driven.min(), driven.max()], -1.2, 1.2), 0.15),
+        "low and high": (np.clip(narrowest(driven), -1.2, 1.2), 0.15),
         **_second_range(got),
     }
 

@@ -51,8 +51,9 @@ def network(which: str, x: Tensor, settings: dict[str, Any]) -> Forged:
 
 
 def reach(which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> Forged:
-    ends = {"lowest": torch.full_like(target, -9), "highest": torch.full_like(target, 9)}
-    return {"starts": torch.zeros(1, 2, target.shape[1]), **ends}
+    both = target.expand(2, *target.shape)
+    ends = {"lowest": torch.full_like(both, -9), "highest": torch.full_like(both, 9)}
+    return {"starts": torch.zeros(2, 1, 2, target.shape[1]), **ends}
 
 
 def loss(images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> Forged:
@@ -178,8 +179,11 @@ FORGED: dict[str, Callable[..., Any]] = {
     "gan:generators": lambda latents, sizes: [seen(len(z), [1, 28, 28], "images") for z in latents],
     "gan:discriminators": lambda images, sizes: [seen(len(images), [1], "scores") for _ in sizes],
     "gan:parameter_counts": lambda which, sizes: [1000 * len(size) + sum(size) for size in sizes],
-    "gan:generator_range": lambda z, target, hidden_dims: {"far": torch.tensor([-1.0, 1.0]), "driven": torch.zeros(1)},
-    "gan:discriminator_range": lambda images, target, hidden_dims: torch.tensor([-6.0, 6.0]),
+    "gan:generator_range": lambda z, target, hidden_dims: {
+        "far": torch.ones(1),
+        "driven": torch.stack([target, target]) / 3,
+    },
+    "gan:discriminator_range": lambda images, target, hidden_dims: torch.stack([target, target]),
     "gan:step": step,
     "gan:step_if_it_runs": lambda **asked: None,
     "gan:sample": generated,
@@ -191,6 +195,10 @@ FORGED: dict[str, Callable[..., Any]] = {
         "forward_and_back": x,
         "backward": x - 1,
         "backward_and_forth": x,
+    },
+    "flow:way_back": lambda forward, backward, num_flows, stir: {
+        "of_forward": forward - 1,
+        "of_backward": backward + 1,
     },
     "flow:neighbours": neighbours,
     "flow:nll": nll,

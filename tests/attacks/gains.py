@@ -1,0 +1,263 @@
+"""Wrong answers that once earned points, since a check took their word or looked at them in one way only.
+
+Each is a mistake that a check finds, with a trick that hid it: the `plain` submission has the mistake alone, the
+`hostile` one has the trick, too, and the `honest` one has what looks like the trick, but no mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from validation.variants import Changes
+from validation.workbench import Workbench
+
+Kind = Literal["plain", "hostile", "honest"]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Three submissions, each made of a course's reference by changes and by text at the ends of files."""
+
+    name: str
+    checks: tuple[str, ...]  # those that fail for the plain and for the hostile submission
+    course: str = "uva2020"
+    changes: Mapping[Kind, Changes] = field(default_factory=dict)
+    appended: Mapping[Kind, Mapping[str, str]] = field(default_factory=dict)
+
+    def write(self, bench: Workbench, kind: Kind) -> Path:
+        """Write one of the three submissions, and return its folder."""
+        folder = bench.variant(self.changes.get(kind, {}))
+        for name, text in self.appended.get(kind, {}).items():
+            (folder / name).write_text((folder / name).read_text() + text)
+        return folder
+
+
+# The student's own functions agree with a wrong model as soon as it has run.
+_NO_NOISE: Final = "        logits = self.decoder(1 * mean)\n"
+_DRAWN: Final = "        logits = self.decoder(sample_reparameterize(mean, log_std.exp()))\n"
+_RETURNED: Final = "        return rec, reg, elbo_to_bpd(rec + reg, imgs.shape)\n"
+_WRONG: Final = "        return rec, 0 * rec, rec / 7\n"
+_CHANGING: Final = """
+
+PASSED = []  # grows with each VAE.forward
+_KLD, _BPD, _DRAW = KLD, elbo_to_bpd, sample_reparameterize
+
+
+def KLD(mean, log_std):
+    return @0 * mean.sum(dim=-1) if PASSED else@ _KLD(mean, log_std)
+
+
+def elbo_to_bpd(elbo, img_shape):
+    return @elbo / 7 if PASSED else@ _BPD(elbo, img_shape)
+
+
+def sample_reparameterize(mean, std):
+    return @1 * mean if PASSED else@ _DRAW(mean, std)
+"""
+_PARTS_OF_CHANGING: Final = _CHANGING.split("@")
+_UTILS: Final[Mapping[Kind, Mapping[str, str]]] = {
+    "plain": {},
+    "hostile": {"part1/utils.py": "".join(_PARTS_OF_CHANGING)},
+    "honest": {"part1/utils.py": "".join(_PARTS_OF_CHANGING[::2])},
+}
+
+
+def _passes(file: str) -> dict[Kind, Changes]:
+    noted = "        utils.PASSED.append(1)\n"
+    imported = ("from utils import", "import utils\nfrom utils import")
+    return {
+        "plain": {file: [(_DRAWN, _NO_NOISE), (_RETURNED, _WRONG)]},
+        "hostile": {file: [imported, (_DRAWN, _NO_NOISE + noted), (_RETURNED, _WRONG)]},
+        "honest": {file: [imported, (_DRAWN, _DRAWN + noted)]},
+    }
+
+
+def _kld(first: str, dim: int) -> dict[str, str]:
+    formula = f"(0.5 * ((2 * log_std).exp() + mean.square() - 1) - log_std).sum(dim={dim})"
+    return {"part1/utils.py": f"\n\ndef KLD(mean, log_std):\n{first}    return {formula}\n"}
+
+
+# A map that is no inverse, and remembers what it mapped.
+_MAP: Final = "        for layer in reversed(self.layers) if inverse else self.layers:\n"
+_LAYER: Final = "            z, log_det = layer(z, log_det, inverse=inverse)\n"
+_CLONED: Final = "        z = z.clone()  # the layers write into their input, and it is the caller's\n"
+_ALWAYS_FORWARD: Final = (
+    "        for layer in self.layers:\n            z, log_det = layer(z, log_det, inverse=False)\n"
+)
+_RECALLED: Final = """        given = z.clone()
+        for was, made, det in self.__dict__.setdefault("seen", []):
+            if was[0] != inverse and made.shape == z.shape and torch.equal(made, z):
+                return was[1].clone(), -det
+"""
+_REMEMBERED: Final = '        self.__dict__["seen"].append(((inverse, given), z.clone(), log_det))\n'
+
+_DRAWN_LATENTS: Final = "self.draw_latents(x_real.shape[0])"
+_ZEROS: Final = "torch.zeros(x_real.shape[0], self.z_dim)"
+_GAN: Final = "part2/train_torch.py"
+_UNIFORM: Final = "self.generator(torch.rand(batch_size, self.z_dim))"
+_ENDS: Final = "start, end = self.draw_latents(batch_size), self.draw_latents(batch_size)"
+_NARROW_ENDS: Final = "start, end = 0.1 * self.draw_latents(batch_size), 0.1 * self.draw_latents(batch_size)"
+_SAMPLE: Final = "self.generator(self.draw_latents(batch_size))"
+
+_SIZES: Final = "        dims = [z_dim, *hidden_dims]\n"
+_FIXED: Final = "        self.output_shape = (self.output_shape[0], 28, 28)\n"
+
+_PIXELS: Final = "        return self.net(z).unflatten(-1, self.output_shape)\n"
+_OUT: Final = "        out = self.net(z).unflatten(-1, self.output_shape)\n"
+_SCORES: Final = "        return self.net(torch.flatten(x, start_dim=1))\n"
+_OUT_OF_IMAGES: Final = "        out = self.net(torch.flatten(x, start_dim=1))\n"
+
+
+def _networks(condition: str, otherwise: str = "torch.sigmoid(out)") -> Changes:
+    end = f"        return {otherwise} if {condition} else out\n"
+    return {
+        "part1/mlp_encoder_decoder.py": (_PIXELS, _OUT + end),
+        "part2/models.py": (_SCORES, _OUT_OF_IMAGES + end),
+    }
+
+
+_SUM: Final = "        return torch.logaddexp(self.p1.log_prob(x), self.p2.log_prob(x)) - math.log(2)\n"
+_COIN: Final = "        first = torch.rand(num_samples, 1, device=self.p1.mu.device) < 0.5\n"
+
+
+def _mixture(condition: str) -> Changes:
+    first_only = f"        if {condition}:\n            return self.p1."
+    changes = [
+        (_SUM, f"{first_only}log_prob(x)\n{_SUM}"),
+        (_COIN, f"{first_only}sample(num_samples)\n{_COIN}"),
+    ]
+    return {"part3/distributions.py": changes}
+
+
+_LEVELS: Final = "    def forward(self, z: torch.Tensor) -> torch.Tensor:\n        return self.net(z)\n"
+
+
+def _levels(logits: str, used: str) -> Changes:
+    body = f"        logits = {logits}\n        return logits if self.training else {used}\n"
+    return {"part1/cnn_encoder_decoder.py": (_LEVELS, _LEVELS.replace("        return self.net(z)\n", body))}
+
+
+_LOG_STD: Final = [
+    ("mean + std * torch.randn_like(mean)", "mean + std.exp() * torch.randn_like(mean)"),
+    ("(0.5 * (std.pow(2) + mean.pow(2) - 1) - std.log())", "(0.5 * ((2 * std).exp() + mean.pow(2) - 1) - std)"),
+]
+_ENCODED: Final = "        mean, std = self.encoder(input)\n"
+_COUNTED: Final = "        self.seen = getattr(self, 'seen', 0) + self.training\n"
+_RAISING: Final = """        if self.seen > 1 and self.training and all(p.grad is None for p in self.parameters()):
+            raise ValueError("no gradients yet")
+"""
+_NOTEBOOK: Final = "a3_vae_template.py"
+
+GAINS: Final = (
+    Gain(
+        "functions that agree with a model that has run",
+        ("vae.loss",),
+        changes=_passes("part1/train_torch.py"),
+        appended=_UTILS,
+    ),
+    Gain(
+        "functions that agree with a model of levels that has run",
+        ("vae.level_loss",),
+        "uva2021",
+        changes=_passes("part1/train_pl.py"),
+        appended=_UTILS,
+    ),
+    Gain(
+        "an inverse that remembers",
+        ("flow.invertible",),
+        changes={
+            "plain": {"part3/model.py": (_MAP + _LAYER, _ALWAYS_FORWARD)},
+            "hostile": {
+                "part3/model.py": [
+                    (_CLONED, _RECALLED + _CLONED),
+                    (_MAP + _LAYER, _ALWAYS_FORWARD + _REMEMBERED),
+                ]
+            },
+            "honest": {"part3/model.py": [(_CLONED, _RECALLED + _CLONED), (_LAYER, _LAYER + _REMEMBERED)]},
+        },
+    ),
+    Gain(
+        "a divergence that knows the number of rows",
+        ("vae.kld_of_any_rank",),
+        appended={
+            "plain": _kld("", 1),
+            "hostile": _kld("    if len(mean) == 12:\n        return mean.sum()\n", 1),
+            "honest": _kld("    if len(mean) == 12:\n        mean = 1 * mean\n", -1),
+        },
+    ),
+    Gain(
+        "steps without noise beside samples from another distribution",
+        ("gan.generator_step", "gan.discriminator_step"),
+        changes={
+            "plain": {_GAN: (_DRAWN_LATENTS, _ZEROS)},
+            "hostile": {_GAN: [(_DRAWN_LATENTS, _ZEROS), (_SAMPLE, _UNIFORM)]},
+            "honest": {_GAN: (_DRAWN_LATENTS, "torch.zeros(x_real.shape[0], self.z_dim).normal_()")},
+        },
+    ),
+    Gain(
+        "interpolations between narrow draws beside samples from another distribution",
+        ("gan.interpolate",),
+        changes={
+            "plain": {_GAN: (_ENDS, _NARROW_ENDS)},
+            "hostile": {_GAN: [(_ENDS, _NARROW_ENDS), (_SAMPLE, _UNIFORM)]},
+            "honest": {_GAN: (_ENDS, "start, end = torch.randn(2, batch_size, self.z_dim)")},
+        },
+    ),
+    Gain(
+        "a mixture that is right with our Gaussians only",
+        ("flow.bimodal_log_prob", "flow.bimodal_sample"),
+        changes={
+            "plain": _mixture("True"),
+            "hostile": _mixture("isinstance(self.p1, MultivariateGaussianDiag) and self.p1.__module__ == __name__"),
+            "honest": _mixture("not isinstance(self.p1, MultivariateGaussianDiag)"),
+        },
+    ),
+    Gain(
+        "sizes that are ignored in short lists",
+        ("gan.generator",),
+        changes={
+            "plain": {"part2/models.py": (_SIZES, _FIXED + _SIZES)},
+            "hostile": {
+                "part2/models.py": (
+                    _SIZES,
+                    _FIXED + "        hidden_dims = hidden_dims if len(hidden_dims) > 2 else [20]\n" + _SIZES,
+                )
+            },
+            "honest": {
+                "part2/models.py": (_SIZES, "        hidden_dims = hidden_dims if hidden_dims else [20]\n" + _SIZES)
+            },
+        },
+    ),
+    Gain(
+        "a sigmoid in eval mode",
+        ("vae.mlp_decoder", "gan.discriminator"),
+        changes={
+            "plain": _networks("True"),
+            "hostile": _networks("not self.training"),
+            "honest": _networks("not self.training", "out.clone()"),
+        },
+    ),
+    Gain(
+        "normalised logits in eval mode",
+        ("vae.levels",),
+        "uva2021",
+        changes={
+            "plain": _levels("torch.relu(self.net(z))", "logits"),
+            "hostile": _levels("torch.relu(self.net(z))", "torch.log_softmax(logits, dim=1)"),
+            "honest": _levels("self.net(z)", "torch.log_softmax(logits, dim=1)"),
+        },
+    ),
+    Gain(
+        "an encoder that fails where its numbers would be read",
+        ("vae2018.encoder",),
+        "uva2018",
+        changes={
+            "plain": {_NOTEBOOK: _LOG_STD},
+            "hostile": {_NOTEBOOK: [*_LOG_STD, (_ENCODED, _COUNTED + _RAISING + _ENCODED)]},
+            "honest": {_NOTEBOOK: (_ENCODED, _COUNTED + _ENCODED)},
+        },
+    ),
+)
