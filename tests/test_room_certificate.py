@@ -78,3 +78,4 @@ def test_others_come_by_tls_and_by_the_name_that_was_given(tmp_path: Path) -> No
         plain.request("GET", "/")
         with pytest.raises((http.client.HTTPException, OSError)):
             plain.getresponse()
+        plain.close()

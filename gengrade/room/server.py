@@ -29,6 +29,7 @@ from gengrade.sandbox import Isolation, choose
 from gengrade.submissions import opened
 
 _HERE: Final = "127.0.0.1"
+_END_SECONDS: Final = 3
 _FIRST_PORT, _PORTS = 20_000, 10_000  # below the ports that systems give away by themselves
 
 
@@ -139,6 +140,7 @@ def configured(application: Starlette, certificate: Certificate | None) -> uvico
         log_level="error",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=_END_SECONDS,  # browsers keep their connections open, by TLS for half a minute
         ssl_certfile=certificate.chain if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
