@@ -138,7 +138,8 @@ def show_result(console: Console, result: Result) -> None:
     if ids:
         table.add_column("Id", overflow="fold")  # whole, since marks name it
     lines = _lines(result)
-    late = any(line.grade and (line.grade.late or line.grade.undecided) for line in lines)
+    # Where lateness costs nothing, its columns would only make the others narrow.
+    late = any(line.grade and (line.grade.penalty or line.grade.undecided) for line in lines)
     for heading in ("Points", "Bonus", "Pending", *(("Late", "Penalty", "Total") if late else ())):
         table.add_column(heading, justify="right")
     table.add_column("Needs a look")
