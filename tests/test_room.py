@@ -111,6 +111,7 @@ def test_nothing_said_withdraws_and_undo_brings_back(server: Server) -> None:
         ({"seen": "x", "points": "1"}, "cannot be understood"),
         ({"student": ["ada", "bob"], "points": "1"}, "does not say which student"),
         ({"comment": "x" * 300_000, "points": "1"}, "too long"),
+        ({f"more{number}": "x" for number in range(300)}, "too long"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_in_words(fields: dict[str, object], problem: str, server: Server) -> None:

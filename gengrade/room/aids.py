@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -30,6 +29,7 @@ from gengrade.report.view import ItemView
 from gengrade.room.access import marker_of
 from gengrade.room.comparing import Comparisons
 from gengrade.room.documents import DocumentProblem, Documents, Place, Program
+from gengrade.room.forms import fields, firsts
 from gengrade.room.handing import Role
 from gengrade.room.marking import Room
 from gengrade.room.passages import Passage
@@ -39,7 +39,6 @@ from gengrade.rubric import Question, Rubric
 from gengrade.sandbox import InfraError
 
 _MOST_NEAR: Final = 3
-_MOST_BYTES: Final = 1 << 14  # of a request
 _MOST_LISTED: Final = 1_000_000  # characters of all programs on a page; others are shown cut
 _COOKIE: Final = "gengrade_order"
 _YEAR: Final = 366 * 24 * 3600  # seconds
@@ -277,7 +276,7 @@ class Aids:
 
     async def choose_order(self, request: Request) -> Response:
         """Remember in the marker's browser in which order answers come."""
-        form = await _form(request)
+        form = firsts(await fields(request))
         value = _SIMILAR if form.get("order") == _SIMILAR else "own"
         script = "application/json" in request.headers.get("accept", "")
         response = JSONResponse({"order": value}) if script else RedirectResponse("/", HTTPStatus.SEE_OTHER)
@@ -288,7 +287,7 @@ class Aids:
 
     async def correct(self, request: Request) -> Response:
         """Remember where a question is answered."""
-        return await run_in_threadpool(self._corrected, request, await _form(request))
+        return await run_in_threadpool(self._corrected, request, firsts(await fields(request)))
 
     def _asked(self, request: Request, question: str, shown: str) -> str | None:
         """Return the student whose answer a request is about; None if the marker may not see it."""
@@ -355,17 +354,3 @@ def _list_programs(
 def _cookie(request: Request) -> str:
     """Return the name of the cookie: servers on other ports of this machine get each other's."""
     return f"{_COOKIE}_{request.url.port}"
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Return the fields of a request's form, the last of each name; {} for a request that is too long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            return {}
-    found: dict[str, str] = {}
-    with suppress(ValueError):
-        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-        found = {name: values[-1] for name, values in fields.items()}
-    return found

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gengrade.marks.amendments import (
@@ -29,21 +29,12 @@ from gengrade.marks.amendments import (
     undoing,
 )
 from gengrade.room.access import marker_of
-from gengrade.room.forms import fields, only
+from gengrade.room.forms import Form, Render, answer_at, fields, firsts, number, only, refused
 from gengrade.room.marking import SOURCE, Refused, Room
 from gengrade.room.naming import HIDDEN
 
 _NOT_YOURS: Final = "only the person who opened this room changes anything for all students, and sees what they got"
 _STALE: Final = "Marks or criteria have changed meanwhile. This is what the change does now."
-Form = Mapping[str, list[str]]
-
-
-class Render(Protocol):
-    """Renders a template as a page."""
-
-    def __call__(
-        self, template: str, marker: str, later: BackgroundTask | None = None, **values: Any
-    ) -> HTMLResponse: ...
 
 
 class Amending:
@@ -121,7 +112,12 @@ class Amending:
             if HIDDEN in after and HIDDEN not in before:
                 raise Refused("the comment holds hidden names, which students would not see: write it without them")
             return CommentProposal(item, before, after)
-        return Proposal(item, only(form, "criterion", ""), only(form, "text"), _points(only(form, "points")))
+        return Proposal(
+            item,
+            only(form, "criterion", ""),
+            only(form, "text"),
+            number(only(form, "points").strip().replace("−", "-")),
+        )
 
     def _shown(
         self,
@@ -150,11 +146,8 @@ class Amending:
 
     def _refused(self, problem: str, form: Form, marker: str) -> Response:
         """Say why a change cannot be made, with the form to correct it."""
-        sent = {name: values[0] for name, values in form.items()}
-        back = self._back(sent.get("item", ""), sent.get("student", ""))
-        response = self._render("refused.html.j2", marker, problem=problem, sent=sent, back=back)
-        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-        return response
+        sent = firsts(form)
+        return refused(self._render, problem, sent, self._back(sent.get("item", ""), sent.get("student", "")), marker)
 
     def _done(self, number: int, form: Form) -> Response:
         """Go to the page that tells what a change did; reports follow by themselves."""
@@ -169,7 +162,7 @@ class Amending:
         entry = self._room.work.items.get(item)
         if entry is None or self._room.names.student(student) is None:
             return "/"
-        return f"/answer/{quote(entry.question.id, safe='')}/{quote(student, safe='')}"
+        return answer_at(entry.question.id, student)
 
     def _named(self, student: str) -> str:
         """Return what markers read in place of a student's id, who may have left the class."""
@@ -261,12 +254,3 @@ class Amending:
 def _hash(text: str) -> str:
     """Return by what a form names a comment, since browsers change line ends in texts that they send."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-
-def _points(text: str) -> float:
-    """Return the points of a criterion in a form. Raises Refused."""
-    try:
-        return float(text.strip().replace("−", "-"))
-    except ValueError:
-        hint = f": write {text.replace(',', '.')}" if "," in text else ""
-        raise Refused(f"“{text}” is not a number of points{hint}") from None

@@ -30,6 +30,7 @@ from gengrade.room.aids import Aids, Seen
 from gengrade.room.amending import Amending
 from gengrade.room.asking import Asking
 from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Picture, Place
+from gengrade.room.forms import answer_at, number, refused
 from gengrade.room.forms import fields as _form
 from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
@@ -145,7 +146,7 @@ class Pages:
         return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
     def _answer_path(self, question: str, student: str) -> str:
-        return f"/answer/{quote(question, safe='')}/{quote(self._room.names.shown(student), safe='')}"
+        return answer_at(question, self._room.names.shown(student))
 
     def answer(self, request: Request) -> Response:
         """Show one student's answer to a question, beside the criteria."""
@@ -330,9 +331,7 @@ class Pages:
         entry, shown = self._room.work.items.get(form.get("item", [""])[0]), form.get("student", [""])[0]
         student = self._room.names.student(shown)
         back = self._answer_path(entry.question.id, student) if entry and student else "/"
-        response = self._html("refused.html.j2", marker, problem=_said(problem), sent=sent, back=back)
-        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-        return response
+        return refused(self._html, _said(problem), sent, back, marker)
 
     def _with_names(self, mark: Mark | None, place: _Place, seen: Sequence[int]) -> Mark | None:
         """Return the mark with the names that the page hid in its comment. Raises Refused if some stay hidden."""
@@ -419,14 +418,10 @@ def _mark(form: Mapping[str, list[str]]) -> Mark | None:
     points, comment = _one(form, "points", "").strip(), _one(form, "comment", "").replace("\r\n", "\n").strip()
     # Without a script, a form cannot tell that no criterion is met from that nobody has looked at them.
     met = tuple(form.get("criteria", ())) if "judged" in form or "criteria" in form else None
-    try:
-        number = float(points) if points else None
-    except ValueError:
-        hint = f": write {points.replace(',', '.')}" if "," in points else ""
-        raise Refused(f"“{points}” is not a number of points{hint}") from None
-    if number is not None and not (0 <= number < float("inf") and round(number, 2) == number):
+    given = number(points) if points else None
+    if given is not None and not (0 <= given < float("inf") and round(given, 2) == given):
         raise Refused(f"“{points}” are not points: give at least 0, with at most two decimals")
-    mark = Mark(points=number, criteria=met, comment=comment)
+    mark = Mark(points=given, criteria=met, comment=comment)
     return None if mark == Mark() else mark
 
 

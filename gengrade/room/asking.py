@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -16,12 +15,9 @@ from starlette.routing import Route
 from gengrade.marks.model import Asked
 from gengrade.marks.questions import QuestionError, answer, ask, found, withdraw
 from gengrade.room.access import marker_of
-from gengrade.room.amending import Render
-from gengrade.room.forms import fields, only
+from gengrade.room.forms import Form, Render, answer_at, fields, firsts, only, refused
 from gengrade.room.handing import Role
 from gengrade.room.marking import SOURCE, Refused, Room
-
-Form = Mapping[str, list[str]]
 
 
 class Asking:
@@ -109,13 +105,10 @@ class Asking:
         entry = self._room.work.items.get(item)
         if entry is None or student not in self._room.work.students:
             return "/questions"
-        return f"/answer/{quote(entry.question.id, safe='')}/{quote(self._room.names.shown(student), safe='')}"
+        return answer_at(entry.question.id, self._room.names.shown(student))
 
     def _refused(self, problem: str, form: Form, marker: str) -> Response:
-        sent = {name: values[0] for name, values in form.items()}
-        response = self._render("refused.html.j2", marker, problem=problem, sent=sent, back="/questions")
-        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-        return response
+        return refused(self._render, problem, firsts(form), "/questions", marker)
 
     def questions(self, request: Request) -> Response:
         """List the students' questions, those that nobody has answered first."""
