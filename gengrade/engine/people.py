@@ -143,6 +143,7 @@ def _handed(submission: Submission) -> Handed:
         origin=tuple(map(_clean, submission.origin)),
         late=submission.late,
         at=datetime.fromisoformat(submission.handed_in) if submission.handed_in else None,
+        files=tuple(_clean(path.name) for path in (submission.source, *submission.attachments)),
     )
 
 

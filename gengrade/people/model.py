@@ -34,12 +34,13 @@ class Person(Frozen):
 
 
 class Handed(Frozen):
-    """What a submission's name says about who handed it in, and when."""
+    """What the names of a submission's files say about who handed it in, and when."""
 
     name: str
     origin: tuple[str, ...] = ()  # a learning management system, and its name and id of the student
     late: bool | None = None
     at: datetime | None = None
+    files: tuple[str, ...] = ()  # the names under which it lay in the class's folder
 
 
 class Status(StrEnum):

@@ -1,0 +1,1 @@
+"""Give students their grades: releases, and the files that learning management systems import."""
