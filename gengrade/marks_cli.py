@@ -213,9 +213,7 @@ def export(
     with _class(out) as (graded, store), _writing(target):
         marks = store.all_current()
         if target.suffix.lower() == TABLE:
-            events = [event for given in marks.values() for heads in given.items.values() for event in heads]
-            order = {entry.id: number for number, entry in enumerate(graded.rubric.entries())}
-            events.sort(key=lambda event: (event.student, order.get(event.item, len(order)), event.item, event.id))
+            events = tables.in_order(marks, graded.rubric)
             with target.open("x", encoding="utf-8", newline="") as file:
                 file.write(tables.to_csv(events))
             typer.echo(f"Wrote {sum(event.mark is not None for event in events)} marks to {target}")

@@ -137,16 +137,16 @@ def test_a_rubric_says_of_which_course_it_is(tmp_path: Path) -> None:
 def test_facts_depend_on_every_file_of_a_course(tmp_path: Path) -> None:
     """Also on those that are no code: a reference may read numbers that lie beside it."""
     course = create(tmp_path / "measured")
-    hashes = [provenance._code_hash.__wrapped__(course)]
+    hashes = [provenance.code_hash.__wrapped__(course)]
     for file in ("reference/part1/factor.json", "adapters/names.txt", "misconceptions/more.py", "course.yaml"):
         path = course.folder / file
         path.write_text((path.read_text() if path.exists() else "") + "# more\n")
-        hashes.append(provenance._code_hash.__wrapped__(course))
+        hashes.append(provenance.code_hash.__wrapped__(course))
     assert len(set(hashes)) == 5
     (course.folder / "reference" / "__pycache__").mkdir()
     (course.folder / "reference" / "__pycache__" / "x.pyc").write_bytes(b"1")
     (course.folder / "rubric.yaml").write_text("# points only score\n")
-    assert provenance._code_hash.__wrapped__(course) == hashes[-1]
+    assert provenance.code_hash.__wrapped__(course) == hashes[-1]
 
 
 def test_a_course_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
+from gengrade.choices import Device, Profile, Tier
 from gengrade.engine.errors import UsageError
 from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_names
 from gengrade.facts import Frozen
 from gengrade.grade import TOGETHER
+from gengrade.job import Job
 from gengrade.marks import Store
 from gengrade.marks.amendments import amended
 from gengrade.people import NOBODY, People
@@ -27,6 +29,33 @@ _FILE: Final = "class.json"
 _KIND, _PLACE = "class", ""  # under which its seal is made
 
 
+class KeptRun(Frozen):
+    """The options of a run that its facts depend on, by which it can be repeated."""
+
+    course: Path  # its folder
+    profile: Profile
+    part: str | None
+    public: bool
+    data: str | None
+    device: Device
+    isolation: Tier
+    described: str  # the profile in words, as grades show it
+
+    @classmethod
+    def of(cls, job: Job) -> KeptRun:
+        """Return the options of a run by its job."""
+        return cls(
+            course=job.course_folder,
+            profile=job.profile,
+            part=job.part,
+            public=job.public,
+            data=job.data,
+            device=job.device,
+            isolation=job.tier,
+            described=job.profile_name,
+        )
+
+
 class _Record(Frozen):
     """The content of the file."""
 
@@ -35,6 +64,7 @@ class _Record(Frozen):
     rubric_sha256: str  # of its content then
     names: dict[str, str]  # of the students, by their ids
     people: KeptPeople | None = None  # None: an earlier version wrote the file
+    run: KeptRun | None = None  # likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +79,8 @@ class GradedClass:
     people: People = field(default=NOBODY)
     roster: Path | None = None
     identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the roster, of each student
+    kept: KeptPeople = field(default_factory=KeptPeople)  # what `people` was made from
+    run: KeptRun | None = None  # None: an earlier version graded the class
 
     @property
     def marks(self) -> Path:
@@ -77,21 +109,26 @@ def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
     return earlier.people if earlier is not None and earlier.rubric == rubric.path.resolve() else None
 
 
-def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal, people: ReadPeople) -> None:
-    """Note what the results in `out` were made from. A run over one student's files keeps the others' names."""
+def write_record(job: Job, graded: Path, rubric: Rubric, discovery: Discovery, people: ReadPeople) -> None:
+    """Note what the results of a job were made from. A run over one student's files keeps what is known of the others.
+
+    graded: what the command was given.
+    """
     names = shown_names(people.found, {each.id: each.name for each in discovery.submissions})
-    earlier = _read(out, seal) if discovery.single else None
+    run = KeptRun.of(job)
+    earlier = _read(job.out, job.seal) if discovery.single else None
     if earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
-        graded = earlier.graded
+        graded, run = earlier.graded, earlier.run or run
     record = _Record(
         graded=graded.resolve(),
         rubric=rubric.path.resolve(),
         rubric_sha256=rubric.sha256,
         names=names,
         people=people.kept,
+        run=run,
     )
-    write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
+    write_whole(job.out / WORK / _FILE, job.seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 
 
 def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
@@ -120,7 +157,7 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
             texts = (row.name, row.id, *row.numbers, *row.logins)
             identities[member.submission] = (*identities.get(member.submission, ()), *filter(None, texts))
     roster = kept.roster.path if kept.roster else None
-    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities)
+    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities, kept, record.run)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from gengrade.authenticity import authority
 from gengrade.choices import Device
 from gengrade.course import Course, chosen, courses
+from gengrade.engine import seeds
 from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
 from gengrade.engine.grades import write_grades
@@ -25,7 +26,7 @@ from gengrade.engine.sharing import grade_all
 from gengrade.engine.signals import terminated_like_interrupted
 from gengrade.fitting import better_fit
 from gengrade.grading.checks import known
-from gengrade.job import changed, reference_evidence, with_reference
+from gengrade.job import Job, changed, reference_evidence, with_reference
 from gengrade.places import Source, output, require_ours
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier, choose, reaches
@@ -80,11 +81,12 @@ def _graded(
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
             if stale:
+                taken_back += _revealed(job)
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
                 marks = read_marks(places, names, rubric, single=discovery.single)
                 taken_back += marks.notes
-            write_record(out, options.path, rubric, discovery, job.seal, people)
+            write_record(job, options.path, rubric, discovery, people)
             graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
@@ -92,6 +94,16 @@ def _graded(
     problems = (*people.problems, *marks.problems)
     found = people.found.people
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, problems, found)
+
+
+def _revealed(job: Job) -> tuple[str, ...]:
+    """Return a note if students may know the secret with which something is graded now."""
+    if not seeds.revealed(job.work, seeds.Drawn(job.seed, job.drawn), job.seal):
+        return ()
+    return (
+        "the secret of these results was revealed, so that what was handed in after that may be written against it: "
+        "grade it with another --out",
+    )
 
 
 def _kept_roster(known_people: KeptPeople, tier: Tier, *, cuda: bool) -> tuple[Kept, ...]:

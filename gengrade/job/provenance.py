@@ -19,8 +19,9 @@ NO_KEY: Final = "none"  # of facts that are not to be found again
 _LIBRARIES: Final = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightning")
 # What of the package decides no fact, but who is graded and how that is scored and shown.
 _SCORING_AND_SHOWING: Final = {
-    *("engine", "report", "authoring", "home", "cli.py", "marks_cli.py", "console.py", "worker.py"),
-    *("messages.py", "grade.py", "lateness.py", "marks", "people", "rubric.py", "room"),
+    *("engine", "report", "authoring", "home", "cli.py", "marks_cli.py", "publish_cli.py", "release_cli.py"),
+    *("console.py", "worker.py", "messages.py", "grade.py", "lateness.py", "marks", "people", "publish", "rubric.py"),
+    "room",
 }
 # The fields of the job that facts depend on. Points and thresholds are none of them: they only score.
 _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs", "entry"}
@@ -42,7 +43,7 @@ def facts_key(job: Job, submission: str) -> str:
     """Return a hash over all that the facts depend on. `submission`: the hash of the submission's clean tree."""
     document = {
         "submission": submission,
-        "code": _code_hash(job.course),
+        "code": code_hash(job.course),
         "versions": versions(),
         "secret": hashlib.sha256(job.secret).hexdigest(),
         "course": job.course.name,
@@ -52,7 +53,7 @@ def facts_key(job: Job, submission: str) -> str:
 
 
 @cache
-def _code_hash(course: Course) -> str:
+def code_hash(course: Course) -> str:
     """Hash what makes facts: graders, the course with its reference, and the harness beneath them.
 
     Files that are no code belong to it: a reference may read weights or numbers that lie beside it.

@@ -17,7 +17,7 @@ from typing import Final
 
 from gengrade.documents import suggestion
 from gengrade.marks.files import MarksError
-from gengrade.marks.model import Event, Mark, completed, problem_with
+from gengrade.marks.model import Event, Mark, Marks, completed, problem_with
 from gengrade.rubric import Rubric
 
 _COLUMNS: Final = ("student", "item", "points", "criteria", "comment", "event")
@@ -34,6 +34,13 @@ class Row:
     item: str
     mark: Mark | None
     event: int | None
+
+
+def in_order(marks: Mapping[str, Marks], rubric: Rubric) -> list[Event]:
+    """Return the current events of all students, ordered by the student, and by the item's place in the rubric."""
+    events = [event for given in marks.values() for heads in given.items.values() for event in heads]
+    places = {entry.id: number for number, entry in enumerate(rubric.entries())}
+    return sorted(events, key=lambda each: (each.student, places.get(each.item, len(places)), each.item, each.id))
 
 
 def to_csv(events: Iterable[Event]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from gengrade.atomic import write_whole
 from gengrade.facts import Facts
@@ -12,11 +13,24 @@ from gengrade.report.text import headline, lateness, mistake, public
 from gengrade.report.view import first_steps, parts, stages
 
 
-def student_page(grade: Grade, facts: Facts, folder: Path) -> str:
-    """Return the report as one HTML page; the pictures of `facts.figures` are read from `folder`."""
+class Stamp(NamedTuple):
+    """What a report says about the release that it belongs to."""
+
+    number: int
+    at: str
+    commitment: str | None  # the hash of the secret that inputs were drawn with
+
+
+def student_page(grade: Grade, facts: Facts, folder: Path, release: Stamp | None = None) -> str:
+    """Return the report as one HTML page.
+
+    folder: where the pictures of `facts.figures` are read.
+    release: what the report belongs to; None: it was not released.
+    """
     return page(
         "report.html.j2",
         grade=grade,
+        release=release,
         headline=headline(grade),
         lateness=lateness(grade),
         parts=parts(grade, facts, folder),
