@@ -132,6 +132,43 @@ def test_a_new_criterion_is_met_by_nobody_and_a_new_text_asks_nobody_to_confirm(
     assert list(_criteria(store))[-1] == "order-both-steps-2"
 
 
+def test_a_criterion_is_removed_where_the_others_suffice(store: Store) -> None:
+    with pytest.raises(AmendmentError, match="would add up to 1 points, and the item has 3: give more points, or add"):
+        amending.planned(store, _rubric(), Proposal(ITEM, "decoder", remove=True))
+    _apply(store, Proposal(ITEM, "", "The joint", 2))
+    for student, mark in {
+        "sum": Mark(points=2, criteria=("decoder",)),
+        "full": Mark(points=3, criteria=("prior", "decoder", "joint")),
+        "other": Mark(points=1, criteria=("prior",)),
+        "hand": Mark(points=1.5, criteria=("decoder",), comment="Half of it."),
+        "plain": Mark(points=1),
+    }.items():
+        _give(store, student, mark)
+    plan = amending.planned(store, _rubric(), Proposal(ITEM, "decoder", remove=True))
+    old, new = plan.criterion
+    assert (old and old.id, new) == ("decoder", None)
+    number = _apply(store, Proposal(ITEM, "decoder", remove=True))
+    assert _criteria(store) == {"prior": 1, "joint": 2}
+    assert _mark(store, "sum") == Mark(points=0, criteria=())
+    assert _mark(store, "full") == Mark(points=3, criteria=("prior", "joint"))
+    assert _mark(store, "other") == Mark(points=1, criteria=("prior",))
+    assert _mark(store, "hand") == Mark(points=1.5, criteria=(), comment="Half of it.")
+    assert _mark(store, "plain") == Mark(points=1)
+    assert amending.told(store.amendments())[number] == "“the decoder” (+2) was removed"
+    _undo(store, number)
+    assert _mark(store, "sum") == Mark(points=2, criteria=("decoder",))
+    assert list(_criteria(store)) == ["prior", "decoder", "joint"]
+
+
+def test_the_last_criterion_stays(store: Store) -> None:
+    deducting = _rubric(DEDUCTING)
+    with pytest.raises(AmendmentError, match="would have no criterion any more"):
+        amending.planned(store, deducting, Proposal(ITEM, "slip", remove=True))
+    _apply(store, Proposal(ITEM, "", "no order", -0.5), deducting)
+    _apply(store, Proposal(ITEM, "slip", remove=True), deducting)
+    assert _criteria(store, deducting) == {"no-order": -0.5}
+
+
 def test_a_criterion_that_deducts_takes_nothing_from_anybody(store: Store) -> None:
     rubric = _rubric(DEDUCTING)
     _give(store, "ada", Mark(points=3, criteria=()), rubric=rubric)
@@ -266,7 +303,9 @@ def test_what_is_done_and_taken_back_at_once_leaves_everything_as_it_was(seed: i
             summed = Mark(points=entry.item.sum(met), criteria=met, comment=rng.choice(("", "Why?")))
             _give(store, student, rng.choice((summed, Mark(points=1.0), None)), *heads[: rng.randrange(3)])
         criterion = rng.choice(("", *_criteria(store)))
-        proposal = Proposal(ITEM, criterion, f"turn {turn}", rng.choice((0.5, 2.5, 3)) if criterion else 1)
+        remove = bool(criterion) and rng.random() < 0.3
+        points = rng.choice((0.5, 2.5, 3)) if criterion else 1
+        proposal = Proposal(ITEM, criterion, f"turn {turn}", points, remove=remove)
         with suppress(AmendmentError):
             before = state()
             number = _apply(store, proposal)

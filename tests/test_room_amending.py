@@ -99,6 +99,17 @@ def test_an_added_criterion_is_there_for_everybody_and_met_by_nobody(server: Ser
     assert _mark(server, "bob") == Mark(points=3, criteria=("decoder", "order"))
 
 
+def test_a_criterion_is_removed_for_everybody(server: Server) -> None:
+    _apply(server, {**ADDED, "points": "2"})
+    _give(server, "ada", criteria="decoder")
+    page, fields = _preview(server, {"item": ITEM, "student": "ada", "criterion": "decoder", "remove": "yes"})
+    assert "The criterion “the decoder” (+2) is removed." in page.replace("The decoder", "the decoder")
+    assert _cells(page) == [["ada", "2", "0", ""]]
+    assert server.ask("/criteria/apply", fields, {"Accept": "text/html"})[0] == 303
+    assert _mark(server, "ada") == Mark(points=0, criteria=())
+    assert 'name="criteria" value="decoder"' not in server.ask("/answer/1.1/bob")[1]
+
+
 def test_a_new_text_leaves_nothing_to_confirm(server: Server) -> None:
     _give(server, "ada", criteria="decoder")
     _apply(server, {**LESS, "text": "the decoder p(x|z)", "points": "2"})
@@ -372,3 +383,24 @@ def test_a_second_marker_reads_no_question_of_the_student(tmp_path: Path) -> Non
             assert "Why only 2?" not in server.ask(path, by="Bob")[1]
         status, page, _ = server.ask("/questions/answer", {"number": "1", "answer": "So.", "request": "a"}, by="Bob")
         assert (status, "another marker's answer" in html.unescape(page)) == (422, True)
+
+
+def test_a_marker_is_told_of_questions_that_are_theirs_to_answer(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path), Plan(("Ann", "Bob"), Assignment.STUDENT)) as server:
+        bobs = [each for each in server.room.work.students if server.room.handing.may_see("Bob", "1.1", each, {})]
+        assert 0 < len(bobs) < len(server.room.work.students)
+        for student in server.room.work.students:
+            asked = {"student": student, "item": ITEM, "question": "Why?", "request": student}
+            assert server.ask("/questions/ask", asked, by="Ann")[0] == 303
+        for marker, number in (("Ann", len(server.room.work.students)), ("Bob", len(bobs))):
+            said = "1 question of students is open" if number == 1 else f"{number} questions of students are open"
+            assert said in server.ask("/", by=marker)[1]
+
+
+def test_a_room_says_that_its_rubric_has_changed(server: Server) -> None:
+    assert "has changed since the class was graded" not in server.ask("/")[1]
+    path = server.room.rubric.path
+    path.write_text(path.read_text() + "\n# later\n")
+    assert "rubric.yaml has changed since the class was graded" in server.ask("/")[1]
+    path.unlink()
+    assert "has changed since the class was graded" in server.ask("/")[1]

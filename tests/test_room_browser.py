@@ -352,7 +352,7 @@ def test_a_criterion_is_added_and_taken_back_by_keys_and_forms_alone(driver: Chr
     press(driver, "e")
     first = driver.switch_to.active_element
     assert (first.get_attribute("name"), first.get_attribute("value")) == ("text", "the prior")
-    press(driver, Keys.TAB * 6, "1 prior, 2 decoders", Keys.TAB, "1", Keys.ENTER)
+    press(driver, Keys.TAB * 8, "1 prior, 2 decoders", Keys.TAB, "1", Keys.ENTER)
     until(driver, lambda _: _ready(driver, "What would change", "Apply"))
     assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",)), "no key of the page was pressed"
     press(driver, Keys.ENTER)

@@ -136,15 +136,17 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A criterion that somebody wants to add or to change.
+    """A criterion that somebody wants to add, to change or to remove.
 
-    criterion: the id of the criterion to change; "" adds one.
+    criterion: the id of the criterion to change or to remove; "" adds one.
+    remove: whether to remove it; text and points then say nothing.
     """
 
     item: str
     criterion: str
-    text: str
-    points: float
+    text: str = ""
+    points: float = 0.0
+    remove: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Plan:
 
     @property
     def criterion(self) -> tuple[Criterion | None, Criterion | None]:
-        """The criterion that is changed, as it is now and as it becomes: (None, the new one) if one is added."""
+        """The criterion that is changed, as it is now and as it becomes; None where it is not there."""
         if self.criteria is None:
             return None, None
         _, now, then = self.criteria
@@ -271,7 +273,10 @@ def _plan(store: Store, rubric: Rubric, proposal: Proposal) -> Plan:
             left.append(Left(student, TWICE))
         else:
             summed = mark.criteria is not None and mark.points == entry.item.sum(mark.criteria)
-            now = mark.model_copy(update={"points": item.sum(mark.criteria or ())}) if summed else mark
+            there = {criterion.id for criterion in item.criteria}
+            met = None if mark.criteria is None else tuple(each for each in mark.criteria if each in there)
+            points = item.sum(met or ()) if summed else mark.points
+            now = mark.model_copy(update={"points": points, "criteria": met})
             rows.append(Row(head, now, by_hand=mark.points is not None and not summed))
     rows.sort(key=lambda row: (row.before == row.after and not row.by_hand, row.by_hand, row.student))
     return Plan(entry.id, (own.wording, entry.wording, wording), None, tuple(rows), tuple(_sorted(left)))
@@ -290,24 +295,17 @@ def _entries(store: Store, rubric: Rubric, item: str) -> tuple[Entry, Entry]:
 
 
 def _proposed(entry: Entry, item: ManualItem, proposal: Proposal) -> tuple[Criterion, ...]:
-    """Return an item's criteria with the one that is proposed. Raises AmendmentError."""
-    text, points = unwrapped(proposal.text), proposal.points
-    if not text:
-        raise AmendmentError("a criterion needs a text: say what to look for")
-    if len(text) > LONGEST or any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise AmendmentError(f"a criterion's text has at most {LONGEST} visible characters: write a shorter one")
-    if not math.isfinite(points) or round(points, 2) != points or points == 0:
-        raise AmendmentError("a criterion has points with at most two decimals, negative ones to deduct, and not 0")
+    """Return an item's criteria as they become. Raises AmendmentError."""
     there = {criterion.id: criterion for criterion in item.criteria}
     if proposal.criterion and proposal.criterion not in there:
         raise AmendmentError(f'"{entry.id}" has no criterion "{proposal.criterion}" any more: load the page again')
-    id_ = proposal.criterion or unique("-".join(telling_words(text)) or "criterion", there)
-    new = Criterion(id=id_, text=text, points=points)
-    if proposal.criterion and new == there[id_].model_copy(update={"text": unwrapped(there[id_].text)}):
-        raise AmendmentError("nothing was changed: write another text, or other points")
-    criteria = tuple((there | {id_: new}).values())
+    if proposal.remove:
+        criteria = tuple(each for id_, each in there.items() if id_ != proposal.criterion)
+    else:
+        new = _written(proposal, there)
+        criteria = tuple((there | {new.id: new}).values())
     changed = item.model_copy(update={"criteria": criteria})
-    if there and _adds(item) != _adds(changed):
+    if there and criteria and _adds(item) != _adds(changed):
         reason = (
             "a criterion that deducts them, with negative points"
             if _adds(changed)
@@ -315,6 +313,10 @@ def _proposed(entry: Entry, item: ManualItem, proposal: Proposal) -> tuple[Crite
         )
         start = "begin with all points" if _adds(changed) else "begin with no points"
         raise AmendmentError(f'the criteria of "{entry.id}" {start}: give {reason}')
+    if not criteria:
+        raise AmendmentError(
+            f'"{entry.id}" would have no criterion any more: change this one, or add another one first'
+        )
     most = changed.sum([each.id for each in criteria if each.points > 0])
     if most < item.points:
         raise AmendmentError(
@@ -322,6 +324,25 @@ def _proposed(entry: Entry, item: ManualItem, proposal: Proposal) -> tuple[Crite
             "give more points, or add another criterion first"
         )
     return tuple(each.model_copy(update={"text": unwrapped(each.text)}) for each in criteria)
+
+
+def _written(proposal: Proposal, there: Mapping[str, Criterion]) -> Criterion:
+    """Return the criterion that is proposed. Raises AmendmentError.
+
+    there: the item's criteria, by their ids.
+    """
+    text, points = unwrapped(proposal.text), proposal.points
+    if not text:
+        raise AmendmentError("a criterion needs a text: say what to look for")
+    if len(text) > LONGEST or any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise AmendmentError(f"a criterion's text has at most {LONGEST} visible characters: write a shorter one")
+    if not math.isfinite(points) or round(points, 2) != points or points == 0:
+        raise AmendmentError("a criterion has points with at most two decimals, negative ones to deduct, and not 0")
+    id_ = proposal.criterion or unique("-".join(telling_words(text)) or "criterion", there)
+    new = Criterion(id=id_, text=text, points=points)
+    if proposal.criterion and new == there[id_].model_copy(update={"text": unwrapped(there[id_].text)}):
+        raise AmendmentError("nothing was changed: write another text, or other points")
+    return new
 
 
 def _adds(item: ManualItem) -> bool:

@@ -112,6 +112,8 @@ class Amending:
             if HIDDEN in after and HIDDEN not in before:
                 raise Refused("the comment holds hidden names, which students would not see: write it without them")
             return CommentProposal(item, before, after)
+        if "remove" in form:
+            return Proposal(item, only(form, "criterion"), remove=True)
         return Proposal(
             item,
             only(form, "criterion", ""),

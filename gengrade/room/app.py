@@ -61,6 +61,7 @@ class Pages:
         self._documents = documents
         self._invite = invite
         self.aids = Aids(room, documents)
+        self._asking = Asking(room, self._html)
         self._templates = Environment(
             loader=ChoiceLoader([PackageLoader("gengrade.room"), PackageLoader("gengrade.report")]),
             autoescape=True,
@@ -90,7 +91,7 @@ class Pages:
             Route("/cell/{student}/{file:int}/{number:int}", self.cell),
             Route("/static/{name}", self.static),
             *Amending(self._room, self._html).routes(),
-            *Asking(self._room, self._html).routes(),
+            *self._asking.routes(),
             *self.aids.routes(),
         ]
         middleware = [Middleware(BaseHTTPMiddleware, dispatch=access.admit)]
@@ -113,6 +114,7 @@ class Pages:
             "class.html.j2",
             marker,
             questions=self._room.work.overview(heads),
+            asked=self._asking.open_for(marker),
             shares=handing.shares(marker, heads),
             plan=handing.plan,
             invited=invited,

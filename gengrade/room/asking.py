@@ -36,6 +36,11 @@ class Asking:
             Route("/questions/withdraw", partial(self._sent, act=self._withdraw), methods=["POST"]),
         ]
 
+    def open_for(self, marker: str) -> int:
+        """Return how many questions nobody has answered yet, of those that this marker may read."""
+        waiting = [each for each in self._room.questions() if each.answer is None]
+        return sum(self._may_read(marker, each.student, each.item) for each in waiting)
+
     async def _sent(self, request: Request, act: Callable[[Form, str], tuple[str, str]]) -> Response:
         """Answer a form: `act` is given its fields and who sent it, and returns the student and the item."""
         marker, form = marker_of(request), {}

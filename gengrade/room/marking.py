@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
 from gengrade.marks.amendments import Amended, amended, not_alone
 from gengrade.marks.model import SECOND, Asked, Head, completed, confirmed, problem_with
+from gengrade.paths import from_here, printable
 from gengrade.room.handing import Handing, Plan, Role
 from gengrade.room.naming import Names
 from gengrade.room.work import State, Work
@@ -96,6 +98,20 @@ class Room:
         with self._lock:
             self._follow()
             return self._amended.unfit
+
+    @property
+    def outdated(self) -> str:
+        """A sentence if the rubric's file is not as the room read it, which then marks by the earlier one; else ""."""
+        try:
+            now = f"sha256:{hashlib.sha256(self.rubric.path.read_bytes()).hexdigest()}"
+        except OSError:
+            now = ""
+        if now == self.rubric.sha256:
+            return ""
+        return (
+            f"{printable(str(from_here(self.rubric.path)))} has changed since the class was graded, and this room does "
+            "not follow it: stop it, grade again, and open it anew; no mark is lost"
+        )
 
     def _follow(self) -> None:
         """Take over the criteria that somebody has changed, here or by a command."""

@@ -133,7 +133,8 @@ def graded_class(
     pending: whether the check `vae.kld` is undecided, so that a person marks it as well.
     """
     text = examples.RUBRIC.replace('in the right order", points: 3', f'{wording}", points: 3, {CRITERIA}')
-    rubric = Rubric.parse(text, Path("rubric.yaml"))
+    write_whole(folder / "rubric.yaml", text)
+    rubric = Rubric.load(folder / "rubric.yaml")
     seal = Seal(bytes(32))
     for student in students:
         undecided = [examples.fact("vae.kld", Outcome.UNDECIDED, "einops is not installed")] if pending else []
