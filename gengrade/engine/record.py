@@ -49,6 +49,7 @@ class GradedClass:
     people: People = field(default=NOBODY)
     roster: Path | None = None
     identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the roster, of each student
+    kept: KeptPeople = field(default_factory=KeptPeople)  # of the last run
 
     @property
     def marks(self) -> Path:
@@ -120,7 +121,7 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
             texts = (row.name, row.id, *row.numbers, *row.logins)
             identities[member.submission] = (*identities.get(member.submission, ()), *filter(None, texts))
     roster = kept.roster.path if kept.roster else None
-    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities)
+    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities, kept)
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:
