@@ -5,7 +5,7 @@ What Canvas's importers do, by their own code:
 1. The gradebook begins with "Student,ID" or "LastName,FirstName,ID", and "Section" is the last column of the student.
    A student is found by the id, the SIS id, the login and the name; who is not in the file stays as they are.
 2. A blank over a score deletes the score. Therefore only rows that get a value are in the filled file.
-3. A column whose cell of possible points says "(read only)" is ignored.
+3. A column whose cell of possible points says "(read only)" is ignored, and so is one that sums others.
 4. A file of feedback belongs to the user and the attachment whose numbers are the first two in its name, and is shown
    under the name of that attachment. It is ignored unless the attachment is of the present submission.
 """
@@ -31,6 +31,8 @@ EXCUSED: Final = "EX"
 _HEADS: Final = (("student", "id"), ("lastname", "firstname", "id"))
 _TITLE: Final = re.compile(r"(?P<title>.*) \(\d+\)", re.DOTALL)
 _READ_ONLY: Final = "(read only)"
+# A column whose heading holds one of these is no assignment for Canvas, whatever else stands in it.
+_SUMS: Final = re.compile(r"(?:Current|Final) (?:Score|Points|Grade)|Override (?:Score|Grade|Status)")
 _SECTION: Final = "section"
 _ZIPS: Final = (".zip",)
 _TARS: Final = (".tar.gz", ".tgz", ".tar")
@@ -50,7 +52,8 @@ def read(content: bytes, path: Path, wishes: Wishes) -> Export:
         raise TableError(path, table.head.line, reason)
     possible = next((row for row in table.rows if _is_possible(row)), None)
     after = range(head.index(_SECTION) + 1, len(head))
-    titles = {at: match["title"] for at in after if (match := _TITLE.fullmatch(table.headings[at]))}
+    found = {at: match for at in after if (match := _TITLE.fullmatch(table.headings[at]))}
+    titles = {at: match["title"] for at, match in found.items() if not _SUMS.search(table.headings[at])}
     if possible is not None:
         titles = {at: title for at, title in titles.items() if _READ_ONLY not in possible.cell(at)}
     column = chosen(titles, {at: table.headings[at] for at in titles}, wishes, path, table.head.line)
