@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,7 +193,7 @@ def test_without_a_roster_the_names_of_files_say_whose_they_are() -> None:
 
 def test_the_members_of_a_group_get_their_own_points() -> None:
     origin = ("canvas", "doejane", "12345")
-    shared = {"group": "Blue", "submission": "doejane_12345", "origin": origin}
+    shared: dict[str, Any] = {"group": "Blue", "submission": "doejane_12345", "origin": origin}
     made = publish(entry("12345", "Doe, Jane", 12.0, **shared), entry("12347", "van der Berg, Jo", 11.0, **shared))
     assert changes(made) == {JANE: "12", JO: "11"}
 
@@ -273,7 +274,7 @@ def test_the_replica_refuses_what_canvas_refuses() -> None:
 # Reports -------------------------------------------------------------------------------------------------------------
 
 
-def with_files(student: int, *names: str, **fields: object) -> Entry:
+def with_files(student: int, *names: str, **fields: Any) -> Entry:
     people = {JANE: "Doe, Jane", ANN: "Müller, Ann-Kathrin", JO: "van der Berg, Jo", KIM2: "Lee, Kim"}
     return entry(str(student), people[student], files=names, **fields)
 
@@ -318,7 +319,7 @@ def test_without_a_file_of_canvas_there_is_no_place_for_a_report() -> None:
 def test_a_group_gets_one_report_and_who_handed_in_again_none() -> None:
     course = canvas()
     course.attachments = {501: (JANE, "hw2.zip", False)}
-    shared = {"group": "Blue", "submission": "s"}
+    shared: dict[str, Any] = {"group": "Blue", "submission": "s"}
     files = "doejane_12345_501_hw2.zip"
     made = publish(with_files(JANE, files, **shared), with_files(ANN, files, **shared))
     assert list(unzipped(made.feedback)) == [files]

@@ -85,9 +85,11 @@ def graded(tmp_path_factory: pytest.TempPathFactory, workbench: Workbench) -> Pa
     for name in CLASS:
         shutil.copy(REFERENCE / "answers.py", folder / "class" / name)
     time.sleep(2.1)  # what was handed in just now might still change without a later time
-    for name, text in (("decided", DECIDED), ("open", RUBRIC)):
+    for name, text in (("open", RUBRIC), ("decided", DECIDED)):
         (folder / f"{name}.yaml").write_text(text)
-        Teacher(folder, folder / name, f"{name}.yaml").grade()
+    Teacher(folder, folder / "open", "open.yaml").grade()
+    shutil.copytree(folder / "open", folder / "decided")
+    Teacher(folder, folder / "decided", "decided.yaml").grade()  # by the other rubric, which only scores
     return folder
 
 

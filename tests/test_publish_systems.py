@@ -221,7 +221,7 @@ def test_a_folder_that_is_a_number_is_no_participant() -> None:
 
 
 def test_reports_go_to_each_member_of_a_group() -> None:
-    shared = {"group": "Blue", "submission": "s"}
+    shared: dict[str, Any] = {"group": "Blue", "submission": "s"}
     made = fill(WORKSHEET, entry("301", "Jane Doe", **shared), entry("302", "José Núñez", **shared))
     course = moodle()
     assert list(unzipped(made.feedback)) == [

@@ -94,7 +94,7 @@ def document_of(grade: Grade) -> _Document:
     What is pending has no score: a teacher gives its points in Gradescope. The points of a bonus item have no maximum.
     """
     tests = [
-        _test(item, f"{question.id}.{place}")
+        _test(item, question.title, f"{question.id}.{place}")
         for question in grade.questions
         for place, item in enumerate(question.items, 1)
     ]
@@ -103,10 +103,10 @@ def document_of(grade: Grade) -> _Document:
     return document if any("score" in test for test in tests) else {**document, "score": 0}
 
 
-def _test(item: ItemGrade, number: str) -> _Document:
+def _test(item: ItemGrade, question: str, number: str) -> _Document:
     shown = public(item)
     test: _Document = {
-        "name": ("Bonus: " if item.bonus else "") + one_line(shown.title, 200),
+        "name": ("Bonus: " if item.bonus else "") + one_line(f"{question}: {shown.title}", 200),
         "number": number,
         "output": _output(shown),
         "visibility": "hidden" if item.hidden else "visible",
