@@ -250,17 +250,18 @@ def _content(path: Path) -> bytes:
 def _show(system: System, made: Publication, table: Path, feedback: Path) -> None:
     """Print who is in the files and who is not, what the importer does that may surprise, and how to upload."""
     if made.placed:
-        _say(f"Filled: {len(made.placed)} of {len(made.placed) + made.unchanged + len(made.left)}: {from_here(table)}")
+        everybody = len(made.placed) + made.unchanged + len(made.left)
+        _say(f"Filled: {len(made.placed)} of {everybody}, in the column “{made.column}”: {from_here(table)}")
     else:
         _say("Nothing is to be published, and no file was written.")
     if made.unchanged:
         _say(f"Unchanged since the last time: {made.unchanged} (--all publishes them again)")
     _list("Left out:", made.left)
     _list("In the table, but without a report:", made.without_report)
-    if not made.placed:
-        return
     for sentence in made.notes:
         _say(f"note: {sentence}")
+    if not made.placed:
+        return
     steps = _STEPS[system] if made.feedback is not None else _STEPS[system][:1]
     for number, step in enumerate(steps, 1):
         _say(f"{number}. {step.format(table=table.name, feedback=feedback.name)}")

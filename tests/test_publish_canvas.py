@@ -172,6 +172,10 @@ def test_a_number_that_fits_somebody_of_another_name_decides_nothing() -> None:
     assert "the row may be" in left(made)["Jane Doe"]
 
 
+def test_a_folder_may_be_named_by_the_number_in_the_roster() -> None:
+    assert changes(publish(entry("12345", "Doe, Jane", submission="12345", origin=("", "12345")))) == {JANE: "12.5"}
+
+
 def test_two_people_with_one_row_get_nothing() -> None:
     made = publish(entry("12345", "Jane Doe"), entry("u00017", "Jane Doe"))
     assert changes(made) == {}

@@ -115,7 +115,7 @@ def test_a_class_is_published_and_the_steps_are_said(teacher: Teacher) -> None:
     comments, ignored = found.upload_submissions(teacher.feedback())
     assert ignored == []
     assert comments[12345] == [("answers.py", (teacher.out / JANE / "report.html").read_bytes())]
-    assert "Filled: 2 of 2" in result.stdout
+    assert "Filled: 2 of 2, in the column “A small one (12)”" in result.stdout
     assert f"Import, choose {teacher.template.name}" in result.stdout
     assert "Upload Submissions, choose feedback.zip" in result.stdout
     assert teacher.template.read_bytes() == GRADEBOOK.format(points=3).encode()
@@ -156,6 +156,9 @@ def test_only_what_changed_is_published_again(marker: Teacher) -> None:
     assert result.exit_code == 0
     assert "Nothing is to be published, and no file was written." in result.stdout
     assert "Unchanged since the last time: 2" in result.stdout
+    assert (
+        "the export has other points than were published before; --all publishes them again: doejane" in result.stdout
+    )
     give(3)
     result = marker.canvas(points=6)
     assert "Filled: 1 of 2" in result.stdout

@@ -194,6 +194,8 @@ def test_names_that_are_hidden() -> None:
     made = fill(text, unrostered("Participant_302", "Participant", 7.0, origin=origin))
     course = moodle()
     assert course.import_worksheet(made.table) == [302]
+    zero = fill(text, absent("301", "301"), missing_as_zero=True)
+    assert moodle().import_worksheet(zero.table) == [301], "a roster without names has the same numbers"
     assert course.upload_feedback(made.feedback) == []
     assert list(course.people[302].files) == ["report.html"]
 

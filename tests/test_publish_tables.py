@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gengrade.publish.model import Wishes
@@ -17,6 +17,7 @@ PATH = Path("export.csv")
 cells = st.text(alphabet='ab;,\t"\r\n é', max_size=6)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.lists(cells, min_size=2, max_size=4), min_size=2, max_size=6),
     st.sampled_from(",;\t"),
@@ -38,6 +39,7 @@ def test_whatever_is_read_is_written_again(
     assert table.filled({}, keep_others=False) == mark + (head + end).encode(encoding)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=120) | st.text(max_size=120).map(str.encode))
 def test_no_file_breaks_the_reader(content: bytes) -> None:
     try:

@@ -34,6 +34,9 @@ def given(out: Path) -> Publishable:
     owners = Owners.of(graded.out)
 
     def report(entry: Entry) -> bytes | None:
-        return None if entry.report is None else read_trusted(graded.out / entry.report, owners)
+        try:
+            return None if entry.report is None else read_trusted(graded.out / entry.report, owners)
+        except OSError:  # it cannot be read, or is too large
+            return None
 
     return Publishable(graded.out, graded.rubric.assignment, entries, report)

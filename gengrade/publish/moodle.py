@@ -38,7 +38,6 @@ _NO: Final = frozenset(
 _FEEDBACK: Final = ("feedback comments", "feedback als kommentar")
 _SAYS_WHY: Final = f"{REPORT} says why."
 _NOTHING: Final = "Nothing was handed in."
-_FORMULA: Final = ("=", "+", "-", "@")
 _TO_SPACE: Final = re.compile(r'[\\/:*?"<>|_\x00-\x1f]+')
 _NAMED: Final = 6
 _COLUMNS: Final = 20
@@ -200,6 +199,8 @@ def _skipped(each: Placed, export: Export) -> str:
         return "a worksheet cannot say that somebody is excused: note it in Moodle"
     if each.row.line in export.locked:
         return "the grade is locked or overridden in Moodle's gradebook, and would be skipped: unlock it there"
+    if each.given.points < 0:
+        return "the points are negative, and would be skipped: enter the grade in Moodle"
     most = export.own_most.get(each.row.line)
     if most is not None and each.given.points > most:
         return (
@@ -210,14 +211,12 @@ def _skipped(each: Placed, export: Export) -> str:
 
 
 def _comment(entry: Entry, *, comma: bool) -> str:
-    """Return the comment, which begins no formula."""
+    """Return the comment. It begins with a digit or a letter, and so begins no formula: points are not negative."""
     if entry.total is None or entry.possible is None:
         return _NOTHING
     total, possible = written(entry.total, comma=comma), written(entry.possible, comma=comma)
     late = f", after a deduction of {written(entry.penalty, comma=comma)} for lateness" if entry.penalty else ""
-    text = f"{total} of {possible} points{late}. {_SAYS_WHY}"
-    assert not text.startswith(_FORMULA)
-    return text
+    return f"{total} of {possible} points{late}. {_SAYS_WHY}"
 
 
 def archive(reports: Sequence[Report]) -> Archive:

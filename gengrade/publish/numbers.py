@@ -15,6 +15,7 @@ from gengrade.report.text import points
 from gengrade.texts import listed
 
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
+_ID: Final = re.compile(r"[(|](\d+)\)?$")  # at the end of a heading of Canvas or Blackboard
 _NAMED: Final = 12  # columns in a sentence
 
 
@@ -58,7 +59,7 @@ def chosen(titles: Mapping[int, str], headings: Mapping[int, str], wishes: Wishe
     if wishes.column is not None:
         named = [at for at, heading in headings.items() if key(heading) == key(wishes.column)]
         named = named or [at for at, title in titles.items() if key(title) == key(wishes.column)]
-        named = named or [at for at, heading in headings.items() if wishes.column in re.findall(r"\d+", heading)[-1:]]
+        named = named or [at for at, each in headings.items() if (id_ := _ID.search(each)) and id_[1] == wishes.column]
         if len(named) == 1:
             return named[0]
         how = "several columns are" if named else "no column is"

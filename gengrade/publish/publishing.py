@@ -19,11 +19,12 @@ from typing import Final
 
 from gengrade.engine import UsageError
 from gengrade.people import Status
+from gengrade.people.words import key
 from gengrade.publish import blackboard, brightspace, canvas, moodle
 from gengrade.publish.entries import Entry
 from gengrade.publish.given import Publishable
 from gengrade.publish.model import Archive, Export, Filled, Given, LeftOut, Placed, Report, System, Wishes
-from gengrade.publish.numbers import require_scale, scaled
+from gengrade.publish.numbers import number, require_scale, scaled
 from gengrade.publish.packing import zipped
 from gengrade.publish.published import Log
 from gengrade.publish.rows import find_rows
@@ -45,6 +46,7 @@ class Publication:
     """What is to be uploaded, and what is to be said about it.
 
     table: the filled export.
+    column: the heading of the column with the points.
     feedback: the archive of reports; None: there are none.
     placed: who is in the table.
     unchanged: how many were left out, since the same was published before.
@@ -54,6 +56,7 @@ class Publication:
     """
 
     table: bytes
+    column: str
     feedback: bytes | None
     placed: tuple[Placed, ...]
     unchanged: int
@@ -98,7 +101,10 @@ def publication(
     reports, reportless = _reports(class_, filled.placed)
     archive: Archive = module.archive(reports)
     notes = [*read.notes, *filled.notes, *archive.notes]
-    if system is System.MOODLE and digest_of(content) in log.exports:
+    if others := [each.given.entry.name for each in placed if each not in new and not _stands(each, read)]:
+        who = listed(others, _NAMED)
+        notes.append(f"the export has other points than were published before; --all publishes them again: {who}")
+    if system is System.MOODLE and filled.placed and digest_of(content) in log.exports:
         notes.insert(
             0, "this worksheet was filled before: if you uploaded it then, export a new one, or Moodle skips all"
         )
@@ -106,6 +112,7 @@ def publication(
         notes.insert(0, f"all points are multiplied by {points(read.most)}/{points(ours)}")
     return Publication(
         filled.content,
+        read.table.headings[read.column],
         zipped(archive.members) if archive.members else None,
         filled.placed,
         len(placed) - len(new),
@@ -136,6 +143,14 @@ def _undecided(out: Path, entries: Sequence[Entry]) -> str:
     more = f"; and {len(entries) - _NAMED} more" if len(entries) > _NAMED else ""
     are = "1 person has" if len(entries) == 1 else f"{len(entries)} people have"
     return f"{out}: {are} no decided grade: {who}{more}. Decide them first, or give --partial to leave them out"
+
+
+def _stands(each: Placed, export: Export) -> bool:
+    """Return whether the export holds the points that a person gets."""
+    cell = next(row for row in export.table.rows if row.line == each.row.line).cell(export.column)
+    if each.given.points is None:
+        return key(cell) == key(canvas.EXCUSED)  # no other system can say it, so that it is published there alone
+    return number(cell) == each.given.points
 
 
 def _possible(class_: Publishable) -> float | None:

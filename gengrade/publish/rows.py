@@ -95,7 +95,7 @@ class _Index:
         """Return the places of the rows that an entry may belong to: one, if it is sure."""
         name, number = _origin(entry, self._system)
         in_roster = entry.id != entry.submission
-        ids = {key(entry.id)} if in_roster or self._system not in _COUNTED else set()
+        ids = {key(entry.id)} if in_roster or _called(entry) or self._system not in _COUNTED else set()
         if self._system in _COUNTED:
             ids.add(key(number))  # Brightspace exports other numbers, and Blackboard none
         logins = {key(entry.id), *map(key, entry.logins)}
@@ -120,9 +120,8 @@ class _Index:
         """
         person = self._people[row]
         name, number = _origin(entry, self._system)
-        theirs = [text for text in (person.name, *person.sortable) if text]
         ours = [*_called(entry), *([name] if name and self._system is not System.BLACKBOARD else [])]
-        if not theirs:
+        if not person.name:
             return True
         if not ours:
             own = {key(text) for text in (entry.id, *entry.numbers, *entry.logins)}
@@ -131,7 +130,7 @@ class _Index:
             return self._system not in _COUNTED or by_system or bool(own & held)
         if self._system is System.CANVAS and {squeezed(text) for text in ours} & _sortable(person):
             return True
-        return bool(_words(ours) & _words(theirs))
+        return bool(_words(ours) & _words((person.name, *person.sortable)))
 
 
 def _called(entry: Entry) -> tuple[str, ...]:
