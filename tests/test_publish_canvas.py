@@ -320,6 +320,14 @@ def test_without_a_file_of_canvas_there_is_no_place_for_a_report() -> None:
     assert [each.who for each in made.without_report] == ["Doe, Jane", "Müller, Ann-Kathrin"]
 
 
+def test_a_report_goes_to_nobody_else() -> None:
+    """The roster may say that somebody else's file counts; Canvas would show the report to its owner."""
+    made = publish(with_files(JANE, "müllerannkathrin_12346_502_hw2.zip"))
+    assert made.feedback is None
+    assert "to somebody else" in made.without_report[0].reason
+    assert changes(made) == {JANE: "12.5"}
+
+
 def test_a_group_gets_one_report_and_who_handed_in_again_none() -> None:
     course = canvas()
     course.attachments = {501: (JANE, "hw2.zip", False)}

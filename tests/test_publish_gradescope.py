@@ -228,10 +228,10 @@ def test_the_command_writes_the_archive_and_says_what_to_do(tmp_path: Path) -> N
 
 
 def test_a_course_of_ones_own_is_put_into_the_archive(tmp_path: Path) -> None:
-    folder = tmp_path / "mycourse"
+    folder = tmp_path / "ownassignment"
     created = CliRunner().invoke(app, ["course", "new", str(folder)], catch_exceptions=False)
     assert created.exit_code == 0, created.output
     course, rubric = chosen(str(folder), None)
     with zipfile.ZipFile(io.BytesIO(image(course, rubric, Settings(course="")))) as content:
-        assert json.loads(content.read("autograder.json"))["course"] == "course/mycourse"
-        assert "course/mycourse/course.yaml" in content.namelist()
+        assert json.loads(content.read("autograder.json"))["course"] == "course/ownassignment"
+        assert "course/ownassignment/course.yaml" in content.namelist()

@@ -119,6 +119,9 @@ def archive(reports: Sequence[Report]) -> Archive:
             reason = "there is no file of theirs from Canvas, in whose place the report could be shown"
             left.append(LeftOut(report.who, reason))
             continue
+        if _is_anothers(name, report):
+            left.append(LeftOut(report.who, f"Canvas would show the report to somebody else, who handed in {name}"))
+            continue
         low = name.lower()
         if low.endswith(_ZIPS):
             members[name] = zipped({REPORT: report.content})
@@ -138,6 +141,13 @@ def archive(reports: Sequence[Report]) -> Archive:
         who = listed(odd, _NAMED)
         notes.append(f"Canvas shows a report under the student's own file name: these must rename it to .html: {who}")
     return Archive(members, tuple(left), tuple(notes))
+
+
+def _is_anothers(name: str, report: Report) -> bool:
+    """Return whether a file is by its number of another user. Any member may have handed in for a group."""
+    (*_, number) = identify(name).key
+    alone = not report.people[0].given.entry.group and number.isdigit()
+    return alone and number not in [each.row.id for each in report.people]
 
 
 def _best(names: Sequence[str]) -> str | None:
