@@ -63,6 +63,6 @@ check: lint test  ## Run everything that must pass before a change is merged: li
 bench: setup  ## Measure what the harness itself costs, and print the table.
 	$(BIN)/python -m benchmarks
 
-clean:  ## Remove the virtual environment and the results, but no marks.
+clean:  ## Remove the virtual environment and the results, but no marks, and not what was published.
 	rm -rf $(VENV)
-	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name marks -exec rm -rf {} +
+	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name marks ! -name releases -exec rm -rf {} +

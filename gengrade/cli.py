@@ -45,6 +45,7 @@ from gengrade.marks import opened as opened_marks
 from gengrade.marks.amendments import amended, to_yaml
 from gengrade.marks_cli import app as marks_app
 from gengrade.paths import InputError, from_here, printable
+from gengrade.publish_cli import app as publish_app
 from gengrade.release_cli import app as releases_app
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
@@ -61,6 +62,7 @@ app.add_typer(rubric_app, name="rubric")
 course_app = typer.Typer(no_args_is_help=True, help="Write and check a course of your own.")
 app.add_typer(course_app, name="course")
 app.add_typer(marks_app, name="marks")
+app.add_typer(publish_app, name="publish")
 app.add_typer(releases_app)
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

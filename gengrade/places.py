@@ -24,6 +24,8 @@ from gengrade.walking import Plain
 
 WORK: Final = ".gengrade"  # the harness's own folder inside the results folder
 MARKS: Final = "marks"
+RELEASES: Final = "releases"  # what was given to students, and when
+PUBLISH: Final = "publish"  # files to upload to a learning management system
 TREES: Final = "trees"
 TEMPORARY: Final = "temporary"  # the workers' own temporary files
 ROOM: Final = "room"  # the marking room's own folder inside the harness's
@@ -110,7 +112,7 @@ def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Outpu
 def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError | None:
     """Return the error if the results folder lies inside the submissions or a submission in it, otherwise None."""
     remedy = "give --out a folder outside all submissions"
-    own = [out / WORK, out / MARKS, *(out / source.id for source in sources)]
+    own = [out / WORK, out / MARKS, out / RELEASES, out / PUBLISH, *(out / source.id for source in sources)]
     ours = {identity: place for place in own for identity in _identities([place])}
     around = set(_identities(_ways(out)))
     if not around.isdisjoint(_identities([graded])):

@@ -23,7 +23,7 @@ from gengrade.paths import InputError, from_here, printable
 from gengrade.places import WORK
 from gengrade.publish.comparing import Change, Comparison, compare, comparison_page
 from gengrade.publish.entries import Entry
-from gengrade.publish.releases import RELEASES, Release, Snapshot, make, releases, snapshot_now, undecided
+from gengrade.publish.releases import Release, Snapshot, make, newest, releases, snapshot_now, undecided
 from gengrade.publish.releases import release as release_numbered
 from gengrade.publish.replaying import Replay, entry_of, replay
 from gengrade.report.text import inert, one_line
@@ -106,7 +106,7 @@ def replay_command(
     """
     with _refused(out):
         graded = graded_class(out, changed=True)
-        found = _release(graded, number)
+        found = newest(graded) if number is None else release_numbered(graded, number)
         entry = entry_of(found, student)
         console = Console()
         with make_watcher(console) as watcher:
@@ -171,15 +171,6 @@ def _snapshot(graded: GradedClass, given: str) -> Snapshot:
     if not given.isdecimal():
         raise UsageError(f'{given}: give the number of a release, or "{NOW}"')
     return release_numbered(graded, int(given)).snapshot()
-
-
-def _release(graded: GradedClass, number: int | None) -> Release:
-    if number is not None:
-        return release_numbered(graded, number)
-    found = releases(graded)
-    if not found:
-        raise UsageError(f"{graded.out / RELEASES}: there is no release yet: make one with gengrade release")
-    return found[-1]
 
 
 def _people(entries: list[Entry]) -> str:

@@ -46,6 +46,7 @@ PAGES = (
     "docs/marking.md",
     "docs/new-course.md",
     "docs/people.md",
+    "docs/publishing.md",
     "docs/writing.md",
 )
 WORKFLOW = ROOT / "examples" / "workflow.yml"

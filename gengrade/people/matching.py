@@ -137,35 +137,36 @@ class _Index:
     """The rows of a roster by their ids, logins and names."""
 
     def __init__(self, roster: Sequence[Person]) -> None:
-        self._ids = _by({key(each.id)} for each in roster)
-        self._numbers = _by(set(map(key, each.numbers)) for each in roster)
-        self._logins = _by(set(map(key, each.logins)) for each in roster)
-        self._names = _by(_names(each) for each in roster)
+        self._ids = by_key({key(each.id)} for each in roster)
+        self._numbers = by_key(set(map(key, each.numbers)) for each in roster)
+        self._logins = by_key(set(map(key, each.logins)) for each in roster)
+        self._names = by_key(_names(each) for each in roster)
         self._nameless = frozenset(row for row, each in enumerate(roster) if not each.name)
-        self._sortable = _by(_sortable(each) for each in roster)
+        self._sortable = by_key(_sortable(each) for each in roster)
 
     def rows(self, id_: str, handed: Handed) -> _Rows:
         """Return the rows that a submission may belong to: one, if it is sure."""
         system, name, number = (*handed.origin, "", "", "")[:3]
         if system == BLACKBOARD:
             words = name.split("_")  # a title, and a user name that may hold underscores as well
-            return _any(self._logins, {key("_".join(words[place:])) for place in range(1, len(words))})
+            return any_of(self._logins, {key("_".join(words[place:])) for place in range(1, len(words))})
         if system in _SYSTEMS:
             own = {key(number), key(id_)}
-            names = _any(self._names, names_of(name))
+            names = any_of(self._names, names_of(name))
             if system == CANVAS:
-                names |= _any(self._sortable, {squeezed(name)})
-            ids = _any(self._ids, own)
+                names |= any_of(self._sortable, {squeezed(name)})
+            ids = any_of(self._ids, own)
             if system == BRIGHTSPACE:  # its own numbers are others than those that it exports
-                return _narrowed([names, ids]) if names else ids & self._nameless
-            return _narrowed([ids, names])
+                return narrowed([names, ids]) if names else ids & self._nameless
+            return narrowed([ids, names])
         own = {key(text) for text in (id_, handed.name, *handed.origin[-1:])}
-        levels = [_any(each, own) for each in (self._ids, self._numbers, self._logins)]
+        levels = [any_of(each, own) for each in (self._ids, self._numbers, self._logins)]
         called = {form for text in (id_, handed.name, *handed.origin[-1:]) for form in names_of(text)}
-        return _narrowed([*levels, _any(self._names, called)])
+        return narrowed([*levels, any_of(self._names, called)])
 
 
-def _by(keys: Iterable[set[str]]) -> dict[str, set[int]]:
+def by_key(keys: Iterable[set[str]]) -> dict[str, set[int]]:
+    """Return for each key the places of the rows that have it."""
     found: dict[str, set[int]] = {}
     for row, each in enumerate(keys):
         for one in each - {""}:
@@ -173,7 +174,8 @@ def _by(keys: Iterable[set[str]]) -> dict[str, set[int]]:
     return found
 
 
-def _any(index: Mapping[str, set[int]], keys: Iterable[str]) -> _Rows:
+def any_of(index: Mapping[str, set[int]], keys: Iterable[str]) -> _Rows:
+    """Return the places of the rows that have one of these keys."""
     return frozenset(row for each in keys for row in index.get(each, ()))
 
 
@@ -185,7 +187,7 @@ def _sortable(person: Person) -> set[str]:
     return {form for text in person.sortable or (person.name,) for form in sortable_names_of(text)}
 
 
-def _narrowed(levels: Sequence[_Rows]) -> _Rows:
+def narrowed(levels: Sequence[_Rows]) -> _Rows:
     """Return the rows of the first level that has any, as far as the later ones agree; all of them if they do not."""
     found: _Rows = frozenset()
     for level in levels:

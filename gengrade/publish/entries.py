@@ -23,6 +23,7 @@ class Entry(Frozen):
     """What one person gets; of a class without a roster, and for a stray submission, what one submission gets.
 
     id: in the roster; without one, the submission's id.
+    listed: whether it is a person in the roster.
     stray: whether it is a submission that belongs to nobody in the roster, and so is given to nobody.
     submission: the id of the submission that counts, which names its folder of results; None: there is none.
     numbers, logins, sortable: as in the roster (`gengrade.people.Person`), to find the person in other tables.
@@ -39,6 +40,7 @@ class Entry(Frozen):
     name: str
     group: str = ""
     status: Status
+    listed: bool = False
     stray: bool = False
     submission: str | None = None
     numbers: tuple[str, ...] = ()
@@ -92,7 +94,7 @@ def _entry(line: Line, row: Person | None, handed: Handed | None) -> Entry:
             "digest": digest_of(grade),
         }
     if row is not None:
-        given |= {"numbers": row.numbers, "logins": row.logins, "sortable": row.sortable}
+        given |= {"listed": True, "numbers": row.numbers, "logins": row.logins, "sortable": row.sortable}
     if handed is not None:
         given |= {"origin": handed.origin, "files": handed.files}
     return Entry(

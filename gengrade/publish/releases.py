@@ -39,17 +39,16 @@ from gengrade.marks import opened
 from gengrade.marks.store import NAME
 from gengrade.marks.table import in_order, to_csv
 from gengrade.paths import from_here, printable
-from gengrade.places import WORK, Owners, read_plain
+from gengrade.places import RELEASES, WORK, Owners, read_plain
 from gengrade.publish.entries import REPORT, Entry, entries_of
 from gengrade.report.student import Stamp, student_page
 from gengrade.texts import listed
 
-RELEASES: Final = "releases"
 RUBRIC: Final = "rubric.yaml"
 _MARKS: Final = "marks.csv"
 _MANIFEST: Final = "manifest.json"
 _KIND: Final = "release"  # under which the seals of manifests are made
-_SECRETS: Final = "released"  # the folder of the secrets, in the harness's own folder
+_SECRETS: Final = ".secrets"  # the folder of seeds and secrets, beside the releases
 _WRITERS: Final = 4
 _NAMED: Final = 5
 
@@ -175,6 +174,15 @@ def releases(graded: GradedClass) -> list[Release]:
     return found
 
 
+def newest(graded: GradedClass) -> Release:
+    """Return the newest release. Raises UsageError if there is none."""
+    found = releases(graded)
+    if not found:
+        out = printable(str(from_here(graded.out)))
+        raise UsageError(f"{out}: nothing was released yet: gengrade release freezes what students get")
+    return found[-1]
+
+
 def release(graded: GradedClass, number: int) -> Release:
     """Return a release by its number. Raises UsageError if there is none, or its manifest was changed."""
     folder = graded.out / RELEASES / str(number)
@@ -265,7 +273,7 @@ def drawn_for(graded: GradedClass, number: int) -> seeds.Drawn | None:
 
 
 def _secrets(graded: GradedClass, number: int) -> Path:
-    return graded.out / WORK / _SECRETS / str(number)
+    return graded.out / RELEASES / _SECRETS / str(number)
 
 
 def _numbers(folder: Path) -> list[int]:
