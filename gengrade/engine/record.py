@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
@@ -35,6 +35,21 @@ class _Record(Frozen):
     rubric_sha256: str  # of its content then
     names: dict[str, str]  # of the students, by their ids
     people: KeptPeople | None = None  # None: an earlier version wrote the file
+    withdrawn: dict[str, str] = Field(default_factory=dict)  # likewise, of those who were taken out of the class
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The students of the last run over a folder of results, by any rubric.
+
+    graded: what the command was given then; None: there was no run.
+    names: of the students, by their ids.
+    withdrawn: the names of those whose submissions were taken out of the class before.
+    """
+
+    graded: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +92,33 @@ def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
     return earlier.people if earlier is not None and earlier.rubric == rubric.path.resolve() else None
 
 
-def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, seal: Seal, people: ReadPeople) -> None:
-    """Note what the results in `out` were made from. A run over one student's files keeps the others' names."""
-    names = shown_names(people.found, {each.id: each.name for each in discovery.submissions})
-    earlier = _read(out, seal) if discovery.single else None
-    if earlier is not None and earlier.rubric == rubric.path.resolve():
+def earlier_students(out: Path, seal: Seal) -> Earlier:
+    """Return the students of the last run, as far as its record is this operator's."""
+    record = _read(out, seal)
+    return Earlier() if record is None else Earlier(record.graded, record.names, record.withdrawn)
+
+
+def write_record(
+    out: Path,
+    graded: Path,
+    rubric: Rubric,
+    discovery: Discovery,
+    seal: Seal,
+    people: ReadPeople,
+    *,
+    gone: Mapping[str, str],
+    kept: Mapping[str, str],
+) -> None:
+    """Note what the results in `out` were made from. A run over one student's files keeps the others' names.
+
+    gone: the names of students whose submissions were taken out of the class since the last run.
+    kept: the names of students who are not in the class any more, but whom this run does not withdraw.
+    """
+    now = {each.id: each.name for each in discovery.submissions}
+    names = {**kept, **shown_names(people.found, now)}
+    earlier = _read(out, seal)
+    withdrawn = {**(earlier.withdrawn if earlier else {}), **gone}
+    if discovery.single and earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded = earlier.graded
     record = _Record(
@@ -90,6 +127,7 @@ def write_record(out: Path, graded: Path, rubric: Rubric, discovery: Discovery, 
         rubric_sha256=rubric.sha256,
         names=names,
         people=people.kept,
+        withdrawn={id_: name for id_, name in withdrawn.items() if id_ not in names},
     )
     write_whole(out / WORK / _FILE, seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 
