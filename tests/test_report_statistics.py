@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -125,6 +126,28 @@ def test_discrimination_leaves_the_question_out_of_the_total() -> None:
     one = _of(found, "1.9").discrimination
     assert one is not None
     assert f"{signed(one.value)} ({signed(one.low)} to {signed(one.high)})" in page
+
+
+def test_discrimination_compares_with_what_is_settled() -> None:
+    """Every second student's VAE waits for a mark, which is not as if they had lost its points."""
+    grades = []
+    for place, grade in enumerate(_class(24)):
+        vae = grade.questions[2]
+        pending = vae.model_copy(update={"points": 0.0, "pending": vae.possible})
+        questions = tuple(pending if question is vae and place % 2 else question for question in grade.questions)
+        grades.append(grade.model_copy(update={"questions": questions}))
+    found = _figures(*grades)
+    assert _of(found, "1.9").settled == 12
+    own, rest = [], []
+    for grade in grades:
+        settled = [each for each in grade.questions if not each.pending]
+        own.append(next(each.bonus / 3 for each in settled if each.id == "1.12"))
+        others = [each for each in settled if each.id != "1.12"]
+        possible = sum(each.possible + each.bonus_possible for each in others)
+        rest.append(sum(each.points + each.bonus for each in others) / possible)
+    discrimination = _of(found, "1.12").discrimination
+    assert discrimination is not None
+    assert discrimination.value == pytest.approx(np.corrcoef(own, rest)[0, 1])
 
 
 def test_the_interval_of_a_correlation_covers_it_as_often_as_it_says() -> None:
@@ -265,7 +288,7 @@ def test_a_submission_in_whose_place_the_roster_names_another_counts_nowhere() -
     rows = (("1", "b"), ("2", "b"))
     roster = [Person(line=2, id=id_, name="Jane", group="Blue", submission=sent) for id_, sent in rows]
     people = people_of({"a": Handed(name="Jane"), "b": Handed(name="Jane")}, roster, None).people
-    people = people.__class__(**{**{name: getattr(people, name) for name in people.__slots__}, "replaced": ("a",)})
+    people = replace(people, replaced=("a",))
     grades = [_grade(student=name, manual=MANUAL) for name in ("a", "b")]
     found = figures(grades, lines_of(grades, people, {}), people)
     assert found.people == 2
@@ -339,13 +362,15 @@ def test_one_student_is_no_class_and_no_reason_to_fail() -> None:
     assert "None of those that are settled for at least 3 submissions." in _text(index_page([_grade(manual=MANUAL)]))
 
 
-@pytest.mark.parametrize("hundredths", [0, 29, 30, 57, 58, 70, 90, 100, 104])
-def test_a_share_lies_in_its_own_tenth(hundredths: int) -> None:
-    """Also 0.3 of 1 point, of which a computer's division makes a little less than 30 %."""
-    grade = _grade(manual=MANUAL)
-    changed = {"total": hundredths / 100, "points": hundredths / 100, "possible": 1.0}
-    found = _figures(grade.model_copy(update=changed))
-    assert found.tenths_of_totals[min(hundredths // 10, 9)] == found.tenths_of_settled[min(hundredths // 10, 9)] == 1
+@pytest.mark.parametrize(
+    ("points", "possible", "tenth"),
+    [(0, 1, 0), (0.29, 1, 2), (0.3, 1, 3), (0.7, 7, 1), (1.4, 7, 2), (5.6, 7, 8), (6.99, 7, 9), (7, 7, 9), (8, 7, 9)],
+)
+def test_a_share_lies_in_its_own_tenth(points: float, possible: float, tenth: int) -> None:
+    """Also 0.7 of 7 points, of which a computer's division makes a little less than 10 %."""
+    changed = {"total": points, "points": points, "possible": possible}
+    found = _figures(_grade(manual=MANUAL).model_copy(update=changed))
+    assert found.tenths_of_totals[tenth] == found.tenths_of_settled[tenth] == 1
 
 
 @pytest.mark.parametrize(

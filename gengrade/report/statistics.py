@@ -171,12 +171,12 @@ def figures(grades: Iterable[Grade], lines: Iterable[Line], people: People = NOB
 def _tenths(pairs: Iterable[tuple[float, float]]) -> tuple[int, ...]:
     """Return how many of the pairs (points, possible points) lie in each tenth; those without possible points in none.
 
-    The share is rounded, so that 0.3 of 1 point is 30 %, although the computer's division gives a little less.
+    The share is rounded, so that 0.7 of 7 points are 10 %, although the computer's division gives a little less.
     """
     counts = [0] * 10
     for points, possible in pairs:
         if possible > 0:
-            counts[max(0, min(int(round(points / possible, 9) * 10 + 1e-9), 9))] += 1
+            counts[max(0, min(int(round(points / possible * 10, 9)), 9))] += 1
     return tuple(counts)
 
 
