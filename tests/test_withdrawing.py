@@ -147,7 +147,8 @@ def test_a_part_of_the_class_withdraws_nobody(teacher: Teacher) -> None:
     for name in ("Bob_22", "Cyd_33"):
         assert teacher.shown(name) == ["index.html", "gradebook.csv"]
         assert (teacher.out / name / "grade.json").is_file()
-    assert set(grades_of(graded_class(teacher.out))) == set(NAMES)
+    graded = graded_class(teacher.out)
+    assert set(grades_of(graded)) == set(graded.people.lateness) == set(NAMES)
     assert "are not in" in teacher.graded()
     assert sorted(os.listdir(teacher.out / "withdrawn")) == ["Bob_22", "Cyd_33"]
 
@@ -225,8 +226,10 @@ def test_no_link_is_followed(teacher: Teacher, name: str) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
-def test_what_belongs_to_others_is_not_moved(teacher: Teacher) -> None:
-    os.chown(teacher.out / "Bob_22", 12345, -1)
+@pytest.mark.parametrize("name", ["Bob_22", "withdrawn"])
+def test_what_belongs_to_others_is_neither_moved_nor_used(teacher: Teacher, name: str) -> None:
+    (teacher.out / name).mkdir(exist_ok=True)
+    os.chown(teacher.out / name, 12345, -1)
     teacher.take_out("Bob_22")
     result = teacher.grade()
     assert result.exit_code == 2
