@@ -472,7 +472,7 @@ def test_the_terminal_tells_a_student_what_was_recognised(tmp_path: Path, single
     show_result(console, Result((graded,), tmp_path, single, Tier.SANDBOX, ()))
     assert isinstance(console.file, io.StringIO)
     said = console.file.getvalue()
-    assert (f"{SEEMS}\n  vae.kld, vae.loss: {SENTENCE}\n" in said) is single
+    assert (f"  vae.kld, vae.loss: Not right yet, 6 points\n    {SEEMS} {SENTENCE}" in said) is single
     assert "secret" not in said
 
 
