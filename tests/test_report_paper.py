@@ -138,7 +138,7 @@ def _class(number: int = 24) -> str:
     return index_page(grades, {}, people)
 
 
-@pytest.mark.parametrize("shift", [0, 300, 700])
+@pytest.mark.parametrize("shift", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (300, 700))])
 def test_no_heading_is_the_last_thing_on_a_page_and_none_is_half_empty(tmp_path: Path, shift: int) -> None:
     sheets = _sheets(_report(tmp_path, seed=shift), tmp_path, shift)
     assert len(sheets) > 10
@@ -152,13 +152,14 @@ def test_pictures_leave_no_page_half_empty(tmp_path: Path) -> None:
     assert [place for place, sheet in enumerate(sheets, 1) if sheet.ends_with_heading] == []
 
 
-@pytest.mark.parametrize("shift", [0, 400])
+@pytest.mark.parametrize("shift", [0, pytest.param(400, marks=pytest.mark.slow)])
 def test_the_class_on_paper(tmp_path: Path, shift: int) -> None:
     sheets = _sheets(_class(), tmp_path, shift)
     assert [place for place, sheet in enumerate(sheets[:-1], 1) if sheet.ends_with_heading] == []
     assert {place: sheet.filled for place, sheet in enumerate(sheets[:-1], 1) if sheet.filled < 0.5} == {}
 
 
+@pytest.mark.slow
 def test_no_id_breaks_within_its_number(tmp_path: Path) -> None:
     pages = {"report": _report(tmp_path, seed=1), "index": _class()}
     for name, page in pages.items():

@@ -109,6 +109,7 @@ def test_who_withdraws_is_shown_nowhere_and_loses_nothing(teacher: Teacher) -> N
     assert aside.is_dir()
 
 
+@pytest.mark.slow
 def test_who_hands_in_again_is_back(teacher: Teacher) -> None:
     """Whoever withdraws twice has two folders aside."""
     for folder in ("Bob_22", "Bob_22 (2)"):
