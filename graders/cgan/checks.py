@@ -50,11 +50,11 @@ INJECTED: Final = 1e-5  # tolerance on numbers that should be passed on unchange
 ASKED: Final = 10  # images of each digit
 WAYS: Final = 8  # directions in which slopes are measured; must equal `graders.probing.gradients.WAYS`
 DIGITS: Final = 4  # digits that are asked for, the first of them twice
-# A latent may have any number of elements, from one on, so the bound on a correlation follows from those that it has.
+# Declared for latents of 64 numbers; the bound on a correlation follows from as many as a generator takes.
 OF_A_CALL = declare(
-    "cgan.generate", "the noise of neighbouring images", Independence(ASKED // 2, ALPHA / 6), DIGITS + 1
+    "cgan.generate", "the noise of neighbouring images", Independence(ASKED // 2 * 64, ALPHA / 6), DIGITS + 1
 )
-OF_CALLS = declare("cgan.generate", "the noise of two calls", Independence(ASKED, ALPHA / 6))
+OF_CALLS = declare("cgan.generate", "the noise of two calls", Independence(ASKED * 64, ALPHA / 6))
 
 
 @check("cgan.generator")

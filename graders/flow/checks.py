@@ -359,7 +359,7 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
             fits = claimed.shape == expected.shape and are_near(claimed[same], log_det[same], IN_USE)
             expect(
                 fits,
-                f"log_det is not that of the map in single precision and {mode} mode, although the map is the same as "
+                f"log_det is not that of the map in ordinary precision and {mode} mode, although the map is the same as "
                 "in double precision and eval mode",
             )
         return

@@ -244,20 +244,20 @@ def neighbours(
     can, otherwise in single precision with `coarse_step`. Then it is asked as a training and its user ask it.
     """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
+    own = next((each.dtype for each in model.parameters()), torch.float32)
     double = True
     try:
         found = _differences(model.double(), x.cpu().double(), inverse, step)
     except RuntimeError:  # Some tensor in the student's code is explicitly float32.
         double = False
         found = _differences(model.float(), x.cpu().float(), inverse, coarse_step)
-    at_x = model.transform(x.cpu().to(next(iter(model.parameters())).dtype), inverse=inverse)[0].clone()
-    model.float()
-    in_use = [_in_use(model, x.cpu().float(), inverse, training) for training in (False, True)]
-    return {**found, "double": double, "at_x": at_x, "in_use": in_use}
+    model.to(own)
+    in_use = [_in_use(model, x.cpu(), inverse, training) for training in (False, True)]
+    return {**found, "double": double, "in_use": in_use}
 
 
 def _in_use(model: Any, x: Tensor, inverse: bool, training: bool) -> Image:
-    """Returns what the map makes of x [B, d] in single precision and one of the modes; gradients as in a training."""
+    """Returns what the map makes of x [B, d] in its own precision and one of the modes; gradients as in a training."""
     set_mode(model, training)
     with torch.set_grad_enabled(training):
         z, log_det = model.transform(x.clone(), inverse=inverse)
@@ -271,7 +271,8 @@ def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> Differenc
     offsets = step * torch.eye(x.shape[1], dtype=x.dtype)
     return {
         "log_det": log_det,
-        "back": model.transform(z, inverse=not inverse)[1],
+        "at_x": z,
+        "back": model.transform(z.clone(), inverse=not inverse)[1],
         "ledger": ledger,
         "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
         "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),

@@ -72,6 +72,7 @@ class Differences(TypedDict):
     """The map's log_det, and its values at neighbours on either side along each axis."""
 
     log_det: Tensor  # [B]
+    at_x: Tensor  # points: what the map makes of x
     back: Tensor  # [B], the log_det of the way back
     ledger: Ledger
     after: Tensor  # [d, B, d]
@@ -89,8 +90,7 @@ class Neighbours(Differences):
     """The same, in double precision if the model can."""
 
     double: bool  # whether it can
-    at_x: Tensor  # points: what the map makes of x in this precision
-    in_use: list[Image]  # the same in single precision in eval mode, and in training mode with gradients
+    in_use: list[Image]  # the map in its own precision in eval mode, and in training mode with gradients
 
 
 class Loss(Image):
