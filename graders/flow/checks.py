@@ -355,12 +355,13 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
         at_x = got.tensor("at_x", shape=x.shape, finite=False)
         for in_use, mode in zip(got.list("in_use"), ("eval", "training"), strict=True):
             z, claimed = in_use.tensor("z", shape=x.shape, finite=False), in_use.tensor("log_det", finite=False)
-            same = np.isclose(z, at_x, rtol=NEAR, atol=NEAR).all(axis=1)  # batch norms may give another map in training
+            # In training mode, batch norms may give another map.
+            same = np.isclose(z, at_x, rtol=NEAR, atol=NEAR).all(axis=1)
             fits = claimed.shape == expected.shape and are_near(claimed[same], log_det[same], IN_USE)
             expect(
                 fits,
-                f"log_det is not that of the map in ordinary precision and {mode} mode, although the map is the same as "
-                "in double precision and eval mode",
+                f"log_det is not that of the map in ordinary precision and {mode} mode, although the map is the same "
+                "as in double precision and eval mode",
             )
         return
     assert_close(
