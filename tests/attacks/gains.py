@@ -325,8 +325,9 @@ GAINS: Final = (
         ("cgan.generate",),
         "duke2017",
         changes={
-            kind: {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format(factor))}
-            for kind, factor in (("plain", "0 * "), ("hostile", "1.5e-5 * "), ("honest", "0.5 * "))
+            "plain": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("0 * "))},
+            "hostile": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("1.5e-5 * "))},
+            "honest": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("0.5 * "))},
         },
     ),
     Gain(
