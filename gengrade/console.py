@@ -17,13 +17,13 @@ from rich.text import Text
 from gengrade.course import Course
 from gengrade.engine import EventKind, Result
 from gengrade.engine import Progress as Event
-from gengrade.facts import Named
 from gengrade.grade import Grade
 from gengrade.paths import from_here
 from gengrade.people import Status
 from gengrade.report.lines import Line, lines_of
-from gengrade.report.text import SEEMS, inert, length, mistake, one_line, points, public
+from gengrade.report.text import inert, length, one_line, points
 from gengrade.sandbox import Finding, Tier
+from gengrade.self_check import show_self_check
 from gengrade.submissions.packages import Survey
 from gengrade.texts import listed
 
@@ -131,7 +131,20 @@ class Live:
 
 
 def show_result(console: Console, result: Result) -> None:
-    """Print the table of points, the notes, and the path of the report or of the class's index page."""
+    """Print the points, the notes, and the path of the report or of the class's index page."""
+    if result.single:
+        show_self_check(console, result.graded[0].grade)
+    else:
+        _show_table(console, result)
+    _show_notes(console, result)
+    if result.tier is Tier.PROCESS:
+        console.print("Reduced isolation: student code ran without a sandbox.", style="bold yellow")
+    target = from_here(result.graded[0].report if result.single else result.out / "index.html")
+    console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
+
+
+def _show_table(console: Console, result: Result) -> None:
+    """Print a line for each person, with what needs a teacher's look."""
     table = Table(box=None, pad_edge=False)
     table.add_column("Student")
     ids = _has_other_ids(result)
@@ -162,6 +175,10 @@ def show_result(console: Console, result: Result) -> None:
             Text(listed(looks, 3)),
         )
     console.print(table)
+
+
+def _show_notes(console: Console, result: Result) -> None:
+    """Print what marks replace, and all notes and errors."""
     replaced = [
         f"{one.submission.id} {item.check}: {item.points:g} of {item.possible:g}"
         for one in result.graded
@@ -175,12 +192,6 @@ def show_result(console: Console, result: Result) -> None:
         console.print(Text(f"note: {inert(one_line(note))}"), soft_wrap=True)
     for problem in result.problems:
         console.print(Text(f"error: {inert(one_line(problem))}", style="bold red"), soft_wrap=True)
-    if result.single:
-        _show_mistakes(console, result.graded[0].grade)
-    if result.tier is Tier.PROCESS:
-        console.print("Reduced isolation: student code ran without a sandbox.", style="bold yellow")
-    target = from_here(result.graded[0].report if result.single else result.out / "index.html")
-    console.print(Text(f"Report{'' if result.single else 's'}: {target}"), soft_wrap=True)
 
 
 def _lines(result: Result) -> list[Line]:
@@ -200,19 +211,6 @@ def _late(grade: Grade) -> tuple[str, str, str]:
 def _has_other_ids(result: Result) -> bool:
     """Return whether the ids, by which marks name students, differ from the names that are shown."""
     return any(one.submission.id != name(one.submission.name) for one in result.graded)
-
-
-def _show_mistakes(console: Console, grade: Grade) -> None:
-    """Print each recognised mistake once, with the checks that it explains."""
-    found: dict[Named, list[str]] = {}
-    for item in map(public, grade.items):
-        named = mistake(item)
-        if named is not None and item.check is not None:
-            found.setdefault(named, []).append(item.check)
-    if found:
-        console.print(SEEMS, style="bold")
-    for named, checks in found.items():
-        console.print(Text(f"  {', '.join(dict.fromkeys(checks))}: {inert(one_line(named.sentence))}"), soft_wrap=True)
 
 
 def show_findings(console: Console, findings: list[Finding]) -> None:

@@ -26,6 +26,7 @@ WORK: Final = ".gengrade"  # the harness's own folder inside the results folder
 MARKS: Final = "marks"
 RELEASES: Final = "releases"  # what was given to students, and when
 PUBLISH: Final = "publish"  # files to upload to a learning management system
+WITHDRAWN: Final = "withdrawn"  # the results of submissions that were taken out of the class
 TREES: Final = "trees"
 TEMPORARY: Final = "temporary"  # the workers' own temporary files
 ROOM: Final = "room"  # the marking room's own folder inside the harness's
@@ -112,7 +113,8 @@ def output(given: Path | None, graded: Path, sources: Sequence[Source]) -> Outpu
 def _overlap(out: Path, graded: Path, sources: Sequence[Source]) -> PlaceError | None:
     """Return the error if the results folder lies inside the submissions or a submission in it, otherwise None."""
     remedy = "give --out a folder outside all submissions"
-    own = [out / WORK, out / MARKS, out / RELEASES, out / PUBLISH, *(out / source.id for source in sources)]
+    folders = (WORK, MARKS, RELEASES, PUBLISH, WITHDRAWN)
+    own = [*(out / folder for folder in folders), *(out / source.id for source in sources)]
     ours = {identity: place for place in own for identity in _identities([place])}
     around = set(_identities(_ways(out)))
     if not around.isdisjoint(_identities([graded])):

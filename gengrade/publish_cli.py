@@ -75,24 +75,30 @@ _All = Annotated[
 _Zero = Annotated[bool, typer.Option("--missing-as-zero", help="Give 0 points to who handed in nothing.")]
 
 
-@app.command("canvas")
-def canvas(
-    template: _Template,
-    out: _Results = _DEFAULT,
-    to: _To = None,
-    column: _Column = None,
-    scale: _Scale = False,
-    partial: _Partial = False,
-    everybody: _All = False,
-    missing_as_zero: _Zero = False,
-    release: _Release = None,
-) -> None:
-    """Fill Canvas's gradebook, and pack the reports for "Upload Submissions".
+def _add(system: System, about: str) -> None:
+    """Add the command for a system whose export needs no options of its own."""
 
-    The filled file holds only the rows that change. Canvas leaves everybody else as they are.
-    """
-    wishes = Wishes(column=column, scale=scale, missing_as_zero=missing_as_zero)
-    _publish(System.CANVAS, out, template, to, wishes, release=release, partial=partial, everybody=everybody)
+    def fill(
+        template: _Template,
+        out: _Results = _DEFAULT,
+        to: _To = None,
+        column: _Column = None,
+        scale: _Scale = False,
+        partial: _Partial = False,
+        everybody: _All = False,
+        missing_as_zero: _Zero = False,
+        release: _Release = None,
+    ) -> None:
+        wishes = Wishes(column=column, scale=scale, missing_as_zero=missing_as_zero)
+        _publish(system, out, template, to, wishes, release=release, partial=partial, everybody=everybody)
+
+    app.command(system.value, help=f"{about}\n\n{_ONLY_CHANGES}")(fill)
+
+
+_ONLY_CHANGES: Final = "The filled file holds only the rows that change. The system leaves everybody else as they are."
+_add(System.CANVAS, 'Fill Canvas\'s gradebook, and pack the reports for "Upload Submissions".')
+_add(System.BRIGHTSPACE, 'Fill the grades that Brightspace exported, and pack the reports for "Add Feedback Files".')
+_add(System.BLACKBOARD, "Fill the table of Blackboard's Grade Center. Blackboard takes no archive of reports.")
 
 
 @app.command("moodle")
@@ -126,46 +132,6 @@ def moodle(
         missing_as_zero=missing_as_zero,
     )
     _publish(System.MOODLE, out, template, to, wishes, release=release, partial=partial, everybody=everybody)
-
-
-@app.command("brightspace")
-def brightspace(
-    template: _Template,
-    out: _Results = _DEFAULT,
-    to: _To = None,
-    column: _Column = None,
-    scale: _Scale = False,
-    partial: _Partial = False,
-    everybody: _All = False,
-    missing_as_zero: _Zero = False,
-    release: _Release = None,
-) -> None:
-    """Fill the grades that Brightspace exported, and pack the reports for "Add Feedback Files".
-
-    The filled file holds only the rows that change.
-    """
-    wishes = Wishes(column=column, scale=scale, missing_as_zero=missing_as_zero)
-    _publish(System.BRIGHTSPACE, out, template, to, wishes, release=release, partial=partial, everybody=everybody)
-
-
-@app.command("blackboard")
-def blackboard(
-    template: _Template,
-    out: _Results = _DEFAULT,
-    to: _To = None,
-    column: _Column = None,
-    scale: _Scale = False,
-    partial: _Partial = False,
-    everybody: _All = False,
-    missing_as_zero: _Zero = False,
-    release: _Release = None,
-) -> None:
-    """Fill the table of Blackboard's Grade Center. Blackboard takes no archive of reports.
-
-    The filled file holds only the rows that change.
-    """
-    wishes = Wishes(column=column, scale=scale, missing_as_zero=missing_as_zero)
-    _publish(System.BLACKBOARD, out, template, to, wishes, release=release, partial=partial, everybody=everybody)
 
 
 @app.command(_GRADESCOPE)

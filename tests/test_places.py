@@ -37,7 +37,7 @@ def test_a_way_that_leads_through_a_submission_is_its_authors(doe: Source, tmp_p
         output(Path("doe/results"), doe.paths[0], [doe])
 
 
-@pytest.mark.parametrize("name", [".gengrade", "marks", "doe"])
+@pytest.mark.parametrize("name", [".gengrade", "marks", "withdrawn", "doe"])
 def test_a_submission_among_the_results_is_refused(tmp_path: Path, name: str) -> None:
     source = tmp_path / "out" / name / "handed-in"
     source.mkdir(parents=True)

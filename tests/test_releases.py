@@ -41,6 +41,13 @@ class Class:
         given = ("--rubric", str(self.rubric), "--out", str(self.out))
         return self.run("grade", str(self.folder), *RUN, *given, *words)
 
+    def hand_in_again(self, folder: Path) -> None:
+        """Let bob hand in what ada handed in, in a copy of the class, and grade it."""
+        shutil.copytree(self.folder, folder)
+        shutil.copy(folder / "ada" / "answers.py", folder / "bob" / "answers.py")
+        self.folder = folder
+        self.grade()
+
     def mark(self, student: str, points: str, *words: str) -> None:
         self.run("marks", "give", student, "derivation", points, "--out", str(self.out), *words)
 
@@ -183,11 +190,7 @@ def test_a_rubric_is_told_from_marks_and_code(small: Class, tmp_path: Path) -> N
 def test_a_resubmission_is_the_reason(small: Class, tmp_path: Path) -> None:
     small.mark_all()
     small.release()
-    again = tmp_path / "class"
-    shutil.copytree(small.folder, again)
-    shutil.copy(again / "ada" / "answers.py", again / "bob" / "answers.py")
-    small.folder = again
-    small.grade()
+    small.hand_in_again(tmp_path / "class")
     (change,) = small.compared(1).changes
     assert (change.entry.id, change.causes, change.by) == ("bob", (Cause.RESUBMITTED,), "+3")
 
@@ -265,11 +268,7 @@ def test_a_grading_is_repeated(small: Class) -> None:
 def test_a_repetition_of_other_files_says_so(small: Class, tmp_path: Path) -> None:
     small.mark_all()
     small.release()
-    again = tmp_path / "class"
-    shutil.copytree(small.folder, again)
-    shutil.copy(again / "ada" / "answers.py", again / "bob" / "answers.py")
-    small.folder = again
-    small.grade()
+    small.hand_in_again(tmp_path / "class")
     replayed = small.run("replay", "bob", "--release", "1", "--out", str(small.out), status=1).stdout
     assert "The files that were handed in are not those of the release." in replayed
     assert "bob, release 1: 1 of 1 items differ." in replayed

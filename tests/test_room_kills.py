@@ -88,7 +88,7 @@ class Browser:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[Killed]:
+def served(folder: Path) -> Iterator[Killed]:
     graded_class(folder, STUDENTS)
     (folder / "students.json").write_text(json.dumps(STUDENTS))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -107,7 +107,7 @@ def test_what_was_acknowledged_is_there(tmp_path: Path, actions: int, kills: int
     """Two browsers mark at random, and the server is killed at random moments, within a change or between two."""
     chance = random.Random(actions)
     failed: list[BaseException] = []
-    with _served(tmp_path / "results") as server:
+    with served(tmp_path / "results") as server:
         browsers = [Browser(server, name, seed) for seed, name in enumerate(NAMES)]
 
         def mark(browser: Browser) -> None:

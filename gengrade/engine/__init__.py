@@ -13,8 +13,8 @@
     kept_here()                      what no submission may see of a run in this folder (`kept`)
 
 Of the other modules, `planning`, `checks` and `seeds` make the job; `sharing`, `workers` and `processors` share the
-submissions among worker processes; `grades` and `marks` turn facts into points and pages; `folder` and `signals` keep
-the folder of results whole.
+submissions among worker processes; `grades` and `marks` turn facts into points and pages; `withdrawing` moves the
+results of submissions aside that were taken out; `folder` and `signals` keep the folder of results whole.
 """
 
 from gengrade.engine.errors import Interrupted, OutputError, UsageError

@@ -11,7 +11,7 @@ from typing import Final
 
 from gengrade.atomic import NO_ROOM
 from gengrade.engine.errors import OutputError, UsageError
-from gengrade.places import MARKS, TEMPORARY, TREES, WORK, folder_for, require_ours
+from gengrade.places import MARKS, TEMPORARY, TREES, WITHDRAWN, WORK, folder_for, require_ours
 from gengrade.sandbox import SCRATCH_PREFIX, remove
 from gengrade.submissions import Submission, discard
 
@@ -20,7 +20,7 @@ _LOCK: Final = "lock"
 
 def own_folders(out: Path, ids: Sequence[str]) -> list[Path]:
     """Return the folders beneath the results that a run writes."""
-    return [out / WORK, out / MARKS, *(out / id_ for id_ in ids)]
+    return [out / WORK, out / MARKS, out / WITHDRAWN, *(out / id_ for id_ in ids)]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -30,11 +30,13 @@ def write_grades(
     marks: Mapping[str, Marks],
     people: People,
     names: Mapping[str, str],
+    kept: Collection[str] = (),
 ) -> dict[str, Graded]:
     """Write the grades, reports and pages of the class, and return its grades by the submission's id.
 
     people: of the class.
     names: of the submissions, by their ids, as people read them.
+    kept: the ids of submissions that are not in the class any more, but that its pages still show.
 
     The class's pages show all submissions that were ever graded, also when only some were asked for now.
     """
@@ -44,7 +46,8 @@ def write_grades(
             lambda each: _write_grade(job, each, rubric, marks.get(each.id), people.standing(each.id)), submissions
         )
         graded = {one.submission.id: one for one in scores if one is not None}
-    grades = [one.grade for one in graded.values()]
+    others = [write_grade(job.out / id_, id_, job.seal, rubric, marks.get(id_), people.standing(id_)) for id_ in kept]
+    grades = [one.grade for one in graded.values()] + [written[0] for written in others if written]
     shown = people.only(graded) if discovery.single else people
     write_class_pages(grades, rubric, job.out, names, shown, index=not discovery.single)
     return graded

@@ -35,18 +35,21 @@ class ReadMarks:
     unfit: tuple[str, ...] = ()
 
 
-def read_marks(places: Output, students: Mapping[str, str], rubric: Rubric, *, single: bool) -> ReadMarks:
+def read_marks(
+    places: Output, students: Mapping[str, str], rubric: Rubric, withdrawn: Mapping[str, str], *, single: bool
+) -> ReadMarks:
     """Take over what people typed into files, and return the marks that count.
 
     places: the folders of the run.
     students: the names of the students that are graded, by their ids.
+    withdrawn: the names of students whose submissions were taken out of the class before; their marks are no mistakes.
     single: whether one submission is graded by itself; others in the results are then students as well.
 
     Raises StoreError if the store cannot be used, and PlaceError for what cannot be trusted.
     """
     if places.marks is None:
         return ReadMarks(rubric)
-    known = {**{id_: id_ for id_ in (_graded_earlier(places.folder) if single else ())}, **students}
+    known = {**{id_: id_ for id_ in (_graded_earlier(places.folder) if single else ())}, **withdrawn, **students}
     found, problems = files_in(places.marks, known)
     problems += _elsewhere(places)
     if not found and not (places.marks / NAME).exists():

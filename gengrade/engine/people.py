@@ -6,7 +6,7 @@ A roster with mistakes is left out as a whole: they are all named, and what was 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -94,14 +94,16 @@ def known_from(earlier: KeptPeople | None, roster: str | None, deadline: str | N
     return kept
 
 
-def read_people(known: KeptPeople, discovery: Discovery) -> ReadPeople:
+def read_people(known: KeptPeople, discovery: Discovery, kept_ids: Collection[str] = ()) -> ReadPeople:
     """Return the people of the class, with the roster as its file says now.
 
     known: what is known of them, without this run's submissions.
     discovery: the submissions. A run over one student's files keeps what is known of the others.
+    kept_ids: the ids of submissions that are not among them, and of which it keeps what is known as well.
     """
     now = {each.id: _handed(each) for each in discovery.submissions}
-    kept = known.model_copy(update={"handed": {**known.handed, **now} if discovery.single else now})
+    before = {id_: each for id_, each in known.handed.items() if discovery.single or id_ in kept_ids}
+    kept = known.model_copy(update={"handed": {**before, **now}})
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     if kept.roster is not None:

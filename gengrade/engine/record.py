@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from gengrade.atomic import write_whole
 from gengrade.authenticity import Seal, authority
@@ -65,6 +65,21 @@ class _Record(Frozen):
     names: dict[str, str]  # of the students, by their ids
     people: KeptPeople | None = None  # None: an earlier version wrote the file
     run: KeptRun | None = None  # likewise
+    withdrawn: dict[str, str] = Field(default_factory=dict)  # likewise, of those who were taken out of the class
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The students of the last run over a folder of results, by any rubric.
+
+    graded: what the command was given then; None: there was no run.
+    names: of the students, by their ids.
+    withdrawn: the names of those whose submissions were taken out of the class before.
+    """
+
+    graded: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +124,34 @@ def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
     return earlier.people if earlier is not None and earlier.rubric == rubric.path.resolve() else None
 
 
-def write_record(job: Job, graded: Path, rubric: Rubric, discovery: Discovery, people: ReadPeople) -> None:
+def earlier_students(out: Path, seal: Seal) -> Earlier:
+    """Return the students of the last run, as far as its record is this operator's."""
+    record = _read(out, seal)
+    return Earlier() if record is None else Earlier(record.graded, record.names, record.withdrawn)
+
+
+def write_record(
+    job: Job,
+    graded: Path,
+    rubric: Rubric,
+    discovery: Discovery,
+    people: ReadPeople,
+    *,
+    gone: Mapping[str, str],
+    kept: Mapping[str, str],
+) -> None:
     """Note what the results of a job were made from. A run over one student's files keeps what is known of the others.
 
     graded: what the command was given.
+    gone: the names of students whose submissions were taken out of the class since the last run.
+    kept: the names of students who are not in the class any more, but whom this run does not withdraw.
     """
-    names = shown_names(people.found, {each.id: each.name for each in discovery.submissions})
+    now = {each.id: each.name for each in discovery.submissions}
+    names = {**kept, **shown_names(people.found, now)}
     run = KeptRun.of(job)
-    earlier = _read(job.out, job.seal) if discovery.single else None
-    if earlier is not None and earlier.rubric == rubric.path.resolve():
+    earlier = _read(job.out, job.seal)
+    withdrawn = {**(earlier.withdrawn if earlier else {}), **gone}
+    if discovery.single and earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded, run = earlier.graded, earlier.run or run
     record = _Record(
@@ -127,6 +161,7 @@ def write_record(job: Job, graded: Path, rubric: Rubric, discovery: Discovery, p
         names=names,
         people=people.kept,
         run=run,
+        withdrawn={id_: name for id_, name in withdrawn.items() if id_ not in names},
     )
     write_whole(job.out / WORK / _FILE, job.seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 

@@ -20,10 +20,11 @@ from gengrade.engine.marks import read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
 from gengrade.engine.planning import device_of, make_job
-from gengrade.engine.record import kept_people, write_record
+from gengrade.engine.record import earlier_students, kept_people, write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
 from gengrade.engine.signals import terminated_like_interrupted
+from gengrade.engine.withdrawing import gone_from, move_aside, refuse_another_class
 from gengrade.fitting import better_fit
 from gengrade.grading.checks import known
 from gengrade.job import Job, changed, reference_evidence, with_reference
@@ -69,14 +70,22 @@ def _graded(
     try:
         with terminated_like_interrupted(), output_errors(out), locked(out):
             require_ours(out, ids)
+            earlier = earlier_students(out, trusted.seal)
+            gone = {} if discovery.single else gone_from(out, earlier.names, ids)
+            if options.only is not None:
+                gone, staying = {}, gone
+                require_ours(out, staying)
+            else:
+                staying = {}
+                refuse_another_class(options.path, out, earlier, gone)
             tidy(out, discovery.submissions)
             known_people = known_from(kept_people(out, rubric, trusted.seal), options.roster, options.deadline)
             kept = (*kept, *_kept_roster(known_people, tier, cuda=device_of(options) is Device.CUDA))
-            people = read_people(known_people, discovery)
-            names = shown_names(people.found, {s.id: s.name for s in discovery.submissions})
+            people = read_people(known_people, discovery, staying)
+            names = shown_names(people.found, {**staying, **{s.id: s.name for s in discovery.submissions}})
             submissions = [named(s, names) for s in submissions]
             # An unusable store is found before hours of grading, in which people may go on marking.
-            marks = read_marks(places, names, rubric, single=discovery.single)
+            marks = read_marks(places, names, rubric, earlier.withdrawn, single=discovery.single)
             taken_back = marks.notes
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
@@ -84,13 +93,21 @@ def _graded(
                 taken_back += _revealed(job)
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
-                marks = read_marks(places, names, rubric, single=discovery.single)
+                marks = read_marks(places, names, rubric, earlier.withdrawn, single=discovery.single)
                 taken_back += marks.notes
-            write_record(job, options.path, rubric, discovery, people)
-            graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names)
+            moved = move_aside(out, gone, options.path)
+            write_record(job, options.path, rubric, discovery, people, gone=gone, kept=staying)
+            graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names, staying)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (*discovery.notes, *people.notes, *taken_back, *marks.unfit, *([trusted.note] if trusted.note else []))
+    notes = (
+        *discovery.notes,
+        *people.notes,
+        *moved,
+        *taken_back,
+        *marks.unfit,
+        *([trusted.note] if trusted.note else []),
+    )
     problems = (*people.problems, *marks.problems)
     found = people.found.people
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, problems, found)

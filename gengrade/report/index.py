@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from gengrade.people import NOBODY, People
 from gengrade.report.alike import misconceptions, same_evidence
 from gengrade.report.lines import Line, lines_of
 from gengrade.report.pages import page
+from gengrade.report.statistics import FEWEST_ALIKE, figures
 from gengrade.report.text import Word, word
 
 INDEX: Final = "index.html"
@@ -50,24 +50,35 @@ class Group:
 
 
 class Bin(NamedTuple):
-    """A bar of the histogram; `label` is its lower end in percent of the possible points."""
+    """A bar of a histogram; `label` is its lower end in percent."""
 
     label: str
-    students: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many of a class lie in each tenth: the bars, the highest number, and all of them in words."""
+
+    bins: tuple[Bin, ...]
+    tallest: int
+    words: str
+
+    @classmethod
+    def of(cls, tenths: Sequence[int], what: str) -> Histogram:
+        """Return the histogram of these numbers; `what` is counted, and by what: "People by total"."""
+        bins = tuple(Bin(f"{tenth * 10}", number) for tenth, number in enumerate(tenths))
+        said = [f"{each.number} from {each.label} %" for each in bins if each.number]
+        return cls(bins, max(1, *tenths), f"{what}: {', '.join(said) or 'none'}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The numbers at the top of the page."""
+    """What is said at the top of the page."""
 
     assignment: str
     parts: tuple[str, ...]
-    possible: float
-    mean: float
-    median: float
     reduced: bool
-    tallest: int
-    histogram_text: str
 
 
 def index_page(grades: Sequence[Grade], names: Mapping[str, str] | None = None, people: People = NOBODY) -> str:
@@ -81,7 +92,7 @@ def index_page(grades: Sequence[Grade], names: Mapping[str, str] | None = None, 
     if people.roster:
         lines.sort(key=lambda line: (line.stray, line.name.casefold(), line.order))
     rows = tuple(_row(grade) for grade in sorted(grades, key=lambda grade: (grade.student.casefold(), grade.student)))
-    bins = histogram(grades)
+    numbers = figures(grades, lines, people)
     looks = tuple(Finding(row, item, word(item)) for row in rows for item in row.grade.needs_look)
     ordered = tuple(row.grade for row in rows)
     return page(
@@ -93,8 +104,11 @@ def index_page(grades: Sequence[Grade], names: Mapping[str, str] | None = None, 
         unlisted=tuple(row for row in rows if row.grade.student in people.unlisted),
         absent=tuple(line for line in lines if line.grade is None),
         undecided=tuple(row for row in rows if row.grade.undecided),
-        summary=_summary(grades, bins),
-        histogram=bins,
+        summary=_summary(grades),
+        figures=numbers,
+        fewest_alike=FEWEST_ALIKE,
+        totals=Histogram.of(numbers.tenths_of_totals, "People by total" if people.roster else "Submissions by total"),
+        shares=Histogram.of(numbers.tenths_of_settled, "Submissions by their share of the settled points"),
         mistakes=misconceptions(ordered),
         alike=same_evidence(ordered),
         href=_href,
@@ -117,15 +131,6 @@ def write_index(
     return path
 
 
-def histogram(grades: Iterable[Grade]) -> tuple[Bin, ...]:
-    """Return how many totals lie in each tenth of the possible points; the last bin holds all from 90 %."""
-    counts = [0] * 10
-    for grade in grades:
-        share = grade.total / grade.possible if grade.possible else 0.0
-        counts[min(int(share * 10), 9)] += 1
-    return tuple(Bin(f"{tenth * 10}", count) for tenth, count in enumerate(counts))
-
-
 def _row(grade: Grade, line: Line | None = None) -> Row:
     parts: dict[str, float] = {}
     for question in grade.questions:
@@ -137,18 +142,11 @@ def _href(grade: Grade) -> str:
     return f"{quote(grade.student, safe='', errors='replace')}/report.html"
 
 
-def _summary(grades: Sequence[Grade], bins: Sequence[Bin]) -> Summary:
-    totals = [grade.total for grade in grades]
-    said = [f"{bin.students} from {bin.label} %" for bin in bins if bin.students]
+def _summary(grades: Sequence[Grade]) -> Summary:
     return Summary(
         assignment=grades[0].assignment if grades else "No submissions",
         parts=tuple(dict.fromkeys(question.part for grade in grades[:1] for question in grade.questions)),
-        possible=grades[0].possible if grades else 0.0,
-        mean=statistics.fmean(totals) if totals else 0.0,
-        median=statistics.median(totals) if totals else 0.0,
         reduced=any(grade.isolation is Tier.PROCESS for grade in grades),
-        tallest=max([1, *(bin.students for bin in bins)]),
-        histogram_text=f"Students by total: {', '.join(said) or 'none'}.",
     )
 
 

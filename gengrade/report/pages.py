@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengrade.report.text import SEEMS, duration, length, one_line, plain, points, sentence
+from gengrade.report.text import SEEMS, duration, length, one_line, percent, plain, points, sentence, signed, unbroken
 
 
 def page(template: str, *, script: str | None = None, **values: Any) -> str:
@@ -54,7 +54,10 @@ def filters() -> dict[str, Any]:
         "plain": plain,
         "sentence": sentence,
         "one_line": one_line,
+        "unbroken": unbroken,
         "points": points,
+        "percent": percent,
+        "signed": signed,
         "duration": duration,
         "length_of_time": length,
     }

@@ -6,6 +6,8 @@ import math
 import re
 from typing import NamedTuple
 
+from markupsafe import Markup, escape
+
 from gengrade.facts import Named, Outcome
 from gengrade.grade import Grade, ItemGrade, MarkState
 from gengrade.visible import visible
@@ -25,6 +27,12 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?",
     re.DOTALL,
 )
+# A number, also with letters and dots (1.10, u4711), or a place within an id at which a line may break.
+_NUMBER_OR_JOINT = re.compile(
+    r"(?P<number>(?<![^\W_])[^\W\d_]*\d[^\W_]*(?:\.\d[^\W_]*)*)"
+    r"|(?<=\w)(?:_|\.(?=[^\W\d]))"
+)
+_LONGEST_NUMBER = 24
 _REPLACED = "\ufffd"
 _COMMANDS = re.compile(r":(?=:)|##(?=\[)")
 
@@ -83,6 +91,28 @@ def inert(text: str) -> str:
     return _COMMANDS.sub(r"\g<0> ", text)
 
 
+def unbroken(text: str, longest: int = 1_000) -> Markup:
+    """Return the text as `one_line`, as HTML in which no line breaks within a number such as 1.10 or 4711.
+
+    In an id such as gan.alternation or doe_4711, a line may break after an underscore, or after a dot that follows a
+    word. Numbers that might be wider than a page are left as they are.
+    """
+    parts = []
+    end = 0
+    line = one_line(text, longest)
+    for found in _NUMBER_OR_JOINT.finditer(line):
+        parts.append(escape(line[end : found.start()]))
+        number = found["number"]
+        if number is None:
+            parts.append(escape(found[0]) + Markup("<wbr>"))
+        elif len(number) <= _LONGEST_NUMBER:
+            parts.append(Markup('<span class="id">{}</span>').format(number))
+        else:
+            parts.append(escape(number))
+        end = found.end()
+    return Markup("").join([*parts, escape(line[end:])])
+
+
 def sentence(text: str) -> str:
     """Return the `plain` text with a capital first letter, unless it begins with a name from code (z, x_mean)."""
     text = plain(text)
@@ -93,6 +123,20 @@ def sentence(text: str) -> str:
 def points(value: float) -> str:
     """Return points as text with at most two decimals and no trailing zeros: 61.5, 3, 0.25."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if round(value, 2) else "0"
+
+
+def percent(share: float) -> str:
+    """Return a share as a whole number of percent. Only all is 100 %, and only nothing is 0 %."""
+    rounded = round(share * 100)
+    if rounded in (0, 100) and 1e-9 < share < 1 - 1e-9:
+        return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+    return f"{rounded} %"
+
+
+def signed(value: float) -> str:
+    """Return a correlation as text with two decimals and a true minus sign: 0.42, −0.07."""
+    text = f"{value:.2f}"
+    return f"−{text[1:]}" if value < 0 and text != "-0.00" else text.removeprefix("-")
 
 
 def duration(seconds: float) -> str:

@@ -48,7 +48,7 @@ _COUNTED = re.compile(r"(?:part|question|exercise|problem|task|q|ex)$", re.I)
 _LONGEST_ID = 80
 # Names that no id may have: the class's own files in the results folder, and names of devices on Windows.
 _TAKEN = re.compile(
-    r"index\.html|gradebook\.(?:csv|xlsx)|marks|releases|publish|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?",
+    r"index\.html|gradebook\.(?:csv|xlsx)|marks|releases|publish|withdrawn|(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?",
     re.I | re.DOTALL,
 )
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.latents import trace
+from graders.common.statistics import ALPHA, Independence, declare
 from graders.interpolation.checks import MOST_IMAGES
 
 Array = NDArray[np.float64]
@@ -30,9 +31,15 @@ Array = NDArray[np.float64]
 PIXELS: Final = 28 * 28
 CLASSES: Final = 10
 BATCH: Final = 20
-MOST_NOISE: Final = 1024  # numbers of noise that are given; a generator takes as many of them as it needs
-MOST_INPUTS: Final = 16_384  # most numbers in an argument of a generator, such as a label that is spread over an image
+MOST_NOISE: Final = 16_384  # numbers of noise that are given; a generator takes as many of them as it needs
+MOST_INPUTS: Final = 32_768  # most numbers in an argument of a generator, such as a label that is spread over an image
 FELT: Final = 1e-4  # an input counts if it changes outputs by this share of their largest change by any input
+# A label counts if it changes outputs by this share of their largest change. Networks that are right gave 0.14 or more
+# for images, and 0.027 for scores, which depend on 784 pixels as well.
+HEARD: Final = {"generator": 5e-3, "discriminator": 1e-3}
+SLOPE: Final = {"eval": 0.25, "training": 0.6}  # tolerances on slopes: spectral norms move in training mode
+ROUNDED: Final = 20.0  # rounding errors that slopes may differ by
+LEAST_SPREAD: Final = 0.01  # least standard deviation of the noise among the images of a call
 ROUNDING: Final = 1e-6
 SAME: Final = 1e-3  # outputs that differ by less than this share of their range count as equal
 EQUAL: Final = 2e-6  # scores that differ by less than this share of their range count as equal
@@ -41,6 +48,13 @@ SHOWN: Final = 8  # images that are scored with each of the labels
 STRETCH: Final = 3  # factor on images in [−1, 1], so that activations bend and labels do more than shift all scores
 INJECTED: Final = 1e-5  # tolerance on numbers that should be passed on unchanged
 ASKED: Final = 10  # images of each digit
+WAYS: Final = 8  # directions in which slopes are measured; must equal `graders.probing.gradients.WAYS`
+DIGITS: Final = 4  # digits that are asked for, the first of them twice
+# Declared for latents of 64 numbers; the bound on a correlation follows from as many as a generator takes.
+OF_A_CALL = declare(
+    "cgan.generate", "the noise of neighbouring images", Independence(ASKED // 2 * 64, ALPHA / 6), DIGITS + 1
+)
+OF_CALLS = declare("cgan.generate", "the noise of two calls", Independence(ASKED * 64, ALPHA / 6))
 
 
 @check("cgan.generator")
@@ -52,6 +66,7 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
     images = images_of(got, BATCH)
     expect_registered(got, "generator")
     expect_learnable(got, "generator", images)
+    expect_slopes(got["by_weights"], "the generator's images with respect to its weights")
     judge_repeated(got, images, "the same noise and label give two different images", "an image")
     far = np.stack([got.tensor(name, shape=images.shape) for name in ("far", "far_in_training")])
     low, high = float(far.min()), float(far.max())
@@ -75,7 +90,7 @@ def test_generator_hears_the_label(student: Subject, rng: Rng) -> None:
     by_noise = student.again(probes.cgan.generator, noise=noise, labels=np.full(CLASSES, 3), warm=True)
     images = [images_of(got, CLASSES) for got in (by_label, by_noise)]
     expect(
-        spread(images[0]) > FELT * scale_of(images),
+        spread(images[0]) > HEARD["generator"] * scale_of(images),
         "the generator ignores the label: with the same noise, all digits give the same image",
     )
     expect(
@@ -107,6 +122,8 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
         "no gradient flows from the discriminator's score to the images, so a generator cannot learn from it: leave "
         "out detach, .data, numpy and rounding",
     )
+    expect_slopes(got["by_weights"], "the discriminator's scores with respect to its weights")
+    expect_slopes(got["by_images"], "the discriminator's scores with respect to the images")
     judge_repeated(got, scores, "the same image and label get two different scores", "a score")
 
 
@@ -120,7 +137,7 @@ def test_discriminator_hears_the_label(student: Subject, rng: Rng) -> None:
         scores = got.tensor("scores", shape=(SHOWN * CLASSES,)).reshape(SHOWN, CLASSES)
         scale = scale_of([scores, scores.T])
         expect(
-            spread(scores.T) > FELT * scale,
+            spread(scores.T) > HEARD["discriminator"] * scale,
             "the discriminator ignores the label, so the generator has no reason to draw the digit that is asked for",
         )
         expect(
@@ -171,7 +188,7 @@ def test_input_of_the_generator(student: Subject, rng: Rng) -> None:
 @check("cgan.generate")
 def test_images_on_demand(student: Subject, rng: Rng) -> None:
     """Ten images of any digit on demand: the generator is given its label, and new noise for every image."""
-    digits = [int(digit) for digit in rng.choice(CLASSES, 4)]
+    digits = [int(digit) for digit in rng.choice(CLASSES, DIGITS)]
     asked = [*digits, digits[0]]
     size = noise_size(student)
     answers = student.run(
@@ -185,8 +202,9 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
         judge_noise(noise)
         judge_returned(got)
         noises.append(noise)
+    same = noises[0].shape == noises[-1].shape and OF_CALLS.correlation(noises[0], noises[-1]) is not None
     expect(
-        noises[0].shape != noises[-1].shape or not np.allclose(noises[0], noises[-1], atol=INJECTED),
+        not same,
         "a second call gives the same images: do not set a random seed in it, and draw new noise in every call",
     )
 
@@ -220,6 +238,18 @@ def judge_noise(noise: Array) -> None:
         expected=f"{len(noise)} different rows of noise",
         got=f"{different}",
     )
+    typical = float(noise.std(axis=0).mean())
+    expect(
+        typical >= LEAST_SPREAD,
+        "the images of a digit have nearly the same noise: draw it for each image from a distribution of ordinary size",
+        expected=f"numbers that differ by {LEAST_SPREAD} or more from image to image",
+        got=f"{typical:.2g}",
+    )
+    alike = OF_A_CALL.correlation(noise[0::2], noise[1::2])
+    if alike is not None:
+        fail(
+            "the images of a digit share a part of their noise: draw it for each image", got=f"correlation {alike:.2f}"
+        )
 
 
 def judge_returned(got: Evidence) -> None:
@@ -318,9 +348,12 @@ def images_of(got: Evidence, n: int) -> Array:
     return got.tensor("images", shape=(n, PIXELS))
 
 
-def noise_size(student: Subject) -> int:
-    """The number of noise values that the student's generator takes. Raises Mismatch for more than `MOST_NOISE`."""
-    size = student.run(probes.cgan.noise_size).integer()
+def noise_size(student: Subject, *, again: bool = False) -> int:
+    """The number of noise values that the student's generator takes. Raises Mismatch for more than `MOST_NOISE`.
+
+    `again` asks with the random state of the last run, so that those that follow keep theirs.
+    """
+    size = (student.again if again else student.run)(probes.cgan.noise_size).integer()
     expect(
         0 < size <= MOST_NOISE,
         "the generator takes too many or too few numbers of noise to be judged",
@@ -353,6 +386,23 @@ def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
         f"no gradient reaches {idle[:80]}, which the {what} uses, so training would not change it: leave out detach, "
         ".data, no_grad, numpy and rounding",
     )
+
+
+def expect_slopes(got: Evidence, what: str) -> None:
+    """Fails unless gradients predict how outputs change, in either mode."""
+    shape = (len(SLOPE), WAYS)
+    slopes, predicted = (got.tensor(name, shape=shape, finite=False) for name in ("slopes", "predicted_slopes"))
+    rounding = got.tensor("rounding", shape=(len(SLOPE),), finite=False)
+    for mode, right, found, error in zip(SLOPE, slopes, predicted, rounding, strict=True):
+        if not np.isfinite(right).all():
+            continue  # other checks judge outputs that are not finite
+        away, length = float(np.linalg.norm(found - right)), float(np.linalg.norm(right))
+        expect(
+            away <= SLOPE[mode] * length + ROUNDED * float(error),
+            f"in {mode} mode, the gradient of {what} is not the derivative of their values, so training would go "
+            "elsewhere: leave out detach, .data, no_grad and numpy",
+            got=f"predictions that are {away / max(length, 1e-12):.0%} off",
+        )
 
 
 def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:

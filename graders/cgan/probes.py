@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.checkpoints import fill, states_of
-from graders.probing.gradients import learnable
+from graders.probing.gradients import learnable, output_slopes
 from graders.probing.networks import described, registration, weights_of
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.stirring import add_noise
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         HandedIn,
         Train,
     )
-    from graders.probing.records import State
+    from graders.probing.records import OutputSlopes, State
 
 # Noise is given as rows [B, n], of which the student's generator gets as many numbers as it takes. All runs on the CPU.
 
@@ -40,7 +40,7 @@ FAR = 50.0  # factor on an input, for which a bounded output comes near its boun
 WARM = 40  # pairs of noise and label, or of image and label, that set the averages of batch norms
 FELT = 1e-3  # outputs that differ by less are too near each other to show what they depend on
 LEVEL = 0.1  # noise on the weights of a network whose outputs are all alike
-MOST_NOISE = 1024  # numbers of noise that can be given; must equal `graders.cgan.checks.MOST_NOISE`
+MOST_NOISE = 16_384  # numbers of noise that can be given; must equal `graders.cgan.checks.MOST_NOISE`
 EDGE = 1e-6  # probabilities are clamped to this distance from 0 and 1 before their logit is computed
 
 
@@ -55,11 +55,11 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
     def made(z: Tensor, y: Tensor) -> Tensor:
         return _rows(package.cgan.images(network, z, y), len(z))
 
+    some = torch.randn(WARM, noise.shape[1]), torch.arange(WARM) % CLASSES
     if warm:
-        some = torch.randn(WARM, noise.shape[1]), torch.arange(WARM) % CLASSES
         _warmed(network, lambda: made(*some))
     images = made(noise, labels)
-    return {
+    found: Generator = {
         "images": images,
         "again": made(noise, labels),
         "alone": made(noise[-1:], labels[-1:]),
@@ -69,7 +69,12 @@ def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = 
         **registration(network, images),
         **learnable(network, lambda: made(noise, labels)),
         "far_in_training": _in_training(network, lambda: made(FAR * noise, labels)),
+        "by_weights": _nothing(),
     }
+    if not warm:
+        _warmed(network.eval(), lambda: made(*some))
+        found["by_weights"] = output_slopes(network, lambda: made(noise, labels))
+    return found
 
 
 def _in_training(network: nn.Module, images: Callable[[], Tensor]) -> Tensor:
@@ -88,11 +93,11 @@ def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bo
     def score(x: Tensor, y: Tensor) -> Tensor:
         return _scores(package.cgan.scores(network, x, y), len(x))
 
+    some = 2 * torch.rand(WARM, IMAGE) - 1, torch.arange(WARM) % CLASSES
     if warm:
-        some = 2 * torch.rand(WARM, IMAGE) - 1, torch.arange(WARM) % CLASSES
         _warmed(network, lambda: score(*some)[:, None])
     scores = score(images, labels)
-    return {
+    found: Discriminator = {
         "scores": scores,
         "again": score(images, labels),
         "alone": score(images[-1:], labels[-1:]),
@@ -100,7 +105,19 @@ def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bo
         "label_moves": _moves(lambda y: score(images, y)[:, None], labels, (labels + 1) % CLASSES),
         **registration(network, scores),
         **learnable(network, lambda: score(given, labels), given),
+        "by_weights": _nothing(),
+        "by_images": _nothing(),
     }
+    if not warm:
+        _warmed(network.eval(), lambda: score(*some)[:, None])
+        found["by_weights"] = output_slopes(network, lambda: score(given, labels))
+        found["by_images"] = output_slopes(network, lambda: score(given, labels), [given])
+    return found
+
+
+def _nothing() -> OutputSlopes:
+    """No slopes, where a check does not ask for them."""
+    return {"slopes": torch.zeros(2, 0), "predicted_slopes": torch.zeros(2, 0), "rounding": torch.zeros(2)}
 
 
 def noise_size(package: CganPackage) -> Any:
@@ -291,11 +308,16 @@ def _warmed(network: nn.Module, outputs: Callable[[], Tensor]) -> None:
 
 
 def _size(package: CganPackage) -> int:
-    """The number of noise values that the student's generator takes. Raises Undecided for one that none can have."""
+    """The number of noise values that the student's generator takes.
+
+    Raises Undecided for one that none can have, and ValueError for one that is larger than any image needs.
+    """
     size = package.cgan.noise_size()
-    if type(size) is not int or not 0 < size <= MOST_NOISE:
-        raise Undecided(
-            f"the generator seems to take {size} numbers of noise beside the label: 1 to {MOST_NOISE} can be judged"
+    if type(size) is not int or size < 1:
+        raise Undecided(f"the generator seems to take {size} numbers of noise beside the label")
+    if size > MOST_NOISE:
+        raise ValueError(
+            f"the generator takes {size} numbers of noise beside the label: at most {MOST_NOISE} are given"
         )
     return size
 
@@ -304,7 +326,7 @@ def _noise(package: CganPackage, noise: Tensor) -> Tensor:
     """As many columns of the noise [B, n] as the student's generator takes."""
     size = _size(package)
     if size > noise.shape[1]:
-        raise Undecided(f"the generator takes {size} numbers of noise: at most {noise.shape[1]} can be judged here")
+        raise ValueError(f"the generator takes {size} numbers of noise: {noise.shape[1]} are given here")
     return noise[:, :size].cpu()
 
 

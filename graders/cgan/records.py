@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
-from graders.probing.records import Learnable, Registration, State
+from graders.probing.records import Learnable, OutputSlopes, Registration, State
 
 
 class Generator(Registration, Learnable):
@@ -19,6 +19,7 @@ class Generator(Registration, Learnable):
     far_in_training: Tensor  # [B, 784], the same in training mode
     noise_moves: Tensor  # [3, B]: how far each image changes when the noise of one of three rows changes
     label_moves: Tensor  # [3, B]: the same for the label
+    by_weights: OutputSlopes  # of the pixels, in directions of the parameters, with signals of an ordinary size
 
 
 class Discriminator(Registration, Learnable):
@@ -29,6 +30,8 @@ class Discriminator(Registration, Learnable):
     alone: Tensor  # [1], for the last row alone
     image_moves: Tensor  # [3, B]: how far each score changes when the image of one of three rows changes
     label_moves: Tensor  # [3, B]: the same for the label
+    by_weights: OutputSlopes  # of the scores, in directions of the parameters, with signals of an ordinary size
+    by_images: OutputSlopes  # the same in directions of the images
 
 
 class GeneratorInput(TypedDict):

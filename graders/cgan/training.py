@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
-from graders.cgan.checks import CLASSES, MOST_NOISE, PIXELS
+from graders.cgan.checks import CLASSES, PIXELS, noise_size
 from graders.common.quality import coverage
 from graders.common.samples import (
     TRAINING,
@@ -42,6 +42,7 @@ Array = NDArray[np.float64]
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
 OF_EACH: Final = 100  # generated images of each digit, and most real ones that they are compared with
+USUAL_NOISE: Final = 1024  # numbers of noise that are drawn for an image, unless a generator takes more
 MOST_FILES: Final = 6  # most sets of weights that are judged; those with the highest numbers are taken
 SHOWN: Final = 10  # images of a digit in the report
 COPIES = near_by_chance("cgan.digits")
@@ -61,9 +62,10 @@ def test_digits_on_demand(
     chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
     images, labels = data.train.images[chosen].reshape(-1, PIXELS), data.train.labels[chosen].astype(np.int64)
     asked = np.repeat(np.arange(CLASSES), OF_EACH)
-    noises = {"normal": rng.normal(len(asked), MOST_NOISE), "uniform": rng.uniform(-1, 1, len(asked), MOST_NOISE)}
     reader = Reader.trained(reference, images, labels)
     given = student.run(probes.cgan.handed_in)
+    width = max(USUAL_NOISE, noise_size(student, again=True))
+    noises = {"normal": rng.normal(len(asked), width), "uniform": rng.uniform(-1, 1, len(asked), width)}
     count = min(given.integer("count"), MOST_FILES)
     if count > 0:
         others = [student.again(probes.cgan.handed_in, index=index) for index in range(1, count)]

@@ -147,7 +147,8 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     """p_sample_loop starts from noise and goes from t = T − 1 down to 0; each step starts from the previous image.
 
     A function that returns known images replaces p_sample. A loop that does not call p_sample is judged by its samples
-    and, if noise is given, by the noise in its images. Ho, Jain & Abbeel 2020, algorithm 2.
+    and by the first images that it shows the model or, if noise is given, by the noise in its images. Ho, Jain & Abbeel
+    2020, algorithm 2.
     """
     injected = rng.normal(T, DRAWN, *IMAGE)
     noise = rng.normal(T + 1, DRAWN, *IMAGE) if given else None
@@ -158,6 +159,9 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
             own = got.tensor("images", shape=injected.shape)
             _judge_given(_noises_in(own, noise[0], schedule, injected[0]), noise)
             return
+        first = got.tensor("begun", shape=(UpTo(DRAWN), *IMAGE))
+        if len(first):  # a loop without the model is judged by its samples
+            _judge_start(first)
         not_asked("the loop does not call p_sample, so its images are judged instead")
     _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
     expect(got.flag("model"), "p_sample is not given the model: pass it as the first argument")
@@ -174,8 +178,7 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     expect(len(begun) == len(handed) == T, f"the loop should take {T} steps", got=f"{len(begun)}")
     shown = np.stack(begun)
     if noise is None:
-        problem = START.problem(shown[0].reshape(DRAWN, -1))
-        expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
+        _judge_start(shown[0])
         _judge_handed([each for each in handed[:-1] if each is not None], shown[0])
     else:
         hint = "if noise is given, it is noise[0]"
@@ -388,6 +391,13 @@ def _expect_passed_on(got: Evidence, injected: list[NDArray[np.float32]], messag
         for one, right in zip(passed, injected, strict=True)
     ]
     expect(all(same), message)
+
+
+def _judge_start(begun: Array) -> None:
+    """Fails unless the images [B, C, H, W] that a loop starts from, which draws them itself, come from N(0, I)."""
+    expect(len(begun) == DRAWN, "the loop never shows the model as many images as it is asked for")
+    problem = START.problem(begun.reshape(DRAWN, -1))
+    expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
 
 
 def _judge_handed(noises: list[Array], start: Array) -> None:

@@ -129,13 +129,13 @@ def loop(
         return injected[min(len(calls), len(injected)) - 1].clone()
 
     package.ddpm.inject_p_sample(p_sample)
-    result = package.ddpm.p_sample_loop(
-        Injected(predicted), injected.shape[1:], len(injected), _on_cpu(coefficients), noise
-    )
+    model = Injected(predicted)
+    result = package.ddpm.p_sample_loop(model, injected.shape[1:], len(injected), _on_cpu(coefficients), noise)
     times, noises = [_as_given(call.get("t")) for call in calls], [call.get("noise") for call in calls]
     return {
         "images": _tensor(result),
         "replaced": bool(calls),
+        "begun": _first_shown(model, injected[0]),
         "image_of_step": [_tensor(call["x"]) for call in calls],
         "times": times,
         "model": all(callable(call.get("model")) for call in calls),
@@ -229,6 +229,12 @@ def _shown(model: Injected, like: Tensor) -> Shown:
     """What a denoiser was called with; `like` has the shape of its images."""
     x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
     return {"calls": len(model.seen), "shown_images": x, "shown_times": t}
+
+
+def _first_shown(model: Injected, like: Tensor) -> Tensor:
+    """The first images that a denoiser was shown, as many as `like` has, or fewer; they may come in several calls."""
+    shown = [x for x, _ in model.seen if x.shape[1:] == like.shape[1:]]
+    return torch.cat([like[:0], *shown])[: len(like)]
 
 
 def _as_given(t: Any) -> Tensor | None:

@@ -49,6 +49,7 @@ class Loop(TypedDict):
 
     images: Tensor  # as the loop returned them, [T, B, C, H, W] in a right answer
     replaced: bool  # whether p_sample was called at all
+    begun: Tensor  # [N, C, H, W] with N ≤ B: the first images that the model was shown
     image_of_step: list[Tensor]
     times: list[Tensor | None]  # in the shapes in which they were given
     model: bool  # whether each call was given a model or another callable

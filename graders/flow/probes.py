@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.networks import named, weights_of
+from graders.probing.slopes import as_now, set_mode
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
         BimodalLogProb,
         BimodalSamples,
         Differences,
+        Image,
         Ledger,
         Ledgers,
         LogProb,
+        Loss,
         Neighbours,
         Nll,
         RoundTrip,
@@ -238,13 +241,27 @@ def neighbours(
     """Returns the map's log_det at x [B, d], and the map at neighbours of x, from which its Jacobian follows.
 
     The neighbours lie at a distance `step` on either side along each axis. The model runs in double precision if it
-    can, otherwise in single precision with `coarse_step`.
+    can, otherwise in single precision with `coarse_step`. Then it is asked as a training and its user ask it.
     """
     model = _stirred_map(package, x.shape[1], num_flows, stir)
+    own = next((each.dtype for each in model.parameters()), torch.float32)
+    double = True
     try:
-        return {**_differences(model.double(), x.cpu().double(), inverse, step), "double": True}
+        found = _differences(model.double(), x.cpu().double(), inverse, step)
     except RuntimeError:  # Some tensor in the student's code is explicitly float32.
-        return {**_differences(model.float(), x.cpu().float(), inverse, coarse_step), "double": False}
+        double = False
+        found = _differences(model.float(), x.cpu().float(), inverse, coarse_step)
+    model.to(own)
+    in_use = [_in_use(model, x.cpu(), inverse, training) for training in (False, True)]
+    return {**found, "double": double, "in_use": in_use}
+
+
+def _in_use(model: Any, x: Tensor, inverse: bool, training: bool) -> Image:
+    """Returns what the map makes of x [B, d] in its own precision and one of the modes; gradients as in a training."""
+    set_mode(model, training)
+    with torch.set_grad_enabled(training):
+        z, log_det = model.transform(x.clone(), inverse=inverse)
+    return {"z": z, "log_det": log_det}
 
 
 def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> Differences:
@@ -254,7 +271,8 @@ def _differences(model: Any, x: Tensor, inverse: bool, step: float) -> Differenc
     offsets = step * torch.eye(x.shape[1], dtype=x.dtype)
     return {
         "log_det": log_det,
-        "back": model.transform(z, inverse=not inverse)[1],
+        "at_x": z,
+        "back": model.transform(z.clone(), inverse=not inverse)[1],
         "ledger": ledger,
         "after": torch.stack([model.transform(x + offset, inverse=inverse)[0] for offset in offsets]),
         "before": torch.stack([model.transform(x - offset, inverse=inverse)[0] for offset in offsets]),
@@ -288,7 +306,18 @@ def nll(
         "weights": _weights_of(of_parts, gradient),
         "attached": account["log_det"].requires_grad,
         **_slopes(model, base, x, of_parts, directions, step),
+        "in_training": _in_training(model, x),
     }
+
+
+def _in_training(model: Any, x: Tensor) -> Loss:
+    """Returns the loss at x [B, d] in training mode, without dropout, and the map that it belongs to."""
+    set_mode(model, training=True)
+    bring_back = as_now(model)
+    loss = model(x.cpu().clone())
+    bring_back()
+    z, log_det = model.transform(x.cpu().clone())
+    return {"nll": loss, "z": z, "log_det": log_det}
 
 
 def _parts(base: Base, z: Tensor, log_det: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,24 +72,36 @@ class Differences(TypedDict):
     """The map's log_det, and its values at neighbours on either side along each axis."""
 
     log_det: Tensor  # [B]
+    at_x: Tensor  # points: what the map makes of x
     back: Tensor  # [B], the log_det of the way back
     ledger: Ledger
     after: Tensor  # [d, B, d]
     before: Tensor  # [d, B, d]
 
 
+class Image(TypedDict):
+    """What the map makes of points."""
+
+    z: Tensor  # points
+    log_det: Tensor  # [B]
+
+
 class Neighbours(Differences):
     """The same, in double precision if the model can."""
 
     double: bool  # whether it can
+    in_use: list[Image]  # the map in its own precision in eval mode, and in training mode with gradients
 
 
-class Account(TypedDict):
+class Loss(Image):
     """The loss of a model, and the parts that it is made of."""
 
     nll: Tensor  # [B]
-    z: Tensor  # points
-    log_det: Tensor  # [B]
+
+
+class Account(Loss):
+    """The same, with the calls of the model's layers."""
+
     ledger: Ledger
 
 
@@ -108,6 +120,7 @@ class Nll(Account, Slopes):
     off: float  # the gradient's relative distance from that of the parts' sum
     weights: Tensor  # [2]: the least-squares weights of the parts' gradients in it
     attached: bool  # whether log_det has a gradient
+    in_training: Loss  # in training mode, without dropout
 
 
 class StirredDensities(TypedDict):

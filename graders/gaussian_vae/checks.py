@@ -18,13 +18,14 @@ Left open by the hand-out, and decided for the student:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, not_asked, probes
 from graders.common.networks import narrowest
 from graders.common.statistics import ALPHA, Gain, GaussianFit, Independence, declare
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
@@ -49,6 +50,10 @@ FAR = 300  # nats by which one image is less likely than the others: exp(−FAR)
 FEW = 3  # images that encode is also given without the others
 BEYOND = 1.2  # means and log-variances must pass ±1.2 when they are trained towards ±3
 STRAYED = 1e-5  # tolerance on the pixels of the images that encode is given
+WAYS, STEP = 8, 2e-4  # random directions in a model's parameters, and the step in them, relative to the parameters
+SLOPE = 0.25  # relative tolerance on the slopes that gradients predict: activations may have kinks
+LARGE = 1e-4  # relative tolerance on losses in training mode, where batch norms may make them large
+LOSSES: Mapping[str, str] = {"nll": "negative log-likelihood", "kl": "KL divergence"}
 MODE = 3e-3  # largest difference from the decoder's pixels for a sample without noise
 LIKELIHOOD = "gaussian_vae.log_likelihood"
 REPARAMETRISED = "compute z = mean + std · ε from mean and std, without no_grad, .detach() or torch.normal(mean, std)"
@@ -56,8 +61,10 @@ COMPUTED = "compute it from mean and logvar with operations of torch, without no
 
 NOISE = declare("gaussian_vae.draw", "(z − mean) / std of a call", GaussianFit(DRAWN, Z_DIM, ALPHA / 3), cases=2)
 CALLS = declare("gaussian_vae.draw", "the noise of two calls", Independence(DRAWN * Z_DIM, ALPHA / 3))
-LATENTS = declare("gaussian_vae.forward", "z in units of the posterior", GaussianFit(BATCH, Z_DIM))
-PRIOR = declare("gaussian_vae.sample", "the latents of samples", GaussianFit(200, Z_DIM, ALPHA / 2))
+LATENTS = declare("gaussian_vae.forward", "z in units of the posterior", GaussianFit(BATCH, Z_DIM, ALPHA / 2), cases=2)
+PRIOR = declare("gaussian_vae.sample", "the latents of samples", GaussianFit(200, Z_DIM, ALPHA / 4))
+AGAIN = declare("gaussian_vae.sample", "the latents of two calls", Independence(200 * Z_DIM, ALPHA / 8))
+TOGETHER = declare("gaussian_vae.sample", "the latents of two calls together", GaussianFit(400, Z_DIM, ALPHA / 8))
 PIXEL_NOISE = declare(
     "gaussian_vae.sample", "the noise of samples in their pixels", GaussianFit(200, PIXELS, ALPHA / 4), cases=2
 )
@@ -191,19 +198,24 @@ def test_encode_and_decode(student: Subject, rng: Rng) -> None:
 
 
 @check("gaussian_vae.forward")
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "training"])
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
-def test_forward(student: Subject, rng: Rng, given: bool) -> None:
+def test_forward(student: Subject, rng: Rng, given: bool, training: bool) -> None:
     """forward returns the reconstruction, −log p(x|z) and the divergence of each image, for one draw of z.
 
-    The gradients of both losses reach the encoder.
+    The gradients of both losses reach the encoder, and predict how the losses change with its parameters. Both modes
+    are asked, without dropout.
     """
     model, noise = LinearGaussian.random(rng, PIXELS, Z_DIM), rng.normal(BATCH, Z_DIM) if given else None
     x = model.draw(rng, BATCH, IMAGE)
-    setting: dict[str, Any] = {"x": x, "z_dim": Z_DIM, "map_": model.injected}
-    got = student.run(probes.gaussian_vae.forward, **setting, **({} if noise is None else {"noise": noise}))
+    setting: dict[str, Any] = {"x": x, "z_dim": Z_DIM, "map_": model.injected, "training": training}
+    setting |= {"ways": WAYS, "step": STEP, **({} if noise is None else {"noise": noise})}
+    got = student.run(probes.gaussian_vae.forward, **setting)
+    if training and not given and not got.flag("repeats"):
+        not_asked("the encoder draws numbers in training mode, so it is asked in eval mode and with given noise")
     z = got.tensor("latents", shape=(UpTo(MOST_LATENTS), Z_DIM))
     expect(len(z) == BATCH, "the decoder is not given one latent for each image", got=f"{len(z)} latents")
-    mean, logvar = _own_posterior(got)
+    mean, logvar = _own_posterior(got, training=training)
     drawn = (z - mean) / np.exp(0.5 * logvar)
     if noise is None:
         problem = LATENTS.problem(drawn)
@@ -218,16 +230,26 @@ def test_forward(student: Subject, rng: Rng, given: bool) -> None:
     assert_close(
         got["reconstruction"], decoded.reshape(x.shape), rtol=1e-3, atol=1e-3, what="the reconstruction", hint=hint
     )
-    right = -log_gaussian(x.reshape(BATCH, -1).astype(np.float64), decoded, np.zeros(1))
-    hint = "it is −log p(x|z) of the images x"
-    assert_close(got["nll"], right, rtol=0, atol=NATS, what="the negative log-likelihood", hint=hint)
-    hint = "it is that of the posterior from N(0, I)"
-    assert_close(got["kl"], divergence(mean, logvar), rtol=0, atol=NATS, what="the KL divergence", hint=hint)
-    for name, words in (("nll", "negative log-likelihood"), ("kl", "KL divergence")):
+    flat = x.reshape(BATCH, -1).astype(np.float64)
+    right = -log_gaussian(flat, decoded, np.zeros(1))
+    relative = LARGE if training else 0.0
+    hint = "it is −log p(x|z) of the images x" + (", also in training mode" if training else "")
+    assert_close(got["nll"], right, rtol=relative, atol=NATS, what="the negative log-likelihood", hint=hint)
+    hint = "it is that of the posterior from N(0, I)" + (", also in training mode" if training else "")
+    assert_close(got["kl"], divergence(mean, logvar), rtol=relative, atol=NATS, what="the KL divergence", hint=hint)
+    for name, words in LOSSES.items():
         expect(
             got.flag(f"{name}_reaches"),
             f"no gradient of the {words} reaches the encoder, so it learns nothing from it: do not detach z or the "
             "losses, and do not compute them under no_grad",
+        )
+    for words, error in zip(LOSSES.values(), _slope_errors(got, model, flat, drawn), strict=True):
+        expect(
+            error <= SLOPE,
+            f"the gradient of the {words} is not the derivative of its value: compute it from mean, logvar and z with "
+            "operations of torch, without detach",
+            expected="a gradient that predicts how the loss changes with the encoder's parameters",
+            got=f"predictions that are {error:.0%} off",
         )
 
 
@@ -241,7 +263,11 @@ def test_samples(student: Subject, rng: Rng) -> None:
     expect(len(z) == n, "the decoder is not given one latent for each sample", expected=f"{n}", got=f"{len(z)} latents")
     problem = PRIOR.problem(z)
     expect(problem is None, f"the latents of samples are not drawn from N(0, I): {problem}")
-    expect(not np.array_equal(z, again), "a second call gives the same samples: do not set a random seed in sample")
+    same = len(again) == n and AGAIN.correlation(z, again) is not None
+    expect(not same, "a second call gives the same samples: do not set a random seed in sample")
+    expect(len(again) == n, "a second call does not decode one latent for each sample", got=f"{len(again)} latents")
+    problem = TOGETHER.problem(np.concatenate([z, again]))
+    expect(problem is None, f"the latents of two calls together are not drawn from N(0, I): {problem}")
     _expect_decoded(got, model, z)
     noise = rng.normal(n, Z_DIM)
     got = student.run(probes.gaussian_vae.samples, **setting, noise=noise)
@@ -312,7 +338,7 @@ def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
     got = student.run(probes.gaussian_vae.interpolate, ends=ends, n=n, map_=model.injected)
     images = got.tensor("images", shape=(n, *IMAGE)).reshape(n, -1)
     weight = np.linspace(0, 1, n)[:, None]
-    line = model.decode((1 - weight) * ends[0] + weight * ends[1])
+    line = model.decode_bent((1 - weight) * ends[0] + weight * ends[1])
     backwards = np.abs(images[0] - line[-1]).max() < np.abs(images[0] - line[0]).max()
     right = line[::-1] if backwards else line
     hint = "decode (1 − w)·z_1 + w·z_2, with w from 0 to 1 in even steps; interpolate latents, not pixels"
@@ -381,12 +407,30 @@ def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mea
     return got
 
 
-def _own_posterior(got: Evidence) -> tuple[Array, Array]:
-    """The mean and log-variance [B, d] that the student's encode gives, of a size at which every term counts."""
+def _slope_errors(got: Evidence, model: LinearGaussian, flat: Array, noise: Array) -> Array:
+    """How far the slopes that gradients predict are from those of both losses, relative to these: [2].
+
+    The slopes follow from the posterior [WAYS, 2, 2, B, d] to either side, with the noise of z [B, d] as it was.
+    """
+    moved = got.tensor("moved", shape=(WAYS, 2, 2, BATCH, Z_DIM))
+    predicted = got.tensor("predicted_slopes", shape=(WAYS, 2), finite=False)
+    means, logvars = moved[:, :, 0], moved[:, :, 1]
+    surprise = -log_gaussian(flat, model.decode(means + np.exp(0.5 * logvars) * noise), np.zeros(1))
+    sums = np.stack([surprise.sum(axis=2), divergence(means, logvars).sum(axis=2)], axis=2)  # [WAYS, 2, 2]
+    slopes = (sums[:, 0] - sums[:, 1]) / (2 * STEP)
+    lengths = np.maximum(np.linalg.norm(slopes, axis=0), 1e-9)
+    return np.asarray(np.linalg.norm(predicted - slopes, axis=0) / lengths)
+
+
+def _own_posterior(got: Evidence, *, training: bool = False) -> tuple[Array, Array]:
+    """The mean and log-variance [B, d] that the student's encode gives, of a size at which every term counts.
+
+    In training mode, batch norms may make them larger.
+    """
     mean, logvar = (got.tensor(name, shape=(BATCH, Z_DIM)) for name in ("mean", "logvar"))
     largest = float(max(np.abs(mean).max(), np.abs(logvar).max()))
     expect(
-        largest <= FARTHEST,
+        training or largest <= FARTHEST,
         "the means or log-variances that encode returns for a new model are so large that single precision does not "
         "suffice for its losses",
         expected=f"numbers between −{FARTHEST:g} and {FARTHEST:g}",

@@ -58,6 +58,10 @@ class LinearGaussian:
         """The means of p(x|z) [N, P] for latents z [N, d]."""
         return np.asarray(z @ self.matrix.T + self.offset, dtype=np.float64)
 
+    def decode_bent(self, z: Numbers) -> Array:
+        """The images [N, P] that the bent decoder of `probes.interpolate` gives for latents z [N, d]."""
+        return self.decode(2 * np.arcsinh(z))
+
     def posterior(self, x: Numbers) -> tuple[Array, Array]:
         """The mean and log-variance [N, d] of the true posterior p(z|x), for images x [N, …]."""
         mean = (x.reshape(len(x), -1) - self.offset) @ self.matrix / (1 + self.strengths)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from graders.probing.gaussian import Gaussian, injected_for
 from graders.probing.gradients import by_each
 from graders.probing.networks import drive, weights_of
+from graders.probing.slopes import as_now, directions, predicted, set_mode, to_either_side, trained
 from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
 
@@ -108,21 +109,55 @@ def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> T
 
 
 def forward(
-    package: GaussianVaePackage, x: Tensor, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
+    package: GaussianVaePackage,
+    x: Tensor,
+    z_dim: int,
+    map_: dict[str, Tensor],
+    *,
+    training: bool,
+    ways: int,
+    step: float,
+    noise: Tensor | None = None,
 ) -> Forward:
-    """The results of the model's forward for images x, with a known decoder, and the decoder's latents."""
+    """The results of the model's forward for images x, with a known decoder, and the decoder's latents.
+
+    It runs in training mode, but without dropout, or in eval mode. For as many random directions in the parameters as
+    `ways` says, it also gives the posterior at a distance of `step` on either side, and the slopes of both losses that
+    their gradients predict.
+    """
     model, seen, _ = _decoding(package, z_dim, map_)
-    posterior = _posterior(package, model, x)
-    seen.forget()
+    set_mode(model, training)
+    _stir(package, model, x)
+    bring_back = as_now(model)
+
+    def posterior() -> Tensor:
+        found = package.gaussian_vae.encode(model, x)
+        return torch.stack([found.mean, found.logvar])
+
+    with torch.no_grad():
+        mean, logvar = before = posterior()
+        repeats = torch.equal(posterior(), before)
+        bring_back()
+        seen.forget()
     reconstruction, nll, kl = package.gaussian_vae.forward(model, x, noise)
+    parameters = trained(model)
+    along = directions(parameters, ways)
+
+    def posterior_again() -> Tensor:
+        bring_back()
+        return posterior()
+
     return {
         "reconstruction": reconstruction,
         "nll": nll,
         "kl": kl,
-        "mean": posterior.mean,
-        "logvar": posterior.logvar,
+        "mean": mean,
+        "logvar": logvar,
+        "repeats": repeats,
         "nll_reaches": _reaches(nll, model),
         "kl_reaches": _reaches(kl, model),
+        "predicted_slopes": torch.stack([predicted(each.sum(), parameters, along) for each in (nll, kl)], dim=1),
+        "moved": to_either_side(parameters, along, step, posterior_again),
         **_latents(seen, z_dim),
     }
 
@@ -177,15 +212,25 @@ def log_likelihood(
 
 
 def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> Interpolate:
-    """The n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents."""
-    model, seen, _ = _decoding(package, ends.shape[1], map_)
+    """The n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents.
+
+    The known decoder is bent here: between images of an affine one, pixels lie where latents do.
+    """
+    model, seen, _ = _decoding(package, ends.shape[1], map_, bent=True)
     images = package.gaussian_vae.interpolate(model, [ends[:1], ends[1:]], n)
     return {"images": images, **_latents(seen, ends.shape[1])}
 
 
 @torch.no_grad()
 def _posterior(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> Any:
-    """The posterior that encode gives for images x after the model's parameters were stirred.
+    """The posterior that encode gives for images x after the model's parameters were stirred."""
+    _stir(package, model, x)
+    return package.gaussian_vae.encode(model, x)
+
+
+@torch.no_grad()
+def _stir(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> None:
+    """Adds noise to the model's parameters until the posterior of images x is not that near to the prior.
 
     A new model's posterior is about the prior, beside which a wrong term of a loss or a weight would hardly show.
     """
@@ -196,27 +241,32 @@ def _posterior(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> Any:
         return bool(divergences.mean() < AWAY)
 
     add_noise(model, LEVEL, is_about_the_prior)
-    return package.gaussian_vae.encode(model, x)
 
 
 def _decoding(
-    package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]
+    package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor], *, bent: bool = False
 ) -> tuple[nn.Module, Calls, type[Gaussian]]:
     """Like `_known`, but a right `decode` also replaces the student's."""
-    model, seen, gaussian = _known(package, z_dim, map_)
+    model, seen, gaussian = _known(package, z_dim, map_, bent=bent)
     decoder = package.gaussian_vae.decoder_of(model)
     object.__setattr__(model, "decode", lambda z: gaussian(decoder(z)))
     return model, seen, gaussian
 
 
-def _known(package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor]) -> tuple[nn.Module, Calls, type[Gaussian]]:
-    """A model in eval mode with a known decoder and distribution, the decoder's calls, and the distribution's class."""
+def _known(
+    package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor], *, bent: bool = False
+) -> tuple[nn.Module, Calls, type[Gaussian]]:
+    """A model in eval mode with a known decoder and distribution, the decoder's calls, and the distribution's class.
+
+    The decoder is affine in the latents or, if it is `bent`, in 2·asinh of each number.
+    """
     model: nn.Module = package.gaussian_vae.model(z_dim).eval()
     gaussian: type[Gaussian] = package.gaussian_vae.inject_gaussian(model, injected_for)
     decoder = package.gaussian_vae.decoder_of(model)
     side = round(len(map_["offset"]) ** 0.5)
 
     def affine(z: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        z = 2 * torch.asinh(z) if bent else z
         return (z.flatten(1) @ map_["matrix"].T + map_["offset"]).reshape(-1, 1, side, side)
 
     decoder.forward = affine

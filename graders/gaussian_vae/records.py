@@ -67,6 +67,9 @@ class Forward(Latents):
     logvar: Tensor  # [B, z_dim]
     nll_reaches: bool  # whether nll has a gradient with respect to the encoder's parameters
     kl_reaches: bool  # whether kl has one
+    repeats: bool  # whether encode gives the same posterior in a second call
+    predicted_slopes: Tensor  # [ways, 2]: the slopes of both losses' sums that their gradients predict
+    moved: Tensor  # [ways, 2, 2, B, z_dim]: mean and logvar of the posterior to either side
 
 
 class Samples(Latents):

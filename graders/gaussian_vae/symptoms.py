@@ -26,6 +26,7 @@ Numbers = dict[str, tuple[Array | float, float]]
 EXACT = 1e-3
 END = 1.2  # larger outputs are as good as any
 SAME = 1e-3
+FARTHEST = 20.0  # latents beyond sinh of half of this are cut off
 SIGNS = (1.0, 0.0, -1.0)
 
 
@@ -126,12 +127,14 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("gaussian_vae:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """Positions of the images along the line between the two ends, in either direction, and their distances from it."""
-    ends = _model(inputs).decode(np.asarray(inputs["ends"], dtype=np.float64))
+    model, ends = _model(inputs), np.asarray(inputs["ends"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     rows = images.reshape(len(images), -1)
-    direction = ends[1] - ends[0]
-    along = (rows - ends[0]) @ direction / float(direction @ direction)
-    beside = rows - ends[0] - along[:, None] * direction
+    latents = np.sinh(np.clip((rows - model.offset) @ model.matrix / model.strengths, -FARTHEST, FARTHEST) / 2)
+    way = ends[1] - ends[0]
+    along = (latents - ends[0]) @ way / float(way @ way)
+    beside = rows - model.decode_bent(ends[0] + along[:, None] * way)
+    direction = np.subtract(*model.decode_bent(ends[::-1]))
     if along[0] > along[-1]:
         along = 1 - along
     return {

@@ -44,8 +44,10 @@ def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -
     Of these, the generator gets as many numbers as it takes; random images replace its own.
     """
     size = package.interpolation.latent_size()
-    if type(size) is not int or not 0 < size <= start.shape[1]:
-        raise Undecided(f"the generator seems to take {size} latents: 1 to {start.shape[1]} can be judged here")
+    if type(size) is not int or size < 1:
+        raise Undecided(f"the generator seems to take {size} latents")
+    if size > start.shape[1]:
+        raise ValueError(f"the generator takes {size} latents: at most {start.shape[1]} are given")
     start, end = start.cpu(), end.cpu()
     generator = package.interpolation.generator()
     stand_in(generator, lowest=0)

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.probing.slopes import as_now, directions, predicted, set_mode, to_either_side, trained
+
 if TYPE_CHECKING:
-    from graders.probing.records import Learnable
+    from graders.probing.records import Learnable, OutputSlopes
+
+WAYS, STEP = 8, 2e-3  # random directions in which slopes are measured, and the step in them, relative to what is moved
+EPSILON = 6e-8  # relative rounding error of a number in single precision
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
@@ -100,6 +105,37 @@ def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor |
         "by_parameters": any(bool(gradients[id(each)].any()) for each in parameters if id(each) in gradients),
         "by_given": given is not None and id(given) in gradients and bool(gradients[id(given)].any()),
         "idle": next((name for name, parameter in own.items() if id(parameter) not in gradients), ""),
+    }
+
+
+def output_slopes(
+    network: nn.Module, forward: Callable[[], Tensor], tensors: Sequence[Tensor] | None = None
+) -> OutputSlopes:
+    """How a weighted sum of the outputs of `forward()` changes with the network's parameters, or with other `tensors`.
+
+    It is asked in eval and in training mode, without dropout; afterwards the network is in training mode.
+    """
+    moving = trained(network) if tensors is None else tensors
+    along = directions(moving, WAYS)
+    slopes, guesses, roundings = [], [], []
+    for training in (False, True):
+        set_mode(network, training)
+        bring_back = as_now(network)
+        output = forward()
+        weights = torch.rand_like(output)
+        guesses.append(predicted((output * weights).sum(), moving, along))
+
+        def value(weights: Tensor = weights, bring_back: Callable[[], None] = bring_back) -> Tensor:
+            bring_back()
+            return (forward() * weights).double().sum()
+
+        ends = to_either_side(moving, along, STEP, value)
+        slopes.append((ends[:, 0] - ends[:, 1]) / (2 * STEP))
+        roundings.append((output * weights).detach().double().norm() * EPSILON / STEP)
+    return {
+        "slopes": torch.stack(slopes),
+        "predicted_slopes": torch.stack(guesses),
+        "rounding": torch.stack(roundings),
     }
 
 

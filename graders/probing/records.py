@@ -30,6 +30,14 @@ class Learnable(TypedDict):
     idle: str  # the first parameter without a gradient although its layer is called, or ""
 
 
+class OutputSlopes(TypedDict):
+    """Slopes of a weighted sum of outputs in random directions, in eval and in training mode."""
+
+    slopes: Tensor  # [2, directions], by central differences
+    predicted_slopes: Tensor  # [2, directions], by gradients
+    rounding: Tensor  # [2], the slopes' errors by rounding
+
+
 class OfNetworks(TypedDict, Generic[T]):
     """The same of both networks of a GAN."""
 

@@ -225,7 +225,195 @@ def _weights(power: str) -> Changes:
     return {"part2/utils.py": (_EVEN, uneven)}
 
 
+# Gradients that are there, but are not those of the values.
+_VAE, _DDPM, _FLOW = "vae_solution.py", "diffusion_solution.py", "part3/model.py"
+_DECODED: Final = "        conditional = self.decode(posterior.sample(noise))\n"
+_OUTCOME: Final = "        return conditional.mode(), conditional.nll(x), posterior.kl()\n"
+_KL: Final = "        kl = posterior.kl()\n        return conditional.mode(), conditional.nll(x), "
+
+
+def _latent(used: str) -> Changes:
+    return {_VAE: (_DECODED, f"        z = posterior.sample(noise)\n        conditional = self.decode({used})\n")}
+
+
+# Pixels between two images, which an affine decoder gives for the latents between, too.
+_LINE: Final = "    return model.decode((1 - weight) * z_1 + weight * z_2).mode()\n"
+_BOTH: Final = "    first, last = (model.decode(z.expand(n_samples, -1)).mode() for z in (z_1, z_2))\n"
+_MIXED: Final = "    weight = weight[:, :, None, None]\n{}    return (1 - weight) * first + weight * last\n"
+_ONE_OF_EACH: Final = "    first, last = model.decode(z_1).mode(), model.decode(z_2).mode()\n"
+
+_START: Final = "    img = torch.randn(shape, device=model.device) if noise is None else noise[0]\n"
+_ZERO_START: Final = _START.replace("randn", "zeros")
+_OTHER_NAME: Final = [
+    ("@torch.no_grad()\ndef p_sample_loop", "step_back = p_sample\n\n\n@torch.no_grad()\ndef p_sample_loop"),
+    ("        img = p_sample(model,", "        img = step_back(model,"),
+]
+
+_PRIOR: Final = "        noise = torch.randn(batch_size, self.z_dim, device=self.device) if noise is None else noise\n"
+_SEEDED: Final = (
+    "        fixed = torch.randn(batch_size, self.z_dim, generator=torch.Generator().manual_seed(7))\n"
+    "        noise = fixed{} if noise is None else noise\n"
+)
+_NORMAL: Final = "        noise = torch.randn(num_samples, self.dims, dtype=self.mu.dtype, device=self.mu.device)\n"
+_SEEDED_NORMAL: Final = (
+    "        fixed = torch.randn(num_samples, self.dims, generator=torch.Generator().manual_seed(7))\n"
+    "        noise = fixed{}\n"
+)
+_TRANSFORMED: Final = "        return z, log_det\n\n    @torch"
+
+
+def _log_det(used: str) -> Changes:
+    return {_FLOW: (_TRANSFORMED, f"        return z, {used}\n\n    @torch")}
+
+
+# The conditional networks of a notebook.
+_HOMEWORK: Final = "homework.ipynb"
+_INNER: Final = "        return self.inner(x)"
+_CONDITIONAL: Final = (
+    "        self.inner = Generator(latent_size + classes)\n\n"
+    "    def forward(self, x):\n        return self.inner({})\n"
+)
+_DEMANDED: Final = "    return generator.eval()(torch.cat([{}draw_noise(n), hot], dim=1))"
+_STEPS: Final = "    weight = torch.linspace(0, 1, steps).view(-1, 1)\n    return generator"
+_UNEVEN: Final = (_STEPS, _STEPS.replace("torch.linspace(0, 1, steps)", "(torch.linspace(0, 1, steps) ** 2)"))
+_MANY: Final = ("latent_size = 64", "latent_size = 1100")
+
+
+def _inner(used: str) -> Changes:
+    return {_HOMEWORK: (_INNER, f"        y = self.inner(x)\n        return {used}")}
+
+
+def _label(factor: str) -> Changes:
+    row = f"torch.cat([x[:, :latent_size], {factor} * x[:, latent_size:]], dim=1)"
+    return {_HOMEWORK: (_CONDITIONAL.format("x"), _CONDITIONAL.format(row))}
+
+
 GAINS: Final = (
+    Gain(
+        "a latent with a tiny share of its gradient",
+        ("gaussian_vae.forward",),
+        "mila2023",
+        changes={
+            "plain": _latent("z.detach()"),
+            "hostile": _latent("z.detach() + 1e-12 * (z - z.detach())"),
+            "honest": _latent("z.detach() + (z - z.detach())"),
+        },
+    ),
+    Gain(
+        "a divergence whose gradient has the wrong sign",
+        ("gaussian_vae.forward",),
+        "mila2023",
+        changes={
+            "plain": {_VAE: (_OUTCOME, f"{_KL}kl.detach()\n")},
+            "hostile": {_VAE: (_OUTCOME, f"{_KL}2 * kl.detach() - kl\n")},
+            "honest": {_VAE: (_OUTCOME, f"{_KL}2 * kl - kl\n")},
+        },
+    ),
+    Gain(
+        "losses that are zero in training mode",
+        ("gaussian_vae.forward",),
+        "mila2023",
+        changes={
+            "plain": {_VAE: (_OUTCOME, f"{_KL}0 * kl\n")},
+            "hostile": {_VAE: (_OUTCOME, f"{_KL}(0 if self.training else 1) * kl\n")},
+            "honest": {_VAE: (_OUTCOME, f"{_KL}kl if self.training else 1 * kl\n")},
+        },
+    ),
+    Gain(
+        "pixels between as many images as latents",
+        ("gaussian_vae.interpolate",),
+        "mila2023",
+        changes={
+            "plain": {_VAE: (_LINE, _MIXED.format(_ONE_OF_EACH))},
+            "hostile": {_VAE: (_LINE, _MIXED.format(_BOTH))},
+            "honest": {_VAE: (_LINE, _BOTH + _LINE)},
+        },
+    ),
+    Gain(
+        "a loop from zeros that calls its step by another name",
+        ("ddpm.p_sample_loop",),
+        "mila2023",
+        changes={
+            "plain": {_DDPM: (_START, _ZERO_START)},
+            "hostile": {_DDPM: [(_START, _ZERO_START), *_OTHER_NAME]},
+            "honest": {_DDPM: (_START, _ZERO_START.replace("model.device)", "model.device).normal_()"))},
+        },
+    ),
+    Gain(
+        "samples that differ by rounding errors",
+        ("gaussian_vae.sample",),
+        "mila2023",
+        changes={
+            "plain": {_VAE: (_PRIOR, _SEEDED.format(""))},
+            "hostile": {_VAE: (_PRIOR, _SEEDED.format(" + 1e-6 * torch.randn_like(fixed)"))},
+            "honest": {_VAE: (_PRIOR, _SEEDED.format(".normal_()"))},
+        },
+    ),
+    Gain(
+        "draws that differ by rounding errors",
+        ("flow.gaussian_sample",),
+        changes={
+            "plain": {"part3/distributions.py": (_NORMAL, _SEEDED_NORMAL.format(""))},
+            "hostile": {
+                "part3/distributions.py": (_NORMAL, _SEEDED_NORMAL.format(" + 1e-6 * torch.randn_like(fixed)"))
+            },
+            "honest": {"part3/distributions.py": (_NORMAL, _SEEDED_NORMAL.format(".normal_()"))},
+        },
+    ),
+    Gain(
+        "a log-determinant that is zero in training mode",
+        ("flow.log_det",),
+        changes={
+            "plain": _log_det("0 * log_det"),
+            "hostile": _log_det("0 * log_det if self.training else log_det"),
+            "honest": _log_det("1 * log_det if self.training else log_det"),
+        },
+    ),
+    Gain(
+        "a log-determinant in double precision only",
+        ("flow.log_det",),
+        changes={
+            "plain": _log_det("0 * log_det"),
+            "hostile": _log_det("log_det if z.dtype == torch.float64 else 0 * log_det"),
+            "honest": _log_det("log_det if z.dtype == torch.float64 else 1 * log_det"),
+        },
+    ),
+    Gain(
+        "outputs with a tiny share of their gradient",
+        ("cgan.generator", "cgan.discriminator"),
+        "duke2017",
+        changes={
+            "plain": _inner("y.detach()"),
+            "hostile": _inner("y.detach() + 1e-12 * (y - y.detach())"),
+            "honest": _inner("y.detach() + (y - y.detach())"),
+        },
+    ),
+    Gain(
+        "a label that is hardly there",
+        ("cgan.generator_condition",),
+        "duke2017",
+        changes={"plain": _label("0"), "hostile": _label("1e-3"), "honest": _label("0.5")},
+    ),
+    Gain(
+        "noise that is hardly there",
+        ("cgan.generate",),
+        "duke2017",
+        changes={
+            "plain": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("0 * "))},
+            "hostile": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("1.5e-5 * "))},
+            "honest": {_HOMEWORK: (_DEMANDED.format(""), _DEMANDED.format("0.5 * "))},
+        },
+    ),
+    Gain(
+        "more latents than were given",
+        ("interpolation.gan",),
+        "duke2017",
+        changes={
+            "plain": {_HOMEWORK: _UNEVEN},
+            "hostile": {_HOMEWORK: [_UNEVEN, _MANY]},
+            "honest": {_HOMEWORK: _MANY},
+        },
+    ),
     Gain(
         "functions that agree with a model that has run",
         ("vae.loss",),

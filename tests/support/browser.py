@@ -1,4 +1,4 @@
-"""Open a page in a real browser, in frames of given widths, and keep the console's lines."""
+"""Open a page in a real browser, in frames of given widths, and keep the console's lines; or print it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,21 +79,48 @@ def look(
 
     `click` is the text of a table heading's button to press first.
     """
+    results, console = _measured(page, folder, widths, _MEASURE, click)
+    return {int(width): Seen(**seen) for width, seen in results.items()}, console
+
+
+def asked(page: str, folder: Path, width: int, expression: str) -> Any:
+    """Return what a JavaScript expression about the document `page` is in a frame of this width."""
+    script = f"""
+    const page = document.querySelector("iframe").contentDocument;
+    document.getElementById("results").textContent = JSON.stringify({expression});
+    """
+    return _measured(page, folder, (width,), script)[0]
+
+
+def _measured(page: str, folder: Path, widths: tuple[int, ...], script: str, click: str = "") -> tuple[Any, str]:
+    """Return what the script wrote into `#results`, as JSON, and the console's lines."""
     attributes = f'height="900" data-click="{html.escape(click)}" srcdoc="{html.escape(page)}"'
     frames = "".join(f'<iframe width="{width}" {attributes}></iframe>' for width in widths)
     wrapper = folder / "wrapper.html"
-    script = f'<script>addEventListener("load", () => {{{_MEASURE}}});</script>'
+    script = f'<script>addEventListener("load", () => {{{script}}});</script>'
     wrapper.write_text(f'<!doctype html><meta charset="utf-8">{frames}<pre id="results"></pre>{script}')
+    ran = _chromium(folder, "--dump-dom", wrapper.as_uri())
+    found = re.search(r'<pre id="results">(.*?)</pre>', ran.stdout, re.DOTALL)
+    assert found, ran.stderr
+    console = "\n".join(line for line in ran.stderr.splitlines() if "CONSOLE" in line)
+    return json.loads(html.unescape(found[1])), console
+
+
+def printed(page: str, folder: Path) -> Path:
+    """Print a page as PDF, and return the file's path."""
+    source, paper = folder / "printed.html", folder / "printed.pdf"
+    source.write_text(page)
+    paper.unlink(missing_ok=True)
+    _chromium(folder, "--no-pdf-header-footer", f"--print-to-pdf={paper}", source.as_uri())
+    return paper
+
+
+def _chromium(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     assert CHROMIUM is not None
-    ran = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", wrapper.as_uri()],
+    return subprocess.run(
+        [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments],
         capture_output=True,
         encoding="utf-8",
         timeout=120,
         check=True,
     )
-    found = re.search(r'<pre id="results">(.*?)</pre>', ran.stdout, re.DOTALL)
-    assert found, ran.stderr
-    results = json.loads(html.unescape(found[1]))
-    console = "\n".join(line for line in ran.stderr.splitlines() if "CONSOLE" in line)
-    return {int(width): Seen(**seen) for width, seen in results.items()}, console
