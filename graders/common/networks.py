@@ -14,13 +14,7 @@ Array = NDArray[np.float64]
 
 RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
 ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice
-# A network counts as linear if `bend` is at most this far from 0. On lines so long that every usual activation is in
-# one of its two ends, activations give 0.04 and more, and a leaky ReLU with a slope of 0.97 gives 0.01 at most.
-STRAIGHT: Final = 0.01
-STRAIGHT_NEARBY: Final = (
-    1e-4  # the same on short lines, where smooth activations are nearly linear: rounding gives 1e-6
-)
-FEWEST: Final = 0.05  # least share of pixels on a line that a tanh at the end has to leave readable
+STRAIGHT: Final = 1e-4  # a network counts as linear if `bend` is at most this: rounding gives 1e-6, activations > 0.01
 SATURATED: Final = 1 - 1e-5  # a tanh nearer to 1 than this cannot be inverted in single precision
 LINEAR: Final = (
     "the {name} is linear, however many layers it has: there should be an activation function between the layers"
@@ -55,40 +49,19 @@ def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
     expect(bend(outputs) > STRAIGHT, LINEAR.format(name=name))
 
 
-def expect_nonlinear_images(near: Array, far: Array, name: str) -> None:
-    """Fails a linear network that ends in a tanh, by its images for equidistant latents on short and on long lines.
-
-    The tanh is undone. Only pixels count that it has not saturated for any of three latents, unless these are few.
-
-    Args:
-        near, far: images [3·n, …] for all first, all middle and all last latents.
-        name: what the student calls the network.
-    """
-    found = []
-    for images in (near, far):
-        rows = images.reshape(3, -1)
-        readable = (np.abs(rows) < SATURATED).all(axis=0)
-        if readable.mean() >= FEWEST:
-            found.append(bend([np.arctanh(rows[:, readable])]))
-    if not found:
-        found.append(bend([np.arctanh(np.clip(near, -SATURATED, SATURATED)).reshape(3, -1)]))
-    expect(max(found) > STRAIGHT, LINEAR.format(name=name))
-
-
-def expect_bent(line: Array, name: str = "network", least: float = STRAIGHT_NEARBY) -> None:
+def expect_bent(line: Array, name: str = "network") -> None:
     """Fails a network whose outputs for three equidistant points on a line lie on a line, or are all the same.
 
     Args:
         line: outputs for all first points, all middle points and all last points, [3, …] or [3·n, …]. None are judged
             as no line.
         name: what the student calls the network.
-        least: the largest `bend` that counts as none.
     """
     first, middle, last = line.reshape(3, -1)
     if not first.size:
         return
     scale = max(float(np.abs(first - last).max()), 1e-30)
-    expect(float(np.abs(middle - (first + last) / 2).max()) > least * scale, LINEAR.format(name=name))
+    expect(float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale, LINEAR.format(name=name))
 
 
 def narrowest(outputs: Array) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import FAR, built, drive, registration, stretched_lines, weights_of
+from graders.probing.networks import built, drive, registration, stretched_lines, weights_of
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
@@ -272,16 +272,15 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> Checkpo
 def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None) -> Generated:
     network = _generator(package, z, hidden_dims, output_shape).eval()
     images = network(z)
-    again, first = network(z), network(z[:1])
-    lines, far_lines = (network(stretched_lines(z, *stretch)) for stretch in ((), (FAR,)))
+    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
     known = registration(network, _tensor(images))
-    return {"images": images, "again": again, "first": first, "lines": lines, "far_lines": far_lines, **known}
+    return {"images": images, "again": again, "first": first, "lines": lines, **known}
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> Scored:
     network = _discriminator(package, images, hidden_dims).eval()
     scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images, FAR))
+        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
     )
     known = registration(network, _tensor(scores))
     return {"scores": scores, "again": again, "first": first, "lines": lines, **known}

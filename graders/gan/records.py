@@ -16,7 +16,6 @@ class Generated(Registration):
     again: Tensor  # of the same latents once more
     first: Tensor  # of the first latent alone
     lines: Tensor  # [3·(B − 1), …], of what `stretched_lines` makes of the latents
-    far_lines: Tensor  # [3·(B − 1), …], the same with a longer stretch
 
 
 class GeneratorRange(TypedDict):

@@ -17,15 +17,14 @@ _BUILT = "in a network that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
-FAR = 1000.0  # the same for which every usual activation is in one of its two ends, even with small initial weights
 
 
-def stretched_lines(rows: Tensor, stretch: float = STRETCH) -> Tensor:
+def stretched_lines(rows: Tensor) -> Tensor:
     """Inputs [3·(B − 1), …] on lines between rows [B, …]: all rows but the last, the midpoints to the next, the next.
 
-    All are multiplied by `stretch`.
+    All are multiplied by `STRETCH`.
     """
-    return stretch * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
+    return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
 def built(make: Callable[..., nn.Module], /, **settings: Any) -> nn.Module:

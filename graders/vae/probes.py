@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import FAR, built, described, drive, registration
+from graders.probing.networks import built, described, drive, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, rows_of, watch
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ENCODERS = ("mlp_encoder", "cnn_encoder")
 PIXELS = 28 * 28
 FRESH = 32  # new networks whose first outputs are recorded
+FAR = 10.0  # factor on an input, far enough for activations to be nonlinear that are linear around zero
 
 # Arithmetic
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
-from graders.probing.networks import FAR, built, drive, registration
+from graders.probing.networks import built, drive, registration
 from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
 
 PIXELS = 28 * 28
-STRETCH = 10.0  # latents are scaled by this, so that activations which are nearly linear around zero show their bend
+FAR = 10.0  # inputs are scaled by this, so that activations which are nearly linear around zero show their bend
 
 
 def passes(
@@ -152,7 +152,7 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     """A decoder's outputs for latents z [B, z_dim], in eval mode, and after training towards `target` [B, 784]."""
     network = built(package.vae.decoder, **settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
-    line = STRETCH * torch.stack([-z[0], z[0], 3 * z[0]])
+    line = FAR * torch.stack([-z[0], z[0], 3 * z[0]])
     return {
         "outputs": outputs,
         "alone": network(z[:1]),

@@ -111,7 +111,7 @@ def seen(rows: int, shape: list[int], name: str) -> Forged:
     made = torch.rand(rows, *shape) * 1.8 - 0.9
     lines = torch.rand(3 * (rows - 1), *shape) * 1.8 - 0.9
     registered = {"parameters": 9, "unregistered": 0, "unreached": ""}
-    return {name: made, "again": made, "first": made[:1], "lines": lines, "far_lines": lines, **registered}
+    return {name: made, "again": made, "first": made[:1], "lines": lines, **registered}
 
 
 def step(which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int) -> Forged:
