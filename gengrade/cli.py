@@ -390,7 +390,10 @@ def _run(options: Options, watcher: Watcher) -> Result:
 def _export(result: Result, junit: Path | None, *, github: bool) -> None:
     grades = [one.grade for one in result.graded]
     if junit is not None:
-        write_junit(grades, junit.parent.resolve() / junit.name)  # the operator's own links are followed
+        try:
+            write_junit(grades, junit.parent.resolve() / junit.name)  # the operator's own links are followed
+        except OSError as error:
+            refuse(UsageError(f"--junit {junit}: it cannot be written ({error.strerror}); the results are complete"))
     if github:
         typer.echo(github_annotations(grades))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")

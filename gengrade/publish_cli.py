@@ -18,7 +18,7 @@ from gengrade.documents import DocumentError
 from gengrade.engine import UsageError, graded_class, locked
 from gengrade.grading.checks import known
 from gengrade.paths import InputError, from_here
-from gengrade.places import PUBLISH, RELEASES, read_plain, require_ours
+from gengrade.places import PUBLISH, RELEASES, WORK, read_plain, require_ours
 from gengrade.publish.given import given
 from gengrade.publish.gradescope import Settings, automatic_points, image
 from gengrade.publish.model import LeftOut, System, Wishes
@@ -157,6 +157,8 @@ def gradescope(
 ) -> None:
     """Make the archive that Gradescope builds an autograder from. Nothing of a class is put into it."""
     with _refused():
+        if out is None and rubric is None and course is None and (_DEFAULT / WORK).is_dir():
+            out = _DEFAULT
         if out is not None:
             graded = graded_class(out, changed=True)
             rubric = rubric or graded.rubric.path
@@ -198,7 +200,7 @@ def _publish(
         if _same(table, template) or _same(feedback, template):
             raise UsageError(f"{template}: the exported file itself is not written over; give --to another folder")
         export = _content(template)
-        with locked(class_.out, _LOCK, "something is published there"):
+        with _writing(class_.out), locked(class_.out, _LOCK, "something is published there"):
             log = published(class_.out, system)
             made = publication(class_, system, (template, export), wishes, log, partial=partial, everybody=everybody)
             if made.placed:

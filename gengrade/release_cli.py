@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gengrade.atomic import write_whole
+from gengrade.choices import Profile
 from gengrade.console import make_watcher, refuse
+from gengrade.course import courses, load
 from gengrade.documents import DocumentError
 from gengrade.engine import GradedClass, Interrupted, UsageError, graded_class, locked, operator, seeds
 from gengrade.engine.folder import output_errors
@@ -83,11 +85,12 @@ def compare_command(
 ) -> None:
     """Show whose points differ between two releases, or between a release and now: by which item, and why."""
     with _refused(out):
-        graded = _with_amendments(graded_class(out, changed=NOW not in (before, after)))
+        graded = _with_amendments(graded_class(out)) if NOW in (before, after) else graded_class(out, changed=True)
         comparison = compare(_snapshot(graded, before), _snapshot(graded, after))
         _show(Console(), comparison)
         if html is not None:
-            write_whole(html.parent.resolve() / html.name, comparison_page(comparison, graded.rubric.assignment))
+            with _writing(html):
+                write_whole(html.parent.resolve() / html.name, comparison_page(comparison, graded.rubric.assignment))
             typer.echo(f"Written to {printable(str(html))}")
 
 
@@ -145,8 +148,24 @@ def reveal(out: _Results = _DEFAULT) -> None:
         typer.echo(f"Its hash: {drawn.commitment}")
         said = listed([str(each) for each in committed], _NAMED)
         typer.echo(f"Releases that show this hash: {said or 'none, so that nobody can tell when the secret was drawn'}")
-        course = f" --course {graded.run.course.name}" if graded.run else ""
-        typer.echo(f"To repeat a grading: {seeds.VARIABLE}={secret} gengrade grade FOLDER{course} --seed {drawn.seed}")
+        words = " ".join(_repeating(graded))
+        typer.echo(f"To repeat a grading: {seeds.VARIABLE}={secret} gengrade grade FOLDER {words} --seed {drawn.seed}")
+
+
+def _repeating(graded: GradedClass) -> Iterator[str]:
+    """Yield the options with which a student repeats a grading of the class."""
+    run = graded.run
+    if run is None:
+        return
+    course = load(run.course)
+    yield f"--course {course.name if course.name in courses() else run.course.name}"
+    if graded.rubric.path.resolve() != course.rubric:
+        yield f"--rubric {graded.rubric.path.name}"
+    if run.profile is not Profile.SMOKE:
+        yield f"--profile {run.profile}"
+    yield from (f"--part {run.part}" for _ in range(run.part is not None))
+    yield from (f"--data {run.data}" for _ in range(run.data is not None))
+    yield from ("--public" for _ in range(run.public))
 
 
 @contextmanager
@@ -156,6 +175,17 @@ def _refused(out: Path) -> Iterator[None]:
             yield
     except (UsageError, InputError, DocumentError, NoSuchTier, Exposed) as error:
         refuse(error)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path}: it cannot be written ({error.strerror}): name a file in a folder that is yours"
+        ) from None
 
 
 def _with_amendments(graded: GradedClass) -> GradedClass:
@@ -178,7 +208,7 @@ def _people(entries: list[Entry]) -> str:
 
 
 def _named(entries: list[Entry]) -> str:
-    return listed([f"{inert(one_line(entry.name, 40))} ({entry.open})" for entry in entries], _NAMED)
+    return listed([f"{inert(one_line(entry.name, 40))} ({entry.open})" for entry in entries], _NAMED, "; ")
 
 
 def _show(console: Console, comparison: Comparison) -> None:

@@ -38,10 +38,10 @@ def few(texts: tuple[str, ...], most: int) -> tuple[str, ...]:
     return (*texts[: most - 1], f"… and {len(texts) - most + 1:,} more")
 
 
-def listed(texts: Sequence[str], most: int) -> str:
-    """Return the first `most` texts in one line, and the number of the others."""
+def listed(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """Return the first `most` texts in one line, and the number of the others. `between`: "; " for people's names."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    return between.join(texts[:most]) + more
 
 
 def _is_long(text: str, most: int) -> bool:

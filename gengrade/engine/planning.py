@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from gengrade import data as datasets
 from gengrade.authenticity import Seal
 from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
+from gengrade.engine.errors import UsageError
 from gengrade.engine.options import Options
 from gengrade.engine.seeds import secret_of, seed_of
 from gengrade.job import Job
 from gengrade.places import WORK
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier
+
+_GPU: Final = Path("/dev/nvidia0")
 
 
 def make_job(
@@ -47,8 +51,14 @@ def make_job(
     )
 
 
+def require_device(options: Options) -> None:
+    """Raise UsageError if a GPU is asked for that is not there: every check would be our fault then."""
+    if options.device is Device.CUDA and not _GPU.exists():
+        raise UsageError("--device cuda: there is no GPU of NVIDIA on this machine; leave the option out")
+
+
 def device_of(options: Options) -> Device:
     """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
     if options.device is not Device.AUTO:
         return options.device
-    return Device.CUDA if Path("/dev/nvidia0").exists() else Device.CPU
+    return Device.CUDA if _GPU.exists() else Device.CPU

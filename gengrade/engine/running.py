@@ -19,7 +19,7 @@ from gengrade.engine.kept import kept_by_run, kept_results, kept_roster
 from gengrade.engine.marks import read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
-from gengrade.engine.planning import device_of, make_job
+from gengrade.engine.planning import device_of, make_job, require_device
 from gengrade.engine.record import earlier_students, kept_people, write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
@@ -46,6 +46,7 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     rubric.verify(known())
     roster_given(options.roster)
     deadline_given(options.deadline)
+    require_device(options)
     with opened(options.path, course.parts) as discovery:
         return _graded(options, course, rubric, discovery, watch)
 

@@ -234,7 +234,8 @@ def unused(marks: Mapping[str, Marks], students: Mapping[str, str], rubric: Rubr
     for student, given in marks.items():
         kept = sorted(item for item, heads in given.items.items() if any(event.mark for event in heads))
         if student not in students and kept:
-            near = difflib.get_close_matches(student, list(students), n=1, cutoff=0.5)
+            free = [other for other in students if other not in marks]  # nobody's marks are mixed with another's
+            near = difflib.get_close_matches(student, free, n=1, cutoff=0.5)
             new = near[0] if near else "NEW_ID"
             problems.append(
                 f"{printable(student)}: no submission has this id, so its {len(kept)} marks count for nobody; if the "

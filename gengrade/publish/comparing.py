@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gengrade.grade import Grade, ItemGrade
+from gengrade.grade import Grade, ItemGrade, MarkState
 from gengrade.publish.entries import Entry
 from gengrade.publish.releases import Circumstances, Snapshot
 from gengrade.report.pages import page
@@ -27,6 +27,7 @@ class Cause(StrEnum):
     RUBRIC = "the rubric"
     MARK = "a mark"
     LATENESS = "lateness"
+    STATUS = "the roster"  # of somebody without points both times
     GRADED_AGAIN = "graded again"  # the same files, by other code, versions, seeds or options
     FAULT = "a fault of the grader"  # which left it undecided in one of the two
     WORDS = "the report's words"
@@ -138,7 +139,7 @@ def _change(
 ) -> Change:
     if one is None or other is None:
         both = one is None and other is None
-        cause = Cause.WORDS if both else Cause.CAME if one is None else Cause.WENT
+        cause = Cause.STATUS if both else Cause.CAME if one is None else Cause.WENT
         said = " → ".join(str(entry.status) for entry in (before, after) if entry)
         return Change(before, after, (cause,), (), said)
     items = tuple(_items(one, other, "; ".join(surroundings)))
@@ -159,11 +160,9 @@ def _handed_in_again(one: Grade, other: Grade) -> bool:
 
 def _lateness(one: Grade, other: Grade) -> str:
     """Return what lateness costs before and after, if the reason for it differs."""
-    seen = [(each.late, each.lateness.seconds, each.lateness.share, each.lateness.excused) for each in (one, other)]
-    if seen[0] == seen[1]:
-        return ""
+    seen = [(each.lateness.share, each.lateness.excused) for each in (one, other)]
     said = ["undecided" if each.undecided else f"−{points(each.penalty)}" for each in (one, other)]
-    return f"deduction {said[0]} → {said[1]}"
+    return "" if seen[0] == seen[1] or said[0] == said[1] else f"deduction {said[0]} → {said[1]}"
 
 
 def _items(one: Grade, other: Grade, surroundings: str) -> Iterable[ItemChange]:
@@ -203,9 +202,11 @@ def _cause(
     """Return why an item differs, and by whom or by what."""
     if before is None or after is None:
         return Cause.RUBRIC, "the item is new" if before is None else "the item was removed"
-    if (before.mark_state, _given(before), before.questions) != (after.mark_state, _given(after), after.questions):
+    if (_given(before), before.questions) != (_given(after), after.questions):
         who = dict.fromkeys(mark.by for mark in (after.marks or before.marks))
         return Cause.MARK, f"by {listed(list(who), _NAMED)}" if who else ""
+    if before.mark_state != after.mark_state and MarkState.EARLIER in (before.mark_state, after.mark_state):
+        return Cause.RUBRIC, "a mark was given for an earlier wording"
     if (before.outcome, before.measures) == (after.outcome, after.measures) and _by_rubric(before, after):
         differs = before.possible != after.possible
         return Cause.RUBRIC, f"possible points {points(before.possible)} → {points(after.possible)}" if differs else ""

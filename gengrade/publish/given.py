@@ -67,5 +67,5 @@ def _changed_since(graded: GradedClass, found: Release) -> list[str]:
         return []
     if not changes:
         return []
-    who = listed([change.entry.name for change in changes], _NAMED)
+    who = listed([change.entry.name for change in changes], _NAMED, "; ")
     return [f"since release {found.number}, something has changed for {who}; gengrade release takes it up"]

@@ -83,7 +83,12 @@ def scaled(given: Given, ours: float | None, theirs: float | None) -> Given:
 
 def require_scale(ours: float | None, theirs: float | None, wishes: Wishes, path: Path, line: int) -> None:
     """Raise TableError if the system's possible points are others than ours, unless points are to be converted."""
-    if ours is None or theirs is None or ours == theirs or wishes.scale:
+    if ours is None or theirs is None or ours == theirs:
+        return
+    if not theirs:
+        reason = f"0 points are possible in this column, and {points(ours)} by the rubric: correct it in the system"
+        raise TableError(path, line, reason)
+    if wishes.scale:
         return
     reason = (
         f"{points(theirs)} points are possible in this column, and {points(ours)} by the rubric: correct one of them, "

@@ -39,6 +39,8 @@ _MODULES: Final[dict[System, ModuleType]] = {
     System.BLACKBOARD: blackboard,
 }
 _NAMED: Final = 5
+_MANY: Final = 20  # people whose points in the system are named, since they would be lost
+_EMPTY: Final = ("", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,12 @@ def publication(
     reports, reportless = _reports(class_, filled.placed)
     archive: Archive = module.archive(reports)
     notes = [*class_.notes, *read.notes, *filled.notes, *archive.notes]
+    if replaced := [f"{each.given.entry.name} ({cell})" for each in new if (cell := _replaced(each, read))]:
+        notes.append(f"the export has other points, which are replaced: {listed(replaced, _MANY, '; ')}")
+    if gone := _published_once(class_.entries, candidates, log):
+        notes.append(f"published before, and left out now, so that the system keeps it: {listed(gone, _MANY, '; ')}")
     if others := [each.given.entry.name for each in placed if each not in new and not _stands(each, read)]:
-        who = listed(others, _NAMED)
+        who = listed(others, _NAMED, "; ")
         notes.append(f"the export has other points than were published before; --all publishes them again: {who}")
     if system is System.MOODLE and filled.placed and digest_of(content) in log.exports:
         notes.insert(
@@ -154,6 +160,19 @@ def _stands(each: Placed, export: Export) -> bool:
     if each.given.points is None:
         return key(cell) == key(canvas.EXCUSED)  # no other system can say it, so that it is published there alone
     return number(cell) == each.given.points
+
+
+def _replaced(each: Placed, export: Export) -> str:
+    """Return what the export holds for a person, if it is not what the person gets; "" if the cell is empty."""
+    cell = next(row for row in export.table.rows if row.line == each.row.line).cell(export.column)
+    return "" if cell in _EMPTY or _stands(each, export) else cell
+
+
+def _published_once(entries: Sequence[Entry], candidates: Sequence[Given], log: Log) -> list[str]:
+    """Return those who were published before and get nothing now, with what they were given."""
+    now = {each.entry.id for each in candidates}
+    names = {entry.id: entry.name for entry in entries}
+    return [f"{names.get(id_, id_)} ({once.written})" for id_, once in log.people.items() if id_ not in now]
 
 
 def _possible(class_: Publishable) -> float | None:

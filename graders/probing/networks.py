@@ -114,36 +114,37 @@ def drive(
 
     Returns:
         [2, *target.shape]: the nearest output in training mode, where spectral norms are updated; and that of a second
-        training, from the same weights, in eval mode, where outputs are computed without gradients as in use. A network
-        may have another range in each.
+        training, which goes on from there in eval mode, where outputs are computed without gradients as in use. A
+        network may have another range in each.
     """
-    kept = [*network.parameters(), *network.buffers()]
-    start = [each.detach().clone() for each in kept]
-    driven = [_driven(network.train(), forward, target, enough)]
-    with torch.no_grad():
-        for each, value in zip(kept, start, strict=True):
-            each.copy_(value)
-    return torch.stack([*driven, _driven(network.eval(), forward, target, enough)])
+    return torch.stack([_driven(network.train(mode), forward, target, enough) for mode in (True, False)])
 
 
 def _driven(
     network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[Tensor], bool]
 ) -> Tensor:
+    """Trains the network in the mode that it is in, and leaves it as it was at the nearest output, which it returns."""
     optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
-    nearest, least = None, math.inf
+    kept = [*network.parameters(), *network.buffers()]
+    nearest, least, best = None, math.inf, [each.detach().clone() for each in kept]
     for _ in range(DRIVE_STEPS):
         optimizer.zero_grad()
+        before = [each.detach().clone() for each in kept]
         output = forward()
         shown = output.detach().clone() if network.training else _in_use(forward)
         error = (output.reshape(target.shape) - target).square().mean()
         away = (shown.reshape(target.shape) - target).square().mean().item()
         if away < least:
-            nearest, least = shown, away
+            nearest, least, best = shown, away, before
         if enough(shown):
             break
         error.backward()
         optimizer.step()
-    return (forward().detach() if nearest is None else nearest).reshape(target.shape)
+    found = forward().detach() if nearest is None else nearest
+    with torch.no_grad():
+        for each, value in zip(kept, best, strict=True):
+            each.copy_(value)
+    return found.reshape(target.shape)
 
 
 @torch.no_grad()
