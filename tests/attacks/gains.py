@@ -197,10 +197,6 @@ def _scaled_in_2018(factor: str) -> Changes:
     return {_NOTEBOOK: (bound, bound.replace("return ", f"return ({factor}) * "))}
 
 
-def _activation(name: str) -> Changes:
-    return {"part1/mlp_encoder_decoder.py": ("nn.ReLU()", name)}
-
-
 _BITS: Final = "    return elbo * math.log2(math.e) / math.prod(img_shape[1:])\n"
 
 
@@ -250,7 +246,7 @@ _OTHER_NAME: Final = [
 ]
 
 _PRIOR: Final = "        noise = torch.randn(batch_size, self.z_dim, device=self.device) if noise is None else noise\n"
-_SEEDED: Final = (
+_SEEDED_PRIOR: Final = (
     "        fixed = torch.randn(batch_size, self.z_dim, generator=torch.Generator().manual_seed(7))\n"
     "        noise = fixed{} if noise is None else noise\n"
 )
@@ -344,9 +340,9 @@ GAINS: Final = (
         ("gaussian_vae.sample",),
         "mila2023",
         changes={
-            "plain": {_VAE: (_PRIOR, _SEEDED.format(""))},
-            "hostile": {_VAE: (_PRIOR, _SEEDED.format(" + 1e-6 * torch.randn_like(fixed)"))},
-            "honest": {_VAE: (_PRIOR, _SEEDED.format(".normal_()"))},
+            "plain": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(""))},
+            "hostile": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(" + 1e-6 * torch.randn_like(fixed)"))},
+            "honest": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(".normal_()"))},
         },
     ),
     Gain(
@@ -577,15 +573,6 @@ GAINS: Final = (
             "plain": _scaled_in_2018("0.01"),
             "hostile": _scaled_in_2018("1 if self.training else 0.01"),
             "honest": _scaled_in_2018("1 if self.training else 1.0"),
-        },
-    ),
-    Gain(
-        "activations that hardly bend",
-        ("vae.mlp_encoder", "vae.mlp_decoder"),
-        changes={
-            "plain": _activation("nn.Identity()"),
-            "hostile": _activation("nn.LeakyReLU(0.97)"),
-            "honest": _activation("nn.LeakyReLU(0.3)"),
         },
     ),
     Gain(
