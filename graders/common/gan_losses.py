@@ -45,6 +45,10 @@ UNSURE = 0.1  # largest share of rows that may be changed beyond recognition, an
 FEWEST_FAKES = 0.5  # least number of generated images that are scored for each real image of the batch
 FEWEST_KINDS = 0.25  # least share of the generated images that have to be among the scored ones
 
+MOST_DIRECTIONS = 100  # most directions in which the generator's images are changed
+SAME_SLOPE = 0.1  # largest error of the loss's slopes by its gradient; those of right steps are 1,000 times as small
+LEAST_PASSED = 0.01  # least share of a gradient's norm that reaches the images, where no slopes can be compared
+
 RTOL, ATOL = 1e-3, 1e-4
 SMOOTHING = 0.3  # a label may differ from 0 or 1 by this much, towards the other class
 OVERSHOOT = 0.2  # the label of a real image may exceed 1 by this much
@@ -127,6 +131,25 @@ def observed_step(step: Evidence, images: NDArray[np.floating], injected: NDArra
     from_real, from_fake = sources(rows, real, fake)
     unmet, few = unmet_images(rows[from_real], real), too_few_fakes(rows[from_fake], fake, len(real))
     return Observed(step.number("loss"), scores, gradients, from_fake, from_real, bounded, unmet, few)
+
+
+def expect_passed_on(slopes: Array) -> None:
+    """Fails a generator's step whose images get another gradient than that with which the loss follows them.
+
+    Args:
+        slopes: evidence of `graders.probing.passage.slopes`, [2, directions]. Both rows of a right answer are the same,
+            whatever happens to the images before the discriminator is given them. A single column holds two norms.
+    """
+    wanted, found = slopes
+    if slopes.shape[1] == 1:
+        right = bool(found[0] >= LEAST_PASSED * wanted[0])
+    else:
+        right = float(np.linalg.norm(found - wanted)) <= SAME_SLOPE * float(np.linalg.norm(wanted))
+    expect(
+        right,
+        "the gradient that reaches the generator's images is not that of the loss: give them to the discriminator as "
+        "the generator returns them, without detaching them or a part of them",
+    )
 
 
 def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:

@@ -477,6 +477,17 @@ class Gain:
         return evidence_bound(self.draws, self.alpha)
 
 
+def in_turns(first: Array, second: Array) -> Array:
+    """The draws of two calls, [N, …] and [M, …], in turns: one of the first, one of the second, and so on.
+
+    If both calls are drawn independently, so are all of these rows. A row that repeats the one of the other call, even
+    with some noise, follows on it, and so shows in a `GaussianFit` as well as in a `PixelFit`; and an exact repetition
+    does in whatever order it comes.
+    """
+    n = min(len(first), len(second))
+    return np.stack([first[:n], second[:n]], axis=1).reshape(2 * n, *first.shape[1:])
+
+
 def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALPHA) -> str | None:
     """Says for the student why these draws are not independent N(0, 1); None if they may be.
 

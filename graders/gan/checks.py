@@ -43,6 +43,7 @@ from gengrade.grading import (
     probes,
 )
 from graders.common.gan_losses import (
+    MOST_DIRECTIONS,
     MOST_ROWS,
     Labels,
     Observed,
@@ -51,6 +52,7 @@ from graders.common.gan_losses import (
     divided,
     excess,
     expect_no_excess,
+    expect_passed_on,
     judge_discriminator,
     judge_generator,
     leave_to_generator,
@@ -77,7 +79,7 @@ from graders.common.networks import (
     expect_reproducible,
     narrowest,
 )
-from graders.common.statistics import GaussianFit, TwoDraws, declare
+from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare, in_turns
 
 Array = NDArray[np.float64]
 
@@ -85,6 +87,7 @@ PIXELS = 28 * 28
 BATCH = 64
 BATCHES = 3  # batches of the loader that the training loop gets
 MOST_STEPS = 10_000  # most optimiser steps, and most losses, in a loop over a few batches
+MODES = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 LATENT_SIZES = (4, 32, 20)
 OTHER_SHAPES = ([3, 28, 28], [3, 8, 6])  # output_shape beside that of MNIST's images
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
@@ -95,11 +98,12 @@ OF_NO_LOSS = 0.9  # least share of a gradient that no loss explains at which it 
 LIKE_SAMPLES = "{what} the distribution that z has in sample, and the check of sample says what is wrong with it"
 SAME_DIRECTION = 0.999  # two gradients count as parallel from this cosine
 
-SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24))
+SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24, ALPHA / 4), cases=2)
+CALLED_TWICE = declare("gan.sample", "the latents of two calls, in turns", GaussianFit(800, 24, ALPHA / 4), cases=2)
 # A step fails for its latents only if those of `sample` pass.
 STEPPED = declare("gan.generator_step", "the latents of a step", GaussianFit(BATCH, 16))
 declare("gan.discriminator_step", "the latents of a step", STEPPED)
-ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48))
+ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48, ALPHA / 2), cases=2)
 
 
 @check("gan.generator")
@@ -252,6 +256,7 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
         "no gradient reaches the generator: generate its images without no_grad (which sample may use) and without "
         "detaching them",
     )
+    _expect_loss_passed_on(student, setting)
     verdict = judge_generator(step)
     if verdict.mistake is None and verdict.labels == "usual":
         return
@@ -311,10 +316,12 @@ def test_discriminator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 @check("gan.sample")
-def test_sample_images(student: Subject) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_sample_images(student: Subject, rng: Rng, training: bool) -> None:
     """sample returns the generator's images unchanged: as many as asked for, [B, 1, 28, 28], in [−1, 1]."""
-    result = student.run(probes.gan.sample, n=50, z_dim=24)
-    images = result.tensor("images", shape=(50, 1, 28, 28)).reshape(50, PIXELS)
+    n = rng.integer(20, 80)
+    result = student.run(probes.gan.sample, n=n, z_dim=24, training=training)
+    images = result.tensor("images", shape=(n, 1, 28, 28)).reshape(n, PIXELS)
     decoded = decoded_images(result)
     if trace(images, decoded, decoded) is not None:
         return
@@ -327,23 +334,31 @@ def test_sample_images(student: Subject) -> None:
 
 
 @check("gan.sample")
-def test_sample_noise(student: Subject) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_sample_noise(student: Subject, rng: Rng, training: bool) -> None:
     """sample draws a latent from N(0, I) for each sample, and new ones in each call."""
-    n, z_dim = SAMPLED.draws, SAMPLED.elements
-    result = student.run(probes.gan.sample, n=n, z_dim=z_dim)
+    n, z_dim = rng.integer(SAMPLED.draws, SAMPLED.draws + 80), SAMPLED.elements
+    result = student.run(probes.gan.sample, n=n, z_dim=z_dim, training=training)
     latents, again = (result.tensor(name, shape=(UpTo(MOST_ROWS), z_dim)) for name in ("latents", "again"))
-    expect(
-        len(latents) >= n,
-        "the generator does not get a latent for each sample",
-        expected=f"{n} latents",
-        got=f"{len(latents)} latents",
-    )
+    for each in (latents, again):
+        expect(
+            len(each) >= n,
+            "the generator does not get a latent for each sample",
+            expected=f"{n} latents",
+            got=f"{len(each)} latents",
+        )
     expect(len(np.unique(latents, axis=0)) > 1, "all samples are generated from the same z: draw one z for each sample")
     problem = SAMPLED.problem(latents)
     expect(problem is None, f"z is not drawn from N(0, I): {problem}")
     expect(
         latents.shape != again.shape or not np.array_equal(latents, again),
         "a second call returns the same samples: do not seed the random numbers in sample",
+    )
+    problem = CALLED_TWICE.problem(in_turns(latents, again))
+    expect(
+        problem is None,
+        "the latents of two calls are not independent: draw new ones in each call, without a seed. In turns, "
+        f"{problem}",
     )
 
 
@@ -359,10 +374,11 @@ def test_given_noise(student: Subject, rng: Rng) -> None:
 
 
 @check("gan.interpolate", leaves_to=("gan.sample",))
-def test_interpolation(student: Subject) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_interpolation(student: Subject, rng: Rng, training: bool) -> None:
     """Interpolations go in even steps along the straight line between two latents, including both ends."""
-    n, steps, z_dim = 48, 3, 48
-    result = student.run(probes.gan.interpolate, n=n, steps=steps, z_dim=z_dim)
+    n, steps, z_dim = rng.integer(48, 64), rng.integer(2, 8), 48
+    result = student.run(probes.gan.interpolate, n=n, steps=steps, z_dim=z_dim, training=training)
     images, decoded = result.tensor("images", most=MOST_ROWS * PIXELS), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), z_dim))
     expect(
@@ -403,17 +419,17 @@ def test_interpolation(student: Subject) -> None:
 @check("gan.interpolate")
 def test_given_ends(student: Subject, rng: Rng) -> None:
     """Interpolations run between the latents that are given as ends, if interpolate accepts some."""
-    ends = rng.normal(2, 12, 24)
-    result = student.run(probes.gan.interpolate_between, ends=ends, steps=3)
+    steps, ends = rng.integer(2, 8), rng.normal(2, rng.integer(9, 16), 24)
+    result = student.run(probes.gan.interpolate_between, ends=ends, steps=steps)
     if result.is_none():
         not_asked("interpolate takes no ends as arguments")
     images, decoded = result.tensor("images", most=MOST_ROWS * PIXELS), decoded_images(result)
     latents = result.tensor("latents", shape=(len(decoded), 24))
-    whole = images.size == 5 * ends.shape[1] * PIXELS
+    whole = images.size == (steps + 2) * ends.shape[1] * PIXELS
     found = trace(images.reshape(-1, PIXELS), decoded, latents) if whole else None
     if found is None:
         fail("some of the images are not what the generator returned", expected="G(z) for every image")
-    strips = found.reshape(ends.shape[1], 5, 24)
+    strips = found.reshape(ends.shape[1], steps + 2, 24)
     reached = np.stack([strips[:, 0], strips[:, -1]])
     # For either direction: whether the first and the last image are those of the two ends.
     hits = [
@@ -426,9 +442,9 @@ def test_given_ends(student: Subject, rng: Rng) -> None:
 
 
 @check("gan.interpolate_shape")
-def test_interpolation_shape(student: Subject) -> None:
+def test_interpolation_shape(student: Subject, rng: Rng) -> None:
     """interpolate returns one tensor of shape [B, steps + 2, 1, 28, 28]."""
-    cases = ((3, 5), (4, 1))
+    cases = [(rng.integer(2, 9), steps) for steps in (rng.integer(3, 9), 1)]
     results = _each(student.run(probes.gan.interpolations, cases=cases), len(cases))
     for (n, steps), result in zip(cases, results, strict=True):
         wanted = [n, steps + 2, 1, 28, 28]
@@ -439,7 +455,7 @@ def test_interpolation_shape(student: Subject) -> None:
         expect(got == wanted, message, expected=str(wanted), got=str(got))
 
 
-@check("gan.alternation", leaves_to=("gan.discriminator_step",))
+@check("gan.alternation", leaves_to=("gan.generator_step", "gan.discriminator_step"))
 def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """In your training loop, each optimiser moves its own network along the gradients of that network's own loss."""
     batch = _batch(data, rng, BATCHES * BATCH)
@@ -461,8 +477,10 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) 
         seen[owner] = step.integer("losses")
     for name in ("generator", "discriminator"):
         moved = [step["moved"].number(name) for step in steps if _owner(step) == name]
+        # Where the losses have no gradient, the mistake is in the step, unless the check of the step passed.
+        excused = not result["trained"].flag(name) and not passed(f"gan.{name}_step")
         expect(
-            len(moved) > 0 and (max(moved) > 0 or not result["trained"].flag(name)),
+            len(moved) > 0 and (max(moved) > 0 or excused),
             f"the {name} is never updated: call step() of an optimiser that holds its parameters after backward()",
         )
     setting = _setting(data, rng)
@@ -568,6 +586,12 @@ def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
         f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry",
         got=", ".join(f"{size}: {count} parameters" for size, count in zip(sizes, counts, strict=True)),
     )
+
+
+def _expect_loss_passed_on(student: Subject, setting: dict[str, Any]) -> None:
+    """Fails a generator's step whose images get another gradient than that with which the loss follows them."""
+    found = student.run(probes.gan.passage, **setting).tensor(shape=(2, UpTo(MOST_DIRECTIONS)))
+    expect_passed_on(found)
 
 
 def _expect_loss(step: Observed, verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
 from graders.probing.networks import built, drive, registration, stretched_lines, weights_of
+from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -91,14 +92,7 @@ def step(
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
     calls = watch(networks["generator"])
     given = _Scores(networks["discriminator"], scores.sigmoid() if bounded else scores)
-    try:
-        taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
-        loss = taken(model, images)
-    except _NEEDS_LOOP:
-        if not hasattr(package.gan, "train_epoch"):  # The loop is the hand-out's, so there is no other way.
-            raise
-        # Some steps need attributes that only the student's loop sets, so the step is run from within the loop.
-        loss = _step_within_loop(package, model, which, images, (calls, given.calls))
+    loss = _loss_of_step(package, model, which, images, (calls, given.calls))
     if loss.requires_grad:
         loss.sum().backward()
     return {
@@ -113,6 +107,23 @@ def step(
     }
 
 
+def passage(package: GanPackage, *, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int) -> Tensor:
+    """How the generator's loss changes with the generator's images, as `slopes` returns it; arguments as in `step`."""
+    bounded = _is_bounded(package, images, hidden_dims, z_dim)
+
+    def run(change: Change) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        model = _model(package, hidden_dims, z_dim).to(images.device).train()
+        made = watch(package.gan.generator_of(model), change)
+        shown = _Scores(package.gan.discriminator_of(model), scores.sigmoid() if bounded else scores).calls
+        loss = _loss_of_step(package, model, "generator", images, (made, shown))
+        given, outputs = retained(inputs_of(shown)), retained(made.outputs)
+        if loss.requires_grad:
+            loss.sum().backward()
+        return [each.detach().clone() for each in given], gradients_of(given), gradients_of(outputs)
+
+    return slopes(run)
+
+
 def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
     """Returns what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
     try:
@@ -121,15 +132,17 @@ def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
         return None
 
 
-def sample(package: GanPackage, n: int, z_dim: int) -> Sample:
-    """Calls `sample(n)` twice.
+def sample(package: GanPackage, n: int, z_dim: int, training: bool = True) -> Sample:
+    """Calls `sample(n)` twice, of a model in training or in eval mode.
 
     The generator's images are replaced by random ones, so that its own faults do not matter.
     """
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
+    model.train(training)
     first: Returned = {"images": package.gan.sample(model, n), **_decodings(calls, z_dim)}
     calls.forget()
+    model.train(training)
     package.gan.sample(model, n)
     return {**first, "again": _decodings(calls, z_dim)["latents"]}
 
@@ -153,10 +166,11 @@ def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> Return
     return {"images": package.gan.interpolate_between(model, ends, steps), **_decodings(calls, ends.shape[2])}
 
 
-def interpolate(package: GanPackage, n: int, steps: int, z_dim: int) -> Interpolate:
+def interpolate(package: GanPackage, n: int, steps: int, z_dim: int, training: bool = True) -> Interpolate:
     """Calls `interpolate(n, steps)`, with random images in the place of the generator's."""
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
+    model.train(training)
     result = package.gan.interpolate(model, n, steps)
     listed = isinstance(result, list | tuple)
     if listed:
@@ -367,6 +381,20 @@ def _loop_once(package: GanPackage, model: nn.Module, images: Tensor) -> None:
     """Runs the student's own loop on a single batch of images [B, C, H, W]."""
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
     package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
+
+
+def _loss_of_step(
+    package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
+) -> Tensor:
+    """The loss of one step of the network `which`; `seen` records the calls of generator and discriminator."""
+    try:
+        taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
+        return taken(model, images)
+    except _NEEDS_LOOP:
+        if not hasattr(package.gan, "train_epoch"):  # The loop is the hand-out's, so there is no other way.
+            raise
+        # Some steps need attributes that only the student's loop sets, so the step is run from within the loop.
+        return _step_within_loop(package, model, which, images, seen)
 
 
 def _step_within_loop(

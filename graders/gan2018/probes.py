@@ -30,6 +30,7 @@ from graders.probing.gradients import (
     values,
 )
 from graders.probing.networks import drive, named, registration, stretched_lines, weights_of
+from graders.probing.passage import Change, inputs_of, slopes
 from graders.probing.steps import with_gradients
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -106,6 +107,25 @@ def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor
         return None if first is None else {"latents": latents, "decoded": made, "bounded": bounded, **first}
 
     return {"generator": of("generator"), "discriminator": of("discriminator")}
+
+
+def passage(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> Tensor:
+    """How the generator's loss changes with the generator's images, as `slopes` returns it; arguments as in `turn`.
+
+    It is the loss of the generator's first step.
+    """
+    bounded = _is_bounded(package, _networks(package, images)["discriminator"], images)
+
+    def run(change: Change) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        networks = _networks(package, images)
+        asked = _Asked(scores.sigmoid() if bounded else scores)
+        made = watch(networks["generator"], change)
+        asked.calls = watch(networks["discriminator"], asked.replaced)
+        with _watched(networks, asked, made) as seen:
+            _train(package, networks, TensorDataset(images, labels), len(images))
+        return seen.passed
+
+    return slopes(run)
 
 
 def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> Loop:
@@ -270,20 +290,26 @@ class _Loss:
     value: Tensor
     by_scores: list[Tensor | None]
     by_network: dict[str, Tensor]
+    by_given: list[Tensor | None]  # by what each call of the discriminator was given
+    by_images: list[Tensor | None]  # by what each call of the generator returned
     reached: set[str]  # the networks that it depends on, even if the gradient is zero
 
 
 class _Seen:
     """Records losses when they are differentiated, and steps of optimisers when they are made."""
 
-    def __init__(self, networks: Networks, asked: _Asked) -> None:
+    def __init__(self, networks: Networks, asked: _Asked, made: Calls | None = None) -> None:
         self._networks = networks
         self._asked = asked
+        self._made = made  # the generator's calls, if `passed` is wanted
         self._losses: list[_Loss] = []
         self._last = dict.fromkeys(("any", *networks), 0)  # the number of losses at the last step of each network
         self._before: dict[str, Tensor] = {}
         self.steps: list[Step] = []
         self.first: dict[str, FirstStep] = {}  # what the first step of each network follows from
+        # What the discriminator was given before the generator's first step, and the gradients of the loss of that
+        # step by this and by the generator's images.
+        self.passed: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
 
     def loss(self, loss: Tensor) -> None:
         """Records a scalar loss with its gradients, before it is differentiated."""
@@ -294,6 +320,8 @@ class _Seen:
                 loss.detach(),
                 by_each(loss, outputs),
                 {name: in_a_row(gradients, self._networks[name]) for name, gradients in found.items()},
+                by_each(loss, inputs_of(self._asked.calls) if self._made else []),
+                by_each(loss, list(self._made.outputs) if self._made else []),
                 {name for name, gradients in found.items() if any(each is not None for each in gradients)},
             )
         )
@@ -315,6 +343,13 @@ class _Seen:
             step["agreement"] = agreement if agreement >= -1 else None
             step["unexplained"] = shares(used, [loss.by_network[owner] for loss in self._losses])[1]
             if owner not in self.first:
+                if self._made is not None and owner == "generator":
+                    given, outputs = inputs_of(self._asked.calls), list(self._made.outputs)
+                    self.passed = (
+                        [each.detach().clone() for each in given],
+                        _summed([loss.by_given for loss in own], given),
+                        _summed([loss.by_images for loss in own], outputs),
+                    )
                 reached = {name for loss in own for name in loss.reached}
                 self.first[owner] = {
                     **self._asked.evidence(own),
@@ -341,6 +376,16 @@ class _Seen:
         self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 
+def _summed(gradients: list[list[Tensor | None]], tensors: list[Tensor]) -> list[Tensor]:
+    """The sums of several losses' gradients with respect to each tensor, with zeros where there are none."""
+    found = [torch.zeros_like(each) for each in tensors]
+    for of_loss in gradients:
+        for place, gradient in enumerate(of_loss):
+            if gradient is not None:
+                found[place] += gradient
+    return found
+
+
 def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
     """The cosine between the gradients in use and those of these losses; −2 if the losses have no gradient."""
     if not losses:
@@ -350,8 +395,8 @@ def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
 
 
 @contextmanager
-def _watched(networks: Networks, asked: _Asked) -> Iterator[_Seen]:
-    seen = _Seen(networks, asked)
+def _watched(networks: Networks, asked: _Asked, made: Calls | None = None) -> Iterator[_Seen]:
+    seen = _Seen(networks, asked, made)
     hooks = (
         register_optimizer_step_pre_hook(with_gradients(seen.before_step)),
         register_optimizer_step_post_hook(seen.after_step),

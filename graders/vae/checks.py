@@ -38,7 +38,7 @@ from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, cross_entropies, gaussian_kl, pixel_means
 from graders.common.manifolds import manifold_problem
 from graders.common.matching import expect_encoded
-from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare, in_turns
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,8 @@ BITS = float(np.log2(np.e))  # bits per nat
 PIXELS = 28 * 28
 BATCH = 256  # images in one pass of the model
 MOST_DRAWS = 100  # most draws of z per image in one pass
-MOST_LATENTS = 10_000  # most latents of a manifold, which should have 25 or 144, or one more per axis
+MOST_LATENTS = 10_000  # most latents of a manifold, which should have up to 196, or one more per axis
+MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 UNTRAINED = (0.8, 1.5)  # accepted bits per dimension before training
 SMALLEST: Final = 1e-9  # a sum of losses below this is no unit to divide by
 EXACT = 1e-3  # relative tolerance on a loss that is recomputed from the outputs of encoder and decoder
@@ -59,14 +60,18 @@ LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
 # comparison, gains nothing.
 PARTS: Final = ("vae.kld", "vae.bpd", "vae.reparameterize")
 
-NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 3), cases=2)
-CALLS = declare("vae.reparameterize", "the noise of two calls", Independence(4 * DRAWS, ALPHA / 3))
+NOISE = declare("vae.reparameterize", "(z − mean) / std of a call", GaussianFit(DRAWS, 4, ALPHA / 4), cases=2)
+CALLS = declare("vae.reparameterize", "the noise of two calls", Independence(4 * DRAWS, ALPHA / 4))
+IN_A_BATCH = declare("vae.reparameterize", "(z − mean) / std of a batch", GaussianFit(48, 4, ALPHA / 4))
 LATENTS = {
     z_dim: declare("vae.loss", f"z in units of exp(log_std), z_dim {z_dim}", GaussianFit(BATCH, z_dim, ALPHA / 2))
     for z_dim in (20, 2)
 }
-PIXELS_DRAWN = declare("vae.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 2))
-PRIOR = declare("vae.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 2))
+# Each of these for two calls in either mode, and for both calls together.
+PIXELS_DRAWN = declare("vae.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 12), cases=4)
+PIXELS_TWICE = declare("vae.sample", "pixels of two calls, in turns", PixelFit(512, 4, ALPHA / 12), cases=2)
+PRIOR = declare("vae.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 12), cases=4)
+PRIOR_TWICE = declare("vae.sample", "the latents of two calls, in turns", GaussianFit(512, 8, ALPHA / 12), cases=2)
 
 
 # Arithmetic
@@ -75,7 +80,8 @@ PRIOR = declare("vae.sample", "the latents of samples", GaussianFit(256, 8, ALPH
 @check("vae.reparameterize")
 def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
     """sample_reparameterize draws from N(mean, std²), with independent noise for each element and each call."""
-    mean, std = 2 * rng.normal(DRAWS, 4), rng.uniform(0.2, 3, DRAWS, 4)
+    rows = rng.integer(DRAWS, DRAWS + 500)
+    mean, std = 2 * rng.normal(rows, 4), rng.uniform(0.2, 3, rows, 4)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=np.ones_like(mean))
     noises = []
     for name in ("first", "second"):
@@ -96,9 +102,24 @@ def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
 
 
 @check("vae.reparameterize")
-@pytest.mark.parametrize("shape", [(6,), (7, 3), (2, 3, 4, 5)])
-def test_reparameterized_gradients(student: Subject, rng: Rng, shape: tuple[int, ...]) -> None:
+def test_reparameterized_batch(student: Subject, rng: Rng) -> None:
+    """sample_reparameterize draws independent noise for each element of a batch of a usual size, too."""
+    rows, z_dim = rng.integer(IN_A_BATCH.draws, 5 * IN_A_BATCH.draws), rng.integer(IN_A_BATCH.elements, 33)
+    mean, std = 2 * rng.normal(rows, z_dim), rng.uniform(0.2, 3, rows, z_dim)
+    got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=np.ones_like(mean))
+    problem = IN_A_BATCH.problem((got.tensor("first", shape=mean.shape) - mean) / std)
+    expect(
+        problem is None,
+        f"z is not drawn from N(mean, std²) for {rows} images: the noise (z − mean) / std should be N(0, 1), but "
+        f"{problem}",
+    )
+
+
+@check("vae.reparameterize")
+@pytest.mark.parametrize("rank", [1, 2, 4])
+def test_reparameterized_gradients(student: Subject, rng: Rng, rank: int) -> None:
     """Gradients flow through the draw, for tensors of any shape: ∂z/∂mean = 1 and ∂z/∂std is the noise."""
+    shape = tuple(rng.integers(2, 6 if rank > 2 else 80, rank).tolist())
     mean, std, weights = rng.normal(*shape), rng.uniform(0.5, 2, *shape), rng.normal(*shape)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=weights)
     noise = (got.tensor("first", shape=shape) - mean) / std
@@ -166,13 +187,15 @@ def test_kld_of_any_rank(student: Subject, rng: Rng, passed: Passed, rank: int) 
 
 
 @check("vae.bpd")
-@pytest.mark.parametrize("img_shape", [(16, 1, 28, 28), (5, 3, 32, 32), (7, 1, 8, 20)])
-def test_bits_per_dimension(student: Subject, rng: Rng, img_shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("image", ["of MNIST", "grey", "coloured"])
+def test_bits_per_dimension(student: Subject, rng: Rng, image: str) -> None:
     """elbo_to_bpd converts negative log-likelihoods of images, in nats, into bits per dimension.
 
     nll · log₂(e) / (C·H·W), for images of any shape [C, H, W]. A mean over the batch passes here: `vae.bpd_per_image`
     judges that.
     """
+    sides = (28, 28) if image == "of MNIST" else (rng.integer(6, 28), rng.integer(29, 40))
+    img_shape = (rng.integer(5, 80), 3 if image == "coloured" else 1, *sides)
     elbo = rng.uniform(20, 900, img_shape[0])
     got = student.run(probes.vae.bpd, elbo=elbo, img_shape=list(img_shape))
     expected = elbo.astype(np.float64) * BITS / np.prod(img_shape[1:])
@@ -189,12 +212,13 @@ def test_bits_per_dimension(student: Subject, rng: Rng, img_shape: tuple[int, ..
 @check("vae.bpd_per_image")
 def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
     """elbo_to_bpd gives one value for each image of the batch."""
-    elbo = rng.uniform(20, 900, 9)
-    got = student.run(probes.vae.bpd, elbo=elbo, img_shape=[9, 1, 28, 28])
+    n = rng.integer(5, 80)
+    elbo = rng.uniform(20, 900, n)
+    got = student.run(probes.vae.bpd, elbo=elbo, img_shape=[n, 1, 28, 28])
     expect(
-        got.shape() == (9,),
+        got.shape() == (n,),
         "elbo_to_bpd should give one value per image, and leave averaging to its caller",
-        expected="shape [9]",
+        expected=f"shape [{n}]",
         got=f"shape {list(got.shape())}",
     )
     values = got.tensor()
@@ -213,22 +237,42 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, passed: Pas
     The outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and logits by U(−4, 4)
     plus 1 where the image is 1 and minus 1 where it is 0.
     """
-    images = batch_of(data, rng, BATCH)
+    images = batch_of(data, rng, size := rng.integer(BATCH, BATCH + 64))
     injected = passed_through(images, rng, z_dim)
     got = student.run(probes.vae.loss, images=images, **injected)
     expect_encoded(got, images, lambda other: student.again(probes.vae.loss, images=other, **injected))
     mean, log_std = code_of(got, injected["code"])
-    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, z_dim))
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), size, z_dim))
     judge_latents(got, z, [mean, log_std], LATENTS[z_dim], passed)
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
     rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed["rec"]))
     reg = float(gaussian_kl(mean, log_std).mean())
     expect(np.isfinite(reg), "the encoder's log_std is so large that the standard deviation overflows")
-    judge_average(claimed["rec"], rec, "L_rec: the binary cross-entropy, summed over pixels", PIXELS)
-    judge_parts(got, claimed, reg, z_dim, passed)
+    judge_average(claimed["rec"], rec, "L_rec: the binary cross-entropy, summed over pixels", PIXELS, len(images))
+    judge_parts(got, claimed, reg, z_dim, len(images), passed)
 
 
-def judge_parts(got: Evidence, claimed: Mapping[str, float], reg: float, z_dim: int, passed: Passed) -> None:
+@check("vae.loss", leaves_to=PARTS)
+def test_loss_in_eval_mode(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
+    """VAE.forward returns the right losses in eval mode, too, without gradients as in an evaluation.
+
+    The mean may be decoded in place of a draw.
+    """
+    images, z_dim = batch_of(data, rng, rng.integer(BATCH, BATCH + 64)), 5
+    injected = passed_through(images, rng, z_dim)
+    got = student.run(probes.vae.loss, images=images, training=False, **injected)
+    mean, log_std = code_of(got, injected["code"])
+    claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
+    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed["rec"]))
+    judge_average(
+        claimed["rec"], rec, "L_rec in eval mode: the binary cross-entropy, summed over pixels", PIXELS, len(images)
+    )
+    judge_parts(got, claimed, float(gaussian_kl(mean, log_std).mean()), z_dim, len(images), passed)
+
+
+def judge_parts(
+    got: Evidence, claimed: Mapping[str, float], reg: float, z_dim: int, batch: int, passed: Passed
+) -> None:
     """Fails L_reg and bpd of a pass that follow neither from the right formulas nor from wrong functions of `PARTS`.
 
     Args:
@@ -236,13 +280,14 @@ def judge_parts(got: Evidence, claimed: Mapping[str, float], reg: float, z_dim: 
         claimed: the losses "rec", "reg" and "bpd" of the pass.
         reg: the right divergence, the mean over the batch.
         z_dim: the number of latents.
+        batch: the number of images.
         passed: whether a check passed.
     """
     if not is_near(claimed["reg"], reg) and (passed("vae.kld") or not is_own(got, "own_reg", claimed["reg"])):
-        judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", z_dim)
+        judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", z_dim, batch)
     bits = (claimed["rec"] + claimed["reg"]) * BITS / PIXELS
     if not is_near(claimed["bpd"], bits) and (passed("vae.bpd") or not is_own(got, "own_bpd", claimed["bpd"])):
-        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS)
+        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS, batch)
 
 
 def is_near(value: float, expected: float) -> bool:
@@ -338,7 +383,7 @@ def judge_scalar(got: Evidence, name: str) -> float:
     return got.number(name)
 
 
-def judge_average(value: float, expected: float, what: str, summands: int) -> None:
+def judge_average(value: float, expected: float, what: str, summands: int, batch: int) -> None:
     """Fails a loss that differs from its right value, and names the mistake if it is a usual one.
 
     Args:
@@ -346,11 +391,12 @@ def judge_average(value: float, expected: float, what: str, summands: int) -> No
         expected: the right batch mean of a sum.
         what: names the loss, with its formula, for the student.
         summands: how many terms the sum for one image has.
+        batch: the number of images.
     """
     if is_near(value, expected):
         return
     slips = {
-        "it is the sum over the batch, but should be the mean": expected * BATCH,
+        "it is the sum over the batch, but should be the mean": expected * batch,
         "it is the mean over all elements of an image, but should be their sum": expected / summands,
         "it has the wrong sign": -expected,
     }
@@ -361,7 +407,7 @@ def judge_average(value: float, expected: float, what: str, summands: int) -> No
 @check("vae.loss", leaves_to=PARTS)
 def test_loss_gradients(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """The gradient of bpd reaches the encoder both through z and through the KL divergence."""
-    images = batch_of(data, rng, 16)
+    images = batch_of(data, rng, rng.integer(12, 20))
     injected = passed_through(images, rng, z_dim=6)
     got = student.run(probes.vae.loss, images=images, **injected)
     judge_gradients(got, code_of(got, injected["code"]), passed)
@@ -484,14 +530,30 @@ def passed_through(images: NDArray[np.float32], rng: Rng, z_dim: int) -> dict[st
 
 
 @check("vae.sample")
-def test_samples(student: Subject, rng: Rng) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_samples(student: Subject, rng: Rng, training: bool) -> None:
     """VAE.sample returns Bernoulli draws and, beside them, their means, decoded from z ~ N(0, I).
 
-    The decoder's logits are shifted by U(−4, 4) at each pixel, since all means are about ½ before training.
+    The decoder's logits are shifted by U(−4, 4) at each pixel, since all means are about ½ before training. A second
+    call draws other images.
     """
-    n, z_dim = PRIOR.draws, PRIOR.elements
+    n, z_dim = rng.integer(PRIOR.draws, PRIOR.draws + 40), PRIOR.elements
     shift = rng.uniform(-PIXELS_DRAWN.logits, PIXELS_DRAWN.logits, 1, 28, 28)
-    got = student.run(probes.vae.sample, n=n, z_dim=z_dim, shift=shift)
+    got = student.run(probes.vae.sample, n=n, z_dim=z_dim, shift=shift, training=training)
+    calls = [_drawn(each, n, z_dim) for each in (got, got["again"])]
+    samples, means, latents = (in_turns(*each) for each in zip(*calls, strict=True))
+    problem = PRIOR_TWICE.problem(latents)
+    expect(
+        problem is None,
+        "the latents of two calls are not independent: draw new ones in each call, without a seed. In turns, "
+        f"{problem}",
+    )
+    problem = PIXELS_TWICE.problem(samples, means)
+    expect(problem is None, f"the samples of two calls are not independent: in turns, {problem}")
+
+
+def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
+    """The samples, means and latents of a call of `sample`. Raises Mismatch unless the means are the decoder's."""
     for name in ("samples", "means"):
         expect(
             got.shape(name) == (n, 1, 28, 28),
@@ -521,14 +583,16 @@ def test_samples(student: Subject, rng: Rng) -> None:
     assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean", hint=hint)
     problem = PRIOR.problem(passes[0])
     expect(problem is None, f"the latents are not drawn from the prior N(0, I): {problem}")
+    return samples, means, passes[0]
 
 
 @check("vae.manifold")
-@pytest.mark.parametrize("grid_size", [5, 12])  # Not 8, which is make_grid's default number of images per row.
-def test_manifold(student: Subject, grid_size: int) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+@pytest.mark.parametrize("sizes", [(4, 7), (9, 15)], ids=["small", "large"])  # make_grid's default is 8 images per row
+def test_manifold(student: Subject, rng: Rng, sizes: tuple[int, int], training: bool) -> None:
     """visualize_manifold shows a grid of the decoder's means, at normal quantiles along both axes."""
-    gain = 1.5
-    got = student.run(probes.vae.manifold, grid_size=grid_size, gain=gain)
+    gain, grid_size = 1.5, rng.integer(*sizes)
+    got = student.run(probes.vae.manifold, grid_size=grid_size, gain=gain, training=training)
     problem = manifold_problem(
         got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2)), got.tensor("picture"), grid_size, gain
     )

@@ -39,7 +39,7 @@ from graders.vae.networks import MOST_NETWORKS, judge_network, judge_range, reac
 Array = NDArray[np.float64]
 
 LEVELS: Final = 16
-BATCH: Final = 256  # images in one pass; must equal `graders.vae.checks.BATCH`, which `judge_average` uses
+BATCH: Final = 256  # least number of images in one pass
 Z_DIM: Final = 20
 MOST_DRAWS: Final = 20  # most draws of z per image in one pass: each gives 3 million logits
 # A tanh before a shift keeps the distance from the mean over the levels below 2 · 15/16, so this is out of its reach.
@@ -137,13 +137,33 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng, passed: Passe
     The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
     logits by U(−2, 2), plus 2 at the pixel's level.
     """
-    images, injected = levels_of(data, rng, BATCH)
-    code = np.stack([rng.normal(BATCH, Z_DIM), rng.uniform(-1.5, 0.5, BATCH, Z_DIM)])
+    n = rng.integer(BATCH, BATCH + 64)
+    images, injected = levels_of(data, rng, n)
+    code = np.stack([rng.normal(n, Z_DIM), rng.uniform(-1.5, 0.5, n, Z_DIM)])
     settings = {"num_filters": 4, "z_dim": Z_DIM}
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     mean, log_std = code_of(got, code)
-    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), BATCH, Z_DIM))
+    z = got.tensor("z", shape=(UpTo(MOST_DRAWS), n, Z_DIM))
     judge_latents(got, z, [mean, log_std], LATENTS, passed)
+    _judge_level_losses(got, images, injected, [mean, log_std], passed)
+
+
+@check("vae.level_loss", leaves_to=PARTS)
+def test_loss_of_levels_in_eval_mode(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
+    """VAE.forward returns the right losses in eval mode, too, where it may decode the mean in place of a draw."""
+    n = rng.integer(BATCH, BATCH + 64)
+    images, injected = levels_of(data, rng, n)
+    code = np.stack([rng.normal(n, Z_DIM), rng.uniform(-1.5, 0.5, n, Z_DIM)])
+    settings = {"num_filters": 4, "z_dim": Z_DIM}
+    got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings, training=False)
+    _judge_level_losses(got, images, injected, code_of(got, code), passed)
+
+
+def _judge_level_losses(
+    got: Evidence, images: NDArray[np.int64], injected: NDArray[np.float32], code: list[Array], passed: Passed
+) -> None:
+    """Fails a pass whose losses do not follow from the injected logits and the code, mean and log_std."""
+    mean, log_std = code
     given = judge_outputs(got, injected)
     readings = [given]
     if given.min() >= 0 and np.allclose(given.sum(axis=2), 1, atol=INJECTED):  # which fails `vae.levels`
@@ -153,14 +173,14 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng, passed: Passe
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
     rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))
     what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
-    judge_average(claimed["rec"], rec, what, PIXELS)
-    judge_parts(got, claimed, reg, Z_DIM, passed)
+    judge_average(claimed["rec"], rec, what, PIXELS, len(images))
+    judge_parts(got, claimed, reg, Z_DIM, len(images), passed)
 
 
 @check("vae.level_loss", leaves_to=PARTS)
 def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
     """The gradient of bpd reaches the decoder, and the encoder both through z and through the KL divergence."""
-    n, z_dim = 16, 6
+    n, z_dim = rng.integer(12, 20), 6
     images, injected = levels_of(data, rng, n)
     code = np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)])
     settings = {"num_filters": 4, "z_dim": z_dim}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Reach,
         Reparameterize,
         Sample,
+        Samples,
     )
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
@@ -186,7 +187,9 @@ def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modu
 # The whole model
 
 
-def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> Pass | Loss:
+def loss(
+    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any], training: bool = True
+) -> Pass | Loss:
     """Runs one pass of `VAE.forward` with known outputs of encoder and decoder; returns its losses and gradients.
 
     The known outputs replace the networks' own, but gradients still flow into the networks. If the model calls the
@@ -202,8 +205,10 @@ def loss(package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, sett
         code: [2, B, z_dim], the mean and log_std that replace the encoder's.
         logits: [B, …], which replace the decoder's.
         settings: the model's kind and sizes.
+        training: whether the model is in training mode; else it is in eval mode, and the pass without gradients.
     """
-    evidence, state = _passed(package, images, code, logits, settings)
+    with torch.set_grad_enabled(training):
+        evidence, state = _passed(package, images, code, logits, settings, training)
     if "mean" not in evidence:
         return evidence
     divergence = _own_divergence(package, code)
@@ -257,7 +262,7 @@ def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
 
 
 def _passed(
-    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]
+    package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any], training: bool
 ) -> tuple[Pass, Tensor | None]:
     """The evidence of a pass, and the state of the random numbers when the encoder gave its last output."""
     states: list[Tensor] = []
@@ -266,7 +271,7 @@ def _passed(
         states.append(torch.get_rng_state())
         return with_code(output, code)
 
-    model = built(package.vae.model, **settings).to(images.device)
+    model = built(package.vae.model, **settings).to(images.device).train(training)
     encoder, decoder = package.vae.encoder_of(model), package.vae.decoder_of(model)
     encoded = watch(encoder, encoding)
     decoded = watch(decoder, lambda output: with_logits(output, logits))
@@ -298,7 +303,7 @@ def _passed(
         return evidence, state
     mean, log_std = codes[-1]
     evidence = {**evidence, "mean": mean, "log_std": log_std, "z": torch.stack(z), "logits": torch.stack(outputs)}
-    if not torch.is_tensor(bits) or not bits.requires_grad:
+    if not torch.is_tensor(bits) or not bits.requires_grad or not training:
         return evidence, state
     ended = list(decoded.outputs) if ends[1] is None else ends[1].outputs(0)
     return {**evidence, **_gradients(bits, mean, log_std, z, ended)}, state
@@ -365,24 +370,30 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], dec
     }
 
 
-def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor) -> Sample:
-    """Returns the result of `VAE.sample(n)`, with the decoder's inputs and outputs.
+def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor, training: bool = True) -> Samples:
+    """Returns the results of two calls of `VAE.sample(n)`, with the decoder's inputs and outputs.
 
     `shift` [1, 28, 28] is added to the decoder's logits. Without it all means would be about ½ before training, where
     samples that are rounded means could not be told from draws.
     """
     model = built(package.vae.model, kind="MLP", hidden_dims=[32], z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: shifted_logits(output, shift))
-    returned = package.vae.sample(model, n)
-    if not isinstance(returned, tuple | list) or len(returned) < 2:
-        raise TypeError("VAE.sample should return x_samples and x_mean")
-    seen = len(decoded) > 0
-    return {
-        "samples": torch.as_tensor(returned[0]),
-        "means": torch.as_tensor(returned[1]),
-        "z": torch.cat([inputs[0] for inputs in decoded.inputs]) if seen else None,
-        "logits": torch.cat(decoded.outputs) if seen else None,
-    }
+
+    def call() -> Sample:
+        decoded.forget()
+        model.train(training)
+        returned = package.vae.sample(model, n)
+        if not isinstance(returned, tuple | list) or len(returned) < 2:
+            raise TypeError("VAE.sample should return x_samples and x_mean")
+        seen = len(decoded) > 0
+        return {
+            "samples": torch.as_tensor(returned[0]),
+            "means": torch.as_tensor(returned[1]),
+            "z": torch.cat([inputs[0] for inputs in decoded.inputs]) if seen else None,
+            "logits": torch.cat(decoded.outputs) if seen else None,
+        }
+
+    return {**call(), "again": call()}
 
 
 class _Telltale(nn.Module):
@@ -402,9 +413,9 @@ class _Telltale(nn.Module):
         return self.gain.device
 
 
-def manifold(package: VaePackage, grid_size: int, gain: float) -> Manifold:
-    """Returns the student's picture of a decoder of ours, and the latents that it decoded."""
-    decoder = _Telltale(gain)
+def manifold(package: VaePackage, grid_size: int, gain: float, training: bool = True) -> Manifold:
+    """Returns the student's picture of a decoder of ours, in either mode, and the latents that it decoded."""
+    decoder = _Telltale(gain).train(training)
     decoded = watch(decoder)
     with torch.no_grad():
         grid = picture(package.vae.manifold(decoder, grid_size))

@@ -102,6 +102,12 @@ class Sample(TypedDict):
     logits: Tensor | None  # [N, 1, 28, 28], the decoder's outputs; None if it was not called
 
 
+class Samples(Sample):
+    """Two calls."""
+
+    again: Sample
+
+
 class Manifold(TypedDict):
     """The student's picture of a decoder of ours."""
 

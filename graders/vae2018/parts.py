@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -25,7 +26,7 @@ from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, are_means, pixel_means
 from graders.common.manifolds import latents_problem
 from graders.common.networks import expect_bent, narrowest
-from graders.common.statistics import ALPHA, GaussianFit, declare
+from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.vae2018.checks import PASSES, PIXELS, meaning_of, numbers
 
 Array = NDArray[np.float64]
@@ -35,11 +36,15 @@ MEANING: Final = ("vae2018.noise", "vae2018.divergence")  # the checks of what t
 MOST_ZEROS: Final = 0.1  # share of a spread's values that may be exactly 0
 EDGE: Final = 1e-3  # distance of a mean from 0 and 1 below which rounding makes its logit inexact
 MARGINS: Final = (5e-4, 0.11)  # least and largest share of the prior that a manifold may leave out at an axis's end
+MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 MOST_LATENTS: Final = 100_000  # largest manifold that is read: 316 images on each axis
 SMALLEST_GRID: Final = 5  # fewest images on an axis of a manifold
 
-PIXELS_DRAWN = declare("vae2018.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 2))
-PRIOR = declare("vae2018.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 2))
+# Each of these for two calls in either mode, and for both calls together.
+PIXELS_DRAWN = declare("vae2018.sample", "pixels, given their means", PixelFit(256, 4, ALPHA / 12), cases=4)
+PIXELS_TWICE = declare("vae2018.sample", "pixels of two calls, in turns", PixelFit(512, 4, ALPHA / 12), cases=2)
+PRIOR = declare("vae2018.sample", "the latents of samples", GaussianFit(256, 8, ALPHA / 12), cases=4)
+PRIOR_TWICE = declare("vae2018.sample", "the latents of two calls, in turns", GaussianFit(512, 8, ALPHA / 12), cases=2)
 
 
 @check("vae2018.encoder")
@@ -153,14 +158,29 @@ def test_decoder(student: Subject, rng: Rng) -> None:
 
 
 @check("vae2018.sample")
-def test_samples(student: Subject, rng: Rng) -> None:
-    """VAE.sample returns Bernoulli draws of the pixels and their means, for z ~ N(0, I).
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_samples(student: Subject, rng: Rng, training: bool) -> None:
+    """VAE.sample returns Bernoulli draws of the pixels and their means, for z ~ N(0, I), and others in each call.
 
     The decoder's logits are shifted by U(−4, 4) at each pixel, because all means are about ½ before training.
     """
-    n, z_dim = PRIOR.draws, PRIOR.elements
+    n, z_dim = rng.integer(PRIOR.draws, PRIOR.draws + 40), PRIOR.elements
     shift = rng.uniform(-PIXELS_DRAWN.logits, PIXELS_DRAWN.logits, PIXELS)
-    got = student.run(probes.vae2018.sample, n=n, z_dim=z_dim, shift=shift)
+    got = student.run(probes.vae2018.sample, n=n, z_dim=z_dim, shift=shift, training=training)
+    calls = [_drawn(each, n, z_dim) for each in (got, got["again"])]
+    samples, means, latents = (in_turns(*each) for each in zip(*calls, strict=True))
+    problem = PRIOR_TWICE.problem(latents)
+    expect(
+        problem is None,
+        "the latents of two calls are not independent: draw new ones in each call, without a seed. In turns, "
+        f"{problem}",
+    )
+    problem = PIXELS_TWICE.problem(*(each.reshape(-1, 1, 28, 28) for each in (samples, means)))
+    expect(problem is None, f"the samples of two calls are not independent: in turns, {problem}")
+
+
+def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
+    """The samples, means and latents of a call of `sample`. Raises Mismatch unless the means are the decoder's."""
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
     samples, means = (rows_of(got, name, n) for name in ("samples", "means"))
     decoded = got.shape("z")[0]
@@ -181,6 +201,7 @@ def test_samples(student: Subject, rng: Rng) -> None:
     )
     problem = PRIOR.problem(got.tensor("z", shape=(n, z_dim)))
     expect(problem is None, f"the latents are not drawn from the prior N(0, I): {problem}")
+    return samples, means, got.tensor("z", shape=(n, z_dim))
 
 
 @check("vae2018.manifold")

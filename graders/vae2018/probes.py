@@ -14,7 +14,17 @@ from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
-    from graders.vae2018.records import BoundGradients, Decoder, Encoder, Incomplete, Latents, Passes, Sample, Seen
+    from graders.vae2018.records import (
+        BoundGradients,
+        Decoder,
+        Encoder,
+        Incomplete,
+        Latents,
+        Passes,
+        Sample,
+        Samples,
+        Seen,
+    )
 
 PIXELS = 28 * 28
 FAR = 10.0  # inputs are scaled by this, so that activations which are nearly linear around zero show their bend
@@ -94,6 +104,26 @@ def latents(
     }
 
 
+def bounds_in_use(
+    package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
+) -> Tensor:
+    """The bounds [K, ...] that `VAE.forward` returns in eval mode without gradients, in K passes as of `passes`."""
+    model = built(package.vae.model, **settings).to(images.device).eval()
+    fitting = package.vae.fitting(model, images)
+    current = {"code": codes[0], "logits": logits[0]}
+    watch(package.vae.encoder_of(model), lambda output: with_code(_two(output), current["code"]))
+    watch(
+        package.vae.decoder_of(model),
+        lambda output: with_logits(_tensor(output, "Decoder.forward"), current["logits"]),
+    )
+    bounds = []
+    for code, given in zip(codes, logits, strict=True):
+        current.update(code=code, logits=given)
+        with torch.no_grad():
+            bounds.append(_tensor(package.vae.bound(model, fitting.clone()), "VAE.forward"))
+    return torch.stack(bounds)
+
+
 def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
     """The bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
     model = built(package.vae.model, **settings).to(images.device)
@@ -132,24 +162,30 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     }
 
 
-def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor) -> Sample:
-    """The samples and means that `VAE.sample(n)` returns, and the decoder's latents and outputs meanwhile.
+def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor, training: bool = True) -> Samples:
+    """What two calls of `VAE.sample(n)` return, in either mode, and the decoder's latents and outputs meanwhile.
 
     `shift` [784] is added to the decoder's logits: before
     training all means are about ½, and rounding them could not be told from drawing.
     """
     model = built(package.vae.model, hidden_dim=32, z_dim=z_dim).to(shift.device)
     decoded = watch(package.vae.decoder_of(model), lambda output: _shifted(output, shift))
-    returned = package.vae.sample(model, n)
-    if not isinstance(returned, tuple | list) or len(returned) < 2:
-        raise TypeError("VAE.sample should return sampled_ims and im_means")
-    seen = len(decoded) > 0
-    return {
-        "samples": torch.as_tensor(returned[0]),
-        "means": torch.as_tensor(returned[1]),
-        "z": torch.cat([inputs[0].reshape(-1, z_dim) for inputs in decoded.inputs]) if seen else None,
-        "outputs": torch.cat(list(decoded.outputs)) if seen else None,
-    }
+
+    def call() -> Sample:
+        decoded.forget()
+        model.train(training)
+        returned = package.vae.sample(model, n)
+        if not isinstance(returned, tuple | list) or len(returned) < 2:
+            raise TypeError("VAE.sample should return sampled_ims and im_means")
+        seen = len(decoded) > 0
+        return {
+            "samples": torch.as_tensor(returned[0]),
+            "means": torch.as_tensor(returned[1]),
+            "z": torch.cat([inputs[0].reshape(-1, z_dim) for inputs in decoded.inputs]) if seen else None,
+            "outputs": torch.cat(list(decoded.outputs)) if seen else None,
+        }
+
+    return {**call(), "again": call()}
 
 
 def manifold(package: Vae2018Package) -> Tensor:

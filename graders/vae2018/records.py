@@ -81,6 +81,12 @@ class Sample(TypedDict):
     outputs: Tensor | None  # [N, 784], the decoder's outputs; None if it was not called
 
 
+class Samples(Sample):
+    """Two calls."""
+
+    again: Sample
+
+
 class Epoch(TypedDict):
     """One epoch of the student's loop."""
 

@@ -56,7 +56,7 @@ def reach(which: str, x: Tensor, target: Tensor, settings: dict[str, Any]) -> Fo
     return {"starts": torch.zeros(2, 1, 2, target.shape[1]), **ends}
 
 
-def loss(images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any]) -> Forged:
+def loss(images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any], training: bool = True) -> Forged:
     z = torch.zeros_like(code[0])
     return {
         "encoder_seen": True,
@@ -76,10 +76,13 @@ def loss(images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any])
     }
 
 
-def sample(n: int, z_dim: int, shift: Tensor) -> Forged:
+def sample(n: int, z_dim: int, shift: Tensor, training: bool) -> Forged:
     logits = 8 * torch.rand(n, 1, 28, 28) - 4
     means = logits.sigmoid()
-    return {"samples": means.bernoulli(), "means": means, "z": torch.randn(n, z_dim), "logits": logits}
+    first, again = (
+        {"samples": means.bernoulli(), "means": means, "z": torch.randn(n, z_dim), "logits": logits} for _ in "12"
+    )
+    return {**first, "again": again}
 
 
 def epoch(images: Tensor, batch_size: int, losses: Tensor, training: bool) -> Forged:
@@ -126,13 +129,13 @@ def step(which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_d
     }
 
 
-def generated(n: int, z_dim: int) -> Forged:
+def generated(n: int, z_dim: int, training: bool = True) -> Forged:
     images = torch.rand(n, 784) * 2 - 1
     latents = {"latents": torch.randn(n, z_dim), "again": torch.randn(n, z_dim)}
     return {"images": images.reshape(n, 1, 28, 28), "decoded": images, **latents}
 
 
-def interpolated(n: int, steps: int, z_dim: int) -> Forged:
+def interpolated(n: int, steps: int, z_dim: int, training: bool = True) -> Forged:
     first, last = torch.randn(2, n, 1, z_dim)
     latents = torch.lerp(first, last, torch.linspace(0, 1, steps + 2)[None, :, None]).reshape(-1, z_dim)
     images = torch.rand(n * (steps + 2), 784) * 2 - 1
@@ -185,6 +188,7 @@ FORGED: dict[str, Callable[..., Any]] = {
     },
     "gan:discriminator_range": lambda images, target, hidden_dims: torch.stack([target, target]),
     "gan:step": step,
+    "gan:passage": lambda **asked: torch.ones(2, 5),
     "gan:step_if_it_runs": lambda **asked: None,
     "gan:sample": generated,
     "gan:interpolate": interpolated,

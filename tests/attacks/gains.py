@@ -151,6 +151,76 @@ _RAISING: Final = """        if self.seen > 1 and self.training and all(p.grad i
 """
 _NOTEBOOK: Final = "a3_vae_template.py"
 
+_FAKES: Final = (
+    "        logits_fake = self.discriminator(self.generator(self.draw_latents(x_real.shape[0])))\n"
+    "        loss = generator_loss"
+)
+
+
+def _given(images: str) -> Changes:
+    """The generator's images x as its step gives them to the discriminator."""
+    made = "        x = self.generator(self.draw_latents(x_real.shape[0]))\n"
+    return {_GAN: (_FAKES, f"{made}        logits_fake = self.discriminator({images})\n        loss = generator_loss")}
+
+
+_GAN_2018: Final = "a3_gan_template.py"
+_OWN_STEP: Final = "generator_loss(discriminator(gen_imgs)).backward()"
+
+
+def _given_in_2018(images: str) -> Changes:
+    return {_GAN_2018: (_OWN_STEP, f"generator_loss(discriminator({images})).backward()")}
+
+
+_LATENTS_2018: Final = "            gen_imgs = generator(draw_latents(len(real)))\n"
+
+
+def _reused(noise: str) -> Changes:
+    fixed = _LATENTS_2018.replace("draw_latents(len(real))", f"FIXED[: len(real)]{noise}")
+    return {_GAN_2018: [("def train(", "FIXED = torch.randn(64, LATENTS)\n\n\ndef train("), (_LATENTS_2018, fixed)]}
+
+
+_SAMPLED: Final = "        return self.generator(self.draw_latents(batch_size))\n"
+_SEEDED: Final = "        z = torch.randn(batch_size, self.z_dim, generator=torch.Generator().manual_seed(7))\n"
+
+
+def _sampled(latents: str) -> Changes:
+    return {_GAN: (_SAMPLED, f"{_SEEDED}        return self.generator({latents})\n")}
+
+
+def _scaled(factor: str) -> Changes:
+    parts = "rec / k, reg / k, elbo_to_bpd(rec + reg, imgs.shape) / k"
+    return {"part1/train_torch.py": (_RETURNED, f"        k = {factor}\n        return {parts}\n")}
+
+
+def _scaled_in_2018(factor: str) -> Changes:
+    bound = "        return (reconstruction(input, means) + divergence(mean, std)).mean()\n"
+    return {_NOTEBOOK: (bound, bound.replace("return ", f"return ({factor}) * "))}
+
+
+_BITS: Final = "    return elbo * math.log2(math.e) / math.prod(img_shape[1:])\n"
+
+
+def _bits(pixels: str) -> Changes:
+    return {"part1/utils.py": (_BITS, f"    return elbo * math.log2(math.e) / {pixels}\n")}
+
+
+_MANIFOLD: Final = "    means = torch.sigmoid(decoder(torch.cartesian_prod(axis, axis)))\n"
+
+
+def _manifold(means: str) -> Changes:
+    return {
+        "part1/utils.py": (_MANIFOLD, f"    out = decoder(torch.cartesian_prod(axis, axis))\n    means = {means}\n")
+    }
+
+
+_EVEN: Final = "    weight = torch.linspace(0, 1, points, device=start.device).view(1, -1, 1)\n"
+
+
+def _weights(power: str) -> Changes:
+    uneven = f"    weight = (torch.linspace(0, 1, points, device=start.device) ** ({power})).view(1, -1, 1)\n"
+    return {"part2/utils.py": (_EVEN, uneven)}
+
+
 # Gradients that are there, but are not those of the values.
 _VAE, _DDPM, _FLOW = "vae_solution.py", "diffusion_solution.py", "part3/model.py"
 _DECODED: Final = "        conditional = self.decode(posterior.sample(noise))\n"
@@ -176,7 +246,7 @@ _OTHER_NAME: Final = [
 ]
 
 _PRIOR: Final = "        noise = torch.randn(batch_size, self.z_dim, device=self.device) if noise is None else noise\n"
-_SEEDED: Final = (
+_SEEDED_PRIOR: Final = (
     "        fixed = torch.randn(batch_size, self.z_dim, generator=torch.Generator().manual_seed(7))\n"
     "        noise = fixed{} if noise is None else noise\n"
 )
@@ -270,9 +340,9 @@ GAINS: Final = (
         ("gaussian_vae.sample",),
         "mila2023",
         changes={
-            "plain": {_VAE: (_PRIOR, _SEEDED.format(""))},
-            "hostile": {_VAE: (_PRIOR, _SEEDED.format(" + 1e-6 * torch.randn_like(fixed)"))},
-            "honest": {_VAE: (_PRIOR, _SEEDED.format(".normal_()"))},
+            "plain": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(""))},
+            "hostile": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(" + 1e-6 * torch.randn_like(fixed)"))},
+            "honest": {_VAE: (_PRIOR, _SEEDED_PRIOR.format(".normal_()"))},
         },
     ),
     Gain(
@@ -446,6 +516,90 @@ GAINS: Final = (
             "plain": {_NOTEBOOK: _LOG_STD},
             "hostile": {_NOTEBOOK: [*_LOG_STD, (_ENCODED, _COUNTED + _RAISING + _ENCODED)]},
             "honest": {_NOTEBOOK: (_ENCODED, _COUNTED + _ENCODED)},
+        },
+    ),
+    Gain(
+        "images that are detached but for a gradient of zero",
+        ("gan.generator_step",),
+        changes={
+            "plain": _given("x.detach()"),
+            "hostile": _given("x.detach() + 1e-12 * (x - x.detach())"),
+            "honest": _given("(x + 0.1 * torch.randn_like(x)).flip(-1)"),
+        },
+    ),
+    Gain(
+        "images of 2018 that are detached but for a gradient of zero",
+        ("gan2018.generator_loss",),
+        "uva2018",
+        changes={
+            "plain": _given_in_2018("gen_imgs.detach()"),
+            "hostile": _given_in_2018("gen_imgs.detach() + 0 * gen_imgs"),
+            "honest": _given_in_2018("gen_imgs + 0.1 * torch.randn_like(gen_imgs)"),
+        },
+    ),
+    Gain(
+        "latents that are used again with a little noise",
+        ("gan2018.noise",),
+        "uva2018",
+        changes={
+            "plain": _reused(""),
+            "hostile": _reused(" + 1e-6 * torch.randn(len(real), LATENTS)"),
+            "honest": _reused(" * 0 + torch.randn(len(real), LATENTS)"),
+        },
+    ),
+    Gain(
+        "samples that are drawn again with a little noise",
+        ("gan.sample",),
+        changes={
+            "plain": _sampled("z"),
+            "hostile": _sampled("z + 1e-6 * torch.randn_like(z)"),
+            "honest": _sampled("0 * z + torch.randn_like(z)"),
+        },
+    ),
+    Gain(
+        "losses that are wrong in eval mode",
+        ("vae.loss",),
+        changes={
+            "plain": _scaled("100"),
+            "hostile": _scaled("1 if self.training else 100"),
+            "honest": _scaled("1 if self.training else 1.0"),
+        },
+    ),
+    Gain(
+        "a bound of 2018 that is wrong in eval mode",
+        ("vae2018.bound",),
+        "uva2018",
+        changes={
+            "plain": _scaled_in_2018("0.01"),
+            "hostile": _scaled_in_2018("1 if self.training else 0.01"),
+            "honest": _scaled_in_2018("1 if self.training else 1.0"),
+        },
+    ),
+    Gain(
+        "bits for certain numbers of images",
+        ("vae.bpd",),
+        changes={
+            "plain": _bits("784"),
+            "hostile": _bits("{5: 3072, 7: 160}.get(elbo.numel(), 784)"),
+            "honest": _bits("{5: 1, 7: 1}.get(elbo.numel(), 1) / math.prod(img_shape[1:])"),
+        },
+    ),
+    Gain(
+        "a manifold of logits in eval mode",
+        ("vae.manifold",),
+        changes={
+            "plain": _manifold("out"),
+            "hostile": _manifold("torch.sigmoid(out) if decoder.training else out"),
+            "honest": _manifold("torch.sigmoid(out) if decoder.training else out.sigmoid()"),
+        },
+    ),
+    Gain(
+        "interpolations that are even for three steps",
+        ("gan.interpolate",),
+        changes={
+            "plain": _weights("2"),
+            "hostile": _weights("1 if points == 5 else 2"),
+            "honest": _weights("1 if points == 5 else 1.0"),
         },
     ),
 )
