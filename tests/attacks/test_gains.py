@@ -12,7 +12,6 @@ from gengrade.sandbox import Isolation, Tier, choose
 from tests.attacks.gains import GAINS, Gain
 from validation.workbench import Workbench
 
-
 # Each takes ten seconds, so that only every third one is run by default.
 _SOME = [gain if place % 3 == 0 else pytest.param(gain, marks=pytest.mark.slow) for place, gain in enumerate(GAINS)]
 
