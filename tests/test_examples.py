@@ -32,6 +32,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return graded(tmp_path_factory.mktemp("examples"), Profile.UNIT)
 
 
+@pytest.mark.slow
 def test_the_example_with_most_mistakes_earns_what_is_stated(tmp_path: Path) -> None:
     grades = graded(tmp_path, Profile.UNIT, only="mistakes")
     assert list(differences({"mistakes": EXPECTED["mistakes"]}, grades)) == []

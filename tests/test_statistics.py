@@ -282,11 +282,13 @@ _OF_ELEMENTS = {
 _BY_ITSELF = (Strays, Gain)  # what they catch is caught for certain
 _TESTS = list(dict.fromkeys(each.test for each in declared()))
 _LARGE = 100_000  # numbers in a sample, of which a hundred samples take long
+_MANY_IMAGES = 256  # of a test of pixels, for which the same holds
 
 
 def case(test: RandomTest) -> Any:
     """Return a test as a pytest parameter; a large one is slow."""
     large = isinstance(test, GaussianFit) and test.draws * test.elements > _LARGE
+    large |= isinstance(test, PixelFit) and test.images >= _MANY_IMAGES
     return pytest.param(test, id=str(test), marks=[pytest.mark.slow] if large else [])
 
 

@@ -42,6 +42,7 @@ def grades(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Grade]:
     return EXAMPLES.graded(tmp_path_factory.mktemp("uva2021"))
 
 
+@pytest.mark.slow
 def test_examples_earn_what_is_stated(grades: Mapping[str, Grade]) -> None:
     assert list(differences(EXPECTED, grades)) == []
     assert not any(grade.has_infra for grade in grades.values())
