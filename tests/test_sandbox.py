@@ -372,11 +372,16 @@ def test_what_a_run_started_ends_when_its_host_is_interrupted(harness: SandboxHa
 def named(name: str) -> list[str]:
     """Return the living tasks of that name."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/task/[0-9]*/status"):
+    for process in Path("/proc").glob("[0-9]*"):
+        # One pattern for processes and tasks would raise an error when a process ends while its tasks are listed.
+        tasks: list[Path] = []
         with contextlib.suppress(OSError):
-            text = status.read_text()
-            if text.startswith(f"Name:\t{name}\n") and "\nVmRSS:" in text:
-                found.append(status.parent.name)
+            tasks = list((process / "task").iterdir())
+        for task in tasks:
+            with contextlib.suppress(OSError):
+                text = (task / "status").read_text()
+                if text.startswith(f"Name:\t{name}\n") and "\nVmRSS:" in text:
+                    found.append(task.name)
     return found
 
 
