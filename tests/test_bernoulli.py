@@ -81,6 +81,19 @@ def test_what_only_looks_like_draws_is_told_apart(seed: int) -> None:
         assert words in problem
 
 
+@pytest.mark.parametrize("count", [64, 512])
+def test_shared_coins_are_named_by_what_shares_them(count: int) -> None:
+    """One coin for all pixels leaves so few independent draws that images seem to depend on each other, too."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        logits = rng.uniform(-4, 4, (1, 1, 28, 28)) + 0.2 * rng.normal(size=(count, 1, 28, 28))
+        means = 1 / (1 + np.exp(-logits))
+        for shape, words in (((count, 1, 1, 1), "neighbouring pixels"), ((1, 1, 28, 28), "different images")):
+            problem = FIT.problem((rng.random(shape) < means).astype(float), means)
+            assert problem is not None
+            assert f"{words} are not independent" in problem
+
+
 @pytest.mark.slow
 def test_a_short_training_reaches_the_rubrics_threshold(workbench: Workbench) -> None:
     observed = workbench.observe(REFERENCE, "vae.train_bpd")

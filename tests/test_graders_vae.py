@@ -34,7 +34,7 @@ WORDS = {
     "vae_sampling.means_for_samples": ("vae.sample", "means themselves"),
     "vae_sampling.exchanged": ("vae.sample", "exchanged"),
     "vae_sampling.coins_shared_by_images": ("vae.sample", "different images are not independent"),
-    "vae_sampling.coin_shared_by_pixels": ("vae.sample", "samples"),
+    "vae_sampling.coin_shared_by_pixels": ("vae.sample", "neighbouring pixels are not independent"),
     "vae_sampling.uniform_prior": ("vae.sample", "prior"),
 }
 

@@ -190,16 +190,19 @@ class _Noise:
         return cls(noise, np.where(uncertain, np.sqrt(odds), 0), means, uncertain)
 
     def dependence(self, alpha: float) -> tuple[str | None, float]:
-        """Says whether successive images, or else neighbouring pixels, depend on each other; and their correlation.
+        """Says whether successive images or neighbouring pixels depend on each other, and their correlation.
 
-        None and 0 if they are independent. The correlation leaves out what arises merely because the samples do not
-        fit their means. The test uses disjoint pairs: given the first draws, the sum of products of standardised draws
-        is a sum of independent terms with known variances, to which Bernstein's inequality applies.
+        Where both do, the stronger correlation is named: pixels that share one coin leave so few independent draws that
+        images seem to depend on each other, too. None and 0 if all are independent. The correlation leaves out what
+        arises merely because the samples do not fit their means. The test uses disjoint pairs: given the first draws,
+        the sum of products of standardised draws is a sum of independent terms with known variances, to which
+        Bernstein's inequality applies.
         """
-        noise = self.noise
+        noise, rest = self.noise, self._centred()
         rows, columns = (length - length % 2 for length in noise.shape)
         images = slice(0, rows, 2), slice(1, rows, 2)
         pixels = (slice(None), slice(0, columns, 2)), (slice(None), slice(1, columns, 2))
+        found: tuple[str | None, float] = None, 0.0
         for (first, second), words in (
             (images, "different images are not independent: draw every pixel of every image separately"),
             (pixels, "neighbouring pixels are not independent: draw every pixel separately"),
@@ -208,10 +211,11 @@ class _Noise:
             spread = float(np.sum(noise[first] ** 2 * self.uncertain[second]))
             extreme = float(np.max(np.abs(noise[first]) * self.largest[second], initial=0))
             if spread > 0 and abs(float(products.sum())) > bernstein_bound(spread, extreme, alpha, comparisons=2):
-                rest = self._centred()
-                strength = abs(float((rest[first] * rest[second]).sum())) / max(float((rest[first] ** 2).sum()), 1e-9)
-                return f"the samples of {words}", strength
-        return None, 0.0
+                pairs = float((rest[first] ** 2 * self.uncertain[second]).sum())
+                strength = abs(float((rest[first] * rest[second]).sum())) / max(pairs, 1e-9)
+                if found[0] is None or strength > found[1]:
+                    found = f"the samples of {words}", strength
+        return found
 
     def repetition(self, alpha: float) -> str | None:
         """Says whether any two images were drawn with the same noise, by the same inequality for each pair."""
