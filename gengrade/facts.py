@@ -142,6 +142,7 @@ class Provenance(Frozen):
     isolation: Tier
     versions: dict[str, str]
     submission: str  # "sha256:…" of the clean tree
+    content: str | None = None  # "sha256:…" of all files as they were handed in; None: unreadable, or never looked at
     key: str  # a hash over all that the facts depend on
     seconds: float = 0.0
     stages: dict[str, float] = {}  # seconds per stage, e.g. {"prepare": 0.1, "vae.train_bpd": 21.0}

@@ -24,7 +24,7 @@ from gengrade.choices import Profile, Tier
 from gengrade.facts import CheckFact, Facts, Frozen, Named, Outcome, Provenance
 from gengrade.lateness import Assessed, assessed
 from gengrade.marks import Event, Marks
-from gengrade.marks.model import Asked
+from gengrade.marks.model import Asked, is_for_other_files
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.people.model import Member, Standing
 from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
@@ -70,8 +70,12 @@ class MarkState(StrEnum):
     COUNTS = "counts"
     COMMENT = "comment"  # there is only a comment: the item keeps its automatic result, or stays pending
     EARLIER = "earlier wording"  # given before the rubric's item was changed: pending until somebody confirms it
+    EARLIER_FILES = "earlier files"  # given before the student handed in again: pending until somebody confirms it
     CONFLICT = "conflict"  # two people marked the item without having seen each other's mark: pending
     NO_REASON = "needs a reason"  # it would replace an automatic result, but no comment says why: it does not count
+
+
+UNDECIDED_MARKS = (MarkState.EARLIER, MarkState.EARLIER_FILES, MarkState.CONFLICT)  # their items are pending
 
 
 class CriterionGrade(_Record):
@@ -259,8 +263,7 @@ class Grade(_Record):
     @property
     def open_marks(self) -> tuple[ItemGrade, ...]:
         """The items with a mark that does not count until a teaching assistant does something."""
-        open_ = (MarkState.EARLIER, MarkState.CONFLICT, MarkState.NO_REASON)
-        return tuple(item for item in self.items if item.mark_state in open_)
+        return tuple(item for item in self.items if item.mark_state in (*UNDECIDED_MARKS, MarkState.NO_REASON))
 
     @property
     def lacks_programs(self) -> bool:
@@ -396,8 +399,9 @@ def _grade_item(
     # Only our own messages are edited: replacing names in a student's text would confirm the names that it guessed.
     for name in secret if verdict.outcome is Outcome.BLOCKED else ():
         message = message.replace(name, "a hidden check")
-    state = _state(entry, verdict, given)
-    if state in (MarkState.EARLIER, MarkState.CONFLICT):
+    state = _state(entry, verdict, given, facts.provenance.content)
+    if state in UNDECIDED_MARKS:
+        assert state is not None
         points, pending, cause = 0.0, item.points, _to_do(state, entry, given)
     elif state is MarkState.NO_REASON:
         cause = _to_do(state, entry, given)
@@ -436,8 +440,11 @@ def _grade_item(
     )
 
 
-def _state(entry: Entry, verdict: _Verdict, given: Sequence[Event]) -> MarkState | None:
-    """Return what the current marks of an item do to it; None without any."""
+def _state(entry: Entry, verdict: _Verdict, given: Sequence[Event], content: str | None) -> MarkState | None:
+    """Return what the current marks of an item do to it; None without any.
+
+    content: the hash of what was handed in; None: unknown.
+    """
     marks = [event.mark for event in given]
     if not any(marks):
         return None
@@ -449,6 +456,8 @@ def _state(entry: Entry, verdict: _Verdict, given: Sequence[Event]) -> MarkState
         return MarkState.COMMENT
     if given[0].wording != entry.wording:
         return MarkState.EARLIER
+    if is_for_other_files(given[0].content, content):
+        return MarkState.EARLIER_FILES
     automatic = not isinstance(entry.item, ManualItem) and verdict.outcome in _DECIDED
     return MarkState.NO_REASON if automatic and not mark.comment.strip() else MarkState.COUNTS
 
@@ -465,6 +474,9 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         return f"There are several marks: {said}. Decide with: gengrade marks give"
     if state is MarkState.NO_REASON:
         return f"The mark ({said}) would replace the automatic result: give it a comment that says why."
+    if state is MarkState.EARLIER_FILES:
+        confirm = "Look at the new files, and confirm it with: gengrade marks confirm"
+        return f"The mark ({said}) was given for what was handed in before. {confirm}"
     before, present = given[0].wording, entry.wording
     if before and (before.text, before.points) == (present.text, present.points):
         was, now = (_criteria(wording.criteria) for wording in (before, present))

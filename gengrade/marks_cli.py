@@ -21,7 +21,7 @@ from gengrade.marks import amendments as amending
 from gengrade.marks import questions as asking
 from gengrade.marks import table as tables
 from gengrade.marks.importing import ENDING, TABLE, files_in, is_unchanged, read_files, take_over_table, write_files
-from gengrade.marks.model import Asked, completed, confirmed, problem_with
+from gengrade.marks.model import Asked, completed, confirmed, is_for_other_files, problem_with
 from gengrade.paths import InputError
 from gengrade.places import read_plain
 from gengrade.report.text import inert, one_line
@@ -29,6 +29,7 @@ from gengrade.rubric import Entry, Rubric
 
 _SOURCE: Final = "gengrade marks"
 _DEFAULT: Final = Path("results")
+_ALL: Final = "all"  # instead of an item's id
 
 app = typer.Typer(no_args_is_help=True, help="Give, confirm, take back, export and import marks.")
 
@@ -122,28 +123,36 @@ def undo(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> 
 
 @app.command("confirm")
 def confirm(
-    item: _Item,
+    item: Annotated[str, typer.Argument(help="The item's id in the rubric, or “all” for all items.")],
     students: Annotated[list[str] | None, typer.Argument(help="Only these students; by default all.")] = None,
     out: _Out = _DEFAULT,
     by: _By = "",
 ) -> None:
-    """Let marks that were given for an earlier wording of an item stand for its present one."""
+    """Let marks stand that were given for an earlier wording of an item, or before the student handed in again."""
     with _class(out) as (graded, store):
-        entry = _entry(graded, item)
+        entries = {entry.id: entry for entry in graded.rubric.entries()}
+        wanted = entries if item not in entries and item == _ALL else {item: _entry(graded, item)}
         students = [_known(graded, student) for student in students or ()]
-        earlier = [
-            event
+        waiting = [
+            heads[0]
             for student, marks in store.all_current().items()
             if not students or student in students
-            for event in marks.items.get(item, ())
-            if event.mark is not None and event.wording != entry.wording and len(marks.items[item]) == 1
+            for name, heads in marks.items.items()
+            if name in wanted and len(heads) == 1 and _waits(heads[0], wanted[name], store)
         ]
-        if not earlier:
-            raise UsageError(f'no mark for "{item}" waits to be confirmed')
-        changes = [_confirmed(event, entry) for event in earlier]
+        if not waiting:
+            which = "" if wanted is entries else f' for "{item}"'
+            raise UsageError(f"no mark{which} waits to be confirmed")
+        changes = [_confirmed(event, wanted[event.item]) for event in waiting]
         with store.transaction():
             store.add(changes, by=by or operator(), source=_SOURCE)
-        _show_scores(graded, store, [event.student for event in earlier])
+        _show_scores(graded, store, [event.student for event in waiting])
+
+
+def _waits(event: Event, entry: Entry, store: Store) -> bool:
+    """Return whether a mark was given for another wording of its item, or for other files."""
+    other_files = is_for_other_files(event.content, store.content_of(event.student))
+    return event.mark is not None and (event.wording != entry.wording or other_files)
 
 
 def _confirmed(event: Event, entry: Entry) -> Change:
@@ -304,7 +313,7 @@ def move(
             if not given:
                 raise UsageError(f"{old} has no marks")
             asked = store.questions(old)
-            moved = [Change(new, event.item, event.mark, event.wording) for event in given]
+            moved = [Change(new, event.item, event.mark, event.wording, content=event.content) for event in given]
             left = [Change(old, event.item, None, None, (event.id,), EventKind.WITHDRAWAL) for event in given]
             store.add([*moved, *left], by=by or operator(), source=f"{_SOURCE} move {old} {new}")
         asking.move(store, asked, new, source=f"{_SOURCE} move {old} {new}")
@@ -334,7 +343,7 @@ def revoke(
     """Take a change of criteria, or of a comment, back for all students whose mark is still the one that it made."""
     with _refused():
         graded = graded_class(out)
-        with opened(graded.marks, graded.rubric.assignment) as store:
+        with graded.open_marks() as store:
             try:
                 plan = amending.undoing(store, number)
                 amending.undo(store, graded.rubric, number, by=by or operator(), source=_SOURCE)
@@ -436,7 +445,7 @@ def _class(out: Path) -> Iterator[tuple[GradedClass, Store]]:
     """Open a class that was graded, and its marks; mistakes of the user end the command with one sentence."""
     with _refused():
         graded = graded_class(out)
-        with opened(graded.marks, graded.rubric.assignment) as store:
+        with graded.open_marks() as store:
             yield graded.amended(store), store
 
 

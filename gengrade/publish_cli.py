@@ -57,7 +57,7 @@ app = typer.Typer(no_args_is_help=True, help="Publish grades: fill the own expor
 _Results = Annotated[Path, typer.Argument(help="The folder of results of a class that was graded.")]
 _Template = Annotated[Path, typer.Option("--template", help="The file that the system exported, as it is.")]
 _To = Annotated[
-    Path | None, typer.Option("--to", help="The folder to write to; by default publish/SYSTEM/ in the results.")
+    Path | None, typer.Option("--to", help="The folder to write to; by default publish/SYSTEM/RELEASE/ in the results.")
 ]
 _Column = Annotated[
     str | None, typer.Option("--column", help="The heading, title or number of the column for the points.")
@@ -159,16 +159,17 @@ def gradescope(
     with _refused():
         if out is None and rubric is None and course is None and (_DEFAULT / WORK).is_dir():
             out = _DEFAULT
+        folder = to if to is not None else (out or _DEFAULT) / PUBLISH / _GRADESCOPE
         if out is not None:
             graded = graded_class(out, changed=True)
             rubric = rubric or graded.rubric.path
+            _require_outside(folder, graded.graded)
         found, scheme = chosen(course, rubric)
         scheme.verify(known())
         settings = Settings(
             course=found.name, part=part, profile=profile, data=data, isolation=isolation, public=public
         )
         content = image(found, scheme, settings)
-        folder = to if to is not None else (out or _DEFAULT) / PUBLISH / _GRADESCOPE
         with _writing(folder):
             write_whole(folder / _IMAGE, content)
     automatic = points(automatic_points(scheme))
@@ -195,7 +196,9 @@ def _publish(
         class_ = given(out, release)
         require_ours(class_.out, (RELEASES, PUBLISH))
         wishes = replace(wishes, assignment=class_.assignment)
-        folder = to if to is not None else out / PUBLISH / system
+        # A folder for each release: what an earlier one left must not be uploaded again.
+        folder = to if to is not None else out / PUBLISH / system / str(class_.number)
+        _require_outside(folder, class_.graded)
         table, feedback = folder / template.name, folder / FEEDBACK
         if _same(table, template) or _same(feedback, template):
             raise UsageError(f"{template}: the exported file itself is not written over; give --to another folder")
@@ -213,6 +216,14 @@ def _publish(
                 with _writing(class_.out):
                     note(class_.out, system, (each.given for each in made.placed), digest_of(export))
     _show(system, class_.number, made, table, feedback)
+
+
+def _require_outside(folder: Path, graded: Path) -> None:
+    """Raise UsageError if a folder to write to lies in what students handed in, where a run would grade the files."""
+    if folder.resolve().is_relative_to(graded):
+        raise UsageError(
+            f"{folder}: it lies in the class that was graded, {from_here(graded)}: give --to another folder"
+        )
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -19,7 +19,6 @@ from gengrade.course import courses, load
 from gengrade.documents import DocumentError
 from gengrade.engine import GradedClass, Interrupted, UsageError, graded_class, locked, operator, seeds
 from gengrade.engine.folder import output_errors
-from gengrade.marks import opened
 from gengrade.marks.store import NAME
 from gengrade.paths import InputError, from_here, printable
 from gengrade.places import WORK
@@ -191,7 +190,7 @@ def _writing(path: Path) -> Iterator[None]:
 def _with_amendments(graded: GradedClass) -> GradedClass:
     if not (graded.marks / NAME).exists():
         return graded
-    with opened(graded.marks, graded.rubric.assignment) as store:
+    with graded.open_marks() as store:
         return graded.amended(store)
 
 
@@ -222,8 +221,8 @@ def _show(console: Console, comparison: Comparison) -> None:
     for change in comparison.changes:
         table.add_row(*map(Text, (_who(change), change.was, change.becomes, change.by, ", ".join(change.causes))))
         for item in change.items:
-            why = f"{item.cause}: {item.detail}" if item.detail else str(item.cause)
-            table.add_row(*map(Text, (f"  {inert(one_line(item.item, 60))}", item.before, item.after, "", inert(why))))
+            row = (f"  {inert(one_line(item.item, 60))}", item.before, item.after, "", inert(item.why))
+            table.add_row(*map(Text, row))
         if change.detail:
             table.add_row(Text(f"  {inert(one_line(change.detail, 120))}"))
     if comparison.changes:

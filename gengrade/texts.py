@@ -1,4 +1,4 @@
-"""Shorten untrusted texts before they are stored in a record.
+"""Shorten untrusted texts before they are stored in a record, and say what a file is that is no text.
 
 Lengths are in bytes of the JSON that a text is written as: a control character takes six of them.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 _ESCAPED: Final = 6  # the most bytes that one character takes, as in \u001b
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # the first bytes of .xlsx and .ods, and of .xls
 _SUFFIX: Final = 60  # bytes for the words that say how much is left out
 
 
@@ -42,6 +43,13 @@ def listed(texts: Sequence[str], most: int, between: str = ", ") -> str:
     """Return the first `most` texts in one line, and the number of the others. `between`: "; " for people's names."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return between.join(texts[:most]) + more
+
+
+def no_text(content: bytes) -> str:
+    """Return why the bytes of a file are no table in UTF-8, and what to do. The caller could not read them as one."""
+    if content.startswith(_WORKBOOKS):
+        return "it is a workbook of a spreadsheet and no table in text: save it there as “CSV UTF-8”"
+    return "it is not UTF-8 text: save it as “CSV UTF-8”"
 
 
 def _is_long(text: str, most: int) -> bool:

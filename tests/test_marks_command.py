@@ -15,7 +15,6 @@ from typer.testing import CliRunner, Result
 
 from gengrade.cli import app
 from gengrade.engine import graded_class
-from gengrade.marks import opened
 from gengrade.marks.amendments import Proposal, apply, planned
 from gengrade.sandbox import Tier
 from tests.support.marked import RUBRIC
@@ -92,6 +91,8 @@ def test_a_mark_counts_at_once_in_every_page(marker: Marker) -> None:
 def test_a_name_that_one_student_has_will_do(marker: Marker) -> None:
     assert marker.run("give", "Ada", "derivation", "1").exit_code == 0
     assert marker.points("Ada_11") == (1, 0)
+    assert marker.run("give", "bob", "derivation", "2").exit_code == 0
+    assert marker.points("Bob_22") == (2, 0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_name_that_one_student_has_will_do(marker: Marker) -> None:
         (("give", "Ada_11", "derivation"), "give points, criteria or a comment"),
         (("give", "Ada_11", "derivation", "1.001"), "is no number of points"),
         (("give", "Ada_11", "derivation", "inf"), "is no number of points"),
-        (("give", "bob", "derivation", "1"), "Bob_22"),
+        (("give", "Bobb_22", "derivation", "1"), "Bob_22"),
         (("confirm", "derivation", "Cyd"), 'no student has the id "Cyd"'),
         (("move", "Ada_11", "Ada_11"), "is the same student"),
         (("export", "/proc/nowhere/marks.csv"), "cannot be written"),
@@ -280,7 +281,7 @@ def _amend(marker: Marker, criterion: str, text: str, points: float) -> None:
     """Change a criterion as the marking room does."""
     graded = graded_class(marker.out)
     proposal = Proposal("derivation", criterion, text, points)
-    with opened(graded.marks, graded.rubric.assignment) as store:
+    with graded.open_marks() as store:
         digest = planned(store, graded.rubric, proposal).digest
         apply(store, graded.rubric, proposal, digest=digest, by="Tim", source="marking room")
 
@@ -365,3 +366,60 @@ def test_a_question_of_a_student_is_entered_answered_and_told(marker: Marker) ->
     assert "You are right." not in (marker.out / "Ada_11" / "report.html").read_text()
     for words in (("answer", "9", "x"), ("ask", "Ada", "derivation", " "), ("ask", "Ada", "nothing", "x")):
         assert marker.run(*words).exit_code == 2
+
+
+def test_a_mark_for_earlier_files_waits_to_be_confirmed(marker: Marker) -> None:
+    report = marker.folder / "class" / "Ada_11_13_report.pdf"
+    report.write_bytes(b"%PDF-1.4 first")
+    assert marker.grade().exit_code == 0
+    marker.run("give", "Ada_11", "derivation", "2")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    before = json.loads((marker.out / "Ada_11" / "grade.json").read_text())["provenance"]
+
+    report.write_bytes(b"%PDF-1.4 second")
+    assert marker.points("Ada_11") == (2, 0), "the report is not written again before the class is graded"
+    result = marker.grade()
+    assert "derivation: earlier files" in result.output
+    after = json.loads((marker.out / "Ada_11" / "grade.json").read_text())["provenance"]
+    assert after["content"] != before["content"]
+    assert marker.points("Ada_11") == (0, 3)
+    assert "was given for what was handed in before" in marker.item("Ada_11", "derivation")["cause"]
+
+    assert marker.run("confirm", "all").exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    assert "no mark waits to be confirmed" in marker.run("confirm", "all").output
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    # The mark as it was before it was confirmed is one for the earlier files again.
+    assert marker.run("undo", "Ada_11", "derivation").exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    # With the earlier files, it needs no confirming; other names around them change nothing.
+    report.unlink()
+    (marker.folder / "class" / "Ada_11_14_report.pdf").write_bytes(b"%PDF-1.4 first")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+
+
+def test_a_mark_in_a_file_is_for_what_its_author_could_read(marker: Marker) -> None:
+    code = marker.folder / "class" / "Ada_11_12_answers.py"
+    (marker.marks).mkdir(exist_ok=True)
+    (marker.marks / "Ada_11.yaml").write_text("derivation: 2\n")
+    code.write_text(code.read_text() + "\n# handed in again after the file was written\n")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    (marker.marks / "Ada_11.yaml").write_text("derivation: 1\n")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (1, 0)
+
+
+def test_a_mark_that_was_given_before_the_first_run_is_for_what_was_there(marker: Marker) -> None:
+    shutil.rmtree(marker.out)
+    marker.marks.mkdir(parents=True)
+    (marker.marks / "Ada_11.yaml").write_text("derivation: 2\n")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    code = marker.folder / "class" / "Ada_11_12_answers.py"
+    code.write_text(code.read_text() + "\n# handed in again\n")
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)

@@ -201,6 +201,8 @@ def test_all_mistakes_are_named_with_their_lines(text: str, mistakes: list[tuple
 def test_other_encodings_are_refused_with_the_line() -> None:
     (mistake,) = read_roster("id,name\n1,Ann\n2,Müller\n".encode("latin-1"), PATH).mistakes
     assert (mistake.line, mistake.reason) == (3, "it is not UTF-8 text: save it as “CSV UTF-8”")
+    (mistake,) = read_roster(b"PK\x03\x04\x14\x00\xff", PATH).mistakes
+    assert "it is a workbook of a spreadsheet" in mistake.reason
 
 
 def test_other_columns_are_named() -> None:
@@ -398,3 +400,4 @@ def test_what_only_shows_beside_the_deadline_is_named() -> None:
     aware = datetime.fromisoformat("2026-11-20T18:00Z")
     (note,) = people_of(_handed("7001-3 - Jim Roe - Nov 20, 2026 700 PM"), None, aware).notes
     assert "cannot be compared" in note
+    assert note.endswith("late: Jim Roe (until 2026-11-20 18:00+00:00, handed in 2026-11-20 19:00)")

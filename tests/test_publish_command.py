@@ -68,13 +68,17 @@ class Teacher:
         return self.run("publish", "canvas", str(self.out), "--template", str(self.template), *words)
 
     def table(self, system: str = "canvas") -> bytes:
-        return (self.out / "publish" / system / self.template.name).read_bytes()
+        return (self.published(system) / self.template.name).read_bytes()
+
+    def published(self, system: str = "canvas") -> Path:
+        """Return the folder with the files of the newest release."""
+        return max((self.out / "publish" / system).iterdir(), key=lambda folder: int(folder.name))
 
     def released(self, student: str) -> bytes:
         return (self.out / "releases" / "1" / student / "report.html").read_bytes()
 
     def feedback(self, system: str = "canvas") -> bytes:
-        return (self.out / "publish" / system / "feedback.zip").read_bytes()
+        return (self.published(system) / "feedback.zip").read_bytes()
 
 
 def course() -> Canvas:
@@ -132,7 +136,7 @@ def test_a_class_is_published_and_the_steps_are_said(teacher: Teacher) -> None:
     assert "Upload Submissions, choose feedback.zip" in result.stdout
     assert teacher.template.read_bytes() == GRADEBOOK.format(points=3).encode()
     for name in (teacher.template.name, "feedback.zip"):
-        assert (teacher.out / "publish" / "canvas" / name).stat().st_mode & 0o777 == 0o600
+        assert (teacher.published() / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_roster_names_everybody(teacher: Teacher) -> None:
@@ -243,6 +247,10 @@ def test_what_the_command_cannot_do_is_refused_in_one_sentence(teacher: Teacher,
     nowhere = teacher.run("publish", "canvas", str(teacher.out), "--template", str(tmp_path / "nowhere.csv"))
     assert "nowhere.csv: it cannot be read" in refused(nowhere)
     assert "the exported file itself is not written over" in refused(teacher.canvas("--to", str(tmp_path)))
+    (teacher.folder / "class" / "to").mkdir()
+    assert "it lies in the class that was graded" in refused(
+        teacher.canvas("--to", str(teacher.folder / "class" / "to"))
+    )
     assert "20 points are possible in this column, and 3 by the rubric" in refused(teacher.canvas(points=20))
     assert "no column is called" in refused(teacher.canvas("--column", "Homework"))
     ungraded = teacher.run("publish", "canvas", str(tmp_path / "none"), "--template", str(teacher.template))

@@ -76,7 +76,7 @@ def test_lines_are_those_of_the_file() -> None:
         (b'a,b\n1,"2\n', 2, "a quote is not closed"),
         (b'a,b\n1,2\n1,"2"x\n', 3, "after a closing quote"),
         ("a,b\n1,é\n".encode("latin-1"), 2, "it is not UTF-8 text"),
-        (b"PK\x03\x04\xff\xfe", 1, "it is not UTF-8 text"),
+        (b"PK\x03\x04\xff\xfe", 1, "it is a workbook of a spreadsheet and no table in text: export the file anew"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_line(content: bytes, line: int, reason: str) -> None:

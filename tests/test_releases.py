@@ -155,7 +155,7 @@ def test_a_mark_is_the_reason_for_one_student_alone(small: Class) -> None:
         (Cause.MARK,),
     )
     (item,) = change.items
-    assert (item.item, item.before, item.after, item.detail) == ("derivation", "3 of 3", "2 of 3", "by Zoe")
+    assert (item.item, item.before, item.after, item.why) == ("derivation", "3 of 3", "2 of 3", "a mark: by Zoe")
     told = small.release().stdout
     assert "From release 1 to now: 1 of 3 differ." in told
     assert [each.number for each in small.releases()] == [1, 2]
@@ -184,7 +184,7 @@ def test_a_rubric_is_told_from_marks_and_code(small: Class, tmp_path: Path) -> N
     assert (found["ada"].was, found["ada"].becomes) == ("6", "7")
     assert (found["bob"].was, found["bob"].becomes) == ("3", "3")
     assert small.compared(1).surroundings == ("another rubric",)
-    assert found["ada"].items[0].detail == "possible points 3 → 4"
+    assert found["ada"].items[0].reasons == ((Cause.RUBRIC, "possible points 3 → 4"),)
 
 
 def test_a_resubmission_is_the_reason(small: Class, tmp_path: Path) -> None:
@@ -192,7 +192,25 @@ def test_a_resubmission_is_the_reason(small: Class, tmp_path: Path) -> None:
     small.release()
     small.hand_in_again(tmp_path / "class")
     (change,) = small.compared(1).changes
+    assert (change.entry.id, change.causes, change.becomes) == ("bob", (Cause.RESUBMITTED,), "pending")
+    assert (Cause.RESUBMITTED, "a mark was given for the earlier files") in change.items[-1].reasons
+    small.run("marks", "confirm", "all", "bob", "--out", str(small.out))
+    (change,) = small.compared(1).changes
     assert (change.entry.id, change.causes, change.by) == ("bob", (Cause.RESUBMITTED,), "+3")
+
+
+def test_a_resubmission_and_a_new_rubric_are_both_reasons(small: Class, tmp_path: Path) -> None:
+    small.mark_all()
+    small.release()
+    small.rubric = tmp_path / "rubric.yaml"
+    text = RUBRIC.replace("theory.cubic_density, points: 3", "theory.cubic_density, points: 4")
+    small.rubric.write_text(text.replace("points: 6", "points: 7"))
+    small.hand_in_again(tmp_path / "class")
+    small.run("marks", "confirm", "all", "bob", "--out", str(small.out))
+    found = {change.entry.id: change for change in small.compared(1).changes}
+    assert set(found["bob"].causes) == {Cause.RESUBMITTED, Cause.RUBRIC}
+    assert found["bob"].items[0].why == "handed in again; the rubric: possible points 3 → 4"
+    assert found["ada"].causes == (Cause.RUBRIC,)
 
 
 @pytest.mark.slow

@@ -285,6 +285,8 @@ def test_the_gradebook_has_a_row_for_each_person() -> None:
         (12_000, "3 h 20 min"),
         (90_000, "1 day 1 h"),
         (172_800, "2 days"),
+        (86_400 + 1_800, "1 day 30 min"),
+        (2 * 86_400 + 3 * 3_600 + 1_800, "2 days 3 h"),
     ],
 )
 def test_lengths_of_time_are_said_in_two_units(seconds: float, said: str) -> None:

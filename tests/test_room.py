@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gengrade.marks import Change, EventKind, Mark, opened
+from gengrade.marks import Change, EventKind, Mark
 from gengrade.room.work import State, Work
 from gengrade.rubric import Criterion
 from tests.support.room import STUDENTS, NoDocuments, Server, graded_class, serving
@@ -160,6 +160,23 @@ def test_a_changed_wording_is_shown_with_both_texts(tmp_path: Path) -> None:
         assert _mark(server, str(head.id), "again", points="2")[1]["state"] == "marked"
 
 
+def test_a_mark_for_earlier_files_waits_for_a_look_at_the_new_ones(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path, content="sha256:1")) as server:
+        server.enter()
+        assert _mark(server, points="2")[1]["state"] == "marked"
+    with serving(graded_class(tmp_path, content="sha256:2")) as server:
+        server.enter()
+        assert server.room.work.state("ada", "1.1", server.room.heads()) is State.CONFIRM
+        (head,) = server.room.current("ada")[ITEM]
+        assert "before the student handed in again" in server.ask("/answer/1.1/ada")[1]
+        assert _mark(server, str(head.id), "again", points="2")[1]["state"] == "marked"
+        (head,) = server.room.current("ada")[ITEM]
+        assert (head.kind, head.content) == (EventKind.CONFIRMATION, "sha256:2")
+        assert "before the student handed in again" not in server.ask("/answer/1.1/ada")[1]
+        server.room.refresh()
+        assert {item.id: item.points for item in server.room.grade("ada").items}[ITEM] == 2
+
+
 def test_a_mark_whose_criteria_are_gone_is_confirmed_with_its_points(tmp_path: Path) -> None:
     """The sum of those that are left is another one; whoever confirms need not say why."""
     with serving(graded_class(tmp_path)) as server:
@@ -286,6 +303,6 @@ def test_marks_of_a_room_are_those_of_the_store(tmp_path: Path) -> None:
     with serving(graded) as server:
         server.enter()
         _mark(server, points="2")
-    with opened(graded.marks, graded.rubric.assignment) as store:
+    with graded.open_marks() as store:
         (event,) = store.history("ada", ITEM)
     assert (event.by, event.source) == ("Tim", "marking room")

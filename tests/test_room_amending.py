@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gengrade.choices import Assignment
-from gengrade.marks import Mark, opened
+from gengrade.marks import Mark
 from gengrade.marks import amendments as amending
 from gengrade.room.handing import Plan, Role
 from gengrade.room.work import State
@@ -263,7 +263,7 @@ def test_the_room_follows_a_change_by_a_command_and_a_rubric_that_changed_later(
         server.enter()
         _give(server, "ada", criteria="decoder")
         _apply(server, LESS)
-        with opened(graded.marks, graded.rubric.assignment) as store:
+        with graded.open_marks() as store:
             amending.undo(store, graded.rubric, 1, by="Ann", source="gengrade marks")
         assert "+2.5" not in server.ask("/answer/1.1/ada")[1]
         _apply(server, LESS)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gengrade.authenticity import Seal
-from gengrade.marks import Change, Mark, opened
+from gengrade.marks import Change, Mark
 from gengrade.room.answers import Cell, Notebook, Output, Picture, encoded
 from gengrade.room.documents import HandedIn, Place
 from gengrade.room.finding import Line
@@ -64,7 +64,7 @@ class Documents(NoDocuments):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     graded = replace(graded_class(tmp_path / "results", tuple(NAMES)), names=NAMES)
-    with opened(graded.marks, graded.rubric.assignment) as store, store.transaction():
+    with graded.open_marks() as store, store.transaction():
         (entry,) = [entry for entry in graded.rubric.entries() if entry.id == ITEM]
         mark = Mark(points=1, comment="Jane Doe forgot the prior.")
         store.add([Change("doejane_12345", ITEM, mark, entry.wording)], by="file", source="a file of marks")

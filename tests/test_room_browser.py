@@ -213,6 +213,18 @@ def test_a_mark_for_an_earlier_wording_is_confirmed_by_a_key(driver: Chrome, tmp
         assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",))
 
 
+def test_a_mark_for_earlier_files_is_confirmed_by_going_on(driver: Chrome, tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path / "results", content="sha256:1")) as before:
+        before.room.mark("ada", ITEM, Mark(points=2, criteria=("decoder",)), [], "r", by="Tim")
+    with serving(graded_class(tmp_path / "results", content="sha256:2")) as server:
+        driver.get(server.address + server.address_for("Tim"))
+        driver.get(f"{server.address}/answer/1.1/ada")
+        assert "before the student handed in again" in driver.find_element(By.TAG_NAME, "form").text
+        press(driver, Keys.ENTER)
+        until(driver, lambda _: server.room.current("ada")[ITEM][0].content == "sha256:2")
+        assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",))
+
+
 def test_another_web_page_cannot_mark(driver: Chrome, server: Server, tmp_path: Path) -> None:
     fields = f'<input name="student" value="ada"><input name="item" value="{ITEM}"><input name="seen" value="">'
     fields += '<input name="request" value="x"><input name="points" value="3">'

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.marks import opened
 from tests.support.room import graded_class
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,7 +132,7 @@ def test_what_was_acknowledged_is_there(tmp_path: Path, actions: int, kills: int
     sent = [fields for browser in browsers for fields in browser.acknowledged]
     assert len(sent) == actions
     graded = graded_class(tmp_path / "results", STUDENTS)
-    with opened(graded.marks, graded.rubric.assignment) as store:
+    with graded.open_marks() as store:
         events = [event for student in STUDENTS for event in store.history(student)]
     found = {event.mark.comment: event for event in events if event.mark is not None}
     assert len(found) == len(events) == actions, "none is lost, and none is there twice"

@@ -13,7 +13,6 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
-from gengrade.marks import opened
 from tests.support.driven import browser, needs_driver, press, until
 from tests.support.room import graded_class
 from tests.test_room_kills import NAMES, STUDENTS, Killed, served
@@ -119,7 +118,7 @@ def test_what_a_page_called_saved_is_there_once(tmp_path: Path, drivers: list[Ch
             thread.join()
     assert failed == [], [note for problem in failed for note in problem.__notes__]
     graded = graded_class(tmp_path / "results", STUDENTS)
-    with opened(graded.marks, graded.rubric.assignment) as store:
+    with graded.open_marks() as store:
         events = {student: store.history(student, ITEM) for student in STUDENTS}
     assert sum(len(marker.saved) for marker in markers) == actions
     for marker, name in zip(markers, NAMES, strict=True):

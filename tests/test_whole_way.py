@@ -69,7 +69,7 @@ class Term:
     def publish(self, system: str, template: str, *words: object) -> tuple[bytes, bytes | None, str]:
         """Return the filled table, the archive of reports, and what was said."""
         said = self.run("publish", system, self.out, "--template", self.folder / template, *words).stdout
-        folder = self.out / "publish" / system
+        folder = max((self.out / "publish" / system).iterdir(), key=lambda each: int(each.name))
         feedback = folder / "feedback.zip"
         return (folder / template).read_bytes(), feedback.read_bytes() if feedback.exists() else None, said
 

@@ -124,14 +124,12 @@ def test_who_hands_in_again_is_back(teacher: Teacher) -> None:
 
 
 def test_marks_of_who_withdraws_are_kept(teacher: Teacher) -> None:
-    """At first they are named, since the student may have got another id; afterwards, nothing is said any more."""
     assert teacher.mark("give", "Bob_22", "derivation", "2").exit_code == 0
     assert teacher.mark("give", "Ada_11", "derivation", "1").exit_code == 0
     teacher.take_out("Bob_22")
-    result = teacher.grade()
-    assert result.exit_code == 2
-    assert "its 1 marks count for nobody" in result.stdout
-    assert "withdrawn/Bob_22" in result.stdout
+    said = teacher.graded()
+    assert "withdrawn/Bob_22" in said
+    assert "Marks are kept" in said
     (teacher.out / "marks" / "Bob_22.yaml").write_text("derivation: 2\n")
     teacher.graded()
     with opened(teacher.out / "marks", "A small one") as store:
@@ -139,6 +137,18 @@ def test_marks_of_who_withdraws_are_kept(teacher: Teacher) -> None:
     teacher.put_back()
     teacher.graded()
     assert json.loads((teacher.out / "Bob_22" / "grade.json").read_text())["points"] == 5
+
+
+def test_marks_of_who_may_have_been_renamed_are_named_once(teacher: Teacher) -> None:
+    """Somebody else is new, who may be the student under another id."""
+    assert teacher.mark("give", "Bob_22", "derivation", "2").exit_code == 0
+    teacher.file("Bob_22").rename(teacher.file("Bo_22"))
+    result = teacher.grade()
+    assert result.exit_code == 2
+    assert "its 1 marks count for nobody" in result.stdout
+    assert "gengrade marks move Bob_22 Bo_22" in result.stdout
+    teacher.graded()
+    teacher.file("Bo_22").rename(teacher.file("Bob_22"))
 
 
 def test_a_part_of_the_class_withdraws_nobody(teacher: Teacher) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -18,9 +19,10 @@ from gengrade.engine.people import KeptPeople, ReadPeople, found_again, shown_na
 from gengrade.facts import Frozen
 from gengrade.grade import TOGETHER
 from gengrade.job import Job
-from gengrade.marks import Store
+from gengrade.marks import Store, opened
 from gengrade.marks.amendments import amended
 from gengrade.people import NOBODY, People
+from gengrade.people.words import names_of
 from gengrade.places import MARKS, WORK, read_plain, require_ours
 from gengrade.rubric import Rubric
 from gengrade.submissions import Discovery
@@ -66,6 +68,7 @@ class _Record(Frozen):
     people: KeptPeople | None = None  # None: an earlier version wrote the file
     run: KeptRun | None = None  # likewise
     withdrawn: dict[str, str] = Field(default_factory=dict)  # likewise, of those who were taken out of the class
+    content: dict[str, str] = Field(default_factory=dict)  # likewise, the hash of what each student handed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,13 @@ class Earlier:
     graded: what the command was given then; None: there was no run.
     names: of the students, by their ids.
     withdrawn: the names of those whose submissions were taken out of the class before.
+    content: the hashes of what they handed in, as far as they are known.
     """
 
     graded: Path | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,16 @@ class GradedClass:
     identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by the roster, of each student
     kept: KeptPeople = field(default_factory=KeptPeople)  # what `people` was made from
     run: KeptRun | None = None  # None: an earlier version graded the class
+    content: Mapping[str, str] = field(default_factory=dict)  # the hash of what each student handed in, where known
 
     @property
     def marks(self) -> Path:
         """The folder of marks."""
         return self.out / MARKS
+
+    def open_marks(self) -> AbstractContextManager[Store]:
+        """Open the store of the class's marks. Raises StoreError and PlaceError when it is entered."""
+        return opened(self.marks, self.rubric.assignment, self.content.get)
 
     def amended(self, store: Store) -> GradedClass:
         """Return the class, whose rubric is as its file says, with the criteria that were changed while marking."""
@@ -111,10 +121,16 @@ class GradedClass:
         return TOGETHER.join(dict.fromkeys((self.names.get(student, student), *self.identities.get(student, ()))))
 
     def id_of(self, given: str) -> str:
-        """Return the id of the only student with this name; if there is none, the text itself, which may be an id."""
+        """Return the id of the only student with this name; if there is none, the text itself, which may be an id.
+
+        A name may be written in its other order: "Jane Doe" finds "Doe, Jane".
+        """
         given = unicodedata.normalize("NFC", given)  # a Mac's terminal writes "ö" as two characters
-        named = {id_ for id_, name in self.names.items() if name == given}
-        named |= {each.submission for each in self.people.members if each.submission and given in (each.name, each.id)}
+        wanted = names_of(given)
+        named = {id_ for id_, name in self.names.items() if wanted & names_of(name)}
+        for each in self.people.members:
+            if each.submission and (given == each.id or wanted & names_of(each.name)):
+                named.add(each.submission)
         return named.pop() if len(named) == 1 and given not in self.names else given
 
 
@@ -127,7 +143,7 @@ def kept_people(out: Path, rubric: Rubric, seal: Seal) -> KeptPeople | None:
 def earlier_students(out: Path, seal: Seal) -> Earlier:
     """Return the students of the last run, as far as its record is this operator's."""
     record = _read(out, seal)
-    return Earlier() if record is None else Earlier(record.graded, record.names, record.withdrawn)
+    return Earlier() if record is None else Earlier(record.graded, record.names, record.withdrawn, record.content)
 
 
 def write_record(
@@ -139,12 +155,14 @@ def write_record(
     *,
     gone: Mapping[str, str],
     kept: Mapping[str, str],
+    content: Mapping[str, str | None],
 ) -> None:
     """Note what the results of a job were made from. A run over one student's files keeps what is known of the others.
 
     graded: what the command was given.
     gone: the names of students whose submissions were taken out of the class since the last run.
     kept: the names of students who are not in the class any more, but whom this run does not withdraw.
+    content: the hashes of what was handed in, by the student's id; None: a file cannot be read.
     """
     now = {each.id: each.name for each in discovery.submissions}
     names = {**kept, **shown_names(people.found, now)}
@@ -154,6 +172,7 @@ def write_record(
     if discovery.single and earlier is not None and earlier.rubric == rubric.path.resolve():
         names = {**earlier.names, **names}
         graded, run = earlier.graded, earlier.run or run
+    known = {**(earlier.content if earlier else {}), **content}
     record = _Record(
         graded=graded.resolve(),
         rubric=rubric.path.resolve(),
@@ -162,6 +181,7 @@ def write_record(
         people=people.kept,
         run=run,
         withdrawn={id_: name for id_, name in withdrawn.items() if id_ not in names},
+        content={id_: sha256 for id_, sha256 in known.items() if id_ in names and sha256},
     )
     write_whole(job.out / WORK / _FILE, job.seal.sealed_json(_KIND, _PLACE, record.model_dump_json(indent=1)), 0o600)
 
@@ -192,7 +212,19 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
             texts = (row.name, row.id, *row.numbers, *row.logins)
             identities[member.submission] = (*identities.get(member.submission, ()), *filter(None, texts))
     roster = kept.roster.path if kept.roster else None
-    return GradedClass(folder, record.graded, rubric, record.names, seal, people, roster, identities, kept, record.run)
+    return GradedClass(
+        folder,
+        record.graded,
+        rubric,
+        record.names,
+        seal,
+        people,
+        roster,
+        identities,
+        kept,
+        record.run,
+        record.content,
+    )
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:

@@ -16,7 +16,7 @@ from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
 from gengrade.engine.grades import write_grades
 from gengrade.engine.kept import kept_by_run, kept_results, kept_roster
-from gengrade.engine.marks import read_marks
+from gengrade.engine.marks import known_content, read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
 from gengrade.engine.planning import device_of, make_job, require_device
@@ -86,7 +86,10 @@ def _graded(
             names = shown_names(people.found, {**staying, **{s.id: s.name for s in discovery.submissions}})
             submissions = [named(s, names) for s in submissions]
             # An unusable store is found before hours of grading, in which people may go on marking.
-            marks = read_marks(places, names, rubric, earlier.withdrawn, single=discovery.single)
+            # Where somebody is new, a student who is gone may have been renamed, whose marks are to be moved.
+            withdrawn = {**earlier.withdrawn, **({} if set(ids) - set(earlier.names) else gone)}
+            content_of = known_content(discovery, earlier.content)
+            marks = read_marks(places, names, rubric, withdrawn, content_of, single=discovery.single)
             taken_back = marks.notes
             job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
             stale = changed(job, submissions)
@@ -94,11 +97,12 @@ def _graded(
                 taken_back += _revealed(job)
                 grade_all(with_reference(job), stale, options.jobs, watch)
                 reference_evidence(job).prune()
-                marks = read_marks(places, names, rubric, earlier.withdrawn, single=discovery.single)
+                marks = read_marks(places, names, rubric, withdrawn, content_of, single=discovery.single)
                 taken_back += marks.notes
             moved = move_aside(out, gone, options.path)
-            write_record(job, options.path, rubric, discovery, people, gone=gone, kept=staying)
             graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names, staying)
+            content = {id_: each.grade.provenance.content for id_, each in graded.items()}
+            write_record(job, options.path, rubric, discovery, people, gone=gone, kept=staying, content=content)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
     notes = (

@@ -28,7 +28,7 @@ from gengrade.job.ungraded import unreadable_facts
 from gengrade.paths import InputError
 from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
-from gengrade.submissions import Prepared, Submission, code_flags, discard, prepare, signatures
+from gengrade.submissions import Prepared, Submission, code_flags, content, discard, prepare, signatures
 
 
 class Grader:
@@ -97,6 +97,7 @@ class Grader:
             code_flags=flags,
             provenance=provenance.model_copy(
                 update={
+                    "content": content(submission),
                     "seconds": round(time.monotonic() - began, 2),
                     "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
                 }
@@ -148,9 +149,10 @@ class Grader:
         return suspect_subject(self._job, folder, self._sandbox, self._circumstances)
 
     def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
-        """Update facts that still stand by what the names around the submission say now."""
+        """Update facts that still stand by what lies around its programs now: names, and files of other kinds."""
         notes = (*submission.notes, *prepared.notes)
-        now = {"notes": notes, "handed_in": prepared.handed_in}
+        provenance = found.provenance.model_copy(update={"content": content(submission)})
+        now = {"notes": notes, "handed_in": prepared.handed_in, "provenance": provenance}
         renamed = found.model_copy(update=now)
         if renamed == found:
             return found

@@ -6,7 +6,7 @@ from gengrade.facts import CheckFact, Facts, Outcome, TestFact
 from gengrade.grading.checks import known
 from gengrade.job.model import Job
 from gengrade.job.provenance import NO_KEY, provenance_of
-from gengrade.submissions import Submission
+from gengrade.submissions import Submission, content
 
 
 def unreadable_facts(job: Job, submission: Submission, reason: str) -> Facts:
@@ -33,5 +33,5 @@ def _uniform(job: Job, submission: Submission, outcome: Outcome, message: str, n
         measures={},
         figures=(),
         notes=notes,
-        provenance=provenance_of(job, "none", NO_KEY),
+        provenance=provenance_of(job, "none", NO_KEY).model_copy(update={"content": content(submission)}),
     )

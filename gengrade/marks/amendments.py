@@ -240,6 +240,7 @@ def apply(
                 plan.criteria[2] if plan.criteria else row.head.wording,
                 (row.head.id,),
                 kind,
+                row.head.content,
             )
             for row in plan.rows
         ]
@@ -403,7 +404,10 @@ def undoing(store: Store, amendment: int) -> Undoing:
             left.append(Left(student, TWICE))
         elif origin in made:
             (before,) = (store.event(id_) for id_ in made[origin].replaces)
-            changes.append(Change(student, found.item, before.mark, before.wording, (heads[0].id,), EventKind.UNDO))
+            replaced = (heads[0].id,)
+            changes.append(
+                Change(student, found.item, before.mark, before.wording, replaced, EventKind.UNDO, before.content)
+            )
         elif any(event.mark for event in heads) and (found.wording or student in {e.student for e in made.values()}):
             reason = EARLIER if found.wording and heads[0].wording != found.wording else LATER
             left.append(Left(student, CONFLICT if len(heads) > 1 else reason))

@@ -15,7 +15,7 @@ from typing import Final
 from gengrade.atomic import write_whole
 from gengrade.documents import suggestion
 from gengrade.marks import files, table
-from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
+from gengrade.marks.model import Change, Event, EventKind, Mark, Marks, is_for_other_files
 from gengrade.marks.store import Store
 from gengrade.paths import from_here, printable
 from gengrade.rubric import Rubric, Wording
@@ -126,7 +126,7 @@ def take_over(
             if mark == (before.mark if before else None):
                 continue
             wording = entries[item].wording if mark is not None else None
-            change = _change(student, item, mark, wording, before, current.get(item, ()))
+            change = _change(student, item, mark, wording, before, current.get(item, ()), store.content_of(student))
             if isinstance(change, Event):
                 shown[item] = change.id
             elif change is not None:
@@ -140,14 +140,26 @@ def take_over(
 
 
 def _change(
-    student: str, item: str, mark: Mark | None, wording: Wording | None, before: Event | None, heads: Sequence[Event]
+    student: str,
+    item: str,
+    mark: Mark | None,
+    wording: Wording | None,
+    before: Event | None,
+    heads: Sequence[Event],
+    content: str | None,
 ) -> Change | Event | None:
     """Return the change that a file asks for, the event that says the same already, or None where nothing is to do.
 
     before: the event that the file showed when it was last read; None: it did not show the item.
     heads: the item's current events.
+    content: the hash of the student's submission; None: unknown.
     """
-    same = [event for event in heads if event.mark == mark and (mark is None or event.wording == wording)]
+    same = [
+        event
+        for event in heads
+        if event.mark == mark
+        and (mark is None or (event.wording == wording and not is_for_other_files(event.content, content)))
+    ]
     if same and len(heads) == 1:
         return same[0]
     if mark is None:
@@ -171,7 +183,7 @@ def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, 
                 continue
             wording = entries[row.item].wording if row.mark is not None else None
             heads = store.current(row.student).items.get(row.item, ())
-            change = _change(row.student, row.item, row.mark, wording, before, heads)
+            change = _change(row.student, row.item, row.mark, wording, before, heads, store.content_of(row.student))
             if isinstance(change, Change):
                 store.add([change], by=by, source=source)
                 added += 1

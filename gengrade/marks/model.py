@@ -48,6 +48,7 @@ class Head(NamedTuple):
     fingerprint: str | None  # of the wording; None: the mark was withdrawn
     points: float | None  # None: it gives none
     second: bool  # whether its author marked without seeing the first mark
+    content: str | None = None  # of the submission that was marked; None: unknown
 
     @property
     def settles(self) -> bool:
@@ -69,6 +70,7 @@ class Event:
     mark: Mark | None  # None: there is no mark any more
     wording: Wording | None  # the wording that the mark was given for; None: there is no mark
     replaces: tuple[int, ...]
+    content: str | None = None  # "sha256:…" of the submission that the mark was given for; None: unknown, or no mark
 
     @property
     def second(self) -> bool:
@@ -79,7 +81,8 @@ class Event:
     def head(self) -> Head:
         """The event in short."""
         points = self.mark.points if self.mark else None
-        return Head(self.by, self.wording.fingerprint if self.wording else None, points, self.second)
+        fingerprint = self.wording.fingerprint if self.wording else None
+        return Head(self.by, fingerprint, points, self.second, self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Change:
 
     replaces: the events that its author saw and replaces. If another event has replaced one of them meanwhile, or
         there are others that the author did not see, the item has several marks until somebody decides.
+    content: the hash of the submission that the mark was given for; None: the one that the store knows as present.
     """
 
     student: str
@@ -96,6 +100,7 @@ class Change:
     wording: Wording | None
     replaces: tuple[int, ...] = ()
     kind: EventKind = EventKind.MARK
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,11 @@ def deciding(current: Sequence[_T], head: Callable[[_T], Head]) -> tuple[_T, ...
 
 def _agrees(first: Head, second: Head) -> bool:
     return not second.settles or (second.points, second.fingerprint) == (first.points, first.fingerprint)
+
+
+def is_for_other_files(content: str | None, present: str | None) -> bool:
+    """Return whether a mark was given for another submission than the present one, by the hashes of both."""
+    return None not in (content, present) and content != present
 
 
 def confirmed(mark: Mark, entry: Entry) -> Mark:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from gengrade.places import Owners
 from gengrade.rubric import Wording
 
 NAME: Final = "marks.sqlite"
+ContentOf = Callable[[str], str | None]
 BESIDE: Final = tuple(f"{NAME}{ending}" for ending in ("-wal", "-shm", "-journal"))  # SQLite's own files beside it
 
 _APPLICATION: Final = 0x67726164  # "grad", which says that a SQLite file is one of ours
@@ -117,17 +118,22 @@ CREATE TRIGGER answers_are_kept BEFORE DELETE ON answers
 CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
     BEGIN SELECT RAISE(ABORT, 'answers are never changed'); END;
 """
-_STEPS: Final = (_EVENTS_AND_FILES, _AMENDMENTS + _QUESTIONS)  # a file of format n has the tables of the first n
+_CONTENTS: Final = "ALTER TABLE events ADD COLUMN content TEXT;"
+_STEPS: Final = (
+    _EVENTS_AND_FILES,
+    _AMENDMENTS + _QUESTIONS,
+    _CONTENTS,
+)  # a file of format n has the tables of the first n
 _FORMAT: Final = len(_STEPS)
 _EVENTS: Final = """
 SELECT e.id, e.at, e.by, e.source, e.kind, e.student, e.item, e.mark, w.content,
-       (SELECT json_group_array(r.replaced) FROM replacements r WHERE r.event = e.id)
+       (SELECT json_group_array(r.replaced) FROM replacements r WHERE r.event = e.id), e.content
 FROM events e LEFT JOIN wordings w USING (fingerprint)
 """
 _STANDS: Final = "NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"  # nothing has replaced the event
 _CURRENT: Final = f"{_EVENTS} WHERE {_STANDS}"
 _STATES: Final = f"""
-SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}'
+SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}', e.content
 FROM events e WHERE {_STANDS}
 """
 _TWICE: Final = f"""
@@ -159,10 +165,14 @@ class StoreError(InputError):
 
 
 class Store:
-    """An open file of marks. Use `opened`, which closes it."""
+    """An open file of marks. Use `opened`, which closes it.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    content_of: returns the hash of what a student handed in, for which new marks are given; None if it is unknown.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, content_of: ContentOf) -> None:
         self.path = path
+        self.content_of = content_of
         self._connection = connection
 
     @property
@@ -209,9 +219,10 @@ class Store:
         run = self._connection.execute
         fingerprint = self._known(change.wording)
         mark = None if change.mark is None else change.mark.model_dump_json()
-        row = (at, by, source, change.kind.value, change.student, change.item, mark, fingerprint, request)
-        columns = "at, by, source, kind, student, item, mark, fingerprint, request"
-        added = run(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+        content = None if mark is None else change.content or self.content_of(change.student)
+        row = (at, by, source, change.kind.value, change.student, change.item, mark, fingerprint, request, content)
+        columns = "at, by, source, kind, student, item, mark, fingerprint, request, content"
+        added = run(f"INSERT INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
         assert added is not None
         for replaced in change.replaces:
             run("INSERT INTO replacements VALUES (?, ?)", (replaced, added))
@@ -239,9 +250,12 @@ class Store:
                 return False
             (last,) = heads
             before = [self.event(id_) for id_ in last.replaces]
-            undone = [(event.mark, event.wording) for event in before] or [(None, None)]
+            undone = [(event.mark, event.wording, event.content) for event in before] or [(None, None, None)]
             self.add(
-                [Change(student, item, mark, wording, (last.id,), EventKind.UNDO) for mark, wording in undone],
+                [
+                    Change(student, item, mark, wording, (last.id,), EventKind.UNDO, content)
+                    for mark, wording, content in undone
+                ],
                 by=by,
                 source=source,
             )
@@ -269,8 +283,10 @@ class Store:
         """
         query = f"{_STATES} {'AND e.student = ?' if of else ''} ORDER BY e.id"
         found: dict[tuple[str, str], list[Head]] = defaultdict(list)
-        for student, item, by, fingerprint, points, second in self._connection.execute(query, (of,) if of else ()):
-            found[student, item].append(Head(by, fingerprint, points, bool(second)))
+        for student, item, by, fingerprint, points, second, content in self._connection.execute(
+            query, (of,) if of else ()
+        ):
+            found[student, item].append(Head(by, fingerprint, points, bool(second), content))
         return found
 
     def comments(self, item: str) -> list[tuple[str, int, float | None]]:
@@ -436,11 +452,14 @@ class Store:
 
 
 @contextmanager
-def opened(folder: Path, assignment: str, *, create: bool = True) -> Iterator[Store]:
+def opened(
+    folder: Path, assignment: str, content_of: ContentOf = lambda student: None, *, create: bool = True
+) -> Iterator[Store]:
     """Open the file of marks in a folder, for as long as the context lasts.
 
     folder: the folder of marks, which is made if it is missing and `create` is true.
     assignment: the assignment that the marks have to be for; "" accepts any.
+    content_of: returns the hash of what a student handed in, for which new marks are given; None if it is unknown.
     create: whether to make the file if there is none.
 
     Raises StoreError if the file is not one of ours, belongs to another assignment, or lies on a network drive, and
@@ -461,14 +480,14 @@ def opened(folder: Path, assignment: str, *, create: bool = True) -> Iterator[St
     except sqlite3.Error as error:
         raise StoreError(path, f"it cannot be opened ({error}): check its permissions") from None
     try:
-        yield _prepared(path, connection, assignment)
+        yield _prepared(path, connection, assignment, content_of)
     except sqlite3.Error as error:
         raise StoreError(path, _advice(error)) from error
     finally:
         connection.close()
 
 
-def _prepared(path: Path, connection: sqlite3.Connection, assignment: str) -> Store:
+def _prepared(path: Path, connection: sqlite3.Connection, assignment: str, content_of: ContentOf) -> Store:
     """Set a connection up, make the tables where there are none, and check what the file is."""
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
@@ -492,7 +511,7 @@ def _prepared(path: Path, connection: sqlite3.Connection, assignment: str) -> St
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-    store = Store(path, connection)
+    store = Store(path, connection, content_of)
     if assignment and store.assignment != assignment:
         reason = (
             f"these marks were given for “{store.assignment}”, and the rubric is that of “{assignment}”: give --out "
@@ -520,7 +539,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _event(row: Sequence[Any]) -> Event:
-    id_, at, by, source, kind, student, item, mark, wording, replaces = row
+    id_, at, by, source, kind, student, item, mark, wording, replaces, content = row
     return Event(
         id_,
         at,
@@ -532,6 +551,7 @@ def _event(row: Sequence[Any]) -> Event:
         None if mark is None else Mark.model_validate_json(mark),
         None if wording is None else Wording.model_validate_json(wording),
         tuple(json.loads(replaces)),
+        content,
     )
 
 

@@ -19,6 +19,7 @@ from gengrade.documents import suggestion
 from gengrade.marks.files import MarksError
 from gengrade.marks.model import Event, Mark, Marks, completed, problem_with
 from gengrade.rubric import Rubric
+from gengrade.texts import no_text
 
 _COLUMNS: Final = ("student", "item", "points", "criteria", "comment", "event")
 _NEEDED: Final = ("student", "item", "points")
@@ -76,7 +77,7 @@ def parse(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        return [], [MarksError(path, line, "it is not UTF-8 text: save it as “CSV UTF-8”")]
+        return [], [MarksError(path, line, no_text(content))]
     head = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     rows, mistakes = [], []

@@ -21,7 +21,7 @@ from gengrade.documents import DocumentError, suggestion
 from gengrade.lateness import parsed_time
 from gengrade.people.model import Person
 from gengrade.people.words import key
-from gengrade.texts import listed
+from gengrade.texts import listed, no_text
 
 OWN: Final = ("id", "name", "email", "login")
 ADDED: Final = ("group", "extension", "excused", "free_days", "handed_in", "submission")
@@ -181,7 +181,7 @@ def _decoded(content: bytes, path: Path) -> str:
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        raise RosterError(path, line, "it is not UTF-8 text: save it as “CSV UTF-8”") from None
+        raise RosterError(path, line, no_text(content)) from None
 
 
 def _table(text: str, path: Path) -> tuple[Iterator[_Row | RosterError], _Kind, list[str]]:

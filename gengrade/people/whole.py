@@ -35,7 +35,7 @@ def people_of(
     """
     own = {id_: determined(each.late, each.at, deadline) for id_, each in handed.items()}
     if roster is None:
-        return Found(People(own), notes=tuple(_zones(own, deadline)))
+        return Found(People(own), notes=tuple(_zones([(handed[id_].name, each) for id_, each in own.items()])))
     matching = matched(roster, handed)
     members = []
     for row, person in enumerate(roster):
@@ -55,10 +55,9 @@ def people_of(
     people = People(
         own, tuple(members), True, matching.unlisted, matching.doubtful, matching.replaced, matching.unclear
     )
-    latenesses = {**own, **{f"{number}": each.lateness for number, each in enumerate(members) if each.submission}}
-    return Found(
-        people, tuple(problems), (*matching.notes, *_zones(latenesses, deadline), *_no_deadline(roster, deadline))
-    )
+    latenesses = [(each.name, each.lateness) for each in members if each.submission]
+    latenesses += [(handed[id_].name, own[id_]) for id_ in matching.unlisted]
+    return Found(people, tuple(problems), (*matching.notes, *_zones(latenesses), *_no_deadline(roster, deadline)))
 
 
 def _lateness(person: Person, handed: Handed | None, deadline: datetime | None) -> Lateness:
@@ -95,15 +94,21 @@ def _no_deadline(roster: Sequence[Person], deadline: datetime | None) -> list[st
     return [f"there is no deadline that days could be added to: give --deadline for {listed(rows, _NAMED)}"]
 
 
-def _zones(latenesses: Mapping[str, Lateness], deadline: datetime | None) -> list[str]:
-    """Return a sentence if times cannot be compared, since only some of them name a time zone."""
-    mixed = any(
-        each.due is not None and each.handed_in is not None and not comparable(each.due, each.handed_in)
-        for each in latenesses.values()
-    )
+def _zones(latenesses: Sequence[tuple[str, Lateness]]) -> list[str]:
+    """Return a sentence on whose times cannot be compared, since only some of them name a time zone."""
+    mixed = [
+        f"{name} (until {_shown(each.due)}, handed in {_shown(each.handed_in)})"
+        for name, each in latenesses
+        if each.due is not None and each.handed_in is not None and not comparable(each.due, each.handed_in)
+    ]
     if not mixed:
         return []
+    who = listed(list(dict.fromkeys(mixed)), _NAMED, "; ")
     return [
         "some times name a time zone and others do not, so that they cannot be compared: write the deadline and the "
-        "extensions as the learning management system writes its times"
+        f"extensions as the learning management system writes its times. It is unknown whether these are late: {who}"
     ]
+
+
+def _shown(time: datetime) -> str:
+    return time.isoformat(sep=" ", timespec="minutes")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from gengrade.grade import Grade, ItemGrade, MarkState
+from gengrade.marks.model import is_for_other_files
 from gengrade.publish.entries import Entry
 from gengrade.publish.releases import Circumstances, Snapshot
 from gengrade.report.pages import page
@@ -35,14 +36,21 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """An item of one person that differs. `before`, `after`: its points, or a word where there are none."""
+    """An item of one person that differs. `before`, `after`: its points, or a word where there are none.
+
+    reasons: why, each with what else is known of it, or "".
+    """
 
     item: str
     title: str
     before: str
     after: str
-    cause: Cause
-    detail: str = ""
+    reasons: tuple[tuple[Cause, str], ...]
+
+    @property
+    def why(self) -> str:
+        """The reasons in words."""
+        return "; ".join(f"{cause}: {detail}" if detail else str(cause) for cause, detail in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ def _change(
         said = " → ".join(str(entry.status) for entry in (before, after) if entry)
         return Change(before, after, (cause,), (), said)
     items = tuple(_items(one, other, "; ".join(surroundings)))
-    causes = list(dict.fromkeys(item.cause for item in items))
+    causes = list(dict.fromkeys(cause for item in items for cause, _ in item.reasons))
     if one.student != other.student:
         causes.insert(0, Cause.OTHER)
     elif _handed_in_again(one, other) and Cause.RESUBMITTED not in causes:
@@ -155,7 +163,8 @@ def _change(
 
 
 def _handed_in_again(one: Grade, other: Grade) -> bool:
-    return one.provenance.submission != other.provenance.submission
+    contents = one.provenance.content, other.provenance.content
+    return one.provenance.submission != other.provenance.submission or is_for_other_files(*contents)
 
 
 def _lateness(one: Grade, other: Grade) -> str:
@@ -174,8 +183,11 @@ def _items(one: Grade, other: Grade, surroundings: str) -> Iterable[ItemChange]:
             continue
         item = after or before
         assert item is not None
-        cause, detail = _cause(before, after, one, other, surroundings)
-        yield ItemChange(id_, item.title, _said(before), _said(after), cause, detail)
+        reasons = [_cause(before, after, one, other, surroundings)]
+        if before and after and before.possible != after.possible:
+            reasons = [each for each in reasons if each != (Cause.RUBRIC, "")]
+            reasons.append((Cause.RUBRIC, f"possible points {points(before.possible)} → {points(after.possible)}"))
+        yield ItemChange(id_, item.title, _said(before), _said(after), tuple(reasons))
 
 
 def _shown(item: ItemGrade) -> tuple[object, ...]:
@@ -205,11 +217,13 @@ def _cause(
     if (_given(before), before.questions) != (_given(after), after.questions):
         who = dict.fromkeys(mark.by for mark in (after.marks or before.marks))
         return Cause.MARK, f"by {listed(list(who), _NAMED)}" if who else ""
-    if before.mark_state != after.mark_state and MarkState.EARLIER in (before.mark_state, after.mark_state):
+    states = {before.mark_state, after.mark_state}
+    if len(states) > 1 and MarkState.EARLIER_FILES in states:
+        return Cause.RESUBMITTED, "a mark was given for the earlier files"
+    if len(states) > 1 and MarkState.EARLIER in states:
         return Cause.RUBRIC, "a mark was given for an earlier wording"
     if (before.outcome, before.measures) == (after.outcome, after.measures) and _by_rubric(before, after):
-        differs = before.possible != after.possible
-        return Cause.RUBRIC, f"possible points {points(before.possible)} → {points(after.possible)}" if differs else ""
+        return Cause.RUBRIC, ""
     return _of_facts(one, other, surroundings)
 
 

@@ -21,6 +21,7 @@ class Publishable:
     """What a class gets.
 
     out: the folder of results.
+    graded: what was graded: a class's folder or archive.
     number: of the release.
     assignment: its name.
     entries: of all people, and of submissions that belong to nobody.
@@ -29,6 +30,7 @@ class Publishable:
     """
 
     out: Path
+    graded: Path
     number: int
     assignment: str
     entries: tuple[Entry, ...]
@@ -55,7 +57,13 @@ def given(out: Path, number: int | None = None) -> Publishable:
 
     manifest = found.manifest
     return Publishable(
-        graded.out, found.number, manifest.assignment, manifest.entries, report, tuple(_changed_since(graded, found))
+        graded.out,
+        graded.graded,
+        found.number,
+        manifest.assignment,
+        manifest.entries,
+        report,
+        tuple(_changed_since(graded, found)),
     )
 
 

@@ -35,7 +35,6 @@ from gengrade.facts import Frozen
 from gengrade.grade import Grade
 from gengrade.job import facts_in
 from gengrade.job.provenance import code_hash
-from gengrade.marks import opened
 from gengrade.marks.store import NAME
 from gengrade.marks.table import in_order, to_csv
 from gengrade.paths import from_here, printable
@@ -247,7 +246,7 @@ def make(graded: GradedClass, snapshot: Snapshot, *, by: str) -> Release:
 def _write_marks(graded: GradedClass, folder: Path) -> None:
     """Write all marks, with those of students whose submission is gone."""
     if (graded.marks / NAME).exists():
-        with opened(graded.marks, graded.rubric.assignment) as store:
+        with graded.open_marks() as store:
             write_whole(folder / _MARKS, to_csv(in_order(store.all_current(), graded.rubric)))
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from gengrade.documents import DocumentError
 from gengrade.people.words import key
+from gengrade.texts import no_text
 
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DELIMITERS: Final = ",;\t"
@@ -107,7 +108,9 @@ def read_table(content: bytes, path: Path) -> Table:
         text = content[len(mark) :].decode(encoding)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        reason = "it is not UTF-8 text: export the file anew, and do not save it with a spreadsheet before"
+        reason = (
+            f"{no_text(content).partition(':')[0]}: export the file anew, and do not save it with a spreadsheet before"
+        )
         raise TableError(path, line, reason) from None
     first = _FIRST_LINE.match(text)
     preamble, text = (first[0], text[first.end() :]) if first else ("", text)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from gengrade.facts import Named, Outcome
-from gengrade.grade import Grade, ItemGrade, MarkState
+from gengrade.grade import UNDECIDED_MARKS, Grade, ItemGrade
 from gengrade.visible import visible
 
 LONGEST = 20_000  # characters of one text; the middle of a longer one is left out
@@ -151,7 +151,7 @@ def word(item: ItemGrade) -> Word:
     """Return the word for the outcome of an item."""
     if item.marked:
         return MARKED_FULL if item.points == item.possible else MARKED
-    if item.outcome is None or item.mark_state in (MarkState.EARLIER, MarkState.CONFLICT):
+    if item.outcome is None or item.mark_state in UNDECIDED_MARKS:
         return PENDING
     if item.outcome is Outcome.FAILED and item.points:
         return PARTLY
@@ -214,12 +214,12 @@ def lateness(grade: Grade) -> str:
 
 
 def length(seconds: float) -> str:
-    """Return a length of time, given in seconds, in its two largest units: 1 day 2 h, 3 h 20 min, 5 min."""
+    """Return a length of time, given in seconds, in its two largest units: 1 day 2 h, 1 day 5 min, 3 h 20 min."""
     minutes = max(math.ceil(seconds / 60), 1)
     days, hours, minutes = minutes // 1_440, minutes // 60 % 24, minutes % 60
     said = [f"{days} day{'s' if days > 1 else ''}" if days else "", f"{hours} h" if hours else ""]
-    said += [f"{minutes} min" if minutes and not days else ""]
-    return " ".join(filter(None, said))
+    said += [f"{minutes} min" if minutes else ""]
+    return " ".join([*filter(None, said)][:2])
 
 
 def headline(grade: Grade) -> str:

@@ -36,7 +36,7 @@ from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.naming import HIDDEN
-from gengrade.room.work import State
+from gengrade.room.work import State, Work
 from gengrade.rubric import ManualItem
 from gengrade.sandbox import InfraError
 
@@ -167,7 +167,7 @@ class Pages:
         files, begins = self._shown_files(student), self._place(student, question.id)
         automatic = any(not isinstance(entry.item, ManualItem) for entry in entries)
         results = {item.id: item for item in self._room.grade(student).items}
-        items = [_Shown(entry, current.get(entry.id, ()), results[entry.id]) for entry in entries]
+        items = [_Shown(entry, current.get(entry.id, ()), results[entry.id], self._room.work) for entry in entries]
         after = order[place + 1] if place + 1 < len(order) else None
         return self._html(
             "answer.html.j2",
@@ -390,7 +390,7 @@ class _Place:
 class _Shown:
     """An item on the marking page."""
 
-    def __init__(self, entry: Any, heads: tuple[Event, ...], result: Any) -> None:
+    def __init__(self, entry: Any, heads: tuple[Event, ...], result: Any, work: Work) -> None:
         self.entry = entry
         self.item = entry.item
         self.heads = heads
@@ -398,6 +398,7 @@ class _Shown:
         only = heads[0] if len(heads) == 1 else None
         self.mark = only.mark if only else None
         self.earlier = only.wording if only and self.mark and only.wording != entry.wording else None
+        self.other_files = bool(only and self.mark and work.is_for_other_files(only.student, only.content))
         self.conflict = heads if len(heads) > 1 else ()
         self.criteria = entry.item.criteria if isinstance(entry.item, ManualItem) else ()
         self.seen = " ".join(str(event.id) for event in heads)

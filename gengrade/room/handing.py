@@ -218,7 +218,7 @@ class Handing:
         authors: set[str] = set()
         for entry in self._work.entries(student, question):
             current = heads.get((student, entry.id), ())
-            if self._work.state_of(entry.id, current) is State.CONFLICT:
+            if self._work.state_of(student, entry.id, current) is State.CONFLICT:
                 authors |= {head.by for head in current}
         others = set(self._plan.markers) - authors
         return marker in others if others else marker == self._plan.markers[0]

@@ -211,7 +211,7 @@ class Room:
             if mark is None and len(seen) > 1:
                 raise Refused("there are several marks: choose one, or say which points are right")
             history = self._store.history(student, item)
-            confirms = _confirmed(mark, [event for event in history if event.id in seen], entry)
+            confirms = self._confirmed(mark, [event for event in history if event.id in seen], entry)
             if confirms is not None:
                 mark = confirms
             elif mark is not None:
@@ -227,6 +227,20 @@ class Room:
             change = Change(student, item, mark, read, self._with_amended(seen, history), kind)
             self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
             return self._saved(student, entry, by, role)
+
+    def _confirmed(self, mark: Mark | None, seen: Sequence[Event], entry: Entry) -> Mark | None:
+        """Return the mark that confirms the only one that a page showed; None if it is changed, or needs no confirming.
+
+        Marks are confirmed that were given for an earlier wording, or for files that were handed in before.
+        """
+        if mark is None or len(seen) != 1 or seen[0].mark is None:
+            return None
+        if seen[0].wording == entry.wording and not self.work.is_for_other_files(seen[0].student, seen[0].content):
+            return None
+        kept = confirmed(seen[0].mark, entry)
+        given = mark if mark.points is not None else completed(mark, entry)
+        same = given.points == kept.points and given.comment == kept.comment
+        return kept if same and set(given.criteria or ()) == set(kept.criteria or ()) else None
 
     def _with_amended(self, seen: Sequence[int], history: Sequence[Event]) -> tuple[int, ...]:
         """Return the events that a mark replaces: those that its page showed, and what changes for all made of them."""
@@ -267,7 +281,7 @@ class Room:
             heads = self.seconds(student, by).get(entry.id, ())
             return Saved(heads, State.MARKED if any(event.head.settles for event in heads) else State.OPEN)
         heads = self._store.current(student).items.get(entry.id, ())
-        return Saved(heads, self.work.state_of(entry.id, [event.head for event in heads]))
+        return Saved(heads, self.work.state_of(student, entry.id, [event.head for event in heads]))
 
     def refresh(self) -> None:
         """Score again, and write the pages of, all students whose marks have changed."""
@@ -284,13 +298,3 @@ class Room:
         """Write all pages that are not up to date, also those of the class."""
         self.refresh()
         rewrite_class_pages(self.graded)
-
-
-def _confirmed(mark: Mark | None, seen: Sequence[Event], entry: Entry) -> Mark | None:
-    """Return the mark that confirms the only one that a page showed, for an earlier wording; None if it is changed."""
-    if mark is None or len(seen) != 1 or seen[0].mark is None or seen[0].wording == entry.wording:
-        return None
-    kept = confirmed(seen[0].mark, entry)
-    given = mark if mark.points is not None else completed(mark, entry)
-    same = given.points == kept.points and given.comment == kept.comment
-    return kept if same and set(given.criteria or ()) == set(kept.criteria or ()) else None

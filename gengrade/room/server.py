@@ -17,7 +17,6 @@ from starlette.applications import Starlette
 
 from gengrade.course import chosen
 from gengrade.engine import UsageError, graded_class, kept_of_class, locked
-from gengrade.marks import opened as opened_marks
 from gengrade.places import ROOM, WORK
 from gengrade.room.access import HERE, Access
 from gengrade.room.app import Pages
@@ -106,7 +105,7 @@ def serve(
     with (
         opened(graded.graded, course.parts) as discovery,
         locked(graded.out, "room-lock", "another marking room shows this class"),
-        opened_marks(graded.marks, graded.rubric.assignment) as store,
+        graded.open_marks() as store,
         listening.socket(out) as here,
     ):
         room = Room(graded, store, plan)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gengrade.engine import GradedClass
 from gengrade.grade import Grade, ItemKind
-from gengrade.marks.model import Head, deciding
+from gengrade.marks.model import Head, deciding, is_for_other_files
 from gengrade.rubric import Entry, ManualItem, Question
 
 
@@ -18,7 +18,7 @@ class State(StrEnum):
 
     OPEN = "open"
     MARKED = "marked"
-    CONFIRM = "to confirm"  # it was marked for an earlier wording
+    CONFIRM = "to confirm"  # it was marked for an earlier wording, or for files that were handed in before
     CONFLICT = "in conflict"
 
 
@@ -55,6 +55,7 @@ class Work:
             self._of_question.setdefault(entry.question.id, []).append(entry)
         self._questions = {question.id: question for question in graded.rubric.questions()}
         self._waiting = {student: _waiting(grade) for student, grade in grades.items()}
+        self._contents = {student: grade.provenance.content for student, grade in grades.items()}
         self._fingerprints = {entry.id: entry.wording.fingerprint for entry in entries}
         self.students = tuple(sorted(grades))
         self.questions = tuple(self._of_question)  # their ids, in the order of the rubric
@@ -78,18 +79,25 @@ class Work:
     def state(self, student: str, question: str, heads: Mapping[tuple[str, str], Sequence[Head]]) -> State:
         """Return the state of an answer: that of its item which needs a person most."""
         states = {
-            self.state_of(entry.id, heads.get((student, entry.id), ())) for entry in self.entries(student, question)
+            self.state_of(student, entry.id, heads.get((student, entry.id), ()))
+            for entry in self.entries(student, question)
         }
         return next((state for state in _WORST_FIRST if state in states), State.MARKED)
 
-    def state_of(self, item: str, heads: Sequence[Head]) -> State:
-        """Return the state of one item by its current events."""
+    def state_of(self, student: str, item: str, heads: Sequence[Head]) -> State:
+        """Return the state of one student's item by its current events."""
         decisive = deciding(heads, lambda head: head)
         if len(decisive) > 1:
             return State.CONFLICT
         if not decisive or not decisive[0].settles:
             return State.OPEN
-        return State.MARKED if decisive[0].fingerprint == self._fingerprints[item] else State.CONFIRM
+        (head,) = decisive
+        stands = head.fingerprint == self._fingerprints[item] and not self.is_for_other_files(student, head.content)
+        return State.MARKED if stands else State.CONFIRM
+
+    def is_for_other_files(self, student: str, content: str | None) -> bool:
+        """Return whether a mark was given for other files than those that the student handed in now, by their hash."""
+        return is_for_other_files(content, self._contents.get(student))
 
     def overview(self, heads: Mapping[tuple[str, str], Sequence[Head]]) -> list[QuestionWork]:
         """Return all questions with something to mark, in the order of the rubric."""

@@ -8,6 +8,7 @@
     lay_out(folder, into, parts) → Prepared               does the same with one of our own folders
     code_flags(tree, shown) → sentences                   names unusual code for teachers; it costs no points
     signatures(submissions) → a text for each             changes when a file of the submission changes
+    content(submission) → a hash                          of the files as they were handed in
     discard(tree)                                         removes a tree that one of these made
 
 Two properties are deliberate:
@@ -22,7 +23,16 @@ from gengrade.parts import Part
 from gengrade.submissions.model import Discovery, LaidOut, Prepared, Submission, SubmissionError
 from gengrade.submissions.packed import opened
 from gengrade.submissions.preparing import DOCUMENTS, discard
-from gengrade.submissions.reading import code_flags, discover, lay_out, lay_out_documents, names_in, prepare, signatures
+from gengrade.submissions.reading import (
+    code_flags,
+    content,
+    discover,
+    lay_out,
+    lay_out_documents,
+    names_in,
+    prepare,
+    signatures,
+)
 
 __all__ = [
     "DOCUMENTS",
@@ -33,6 +43,7 @@ __all__ = [
     "Submission",
     "SubmissionError",
     "code_flags",
+    "content",
     "discard",
     "discover",
     "lay_out",

@@ -63,6 +63,14 @@ def signatures(submissions: Sequence[Submission]) -> tuple[str | None, ...]:
         return (None,) * len(submissions)
 
 
+def content(submission: Submission) -> str | None:
+    """Return "sha256:…" of the files as they were handed in, without their outer names; None if one is unreadable."""
+    try:
+        return confined(partial(signature.content, submission), str) or None
+    except (Unreadable, Disturbed, OSError):
+        return None
+
+
 def prepare(
     submission: Submission, into: Path, parts: Mapping[str, Part], entry: Mapping[str, str] | None = None
 ) -> Prepared:

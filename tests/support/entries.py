@@ -36,6 +36,7 @@ def class_of(entries: Sequence[Entry], assignment: str = "Homework 2") -> Publis
     """Return a class whose reports hold the submissions' ids."""
     return Publishable(
         Path("results"),
+        Path("class"),
         1,
         assignment,
         tuple(entries),

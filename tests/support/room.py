@@ -19,7 +19,6 @@ from gengrade.authenticity import Seal
 from gengrade.engine import GradedClass
 from gengrade.facts import Outcome
 from gengrade.grade import score
-from gengrade.marks import opened
 from gengrade.places import Owners
 from gengrade.room.access import Access
 from gengrade.room.app import Pages
@@ -125,12 +124,18 @@ class WrittenDocuments(NoDocuments):
 
 
 def graded_class(
-    folder: Path, students: Sequence[str] = STUDENTS, wording: str = "in the right order", *, pending: bool = False
+    folder: Path,
+    students: Sequence[str] = STUDENTS,
+    wording: str = "in the right order",
+    *,
+    pending: bool = False,
+    content: str | None = None,
 ) -> GradedClass:
     """Write results of these students into a folder, as a run leaves them.
 
     wording: the end of the first item's text.
     pending: whether the check `vae.kld` is undecided, so that a person marks it as well.
+    content: the hash of what each student handed in; None: unknown.
     """
     text = examples.RUBRIC.replace('in the right order", points: 3', f'{wording}", points: 3, {CRITERIA}')
     write_whole(folder / "rubric.yaml", text)
@@ -139,10 +144,13 @@ def graded_class(
     for student in students:
         undecided = [examples.fact("vae.kld", Outcome.UNDECIDED, "einops is not installed")] if pending else []
         facts = examples.facts(*undecided, student=student)
+        facts = facts.model_copy(update={"provenance": facts.provenance.model_copy(update={"content": content})})
         sealed = seal.sealed_json("facts", student, facts.model_dump_json(indent=1))
         write_whole(folder / student / "facts.json", sealed)
         write_whole(folder / student / "grade.json", score(facts, rubric).to_json())
-    return GradedClass(folder, folder.parent / "class", rubric, {student: student for student in students}, seal)
+    names = {student: student for student in students}
+    known = dict.fromkeys(students, content) if content else {}
+    return GradedClass(folder, folder.parent / "class", rubric, names, seal, content=known)
 
 
 @dataclass
@@ -210,7 +218,7 @@ def serving(
 ) -> Iterator[Server]:
     """Serve a room for as long as the context lasts. `port`: None takes a free one."""
     with (
-        opened(graded.marks, graded.rubric.assignment) as store,
+        graded.open_marks() as store,
         socket.create_server(("127.0.0.1", port or 0)) as here,
     ):
         room = Room(graded, store, plan)
