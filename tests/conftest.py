@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -58,7 +59,15 @@ def mnist_root() -> Path:
 _LONG: Final = ("test_examples.py", "test_command.py", "test_planting.py", "test_mila2023.py", "test_uva2018.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before slow tests are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run long modules first; `make test` keeps the order."""
+    """Leave most cases of sampled tests to the slow ones, and run long modules first; `make test` keeps the order."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        for marker in item.iter_markers("sampled"):
+            test = item.nodeid.partition("[")[0]
+            if seen[test] % marker.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[test] += 1
     places = {name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))

@@ -84,6 +84,7 @@ def lacking(own: Library) -> set[str]:
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("course", COURSES)
 def test_what_a_run_is_given_is_whole(course: str) -> None:
     """For every probe, no global name and no method of a contract is missing."""

@@ -143,6 +143,7 @@ def test_a_class_is_graded(operator: OperatorFolder) -> None:
     assert str(operator.folder) not in bob
 
 
+@pytest.mark.slow
 def test_no_terminal_keeps_a_class_from_being_graded(operator: OperatorFolder) -> None:
     """The class is one archive, a name cannot be printed, and nobody reads beyond the first line."""
     packed = operator.folder / "class.zip"
@@ -172,6 +173,7 @@ def test_a_student_checks_their_own_folder(operator: OperatorFolder) -> None:
     assert "::error title=" in run.stdout
 
 
+@pytest.mark.slow
 def test_hidden_checks_are_left_out_in_public(operator: OperatorFolder) -> None:
     """This includes a check that a public one needs, since the public one would reveal its verdict."""
     folder = operator.add("mine")
@@ -234,6 +236,7 @@ def test_a_changed_rubric_scores_without_running_anything(operator: OperatorFold
     assert not list((operator.out / ".gengrade").glob("worker-*.log")), "no worker was started"
 
 
+@pytest.mark.slow
 def test_a_part_of_the_class_leaves_the_rest_on_its_pages(operator: OperatorFolder) -> None:
     for name in ("ada", "bob"):
         operator.add(name)
@@ -245,6 +248,7 @@ def test_a_part_of_the_class_leaves_the_rest_on_its_pages(operator: OperatorFold
         assert "bob" in (operator.out / page).read_text(), page
 
 
+@pytest.mark.slow
 def test_marks_settle_what_is_pending(operator: OperatorFolder) -> None:
     operator.add("ada")
     operator.add("bob")

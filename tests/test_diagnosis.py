@@ -419,6 +419,7 @@ parts:
 NAMED = "kld.log_std_as_log_variance"
 
 
+@pytest.mark.slow
 def test_a_class_is_told_what_it_shares(workbench: Workbench, tmp_path: Path) -> None:
     """One student has a known misconception; two have the same unnamed mistake in different words."""
     if workbench.tier is Tier.PROCESS:

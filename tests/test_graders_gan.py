@@ -44,6 +44,7 @@ def _lightning(*changes: tuple[str, str]) -> Changes:
     return {TORCH: (SAMPLE, "raise NotImplementedError"), LIGHTNING: list(changes)}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_wrong_lightning_module_is_named(workbench: Workbench, name: str) -> None:
     change, misconception = LOOPS[name]
@@ -207,6 +208,7 @@ def _checks_of(course: str) -> tuple[str, str]:
     return f"{family}.generator_{kind}", f"{family}.discriminator_{kind}"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("course", GENERATORS)
 def test_two_summed_losses_are_one_mistake(benches: Callable[[str], Workbench], course: str) -> None:
     _, file, change = GENERATORS[course]

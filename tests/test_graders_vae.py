@@ -39,6 +39,7 @@ WORDS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", WORDS)
 def test_messages_say_what_is_wrong(workbench: Workbench, name: str) -> None:
     check, words = WORDS[name]

@@ -87,6 +87,7 @@ def test_a_mutant_of_a_notebook_is_the_notebook_with_one_other_cell() -> None:
 # The survey
 
 
+@pytest.mark.slow
 def test_mutants_are_caught_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [
         next(mutant for mutant in mutants.mutants(UTILS) if mutant.definition == "KLD"),

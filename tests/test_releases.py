@@ -305,6 +305,7 @@ def test_a_repetition_needs_its_code(small: Class, monkeypatch: pytest.MonkeyPat
     )
 
 
+@pytest.mark.slow
 def test_the_secret_is_revealed_and_repeats_a_grading(
     small: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

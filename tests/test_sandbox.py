@@ -326,6 +326,7 @@ def test_what_a_run_leaves_behind_dies_with_it(harness: SandboxHarness, tmp_path
     assert harness.run("return mean").outcome is Outcome.PASSED
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("headless", [False, True], ids=["whole", "without-its-first-task"])
 def test_what_a_run_started_ends_when_its_host_is_interrupted(harness: SandboxHarness, headless: bool) -> None:
     """Processes that a run forked have no parent any more when its zygote has ended."""

@@ -24,15 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "error-rates.md").read_text()
 
 
-# The packages that differ most; of the others, `make seeds` grades hundreds.
-AMONG_THE_DEFAULT = [*((name, "reference") for name in COURSES), (DEFAULT_COURSE, "alternative")]
-PACKAGES = [
-    pytest.param(name, each, marks=[] if (name, each) in AMONG_THE_DEFAULT else [pytest.mark.slow])
-    for name in COURSES
-    for each in seeds.packages(name)
-]
+PACKAGES = [(name, each) for name in COURSES for each in seeds.packages(name)]
 
 
+@pytest.mark.slow  # also run by `make seeds`, with hundreds of seeds
 @pytest.mark.parametrize(("course", "package"), PACKAGES)
 def test_right_packages_pass_all_checks(course: str, package: str) -> None:
     result = seeds.grade(Run(package, 1, course=course))

@@ -11,7 +11,7 @@ from tests.attacks.fuzzing.handing_in import hand_in, search
 
 
 def test_some_classes_of_strange_hand_ins_are_read() -> None:
-    assert search(7_000_000, 60, 12, say=lambda line: None) == []
+    assert search(7_000_000, 20, 4, say=lambda line: None) == []
 
 
 def test_an_exception_would_be_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ class Validated:
 
     course: ClassVar[str] = DEFAULT_COURSE
     family: ClassVar[str]
-    by_default: ClassVar[int | None] = 4  # None: all
+    by_default: ClassVar[int] = 2
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         of_course = cases("caught", "right", "unnamed", courses=[self.course])
         found = [case for case in of_course if case.family == self.family]
-        few = len(found) if self.by_default is None else self.by_default
+        few = self.by_default
         default = {len(found) * (2 * place + 1) // (2 * few) for place in range(few)}
         slow = [[] if index in default else [pytest.mark.slow] for index in range(len(found))]
         parameters = [pytest.param(case, id=case.key, marks=marks) for case, marks in zip(found, slow, strict=True)]
