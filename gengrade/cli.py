@@ -10,7 +10,6 @@ roster, have mistakes, all else is graded.
 
 from __future__ import annotations
 
-import os
 import signal
 import webbrowser
 from collections.abc import Mapping
@@ -23,10 +22,8 @@ from rich.console import Console
 from gengrade import __version__
 from gengrade.authoring import add_ids, create, verify
 from gengrade.choices import Assignment, Device, Isolation, Profile
+from gengrade.commands import USER_ERRORS, carried_out, export, status
 from gengrade.console import (
-    WRONG_USAGE,
-    Watcher,
-    make_watcher,
     refuse,
     show_courses,
     show_findings,
@@ -36,25 +33,22 @@ from gengrade.console import (
 )
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
-from gengrade.engine import Interrupted, Options, Result, UsageError, graded_class, kept_here, operator, run
-from gengrade.facts import Outcome
+from gengrade.engine import Options, UsageError, graded_class, kept_here, operator
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
+from gengrade.kit_cli import kit
 from gengrade.lasting import outlast_readers
 from gengrade.marks import opened as opened_marks
 from gengrade.marks.amendments import amended, to_yaml
 from gengrade.marks_cli import app as marks_app
-from gengrade.paths import InputError, from_here, printable
+from gengrade.paths import from_here, printable
 from gengrade.publish_cli import app as publish_app
 from gengrade.release_cli import app as releases_app
-from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.report.text import inert
 from gengrade.rubric import Rubric
-from gengrade.sandbox import Exposed, NoSuchTier, describe, examine
+from gengrade.sandbox import describe, examine
 from gengrade.submissions import opened
 from gengrade.submissions.packages import survey
-
-_USER_ERRORS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 rubric_app = typer.Typer(no_args_is_help=True, help="Work with rubrics.")
@@ -64,6 +58,7 @@ app.add_typer(course_app, name="course")
 app.add_typer(marks_app, name="marks")
 app.add_typer(publish_app, name="publish")
 app.add_typer(releases_app)
+app.command("kit")(kit)
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -157,13 +152,12 @@ def grade(
         deadline=deadline,
     )
     console = Console()
-    with make_watcher(console) as watcher:
-        result = _run(options, watcher)
+    result = carried_out(options, console)
     show_result(console, result)
-    _export(result, junit, github=github)
+    export(result, junit, github=github)
     if open_:
         webbrowser.open((result.graded[0].report if result.single else result.out / "index.html").resolve().as_uri())
-    raise typer.Exit(_status(result))
+    raise typer.Exit(status(result))
 
 
 @app.command("courses")
@@ -226,7 +220,7 @@ def rubric_amended(
         graded = graded_class(out, changed=True)
         with opened_marks(graded.marks, "", create=False) as store:
             rubric, items, unfit = amended(graded.rubric, store.amendments())
-    except _USER_ERRORS as error:
+    except USER_ERRORS as error:
         refuse(error)
     typer.echo(to_yaml(rubric, items) or "# The criteria are those of the rubric.\n", nl=False)
     for sentence in unfit.values():
@@ -264,7 +258,7 @@ def course_check(
             typer.echo(f"{'no ' if finding.problems else 'yes'} {finding.what}")
             for problem in finding.problems:
                 typer.echo(f"      {inert(problem)}")
-    except (*_USER_ERRORS, LibraryError) as error:
+    except (*USER_ERRORS, LibraryError) as error:
         refuse(error)
     raise typer.Exit(int(wrong))
 
@@ -336,7 +330,7 @@ def mark(
     try:
         listening = listening_to(out, port, host, certificate, key)
         serve(out, plan, listening=listening, isolation=isolation, announce=lambda found: announce(found, listening))
-    except _USER_ERRORS as error:
+    except USER_ERRORS as error:
         refuse(error)
     except OSError as error:
         refuse(UsageError(f"{error.filename or out}: {error.strerror}; make room, or check the permissions"))
@@ -354,7 +348,7 @@ def list_packages(
         parts = find(course).parts
         with opened(path, parts) as discovery:
             found = survey(discovery.submissions, parts)
-    except _USER_ERRORS as error:
+    except USER_ERRORS as error:
         refuse(error)
     show_packages(Console(), found)
 
@@ -369,47 +363,3 @@ def grade_command() -> None:
     """Run `run_grading.py`, which is the command `gengrade grade` alone."""
     outlast_readers()
     _single()
-
-
-def _run(options: Options, watcher: Watcher) -> Result:
-    try:
-        return run(options, watcher.see)
-    except _USER_ERRORS as error:
-        watcher.stop()
-        refuse(error)
-    except Interrupted as stopped:
-        watcher.stop()
-        typer.echo(f"Stopped. Finished results are in {stopped.out}; run the same command again to continue.", err=True)
-        raise typer.Exit(130) from None
-    except KeyboardInterrupt:
-        watcher.stop()
-        typer.echo("Stopped before anything was graded.", err=True)
-        raise typer.Exit(130) from None
-
-
-def _export(result: Result, junit: Path | None, *, github: bool) -> None:
-    grades = [one.grade for one in result.graded]
-    if junit is not None:
-        try:
-            write_junit(grades, junit.parent.resolve() / junit.name)  # the operator's own links are followed
-        except OSError as error:
-            refuse(UsageError(f"--junit {junit}: it cannot be written ({error.strerror}); the results are complete"))
-    if github:
-        typer.echo(github_annotations(grades))
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(github_summary(grades))
-
-
-def _status(result: Result) -> int:
-    if result.problems:
-        return WRONG_USAGE
-    outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
-    if Outcome.INFRA in outcomes:
-        return 1
-    hidden = {item.id for one in result.graded for item in one.grade.items if item.hidden}
-    public = [item for one in result.graded for item in one.grade.items if item.id not in hidden]
-    if result.single and any(item.outcome not in (None, Outcome.PASSED) for item in public):
-        return 1
-    return 0

@@ -32,6 +32,7 @@ PACKAGE: Final = "courses"  # the package in which every course's modules are im
 ADAPTERS: Final = "adapters"
 DEFAULT: Final = "uva2020"
 DECLARATION: Final = "course.yaml"
+RECORDED: Final = "recorded.zip"
 # Modules that most hand-outs import. Importing them once in the zygote saves up to seconds in every probe.
 _USUAL_IMPORTS: Final = (
     "torchvision",
@@ -94,6 +95,11 @@ class Course:
     @property
     def misconceptions(self) -> Path:
         return self.folder / "misconceptions"
+
+    @property
+    def recorded(self) -> Path:
+        """The file of what a kit for students holds instead of reference and misconceptions; elsewhere it is absent."""
+        return self.folder / RECORDED
 
     @property
     def adapters_package(self) -> str:

@@ -12,7 +12,7 @@ from gengrade.course import find
 from gengrade.facts import CheckFact, Outcome, TestFact
 from gengrade.grading.budget import Allowance, Budget
 from gengrade.grading.diagnosis import Call, Diagnosis, Tested
-from gengrade.grading.misconceptions import Misconception
+from gengrade.grading.misconceptions import Mistake
 from gengrade.grading.probes import Probe
 from gengrade.grading.subject import BudgetUsedUp, Circumstances, ProbeFailed, Subject
 from gengrade.rubric import Rubric, RubricError
@@ -113,16 +113,16 @@ def test_no_misconception_is_looked_for_where_the_budget_ended_a_check(cut: bool
     request = Request(str(PROBE), Path(), {}, 0, Limits())
     test = TestFact(name="test", title="A test", outcome=Outcome.ERROR)
     tested = Tested("test", ("vae.kld",), True, (Call(request, {"x": (np.float64(1), 0.0)}),), cut)
-    mistake = Misconception("kld.x", "It is x.", "utils.py", ("KLD",), ("vae.kld",), "", "", raises=True)
-    repeated = []
+    mistake = Mistake("kld.x", "It is x.", ("vae.kld",), raises=True)
+    compared = []
 
-    def repeat(misconception: Misconception | None, request: Request) -> Run:
-        repeated.append(misconception)
-        return Run(Outcome.PASSED, evidence=2.0)
+    def same(mistake: Mistake | None, call: Call) -> bool:
+        compared.append(mistake)
+        return False
 
     facts = {"vae.kld": CheckFact(check="vae.kld", tests=(test,))}
-    found = Diagnosis(facts, [tested], {"kld.x": mistake}, repeat).conclude()  # type: ignore[arg-type]
-    assert len(repeated) == tried
+    found = Diagnosis(facts, [tested], {"kld.x": mistake}, same).conclude()
+    assert len(compared) == tried
     assert bool(found["vae.kld"].symptoms) is not cut
 
 

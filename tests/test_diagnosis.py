@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from gengrade.facts import CheckFact, Named, Outcome, TestFact
 from gengrade.grade import Grade
 from gengrade.grading import Evidence, Mismatch, diagnosis, symptoms
 from gengrade.grading.diagnosis import Call, Diagnosis
-from gengrade.grading.misconceptions import Library, Misconception
+from gengrade.grading.misconceptions import Mistake
 from gengrade.grading.plugin import Observed
 from gengrade.grading.suspects import Suspects
 from gengrade.grading.symptoms import Symptoms, agree, close, digest, read
@@ -175,19 +175,20 @@ class Course:
     def __init__(self, **tests: tuple[str, str, tuple[float, ...]]) -> None:
         """Take tests by name: the check that each decides, its probe, and the inputs of its calls."""
         self.tests = tests
-        self.library: dict[str, Misconception] = {}
+        self.library: dict[str, Mistake] = {}
         self.mistakes: dict[str, Behaviour] = {}
         self.repeated: list[tuple[str, str, float]] = []
 
     def add(self, name: str, fails: str, mistake: Behaviour) -> None:
-        self.library[name] = Misconception(name, f"You did {name}.", "a.py", ("f",), tuple(fails.split()), "", "")
+        self.library[name] = Mistake(name, f"You did {name}.", tuple(fails.split()), raises=False)
         self.mistakes[name] = mistake
 
-    def repeat(self, misconception: Misconception | None, request: Request) -> Run:
-        if misconception is None:
-            return ran(request.inputs["x"])
-        self.repeated.append((misconception.name, request.probe, request.inputs["x"]))
-        return ran(self.mistakes[misconception.name](request.probe, request.inputs["x"]))
+    def same(self, mistake: Mistake | None, call: Call) -> bool:
+        probe, x = call.request.probe, call.request.inputs["x"]
+        if mistake is None:
+            return symptoms.agree(seen(x), call.symptoms)
+        self.repeated.append((mistake.name, probe, x))
+        return symptoms.agree(seen(self.mistakes[mistake.name](probe, x)), call.symptoms)
 
     def session(self, student: Behaviour) -> tuple[dict[str, CheckFact], list[diagnosis.Tested]]:
         facts: dict[str, list[TestFact]] = {}
@@ -204,7 +205,7 @@ class Course:
 
     def diagnose(self, student: Behaviour) -> dict[str, CheckFact]:
         facts, tested = self.session(student)
-        return Diagnosis(facts, tested, cast(Library, self.library), self.repeat).conclude()
+        return Diagnosis(facts, tested, self.library, self.same).conclude()
 
     def names(self, student: Behaviour) -> dict[str, str | None]:
         """Return the misconception that is reported for each check that failed."""
@@ -279,7 +280,7 @@ def test_symptoms_of_a_right_answer_explain_nothing(course: Course) -> None:
     failed = [diagnosis.Tested(each.name, each.checks, "f" in each.checks, each.calls) for each in tested]
     test = TestFact(name="test_f", title="f", outcome=Outcome.FAILED)
     facts["f"] = facts["f"].model_copy(update={"tests": (test,)})
-    found = Diagnosis(facts, failed, cast(Library, course.library), course.repeat).conclude()["f"]
+    found = Diagnosis(facts, failed, course.library, course.same).conclude()["f"]
     assert found.misconception is None
     assert found.symptoms
 
@@ -324,7 +325,7 @@ def test_only_wrong_answers_are_diagnosed(course: Course, outcome: Outcome) -> N
     facts, tested = course.session(on("f", lambda x: -x))
     test = TestFact(name="t", title="t", outcome=outcome)
     facts = {check: fact.model_copy(update={"tests": (test,)}) for check, fact in facts.items()}
-    assert Diagnosis(facts, tested, cast(Library, course.library), course.repeat).conclude() == facts
+    assert Diagnosis(facts, tested, course.library, course.same).conclude() == facts
 
 
 def test_a_test_that_called_nothing_is_not_explained() -> None:
@@ -332,25 +333,25 @@ def test_a_test_that_called_nothing_is_not_explained() -> None:
     course.add("negated", "f", on("f", lambda x: -x))
     facts, _ = course.session(on("f", lambda x: -x))
     tested = [diagnosis.Tested("test_f", ("f",), True, ())]
-    fact = Diagnosis(facts, tested, cast(Library, course.library), course.repeat).conclude()["f"]
+    fact = Diagnosis(facts, tested, course.library, course.same).conclude()["f"]
     assert (fact.misconception, fact.symptoms) == (None, {})
 
 
 def test_a_suspect_that_fails_otherwise_is_not_it(course: Course) -> None:
     """The mistake may end a run in any way; only a fault of the harness is raised to the session."""
 
-    def crashes(misconception: Misconception | None, request: Request) -> Run:
-        return Run(outcome=Outcome.CRASHED, message="signal 11")
+    def crashes(mistake: Mistake | None, call: Call) -> bool:
+        run = Run(outcome=Outcome.CRASHED, message="signal 11")
+        return symptoms.agree(symptoms.read(call.request.probe, call.request.inputs, run), call.symptoms)
 
-    def breaks(misconception: Misconception | None, request: Request) -> Run:
+    def breaks(mistake: Mistake | None, call: Call) -> bool:
         raise InfraError("the sandbox did not start")
 
     facts, tested = course.session(on("f", lambda x: -x))
-    library = cast(Library, course.library)
-    found = Diagnosis(facts, tested, library, crashes).conclude()
+    found = Diagnosis(facts, tested, course.library, crashes).conclude()
     assert all(fact.misconception is None and fact.symptoms for fact in found.values())
     with pytest.raises(InfraError):
-        Diagnosis(facts, tested, library, breaks).conclude()
+        Diagnosis(facts, tested, course.library, breaks).conclude()
 
 
 def test_evidence_that_a_reading_refuses_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,13 +366,13 @@ def test_evidence_that_a_reading_refuses_is_read_whole(monkeypatch: pytest.Monke
 def test_a_fault_of_ours_costs_no_verdict(
     course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
 ) -> None:
-    def breaks(misconception: Misconception | None, request: Request) -> Run:
+    def breaks(*arguments: object) -> bool:
         raise error
 
     facts, tested = course.session(on("f", lambda x: -x))
     observed = Observed(tests={check: list(fact.tests) for check, fact in facts.items()}, tested=tested)
     monkeypatch.setattr(grader_module, "library", lambda of: course.library)
-    monkeypatch.setattr(Suspects, "repeat", lambda self, *arguments: breaks(*arguments))
+    monkeypatch.setattr(Suspects, "same", breaks)
     grader = Grader(_job(tmp_path))
     try:
         assert grader._diagnosed(observed) == facts

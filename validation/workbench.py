@@ -177,7 +177,7 @@ class Workbench:
     def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
         """The facts of all unit checks with those prefixes that did not pass, with the recognised misconceptions."""
         observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
-        diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.repeat)
+        diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.same)
         return not_passed(diagnosis.conclude())
 
     def unit_checks(self, *prefixes: str) -> list[str]:

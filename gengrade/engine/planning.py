@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +14,12 @@ from gengrade.engine.checks import checks_to_run, needs_of_checks
 from gengrade.engine.errors import UsageError
 from gengrade.engine.options import Options
 from gengrade.engine.seeds import secret_of, seed_of
+from gengrade.grading.recorded import load
 from gengrade.job import Job
 from gengrade.places import WORK
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier
+from gengrade.submissions import Submission, content
 
 _GPU: Final = Path("/dev/nvidia0")
 
@@ -49,6 +52,17 @@ def make_job(
         kept=kept,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
+
+
+def with_public_seed(job: Job, submissions: Sequence[Submission]) -> Job:
+    """Return the job of a kit for students, which draws inputs from a public seed; any other job stays as it is.
+
+    The seed depends on what is handed in, so that nobody gets used to one, and the same files are judged alike.
+    """
+    if not job.course.recorded.is_file():
+        return job
+    found = load(job.course.recorded).seed_for(content(submissions[0]))
+    return job.model_copy(update={"drawn": found.secret.encode(), "seed": found.seed})
 
 
 def require_device(options: Options) -> None:

@@ -19,7 +19,7 @@ from gengrade.engine.kept import kept_by_run, kept_results, kept_roster
 from gengrade.engine.marks import known_content, read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
-from gengrade.engine.planning import device_of, make_job, require_device
+from gengrade.engine.planning import device_of, make_job, require_device, with_public_seed
 from gengrade.engine.record import earlier_students, kept_people, write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
@@ -91,7 +91,7 @@ def _graded(
             content_of = known_content(discovery, earlier.content)
             marks = read_marks(places, names, rubric, withdrawn, content_of, single=discovery.single)
             taken_back = marks.notes
-            job = make_job(options, course, rubric, tier, out, trusted.seal, kept)
+            job = with_public_seed(make_job(options, course, rubric, tier, out, trusted.seal, kept), submissions)
             stale = changed(job, submissions)
             if stale:
                 taken_back += _revealed(job)

@@ -109,12 +109,15 @@ def known() -> Mapping[str, Known]:
 
 
 def with_needs(ids: set[str]) -> set[str]:
-    """Return these checks and all checks that they need or leave mistakes to, directly or indirectly."""
+    """Return these checks and all checks that they need or leave mistakes to, directly or indirectly.
+
+    Those that are not there, as hidden checks in a kit for students, are left out.
+    """
     wanted, pending = set(ids), list(ids)
     while pending:
         check = known()[pending.pop()]
         for need in (*check.needs, *check.leaves_to):
-            if need not in wanted:
+            if need not in wanted and need in known():
                 wanted.add(need)
                 pending.append(need)
     return wanted

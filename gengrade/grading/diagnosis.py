@@ -1,7 +1,7 @@
 """Recognise misconceptions: find the known mistake that gives the student's symptoms on the same inputs.
 
-Every run of a test's probe is repeated, with the same inputs and seed, on a copy of the reference that contains the
-mistake. The mistake is reported when three conditions hold:
+The symptoms of each run of a test's probe are compared with those of a run, with the same inputs and seed, of a copy of
+the reference that contains the mistake. The mistake is reported when three conditions hold:
 
 1. The symptoms agree in all tests of the failed check.
 2. The reference without the mistake gives other symptoms in at least one of the tests that failed. Otherwise, the
@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gengrade.facts import CheckFact, Named, Outcome
-from gengrade.grading.misconceptions import Library, Misconception
-from gengrade.grading.symptoms import Symptoms, agree, digest, read
-from gengrade.sandbox import Request, Run
+from gengrade.grading.misconceptions import Mistake
+from gengrade.grading.symptoms import Symptoms, digest
+from gengrade.sandbox import Request
 
-Repeat = Callable[[Misconception | None, Request], Run]  # None: on the reference without any mistake
 _DIAGNOSED = (Outcome.FAILED, Outcome.ERROR)
 
 
@@ -43,18 +42,22 @@ class Tested:
     cut: bool = False
 
 
+# Whether the reference with a mistake (None: without any) has the symptoms of a call in the same circumstances.
+Same = Callable[[Mistake | None, Call], bool]
+
+
 class Diagnosis:
     """Finds the misconceptions behind the failed checks of one session."""
 
     def __init__(
-        self, facts: Mapping[str, CheckFact], tests: Iterable[Tested], library: Library, repeat: Repeat
+        self, facts: Mapping[str, CheckFact], tests: Iterable[Tested], library: Mapping[str, Mistake], same: Same
     ) -> None:
         self._facts = facts
         self._tests = tuple(tests)
         cut = {id_ for test in self._tests if test.cut for id_ in test.checks}
         self._failed = {id_ for id_, fact in facts.items() if fact.outcome in _DIAGNOSED} - cut
         self._library = library
-        self._repeat = repeat
+        self._same = same
 
     def conclude(self) -> dict[str, CheckFact]:
         """Return the facts, with a misconception, or otherwise with symptoms, for each check that failed."""
@@ -68,7 +71,7 @@ class Diagnosis:
             return fact.model_copy(update={"misconception": Named(name=found.name, sentence=found.sentence)})
         return fact.model_copy(update={"symptoms": self._digest(fact.check)})
 
-    def _named(self, check: str) -> Misconception | None:
+    def _named(self, check: str) -> Mistake | None:
         """Return the most specific misconception that explains a check, or None if two are equally specific.
 
         The most specific one explains the most failed checks; of equal ones it is the one that predicts the fewest
@@ -83,7 +86,7 @@ class Diagnosis:
         return best[0] if len(best) == 1 else None
 
     @cached_property
-    def _explained(self) -> Sequence[tuple[Misconception, frozenset[str]]]:
+    def _explained(self) -> Sequence[tuple[Mistake, frozenset[str]]]:
         """Each misconception that explains a failed check, with all the failed checks that it explains.
 
         If the check that it is mainly about failed, it must explain that one.
@@ -104,13 +107,13 @@ class Diagnosis:
                 found.append((each, explained | ({own} & failed)))
         return found
 
-    def _explains(self, misconception: Misconception, check: str) -> bool:
+    def _explains(self, misconception: Mistake, check: str) -> bool:
         """Return whether a misconception reproduces a failed check, without trying those that cannot raise errors."""
         if self._facts[check].outcome is Outcome.ERROR and not misconception.raises:
             return False
         return self._reproduces(misconception, check)
 
-    def _reproduces(self, misconception: Misconception, check: str) -> bool:
+    def _reproduces(self, misconception: Mistake, check: str) -> bool:
         """Return whether a misconception gives the symptoms of all tests of a check, which no right answer gives.
 
         The failed tests are compared first, since most misconceptions already differ there.
@@ -121,12 +124,8 @@ class Diagnosis:
             return False
         return self._agree(misconception, tests) and not self._agree(None, failed)
 
-    def _agree(self, misconception: Misconception | None, tests: Iterable[Tested]) -> bool:
-        return all(self._agrees(misconception, call) for test in tests for call in test.calls)
-
-    def _agrees(self, misconception: Misconception | None, call: Call) -> bool:
-        run = self._repeat(misconception, call.request)
-        return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
+    def _agree(self, misconception: Mistake | None, tests: Iterable[Tested]) -> bool:
+        return all(self._same(misconception, call) for test in tests for call in test.calls)
 
     def _digest(self, check: str) -> dict[str, tuple[float, float]]:
         """Return a few numbers of a check's failed tests, by which equal failures of other submissions are found."""

@@ -22,17 +22,23 @@ class LibraryError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Misconception:
+class Mistake:
+    """What is known of a misconception where its source may not be: in a kit for students."""
+
+    name: str  # the misconception's file and its name in that file: "kld.log_std_as_log_variance"
+    sentence: str  # the explanation for the student
+    fails: tuple[str, ...]  # the unit checks that it makes fail, the one that it is mainly about first
+    raises: bool  # whether it may make a check end in an exception
+
+
+@dataclass(frozen=True, slots=True)
+class Misconception(Mistake):
     """A named wrong implementation of one definition of the reference."""
 
-    name: str  # its file and its name in that file: "kld.log_std_as_log_variance"
-    sentence: str  # the explanation for the student
     file: str  # the file whose definition it replaces, as handed in: "part1/utils.py"
     path: tuple[str, ...]  # the names of that definition in the file: ("KLD",) or ("VAE", "forward")
-    fails: tuple[str, ...]  # the unit checks that it makes fail, the one that it is mainly about first
     source: str  # the source of the wrong definition
     prelude: str = field(repr=False)  # the source of everything else in its file
-    raises: bool = False  # whether it may make a check end in an exception
 
     @property
     def digest(self) -> str:

@@ -22,7 +22,7 @@ from gengrade.grading.evidence import Mismatch, NotAsked
 from gengrade.grading.figures import Gallery, Show, import_drawing
 from gengrade.grading.limited import ALLOWANCES, ArithmeticFault, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
-from gengrade.grading.subject import BudgetUsedUp, ProbeFailed, Subject
+from gengrade.grading.subject import BudgetUsedUp, NotRecorded, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
 from gengrade.sandbox import InfraError, Limits, Run
 from gengrade.texts import without_middle
@@ -369,7 +369,7 @@ class GradingPlugin:
                 )
             case Blocked():
                 return TestFact(outcome=Outcome.BLOCKED, message=str(error), **words)
-            case Waiting() | Unjudged():
+            case Waiting() | Unjudged() | NotRecorded():
                 return TestFact(outcome=Outcome.UNDECIDED, message=str(error), **words)
         known = str(error) if isinstance(error, GraderFault) else "".join(traceback.format_exception(error))
         self.observed.fault(f"{item.name}: {known}")

@@ -7,8 +7,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gengrade.grading.misconceptions import LibraryError, Misconception
+from gengrade.grading.diagnosis import Call
+from gengrade.grading.misconceptions import LibraryError, Misconception, Mistake
 from gengrade.grading.subject import Subject
+from gengrade.grading.symptoms import agree, read
 from gengrade.sandbox import Request, Run
 
 
@@ -43,6 +45,12 @@ class Suspects:
         if subject is None:
             subject = self._subjects[name] = self._make(misconception)
         return subject.repeat(request)
+
+    def same(self, mistake: Mistake | None, call: Call) -> bool:
+        """Return whether a repetition of a call, on the copy with this misconception, has the call's symptoms."""
+        assert mistake is None or isinstance(mistake, Misconception)
+        run = self.repeat(mistake, call.request)
+        return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
 
     def _make(self, misconception: Misconception | None) -> Subject:
         with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:

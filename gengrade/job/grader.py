@@ -17,6 +17,7 @@ from gengrade.grading.budget import Budget
 from gengrade.grading.diagnosis import Diagnosis
 from gengrade.grading.misconceptions import Library
 from gengrade.grading.plugin import GradingPlugin, Observed
+from gengrade.grading.recorded import load
 from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects
@@ -119,7 +120,7 @@ class Grader:
         student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, self._circumstances, budget=budget)
         plugin = GradingPlugin(
             student,
-            reference_subject(job, self._sandbox, self._circumstances),
+            self._reference(),
             lambda: _data_set(job.data),
             wanted=frozenset(job.checks),
             secret=job.secret,
@@ -139,11 +140,18 @@ class Grader:
         """Look for the misconceptions behind failures. A fault in finding these leaves the verdicts as they are."""
         facts = observed.checks()
         try:
-            return Diagnosis(facts, observed.tested, library(self._job.course), self._suspects.repeat).conclude()
+            course = self._job.course
+            if course.recorded.is_file():
+                recorded = load(course.recorded)
+                return Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same).conclude()
+            return Diagnosis(facts, observed.tested, library(course), self._suspects.same).conclude()
         except Exception as error:  # of whatever kind: the verdicts stand without it
             self._undiagnosed = isinstance(error, InfraError | OSError)
             observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")
             return facts
+
+    def _reference(self) -> Subject:
+        return reference_subject(self._job, self._sandbox, self._circumstances)
 
     def _suspect(self, folder: Path) -> Subject:
         return suspect_subject(self._job, folder, self._sandbox, self._circumstances)

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from gengrade.course import ADAPTERS, DECLARATION, Course
+from gengrade.course import ADAPTERS, DECLARATION, RECORDED, Course
 from gengrade.facts import Provenance
 from gengrade.home import HOME, PACKAGE, own_name
 from gengrade.job.model import Job
@@ -62,7 +62,7 @@ def code_hash(course: Course) -> str:
     files = [(own_name(file), file) for path in (HOME / "graders", *harness) for file in _files(path)]
     for folder in (course.folder / ADAPTERS, course.misconceptions, course.reference):
         files += [(file.relative_to(folder).as_posix(), file) for file in _files(folder)]
-    files.append((DECLARATION, course.folder / DECLARATION))
+    files += [(name, course.folder / name) for name in (DECLARATION, RECORDED) if (course.folder / name).is_file()]
     digest = hashlib.sha256()
     for name, file in files:
         content = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from gengrade.grading.recorded import RecordedRunner, load
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.job.model import Job
 from gengrade.sandbox import Sandbox
@@ -20,7 +21,12 @@ _SUSPECT: Final = ".suspect-"  # how the names of trees with a misconception beg
 
 
 def with_reference(job: Job) -> Job:
-    """Lay out the reference's tree beside the students', once for all workers, and return the job with its hash."""
+    """Lay out the reference's tree beside the students', once for all workers, and return the job with its hash.
+
+    In a kit for students there is none.
+    """
+    if job.course.recorded.is_file():
+        return job
     discard(job.trees / _REFERENCE)
     submission = Submission(id=_REFERENCE, name=_REFERENCE, late=None, source=job.course.reference)
     prepared = prepare(submission, job.trees / _REFERENCE, job.course.parts)
@@ -33,8 +39,14 @@ def reference_evidence(job: Job) -> EvidenceStore:
 
 
 def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) -> Subject:
-    """Return the reference as a subject. Its evidence is kept even when the students' is not."""
+    """Return the reference as a subject. Its evidence is kept even when the students' is not.
+
+    In a kit for students, it answers what was recorded.
+    """
     tree = job.trees / _REFERENCE
+    if job.course.recorded.is_file():
+        runner = RecordedRunner(load(job.course.recorded), sandbox, tree)
+        return Subject(tree, "", runner, None, circumstances, ours=True)
     return Subject(tree, job.reference_sha256, sandbox, reference_evidence(job), circumstances, ours=True)
 
 

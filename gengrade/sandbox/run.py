@@ -70,7 +70,9 @@ class Run:
 class Runner(Protocol):
     """Something that runs probes: the sandbox, or a replacement for it."""
 
-    starting: float  # the seconds that starting it has taken so far
+    @property
+    def starting(self) -> float:
+        """The seconds that starting it has taken so far."""
 
     def run(self, request: Request) -> Run:
         """Carry out one run and return its result. Raises InfraError for a fault of the harness."""

@@ -1,0 +1,134 @@
+"""Remove from a course and from our code what students must not have.
+
+A kit keeps the checks that everybody may know, with what they need, and the points of all items. It holds no criterion
+of a manual item, no hidden check with its thresholds, no reference, no misconception and no variant.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from gengrade.grading.checks import IN_THE_GUEST, known, with_needs
+from gengrade.home import HOME
+from gengrade.rubric import ManualItem, Rubric
+
+_GRADERS: Final = "graders"
+_ALWAYS: Final = ("common", "documents", *IN_THE_GUEST)  # what all families, and adapters, may use
+_DECORATOR: Final = "check"
+BY_A_TEACHER: Final = "A teacher marks this."
+HIDDEN: Final = "A check that only your teachers run"
+ANSWERED: Final = "If no program answers this, a teacher reads your answer."
+
+
+def public_rubric(rubric: Rubric) -> str:
+    """Return the text of the rubric that a kit holds: the same points, of which hidden ones are a teacher's."""
+    scheme = rubric.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"course", "parts"})
+    scheme["parts"] = [
+        {
+            "name": part.name,
+            "questions": [
+                {
+                    **question.model_dump(mode="json", exclude_defaults=True, exclude={"items"}),
+                    "items": [_item(item, f"{question.id}-{place}") for place, item in enumerate(question.items, 1)],
+                }
+                for question in part.questions
+            ],
+        }
+        for part in rubric.parts
+    ]
+    return yaml.safe_dump(scheme, allow_unicode=True, sort_keys=False, width=120)
+
+
+def _item(item: Any, id_: str) -> dict[str, Any]:
+    if isinstance(item, ManualItem):
+        kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "title", "bonus"})
+        return {**kept, "id": item.id or id_, "manual": BY_A_TEACHER}
+    if item.hidden:
+        kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "bonus"})
+        return {**kept, "id": f"hidden-{id_}", "title": HIDDEN, "manual": BY_A_TEACHER}
+    kept = item.model_dump(mode="json", exclude_defaults=True)
+    return {**kept, "optional": ANSWERED} if item.optional else kept
+
+
+def public_checks(rubric: Rubric) -> set[str]:
+    """Return the checks that a kit holds: all but hidden ones, and what these need."""
+    hidden = rubric.hidden_checks()
+    asked = {
+        check
+        for entry in rubric.entries()
+        if not isinstance(entry.item, ManualItem) and not entry.item.hidden
+        for check in entry.checks
+    }
+    return with_needs(asked) - hidden
+
+
+def graders_of(checks: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield path and text of each file of the graders that decide these checks, and of what they use.
+
+    The tests of all other checks are left out.
+    """
+    yield f"{_GRADERS}/__init__.py", (HOME / _GRADERS / "__init__.py").read_text()
+    for family in sorted(_families({known()[check].module.split(".")[1] for check in checks})):
+        for path in sorted((HOME / _GRADERS / family).rglob("*.py")):
+            yield path.relative_to(HOME).as_posix(), without_other_checks(path.read_text(), checks)
+
+
+def _families(first: Iterable[str]) -> set[str]:
+    """Return these families of graders, and all whose modules theirs import."""
+    found: set[str] = set()
+    waiting = [*_ALWAYS, *first]
+    while waiting:
+        family = waiting.pop()
+        if family in found or not (HOME / _GRADERS / family).is_dir():
+            continue
+        found.add(family)
+        for path in (HOME / _GRADERS / family).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{_GRADERS}."):
+                    waiting.append((node.module or "").split(".")[1])
+    return found
+
+
+def without_other_checks(source: str, checks: Collection[str]) -> str:
+    """Return a grader's source without the tests that decide none of these checks, and without the names of others.
+
+    Of a test that decides several, the names of checks that are not among them are removed as well.
+    """
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        declared = [each for each in map(_declaration, node.decorator_list) if each is not None]
+        if not declared:
+            continue
+        (call,) = declared
+        ids = [argument for argument in call.args if isinstance(argument, ast.Constant)]
+        if not any(each.value in checks for each in ids):
+            first = min(decorator.lineno for decorator in node.decorator_list)
+            del lines[first - 1 : node.end_lineno]
+        elif not all(each.value in checks for each in ids):
+            call.args = [each for each in ids if each.value in checks]
+            assert call.end_lineno is not None
+            lines[call.lineno - 1 : call.end_lineno] = [f"@{ast.unparse(call)}\n"]
+    return "".join(lines)
+
+
+def _declaration(decorator: ast.expr) -> ast.Call | None:
+    """Return a decorator if it declares which checks a test decides."""
+    if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == _DECORATOR:
+        return decorator
+    return None
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder of ours, without what Python and others keep beside them."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(
+            part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts
+        ):
+            yield path

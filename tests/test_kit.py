@@ -1,0 +1,313 @@
+"""What a course hands out to its students: it judges and names as the grader does, and holds no solution."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from gengrade.authoring import create
+from gengrade.cli import app
+from gengrade.course import Course, courses
+from gengrade.facts import Outcome
+from gengrade.grading.diagnosis import Call
+from gengrade.grading.recorded import (
+    MANIFEST,
+    NOBODY,
+    SYMPTOMS,
+    KeptMistake,
+    Manifest,
+    PublicSeed,
+    Recorded,
+    RecordedRunner,
+    compacted,
+    document,
+)
+from gengrade.grading.subject import NotRecorded, request_hash
+from gengrade.grading.symptoms import Symptoms, agree
+from gengrade.home import HOME
+from gengrade.kit.packing import requirements
+from gengrade.kit.stripping import BY_A_TEACHER, graders_of, public_checks, public_rubric, without_other_checks
+from gengrade.rubric import ManualItem, Rubric
+from gengrade.sandbox import Limits, Request, Run
+from validation.variants import COURSES
+
+
+class Kit:
+    """A kit of the smallest course, unpacked into an empty folder."""
+
+    def __init__(self, course: Course, folder: Path, home: Path) -> None:
+        self.course, self.folder, self.home = course, folder, home
+
+    def check(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the kit's command as a student does, with none of our folders on the path."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GENGRADE_SECRET")},
+            "COLUMNS": "200",
+        }
+        command = [sys.executable, "-P", str(self.home / "check.py"), *words]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def made(*words: str) -> Result:
+    return CliRunner().invoke(app, ["kit", *words, "--seeds", "1", "--jobs", "1"], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    folder = tmp_path_factory.mktemp("kit")
+    course = create(folder / "smallest")
+    result = made("--course", str(course.folder), "--out", str(folder / "out"))
+    assert result.exit_code == 0, result.output
+    assert "Recorded 1 misconceptions for 1 seeds" in result.stdout
+    (archive,) = (folder / "out").glob("*.zip")
+    unpacked = folder / "student"
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(unpacked)
+    return Kit(course, unpacked, unpacked / archive.stem)
+
+
+def test_a_student_gets_the_same_verdicts_and_names(kit: Kit) -> None:
+    wrong = kit.check(str(kit.course.examples / "wrong"), "--out", "of-wrong")
+    assert wrong.returncode == 1, wrong.stderr
+    assert "vae.kld: Not right yet, 3 points" in wrong.stdout
+    assert "You treated log_std as the logarithm of a variance" in wrong.stdout
+    assert "0 of the 3 points that were checked here; 2 wait for a teacher." in wrong.stdout
+    right = kit.check(str(kit.course.examples / "right"), "--out", "of-right")
+    assert right.returncode == 0, right.stderr
+    assert "Passed: vae.kld" in right.stdout
+    words = ["--course", str(kit.course.folder), "--profile", "unit", "--out", str(kit.folder / "ours")]
+    graded = CliRunner().invoke(app, ["grade", str(kit.course.examples / "wrong"), *words], catch_exceptions=False)
+    assert "You treated log_std as the logarithm of a variance" in graded.output
+    (item,) = [item for item in _items(kit.folder / "of-wrong" / "wrong") if item["check"] == "vae.kld"]
+    (ours,) = [item for item in _items(kit.folder / "ours" / "wrong") if item["check"] == "vae.kld"]
+    same = ("outcome", "points", "misconception", "message")
+    assert {name: item[name] for name in same} == {name: ours[name] for name in same}
+
+
+def _items(folder: Path) -> list[dict[str, object]]:
+    grade = json.loads((folder / "grade.json").read_text())
+    return [item for question in grade["questions"] for item in question["items"]]
+
+
+def test_a_check_is_explained_and_an_unknown_one_is_not(kit: Kit) -> None:
+    said = kit.check("--explain", "vae.kld")
+    assert said.returncode == 0
+    assert "vae.kld: 3 points" in said.stdout
+    assert "KLD gives the KL divergence" in said.stdout
+    assert "there is no such check (did you mean" in kit.check("--explain", "vae.kdl").stderr
+    assert "name the folder of your solution" in kit.check().stderr
+
+
+def test_it_holds_no_line_of_a_solution(kit: Kit) -> None:
+    everything = b"\0".join(_bytes(kit.home))
+    course = kit.course
+    secrets = [line for file in course.reference.rglob("*.py") for line in _lines(file.read_text())]
+    secrets += [line for file in course.misconceptions.rglob("*.py") for line in _lines(file.read_text())]
+    criteria = [
+        item.manual for entry in Rubric.load(course.rubric).entries() if isinstance(item := entry.item, ManualItem)
+    ]
+    assert secrets
+    assert criteria
+    for line in (*secrets, *criteria):
+        assert line.encode() not in everything, line
+    assert BY_A_TEACHER.encode() in everything
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines of a program that say how something is done."""
+    for line in map(str.strip, text.splitlines()):
+        told = line.startswith(("#", '"""', "import ", "from ", "def ", "class ", "@"))
+        if len(line) >= 20 and not told and any(sign in line for sign in "=(") and not line[0].isupper():
+            yield line
+
+
+def _bytes(folder: Path) -> Iterator[bytes]:
+    """Yield the content of all files, and of the files in archives."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.read_bytes()
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                yield from (archive.read(name) for name in archive.namelist())
+
+
+def test_its_wheel_checks_as_well(kit: Kit, tmp_path: Path) -> None:
+    (wheel,) = (kit.folder.parent / "out").glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+    subprocess.run([*install, str(tmp_path / "site"), str(wheel)], check=True)
+    code = "from gengrade.self_check_cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(kit.course.examples / "wrong"), "--out", str(tmp_path / "out")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "You treated log_std as the logarithm of a variance" in done.stdout
+
+
+def test_what_no_kit_can_be_made_of_is_one_sentence(kit: Kit, tmp_path: Path) -> None:
+    again = made("--course", str(kit.home / "courses" / "smallest"), "--out", str(tmp_path))
+    assert again.exit_code == 2
+    assert "this is a kit already" in again.stderr or "another course is called" in again.stderr
+    course = create(tmp_path / "broken")
+    solution = course.reference / "part1" / "solution.py"
+    solution.write_text(solution.read_text().replace("return 0.5", "raise ValueError('broken')\n    return 0.5"))
+    broken = made("--course", str(course.folder), "--out", str(tmp_path / "out"), "--profile", "unit")
+    assert broken.exit_code == 2
+    assert "its reference and misconceptions cannot be graded" in broken.stderr
+    assert "ValueError" in broken.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_the_rubric_of_a_kit_has_the_same_points_and_no_criterion(name: str) -> None:
+    rubric = Rubric.load(courses()[name].rubric)
+    public = Rubric.parse(public_rubric(rubric), Path("rubric.yaml"))
+    for ours, theirs in zip(rubric.questions(), public.questions(), strict=True):
+        assert (ours.id, ours.title, ours.points, ours.bonus) == (theirs.id, theirs.title, theirs.points, theirs.bonus)
+    text = public_rubric(rubric)
+    for entry in rubric.entries():
+        if isinstance(entry.item, ManualItem):
+            assert entry.item.manual not in text
+            assert all(criterion.text not in text for criterion in entry.item.criteria)
+    assert public.checks() == rubric.checks()
+    assert public.limits == rubric.limits
+
+
+def test_hidden_checks_become_a_teachers_and_leave_the_graders() -> None:
+    text = courses()["uva2020"].rubric.read_text()
+    assert text.count("check: vae.kld,") == 1
+    rubric = Rubric.parse(text.replace("check: vae.kld,", "check: vae.kld, hidden: true,"), Path("rubric.yaml"))
+    public = Rubric.parse(public_rubric(rubric), Path("rubric.yaml"))
+    assert "vae.kld" in rubric.checks()
+    assert "vae.kld" not in public_checks(rubric)
+    points = [sum(question.points for question in each.questions()) for each in (rubric, public)]
+    assert points[0] == points[1]
+    sources = dict(graders_of(public_checks(rubric)))
+    assert '@check("vae.kld"' in (HOME / "graders" / "vae" / "checks.py").read_text()
+    assert '@check("vae.kld"' not in sources["graders/vae/checks.py"]
+    assert '@check("vae.bpd"' in sources["graders/vae/checks.py"]
+    assert "graders/cgan/checks.py" not in sources
+    for name, source in sources.items():
+        compile(source, name, "exec")
+
+
+def test_a_test_of_several_checks_keeps_those_that_are_public() -> None:
+    source = '@check("a.b", "a.c", needs=("a.d",))\n@other\ndef test_it():\n    pass\n\n\ndef rest():\n    pass\n'
+    assert without_other_checks(source, {"a.b", "a.c"}) == source
+    kept = without_other_checks(source, {"a.c"})
+    assert kept.startswith("@check('a.c', needs=('a.d',))\n@other\ndef test_it():")
+    assert without_other_checks(source, {"a.d"}).strip() == "def rest():\n    pass"
+
+
+def test_requirements_are_what_is_imported() -> None:
+    found = requirements({"a.py": b"import numpy.linalg\nfrom yaml import safe_load\nimport json\n"}, ["einops>=0.8"])
+    assert [each.partition(">")[0] for each in found] == ["einops", "numpy", "pyyaml"]
+
+
+# Recordings
+
+
+def _request(x: object, probe: str = "f:f", seed: int = 3) -> Request:
+    return Request(probe, Path("somewhere"), {"x": x}, seed, Limits())
+
+
+def test_a_request_is_known_by_probe_seed_and_inputs() -> None:
+    same = Request("f:f", Path("elsewhere"), {"x": np.arange(3)}, 3, Limits(seconds=1.0), "cuda", 4)
+    assert request_hash(same) == request_hash(_request(np.arange(3)))
+    others = (_request(np.arange(4)), _request(np.arange(3), "f:g"), _request(np.arange(3), seed=4))
+    assert len({request_hash(each) for each in (same, *others)}) == 4
+
+
+def test_large_symptoms_are_compared_at_some_places() -> None:
+    values = np.random.default_rng(0).normal(size=(50, 40))
+    whole: Symptoms = {"x": (values, 1e-3), "n": (2.0, 0.0)}
+    kept = compacted(whole)
+    assert sum(np.asarray(some).size for some, _ in kept.values()) == 33
+    assert agree(kept, compacted({"x": (values + 1e-4, 1e-3), "n": (2.0, 0.0)}))
+    assert not agree(kept, compacted({"x": (values + 1, 1e-3), "n": (2.0, 0.0)}))
+    assert not agree(kept, compacted({"x": (values.T, 1e-3), "n": (2.0, 0.0)})), "another shape"
+    assert not agree(kept, compacted({"x": (values, 1e-3)})), "another name"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Recorded:
+    """Recordings of one mistake and of the reference for one request."""
+    request = request_hash(_request(1.0))
+    symptoms = {"negated": compacted({"x": (-1.0, 0.0)}), NOBODY: compacted({"x": (np.inf, 0.0)})}
+    mistake = KeptMistake(name="negated", sentence="You negated it.", fails=("f",), raises=False)
+    seeds = tuple(PublicSeed(seed=number, secret=f"s {number}") for number in range(3))
+    manifest = Manifest(course="c", version="1", made="2026-11-30", data="digits", seeds=seeds, mistakes=(mistake,))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(MANIFEST, manifest.model_dump_json())
+        archive.writestr(SYMPTOMS, json.dumps(document({request: symptoms})))
+    (tmp_path / "recorded.zip").write_bytes(content.getvalue())
+    return Recorded(tmp_path / "recorded.zip")
+
+
+def test_recorded_symptoms_name_a_mistake(recorded: Recorded) -> None:
+    mistake = recorded.mistakes["negated"]
+    assert recorded.same(mistake, Call(_request(1.0), {"x": (-1.0, 0.0)}))
+    assert not recorded.same(mistake, Call(_request(1.0), {"x": (1.0, 0.0)}))
+    assert recorded.same(None, Call(_request(1.0), {"x": (np.inf, 0.0)}))
+    assert not recorded.same(mistake, Call(_request(2.0), {"x": (-1.0, 0.0)})), "nothing is known of other inputs"
+
+
+def test_the_seed_depends_on_what_is_handed_in_alone(recorded: Recorded) -> None:
+    assert recorded.seed_for("sha256:a") == recorded.seed_for("sha256:a")
+    assert len({recorded.seed_for(f"sha256:{number}").seed for number in range(40)}) == 3
+
+
+def test_what_was_not_recorded_is_not_guessed(recorded: Recorded, tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    class Sandbox:
+        starting = 0.0
+
+        def run(self, request: Request) -> Run:
+            asked.append(request)
+            return Run(Outcome.PASSED, evidence=1.0)
+
+    runner = RecordedRunner(recorded, Sandbox(), tmp_path / "empty")
+    with pytest.raises(NotRecorded):
+        runner.run(_request(1.0))
+    assert runner.run(_request(1.0, "common.classifier:train")).evidence == 1.0
+    assert [each.tree for each in asked] == [tmp_path / "empty"], "our own code runs, beside no package"
+
+
+def test_windows_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = _command()
+    monkeypatch.setattr(command.os, "name", "nt")
+    with pytest.raises(SystemExit, match="Windows Subsystem for Linux"):
+        command.main()
+    monkeypatch.undo()
+    monkeypatch.setattr(command.sys, "version_info", (3, 9, 1))
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer"):
+        command.main()
+
+
+def _command() -> ModuleType:
+    path = Path(__file__).parents[1] / "gengrade" / "kit" / "files" / "check.py"
+    specification = importlib.util.spec_from_file_location("kit_command", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
