@@ -390,7 +390,9 @@ def test_a_page_from_before_a_change_of_criteria_says_so(driver: Chrome, server:
     (digest,) = re.findall(r'name="digest" value="(\w+)"', page)
     assert server.ask("/criteria/apply", {**fields, "digest": digest})[0] == 303
     press(driver, "2")
-    until(driver, lambda _: "criteria were changed meanwhile" in driver.find_element(By.ID, "trouble").text)
+    until(
+        driver, lambda _: "criteria or the files were changed meanwhile" in driver.find_element(By.ID, "trouble").text
+    )
     assert _mark(server, student) == Mark(points=2, criteria=("decoder",))
     driver.refresh()
     press(driver, "2", "2")

@@ -16,6 +16,7 @@ from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.workers import WorkerProcess
 from gengrade.job import Job, broken_facts, write_facts, write_faults
 from gengrade.messages import CheckBegan, DiskFull, Finished, Message
+from gengrade.sandbox import SCRATCH_PREFIX, remove
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
 
@@ -79,12 +80,14 @@ class _Sharing:
                     self._receive(worker, message)
 
     def close(self) -> None:
-        """End the workers that are still there."""
+        """End the workers that are still there, and remove what those leave that were ended while they started."""
         self._selector.close()
         for worker in self._workers:
             worker.terminate()
         for worker in self._workers:
             worker.end()
+        for leftover in self._job.work.glob(f"{SCRATCH_PREFIX}*"):
+            remove(leftover)
 
     def _assign(self, worker: WorkerProcess) -> None:
         worker.assign(self._waiting.pop(0) if self._waiting else None)
