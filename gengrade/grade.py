@@ -13,6 +13,7 @@ Lateness deducts a share of what was earned, and never anything of pending point
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +48,8 @@ FULL_PROFILE = Profile.SMOKE  # the profile that runs every check; any other lea
 # person can decide.
 LOOK = (Outcome.INFRA, Outcome.UNDECIDED, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.MEMORY)
 
+
+_FRAME = re.compile(r'(?m)^File "([^"\n]+)", line (\d{1,7})(?:,|$)')  # of a traceback in facts
 
 # Outcomes that settle an item, so that a mark on it replaces a result.
 _DECIDED = frozenset(Outcome) - {Outcome.INFRA, Outcome.UNDECIDED}
@@ -124,6 +127,7 @@ class ItemGrade(_Record):
     message: str
     expected: str | None = None  # the right value, where the check failed
     got: str | None = None  # the submission's value
+    code: tuple[str, int] | None = None  # the file and the line in which the submission's code raised an error
     misconception: Named | None = None  # the one that gives the same evidence on the same inputs
     symptoms: dict[str, tuple[float, float]] = Field(default_factory=dict)  # without one: numbers and tolerances
     cause: str | None = None  # for teachers only: what went wrong in the harness
@@ -557,9 +561,16 @@ def _explanation(fact: CheckFact | None) -> dict[str, Any]:
     return {
         "expected": fact.decisive.expected,
         "got": fact.decisive.got,
+        "code": _raised_in(fact.decisive.traceback),
         "misconception": fact.misconception,
         "symptoms": symptoms,
     }
+
+
+def _raised_in(traceback: str | None) -> tuple[str, int] | None:
+    """Return the file and the line of the innermost frame of a submission's traceback."""
+    found = _FRAME.findall(traceback or "")
+    return (found[-1][0], int(found[-1][1])) if found else None
 
 
 def _seconds(check: str | None, facts: Facts) -> float:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +35,7 @@ from gengrade.marks.files import parse
 from gengrade.people.roster import ADDED, OWN, read_roster
 from gengrade.rubric import CheckItem, Late, Limits, ManualItem, MeasureItem, Question, Rubric
 from gengrade.sandbox.limits import NAMES
+from gengrade.self_check_cli import app as self_check
 from tests.attacks.__main__ import parser
 from validation.workbench import library
 
@@ -47,6 +52,8 @@ PAGES = (
     "docs/new-course.md",
     "docs/people.md",
     "docs/publishing.md",
+    "docs/students.md",
+    "gengrade/kit/files/README.md",
     "docs/writing.md",
 )
 WORKFLOW = ROOT / "examples" / "workflow.yml"
@@ -120,7 +127,9 @@ def test_make_targets_exist() -> None:
 def test_options_exist(page: str) -> None:
     named = set(re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text(page)))
     others = options_of_attacks() if page == "docs/attacks.md" else set()
-    assert named <= options_of(typer.main.get_command(app)) | others | {"--help"}
+    of_kits = {"docs/students.md", "gengrade/kit/files/README.md"}
+    known_options = options_of(typer.main.get_command(self_check if page in of_kits else app))
+    assert named <= known_options | others | {"--help"}
 
 
 def test_commands_of_the_readme_are_understood() -> None:
@@ -260,10 +269,59 @@ def test_the_workflow_calls_what_there_is() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text())
     assert workflow["permissions"] == {"contents": "read"}
     (job,) = workflow["jobs"].values()
-    calls = [arguments for step in job["steps"] for arguments in run_grading_calls(step.get("run", ""))]
-    (arguments,) = calls
-    assert {word for word in arguments if word.startswith("--")} <= options()
-    assert arguments[0] in {step["with"]["path"] for step in job["steps"] if "checkout" in step.get("uses", "")}
+    calls = [step["run"] for step in job["steps"] if "check.py" in step.get("run", "")]
+    (call,) = calls
+    kit: Any = typer.main.get_command(self_check)
+    assert set(re.findall(r"--[a-z]+", call)) | {"--train"} <= options_of(kit)
     for step in job["steps"]:
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]), "a tag could be moved"
         if "checkout" in step.get("uses", ""):
             assert step["with"]["persist-credentials"] is False
+
+
+def _ran(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as a runner on GitHub does."""
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_workflow_fails_early_and_in_words(tmp_path: Path) -> None:
+    (job,) = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    settings, *_ = [step["run"] for step in job["steps"] if "run" in step]
+    missing = _ran(settings, tmp_path, SELFCHECK_URL="https://example.org/kit.zip", SELFCHECK_SHA256="")
+    assert missing.returncode == 1
+    assert missing.stdout.startswith("::error::The variable SELFCHECK_SHA256 is not set")
+    assert _ran(settings, tmp_path, SELFCHECK_URL="a", SELFCHECK_SHA256="b").returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("unzip"), reason="needs curl and unzip")
+def test_the_workflow_takes_the_kit_that_its_hash_names(tmp_path: Path) -> None:
+    (job,) = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    (fetch,) = [step["run"] for step in job["steps"] if "curl" in step.get("run", "")]
+    kit = tmp_path / "made.zip"
+    with zipfile.ZipFile(kit, "w") as archive:
+        archive.writestr("selfcheck-c-2026-11-30/check.py", "print()")
+    digest = hashlib.sha256(kit.read_bytes()).hexdigest()
+    for folder, sha256, status in (("right", digest, 0), ("wrong", "0" * 64, 1)):
+        (tmp_path / folder).mkdir()
+        done = _ran(fetch, tmp_path / folder, SELFCHECK_URL=kit.as_uri(), SELFCHECK_SHA256=sha256)
+        assert done.returncode == status, done.stderr
+        assert (tmp_path / folder / "kit" / "check.py").exists() is (status == 0)
+    assert "is not the one that SELFCHECK_SHA256 names" in done.stdout
+    gone = _ran(fetch, tmp_path, SELFCHECK_URL=(tmp_path / "nowhere.zip").as_uri(), SELFCHECK_SHA256=digest)
+    assert "could not be downloaded" in gone.stdout
+
+
+def test_the_job_for_gitlab_calls_what_there_is() -> None:
+    job = yaml.safe_load((WORKFLOW.parent / "gitlab-ci.yml").read_text())["self-check"]
+    kit: Any = typer.main.get_command(self_check)
+    (call,) = job["script"]
+    assert set(re.findall(r"--[a-z]+", call)) <= options_of(kit)
+    assert job["artifacts"]["reports"]["junit"] in call

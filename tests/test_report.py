@@ -328,6 +328,60 @@ def test_junit_counts_and_survives_hostile_text() -> None:
     assert kinds["1.1-sampling"] == "pending"
 
 
+# The elements and attributes of the schema that Jenkins and pytest ("xunit2") share, as far as we use them.
+XUNIT2 = {
+    "testsuites": {"name", "time", "tests", "failures", "disabled", "errors"},
+    "testsuite": {"name", "tests", "failures", "errors", "skipped", "time", "timestamp", "hostname", "id", "package"},
+    "properties": set(),
+    "property": {"name", "value"},
+    "testcase": {"name", "time", "classname", "group"},
+    "failure": {"type", "message"},
+    "error": {"type", "message"},
+    "skipped": {"type", "message"},
+}
+
+
+def test_junit_keeps_to_its_schema() -> None:
+    root = ET.fromstring(junit([_grade(examples.struggling()), _grade(_hostile())]).encode())
+    for element in root.iter():
+        assert set(element.attrib) <= XUNIT2[element.tag], element.tag
+    for suite in root:
+        assert [child.tag for child in suite] == sorted(
+            (child.tag for child in suite), key=lambda tag: tag != "properties"
+        )
+        assert all(float(case.attrib["time"]) >= 0 for case in suite.iter("testcase"))
+
+
+@pytest.mark.parametrize(
+    ("traceback", "code"),
+    [
+        ('File "part1/utils.py", line 3, in KLD\n    a / 0\nFile "part1/help.py", line 12', ("part1/help.py", 12)),
+        ('File "a,b:c%.py", line 4, in f', ("a,b:c%.py", 4)),
+        ("no frame", None),
+        (None, None),
+    ],
+)
+def test_an_error_leads_to_its_line(traceback: str | None, code: tuple[str, int] | None) -> None:
+    raised = examples.fact("vae.kld", Outcome.ERROR, "ZeroDivisionError: division by zero")
+    test = raised.tests[0].model_copy(update={"traceback": traceback})
+    grade = _grade(examples.facts(raised.model_copy(update={"tests": (test,)})))
+    (item,) = [item for item in grade.items if item.check == "vae.kld"]
+    assert item.code == code
+    (line,) = [line for line in github_annotations([grade]).splitlines() if "vae.kld" in line]
+    (case,) = [
+        case for case in ET.fromstring(junit([grade])).iter("testcase") if case.attrib["name"].startswith("vae.kld")
+    ]
+    if code is None:
+        assert line.startswith("::error title=")
+        assert case[0].text is None
+        return
+    escaped = code[0].replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    assert line.startswith(f"::error file={escaped},line={code[1]},title=")
+    assert case[0].text == f"{code[0]}:{code[1]}"
+    (secret,) = [public(each) for each in [item.model_copy(update={"hidden": True})]]
+    assert secret.code is None
+
+
 def test_annotations_are_one_line_each_and_never_forged() -> None:
     lines = github_annotations([_grade(_hostile())]).splitlines()
     assert all(re.fullmatch(r"::(error|warning|notice) title=[^:,]*::.*", line) for line in lines)

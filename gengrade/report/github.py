@@ -40,10 +40,17 @@ def github_annotations(grades: Iterable[Grade]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def command(kind: str, title: str, message: str) -> str:
-    """Return one workflow command of the kind "error", "warning" or "notice"; title and message may be any text."""
-    title = _escaped(one_line(title, 200)).replace(":", "%3A").replace(",", "%2C")
-    return f"::{kind} title={title}::{_escaped(one_line(message))}"
+def command(kind: str, title: str, message: str, code: tuple[str, int] | None = None) -> str:
+    """Return one workflow command of the kind "error", "warning" or "notice"; title and message may be any text.
+
+    code: the file, relative to the repository, and the line that it is about; the diff shows the command there.
+    """
+    place = f"file={_property(code[0])},line={code[1]}," if code else ""
+    return f"::{kind} {place}title={_property(title)}::{_escaped(one_line(message))}"
+
+
+def _property(text: str) -> str:
+    return _escaped(one_line(text, 200)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _escaped(text: str) -> str:
@@ -56,7 +63,15 @@ def _annotations(kind: str, checks: dict[str, list[ItemGrade]], submissions: int
     """Return at most ten commands; if there are more checks, the last command lists the others."""
     found = sorted(checks.items(), key=lambda each: -len(each[1]))
     room = len(found) if len(found) <= MOST_ANNOTATIONS else MOST_ANNOTATIONS - 1
-    lines = [command(kind, f"{check}: {_words(items)}", _message(items, submissions)) for check, items in found[:room]]
+    lines = [
+        command(
+            kind,
+            f"{check}: {_words(items)}",
+            _message(items, submissions),
+            items[0].code if submissions == 1 else None,
+        )
+        for check, items in found[:room]
+    ]
     if rest := [check for check, _ in found[room:]]:
         lines.append(command(kind, f"{len(rest)} more checks", ", ".join(rest)))
     return lines

@@ -63,10 +63,17 @@ def _case(question: str, item: ItemGrade) -> ET.Element:
         return case
     if item.marked or item.outcome in _FAILURES:
         kind = item.outcome or "marked"
-        ET.SubElement(case, "failure", type=str(kind), message=message or f"{points(item.points)} points")
+        _result(case, "failure", str(kind), message or f"{points(item.points)} points", item)
     elif item.outcome in _SKIPPED or item.outcome is None:
         ET.SubElement(case, "skipped", type=str(item.outcome or "pending"), message=message)
     else:
         meaning = OUTCOMES[item.outcome].meaning
-        ET.SubElement(case, "error", type=str(item.outcome), message=message or meaning)
+        _result(case, "error", str(item.outcome), message or meaning, item)
     return case
+
+
+def _result(case: ET.Element, tag: str, kind: str, message: str, item: ItemGrade) -> None:
+    """Add what went wrong. The format has no attributes for a file and a line, so they are its text."""
+    result = ET.SubElement(case, tag, type=kind, message=message)
+    if item.code:
+        result.text = f"{one_line(item.code[0], 200)}:{item.code[1]}"

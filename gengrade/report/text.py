@@ -192,6 +192,7 @@ def public(item: ItemGrade) -> ItemGrade:
         "expected": None,
         "got": None,
         "misconception": None,
+        "code": None,
         "symptoms": {},
         "cause": None,
         "criterion": None,
