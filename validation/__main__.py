@@ -16,7 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from validation import cases, charges, mutants, seeds, surroundings
+from validation import cases, charges, kits, mutants, seeds, surroundings
 from validation.cases import Case, Verdict
 from validation.journal import Journal, code_hash
 
@@ -118,9 +118,20 @@ def _surroundings(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
     return [Row(what, f"{len(found) - len(wrong):,} of {len(found):,}", "all", bool(wrong), wrong)]
 
 
+def _kits(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
+    found = kits.survey(journal, _JOURNALS, jobs, watch)
+    return [
+        _share("misconceptions caught by a kit for students alone", _of(found, "caught"), "judged"),
+        _share("misconceptions named by it", _of(found, "caught"), "named"),
+        _share("other wrong answers caught by it", _of(found, "unnamed"), "judged"),
+        _share("right variants passed by it", _of(found, "right"), "judged"),
+    ]
+
+
 _PARTS: Final[dict[str, Callable[[Journal, int, Watch], list[Row]]]] = {
     "answers": _answers,
     "surroundings": _surroundings,
+    "kits": _kits,
     "mutants": _mutants,
     "seeds": _seeds,
 }

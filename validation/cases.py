@@ -129,6 +129,14 @@ def _messages(facts: dict[str, CheckFact]) -> str:
     return "; ".join(f"{id_}: {fact.decisive.message} ({fact.decisive.got})" for id_, fact in facts.items())
 
 
+def attempted(bench: Workbench, case: Case) -> Verdict:
+    """Tests a case as `judge` does; an internal error fails this case, and does not stop others."""
+    try:
+        return judge(bench, case)
+    except Exception as error:
+        return Verdict(False, False, f"{type(error).__name__}: {error}"[:1000])
+
+
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Case, Verdict]:
     """Tests all cases in `jobs` parallel processes; results in the journal are not computed again."""
     return computed(cases(*_JUDGES), _in_process, Verdict, journal, jobs, watch)
@@ -145,7 +153,4 @@ def _bench(course: str) -> Workbench:
 
 
 def _in_process(case: Case) -> Verdict:
-    try:
-        return judge(_bench(case.course), case)
-    except Exception as error:  # an internal error fails this case, but does not stop the others
-        return Verdict(False, False, f"{type(error).__name__}: {error}"[:1000])
+    return attempted(_bench(case.course), case)

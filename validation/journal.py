@@ -52,6 +52,11 @@ class Journal:
             for line in path.read_text().splitlines():
                 self._take(line)
 
+    @property
+    def code(self) -> str:
+        """The hash of the code that the results are for."""
+        return self._code
+
     def _take(self, line: str) -> None:
         try:
             entry = json.loads(line)

@@ -152,10 +152,10 @@ class Workbench:
         wanted = frozenset(with_needs(set(checks)))
         plugin = GradingPlugin(
             Subject(self.tree(folder), f"{folder}", self.sandbox, None, self._circumstances),
-            Subject(self.reference, "reference", self.sandbox, self._store, self._circumstances, ours=True),
+            self._reference(),
             lambda: _data(data),
             wanted=wanted,
-            secret=f"seed {seed}".encode(),
+            secret=self._secret(seed),
             limits=lambda check, kind: limits or DEFAULTS[kind],
             folder=self._folder / f"facts-{next(self._numbers)}",
             on_check=lambda check: None,
@@ -177,12 +177,21 @@ class Workbench:
     def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
         """The facts of all unit checks with those prefixes that did not pass, with the recognised misconceptions."""
         observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
-        diagnosis = Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.same)
-        return not_passed(diagnosis.conclude())
+        return not_passed(self._diagnosis(observed).conclude())
 
     def unit_checks(self, *prefixes: str) -> list[str]:
         """The unit checks in this course's rubric whose names begin with one of the prefixes."""
         return unit_checks(*prefixes, course=self.course)
+
+    def _reference(self) -> Subject:
+        return Subject(self.reference, "reference", self.sandbox, self._store, self._circumstances, ours=True)
+
+    def _secret(self, seed: int) -> bytes:
+        """What the inputs of a run are drawn from."""
+        return f"seed {seed}".encode()
+
+    def _diagnosis(self, observed: Observed) -> Diagnosis:
+        return Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.same)
 
     def _suspect(self, folder: Path) -> Subject:
         tree = self.tree(folder)
