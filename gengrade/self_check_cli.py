@@ -70,7 +70,8 @@ def _checked(
     console: Console, course: Course, path: Path, part: str | None, out: Path | None, *, train: bool
 ) -> Result:
     """Check a solution, and say before it which course this is."""
-    made = f", of {load(course.recorded).manifest.made}" if course.recorded.is_file() else ""
+    manifest = load(course.recorded).manifest if course.recorded.is_file() else None
+    made = f", of {manifest.made}" if manifest else ""
     console.print(Text(f"Self-check: {course.title}{made}"), soft_wrap=True)
     options = Options(
         path,
@@ -78,6 +79,7 @@ def _checked(
         course=course.name,
         part=part,
         profile=Profile.SMOKE if train else Profile.UNIT,
+        data=manifest.data if manifest else None,  # nothing is recorded for another one
         public=True,
     )
     result = carried_out(options, console)
