@@ -161,12 +161,12 @@ def samples(
     model = Linear(denoiser["matrices"], denoiser["offsets"])
 
     def p_sample(arguments: dict[str, Any]) -> Tensor:
-        x, noise = arguments["x"], arguments.get("noise")
+        x, given = arguments["x"], arguments.get("noise")
         model.times.append(_as_given(arguments.get("t")))
         times = _entries(model.times[-1], x, len(back["spreads"]))
         spread = back["spreads"][times].reshape(-1, 1, 1, 1)
-        noise = torch.randn_like(x) if noise is None else noise
-        return _affine(x, times, back["matrices"], back["offsets"]) + spread * noise
+        drawn = torch.randn_like(x) if given is None else given
+        return _affine(x, times, back["matrices"], back["offsets"]) + spread * drawn
 
     package.ddpm.inject_p_sample(p_sample)
     images = package.ddpm.p_sample_loop(model, shape, len(back["spreads"]), _on_cpu(coefficients))
