@@ -12,7 +12,6 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from gengrade import __version__
@@ -22,7 +21,7 @@ from gengrade.kit.stripping import files_below, graders_of, public_checks, publi
 from gengrade.rubric import Rubric
 
 _RUBRIC: Final = "rubric.yaml"
-_FILES: Final = Path(__file__).parent / "files"  # the README and the command of a kit
+_FILES: Final = HARNESS / "kit" / "files"  # the README and the command of a kit
 # Parts of the harness that only teachers need.
 _TEACHERS: Final = {"room", "publish", "authoring", "kit", "home"}
 _TEACHERS_FILES: Final = {"cli.py", "__main__.py", "marks_cli.py", "publish_cli.py", "release_cli.py", "kit_cli.py"}
