@@ -80,7 +80,7 @@ def test_packages_import_what_they_may(pattern: str) -> None:
 
 
 def test_one_place_knows_where_our_own_files_lie() -> None:
-    """The others are scripts: the guest's, which finds its own staged copy, and a kit's, whose folder is a student's."""
+    """The others are scripts: the guest's, which finds the copy that was staged, and that of a kit for students."""
     knowing = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.glob("gengrade/**/*.py")
