@@ -39,11 +39,12 @@ def carried_out(options: Options, console: Console) -> Result:
             raise typer.Exit(130) from None
 
 
-def export(result: Result, junit: Path | None, *, github: bool) -> None:
+def export(result: Result, junit: Path | None, *, github: bool, said: tuple[str, str] | None = None) -> None:
     """Write what other programs read.
 
     junit: the file for JUnit XML; None: none.
     github: whether to print GitHub Actions annotations, and to write the step's summary.
+    said: title and text of the annotation that sums up; None: the grades.
     """
     grades = [one.grade for one in result.graded]
     if junit is not None:
@@ -52,7 +53,7 @@ def export(result: Result, junit: Path | None, *, github: bool) -> None:
         except OSError as error:
             refuse(UsageError(f"--junit {junit}: it cannot be written ({error.strerror}); the results are complete"))
     if github:
-        typer.echo(github_annotations(grades))
+        typer.echo(github_annotations(grades, said))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             with Path(summary).open("a", encoding="utf-8") as file:
@@ -67,7 +68,7 @@ def status(result: Result) -> int:
     if Outcome.INFRA in outcomes:
         return 1
     hidden = {item.id for one in result.graded for item in one.grade.items if item.hidden}
-    public = [item for one in result.graded for item in one.grade.items if item.id not in hidden]
+    public = [item for one in result.graded for item in one.grade.items if item.id not in hidden and not item.left_out]
     if result.single and any(item.outcome not in (None, Outcome.PASSED) for item in public):
         return 1
     return 0

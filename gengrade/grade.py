@@ -153,6 +153,11 @@ class ItemGrade(_Record):
         return self.marked and self.outcome in _DECIDED
 
     @property
+    def left_out(self) -> bool:
+        """Whether it is a bonus that the student did not hand in."""
+        return self.bonus and self.outcome in (Outcome.MISSING, Outcome.BLOCKED)
+
+    @property
     def lost(self) -> float:
         return 0.0 if self.bonus else round(self.possible - self.points - self.pending, 2)
 
@@ -475,23 +480,20 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         for event in given
     )
     if state is MarkState.CONFLICT:
-        return f"There are several marks: {said}. Decide with: gengrade marks give"
+        return f"There are several marks: {said}. Decide with: gengrade marks give {given[0].student} {entry.id}"
     if state is MarkState.NO_REASON:
         return f"The mark ({said}) would replace the automatic result: give it a comment that says why."
+    confirm = f"confirm it with: gengrade marks confirm {entry.id} {given[0].student}"
     if state is MarkState.EARLIER_FILES:
-        confirm = "Look at the new files, and confirm it with: gengrade marks confirm"
-        return f"The mark ({said}) was given for what was handed in before. {confirm}"
+        return f"The mark ({said}) was given for what was handed in before. Look at the new files, and {confirm}"
     before, present = given[0].wording, entry.wording
     if before and (before.text, before.points) == (present.text, present.points):
         was, now = (_criteria(wording.criteria) for wording in (before, present))
         said = f"The mark ({said}) was given for other criteria: {was}. Now they are: {now}."
-        return f"{said} Confirm it with: gengrade marks confirm"
+        return f"{said} If it stands, {confirm}"
     was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
     now = f"“{present.text}” ({present.points:g} points)"
-    return (
-        f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. Confirm it with: "
-        "gengrade marks confirm"
-    )
+    return f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. If it stands, {confirm}"
 
 
 def _criteria(criteria: Sequence[Criterion]) -> str:

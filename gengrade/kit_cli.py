@@ -44,7 +44,7 @@ def kit(
     """Make a self-check for students: a zip and a wheel that hold no solution, no criterion and no hidden check.
 
     What the reference and the misconceptions of the course answer is recorded for a few public seeds, which takes
-    some minutes for each.
+    some minutes for each. First let `gengrade course check` say whether the course is right.
     """
     console = Console()
     try:

@@ -36,7 +36,7 @@ def show_self_check(console: Console, grade: Grade) -> None:
     }.items():
         if named:
             _say(console, f"{heading}: {_names(named)}")
-    for sentence in _sums(grade):
+    for sentence in sums(grade):
         _say(console, sentence)
 
 
@@ -55,8 +55,11 @@ def _show_part(console: Console, part: str, questions: Sequence[QuestionGrade]) 
         first = together[0]
         _say(console, f"  {_names(together)}: {word(first).word}, {_missed(together)}", style="bold red")
         _say(console, f"    {one_line(told(first), _LONGEST)}")
-        if first.expected is not None and first.got is not None:
-            _say(console, f"    expected {one_line(first.expected, 160)}, got {one_line(first.got, 160)}")
+        if first.code is not None:
+            _say(console, f"    in {one_line(first.code[0], 160)}, line {first.code[1]}")
+        if first.got is not None:
+            expected = "" if first.expected is None else f"expected {one_line(first.expected, 160)}, "
+            _say(console, f"    {expected}got {one_line(first.got, 160)}")
     if blocked:
         _say(console, f"  Not judged until what it builds on is right: {_names(blocked)}, {_missed(blocked)}")
     for item in open_:
@@ -111,7 +114,7 @@ def _missed(items: Sequence[ItemGrade]) -> str:
     return " and ".join(said)
 
 
-def _sums(grade: Grade) -> Iterable[str]:
+def sums(grade: Grade) -> Iterable[str]:
     """Yield sentences on the points: those that a machine gave, those that wait, and what lateness costs."""
     machine = [item for item in grade.items if item.kind is not ItemKind.MANUAL and not item.bonus]
     settled = [item for item in machine if item.settled]

@@ -17,10 +17,13 @@ from gengrade.course import Course, courses
 from gengrade.engine import Options, Result, UsageError
 from gengrade.explaining import explanation
 from gengrade.grading.recorded import load
+from gengrade.home import HOME
 from gengrade.paths import from_here
 from gengrade.report.text import inert, one_line
 from gengrade.rubric import Rubric
-from gengrade.self_check import show_self_check
+from gengrade.self_check import show_self_check, sums
+from gengrade.submissions import opened
+from gengrade.texts import listed
 
 _OUT = "selfcheck-results"
 
@@ -35,7 +38,7 @@ def check(
         bool, typer.Option("--train", help="Also run the checks that train your models; these take minutes.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help=f"The folder for the report; by default {_OUT}/ beside your solution.")
+        Path | None, typer.Option(help=f"The folder for the report; by default {_OUT}/ here, or beside your solution.")
     ] = None,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="CHECK", help="Say what a check tests, and check nothing.")
@@ -58,11 +61,13 @@ def check(
             return
         if path is None:
             raise UsageError("name the folder of your solution; --help lists the options")
+        _require_one(path, course)
     except USER_ERRORS as error:
         refuse(error)
     result = _checked(console, course, path, part, out, train=train)
     _show(console, result)
-    export(result, junit, github=github)
+    said = " ".join(sums(result.graded[0].grade))
+    export(result, junit, github=github, said=("Self-check", said))
     raise typer.Exit(status(result))
 
 
@@ -75,17 +80,32 @@ def _checked(
     console.print(Text(f"Self-check: {course.title}{made}"), soft_wrap=True)
     options = Options(
         path,
-        out if out is not None else path.resolve().parent / _OUT,
+        out if out is not None else _place(path),
         course=course.name,
         part=part,
         profile=Profile.SMOKE if train else Profile.UNIT,
         data=manifest.data if manifest else None,  # nothing is recorded for another one
         public=True,
     )
-    result = carried_out(options, console)
-    if not result.single:
-        refuse(UsageError(f"{path}: there are several submissions in it; name the folder of yours"))
-    return result
+    return carried_out(options, console)
+
+
+def _require_one(path: Path, course: Course) -> None:
+    """Raise UsageError, or InputError, unless there is one submission, and not the kit itself."""
+    if path.resolve() == HOME:
+        raise UsageError(f"{path}: this is the self-check itself; name the folder of your solution")
+    if path.is_dir() and not any(path.iterdir()):
+        raise UsageError(f"{path}: the folder is empty; name the one that holds your solution")
+    with opened(path, course.parts) as discovery:
+        if not discovery.single:
+            names = listed([one_line(each.name, 40) for each in discovery.submissions], 3)
+            raise UsageError(f"{path}: there are several submissions in it ({names}); name the folder of yours")
+
+
+def _place(path: Path) -> Path:
+    """Return where the report goes by default: here or, if that is inside the solution, beside it."""
+    inside = Path.cwd().resolve().is_relative_to(path.resolve())
+    return path.resolve().parent / _OUT if inside else Path.cwd() / _OUT
 
 
 def _show(console: Console, result: Result) -> None:

@@ -192,3 +192,13 @@ def test_nothing_of_main_runs_but_what_is_needed(tmp_path: Path) -> None:
     assert call(function, LOOP) == "a"
     assert not (tmp_path / "ran").exists()
     assert not Path("ran").exists()
+
+
+def test_renamed_arguments_keep_their_order_whatever_their_names_suit() -> None:
+    """ "log" is also what suits a writer that a student added; here, all that is required is what the hand-out has."""
+
+    def train(net, batches, log_g, log_d, opt_g, opt_d):  # type: ignore[no-untyped-def]
+        return net, batches, log_g, log_d, opt_g, opt_d
+
+    names = ("model", "train_loader", "logger_gen", "logger_disc", "optimizer_gen", "optimizer_disc")
+    assert call(train, {name: place for place, name in enumerate(names)}) == (0, 1, 2, 3, 4, 5)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,8 @@ from gengrade.rubric import ManualItem, Rubric
 from gengrade.sandbox import Limits, Request, Run
 from validation.variants import COURSES
 
+FOR_TEACHERS = "hidden threshold 0.3"  # in a comment
+
 
 class Kit:
     """A kit of the smallest course, unpacked into an empty folder."""
@@ -62,16 +65,18 @@ class Kit:
 
 
 def made(*words: str) -> Result:
-    return CliRunner().invoke(app, ["kit", *words, "--seeds", "1", "--jobs", "1"], catch_exceptions=False)
+    return CliRunner().invoke(app, ["kit", *words, "--seeds", "2"], catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     folder = tmp_path_factory.mktemp("kit")
     course = create(folder / "smallest")
+    for file in (course.folder / "course.yaml", course.folder / "adapters" / "vae.py"):
+        file.write_text(f"# {FOR_TEACHERS}\n{file.read_text()}  # {FOR_TEACHERS}\n")
     result = made("--course", str(course.folder), "--out", str(folder / "out"))
     assert result.exit_code == 0, result.output
-    assert "Recorded 1 misconceptions for 1 seeds" in result.stdout
+    assert "Recorded 1 misconceptions for 2 seeds" in result.stdout
     (archive,) = (folder / "out").glob("*.zip")
     unpacked = folder / "student"
     with zipfile.ZipFile(archive) as opened:
@@ -111,10 +116,41 @@ def test_a_check_is_explained_and_an_unknown_one_is_not(kit: Kit) -> None:
     assert "name the folder of your solution" in kit.check().stderr
 
 
+def test_what_is_no_solution_is_refused_before_anything_is_checked(kit: Kit) -> None:
+    class_ = kit.folder / "class"
+    for name in ("ada", "bob"):
+        shutil.copytree(kit.course.examples / "right", class_ / name)
+    (kit.folder / "empty").mkdir()
+    for path, words in {
+        class_: "there are several submissions in it (ada, bob); name the folder of yours",
+        kit.folder / "empty": "the folder is empty",
+        kit.home: "this is the self-check itself",
+        kit.folder / "nowhere": "nowhere",
+    }.items():
+        done = kit.check(str(path), "--out", "of-nothing")
+        assert done.returncode == 2, done.stdout
+        assert words in done.stderr
+    assert not (kit.folder / "of-nothing").exists()
+
+
+def test_where_an_error_is_and_what_came_back_is_said(kit: Kit) -> None:
+    solution = kit.folder / "broken" / "part1" / "solution.py"
+    solution.parent.mkdir(parents=True)
+    solution.write_text("import torch\n\ndef kl_divergence(mean, log_std)\n    return mean\n")
+    broken = kit.check(str(kit.folder / "broken"), "--github")
+    assert "    in part1/solution.py, line 3" in broken.stdout
+    assert "::error file=part1/solution.py,line=3,title=" in broken.stdout
+    assert "::notice title=Self-check::0 of the 3 points that were checked here" in broken.stdout
+    assert (kit.folder / "selfcheck-results" / "broken" / "report.html").is_file()
+    solution.write_text("def kl_divergence(mean, log_std):\n    pass\n")
+    assert "got None" in kit.check(str(kit.folder / "broken")).stdout
+
+
 def test_it_holds_no_line_of_a_solution(kit: Kit) -> None:
     everything = b"\0".join(_bytes(kit.home))
     assert [line for line in _secrets(kit.course) if line.encode() in everything] == []
     assert BY_A_TEACHER.encode() in everything
+    assert FOR_TEACHERS.encode() not in everything
 
 
 @pytest.mark.parametrize("name", COURSES)
@@ -201,6 +237,13 @@ def test_what_no_kit_can_be_made_of_is_one_sentence(kit: Kit, tmp_path: Path) ->
     assert broken.exit_code == 2
     assert "its reference and misconceptions cannot be graded" in broken.stderr
     assert "ValueError" in broken.stderr
+    harmless = create(tmp_path / "harmless")
+    mistake = harmless.misconceptions / "divergence.py"
+    right = "((2 * log_std).exp() + mean**2 - 1 - 2 * log_std)"
+    mistake.write_text(mistake.read_text().replace("(log_std.exp() + mean**2 - 1 - log_std)", right))
+    done = made("--course", str(harmless.folder), "--out", str(tmp_path / "out"), "--profile", "unit")
+    assert done.exit_code == 2
+    assert "vae.kld passes, although it says that it fails" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

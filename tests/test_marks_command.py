@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -270,7 +273,7 @@ def test_a_renamed_student_keeps_the_marks(marker: Marker) -> None:
     (marker.folder / "class" / "Bob_22_23_answers.py").rename(marker.folder / "class" / "Bo_22_23_answers.py")
     told = marker.grade()
     assert told.exit_code == 2
-    assert "Bob_22: no submission has this id, so its 1 marks count for nobody" in told.stdout
+    assert "Bob_22: no submission has this id, so its mark counts for nobody" in told.stdout
     assert "gengrade marks move Bob_22 Bo_22" in told.stdout
     assert marker.run("move", "Bob_22", "Bo_22").exit_code == 0
     assert marker.points("Bo_22") == (2, 0)
@@ -423,3 +426,42 @@ def test_a_mark_that_was_given_before_the_first_run_is_for_what_was_there(marker
     code.write_text(code.read_text() + "\n# handed in again\n")
     assert marker.grade().exit_code == 0
     assert marker.points("Ada_11") == (0, 3)
+
+
+def test_an_exported_table_says_for_which_files_its_marks_are(marker: Marker, tmp_path: Path) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    table = tmp_path / "marks.csv"
+    assert marker.run("export", str(table)).exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert rows[0]["files"].startswith("sha256:")
+    code = marker.folder / "class" / "Ada_11_12_answers.py"
+    code.write_text(code.read_text() + "\n# handed in again\n")
+    assert marker.grade().exit_code == 0
+    # Points that were changed in the table are for what its reader had read.
+    table.write_text(table.read_text().replace("derivation,2,", "derivation,1,"))
+    assert marker.run("import", str(table)).exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    assert marker.item("Ada_11", "derivation")["mark_state"] == "earlier files"
+    assert marker.item("Ada_11", "derivation")["marks"][0]["points"] == 1
+    # The same in results that know nothing of the mark.
+    (marker.marks / "marks.sqlite").unlink()
+    assert marker.run("import", str(table)).exit_code == 0
+    assert marker.item("Ada_11", "derivation")["mark_state"] == "earlier files"
+    wrong = table.with_name("wrong.csv")
+    wrong.write_text(table.read_text().replace("sha256:", "sha256 "))
+    assert "is no hash of files" in marker.run("import", str(wrong)).stderr
+
+
+def test_the_same_mark_for_new_files_is_no_conflict_with_itself(marker: Marker, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("student,item,points\nAda_11,derivation,2\n")
+    assert marker.run("import", str(table)).exit_code == 0
+    code = marker.folder / "class" / "Ada_11_12_answers.py"
+    code.write_text(code.read_text() + "\n# handed in again\n")
+    assert marker.grade().exit_code == 0
+    assert "No mark was changed." in marker.run("import", str(table)).output
+    item = marker.item("Ada_11", "derivation")
+    assert item["mark_state"] == "earlier files"
+    (command,) = re.findall(r"gengrade marks (confirm .*)$", item["cause"])
+    assert marker.run(*command.split()).exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)

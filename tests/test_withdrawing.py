@@ -145,7 +145,7 @@ def test_marks_of_who_may_have_been_renamed_are_named_once(teacher: Teacher) -> 
     teacher.file("Bob_22").rename(teacher.file("Bo_22"))
     result = teacher.grade()
     assert result.exit_code == 2
-    assert "its 1 marks count for nobody" in result.stdout
+    assert "its mark counts for nobody" in result.stdout
     assert "gengrade marks move Bob_22 Bo_22" in result.stdout
     teacher.graded()
     teacher.file("Bo_22").rename(teacher.file("Bob_22"))

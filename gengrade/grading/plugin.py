@@ -201,6 +201,10 @@ class GradingPlugin:
                 raise InfraError(f"{need} could not be carried out")
             if outcomes - {Outcome.PASSED, Outcome.UNDECIDED}:
                 raise Blocked(need)
+        for id_ in declared.ids:
+            # What never ends does not end in the check's next test either, and a student would wait for each.
+            if any(test.outcome is Outcome.TIMEOUT for test in self.observed.tests.get(id_, [])):
+                raise Blocked(id_)
         for need in self._needs(item):
             undecided = [test for test in self.observed.tests.get(need, []) if test.outcome is Outcome.UNDECIDED]
             if undecided:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import yaml
+
 from gengrade import __version__
 from gengrade.course import ADAPTERS, DECLARATION, PACKAGE, RECORDED, Course
 from gengrade.home import PACKAGE as HARNESS
@@ -64,7 +66,8 @@ def packed(course: Course, rubric: Rubric, recorded: bytes, made: str) -> Kit:
     }
     archive = zipped({f"{name}/{path}": text for path, text in folder.items()})
     version = f"{__version__}+{made.replace('-', '.')}"
-    return Kit(name, archive, *_wheel(f"selfcheck_{course.name}", version, about, needed, content))
+    words_of_wheel = f"Self-check: {course.title}\n\n    selfcheck PATH_OF_YOUR_SOLUTION\n"
+    return Kit(name, archive, *_wheel(f"selfcheck_{course.name}", version, words_of_wheel, needed, content))
 
 
 def _content(course: Course, rubric: Rubric, recorded: bytes) -> dict[str, bytes]:
@@ -76,12 +79,15 @@ def _content(course: Course, rubric: Rubric, recorded: bytes) -> dict[str, bytes
     }
     files |= {name: text.encode() for name, text in graders_of(public_checks(rubric))}
     own = f"{PACKAGE}/{course.name}"
-    declaration = re.sub(r"(?m)^(rubric|reference|examples):.*\n", "", (course.folder / DECLARATION).read_text())
-    files[f"{own}/{DECLARATION}"] = declaration.encode()
+    declared = yaml.safe_load((course.folder / DECLARATION).read_text())
+    public = {name: value for name, value in declared.items() if name not in ("rubric", "reference", "examples")}
+    files[f"{own}/{DECLARATION}"] = yaml.safe_dump(public, allow_unicode=True, sort_keys=False).encode()
     files[f"{own}/{_RUBRIC}"] = public_rubric(rubric).encode()
     files[f"{own}/{RECORDED}"] = recorded
     for path in files_below(course.folder / ADAPTERS):
-        files[f"{own}/{path.relative_to(course.folder).as_posix()}"] = path.read_bytes()
+        name = f"{own}/{path.relative_to(course.folder).as_posix()}"
+        # Comments of teachers are not for students.
+        files[name] = ast.unparse(ast.parse(path.read_text())).encode() if path.suffix == ".py" else path.read_bytes()
     for folder in (PACKAGE, own):
         files.setdefault(f"{folder}/__init__.py", b"")
     return files

@@ -15,7 +15,7 @@ from typing import Final
 from gengrade.atomic import write_whole
 from gengrade.documents import suggestion
 from gengrade.marks import files, table
-from gengrade.marks.model import Change, Event, EventKind, Mark, Marks, is_for_other_files
+from gengrade.marks.model import Change, Event, EventKind, Mark, Marks
 from gengrade.marks.store import Store
 from gengrade.paths import from_here, printable
 from gengrade.rubric import Rubric, Wording
@@ -98,19 +98,28 @@ def read_files(
         if mistakes:
             problems += [str(mistake) for mistake in mistakes]
             continue
-        gone = take_over(store, student, marks, rubric, name=name, by=by)
+        gone = take_over(store, student, marks, rubric, name=name, by=by, copied=name != path.name)
         if gone:
             notes.append(f"{printable(student)}: took back {', '.join(gone)}, whose lines were removed")
     return problems, notes
 
 
 def take_over(
-    store: Store, student: str, marks: Mapping[str, Mark], rubric: Rubric, *, name: str, by: str
+    store: Store,
+    student: str,
+    marks: Mapping[str, Mark],
+    rubric: Rubric,
+    *,
+    name: str,
+    by: str,
+    copied: bool = False,
 ) -> list[str]:
     """Make events of what a person changed in a student's file since it was last read.
 
     name: the file's name or path, under which the store remembers it.
     by: the person who gave the marks.
+    copied: whether the file lies outside of the folder of marks, as one that was exported. A changed line is then for
+        the files that its mark was given for.
 
     Returns the items whose marks were taken back, since the file does not show them any more.
     """
@@ -126,7 +135,9 @@ def take_over(
             if mark == (before.mark if before else None):
                 continue
             wording = entries[item].wording if mark is not None else None
-            change = _change(student, item, mark, wording, before, current.get(item, ()), store.content_of(student))
+            # Who edits a copy has read what it was made from; in the folder of marks, what was graded last.
+            content = before.content if copied and before and before.mark else None
+            change = _change(student, item, mark, wording, before, current.get(item, ()), content)
             if isinstance(change, Event):
                 shown[item] = change.id
             elif change is not None:
@@ -152,14 +163,9 @@ def _change(
 
     before: the event that the file showed when it was last read; None: it did not show the item.
     heads: the item's current events.
-    content: the hash of the student's submission; None: unknown.
+    content: the hash of the submission that the mark is for; None: the present one.
     """
-    same = [
-        event
-        for event in heads
-        if event.mark == mark
-        and (mark is None or (event.wording == wording and not is_for_other_files(event.content, content)))
-    ]
+    same = [event for event in heads if event.mark == mark and (mark is None or event.wording == wording)]
     if same and len(heads) == 1:
         return same[0]
     if mark is None:
@@ -169,7 +175,7 @@ def _change(
     # Withdrawn marks are not in anybody's way.
     withdrawn = tuple(event.id for event in heads if event.mark is None)
     replaces = tuple(dict.fromkeys((*((before.id,) if before else ()), *withdrawn)))
-    return Change(student, item, mark, wording, replaces)
+    return Change(student, item, mark, wording, replaces, content=content)
 
 
 def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, source: str, by: str) -> int:
@@ -183,7 +189,8 @@ def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, 
                 continue
             wording = entries[row.item].wording if row.mark is not None else None
             heads = store.current(row.student).items.get(row.item, ())
-            change = _change(row.student, row.item, row.mark, wording, before, heads, store.content_of(row.student))
+            content = row.content or (before.content if before and before.mark else None)
+            change = _change(row.student, row.item, row.mark, wording, before, heads, content)
             if isinstance(change, Change):
                 store.add([change], by=by, source=source)
                 added += 1
@@ -249,9 +256,10 @@ def unused(marks: Mapping[str, Marks], students: Mapping[str, str], rubric: Rubr
             free = [other for other in students if other not in marks]  # nobody's marks are mixed with another's
             near = difflib.get_close_matches(student, free, n=1, cutoff=0.5)
             new = near[0] if near else "NEW_ID"
+            count = f"its {len(kept)} marks count" if len(kept) > 1 else "its mark counts"
             problems.append(
-                f"{printable(student)}: no submission has this id, so its {len(kept)} marks count for nobody; if the "
-                f"student was renamed, run: gengrade marks move {printable(student)} {printable(new)}"
+                f"{printable(student)}: no submission has this id, so {count} for nobody; if the student was renamed, "
+                f"run: gengrade marks move {printable(student)} {printable(new)}"
             )
         elif student in students:
             gone = [item for item in kept if item not in items]

@@ -1,8 +1,9 @@
 """Read and write the marks of a class as one CSV table, for a spreadsheet.
 
-The columns are student, item, points, criteria (ids with spaces between them), comment and event. `event` is the
-number of the event in the history that the row was written from. It tells a row that a person changed in the table
-from one that somebody has marked otherwise meanwhile.
+The columns are student, item, points, criteria (ids with spaces between them), comment, event and files. `event` is
+the number of the event in the history that the row was written from. It tells a row that a person changed in the table
+from one that somebody has marked otherwise meanwhile. `files` is the hash of what was handed in when the mark was
+given: for other files, the mark waits to be confirmed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from gengrade.marks.model import Event, Mark, Marks, completed, problem_with
 from gengrade.rubric import Rubric
 from gengrade.texts import no_text
 
-_COLUMNS: Final = ("student", "item", "points", "criteria", "comment", "event")
+_COLUMNS: Final = ("student", "item", "points", "criteria", "comment", "event", "files")
 _NEEDED: Final = ("student", "item", "points")
+_HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
 
@@ -35,6 +37,7 @@ class Row:
     item: str
     mark: Mark | None
     event: int | None
+    content: str | None = None  # the hash of the submission that was marked, if the row says it
 
 
 def in_order(marks: Mapping[str, Marks], rubric: Rubric) -> list[Event]:
@@ -54,7 +57,7 @@ def to_csv(events: Iterable[Event]) -> str:
         if mark is not None:
             points = "" if mark.points is None else f"{mark.points:g}"
             criteria = "" if mark.criteria is None else " ".join(mark.criteria) or "-"
-            writer.writerow([event.student, event.item, points, criteria, mark.comment, event.id])
+            writer.writerow([event.student, event.item, points, criteria, mark.comment, event.id, event.content or ""])
     return text.getvalue()
 
 
@@ -120,7 +123,7 @@ def _row(
 
     if None in cells:
         raise wrong("it has more cells than the first line: put a text with separators in quotes")
-    student, item, points, criteria, comment, event = (cells.get(name) or "" for name in _COLUMNS)
+    student, item, points, criteria, comment, event, marked = (cells.get(name) or "" for name in _COLUMNS)
     if student not in students:
         raise wrong(f'no student has the id "{student}"{suggestion(student, students)}: correct or remove the row')
     entries = {entry.id: entry for entry in rubric.entries()}
@@ -131,12 +134,14 @@ def _row(
         raise wrong(f'"{points}" is not a number of points: {hint}')
     if event and not event.isdecimal():
         raise wrong(f'"{event}" is not a number of an event: leave the cell as it was, or empty')
+    if marked and not _HASH.fullmatch(marked.strip()):
+        raise wrong(f'"{marked}" is no hash of files: leave the cell as it was, or empty')
     given = float(points) if points else None
     if given is not None and round(given, 2) != given:
         raise wrong(f"{points} points are finer than a hundredth: round them to two decimals")
     met = None if not criteria.strip() else tuple(name for name in criteria.split() if name != "-")
     mark = Mark(points=given, criteria=met, comment=comment)
-    row = Row(line, student, item, mark, int(event) if event else None)
+    row = Row(line, student, item, mark, int(event) if event else None, marked.strip() or None)
     if unchanged(row):
         return row
     reason = problem_with(mark, entries[item])

@@ -24,19 +24,22 @@ LARGEST_SUMMARY = 1_000_000  # bytes, below GitHub's 1 MiB
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:])")
 
 
-def github_annotations(grades: Iterable[Grade]) -> str:
-    """Return workflow commands, one per line: errors for checks that did not pass, warnings for what is undecided."""
+def github_annotations(grades: Iterable[Grade], said: tuple[str, str] | None = None) -> str:
+    """Return workflow commands, one per line: errors for checks that did not pass, warnings for what is undecided.
+
+    said: title and text of the last command, which sums up; None: the grades.
+    """
     grades = tuple(grades)
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
         for item in map(public, grade.items):
-            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not item.marked:
+            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not (item.marked or item.left_out):
                 kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)
     lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]
-    said = "; ".join(f"{one_line(grade.who, 80)}: {headline(grade)}" for grade in grades[:5])
+    sums = "; ".join(f"{one_line(grade.who, 80)}: {headline(grade)}" for grade in grades[:5])
     more = f"; and {len(grades) - 5} more" if len(grades) > 5 else ""
-    lines.append(command("notice", "Grade", said + more))
+    lines.append(command("notice", *(said or ("Grade", sums + more))))
     return "".join(f"{line}\n" for line in lines)
 
 

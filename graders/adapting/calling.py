@@ -116,8 +116,9 @@ def _placed(
 
 
 def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mapping[str, Parameter]) -> dict[str, str]:
-    """For renamed parameters, the names in the hand-out. One with a name like "epoch" only gets what is left.
+    """For renamed parameters, the names in the hand-out, in its order.
 
+    If the student's function requires more than there is, a parameter with a name like "epoch" only gets what is left.
     A parameter whose default is a flag or a word is one that the student added.
     """
     paired: dict[str, str] = {}
@@ -127,8 +128,9 @@ def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mappi
             paired[alike[0]] = original
     rest = [original for original in left_over if original not in paired.values()]
     open_ = [name for name in free if name not in paired and not isinstance(parameters[name].default, bool | str)]
-    plain = [name for name in open_ if parameters[name].default is Parameter.empty and not suits(name)]
-    for name, original in zip([*plain, *(each for each in open_ if each not in plain)], rest, strict=False):
+    required = [name for name in open_ if parameters[name].default is Parameter.empty]
+    first = required if len(required) <= len(rest) else [name for name in required if not suits(name)]
+    for name, original in zip([*first, *(each for each in open_ if each not in first)], rest, strict=False):
         paired[name] = original
     return paired
 
