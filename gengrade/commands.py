@@ -67,8 +67,10 @@ def status(result: Result) -> int:
     outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
     if Outcome.INFRA in outcomes:
         return 1
-    hidden = {item.id for one in result.graded for item in one.grade.items if item.hidden}
-    public = [item for one in result.graded for item in one.grade.items if item.id not in hidden and not item.left_out]
-    if result.single and any(item.outcome not in (None, Outcome.PASSED) for item in public):
-        return 1
-    return 0
+    looked_at = [
+        item
+        for one in result.graded
+        for item in one.grade.items
+        if not item.hidden and item.id not in one.grade.left_out
+    ]
+    return int(result.single and any(item.outcome not in (None, Outcome.PASSED) for item in looked_at))

@@ -153,11 +153,6 @@ class ItemGrade(_Record):
         return self.marked and self.outcome in _DECIDED
 
     @property
-    def left_out(self) -> bool:
-        """Whether it is a bonus that the student did not hand in."""
-        return self.bonus and self.outcome in (Outcome.MISSING, Outcome.BLOCKED)
-
-    @property
     def lost(self) -> float:
         return 0.0 if self.bonus else round(self.possible - self.points - self.pending, 2)
 
@@ -175,6 +170,13 @@ class QuestionGrade(_Record):
     bonus_possible: float
     bonus_pending: float
     items: tuple[ItemGrade, ...]
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The ids of its bonus items if nothing of them was handed in."""
+        of_bonus = [item for item in self.items if item.bonus and item.outcome is not None]
+        absent = all(item.outcome in (Outcome.MISSING, Outcome.BLOCKED) for item in of_bonus)
+        return frozenset(item.id for item in of_bonus) if absent else frozenset()
 
 
 class GradeProvenance(Provenance):
@@ -235,6 +237,11 @@ class Grade(_Record):
     @property
     def items(self) -> tuple[ItemGrade, ...]:
         return tuple(item for question in self.questions for item in question.items)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The ids of the items of a bonus that was not handed in at all, which is no mistake."""
+        return frozenset().union(*(question.left_out for question in self.questions))
 
     @property
     def who(self) -> str:

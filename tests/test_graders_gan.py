@@ -53,6 +53,7 @@ def test_a_wrong_lightning_module_is_named(workbench: Workbench, name: str) -> N
     assert names(failing.values()) == {misconception}
 
 
+@pytest.mark.slow
 def test_a_wrong_loss_is_named_in_either_template(workbench: Workbench) -> None:
     failing = workbench.diagnosed(workbench.planted("generator_step.saturating_loss", _lightning()), "gan.")
     assert names(failing.values()) == {"generator_step.saturating_loss"}
@@ -208,7 +209,7 @@ def _checks_of(course: str) -> tuple[str, str]:
     return f"{family}.generator_{kind}", f"{family}.discriminator_{kind}"
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("course", GENERATORS)
 def test_two_summed_losses_are_one_mistake(benches: Callable[[str], Workbench], course: str) -> None:
     _, file, change = GENERATORS[course]

@@ -47,6 +47,7 @@ def test_messages_say_what_is_wrong(workbench: Workbench, name: str) -> None:
     assert words in fact.decisive.message
 
 
+@pytest.mark.slow
 def test_the_reference_passes_with_lightning_alone(workbench: Workbench) -> None:
     folder = workbench.variant({LIGHTNING: []})
     (folder / TORCH).unlink()

@@ -251,6 +251,7 @@ def test_a_table_goes_out_and_comes_back(marker: Marker) -> None:
     assert marker.points("Ada_11") == (0, 3)
 
 
+@pytest.mark.slow
 def test_marks_of_another_assignment_or_place_are_not_taken(marker: Marker) -> None:
     marker.run("give", "Ada_11", "derivation", "2")
     marker.rubric.write_text(RUBRIC.replace("A small one", "A large one"))
@@ -416,6 +417,7 @@ def test_a_mark_in_a_file_is_for_what_its_author_could_read(marker: Marker) -> N
     assert marker.points("Ada_11") == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_mark_that_was_given_before_the_first_run_is_for_what_was_there(marker: Marker) -> None:
     shutil.rmtree(marker.out)
     marker.marks.mkdir(parents=True)

@@ -131,6 +131,7 @@ def test_a_release_holds_what_students_see(small: Class) -> None:
         assert not path.is_file() or secret not in path.read_bytes(), "the secret stays one"
 
 
+@pytest.mark.slow
 def test_nothing_changed_makes_no_release(small: Class) -> None:
     small.mark_all()
     small.release()
@@ -270,6 +271,7 @@ def test_a_release_that_was_not_finished_is_none(small: Class, monkeypatch: pyte
     assert sorted(path.name for path in (small.out / "releases").iterdir()) == [".secrets", "1"]
 
 
+@pytest.mark.slow
 def test_a_grading_is_repeated(small: Class) -> None:
     small.mark_all()
     small.release()

@@ -328,6 +328,29 @@ def test_junit_counts_and_survives_hostile_text() -> None:
     assert kinds["1.1-sampling"] == "pending"
 
 
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        ("missing", "blocked"),
+        ("missing", "missing"),
+    ],
+)
+def test_a_bonus_that_was_not_handed_in_is_left_out(outcomes: tuple[str, str]) -> None:
+    question = _grade(examples.struggling()).questions[0]
+
+    def left_out(*outcomes: str, bonus: bool = True) -> frozenset[str]:
+        items = [
+            question.items[0].model_copy(update={"id": f"{place}", "bonus": bonus, "outcome": Outcome(outcome)})
+            for place, outcome in enumerate(outcomes)
+        ]
+        return question.model_copy(update={"items": tuple(items)}).left_out
+
+    assert left_out(*outcomes) == {"0", "1"}
+    assert left_out(*outcomes, bonus=False) == set()
+    assert left_out(*outcomes, "passed") == set(), "a part of it was handed in"
+    assert left_out(*outcomes, "failed") == set()
+
+
 # The elements and attributes of the schema that Jenkins and pytest ("xunit2") share, as far as we use them.
 XUNIT2 = {
     "testsuites": {"name", "time", "tests", "failures", "disabled", "errors"},

@@ -301,7 +301,7 @@ def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.rando
     assert at_most(np.array([simulation.rejects() for _ in range(50 if isinstance(test, PixelFit) else 200)]))
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("test", [case(test) for test in _TESTS if not isinstance(test, _BY_ITSELF)])
 def test_a_bias_is_caught_with_the_stated_power(random: np.random.Generator, test: RandomTest) -> None:
     for name, bias in test.caught.items():

@@ -33,7 +33,8 @@ def github_annotations(grades: Iterable[Grade], said: tuple[str, str] | None = N
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
         for item in map(public, grade.items):
-            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not (item.marked or item.left_out):
+            expected = item.marked or item.id in grade.left_out
+            if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not expected:
                 kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)
     lines = [line for kind, checks in kinds.items() for line in _annotations(kind, checks, len(grades))]
