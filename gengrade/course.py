@@ -102,6 +102,11 @@ class Course:
         return self.folder / RECORDED
 
     @property
+    def is_kit(self) -> bool:
+        """Whether this is what a kit for students holds of a course."""
+        return self.recorded.is_file()
+
+    @property
     def adapters_package(self) -> str:
         return _adapters_package(self.name)
 

@@ -50,7 +50,7 @@ def kit(
     try:
         found, scheme = chosen(course, rubric)
         scheme.verify(known())
-        if found.recorded.is_file():
+        if found.is_kit:
             raise UsageError(f"{found.folder}: this is a kit already, and holds no reference to make one from")
         with console.status("Recording …") as status:
             recorded = record(

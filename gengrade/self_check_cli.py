@@ -75,7 +75,7 @@ def _checked(
     console: Console, course: Course, path: Path, part: str | None, out: Path | None, *, train: bool
 ) -> Result:
     """Check a solution, and say before it which course this is."""
-    manifest = load(course.recorded).manifest if course.recorded.is_file() else None
+    manifest = load(course.recorded).manifest if course.is_kit else None
     made = f", of {manifest.made}" if manifest else ""
     console.print(Text(f"Self-check: {course.title}{made}"), soft_wrap=True)
     options = Options(

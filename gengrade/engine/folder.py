@@ -12,7 +12,7 @@ from typing import Final
 from gengrade.atomic import NO_ROOM
 from gengrade.engine.errors import OutputError, UsageError
 from gengrade.places import MARKS, TEMPORARY, TREES, WITHDRAWN, WORK, folder_for, require_ours
-from gengrade.sandbox import SCRATCH_PREFIX, remove
+from gengrade.sandbox import remove, remove_scratch
 from gengrade.submissions import Submission, discard
 
 _LOCK: Final = "lock"
@@ -60,8 +60,8 @@ def output_errors(out: Path) -> Iterator[None]:
 def tidy(out: Path, submissions: Sequence[Submission]) -> None:
     """Remove what a killed run left. Call it after `require_ours` has found no link among it."""
     work = out / WORK
-    for leftover in (*work.glob(f"{SCRATCH_PREFIX}*"), work / TEMPORARY):
-        remove(leftover)
+    remove_scratch(work)
+    remove(work / TEMPORARY)
     for tree in (work / TREES).glob("*"):
         discard(tree)
     results = [out / submission.id for submission in submissions]

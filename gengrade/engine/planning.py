@@ -59,7 +59,7 @@ def with_public_seed(job: Job, submissions: Sequence[Submission]) -> Job:
 
     The seed depends on what is handed in, so that nobody gets used to one, and the same files are judged alike.
     """
-    if not job.course.recorded.is_file():
+    if not job.course.is_kit:
         return job
     found = load(job.course.recorded).seed_for(content(submissions[0]))
     return job.model_copy(update={"drawn": found.secret.encode(), "seed": found.seed})

@@ -16,7 +16,7 @@ from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.workers import WorkerProcess
 from gengrade.job import Job, broken_facts, write_facts, write_faults
 from gengrade.messages import CheckBegan, DiskFull, Finished, Message
-from gengrade.sandbox import SCRATCH_PREFIX, remove
+from gengrade.sandbox import remove_scratch
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
 
@@ -86,8 +86,7 @@ class _Sharing:
             worker.terminate()
         for worker in self._workers:
             worker.end()
-        for leftover in self._job.work.glob(f"{SCRATCH_PREFIX}*"):
-            remove(leftover)
+        remove_scratch(self._job.work)
 
     def _assign(self, worker: WorkerProcess) -> None:
         worker.assign(self._waiting.pop(0) if self._waiting else None)

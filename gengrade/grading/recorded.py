@@ -14,6 +14,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +34,12 @@ SYMPTOMS: Final = "symptoms.json"
 EVIDENCE: Final = "evidence/"
 NOBODY: Final = ""  # the name under which the reference without any mistake is recorded
 _MOST_NUMBERS: Final = 32  # of an array of symptoms
-_OF_OURS: Final = "common."  # probes that run our own code alone, and no package's
+_OF_OURS: Final = "common."  # how the names of such probes begin
+
+
+def is_ours(request: Request) -> bool:
+    """Return whether a run's probe runs our own code alone, and no package's, so that nothing of it is recorded."""
+    return request.probe.startswith(_OF_OURS)
 
 
 class KeptMistake(Frozen):
@@ -124,20 +130,10 @@ class RecordedRunner:
 
     def run(self, request: Request) -> Run:
         """Return what the reference answers. Raises NotRecorded, and InfraError for a fault of the harness."""
-        if not request.probe.startswith(_OF_OURS):
+        if not is_ours(request):
             return self._recorded.run(request)
         self._empty.mkdir(parents=True, exist_ok=True)
-        return self._sandbox.run(
-            Request(
-                request.probe,
-                self._empty,
-                request.inputs,
-                request.seed,
-                request.limits,
-                request.device,
-                request.threads,
-            )
-        )
+        return self._sandbox.run(replace(request, tree=self._empty))
 
 
 @cache

@@ -141,7 +141,7 @@ class Grader:
         facts = observed.checks()
         try:
             course = self._job.course
-            if course.recorded.is_file():
+            if course.is_kit:
                 recorded = load(course.recorded)
                 return Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same).conclude()
             return Diagnosis(facts, observed.tested, library(course), self._suspects.same).conclude()

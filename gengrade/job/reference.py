@@ -25,7 +25,7 @@ def with_reference(job: Job) -> Job:
 
     In a kit for students there is none.
     """
-    if job.course.recorded.is_file():
+    if job.course.is_kit:
         return job
     discard(job.trees / _REFERENCE)
     submission = Submission(id=_REFERENCE, name=_REFERENCE, late=None, source=job.course.reference)
@@ -44,7 +44,7 @@ def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) 
     In a kit for students, it answers what was recorded.
     """
     tree = job.trees / _REFERENCE
-    if job.course.recorded.is_file():
+    if job.course.is_kit:
         runner = RecordedRunner(load(job.course.recorded), sandbox, tree)
         return Subject(tree, "", runner, None, circumstances, ours=True)
     return Subject(tree, job.reference_sha256, sandbox, reference_evidence(job), circumstances, ours=True)

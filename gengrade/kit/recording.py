@@ -40,6 +40,7 @@ from gengrade.grading.recorded import (
     PublicSeed,
     compacted,
     document,
+    is_ours,
 )
 from gengrade.grading.subject import Subject, request_hash
 from gengrade.grading.suspects import plant
@@ -217,7 +218,7 @@ class _Recorder(Grader):
         return found
 
     def _keep(self, request: Request, run: Run) -> None:
-        if run.outcome is Outcome.PASSED and not request.probe.startswith("common."):
+        if run.outcome is Outcome.PASSED and not is_ours(request):
             self.heard.evidence[request_hash(request)] = wire.encode(run.evidence)
 
 

@@ -53,7 +53,7 @@ from gengrade.room.corrections import Corrected, Corrections
 from gengrade.room.finding import Line
 from gengrade.room.kept import KeptFiles
 from gengrade.room.queue import Queue
-from gengrade.sandbox import SCRATCH_PREFIX, Kept, Limits, Request, Sandbox, remove
+from gengrade.sandbox import Kept, Limits, Request, Sandbox, remove_scratch
 from gengrade.sandbox.library import fingerprint
 from gengrade.submissions import DOCUMENTS, Submission, discard, lay_out_documents, signatures
 
@@ -646,8 +646,7 @@ def _seen(shown: _Student, name: str, read: Callable[[str], _T | None]) -> _T | 
 
 def tidy(out: Path) -> None:
     """Remove what a killed room left. Call it while no other process shows the documents of these results."""
-    for leftover in (out / WORK / ROOM).glob(f"{SCRATCH_PREFIX}*"):
-        remove(leftover)
+    remove_scratch(out / WORK / ROOM)
 
 
 @cache

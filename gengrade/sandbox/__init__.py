@@ -8,7 +8,7 @@ from gengrade.sandbox.host import Sandbox
 from gengrade.sandbox.limits import DEFAULTS, Limits
 from gengrade.sandbox.reach import Exposed, Kept
 from gengrade.sandbox.run import Frame, InfraError, Request, Run, Runner
-from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove
+from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove, remove_scratch
 from gengrade.sandbox.tiers import Finding, NoSuchTier, choose, describe, examine, reaches
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "examine",
     "reaches",
     "remove",
+    "remove_scratch",
 ]

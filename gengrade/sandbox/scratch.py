@@ -22,3 +22,9 @@ def remove(folder: Path) -> None:
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if os.path.lexists(folder):
             subprocess.run([*command, "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove the folders of zygotes in this folder, whose workers were killed or ended while they started."""
+    for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
+        remove(leftover)
