@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gengrade.marks import Change, EventKind, Mark
+from gengrade.room.documents import DocumentProblem, HandedIn, Notebook, Picture, Program
 from gengrade.room.work import State, Work
 from gengrade.rubric import Criterion
 from tests.support.room import STUDENTS, NoDocuments, Server, graded_class, serving
@@ -222,7 +223,8 @@ def test_an_automatic_item_waits_for_a_person_only_where_it_is_pending(server: S
 def test_only_the_printed_address_lets_somebody_in_and_only_once(tmp_path: Path) -> None:
     with serving(graded_class(tmp_path)) as server:
         address = server.address_for("Tim")
-        for path in ("/", "/answer/1.1/ada", "/static/room.js", f"/comments/{ITEM}", "/page/ada/0/0/1300"):
+        script = server.pages.static.address("room.js")
+        for path in ("/", "/answer/1.1/ada", script, f"/comments/{ITEM}", "/page/ada/0/0/1300"):
             status, text, headers = server.ask(path)
             assert status == 403, path
             assert "ada" not in text
@@ -262,15 +264,25 @@ def test_other_pages_cannot_mark(headers: dict[str, str], server: Server) -> Non
 
 
 def test_every_answer_says_what_its_page_may_do(server: Server) -> None:
-    for path in ("/", "/answer/1.1/ada", "/nothing", "/static/room.js", "/static/..%2f..%2fapp.py"):
+    script = server.pages.static.address("room.js")
+    for path in ("/", "/answer/1.1/ada", "/nothing", script, "/static/..%2f..%2fapp.py"):
         _, text, headers = server.ask(path)
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == "no-store"
-        assert "import" not in text or path == "/static/room.js"
+        assert headers["cache-control"] == ("private, max-age=31536000, immutable" if path == script else "no-store")
+        assert "import" not in text or path == script
+
+
+def test_browsers_keep_the_style_and_the_script_at_addresses_of_their_content(server: Server) -> None:
+    page = server.ask("/")[1]
+    for name in ("room.css", "room.js"):
+        address = server.pages.static.address(name)
+        assert f'"{address}"' in page
+        assert server.ask(address)[0] == 200
+        assert server.ask(f"/static/{'0' * 16}/{name}")[0] == 404, "else an old page would keep what is new"
 
 
 @pytest.mark.parametrize(
@@ -306,3 +318,43 @@ def test_marks_of_a_room_are_those_of_the_store(tmp_path: Path) -> None:
     with graded.open_marks() as store:
         (event,) = store.history("ada", ITEM)
     assert (event.by, event.source) == ("Tim", "marking room")
+
+
+class _Remembering(NoDocuments):
+    """Stands for documents of which it is remembered what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def files(self, student: str) -> tuple[HandedIn, ...]:
+        kinds = ("pdf", "picture", "notebook", "program", "text")
+        return tuple(
+            HandedIn(i, f"file.{kind}", kind, 1 if kind == "pdf" else None, "", 1) for i, kind in enumerate(kinds)
+        )
+
+    def render_ahead(self, student: str, index: int, pages: Iterable[int], width: int) -> None:
+        self.asked |= {"pdf" for _ in pages}
+
+    def picture(self, student: str, index: int, width: int) -> Picture:
+        self.asked.add("picture")
+        raise DocumentProblem("It is damaged.")
+
+    def notebook(self, student: str, index: int) -> Notebook:
+        self.asked.add("notebook")
+        return Notebook((), 0, ())
+
+    def program(self, student: str, index: int) -> Program:
+        self.asked.add("program")
+        return Program("a = 1")
+
+    def text(self, student: str, index: int) -> str:
+        self.asked.add("text")
+        return "an answer"
+
+
+def test_all_that_a_page_shows_first_is_made_ahead(tmp_path: Path) -> None:
+    documents = _Remembering()
+    with serving(graded_class(tmp_path), documents=documents) as server:
+        server.pages.warm()
+    assert documents.asked == {"pdf", "picture", "notebook", "program", "text"}

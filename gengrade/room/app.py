@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from gengrade.marks import Event, Mark
-from gengrade.report.pages import filters, source
+from gengrade.report.pages import filters
 from gengrade.report.text import SEEMS
 from gengrade.room.access import Access, marker_of
 from gengrade.room.agreement import Agreement
@@ -36,14 +37,14 @@ from gengrade.room.forms import only as _one
 from gengrade.room.handing import Role
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.naming import HIDDEN
+from gengrade.room.static import Static
 from gengrade.room.work import State, Work
 from gengrade.rubric import ManualItem
 from gengrade.sandbox import InfraError
 
 _WIDTH: Final = 1300  # pixels, of the pictures of pages
 _AHEAD: Final = 3  # pages that are rendered before somebody asks for them
-_STATIC: Final = {"room.css": "text/css", "room.js": "text/javascript"}
-_CONTINUED: Final = {"room.css": "aids.css", "room.js": "aids.js"}
+_PAINTING_SECONDS: Final = 0.3  # within which a browser paints a page
 _MOST_NAME: Final = 80  # characters of a marker's name
 _ANOTHERS: Final = "this answer is another marker's"
 _UNSHOWN: Final = (DocumentProblem, InfraError, OSError)  # why a file is not shown: its own fault, or ours
@@ -73,7 +74,10 @@ class Pages:
             filters(), address=partial(quote, safe=""), signed=_signed, shown=room.names.shown
         )
         self._templates.filters.update(hidden=room.names.hidden)
-        self._templates.globals.update(State=State, request_id=lambda: secrets.token_urlsafe(12), seems=SEEMS)
+        self.static = Static(self._templates)
+        self._templates.globals.update(
+            State=State, request_id=lambda: secrets.token_urlsafe(12), seems=SEEMS, static=self.static.address
+        )
 
     def application(self, access: Access) -> Starlette:
         """Return the application, in which every request passes `access` first."""
@@ -89,7 +93,7 @@ class Pages:
             Route("/page/{student}/{file:int}/{page:int}/{width:int}", self.page),
             Route("/picture/{student}/{file:int}/{width:int}", self.picture),
             Route("/cell/{student}/{file:int}/{number:int}", self.cell),
-            Route("/static/{name}", self.static),
+            self.static.route(),
             *Amending(self._room, self._html).routes(),
             *self._asking.routes(),
             *self.aids.routes(),
@@ -172,7 +176,7 @@ class Pages:
         return self._html(
             "answer.html.j2",
             marker,
-            later=BackgroundTask(self._render_ahead, after, question.id) if after else None,
+            later=BackgroundTask(self._after_painting, after, question.id) if after else None,
             question=question,
             student=student,
             items=items,
@@ -233,15 +237,22 @@ class Pages:
             for student in self._room.work.order(question.question.id, marker):
                 self._render_ahead(student, question.question.id)
 
+    def _after_painting(self, student: str, question: str) -> None:
+        """Render the next answer ahead once the browser has painted this one, with which it would compete."""
+        time.sleep(_PAINTING_SECONDS)
+        self._render_ahead(student, question)
+
     def _render_ahead(self, student: str, question: str) -> None:
-        """Render what the marker will see first of the next answer, so that it is there at once."""
+        """Make what the marker will see first of an answer, so that it is there at once."""
         with self._documents.ahead():
             place = self._place(student, question)
-            for file in self._files(student):
+            for file in (view["file"] for view in self._shown_files(student)):
                 first = place.page if place and place.index == file.index else 0
                 pages = range(first, min(first + _AHEAD, file.pages or 0))
                 with suppress(*_UNSHOWN):
                     self._documents.render_ahead(student, file.index, pages, _WIDTH)
+                    if file.kind == "picture":
+                        self._documents.picture(student, file.index, _WIDTH)
 
     def comments(self, request: Request) -> Response:
         """Return the comments that were given for an item before."""
@@ -249,18 +260,6 @@ class Pages:
         found = self._room.comments(item) if item in self._room.work.items else []
         hidden = self._room.names.hidden
         return JSONResponse([{"text": hidden(text), "number": number, "points": mean} for text, number, mean in found])
-
-    def static(self, request: Request) -> Response:
-        """Return the style or the script."""
-        name = request.path_params["name"]
-        if name not in _STATIC:
-            return PlainTextResponse("There is no such file.", HTTPStatus.NOT_FOUND)
-        assert self._templates.loader is not None
-        named = (f"{each}.j2" for each in (name, _CONTINUED[name]))
-        text = "".join(self._templates.loader.get_source(self._templates, each)[0] for each in named)
-        if name == "room.css":
-            text = source("style.css") + text  # the same look as the reports
-        return Response(text, media_type=_STATIC[name])
 
     # --- pictures --------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,9 @@ LIMITS: Final = Limits(seconds=15.0, memory_mb=1536, processes=8, output_kb=64)
 COUNTING: Final = replace(LIMITS, seconds=3.0)  # for counting the pages of a PDF, which takes milliseconds
 _MOST_SECONDS: Final = 30.0  # for counting pages, reading lines and failing to show something, of a submission
 _MOST_PAGES: Final = 1_000  # of all PDFs of a submission
-_LOOK_SECONDS: Final = 5.0  # between two looks at whether a submission has changed
+# Between two looks at whether a submission has changed. A look costs a process, for which a marker would have to wait,
+# and marks are for the files that were graded in any case.
+_LOOK_SECONDS: Final = 300.0
 _LEAST_WIDTH: Final = 50
 _BATCH: Final = 20  # pages whose lines one run reads
 _MOST_COUNTED: Final = 60  # PDFs of a submission whose pages are counted

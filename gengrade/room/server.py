@@ -162,7 +162,8 @@ def usual_port(out: Path) -> int:
 
 def _bound(address: str, port: int, otherwise: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    here = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once only over sockets that say their protocol; others wait 40 ms for the browser.
+    here = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         here.bind((address, port))

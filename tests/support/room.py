@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
 import time
 import urllib.parse
@@ -219,7 +218,7 @@ def serving(
     """Serve a room for as long as the context lasts. `port`: None takes a free one."""
     with (
         graded.open_marks() as store,
-        socket.create_server(("127.0.0.1", port or 0)) as here,
+        Listening(port or 0).socket(graded.out) as here,
     ):
         room = Room(graded, store, plan)
         names = Listening(certificate=certificate, host="127.0.0.1").names
