@@ -40,9 +40,9 @@ _USUAL_IMPORTS: Final = (
     "torchvision.transforms",
     "torchvision.utils",
     "torch.utils.data",
-    "matplotlib.pyplot",
     "tqdm",
 )
+_OFTEN_IMPORTED: Final = ("matplotlib.pyplot",)  # which takes as long as all of these
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -86,7 +86,8 @@ class Course:
     folder: Path
     parts: Mapping[str, Part]
     adapters: Mapping[str, str]  # for each part, the dotted module and name of its adapter class
-    imports: tuple[str, ...]  # third-party modules that the hand-out imports
+    imports: tuple[str, ...]  # third-party modules that every zygote imports
+    on_demand: tuple[str, ...]  # those that it imports as soon as a submission mentions their packages
     packages: tuple[str, ...]  # what has to be installed for it besides gengrade's own requirements ("einops>=0.8")
     rubric: Path
     reference: Path
@@ -193,7 +194,8 @@ def _load(folder: Path) -> Course:
         folder=folder,
         parts={key: Part(**part.model_dump(exclude={"adapter"})) for key, part in declared.parts.items()},
         adapters={key: f"{adapters}.{part.adapter}" for key, part in declared.parts.items()},
-        imports=tuple(dict.fromkeys([*_USUAL_IMPORTS, *declared.imports])),
+        imports=_USUAL_IMPORTS,
+        on_demand=tuple(dict.fromkeys([*_OFTEN_IMPORTED, *declared.imports])),
         packages=declared.packages,
         rubric=(folder / declared.rubric).resolve(),
         reference=(folder / declared.reference).resolve(),

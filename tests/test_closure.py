@@ -104,10 +104,20 @@ def test_what_a_run_is_given_is_whole(course: str) -> None:
 
 @pytest.mark.parametrize("course", COURSES)
 def test_what_our_code_imports_is_ready_in_the_zygote(course: str) -> None:
-    ready = set(library.preloaded(find(course)))
+    ready = {*library.preloaded(find(course)), *find(course).on_demand}
     for probe in closure.probes():
         for module, _ in closure_of(find(course), probe).definitions:
             assert set(closure._source(module).foreign()) <= ready
+
+
+def test_a_program_mentions_a_module_by_its_package(tmp_path: Path) -> None:
+    modules = ("matplotlib.pyplot", "torch.utils.tensorboard", "scipy.stats", "IPython.core")
+    (tmp_path / "part1").mkdir()
+    (tmp_path / "part1" / "a.py").write_text("import torch\nfrom scipy import stats\n")
+    (tmp_path / "part1" / "a.txt").write_text("matplotlib")
+    assert library.mentioned(tmp_path, modules) == ["scipy.stats"]
+    (tmp_path / "b.IPYNB").write_text('{"source": ["from torch.utils import tensorboard"], "name": "ipython"}')
+    assert library.mentioned(tmp_path, modules) == ["torch.utils.tensorboard", "scipy.stats", "IPython.core"]
 
 
 # --- code of other making -------------------------------------------------------------------------------------------

@@ -72,6 +72,12 @@ def test_random_state_follows_the_seed(harness: SandboxHarness) -> None:
     assert all(a != b for a, b in zip(first, other, strict=True))
 
 
+def test_modules_of_the_hand_out_are_there_once_a_submission_mentions_them(harness: SandboxHarness) -> None:
+    body = "return torch.tensor(float('pytorch_' + 'lightning' in sys.modules))"
+    assert harness.run(body).evidence == 0
+    assert harness.run(body, before="# import pytorch_lightning as pl").evidence == 1
+
+
 def test_training_works_in_a_run(harness: SandboxHarness) -> None:
     run = harness.run(
         "layer = torch.nn.Linear(3, 1)\n"

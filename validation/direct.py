@@ -44,7 +44,7 @@ class Direct:
         gc.disable()
         compatibility.import_torchvision()
         compatibility.restore(cuda=torch.cuda.is_available())
-        library.preload(preloaded(course))
+        library.preload([*preloaded(course), *course.on_demand])
         gc.freeze()  # pytest collects garbage three times per session, and this excludes the libraries
         gc.enable()
         self.starting = time.monotonic() - began

@@ -107,6 +107,7 @@ COURSE: Final = Course(
         *("PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin"),
         *("pygments.token", "pygments.lexers.python"),
     ),
+    on_demand=(),
     packages=(),
     rubric=home.HOME / "rubric.yaml",
     reference=home.HOME / "reference",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import compileall
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,8 @@ from gengrade.sandbox.closure import closure_of, libraries
 _FOLDERS: Final = (PACKAGE / "sandbox/guest",)
 _FILES: Final = (PACKAGE / "sandbox/wire.py", PACKAGE / "parts.py")
 _PACKAGES: Final = ("gengrade", "gengrade/sandbox")
+_PROGRAMS: Final = (".py", ".ipynb")
+_MOST_READ: Final = 16 << 20  # bytes of a file
 
 
 def stage(into: Path) -> Path:
@@ -38,8 +40,32 @@ def stage(into: Path) -> Path:
 
 
 def preloaded(course: Course) -> list[str]:
-    """Return the third-party modules that a zygote imports for a course: those of its hand-out and of our code."""
+    """Return the modules that a zygote imports for a course at its start: the usual ones, and those of our code."""
     return list(dict.fromkeys([*course.imports, *libraries(course)]))
+
+
+def mentioned(tree: Path, modules: Sequence[str]) -> list[str]:
+    """Return those modules whose names occur in a program or notebook of a tree, so that its runs may import them.
+
+    A name in a comment counts as well: that costs time once, and changes nothing else.
+
+    tree: a clean tree, which only holds regular files.
+    modules: dotted names; of each, the last word is looked for that does not name a package of torch.
+    """
+    words = {name: _word(name) for name in modules}
+    found: set[str] = set()
+    for path in tree.rglob("*"):
+        if path.suffix.lower() in _PROGRAMS and path.is_file():
+            with path.open("rb") as file:
+                text = file.read(_MOST_READ).lower()
+            found.update(name for name, word in words.items() if word in text)
+    return [name for name in modules if name in found]
+
+
+def _word(module: str) -> bytes:
+    """Return what a program must mention to import a module: its package, or the module itself if that is torch's."""
+    words = module.split(".")
+    return (words[-1] if words[0] == "torch" else words[0]).lower().encode()
 
 
 @cache

@@ -19,7 +19,7 @@ from gengrade.sandbox import tiers
 from gengrade.sandbox.cgroups import Group
 from gengrade.sandbox.guest import family
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
-from gengrade.sandbox.library import preloaded, stage
+from gengrade.sandbox.library import mentioned, preloaded, stage
 from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import InfraError, Request
 from gengrade.sandbox.scratch import SCRATCH_PREFIX, remove
@@ -45,6 +45,8 @@ class ZygoteProcess:
         self._work.mkdir()
         folder.chmod(0o711)
         trees.chmod(0o755)  # the run's unprivileged user looks in; the folders above still keep others out
+        self._on_demand = set(course.on_demand)  # modules that it has not imported yet
+        self._searched: set[tuple[Path, int]] = set()  # trees, with the time at which each was laid out
         self._errors = (folder / "zygote.log").open("wb+")
         self.control, theirs = _control_pair()
         as_root = os.name == "posix" and os.getuid() == 0 and tier is Tier.SANDBOX
@@ -91,6 +93,7 @@ class ZygoteProcess:
             limits = request.limits
             self.group.allow((limits.memory_mb + 2 * limits.disk_mb + _SLACK_MB) << 20)
         tree = request.tree.resolve()
+        self._preload_for(tree)
         settings = RunSettings(
             tree=tree.relative_to(self._trees).as_posix() if self._tier is Tier.SANDBOX else str(tree),
             scratch=self._scratch_of_a_run(),
@@ -101,6 +104,17 @@ class ZygoteProcess:
         )
         message = json.dumps({"run": settings.to_json()}).encode()
         socket.send_fds(self.control, [message], [channel.fileno(), output])
+
+    def _preload_for(self, tree: Path) -> None:
+        """Have the zygote import what this tree mentions, so that not each of its runs has to."""
+        laid_out = tree, tree.stat().st_ctime_ns
+        if not self._on_demand or laid_out in self._searched:
+            return
+        self._searched.add(laid_out)
+        wanted = mentioned(tree, [name for name in self.course.on_demand if name in self._on_demand])
+        if wanted:
+            self._on_demand.difference_update(wanted)
+            self.control.send(json.dumps({"preload": wanted}).encode())
 
     def _scratch_of_a_run(self) -> str:
         """Return an empty folder for a run. In the sandbox tier it is the run's own memory.

@@ -4,7 +4,7 @@ It is run as a script, with its settings on standard input. It communicates with
 is a JSON object, and a `run` message carries two descriptors, the run's channel and the pipe for what it prints. The
 zygote never loads student code, and never runs a torch operation, after which forked processes would hang.
 
-    host → zygote   {"run": {...}} + descriptors   {"started": true}   {"kill": true}
+    host → zygote   {"preload": ["scipy.stats"]}   {"run": {...}} + descriptors   {"started": true}   {"kill": true}
     zygote → host   {"ready": {...}}   {"usage": {"passed": 0.5, "cpu": 0.3, "waited": 0.0}}
                     {"ended": {"exit": 0, "signal": 0, "reason": "", "cpu": 0.1, "waited": 0.0, "peak_mb": 80}}
 
@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def main() -> None:
         message, descriptors = _receive(control)
         if message is None:
             return
+        if "preload" in message:
+            _preload(message["preload"])
         if "run" in message:
             _run(settings, control, RunSettings.from_json(message["run"]), descriptors)
 
@@ -91,12 +94,10 @@ def _become_unprivileged(settings: ZygoteSettings) -> None:
 
 def _import_libraries(settings: ZygoteSettings) -> None:
     """Import what optimisers import lazily, and what the course's hand-out imports, which saves seconds in each run."""
-    import torch
-    import torch._dynamo
-    import torch.optim
-    import torch.utils.data
+    for name in ("torch._dynamo", "torch.optim", "torch.utils.data"):
+        importlib.import_module(name)
 
-    from gengrade.sandbox.guest import compatibility, library
+    from gengrade.sandbox.guest import compatibility
 
     try:
         compatibility.import_torchvision()
@@ -107,8 +108,18 @@ def _import_libraries(settings: ZygoteSettings) -> None:
         compatibility.map_files_for_shared_memory()
     if settings.tier == "landlock":
         compatibility.load_in_this_process()
-    library.preload(settings.preload)
+    _preload(settings.preload)
     importlib.import_module("gengrade.sandbox.guest.child")
+
+
+def _preload(names: Sequence[str]) -> None:
+    """Import modules for all runs from now on. Raises RuntimeError if one of them makes CUDA unusable for runs."""
+    import torch
+
+    from gengrade.sandbox.guest import library
+
+    library.preload(names)
+    gc.freeze()
     if torch.cuda.is_initialized():
         raise RuntimeError("a library initialised CUDA, so that no forked run could use it")
 
