@@ -373,7 +373,7 @@ UNNAMED: dict[str, Unnamed] = {
         vae(
             (
                 "noise = torch.randn(batch_size, self.z_dim, device=self.device) if",
-                "noise = torch.randn(batch_size // 4, self.z_dim).repeat(4, 1) if",
+                "noise = torch.randn(batch_size // 4, self.z_dim).repeat(5, 1)[:batch_size] if",
             )
         ),
         ("gaussian_vae.sample",),

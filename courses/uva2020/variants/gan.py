@@ -724,7 +724,7 @@ UNNAMED: dict[str, Unnamed] = {
     ),
     "a quarter of the latents": Unnamed(
         _training((NOISE, "torch.randn(max(1, batch_size // 4), self.z_dim).repeat(5, 1)[:batch_size]")),
-        ("gan.sample",),
+        ("gan.sample", "gan.generator_step", "gan.discriminator_step"),
         "repeat the noise of others",
     ),
 }

@@ -415,7 +415,7 @@ UNNAMED: dict[str, Unnamed] = {
     "noise of 0.8 standard deviations": Unnamed(
         {UTILS: (DRAW, "mean + 0.8 * std * torch.randn_like(mean)")},
         ("vae.reparameterize",),
-        "standard deviation is 0.8",
+        "times the right standard deviation",
     ),
     "noise with heavy tails": Unnamed(
         {UTILS: (DRAW, "mean + std * torch.distributions.StudentT(3.0).sample(mean.shape)")},
@@ -559,7 +559,7 @@ UNNAMED: dict[str, Unnamed] = {
         "repeat the noise of others",
     ),
     "a quarter of the latents": Unnamed(
-        {TORCH: (PRIOR, f"{PRIOR.replace('batch_size', 'batch_size // 4')}.repeat(4, 1)")},
+        {TORCH: (PRIOR, f"{PRIOR.replace('batch_size', 'batch_size // 4')}.repeat(5, 1)[:batch_size]")},
         ("vae.sample",),
         "repeat the noise of others",
     ),
@@ -567,8 +567,8 @@ UNNAMED: dict[str, Unnamed] = {
         {
             TORCH: (
                 SAMPLES,
-                "half = torch.rand_like(x_mean[: batch_size // 2])\n"
-                "        return (torch.cat([half, half]) < x_mean).float(), x_mean",
+                "half = torch.rand_like(x_mean[: (batch_size + 1) // 2])\n"
+                "        return (torch.cat([half, half])[:batch_size] < x_mean).float(), x_mean",
             )
         },
         ("vae.sample",),
