@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -11,7 +12,7 @@ from rich.console import Console
 from gengrade.console import WRONG_USAGE, make_watcher, refuse
 from gengrade.course import NoSuchCourse
 from gengrade.documents import DocumentError
-from gengrade.engine import Interrupted, Options, Result, UsageError, run
+from gengrade.engine import Crew, Interrupted, Options, Progress, Result, UsageError, run
 from gengrade.facts import Outcome
 from gengrade.paths import InputError
 from gengrade.report import github_annotations, github_summary, write_junit
@@ -20,11 +21,25 @@ from gengrade.sandbox import Exposed, NoSuchTier
 USER_ERRORS = (UsageError, InputError, DocumentError, NoSuchCourse, NoSuchTier, Exposed)
 
 
-def carried_out(options: Options, console: Console) -> Result:
-    """Grade, show the progress, and return the result. What cannot be carried out ends the command."""
+def carried_out(
+    options: Options,
+    console: Console,
+    crew: Crew | None = None,
+    see: Callable[[Progress], None] = lambda progress: None,
+) -> Result:
+    """Grade, show the progress, and return the result. What cannot be carried out ends the command.
+
+    crew: the workers of several runs over the same folder; None: this run's end with it.
+    see: is called with what happens, too.
+    """
     with make_watcher(console) as watcher:
+
+        def watch(progress: Progress) -> None:
+            watcher.see(progress)
+            see(progress)
+
         try:
-            return run(options, watcher.see)
+            return run(options, watch, crew)
         except USER_ERRORS as error:
             watcher.stop()
             refuse(error)

@@ -72,7 +72,7 @@ class Plain:
         return
 
     def see(self, event: Event) -> None:
-        if event.event is EventKind.CHECK:
+        if event.event in (EventKind.CHECK, EventKind.VERDICT):
             return
         self._done += 1
         self._console.print(
@@ -81,7 +81,10 @@ class Plain:
 
 
 class Live:
-    """Shows a progress bar for the class, the check that runs for each submission, and the time that remains."""
+    """Shows a progress bar for the class, the check that runs for each submission, and the time that remains.
+
+    For a single submission, the bar counts its checks.
+    """
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -115,6 +118,9 @@ class Live:
             self._task = self._progress.add_task("", total=event.total, left="")
         if event.event is EventKind.CHECK:
             self._at[event.submission.id] = f"{name(event.submission.name)}: {event.check}"
+        elif event.verdict is not None:
+            if event.total == 1:
+                self._progress.update(self._task, total=event.verdict.of, completed=event.verdict.done)
         else:
             self._at.pop(event.submission.id, None)
             self._progress.advance(self._task)

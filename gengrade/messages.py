@@ -1,7 +1,7 @@
 """The messages that a worker sends to its engine: one JSON object a line.
 
-In the other direction go the job and then one submission a line (see `gengrade.worker`). Texts keep lone surrogates,
-which stand for bytes in file names that are no UTF-8: `json` writes them, and pydantic's own JSON would not.
+In the other direction go jobs, marked as such, and submissions, one a line (see `gengrade.worker`). Texts keep lone
+surrogates, which stand for bytes in file names that are no UTF-8: `json` writes them; pydantic's own JSON would not.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from gengrade.facts import Frozen
+from gengrade.facts import Frozen, Outcome
+
+JOB: Final = "job "  # how the line of a job begins; that of a submission is a JSON object
 
 
 class CheckBegan(Frozen):
@@ -19,6 +21,16 @@ class CheckBegan(Frozen):
 
     kind: Literal["check"] = "check"
     check: str
+
+
+class CheckEnded(Frozen):
+    """All tests of a check of the submission in hand have been carried out."""
+
+    kind: Literal["verdict"] = "verdict"
+    check: str
+    outcome: Outcome
+    done: int  # checks that have ended, with this one
+    of: int  # checks of the submission
 
 
 class Finished(Frozen):
@@ -35,7 +47,8 @@ class DiskFull(Frozen):
     reason: str
 
 
-Message = CheckBegan | Finished | DiskFull
+CheckMessage = CheckBegan | CheckEnded
+Message = CheckMessage | Finished | DiskFull
 _ANY: Final = TypeAdapter[Message](Annotated[Message, Field(discriminator="kind")])
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -12,10 +14,11 @@ from rich.text import Text
 
 from gengrade.choices import Profile, Tier
 from gengrade.commands import USER_ERRORS, carried_out, export, status
-from gengrade.console import refuse
+from gengrade.console import WRONG_USAGE, refuse
 from gengrade.course import Course, courses
-from gengrade.engine import Options, Result, UsageError
+from gengrade.engine import Crew, Options, Progress, Result, UsageError
 from gengrade.explaining import explanation
+from gengrade.facts import Outcome
 from gengrade.grading.recorded import load
 from gengrade.home import HOME
 from gengrade.paths import from_here
@@ -24,6 +27,7 @@ from gengrade.rubric import Rubric
 from gengrade.self_check import show_self_check, sums
 from gengrade.submissions import opened
 from gengrade.texts import listed
+from gengrade.watching import families_of, saved
 
 _OUT = "selfcheck-results"
 
@@ -40,6 +44,9 @@ def check(
     out: Annotated[
         Path | None, typer.Option(help=f"The folder for the report; by default {_OUT}/ here, or beside your solution.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: whenever you save a file, check the part that it belongs to again.")
+    ] = False,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="CHECK", help="Say what a check tests, and check nothing.")
     ] = None,
@@ -61,20 +68,13 @@ def check(
             return
         if path is None:
             raise UsageError("name the folder of your solution; --help lists the options")
+        if watch and (train or github or junit is not None):
+            raise UsageError(
+                "--watch is for your terminal and runs no trainings: leave --train, --github and --junit out"
+            )
         _require_one(path, course)
     except USER_ERRORS as error:
         refuse(error)
-    result = _checked(console, course, path, part, out, train=train)
-    _show(console, result)
-    said = " ".join(sums(result.graded[0].grade))
-    export(result, junit, github=github, said=("Self-check", said))
-    raise typer.Exit(status(result))
-
-
-def _checked(
-    console: Console, course: Course, path: Path, part: str | None, out: Path | None, *, train: bool
-) -> Result:
-    """Check a solution, and say before it which course this is."""
     manifest = load(course.recorded).manifest if course.is_kit else None
     made = f", of {manifest.made}" if manifest else ""
     console.print(Text(f"Self-check: {course.title}{made}"), soft_wrap=True)
@@ -87,7 +87,62 @@ def _checked(
         data=manifest.data if manifest else None,  # nothing is recorded for another one
         public=True,
     )
-    return carried_out(options, console)
+    if watch:
+        _watch(console, course, options)
+    result = carried_out(options, console)
+    _show(console, result)
+    said = " ".join(sums(result.graded[0].grade))
+    export(result, junit, github=github, said=("Self-check", said))
+    raise typer.Exit(status(result))
+
+
+def _watch(console: Console, course: Course, options: Options) -> NoReturn:
+    """Check a solution, and after that what saved files touch, until Ctrl-C."""
+    assert options.out is not None
+    all_ = {check.partition(".")[0] for check in Rubric.load(course.rubric).checks()}
+    families = all_ if options.part is None else {options.part}
+    changes = saved(options.path, options.out)
+    open_: set[str] = set()  # checks that did not pass when they were last run
+    with Crew() as crew:
+        result = carried_out(options, console, crew)
+        _show(console, result)
+        while True:
+            _follow(result, open_)
+            where = from_here(options.path)
+            console.print(Text(f"Waiting for a file to be saved in {where}; Ctrl-C ends."), soft_wrap=True)
+            try:
+                names = next(changes)
+            except KeyboardInterrupt:
+                raise typer.Exit from None
+            said = listed([inert(one_line(name, 80)) or str(where) for name in names], 3)
+            console.print(Text(f"\nSaved: {said}"), soft_wrap=True)
+            touched = families_of(names, families, course.parts)
+            if not touched:
+                continue
+            part = next(iter(touched)) if len(touched) == 1 else options.part
+            again = replace(options, part=part, first=tuple(sorted(open_)))
+            try:
+                result = carried_out(again, console, crew, partial(_tell, console, frozenset(open_)))
+            except typer.Exit as ended:
+                if ended.exit_code != WRONG_USAGE:
+                    raise
+            else:
+                _show(console, result)
+
+
+def _follow(result: Result, open_: set[str]) -> None:
+    """Note which checks passed in a run, and which did not. Those that it left out stay as they were."""
+    for item in result.graded[0].grade.items:
+        if item.check is not None and item.outcome is not None:
+            (open_.discard if item.outcome is Outcome.PASSED else open_.add)(item.check)
+
+
+def _tell(console: Console, before: frozenset[str], progress: Progress) -> None:
+    """Say at once how a check ended that did not pass before, or that does not pass now."""
+    verdict = progress.verdict
+    if verdict is not None and (verdict.check in before or verdict.outcome is not Outcome.PASSED):
+        now = "passes now" if verdict.outcome is Outcome.PASSED else f"{verdict.outcome}"
+        console.print(Text(f"  {verdict.check}: {now}"), soft_wrap=True)
 
 
 def _require_one(path: Path, course: Course) -> None:

@@ -1,9 +1,10 @@
 """A worker: one of the processes that grade side by side, each with a zygote of its own.
 
 `python -m gengrade.worker PID CORES` gets the engine's process id, and the processors that are this worker's own
-("0,1"). It reads its job, then one submission a line, and writes what happens, one message a line (`messages`). A
-worker that dies takes its zygote with it, and loses nothing that was written. The job comes by the pipe, since it holds
-the operator's key: neither the disk nor a list of processes shows it.
+("0,1"). It reads a job, then the submissions that are graded by it, one a line, and perhaps another job after them. It
+writes what happens, one message a line (`messages`). A worker that dies takes its zygote with it, and loses nothing
+that was written. Jobs come by the pipe, since they hold the operator's key: neither the disk nor a list of processes
+shows it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from functools import partial
 from types import FrameType
 from typing import TextIO
 
@@ -20,7 +22,7 @@ from gengrade import records
 from gengrade.atomic import NO_ROOM
 from gengrade.forking import end_with_parent
 from gengrade.job import Grader, Job
-from gengrade.messages import CheckBegan, DiskFull, Finished, Message, write_message
+from gengrade.messages import JOB, DiskFull, Finished, Message, write_message
 from gengrade.submissions import Submission
 
 
@@ -35,11 +37,13 @@ def main() -> None:
     _keep_to(sys.argv[2])
     assert isinstance(sys.stdin, io.TextIOWrapper)
     sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # PYTHONIOENCODING may name another one
-    job = Job.model_validate_json(sys.stdin.readline())
-    grader = Grader(job, lambda check: _send(events, CheckBegan(check=check)))
+    grader = Grader(_job(sys.stdin.readline()), partial(_send, events))
     try:
         for line in sys.stdin:
-            _send(events, _grade(grader, line))
+            if line.startswith(JOB):
+                grader.follow(_job(line))
+            else:
+                _send(events, _grade(grader, line))
     except KeyboardInterrupt:
         sys.exit(1)  # the engine stopped us; what was finished is on disk
     finally:
@@ -55,6 +59,10 @@ def _keep_to(cores: str) -> None:
     """Stay on these processors: what a submission does to them costs no other worker's time."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
+
+
+def _job(line: str) -> Job:
+    return Job.model_validate_json(line.removeprefix(JOB))
 
 
 def _grade(grader: Grader, line: str) -> Message:

@@ -8,14 +8,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -56,12 +59,20 @@ class Kit:
 
     def check(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the kit's command as a student does, with none of our folders on the path."""
-        environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GENGRADE_SECRET")},
-            "COLUMNS": "200",
-        }
-        command = [sys.executable, "-P", str(self.home / "check.py"), *words]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(self._command(*words), **self._surroundings(), capture_output=True, check=False)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start the same command, and leave it running."""
+        return subprocess.Popen(
+            self._command(*words), **self._surroundings(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-P", "-u", str(self.home / "check.py"), *words]
+
+    def _surroundings(self) -> dict[str, Any]:
+        theirs = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GENGRADE_SECRET")}
+        return {"cwd": self.folder, "env": {**theirs, "COLUMNS": "200"}, "text": True}
 
 
 def made(*words: str) -> Result:
@@ -144,6 +155,44 @@ def test_where_an_error_is_and_what_came_back_is_said(kit: Kit) -> None:
     assert (kit.folder / "selfcheck-results" / "broken" / "report.html").is_file()
     solution.write_text("def kl_divergence(mean, log_std):\n    pass\n")
     assert "got None" in kit.check(str(kit.folder / "broken")).stdout
+
+
+def test_a_saved_file_is_checked_again_by_the_worker_that_waited(kit: Kit) -> None:
+    folder = kit.folder / "watched"
+    shutil.copytree(kit.course.examples / "right", folder)
+    solution = next(folder.rglob("solution.py"))
+    text = solution.read_text()
+    with kit.begin(str(folder), "--watch") as process:
+        assert process.stdout is not None
+
+        def printed() -> str:
+            """Return what is printed until the command waits for a file."""
+            assert process.stdout is not None
+            lines: list[str] = []
+            while process.poll() is None and not (lines and lines[-1].startswith("Waiting for a file to be saved")):
+                lines.append(process.stdout.readline())
+            return "".join(lines)
+
+        try:
+            assert "Passed: vae.kld" in printed()
+            workers = _workers(process.pid)
+            solution.write_text(text.replace("return ", "return 2 * "))
+            wrong = printed()
+            assert "Saved: part1/solution.py" in wrong
+            assert wrong.index("vae.kld: failed") < wrong.index("vae.kld: Not right yet"), "it is said at once"
+            solution.write_text(text)
+            right = printed()
+            assert "vae.kld: passes now" in right
+            assert "Passed: vae.kld" in right
+            assert workers == _workers(process.pid)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert kit.check(str(folder), "--watch", "--train").returncode == 2
+
+
+def _workers(pid: int) -> list[int]:
+    return sorted(each.pid for each in psutil.Process(pid).children(recursive=False))
 
 
 def test_it_holds_no_line_of_a_solution(kit: Kit) -> None:

@@ -158,7 +158,7 @@ class Workbench:
             secret=self._secret(seed),
             limits=lambda check, kind: limits or DEFAULTS[kind],
             folder=self._folder / f"facts-{next(self._numbers)}",
-            on_check=lambda check: None,
+            tell=lambda message: None,
             needs={},
             names={key: part.folder or "." for key, part in self._parts.items()},
         )

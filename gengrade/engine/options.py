@@ -18,6 +18,7 @@ class Options:
     course: str | None = None  # a name or a folder; None: the rubric's, or else the default one
     only: str | None = None  # a pattern that the ids of submissions match
     part: str | None = None
+    first: tuple[str, ...] = ()  # checks that are run before the others
     profile: Profile = Profile.SMOKE
     jobs: int = 0  # 0: one for each core
     device: Device = Device.AUTO

@@ -37,6 +37,7 @@ def make_job(
         drawn=secret_of(work, seal),
         course_folder=course.folder,
         checks=checks_to_run(options, rubric),
+        first=options.first,
         profile=options.profile,
         part=options.part,
         public=options.public,

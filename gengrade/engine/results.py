@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gengrade.grade import Grade
+from gengrade.messages import CheckEnded
 from gengrade.people import NOBODY, People
 from gengrade.sandbox import Tier
 from gengrade.submissions import Submission
@@ -16,6 +17,7 @@ class EventKind(StrEnum):
     """What happens to a submission."""
 
     CHECK = "check"  # a check begins
+    VERDICT = "verdict"  # a check has ended
     GRADED = "graded"
     FAILED = "failed"  # the harness failed on it
 
@@ -28,6 +30,7 @@ class Progress:
     event: EventKind
     total: int  # submissions of the run
     check: str = ""
+    verdict: CheckEnded | None = None
 
 
 @dataclass(frozen=True, slots=True)

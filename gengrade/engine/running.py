@@ -6,12 +6,14 @@ What was finished is found again: a run that was killed goes on where it stood, 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from gengrade.authenticity import authority
 from gengrade.choices import Device
 from gengrade.course import Course, chosen, courses
 from gengrade.engine import seeds
+from gengrade.engine.crew import Crew
 from gengrade.engine.errors import Interrupted, UsageError
 from gengrade.engine.folder import locked, output_errors, own_folders, tidy
 from gengrade.engine.grades import write_grades
@@ -20,7 +22,7 @@ from gengrade.engine.marks import known_content, read_marks
 from gengrade.engine.options import Options
 from gengrade.engine.people import KeptPeople, deadline_given, known_from, named, read_people, roster_given, shown_names
 from gengrade.engine.planning import device_of, make_job, require_device, with_public_seed
-from gengrade.engine.record import earlier_students, kept_people, write_record
+from gengrade.engine.record import Earlier, earlier_students, kept_people, write_record
 from gengrade.engine.results import Progress, Result
 from gengrade.engine.sharing import grade_all
 from gengrade.engine.signals import terminated_like_interrupted
@@ -34,8 +36,12 @@ from gengrade.sandbox import Kept, Tier, choose, reaches
 from gengrade.submissions import Discovery, Submission, opened
 
 
-def run(options: Options, watch: Callable[[Progress], None] = lambda progress: None) -> Result:
+def run(
+    options: Options, watch: Callable[[Progress], None] = lambda progress: None, crew: Crew | None = None
+) -> Result:
     """Grade what the options name, and call `watch` with what happens on the way.
+
+    crew: the workers of several runs over the same folder by the same course; None: this run's end with it.
 
     Raises UsageError, InputError (also for marks), DocumentError, NoSuchTier or Exposed before it starts.
 
@@ -48,11 +54,16 @@ def run(options: Options, watch: Callable[[Progress], None] = lambda progress: N
     deadline_given(options.deadline)
     require_device(options)
     with opened(options.path, course.parts) as discovery:
-        return _graded(options, course, rubric, discovery, watch)
+        return _graded(options, course, rubric, discovery, watch, crew)
 
 
 def _graded(
-    options: Options, course: Course, rubric: Rubric, discovery: Discovery, watch: Callable[[Progress], None]
+    options: Options,
+    course: Course,
+    rubric: Rubric,
+    discovery: Discovery,
+    watch: Callable[[Progress], None],
+    crew: Crew | None,
 ) -> Result:
     submissions = [s for s in discovery.submissions if options.only is None or fnmatch.fnmatch(s.id, options.only)]
     if not submissions:
@@ -72,14 +83,9 @@ def _graded(
         with terminated_like_interrupted(), output_errors(out), locked(out):
             require_ours(out, ids)
             earlier = earlier_students(out, trusted.seal)
-            gone = {} if discovery.single else gone_from(out, earlier.names, ids)
-            if options.only is not None:
-                gone, staying = {}, gone
-                require_ours(out, staying)
-            else:
-                staying = {}
-                refuse_another_class(options.path, out, earlier, gone)
-            tidy(out, discovery.submissions)
+            gone, staying = _absent(options, out, earlier, discovery)
+            if crew is None or not crew.rests:
+                tidy(out, discovery.submissions)
             known_people = known_from(kept_people(out, rubric, trusted.seal), options.roster, options.deadline)
             kept = (*kept, *_kept_roster(known_people, tier, cuda=device_of(options) is Device.CUDA))
             people = read_people(known_people, discovery, staying)
@@ -95,7 +101,7 @@ def _graded(
             stale = changed(job, submissions)
             if stale:
                 taken_back += _revealed(job)
-                grade_all(with_reference(job), stale, options.jobs, watch)
+                grade_all(with_reference(job), stale, options.jobs, watch, crew)
                 reference_evidence(job).prune()
                 marks = read_marks(places, names, rubric, withdrawn, content_of, single=discovery.single)
                 taken_back += marks.notes
@@ -116,6 +122,21 @@ def _graded(
     problems = (*people.problems, *marks.problems)
     found = people.found.people
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, tier, notes, problems, found)
+
+
+def _absent(
+    options: Options, out: Path, earlier: Earlier, discovery: Discovery
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the students of the last run who are not in the class any more, and those who only are not asked for.
+
+    Raises UsageError if the results are those of another class.
+    """
+    absent = {} if discovery.single else gone_from(out, earlier.names, [s.id for s in discovery.submissions])
+    if options.only is not None:
+        require_ours(out, absent)
+        return {}, absent
+    refuse_another_class(options.path, out, earlier, absent)
+    return absent, {}
 
 
 def _revealed(job: Job) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gengrade.engine import processors
+from gengrade.engine.crew import Crew
 from gengrade.engine.errors import OutputError
 from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.workers import WorkerProcess
 from gengrade.job import Job, broken_facts, write_facts, write_faults
-from gengrade.messages import CheckBegan, DiskFull, Finished, Message
+from gengrade.messages import CheckBegan, CheckEnded, DiskFull, Finished, Message
 from gengrade.sandbox import remove_scratch
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
@@ -25,16 +26,23 @@ _REASON_BYTES: Final = 40_000
 
 
 def grade_all(
-    job: Job, submissions: Sequence[Submission], most_workers: int, watch: Callable[[Progress], None]
+    job: Job,
+    submissions: Sequence[Submission],
+    most_workers: int,
+    watch: Callable[[Progress], None],
+    crew: Crew | None = None,
 ) -> None:
     """Leave facts of all these submissions in their folders.
 
-    `most_workers`: how many work at a time; 0: one for each processor. `watch` is called with what happens. Raises
-    OutputError when a worker finds no room for its results.
+    most_workers: how many work at a time; 0: one for each processor.
+    watch: is called with what happens.
+    crew: whose workers rest afterwards; None: all workers end.
+
+    Raises OutputError when a worker finds no room for its results.
     """
     available = processors.available()
     side_by_side = min(most_workers or len(available), len(submissions))
-    sharing = _Sharing(job, submissions, watch, processors.shares_of(available, side_by_side))
+    sharing = _Sharing(job, submissions, watch, processors.shares_of(available, side_by_side), crew)
     try:
         for _ in range(side_by_side):
             sharing.start_worker()
@@ -47,7 +55,12 @@ class _Sharing:
     """What waits to be graded, and who grades."""
 
     def __init__(
-        self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None], cores: list[str]
+        self,
+        job: Job,
+        submissions: Sequence[Submission],
+        watch: Callable[[Progress], None],
+        cores: list[str],
+        crew: Crew | None,
     ) -> None:
         self._job = job
         self._watch = watch
@@ -55,17 +68,16 @@ class _Sharing:
         self._total = len(submissions)
         self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
         self._workers: list[WorkerProcess] = []
-        self._started = 0  # workers so far: each has a log of its own
+        self._crew = crew or Crew()
+        self._rest = crew is not None  # whether workers rest when nothing waits
         self._cores = cores  # shares of the processors that no worker has: each worker has processors of its own
         self._selector = selectors.DefaultSelector()
 
     def start_worker(self) -> None:
         """Start a worker on processors that are free, and give it the next submission."""
-        worker = WorkerProcess(self._job, self._started, self._cores.pop())
-        self._started += 1
+        worker = self._crew.worker(self._job, self._cores.pop())
         self._workers.append(worker)
         self._selector.register(worker.events, selectors.EVENT_READ, worker)
-        worker.send_job(self._job)
         self._assign(worker)
 
     def serve(self) -> None:
@@ -86,10 +98,18 @@ class _Sharing:
             worker.terminate()
         for worker in self._workers:
             worker.end()
-        remove_scratch(self._job.work)
+        if not self._crew.rests:
+            remove_scratch(self._job.work)
 
     def _assign(self, worker: WorkerProcess) -> None:
-        worker.assign(self._waiting.pop(0) if self._waiting else None)
+        """Give a worker the next submission. If there is none, it rests or ends."""
+        if self._rest and not self._waiting:
+            worker.submission = None
+            self._selector.unregister(worker.events)
+            self._workers.remove(worker)
+            self._crew.rest(worker)
+        else:
+            worker.assign(self._waiting.pop(0) if self._waiting else None)
 
     def _receive(self, worker: WorkerProcess, message: Message) -> None:
         submission = worker.submission
@@ -97,6 +117,8 @@ class _Sharing:
         match message:
             case CheckBegan(check=check):
                 self._watch(Progress(submission, EventKind.CHECK, self._total, check))
+            case CheckEnded(check=check):
+                self._watch(Progress(submission, EventKind.VERDICT, self._total, check, message))
             case DiskFull(reason=reason):
                 raise OutputError(self._job.out, reason)
             case Finished(error=None):

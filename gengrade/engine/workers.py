@@ -10,7 +10,7 @@ from typing import IO, Final
 from gengrade import records
 from gengrade.home import python_path
 from gengrade.job import Job
-from gengrade.messages import Message, read_message
+from gengrade.messages import JOB, Message, read_message
 from gengrade.places import TEMPORARY
 from gengrade.submissions import Submission
 
@@ -49,9 +49,14 @@ class WorkerProcess:
         assert self._process.stdout is not None
         return self._process.stdout
 
+    @property
+    def lives(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process.poll() is None
+
     def send_job(self, job: Job) -> None:
-        """Tell it the job, before anything else."""
-        self._send(job.model_dump_json())
+        """Tell it the job of the submissions that follow."""
+        self._send(f"{JOB}{job.model_dump_json()}")
 
     def assign(self, submission: Submission | None) -> None:
         """Give it the next submission; None: there is no more, and it ends."""

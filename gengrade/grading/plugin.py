@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from gengrade.grading.limited import ALLOWANCES, ArithmeticFault, GraderFault, R
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import BudgetUsedUp, NotRecorded, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
+from gengrade.messages import CheckBegan, CheckEnded, CheckMessage
 from gengrade.sandbox import InfraError, Limits, Run
 from gengrade.texts import without_middle
 
@@ -97,9 +99,10 @@ class GradingPlugin:
         secret: bytes,
         limits: Callable[[str, CheckKind], Limits],
         folder: Path,
-        on_check: Callable[[str], None],
+        tell: Callable[[CheckMessage], None],
         names: Mapping[str, str],
         needs: Mapping[str, tuple[str, ...]],
+        first: frozenset[str] = frozenset(),
     ) -> None:
         """Create the plugin of one session.
 
@@ -109,9 +112,10 @@ class GradingPlugin:
         secret: the key from which the inputs and seeds of this run are derived.
         limits: returns the limits of a run, given a check's id and its kind.
         folder: the folder for pictures.
-        on_check: is called with a check's id before it is run.
+        tell: is called whenever a check begins or ends.
         names: for each part's key, its place in the submission, which tracebacks show.
         needs: for each check, the checks that it needs in addition to those that its grader declares.
+        first: checks that are run before others, as far as what they need allows. No verdict depends on the order.
         """
         self._student = student
         self._reference = reference
@@ -120,9 +124,12 @@ class GradingPlugin:
         self._secret = secret
         self._limits = limits
         self._folder = folder
-        self._on_check = on_check
+        self._tell = tell
         self._names = names
         self._rubric_needs = needs
+        self._first = first
+        self._unfinished: Counter[str] = Counter()  # for each wanted check, the number of its tests to come
+        self._checks = 0  # wanted checks that have tests
         self._recorded: dict[str, float] = {}
         self._report = Report()
         self._show: Show | None = None
@@ -183,12 +190,15 @@ class GradingPlugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the tests of wanted checks, in the order of the graders' files, each after those that it needs."""
         kept = [item for item in items if (declared := _declared(item)) and self._wanted.intersection(declared.ids)]
+        kept.sort(key=lambda item: not self._first.intersection(_ids(item)))
         items[:] = _ordered(kept, self._needs, _left)
+        self._unfinished = Counter(id_ for item in items for id_ in self._wanted.intersection(_ids(item)))
+        self._checks = len(self._unfinished)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         declared = _declared(item)
         assert declared is not None
-        self._on_check(declared.ids[0])
+        self._tell(CheckBegan(check=declared.ids[0]))
         self._recorded, self._report = {}, Report()
         self._show = Show(self._folder, declared.ids[0], self.observed.gallery)
         self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
@@ -295,6 +305,18 @@ class GradingPlugin:
         if self._show is not None:
             known = {figure.file for figure in self.observed.figures}
             self.observed.figures.extend(figure for figure in self._show.figures if figure.file not in known)
+        self._finish(self._wanted.intersection(declared.ids))
+
+    def _finish(self, checks: frozenset[str]) -> None:
+        """Note that a test of these checks has been carried out, and tell of those that have no test any more."""
+        self._unfinished.subtract(checks)
+        for check in sorted(checks):
+            if self._unfinished[check] == 0:
+                del self._unfinished[check]
+                outcome = self._verdict(check)
+                assert outcome is not None
+                done = self._checks - len(self._unfinished)
+                self._tell(CheckEnded(check=check, outcome=outcome, done=done, of=self._checks))
 
     def _tested(self, name: str, checks: tuple[str, ...], outcome: Outcome, *, cut: bool) -> Tested:
         # A fault in reading symptoms must not change the outcome of the check, which is already decided.

@@ -14,6 +14,7 @@ from gengrade.course import Course
 from gengrade.data import DataSet
 from gengrade.facts import DIAGNOSIS, CheckFact, Facts, Outcome
 from gengrade.grading.budget import Budget
+from gengrade.grading.checks import with_needs
 from gengrade.grading.diagnosis import Diagnosis
 from gengrade.grading.misconceptions import Library
 from gengrade.grading.plugin import GradingPlugin, Observed
@@ -26,6 +27,7 @@ from gengrade.job.model import Job
 from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
 from gengrade.job.reference import reference_subject, suspect_subject
 from gengrade.job.ungraded import unreadable_facts
+from gengrade.messages import CheckMessage
 from gengrade.paths import InputError
 from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
@@ -35,15 +37,24 @@ from gengrade.submissions import Prepared, Submission, code_flags, content, disc
 class Grader:
     """Grades submissions one after another, with one sandbox, started when it is first needed."""
 
-    def __init__(self, job: Job, on_check: Callable[[str], None] = lambda check: None) -> None:
-        """`on_check` is called with a check's name when it begins."""
+    def __init__(self, job: Job, tell: Callable[[CheckMessage], None] = lambda message: None) -> None:
+        """`tell` is called whenever a check begins or ends."""
         self._job = job
-        self._on_check = on_check
+        self._tell = tell
         self._parts = job.course.parts
-        self._sandbox = Sandbox(job.tier, job.course, job.trees, device=job.device, kept=job.kept)
+        self._sandbox = _sandbox(job)
         self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
         self._suspects = Suspects(job.course.reference, self._suspect)
         self._undiagnosed = False  # whether the diagnosis of the submission in hand failed: another time it may not
+
+    def follow(self, job: Job) -> None:
+        """Grade by another job of the same course from now on. The sandbox goes on if the job would have the same."""
+        assert job.course_folder == self._job.course_folder, "a worker belongs to one course"
+        before, self._job = self._job, job
+        if _walls(job) != _walls(before):
+            self._sandbox.close()
+            self._sandbox = _sandbox(job)
+            self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
 
     def close(self) -> None:
         """End the sandbox."""
@@ -126,8 +137,9 @@ class Grader:
             secret=job.secret,
             limits=job.limits_for,
             folder=folder,
-            on_check=self._on_check,
+            tell=self._tell,
             needs=job.needs,
+            first=frozenset(with_needs(set(job.first))),
             names={part: path for part, path in prepared.parts.items() if path is not None},
         )
         try:
@@ -165,6 +177,15 @@ class Grader:
         if renamed == found:
             return found
         return write_facts(self._job, submission, renamed)
+
+
+def _walls(job: Job) -> tuple[object, ...]:
+    """Return what of a job its sandbox depends on."""
+    return job.tier, job.trees, job.device, job.kept
+
+
+def _sandbox(job: Job) -> Sandbox:
+    return Sandbox(job.tier, job.course, job.trees, device=job.device, kept=job.kept)
 
 
 @cache

@@ -28,6 +28,7 @@ class Job(Frozen):
     reference_sha256: str = ""  # of the reference's tree, once that is there
     course_folder: Path
     checks: tuple[str, ...]  # what to run, needs included
+    first: tuple[str, ...] = ()  # what of it to run before the rest
     profile: Profile
     part: str | None
     public: bool

@@ -1,0 +1,48 @@
+"""The workers of a run, or of several runs over the same folder one after the other, between which they rest."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from gengrade.engine.workers import WorkerProcess
+from gengrade.job import Job
+
+
+class Crew:
+    """Starts workers, and lets them rest. Those that rest end with the context."""
+
+    def __init__(self) -> None:
+        self._resting: list[WorkerProcess] = []
+        self._started = 0  # workers so far: each has a log of its own
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._resting:
+            worker.terminate()
+        for worker in self._resting:
+            worker.end()
+
+    @property
+    def rests(self) -> bool:
+        """Whether a worker waits for another run, whose files so must not be removed."""
+        return bool(self._resting)
+
+    def worker(self, job: Job, cores: str) -> WorkerProcess:
+        """Return a worker that rests on these processors, or a new one on them, which has been told the job."""
+        found = next((worker for worker in self._resting if worker.cores == cores), None)
+        if found is not None:
+            self._resting.remove(found)
+        if found is None or not found.lives:
+            found = WorkerProcess(job, self._started, cores)
+            self._started += 1
+        found.send_job(job)
+        return found
+
+    def rest(self, worker: WorkerProcess) -> None:
+        """Keep a worker for another run."""
+        self._resting.append(worker)
