@@ -247,7 +247,7 @@ def course_check(
     ] = Profile.UNIT,
     isolation: Annotated[Isolation, typer.Option(help="How student code is isolated.")] = Isolation.AUTO,
 ) -> None:
-    """Check a course: its reference solution, its examples and its misconceptions.
+    """Check a course: its reference solution, its examples, its misconceptions and its tryouts.
 
     The exit status is 1 when one of them does not get the result that the course declares.
     """

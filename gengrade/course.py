@@ -7,6 +7,7 @@
     variants/          right answers that differ from the reference, and wrong ones without a name
     reference/         the teachers' own solution, in the form in which students hand theirs in
     examples/          submissions, and the points that they earn
+    tryouts.yaml       for each check, some lines that students can run to see what it asks of their code; optional
 
 The folder may lie anywhere. The courses that come with gengrade lie in HOME/courses, their references in
 HOME/reference.
@@ -33,6 +34,7 @@ ADAPTERS: Final = "adapters"
 DEFAULT: Final = "uva2020"
 DECLARATION: Final = "course.yaml"
 RECORDED: Final = "recorded.zip"
+TRYOUTS: Final = "tryouts.yaml"
 # Modules that most hand-outs import. Importing them once in the zygote saves up to seconds in every probe.
 _USUAL_IMPORTS: Final = (
     "torchvision",
@@ -96,6 +98,11 @@ class Course:
     @property
     def misconceptions(self) -> Path:
         return self.folder / "misconceptions"
+
+    @property
+    def tryouts(self) -> Path:
+        """The file of lines that students can run; it need not be there."""
+        return self.folder / TRYOUTS
 
     @property
     def recorded(self) -> Path:

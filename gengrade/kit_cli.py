@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from gengrade import tryouts
 from gengrade.atomic import write_whole
 from gengrade.choices import Isolation, Profile
 from gengrade.commands import USER_ERRORS
@@ -52,6 +53,7 @@ def kit(
         scheme.verify(known())
         if found.is_kit:
             raise UsageError(f"{found.folder}: this is a kit already, and holds no reference to make one from")
+        tryouts.read(found)  # a mistake in them is told now, not after minutes
         with console.status("Recording …") as status:
             recorded = record(
                 found,

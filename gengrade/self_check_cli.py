@@ -63,7 +63,7 @@ def check(
     (course,) = courses().values()
     try:
         if explain is not None:
-            for line in explanation(explain, Rubric.load(course.rubric)):
+            for line in explanation(explain, Rubric.load(course.rubric), course):
                 console.print(Text(line), soft_wrap=True)
             return
         if path is None:

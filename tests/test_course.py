@@ -33,7 +33,7 @@ def test_a_new_course_is_checked_and_grades(tmp_path: Path) -> None:
     assert (new.returncode, new.stderr) == (0, "")
     checked = gengrade(tmp_path, "course", "check", "mycourse")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert [line.partition(" ")[0] for line in checked.stdout.splitlines()] == ["yes"] * 3
+    assert [line.partition(" ")[0] for line in checked.stdout.splitlines()] == ["yes"] * 4
     graded = gengrade(tmp_path, "grade", "mycourse/examples", "--course", "mycourse")
     assert graded.returncode == 0, graded.stdout + graded.stderr
     results = tmp_path / "results"

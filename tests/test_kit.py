@@ -123,6 +123,8 @@ def test_a_check_is_explained_and_an_unknown_one_is_not(kit: Kit) -> None:
     assert said.returncode == 0
     assert "vae.kld: 3 points" in said.stdout
     assert "KLD gives the KL divergence" in said.stdout
+    assert re.search(r"  - kld with mean: \d+ × \d+, log_std: \d+ × \d+\n", said.stdout), "without the reference"
+    assert "Try it in the folder part1 of your solution:\n    # Start python there.\n    import torch\n" in said.stdout
     assert "there is no such check (did you mean" in kit.check("--explain", "vae.kdl").stderr
     assert "name the folder of your solution" in kit.check().stderr
 

@@ -1,4 +1,4 @@
-"""Check that a course gets the results it declares for its reference, its examples and its misconceptions."""
+"""Check that a course gets the results it declares for its reference, examples, misconceptions and tryouts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gengrade import tryouts
 from gengrade.authoring import expected
+from gengrade.authoring.trying import problems_of
 from gengrade.choices import CheckKind, Isolation, Profile
 from gengrade.course import Course
 from gengrade.engine import Options, run
@@ -18,6 +20,9 @@ from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import Library, Misconception
 from gengrade.grading.suspects import plant
 from gengrade.rubric import Rubric
+from gengrade.sandbox import Sandbox, choose
+from gengrade.submissions import discard, lay_out
+from gengrade.tryouts import Tryouts
 
 _SEED = 1  # any seed will do
 
@@ -33,14 +38,17 @@ class Finding:
 def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation.AUTO) -> Iterator[Finding]:
     """Grade a course's own reference, examples and misconceptions as a class is graded, and yield the findings.
 
+    The tryouts run on the reference.
+
     course: the course to check.
     profile: "unit", or "smoke" to train the reference as well.
     isolation: the isolation of the code, as on the command line.
 
     Raises the exceptions of `gengrade.engine.run`, LibraryError for a misconception that cannot be planted, and
-    ExpectedError.
+    ExpectedError and TryoutsError.
     """
     library = Library(course.misconceptions)
+    to_try = tryouts.read(course)
     with tempfile.TemporaryDirectory(prefix="gengrade-course-") as folder:
         work = Path(folder)
         yield Finding("the reference earns all automatic points", tuple(_reference(course, work, profile, isolation)))
@@ -49,6 +57,8 @@ def verify(course: Course, profile: Profile, *, isolation: Isolation = Isolation
         if library:
             found = f"{len(library)} misconception{'s' * (len(library) != 1)} detected and named"
             yield Finding(found, tuple(_named(course, library, work, isolation)))
+        if to_try.checks:
+            yield Finding("the tryouts run and print something", tuple(_tried(course, to_try, work, isolation)))
 
 
 def _reference(course: Course, work: Path, profile: Profile, isolation: Isolation) -> Iterator[str]:
@@ -112,6 +122,17 @@ def _not_as_said(fails: tuple[str, ...], name: str, grade: Grade) -> Iterator[st
         found = judged[check].misconception
         if found is None or found.name != name:
             yield f"for {check} the report names {found.name if found else 'no misconception'}"
+
+
+def _tried(course: Course, to_try: Tryouts, work: Path, isolation: Isolation) -> Iterator[str]:
+    tree = work / "trees" / "reference"
+    tree.parent.mkdir()
+    lay_out(course.reference, tree, course.parts)
+    try:
+        with Sandbox(choose(isolation, single=True), course, tree.parent) as sandbox:
+            yield from problems_of(course, to_try, sandbox, tree)
+    finally:
+        discard(tree)
 
 
 def _graded(

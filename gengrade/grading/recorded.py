@@ -34,7 +34,7 @@ SYMPTOMS: Final = "symptoms.json"
 EVIDENCE: Final = "evidence/"
 NOBODY: Final = ""  # the name under which the reference without any mistake is recorded
 _MOST_NUMBERS: Final = 32  # of an array of symptoms
-_OF_OURS: Final = "common."  # how the names of such probes begin
+_OF_OURS: Final = "common.classifier:"  # how the names of such probes begin
 
 
 def is_ours(request: Request) -> bool:

@@ -16,10 +16,10 @@ from typing import Final
 
 import yaml
 
-from gengrade import __version__
-from gengrade.course import ADAPTERS, DECLARATION, PACKAGE, RECORDED, Course
+from gengrade import __version__, tryouts
+from gengrade.course import ADAPTERS, DECLARATION, PACKAGE, RECORDED, TRYOUTS, Course
 from gengrade.home import PACKAGE as HARNESS
-from gengrade.kit.stripping import files_below, graders_of, public_checks, public_rubric
+from gengrade.kit.stripping import files_below, graders_of, public_checks, public_rubric, public_tryouts
 from gengrade.rubric import Rubric
 
 _RUBRIC: Final = "rubric.yaml"
@@ -77,13 +77,15 @@ def _content(course: Course, rubric: Rubric, recorded: bytes) -> dict[str, bytes
         for path in files_below(HARNESS)
         if (inner := path.relative_to(HARNESS)).parts[0] not in _TEACHERS and inner.name not in _TEACHERS_FILES
     }
-    files |= {name: text.encode() for name, text in graders_of(public_checks(rubric))}
+    public = public_checks(rubric)
+    files |= {name: text.encode() for name, text in graders_of(public)}
     own = f"{PACKAGE}/{course.name}"
     declared = yaml.safe_load((course.folder / DECLARATION).read_text())
-    public = {name: value for name, value in declared.items() if name not in ("rubric", "reference", "examples")}
-    files[f"{own}/{DECLARATION}"] = yaml.safe_dump(public, allow_unicode=True, sort_keys=False).encode()
+    kept = {name: value for name, value in declared.items() if name not in ("rubric", "reference", "examples")}
+    files[f"{own}/{DECLARATION}"] = yaml.safe_dump(kept, allow_unicode=True, sort_keys=False).encode()
     files[f"{own}/{_RUBRIC}"] = public_rubric(rubric).encode()
     files[f"{own}/{RECORDED}"] = recorded
+    files[f"{own}/{TRYOUTS}"] = public_tryouts(tryouts.read(course), public).encode()
     for path in files_below(course.folder / ADAPTERS):
         name = f"{own}/{path.relative_to(course.folder).as_posix()}"
         # Comments of teachers are not for students.

@@ -1,14 +1,17 @@
 """Remove from a course and from our code what students must not have.
 
-A kit keeps the checks that everybody may know, with what they need, and the points of all items. It holds no criterion
-of a manual item, no hidden check with its thresholds, no reference, no misconception and no variant.
+A kit keeps the checks that everybody may know, with what they need and with their tryouts, and the points of all items.
+It holds no criterion of a manual item, no hidden check with its thresholds, no reference, no misconception and no
+variant.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 import yaml
@@ -16,6 +19,7 @@ import yaml
 from gengrade.grading.checks import IN_THE_GUEST, known, with_needs
 from gengrade.home import HOME
 from gengrade.rubric import ManualItem, Rubric
+from gengrade.tryouts import Tryouts
 
 _GRADERS: Final = "graders"
 _ALWAYS: Final = ("common", "documents", *IN_THE_GUEST)  # what all families, and adapters, may use
@@ -65,6 +69,14 @@ def public_checks(rubric: Rubric) -> set[str]:
         for check in entry.checks
     }
     return with_needs(asked) - hidden
+
+
+def public_tryouts(tryouts: Tryouts, checks: Collection[str]) -> str:
+    """Return the text of the file of tryouts that a kit holds: those of these checks, without comments on the file."""
+    note = [] if tryouts.note is None else [f"note: {json.dumps(tryouts.note)}"]
+    kept = {check: lines for check, lines in tryouts.checks.items() if check in checks}
+    checks_ = [f"  {check}: |\n{indent(lines.rstrip(), '    ')}" for check, lines in kept.items()]
+    return "\n".join([*note, "checks:" if kept else "checks: {}", *checks_, ""])
 
 
 def graders_of(checks: Collection[str]) -> Iterator[tuple[str, str]]:

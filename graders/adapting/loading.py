@@ -147,13 +147,17 @@ class Modules:
             raise failure or self._not_handed_in([stem])
         return loaded
 
-    def _load(self, stem: str, path: Path) -> ModuleType:
-        if path in self._loaded:
-            return self._loaded[path]
+    def offer(self) -> None:
+        """Lets imports find the part's files before installed packages."""
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
             packages = {self.part.folder: self.folder} if self.part.folder else {}
             sys.meta_path.insert(0, _Finder(self.folder, {**self._others, **packages}))
             sys.meta_path.append(_Elsewhere(list(self._others.values())))
+
+    def _load(self, stem: str, path: Path) -> ModuleType:
+        if path in self._loaded:
+            return self._loaded[path]
+        self.offer()
         module = self._import(stem, path)
         for name, value in self._provided.get(stem, {}).items():
             if _is_placeholder(module.__dict__.get(name)):
@@ -346,19 +350,10 @@ class Package:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._parts:
             raise AttributeError(name)
-        part = self._parts[name]
-        folder = self._tree / name
-        if not folder.is_dir():
-            raise Missing(f"{part.folder or ' or '.join(part.files)} was not handed in")
-        os.chdir(folder)  # programs find what lies beside them, as for their author
-        if part.files:  # documents, which are only read, ask for none
-            replace_devices(folder)
+        modules = modules_of(self, name)
         module, _, attribute = self._contracts[name].partition(":")
         contract: Callable[[Modules], Any] = getattr(importlib.import_module(module), attribute)
-        named = {part.folder: self._tree / key for key, part in self._parts.items() if part.folder and key != name}
-        others = {folder: place for folder, place in named.items() if place.is_dir()}
-        foreign = [other for key, other in self._parts.items() if key != name]
-        instance = contract(Modules(folder, part, self._entry(), others, foreign))
+        instance = contract(modules)
         self.__dict__[name] = instance
         return instance
 
@@ -367,3 +362,18 @@ class Package:
         written = content(self._tree / ENTRY)
         entry: dict[str, str] = json.loads(written) if written else {}
         return entry
+
+
+def modules_of(package: Package, name: str) -> Modules:
+    """The modules of one part, in whose folder this process works from now on. Raises Missing."""
+    part = package._parts[name]
+    folder = package._tree / name
+    if not folder.is_dir():
+        raise Missing(f"{part.folder or ' or '.join(part.files)} was not handed in")
+    os.chdir(folder)  # programs find what lies beside them, as for their author
+    if part.files:  # documents, which are only read, ask for none
+        replace_devices(folder)
+    foreign = {key: other for key, other in package._parts.items() if key != name}
+    named = {other.folder: package._tree / key for key, other in foreign.items() if other.folder}
+    others = {each: place for each, place in named.items() if place.is_dir()}
+    return Modules(folder, part, package._entry(), others, list(foreign.values()))
