@@ -94,10 +94,32 @@ def test_points_undo_and_nothing(driver: Chrome, server: Server) -> None:
 
 def test_what_is_refused_is_said_and_stays_on_the_page(driver: Chrome, server: Server) -> None:
     student = _open(driver, server)
+    press(driver, "c", "Half of it.", Keys.ESCAPE)
+    until(driver, lambda _: _mark(server, student) is not None)
+    until(driver, _saved)
     press(driver, "p", "2,5", Keys.ENTER)
     until(driver, lambda _: "write 2.5" in driver.find_element(By.ID, "trouble").text)
     assert driver.find_element(By.NAME, "points").get_attribute("value") == "2,5"
-    assert _mark(server, student) is None
+    assert (mark := _mark(server, student)) is not None
+    assert mark.points is None
+    press(driver, "2.5", Keys.ENTER)  # which writes over it, and is no key of a criterion
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.points == 2.5)
+
+
+def test_nobody_leaves_an_answer_by_a_key_while_something_is_refused(driver: Chrome, server: Server) -> None:
+    student = _open(driver, server)
+    press(driver, "1", "c", "Half of it.", Keys.ESCAPE)
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.comment == "Half of it.")
+    press(driver, "p", "70", Keys.ENTER)
+    until(driver, lambda _: "Not saved" in driver.find_element(By.ID, "trouble").text)
+    press(driver, Keys.ESCAPE, Keys.ENTER, "j")
+    assert student in driver.title
+    assert "Not saved" in driver.find_element(By.ID, "trouble").text
+    press(driver, Keys.BACKSPACE, "1.5", Keys.ENTER)
+    until(driver, lambda _: (mark := _mark(server, student)) is not None and mark.points == 1.5)
+    until(driver, _saved)
+    press(driver, Keys.ENTER)
+    until(driver, lambda _: student not in driver.title)
 
 
 def test_a_mark_of_somebody_else_is_shown_beside(driver: Chrome, server: Server) -> None:

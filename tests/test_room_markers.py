@@ -218,6 +218,26 @@ def test_different_marks_are_settled_by_a_third(server: Server) -> None:
     page = server.ask("/agreement", by="Ann")[1]
     assert "-66.7 %" in page
     assert "the two marks differ" not in page
+    for marker in ("Ann", "Bob", "Cyd"):  # a decision is final
+        heads = server.room.heads("s01")
+        assert server.room.handing.role(marker, "1.1", "s01", heads) is Role.FIRST, marker
+        assert server.room.handing._is_due(marker, "1.1", "s01", heads) is None, marker
+
+
+def test_of_two_markers_the_one_who_opened_the_room_settles_also_what_they_marked_second(tmp_path: Path) -> None:
+    with serving(graded_class(tmp_path, ("s01", "s02")), Plan(("Tim", "Ann"), second=1.0)) as server:
+        _mark(server, "s01", "Ann", "a", points="1")
+        assert "You give the second mark" in server.ask("/answer/1.1/s01", by="Tim")[1]
+        _mark(server, "s01", "Tim", "b", points="2")
+        assert _next(server, "Ann") == "s02"
+        assert _next(server, "Tim") == "s01"
+        page = server.ask("/answer/1.1/s01", by="Tim")[1]
+        assert "There are several marks" in page
+        assert "You give the second mark" not in page
+        _mark(server, "s01", "Tim", "c", points="3")
+        (head,) = server.room.current("s01")[ITEM]
+        assert (head.by, head.mark and head.mark.points) == ("Tim", 3)
+        assert _next(server, "Ann") != "s01"
 
 
 @ALL_TWICE

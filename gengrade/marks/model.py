@@ -49,6 +49,7 @@ class Head(NamedTuple):
     points: float | None  # None: it gives none
     second: bool  # whether its author marked without seeing the first mark
     content: str | None = None  # of the submission that was marked; None: unknown
+    decided: bool = False  # whether somebody who saw both has replaced a second mark of this student's item
 
     @property
     def settles(self) -> bool:

@@ -133,7 +133,11 @@ FROM events e LEFT JOIN wordings w USING (fingerprint)
 _STANDS: Final = "NOT EXISTS (SELECT 1 FROM replacements r WHERE r.replaced = e.id)"  # nothing has replaced the event
 _CURRENT: Final = f"{_EVENTS} WHERE {_STANDS}"
 _STATES: Final = f"""
-SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}', e.content
+SELECT e.student, e.item, e.by, e.fingerprint, json_extract(e.mark, '$.points'), e.source = '{SECOND}', e.content,
+    EXISTS (
+        SELECT 1 FROM events s JOIN replacements r ON r.replaced = s.id JOIN events d ON d.id = r.event
+        WHERE s.student = e.student AND s.item = e.item AND s.source = '{SECOND}' AND d.source <> '{SECOND}'
+    )
 FROM events e WHERE {_STANDS}
 """
 _TWICE: Final = f"""
@@ -283,10 +287,10 @@ class Store:
         """
         query = f"{_STATES} {'AND e.student = ?' if of else ''} ORDER BY e.id"
         found: dict[tuple[str, str], list[Head]] = defaultdict(list)
-        for student, item, by, fingerprint, points, second, content in self._connection.execute(
+        for student, item, by, fingerprint, points, second, content, decided in self._connection.execute(
             query, (of,) if of else ()
         ):
-            found[student, item].append(Head(by, fingerprint, points, bool(second), content))
+            found[student, item].append(Head(by, fingerprint, points, bool(second), content, bool(decided)))
         return found
 
     def comments(self, item: str) -> list[tuple[str, int, float | None]]:

@@ -8,6 +8,7 @@ Five rules are deliberate:
 3. Which answers get a second mark follows from the operator's key, so nobody can know it while giving the first one.
 4. Nobody gives the second mark of an answer of which they marked an item first.
 5. A conflict goes to somebody who took no part in it or, if there is nobody else, to the person who opened the room.
+   What they decide is final: nobody is asked for a second mark of that answer any more.
 """
 
 from __future__ import annotations
@@ -126,12 +127,20 @@ class Handing:
     def role(self, marker: str, question: str, student: str, heads: Heads) -> Role:
         """Return what a marker does with an answer that they open."""
         entries = self._work.entries(student, question)
-        settled = [head for entry in entries for head in heads.get((student, entry.id), ()) if head.settles]
+        current = [head for entry in entries for head in heads.get((student, entry.id), ())]
+        if any(head.decided for head in current):
+            return Role.FIRST  # the second mark has served
+        settled = [head for head in current if head.settles]
         first = {head.by for head in settled if not head.second}
         second = {head.by for head in settled if head.second}
         is_second = first and marker not in first and second <= {marker} and self._is_chosen(question, student)
         begun = marker in second
-        return Role.SECOND if is_second and (begun or self._is_marked(question, student, heads)) else Role.FIRST
+        if not is_second or not (begun or self._is_marked(question, student, heads)):
+            return Role.FIRST
+        # Who gave the second mark may be the one who settles a conflict, for want of others, and then has to see both.
+        finished = begun and not self._lacks_second(marker, question, student, heads)
+        conflict = self._work.state(student, question, heads) is State.CONFLICT
+        return Role.FIRST if finished and conflict and self._settles(marker, question, student, heads) else Role.SECOND
 
     def next(
         self,
