@@ -96,7 +96,7 @@ def test_what_is_refused_is_said_and_stays_on_the_page(driver: Chrome, server: S
     student = _open(driver, server)
     press(driver, "c", "Half of it.", Keys.ESCAPE)
     until(driver, lambda _: _mark(server, student) is not None)
-    until(driver, _saved)
+    until(driver, lambda _: driver.execute_script("return waiting.length") == 0)
     press(driver, "p", "2,5", Keys.ENTER)
     until(driver, lambda _: "write 2.5" in driver.find_element(By.ID, "trouble").text)
     assert driver.find_element(By.NAME, "points").get_attribute("value") == "2,5"
