@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,7 +13,8 @@ from gengrade.course import Course
 from gengrade.documents import suggestion
 from gengrade.engine import UsageError
 from gengrade.grading.asked import Asked, first_requests
-from gengrade.grading.checks import declaration, known, title
+from gengrade.grading.checks import known, tests_of, title
+from gengrade.parts import part_of
 from gengrade.rubric import ManualItem, Rubric
 
 _MOST_LISTED: Final = 4  # entries of a list
@@ -41,10 +41,7 @@ def explanation(check: str, rubric: Rubric, course: Course) -> Iterator[str]:
     if found.needs:
         yield f"It is judged once these have passed: {', '.join(found.needs)}"
     yield "It passes if all of this is so:"
-    for function in vars(importlib.import_module(found.module)).values():
-        declared = declaration(function)
-        if declared is not None and check in declared.ids:
-            yield f"  - {title(function)}"
+    yield from (f"  - {title(test)}" for test in tests_of(check))
     yield from _questions(check)
     yield from _tryout(check, course)
 
@@ -93,7 +90,7 @@ def _tryout(check: str, course: Course) -> Iterator[str]:
     lines = found.checks.get(check)
     if lines is None:
         return
-    part = tryouts.part_of(check, course.parts)
+    part = part_of(check, course.parts)
     folder = course.parts[part].folder if part is not None else None
     yield f"Try it in the folder {folder} of your solution:" if folder else "Try it in the folder of your solution:"
     yield from (f"    {line}".rstrip() for line in [*([f"# {found.note}"] if found.note else []), *lines.splitlines()])

@@ -64,3 +64,12 @@ def copies(names: Collection[str]) -> set[str]:
     """Return those of some names in one folder that are copies of others among them."""
     folded = {name.casefold() for name in names}
     return {name for name in names if uncopied(name) != name and uncopied(name).casefold() in folded}
+
+
+def part_of(check: str, parts: Mapping[str, Part]) -> str | None:
+    """Return the part of a course that a check is about: its family's name begins with the part's. None: there is none.
+
+    A part that has exactly the family's name goes before others.
+    """
+    family = check.partition(".")[0]
+    return family if family in parts else next((part for part in parts if family.startswith(part)), None)

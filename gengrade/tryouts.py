@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gengrade.course import Course
 from gengrade.documents import Document, DocumentError, suggestion
 from gengrade.grading.checks import known
-from gengrade.parts import Part
 
 _CHECKS: Final = "checks"
 
@@ -64,12 +62,3 @@ def read(course: Course) -> Tryouts:
             reason = f"the lines are no Python ({error.msg}, in line {error.lineno} of them): correct them"
             raise document.problem(where, reason) from None
     return tryouts
-
-
-def part_of(check: str, parts: Mapping[str, Part]) -> str | None:
-    """Return the part of a course that a check is about: its family's name begins with the part's. None: there is none.
-
-    A part that has exactly the family's name goes before others.
-    """
-    family = check.partition(".")[0]
-    return family if family in parts else next((part for part in parts if family.startswith(part)), None)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from gengrade.parts import Part
+from gengrade.parts import Part, part_of
 
 _LOOK_SECONDS: Final = 0.25  # between two looks, at least
 _SETTLE_SECONDS: Final = 0.1  # without a change, after which a file counts as saved: editors write in several steps
@@ -23,9 +23,9 @@ State = Mapping[str, tuple[int, int, int]]  # by path in the folder: time of mod
 def saved(
     root: Path, without: Path, sleep: Callable[[float], None] = time.sleep, look: Callable[[], State] | None = None
 ) -> Iterator[tuple[str, ...]]:
-    """Yield the paths that were changed, added or removed since the last time, whenever there are some.
+    """Return an iterator over the paths that were changed, added or removed since the last time, or since this call.
 
-    A change that is made while the caller is busy comes next.
+    Each item is what there is then, at least one path. A change that is made while the caller is busy comes next.
 
     root: the folder, or an archive, whose path is "" then.
     without: a folder that is not looked at, since the caller writes there.
@@ -33,7 +33,10 @@ def saved(
     look: returns the present state; None: that of the files beneath `root`.
     """
     look = look or (lambda: _state(root, without.resolve()))
-    before = look()
+    return _changes(look(), look, sleep)
+
+
+def _changes(before: State, look: Callable[[], State], sleep: Callable[[float], None]) -> Iterator[tuple[str, ...]]:
     while True:
         began = time.monotonic()
         now = look()
@@ -64,7 +67,7 @@ def families_of(names: Iterable[str], families: Collection[str], parts: Mapping[
         keys = [key for key, part in parts.items() if _holds(part, path)]
         if not keys:
             return set(families)
-        found |= {family for family in families if any(family.startswith(key) for key in keys)}
+        found |= {family for family in families if part_of(family, parts) in keys}
     return found
 
 

@@ -19,9 +19,10 @@ from gengrade.facts import Outcome
 from gengrade.grading.asked import first_requests
 from gengrade.grading.checks import known
 from gengrade.kit.stripping import public_checks, public_tryouts
+from gengrade.parts import part_of
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Request, Run
-from gengrade.tryouts import TryoutsError, part_of
+from gengrade.tryouts import TryoutsError
 from validation.variants import COURSES
 from validation.workbench import Workbench
 

@@ -57,6 +57,12 @@ def test_a_folder_is_looked_at_without_what_nobody_hands_in(tmp_path: Path) -> N
     assert next(saved(tmp_path, out, _writes(written))) == ("part1/utils.py",)
 
 
+def test_what_is_saved_before_the_first_wait_is_noticed(tmp_path: Path) -> None:
+    changes = saved(tmp_path, tmp_path / "out", lambda seconds: None)
+    (tmp_path / "utils.py").write_text("it was saved during the first check")
+    assert next(changes) == ("utils.py",)
+
+
 def test_an_archive_is_watched_as_a_whole(tmp_path: Path) -> None:
     archive = tmp_path / "hand-in.zip"
     archive.write_bytes(b"PK")

@@ -9,9 +9,10 @@ from typing import Final
 from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.grading.probes import probes
+from gengrade.parts import part_of
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Limits, Request, Runner
-from gengrade.tryouts import Tryouts, part_of
+from gengrade.tryouts import Tryouts
 
 _SEED: Final = 1  # any seed will do
 

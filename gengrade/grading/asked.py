@@ -6,20 +6,18 @@ what a test asks before it has an answer is known. A test that asks the referenc
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FunctionType
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from gengrade.choices import CheckKind
 from gengrade.data import SIDE, DataSet, Split
-from gengrade.grading.checks import declaration, known
+from gengrade.grading.checks import known, tests_of
 from gengrade.grading.probes import Probe
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import plain
@@ -61,13 +59,10 @@ class _Reference:
 
 def first_requests(check: str) -> Iterator[Asked]:
     """Yield the first request of each test of a check, for each set of the test's parameters."""
-    found = known()[check]
-    for function in vars(importlib.import_module(found.module)).values():
-        declared = declaration(function) if isinstance(function, FunctionType) else None
-        if declared is None or check not in declared.ids:
-            continue
-        for parameters in _parameters(function):
-            asked = _first_request(function, found.kind, parameters)
+    kind = known()[check].kind
+    for test in tests_of(check):
+        for parameters in _parameters(test):
+            asked = _first_request(test, kind, parameters)
             if asked is not None:
                 yield asked
 

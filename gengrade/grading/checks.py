@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
@@ -106,6 +106,14 @@ def known() -> Mapping[str, Known]:
                 leaves = tuple(dict.fromkeys((*(earlier.leaves_to if earlier else ()), *declared.leaves_to)))
                 found[id_] = Known(id_, name, declared.kind, needs, leaves)
     return found
+
+
+def tests_of(check: str) -> Iterator[Callable[..., None]]:
+    """Yield the test functions that decide a known check, in the order of its grader's file."""
+    for function in vars(importlib.import_module(known()[check].module)).values():
+        declared = declaration(function) if isinstance(function, FunctionType) else None
+        if declared is not None and check in declared.ids:
+            yield function
 
 
 def with_needs(ids: set[str]) -> set[str]:

@@ -21,7 +21,7 @@ _LIBRARIES: Final = ("torch", "torchvision", "numpy", "scipy", "pytorch_lightnin
 _SCORING_AND_SHOWING: Final = {
     *("engine", "report", "authoring", "home", "cli.py", "marks_cli.py", "publish_cli.py", "release_cli.py"),
     *("console.py", "worker.py", "messages.py", "grade.py", "lateness.py", "marks", "people", "publish", "rubric.py"),
-    *("room", "self_check.py", "explaining.py", "tryouts.py"),
+    *("room", "self_check.py", "explaining.py", "tryouts.py", "watching.py", "commands.py", "self_check_cli.py"),
 }
 # The fields of the job that facts depend on. Points and thresholds are none of them: they only score.
 _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", "device", "limits", "needs", "entry"}

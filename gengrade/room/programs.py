@@ -13,7 +13,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from gengrade.facts import CheckFact, Outcome
-from gengrade.parts import Part
+from gengrade.parts import Part, part_of
 from gengrade.room.answers import COLOURS
 from gengrade.room.documents import Definition, Program
 
@@ -78,11 +78,11 @@ def of_part(name: str, checks: Iterable[str], parts: Mapping[str, Part]) -> bool
     parts: the course's, by name.
     """
     path = PurePosixPath(name)
-    families = {check.partition(".")[0] for check in checks}
-    asked = [part for key, part in parts.items() if any(family.startswith(key) for family in families)]
+    asked = {part_of(check, parts) for check in checks}
     return any(
         bool(part.called(file, [path.name])) and (part.folder is None or part.folder in path.parts)
-        for part in asked
+        for key, part in parts.items()
+        if key in asked
         for file in part.files
     )
 

@@ -45,7 +45,7 @@ class ZygoteProcess:
         self._work.mkdir()
         folder.chmod(0o711)
         trees.chmod(0o755)  # the run's unprivileged user looks in; the folders above still keep others out
-        self._on_demand = set(course.on_demand)  # modules that it has not imported yet
+        self._on_demand = list(course.on_demand)  # modules that it has not imported yet
         self._searched: set[tuple[Path, int]] = set()  # trees, with the time at which each was laid out
         self._errors = (folder / "zygote.log").open("wb+")
         self.control, theirs = _control_pair()
@@ -111,9 +111,9 @@ class ZygoteProcess:
         if not self._on_demand or laid_out in self._searched:
             return
         self._searched.add(laid_out)
-        wanted = mentioned(tree, [name for name in self.course.on_demand if name in self._on_demand])
+        wanted = mentioned(tree, self._on_demand)
         if wanted:
-            self._on_demand.difference_update(wanted)
+            self._on_demand = [name for name in self._on_demand if name not in wanted]
             self.control.send(json.dumps({"preload": wanted}).encode())
 
     def _scratch_of_a_run(self) -> str:
