@@ -305,10 +305,22 @@ def mark(
     browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
 ) -> None:
     """Mark written answers in a browser, with the files that were handed in beside the criteria."""
-    from gengrade.room import Listening, Plan, listening_to, serve  # here: they would slow every other command down
+    from gengrade.room import (  # here: they would slow every other command down
+        Listening,
+        MarkerNameError,
+        Plan,
+        listening_to,
+        marker_name,
+        serve,
+    )
 
-    markers = tuple(dict.fromkeys(" ".join(name.split()) for name in (by or operator(), *(invite or ()))))
-    plan = Plan(markers, assign, second / 100, blind)
+    markers: list[str] = []
+    for given in (by or operator(), *(invite or ())):
+        try:
+            markers.append(marker_name(given, markers))
+        except MarkerNameError as problem:
+            refuse(UsageError(str(problem)))
+    plan = Plan(tuple(dict.fromkeys(markers)), assign, second / 100, blind)
 
     def announce(addresses: Mapping[str, str], listening: Listening) -> None:
         own, *others = addresses.items()

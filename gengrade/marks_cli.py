@@ -7,7 +7,6 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,7 +19,7 @@ from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
 from gengrade.marks import amendments as amending
 from gengrade.marks import questions as asking
 from gengrade.marks import table as tables
-from gengrade.marks.importing import ENDING, TABLE, files_in, is_unchanged, read_files, take_over_table, write_files
+from gengrade.marks.importing import ENDING, TABLE, Table, files_in, read_files, remembered_as, write_files
 from gengrade.marks.model import Asked, completed, confirmed, is_for_other_files, problem_with
 from gengrade.paths import InputError
 from gengrade.places import read_plain
@@ -273,11 +272,10 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
     elif source.suffix == ENDING and source.stem in graded.names:
         found, problems = {source.stem: source}, []
     elif source.suffix.lower() == TABLE:
-        rows, mistakes = tables.parse(
-            _content(source), source, graded.rubric, graded.names, partial(is_unchanged, store)
-        )
+        table = Table(store, remembered_as(source, store.path.parent))
+        rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names, table.is_unchanged)
         if not mistakes:
-            take_over_table(store, rows, graded.rubric, source=source.name, by=by)
+            table.take_over(rows, graded.rubric, by=by)
         return [str(mistake) for mistake in mistakes]
     else:
         found, problems = {}, [f"{source}: it is neither a .csv file nor named by a student's id, as in ID{ENDING}"]

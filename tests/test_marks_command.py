@@ -467,3 +467,61 @@ def test_the_same_mark_for_new_files_is_no_conflict_with_itself(marker: Marker, 
     (command,) = re.findall(r"gengrade marks (confirm .*)$", item["cause"])
     assert marker.run(*command.split()).exit_code == 0
     assert marker.points("Ada_11") == (2, 0)
+
+
+def test_a_table_of_ones_own_is_corrected_as_often_as_one_likes(marker: Marker, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    for points in ("2", "1", "2.5"):
+        table.write_text(f"student,item,points\nAda_11,derivation,{points}\n")
+        assert marker.run("import", str(table)).exit_code == 0
+        assert marker.points("Ada_11") == (float(points), 0)
+    # What somebody else has changed meanwhile stays as long as the row says what it said.
+    assert marker.run("give", "Ada_11", "derivation", "0.5").exit_code == 0
+    assert "No mark was changed." in marker.run("import", str(table)).output
+    assert marker.points("Ada_11") == (0.5, 0)
+    table.write_text("student,item,points\nAda_11,derivation,3\n")
+    assert marker.run("import", str(table)).exit_code == 0
+    assert marker.item("Ada_11", "derivation")["mark_state"] == "conflict"
+
+
+def test_an_emptied_row_takes_its_mark_back(marker: Marker, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("student,item,points\nAda_11,derivation,2\n")
+    marker.run("import", str(table))
+    table.write_text("student,item,points\nAda_11,derivation,\n")
+    assert marker.run("import", str(table)).exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+
+
+def test_an_exported_table_is_corrected_twice(marker: Marker, tmp_path: Path) -> None:
+    table = tmp_path / "marks.csv"
+    marker.run("give", "Ada_11", "derivation", "2")
+    assert marker.run("export", str(table)).exit_code == 0
+    for before, points in (("2", "1"), ("1", "2.5")):
+        table.write_text(table.read_text().replace(f"derivation,{before},", f"derivation,{points},"))
+        assert marker.run("import", str(table)).exit_code == 0
+        assert marker.points("Ada_11") == (float(points), 0)
+
+
+def test_two_rows_for_one_item_are_a_mistake(marker: Marker, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("student,item,points\nAda_11,derivation,2\nAda_11,derivation,1\n")
+    told = marker.run("import", str(table))
+    assert told.exit_code == 2
+    assert "own.csv, line 3: line 2 has a mark of Ada_11 for derivation already: remove one of them" in told.stderr
+    assert marker.points("Ada_11") == (0, 3)
+
+
+def test_a_mark_that_was_confirmed_is_corrected_in_the_file_that_gave_it(marker: Marker) -> None:
+    file = marker.marks / "Ada_11.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("derivation: 2\n")
+    assert marker.run("import", str(marker.marks)).exit_code == 0
+    code = marker.folder / "class" / "Ada_11_12_answers.py"
+    code.write_text(code.read_text() + "\n# handed in again\n")
+    assert marker.grade().exit_code == 0
+    assert marker.item("Ada_11", "derivation")["mark_state"] == "earlier files"
+    assert marker.run("confirm", "all", "Ada_11").exit_code == 0
+    file.write_text("derivation: 1\n")
+    assert marker.run("import", str(marker.marks)).exit_code == 0
+    assert marker.points("Ada_11") == (1, 0)

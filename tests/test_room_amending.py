@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from gengrade.choices import Assignment
 from gengrade.marks import Mark
 from gengrade.marks import amendments as amending
+from gengrade.places import WORK
 from gengrade.room.handing import Plan, Role
 from gengrade.room.work import State
 from tests.support.room import Server, graded_class, serving
@@ -257,6 +259,22 @@ def test_a_comment_changes_for_all_who_have_it_and_back(server: Server) -> None:
     assert server.ask("/comments/nothing/change")[0] == 422
 
 
+def test_a_page_that_was_loaded_before_a_change_for_all_does_not_bring_the_old_comment_back(server: Server) -> None:
+    for student in ("ada", "bob", "cyd"):
+        _give(server, student, criteria="decoder", comment="Which prior?")
+    old = {student: _form(server.ask(f"/answer/1.1/{student}")[1], "/mark") for student in ("ada", "bob", "cyd")}
+    page = server.ask(f"/comments/{ITEM}/change?student=ada")[1]
+    (key,) = re.findall(r'name="before" value="(\w+)" required checked', page)
+    sent = {"item": ITEM, "student": "ada", "before": key, "comment": "Name the prior."}
+    server.ask("/comment/apply", _preview(server, sent, "comment")[1])
+    assert server.ask("/mark", {**old["ada"], "criteria": "prior", "comment": "Which prior?"})[0] == 200
+    assert server.ask("/mark", {**old["bob"], "criteria": "decoder", "comment": "Which prior, Bob?"})[0] == 200
+    assert server.ask("/mark", {**old["cyd"], "criteria": "decoder", "comment": ""})[0] == 200
+    assert _mark(server, "ada") == Mark(points=1, criteria=("prior",), comment="Name the prior.")
+    assert _mark(server, "bob") == Mark(points=2, criteria=("decoder",), comment="Which prior, Bob?")
+    assert _mark(server, "cyd") == Mark(points=2, criteria=("decoder",))
+
+
 def test_the_room_follows_a_change_by_a_command_and_a_rubric_that_changed_later(tmp_path: Path) -> None:
     graded = graded_class(tmp_path)
     with serving(graded) as server:
@@ -275,6 +293,32 @@ def test_the_room_follows_a_change_by_a_command_and_a_rubric_that_changed_later(
         assert "+2.5" not in server.ask("/answer/1.1/bob")[1]
         server.ask("/changes/undo", _form(server.ask("/changes/3")[1], "/changes/undo"))
         assert "do not count" not in server.ask("/")[1]
+
+
+def test_a_change_that_cannot_be_taken_back_says_why(server: Server) -> None:
+    _apply(server, LESS)
+    _apply(server, {**LESS, "points": "2.25"})
+    assert "changed again after change 1: take the newest change back first" in html.unescape(
+        server.ask("/changes/1")[1]
+    )
+    assert "It cannot be taken back" not in server.ask("/changes/2")[1]
+    server.ask("/changes/undo", _form(server.ask("/changes/2")[1], "/changes/undo"))
+    assert "change 3 takes change 2 back" in server.ask("/changes/3")[1]
+    assert "It cannot be taken back" not in server.ask("/changes/2")[1], "it was"
+
+
+def test_the_room_says_that_the_class_was_graded_again(tmp_path: Path) -> None:
+    graded = graded_class(tmp_path)
+    record = graded.out / WORK / "class.json"
+    record.parent.mkdir(exist_ok=True)
+    record.write_bytes(b"this run")
+    with serving(replace(graded, record=b"this run")) as server:
+        server.enter()
+        for path in ("/", "/answer/1.1/ada"):
+            assert "graded again" not in server.ask(path)[1]
+        record.write_bytes(b"another run")
+        for path in ("/", "/answer/1.1/ada"):
+            assert "graded again since this room was opened" in server.ask(path)[1]
 
 
 def test_nobody_else_changes_anything(server: Server) -> None:

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,14 @@ from gengrade.room.naming import Names
 from tests.support.room import NoDocuments, Server, graded_class, serving
 
 ITEM = "1.1-sampling"
-NAMES = {"doejane_12345": "doejane", "s7654321": "Søren Müller", "li_wei": "Li Wei", "max": "Max"}
+NAMES = {
+    "doejane_12345": "doejane",
+    "s7654321": "Søren Müller",
+    "li_wei": "Li Wei",
+    "max": "Max",
+    "s31415": "Anna Maria Jansen & anna.jansen@students.uni.example",
+    "s27182": "Jan Pieter van den Berg",
+}
 FORBIDDEN = ("doejane", "12345", "s7654321", "søren", "müller", "muller", "jane", "li wei", "wei li", "li_wei")
 TEXT = """# Jane Doe, 12345, with Soren Müller and Wei Li
 # jane_doe@university.example
@@ -77,7 +85,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_no_answer_of_the_server_names_a_student(server: Server) -> None:
     names = server.room.names
     shown = [names.shown(student) for student in NAMES]
-    paths = ["/", "/agreement", "/question/1.1/next", f"/comments/{ITEM}", "/answer/1.1/doejane_12345", "/answer/1.1/x"]
+    paths = ["/", "/agreement", "/question/1.1/next", "/answer/1.1/doejane_12345", "/answer/1.1/x"]
+    paths += [f"/comments/{ITEM}?student={each}" for each in shown]
     paths += [f"/answer/{question}/{each}" for question in ("1.1", "1.9") for each in shown]
     paths += [f"/question/1.1/next?after={shown[0]}", f"/page/{shown[0]}/0/0/1300", "/page/doejane_12345/0/0/1300"]
     said = []
@@ -142,11 +151,33 @@ def test_a_comment_that_was_shown_with_hidden_names_keeps_them(server: Server) -
         ("li_wei", "Jane is not Doe", "Jane is not Doe"),
         ("s7654321", "Soeren Mueller", "██████ ███████"),
         ("li_wei", "", ""),
+        ("li_wei", "li.py, Li's VAE and a li-chess", "██.py, ██'s VAE and a ██-chess"),
+        ("li_wei", "half a li", "half a li"),
+        ("s31415", "anna_jansen_vae.py", "████_██████_vae.py"),
+        ("s31415", "class AnnaJansenVAE(Module): ...", "class ██████████VAE(Module): ..."),
+        ("s31415", "VAEJansen, jansen2024, ajansen, jansenm", "VAE██████, ██████2024, ███████, ███████"),
+        ("s31415", "anna.jansen@students.uni.example", "████.██████@students.uni.example"),
+        ("s31415", "students of the uni; Maria Berg", "students of the uni; █████ Berg"),
+        ("max", "with anna jansen, Jansen Maria", "with ████ ██████, ██████ █████"),
+        ("max", "AnnaJansen said: van den heuvel, de berg", "██████████ said: van den heuvel, de berg"),
+        ("max", "Jan Pieter van den Berg, Pieter Berg", "███ ██████ ███ ███ ████, ██████ ████"),
+        ("s27182", "van den Berg is a part of it", "van den ████ is a part of it"),
+        ("s7654321", unicodedata.normalize("NFD", "Søren Müller.py"), "█████ ███████.py"),
     ],
 )
 def test_names_are_hidden_and_other_words_are_not(student: str, text: str, hidden: str) -> None:
     names = Names(NAMES, Seal(bytes(32)), blind=True)
     assert names.hidden(text, student) == hidden
+
+
+def test_a_name_on_two_lines_of_a_page_is_covered_on_both() -> None:
+    names = Names(NAMES, Seal(bytes(32)), blind=True)
+    page = encoded(np.full((400, 300, 3), 200, np.uint8))
+    texts = ("my partner Jane", "Doe and I", "solved it")
+    lines = [Line(text, 0.1, 0.1 + 0.2 * row, 0.5, 0.05) for row, text in enumerate(texts)]
+    shown = names.page(page, lambda: lines, "max")
+    pixels = np.asarray(Image.open(io.BytesIO(shown.png)).convert("L"))
+    assert [int(pixels[int(400 * (0.125 + 0.2 * row)), 60]) for row in range(3)] == [0, 0, 200]
 
 
 def test_pseudonyms_say_nothing_and_are_the_same_each_time() -> None:

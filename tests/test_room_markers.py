@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -149,8 +150,9 @@ def test_who_is_invited_marks_under_their_own_name(server: Server) -> None:
     assert server.ask("/mark", fields, cookie)[0] == 200
     assert server.room.current("s03")[ITEM][0].by == "Eve <b>"
     assert server.ask("/invite", {"name": "Mallory"}, cookie)[0] == 403
-    for wrong in ("", "x" * 200, "a\u202eb"):
+    for wrong in ("", "x" * 200, "a\u202eb", "ann"):
         assert server.ask("/invite", {"name": wrong}, by="Ann")[0] == 422
+    assert "Ann marks already" in html.unescape(server.ask("/invite", {"name": " ANN"}, by="Ann")[1])
 
 
 # --- two marks of one answer -----------------------------------------------------------------------------------------
@@ -171,6 +173,8 @@ def test_a_second_marker_sees_no_first_mark(server: Server) -> None:
     assert told["state"] == "marked"
     assert "Nothing on the prior" not in json.dumps(told)
     assert "prior." not in server.ask("/answer/1.1/s01", by="Bob")[1], "nor after it"
+    assert json.loads(server.ask(f"/comments/{ITEM}?student=s01", by="Bob")[1]) == [], "nor is its comment offered"
+    assert "Nothing on the prior." in server.ask(f"/comments/{ITEM}?student=s02", by="Bob")[1], "which others may need"
 
 
 @ALL_TWICE

@@ -33,6 +33,21 @@ def _refused(out: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--invite", ""), "a marker needs a name"),
+        (("--by", "Ann", "--invite", "ann"), "Ann marks already"),
+        (("--by", "x" * 81), "a marker needs a name"),
+    ],
+)
+def test_a_marker_has_a_name_of_their_own(words: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    told = subprocess.run(
+        _command("mark", str(tmp_path), "--no-browser", *words), capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, problem in told.stderr) == (2, True)
+
+
 def _get(port: int, path: str, cookie: str = "") -> tuple[int, bytes, http.client.HTTPMessage]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})

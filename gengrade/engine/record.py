@@ -102,6 +102,11 @@ class GradedClass:
     kept: KeptPeople = field(default_factory=KeptPeople)  # what `people` was made from
     run: KeptRun | None = None  # None: an earlier version graded the class
     content: Mapping[str, str] = field(default_factory=dict)  # the hash of what each student handed in, where known
+    record: bytes = b""  # the file that all this was read from
+
+    def was_graded_again(self) -> bool:
+        """Return whether the folder holds the results of another run now, or none any more."""
+        return _content(self.out) != self.record
 
     @property
     def marks(self) -> Path:
@@ -198,7 +203,8 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
     folder = out.resolve()
     require_ours(folder, [])
     seal = authority([]).seal
-    record = _read(folder, seal)
+    content = _content(folder)
+    record = _opened(content, seal)
     if record is None:
         raise UsageError(f"{out}: no class was graded into this folder by you; grade first, or give --out its results")
     rubric = Rubric.load(record.rubric)
@@ -224,12 +230,26 @@ def graded_class(out: Path, *, changed: bool = False) -> GradedClass:
         kept,
         record.run,
         record.content,
+        content,
     )
 
 
 def _read(out: Path, seal: Seal) -> _Record | None:
+    return _opened(_content(out), seal)
+
+
+def _content(out: Path) -> bytes:
+    """Return the content of the file in a folder of results; nothing if it cannot be read."""
     try:
-        document = seal.opened_json(_KIND, _PLACE, read_plain(out / WORK / _FILE))
+        return read_plain(out / WORK / _FILE)
+    except OSError:
+        return b""
+
+
+def _opened(content: bytes, seal: Seal) -> _Record | None:
+    """Return what a file says; None if it is not this operator's."""
+    document = seal.opened_json(_KIND, _PLACE, content)
+    try:
         return None if document is None else _Record.model_validate_json(document)
-    except (OSError, ValidationError):
+    except ValidationError:
         return None

@@ -390,8 +390,10 @@ def undoing(store: Store, amendment: int) -> Undoing:
     found = next((each for each in all_ if each.id == amendment), None)
     if found is None:
         raise AmendmentError(f"there is no change {amendment}")
-    if found.undoes is not None or any(each.undoes == amendment for each in all_):
-        raise AmendmentError(f"change {amendment} was taken back already, or takes one back itself")
+    if found.undoes is not None:
+        raise AmendmentError(f"change {amendment} takes change {found.undoes} back: make that change again instead")
+    if any(each.undoes == amendment for each in all_):
+        raise AmendmentError(f"change {amendment} was taken back already")
     if found.wording is not None and found != _newest(all_, found.item):
         reason = f'the criteria of "{found.item}" were changed again after change {amendment}'
         raise AmendmentError(f"{reason}: take the newest change back first")

@@ -172,46 +172,68 @@ def _change(
         # A line that was removed takes the mark back that it gave, and no other.
         stands = before is not None and [event.id for event in heads] == [before.id]
         return Change(student, item, None, None, (before.id,), EventKind.WITHDRAWAL) if before and stands else None
-    # Withdrawn marks are not in anybody's way.
-    withdrawn = tuple(event.id for event in heads if event.mark is None)
-    replaces = tuple(dict.fromkeys((*((before.id,) if before else ()), *withdrawn)))
+    # Withdrawn marks are not in anybody's way, and who confirms a mark says what the file says.
+    said = (before.id,) if before else ()
+    replaces = (*said, *(event.id for event in heads if event.mark is None or _confirms(event, said)))
+    replaces = tuple(dict.fromkeys(replaces))
     return Change(student, item, mark, wording, replaces, content=content)
 
 
-def take_over_table(store: Store, rows: Iterable[table.Row], rubric: Rubric, *, source: str, by: str) -> int:
-    """Make events of the rows of a table that a person changed; return how many there are."""
-    entries = {entry.id: entry for entry in rubric.entries()}
-    added = 0
-    with store.transaction():
-        for row in rows:
-            before = _event_of(store, row)
-            if row.mark == (before.mark if before else None):
-                continue
-            wording = entries[row.item].wording if row.mark is not None else None
-            heads = store.current(row.student).items.get(row.item, ())
-            content = row.content or (before.content if before and before.mark else None)
-            change = _change(row.student, row.item, row.mark, wording, before, heads, content)
-            if isinstance(change, Change):
-                store.add([change], by=by, source=source)
-                added += 1
-    return added
+def _confirms(event: Event, earlier: Sequence[int]) -> bool:
+    """Return whether an event confirms one of these."""
+    return event.kind is EventKind.CONFIRMATION and set(event.replaces) <= set(earlier)
 
 
-def is_unchanged(store: Store, row: table.Row) -> bool:
-    """Return whether a row says what the event says that it was written from."""
-    before = _event_of(store, row)
-    return before is not None and row.mark == before.mark
+class Table:
+    """A table of marks, with what was last read from it.
 
+    store: the marks of the class.
+    name: the path under which the store remembers the table.
+    """
 
-def _event_of(store: Store, row: table.Row) -> Event | None:
-    """Return the event that a row was written from, or None if it names none of its student and item."""
-    if row.event is None:
-        return None
-    try:
-        event = store.event(row.event)
-    except KeyError:
-        return None
-    return event if (event.student, event.item) == (row.student, row.item) else None
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def is_unchanged(self, row: table.Row) -> bool:
+        """Return whether a row says what the event says that it stands for."""
+        before = self._event_of(row, self._store.file(self._name))
+        return before is not None and row.mark == before.mark
+
+    def take_over(self, rows: Iterable[table.Row], rubric: Rubric, *, by: str) -> int:
+        """Make events of the rows that a person changed; return how many there are."""
+        entries = {entry.id: entry for entry in rubric.entries()}
+        added = 0
+        with self._store.transaction():
+            known = self._store.file(self._name)
+            shown = dict(known)
+            for row in rows:
+                before = self._event_of(row, known)
+                if row.mark == (before.mark if before else None):
+                    continue
+                wording = entries[row.item].wording if row.mark is not None else None
+                heads = self._store.current(row.student).items.get(row.item, ())
+                content = row.content or (before.content if before and before.mark else None)
+                change = _change(row.student, row.item, row.mark, wording, before, heads, content)
+                if isinstance(change, Event):
+                    shown[row.key] = change.id
+                elif change is not None:
+                    (shown[row.key],) = self._store.add([change], by=by, source=Path(self._name).name)
+                    added += 1
+            if shown != known:
+                self._store.remember_file(self._name, shown)
+        return added
+
+    def _event_of(self, row: table.Row, known: Mapping[str, int]) -> Event | None:
+        """Return the event that a row stands for: what was last read from it, or else what it was written from."""
+        number = known.get(row.key, row.event)
+        if number is None:
+            return None
+        try:
+            event = self._store.event(number)
+        except KeyError:
+            return None
+        return event if (event.student, event.item) == (row.student, row.item) else None
 
 
 def remembered_as(path: Path, marks: Path) -> str:

@@ -156,7 +156,7 @@ WHERE (a.id IS NULL OR a.text IS NOT NULL) AND ? IN (q.student, '') ORDER BY q.i
 _COMMENTS: Final = f"""
 SELECT json_extract(e.mark, '$.comment') AS text, count(*) AS number, avg(json_extract(e.mark, '$.points'))
 FROM events e
-WHERE e.item = ? AND text <> '' AND {_STANDS}
+WHERE e.item = ? AND e.student <> ? AND text <> '' AND {_STANDS}
 GROUP BY text ORDER BY number DESC, max(e.id) DESC
 """
 
@@ -293,9 +293,13 @@ class Store:
             found[student, item].append(Head(by, fingerprint, points, bool(second), content, bool(decided)))
         return found
 
-    def comments(self, item: str) -> list[tuple[str, int, float | None]]:
-        """Return the comments of an item's current marks, the most frequent first: text, number, mean points."""
-        return [(text, int(number), mean) for text, number, mean in self._connection.execute(_COMMENTS, (item,))]
+    def comments(self, item: str, without: str = "") -> list[tuple[str, int, float | None]]:
+        """Return the comments of an item's current marks, the most frequent first: text, number, mean points.
+
+        without: a student whose marks are left out.
+        """
+        rows = self._connection.execute(_COMMENTS, (item, without))
+        return [(text, int(number), mean) for text, number, mean in rows]
 
     def history(self, student: str, item: str | None = None) -> list[Event]:
         """Return all events of a student, or of one item, the oldest first."""

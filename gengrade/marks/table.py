@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,11 @@ class Row:
     mark: Mark | None
     event: int | None
     content: str | None = None  # the hash of the submission that was marked, if the row says it
+
+    @property
+    def key(self) -> str:
+        """What a row of a table is remembered by. A row that was exported anew is another one."""
+        return "\t".join((self.student, self.item, "" if self.event is None else str(self.event)))
 
 
 def in_order(marks: Mapping[str, Marks], rubric: Rubric) -> list[Event]:
@@ -105,7 +110,17 @@ def parse(
                 mistakes.append(mistake)
     except csv.Error as problem:
         mistakes.append(MarksError(path, reader.line_num, f"it is not a table of CSV ({problem}): correct it here"))
-    return rows, mistakes
+    return rows, [*mistakes, *_repeated(rows, path)]
+
+
+def _repeated(rows: Iterable[Row], path: Path) -> Iterator[MarksError]:
+    """Yield a mistake for each row about the item of an earlier one. An exported conflict has a row for each mark."""
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        earlier = first.setdefault((row.student, row.item), row)
+        if earlier is not row and (None in (row.event, earlier.event) or row.event == earlier.event):
+            reason = f"line {earlier.line} has a mark of {row.student} for {row.item} already: remove one of them"
+            yield MarksError(path, row.line, reason)
 
 
 def _row(

@@ -25,7 +25,6 @@ from gengrade.marks.amendments import (
     planned,
     told,
     undo,
-    undoable,
     undoing,
 )
 from gengrade.room.access import marker_of
@@ -221,7 +220,10 @@ class Amending:
             if found is None:
                 return self._refused("there is no such change", {}, marker)
             events = [(event, store.event(event.replaces[0])) for event in store.amended_events(number)]
-            plan = undoing(store, number) if number in undoable(amendments) else None
+            try:
+                plan, stays = undoing(store, number), ""
+            except AmendmentError as problem:
+                plan, stays = None, str(problem)
             others = store.marked(found.item)
         changed = {event.student for event, _ in events}
         left = [
@@ -238,6 +240,7 @@ class Amending:
             events=events,
             left=left,
             plan=plan,
+            stays=stays,
             undone=next((each.id for each in amendments if each.undoes == number), None),
             student=student,
             back=self._back(found.item, student),

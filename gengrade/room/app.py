@@ -34,7 +34,7 @@ from gengrade.room.documents import DocumentProblem, Documents, HandedIn, Pictur
 from gengrade.room.forms import answer_at, number, refused
 from gengrade.room.forms import fields as _form
 from gengrade.room.forms import only as _one
-from gengrade.room.handing import Role
+from gengrade.room.handing import MarkerNameError, Role, marker_name
 from gengrade.room.marking import Refused, Room, Saved
 from gengrade.room.naming import HIDDEN
 from gengrade.room.static import Static
@@ -45,7 +45,6 @@ from gengrade.sandbox import InfraError
 _WIDTH: Final = 1300  # pixels, of the pictures of pages
 _AHEAD: Final = 3  # pages that are rendered before somebody asks for them
 _PAINTING_SECONDS: Final = 0.3  # within which a browser paints a page
-_MOST_NAME: Final = 80  # characters of a marker's name
 _ANOTHERS: Final = "this answer is another marker's"
 _UNSHOWN: Final = (DocumentProblem, InfraError, OSError)  # why a file is not shown: its own fault, or ours
 
@@ -129,11 +128,12 @@ class Pages:
     async def invite(self, request: Request) -> Response:
         """Show the person who opened the room an address for one more marker."""
         form = await _form(request)
-        name = " ".join(form.get("name", [""])[0].split())
         if marker_of(request) != self._room.handing.plan.markers[0]:
             return PlainTextResponse("Only the person who opened the room invites others.", HTTPStatus.FORBIDDEN)
-        if not 0 < len(name) <= _MOST_NAME or not name.isprintable():
-            return PlainTextResponse("Give the name of the person whom you invite.", HTTPStatus.UNPROCESSABLE_ENTITY)
+        try:
+            name = marker_name(form.get("name", [""])[0], self._room.handing.plan.markers)
+        except MarkerNameError as problem:
+            return refused(self._html, str(problem), {}, "/", marker_of(request))
         self._room.handing.join(name)
         return await run_in_threadpool(self._overview, request, name, self._invite(name))
 
@@ -255,9 +255,18 @@ class Pages:
                         self._documents.picture(student, file.index, _WIDTH)
 
     def comments(self, request: Request) -> Response:
-        """Return the comments that were given for an item before."""
+        """Return the comments that were given for an item before.
+
+        Who gives the second mark of an answer must not see the comment on the first one.
+        """
         item = request.path_params["item"]
-        found = self._room.comments(item) if item in self._room.work.items else []
+        entry = self._room.work.items.get(item)
+        student = self._room.names.student(request.query_params.get("student", ""))
+        if entry is None or student is None:
+            return JSONResponse([])
+        heads = self._room.heads(student)
+        second = self._room.handing.role(marker_of(request), entry.question.id, student, heads) is Role.SECOND
+        found = self._room.comments(item, without=student if second else "")
         hidden = self._room.names.hidden
         return JSONResponse([{"text": hidden(text), "number": number, "points": mean} for text, number, mean in found])
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -28,7 +29,29 @@ from gengrade.room.work import State, Work
 Heads = Mapping[tuple[str, str], Sequence[Head]]  # the current events in short, by student and item
 
 HELD_SECONDS: Final = 1800.0
+_MOST_NAME: Final = 80  # characters of a marker's name
 _RANGE: Final = 1 << 64
+
+
+class MarkerNameError(ValueError):
+    """A person cannot mark under a name; the text says why, and what to do."""
+
+
+def marker_name(given: str, others: Iterable[str]) -> str:
+    """Return the name under which a person marks: what was given, with single spaces.
+
+    others: the names of those who mark already. A name that differs from one of them by its letters' case alone would
+        make two people of one, so it is refused.
+
+    Raises MarkerNameError.
+    """
+    name = " ".join(unicodedata.normalize("NFC", given).split())
+    if not 0 < len(name) <= _MOST_NAME or not name.isprintable():
+        raise MarkerNameError(f"a marker needs a name of at most {_MOST_NAME} visible characters: give one")
+    for other in others:
+        if name != other and name.casefold() == other.casefold():
+            raise MarkerNameError(f"{other} marks already: write the name as that, or give somebody else another one")
+    return name
 
 
 class Role(StrEnum):

@@ -101,17 +101,22 @@ class Room:
 
     @property
     def outdated(self) -> str:
-        """A sentence if the rubric's file is not as the room read it, which then marks by the earlier one; else ""."""
+        """A sentence if the rubric or the class is not as the room read it, which then goes on as before; else ""."""
         try:
             now = f"sha256:{hashlib.sha256(self.rubric.path.read_bytes()).hexdigest()}"
         except OSError:
             now = ""
-        if now == self.rubric.sha256:
-            return ""
-        return (
-            f"{printable(str(from_here(self.rubric.path)))} has changed since the class was graded, and this room does "
-            "not follow it: stop it, grade again, and open it anew; no mark is lost"
-        )
+        if now != self.rubric.sha256:
+            return (
+                f"{printable(str(from_here(self.rubric.path)))} has changed since the class was graded, and this room "
+                "does not follow it: stop it, grade again, and open it anew; no mark is lost"
+            )
+        if self._as_graded.was_graded_again():
+            return (
+                "the class was graded again since this room was opened, and its marks are for what was handed in "
+                "before: stop it, and open it anew; no mark is lost"
+            )
+        return ""
 
     def _follow(self) -> None:
         """Take over the criteria that somebody has changed, here or by a command."""
@@ -176,10 +181,13 @@ class Room:
         """Return a student's grade as it was computed last."""
         return self._grades[student]
 
-    def comments(self, item: str) -> list[tuple[str, int, float | None]]:
-        """Return comments that were given for an item, the most frequent first: text, number, mean points."""
+    def comments(self, item: str, without: str = "") -> list[tuple[str, int, float | None]]:
+        """Return comments that were given for an item, the most frequent first: text, number, mean points.
+
+        without: a student whose marks are left out.
+        """
         with self._lock:
-            return self._store.comments(item)[:_MOST_KEPT]
+            return self._store.comments(item, without)[:_MOST_KEPT]
 
     def mark(
         self,
@@ -211,7 +219,10 @@ class Room:
             if mark is None and len(seen) > 1:
                 raise Refused("there are several marks: choose one, or say which points are right")
             history = self._store.history(student, item)
-            confirms = self._confirmed(mark, [event for event in history if event.id in seen], entry)
+            shown = [event for event in history if event.id in seen]
+            amended = self._amended_since(seen, history)
+            mark = _with_changed_comment(mark, shown, amended)
+            confirms = self._confirmed(mark, shown, entry)
             if confirms is not None:
                 mark = confirms
             elif mark is not None:
@@ -224,7 +235,8 @@ class Room:
             read, kind = (entry.wording, EventKind.MARK) if mark else (None, EventKind.WITHDRAWAL)
             if confirms is not None:
                 kind = EventKind.CONFIRMATION
-            change = Change(student, item, mark, read, self._with_amended(seen, history), kind)
+            replaced = tuple(dict.fromkeys((*seen, *(event.id for event in amended))))
+            change = Change(student, item, mark, read, replaced, kind)
             self._store.add_once(change, by=by, source=_SOURCES[role], request=request)
             return self._saved(student, entry, by, role)
 
@@ -242,14 +254,15 @@ class Room:
         same = given.points == kept.points and given.comment == kept.comment
         return kept if same and set(given.criteria or ()) == set(kept.criteria or ()) else None
 
-    def _with_amended(self, seen: Sequence[int], history: Sequence[Event]) -> tuple[int, ...]:
-        """Return the events that a mark replaces: those that its page showed, and what changes for all made of them."""
-        replaced = list(dict.fromkeys(seen))
+    def _amended_since(self, seen: Sequence[int], history: Sequence[Event]) -> list[Event]:
+        """Return what changes for all have made of the events that a page showed, the oldest first."""
+        known, found = set(seen), list[Event]()
         for event in history:
-            grown = event.replaces and set(event.replaces) <= set(replaced) and event.id not in replaced
+            grown = event.replaces and known.issuperset(event.replaces) and event.id not in known
             if grown and self._store.amendment_that_led_to(event.id) is not None:
-                replaced.append(event.id)
-        return tuple(replaced)
+                known.add(event.id)
+                found.append(event)
+        return found
 
     def undo(self, student: str, item: str, *, by: str, role: Role = Role.FIRST) -> Saved:
         """Take back the last change of an item. Raises Refused if there is none."""
@@ -298,3 +311,16 @@ class Room:
         """Write all pages that are not up to date, also those of the class."""
         self.refresh()
         rewrite_class_pages(self.graded)
+
+
+def _with_changed_comment(mark: Mark | None, shown: Sequence[Event], amended: Sequence[Event]) -> Mark | None:
+    """Return a mark with the comment as it was changed for all since its page was loaded, unless its author changed it.
+
+    shown: the events that the page showed.
+    amended: what changes for all have made of them.
+    """
+    before = {event.mark.comment for event in shown if event.mark is not None}
+    now = amended[-1].mark if amended else None
+    if mark is None or now is None or mark.comment not in before:
+        return mark
+    return mark.model_copy(update={"comment": now.comment})
