@@ -184,7 +184,7 @@ class Workbench:
         return unit_checks(*prefixes, course=self.course)
 
     def _reference(self) -> Subject:
-        return Subject(self.reference, "reference", self.sandbox, self._store, self._circumstances, ours=True)
+        return Subject(self.reference, "reference", self.sandbox.ours, self._store, self._circumstances, ours=True)
 
     def _secret(self, seed: int) -> bytes:
         """What the inputs of a run are drawn from."""
@@ -195,7 +195,7 @@ class Workbench:
 
     def _suspect(self, folder: Path) -> Subject:
         tree = self.tree(folder)
-        return Subject(tree, _content(tree), self.sandbox, self._store, self._circumstances, ours=True)
+        return Subject(tree, _content(tree), self.sandbox.ours, self._store, self._circumstances, ours=True)
 
 
 def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> str:

@@ -21,14 +21,16 @@ from gengrade.grading.symptoms import Symptoms, digest
 from gengrade.sandbox import Request
 
 _DIAGNOSED = (Outcome.FAILED, Outcome.ERROR)
+_PASSED_LATER = 3  # times as long as a failed test's run may take that of a passed test that is repeated before it
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of the student's code in a test, and its symptoms."""
+    """One run of the student's code in a test, its symptoms, and how many seconds it took."""
 
     request: Request
     symptoms: Symptoms
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +116,20 @@ class Diagnosis:
         return self._reproduces(misconception, check)
 
     def _reproduces(self, misconception: Mistake, check: str) -> bool:
-        """Return whether a misconception gives the symptoms of all tests of a check, which no right answer gives.
-
-        The failed tests are compared first, since most misconceptions already differ there.
-        """
-        tests = sorted((test for test in self._tests if check in test.checks), key=lambda test: not test.failed)
+        """Return whether a misconception gives the symptoms of all tests of a check, which no right answer gives."""
+        tests = [test for test in self._tests if check in test.checks]
         failed = [test for test in tests if test.failed]
         if not all(any(call.symptoms for call in test.calls) for test in failed):
             return False
         return self._agree(misconception, tests) and not self._agree(None, failed)
 
     def _agree(self, misconception: Mistake | None, tests: Iterable[Tested]) -> bool:
-        return all(self._same(misconception, call) for test in tests for call in test.calls)
+        """Return whether a misconception gives the symptoms of all these tests.
+
+        Short runs come first, and those of failed tests, in which most misconceptions differ: many runs are never made.
+        """
+        calls = [(call, call.seconds * (1 if test.failed else _PASSED_LATER)) for test in tests for call in test.calls]
+        return all(self._same(misconception, call) for call, _ in sorted(calls, key=lambda each: each[1]))
 
     def _digest(self, check: str) -> dict[str, tuple[float, float]]:
         """Return a few numbers of a check's failed tests, by which equal failures of other submissions are found."""

@@ -324,7 +324,7 @@ class GradingPlugin:
             self.observed.fault(f"{name}: its symptoms could not be read: {fault}")
         runs, symptoms = self._student.runs, self._report.symptoms
         read: list[Symptoms] = [*symptoms, *[{}] * (len(runs) - len(symptoms))]
-        calls = [Call(request, found) for (request, _), found in zip(runs, read, strict=True)]
+        calls = [Call(request, found, run.seconds) for (request, run), found in zip(runs, read, strict=True)]
         return Tested(name, checks, outcome is not Outcome.PASSED, tuple(calls), cut)
 
     def _needs(self, item: pytest.Item) -> frozenset[str]:

@@ -32,11 +32,12 @@ class Suspects:
         """Create the copies' maker.
 
         reference: the folder of the reference.
-        subject_of: returns the package for a folder with the hand-out's files, which is removed afterwards.
+        subject_of: returns the package for a folder with the hand-out's files, which is changed afterwards.
         """
         self._reference = reference
         self._subject_of = subject_of
         self._subjects: dict[str | None, Subject] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None  # with the reference, unchanged
 
     def repeat(self, misconception: Misconception | None, request: Request) -> Run:
         """Repeat a run on the copy of the reference with this misconception; None: without any. Raises LibraryError."""
@@ -53,9 +54,21 @@ class Suspects:
         return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
 
     def _make(self, misconception: Misconception | None) -> Subject:
-        with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:
-            folder = Path(scratch) / "suspect"
-            shutil.copytree(self._reference, folder, ignore=shutil.ignore_patterns("__pycache__"))
-            if misconception is not None:
-                plant(misconception, folder)
+        folder = self._copy()
+        if misconception is None:
             return self._subject_of(folder)
+        file = folder / misconception.file
+        text = file.read_bytes() if file.is_file() else b""
+        plant(misconception, folder)
+        try:
+            return self._subject_of(folder)
+        finally:
+            file.write_bytes(text)
+
+    def _copy(self) -> Path:
+        """Return a folder with the hand-out's files of the reference. It is copied once, which takes long."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="gengrade-")
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(self._reference, self._folder.name, ignore=ignored, dirs_exist_ok=True)
+        return Path(self._folder.name)

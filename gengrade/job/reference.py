@@ -47,7 +47,7 @@ def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) 
     if job.course.is_kit:
         runner = RecordedRunner(load(job.course.recorded), sandbox, tree)
         return Subject(tree, "", runner, None, circumstances, ours=True)
-    return Subject(tree, job.reference_sha256, sandbox, reference_evidence(job), circumstances, ours=True)
+    return Subject(tree, job.reference_sha256, sandbox.ours, reference_evidence(job), circumstances, ours=True)
 
 
 def suspect_subject(job: Job, folder: Path, sandbox: Sandbox, circumstances: Circumstances) -> Subject:
@@ -55,7 +55,7 @@ def suspect_subject(job: Job, folder: Path, sandbox: Sandbox, circumstances: Cir
     tree = job.trees / f"{_SUSPECT}{secrets.token_hex(8)}"
     prepared = lay_out(folder, tree, job.course.parts)
     store = _class_evidence(job, prepared.sha256, thrifty=True)
-    return Subject(tree, prepared.sha256, sandbox, store, circumstances, ours=True)
+    return Subject(tree, prepared.sha256, sandbox.ours, store, circumstances, ours=True)
 
 
 def _class_evidence(job: Job, owner: str, *, thrifty: bool = False) -> EvidenceStore:

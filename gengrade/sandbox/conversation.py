@@ -20,7 +20,7 @@ from gengrade.sandbox import wire
 from gengrade.sandbox.answers import read_answer
 from gengrade.sandbox.clock import LOOK_SECONDS, RunTime
 from gengrade.sandbox.closure import closure_of
-from gengrade.sandbox.endings import death, kills_for_memory, stopped
+from gengrade.sandbox.endings import death, kills_for_memory, late, stopped
 from gengrade.sandbox.guest.disk import TREE_EXIT
 from gengrade.sandbox.run import Frame, InfraError, Output, Request, Run
 from gengrade.sandbox.zygote_process import ZygoteProcess
@@ -122,7 +122,7 @@ class Conversation:
             )
         if self._used(passed) < self.limits.seconds:
             return False
-        self.refusal = (Outcome.TIMEOUT, f"stopped after {self.limits.seconds:g} s: the limit of this check")
+        self.refusal = (Outcome.TIMEOUT, late(self.limits))
         self.starved = self.time.is_starved(passed, self.zygote.processors)
         return True
 

@@ -30,6 +30,11 @@ def stopped(reason: str, limits: Limits) -> tuple[Outcome, str] | None:
             return None
 
 
+def late(limits: Limits) -> str:
+    """Say that a run has used up its time."""
+    return f"stopped after {limits.seconds:g} s: the limit of this check"
+
+
 def death(code: int, number: int) -> str:
     """Say how a process ended, from its exit status and signal. As in shells, a status above 128 means a signal."""
     number = number or max(0, code - 128)

@@ -27,11 +27,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+SETTINGS: Final = b"O"  # host → our own code's process: the settings of a run, as JSON
 CODE: Final = b"C"  # host → guest: the part of our code that the run needs
 REQUEST: Final = b"R"  # host → guest: the inputs of the run
 STARTED: Final = b"S"  # guest → host: the isolation is set up, and student code starts now
 EVIDENCE: Final = b"E"  # guest → host: the value that the probe returned
 FAULT: Final = b"F"  # guest → host: the exception that the student's code raised
+LATE: Final = b"L"  # our own code's process → host: the run has used up its time
 
 FRAME_HEADER: Final = struct.Struct(">cQ")
 DOCUMENT_LENGTH: Final = struct.Struct(">I")

@@ -49,6 +49,7 @@ class ZygoteProcess:
         self._searched: set[tuple[Path, int]] = set()  # trees, with the time at which each was laid out
         self._errors = (folder / "zygote.log").open("wb+")
         self.control, theirs = _control_pair()
+        self.ours, their_ours = socket.socketpair()
         as_root = os.name == "posix" and os.getuid() == 0 and tier is Tier.SANDBOX
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         reaches = tiers.reaches(tier, kept, cuda=cuda)
@@ -57,6 +58,7 @@ class ZygoteProcess:
             preload=preloaded(course),
             scratch=scratch,
             control=theirs.fileno(),
+            ours=their_ours.fileno(),
             uid=tiers.unprivileged() if as_root else None,
             cuda=cuda,
             readable=reaches.allowed if tier is Tier.LANDLOCK else (),
@@ -75,10 +77,11 @@ class ZygoteProcess:
                 stdout=self._errors,
                 stderr=self._errors,
                 env=tiers.environment(scratch, cuda=cuda),
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), their_ours.fileno()],
                 start_new_session=True,
             )
         theirs.close()
+        their_ours.close()
         try:
             message = self._message(_START_SECONDS)
             if "ready" not in message:
@@ -89,21 +92,24 @@ class ZygoteProcess:
 
     def begin(self, request: Request, channel: socket.socket, output: int) -> None:
         """Have the zygote fork a guest for a run, and give the guest its channel and its pipe for output."""
+        self._preload_for(request.tree.resolve())
+        message = json.dumps({"run": self.settings_of(request, self._scratch_of_a_run()).to_json()}).encode()
+        socket.send_fds(self.control, [message], [channel.fileno(), output])
+
+    def settings_of(self, request: Request, scratch: str = "") -> RunSettings:
+        """Return the settings of a run, for which memory is provided. `scratch`: the folder that it may write to."""
         if self.group:
             limits = request.limits
             self.group.allow((limits.memory_mb + 2 * limits.disk_mb + _SLACK_MB) << 20)
         tree = request.tree.resolve()
-        self._preload_for(tree)
-        settings = RunSettings(
+        return RunSettings(
             tree=tree.relative_to(self._trees).as_posix() if self._tier is Tier.SANDBOX else str(tree),
-            scratch=self._scratch_of_a_run(),
+            scratch=scratch,
             seed=request.seed,
             device=request.device,
             threads=request.threads,
             limits=request.limits.as_dict(),
         )
-        message = json.dumps({"run": settings.to_json()}).encode()
-        socket.send_fds(self.control, [message], [channel.fileno(), output])
 
     def _preload_for(self, tree: Path) -> None:
         """Have the zygote import what this tree mentions, so that not each of its runs has to."""
@@ -173,6 +179,7 @@ class ZygoteProcess:
     def close(self) -> None:
         """Kill the zygote and its runs, and remove its folder."""
         self.control.close()
+        self.ours.close()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

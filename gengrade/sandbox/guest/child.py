@@ -40,9 +40,9 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         os.close(output)
         tree, scratch = raise_walls(zygote, run)
         workplace.move_in(scratch, zygote.scratch)
-        workplace.look_like("program.py")
-        own = library.load(_receive(channel, wire.CODE).tobytes())
-        inputs = wire.decode(_receive(channel, wire.REQUEST))
+        workplace.look_like(workplace.PROGRAM)
+        own = library.load(receive(channel, wire.CODE).tobytes())
+        inputs = wire.decode(receive(channel, wire.REQUEST))
         probe = prepared(run, own, tree, inputs)
     except BaseException as error:
         if zygote.tier == "sandbox" and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -55,8 +55,8 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
     os._exit(0)
 
 
-def _receive(channel: socket.socket, expected: bytes) -> memoryview:
-    """Return the payload of the host's next frame. Raises WallError if it has another tag."""
+def receive(channel: socket.socket, expected: bytes) -> memoryview:
+    """Return the payload of the host's next frame. Raises WallError if it has another tag, or the host has closed."""
     tag, length = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
     if tag != expected:
         raise WallError("no request came over the channel")

@@ -89,15 +89,21 @@ def _tops(names: Iterable[str]) -> set[str]:
 @contextmanager
 def _without(tops: set[str]) -> Iterator[None]:
     """Within this context, modules of these packages are removed from `sys.modules`; then they are restored."""
-    held = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
+    held = _of(tops)
     for name in held:
         del sys.modules[name]
     try:
         yield
     finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+        for name in _of(tops):
             del sys.modules[name]
         sys.modules.update(held)
+
+
+def _of(tops: set[str]) -> dict[str, ModuleType]:
+    """Return the imported modules of these packages."""
+    beginnings = tuple(f"{top}." for top in tops)
+    return {name: module for name, module in sys.modules.items() if name in tops or name.startswith(beginnings)}
 
 
 class _Finder:

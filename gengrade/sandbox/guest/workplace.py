@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+PROGRAM: Final = "program.py"  # the name by which a run seems to have been started
 COPY: Final = "submission"  # the name of the copy in the scratch folder
 # A tree of more files or folders is never made. Each run copies all of them, and a run may hold 16,384 of both.
 MOST_FILES: Final = 4_000

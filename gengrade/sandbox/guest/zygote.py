@@ -1,6 +1,8 @@
 """The zygote is a process that imports the libraries once, and then forks a new process for each run.
 
-It is run as a script, with its settings on standard input. It communicates with the host over a Unix socket: a message
+It is run as a script, with its settings on standard input. When the libraries are imported, the script forks: the child
+is the zygote, and the parent serves the runs of our own code (`ours`), so that none of these can be found in what runs
+inherit. The zygote communicates with the host over a Unix socket: a message
 is a JSON object, and a `run` message carries two descriptors, the run's channel and the pipe for what it prints. The
 zygote never loads student code, and never runs a torch operation, after which forked processes would hang.
 
@@ -48,21 +50,44 @@ _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 
 
 def main() -> None:
-    """Import the libraries, and serve runs until the host closes the control socket."""
+    """Import the libraries, and serve runs until the host closes its sockets."""
     settings = ZygoteSettings.from_json(sys.stdin.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     _become_unprivileged(settings)
-    control = socket.socket(fileno=settings.control)
-    if sys.platform == "linux":
-        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    control, ours = socket.socket(fileno=settings.control), socket.socket(fileno=settings.ours)
+    _die_with_parent()
     began = time.monotonic()
     gc.disable()  # imported objects stay, and searching them for garbage took a fifth of the time
     _import_libraries(settings)
     _forget_own_files()
     gc.freeze()
     gc.enable()
-    _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
+    if os.fork() == 0:
+        ours.close()
+        _die_with_parent()
+        _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
+        _serve(settings, control)
+    else:
+        control.close()
+        _serve_ours(settings, ours)
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _serve_ours(settings: ZygoteSettings, channel: socket.socket) -> None:
+    from gengrade.sandbox.guest import ours
+
+    ours.serve(settings, channel)
+
+
+def _serve(settings: ZygoteSettings, control: socket.socket) -> None:
+    """Serve runs until the host closes the control socket."""
+    if sys.platform == "linux":
+        libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for served in itertools.count():
         if served == _MANY_RUNS:
             pages.collapse()
@@ -109,7 +134,7 @@ def _import_libraries(settings: ZygoteSettings) -> None:
     if settings.tier == "landlock":
         compatibility.load_in_this_process()
     _preload(settings.preload)
-    importlib.import_module("gengrade.sandbox.guest.child")
+    importlib.import_module("gengrade.sandbox.guest.ours")
 
 
 def _preload(names: Sequence[str]) -> None:
