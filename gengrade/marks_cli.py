@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ import typer
 from gengrade.console import WRONG_USAGE, refuse
 from gengrade.documents import DocumentError, suggestion
 from gengrade.engine import GradedClass, UsageError, graded_class, operator, rescore, rewrite_class_pages
-from gengrade.marks import Change, Event, EventKind, Mark, Store, opened
+from gengrade.marks import Change, Event, EventKind, Mark, Marks, Store, opened
 from gengrade.marks import amendments as amending
 from gengrade.marks import questions as asking
 from gengrade.marks import table as tables
@@ -69,17 +69,21 @@ def give(
         if points is None and met is None and comment is None:
             raise UsageError(f"{student}: give points, criteria or a comment")
         with store.transaction():
-            events = store.current(student).items.get(item, ())
+            current = store.current(student)
+            events = current.items.get(item, ())
             mark = _combined(Mark(points=points, criteria=met, comment=comment or ""), events, comment is not None)
             if reason := problem_with(mark, entry):
                 raise UsageError(f"{student}: {reason}")
-            heads = tuple(event.id for event in events)
             store.add(
-                [Change(student, item, completed(mark, entry), entry.wording, heads)],
+                [Change(student, item, completed(mark, entry), entry.wording, _ids(current.standing(item)))],
                 by=by or operator(),
                 source=_SOURCE,
             )
         _show_scores(graded, store, [student])
+
+
+def _ids(events: Iterable[Event]) -> tuple[int, ...]:
+    return tuple(event.id for event in events)
 
 
 def _combined(mark: Mark, events: Sequence[Event], commented: bool) -> Mark:
@@ -98,10 +102,10 @@ def withdraw(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "")
     with _class(out) as (graded, store):
         student = graded.id_of(student)
         with store.transaction():
-            heads = tuple(event.id for event in store.current(student).items.get(item, ()) if event.mark)
-            if not heads:
+            standing = store.current(student).standing(item)
+            if not any(event.mark for event in standing):
                 raise UsageError(f'{student} has no mark for "{item}"')
-            change = Change(student, item, None, None, heads, EventKind.WITHDRAWAL)
+            change = Change(student, item, None, None, _ids(standing), EventKind.WITHDRAWAL)
             store.add([change], by=by or operator(), source=_SOURCE)
         _show_scores(graded, store, [student])
 
@@ -113,10 +117,10 @@ def undo(student: _Student, item: _Item, out: _Out = _DEFAULT, by: _By = "") -> 
         student = graded.id_of(student)
         if reason := amending.not_alone(store, student, item):
             raise UsageError(f"{student}: {reason}")
+        if len(store.current(student).items.get(item, ())) > 1:
+            raise UsageError(f'{student} has several marks for "{item}": decide with gengrade marks give')
         if not store.undo(student, item, by=by or operator(), source=_SOURCE):
-            raise UsageError(
-                f'{student} has no change of "{item}" that could be taken back: see gengrade marks history'
-            )
+            raise UsageError(f'{student} has no change of "{item}" that could be taken back')
         _show_scores(graded, store, [student])
 
 
@@ -133,7 +137,7 @@ def confirm(
         wanted = entries if item not in entries and item == _ALL else {item: _entry(graded, item)}
         students = [_known(graded, student) for student in students or ()]
         waiting = [
-            heads[0]
+            (heads[0], _ids(marks.standing(name)))
             for student, marks in store.all_current().items()
             if not students or student in students
             for name, heads in marks.items.items()
@@ -142,10 +146,10 @@ def confirm(
         if not waiting:
             which = "" if wanted is entries else f' for "{item}"'
             raise UsageError(f"no mark{which} waits to be confirmed")
-        changes = [_confirmed(event, wanted[event.item]) for event in waiting]
+        changes = [_confirmed(event, wanted[event.item], standing) for event, standing in waiting]
         with store.transaction():
             store.add(changes, by=by or operator(), source=_SOURCE)
-        _show_scores(graded, store, [event.student for event in waiting])
+        _show_scores(graded, store, [event.student for event, _ in waiting])
 
 
 def _waits(event: Event, entry: Entry, store: Store) -> bool:
@@ -154,14 +158,17 @@ def _waits(event: Event, entry: Entry, store: Store) -> bool:
     return event.mark is not None and (event.wording != entry.wording or other_files)
 
 
-def _confirmed(event: Event, entry: Entry) -> Change:
-    """Return the change that lets a mark stand for the item's present wording, with the same points."""
+def _confirmed(event: Event, entry: Entry, standing: tuple[int, ...]) -> Change:
+    """Return the change that lets a mark stand for the item's present wording, with the same points.
+
+    standing: all of the item's events that nothing has replaced yet.
+    """
     assert event.mark is not None
     mark = confirmed(event.mark, entry)
     reason = problem_with(mark.model_copy(update={"criteria": None}), entry)
     if reason:
         raise UsageError(f"{event.student}: {reason}; nothing was confirmed")
-    return Change(event.student, entry.id, mark, entry.wording, (event.id,), EventKind.CONFIRMATION)
+    return Change(event.student, entry.id, mark, entry.wording, standing, EventKind.CONFIRMATION)
 
 
 @app.command("history")
@@ -231,6 +238,10 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
         paths = write_files(store, target.resolve(), graded.rubric, sorted(marks))
         typer.echo(f"Wrote the marks of {len(paths)} students to {target}")
+        for student, given in sorted(marks.items()):
+            if several := [item for item, heads in given.items.items() if len(heads) > 1]:
+                said = f"{student}: left out, since there are several marks (a table holds all): {', '.join(several)}"
+                typer.echo(inert(said), err=True)
 
 
 @contextmanager
@@ -274,11 +285,13 @@ def _import(graded: GradedClass, store: Store, source: Path, by: str) -> list[st
     elif source.suffix.lower() == TABLE:
         table = Table(store, remembered_as(source, store.path.parent))
         rows, mistakes = tables.parse(_content(source), source, graded.rubric, graded.names, table.is_unchanged)
-        if not mistakes:
-            table.take_over(rows, graded.rubric, by=by)
+        for note in [] if mistakes else table.take_over(rows, graded.rubric, by=by):
+            typer.echo(inert(note))
         return [str(mistake) for mistake in mistakes]
     else:
-        found, problems = {}, [f"{source}: it is neither a .csv file nor named by a student's id, as in ID{ENDING}"]
+        near = suggestion(source.stem, graded.names) if source.suffix == ENDING else ""
+        why = f"it is neither a .csv file nor named by a student's id, as in ID{ENDING}{near}"
+        found, problems = {}, [f"{source}: {why}"]
     wrong, notes = read_files(store, found, graded.rubric, read_plain, by)
     for note in notes:
         typer.echo(inert(note))
@@ -305,17 +318,28 @@ def move(
         if old == new:
             raise UsageError(f"{old} is the same student: name the id of before, and that of now")
         with store.transaction():
-            given = [
-                event for heads in store.current(old).items.values() for event in heads if event.mark and event.wording
-            ]
+            before = store.current(old)
+            given = [event for heads in before.items.values() for event in heads if event.mark]
             if not given:
                 raise UsageError(f"{old} has no marks")
             asked = store.questions(old)
-            moved = [Change(new, event.item, event.mark, event.wording, content=event.content) for event in given]
-            left = [Change(old, event.item, None, None, (event.id,), EventKind.WITHDRAWAL) for event in given]
-            store.add([*moved, *left], by=by or operator(), source=f"{_SOURCE} move {old} {new}")
-        asking.move(store, asked, new, source=f"{_SOURCE} move {old} {new}")
-        _show_scores(graded, store, [new])
+            store.add(_moves(given, before, store.current(new), new), by=by or operator(), source=f"{_SOURCE} move")
+        asking.move(store, asked, new, source=f"{_SOURCE} move")
+        _show_scores(graded, store, [new, *([old] if old in graded.names else [])])
+
+
+def _moves(given: Sequence[Event], before: Marks, there: Marks, new: str) -> Iterator[Change]:
+    """Yield the changes that give a student the marks of another one, who has none afterwards.
+
+    given: the marks.
+    before, there: all current marks of the one who had them, and of the one who gets them. A mark that was taken back
+        there is not in the way.
+    """
+    for event in given:
+        free = tuple(each.id for each in there.items.get(event.item, ()) if each.mark is None)
+        yield Change(new, event.item, event.mark, event.wording, free, content=event.content)
+    for item, old in dict.fromkeys((event.item, event.student) for event in given):
+        yield Change(old, item, None, None, _ids(before.standing(item)), EventKind.WITHDRAWAL)
 
 
 @app.command("changes")

@@ -17,9 +17,17 @@ from gengrade.choices import Profile
 from gengrade.console import make_watcher, refuse
 from gengrade.course import courses, load
 from gengrade.documents import DocumentError
-from gengrade.engine import GradedClass, Interrupted, UsageError, graded_class, locked, operator, seeds
+from gengrade.engine import (
+    GradedClass,
+    Interrupted,
+    UsageError,
+    by_its_marks,
+    graded_class,
+    locked,
+    operator,
+    seeds,
+)
 from gengrade.engine.folder import output_errors
-from gengrade.marks.store import NAME
 from gengrade.paths import InputError, from_here, printable
 from gengrade.places import WORK
 from gengrade.publish.comparing import Change, Comparison, compare, comparison_page
@@ -51,7 +59,7 @@ def release(
 ) -> None:
     """Freeze what students are given now: a numbered folder with reports, gradebook, and what they were made from."""
     with _refused(out):
-        graded = _with_amendments(graded_class(out))
+        graded = by_its_marks(graded_class(out))
         with locked(graded.out, "releases.lock", "a release is being made there"):
             snapshot = snapshot_now(graded)
             earlier = releases(graded)
@@ -84,7 +92,7 @@ def compare_command(
 ) -> None:
     """Show whose points differ between two releases, or between a release and now: by which item, and why."""
     with _refused(out):
-        graded = _with_amendments(graded_class(out)) if NOW in (before, after) else graded_class(out, changed=True)
+        graded = by_its_marks(graded_class(out)) if NOW in (before, after) else graded_class(out, changed=True)
         comparison = compare(_snapshot(graded, before), _snapshot(graded, after))
         _show(Console(), comparison)
         if html is not None:
@@ -185,13 +193,6 @@ def _writing(path: Path) -> Iterator[None]:
         raise UsageError(
             f"{path}: it cannot be written ({error.strerror}): name a file in a folder that is yours"
         ) from None
-
-
-def _with_amendments(graded: GradedClass) -> GradedClass:
-    if not (graded.marks / NAME).exists():
-        return graded
-    with graded.open_marks() as store:
-        return graded.amended(store)
 
 
 def _snapshot(graded: GradedClass, given: str) -> Snapshot:

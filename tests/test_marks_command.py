@@ -18,7 +18,10 @@ from typer.testing import CliRunner, Result
 
 from gengrade.cli import app
 from gengrade.engine import graded_class
+from gengrade.marks import Change, Mark, opened
 from gengrade.marks.amendments import Proposal, apply, planned
+from gengrade.marks.model import SECOND
+from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
 from tests.support.marked import RUBRIC
 from validation.workbench import REFERENCE, Workbench
@@ -525,3 +528,83 @@ def test_a_mark_that_was_confirmed_is_corrected_in_the_file_that_gave_it(marker:
     file.write_text("derivation: 1\n")
     assert marker.run("import", str(marker.marks)).exit_code == 0
     assert marker.points("Ada_11") == (1, 0)
+
+
+def test_a_moved_mark_counts_for_one_student_only_and_goes_back(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    assert marker.run("move", "Ada_11", "Bob_22").exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    assert marker.item("Bob_22", "derivation")["mark_state"] == "earlier files", "it was given for other files"
+    assert marker.run("move", "Bob_22", "Ada_11").exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+    assert marker.points("Bob_22") == (0, 3)
+
+
+def _second(marker: Marker, points: float) -> None:
+    """Let Bob give the second mark of Ada's derivation."""
+    rubric = Rubric.load(marker.rubric)
+    (entry,) = [entry for entry in rubric.entries() if entry.id == "derivation"]
+    with opened(marker.marks, rubric.assignment) as store, store.transaction():
+        change = Change("Ada_11", "derivation", Mark(points=points), entry.wording)
+        store.add([change], by="Bob", source=SECOND)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [(("give", "Ada_11", "derivation", "1"), (1, 0)), (("withdraw", "Ada_11", "derivation"), (0, 3))],
+)
+def test_who_changes_an_agreed_mark_changes_it_for_both_markers(
+    words: tuple[str, ...], found: tuple[float, float], marker: Marker
+) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    _second(marker, 2)
+    assert marker.run(*words).exit_code == 0
+    assert marker.item("Ada_11", "derivation")["mark_state"] != "conflict"
+    assert marker.points("Ada_11") == found
+
+
+def test_confirming_an_agreed_mark_keeps_the_agreement(marker: Marker) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    _second(marker, 2)
+    marker.rubric.write_text(marker.rubric.read_text().replace("text: the integral", "text: the whole integral"))
+    assert marker.grade().exit_code == 0
+    assert marker.points("Ada_11") == (0, 3)
+    assert marker.run("confirm", "derivation").exit_code == 0
+    assert marker.points("Ada_11") == (2, 0)
+
+
+def test_a_corrected_row_of_an_agreed_mark_is_no_conflict(marker: Marker, tmp_path: Path) -> None:
+    marker.run("give", "Ada_11", "derivation", "2")
+    _second(marker, 2)
+    table = tmp_path / "marks.csv"
+    assert marker.run("export", str(table)).exit_code == 0
+    table.write_text(table.read_text().replace("derivation,2,", "derivation,1,"))
+    assert marker.run("import", str(table)).exit_code == 0
+    assert marker.points("Ada_11") == (1, 0)
+
+
+def test_what_takes_nothing_back_says_so(marker: Marker, tmp_path: Path) -> None:
+    table, other = tmp_path / "own.csv", tmp_path / "other.csv"
+    for file, points in ((table, 1), (other, 2)):
+        file.write_text(f"student,item,points\nAda_11,derivation,{points}\n")
+        marker.run("import", str(file))
+    assert marker.item("Ada_11", "derivation")["mark_state"] == "conflict"
+    assert "several marks" in marker.run("undo", "Ada_11", "derivation").stderr
+    told = marker.run("export", str(tmp_path / "yaml"))
+    assert "Ada_11: left out, since there are several marks (a table holds all): derivation" in told.stderr
+    table.write_text("student,item,points\nAda_11,derivation,\n")
+    assert "derivation was not taken back, since another mark counts" in marker.run("import", str(table)).stdout
+
+
+def test_a_release_is_made_by_the_marks_as_they_are(marker: Marker) -> None:
+    """A marking room that was killed has kept its marks, and has not written what follows from them."""
+    rubric = Rubric.load(marker.rubric)
+    (entry,) = [entry for entry in rubric.entries() if entry.id == "derivation"]
+    with opened(marker.marks, rubric.assignment) as store, store.transaction():
+        store.add([Change("Ada_11", "derivation", Mark(points=2), entry.wording)], by="Tess", source="marking room")
+    assert marker.points("Ada_11") == (0, 3)
+    result = CliRunner().invoke(app, ["release", str(marker.out), "--partial"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert marker.points("Ada_11") == (2, 0)
+    released = json.loads((marker.out / "releases" / "1" / "Ada_11" / "grade.json").read_text())
+    assert released["total"] == 5

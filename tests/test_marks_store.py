@@ -299,7 +299,7 @@ def test_files_of_one_name_in_two_places_are_two_files(store: Store, folder: Pat
         take_over(store, "doe", {item: Mark(points=1)}, examples.rubric(), name=name, by="file")
     assert set(store.current("doe").items) == {ITEM, "1.9-description"}
     assert _points(store) == [1], "the second file does not take back what it never showed"
-    assert take_over(store, "doe", {}, examples.rubric(), name=there, by="file") == ["1.9-description"]
+    assert take_over(store, "doe", {}, examples.rubric(), name=there, by="file") == ["took back 1.9-description"]
 
 
 def test_files_that_belong_to_nobody_are_named_with_the_nearest_ids(folder: Path) -> None:

@@ -251,6 +251,17 @@ def test_a_first_roster_that_is_wrong_stops_nothing(lecturer: Lecturer) -> None:
     assert [row["Student"] for row in lecturer.book().values()] == ["100", "", "", "", ""]
 
 
+def test_a_roster_that_names_a_submission_that_is_not_there_is_not_taken_over(lecturer: Lecturer) -> None:
+    lecturer.with_roster(f"id,submission\n100,{JANE}\n101,{JIM}\n")
+    book = lecturer.book()
+    assert book["100"]["Status"] == "graded"
+    result = lecturer.with_roster(f"id,submission\n100,{JANE}x\n101,{JIM}\n", status=2)
+    assert "what was read from it before stands" in " ".join(result.stdout.split())
+    assert lecturer.book() == book
+    result = lecturer.only_scores(status=2)  # the next run names it again, and goes on with what it knows
+    assert lecturer.book() == book
+
+
 def test_the_marking_room_knows_the_people(lecturer: Lecturer) -> None:
     """Whoever marks blind reads neither a name nor a number of the roster; and the roster is kept from students."""
     lecturer.with_roster("id,name,login\n101,Jim Roe,u4711\n")

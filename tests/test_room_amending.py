@@ -307,6 +307,19 @@ def test_a_change_that_cannot_be_taken_back_says_why(server: Server) -> None:
     assert "It cannot be taken back" not in server.ask("/changes/2")[1], "it was"
 
 
+def test_three_changes_are_taken_back_one_after_the_other(server: Server) -> None:
+    _give(server, "ada", criteria="decoder")
+    for number in range(3):
+        _apply(server, {**ADDED, "text": f"the order, number {number}"})
+    for number in (3, 2, 1):
+        page = server.ask(f"/changes/{number}")[1]
+        assert "1 mark becomes what it was before" in page, number
+        assert "it was marked since" not in page
+        server.ask("/changes/undo", _form(page, "/changes/undo"))
+    assert _mark(server, "ada") == Mark(points=2, criteria=("decoder",))
+    assert server.room.work.state("ada", "1.1", server.room.heads()) is State.MARKED
+
+
 def test_the_room_says_that_the_class_was_graded_again(tmp_path: Path) -> None:
     graded = graded_class(tmp_path)
     record = graded.out / WORK / "class.json"

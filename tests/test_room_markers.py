@@ -245,6 +245,24 @@ def test_of_two_markers_the_one_who_opened_the_room_settles_also_what_they_marke
 
 
 @ALL_TWICE
+@pytest.mark.parametrize("corrector", ["Ann", "Cyd"])
+def test_who_corrects_an_agreed_mark_has_seen_that_it_was_agreed(corrector: str, server: Server) -> None:
+    before = _mark(server, "s01", "Ann", "a", points="2")
+    _mark(server, "s01", "Bob", "b", points="2")
+    page = server.ask("/answer/1.1/s01", by=corrector)[1]
+    assert "Bob gave the second mark, which agrees" in page
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert seen is not None
+    told = _mark(server, "s01", corrector, "c", points="3", seen=seen[1])
+    assert told["state"] == "marked"
+    again = _mark(server, "s01", corrector, "d", points="1", seen=str(told["seen"]))
+    assert again["state"] == "marked"
+    # Who has not seen the second mark is in conflict with it, as before.
+    first = before["heads"][0]["id"]  # type: ignore[index]
+    assert _mark(server, "s01", "Ann", "e", points="0", seen=str(first))["state"] == "in conflict"
+
+
+@ALL_TWICE
 def test_a_second_mark_replaces_no_first_one(server: Server) -> None:
     told = _mark(server, "s01", "Ann", "a", points="3")
     seen = str(told["heads"][0]["id"])  # type: ignore[index]

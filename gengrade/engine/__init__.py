@@ -8,6 +8,7 @@
     Interrupted                      a run that was stopped (`errors`)
     graded_class(out)                a class that was graded earlier, for marking (`record`)
     grades_of(class)                 the grades that it has (`rescoring`)
+    by_its_marks(class)              the class with its grades by the present marks (`rescoring`)
     rescore(…), rewrite_class_pages  what follows from changed marks (`rescoring`)
     locked(out)                      keeps other commands away from the results (`folder`)
     kept_of_class(…)                 what no file may see while a class is marked (`kept`)
@@ -25,7 +26,7 @@ from gengrade.engine.kept import kept_here, kept_of_class
 from gengrade.engine.marks import operator
 from gengrade.engine.options import Options
 from gengrade.engine.record import GradedClass, graded_class
-from gengrade.engine.rescoring import grades_of, rescore, rewrite_class_pages
+from gengrade.engine.rescoring import by_its_marks, grades_of, rescore, rewrite_class_pages
 from gengrade.engine.results import EventKind, Graded, Progress, Result
 from gengrade.engine.running import run
 
@@ -40,6 +41,7 @@ __all__ = [
     "Progress",
     "Result",
     "UsageError",
+    "by_its_marks",
     "graded_class",
     "grades_of",
     "kept_here",

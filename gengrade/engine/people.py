@@ -106,13 +106,17 @@ def read_people(known: KeptPeople, discovery: Discovery, kept_ids: Collection[st
     kept = known.model_copy(update={"handed": {**before, **now}})
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    whole = not discovery.single
     if kept.roster is not None:
         roster, problems, notes = _read(kept.roster)
-        kept = kept.model_copy(update={"roster": roster})
-    found = found_again(kept, whole=not discovery.single)
+        before_it, kept = kept.roster, kept.model_copy(update={"roster": roster})
+        wrong = found_again(kept, whole=whole).problems
+        shown = printable(str(from_here(roster.path)))
+        problems += tuple(f"{shown}, {problem}" for problem in wrong)
+        if wrong and roster.sha256 != before_it.sha256 and before_it.people is not None:
+            kept, notes = kept.model_copy(update={"roster": before_it}), _stands(before_it)
+    found = found_again(kept, whole=whole)
     if kept.roster is not None:
-        shown = printable(str(from_here(kept.roster.path)))
-        problems += tuple(f"{shown}, {problem}" for problem in found.problems)
         notes += () if discovery.single else (*_summary(found), *found.people.unclear)
     return ReadPeople(kept, found, problems, (*notes, *found.notes))
 
@@ -156,7 +160,7 @@ def _clean(text: str) -> str:
 
 def _read(roster: KeptRoster) -> tuple[KeptRoster, tuple[str, ...], tuple[str, ...]]:
     """Return the roster as its file says now, or as before if it has mistakes; sentences about these, and notes."""
-    stands = () if roster.people is None else ("the roster was not taken over; what was read from it before stands",)
+    stands = _stands(roster)
     try:
         with roster.path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -171,6 +175,11 @@ def _read(roster: KeptRoster) -> tuple[KeptRoster, tuple[str, ...], tuple[str, .
     if read.mistakes:
         return roster, tuple(map(str, read.mistakes)), stands
     return KeptRoster(path=roster.path, sha256=digest, people=read.people), (), read.notes
+
+
+def _stands(roster: KeptRoster) -> tuple[str, ...]:
+    """Return a note that a roster with mistakes was left out, if there is an earlier one."""
+    return () if roster.people is None else ("the roster was not taken over; what was read from it before stands",)
 
 
 def _summary(found: Found) -> list[str]:

@@ -9,6 +9,7 @@ from gengrade.engine.record import GradedClass
 from gengrade.grade import Grade
 from gengrade.lateness import Lateness, LateSource
 from gengrade.marks import Marks
+from gengrade.marks.store import NAME
 from gengrade.people import Standing
 from gengrade.places import Owners
 from gengrade.report.index import INDEX
@@ -46,6 +47,28 @@ def grades_of(graded: GradedClass) -> dict[str, Grade]:
         with suppress(OSError, ValueError):  # a student who was not graded yet
             found[student] = _grade_in(graded, student, owners)
     return found
+
+
+def by_its_marks(graded: GradedClass) -> GradedClass:
+    """Return a class with the criteria that were changed while marking, and with all grades by the present marks.
+
+    A marking room that was killed has kept each mark, but may not have written what follows from it.
+    """
+    if not (graded.marks / NAME).exists():
+        return graded
+    with graded.open_marks() as store:
+        graded, marks = graded.amended(store), store.all_current()
+    stale = [
+        student
+        for student, grade in grades_of(graded).items()
+        if grade.provenance.marks != marks.get(student, Marks()).sha256
+        or grade.provenance.amendments != graded.rubric.amendments
+    ]
+    for student in stale:
+        rescore(graded, student, marks.get(student))
+    if stale:
+        rewrite_class_pages(graded)
+    return graded
 
 
 def rewrite_class_pages(graded: GradedClass) -> None:

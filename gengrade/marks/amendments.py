@@ -481,10 +481,13 @@ def _before(store: Store, amendment: Amendment) -> Wording:
 def _origin(store: Store, event: Event) -> int:
     """Return the event whose mark stands again where changes after it were taken back; else the event itself."""
     while event.kind is EventKind.UNDO and len(event.replaces) == 1:
-        before = store.event(event.replaces[0]).replaces
-        if len(before) != 1:
+        undone = store.event(event.replaces[0])
+        if store.amendment_that_led_to(event.id) is not None:
+            # A change for all was taken back, whose mark may have stood again after a later change was taken back.
+            undone = store.event(_origin(store, undone))
+        if len(undone.replaces) != 1:
             break
-        event = store.event(before[0])
+        event = store.event(undone.replaces[0])
     return event.id
 
 

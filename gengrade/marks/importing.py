@@ -99,8 +99,7 @@ def read_files(
             problems += [str(mistake) for mistake in mistakes]
             continue
         gone = take_over(store, student, marks, rubric, name=name, by=by, copied=name != path.name)
-        if gone:
-            notes.append(f"{printable(student)}: took back {', '.join(gone)}, whose lines were removed")
+        notes += [f"{printable(student)}: {done}, whose lines were removed" for done in gone]
     return problems, notes
 
 
@@ -121,13 +120,13 @@ def take_over(
     copied: whether the file lies outside of the folder of marks, as one that was exported. A changed line is then for
         the files that its mark was given for.
 
-    Returns the items whose marks were taken back, since the file does not show them any more.
+    Returns what was done about the items that the file does not show any more, in words.
     """
-    gone = []
+    gone: dict[str, list[str]] = {}
     entries = {entry.id: entry for entry in rubric.entries()}
     with store.transaction():
         known = store.file(name)
-        current = store.current(student).items
+        current = store.current(student)
         shown = dict(known)
         for item in sorted({*known, *marks}):
             before = store.event(known[item]) if item in known else None
@@ -137,17 +136,18 @@ def take_over(
             wording = entries[item].wording if mark is not None else None
             # Who edits a copy has read what it was made from; in the folder of marks, what was graded last.
             content = before.content if copied and before and before.mark else None
-            change = _change(student, item, mark, wording, before, current.get(item, ()), content)
+            change = _change(student, item, mark, wording, before, current, content)
             if isinstance(change, Event):
                 shown[item] = change.id
             elif change is not None:
                 (shown[item],) = store.add([change], by=by, source=name)
             if mark is None:
                 shown.pop(item)
-                gone += [item] if isinstance(change, Change) else []
+                taken = "took back" if isinstance(change, Change) else "could not take back, since another mark counts:"
+                gone.setdefault(taken, []).append(item)
         if shown != known:
             store.remember_file(name, shown)
-    return gone
+    return [f"{done} {', '.join(items)}" for done, items in gone.items()]
 
 
 def _change(
@@ -156,32 +156,36 @@ def _change(
     mark: Mark | None,
     wording: Wording | None,
     before: Event | None,
-    heads: Sequence[Event],
+    current: Marks,
     content: str | None,
 ) -> Change | Event | None:
     """Return the change that a file asks for, the event that says the same already, or None where nothing is to do.
 
     before: the event that the file showed when it was last read; None: it did not show the item.
-    heads: the item's current events.
+    current: the student's current marks.
     content: the hash of the submission that the mark is for; None: the present one.
     """
+    heads = current.items.get(item, ())
     same = [event for event in heads if event.mark == mark and (mark is None or event.wording == wording)]
     if same and len(heads) == 1:
         return same[0]
     if mark is None:
         # A line that was removed takes the mark back that it gave, and no other.
-        stands = before is not None and [event.id for event in heads] == [before.id]
-        return Change(student, item, None, None, (before.id,), EventKind.WITHDRAWAL) if before and stands else None
-    # Withdrawn marks are not in anybody's way, and who confirms a mark says what the file says.
-    said = (before.id,) if before else ()
-    replaces = (*said, *(event.id for event in heads if event.mark is None or _confirms(event, said)))
-    replaces = tuple(dict.fromkeys(replaces))
-    return Change(student, item, mark, wording, replaces, content=content)
+        if before is None or [event.id for event in heads] != [before.id]:
+            return None
+        standing = tuple(event.id for event in current.standing(item))
+        return Change(student, item, None, None, standing, EventKind.WITHDRAWAL)
+    replaces = [before.id] if before else []
+    # Withdrawn marks are not in anybody's way, and whoever confirms a mark says what the file says.
+    replaces += [event.id for event in heads if event.mark is None or (before and _confirms(event, before))]
+    if before and len(heads) == 1 and heads[0].id in replaces:
+        replaces += [event.id for event in current.standing(item)]
+    return Change(student, item, mark, wording, tuple(dict.fromkeys(replaces)), content=content)
 
 
-def _confirms(event: Event, earlier: Sequence[int]) -> bool:
-    """Return whether an event confirms one of these."""
-    return event.kind is EventKind.CONFIRMATION and set(event.replaces) <= set(earlier)
+def _confirms(event: Event, earlier: Event) -> bool:
+    """Return whether an event confirms another one."""
+    return event.kind is EventKind.CONFIRMATION and earlier.id in event.replaces
 
 
 class Table:
@@ -200,10 +204,10 @@ class Table:
         before = self._event_of(row, self._store.file(self._name))
         return before is not None and row.mark == before.mark
 
-    def take_over(self, rows: Iterable[table.Row], rubric: Rubric, *, by: str) -> int:
-        """Make events of the rows that a person changed; return how many there are."""
+    def take_over(self, rows: Iterable[table.Row], rubric: Rubric, *, by: str) -> list[str]:
+        """Make events of the rows that a person changed; return a sentence on each that took nothing back."""
         entries = {entry.id: entry for entry in rubric.entries()}
-        added = 0
+        notes: list[str] = []
         with self._store.transaction():
             known = self._store.file(self._name)
             shown = dict(known)
@@ -212,17 +216,19 @@ class Table:
                 if row.mark == (before.mark if before else None):
                     continue
                 wording = entries[row.item].wording if row.mark is not None else None
-                heads = self._store.current(row.student).items.get(row.item, ())
+                current = self._store.current(row.student)
                 content = row.content or (before.content if before and before.mark else None)
-                change = _change(row.student, row.item, row.mark, wording, before, heads, content)
+                change = _change(row.student, row.item, row.mark, wording, before, current, content)
                 if isinstance(change, Event):
                     shown[row.key] = change.id
                 elif change is not None:
                     (shown[row.key],) = self._store.add([change], by=by, source=Path(self._name).name)
-                    added += 1
+                else:
+                    who = f"line {row.line}, {printable(row.student)}"
+                    notes.append(f"{who}: {row.item} was not taken back, since another mark counts")
             if shown != known:
                 self._store.remember_file(self._name, shown)
-        return added
+        return notes
 
     def _event_of(self, row: table.Row, known: Mapping[str, int]) -> Event | None:
         """Return the event that a row stands for: what was last read from it, or else what it was written from."""

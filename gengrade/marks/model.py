@@ -170,6 +170,15 @@ class Marks:
     seconds: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
 
+    def standing(self, item: str) -> tuple[Event, ...]:
+        """Return all of an item's events that nothing has replaced: those that decide it, and agreeing second marks.
+
+        Whoever gives another mark replaces all of them: a second mark that agreed with an earlier mark says nothing
+        against a later one.
+        """
+        decisive = self.items.get(item, ())
+        return (*decisive, *(event for event in self.seconds.get(item, ()) if event not in decisive))
+
     @property
     def sha256(self) -> str | None:
         """A hash of marks and questions as "sha256:…", without who gave them and when; None if there are none."""

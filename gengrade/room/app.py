@@ -165,13 +165,17 @@ class Pages:
         if not handing.may_see(marker, question.id, student, heads):
             return PlainTextResponse(_ANOTHERS, HTTPStatus.FORBIDDEN)
         role = handing.role(marker, question.id, student, heads)
-        current = self._room.seconds(student, marker) if role is Role.SECOND else self._room.current(student)
+        marks = self._room.marks(student)
+        current = self._room.seconds(student, marker) if role is Role.SECOND else marks.items
         order = self.aids.order(request, question.id, self._room.work.order(question.id, marker))
         place = order.index(student)
         files, begins = self._shown_files(student), self._place(student, question.id)
         automatic = any(not isinstance(entry.item, ManualItem) for entry in entries)
         results = {item.id: item for item in self._room.grade(student).items}
         items = [_Shown(entry, current.get(entry.id, ()), results[entry.id], self._room.work) for entry in entries]
+        if role is Role.FIRST:
+            for item in items:
+                item.replaces(marks.standing(item.entry.id))
         after = order[place + 1] if place + 1 < len(order) else None
         return self._html(
             "answer.html.j2",
@@ -380,7 +384,8 @@ class Pages:
     def _answer_to_change(self, saved: Saved, place: _Place, wants_json: bool) -> Response:
         later = BackgroundTask(self._room.refresh)
         if wants_json:
-            told = {"heads": [_told(event) for event in saved.heads], "state": saved.state}
+            seen = " ".join(str(event.id) for event in saved.standing)
+            told = {"heads": [_told(event) for event in saved.heads], "seen": seen, "state": saved.state}
             return JSONResponse(told, background=later)
         target = self._answer_path(self._room.work.items[place.item].question.id, place.student)
         return RedirectResponse(target, HTTPStatus.SEE_OTHER, background=later)
@@ -409,7 +414,13 @@ class _Shown:
         self.other_files = bool(only and self.mark and work.is_for_other_files(only.student, only.content))
         self.conflict = heads if len(heads) > 1 else ()
         self.criteria = entry.item.criteria if isinstance(entry.item, ManualItem) else ()
-        self.seen = " ".join(str(event.id) for event in heads)
+        self.agreeing: tuple[Event, ...] = ()
+        self.replaces(heads)
+
+    def replaces(self, standing: tuple[Event, ...]) -> None:
+        """Let the page replace these events, of which it shows agreeing second marks as well."""
+        self.agreeing = tuple(event for event in standing if event not in self.heads)
+        self.seen = " ".join(str(event.id) for event in standing)
 
 
 def _told(event: Event) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _SHORT_WORDS: Final = frozenset(
         *("of", "on", "or", "so", "to", "up", "us", "we"),
     )
 )
-_JOINING: Final = frozenset("_-.")  # what stands between the words of identifiers and file names
+_JOINING: Final = frozenset("_-./\\@")  # what stands between the words of identifiers, paths and addresses
 
 
 @dataclass(frozen=True, slots=True)

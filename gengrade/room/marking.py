@@ -14,7 +14,7 @@ from gengrade.engine import GradedClass, grades_of, rescore, rewrite_class_pages
 from gengrade.grade import Grade
 from gengrade.marks import Change, Event, EventKind, Mark, Store
 from gengrade.marks.amendments import Amended, amended, not_alone
-from gengrade.marks.model import SECOND, Asked, Head, completed, confirmed, problem_with
+from gengrade.marks.model import SECOND, Asked, Head, Marks, completed, confirmed, deciding, problem_with
 from gengrade.paths import from_here, printable
 from gengrade.room.handing import Handing, Plan, Role
 from gengrade.room.naming import Names
@@ -32,9 +32,10 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What an item's marks are after a change."""
+    """What an item's marks are after a change: those that decide it, and all that another mark would replace."""
 
     heads: tuple[Event, ...]
+    standing: tuple[Event, ...]
     state: State
 
 
@@ -156,10 +157,14 @@ class Room:
         with self._lock:
             return self._store.states(student)
 
+    def marks(self, student: str) -> Marks:
+        """Return a student's current marks."""
+        with self._lock:
+            return self._store.current(student)
+
     def current(self, student: str) -> Mapping[str, tuple[Event, ...]]:
         """Return the events that decide a student's items, by item."""
-        with self._lock:
-            return self._store.current(student).items
+        return self.marks(student).items
 
     def seconds(self, student: str, marker: str) -> Mapping[str, tuple[Event, ...]]:
         """Return a person's current second marks of a student, by item."""
@@ -216,10 +221,10 @@ class Room:
             # Somebody who opened the answer before it was marked has not seen that mark, and so gives the second one.
             role = self._handing.role(by, entry.question.id, student, self.heads(student))
         with self._lock:
-            if mark is None and len(seen) > 1:
-                raise Refused("there are several marks: choose one, or say which points are right")
             history = self._store.history(student, item)
-            shown = [event for event in history if event.id in seen]
+            shown = deciding([event for event in history if event.id in seen], lambda event: event.head)
+            if mark is None and len(shown) > 1:
+                raise Refused("there are several marks: choose one, or say which points are right")
             amended = self._amended_since(seen, history)
             mark = _with_changed_comment(mark, shown, amended)
             confirms = self._confirmed(mark, shown, entry)
@@ -292,9 +297,11 @@ class Room:
         self._stale.add(student)
         if role is Role.SECOND:
             heads = self.seconds(student, by).get(entry.id, ())
-            return Saved(heads, State.MARKED if any(event.head.settles for event in heads) else State.OPEN)
-        heads = self._store.current(student).items.get(entry.id, ())
-        return Saved(heads, self.work.state_of(student, entry.id, [event.head for event in heads]))
+            return Saved(heads, heads, State.MARKED if any(event.head.settles for event in heads) else State.OPEN)
+        marks = self._store.current(student)
+        heads = marks.items.get(entry.id, ())
+        state = self.work.state_of(student, entry.id, [event.head for event in heads])
+        return Saved(heads, marks.standing(entry.id), state)
 
     def refresh(self) -> None:
         """Score again, and write the pages of, all students whose marks have changed."""

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from gengrade.course import chosen
-from gengrade.engine import UsageError, graded_class, kept_of_class, locked
+from gengrade.engine import UsageError, by_its_marks, graded_class, kept_of_class, locked
 from gengrade.places import ROOM, WORK
 from gengrade.room.access import HERE, Access
 from gengrade.room.app import Pages
@@ -99,6 +99,7 @@ def serve(
 
     Raises UsageError, InputError and DocumentError before it starts.
     """
+    by_its_marks(graded_class(out))  # a room that was killed may not have written what follows from its marks
     graded = graded_class(out)
     course, _ = chosen(None, graded.rubric.path)
     tier = choose(isolation, single=False)
