@@ -186,8 +186,8 @@ def rubric_check(file: Annotated[Path, typer.Argument(help="The rubric to check.
     except DocumentError as error:
         refuse(error)
     questions = list(checked.questions())
-    points = sum(question.points for question in questions if not question.bonus)
-    bonus = sum(question.points for question in questions if question.bonus)
+    points = sum(entry.item.points for entry in checked.entries() if not entry.bonus)
+    bonus = sum(entry.item.points for entry in checked.entries() if entry.bonus)
     typer.echo(
         f"{file}: {len(questions)} questions, {points:g} points and {bonus:g} bonus, {len(checked.checks())} checks"
     )

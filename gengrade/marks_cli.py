@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from gengrade.rubric import Entry, Rubric
 _SOURCE: Final = "gengrade marks"
 _DEFAULT: Final = Path("results")
 _ALL: Final = "all"  # instead of an item's id
+_DECIMAL_COMMA: Final = re.compile(r"(\d+),(\d+)")
 
 app = typer.Typer(no_args_is_help=True, help="Give, confirm, take back, export and import marks.")
 
@@ -38,12 +40,25 @@ _Student = Annotated[str, typer.Argument(help="The student's id: the name of the
 _Item = Annotated[str, typer.Argument(help="The item's id in the rubric.")]
 
 
+def _points(text: str) -> float:
+    """Return a number of points on the command line. Raises UsageError."""
+    comma = _DECIMAL_COMMA.fullmatch(text)
+    hint = f"write {comma[1]}.{comma[2]}" if comma else "give one from 0, with at most two decimals"
+    try:
+        points = float(text)
+    except ValueError:
+        points = math.nan
+    if not (0 <= points < math.inf and round(points, 2) == points):
+        raise UsageError(f"{text} is no number of points: {hint}")
+    return points
+
+
 @app.command("give")
 def give(
     student: _Student,
     item: _Item,
     points: Annotated[
-        float | None, typer.Argument(min=0, help="The points; leave them out if criteria say them.")
+        str | None, typer.Argument(help="The points, such as 2.5; leave them out if criteria say them.")
     ] = None,
     criteria: Annotated[
         list[str] | None,
@@ -64,14 +79,13 @@ def give(
         student = _known(graded, student)
         named = [name.strip() for some in criteria or () for name in some.split(",")]
         met = tuple(filter(None, named)) if criteria else None
-        if points is not None and not (math.isfinite(points) and round(points, 2) == points):
-            raise UsageError(f"{points} is no number of points: give one with at most two decimals")
-        if points is None and met is None and comment is None:
+        number = None if points is None else _points(points)
+        if number is None and met is None and comment is None:
             raise UsageError(f"{student}: give points, criteria or a comment")
         with store.transaction():
             current = store.current(student)
             events = current.items.get(item, ())
-            mark = _combined(Mark(points=points, criteria=met, comment=comment or ""), events, comment is not None)
+            mark = _combined(Mark(points=number, criteria=met, comment=comment or ""), events, comment is not None)
             if reason := problem_with(mark, entry):
                 raise UsageError(f"{student}: {reason}")
             store.add(

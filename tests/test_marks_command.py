@@ -110,6 +110,8 @@ def test_a_name_that_one_student_has_will_do(marker: Marker) -> None:
         (("give", "Ada_11", "derivation"), "give points, criteria or a comment"),
         (("give", "Ada_11", "derivation", "1.001"), "is no number of points"),
         (("give", "Ada_11", "derivation", "inf"), "is no number of points"),
+        (("give", "Ada_11", "derivation", "1,5"), "write 1.5"),
+        (("import", "Ada_1.yaml"), "Ada_11"),
         (("give", "Bobb_22", "derivation", "1"), "Bob_22"),
         (("confirm", "derivation", "Cyd"), 'no student has the id "Cyd"'),
         (("move", "Ada_11", "Ada_11"), "is the same student"),

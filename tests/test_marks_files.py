@@ -106,7 +106,7 @@ def test_yaml_is_read_as_it_was_written(marks: dict[str, Mark]) -> None:
 @given(st.lists(st.builds(Mark, points=st.none() | _HUNDREDTHS, comment=_TEXT), max_size=4))
 def test_csv_is_read_as_it_was_written(marks: list[Mark]) -> None:
     events = [marked.event("vae.kld", mark, _wording(), number) for number, mark in enumerate(marks) if mark != Mark()]
-    rows, mistakes = table.parse(table.to_csv(events).encode(), Path("m.csv"), rubric(), ["doejane"])
+    rows, mistakes = table.parse(table.to_csv(events).encode(), Path("m.csv"), rubric(), {"doejane": "Jane Doe"})
     assert mistakes == []
     assert [(row.mark, row.event) for row in rows] == [(event.mark, event.id) for event in events]
 
@@ -121,7 +121,7 @@ def test_criteria_survive_a_table() -> None:
         Event(number, marked.NOW, "Tim", "test", EventKind.MARK, "doejane", "1.1-sampling", mark, None, ())
         for number, mark in enumerate(marks)
     ]
-    rows, _ = table.parse(table.to_csv(events).encode(), Path("m.csv"), rubric(), ["doejane"])
+    rows, _ = table.parse(table.to_csv(events).encode(), Path("m.csv"), rubric(), {"doejane": "Jane Doe"})
     assert [row.mark for row in rows] == marks
 
 
@@ -129,7 +129,7 @@ def test_criteria_survive_a_table() -> None:
 def test_a_spreadsheets_table_is_read(separator: str) -> None:
     """Some write semicolons, all put a byte order mark in front of UTF-8."""
     text = "student,item,points,comment\r\ndoejane,vae.kld,1.5,Gut\r\n".replace(",", separator)
-    rows, mistakes = table.parse(b"\xef\xbb\xbf" + text.encode(), Path("m.csv"), rubric(), ["doejane"])
+    rows, mistakes = table.parse(b"\xef\xbb\xbf" + text.encode(), Path("m.csv"), rubric(), {"doejane": "Jane Doe"})
     assert mistakes == []
     assert [(row.student, row.mark) for row in rows] == [("doejane", Mark(points=1.5, comment="Gut"))]
 
@@ -152,7 +152,7 @@ def test_wrong_rows_are_refused_with_their_line(row: list[str], reason: str) -> 
     text = io.StringIO()
     header = ["student", "item", "points", "criteria", "comment", "event"]
     csv.writer(text).writerows([header, ["doejane", "vae.loss", "1", "", "", ""], row])
-    rows, mistakes = table.parse(text.getvalue().encode(), Path("m.csv"), rubric(), ["doejane"])
+    rows, mistakes = table.parse(text.getvalue().encode(), Path("m.csv"), rubric(), {"doejane": "Jane Doe"})
     assert [mistake.line for mistake in mistakes] == [3]
     assert reason in str(mistakes[0])
     assert len(rows) == 1
@@ -168,11 +168,18 @@ def test_wrong_rows_are_refused_with_their_line(row: list[str], reason: str) -> 
     ],
 )
 def test_what_is_no_table_of_marks_is_refused(content: bytes, reason: str) -> None:
-    rows, (mistake,) = table.parse(content, Path("m.csv"), rubric(), [])
+    rows, (mistake,) = table.parse(content, Path("m.csv"), rubric(), {})
     assert rows == []
     assert reason in str(mistake)
 
 
 def test_empty_rows_of_a_spreadsheet_are_no_mistake() -> None:
-    rows, mistakes = table.parse(b"Student,Item,Points\ndoejane,vae.kld,1\n,,\n", Path("m.csv"), rubric(), ["doejane"])
+    content = b"Student,Item,Points\ndoejane,vae.kld,1\n,,\n"
+    rows, mistakes = table.parse(content, Path("m.csv"), rubric(), {"doejane": "Jane Doe"})
     assert (len(rows), mistakes) == (1, [])
+
+
+def test_a_name_in_the_place_of_an_id_gets_its_id() -> None:
+    content = b"student,item,points\nDoe Jane,vae.kld,1\n"
+    _, (mistake,) = table.parse(content, Path("m.csv"), rubric(), {"doejane": "Jane Doe", "roe": "Jim Roe"})
+    assert '"Doe Jane" (did you mean "doejane"?)' in str(mistake)

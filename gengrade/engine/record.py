@@ -128,11 +128,13 @@ class GradedClass:
     def id_of(self, given: str) -> str:
         """Return the id of the only student with this name; if there is none, the text itself, which may be an id.
 
-        A name may be written in its other order: "Jane Doe" finds "Doe, Jane".
+        A name may be written in its other order: "Jane Doe" finds "Doe, Jane". A roster's ids, numbers and logins count
+        as names.
         """
         given = unicodedata.normalize("NFC", given)  # a Mac's terminal writes "ö" as two characters
         wanted = names_of(given)
         named = {id_ for id_, name in self.names.items() if wanted & names_of(name)}
+        named |= {id_ for id_, texts in self.identities.items() if given.casefold() in map(str.casefold, texts)}
         for each in self.people.members:
             if each.submission and (given == each.id or wanted & names_of(each.name)):
                 named.add(each.submission)

@@ -19,6 +19,7 @@ from typing import Final
 from gengrade.documents import suggestion
 from gengrade.marks.files import MarksError
 from gengrade.marks.model import Event, Mark, Marks, completed, problem_with
+from gengrade.people.words import names_of
 from gengrade.rubric import Rubric
 from gengrade.texts import no_text
 
@@ -70,14 +71,14 @@ def parse(
     content: bytes,
     path: Path,
     rubric: Rubric,
-    students: Iterable[str],
+    students: Mapping[str, str],
     unchanged: Callable[[Row], bool] = lambda row: False,
 ) -> tuple[list[Row], list[MarksError]]:
     """Return the rows of a table and all of its mistakes.
 
     content: the bytes of the file, UTF-8, with commas, semicolons or tabs between the cells.
     path: its path, used in messages only.
-    students: the ids of the students that there are.
+    students: the names of the students that there are, by their ids.
     unchanged: returns whether a row says what it said when it was written. Such a row is not checked, since the rubric
         may have changed meanwhile.
     """
@@ -89,7 +90,6 @@ def parse(
     head = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     rows, mistakes = [], []
-    known = set(students)
     try:
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         missing = [name for name in _NEEDED if name not in reader.fieldnames]
@@ -105,7 +105,7 @@ def parse(
             if not any(cells.values()):
                 continue  # spreadsheets leave empty rows
             try:
-                rows.append(_row(cells, path, reader.line_num, rubric, known, unchanged))
+                rows.append(_row(cells, path, reader.line_num, rubric, students, unchanged))
             except MarksError as mistake:
                 mistakes.append(mistake)
     except csv.Error as problem:
@@ -128,7 +128,7 @@ def _row(
     path: Path,
     line: int,
     rubric: Rubric,
-    students: set[str],
+    students: Mapping[str, str],
     unchanged: Callable[[Row], bool],
 ) -> Row:
     """Return a row as marks. Raises MarksError."""
@@ -140,7 +140,9 @@ def _row(
         raise wrong("it has more cells than the first line: put a text with separators in quotes")
     student, item, points, criteria, comment, event, marked = (cells.get(name) or "" for name in _COLUMNS)
     if student not in students:
-        raise wrong(f'no student has the id "{student}"{suggestion(student, students)}: correct or remove the row')
+        named = [id_ for id_, name in students.items() if names_of(student) & names_of(name)]
+        hint = f' (did you mean "{named[0]}"?)' if student and named else suggestion(student, students)
+        raise wrong(f'no student has the id "{student}"{hint}: correct or remove the row')
     entries = {entry.id: entry for entry in rubric.entries()}
     if item not in entries:
         raise wrong(f'the rubric has no item "{item}"{suggestion(item, entries)}: correct or remove the row')

@@ -168,10 +168,10 @@ def _kappa(one: Array, other: Array, groups: NDArray[np.str_]) -> float | None:
 
 
 def _interval(differences: Array, confidence: float) -> tuple[float | None, float | None]:
-    """Return the ends of Student's interval for the mean."""
+    """Return the ends of Student's interval for the mean, within the values that a mean of shares can have."""
     number = len(differences)
     if number < 2:
         return None, None
     half = float(stats.t.ppf((1 + confidence) / 2, number - 1)) * float(differences.std(ddof=1)) / sqrt(number)
     mean = float(differences.mean())
-    return mean - half, mean + half
+    return max(mean - half, -1.0), min(mean + half, 1.0)
