@@ -65,6 +65,7 @@ class Direct:
             device=request.device,
             threads=request.threads,
             limits=request.limits.as_dict(),
+            replaced=dict(request.replaced),
         )
         inputs = wire.decode(wire.encode(dict(request.inputs)))
         own, printed = _own(self._course, request.probe), io.StringIO()

@@ -31,6 +31,7 @@ from gengrade.grading.suspects import Suspects, plant
 from gengrade.rubric import Rubric
 from gengrade.sandbox import DEFAULTS, Isolation, Limits, Sandbox, choose
 from gengrade.store import EvidenceStore
+from gengrade.submissions import lay_out
 from validation.direct import TIER, Direct
 from validation.variants import Changes
 
@@ -93,8 +94,9 @@ class Workbench:
             self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees)
         self._circumstances = Circumstances(chosen, self.tier, "cpu", 1, {})
         self._store = EvidenceStore(folder / "reference-evidence", Seal.temporary(), "ours")
-        self.reference = self.tree(reference_of(course))
-        self._suspects = Suspects(reference_of(course), self._suspect)
+        self.reference = self._trees / "reference"
+        lay_out(reference_of(course), self.reference, self._parts)
+        self._suspects = Suspects(reference_of(course), self._parts, self._suspect)
 
     def __enter__(self) -> Self:
         return self
@@ -193,9 +195,11 @@ class Workbench:
     def _diagnosis(self, observed: Observed) -> Diagnosis:
         return Diagnosis(observed.checks(), observed.tested, library(self.course), self._suspects.same)
 
-    def _suspect(self, folder: Path) -> Subject:
-        tree = self.tree(folder)
-        return Subject(tree, _content(tree), self.sandbox.ours, self._store, self._circumstances, ours=True)
+    def _suspect(self, replaced: Mapping[str, str]) -> Subject:
+        digest = hashlib.sha256(repr(sorted(replaced.items())).encode()).hexdigest() if replaced else "reference"
+        return Subject(
+            self.reference, digest, self.sandbox.ours, self._store, self._circumstances, ours=True, replaced=replaced
+        )
 
 
 def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> str:
@@ -230,13 +234,6 @@ def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
 def names(facts: Iterable[CheckFact]) -> set[str]:
     """The names of the recognised misconceptions."""
     return {fact.misconception.name for fact in facts if fact.misconception is not None}
-
-
-def _content(tree: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(file for file in tree.rglob("*") if file.is_file()):
-        digest.update(f"{file.relative_to(tree)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 @cache

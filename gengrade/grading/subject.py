@@ -65,6 +65,7 @@ class Subject:
         *,
         ours: bool = False,
         budget: Budget | None = None,
+        replaced: Mapping[str, str] | None = None,
     ) -> None:
         """Create the subject for one tree of files.
 
@@ -74,7 +75,9 @@ class Subject:
         circumstances: what evidence depends on besides.
         ours: whether the package is ours, so that a failed run is a fault of the harness.
         budget: the budget of all runs together; None: there is none.
+        replaced: texts in the place of the tree's files, by their paths there, which the hash covers; only of ours.
         """
+        assert ours or not replaced
         self._tree = tree
         self._tree_hash = tree_hash
         self._sandbox = sandbox
@@ -82,6 +85,7 @@ class Subject:
         self._circumstances = circumstances
         self._ours = ours
         self._budget = budget
+        self._replaced = dict(replaced or {})
         self._seeds: Callable[[], int] = lambda: 0
         self._limits = Limits()
         self._listener: Callable[[Request, Run], None] = lambda request, run: None
@@ -127,6 +131,7 @@ class Subject:
             limits=self._limits,
             device=self._circumstances.device,
             threads=self._circumstances.threads,
+            replaced=self._replaced,
         )
         refusal = self._budget.refusal() if self._budget is not None else None
         if refusal is not None:
@@ -145,7 +150,7 @@ class Subject:
 
     def repeat(self, request: Request) -> Run:
         """Repeat a run of another package on this one, and return it whatever its outcome."""
-        return self._cached_or_fresh(replace(request, tree=self._tree))
+        return self._cached_or_fresh(replace(request, tree=self._tree, replaced=self._replaced))
 
     def _cached_or_fresh(self, request: Request) -> Run:
         if self._store is None:

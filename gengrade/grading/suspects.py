@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from gengrade.grading.diagnosis import Call
 from gengrade.grading.misconceptions import LibraryError, Misconception, Mistake
 from gengrade.grading.subject import Subject
 from gengrade.grading.symptoms import agree, read
+from gengrade.parts import Part
 from gengrade.sandbox import Request, Run
+from gengrade.submissions import targets
 
 
 def plant(misconception: Misconception, folder: Path) -> None:
@@ -19,25 +20,34 @@ def plant(misconception: Misconception, folder: Path) -> None:
 
     Raises LibraryError if the file or the definition is missing.
     """
+    text = misconception.planted(_text(folder, misconception))
+    (folder / misconception.file).write_text(text)
+
+
+def _text(folder: Path, misconception: Misconception) -> str:
+    """Return the text of the file that a misconception is about. Raises LibraryError if it is missing."""
     file = folder / misconception.file
     if not file.is_file():
         raise LibraryError(f"{misconception.name}: the reference has no file {misconception.file}")
-    file.write_text(misconception.planted(file.read_text()))
+    return file.read_text()
 
 
 class Suspects:
     """Repeats a student's runs on copies of the reference, most of which contain a misconception."""
 
-    def __init__(self, reference: Path, subject_of: Callable[[Path], Subject]) -> None:
+    def __init__(
+        self, reference: Path, parts: Mapping[str, Part], subject_of: Callable[[Mapping[str, str]], Subject]
+    ) -> None:
         """Create the copies' maker.
 
         reference: the folder of the reference.
-        subject_of: returns the package for a folder with the hand-out's files, which is changed afterwards.
+        parts: the course's parts, by key.
+        subject_of: returns the reference with these texts in the place of files in its clean tree.
         """
         self._reference = reference
+        self._parts = parts
         self._subject_of = subject_of
         self._subjects: dict[str | None, Subject] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None  # with the reference, unchanged
 
     def repeat(self, misconception: Misconception | None, request: Request) -> Run:
         """Repeat a run on the copy of the reference with this misconception; None: without any. Raises LibraryError."""
@@ -54,21 +64,12 @@ class Suspects:
         return agree(read(call.request.probe, call.request.inputs, run), call.symptoms)
 
     def _make(self, misconception: Misconception | None) -> Subject:
-        folder = self._copy()
         if misconception is None:
-            return self._subject_of(folder)
-        file = folder / misconception.file
-        text = file.read_bytes() if file.is_file() else b""
-        plant(misconception, folder)
-        try:
-            return self._subject_of(folder)
-        finally:
-            file.write_bytes(text)
+            return self._subject_of({})
+        text = misconception.planted(_text(self._reference, misconception))
+        return self._subject_of(dict.fromkeys(self._targets.get(misconception.file, ()), text))
 
-    def _copy(self) -> Path:
-        """Return a folder with the hand-out's files of the reference. It is copied once, which takes long."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="gengrade-")
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(self._reference, self._folder.name, ignore=ignored, dirs_exist_ok=True)
-        return Path(self._folder.name)
+    @cached_property
+    def _targets(self) -> Mapping[str, tuple[str, ...]]:
+        """The paths in the reference's clean tree, by the path in its folder."""
+        return targets(self._reference, self._parts)

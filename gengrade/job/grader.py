@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Grader:
         self._parts = job.course.parts
         self._sandbox = _sandbox(job)
         self._circumstances = Circumstances(job.course, job.tier, job.device, 1, versions())
-        self._suspects = Suspects(job.course.reference, self._suspect)
+        self._suspects = Suspects(job.course.reference, job.course.parts, self._suspect)
         self._undiagnosed = False  # whether the diagnosis of the submission in hand failed: another time it may not
 
     def follow(self, job: Job) -> None:
@@ -165,8 +165,8 @@ class Grader:
     def _reference(self) -> Subject:
         return reference_subject(self._job, self._sandbox, self._circumstances)
 
-    def _suspect(self, folder: Path) -> Subject:
-        return suspect_subject(self._job, folder, self._sandbox, self._circumstances)
+    def _suspect(self, replaced: Mapping[str, str]) -> Subject:
+        return suspect_subject(self._job, replaced, self._sandbox, self._circumstances)
 
     def _renamed(self, submission: Submission, found: Facts, prepared: Prepared) -> Facts:
         """Update facts that still stand by what lies around its programs now: names, and files of other kinds."""

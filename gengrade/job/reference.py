@@ -5,8 +5,9 @@ The reference's evidence is the same for all submissions, so it is kept once for
 
 from __future__ import annotations
 
-import secrets
-from pathlib import Path
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Final
 
 from gengrade.grading.recorded import RecordedRunner, load
@@ -14,10 +15,9 @@ from gengrade.grading.subject import Circumstances, Subject
 from gengrade.job.model import Job
 from gengrade.sandbox import Sandbox
 from gengrade.store import EvidenceStore
-from gengrade.submissions import Submission, discard, lay_out, prepare
+from gengrade.submissions import Submission, discard, prepare
 
 _REFERENCE: Final = ".reference"  # the reference's tree, among the students'
-_SUSPECT: Final = ".suspect-"  # how the names of trees with a misconception begin
 
 
 def with_reference(job: Job) -> Job:
@@ -50,12 +50,16 @@ def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) 
     return Subject(tree, job.reference_sha256, sandbox.ours, reference_evidence(job), circumstances, ours=True)
 
 
-def suspect_subject(job: Job, folder: Path, sandbox: Sandbox, circumstances: Circumstances) -> Subject:
-    """Lay out a copy of the reference in which a misconception is planted, and return it as a subject."""
-    tree = job.trees / f"{_SUSPECT}{secrets.token_hex(8)}"
-    prepared = lay_out(folder, tree, job.course.parts)
-    store = _class_evidence(job, prepared.sha256, thrifty=True)
-    return Subject(tree, prepared.sha256, sandbox.ours, store, circumstances, ours=True)
+def suspect_subject(job: Job, replaced: Mapping[str, str], sandbox: Sandbox, circumstances: Circumstances) -> Subject:
+    """Return a copy of the reference in which a misconception is planted.
+
+    replaced: the texts of the changed files, by their paths in the clean tree; none: the reference itself.
+    """
+    digest = hashlib.sha256(json.dumps([job.reference_sha256, dict(sorted(replaced.items()))]).encode()).hexdigest()
+    sha256 = f"sha256:{digest}" if replaced else job.reference_sha256
+    store = _class_evidence(job, sha256, thrifty=True)
+    tree = job.trees / _REFERENCE
+    return Subject(tree, sha256, sandbox.ours, store, circumstances, ours=True, replaced=replaced)
 
 
 def _class_evidence(job: Job, owner: str, *, thrifty: bool = False) -> EvidenceStore:

@@ -21,7 +21,10 @@ _FRAMES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The request for one run; `inputs` are plain values and numpy arrays, nested in lists and dicts."""
+    """The request for one run; `inputs` are plain values and numpy arrays, nested in lists and dicts.
+
+    replaced: texts that a run of our own code reads in the place of files in the tree, by their paths there.
+    """
 
     probe: str  # "vae:kld"
     tree: Path  # the submission's clean tree
@@ -30,6 +33,7 @@ class Request:
     limits: Limits
     device: str = "cpu"
     threads: int = 1
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class ZygoteProcess:
             device=request.device,
             threads=request.threads,
             limits=request.limits.as_dict(),
+            replaced=dict(request.replaced),
         )
 
     def _preload_for(self, tree: Path) -> None:

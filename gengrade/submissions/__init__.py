@@ -6,6 +6,7 @@
     prepare(submission, into, parts) → Prepared           unpacks, finds the parts, copies the files that matter
     lay_out_documents(submission, into) → LaidOut         unpacks, and copies all files that people may read
     lay_out(folder, into, parts) → Prepared               does the same with one of our own folders
+    targets(folder, parts)                                the paths that its files get there
     code_flags(tree, shown) → sentences                   names unusual code for teachers; it costs no points
     signatures(submissions) → a text for each             changes when a file of the submission changes
     content(submission) → a hash                          of the files as they were handed in
@@ -13,8 +14,8 @@
 
 Two properties are deliberate:
 
-1. All of these but `lay_out` and `discard` read in a confined process (see `reading`), so that no submission can crash
-   the caller.
+1. All of these but `lay_out`, `targets` and `discard` read in a confined process (see `reading`), so that no
+   submission can crash the caller.
 2. Identity, lateness and times come from the names that a learning management system gave, and never from inside a
    submission.
 """
@@ -32,6 +33,7 @@ from gengrade.submissions.reading import (
     names_in,
     prepare,
     signatures,
+    targets,
 )
 
 __all__ = [
@@ -52,4 +54,5 @@ __all__ = [
     "opened",
     "prepare",
     "signatures",
+    "targets",
 ]

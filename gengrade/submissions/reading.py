@@ -13,13 +13,14 @@ import struct
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from gengrade.confined import Bounds, Disturbed, Unreadable, confined
 from gengrade.parts import Part
 from gengrade.paths import InputError
 from gengrade.submissions import discovery, looking, preparing, signature
+from gengrade.submissions.locating import locate
 from gengrade.submissions.model import Discovery, LaidOut, Prepared, Submission, SubmissionError
 
 # Bounds for reading all submissions of a class. That process may start others, in which archives are listed.
@@ -124,6 +125,16 @@ def lay_out(folder: Path, into: Path, parts: Mapping[str, Part]) -> Prepared:
     ours = Submission(id=into.name, name=into.name, late=None, source=folder)
     with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch:
         return preparing.prepare(ours, into, parts, {}, Path(scratch))
+
+
+def targets(folder: Path, parts: Mapping[str, Part]) -> dict[str, tuple[str, ...]]:
+    """Return for each file of a trusted folder, by its path there, the paths that it gets in the clean tree."""
+    files = [PurePosixPath(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    found: dict[str, tuple[str, ...]] = {}
+    for key, place in locate([path for path in files if "__pycache__" not in path.parts], parts).places.items():
+        for target, source in place.files.items() if place else ():
+            found[source.as_posix()] = (*found.get(source.as_posix(), ()), f"{key}/{target}")
+    return found
 
 
 def code_flags(tree: Path, shown: Mapping[str, str], *, libraries: bool = False) -> tuple[str, ...]:

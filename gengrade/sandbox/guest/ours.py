@@ -20,7 +20,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -102,7 +102,7 @@ def answer(run: RunSettings, own: library.Library, tree: Path, inputs: wire.Tree
     printed: takes what is printed.
     """
     with (
-        _workplace(tree) as copy,
+        _workplace(tree, run.replaced) as copy,
         own.in_place(),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
@@ -111,8 +111,8 @@ def answer(run: RunSettings, own: library.Library, tree: Path, inputs: wire.Tree
 
 
 @contextlib.contextmanager
-def _workplace(tree: Path) -> Iterator[Path]:
-    """Give a temporary copy of a tree, within which a run works.
+def _workplace(tree: Path, replaced: Mapping[str, str]) -> Iterator[Path]:
+    """Give a temporary copy of a tree, with other texts in some files, within which a run works.
 
     Afterwards, what a package and a probe change is restored: modules, finders, the search path, torch's modes and
     defaults, random states, the environment, the program's arguments and the working folder.
@@ -124,6 +124,8 @@ def _workplace(tree: Path) -> Iterator[Path]:
     dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
     with tempfile.TemporaryDirectory(prefix="gengrade-") as scratch, contextlib.chdir(scratch):
         copy = workplace.copied(tree, Path(scratch))
+        for path, text in replaced.items():
+            (copy / path).write_text(text, encoding="utf-8")
         try:
             yield copy
         finally:

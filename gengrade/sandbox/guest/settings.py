@@ -45,6 +45,9 @@ class RunSettings:
     device: str  # "cpu" or "cuda"
     threads: int
     limits: Mapping[str, float]
+    replaced: Mapping[
+        str, str
+    ]  # of a run of our own code: texts in the place of the tree's files, by their paths there
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
