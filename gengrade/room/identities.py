@@ -94,13 +94,28 @@ def _plain(word: str) -> str:
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).casefold().translate(_LETTERS)
 
 
-def own_words(student: str, name: str) -> frozenset[str]:
-    """Return the words that tell in a student's own files who that is.
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What tells in a student's own files who that is.
+
+    words: single words.
+    beside: particles and initials, which tell something only beside one of the words.
+    """
+
+    words: frozenset[str]
+    beside: frozenset[str]
+
+
+NOTHING: Final = Own(frozenset(), frozenset())
+
+
+def own_words(student: str, name: str) -> Own:
+    """Return what tells in a student's own files who that is.
 
     student: the student's id.
     name: all names, ids and logins of the student or the group, with `TOGETHER` between them.
     """
-    found = set(told_anywhere(student, name))
+    found, beside = set(told_anywhere(student, name)), set[str]()
     for text in _spellings(student, name):
         words = [word.plain for word in words_of(text)]
         found |= {word for word in words if _tells(word) or len(words) == 1}
@@ -108,7 +123,8 @@ def own_words(student: str, name: str) -> frozenset[str]:
         initials = {one[0] + other for one, other in permutations(letters, 2)}
         initials |= {other + one[0] for one, other in permutations(letters, 2)}
         found |= {each for each in initials if len(each) >= _SHORTEST_FULL}
-    return frozenset(found)
+        beside |= {word[0] for word in letters} | (_PARTICLES & set(letters))
+    return Own(frozenset(found), frozenset(beside))
 
 
 def _tells(word: str) -> bool:

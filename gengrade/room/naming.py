@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,10 +20,11 @@ from PIL import Image, ImageDraw
 from gengrade.authenticity import Seal
 from gengrade.room.answers import Picture, encoded
 from gengrade.room.finding import Line
-from gengrade.room.identities import MOST_WORDS, Word, own_words, told_anywhere, words_of
+from gengrade.room.identities import MOST_WORDS, NOTHING, Word, own_words, told_anywhere, words_of
 
 HIDDEN: Final = "█"
 _MARGIN: Final = 0.15  # of a line's height, around what is covered
+_BESIDE: Final = 2  # characters between a name and an initial or a particle
 _GAP: Final = 12  # characters between two words of one name, such as a line's end and an indent
 
 
@@ -62,10 +64,16 @@ class Names:
         """
         if not self.blind:
             return text
-        own = self._own.get(student, frozenset()) if student is not None else frozenset()
+        own = self._own.get(student, NOTHING) if student is not None else NOTHING
         kept = list(text)
-        for word in self._telling(words_of(text), own):
+        words = words_of(text)
+        for word in self._telling(words, own.words):
             kept[word.begin : word.end] = HIDDEN * (word.end - word.begin)
+        for before, word in (*pairwise(words), *pairwise(words[::-1])):
+            # A particle or an initial beside a name that is hidden belongs to it.
+            near = max(word.begin - before.end, before.begin - word.end) <= _BESIDE
+            if near and word.plain in own.beside and HIDDEN in (kept[before.begin], kept[before.end - 1]):
+                kept[word.begin : word.end] = HIDDEN * (word.end - word.begin)
         return "".join(kept)
 
     def _telling(self, words: Sequence[Word], own: frozenset[str]) -> Iterator[Word]:
