@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -86,6 +87,8 @@ class Grader:
         job = self._job
         folder = job.folder(submission)
         stages = {"prepare": time.monotonic() - began}
+        with suppress(InfraError, OSError):  # the first run tries again, and says why
+            self._sandbox.start()
         shown = {part: path for part, path in prepared.parts.items() if path is not None}
         flags = code_flags(prepared.tree, shown, libraries=all(part.libraries for part in self._parts.values()))
         observed = self._observe(prepared, submission.id, folder)

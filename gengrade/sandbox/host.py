@@ -34,7 +34,7 @@ from gengrade.sandbox.zygote_process import ZygoteProcess
 class Sandbox:
     """The front of the wall: `run(request)` gives a `Run`, whatever the student's code does.
 
-    The zygote starts with the first run, and again after it was lost.
+    The zygote starts with the first run or, by `start`, before it, and again after it was lost.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Sandbox:
         self._turns = Turns(self._trees.parent / "turns")
         self._kept = tuple(kept)
         self._zygote: ZygoteProcess | None = None
-        self.starting = 0.0  # seconds spent on starting zygotes so far
+        self._is_ready = False
+        self.starting = 0.0  # seconds that runs have waited for zygotes to start so far
 
     def __enter__(self) -> Self:
         return self
@@ -65,10 +66,16 @@ class Sandbox:
         """End the zygote, if one was started."""
         if self._zygote is not None:
             self._zygote.close()
-            self._zygote = None
+        self._zygote, self._is_ready = None, False
+
+    def start(self) -> None:
+        """Start the zygote now rather than with the first run, without waiting for it. Raises OSError, InfraError."""
+        if self._zygote is None:
+            cuda = self.device == Device.CUDA
+            self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
 
     def warm(self) -> None:
-        """Start the zygote now rather than with the first run. Raises InfraError."""
+        """Start the zygote and wait until it is ready. Raises OSError and InfraError."""
         self._ready()
 
     def run(self, request: Request) -> Run:
@@ -105,10 +112,13 @@ class Sandbox:
             raise
 
     def _ready(self) -> ZygoteProcess:
-        if self._zygote is None:
-            began = time.monotonic()
-            cuda = self.device == Device.CUDA
-            self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
+        began = time.monotonic()
+        self.start()
+        assert self._zygote is not None
+        if not self._is_ready:
+            zygote, self._zygote = self._zygote, None
+            zygote.wait()
+            self._zygote, self._is_ready = zygote, True
             self.starting += time.monotonic() - began
         return self._zygote
 

@@ -33,7 +33,7 @@ class ZygoteProcess:
     """Starts a zygote, tells it what to run, and ends it. Its methods raise InfraError when it is dead or silent."""
 
     def __init__(self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
-        """Start the zygote, and wait until it is ready."""
+        """Start the zygote, which takes seconds: call `wait` before it is used."""
         self.course = course
         self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._tier = tier
@@ -82,6 +82,9 @@ class ZygoteProcess:
             )
         theirs.close()
         their_ours.close()
+
+    def wait(self) -> None:
+        """Wait until the zygote is ready; if it does not get ready, it is closed."""
         try:
             message = self._message(_START_SECONDS)
             if "ready" not in message:
