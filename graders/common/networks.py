@@ -95,6 +95,21 @@ def expect_registered(registration: Evidence, name: str = "network") -> None:
     )
 
 
+def expect_in_use(got: Evidence, name: str = "network") -> None:
+    """Fails a network with a parameter on whose value its output does not depend, although it may be in its graph.
+
+    Args:
+        got: evidence with the result of `graders.probing.networks.idle_parameter` under the key `idle`.
+        name: what the student calls the network.
+    """
+    idle = got.text("idle")
+    expect(
+        idle == "",
+        f"the {name}'s output does not change with its parameter {idle[:80]}, as if that were multiplied by zero: use "
+        "its layer in forward, or remove it",
+    )
+
+
 def expect_reproducible(got: Array, expected: Array) -> None:
     """Fails a network whose outputs, when it is created once more and given reordered rows, are not the same rows.
 

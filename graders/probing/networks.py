@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BUILT = "in a network that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
+_ROUNDING = 1e-6  # relative
+_NOISE = 0.1  # standard deviation for a parameter that is constant
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
 
 
@@ -98,6 +100,34 @@ def registration(network: nn.Module, output: Tensor) -> Registration:
         "unregistered": len(used - registered),
         "unreached": unreached[0] if unreached else "",
     }
+
+
+@torch.no_grad()
+def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
+    """The name of the first parameter on which the output of `forward()` does not depend; "" if there is none.
+
+    The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
+    changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
+    idle.
+    """
+    parameters = [(name, each) for name, each in network.named_parameters() if each.requires_grad]
+    for _, each in parameters:
+        _disturb(each)
+    before = forward()
+    for name, each in parameters:
+        kept = each.clone()
+        _disturb(each)
+        difference = (forward() - before).abs().max()
+        each.copy_(kept)
+        if difference <= _ROUNDING * before.abs().max():
+            return name
+    return ""
+
+
+def _disturb(parameter: Tensor) -> None:
+    """Adds noise that is as large as the parameter's own values."""
+    size = parameter.std().item() if parameter.numel() > 1 else 0.0
+    parameter.add_((size or _NOISE) * torch.randn_like(parameter))
 
 
 def drive(

@@ -21,6 +21,7 @@ from graders.common.networks import (
     ATOL,
     RTOL,
     UNREGISTERED,
+    expect_in_use,
     expect_nonlinear,
     expect_registered,
     expect_reproducible,
@@ -200,6 +201,7 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
         "first",
     )
     expect_registered(got)
+    expect_in_use(got)
     expect(got.integer("parameters") > 0, "the network has no parameters")
     expect_nonlinear(lines)
     return outputs

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import built, described, drive, registration
+from graders.probing.networks import built, described, drive, idle_parameter, registration
 from graders.probing.pictures import picture
 from graders.probing.watching import Calls, rows_of, watch
 
@@ -92,15 +92,18 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
-    return {
+    found: Network = {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
+        "idle": "",
         "changed": next((name for name in settings if given[name] != settings[name]), ""),
         "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
         "line": _outputs(which, module(line)),
         "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
         **registration(module, torch.cat([output.flatten() for output in outputs])),
     }
+    found["idle"] = idle_parameter(module, lambda: torch.cat([each.flatten() for each in _outputs(which, module(x))]))
+    return found
 
 
 def reach(

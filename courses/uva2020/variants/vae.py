@@ -104,6 +104,21 @@ RIGHT: dict[str, Changes] = {
         )
     },
     "means rounded to bytes": {UTILS: (GRID, GRID.replace("means", "(means * 255).round() / 255"))},
+    "a branch whose gate begins at zero": {
+        MLP: [
+            (
+                "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+                "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])\n"
+                "        self.branch = mlp([input_dim, 8, 2 * z_dim])\n"
+                "        self.gate = nn.Parameter(torch.zeros(()))",
+            ),
+            (
+                "mean, log_std = self.net(x.flatten(start_dim=1)).chunk(2, dim=-1)",
+                "x = x.flatten(start_dim=1)\n"
+                "        mean, log_std = (self.net(x) + self.gate * self.branch(x)).chunk(2, dim=-1)",
+            ),
+        ]
+    },
     "GELU, normalised layers, dropout": {
         MLP: [
             ("nn.ReLU()]", "nn.BatchNorm1d(n_out), nn.GELU(), nn.Dropout(0.1)]"),
@@ -480,6 +495,41 @@ UNNAMED: dict[str, Unnamed] = {
         {MLP: ("mlp([input_dim, *hidden_dims, 2 * z_dim])", "mlp([input_dim, max(hidden_dims), 2 * z_dim])")},
         ("vae.mlp_encoder",),
         "hidden_dims",
+    ),
+    "further hidden layers, times zero": Unnamed(
+        {
+            MLP: [
+                (
+                    "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+                    "self.net = mlp([input_dim, hidden_dims[0], 2 * z_dim])\n"
+                    "        self.more = mlp([z_dim, *hidden_dims[1:], z_dim])",
+                ),
+                (
+                    "return mean, log_std",
+                    "return mean + 0 * sum(each.sum() for each in self.more.parameters()), log_std",
+                ),
+            ]
+        },
+        ("vae.mlp_encoder",),
+        "does not change with its parameter",
+    ),
+    "a hidden layer that is added and taken away again": Unnamed(
+        {
+            MLP: [
+                (
+                    "self.net = mlp([z_dim, *hidden_dims, math.prod(output_shape)])",
+                    "self.net = mlp([z_dim, hidden_dims[0], math.prod(output_shape)])\n"
+                    "        self.more = mlp([z_dim, *hidden_dims[1:], 1])",
+                ),
+                (
+                    "return self.net(z).unflatten(-1, self.output_shape)",
+                    "more = self.more(z)\n"
+                    "        return (self.net(z) + more - more.detach()).unflatten(-1, self.output_shape)",
+                ),
+            ]
+        },
+        ("vae.mlp_decoder",),
+        "does not change with its parameter",
     ),
     "logits no darker than -0.5": Unnamed(
         {MLP: ("return self.net(z)", "return self.net(z).clamp(min=-0.5)")}, ("vae.mlp_decoder",), "logits"
