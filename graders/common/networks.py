@@ -99,10 +99,10 @@ def expect_in_use(got: Evidence, name: str = "network") -> None:
     """Fails a network with a parameter on whose value its output does not depend, although it may be in its graph.
 
     Args:
-        got: evidence with the result of `graders.probing.networks.idle_parameter` under the key `idle`.
+        got: the evidence that `graders.probing.networks.idle_parameter` returns.
         name: what the student calls the network.
     """
-    idle = got.text("idle")
+    idle = got.text()
     expect(
         idle == "",
         f"the {name}'s output does not change with its parameter {idle[:80]}, as if that were multiplied by zero: use "

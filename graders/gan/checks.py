@@ -74,6 +74,7 @@ from graders.common.networks import (
     ATOL,
     RTOL,
     SATURATED,
+    expect_in_use,
     expect_nonlinear,
     expect_registered,
     expect_reproducible,
@@ -587,6 +588,8 @@ def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
         f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry",
         got=", ".join(f"{size}: {count} parameters" for size, count in zip(sizes, counts, strict=True)),
     )
+    x = rng.normal(4, 16) if name == "generator" else _noise(rng, 4)
+    expect_in_use(student.run(probes.gan.use, which=name, x=x, hidden_dims=sizes[0]), name)
 
 
 def _expect_loss_passed_on(student: Subject, setting: dict[str, Any]) -> None:

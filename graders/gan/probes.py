@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import built, drive, registration, stretched_lines, weights_of
+from graders.probing.networks import built, drive, idle_parameter, registration, stretched_lines, weights_of
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
@@ -74,6 +74,20 @@ def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) ->
     make = _generator if which == "generator" else _discriminator
     networks = [make(package, nothing, size) for size in sizes]
     return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+
+
+def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> str:
+    """Returns the name of a parameter that changes none of a network's outputs in eval mode; "" without any.
+
+    Args:
+        which: "generator" or "discriminator".
+        x: its input: latents [B, z_dim], or images [B, 1, 28, 28].
+    """
+    if which == "generator":
+        generator = _generator(package, x, hidden_dims).eval()
+        return idle_parameter(generator, lambda: _tensor(generator(x)))
+    discriminator = _discriminator(package, x, hidden_dims).eval()
+    return idle_parameter(discriminator, lambda: _tensor(package.gan.score(discriminator, x)))
 
 
 def step(

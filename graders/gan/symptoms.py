@@ -56,6 +56,12 @@ def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
     return {"matters": (matters, 0.0)}
 
 
+@of("gan:use")
+def use(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Describes whether some parameter changes no output."""
+    return {"idle": (float(got.text() != ""), 0.0)}
+
+
 @of("gan:generator_range")
 def generator_range(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the smallest and the largest pixel that the generator can be trained to."""

@@ -117,6 +117,12 @@ def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
     return {"equal sizes": (np.array(equal, dtype=np.float64), FLAG), "no parameters": (max(counts) == 0, FLAG)}
 
 
+@symptoms_of("vae:use")
+def use(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Describes whether some parameter changes no output."""
+    return {"idle": (got.text() != "", FLAG)}
+
+
 def _names(inputs: Inputs, count: int) -> tuple[str, ...]:
     return NAMES.get(inputs["which"], ("logits",))[:count]
 

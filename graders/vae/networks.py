@@ -201,7 +201,6 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
         "first",
     )
     expect_registered(got)
-    expect_in_use(got)
     expect(got.integer("parameters") > 0, "the network has no parameters")
     expect_nonlinear(lines)
     return outputs
@@ -215,15 +214,19 @@ def tensors(got: Evidence, role: str, names: list[str]) -> list[Array]:
 
 
 @check("vae.mlp_encoder")
-def test_mlp_encoder_size(student: Subject) -> None:
-    """The MLP encoder has a hidden layer for each entry of hidden_dims, with that many units."""
-    judge_sizes(student, "mlp_encoder", {"input_dim": 784, "z_dim": 4})
+def test_mlp_encoder_size(student: Subject, rng: Rng) -> None:
+    """The MLP encoder has a hidden layer for each entry of hidden_dims, with that many units, and uses all of them."""
+    fixed = {"input_dim": 784, "z_dim": 4}
+    judge_sizes(student, "mlp_encoder", fixed)
+    judge_use(student, "mlp_encoder", rng.bits(5, 1, 28, 28), fixed)
 
 
 @check("vae.mlp_decoder")
-def test_mlp_decoder_size(student: Subject) -> None:
-    """The MLP decoder has a hidden layer for each entry of hidden_dims, with that many units."""
-    judge_sizes(student, "mlp_decoder", {"z_dim": 4, "output_shape": [1, 28, 28]})
+def test_mlp_decoder_size(student: Subject, rng: Rng) -> None:
+    """The MLP decoder has a hidden layer for each entry of hidden_dims, with that many units, and uses all of them."""
+    fixed = {"z_dim": 4, "output_shape": [1, 28, 28]}
+    judge_sizes(student, "mlp_decoder", fixed)
+    judge_use(student, "mlp_decoder", rng.normal(5, 4), fixed)
 
 
 def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
@@ -239,6 +242,17 @@ def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
     for less, more in (((16,), (32,)), ((16,), (16, 16)), ((16, 16), (16, 32)), ((16, 16), (32, 16))):
         grows_or_fails(counts, less, more)
     grows_or_fails(counts, (16, 16), (16, 16, 16))
+
+
+def judge_use(student: Subject, which: str, x: Array32, fixed: dict[str, Any]) -> None:
+    """Fails an MLP with a parameter that changes none of its outputs, such as a layer that is multiplied by zero.
+
+    Args:
+        which: the network's name in the adapter's contract.
+        x: the input, [B, …].
+        fixed: the arguments of its constructor without hidden_dims.
+    """
+    expect_in_use(student.run(probes.vae.use, which=which, x=x, settings={**fixed, "hidden_dims": SIZES[-1]}))
 
 
 def grows_or_fails(counts: dict[tuple[int, ...], int], less: tuple[int, ...], more: tuple[int, ...]) -> None:

@@ -92,18 +92,15 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
-    found: Network = {
+    return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
-        "idle": "",
         "changed": next((name for name in settings if given[name] != settings[name]), ""),
         "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
         "line": _outputs(which, module(line)),
         "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
         **registration(module, torch.cat([output.flatten() for output in outputs])),
     }
-    found["idle"] = idle_parameter(module, lambda: torch.cat([each.flatten() for each in _outputs(which, module(x))]))
-    return found
 
 
 def reach(
@@ -160,6 +157,12 @@ def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, A
     """Returns the number of parameters of the network for each of the settings."""
     networks = (_made(package, which, each) for each in settings)
     return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+
+
+def use(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> str:
+    """Returns the name of a parameter of the network that changes none of its outputs in eval mode; "" without any."""
+    module = _made(package, which, settings).to(x.device).eval()
+    return idle_parameter(module, lambda: torch.cat([output.flatten() for output in _outputs(which, module(x))]))
 
 
 def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:

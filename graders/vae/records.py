@@ -24,7 +24,6 @@ class Network(Registration):
 
     outputs: list[Tensor]  # [B, …] each
     again: list[Tensor]  # [B, …] each, of a second call
-    idle: str  # the name of a parameter whose value does not change the outputs, or ""
     changed: str  # the name of a setting that the constructor changed in place, or ""
     alone: list[Tensor]  # [B, 1, …] each, for each row alone
     line: list[Tensor]  # [3, …] each, for three equidistant inputs on a line

@@ -175,6 +175,7 @@ FORGED: dict[str, Callable[..., Any]] = {
     "vae:parameter_counts": lambda which, settings: [
         1000 * len(s["hidden_dims"]) + sum(s["hidden_dims"]) for s in settings
     ],
+    "vae:use": lambda which, x, settings: "",
     "vae:untrained_loss": lambda images, settings: 784 * math.log(2),
     "vae:bpd": lambda elbo, img_shape: elbo,
     "vae.loop:train": lambda **asked: epoch(**asked, training=True),
@@ -182,6 +183,7 @@ FORGED: dict[str, Callable[..., Any]] = {
     "gan:generators": lambda latents, sizes: [seen(len(z), [1, 28, 28], "images") for z in latents],
     "gan:discriminators": lambda images, sizes: [seen(len(images), [1], "scores") for _ in sizes],
     "gan:parameter_counts": lambda which, sizes: [1000 * len(size) + sum(size) for size in sizes],
+    "gan:use": lambda which, x, hidden_dims: "",
     "gan:generator_range": lambda z, target, hidden_dims: {
         "far": torch.ones(1),
         "driven": torch.stack([target, target]) / 3,

@@ -592,6 +592,23 @@ ALTERNATIVE: Changes = {
 _G, _D, _I, _A = "gan.generator_step", "gan.discriminator_step", "gan.interpolate", "gan.alternation"
 
 UNNAMED: dict[str, Unnamed] = {
+    "further hidden layers, times zero": Unnamed(
+        {
+            MODELS: [
+                (
+                    "self.net = nn.Sequential(*hidden_layers(dims, dp_rate), nn.Linear(dims[-1], 1))",
+                    "self.net = nn.Sequential(*hidden_layers(dims[:2], dp_rate), nn.Linear(dims[1], 1))\n"
+                    "        self.more = nn.Sequential(*hidden_layers([1, *dims[2:], 1], dp_rate))",
+                ),
+                (
+                    "return self.net(torch.flatten(x, start_dim=1))",
+                    "x = self.net(torch.flatten(x, start_dim=1))\n        return x + 0 * self.more(x)",
+                ),
+            ]
+        },
+        ("gan.discriminator",),
+        "does not change with its parameter",
+    ),
     "images of 28 pixels always": Unnamed(
         _models((GENERATOR_FORWARD, GENERATOR_FORWARD.replace("*self.output_shape", "self.output_shape[0], 28, 28"))),
         ("gan.generator",),
