@@ -23,6 +23,7 @@ from gengrade.grading.misconceptions import LibraryError
 from gengrade.grading.recorded import MANIFEST, Manifest
 from gengrade.kit.packing import packed
 from gengrade.kit.recording import record
+from gengrade.kit.trying import require_usable
 from gengrade.paths import from_here
 
 _SEEDS: Final = 3
@@ -67,6 +68,7 @@ def kit(
         with zipfile.ZipFile(BytesIO(recorded)) as archive:
             manifest = Manifest.model_validate_json(archive.read(MANIFEST))
         made = packed(found, scheme, recorded, manifest.made)
+        require_usable(made)
         for name, content in ((f"{made.name}.zip", made.archive), (made.wheel_name, made.wheel)):
             write_whole(out / name, content)
             typer.echo(f"{from_here(out / name)} ({len(content) / (1 << 20):.1f} MiB)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from gengrade.course import Course, courses
 from gengrade.engine import Crew, Options, Progress, Result, UsageError
 from gengrade.explaining import explanation
 from gengrade.facts import Outcome
+from gengrade.grading.checks import known
 from gengrade.grading.recorded import load
 from gengrade.home import HOME
 from gengrade.paths import from_here
@@ -171,6 +173,21 @@ def _show(console: Console, result: Result) -> None:
     for note in result.notes:
         console.print(Text(f"note: {inert(one_line(note))}"), soft_wrap=True)
     console.print(Text(f"Report: {from_here(one.report)}"), soft_wrap=True)
+
+
+def require_whole() -> None:
+    """Load everything that this kit holds, and raise what the first thing raises that cannot be used."""
+    (course,) = courses().values()
+    rubric = Rubric.load(course.rubric)
+    rubric.verify(known())
+    load(course.recorded)
+    for check in rubric.checks():
+        list(explanation(check, rubric, course))
+    for adapter in course.adapters.values():
+        module, _, name = adapter.partition(":")
+        getattr(importlib.import_module(module), name)
+    for probes in sorted((HOME / "graders").rglob("*probes.py")):
+        importlib.import_module(".".join(probes.relative_to(HOME).with_suffix("").parts))
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from typer.testing import CliRunner, Result
 from gengrade.authoring import create
 from gengrade.cli import app
 from gengrade.course import Course, courses
+from gengrade.engine import UsageError
 from gengrade.facts import Outcome
 from gengrade.grading.diagnosis import Call
 from gengrade.grading.recorded import (
@@ -43,6 +44,7 @@ from gengrade.grading.symptoms import Symptoms, agree
 from gengrade.home import HOME
 from gengrade.kit.packing import packed, requirements
 from gengrade.kit.stripping import BY_A_TEACHER, graders_of, public_checks, public_rubric, without_other_checks
+from gengrade.kit.trying import require_usable
 from gengrade.rubric import ManualItem, Rubric
 from gengrade.sandbox import Limits, Request, Run
 from validation.variants import COURSES
@@ -330,6 +332,43 @@ def test_hidden_checks_become_a_teachers_and_leave_the_graders() -> None:
     assert "graders/cgan/checks.py" not in sources
     for name, source in sources.items():
         compile(source, name, "exec")
+
+
+def _with_a_hidden_check(course: Course) -> Rubric:
+    """Return the rubric of 2020 in which a hidden check stands beside public items: in their needs and in limits."""
+    text = course.rubric.read_text()
+    text = text.replace("check: vae.kld,", "check: vae.kld, hidden: true,")
+    text = text.replace("check: vae.bpd,", "check: vae.bpd, needs: [vae.kld, vae.reparameterize],")
+    limits = "limits: {unit: {seconds: 15}, vae.kld: {seconds: 9}, vae.bpd: {seconds: 8}}"
+    return Rubric.parse(f"{text}\n{limits}\n", Path("rubric.yaml"))
+
+
+def test_a_hidden_check_beside_public_items_leaves_the_rubric() -> None:
+    rubric = _with_a_hidden_check(courses()["uva2020"])
+    text = public_rubric(rubric)
+    public = Rubric.parse(text, Path("rubric.yaml"))
+    public.verify(public_checks(rubric))
+    assert re.search(r"vae\.kld\b(?!_)", text) is None
+    assert public.limits.keys() == {"unit", "vae.bpd"}
+    (bpd,) = [entry.item for entry in public.entries() if entry.checks[:1] == ("vae.bpd",)]
+    assert not isinstance(bpd, ManualItem)
+    assert bpd.needs == ("vae.reparameterize",)
+
+
+def test_a_kit_is_loaded_before_it_is_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = courses()["uva2020"]
+    rubric = _with_a_hidden_check(course)
+    content = io.BytesIO()
+    seeds = (PublicSeed(seed=0, secret="s"),)
+    manifest = Manifest(course=course.name, version="1", made="2026-11-30", data="digits", seeds=seeds, mistakes=())
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(MANIFEST, manifest.model_dump_json())
+        archive.writestr(SYMPTOMS, json.dumps(document({})))
+    require_usable(packed(course, rubric, content.getvalue(), "2026-11-30"))
+    broken = "assignment: A\nparts: []\n"
+    monkeypatch.setattr("gengrade.kit.packing.public_rubric", lambda rubric: broken)
+    with pytest.raises(UsageError, match=r"the kit that was made cannot be used \(.*rubric\.yaml.*nothing was written"):
+        require_usable(packed(course, rubric, content.getvalue(), "2026-11-30"))
 
 
 def test_a_test_of_several_checks_keeps_those_that_are_public() -> None:

@@ -31,14 +31,19 @@ ANSWERED: Final = "If no program answers this, a teacher reads your answer."
 
 def public_rubric(rubric: Rubric) -> str:
     """Return the text of the rubric that a kit holds: the same points, of which hidden ones are a teacher's."""
+    kept = public_checks(rubric)
     scheme = rubric.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"course", "parts"})
+    if "limits" in scheme:
+        scheme["limits"] = {name: each for name, each in scheme["limits"].items() if "." not in name or name in kept}
     scheme["parts"] = [
         {
             "name": part.name,
             "questions": [
                 {
                     **question.model_dump(mode="json", exclude_defaults=True, exclude={"items"}),
-                    "items": [_item(item, f"{question.id}-{place}") for place, item in enumerate(question.items, 1)],
+                    "items": [
+                        _item(item, f"{question.id}-{place}", kept) for place, item in enumerate(question.items, 1)
+                    ],
                 }
                 for question in part.questions
             ],
@@ -48,14 +53,17 @@ def public_rubric(rubric: Rubric) -> str:
     return yaml.safe_dump(scheme, allow_unicode=True, sort_keys=False, width=120)
 
 
-def _item(item: Any, id_: str) -> dict[str, Any]:
+def _item(item: Any, id_: str, checks: Collection[str]) -> dict[str, Any]:
+    """Return an item of a rubric as a kit holds it, which knows these checks and no others."""
     if isinstance(item, ManualItem):
         kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "title", "bonus"})
         return {**kept, "id": item.id or id_, "manual": BY_A_TEACHER}
     if item.hidden:
         kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "bonus"})
         return {**kept, "id": f"hidden-{id_}", "title": HIDDEN, "manual": BY_A_TEACHER}
-    kept = item.model_dump(mode="json", exclude_defaults=True)
+    kept = item.model_dump(mode="json", exclude_defaults=True, exclude={"needs"})
+    if needs := [need for need in item.needs if need in checks]:
+        kept["needs"] = needs
     return {**kept, "optional": ANSWERED} if item.optional else kept
 
 
@@ -68,7 +76,7 @@ def public_checks(rubric: Rubric) -> set[str]:
         if not isinstance(entry.item, ManualItem) and not entry.item.hidden
         for check in entry.checks
     }
-    return with_needs(asked) - hidden
+    return with_needs(asked - hidden) - hidden
 
 
 def public_tryouts(tryouts: Tryouts, checks: Collection[str]) -> str:
