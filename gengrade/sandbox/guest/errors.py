@@ -9,13 +9,13 @@ FAILED: Final = "__failed__"  # a global of a student's program: for each name t
 STAR: Final = "*"  # in that global, "*utils" is the name of all that `from utils import *` would have defined
 
 
-def behind(failed: Mapping[str, Exception], name: str) -> Exception | None:
+def behind(failed: Mapping[str, Exception], name: str | None) -> Exception | None:
     """Return the error that kept a program from defining a name, or else that of its first import of all names.
 
     failed: the program's global FAILED.
     """
     stars = (error for key, error in failed.items() if key.startswith(STAR))
-    return failed.get(name) or next(stars, None)
+    return failed.get(name or "") or next(stars, None)
 
 
 class Missing(Exception):
