@@ -62,8 +62,8 @@ def check(
     Exit status 0: all checks passed. 1: some did not pass. 2: the command cannot be carried out.
     """
     console = Console()
-    (course,) = courses().values()
     try:
+        course = _only_course()
         if explain is not None:
             for line in explanation(explain, Rubric.load(course.rubric), course):
                 console.print(Text(line), soft_wrap=True)
@@ -96,6 +96,18 @@ def check(
     said = " ".join(sums(result.graded[0].grade))
     export(result, junit, github=github, said=("Self-check", said))
     raise typer.Exit(status(result))
+
+
+def _only_course() -> Course:
+    """Return the course of this kit. Raises UsageError if kits of several are mixed, and CourseError."""
+    found = courses()
+    if len(found) != 1:
+        raise UsageError(
+            f"{HOME} holds the self-checks of several courses ({', '.join(found)}), which overwrite each other: "
+            "install each into an environment of its own (python -m venv)"
+        )
+    (course,) = found.values()
+    return course
 
 
 def _watch(console: Console, course: Course, options: Options) -> NoReturn:
@@ -177,7 +189,7 @@ def _show(console: Console, result: Result) -> None:
 
 def require_whole() -> None:
     """Load everything that this kit holds, and raise what the first thing raises that cannot be used."""
-    (course,) = courses().values()
+    course = _only_course()
     rubric = Rubric.load(course.rubric)
     rubric.verify(known())
     load(course.recorded)
