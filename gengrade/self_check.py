@@ -6,7 +6,7 @@ What builds on something that did not pass comes after it, in one line, since it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -55,8 +55,8 @@ def _show_part(console: Console, part: str, questions: Sequence[QuestionGrade]) 
         first = together[0]
         _say(console, f"  {_names(together)}: {word(first).word}, {_missed(together)}", style="bold red")
         _say(console, f"    {one_line(told(first), _LONGEST)}")
-        if first.code is not None:
-            _say(console, f"    in {one_line(first.code[0], 160)}, line {first.code[1]}")
+        for place in _places(together):
+            _say(console, f"    {place}")
         if first.got is not None:
             expected = "" if first.expected is None else f"expected {one_line(first.expected, 160)}, "
             _say(console, f"    {expected}got {one_line(first.got, 160)}")
@@ -73,6 +73,16 @@ def _by_cause(items: Iterable[ItemGrade]) -> list[list[ItemGrade]]:
         said = told(item).partition(_SIZES)[0]
         found.setdefault(mistake(item) or (item.outcome, said), []).append(item)
     return sorted(found.values(), key=lambda together: -_points_missed(together))
+
+
+def _places(items: Sequence[ItemGrade]) -> Iterator[str]:
+    """Yield where the code of some items raised an error and, if that differs among them, in which checks."""
+    found: dict[tuple[str, int], list[ItemGrade]] = {}
+    for item in items:
+        if item.code is not None:
+            found.setdefault(item.code, []).append(item)
+    for (file, line), there in found.items():
+        yield f"in {one_line(file, 160)}, line {line}{f' ({_names(there)})' if len(found) > 1 else ''}"
 
 
 def _passed(item: ItemGrade) -> bool:

@@ -60,6 +60,24 @@ def test_the_same_error_in_several_checks_is_told_once() -> None:
     assert "  gan.generator, gan.alternation: Error, 6 points" in lines
 
 
+def test_the_same_error_at_several_places_names_each() -> None:
+    error = "NotImplementedError"
+    places = {"gan.generator": 12, "gan.alternation": 40, "gan.interpolate": 12}
+    lines = shown(
+        graded(
+            *(
+                examples.fact(check, Outcome.ERROR, error, traceback=f'File "part2/models.py", line {line}, in f')
+                for check, line in places.items()
+            )
+        )
+    )
+    at = lines.index(f"    {error}")
+    assert lines[at + 1 : at + 3] == [
+        "    in part2/models.py, line 12 (gan.generator, gan.interpolate)",
+        "    in part2/models.py, line 40 (gan.alternation)",
+    ]
+
+
 def test_what_builds_on_something_wrong_is_no_mistake_of_its_own() -> None:
     lines = shown(graded(examples.fact("vae.loss", Outcome.FAILED, "The sign is wrong.")))
     blocked = next(line for line in lines if "vae.train_bpd" in line)
