@@ -112,6 +112,18 @@ def test_hidden_checks_and_teachers_words_stay_out() -> None:
     assert "on hidden inputs" not in text
 
 
+def test_a_fault_of_ours_sends_a_student_to_the_file_that_tells_of_it() -> None:
+    facts = examples.facts(examples.fact("gan.generator", Outcome.INFRA, "the disk is full"))
+    theirs = facts.model_copy(update={"provenance": facts.provenance.model_copy(update={"kit": True})})
+    for some, words in (
+        (facts, "; a teacher will look at it."),
+        (theirs, "faults.log that lies beside the report."),
+    ):
+        (line,) = [line for line in shown(score(some, examples.rubric())) if line.startswith("  gan.generator: ")]
+        assert "went wrong on our side. That is not your fault and costs no points" in line
+        assert words in line
+
+
 def test_what_cannot_be_decided_costs_nothing_and_is_said() -> None:
     lines = shown(graded(examples.fact("gan.generator", Outcome.UNDECIDED, "einops is not installed")))
     assert any(line.startswith("  gan.generator: Undecided. einops is not installed") for line in lines)
