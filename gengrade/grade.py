@@ -29,6 +29,7 @@ from gengrade.marks.model import Asked, is_for_other_files
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.people.model import Member, Standing
 from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
+from gengrade.texts import counted
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
 
@@ -503,8 +504,8 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         was, now = (_criteria(wording.criteria) for wording in (before, present))
         said = f"The mark ({said}) was given for other criteria: {was}. Now they are: {now}."
         return f"{said} If it stands, {confirm}"
-    was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
-    now = f"“{present.text}” ({present.points:g} points)"
+    was = f"“{before.text}” ({counted(before.points, 'point')})" if before else "another one"
+    now = f"“{present.text}” ({counted(present.points, 'point')})"
     return f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. If it stands, {confirm}"
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from gengrade.facts import Named, Outcome
 from gengrade.grade import Grade, ItemGrade, ItemKind, QuestionGrade
 from gengrade.report.text import inert, mistake, one_line, points, public, told, word
-from gengrade.texts import listed
+from gengrade.texts import counted, listed
 
 _LONGEST: Final = 600  # characters of a message
 _NAMED: Final = 60  # checks in a line
@@ -120,7 +120,7 @@ def _missed(items: Sequence[ItemGrade]) -> str:
     }.items():
         if some:
             missed = round(_points_missed(some), 2)
-            said.append(f"{points(missed)} {'point' if missed == 1 else 'points'}{of}")
+            said.append(f"{counted(missed, 'point')}{of}")
     return " and ".join(said)
 
 
@@ -130,7 +130,7 @@ def sums(grade: Grade) -> Iterable[str]:
     settled = [item for item in machine if item.settled]
     earned = math.fsum(item.points for item in settled)
     of = math.fsum(item.possible for item in settled)
-    said = f"{points(earned)} of the {points(of)} points that were checked here"
+    said = f"{points(earned)} of the {counted(round(of, 2), 'point')} that were checked here"
     waiting = math.fsum(item.pending for item in grade.items if _is_left_to_people(item) and not item.bonus)
     unchecked = math.fsum(item.pending for item in machine if not _is_left_to_people(item))
     if unchecked:

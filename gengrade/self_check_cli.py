@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from gengrade.facts import Outcome
 from gengrade.grading.checks import known
 from gengrade.grading.recorded import load
 from gengrade.home import HOME
+from gengrade.lasting import outlast_readers
 from gengrade.paths import from_here
 from gengrade.report.text import inert, one_line
 from gengrade.rubric import Rubric
@@ -128,8 +130,7 @@ def _watch(console: Console, course: Course, options: Options) -> NoReturn:
                 names = next(changes)
             except KeyboardInterrupt:
                 raise typer.Exit from None
-            said = listed([inert(one_line(name, 80)) or str(where) for name in names], 3)
-            console.print(Text(f"\nSaved: {said}"), soft_wrap=True)
+            console.print(Text(f"\n{_changed(options.path, names)}"), soft_wrap=True)
             touched = families_of(names, families, course.parts)
             if not touched:
                 continue
@@ -142,6 +143,17 @@ def _watch(console: Console, course: Course, options: Options) -> NoReturn:
                     raise
             else:
                 _show(console, result)
+
+
+def _changed(root: Path, names: Sequence[str]) -> str:
+    """Return which files of a folder, or which archive (""), were saved, and which were removed."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("Saved" if (root / name).exists() else "Removed", []).append(name)
+    return "; ".join(
+        f"{word}: {listed([inert(one_line(name, 80)) or str(from_here(root)) for name in some], 3)}"
+        for word, some in groups.items()
+    )
 
 
 def _follow(result: Result, open_: set[str]) -> None:
@@ -204,4 +216,5 @@ def require_whole() -> None:
 
 def main() -> None:
     """Run the command."""
+    outlast_readers()
     sys.exit(app())

@@ -98,7 +98,8 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     adapter.write_text(adapter.read_text().replace('"""', f'"""{FOR_TEACHERS} ', 1))
     result = made("--course", str(course.folder), "--out", str(folder / "out"))
     assert result.exit_code == 0, result.output
-    assert "Recorded 1 misconceptions for 2 seeds" in result.stdout
+    assert "Recording: 1 of " in result.stdout
+    assert "Recorded 1 misconception for 2 seeds" in result.stdout
     (archive,) = (folder / "out").glob("*.zip")
     unpacked = folder / "student"
     with zipfile.ZipFile(archive) as opened:
@@ -134,10 +135,21 @@ def test_a_check_is_explained_and_an_unknown_one_is_not(kit: Kit) -> None:
     assert said.returncode == 0
     assert "vae.kld: 3 points" in said.stdout
     assert "KLD gives the KL divergence" in said.stdout
+    assert "Your course may use other names than KLD.\n" in said.stdout
     assert re.search(r"  - kld with mean: \d+ × \d+, log_std: \d+ × \d+\n", said.stdout), "without the reference"
     assert "Try it in the folder part1 of your solution:\n    # Start python there.\n    import torch\n" in said.stdout
     assert "there is no such check (did you mean" in kit.check("--explain", "vae.kdl").stderr
     assert "name the folder of your solution" in kit.check().stderr
+
+
+def test_a_terminal_that_knows_few_characters_gets_the_others_as_numbers(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    said = kit.check(str(kit.course.examples / "wrong"), "--out", "of-ascii")
+    assert said.returncode == 1, said.stderr
+    assert "\\xb7" in said.stdout
+    assert "Traceback" not in said.stderr
 
 
 def test_what_is_no_solution_is_refused_before_anything_is_checked(kit: Kit) -> None:
@@ -198,6 +210,10 @@ def test_a_saved_file_is_checked_again_by_the_worker_that_waited(kit: Kit) -> No
             assert "vae.kld: passes now" in right
             assert "Passed: vae.kld" in right
             assert workers == _workers(process.pid)
+            (folder / "part1" / "notes.txt").write_text("")
+            assert "Saved: part1/notes.txt" in printed()
+            (folder / "part1" / "notes.txt").unlink()
+            assert "Removed: part1/notes.txt" in printed()
         finally:
             process.kill()  # workers end with it
     assert kit.check(str(folder), "--watch", "--train").returncode == 2
