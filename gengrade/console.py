@@ -123,14 +123,21 @@ class Live:
                 self._progress.update(self._task, total=event.verdict.of, completed=event.verdict.done)
         else:
             self._at.pop(event.submission.id, None)
-            self._progress.advance(self._task)
+            self._finish_one(self._task, single=event.total == 1)
         self._progress.update(self._task, description=" · ".join(self._at.values()) or "…", left=self._left())
+
+    def _finish_one(self, task: TaskID, *, single: bool) -> None:
+        """Count a submission; of a single one, whose checks are counted, the bar is then full."""
+        if single:
+            self._progress.update(task, completed=self._progress.tasks[task].total)
+        else:
+            self._progress.advance(task)
 
     def _left(self) -> str:
         """Return the estimated remaining time in words, or "" before the first submission is finished."""
         assert self._task is not None
         task = self._progress.tasks[self._task]
-        if not task.completed or task.total is None:
+        if not task.completed or task.total is None or task.completed >= task.total:
             return ""
         seconds = (time.monotonic() - self._began) / task.completed * (task.total - task.completed)
         return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from gengrade import tryouts
 from gengrade.choices import CheckKind
-from gengrade.course import Course
+from gengrade.course import ADAPTERS, Course
 from gengrade.documents import suggestion
 from gengrade.engine import UsageError
 from gengrade.grading.asked import Asked, first_requests
 from gengrade.grading.checks import known, tests_of, title
 from gengrade.parts import part_of
 from gengrade.rubric import ManualItem, Rubric
+from gengrade.texts import counted
 
 _MOST_LISTED: Final = 4  # entries of a list
+_NAME: Final = re.compile(r"(?:[a-z]+(?:_\w+)+|[A-Z]{2,})\b")  # of a function at the beginning of a title
 _LONG: Final = 10_000  # numbers in a row; no network takes as many, and probes give each those that it takes
 
 
@@ -37,13 +40,24 @@ def explanation(check: str, rubric: Rubric, course: Course) -> Iterator[str]:
         for entry in rubric.entries()
         if not isinstance(entry.item, ManualItem) and entry.item.subject == check
     ]
-    yield f"{check}: {sum(points):g} points{', after a training' if found.kind is CheckKind.TRAIN else ''}"
+    yield f"{check}: {counted(sum(points), 'point')}{', after a training' if found.kind is CheckKind.TRAIN else ''}"
     if found.needs:
         yield f"It is judged once these have passed: {', '.join(found.needs)}"
     yield "It passes if all of this is so:"
-    yield from (f"  - {title(test)}" for test in tests_of(check))
+    titles = [title(test) for test in tests_of(check)]
+    yield from (f"  - {each}" for each in titles)
+    if foreign := _foreign(titles, course):
+        yield f"Your course may use other names than {', '.join(foreign)}."
     yield from _questions(check)
     yield from _tryout(check, course)
+
+
+def _foreign(titles: Iterable[str], course: Course) -> list[str]:
+    """Return what titles of tests are about and neither the course's adapters nor its rubric name."""
+    own = [course.rubric, *sorted((course.folder / ADAPTERS).rglob("*.py"))]
+    text = "\n".join(path.read_text() for path in own)
+    named = dict.fromkeys(found.group() for each in titles if (found := _NAME.match(each)))
+    return [name for name in named if name not in text]
 
 
 def _questions(check: str) -> Iterator[str]:

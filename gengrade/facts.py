@@ -139,6 +139,7 @@ class Provenance(Frozen):
     device: str
     profile: str  # in words, with what was left out
     course: str
+    kit: bool = False  # whether a student's kit made it, whose results no teacher sees
     isolation: Tier
     versions: dict[str, str]
     submission: str  # "sha256:…" of the clean tree

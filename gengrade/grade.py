@@ -29,8 +29,14 @@ from gengrade.marks.model import Asked, is_for_other_files
 from gengrade.parts import MODULE, NOTEBOOK
 from gengrade.people.model import Member, Standing
 from gengrade.rubric import CheckItem, Criterion, Entry, ManualItem, MeasureItem, Rubric
+from gengrade.texts import counted
 
 OUR_FAULT = "Something went wrong on our side. That is not your fault and costs no points; a teacher will look at it."
+
+OUR_FAULT_IN_A_KIT = (  # whose results no teacher sees
+    "Something went wrong on our side. That is not your fault and costs no points; please send your teachers the file "
+    "faults.log that lies beside the report."
+)
 
 BY_A_TEACHER = "There was no program to check here, so a teacher will look at what you handed in."
 
@@ -498,8 +504,8 @@ def _to_do(state: MarkState, entry: Entry, given: Sequence[Event]) -> str:
         was, now = (_criteria(wording.criteria) for wording in (before, present))
         said = f"The mark ({said}) was given for other criteria: {was}. Now they are: {now}."
         return f"{said} If it stands, {confirm}"
-    was = f"“{before.text}” ({before.points:g} points)" if before else "another one"
-    now = f"“{present.text}” ({present.points:g} points)"
+    was = f"“{before.text}” ({counted(before.points, 'point')})" if before else "another one"
+    now = f"“{present.text}” ({counted(present.points, 'point')})"
     return f"The mark ({said}) was given for an earlier wording: {was}. Now it is {now}. If it stands, {confirm}"
 
 
@@ -602,8 +608,12 @@ def _judge(entry: Entry, facts: Facts) -> _Verdict:
         return _measured(item, facts.measures[item.measure], facts.provenance.data)
     verdict = _checked(item.subject, facts)
     if isinstance(item, MeasureItem) and verdict.outcome is Outcome.PASSED:
-        return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"{item.measure} passed but recorded no measure")
+        return _Verdict(Outcome.INFRA, None, _our_fault(facts), cause=f"{item.measure} passed but recorded no measure")
     return verdict
+
+
+def _our_fault(facts: Facts) -> str:
+    return OUR_FAULT_IN_A_KIT if facts.provenance.kit else OUR_FAULT
 
 
 def _missing(checks: tuple[str, ...], facts: Facts) -> CheckFact | None:
@@ -629,9 +639,9 @@ def _checked(check: str, facts: Facts) -> _Verdict:
     if fact is None or not fact.tests:
         if facts.provenance.profile != FULL_PROFILE:
             return _Verdict(None, None, f"This check is not run in the profile {facts.provenance.profile}.")
-        return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=f"the check {check} gave no result")
+        return _Verdict(Outcome.INFRA, None, _our_fault(facts), cause=f"the check {check} gave no result")
     if fact.outcome is Outcome.INFRA:
-        return _Verdict(Outcome.INFRA, None, OUR_FAULT, cause=fact.decisive.message)
+        return _Verdict(Outcome.INFRA, None, _our_fault(facts), cause=fact.decisive.message)
     if fact.outcome is Outcome.UNDECIDED:
         return _Verdict(Outcome.UNDECIDED, None, f"{fact.decisive.message}. {DECIDES}")
     if fact.outcome is Outcome.PASSED:

@@ -23,7 +23,9 @@ from gengrade.grading.misconceptions import LibraryError
 from gengrade.grading.recorded import MANIFEST, Manifest
 from gengrade.kit.packing import packed
 from gengrade.kit.recording import record
+from gengrade.kit.trying import require_usable
 from gengrade.paths import from_here
+from gengrade.texts import counted
 
 _SEEDS: Final = 3
 
@@ -55,6 +57,11 @@ def kit(
             raise UsageError(f"{found.folder}: this is a kit already, and holds no reference to make one from")
         tryouts.read(found)  # a mistake in them is told now, not after minutes
         with console.status("Recording …") as status:
+
+            def say(done: int, all_: int) -> None:
+                said = f"Recording: {done} of {all_}"
+                status.update(said) if console.is_terminal else console.print(said)
+
             recorded = record(
                 found,
                 scheme,
@@ -62,11 +69,12 @@ def kit(
                 profile=profile,
                 jobs=jobs or os.cpu_count() or 1,
                 isolation=isolation,
-                say=lambda done, all_: status.update(f"Recording: {done} of {all_}"),
+                say=say,
             )
         with zipfile.ZipFile(BytesIO(recorded)) as archive:
             manifest = Manifest.model_validate_json(archive.read(MANIFEST))
         made = packed(found, scheme, recorded, manifest.made)
+        require_usable(made)
         for name, content in ((f"{made.name}.zip", made.archive), (made.wheel_name, made.wheel)):
             write_whole(out / name, content)
             typer.echo(f"{from_here(out / name)} ({len(content) / (1 << 20):.1f} MiB)")
@@ -75,6 +83,7 @@ def kit(
     except OSError as error:
         refuse(UsageError(f"--out {out}: it cannot be written ({error.strerror}): name a folder of yours"))
     typer.echo(
-        f"Recorded {len(manifest.mistakes)} misconceptions for {seeds} seeds ({len(recorded) / (1 << 20):.1f} MiB)"
+        f"Recorded {counted(len(manifest.mistakes), 'misconception')} for {counted(seeds, 'seed')} "
+        f"({len(recorded) / (1 << 20):.1f} MiB)"
     )
     typer.echo("Students unpack the zip and run: python check.py PATH_OF_THEIR_SOLUTION")

@@ -6,7 +6,7 @@ What builds on something that did not pass comes after it, in one line, since it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.text import Text
 from gengrade.facts import Named, Outcome
 from gengrade.grade import Grade, ItemGrade, ItemKind, QuestionGrade
 from gengrade.report.text import inert, mistake, one_line, points, public, told, word
-from gengrade.texts import listed
+from gengrade.texts import counted, listed
 
 _LONGEST: Final = 600  # characters of a message
 _NAMED: Final = 60  # checks in a line
@@ -55,8 +55,8 @@ def _show_part(console: Console, part: str, questions: Sequence[QuestionGrade]) 
         first = together[0]
         _say(console, f"  {_names(together)}: {word(first).word}, {_missed(together)}", style="bold red")
         _say(console, f"    {one_line(told(first), _LONGEST)}")
-        if first.code is not None:
-            _say(console, f"    in {one_line(first.code[0], 160)}, line {first.code[1]}")
+        for place in _places(together):
+            _say(console, f"    {place}")
         if first.got is not None:
             expected = "" if first.expected is None else f"expected {one_line(first.expected, 160)}, "
             _say(console, f"    {expected}got {one_line(first.got, 160)}")
@@ -73,6 +73,16 @@ def _by_cause(items: Iterable[ItemGrade]) -> list[list[ItemGrade]]:
         said = told(item).partition(_SIZES)[0]
         found.setdefault(mistake(item) or (item.outcome, said), []).append(item)
     return sorted(found.values(), key=lambda together: -_points_missed(together))
+
+
+def _places(items: Sequence[ItemGrade]) -> Iterator[str]:
+    """Yield where the code of some items raised an error and, if that differs among them, in which checks."""
+    found: dict[tuple[str, int], list[ItemGrade]] = {}
+    for item in items:
+        if item.code is not None:
+            found.setdefault(item.code, []).append(item)
+    for (file, line), there in found.items():
+        yield f"in {one_line(file, 160)}, line {line}{f' ({_names(there)})' if len(found) > 1 else ''}"
 
 
 def _passed(item: ItemGrade) -> bool:
@@ -110,7 +120,7 @@ def _missed(items: Sequence[ItemGrade]) -> str:
     }.items():
         if some:
             missed = round(_points_missed(some), 2)
-            said.append(f"{points(missed)} {'point' if missed == 1 else 'points'}{of}")
+            said.append(f"{counted(missed, 'point')}{of}")
     return " and ".join(said)
 
 
@@ -120,7 +130,7 @@ def sums(grade: Grade) -> Iterable[str]:
     settled = [item for item in machine if item.settled]
     earned = math.fsum(item.points for item in settled)
     of = math.fsum(item.possible for item in settled)
-    said = f"{points(earned)} of the {points(of)} points that were checked here"
+    said = f"{points(earned)} of the {counted(round(of, 2), 'point')} that were checked here"
     waiting = math.fsum(item.pending for item in grade.items if _is_left_to_people(item) and not item.bonus)
     unchecked = math.fsum(item.pending for item in machine if not _is_left_to_people(item))
     if unchecked:

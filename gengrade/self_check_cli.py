@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +21,10 @@ from gengrade.course import Course, courses
 from gengrade.engine import Crew, Options, Progress, Result, UsageError
 from gengrade.explaining import explanation
 from gengrade.facts import Outcome
+from gengrade.grading.checks import known
 from gengrade.grading.recorded import load
 from gengrade.home import HOME
+from gengrade.lasting import outlast_readers
 from gengrade.paths import from_here
 from gengrade.report.text import inert, one_line
 from gengrade.rubric import Rubric
@@ -60,8 +64,8 @@ def check(
     Exit status 0: all checks passed. 1: some did not pass. 2: the command cannot be carried out.
     """
     console = Console()
-    (course,) = courses().values()
     try:
+        course = _only_course()
         if explain is not None:
             for line in explanation(explain, Rubric.load(course.rubric), course):
                 console.print(Text(line), soft_wrap=True)
@@ -96,6 +100,18 @@ def check(
     raise typer.Exit(status(result))
 
 
+def _only_course() -> Course:
+    """Return the course of this kit. Raises UsageError if kits of several are mixed, and CourseError."""
+    found = courses()
+    if len(found) != 1:
+        raise UsageError(
+            f"{HOME} holds the self-checks of several courses ({', '.join(found)}), which overwrite each other: "
+            "install each into an environment of its own (python -m venv)"
+        )
+    (course,) = found.values()
+    return course
+
+
 def _watch(console: Console, course: Course, options: Options) -> NoReturn:
     """Check a solution, and after that what saved files touch, until Ctrl-C."""
     assert options.out is not None
@@ -114,8 +130,7 @@ def _watch(console: Console, course: Course, options: Options) -> NoReturn:
                 names = next(changes)
             except KeyboardInterrupt:
                 raise typer.Exit from None
-            said = listed([inert(one_line(name, 80)) or str(where) for name in names], 3)
-            console.print(Text(f"\nSaved: {said}"), soft_wrap=True)
+            console.print(Text(f"\n{_changed(options.path, names)}"), soft_wrap=True)
             touched = families_of(names, families, course.parts)
             if not touched:
                 continue
@@ -128,6 +143,17 @@ def _watch(console: Console, course: Course, options: Options) -> NoReturn:
                     raise
             else:
                 _show(console, result)
+
+
+def _changed(root: Path, names: Sequence[str]) -> str:
+    """Return which files of a folder, or which archive (""), were saved, and which were removed."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("Saved" if (root / name).exists() else "Removed", []).append(name)
+    return "; ".join(
+        f"{word}: {listed([inert(one_line(name, 80)) or str(from_here(root)) for name in some], 3)}"
+        for word, some in groups.items()
+    )
 
 
 def _follow(result: Result, open_: set[str]) -> None:
@@ -173,6 +199,22 @@ def _show(console: Console, result: Result) -> None:
     console.print(Text(f"Report: {from_here(one.report)}"), soft_wrap=True)
 
 
+def require_whole() -> None:
+    """Load everything that this kit holds, and raise what the first thing raises that cannot be used."""
+    course = _only_course()
+    rubric = Rubric.load(course.rubric)
+    rubric.verify(known())
+    load(course.recorded)
+    for check in rubric.checks():
+        list(explanation(check, rubric, course))
+    for adapter in course.adapters.values():
+        module, _, name = adapter.partition(":")
+        getattr(importlib.import_module(module), name)
+    for probes in sorted((HOME / "graders").rglob("*probes.py")):
+        importlib.import_module(".".join(probes.relative_to(HOME).with_suffix("").parts))
+
+
 def main() -> None:
     """Run the command."""
+    outlast_readers()
     sys.exit(app())

@@ -39,6 +39,11 @@ def few(texts: tuple[str, ...], most: int) -> tuple[str, ...]:
     return (*texts[: most - 1], f"… and {len(texts) - most + 1:,} more")
 
 
+def counted(number: float, noun: str) -> str:
+    """Return "1 point" or "2.5 points" for the noun "point"."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(texts: Sequence[str], most: int, between: str = ", ") -> str:
     """Return the first `most` texts in one line, and the number of the others. `between`: "; " for people's names."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""

@@ -275,9 +275,24 @@ def test_the_workflow_calls_what_there_is() -> None:
     assert set(re.findall(r"--[a-z]+", call)) | {"--train"} <= options_of(kit)
     for step in job["steps"]:
         if "uses" in step:
-            assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"]), "a tag could be moved"
+            assert re.fullmatch(r"actions/[\w/-]+@[0-9a-f]{40}", step["uses"]), "a tag could be moved"
         if "checkout" in step.get("uses", ""):
             assert step["with"]["persist-credentials"] is False
+
+
+def test_the_environment_is_kept_whether_or_not_the_check_passes() -> None:
+    (job,) = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+    steps = {step["uses"].partition("@")[0]: step for step in job["steps"] if "uses" in step}
+    found, kept = steps["actions/cache/restore"], steps["actions/cache/save"]
+    assert "actions/cache" not in steps, "it keeps nothing after a step that failed"
+    assert "always()" in kept["if"]
+    assert "kit/.venv/ready" in kept["if"], "what is half made is not kept"
+    assert found["with"]["path"] == kept["with"]["path"] == "kit/.venv"
+    assert "steps.python.outputs.python-version" in found["with"]["key"]
+    assert steps["actions/setup-python"]["id"] == "python"
+    gitlab = yaml.safe_load((WORKFLOW.parent / "gitlab-ci.yml").read_text())["self-check"]
+    assert gitlab["cache"]["when"] == "always"
+    assert gitlab["cache"]["key"].endswith("-$SELFCHECK_PYTHON")
 
 
 def _ran(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

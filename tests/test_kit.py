@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import dis
 import importlib.util
 import io
 import json
@@ -13,7 +16,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,9 @@ from typer.testing import CliRunner, Result
 from gengrade.authoring import create
 from gengrade.cli import app
 from gengrade.course import Course, courses
+from gengrade.engine import UsageError
 from gengrade.facts import Outcome
+from gengrade.grading.checks import with_needs
 from gengrade.grading.diagnosis import Call
 from gengrade.grading.recorded import (
     MANIFEST,
@@ -42,7 +47,9 @@ from gengrade.grading.subject import NotRecorded, request_hash
 from gengrade.grading.symptoms import Symptoms, agree
 from gengrade.home import HOME
 from gengrade.kit.packing import packed, requirements
-from gengrade.kit.stripping import BY_A_TEACHER, graders_of, public_checks, public_rubric, without_other_checks
+from gengrade.kit.pruning import pruned
+from gengrade.kit.stripping import BY_A_TEACHER, graders_of, public_checks, public_rubric
+from gengrade.kit.trying import require_usable
 from gengrade.rubric import ManualItem, Rubric
 from gengrade.sandbox import Limits, Request, Run
 from validation.variants import COURSES
@@ -87,9 +94,12 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     course = create(folder / "smallest")
     for file in (course.folder / "course.yaml", course.folder / "adapters" / "vae.py"):
         file.write_text(f"# {FOR_TEACHERS}\n{file.read_text()}  # {FOR_TEACHERS}\n")
+    adapter = course.folder / "adapters" / "vae.py"
+    adapter.write_text(adapter.read_text().replace('"""', f'"""{FOR_TEACHERS} ', 1))
     result = made("--course", str(course.folder), "--out", str(folder / "out"))
     assert result.exit_code == 0, result.output
-    assert "Recorded 1 misconceptions for 2 seeds" in result.stdout
+    assert "Recording: 1 of " in result.stdout
+    assert "Recorded 1 misconception for 2 seeds" in result.stdout
     (archive,) = (folder / "out").glob("*.zip")
     unpacked = folder / "student"
     with zipfile.ZipFile(archive) as opened:
@@ -125,10 +135,21 @@ def test_a_check_is_explained_and_an_unknown_one_is_not(kit: Kit) -> None:
     assert said.returncode == 0
     assert "vae.kld: 3 points" in said.stdout
     assert "KLD gives the KL divergence" in said.stdout
+    assert "Your course may use other names than KLD.\n" in said.stdout
     assert re.search(r"  - kld with mean: \d+ × \d+, log_std: \d+ × \d+\n", said.stdout), "without the reference"
     assert "Try it in the folder part1 of your solution:\n    # Start python there.\n    import torch\n" in said.stdout
     assert "there is no such check (did you mean" in kit.check("--explain", "vae.kdl").stderr
     assert "name the folder of your solution" in kit.check().stderr
+
+
+def test_a_terminal_that_knows_few_characters_gets_the_others_as_numbers(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    said = kit.check(str(kit.course.examples / "wrong"), "--out", "of-ascii")
+    assert said.returncode == 1, said.stderr
+    assert "\\xb7" in said.stdout
+    assert "Traceback" not in said.stderr
 
 
 def test_what_is_no_solution_is_refused_before_anything_is_checked(kit: Kit) -> None:
@@ -189,6 +210,10 @@ def test_a_saved_file_is_checked_again_by_the_worker_that_waited(kit: Kit) -> No
             assert "vae.kld: passes now" in right
             assert "Passed: vae.kld" in right
             assert workers == _workers(process.pid)
+            (folder / "part1" / "notes.txt").write_text("")
+            assert "Saved: part1/notes.txt" in printed()
+            (folder / "part1" / "notes.txt").unlink()
+            assert "Removed: part1/notes.txt" in printed()
         finally:
             process.kill()  # workers end with it
     assert kit.check(str(folder), "--watch", "--train").returncode == 2
@@ -278,6 +303,20 @@ def test_its_wheel_checks_as_well(kit: Kit, tmp_path: Path) -> None:
     assert "You treated log_std as the logarithm of a variance" in done.stdout
 
 
+def test_the_wheels_of_two_courses_do_not_share_an_environment(kit: Kit, tmp_path: Path) -> None:
+    (wheel,) = (kit.folder.parent / "out").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    home = tmp_path / "site" / "gengrade" / "home"
+    shutil.copytree(home / "courses" / "smallest", home / "courses" / "second")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from gengrade.self_check_cli import main; main()"
+    command = [sys.executable, "-P", "-c", code, str(tmp_path / "site"), "."]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "holds the self-checks of several courses (second, smallest), which overwrite each other" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_no_kit_can_be_made_of_is_one_sentence(kit: Kit, tmp_path: Path) -> None:
     again = made("--course", str(kit.home / "courses" / "smallest"), "--out", str(tmp_path))
     assert again.exit_code == 2
@@ -325,19 +364,154 @@ def test_hidden_checks_become_a_teachers_and_leave_the_graders() -> None:
     assert points[0] == points[1]
     sources = dict(graders_of(public_checks(rubric)))
     assert '@check("vae.kld"' in (HOME / "graders" / "vae" / "checks.py").read_text()
-    assert '@check("vae.kld"' not in sources["graders/vae/checks.py"]
-    assert '@check("vae.bpd"' in sources["graders/vae/checks.py"]
+    assert "@check('vae.kld')" not in sources["graders/vae/checks.py"]
+    assert "@check('vae.bpd')" in sources["graders/vae/checks.py"]
+    assert "def test_kld_closed_form" not in sources["graders/vae/checks.py"]
     assert "graders/cgan/checks.py" not in sources
+    assert "graders/vae/records.py" not in sources
+    assert "graders/vae/interface.py" not in sources
     for name, source in sources.items():
         compile(source, name, "exec")
 
 
+def _with_a_hidden_check(course: Course) -> Rubric:
+    """Return the rubric of 2020 in which a hidden check stands beside public items: in their needs and in limits."""
+    text = course.rubric.read_text()
+    text = text.replace("check: vae.kld,", "check: vae.kld, hidden: true,")
+    text = text.replace("check: vae.bpd,", "check: vae.bpd, needs: [vae.kld, vae.reparameterize],")
+    limits = "limits: {unit: {seconds: 15}, vae.kld: {seconds: 9}, vae.bpd: {seconds: 8}}"
+    return Rubric.parse(f"{text}\n{limits}\n", Path("rubric.yaml"))
+
+
+def test_a_hidden_check_beside_public_items_leaves_the_rubric() -> None:
+    rubric = _with_a_hidden_check(courses()["uva2020"])
+    text = public_rubric(rubric)
+    public = Rubric.parse(text, Path("rubric.yaml"))
+    public.verify(public_checks(rubric))
+    assert re.search(r"vae\.kld\b(?!_)", text) is None
+    assert public.limits.keys() == {"unit", "vae.bpd"}
+    (bpd,) = [entry.item for entry in public.entries() if entry.checks[:1] == ("vae.bpd",)]
+    assert not isinstance(bpd, ManualItem)
+    assert bpd.needs == ("vae.reparameterize",)
+
+
+def test_a_kit_is_loaded_before_it_is_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = courses()["uva2020"]
+    rubric = _with_a_hidden_check(course)
+    content = io.BytesIO()
+    seeds = (PublicSeed(seed=0, secret="s"),)
+    manifest = Manifest(course=course.name, version="1", made="2026-11-30", data="digits", seeds=seeds, mistakes=())
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(MANIFEST, manifest.model_dump_json())
+        archive.writestr(SYMPTOMS, json.dumps(document({})))
+    require_usable(packed(course, rubric, content.getvalue(), "2026-11-30"))
+    broken = "assignment: A\nparts: []\n"
+    monkeypatch.setattr("gengrade.kit.packing.public_rubric", lambda rubric: broken)
+    with pytest.raises(UsageError, match=r"the kit that was made cannot be used \(.*rubric\.yaml.*nothing was written"):
+        require_usable(packed(course, rubric, content.getvalue(), "2026-11-30"))
+
+
 def test_a_test_of_several_checks_keeps_those_that_are_public() -> None:
-    source = '@check("a.b", "a.c", needs=("a.d",))\n@other\ndef test_it():\n    pass\n\n\ndef rest():\n    pass\n'
-    assert without_other_checks(source, {"a.b", "a.c"}) == source
-    kept = without_other_checks(source, {"a.c"})
-    assert kept.startswith("@check('a.c', needs=('a.d',))\n@other\ndef test_it():")
-    assert without_other_checks(source, {"a.d"}).strip() == "def rest():\n    pass"
+    source = "@check('a.b', 'a.c', needs=('a.d', 'a.b'))\n@other\ndef test_it():\n    pass\n\ndef rest():\n    pass"
+    assert pruned({"m": source}, {"a.b", "a.c", "a.d"})["m"] == source
+    assert pruned({"m": source}, {"a.c"})["m"].startswith("@check('a.c', needs=())\n@other\ndef test_it():")
+    assert pruned({"m": source}, {"e.f"})["m"] == "def rest():\n    pass"
+
+
+CHECKS = '''
+"""Checks of a and of b."""
+from graders.common.tools import for_both, for_hidden as aid
+from gengrade.grading import probes
+import numpy
+
+SHARED = 3  # of both
+DRAWS = declare("x.hidden", "draws", Fit(SHARED))
+
+def _judge_hidden(value):
+    return aid(value) and _again(value)
+
+def _again(value):
+    return _judge_hidden(value - 1)
+
+@check("x.hidden")
+def test_hidden(student):
+    """The hidden one."""
+    return _judge_hidden(DRAWS), probes.x.sub.asked, numpy.pi, for_both
+
+@check("x.open")
+def test_open(student):
+    """The open one.
+
+    Beside the hidden one.
+    """
+    return SHARED, probes.x.told, for_both
+'''
+TOOLS = "def for_both(): pass\ndef for_hidden(value): return LIMIT\nLIMIT = 0.7\ndef for_nobody(): pass\n"
+OF_PROBES = """
+@symptoms_of("x.sub:asked")
+def of_hidden(inputs, got): return _part(got)
+@symptoms_of("x.sub:asked", "x:told")
+def of_both(inputs, got): return got
+def _part(got): return got
+"""
+
+
+def test_what_only_other_checks_use_leaves_the_graders() -> None:
+    sources = {
+        "graders.x.checks": CHECKS,
+        "graders.x.symptoms": OF_PROBES,
+        "graders.x.probes": "def told(package): return package.x",
+        "graders.x.sub_probes": "def asked(package): return inner(package)\ndef inner(package): return package.x",
+        "graders.common.tools": TOOLS,
+    }
+    kept = pruned(sources, {"x.open"})
+    assert kept["graders.x.checks"] == (
+        "from graders.common.tools import for_both\nfrom gengrade.grading import probes\nSHARED = 3\n\n"
+        "@check('x.open')\ndef test_open(student):\n"
+        '    """The open one."""\n    return (SHARED, probes.x.told, for_both)'
+    )
+    assert kept["graders.x.symptoms"] == "@symptoms_of('x:told')\ndef of_both(inputs, got):\n    return got"
+    assert kept["graders.x.sub_probes"] == ""
+    assert kept["graders.common.tools"].split() == ["def", "for_both():", "pass", "def", "for_nobody():", "pass"]
+    everything = pruned(sources, {"x.open", "x.hidden"})
+    assert all(name in everything["graders.x.checks"] for name in ("_judge_hidden", "_again", "DRAWS", "aid", "numpy"))
+    assert "LIMIT" in everything["graders.common.tools"]
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_nothing_that_stays_lacks_what_it_uses(name: str) -> None:
+    checks = sorted(public_checks(Rubric.load(courses()[name].rubric)))
+    for some in (checks, checks[::2], checks[1::2], checks[:1]):
+        sources = dict(graders_of(with_needs(set(some))))
+        for path, source in sources.items():
+            code = compile(source, path, "exec", dont_inherit=True)
+            assert set(_loaded(code)) - _names_of(code) - vars(builtins).keys() <= {"__annotations__", "__name__"}, path
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("graders."):
+                    place = str(node.module).replace(".", "/")
+                    file = next((each for each in (f"{place}.py", f"{place}/__init__.py") if each in sources), None)
+                    assert file is not None, f"{path}: {node.module}"
+                    within = _names_of(compile(sources[file], file, "exec", dont_inherit=True))
+                    assert all(alias.name in within or f"{place}/{alias.name}.py" in sources for alias in node.names), (
+                        f"{path}: {ast.unparse(node)}"
+                    )
+
+
+def _loaded(code: CodeType) -> Iterator[str]:
+    """Yield the global names that a program reads."""
+    for each in dis.get_instructions(code):
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(each.argval)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            # What the body of a class reads may be its own.
+            own = {str(each.argval) for each in dis.get_instructions(inner) if each.opname == "STORE_NAME"}
+            yield from (name for name in _loaded(inner) if name not in own)
+
+
+def _names_of(code: CodeType) -> set[str]:
+    """Return the names that a module defines at its top level."""
+    return {str(each.argval) for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
 
 
 def test_requirements_are_what_is_imported() -> None:

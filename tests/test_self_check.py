@@ -60,6 +60,24 @@ def test_the_same_error_in_several_checks_is_told_once() -> None:
     assert "  gan.generator, gan.alternation: Error, 6 points" in lines
 
 
+def test_the_same_error_at_several_places_names_each() -> None:
+    error = "NotImplementedError"
+    places = {"gan.generator": 12, "gan.alternation": 40, "gan.interpolate": 12}
+    lines = shown(
+        graded(
+            *(
+                examples.fact(check, Outcome.ERROR, error, traceback=f'File "part2/models.py", line {line}, in f')
+                for check, line in places.items()
+            )
+        )
+    )
+    at = lines.index(f"    {error}")
+    assert lines[at + 1 : at + 3] == [
+        "    in part2/models.py, line 12 (gan.generator, gan.interpolate)",
+        "    in part2/models.py, line 40 (gan.alternation)",
+    ]
+
+
 def test_what_builds_on_something_wrong_is_no_mistake_of_its_own() -> None:
     lines = shown(graded(examples.fact("vae.loss", Outcome.FAILED, "The sign is wrong.")))
     blocked = next(line for line in lines if "vae.train_bpd" in line)
@@ -92,6 +110,18 @@ def test_hidden_checks_and_teachers_words_stay_out() -> None:
     assert "A hidden check: Not right yet, 1 point" in text
     assert "secret" not in text
     assert "on hidden inputs" not in text
+
+
+def test_a_fault_of_ours_sends_a_student_to_the_file_that_tells_of_it() -> None:
+    facts = examples.facts(examples.fact("gan.generator", Outcome.INFRA, "the disk is full"))
+    theirs = facts.model_copy(update={"provenance": facts.provenance.model_copy(update={"kit": True})})
+    for some, words in (
+        (facts, "; a teacher will look at it."),
+        (theirs, "faults.log that lies beside the report."),
+    ):
+        (line,) = [line for line in shown(score(some, examples.rubric())) if line.startswith("  gan.generator: ")]
+        assert "went wrong on our side. That is not your fault and costs no points" in line
+        assert words in line
 
 
 def test_what_cannot_be_decided_costs_nothing_and_is_said() -> None:

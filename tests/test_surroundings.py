@@ -133,6 +133,47 @@ def test_a_name_whose_definition_failed_gives_the_error_of_its_definition(harnes
     assert run.message == "FileNotFoundError: [Errno 2] No such file or directory: 'data.txt'"
 
 
+TEMPLATE = "import torch\n{}\nclass VAE(torch.nn.Module): pass\ndef train_vae(): pass\ndef sample(): pass\n"
+
+
+@pytest.mark.parametrize("names", ["KLD", "KLD as kld", "*"])
+def test_a_file_that_is_asked_for_and_absent_is_named(harness: SandboxHarness, names: str) -> None:
+    tree = harness.tree("")
+    (tree / "vae" / "utils.py").unlink()
+    (tree / "vae" / "train_pl.py").write_text(TEMPLATE.format(f"from utils import {names}"))
+    (tree / "gan").mkdir()
+    (tree / "gan" / "utils.py").write_text("KLD = 1\n")  # a helper of another part, which is called the same
+    run = harness.call(tree)
+    assert run.outcome is Outcome.MISSING, run.message
+    assert run.message.startswith("part1/utils.py was not handed in")
+
+
+@pytest.mark.parametrize(
+    "line", ["from mlp_encoder_decoder import MLPEncoder", "from part1.mlp_encoder_decoder import *"]
+)
+def test_a_function_that_uses_an_absent_file_names_it(harness: SandboxHarness, line: str) -> None:
+    run = harness.run("return MLPEncoder(mean)", before=f"{line}\nfrom os import *")
+    assert run.outcome is Outcome.MISSING
+    assert run.message == "part1/mlp_encoder_decoder.py was not handed in, and your code imports it"
+
+
+def test_a_helper_of_ones_own_that_is_absent_is_undecided(harness: SandboxHarness) -> None:
+    run = harness.run("return divergence(mean)", before="from helpers import *")
+    assert run.outcome is Outcome.UNDECIDED
+    assert run.message.startswith("your code needs helpers, which is neither among your files nor installed here")
+    run = harness.call(harness.tree("from helpers import *\n"))
+    assert run.outcome is Outcome.UNDECIDED, run.message
+
+
+def test_an_error_in_a_file_whose_names_are_all_imported_is_told_where_it_is(harness: SandboxHarness) -> None:
+    tree = harness.tree("from helper import *\ndef KLD(mean, log_std):\n    return divergence(mean)\n")
+    (tree / "vae" / "helper.py").write_text("def divergence(mean)\n    return mean\n")
+    run = harness.call(tree)
+    assert run.outcome is Outcome.ERROR
+    assert run.message == "SyntaxError: expected ':'"
+    assert (run.frames[-1].file, run.frames[-1].line) == ("vae/helper.py", 1)
+
+
 def test_a_function_in_another_file_of_the_part_is_found(harness: SandboxHarness) -> None:
     tree = harness.tree("def bits(): return 1\n")
     for name, text in {"divergence.py": "def KLD(mean, log_std): return 5\n", "broken.py": "def KLD(:\n"}.items():

@@ -88,6 +88,7 @@ def provenance_of(job: Job, submission: str, key: str) -> Provenance:
         device=job.device,
         profile=job.profile_name,
         course=job.course.name,
+        kit=job.course.is_kit,
         isolation=job.tier,
         versions=versions(),
         submission=submission,

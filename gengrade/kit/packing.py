@@ -19,6 +19,7 @@ import yaml
 from gengrade import __version__, tryouts
 from gengrade.course import ADAPTERS, DECLARATION, PACKAGE, RECORDED, TRYOUTS, Course
 from gengrade.home import PACKAGE as HARNESS
+from gengrade.kit.pruning import bare
 from gengrade.kit.stripping import files_below, graders_of, public_checks, public_rubric, public_tryouts
 from gengrade.rubric import Rubric
 
@@ -88,8 +89,8 @@ def _content(course: Course, rubric: Rubric, recorded: bytes) -> dict[str, bytes
     files[f"{own}/{TRYOUTS}"] = public_tryouts(tryouts.read(course), public).encode()
     for path in files_below(course.folder / ADAPTERS):
         name = f"{own}/{path.relative_to(course.folder).as_posix()}"
-        # Comments of teachers are not for students.
-        files[name] = ast.unparse(ast.parse(path.read_text())).encode() if path.suffix == ".py" else path.read_bytes()
+        # What teachers noted in comments and docstrings is not for students.
+        files[name] = ast.unparse(bare(path.read_text())).encode() if path.suffix == ".py" else path.read_bytes()
     for folder in (PACKAGE, own):
         files.setdefault(f"{folder}/__init__.py", b"")
     return files

@@ -1,29 +1,29 @@
 """Remove from a course and from our code what students must not have.
 
 A kit keeps the checks that everybody may know, with what they need and with their tryouts, and the points of all items.
-It holds no criterion of a manual item, no hidden check with its thresholds, no reference, no misconception and no
-variant.
+It holds no criterion of a manual item, no hidden check with its thresholds and what only it uses, no reference, no
+misconception and no variant.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
 import yaml
 
-from gengrade.grading.checks import IN_THE_GUEST, known, with_needs
+from gengrade.grading.checks import IN_THE_GUEST, INTERFACE, RECORDS, known, with_needs
 from gengrade.home import HOME
+from gengrade.kit.pruning import pruned
 from gengrade.rubric import ManualItem, Rubric
 from gengrade.tryouts import Tryouts
 
 _GRADERS: Final = "graders"
 _ALWAYS: Final = ("common", "documents", *IN_THE_GUEST)  # what all families, and adapters, may use
-_DECORATOR: Final = "check"
 BY_A_TEACHER: Final = "A teacher marks this."
 HIDDEN: Final = "A check that only your teachers run"
 ANSWERED: Final = "If no program answers this, a teacher reads your answer."
@@ -31,14 +31,19 @@ ANSWERED: Final = "If no program answers this, a teacher reads your answer."
 
 def public_rubric(rubric: Rubric) -> str:
     """Return the text of the rubric that a kit holds: the same points, of which hidden ones are a teacher's."""
+    kept = public_checks(rubric)
     scheme = rubric.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"course", "parts"})
+    if "limits" in scheme:
+        scheme["limits"] = {name: each for name, each in scheme["limits"].items() if "." not in name or name in kept}
     scheme["parts"] = [
         {
             "name": part.name,
             "questions": [
                 {
                     **question.model_dump(mode="json", exclude_defaults=True, exclude={"items"}),
-                    "items": [_item(item, f"{question.id}-{place}") for place, item in enumerate(question.items, 1)],
+                    "items": [
+                        _item(item, f"{question.id}-{place}", kept) for place, item in enumerate(question.items, 1)
+                    ],
                 }
                 for question in part.questions
             ],
@@ -48,14 +53,17 @@ def public_rubric(rubric: Rubric) -> str:
     return yaml.safe_dump(scheme, allow_unicode=True, sort_keys=False, width=120)
 
 
-def _item(item: Any, id_: str) -> dict[str, Any]:
+def _item(item: Any, id_: str, checks: Collection[str]) -> dict[str, Any]:
+    """Return an item of a rubric as a kit holds it, which knows these checks and no others."""
     if isinstance(item, ManualItem):
         kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "title", "bonus"})
         return {**kept, "id": item.id or id_, "manual": BY_A_TEACHER}
     if item.hidden:
         kept = item.model_dump(mode="json", exclude_defaults=True, include={"points", "bonus"})
         return {**kept, "id": f"hidden-{id_}", "title": HIDDEN, "manual": BY_A_TEACHER}
-    kept = item.model_dump(mode="json", exclude_defaults=True)
+    kept = item.model_dump(mode="json", exclude_defaults=True, exclude={"needs"})
+    if needs := [need for need in item.needs if need in checks]:
+        kept["needs"] = needs
     return {**kept, "optional": ANSWERED} if item.optional else kept
 
 
@@ -68,7 +76,7 @@ def public_checks(rubric: Rubric) -> set[str]:
         if not isinstance(entry.item, ManualItem) and not entry.item.hidden
         for check in entry.checks
     }
-    return with_needs(asked) - hidden
+    return with_needs(asked - hidden) - hidden
 
 
 def public_tryouts(tryouts: Tryouts, checks: Collection[str]) -> str:
@@ -82,59 +90,37 @@ def public_tryouts(tryouts: Tryouts, checks: Collection[str]) -> str:
 def graders_of(checks: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield path and text of each file of the graders that decide these checks, and of what they use.
 
-    The tests of all other checks are left out.
+    The tests of all other checks are left out, with what only they use (`gengrade.kit.pruning`).
     """
-    yield f"{_GRADERS}/__init__.py", (HOME / _GRADERS / "__init__.py").read_text()
-    for family in sorted(_families({known()[check].module.split(".")[1] for check in checks})):
-        for path in sorted((HOME / _GRADERS / family).rglob("*.py")):
-            yield path.relative_to(HOME).as_posix(), without_other_checks(path.read_text(), checks)
+    paths = {
+        path.relative_to(HOME).as_posix(): path
+        for path in sorted((HOME / _GRADERS).glob("*/**/*.py"))
+        if path.stem not in (INTERFACE, RECORDS)
+    }
+    texts = pruned({_module(name): path.read_text() for name, path in paths.items()}, checks)
+    families = _families({known()[check].module.split(".")[1] for check in checks}, texts)
+    yield f"{_GRADERS}/__init__.py", ""
+    yield from ((name, texts[_module(name)]) for name in paths if name.split("/")[1] in families)
 
 
-def _families(first: Iterable[str]) -> set[str]:
-    """Return these families of graders, and all whose modules theirs import."""
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _families(first: Iterable[str], texts: Mapping[str, str]) -> set[str]:
+    """Return these families of graders, and all whose modules theirs import, given the texts of all modules."""
     found: set[str] = set()
     waiting = [*_ALWAYS, *first]
     while waiting:
         family = waiting.pop()
-        if family in found or not (HOME / _GRADERS / family).is_dir():
+        if family in found or f"{_GRADERS}.{family}" not in texts:
             continue
         found.add(family)
-        for path in (HOME / _GRADERS / family).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{_GRADERS}."):
-                    waiting.append((node.module or "").split(".")[1])
+        own = (text for name, text in texts.items() if name.split(".")[1] == family)
+        for node in (node for text in own for node in ast.walk(ast.parse(text))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{_GRADERS}."):
+                waiting.append((node.module or "").split(".")[1])
     return found
-
-
-def without_other_checks(source: str, checks: Collection[str]) -> str:
-    """Return a grader's source without the tests that decide none of these checks, and without the names of others.
-
-    Of a test that decides several, the names of checks that are not among them are removed as well.
-    """
-    lines = source.splitlines(keepends=True)
-    for node in reversed(ast.parse(source).body):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        declared = [each for each in map(_declaration, node.decorator_list) if each is not None]
-        if not declared:
-            continue
-        (call,) = declared
-        ids = [argument for argument in call.args if isinstance(argument, ast.Constant)]
-        if not any(each.value in checks for each in ids):
-            first = min(decorator.lineno for decorator in node.decorator_list)
-            del lines[first - 1 : node.end_lineno]
-        elif not all(each.value in checks for each in ids):
-            call.args = [each for each in ids if each.value in checks]
-            assert call.end_lineno is not None
-            lines[call.lineno - 1 : call.end_lineno] = [f"@{ast.unparse(call)}\n"]
-    return "".join(lines)
-
-
-def _declaration(decorator: ast.expr) -> ast.Call | None:
-    """Return a decorator if it declares which checks a test decides."""
-    if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == _DECORATOR:
-        return decorator
-    return None
 
 
 def files_below(folder: Path) -> Iterator[Path]:

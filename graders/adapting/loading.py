@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from importlib.abc import Loader, MetaPathFinder
@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from gengrade.parts import MODULE, NOTEBOOK, Part, uncopied
-from gengrade.sandbox.guest.errors import FAILED, Missing
+from gengrade.sandbox.guest.errors import FAILED, Missing, behind
 from gengrade.sandbox.guest.settings import ENTRY
 from graders.adapting import notebooks, programs
 from graders.adapting.devices import replace_devices
@@ -152,7 +152,7 @@ class Modules:
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
             packages = {self.part.folder: self.folder} if self.part.folder else {}
             sys.meta_path.insert(0, _Finder(self.folder, {**self._others, **packages}))
-            sys.meta_path.append(_Elsewhere(list(self._others.values())))
+            sys.meta_path.append(_Elsewhere(list(self._others.values()), self.part.files))
 
     def _load(self, stem: str, path: Path) -> ModuleType:
         if path in self._loaded:
@@ -183,12 +183,7 @@ class Modules:
         elsewhere = self._defining(name) if failure is None else None
         if elsewhere is not None:
             return vars(self._load(elsewhere.stem, elsewhere))[name]
-        if failure is not None:
-            raise failure
-        present = dict.fromkeys(self._shown(path) for _, path in self._all(stems))
-        if present:
-            raise Missing(f"{' or '.join(present)} has no {name}")
-        raise self._not_handed_in(stems)
+        raise failure or self._not_defined(name, stems)
 
     def _defining(self, name: str) -> Path | None:
         """The only program of the part, under whatever name, that defines that function or class at its top level."""
@@ -196,6 +191,17 @@ class Modules:
         found = [path for path in programs[:_MOST_SEARCHED] if defines(content(path), name)]
         own = [path for path in found if not any(_asks_for(part, path.name) for part in self._foreign)]
         return own[0] if len(own) == 1 else None
+
+    def _not_defined(self, name: str, stems: Sequence[str]) -> Exception:
+        """The error for a name that no file has: it names the file that should have it if that is absent."""
+        present = dict.fromkeys(self._shown(path) for _, path in self._all(stems))
+        if not present:
+            return self._not_handed_in(stems)
+        said = f"{' or '.join(present)} has no {name}"
+        if f"{stems[0]}{MODULE}" in self.part.files and not self.has(stems[0]):
+            return Missing(f"{self.path(stems[0])} was not handed in, and {said}")
+        failed = [vars(self._loaded[path]).get(FAILED, {}) for _, path in self._all(stems) if path in self._loaded]
+        return next(filter(None, (behind(each, name) for each in failed)), None) or Missing(said)
 
     def _not_handed_in(self, stems: Sequence[str]) -> Missing:
         """The error for files that are absent, with the programs that lie there instead."""
@@ -298,15 +304,21 @@ class _Finder(MetaPathFinder):
 
 
 class _Elsewhere(MetaPathFinder):
-    """Finds programs in the folders of other parts, after everything else: their authors may have one copy of them."""
+    """Finds programs in the folders of other parts, after everything else: their authors may have one copy of them.
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    A file that the part itself asks for is not one of them: another part's file of that name holds something else.
+    """
+
+    def __init__(self, folders: Sequence[Path], asked: Collection[str]) -> None:
         self._folders = folders
+        self._asked = asked
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        files = (folder / f"{fullname}{MODULE}" for folder in self._folders if path is None)
+        if path is not None or f"{fullname}{MODULE}" in self._asked:
+            return None
+        files = (folder / f"{fullname}{MODULE}" for folder in self._folders)
         return next((_spec(fullname, file) for file in files if file.is_file()), None)
 
 

@@ -29,7 +29,7 @@ from types import BuiltinFunctionType, BuiltinMethodType, CodeType, FunctionType
 from typing import Final
 
 from gengrade.sandbox.guest.cells import UNREADABLE, parsed, readable, written
-from gengrade.sandbox.guest.errors import FAILED, Missing
+from gengrade.sandbox.guest.errors import FAILED, STAR, Missing
 
 SKIPPED: Final = "__skipped__"  # attribute of the module: for each name, its assignment that was not run
 
@@ -417,10 +417,12 @@ def root_of(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Att
 
 
 def names_of(statement: ast.stmt) -> set[str]:
-    """The names that a statement defines."""
+    """The names that a statement defines; those of `from utils import *` together as "*utils"."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}
+        case ast.ImportFrom(module=module, names=[ast.alias(name="*")]):
+            return {f"{STAR}{module}"}
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
         case ast.Assign(targets=targets):

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from gengrade.sandbox.guest.cells import UNREADABLE, parsed
-from gengrade.sandbox.guest.errors import FAILED
+from gengrade.sandbox.guest.errors import FAILED, STAR
 from graders.adapting import notebooks
 from graders.adapting.notebooks import SKIPPED, Step
 
@@ -107,7 +107,8 @@ def _leads_to_training(statement: ast.stmt, functions: Mapping[str, ast.Function
 def _stand_in(module: ModuleType, error: ImportError) -> None:
     """Puts an object that raises the error when it is used in the place of everything that could not be imported."""
     for name in [name for name, reason in vars(module)[FAILED].items() if reason is error]:
-        module.__dict__.setdefault(name, _Absent(error))
+        if not name.startswith(STAR):
+            module.__dict__.setdefault(name, _Absent(error))
 
 
 class _Absent:

@@ -15,9 +15,10 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import torch
 
+from gengrade.parts import MODULE, Part
 from gengrade.sandbox import wire
 from gengrade.sandbox.guest import disk, library, workplace
-from gengrade.sandbox.guest.errors import FAILED, Missing, Undecided, WallError
+from gengrade.sandbox.guest.errors import FAILED, Missing, Undecided, WallError, behind
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.walls import raise_walls
 
@@ -51,7 +52,7 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         os.write(2, f"the run could not be isolated: {reason}\n".encode())
         os._exit(WALL_EXIT)
     channel.sendall(wire.frame(wire.STARTED))
-    channel.sendall(answer(run, tree, probe))
+    channel.sendall(answer(run, tree, probe, own.parts))
     os._exit(0)
 
 
@@ -100,12 +101,15 @@ def _to_torch(value: Any, device: str) -> Any:
     return value
 
 
-def answer(run: RunSettings, tree: Path, probe: Callable[[], object]) -> bytes:
-    """Call the probe and return the frame to send: its evidence, or the exception that was raised."""
+def answer(run: RunSettings, tree: Path, probe: Callable[[], object], parts: Mapping[str, Part]) -> bytes:
+    """Call the probe and return the frame to send: its evidence, or the exception that was raised.
+
+    parts: the course's, which say what a submission has to hold.
+    """
     try:
         return wire.frame(wire.EVIDENCE, _encode(probe(), int(run.limits["evidence_mb"]) << 20))
     except BaseException as error:
-        return wire.frame(wire.FAULT, wire.encode(_fault(error, tree, run)))
+        return wire.frame(wire.FAULT, wire.encode(_fault(error, tree, run, parts)))
 
 
 def _encode(evidence: object, cap: int) -> bytes:
@@ -141,9 +145,10 @@ class UnusableEvidence(Exception):
     """The student's code returned something other than tensors, plain values, and lists and dicts of these."""
 
 
-def _fault(error: BaseException, tree: Path, run: RunSettings) -> dict[str, object]:
-    frames = _frames(error, tree)
-    error = _judged(_first_cause(error), tree)
+def _fault(error: BaseException, tree: Path, run: RunSettings, parts: Mapping[str, Part]) -> dict[str, object]:
+    cause = _first_cause(error)
+    frames = _frames(cause, tree) or _frames(error, tree)
+    error = _judged(cause, tree, parts)
     return {
         "outcome": _outcome(error, tree),
         "type": type(error).__name__[:200],
@@ -158,7 +163,7 @@ def _first_cause(error: BaseException) -> BaseException:
     seen = {id(error)}
     while isinstance(error, NameError) and error.__traceback__ is not None:
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-        cause = frame.f_globals.get(FAILED, {}).get(error.name)
+        cause = behind(frame.f_globals.get(FAILED, {}), error.name)
         if not isinstance(cause, BaseException) or id(cause) in seen:
             break
         seen.add(id(cause))
@@ -166,17 +171,46 @@ def _first_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _judged(error: BaseException, tree: Path) -> BaseException:
-    """Return Undecided for what a package that is not installed here prevents, otherwise the error itself."""
+def _judged(error: BaseException, tree: Path, parts: Mapping[str, Part]) -> BaseException:
+    """Return what an import that fails means here, and any other error itself.
+
+    It is Missing if the course asks for the file that should have been imported, and Undecided if a package that is not
+    installed here prevents it.
+    """
     causes = [error]
     while causes[-1].__cause__ is not None and len(causes) < _MOST_CAUSES:
         causes.append(causes[-1].__cause__)
     for cause in causes:
-        if isinstance(cause, ImportError) and cause.name and not _is_handed_in(cause.name, tree):
+        if not isinstance(cause, ImportError) or not cause.name:
+            continue
+        if (file := _absent(cause.name, tree, parts)) is not None:
+            return Missing(f"{file} was not handed in, and your code imports it")
+        if not _is_handed_in(cause.name, tree):
             if isinstance(cause, ModuleNotFoundError):
                 return Undecided(f"your code needs {cause.name}, which is neither among your files nor installed here")
             return Undecided(f"your code needs another version of {cause.name}: {_text(cause).partition(' (')[0]}")
     return error
+
+
+def _absent(module: str, tree: Path, parts: Mapping[str, Part]) -> str | None:
+    """Return the file that a module should come from if a part asks for it and it is absent, or None.
+
+    The part is the one whose name stands before the module's, or the one in whose folder this process works.
+    """
+    *package, name = module.split(".")
+    for key, part in parts.items():
+        meant = package == [part.folder] or (not package and _is_at_work_in(tree / key))
+        file = f"{name}{MODULE}"
+        if meant and file in part.files and not part.called(file, [path.name for path in (tree / key).glob("*")]):
+            return f"{part.folder}/{file}" if part.folder else file
+    return None
+
+
+def _is_at_work_in(folder: Path) -> bool:
+    try:
+        return Path.cwd().is_relative_to(folder.resolve())
+    except OSError:
+        return False  # the program has removed the folder that it works in
 
 
 def _is_handed_in(module: str, tree: Path) -> bool:

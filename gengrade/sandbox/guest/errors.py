@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 FAILED: Final = "__failed__"  # a global of a student's program: for each name that it lacks, the error behind it
+STAR: Final = "*"  # in that global, "*utils" is the name of all that `from utils import *` would have defined
+
+
+def behind(failed: Mapping[str, Exception], name: str | None) -> Exception | None:
+    """Return the error that kept a program from defining a name, or else that of its first import of all names.
+
+    failed: the program's global FAILED.
+    """
+    stars = (error for key, error in failed.items() if key.startswith(STAR))
+    return failed.get(name or "") or next(stars, None)
 
 
 class Missing(Exception):

@@ -33,17 +33,17 @@ def preload(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The modules that the host sent for a run."""
+    """The modules that the host sent for a run, and the parts of the course by key."""
 
     modules: Mapping[str, ModuleType]
     probe: Callable[..., object]
     _package: Callable[..., Any]
-    _parts: Mapping[str, Part]
+    parts: Mapping[str, Part]
     _contracts: Mapping[str, str]
 
     def package(self, tree: Path) -> Any:
         """Return the submission in `tree` as the object that the probe gets, with the adapters as attributes."""
-        return self._package(tree, self._parts, self._contracts)
+        return self._package(tree, self.parts, self._contracts)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -71,7 +71,7 @@ def load(code: bytes) -> Library:
         modules=modules,
         probe=getattr(modules[name], function),
         _package=getattr(modules[package], class_),
-        _parts={key: Part(**fields) for key, fields in document["parts"].items()},
+        parts={key: Part(**fields) for key, fields in document["parts"].items()},
         _contracts=document["contracts"],
     )
 

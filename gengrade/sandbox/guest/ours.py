@@ -107,7 +107,7 @@ def answer(run: RunSettings, own: library.Library, tree: Path, inputs: wire.Tree
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
     ):
-        return child.answer(run, copy, child.prepared(run, own, copy, inputs))
+        return child.answer(run, copy, child.prepared(run, own, copy, inputs), own.parts)
 
 
 @contextlib.contextmanager
