@@ -13,7 +13,7 @@ from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
 from gengrade.engine.errors import UsageError
 from gengrade.engine.options import Options
-from gengrade.engine.seeds import secret_of, seed_of
+from gengrade.engine.seeds import Drawn, secret_of, seed_of
 from gengrade.grading.recorded import load
 from gengrade.job import Job
 from gengrade.places import WORK
@@ -25,16 +25,28 @@ _GPU: Final = Path("/dev/nvidia0")
 
 
 def make_job(
-    options: Options, course: Course, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]
+    options: Options,
+    course: Course,
+    rubric: Rubric,
+    tier: Tier,
+    out: Path,
+    seal: Seal,
+    kept: tuple[Kept, ...],
+    drawn: Drawn | None = None,
 ) -> Job:
-    """Make the job. Raises UsageError for a part that the rubric does not have, and what loading the data raises."""
+    """Make the job. Raises UsageError for a part that the rubric does not have, and what loading the data raises.
+
+    drawn: the seed and the secret; None: those that are wanted, or else of the last run, or else new ones, which are
+        then kept for the next run.
+    """
     work = out / WORK
+    drawn = drawn or Drawn(seed_of(work, options.seed, seal), secret_of(work, seal))
     data_set = datasets.load(options.data or rubric.data)
     return Job(
         out=out,
         work=work,
         key=seal.key,
-        drawn=secret_of(work, seal),
+        drawn=drawn.secret,
         course_folder=course.folder,
         checks=checks_to_run(options, rubric),
         first=options.first,
@@ -47,7 +59,7 @@ def make_job(
         tier=tier,
         device=device_of(options),
         cache=options.cache,
-        seed=seed_of(work, options.seed, seal),
+        seed=drawn.seed,
         entry=rubric.entry,
         needs=needs_of_checks(rubric),
         kept=kept,

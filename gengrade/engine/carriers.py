@@ -1,0 +1,48 @@
+"""Who carries the grading of a class out: `Carrier` is the one interface that a run knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gengrade.engine.crew import Crew
+from gengrade.engine.results import Progress
+from gengrade.engine.sharing import grade_all
+from gengrade.job import Job
+from gengrade.submissions import Submission
+
+
+class Carrier(Protocol):
+    """Grades submissions, on this machine or on others."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether workers on this machine wait for another run, whose files so must not be removed."""
+
+    def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
+        """Leave facts of all these submissions in their folders, and call `watch` with what happens.
+
+        job: with the reference, which is laid out already.
+
+        Raises OutputError when there is no room for results.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Grades on this machine.
+
+    most_workers: how many work at a time; 0: one for each processor.
+    crew: whose workers rest afterwards; None: all workers end.
+    """
+
+    most_workers: int = 0
+    crew: Crew | None = None
+
+    @property
+    def rests(self) -> bool:
+        return self.crew is not None and self.crew.rests
+
+    def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
+        grade_all(job, submissions, self.most_workers, watch, self.crew)
