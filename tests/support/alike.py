@@ -1,0 +1,44 @@
+"""Compare the results of two runs over the same class, which must not differ in anything but times."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+_TIMES: Final = frozenset({"seconds", "stages", "code"})  # the code seals a file with its times
+_OURS: Final = ("evidence", "faults.log")
+
+
+def difference(first: Path, second: Path) -> str:
+    """Return how two folders of results differ, "" if only in times; what is cached is not compared."""
+    names = [sorted(_results(folder)) for folder in (first, second)]
+    if names[0] != names[1]:
+        return f"the files differ: {sorted(set(names[0]) ^ set(names[1]))}"
+    for name in names[0]:
+        here, there = (_without_times(folder / name) for folder in (first, second))
+        if here != there:
+            return f"{name} differs"
+    return ""
+
+
+def _results(folder: Path) -> list[str]:
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return [str(path) for path in found if path.parts[0] != ".gengrade" and not set(_OURS) & set(path.parts)]
+
+
+def _without_times(path: Path) -> Any:
+    content = path.read_bytes()
+    if path.suffix == ".json":
+        return _stripped(json.loads(content))
+    if path.suffix == ".xlsx":
+        return None  # an archive, which holds the time at which it was made
+    content = re.sub(rb'<td data-label="Slowest">.*?</td>', b"", content)
+    return re.sub(rb"\d+(\.\d+)? ?(s|min|ms)\b", b"", content)
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _stripped(item) for key, item in value.items() if key not in _TIMES}
+    return [_stripped(item) for item in value] if isinstance(value, list) else value
