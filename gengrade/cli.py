@@ -27,6 +27,7 @@ from gengrade.commands import (
     USER_ERRORS,
     carried_out,
     carried_out_on_slurm,
+    carrier_at,
     export,
     parsed_slice,
     slice_carried_out,
@@ -166,6 +167,13 @@ def grade(
         bool,
         typer.Option("--dry-run", help="Only print the scripts that --slurm would submit.", rich_help_panel=_MACHINES),
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Grade the class by the workers of this Dask scheduler, e.g. tls://head:8786.",
+            rich_help_panel=_MACHINES,
+        ),
+    ] = None,
     slice_: Annotated[
         str | None,
         typer.Option(
@@ -210,7 +218,7 @@ def grade(
         ended = carried_out_on_slurm(options, batch, console, dry=dry_run)
         if ended is not None:
             raise typer.Exit(ended)
-    result = carried_out(options, console)
+    result = carried_out(options, console, carrier=carrier_at(scheduler))
     show_result(console, result)
     export(result, junit, github=github)
     if open_:

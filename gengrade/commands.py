@@ -17,6 +17,7 @@ from gengrade.course import NoSuchCourse
 from gengrade.documents import DocumentError
 from gengrade.engine import Carrier, Crew, Interrupted, Options, Progress, Result, UsageError, run
 from gengrade.engine.cluster.collecting import tell_status
+from gengrade.engine.cluster.dask import Dask
 from gengrade.engine.cluster.files import folder_of
 from gengrade.engine.cluster.node import grade_slice
 from gengrade.engine.cluster.script import Batch
@@ -71,6 +72,14 @@ def _shown(console: Console) -> Iterator[Callable[[Progress], None]]:
             watcher.stop()
             typer.echo("Stopped before anything was graded.", err=True)
             raise typer.Exit(130) from None
+
+
+def carrier_at(scheduler: str | None) -> Carrier | None:
+    """Return who grades by the workers of a Dask scheduler, or None without one. A wrong address ends the command."""
+    try:
+        return None if scheduler is None else Dask(scheduler)
+    except UsageError as error:
+        refuse(error)
 
 
 def parsed_slice(text: str) -> Slice:

@@ -20,12 +20,16 @@ class Carrier(Protocol):
     def rests(self) -> bool:
         """Whether workers on this machine wait for another run, whose files so must not be removed."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the operator on what the last call of `grade_all` met, such as machines that it refused."""
+
     def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
         """Leave facts of all these submissions in their folders, and call `watch` with what happens.
 
         job: with the reference, which is laid out already.
 
-        Raises OutputError when there is no room for results.
+        Raises OutputError when there is no room for results, and UsageError when no machine can grade.
         """
 
 
@@ -39,6 +43,7 @@ class Local:
 
     most_workers: int = 0
     crew: Crew | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def rests(self) -> bool:

@@ -21,7 +21,7 @@ from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier
 from gengrade.submissions import Submission, content
 
-_GPU: Final = Path("/dev/nvidia0")
+GPU: Final = Path("/dev/nvidia0")
 
 
 def make_job(
@@ -80,7 +80,7 @@ def with_public_seed(job: Job, submissions: Sequence[Submission]) -> Job:
 
 def require_device(options: Options) -> None:
     """Raise UsageError if a GPU is asked for that is not there: every check would be our fault then."""
-    if options.device is Device.CUDA and not _GPU.exists():
+    if options.device is Device.CUDA and not GPU.exists():
         raise UsageError("--device cuda: there is no GPU of NVIDIA on this machine; leave the option out")
 
 
@@ -88,4 +88,4 @@ def device_of(options: Options) -> Device:
     """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
     if options.device is not Device.AUTO:
         return options.device
-    return Device.CUDA if _GPU.exists() else Device.CPU
+    return Device.CUDA if GPU.exists() else Device.CPU

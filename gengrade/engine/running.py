@@ -52,7 +52,8 @@ def run(
     rubric.verify(known())
     roster_given(options.roster)
     deadline_given(options.deadline)
-    require_device(options)
+    if carrier is None:
+        require_device(options)
     with opened(options.path, course.parts) as discovery:
         return _graded(options, course, rubric, discovery, watch, carrier or Local(options.jobs, crew))
 
@@ -101,7 +102,7 @@ def _graded(
                 carrier.grade_all(with_reference(job), stale, see)
                 reference_evidence(job).prune()
                 marks = read_marks(asked.places, names, rubric, withdrawn, content_of, single=discovery.single)
-                taken_back += marks.notes
+                taken_back += (*marks.notes, *carrier.notes)
             moved = move_aside(out, gone, options.path)
             graded = write_grades(job, discovery, marks.rubric, marks.marks, people.found.people, names, staying)
             content = {id_: each.grade.provenance.content for id_, each in graded.items()}

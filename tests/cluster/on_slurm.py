@@ -41,14 +41,14 @@ def _disturbed(klass: Klass, alone: Path) -> None:
     def disturb() -> None:
         for number in (2, 3):
             wait_until(partial(_is_in_the_middle, klass, out, number), f"slice {number} is in the middle")
-        for number in (2, 3):
-            state = _state(klass, out, number)
-            assert state is not None
-            graded.extend(state.graded)
-        lost.extend([state.machine, str(time.time())])
+        job, node = (_state(klass, out, number) for number in (2, 3))
+        assert job is not None
+        assert node is not None
+        graded.extend((*job.graded, *node.graded))
+        lost.extend([node.machine, str(time.time())])
         kill(processes("SLURM_ARRAY_TASK_ID", "2"))
-        kill(processes("SLURM_CLUSTER_NODE", state.machine))
-        kill(processes("SLURMD_NODENAME", state.machine))
+        kill(processes("SLURM_CLUSTER_NODE", node.machine))
+        kill(processes("SLURMD_NODENAME", node.machine))
 
     said = klass.grade(out, *_ARRAY, during=disturb)
     assert untouched(out, tuple(graded), float(lost[1])), "what was finished was graded again"
