@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from gengrade.sandbox import remove
-from tests.cluster import on_slurm
+from tests.cluster import on_dask, on_slurm
 from tests.cluster.klass import Klass
 
-_PROOFS = {"slurm": on_slurm.prove}
+_PROOFS = {"slurm": on_slurm.prove, "dask": on_dask.prove}
 
 
 def main() -> None:
