@@ -30,6 +30,8 @@ from gengrade.commands import (
     carrier_at,
     export,
     parsed_slice,
+    refuse_together,
+    require_slurm,
     slice_carried_out,
     status,
     told,
@@ -213,7 +215,14 @@ def grade(
     if slice_ is not None and not options.last:
         slice_carried_out(options, parsed_slice(slice_), console)
         return
-    if slurm:
+    of_slurm = {"--partition": partition, "--gpus": gpus, "--time": time, "--sbatch": sbatch, "--dry-run": dry_run}
+    refuse_together(
+        {"--slurm": slurm, "--scheduler": scheduler, "--slice": slice_},
+        {"--slurm": slurm, "--junit": junit, "--github": github, "--open": open_},
+    )
+    if not slurm:
+        require_slurm(of_slurm)
+    else:
         batch = Batch(array, partition, gpus, jobs, time, tuple(sbatch or ()))
         ended = carried_out_on_slurm(options, batch, console, dry=dry_run)
         if ended is not None:

@@ -93,7 +93,7 @@ def _connected(address: str) -> Iterator[Any]:
         ) from None
     warnings.filterwarnings("ignore", module="distributed")
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = Client(address, timeout=_CONNECT_SECONDS)
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"--scheduler {address}: it cannot be reached ({error})") from error
     try:

@@ -145,7 +145,7 @@ def _require_same(job: Job, plan: Plan | None) -> None:
 @contextmanager
 def _own_folder() -> Iterator[Path]:
     """Make a folder on this machine's own disk, and remove it at the end."""
-    own = next((os.environ[name] for name in _OWN_DISK if os.environ.get(name)), None)
+    own = next((os.environ[name] for name in _OWN_DISK if os.path.isdir(os.environ.get(name, ""))), None)
     work = Path(tempfile.mkdtemp(prefix="gengrade-slice-", dir=own)).resolve()
     try:
         (work / TEMPORARY).mkdir()

@@ -41,7 +41,10 @@ from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.withdrawing import absent
 from gengrade.grading.checks import known
 from gengrade.job import changed
-from gengrade.places import require_ours
+from gengrade.marks import StoreError
+from gengrade.marks.place import require_local
+from gengrade.marks.store import NAME
+from gengrade.places import MARKS, require_ours
 from gengrade.rubric import Rubric
 from gengrade.sandbox import choose
 from gengrade.submissions import Discovery, Submission, opened
@@ -116,6 +119,8 @@ def _begun(
     out, seal = asked.out, asked.trusted.seal
     require_ours(out, asked.ids)
     refuse_beside_nodes(out, seal)
+    if (out / MARKS / NAME).exists():
+        require_local(out / MARKS, StoreError)  # before hours of grading, after which the last job could not score
     absent(options, out, earlier_students(out, seal), discovery)  # another class is refused before anything is queued
     tidy(out, discovery.submissions)
     _, kept = people_known(options, rubric, asked)
