@@ -218,6 +218,7 @@ def grade(
     of_slurm = {"--partition": partition, "--gpus": gpus, "--time": time, "--sbatch": sbatch, "--dry-run": dry_run}
     refuse_together(
         {"--slurm": slurm, "--scheduler": scheduler, "--slice": slice_},
+        {"--scheduler": scheduler, "--slice": slice_},
         {"--slurm": slurm, "--junit": junit, "--github": github, "--open": open_},
     )
     if not slurm:

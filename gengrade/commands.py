@@ -77,16 +77,16 @@ def _shown(console: Console) -> Iterator[Callable[[Progress], None]]:
 def refuse_together(*groups: Mapping[str, object]) -> None:
     """End the command if it has the first option of a group and another one of it."""
     for options in groups:
-        given = [name for name, value in options.items() if value]
+        given = [option for option, value in options.items() if value]
         if len(given) > 1 and given[0] == next(iter(options)):
             refuse(UsageError(f"{given[0]}: it cannot be given together with {given[1]}; leave one of them out"))
 
 
 def require_slurm(options: Mapping[str, object]) -> None:
     """End the command if one of these options is there, which mean something with --slurm alone."""
-    for name, value in options.items():
+    for option, value in options.items():
         if value:
-            refuse(UsageError(f"{name}: it is an option of --slurm, which is not there; add --slurm"))
+            refuse(UsageError(f"{option}: it is an option of --slurm, which is not there; add --slurm"))
 
 
 def carrier_at(scheduler: str | None) -> Carrier | None:

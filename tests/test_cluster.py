@@ -59,6 +59,7 @@ def students(tmp_path: Path, workbench: Workbench) -> Class:
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put programs in Slurm's place, and return their folder."""
+    monkeypatch.setattr("gengrade.engine.cluster.slurm._SECONDS", 0.2)
     monkeypatch.setenv("PATH", fake_slurm.install(tmp_path / "slurm"))
     return tmp_path / "slurm"
 

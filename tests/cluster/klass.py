@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from gengrade.home import python_path
@@ -70,7 +71,7 @@ class Klass:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(text)
 
-    def begin(self, out: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    def begin(self, out: Path, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """Start the command with the class's seed and secret."""
         command = [sys.executable, "-P", "-X", "utf8", "-m", "gengrade", "grade", str(self.path), "--out", str(out)]
         command += ["--rubric", str(self.folder / "rubric.yaml"), "--profile", "unit", "--seed", SEED, *words]
@@ -88,10 +89,16 @@ class Klass:
             },
         )
 
-    def grade(self, out: Path, *words: str, during: Callable[[], None] = lambda: None, **environment: str) -> str:
+    def grade(
+        self,
+        out: Path,
+        *words: str,
+        during: Callable[[], None] = lambda: None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """Grade, and return what was said. `during`: is called while it goes on."""
         began = time.monotonic()
-        process = self.begin(out, *words, **environment)
+        process = self.begin(out, words, environment)
         try:
             during()
             said = process.communicate(timeout=_SECONDS)[0]

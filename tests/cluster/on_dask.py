@@ -31,7 +31,7 @@ def _with_tls(klass: Klass, alone: Path, cluster: _Cluster) -> None:
     for number in range(1, 5):
         cluster.start(f"worker{number}")
     out = klass.folder / "dask-tls"
-    said = klass.grade(out, "--scheduler", cluster.address, **cluster.environment)
+    said = klass.grade(out, "--scheduler", cluster.address, environment=cluster.environment)
     assert difference(out, alone) == "", said
     print("dask: four workers with TLS find out what one machine finds out")
 

@@ -66,7 +66,8 @@ def _another_version(klass: Klass, alone: Path) -> None:
     (other / "numpy-0.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.9\n")
     _restart("node4", other, seen)
     out = klass.folder / "slurm-version"
-    said = klass.grade(out, *_ARRAY, PYTHONPATH=os.pathsep.join([str(seen), os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join([str(seen), os.environ.get("PYTHONPATH", "")])
+    said = klass.grade(out, *_ARRAY, environment={"PYTHONPATH": path})
     assert "node4: numpy is 0.9 there and" in said, said
     assert "graded on node4" not in said
     assert difference(out, alone) == ""

@@ -32,6 +32,7 @@ from gengrade.submissions import Submission, signatures
 
 _CONNECT_SECONDS: Final = 30
 _LOOK_SECONDS: Final = 2  # between two looks at which workers there are
+_POLL_SECONDS: Final = 0.1  # between two looks at what is done
 _ALONE_SECONDS: Final = 60.0  # without any worker, before the run is given up
 _TLS: Final = "tls"
 
@@ -197,12 +198,9 @@ class _Sharing:
 
     def _receive(self) -> None:
         """Wait until a submission is done, but not longer than until the next look at the workers."""
-        from distributed import wait
-
-        try:
-            done = wait(list(self._running), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            return
+        end = time.monotonic() + _LOOK_SECONDS
+        while not (done := [future for future in self._running if future.done()]) and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
         for future in done:
             submission, address = self._running.pop(future)
             try:
