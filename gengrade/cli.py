@@ -221,14 +221,15 @@ def grade(
         {"--scheduler": scheduler, "--slice": slice_},
         {"--slurm": slurm, "--junit": junit, "--github": github, "--open": open_},
     )
-    if not slurm:
-        require_slurm(of_slurm)
-    else:
+    if slurm:
         batch = Batch(array, partition, gpus, jobs, time, tuple(sbatch or ()))
         ended = carried_out_on_slurm(options, batch, console, dry=dry_run)
-        if ended is not None:
+        if isinstance(ended, int):
             raise typer.Exit(ended)
-    result = carried_out(options, console, carrier=carrier_at(scheduler))
+        result = ended
+    else:
+        require_slurm(of_slurm)
+        result = carried_out(options, console, carrier=carrier_at(scheduler))
     show_result(console, result)
     export(result, junit, github=github)
     if open_:

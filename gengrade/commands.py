@@ -16,13 +16,14 @@ from gengrade.console import WRONG_USAGE, make_watcher, name, refuse
 from gengrade.course import NoSuchCourse
 from gengrade.documents import DocumentError
 from gengrade.engine import Carrier, Crew, Interrupted, Options, Progress, Result, UsageError, run
+from gengrade.engine.carriers import Nobody
 from gengrade.engine.cluster.collecting import tell_status
 from gengrade.engine.cluster.dask import Dask
 from gengrade.engine.cluster.files import folder_of
 from gengrade.engine.cluster.node import grade_slice
 from gengrade.engine.cluster.script import Batch
 from gengrade.engine.cluster.slices import Slice
-from gengrade.engine.cluster.slurm import OnSlurm, follow, plan_for, printed_by_last, submit
+from gengrade.engine.cluster.slurm import OnSlurm, follow, plan_for, printed_by_last, scoring, submit
 from gengrade.facts import Outcome
 from gengrade.paths import InputError
 from gengrade.report import github_annotations, github_summary, write_junit
@@ -112,17 +113,17 @@ def slice_carried_out(options: Options, part: Slice, console: Console) -> None:
     typer.echo(f"{done.machine}: slice {part} has {done.submissions} submissions, of which {done.graded} were graded.")
 
 
-def carried_out_on_slurm(options: Options, batch: Batch, console: Console, *, dry: bool) -> int | None:
+def carried_out_on_slurm(options: Options, batch: Batch, console: Console, *, dry: bool) -> int | Result:
     """Submit a class to Slurm, show what the nodes do, and return the last job's exit status.
 
     dry: only print the scripts.
 
-    Returns None if nothing is left for nodes to grade.
+    If nothing is left for nodes to grade, score here, and return the result.
     """
     with _shown(console) as watch:
         planned = plan_for(options, batch, dry=dry)
         if planned is None:
-            return None
+            return run(scoring(options, batch), watch, carrier=Nobody())
         if dry:
             typer.echo(planned.scripts.array)
             typer.echo("# To be submitted with --dependency=afterany: and the number of the job above:")

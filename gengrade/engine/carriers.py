@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gengrade.engine.crew import Crew
+from gengrade.engine.errors import UsageError
 from gengrade.engine.results import Progress
 from gengrade.engine.sharing import grade_all
 from gengrade.job import Job
@@ -51,3 +52,14 @@ class Local:
 
     def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
         grade_all(job, submissions, self.most_workers, watch, self.crew)
+
+
+class Nobody:
+    """Grades nothing: for a run that only scores what other machines have graded."""
+
+    rests: Final = False
+    notes: Final = ()
+
+    def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
+        """Raise UsageError."""
+        raise UsageError("something has changed since the run began; give the same command again")

@@ -28,7 +28,7 @@ from gengrade.grading.checks import known
 from gengrade.job import Job, changed, reference_evidence, with_reference
 from gengrade.places import require_ours
 from gengrade.rubric import Rubric
-from gengrade.sandbox import choose
+from gengrade.sandbox import Tier, choose
 from gengrade.submissions import Discovery, opened
 
 
@@ -55,7 +55,14 @@ def run(
     if carrier is None:
         require_device(options)
     with opened(options.path, course.parts) as discovery:
-        return _graded(options, course, rubric, discovery, watch, carrier or Local(options.jobs, crew))
+        tier = _tier(options, discovery, elsewhere=carrier is not None)
+        return _graded(options, course, rubric, discovery, tier, watch, carrier or Local(options.jobs, crew))
+
+
+def _tier(options: Options, discovery: Discovery, *, elsewhere: bool) -> Tier:
+    """Return the isolation to use. Elsewhere, it is those who grade that must give the one that is asked for."""
+    asked_for = options.isolation.tier
+    return asked_for if elsewhere and asked_for is not None else choose(options.isolation, single=discovery.single)
 
 
 def _graded(
@@ -63,10 +70,11 @@ def _graded(
     course: Course,
     rubric: Rubric,
     discovery: Discovery,
+    tier: Tier,
     watch: Callable[[Progress], None],
     carrier: Carrier,
 ) -> Result:
-    asked = asked_of(options, course, rubric, discovery, choose(options.isolation, single=discovery.single))
+    asked = asked_of(options, course, rubric, discovery, tier)
     out, ids, trusted = asked.out, asked.ids, asked.trusted
     try:
         with (

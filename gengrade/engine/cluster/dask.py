@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from gengrade import records
+from gengrade.choices import Isolation
 from gengrade.course import courses
 from gengrade.engine.cluster.machine import this_machine
 from gengrade.engine.cluster.parcels import Unpackable, packed, write_results
@@ -28,6 +29,7 @@ from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.sharing import TRIES, grade_all, lost
 from gengrade.job import Job
 from gengrade.job.facts_file import write_signature
+from gengrade.sandbox import choose
 from gengrade.submissions import Submission, signatures
 
 _CONNECT_SECONDS: Final = 30
@@ -49,7 +51,7 @@ class Dask:
         require_safe(self._address, "--scheduler")
 
     def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
-        """Leave facts of all these submissions in their folders. Raises UsageError if no worker can do it."""
+        """Leave facts of all these submissions in their folders. Raises UsageError or NoSuchTier if nobody can."""
         if job.course.name not in courses() or courses()[job.course.name].folder != job.course_folder:
             raise UsageError(f"--scheduler: the course {job.course.name} is in a folder that workers do not have")
         # Other processes are forked for this, which is done before the client starts its threads.
@@ -63,6 +65,7 @@ class Dask:
         for submission in sharing.graded:
             write_signature(job, submission, seen[submission] or "")
         if sharing.here:
+            choose(Isolation(job.tier.value), single=False)  # that this machine gives it was not asked before
             grade_all(job, sharing.here, 0, watch)
 
 

@@ -140,6 +140,11 @@ def _planned(options: Options, batch: Batch, asked: Asked, stale: list[Submissio
     return Planned(asked, tuple(stale), slices, scripts)
 
 
+def scoring(options: Options, batch: Batch) -> Options:
+    """Return the options of a run on this machine that scores what nodes have graded, where nothing else is left."""
+    return replace(options, device=device_on(options, batch))
+
+
 def submit(planned: Planned) -> OnSlurm:
     """Submit the array, and the last job, which waits for its end. Raises UsageError if Slurm refuses one."""
     array = _submitted(planned.scripts.array, ())
