@@ -16,7 +16,7 @@ from gengrade.authenticity import authority
 from gengrade.choices import Device, Isolation, Profile
 from gengrade.cli import app
 from gengrade.engine import Options, UsageError, seeds
-from gengrade.engine.cluster import files
+from gengrade.engine.cluster import collecting, files
 from gengrade.engine.cluster.machine import Machine
 from gengrade.engine.cluster.script import Batch, scripts_for
 from gengrade.engine.cluster.slices import Slice
@@ -173,6 +173,30 @@ def test_a_class_on_slurm_is_graded_as_on_one_machine(
     assert fake_slurm.submitted(slurm) == before == 2, "nothing was left for nodes"
 
 
+def test_a_slice_by_hand_leaves_facts_and_nothing_else(students: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority([])  # makes a key
+    monkeypatch.setenv(seeds.VARIABLE, "the same everywhere")
+    said = students.grade("--slice", "1/2", "--seed", SEED, "--only", "student1").output
+    assert "slice 1/2 has 1 submissions, of which 1 were graded" in said
+    assert (students.out / "student1" / "facts.json").is_file()
+    assert not list(students.out.glob("*/report.html"))
+    (work,) = (students.out / ".gengrade").iterdir()
+    assert work.name == "cluster", "locks, trees and caches lie on the machine's own disk"
+    before = (students.out / "student1" / "facts.json").read_bytes()
+    students.grade("--seed", SEED, "--only", "student1")
+    assert (students.out / "student1" / "facts.json").read_bytes() == before, "nothing was left to grade"
+
+
+def test_the_last_job_names_what_was_not_finished(tmp_path: Path) -> None:
+    done = files.NodeState(slice=1, machine="node-1", ended=True)
+    killed = files.NodeState(slice=2, machine="node-2")
+    refused = files.NodeState(slice=3, machine="node-3", ended=True, problem="node-3: numpy is 1 there")
+    said = list(collecting.sentences(tmp_path, {1: done, 2: killed, 3: refused, 4: None, 5: None}))
+    assert said[0].startswith("of slices 4, 5, nothing was heard")
+    assert ["node-2: the machine or its job ended" in said[1], "(node-3: numpy is 1 there)" in said[2]] == [True, True]
+    assert len(said) == 3
+
+
 def test_scripts_are_printed_without_writing_anything(students: Class) -> None:
     said = students.grade("--slurm", "--dry-run").output
     assert said.count("#!/bin/bash") == 2
@@ -188,6 +212,9 @@ def test_scripts_are_printed_without_writing_anything(students: Class) -> None:
         (("--slice", "1/2"), "holds no run that was begun with your key"),
         (("--slice", "last"), "no run on several machines was begun there"),
         (("--slice", "some"), "neither a slice"),
+        (("--slurm", "--scheduler", "tls://a:1"), "cannot be given together with --scheduler"),
+        (("--slurm", "--github"), "cannot be given together with --github"),
+        (("--partition", "gpu"), "add --slurm"),
     ],
 )
 def test_what_cannot_be_carried_out_is_said(

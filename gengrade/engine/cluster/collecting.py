@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,7 @@ def collected(job: Job) -> tuple[str, ...]:
         )
     plan.require_same(job)
     states = {number: read_state(job.out, number, job.seal) for number in range(1, plan.slices + 1)}
-    return tuple(_sentences(job.out, states))
+    return tuple(sentences(job.out, states))
 
 
 @contextmanager
@@ -73,7 +73,8 @@ def tell_status(out: Path, status: int, seal: Seal) -> None:
         write_state(out, state.model_copy(update={"status": status}), seal)
 
 
-def _sentences(out: Path, states: dict[int, NodeState | None]) -> Iterator[str]:
+def sentences(out: Path, states: Mapping[int, NodeState | None]) -> Iterator[str]:
+    """Yield sentences on slices of which nothing was heard, and on those that were not finished."""
     silent = [str(number) for number, state in states.items() if state is None]
     if silent:
         where = printable(str(from_here(folder_of(out))))

@@ -24,9 +24,15 @@ def telling(out: Path, number: int, seal: Seal) -> Iterator[Teller]:
         yield teller
     except BaseException as error:
         with suppress(OSError):
-            teller.end(str(error) or f"{machine_name()}: it was stopped")
+            teller.end(_named(str(error) or "it was stopped"))
         raise
     teller.end()
+
+
+def _named(problem: str) -> str:
+    """Return a problem with the name of this machine before it."""
+    name = f"{machine_name()}: "
+    return problem if problem.startswith(name) else f"{name}{problem}"
 
 
 def both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:
