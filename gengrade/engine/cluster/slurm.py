@@ -181,17 +181,18 @@ def follow(run: OnSlurm, watch: Callable[[Progress], None]) -> int | None:
     """
     submissions = {each.id: each for each in run.planned.stale}
     told: set[str] = set()
-    looks = 0
     while True:
-        over = looks % _LOOKS == 0 and looks > 0 and not waiting(run.jobs)
-        for state in _states(run).values():
-            for progress in _news(state, submissions, told):
-                watch(progress)
-        last = read_state(run.out, LAST, run.planned.asked.trusted.seal)
-        if over or (last is not None and last.status is not None):
-            return last.status if last else None
-        looks += 1
-        time.sleep(_SECONDS)
+        ended = not waiting(run.jobs)  # asked before the files are read, so that nothing is missed
+        for _ in range(1 if ended else _LOOKS):
+            for state in _states(run).values():
+                for progress in _news(state, submissions, told):
+                    watch(progress)
+            last = read_state(run.out, LAST, run.planned.asked.trusted.seal)
+            if ended:
+                return last.status if last else None
+            time.sleep(_SECONDS)
+            if last is not None and last.status is not None:
+                break  # its job ends in a moment
 
 
 def printed_by_last(run: OnSlurm) -> str:
