@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from gengrade.authenticity import authority
-from gengrade.console import WRONG_USAGE, make_watcher, name, refuse
+from gengrade.console import WRONG_USAGE, make_watcher, refuse
 from gengrade.course import NoSuchCourse
 from gengrade.documents import DocumentError
 from gengrade.engine import Carrier, Crew, Interrupted, Options, Progress, Result, UsageError, run
@@ -25,7 +25,7 @@ from gengrade.engine.cluster.script import Batch
 from gengrade.engine.cluster.slices import Slice
 from gengrade.engine.cluster.slurm import OnSlurm, follow, plan_for, printed_by_last, scoring, submit
 from gengrade.facts import Outcome
-from gengrade.paths import InputError
+from gengrade.paths import InputError, from_here, printable
 from gengrade.report import github_annotations, github_summary, write_junit
 from gengrade.sandbox import Exposed, NoSuchTier
 
@@ -140,8 +140,8 @@ def carried_out_on_slurm(options: Options, batch: Batch, console: Console, *, dr
             return _left_alone(running)
     typer.echo(printed_by_last(running), nl=False)
     if status is None:
-        where = folder_of(running.out)
-        typer.echo(f"error: the last job scored nothing; see what the jobs printed in {name(str(where))}", err=True)
+        where = printable(str(from_here(folder_of(running.out))))
+        typer.echo(f"error: the last job scored nothing; see what the jobs printed in {where}", err=True)
     return 1 if status is None else status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from gengrade.engine.cluster import dask
 from gengrade.engine.cluster.machine import Machine, this_machine
 from gengrade.engine.cluster.parcels import packed_results
 from gengrade.engine.cluster.remote import Offer
-from gengrade.facts import Outcome
+from gengrade.facts import Outcome, TestFact
 from gengrade.job import Job, broken_facts, facts_in, write_facts
+from gengrade.job.provenance import facts_key
 from gengrade.submissions import Submission
 
 HERE = this_machine(find(DEFAULT)).model_copy(update={"lacks": {}})
@@ -111,7 +113,8 @@ class Room:
         self.told: list[Progress] = []
 
     def share(self, client: Client) -> dask._Sharing:
-        sharing = dask._Sharing(client, self.job, self.submissions, self.told.append)
+        seen = {each.id: "as it was" for each in self.submissions}
+        sharing = dask._Sharing(client, self.job, self.submissions, seen, self.told.append, len(self.submissions))
         sharing.serve()
         return sharing
 
@@ -188,4 +191,24 @@ def test_what_cannot_be_sent_is_graded_here(room: Room) -> None:
     (room.submissions[2].source / "model.py").symlink_to("/etc/passwd")
     sharing = room.share(Client(room.folder / "there", {FIRST: HERE}))
     assert [each.id for each in sharing.here] == ["student2"]
-    assert len(sharing.graded) == 3
+    assert room.ended() == [EventKind.GRADED] * 3
+
+
+def test_what_was_graded_is_not_sent_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run before was stopped after two, and the class has been unpacked anew since."""
+    for submission in room.submissions[:2]:
+        (submission.source / "answers.py").write_text("x = 1\n")
+        facts = broken_facts(room.job, submission, "of the run before")
+        passed = TestFact(name="a", title="a", outcome=Outcome.PASSED)
+        checks = {name: check.model_copy(update={"tests": (passed,)}) for name, check in facts.checks.items()}
+        key = facts_key(room.job, facts.provenance.submission)
+        known = {"provenance": facts.provenance.model_copy(update={"key": key}), "checks": checks}
+        write_facts(room.job, submission, facts.model_copy(update=known))
+    client = Client(room.folder / "there", {FIRST: HERE})
+    monkeypatch.setattr(dask, "_connected", lambda address: nullcontext(client))
+    dask.Dask("tls://head:1").grade_all(room.job, room.submissions, room.told.append)
+    assert [id_ for _, id_ in client.given] == ["student2", "student3"]
+    assert room.ended() == [EventKind.GRADED] * 4
+    (room.submissions[0].source / "answers.py").write_text("x = 2\n")
+    dask.Dask("tls://head:1").grade_all(room.job, room.submissions[:1], room.told.append)
+    assert client.given[-1][1] == "student0", "it was handed in again"

@@ -15,7 +15,7 @@ from pathlib import Path
 from gengrade.home import python_path
 from tests.cluster.certificates import write_certificates
 from tests.cluster.klass import Klass, wait_until
-from tests.support.alike import difference
+from tests.support.alike import require_alike
 
 
 def prove(klass: Klass, alone: Path) -> None:
@@ -32,7 +32,7 @@ def _with_tls(klass: Klass, alone: Path, cluster: _Cluster) -> None:
         cluster.start(f"worker{number}")
     out = klass.folder / "dask-tls"
     said = klass.grade(out, "--scheduler", cluster.address, environment=cluster.environment)
-    assert difference(out, alone) == "", said
+    require_alike(out, alone)
     print("dask: four workers with TLS find out what one machine finds out")
 
 
@@ -50,7 +50,7 @@ def _one_killed(klass: Klass, alone: Path, cluster: _Cluster) -> None:
 
     said = klass.grade(out, "--scheduler", cluster.address, during=disturb)
     assert all((out / id_ / "facts.json").stat().st_mtime == time_ for id_, time_ in before), "graded again"
-    assert difference(out, alone) == "", said
+    require_alike(out, alone)
     print("dask: a lost worker costs only what was unfinished")
 
 
@@ -63,7 +63,7 @@ def _another_version(klass: Klass, alone: Path, cluster: _Cluster) -> None:
     said = klass.grade(out, "--scheduler", cluster.address)
     refused = [line for line in said.splitlines() if re.search("numpy is 0.9 there and .* where the run began", line)]
     assert len(refused) == 1, said
-    assert difference(out, alone) == "", said
+    require_alike(out, alone)
     print(f"dask: a worker of another version is refused by name\n    {refused[0]}")
 
 

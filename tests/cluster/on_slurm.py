@@ -11,7 +11,7 @@ from pathlib import Path
 from gengrade.authenticity import authority
 from gengrade.engine.cluster.files import NodeState, read_state
 from tests.cluster.klass import Klass, kill, processes, untouched, wait_until
-from tests.support.alike import difference
+from tests.support.alike import require_alike
 
 _ARRAY = ("--slurm", "--array", "4", "--jobs", "1", "--time", "30")
 
@@ -28,7 +28,7 @@ def _undisturbed(klass: Klass, alone: Path) -> None:
     out = klass.folder / "slurm"
     said = klass.grade(out, *_ARRAY)
     assert {f"on node{number}" in said for number in range(1, 5)} == {True}, said
-    assert difference(out, alone) == ""
+    require_alike(out, alone)
     print("slurm: four nodes find out what one machine finds out")
 
 
@@ -52,7 +52,7 @@ def _disturbed(klass: Klass, alone: Path) -> None:
 
     said = klass.grade(out, *_ARRAY, during=disturb)
     assert untouched(out, tuple(graded), float(lost[1])), "what was finished was graded again"
-    assert difference(out, alone) == "", said
+    require_alike(out, alone)
     assert "slice 2 was not finished" in said, said
     print(f"slurm: a killed job and a lost node cost only what was unfinished\n{_notes(said)}")
     _restart(lost[0])
@@ -70,7 +70,7 @@ def _another_version(klass: Klass, alone: Path) -> None:
     said = klass.grade(out, *_ARRAY, environment={"PYTHONPATH": path})
     assert "node4: numpy is 0.9 there and" in said, said
     assert "graded on node4" not in said
-    assert difference(out, alone) == ""
+    require_alike(out, alone)
     print(f"slurm: a node of another version is refused by name\n{_notes(said)}")
 
 
@@ -80,7 +80,7 @@ def _less_isolation(klass: Klass, alone: Path) -> None:
     out = klass.folder / "slurm-isolation"
     said = klass.grade(out, *_ARRAY)
     assert "node4: it does not give the isolation 'sandbox'" in said, said
-    assert difference(out, alone) == ""
+    require_alike(out, alone)
     print(f"slurm: a node of less isolation is refused by name\n{_notes(said)}")
 
 

@@ -21,8 +21,21 @@ def difference(first: Path, second: Path) -> str:
     for name in names[0]:
         here, there = (_without_times(folder / name) for folder in (first, second))
         if here != there:
-            return f"{name} differs"
+            return f"{name} differs: {_context(str(here), str(there))}"
     return ""
+
+
+def require_alike(first: Path, second: Path) -> None:
+    """Raise AssertionError if two folders of results differ in more than times."""
+    found = difference(first, second)
+    assert not found, found
+
+
+def _context(here: str, there: str) -> str:
+    """Return both texts around the first character in which they differ."""
+    pairs = zip(here, there, strict=False)
+    start = max(0, next((place for place, (a, b) in enumerate(pairs) if a != b), 0) - 200)
+    return f"{here[start : start + 400]!r} and {there[start : start + 400]!r}"
 
 
 def _results(folder: Path) -> list[str]:

@@ -12,9 +12,10 @@ Four properties are deliberate:
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -28,9 +29,10 @@ from gengrade.engine.errors import UsageError
 from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.sharing import TRIES, grade_all, lost
 from gengrade.job import Job
-from gengrade.job.facts_file import write_signature
+from gengrade.job.facts_file import known_facts, read_facts, write_signature
+from gengrade.job.provenance import facts_key
 from gengrade.sandbox import choose
-from gengrade.submissions import Submission, signatures
+from gengrade.submissions import Submission, content, signatures
 
 _CONNECT_SECONDS: Final = 30
 _LOOK_SECONDS: Final = 2  # between two looks at which workers there are
@@ -55,18 +57,45 @@ class Dask:
         if job.course.name not in courses() or courses()[job.course.name].folder != job.course_folder:
             raise UsageError(f"--scheduler: the course {job.course.name} is in a folder that workers do not have")
         # Other processes are forked for this, which is done before the client starts its threads.
-        seen = dict(zip(submissions, signatures(submissions), strict=True))
+        seen = {each.id: signature or "" for each, signature in zip(submissions, signatures(submissions), strict=True)}
+        found = [each for each in submissions if job.cache and _stands(job, each)]
+        for each in found:
+            write_signature(job, each, seen[each.id])
+            watch(Progress(each, EventKind.GRADED, len(submissions)))
+        left = [each for each in submissions if each not in found]
+        here = self._share(job, left, seen, watch, len(submissions)) if left else []
+        if here:
+            choose(Isolation(job.tier.value), single=False)  # that this machine gives it was not asked before
+            grade_all(job, here, 0, watch)
+
+    def _share(
+        self,
+        job: Job,
+        submissions: Sequence[Submission],
+        seen: Mapping[str, str],
+        watch: Callable[[Progress], None],
+        total: int,
+    ) -> list[Submission]:
+        """Let workers grade, and return the submissions that cannot be sent to them."""
         with _connected(self._address) as client:
-            sharing = _Sharing(client, job, submissions, watch)
+            sharing = _Sharing(client, job, submissions, seen, watch, total)
             try:
                 sharing.serve()
             finally:
                 self.notes = tuple(sharing.refused.values())
-        for submission in sharing.graded:
-            write_signature(job, submission, seen[submission] or "")
-        if sharing.here:
-            choose(Isolation(job.tier.value), single=False)  # that this machine gives it was not asked before
-            grade_all(job, sharing.here, 0, watch)
+        return sharing.here
+
+
+def _stands(job: Job, submission: Submission) -> bool:
+    """Return whether the facts of a submission are there already, although its files may have been touched since."""
+    facts = read_facts(job, submission)
+    return (
+        facts is not None
+        and known_facts(job, submission, facts_key(job, facts.provenance.submission)) is not None
+        and facts.notes[: len(submission.notes)] == submission.notes
+        and facts.provenance.content is not None
+        and facts.provenance.content == content(submission)
+    )
 
 
 def require_safe(address: str, what: str) -> None:
@@ -96,6 +125,7 @@ def _connected(address: str) -> Iterator[Any]:
             "--scheduler: the package distributed is not installed; pip install 'gengrade[cluster]'"
         ) from None
     warnings.filterwarnings("ignore", module="distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said here
     try:
         client = Client(address, timeout=_CONNECT_SECONDS)
     except (OSError, TypeError, ValueError, RuntimeError) as error:
@@ -110,18 +140,25 @@ class _Sharing:
     """What waits to be graded, and which worker grades what."""
 
     def __init__(
-        self, client: Any, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]
+        self,
+        client: Any,
+        job: Job,
+        submissions: Sequence[Submission],
+        seen: Mapping[str, str],
+        watch: Callable[[Progress], None],
+        total: int,
     ) -> None:
+        """`seen`: the signature of each submission, by its id. `total`: submissions of the run."""
         self.refused: dict[str, str] = {}  # by address, why a worker takes no part
         self.here: list[Submission] = []  # those that cannot be sent
-        self.graded: list[Submission] = []
         self._client = client
         self._job = job
         self._sent_job = job.model_dump_json()
         self._began = this_machine(job.course)
         self._watch = watch
         self._waiting = list(submissions)
-        self._total = len(submissions)
+        self._seen = seen
+        self._total = total
         self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
         self._workers: dict[str, str] = {}  # those that may grade: names by address
         self._running: dict[Any, tuple[Submission, str]] = {}  # by future: the submission, and its worker's address
@@ -130,7 +167,7 @@ class _Sharing:
         """Share the submissions until all are done. Raises UsageError without workers."""
         alone = time.monotonic()
         while self._waiting or self._running:
-            threads = self._client.nthreads()
+            threads = self._known()
             self._survey(threads)
             self._give_up_lost(threads)
             for address in self._workers:
@@ -141,6 +178,16 @@ class _Sharing:
             elif self._waiting:
                 self._require_hope(alone)
                 time.sleep(_LOOK_SECONDS)
+
+    def _known(self) -> dict[str, int]:
+        """Return the threads of each worker, by its address. Raises UsageError if the scheduler is gone."""
+        try:
+            found: dict[str, int] = self._client.nthreads()
+        except (OSError, RuntimeError) as error:
+            raise UsageError(
+                f"--scheduler: it was lost ({error!r}); start it again, and give the same command to continue"
+            ) from error
+        return found
 
     def _require_hope(self, alone: float) -> None:
         if self.refused and not self._workers:
@@ -213,7 +260,7 @@ class _Sharing:
             except Exception as error:  # of whatever kind: it was raised on another machine
                 self._try_again(submission, f"the worker {address} failed: {error!r}")
                 continue
-            self.graded.append(submission)
+            write_signature(self._job, submission, self._seen[submission.id])
             self._tell(submission, EventKind.GRADED, address)
 
     def _tell(self, submission: Submission, event: EventKind, address: str) -> None:
