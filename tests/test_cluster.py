@@ -152,6 +152,16 @@ def test_a_machine_that_gives_what_is_asked_may_grade() -> None:
     assert (node.refusal(HERE, Tier.LANDLOCK), node.best) == (None, Tier.LANDLOCK)
 
 
+def test_results_that_differ_in_more_than_times_are_told_apart(tmp_path: Path) -> None:
+    texts = ('{"points": 1, "seconds": 2}', '{"points": 1, "seconds": 3}', '{"points": 2, "seconds": 3}')
+    folders = [tmp_path / str(number) for number in range(4)]
+    for folder, text in zip(folders, (*texts, "{}"), strict=True):
+        (folder / "doe").mkdir(parents=True)
+        (folder / "doe" / ("grade.json" if text != "{}" else "facts.json")).write_text(text)
+    first, *others = folders
+    assert [bool(difference(first, other)) for other in others] == [False, True, True]
+
+
 def test_a_class_on_slurm_is_graded_as_on_one_machine(
     students: Class, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

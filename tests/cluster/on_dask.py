@@ -31,7 +31,7 @@ def _with_tls(klass: Klass, alone: Path, cluster: _Cluster) -> None:
     for number in range(1, 5):
         cluster.start(f"worker{number}")
     out = klass.folder / "dask-tls"
-    said = klass.grade(out, "--scheduler", cluster.address, environment=cluster.environment)
+    klass.grade(out, "--scheduler", cluster.address, environment=cluster.environment)
     require_alike(out, alone)
     print("dask: four workers with TLS find out what one machine finds out")
 
@@ -48,7 +48,7 @@ def _one_killed(klass: Klass, alone: Path, cluster: _Cluster) -> None:
         time.sleep(1)
         cluster.kill("worker2")
 
-    said = klass.grade(out, "--scheduler", cluster.address, during=disturb)
+    klass.grade(out, "--scheduler", cluster.address, during=disturb)
     assert all((out / id_ / "facts.json").stat().st_mtime == time_ for id_, time_ in before), "graded again"
     require_alike(out, alone)
     print("dask: a lost worker costs only what was unfinished")

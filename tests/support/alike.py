@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _TIMES: Final = frozenset({"seconds", "stages", "code"})  # the code seals a file with its times
-# Of a report, the stages of the grading, the longest first; of the class's page, who took the longest.
-_TIMES_OF_PAGES: Final = (rb"<p>The stages shown here took.*?</details>", rb'<td data-label="Slowest">.*?</td>')
+# Of a report, the stages of the grading, and of the class's page, the checks, both in the order of their times.
+_TIMES_OF_PAGES: Final = (rb"<p>The stages shown here took.*?</details>", rb'<th scope="col">Slowest</th>.*?</table>')
 _OURS: Final = ("evidence", "faults.log")
 
 
