@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 
-.PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load lint check bench clean
+.PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load cluster lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -52,6 +52,12 @@ fuzz: setup  ## Send malformed answers to the host and hand in strange classes, 
 
 load: setup  ## Grade the examples on an idle and on a busy machine, and compare the verdicts.
 	$(BIN)/python -m tests.load
+
+cluster: setup  ## Prove on this machine, as root, that nodes of Slurm and workers of Dask grade as one machine does.
+	@command -v slurmctld >/dev/null 2>&1 || sh tools/install-system-packages slurm-wlm munge
+	tools/slurm-cluster $(abspath $(BIN))/python -m tests.cluster slurm
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'distributed>=2024.1'
+	$(BIN)/python -m tests.cluster dask
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check .

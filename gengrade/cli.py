@@ -14,7 +14,7 @@ import signal
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -22,18 +22,34 @@ from rich.console import Console
 from gengrade import __version__
 from gengrade.authoring import add_ids, create, verify
 from gengrade.choices import Assignment, Device, Isolation, Profile
-from gengrade.commands import USER_ERRORS, carried_out, export, status
+from gengrade.commands import (
+    LAST,
+    USER_ERRORS,
+    carried_out,
+    carried_out_on_slurm,
+    carrier_at,
+    export,
+    parsed_slice,
+    refuse_together,
+    require_slurm,
+    slice_carried_out,
+    status,
+    told,
+)
 from gengrade.console import (
     refuse,
     show_courses,
     show_findings,
     show_hidden,
+    show_machines,
     show_packages,
     show_result,
 )
 from gengrade.course import DEFAULT, NoSuchCourse, courses, find
 from gengrade.documents import DocumentError
 from gengrade.engine import Options, UsageError, graded_class, kept_here, operator
+from gengrade.engine.cluster.script import Batch
+from gengrade.engine.cluster.survey import here, survey_nodes
 from gengrade.grading.checks import known
 from gengrade.grading.misconceptions import LibraryError
 from gengrade.kit_cli import kit
@@ -59,6 +75,7 @@ app.add_typer(marks_app, name="marks")
 app.add_typer(publish_app, name="publish")
 app.add_typer(releases_app)
 app.command("kit")(kit)
+_MACHINES: Final = "Several machines"
 _single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -126,6 +143,48 @@ def grade(
             "times. It is remembered; none: forget it."
         ),
     ] = None,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Grade the class by jobs on Slurm.", rich_help_panel=_MACHINES)
+    ] = False,
+    array: Annotated[
+        int, typer.Option(min=1, max=10_000, help="The most jobs that share the class.", rich_help_panel=_MACHINES)
+    ] = 16,
+    partition: Annotated[
+        str | None, typer.Option(help="Slurm's partition, as of sbatch.", rich_help_panel=_MACHINES)
+    ] = None,
+    gpus: Annotated[
+        int, typer.Option(min=0, help="GPUs for each job, on which models then run.", rich_help_panel=_MACHINES)
+    ] = 0,
+    time: Annotated[
+        str | None, typer.Option(help="The time limit of each job, as of sbatch.", rich_help_panel=_MACHINES)
+    ] = None,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another option of sbatch, e.g. --sbatch=--account=course; may be repeated.",
+            rich_help_panel=_MACHINES,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only print the scripts that --slurm would submit.", rich_help_panel=_MACHINES),
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Grade the class by the workers of this Dask scheduler, e.g. tls://head:8786.",
+            rich_help_panel=_MACHINES,
+        ),
+    ] = None,
+    slice_: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            help="Grade one slice of the class, e.g. 3/16, as one of several machines, and score nothing; last: score "
+            "what these have graded.",
+            rich_help_panel=_MACHINES,
+        ),
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write the results to this file, as JUnit XML.")] = None,
     github: Annotated[
         bool, typer.Option("--github", help="Print GitHub Actions annotations and write a step summary.")
@@ -150,14 +209,32 @@ def grade(
         seed=seed,
         roster=roster,
         deadline=deadline,
+        last=slice_ == LAST,
     )
     console = Console()
-    result = carried_out(options, console)
+    if slice_ is not None and not options.last:
+        slice_carried_out(options, parsed_slice(slice_), console)
+        return
+    of_slurm = {"--partition": partition, "--gpus": gpus, "--time": time, "--sbatch": sbatch, "--dry-run": dry_run}
+    refuse_together(
+        {"--slurm": slurm, "--scheduler": scheduler, "--slice": slice_},
+        {"--scheduler": scheduler, "--slice": slice_},
+        {"--slurm": slurm, "--junit": junit, "--github": github, "--open": open_},
+    )
+    if slurm:
+        batch = Batch(array, partition, gpus, jobs, time, tuple(sbatch or ()))
+        ended = carried_out_on_slurm(options, batch, console, dry=dry_run)
+        if isinstance(ended, int):
+            raise typer.Exit(ended)
+        result = ended
+    else:
+        require_slurm(of_slurm)
+        result = carried_out(options, console, carrier=carrier_at(scheduler))
     show_result(console, result)
     export(result, junit, github=github)
     if open_:
         webbrowser.open((result.graded[0].report if result.single else result.out / "index.html").resolve().as_uri())
-    raise typer.Exit(status(result))
+    raise typer.Exit(told(result, status(result)) if options.last else status(result))
 
 
 @app.command("courses")
@@ -167,12 +244,21 @@ def list_courses() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    cluster: Annotated[bool, typer.Option("--cluster", help="Ask each node of Slurm instead of this machine.")] = False,
+    partition: Annotated[str | None, typer.Option(help="With --cluster: only the nodes of this partition.")] = None,
+) -> None:
     """Show which kinds of isolation work on this machine, and how to fix those that do not.
 
     Also shows which secret files (reference solutions, data, results) lie where student code could read them.
     """
     console = Console()
+    if cluster:
+        try:
+            show_machines(console, here(), survey_nodes(partition))
+        except USER_ERRORS as error:
+            refuse(error)
+        return
     show_findings(console, examine())
     show_hidden(console, *describe(kept_here()))
 

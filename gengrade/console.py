@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Final, NoReturn, Protocol, Self
 
@@ -17,6 +17,8 @@ from rich.text import Text
 from gengrade.course import Course
 from gengrade.engine import EventKind, Result
 from gengrade.engine import Progress as Event
+from gengrade.engine.cluster.machine import Machine
+from gengrade.engine.cluster.survey import Surveyed
 from gengrade.grade import Grade
 from gengrade.paths import from_here
 from gengrade.people import Status
@@ -75,8 +77,9 @@ class Plain:
         if event.event in (EventKind.CHECK, EventKind.VERDICT):
             return
         self._done += 1
+        where = f" on {name(event.machine)}" if event.machine else ""
         self._console.print(
-            Text(f"[{self._done}/{event.total}] {name(event.submission.name)}: {event.event}"), soft_wrap=True
+            Text(f"[{self._done}/{event.total}] {name(event.submission.name)}: {event.event}{where}"), soft_wrap=True
         )
 
 
@@ -117,7 +120,8 @@ class Live:
         if self._task is None:
             self._task = self._progress.add_task("", total=event.total, left="")
         if event.event is EventKind.CHECK:
-            self._at[event.submission.id] = f"{name(event.submission.name)}: {event.check}"
+            where = f"{name(event.machine)}, " if event.machine else ""
+            self._at[event.submission.id] = f"{where}{name(event.submission.name)}: {event.check}"
         elif event.verdict is not None:
             if event.total == 1:
                 self._progress.update(self._task, total=event.verdict.of, completed=event.verdict.done)
@@ -240,6 +244,21 @@ def show_findings(console: Console, findings: list[Finding]) -> None:
         )
     else:
         console.print(f"On this machine a class is graded with the isolation {best.value!r}.", soft_wrap=True)
+
+
+def show_machines(console: Console, here: Machine, nodes: Sequence[Surveyed]) -> None:
+    """Print for each node which isolation it gives, and why it would be refused if a class were graded from here."""
+    for node in nodes:
+        if node.machine is None:
+            console.print(Text(f"?         {name(node.name)}: {inert(one_line(node.problem))}"), soft_wrap=True)
+            continue
+        lacks = [f"no {tier}: {reason}" for tier, reason in node.machine.lacks.items()]
+        said = "; ".join([*lacks, *node.machine.differences(here)])
+        console.print(Text(f"{node.machine.best:9} {name(node.name)}{': ' if said else ''}{said}"), soft_wrap=True)
+    best = {node.machine.best for node in nodes if node.machine is not None}
+    if best:
+        weakest = max(best, key=list(Tier).index)
+        console.print(f"All nodes that answered give at least the isolation {weakest.value!r}.", soft_wrap=True)
 
 
 def show_courses(console: Console, courses: Iterable[Course]) -> None:

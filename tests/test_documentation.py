@@ -46,6 +46,7 @@ PAGES = (
     "docs/architecture.md",
     "SECURITY.md",
     "docs/attacks.md",
+    "docs/cluster.md",
     "docs/error-rates.md",
     "docs/grade-json.md",
     "docs/marking.md",
@@ -56,6 +57,7 @@ PAGES = (
     "gengrade/kit/files/README.md",
     "docs/writing.md",
 )
+_OF_OTHER_PROGRAMS = {"docs/cluster.md": {"--account", "--protocol", "--nthreads", "--nworkers"}}  # sbatch and dask
 WORKFLOW = ROOT / "examples" / "workflow.yml"
 
 
@@ -126,7 +128,7 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_options_exist(page: str) -> None:
     named = set(re.findall(r"(?<![\w-])(--[a-z][\w-]*)", text(page)))
-    others = options_of_attacks() if page == "docs/attacks.md" else set()
+    others = options_of_attacks() if page == "docs/attacks.md" else _OF_OTHER_PROGRAMS.get(page, set())
     of_kits = {"docs/students.md", "gengrade/kit/files/README.md"}
     known_options = options_of(typer.main.get_command(self_check if page in of_kits else app))
     assert named <= known_options | others | {"--help"}

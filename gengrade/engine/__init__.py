@@ -1,6 +1,7 @@
 """A run over a class: submissions in; facts, grades and reports out; as many at a time as there are workers.
 
     run(options, watch) → Result     the whole run, step by step (`running`)
+    Carrier                          who grades: this machine or others (`carriers`)
     Crew                             the workers of several runs, which rest between them (`crew`)
     Options                          what the command line asks for (`options`)
     Progress, Graded, Result         what a run tells while it goes on, and what it leaves (`results`)
@@ -14,11 +15,13 @@
     kept_of_class(…)                 what no file may see while a class is marked (`kept`)
     kept_here()                      what no submission may see of a run in this folder (`kept`)
 
-Of the other modules, `planning`, `checks` and `seeds` make the job; `sharing`, `crew`, `workers` and `processors` share
-the submissions among worker processes; `grades` and `marks` turn facts into points and pages; `withdrawing` moves the
-results of submissions aside that were taken out; `folder` and `signals` keep the folder of results whole.
+Of the other modules, `asked`, `planning`, `checks` and `seeds` make the job; `sharing`, `crew`, `workers` and
+`processors` share the submissions among worker processes; `grades` and `marks` turn facts into points and pages;
+`withdrawing` moves the results of submissions aside that were taken out; `folder` and `signals` keep the folder of
+results whole. The package `cluster` grades on several machines.
 """
 
+from gengrade.engine.carriers import Carrier
 from gengrade.engine.crew import Crew
 from gengrade.engine.errors import Interrupted, OutputError, UsageError
 from gengrade.engine.folder import locked
@@ -31,6 +34,7 @@ from gengrade.engine.results import EventKind, Graded, Progress, Result
 from gengrade.engine.running import run
 
 __all__ = [
+    "Carrier",
     "Crew",
     "EventKind",
     "Graded",

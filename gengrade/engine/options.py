@@ -29,3 +29,4 @@ class Options:
     seed: int | None = None
     roster: str | None = None  # a path, or "none"; None: that of the last run
     deadline: str | None = None  # a time, or "none"; None: that of the last run
+    last: bool = False  # whether nodes have graded the class, and this run scores what they left

@@ -13,7 +13,7 @@ from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
 from gengrade.engine.errors import UsageError
 from gengrade.engine.options import Options
-from gengrade.engine.seeds import secret_of, seed_of
+from gengrade.engine.seeds import Drawn, secret_of, seed_of
 from gengrade.grading.recorded import load
 from gengrade.job import Job
 from gengrade.places import WORK
@@ -21,20 +21,32 @@ from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier
 from gengrade.submissions import Submission, content
 
-_GPU: Final = Path("/dev/nvidia0")
+GPU: Final = Path("/dev/nvidia0")
 
 
 def make_job(
-    options: Options, course: Course, rubric: Rubric, tier: Tier, out: Path, seal: Seal, kept: tuple[Kept, ...]
+    options: Options,
+    course: Course,
+    rubric: Rubric,
+    tier: Tier,
+    out: Path,
+    seal: Seal,
+    kept: tuple[Kept, ...],
+    drawn: Drawn | None = None,
 ) -> Job:
-    """Make the job. Raises UsageError for a part that the rubric does not have, and what loading the data raises."""
+    """Make the job. Raises UsageError for a part that the rubric does not have, and what loading the data raises.
+
+    drawn: the seed and the secret; None: those that are wanted, or else of the last run, or else new ones, which are
+        then kept for the next run.
+    """
     work = out / WORK
+    drawn = drawn or Drawn(seed_of(work, options.seed, seal), secret_of(work, seal))
     data_set = datasets.load(options.data or rubric.data)
     return Job(
         out=out,
         work=work,
         key=seal.key,
-        drawn=secret_of(work, seal),
+        drawn=drawn.secret,
         course_folder=course.folder,
         checks=checks_to_run(options, rubric),
         first=options.first,
@@ -47,7 +59,7 @@ def make_job(
         tier=tier,
         device=device_of(options),
         cache=options.cache,
-        seed=seed_of(work, options.seed, seal),
+        seed=drawn.seed,
         entry=rubric.entry,
         needs=needs_of_checks(rubric),
         kept=kept,
@@ -68,7 +80,7 @@ def with_public_seed(job: Job, submissions: Sequence[Submission]) -> Job:
 
 def require_device(options: Options) -> None:
     """Raise UsageError if a GPU is asked for that is not there: every check would be our fault then."""
-    if options.device is Device.CUDA and not _GPU.exists():
+    if options.device is Device.CUDA and not GPU.exists():
         raise UsageError("--device cuda: there is no GPU of NVIDIA on this machine; leave the option out")
 
 
@@ -76,4 +88,4 @@ def device_of(options: Options) -> Device:
     """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
     if options.device is not Device.AUTO:
         return options.device
-    return Device.CUDA if _GPU.exists() else Device.CPU
+    return Device.CUDA if GPU.exists() else Device.CPU

@@ -31,6 +31,7 @@ class Progress:
     total: int  # submissions of the run
     check: str = ""
     verdict: CheckEnded | None = None
+    machine: str = ""  # which grades it, if it is not the one where the run was begun
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,12 @@ def kept(work: Path, seal: Seal) -> Drawn | None:
     return None if seed is None or secret is None else Drawn(int(seed), secret)
 
 
+def given(wanted: int | None) -> Drawn | None:
+    """Return the seed that is wanted with the secret of the environment; None unless both are there."""
+    secret = os.environ.get(VARIABLE)
+    return None if wanted is None or not secret else Drawn(wanted, secret.encode())
+
+
 def keep(work: Path, drawn: Drawn, seal: Seal) -> None:
     """Let the next run find this seed and this secret."""
     for name, value in ((_SEED, str(drawn.seed).encode()), (_SECRET, drawn.secret)):

@@ -21,7 +21,7 @@ from gengrade.sandbox import remove_scratch
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
 
-_TRIES: Final = 2
+TRIES: Final = 2  # of a submission
 _REASON_BYTES: Final = 40_000
 
 
@@ -49,6 +49,12 @@ def grade_all(
         sharing.serve()
     finally:
         sharing.close()
+
+
+def lost(job: Job, submission: Submission, reason: str) -> None:
+    """Record that the harness failed on a submission as often as it is tried; `reason`: of the last time."""
+    write_faults(job, submission, without_middle(reason, _REASON_BYTES))
+    write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
 
 
 class _Sharing:
@@ -143,10 +149,8 @@ class _Sharing:
     def _try_again(self, submission: Submission, reason: str) -> None:
         """Queue a submission on which the harness failed once more, or record the failure when it has had its tries."""
         self._tries[submission.id] = self._tries.get(submission.id, 0) + 1
-        if self._tries[submission.id] < _TRIES:
+        if self._tries[submission.id] < TRIES:
             self._waiting.append(submission)
             return
-        job = self._job
-        write_faults(job, submission, without_middle(reason, _REASON_BYTES))
-        write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
+        lost(self._job, submission, reason)
         self._watch(Progress(submission, EventKind.FAILED, self._total))

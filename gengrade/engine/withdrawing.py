@@ -15,13 +15,30 @@ from pathlib import Path
 from typing import Final
 
 from gengrade.engine.errors import UsageError
+from gengrade.engine.options import Options
 from gengrade.engine.record import Earlier
 from gengrade.paths import from_here, printable
-from gengrade.places import WITHDRAWN, Owners, folder_for
+from gengrade.places import WITHDRAWN, Owners, folder_for, require_ours
+from gengrade.submissions import Discovery
 from gengrade.texts import listed
 
 _FEW: Final = 3  # submissions, of which a few may all be withdrawn
 _NAMED: Final = 8  # in a sentence
+
+
+def absent(
+    options: Options, out: Path, earlier: Earlier, discovery: Discovery
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the students of the last run who are not in the class any more, and those who only are not asked for.
+
+    Raises UsageError if the results are those of another class.
+    """
+    gone = {} if discovery.single else gone_from(out, earlier.names, [s.id for s in discovery.submissions])
+    if options.only is not None:
+        require_ours(out, gone)
+        return {}, gone
+    refuse_another_class(options.path, out, earlier, gone)
+    return gone, {}
 
 
 def gone_from(out: Path, earlier: Mapping[str, str], present: Collection[str]) -> dict[str, str]:

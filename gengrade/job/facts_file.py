@@ -42,9 +42,17 @@ def read_facts(job: Job, submission: Submission) -> Facts | None:
 def facts_in(folder: Path, id_: str, seal: Seal) -> Facts | None:
     """Read the facts in a folder of results; None when they are unreadable, or not sealed for this submission's id."""
     try:
-        document = seal.opened_json("facts", id_, read_plain(folder / _FACTS))
+        return facts_of(read_plain(folder / _FACTS), id_, seal)
+    except OSError:
+        return None
+
+
+def facts_of(content: bytes, id_: str, seal: Seal) -> Facts | None:
+    """Return the facts in a file's content; None when they are no facts, or not sealed for this submission's id."""
+    document = seal.opened_json("facts", id_, content)
+    try:
         return None if document is None else Facts.model_validate_json(document)
-    except (OSError, ValidationError):
+    except ValidationError:
         return None
 
 

@@ -1,0 +1,119 @@
+"""What travels to machines without a common disk: submissions there, and facts back."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from gengrade.authenticity import Seal
+from gengrade.choices import Device, Profile, Tier
+from gengrade.course import DEFAULT, find
+from gengrade.engine import UsageError
+from gengrade.engine.cluster.dask import Dask, require_safe
+from gengrade.engine.cluster.parcels import Unpackable, packed, packed_results, unpacked, write_results
+from gengrade.facts import Outcome
+from gengrade.job import Job, broken_facts, facts_in, write_facts
+from gengrade.submissions import Submission, content
+
+
+def _submission(source: Path, *attachments: Path) -> Submission:
+    return Submission(id="doe", name="Doe", late=None, source=source, attachments=attachments)
+
+
+def _job(out: Path) -> Job:
+    return Job(
+        out=out,
+        work=out / ".gengrade",
+        key=b"k" * 32,
+        drawn=b"s",
+        course_folder=find(DEFAULT).folder,
+        checks=("theory.cubic_density",),
+        profile=Profile.UNIT,
+        part=None,
+        public=False,
+        data="digits",
+        data_name="digits",
+        data_hash="sha256:0",
+        tier=Tier.LANDLOCK,
+        device=Device.CPU,
+        cache=True,
+        seed=1,
+        limits={},
+        entry={},
+        needs={},
+        kept=(),
+    )
+
+
+def test_a_submission_is_the_same_on_the_other_side(tmp_path: Path) -> None:
+    source = tmp_path / "class" / "doe's work"
+    (source / "part 1" / "empty").mkdir(parents=True)
+    (source / "part 1" / "mödel.py").write_text("x = 1\n")
+    (source / "__MACOSX").mkdir()
+    note = tmp_path / "class" / "answers.py"
+    note.write_text("y = 2\n")
+    sent = _submission(source, note)
+    there = unpacked(packed(sent), sent, tmp_path / "there")
+    assert content(there) == content(sent)
+    assert (there.source.name, there.attachments[0].name) == (source.name, note.name)
+    assert (there.source / "part 1" / "empty").is_dir()
+
+
+def test_an_archive_travels_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "doe.zip").write_bytes(b"this is no archive")
+    sent = _submission(tmp_path / "doe.zip")
+    there = unpacked(packed(sent), sent, tmp_path / "there")
+    assert there.source.read_bytes() == b"this is no archive"
+
+
+def test_links_do_not_travel(tmp_path: Path) -> None:
+    source = tmp_path / "doe"
+    source.mkdir()
+    (source / "model.py").symlink_to("/etc/passwd")
+    with pytest.raises(Unpackable):
+        packed(_submission(source))
+    with pytest.raises(Unpackable):
+        packed(_submission(source / "model.py"))
+    with pytest.raises(Unpackable):
+        packed(_submission(tmp_path / "gone"))
+
+
+def test_facts_come_back_under_the_seal(tmp_path: Path) -> None:
+    source = tmp_path / "doe"
+    source.mkdir()
+    submission = _submission(source)
+    there, here = _job(tmp_path / "there"), _job(tmp_path / "here")
+    write_facts(there, submission, broken_facts(there, submission, "lost"))
+    (there.folder(submission) / "evidence").mkdir()
+    (there.folder(submission) / "evidence" / "large").write_bytes(b"stays there")
+    write_results(packed_results(there.folder(submission)), here, submission)
+    facts = facts_in(here.folder(submission), "doe", Seal(b"k" * 32))
+    assert facts is not None
+    assert {check.outcome for check in facts.checks.values()} == {Outcome.INFRA}
+    assert [path.name for path in here.folder(submission).iterdir()] == ["facts.json"]
+
+
+@pytest.mark.parametrize("name", ["facts.json", "../facts.json", "report.html", "figures/../../x", "evidence/x"])
+def test_other_files_are_not_written(tmp_path: Path, name: str) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = 2
+        archive.addfile(entry, io.BytesIO(b"{}"))
+    with pytest.raises(ValueError, match="came back"):
+        write_results(buffer.getvalue(), _job(tmp_path), _submission(tmp_path / "doe"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["tls://head:8786", "tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:1"])
+def test_safe_addresses(address: str) -> None:
+    require_safe(address, "--scheduler")
+
+
+@pytest.mark.parametrize("address", ["head:8786", "tcp://10.0.0.1:8786", "ws://127.0.0.1:1", "tcp://127.0.0.1.evil:1"])
+def test_a_connection_that_others_could_read_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match="TLS"):
+        Dask(address)
