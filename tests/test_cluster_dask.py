@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gengrade import records
-from gengrade.choices import Device, Profile, Tier
+from gengrade.choices import Tier
 from gengrade.course import DEFAULT, find
 from gengrade.engine import EventKind, Progress, UsageError
 from gengrade.engine.cluster import dask
@@ -22,6 +22,7 @@ from gengrade.facts import Outcome, TestFact
 from gengrade.job import Job, broken_facts, facts_in, write_facts
 from gengrade.job.provenance import facts_key
 from gengrade.submissions import Submission
+from tests.support.jobs import small_job
 
 HERE = this_machine(find(DEFAULT)).model_copy(update={"lacks": {}})
 Answer = Callable[[str], bytes]
@@ -83,28 +84,7 @@ class Room:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.job = Job(
-            out=folder / "results",
-            work=folder / "results" / ".gengrade",
-            key=b"k" * 32,
-            drawn=b"s",
-            course_folder=find(DEFAULT).folder,
-            checks=("theory.cubic_density",),
-            profile=Profile.UNIT,
-            part=None,
-            public=False,
-            data="digits",
-            data_name="digits",
-            data_hash="sha256:0",
-            tier=Tier.SANDBOX,
-            device=Device.CPU,
-            cache=True,
-            seed=1,
-            limits={},
-            entry={},
-            needs={},
-            kept=(),
-        )
+        self.job = small_job(folder / "results", Tier.SANDBOX)
         self.submissions = []
         for number in range(4):
             source = folder / "class" / f"student{number}"

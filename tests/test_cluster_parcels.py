@@ -9,43 +9,18 @@ from pathlib import Path
 import pytest
 
 from gengrade.authenticity import Seal
-from gengrade.choices import Device, Profile, Tier
-from gengrade.course import DEFAULT, find
+from gengrade.choices import Tier
 from gengrade.engine import UsageError
 from gengrade.engine.cluster.dask import Dask, require_safe
 from gengrade.engine.cluster.parcels import Unpackable, packed, packed_results, unpacked, write_results
 from gengrade.facts import Outcome
-from gengrade.job import Job, broken_facts, facts_in, write_facts
+from gengrade.job import broken_facts, facts_in, write_facts
 from gengrade.submissions import Submission, content
+from tests.support.jobs import small_job
 
 
 def _submission(source: Path, *attachments: Path) -> Submission:
     return Submission(id="doe", name="Doe", late=None, source=source, attachments=attachments)
-
-
-def _job(out: Path) -> Job:
-    return Job(
-        out=out,
-        work=out / ".gengrade",
-        key=b"k" * 32,
-        drawn=b"s",
-        course_folder=find(DEFAULT).folder,
-        checks=("theory.cubic_density",),
-        profile=Profile.UNIT,
-        part=None,
-        public=False,
-        data="digits",
-        data_name="digits",
-        data_hash="sha256:0",
-        tier=Tier.LANDLOCK,
-        device=Device.CPU,
-        cache=True,
-        seed=1,
-        limits={},
-        entry={},
-        needs={},
-        kept=(),
-    )
 
 
 def test_a_submission_is_the_same_on_the_other_side(tmp_path: Path) -> None:
@@ -85,7 +60,7 @@ def test_facts_come_back_under_the_seal(tmp_path: Path) -> None:
     source = tmp_path / "doe"
     source.mkdir()
     submission = _submission(source)
-    there, here = _job(tmp_path / "there"), _job(tmp_path / "here")
+    there, here = small_job(tmp_path / "there", Tier.LANDLOCK), small_job(tmp_path / "here", Tier.LANDLOCK)
     write_facts(there, submission, broken_facts(there, submission, "lost"))
     (there.folder(submission) / "evidence").mkdir()
     (there.folder(submission) / "evidence" / "large").write_bytes(b"stays there")
@@ -104,7 +79,7 @@ def test_other_files_are_not_written(tmp_path: Path, name: str) -> None:
         entry.size = 2
         archive.addfile(entry, io.BytesIO(b"{}"))
     with pytest.raises(ValueError, match="came back"):
-        write_results(buffer.getvalue(), _job(tmp_path), _submission(tmp_path / "doe"))
+        write_results(buffer.getvalue(), small_job(tmp_path, Tier.LANDLOCK), _submission(tmp_path / "doe"))
     assert list(tmp_path.iterdir()) == []
 
 

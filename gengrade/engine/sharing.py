@@ -21,7 +21,7 @@ from gengrade.sandbox import remove_scratch
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
 
-TRIES: Final = 2  # of a submission
+_TRIES: Final = 2  # of a submission
 _REASON_BYTES: Final = 40_000
 
 
@@ -51,10 +51,35 @@ def grade_all(
         sharing.close()
 
 
-def lost(job: Job, submission: Submission, reason: str) -> None:
-    """Record that the harness failed on a submission as often as it is tried; `reason`: of the last time."""
-    write_faults(job, submission, without_middle(reason, _REASON_BYTES))
-    write_facts(job, submission, broken_facts(job, submission, "graded twice, lost twice"))
+class Waiting:
+    """The submissions that wait to be graded. One on which the harness fails gets one more try."""
+
+    def __init__(
+        self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None], total: int
+    ) -> None:
+        """`watch`: is called with those that were tried in vain. `total`: the submissions of the run."""
+        self._job = job
+        self._watch = watch
+        self._total = total
+        self._left = list(submissions)
+        self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def take(self) -> Submission | None:
+        """Return the next one, which waits no more; None if there is none."""
+        return self._left.pop(0) if self._left else None
+
+    def put_back(self, submission: Submission, reason: str) -> None:
+        """Let one wait on which the harness failed, or record that when it has had its tries."""
+        self._tries[submission.id] = self._tries.get(submission.id, 0) + 1
+        if self._tries[submission.id] < _TRIES:
+            self._left.append(submission)
+            return
+        write_faults(self._job, submission, without_middle(reason, _REASON_BYTES))
+        write_facts(self._job, submission, broken_facts(self._job, submission, "graded twice, lost twice"))
+        self._watch(Progress(submission, EventKind.FAILED, self._total))
 
 
 class _Sharing:
@@ -70,9 +95,8 @@ class _Sharing:
     ) -> None:
         self._job = job
         self._watch = watch
-        self._waiting = list(submissions)
         self._total = len(submissions)
-        self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
+        self._waiting = Waiting(job, submissions, watch, self._total)
         self._workers: list[WorkerProcess] = []
         self._crew = crew or Crew()
         self._rest = crew is not None  # whether workers rest when nothing waits
@@ -115,7 +139,7 @@ class _Sharing:
             self._workers.remove(worker)
             self._crew.rest(worker)
         else:
-            worker.assign(self._waiting.pop(0) if self._waiting else None)
+            worker.assign(self._waiting.take())
 
     def _receive(self, worker: WorkerProcess, message: Message) -> None:
         submission = worker.submission
@@ -131,7 +155,7 @@ class _Sharing:
                 self._watch(Progress(submission, EventKind.GRADED, self._total))
                 self._assign(worker)
             case Finished(error=str(error)):
-                self._try_again(submission, error)
+                self._waiting.put_back(submission, error)
                 self._assign(worker)
 
     def _replace(self, worker: WorkerProcess) -> None:
@@ -142,15 +166,6 @@ class _Sharing:
         status = worker.wait()
         if worker.submission is not None:
             reason = f"the worker died (status {status}): {worker.last_words()}"
-            self._try_again(worker.submission, reason)
+            self._waiting.put_back(worker.submission, reason)
         if self._waiting:
             self.start_worker()
-
-    def _try_again(self, submission: Submission, reason: str) -> None:
-        """Queue a submission on which the harness failed once more, or record the failure when it has had its tries."""
-        self._tries[submission.id] = self._tries.get(submission.id, 0) + 1
-        if self._tries[submission.id] < TRIES:
-            self._waiting.append(submission)
-            return
-        lost(self._job, submission, reason)
-        self._watch(Progress(submission, EventKind.FAILED, self._total))

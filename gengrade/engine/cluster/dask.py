@@ -27,7 +27,7 @@ from gengrade.engine.cluster.parcels import Unpackable, packed, write_results
 from gengrade.engine.cluster.remote import Offer, grade, offer
 from gengrade.engine.errors import UsageError
 from gengrade.engine.results import EventKind, Progress
-from gengrade.engine.sharing import TRIES, grade_all, lost
+from gengrade.engine.sharing import Waiting, grade_all
 from gengrade.job import Job
 from gengrade.job.facts_file import known_facts, read_facts, write_signature
 from gengrade.job.provenance import facts_key
@@ -156,10 +156,9 @@ class _Sharing:
         self._sent_job = job.model_dump_json()
         self._began = this_machine(job.course)
         self._watch = watch
-        self._waiting = list(submissions)
+        self._waiting = Waiting(job, submissions, watch, total)
         self._seen = seen
         self._total = total
-        self._tries: dict[str, int] = {}  # by submission, how many of its tries have failed
         self._workers: dict[str, str] = {}  # those that may grade: names by address
         self._running: dict[Any, tuple[Submission, str]] = {}  # by future: the submission, and its worker's address
 
@@ -226,12 +225,14 @@ class _Sharing:
             if address not in threads:
                 del self._running[future]
                 future.cancel()
-                self._try_again(submission, f"the worker {address} was lost")
+                self._waiting.put_back(submission, f"the worker {address} was lost")
 
     def _fill(self, address: str, threads: int) -> None:
         """Give a worker as many submissions as it has threads."""
-        while self._waiting and sum(place == address for _, place in self._running.values()) < threads:
-            submission = self._waiting.pop(0)
+        while sum(place == address for _, place in self._running.values()) < threads:
+            submission = self._waiting.take()
+            if submission is None:
+                return
             try:
                 if submission.error is not None:
                     raise Unpackable(submission.error)
@@ -258,7 +259,7 @@ class _Sharing:
             except OSError:
                 raise
             except Exception as error:  # of whatever kind: it was raised on another machine
-                self._try_again(submission, f"the worker {address} failed: {error!r}")
+                self._waiting.put_back(submission, f"the worker {address} failed: {error!r}")
                 continue
             write_signature(self._job, submission, self._seen[submission.id])
             self._tell(submission, EventKind.GRADED, address)
@@ -267,11 +268,3 @@ class _Sharing:
         check = "grading" if event is EventKind.CHECK else ""
         machine = self._workers.get(address, address)
         self._watch(Progress(submission, event, self._total, check, machine=machine))
-
-    def _try_again(self, submission: Submission, reason: str) -> None:
-        self._tries[submission.id] = self._tries.get(submission.id, 0) + 1
-        if self._tries[submission.id] < TRIES:
-            self._waiting.append(submission)
-            return
-        lost(self._job, submission, reason)
-        self._watch(Progress(submission, EventKind.FAILED, self._total))
