@@ -87,7 +87,7 @@ def test_a_large_class_is_looked_at_here_and_there(tmp_path: Path, monkeypatch: 
 def test_the_command_says_which_course_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classroom(tmp_path / "class", THEIRS, THEIRS)
     modules = replace(find("uva2018"), name="modules", title="Of modules", parts=MODULES)
-    monkeypatch.setattr("gengrade.engine.running.courses", lambda: {"modules": modules})
+    monkeypatch.setattr("gengrade.engine.asked.courses", lambda: {"modules": modules})
     options = Options(path=tmp_path / "class", out=tmp_path / "results")
     with pytest.raises(UsageError, match=r"2 of 2 submissions hold files of the course modules \(Of modules\)"):
         run(options)
