@@ -102,21 +102,21 @@ def read_people(known: KeptPeople, discovery: Discovery, kept_ids: Collection[st
     kept_ids: the ids of submissions that are not among them, and of which it keeps what is known as well.
     """
     now = {each.id: _handed(each) for each in discovery.submissions}
-    before = {id_: each for id_, each in known.handed.items() if discovery.single or id_ in kept_ids}
-    kept = known.model_copy(update={"handed": {**before, **now}})
+    others = {id_: each for id_, each in known.handed.items() if discovery.single or id_ in kept_ids}
+    kept = known.model_copy(update={"handed": {**others, **now}})
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    whole = not discovery.single
-    if kept.roster is not None:
-        roster, problems, notes = _read(kept.roster)
-        before_it, kept = kept.roster, kept.model_copy(update={"roster": roster})
-        wrong = found_again(kept, whole=whole).problems
-        shown = printable(str(from_here(roster.path)))
-        problems += tuple(f"{shown}, {problem}" for problem in wrong)
-        if wrong and roster.sha256 != before_it.sha256 and before_it.people is not None:
-            kept, notes = kept.model_copy(update={"roster": before_it}), _stands(before_it)
-    found = found_again(kept, whole=whole)
-    if kept.roster is not None:
+    before = kept.roster
+    if before is not None:
+        roster, problems, notes = _read(before)
+        kept = kept.model_copy(update={"roster": roster})
+    found = found_again(kept, whole=not discovery.single)
+    if before is not None:
+        shown = printable(str(from_here(before.path)))
+        problems += tuple(f"{shown}, {problem}" for problem in found.problems)
+        if found.problems and roster.sha256 != before.sha256 and before.people is not None:
+            kept, notes = kept.model_copy(update={"roster": before}), _stands(before)
+            found = found_again(kept, whole=not discovery.single)
         notes += () if discovery.single else (*_summary(found), *found.people.unclear)
     return ReadPeople(kept, found, problems, (*notes, *found.notes))
 

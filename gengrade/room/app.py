@@ -167,15 +167,16 @@ class Pages:
         role = handing.role(marker, question.id, student, heads)
         marks = self._room.marks(student)
         current = self._room.seconds(student, marker) if role is Role.SECOND else marks.items
+        standing = (lambda item: current.get(item, ())) if role is Role.SECOND else marks.standing
         order = self.aids.order(request, question.id, self._room.work.order(question.id, marker))
         place = order.index(student)
         files, begins = self._shown_files(student), self._place(student, question.id)
         automatic = any(not isinstance(entry.item, ManualItem) for entry in entries)
         results = {item.id: item for item in self._room.grade(student).items}
-        items = [_Shown(entry, current.get(entry.id, ()), results[entry.id], self._room.work) for entry in entries]
-        if role is Role.FIRST:
-            for item in items:
-                item.replaces(marks.standing(item.entry.id))
+        items = [
+            _Shown(entry, current.get(entry.id, ()), standing(entry.id), results[entry.id], self._room.work)
+            for entry in entries
+        ]
         after = order[place + 1] if place + 1 < len(order) else None
         return self._html(
             "answer.html.j2",
@@ -403,7 +404,10 @@ class _Place:
 class _Shown:
     """An item on the marking page."""
 
-    def __init__(self, entry: Any, heads: tuple[Event, ...], result: Any, work: Work) -> None:
+    def __init__(
+        self, entry: Any, heads: tuple[Event, ...], standing: tuple[Event, ...], result: Any, work: Work
+    ) -> None:
+        """`heads`: the events that are shown; `standing`: those that a mark replaces, with agreeing second marks."""
         self.entry = entry
         self.item = entry.item
         self.heads = heads
@@ -414,12 +418,7 @@ class _Shown:
         self.other_files = bool(only and self.mark and work.is_for_other_files(only.student, only.content))
         self.conflict = heads if len(heads) > 1 else ()
         self.criteria = entry.item.criteria if isinstance(entry.item, ManualItem) else ()
-        self.agreeing: tuple[Event, ...] = ()
-        self.replaces(heads)
-
-    def replaces(self, standing: tuple[Event, ...]) -> None:
-        """Let the page replace these events, of which it shows agreeing second marks as well."""
-        self.agreeing = tuple(event for event in standing if event not in self.heads)
+        self.agreeing = tuple(event for event in standing if event not in heads)
         self.seen = " ".join(str(event.id) for event in standing)
 
 

@@ -99,8 +99,8 @@ def serve(
 
     Raises UsageError, InputError and DocumentError before it starts.
     """
-    by_its_marks(graded_class(out))  # a room that was killed may not have written what follows from its marks
     graded = graded_class(out)
+    by_its_marks(graded)  # a room that was killed may not have written what follows from its marks
     course, _ = chosen(None, graded.rubric.path)
     tier = choose(isolation, single=False)
     with (

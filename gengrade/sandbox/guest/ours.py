@@ -33,9 +33,9 @@ from gengrade.sandbox.guest import child, library, workplace
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.namespaces import TREES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
+from gengrade.sandbox.guest.walls import most_mapped
 
 _AGAIN_SECONDS = 1.0  # until code that has caught the exception for its time limit gets another one
-_MORE_MB = 512  # of address space, beyond the limit of memory
 
 
 def serve(zygote: ZygoteSettings, channel: socket.socket) -> None:
@@ -85,9 +85,7 @@ def _less_memory(run: RunSettings) -> Iterator[None]:
     """Within this context, only as much memory can be mapped as a student's run could map."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     if sys.platform == "linux" and run.device == "cpu":
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + ((int(run.limits["memory_mb"]) + _MORE_MB) << 20)
-        resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (most_mapped(int(run.limits["memory_mb"])), before[1]))
     try:
         yield
     finally:

@@ -112,9 +112,14 @@ def _limit_resources(zygote: ZygoteSettings, run: RunSettings) -> None:
         # This limit counts within the run's own user namespace; elsewhere it would count all processes of the user.
         _lower(resource.RLIMIT_NPROC, int(limits["processes"]))
     if sys.platform == "linux" and run.device == "cpu":
-        # The limit is added to what is mapped already. With CUDA, which reserves terabytes, there is no limit.
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + (int(limits["memory_mb"]) + 512) * _MIB)
+        # With CUDA, which reserves terabytes, there is no limit.
+        _lower(resource.RLIMIT_AS, most_mapped(int(limits["memory_mb"])))
+
+
+def most_mapped(memory_mb: int) -> int:
+    """Return how many bytes a run on Linux may map: its limit of memory is added to what is mapped already."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize() + (memory_mb + 512) * _MIB
 
 
 def _lower(which: int, value: int) -> None:
