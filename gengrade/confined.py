@@ -98,7 +98,8 @@ def confined(function: Callable[[], T], returns: type[T], bounds: Bounds | None 
     bounds = bounds or Bounds()
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Newer Pythons warn about forking with threads; none of our threads holds a lock that the child takes.
+        # Newer Pythons warn about forking with threads. A program of ours that has some does not call this function:
+        # it has `gengrade.room.reader` do so. Threads of libraries hold no lock that the child takes.
         warnings.simplefilter("ignore", DeprecationWarning)
         parent = os.getpid()
         child = fork()

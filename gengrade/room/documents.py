@@ -3,7 +3,7 @@
 `Documents` is the host's side. Four properties are deliberate:
 
 1. No byte of a student's file is parsed in this process, or passed on from it. A guest parses (`graders/documents/`);
-   what it returns is checked and encoded anew (`answers`).
+   what it returns is checked and encoded anew (`answers`). Files are laid out by another process (`Reader`).
 2. What a student's file causes is a DocumentProblem with one sentence. Faults of ours are other exceptions.
 3. What was shown once is kept on the disk, under the hash of all files of the submission and of our own code, and shown
    again without a run. So is a problem, so that a file that takes long to fail does so once.
@@ -53,6 +53,7 @@ from gengrade.room.corrections import Corrected, Corrections
 from gengrade.room.finding import Line
 from gengrade.room.kept import KeptFiles
 from gengrade.room.queue import Queue
+from gengrade.room.reader import Reader
 from gengrade.sandbox import Kept, Limits, Request, Sandbox, remove_scratch
 from gengrade.sandbox.library import fingerprint
 from gengrade.submissions import DOCUMENTS, Submission, discard, lay_out_documents, signatures
@@ -226,6 +227,7 @@ class Documents:
         self._corrections = Corrections(self._room / _PLACES, self._owners)
         self._lock = threading.Lock()  # guards `_students`
         self._queue = Queue("gengrade-documents")
+        self._reader = Reader()
 
     def __enter__(self) -> Self:
         return self
@@ -236,7 +238,7 @@ class Documents:
         self.close()
 
     def close(self) -> None:
-        """End the sandbox. Runs that have not begun are cancelled, and later calls raise RuntimeError."""
+        """End the processes. Runs that have not begun are cancelled, and later calls raise RuntimeError."""
         with suppress(RuntimeError):  # it is closed already
             self._queue.submit(self._end).result()
         self._queue.close()
@@ -410,7 +412,7 @@ class Documents:
         now = time.monotonic()
         if shown is not None and now < shown.looked + _LOOK_SECONDS:
             return shown
-        (signature,) = signatures([submission])
+        (signature,) = self._reader.call(signatures, [submission])
         if shown is not None and signature is not None and shown.record.signature == signature:
             shown.looked = now
             return shown
@@ -443,7 +445,7 @@ class Documents:
             (self._room / f"{student}.json").unlink()
         discard(tree)
         try:
-            laid_out = lay_out_documents(submission, tree)
+            laid_out = self._reader.call(lay_out_documents, submission, tree)
         except InputError as error:
             raise DocumentProblem(f"This submission cannot be read. {error}") from error
         record = _Record(signature, laid_out.sha256, laid_out.notes)
@@ -538,6 +540,7 @@ class Documents:
         return tree
 
     def _end(self) -> None:
+        self._reader.close()
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None
