@@ -7,6 +7,8 @@ import math
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -295,6 +297,26 @@ def test_two_mistakes_at_once_have_their_own_names() -> None:
     course.add("negated", "f", on("f", lambda x: -x))
     course.add("shifted", "g", on("g", lambda x: x + 1))
     assert course.names(lambda probe, x: -x if probe == "f" else x + 1) == {"f": "negated", "g": "shifted"}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_names_do_not_depend_on_how_many_are_looked_at_at_once(course: Course, threads: int) -> None:
+    """The first mistake of the library answers last, and as many are asked at once as there are threads."""
+    facts, tested = course.session(on("f", lambda x: -x))
+    asked: set[int] = set()
+    met = threading.Barrier(min(threads, 2))
+
+    def same(mistake: Mistake | None, call: Call) -> bool:
+        if mistake is not None and threading.get_ident() not in asked:
+            asked.add(threading.get_ident())
+            if len(asked) <= met.parties:
+                met.wait(30)
+            time.sleep(0.05 if mistake.name == "negated" else 0)
+        return course.same(mistake, call)
+
+    found = Diagnosis(facts, tested, course.library, same, threads=threads).conclude()
+    assert found == course.diagnose(on("f", lambda x: -x))
+    assert len(asked) >= met.parties
 
 
 def test_the_one_that_explains_the_most_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,30 @@ def test_a_process_that_ends_is_started_again_once(harness: SandboxHarness) -> N
         _ours(harness, "os._exit(3)")
     assert _ours(harness, "return mean").outcome is Outcome.PASSED
     assert harness.run("return mean").outcome is Outcome.PASSED
+
+
+_MEET = """
+import time
+began = time.monotonic()
+time.sleep(1)
+return [os.getpid(), began, time.monotonic()]"""
+
+
+def test_runs_of_several_threads_go_on_at_once_and_each_has_a_process(harness: SandboxHarness) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (run.evidence for run in pool.map(lambda _: _ours(harness, _MEET), range(2)))
+    assert one[0] != other[0]
+    assert max(one[1], other[1]) < min(one[2], other[2])
+    assert _ours(harness, "return os.getpid()").evidence in (one[0], other[0]), "a process that rests is taken first"
+
+
+def test_a_process_that_ends_takes_no_run_of_another_thread_with_it(harness: SandboxHarness) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        dying = pool.submit(_ours, harness, "import time\ntime.sleep(0.5)\nos._exit(3)")
+        other = pool.submit(_ours, harness, _MEET)
+        with pytest.raises(InfraError, match="the process of our own code died"):
+            dying.result()
+        assert other.result().outcome is Outcome.PASSED
 
 
 def test_no_run_of_a_student_inherits_what_ours_have_left(harness: SandboxHarness) -> None:

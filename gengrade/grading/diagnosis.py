@@ -12,6 +12,7 @@ the reference that contains the mistake. The mistake is reported when three cond
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,14 +53,29 @@ class Diagnosis:
     """Finds the misconceptions behind the failed checks of one session."""
 
     def __init__(
-        self, facts: Mapping[str, CheckFact], tests: Iterable[Tested], library: Mapping[str, Mistake], same: Same
+        self,
+        facts: Mapping[str, CheckFact],
+        tests: Iterable[Tested],
+        library: Mapping[str, Mistake],
+        same: Same,
+        *,
+        threads: int = 1,
     ) -> None:
+        """Create the diagnosis.
+
+        facts: the facts of the session, by check.
+        tests: the tests of the session.
+        library: the course's misconceptions, by name.
+        same: compares a call with a repetition of it; that many threads may call it at once.
+        threads: how many misconceptions are looked at at once; the result does not depend on it.
+        """
         self._facts = facts
         self._tests = tuple(tests)
         cut = {id_ for test in self._tests if test.cut for id_ in test.checks}
         self._failed = {id_ for id_, fact in facts.items() if fact.outcome in _DIAGNOSED} - cut
         self._library = library
         self._same = same
+        self._threads = threads
 
     def conclude(self) -> dict[str, CheckFact]:
         """Return the facts, with a misconception, or otherwise with symptoms, for each check that failed."""
@@ -93,21 +109,23 @@ class Diagnosis:
 
         If the check that it is mainly about failed, it must explain that one.
         """
-        failed = self._failed
         passed = {id_ for id_, fact in self._facts.items() if fact.outcome is Outcome.PASSED}
-        found = []
-        for each in self._library.values():
-            own, *others = each.fails
-            if (
-                not failed.intersection(each.fails)
-                or own in passed
-                or (own in failed and not self._explains(each, own))
-            ):
-                continue
-            explained = frozenset(id_ for id_ in others if id_ in failed and self._explains(each, id_))
-            if explained or own in failed:
-                found.append((each, explained | ({own} & failed)))
-        return found
+        possible = [
+            each
+            for each in self._library.values()
+            if self._failed.intersection(each.fails) and each.fails[0] not in passed
+        ]
+        with ThreadPoolExecutor(self._threads) as pool:
+            explained = pool.map(self._explained_by, possible)
+            return [(each, checks) for each, checks in zip(possible, explained, strict=True) if checks]
+
+    def _explained_by(self, misconception: Mistake) -> frozenset[str]:
+        """Return the failed checks that a misconception explains; none if it does not explain its own, which failed."""
+        own, *others = misconception.fails
+        if own in self._failed and not self._explains(misconception, own):
+            return frozenset()
+        explained = frozenset(id_ for id_ in others if id_ in self._failed and self._explains(misconception, id_))
+        return explained | ({own} & self._failed)
 
     def _explains(self, misconception: Mistake, check: str) -> bool:
         """Return whether a misconception reproduces a failed check, without trying those that cannot raise errors."""

@@ -159,7 +159,8 @@ class Grader:
             if course.is_kit:
                 recorded = load(course.recorded)
                 return Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same).conclude()
-            return Diagnosis(facts, observed.tested, library(course), self._suspects.same).conclude()
+            threads = self._sandbox.most_of_ours
+            return Diagnosis(facts, observed.tested, library(course), self._suspects.same, threads=threads).conclude()
         except Exception as error:  # of whatever kind: the verdicts stand without it
             self._undiagnosed = isinstance(error, InfraError | OSError)
             observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")

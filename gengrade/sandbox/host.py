@@ -13,22 +13,27 @@ Three properties are deliberate:
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from gengrade.choices import Device, Tier
 from gengrade.course import Course
+from gengrade.sandbox.clock import processors
 from gengrade.sandbox.conversation import carry_out
 from gengrade.sandbox.ours import carry_out_ours
 from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import InfraError, Request, Run, Runner
 from gengrade.sandbox.turns import Turns
 from gengrade.sandbox.zygote_process import ZygoteProcess
+
+_MOST_OF_OURS: Final = 8  # processes for our own code, each of which takes memory
 
 
 class Sandbox:
@@ -52,6 +57,7 @@ class Sandbox:
         self._kept = tuple(kept)
         self._zygote: ZygoteProcess | None = None
         self._is_ready = False
+        self._lock = threading.RLock()  # guards the zygote, since several threads may run our own code
         self.starting = 0.0  # seconds that runs have waited for zygotes to start so far
 
     def __enter__(self) -> Self:
@@ -64,15 +70,17 @@ class Sandbox:
 
     def close(self) -> None:
         """End the zygote, if one was started."""
-        if self._zygote is not None:
-            self._zygote.close()
-        self._zygote, self._is_ready = None, False
+        with self._lock:
+            if self._zygote is not None:
+                self._zygote.close()
+            self._zygote, self._is_ready = None, False
 
     def start(self) -> None:
         """Start the zygote now rather than with the first run, without waiting for it. Raises OSError, InfraError."""
-        if self._zygote is None:
-            cuda = self.device == Device.CUDA
-            self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
+        with self._lock:
+            if self._zygote is None:
+                cuda = self.device == Device.CUDA
+                self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
 
     def warm(self) -> None:
         """Start the zygote and wait until it is ready. Raises OSError and InfraError."""
@@ -86,41 +94,58 @@ class Sandbox:
         return self._tried(carry_out, request)
 
     @property
+    def most_of_ours(self) -> int:
+        """How many runs of our own code may reasonably go on at once."""
+        return min(processors(), _MOST_OF_OURS)
+
+    @property
     def ours(self) -> Runner:
-        """Runs probes on our own code, without walls around each run. Never give it a student's tree."""
+        """Runs probes on our own code, without walls around each run. Never give it a student's tree.
+
+        Several threads may use it at once: each run that goes on has a process.
+        """
         return _Ours(self, partial(self._tried, carry_out_ours))
 
     def _tried(self, act: Callable[[ZygoteProcess, Request], Run], request: Request) -> Run:
         spent = 0.0  # on the first try, which counts as well
         try:
-            with self._turns.beside_others():
-                run = act(self._ready(), request)
+            with self._turns.beside_others(), self._zygote_of_a_run() as zygote:
+                run = act(zygote, request)
             if not run.starved:
                 return run
             spent = run.seconds
         except (InfraError, OSError):
-            self.close()
+            pass  # the second try says what is wrong
         try:
-            with self._turns.alone():
-                again = act(self._ready(), request)
+            with self._turns.alone(), self._zygote_of_a_run() as zygote:
+                again = act(zygote, request)
                 return replace(again, seconds=again.seconds + spent)
         except OSError as error:
-            self.close()
             raise InfraError(f"the sandbox failed: {error}") from error
-        except InfraError:
-            self.close()
+
+    @contextmanager
+    def _zygote_of_a_run(self) -> Iterator[ZygoteProcess]:
+        """Give a zygote that is ready. It is ended if the run fails for no fault of the student's."""
+        zygote = self._ready()
+        try:
+            yield zygote
+        except (InfraError, OSError):
+            with self._lock:
+                if self._zygote is zygote:  # or another thread has replaced it already
+                    self.close()
             raise
 
     def _ready(self) -> ZygoteProcess:
-        began = time.monotonic()
-        self.start()
-        assert self._zygote is not None
-        if not self._is_ready:
-            zygote, self._zygote = self._zygote, None
-            zygote.wait()
-            self._zygote, self._is_ready = zygote, True
-            self.starting += time.monotonic() - began
-        return self._zygote
+        with self._lock:
+            began = time.monotonic()
+            self.start()
+            assert self._zygote is not None
+            if not self._is_ready:
+                zygote, self._zygote = self._zygote, None
+                zygote.wait()
+                self._zygote, self._is_ready = zygote, True
+                self.starting += time.monotonic() - began
+            return self._zygote
 
 
 @dataclass(frozen=True, slots=True)

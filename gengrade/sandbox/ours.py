@@ -1,4 +1,4 @@
-"""Runs of our own code, seen from the host: one process beside the zygote carries out all of them.
+"""Runs of our own code, seen from the host: processes beside the zygote carry them out, each one run after another.
 
 Its answers are read as those of students' runs are, although nothing hostile is expected from it.
 """
@@ -24,22 +24,23 @@ _MORE_SECONDS: Final = 120.0  # for loading and sending, on a busy machine
 
 def carry_out_ours(zygote: ZygoteProcess, request: Request) -> Run:
     """Run a probe on our own code. Raises InfraError, or OSError if the process is lost."""
-    channel = zygote.ours
-    began = time.monotonic()
-    channel.settimeout(_FAR * request.limits.seconds + _MORE_SECONDS)
     settings = json.dumps(zygote.settings_of(request).to_json()).encode()
+    code = closure_of(zygote.course, request.probe).code
+    asked = (wire.SETTINGS, settings), (wire.CODE, code), (wire.REQUEST, wire.encode(dict(request.inputs)))
+    began = time.monotonic()
     try:
-        channel.sendall(wire.frame(wire.SETTINGS, settings))
-        channel.sendall(wire.frame(wire.CODE, closure_of(zygote.course, request.probe).code))
-        channel.sendall(wire.frame(wire.REQUEST, wire.encode(dict(request.inputs))))
-        tag, length = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
-        payload = _exactly(channel, length)
+        with zygote.ours() as channel:
+            channel.settimeout(_FAR * request.limits.seconds + _MORE_SECONDS)
+            for tag, payload in asked:
+                channel.sendall(wire.frame(tag, payload))
+            tag, length = wire.FRAME_HEADER.unpack(_exactly(channel, wire.FRAME_HEADER.size))
+            answer = _exactly(channel, length)
     except TimeoutError:
         raise InfraError(f"a run of our own code at {request.probe} did not end") from None
     seconds = time.monotonic() - began
     if tag == wire.LATE:
         return Run(Outcome.TIMEOUT, late(request.limits), seconds=seconds)
-    outcome, message, evidence, frames = read_answer(tag, payload)
+    outcome, message, evidence, frames = read_answer(tag, answer)
     return Run(outcome, message, evidence, frames, seconds=seconds, received=length)
 
 

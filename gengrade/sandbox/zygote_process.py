@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from gengrade.choices import Tier
 from gengrade.course import Course
 from gengrade.sandbox import tiers
 from gengrade.sandbox.cgroups import Group
+from gengrade.sandbox.clock import processors
 from gengrade.sandbox.guest import family
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import mentioned, preloaded, stage
@@ -35,7 +37,7 @@ class ZygoteProcess:
     def __init__(self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
         """Start the zygote, which takes seconds: call `wait` before it is used."""
         self.course = course
-        self.processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.processors = processors()
         self._tier = tier
         self._trees = trees
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
@@ -49,7 +51,8 @@ class ZygoteProcess:
         self._searched: set[tuple[Path, int]] = set()  # trees, with the time at which each was laid out
         self._errors = (folder / "zygote.log").open("wb+")
         self.control, theirs = _control_pair()
-        self.ours, their_ours = socket.socketpair()
+        self._ours, their_ours = _control_pair()
+        self._idle: list[socket.socket] = []  # channels of processes for our own code that have nothing to do
         as_root = os.name == "posix" and os.getuid() == 0 and tier is Tier.SANDBOX
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         reaches = tiers.reaches(tier, kept, cuda=cuda)
@@ -138,6 +141,25 @@ class ZygoteProcess:
             remove(leftover)
         return tempfile.mkdtemp(prefix="run-", dir=self._work)
 
+    @contextmanager
+    def ours(self) -> Iterator[socket.socket]:
+        """Give the channel of a process for our own code, which nobody else has meanwhile. Any thread may call this.
+
+        A process is started if all are busy. One that was interrupted is not used again.
+        """
+        try:
+            channel = self._idle.pop()
+        except IndexError:
+            channel, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._ours, [b"{}"], [theirs.fileno()])
+        try:
+            yield channel
+        except BaseException:
+            channel.close()
+            raise
+        self._idle.append(channel)
+
     def start_clock(self) -> None:
         """Tell the zygote that the student's code has started."""
         self.control.send(json.dumps({"started": True}).encode())
@@ -182,8 +204,8 @@ class ZygoteProcess:
 
     def close(self) -> None:
         """Kill the zygote and its runs, and remove its folder."""
-        self.control.close()
-        self.ours.close()
+        for channel in (self.control, self._ours, *self._idle):
+            channel.close()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

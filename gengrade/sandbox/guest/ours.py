@@ -1,8 +1,8 @@
 """Serve runs of our own code, the reference and copies of it with a misconception, one after the other in one process.
 
 Our own code is trusted, so it needs neither a process nor walls of its own, which take longer than most probes. After
-each run, what the package and the probe have changed is restored. This process is the zygote's parent: the zygote is
-forked from it before the first run, so that no student's run inherits anything of ours.
+each run, what the package and the probe have changed is restored. This process is no parent of the zygote, so that no
+student's run inherits anything of ours. The host starts as many as it has processors.
 
     host → here    the frames SETTINGS, CODE and REQUEST
     here → host    a frame EVIDENCE, FAULT or LATE

@@ -20,7 +20,7 @@ class ZygoteSettings:
     preload: Sequence[str]  # third-party modules that runs will import
     scratch: str  # the scratch folder in its environment variables; each run gets its own instead
     control: int  # the descriptor of the control socket
-    ours: int  # the descriptor of the socket by which runs of our own code are asked for
+    ours: int  # the descriptor of the socket by which channels to processes for our own code are sent
     uid: int | None  # the unprivileged user to become when it was started as root; None: it was not
     cuda: bool  # whether runs use a GPU
     readable: Sequence[str]  # without namespaces: the paths that runs may read, with everything below them

@@ -1,10 +1,10 @@
 """The zygote is a process that imports the libraries once, and then forks a new process for each run.
 
 It is run as a script, with its settings on standard input. When the libraries are imported, the script forks: the child
-is the zygote, and the parent serves the runs of our own code (`ours`), so that none of these can be found in what runs
-inherit. The zygote communicates with the host over a Unix socket: a message
-is a JSON object, and a `run` message carries two descriptors, the run's channel and the pipe for what it prints. The
-zygote never loads student code, and never runs a torch operation, after which forked processes would hang.
+is the zygote, and the parent forks processes for our own code (`ours`) whenever the host sends a channel for one, so
+that nothing of ours can be found in what runs inherit. The zygote communicates with the host over a Unix socket: a
+message is a JSON object, and a `run` message carries two descriptors, the run's channel and the pipe for what it
+prints. Neither process loads other code or runs a torch operation, after which forked processes would hang.
 
     host → zygote   {"preload": ["scipy.stats"]}   {"run": {...}} + descriptors   {"started": true}   {"kill": true}
     zygote → host   {"ready": {...}}   {"usage": {"passed": 0.5, "cpu": 0.3, "waited": 0.0}}
@@ -69,7 +69,7 @@ def main() -> None:
         _serve(settings, control)
     else:
         control.close()
-        _serve_ours(settings, ours)
+        _fork_for_ours(settings, ours)
     os._exit(0)
 
 
@@ -78,10 +78,29 @@ def _die_with_parent() -> None:
         libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _serve_ours(settings: ZygoteSettings, channel: socket.socket) -> None:
+def _fork_for_ours(settings: ZygoteSettings, control: socket.socket) -> None:
+    """Fork a process that serves runs of our own code for each channel that comes, until the host closes the socket."""
     from gengrade.sandbox.guest import ours
 
-    ours.serve(settings, channel)
+    while True:
+        message, descriptors = _receive(control)
+        if message is None:
+            return
+        (channel,) = descriptors
+        if os.fork() == 0:
+            control.close()
+            _die_with_parent()
+            ours.serve(settings, socket.socket(fileno=channel))
+            os._exit(0)
+        os.close(channel)
+        _reap()
+
+
+def _reap() -> None:
+    """Take notice of the children that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _serve(settings: ZygoteSettings, control: socket.socket) -> None:
