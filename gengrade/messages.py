@@ -33,6 +33,12 @@ class CheckEnded(Frozen):
     of: int  # checks of the submission
 
 
+class DiagnosisBegan(Frozen):
+    """All checks have ended, some failed, and the known mistakes that explain them are looked for."""
+
+    kind: Literal["diagnosis"] = "diagnosis"
+
+
 class Finished(Frozen):
     """The submission in hand is done, and its facts are written, unless the harness failed on it."""
 
@@ -47,7 +53,7 @@ class DiskFull(Frozen):
     reason: str
 
 
-CheckMessage = CheckBegan | CheckEnded
+CheckMessage = CheckBegan | CheckEnded | DiagnosisBegan
 Message = CheckMessage | Finished | DiskFull
 _ANY: Final = TypeAdapter[Message](Annotated[Message, Field(discriminator="kind")])
 

@@ -30,6 +30,7 @@ from gengrade.grading.suspects import Suspects
 from gengrade.grading.symptoms import Symptoms, agree, close, digest, read
 from gengrade.job import Grader, Job
 from gengrade.job import grader as grader_module
+from gengrade.messages import CheckMessage, DiagnosisBegan, read_message, write_message
 from gengrade.report.alike import same_evidence
 from gengrade.sandbox import InfraError, Limits, Request, Run, Tier
 from validation.workbench import Workbench, library
@@ -401,6 +402,24 @@ def test_a_fault_of_ours_costs_no_verdict(
     finally:
         grader.close()
     assert str(error) in observed.faults[0]
+
+
+@pytest.mark.parametrize(("student", "told"), [(lambda probe, x: -x, [DiagnosisBegan()]), (lambda probe, x: x, [])])
+def test_it_is_told_that_mistakes_are_looked_for(
+    course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, student: Behaviour, told: list[DiagnosisBegan]
+) -> None:
+    """It may take as long as the checks, and nothing else moves meanwhile."""
+    facts, tested = course.session(student)
+    monkeypatch.setattr(grader_module, "library", lambda of: course.library)
+    monkeypatch.setattr(Suspects, "same", lambda self, mistake, call: course.same(mistake, call))
+    heard: list[CheckMessage] = []
+    grader = Grader(_job(tmp_path), heard.append)
+    try:
+        grader._diagnosed(Observed(tests={check: list(fact.tests) for check, fact in facts.items()}, tested=tested))
+    finally:
+        grader.close()
+    assert heard == told
+    assert [read_message(write_message(message).encode()) for message in told] == told
 
 
 def _job(folder: Path) -> Job:

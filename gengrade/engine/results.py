@@ -16,7 +16,7 @@ from gengrade.submissions import Submission
 class EventKind(StrEnum):
     """What happens to a submission."""
 
-    CHECK = "check"  # a check begins
+    CHECK = "check"  # a check begins, or something else that takes time
     VERDICT = "verdict"  # a check has ended
     GRADED = "graded"
     FAILED = "failed"  # the harness failed on it
@@ -29,7 +29,7 @@ class Progress:
     submission: Submission
     event: EventKind
     total: int  # submissions of the run
-    check: str = ""
+    check: str = ""  # the check, or what else is done
     verdict: CheckEnded | None = None
     machine: str = ""  # which grades it, if it is not the one where the run was begun
 

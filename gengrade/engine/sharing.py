@@ -16,7 +16,7 @@ from gengrade.engine.errors import OutputError
 from gengrade.engine.results import EventKind, Progress
 from gengrade.engine.workers import WorkerProcess
 from gengrade.job import Job, broken_facts, write_facts, write_faults
-from gengrade.messages import CheckBegan, CheckEnded, DiskFull, Finished, Message
+from gengrade.messages import CheckBegan, CheckEnded, DiagnosisBegan, DiskFull, Finished, Message
 from gengrade.sandbox import remove_scratch
 from gengrade.submissions import Submission
 from gengrade.texts import without_middle
@@ -147,6 +147,8 @@ class _Sharing:
         match message:
             case CheckBegan(check=check):
                 self._watch(Progress(submission, EventKind.CHECK, self._total, check))
+            case DiagnosisBegan():
+                self._watch(Progress(submission, EventKind.CHECK, self._total, "looking for known mistakes"))
             case CheckEnded(check=check):
                 self._watch(Progress(submission, EventKind.VERDICT, self._total, check, message))
             case DiskFull(reason=reason):

@@ -77,6 +77,11 @@ class Diagnosis:
         self._same = same
         self._threads = threads
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether any check failed."""
+        return bool(self._failed)
+
     def conclude(self) -> dict[str, CheckFact]:
         """Return the facts, with a misconception, or otherwise with symptoms, for each check that failed."""
         return {id_: self._with_diagnosis(fact) for id_, fact in self._facts.items()}

@@ -28,7 +28,7 @@ from gengrade.job.model import Job
 from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
 from gengrade.job.reference import reference_subject, suspect_subject
 from gengrade.job.ungraded import unreadable_facts
-from gengrade.messages import CheckMessage
+from gengrade.messages import CheckMessage, DiagnosisBegan
 from gengrade.paths import InputError
 from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
@@ -158,9 +158,13 @@ class Grader:
             course = self._job.course
             if course.is_kit:
                 recorded = load(course.recorded)
-                return Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same).conclude()
-            threads = self._sandbox.most_of_ours
-            return Diagnosis(facts, observed.tested, library(course), self._suspects.same, threads=threads).conclude()
+                diagnosis = Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same)
+            else:
+                threads = self._sandbox.most_of_ours
+                diagnosis = Diagnosis(facts, observed.tested, library(course), self._suspects.same, threads=threads)
+            if diagnosis.is_needed:
+                self._tell(DiagnosisBegan())
+            return diagnosis.conclude()
         except Exception as error:  # of whatever kind: the verdicts stand without it
             self._undiagnosed = isinstance(error, InfraError | OSError)
             observed.fault(f"no misconceptions could be looked for: {traceback.format_exc()}")
