@@ -10,11 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import classes, marking, probes, room, smoke
+from benchmarks import classes, marking, probes, room, self_check, smoke
 from benchmarks.measure import Row
 
 BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
     "probes": probes.measure,
+    "self_check": self_check.measure,
     "classes": classes.measure,
     "smoke": smoke.measure,
     "room": room.measure,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,18 +84,31 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.25):
-            self._peak = max(self._peak, sum(_share_mb(pid) for pid in _family(self._pid)))
+            self._peak = max(self._peak, sum(_share_mb(pid) for pid in family(self._pid)))
 
 
-def _family(pid: int) -> list[int]:
-    family = [pid]
-    for parent in family:
+def family(pid: int) -> list[int]:
+    """Return a process and all below it."""
+    found = [pid]
+    for parent in found:
         try:
             for task in os.listdir(f"/proc/{parent}/task"):
-                family += map(int, Path(f"/proc/{parent}/task/{task}/children").read_text().split())
+                found += map(int, Path(f"/proc/{parent}/task/{task}/children").read_text().split())
         except OSError:
             continue
-    return family
+    return found
+
+
+def cpu_of(pids: Iterable[int]) -> float:
+    """Return the CPU seconds of processes, and of children that they have waited for (proc_pid_stat(5), 14 to 17)."""
+    seconds = 0.0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def _share_mb(pid: int) -> float:

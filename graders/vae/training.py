@@ -49,7 +49,7 @@ BUDGET_OF_MANY: dict[str, Any] = {"epochs": 10, "batch": 128, "peak": 4e-3, "shi
 BUDGET_OF_FEW: dict[str, Any] = {"epochs": 60, "batch": 32, "peak": 4e-3, "shift": 2, "target": 0.0}
 # This training is for a picture only, so memorised images do no harm.
 PLANE_BUDGET_OF_MANY: dict[str, Any] = {**BUDGET_OF_MANY, "epochs": 3}
-PLANE_BUDGET_OF_FEW: dict[str, Any] = {**BUDGET_OF_FEW, "epochs": 40, "shift": 0}
+PLANE_BUDGET_OF_FEW: dict[str, Any] = {**BUDGET_OF_FEW, "epochs": 15, "shift": 0}
 
 
 @dataclass(frozen=True, slots=True)
