@@ -74,7 +74,9 @@ class Frozen(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some entries replaced. Unlike pydantic's own method, this one validates them."""
-        return type(self).model_validate({**dict(super().model_copy(deep=deep)), **(update or {})})
+        copied = super().model_copy(deep=deep)
+        kept = {name: getattr(copied, name) for name in type(self).model_fields}  # what is computed is no entry
+        return type(self).model_validate({**kept, **(update or {})})
 
 
 class TestFact(Frozen):

@@ -24,28 +24,32 @@ class Allowance:
         """Return this allowance with some limits replaced. Raises TypeError for a name that is not a limit's."""
         return replace(self, **values)
 
+    def covers(self, seconds: float, size: int) -> bool:
+        """Return whether runs of so many seconds and so many bytes of evidence leave something for another one."""
+        return seconds < self.seconds and size < self.evidence_mb * (1 << 20)
+
 
 class Budget:
     """Counts how much of one submission's allowance its runs have used."""
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
-        self._seconds = 0.0
-        self._bytes = 0
+        self.seconds = 0.0  # of all runs so far
+        self.bytes = 0  # of their evidence
 
     def charge(self, run: Run) -> None:
         """Add the time and the evidence of a run."""
-        self._seconds += run.seconds
-        self._bytes += run.received
+        self.seconds += run.seconds
+        self.bytes += run.received
 
     def refusal(self) -> Run | None:
         """Return the result of every further run if the allowance is used up, otherwise None."""
         allowance = self._allowance
-        if self._seconds >= allowance.seconds:
+        if allowance.covers(self.seconds, self.bytes):
+            return None
+        if self.seconds >= allowance.seconds:
             return Run(Outcome.TIMEOUT, _used_up(_duration(allowance.seconds)))
-        if self._bytes >= allowance.evidence_mb * (1 << 20):
-            return Run(Outcome.ERROR, _used_up(f"{allowance.evidence_mb:,g} MB of evidence"))
-        return None
+        return Run(Outcome.ERROR, _used_up(f"{allowance.evidence_mb:,g} MB of evidence"))
 
 
 def _used_up(amount: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,14 @@ class Gallery:
         self._left -= 1
         self._bytes_left -= size
         return True
+
+    @classmethod
+    def may_be_full(cls, galleries: Iterable[Gallery]) -> bool:
+        """Return whether one gallery might have refused a picture of these."""
+        taken = [(MOST_FIGURES - each._left, _MOST_BYTES - each._bytes_left) for each in galleries]
+        return sum(count for count, _ in taken) >= MOST_FIGURES or (
+            sum(size for _, size in taken) > _MOST_BYTES - _PICTURE_BYTES
+        )
 
 
 class Show:

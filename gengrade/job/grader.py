@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 
 from gengrade import data as datasets
 from gengrade.atomic import require_room
+from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.data import DataSet
 from gengrade.facts import DIAGNOSIS, CheckFact, Facts, Outcome
 from gengrade.grading.budget import Budget
-from gengrade.grading.checks import with_needs
+from gengrade.grading.checks import known, with_needs
 from gengrade.grading.diagnosis import Diagnosis
 from gengrade.grading.misconceptions import Library
 from gengrade.grading.plugin import GradingPlugin, Observed
@@ -27,12 +28,15 @@ from gengrade.job.facts_file import known_facts, write_facts, write_faults, writ
 from gengrade.job.model import Job
 from gengrade.job.provenance import NO_KEY, facts_key, provenance_of, versions
 from gengrade.job.reference import reference_subject, suspect_subject
+from gengrade.job.shares import Share, carried_out, divided, merged
 from gengrade.job.ungraded import unreadable_facts
 from gengrade.messages import CheckMessage, DiagnosisBegan
 from gengrade.paths import InputError
 from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
 from gengrade.submissions import Prepared, Submission, code_flags, content, discard, prepare, signatures
+
+_MOST_THREADS = 8  # that look for known mistakes; for each, a process takes memory
 
 
 class Grader:
@@ -130,26 +134,56 @@ class Grader:
             if job.cache
             else None
         )
+        session = partial(self._session, prepared, store, folder)
+        try:
+            shares = [frozenset(job.checks)]
+            if not job.course.is_kit and job.device is Device.CPU:
+                shares = divided(job.checks, known(), job.needs, self._sandbox.processors, with_needs(set(job.first)))
+            if len(shares) > 1:
+                observed = merged(carried_out(shares, session, self._tell, self._elsewhere), job.allowance)
+                if observed is not None:
+                    return observed
+            return session(frozenset(job.checks), self._tell).observed
+        finally:
+            if store is not None:
+                store.prune()
+
+    @contextmanager
+    def _elsewhere(self) -> Iterator[None]:
+        """Within this context, this copy of the process has a sandbox of its own, and leaves the other one alone."""
+        others, self._sandbox = self._sandbox, _sandbox(self._job)
+        try:
+            yield
+        finally:
+            self._sandbox.close()
+            self._sandbox = others
+
+    def _session(
+        self,
+        prepared: Prepared,
+        store: EvidenceStore | None,
+        folder: Path,
+        checks: frozenset[str],
+        tell: Callable[[CheckMessage], None],
+    ) -> Share:
+        """Run checks of the job on a prepared submission, in one session."""
+        job = self._job
         budget = Budget(job.allowance)
         student = Subject(prepared.tree, prepared.sha256, self._sandbox, store, self._circumstances, budget=budget)
         plugin = GradingPlugin(
             student,
             self._reference(),
             lambda: _data_set(job.data),
-            wanted=frozenset(job.checks),
+            wanted=checks,
             secret=job.secret,
             limits=job.limits_for,
             folder=folder,
-            tell=self._tell,
+            tell=tell,
             needs=job.needs,
             first=frozenset(with_needs(set(job.first))),
             names={part: path for part, path in prepared.parts.items() if path is not None},
         )
-        try:
-            return run_session(plugin, job.checks)
-        finally:
-            if store is not None:
-                store.prune()
+        return Share(run_session(plugin, checks), budget.seconds, budget.bytes)
 
     def _diagnosed(self, observed: Observed) -> dict[str, CheckFact]:
         """Look for the misconceptions behind failures. A fault in finding these leaves the verdicts as they are."""
@@ -160,7 +194,7 @@ class Grader:
                 recorded = load(course.recorded)
                 diagnosis = Diagnosis(facts, observed.tested, recorded.mistakes, recorded.same)
             else:
-                threads = self._sandbox.most_of_ours
+                threads = min(self._sandbox.processors, _MOST_THREADS)
                 diagnosis = Diagnosis(facts, observed.tested, library(course), self._suspects.same, threads=threads)
             if diagnosis.is_needed:
                 self._tell(DiagnosisBegan())

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from gengrade.choices import Device, Tier
 from gengrade.course import Course
@@ -32,8 +32,6 @@ from gengrade.sandbox.reach import Kept
 from gengrade.sandbox.run import InfraError, Request, Run, Runner
 from gengrade.sandbox.turns import Turns
 from gengrade.sandbox.zygote_process import ZygoteProcess
-
-_MOST_OF_OURS: Final = 8  # processes for our own code, each of which takes memory
 
 
 class Sandbox:
@@ -94,9 +92,9 @@ class Sandbox:
         return self._tried(carry_out, request)
 
     @property
-    def most_of_ours(self) -> int:
-        """How many runs of our own code may reasonably go on at once."""
-        return min(processors(), _MOST_OF_OURS)
+    def processors(self) -> int:
+        """How many processors this process may use, and so how many runs may reasonably go on at once."""
+        return processors()
 
     @property
     def ours(self) -> Runner:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _BUILT = "in a network that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
+_DRAWS = 4  # of all parameters, each with the signs that the one before had not
 _ROUNDING = 1e-6  # relative
 _NOISE = 0.1  # standard deviation for a parameter that is constant
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
@@ -108,20 +109,28 @@ def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
 
     The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
     changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
-    idle.
+    idle. This is done several times, with the other signs each time: activations such as ReLU may be flat at some
+    values of the parameters, and only what is idle at all of them counts.
     """
-    parameters = [(name, each) for name, each in network.named_parameters() if each.requires_grad]
-    for _, each in parameters:
-        _disturb(each)
-    before = forward()
-    for name, each in parameters:
-        kept = each.clone()
-        _disturb(each)
-        difference = (forward() - before).abs().max()
-        each.copy_(kept)
-        if difference <= _ROUNDING * before.abs().max():
-            return name
-    return ""
+    parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+    idle = list(parameters)
+    for _ in range(_DRAWS):
+        for each in parameters.values():
+            _disturb(each.neg_())
+        before = forward()
+        idle = [name for name in idle if not _matters(parameters[name], forward, before)]
+        if not idle:
+            return ""
+    return idle[0]
+
+
+def _matters(parameter: Tensor, forward: Callable[[], Tensor], before: Tensor) -> bool:
+    """Whether another value of a parameter, which keeps its own, changes the output from `before`."""
+    kept = parameter.clone()
+    _disturb(parameter)
+    difference = (forward() - before).abs().max()
+    parameter.copy_(kept)
+    return bool(difference > _ROUNDING * before.abs().max())
 
 
 def _disturb(parameter: Tensor) -> None:
