@@ -100,7 +100,8 @@ class Sandbox:
     def ours(self) -> Runner:
         """Runs probes on our own code, without walls around each run. Never give it a student's tree.
 
-        Several threads may use it at once: each run that goes on has a process.
+        Several threads may use it at once: each run that goes on has a process. The zygote ends with the thread that
+        started it, so start it in one that lasts; otherwise a later run has to start it again.
         """
         return _Ours(self, partial(self._tried, carry_out_ours))
 

@@ -223,13 +223,13 @@ def _freeze_others(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[n
 
 def _manual_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
     """Runs an epoch of Lightning 2's manual optimisation, where `training_step` calls the Trainer's methods itself."""
-    lent = {
+    injected = {
         "optimizers": lambda *args, **kwargs: list(optimizers),
         "manual_backward": lambda loss, *args, **kwargs: loss.backward(*args, **kwargs),
         "toggle_optimizer": lambda *args, **kwargs: None,
         "untoggle_optimizer": lambda *args, **kwargs: None,
     }
-    for name, function in lent.items():
+    for name, function in injected.items():
         object.__setattr__(model, name, function)
     training_step = method(model, "training_step", "GAN")
     for index, batch in enumerate(batches):

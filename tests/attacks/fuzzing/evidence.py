@@ -336,7 +336,7 @@ def main() -> int:
         checks = unit_checks("", course=course)
         if options.trainings:
             checks = [id_ for id_ in sorted(rubric_of(course).checks()) if known()[id_].kind is not CheckKind.UNIT]
-        with tempfile.TemporaryDirectory(prefix="gengrade-twisting-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gengrade-fuzzing-") as folder:
             found += faults(twisted_bench(Path(folder), course, options.flooded), rounds, checks)
     print(*found, f"{options.rounds} rounds of {len(options.courses)} courses, {len(found)} faults", sep="\n")
     return int(bool(found))
