@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -324,40 +324,14 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: St
     """
     standing = standing or Standing()
     given, asked = (marks.items, marks.asked) if marks else ({}, {})
-    graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
     secret = sorted(rubric.hidden_checks())
-    for entry in rubric.entries():
-        graded[entry.question.id].append(
-            _grade_item(entry, facts, given.get(entry.id, ()), asked.get(entry.id, ()), secret)
-        )
-    questions = tuple(
-        QuestionGrade(
-            id=question.id,
-            part=part.name,
-            title=question.title,
-            **_sums(graded[question.id]),
-            items=tuple(graded[question.id]),
-        )
-        for part in rubric.parts
-        for question in part.questions
+    questions = _graded_questions(
+        rubric,
+        lambda entry: _grade_item(entry, facts, given.get(entry.id, ()), asked.get(entry.id, ()), secret),
     )
     sums = _sums(item for question in questions for item in question.items)
     earned = sums["points"] + sums["bonus"]
-
-    def person(member: Member) -> PersonGrade:
-        lateness = assessed(member.lateness, rubric.late)
-        penalty = _penalty(earned, lateness)
-        return PersonGrade(
-            id=member.id,
-            name=member.name,
-            group=member.group,
-            late=lateness.late,
-            lateness=lateness,
-            penalty=penalty,
-            total=round(earned - penalty, 2),
-        )
-
-    people = tuple(map(person, standing.members))
+    people = tuple(_person(member, earned, rubric) for member in standing.members)
     lateness = _shared(people) if people else assessed(standing.lateness, rubric.late)
     penalty = _penalty(earned, lateness)
     return Grade(
@@ -380,6 +354,39 @@ def score(facts: Facts, rubric: Rubric, marks: Marks | None = None, standing: St
             marks=marks.sha256 if marks else None,
             amendments=rubric.amendments,
         ),
+    )
+
+
+def _graded_questions(rubric: Rubric, grade: Callable[[Entry], ItemGrade]) -> tuple[QuestionGrade, ...]:
+    """Return the questions of a rubric with their items as `grade` grades them."""
+    graded: dict[str, list[ItemGrade]] = {question.id: [] for question in rubric.questions()}
+    for entry in rubric.entries():
+        graded[entry.question.id].append(grade(entry))
+    return tuple(
+        QuestionGrade(
+            id=question.id,
+            part=part.name,
+            title=question.title,
+            **_sums(graded[question.id]),
+            items=tuple(graded[question.id]),
+        )
+        for part in rubric.parts
+        for question in part.questions
+    )
+
+
+def _person(member: Member, earned: float, rubric: Rubric) -> PersonGrade:
+    """Return the grade of one person for a submission that earned so many points, bonus included."""
+    lateness = assessed(member.lateness, rubric.late)
+    penalty = _penalty(earned, lateness)
+    return PersonGrade(
+        id=member.id,
+        name=member.name,
+        group=member.group,
+        late=lateness.late,
+        lateness=lateness,
+        penalty=penalty,
+        total=round(earned - penalty, 2),
     )
 
 

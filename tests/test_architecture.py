@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from tests.support.examples import ROOT
 
 OURS = ("gengrade", "graders", "courses", "reference", "validation", "tests", "benchmarks")
+_MOST_LINES = 50  # of the body of a function, without its docstring
 GUEST = ("gengrade.sandbox.guest", "gengrade.sandbox.wire", "gengrade.parts")
 # By folder, the first that fits: what its modules may import of ours.
 ALLOWED = {
@@ -87,3 +90,58 @@ def test_one_place_knows_where_our_own_files_lie() -> None:
         if "Path(__file__)" in path.read_text()
     }
     assert knowing == {"gengrade/home.py", "gengrade/kit/files/check.py", "gengrade/sandbox/guest/zygote.py"}
+
+
+def test_the_page_shows_every_public_exception_below_its_base() -> None:
+    """Private ones, which no other module handles, are left out."""
+    defined = dict(_exceptions())
+    drawn = dict(_drawn(_section("Exceptions")))
+    assert {name: base for name, (base, _) in drawn.items() if name in defined} == defined
+    for name, (_, handler) in drawn.items():
+        files = re.findall(r"[a-z_/]+\.py", handler)
+        assert name not in defined or files, f"{name}: nobody handles it"
+        assert all((ROOT / "gengrade" / file).is_file() or list(ROOT.glob(f"gengrade/*/{file}")) for file in files)
+
+
+def _exceptions() -> Iterator[tuple[str, str]]:
+    """Yield the names of the harness's public exceptions, with those of their bases."""
+    for path in sorted((ROOT / "gengrade").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_"):
+                base = ast.unparse(node.bases[0])
+                module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+                if issubclass(getattr(module, node.name, object), BaseException):
+                    yield node.name, base
+
+
+def _section(title: str) -> str:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def _drawn(section: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the names in the drawing of a tree, each with the one above it and the rest of its line."""
+    above: dict[int, str] = {}
+    for line in section.partition("```text\n")[2].partition("```")[0].splitlines():
+        indent, name, rest = re.fullmatch(r"([│├└─ ]*)(\w+)(.*)", line).groups()  # type: ignore[union-attr]
+        depth = len(indent) // 3
+        above[depth] = name
+        if depth:
+            yield name, (above[depth - 1], rest)
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    """The body of a function, without its docstring, has at most 50 lines."""
+    long = [
+        f"{path.relative_to(ROOT)}:{function.lineno} {function.name}: {lines} lines"
+        for package in ("gengrade", "graders")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := _lines(function)) > _MOST_LINES
+    ]
+    assert not long
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

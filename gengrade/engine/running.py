@@ -117,14 +117,8 @@ def _graded(
             write_record(job, options.path, rubric, discovery, people, gone=gone, kept=staying, content=content)
     except KeyboardInterrupt:
         raise Interrupted(out) from None
-    notes = (
-        *discovery.notes,
-        *people.notes,
-        *moved,
-        *taken_back,
-        *marks.unfit,
-        *([trusted.note] if trusted.note else []),
-    )
+    trust = (trusted.note,) if trusted.note else ()
+    notes = (*discovery.notes, *people.notes, *moved, *taken_back, *marks.unfit, *trust)
     problems = (*people.problems, *marks.problems)
     found = people.found.people
     return Result(tuple(graded[s.id] for s in submissions), out, discovery.single, asked.tier, notes, problems, found)

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from gengrade.course import NoSuchCourse, chosen
 from gengrade.documents import DocumentError
 from gengrade.facts import Facts
-from gengrade.grade import score
+from gengrade.grade import ItemKind, score
 from gengrade.job.facts_file import facts_in
 from gengrade.parts import Part
 from gengrade.places import PlaceError
@@ -257,7 +257,7 @@ class Aids:
         grade = score(facts, self._room.graded.rubric)
         graded = next(each for each in grade.questions if each.id == question)
         shown = view.question(graded, facts, self._room.graded.out / student)
-        return [item for item in shown.items if item.grade.kind != "manual"]
+        return [item for item in shown.items if item.grade.kind is not ItemKind.MANUAL]
 
     def figure(self, request: Request) -> Response:
         """Return a figure that a check drew, by its number among those of the question."""

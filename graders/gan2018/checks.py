@@ -244,38 +244,13 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) 
         got=f"{len(steps)} updates",
     )
     stepped = {"generator": False, "discriminator": False}
-    for index, step in enumerate(steps):
+    for number, step in enumerate(steps, 1):
         owner = _owner(step)
-        change = step["moved"].number(owner)
         # A step with a gradient of zero counts where the mistake is in the loss, or in constant scores.
         judged = passed(f"gan2018.{owner}_loss") and passed("gan2018.discriminator")
         excused = step.integer("losses") > 0 and not judged
-        stepped[owner] |= change > 0 or excused
-        if change == 0:
-            expect(
-                step.is_none("agreement"),
-                f"update {index + 1} does not change the {owner}, although its loss has a gradient: call zero_grad() "
-                "before backward(), not between backward() and step()",
-            )
-            continue
-        expect(
-            step.integer("losses") > 0,
-            f"update {index + 1} of the {owner} uses old gradients: call backward() on its loss before each step()",
-        )
-        expect(
-            not step.is_none("agreement"),
-            f"update {index + 1} of the {owner} follows a loss that has no gradient for it: call step() of each "
-            "optimiser after backward() on its own network's loss",
-        )
-        agreement = step.number("agreement", finite=False)
-        expect(
-            agreement >= ALIGNED,
-            f"update {index + 1} of the {owner} uses other gradients than those of its own loss: gradients of the "
-            "other network's loss, or of an earlier batch, are still there. Call zero_grad() right before each "
-            "backward()",
-            expected="gradients in the direction of its own loss's (cosine 1)",
-            got=f"cosine {agreement:.3f}",
-        )
+        stepped[owner] |= step["moved"].number(owner) > 0 or excused
+        _expect_own_gradients(step, number, owner)
     for name, done in stepped.items():
         expect(done, f"the {name} is never updated: call step() of its optimiser after backward() on its loss")
 
@@ -291,6 +266,40 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) 
         step_is_wrong,
         early="train ends an epoch too early: it should go through all batches of the loader",
         other="train does not show the discriminator the images of all batches of the loader",
+    )
+
+
+def _expect_own_gradients(step: Evidence, number: int, owner: str) -> None:
+    """Fails an update of a network that does not follow the gradients of that network's own loss.
+
+    Args:
+        step: the evidence of the update.
+        number: which update of the loop it is, from 1.
+        owner: the network that the optimiser is for, "generator" or "discriminator".
+    """
+    if step["moved"].number(owner) == 0:
+        expect(
+            step.is_none("agreement"),
+            f"update {number} does not change the {owner}, although its loss has a gradient: call zero_grad() before "
+            "backward(), not between backward() and step()",
+        )
+        return
+    expect(
+        step.integer("losses") > 0,
+        f"update {number} of the {owner} uses old gradients: call backward() on its loss before each step()",
+    )
+    expect(
+        not step.is_none("agreement"),
+        f"update {number} of the {owner} follows a loss that has no gradient for it: call step() of each optimiser "
+        "after backward() on its own network's loss",
+    )
+    agreement = step.number("agreement", finite=False)
+    expect(
+        agreement >= ALIGNED,
+        f"update {number} of the {owner} uses other gradients than those of its own loss: gradients of the other "
+        "network's loss, or of an earlier batch, are still there. Call zero_grad() right before each backward()",
+        expected="gradients in the direction of its own loss's (cosine 1)",
+        got=f"cosine {agreement:.3f}",
     )
 
 

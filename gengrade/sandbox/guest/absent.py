@@ -73,8 +73,8 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname in _NAMES:
             return spec_from_loader(fullname, _Empty(), is_package=False)
-        parents = [fullname[:index] for index in range(1, len(fullname)) if fullname[index] == "."]
-        if not MUTED.isdisjoint({fullname, *parents}) and (not parents or _is_muted(parents[-1])):
+        above = [fullname[:index] for index in range(1, len(fullname)) if fullname[index] == "."]
+        if not MUTED.isdisjoint({fullname, *above}) and (not above or _is_muted(above[-1])):
             return spec_from_loader(fullname, _Muting(), is_package=True)
         if any(name.startswith(f"{fullname}.") for name in MUTED):  # google, above google.colab
             return spec_from_loader(fullname, _Empty(), is_package=True)

@@ -307,15 +307,7 @@ def filter_program(*, alone: bool) -> bytes:
         raise WallError(f"no seccomp filter is written for {machine}")
     column, arch = _AUDIT_ARCH[machine]
     program = _Program()
-    program.op(_LOAD, _OFFSET_ARCH)
-    program.op(_EQUAL, arch, 1, 0)
-    program.op(_RETURN, _KILL)
-    program.number()
-    if machine == "x86_64":
-        program.op(_AT_LEAST, _X32_BIT, 0, 1)
-        program.op(_RETURN, _KILL)
-    program.op(_AT_LEAST, _FIRST_UNKNOWN, 0, 1)
-    program.op(_RETURN, _ABSENT)
+    _require_architecture(program, machine, arch)
     for numbers in _NUMBERS.values():
         program.refuse(numbers[column])
     for pretended in _PRETENDED.values():
@@ -356,6 +348,19 @@ def filter_program(*, alone: bool) -> bytes:
         program.argument(_SOCKET[column], 0, _EQUAL, [socket.AF_UNIX], refuse_when=False)
     program.op(_RETURN, _ALLOW)
     return b"".join(program.code)
+
+
+def _require_architecture(program: _Program, machine: str, arch: int) -> None:
+    """End the process at a call of another architecture, and refuse calls that are newer than this filter."""
+    program.op(_LOAD, _OFFSET_ARCH)
+    program.op(_EQUAL, arch, 1, 0)
+    program.op(_RETURN, _KILL)
+    program.number()
+    if machine == "x86_64":
+        program.op(_AT_LEAST, _X32_BIT, 0, 1)
+        program.op(_RETURN, _KILL)
+    program.op(_AT_LEAST, _FIRST_UNKNOWN, 0, 1)
+    program.op(_RETURN, _ABSENT)
 
 
 def _confine_to_itself(program: _Program, column: int) -> None:
