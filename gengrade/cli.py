@@ -156,7 +156,10 @@ def grade(
         int, typer.Option(min=0, help="GPUs for each job, on which models then run.", rich_help_panel=_MACHINES)
     ] = 0,
     time: Annotated[
-        str | None, typer.Option(help="The time limit of each job, as of sbatch.", rich_help_panel=_MACHINES)
+        str | None,
+        typer.Option(
+            help="The time limit of each job, in the format of sbatch, such as 4:00:00.", rich_help_panel=_MACHINES
+        ),
     ] = None,
     sbatch: Annotated[
         list[str] | None,
@@ -386,7 +389,7 @@ def mark(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The private key of --certificate, in PEM format.")] = None,
     isolation: Annotated[
-        Isolation, typer.Option(help="How the files that were handed in are read; as for student code.")
+        Isolation, typer.Option(help="How the process that reads the files that were handed in is isolated.")
     ] = Isolation.AUTO,
     browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
 ) -> None:

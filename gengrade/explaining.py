@@ -68,7 +68,7 @@ def _questions(check: str) -> Iterator[str]:
     yield from dict.fromkeys(f"  - {_question(asked)}" for asked in requests)
     inputs = [value for asked in requests for value in asked.inputs.values()]
     if any(isinstance(value, np.ndarray) and value.shape[-1:] >= (_LONG,) for value in inputs):
-        yield "Of rows that are longer than your network takes, it gets the beginning."
+        yield "If a row is longer than your network's input, only its beginning is used."
     if inputs:
         yield "Other runs draw other sizes and numbers."
 

@@ -330,7 +330,7 @@ def move(
     with _class(out) as (graded, store):
         old, new = unicodedata.normalize("NFC", old), _known(graded, new)
         if old == new:
-            raise UsageError(f"{old} is the same student: name the id of before, and that of now")
+            raise UsageError(f"{old} is the same student: give the old id, then the new one")
         with store.transaction():
             before = store.current(old)
             given = [event for heads in before.items.values() for event in heads if event.mark]
@@ -413,9 +413,7 @@ def ask(
 def answer(
     number: Annotated[int, typer.Argument(help="The question's number.")],
     text: Annotated[str, typer.Argument(help="The answer, which the student's report shows.")] = "",
-    mistake: Annotated[
-        bool, typer.Option("--mistake", help="It was entered by mistake: nothing shows it any more.")
-    ] = False,
+    mistake: Annotated[bool, typer.Option("--mistake", help="Hide a question that was entered by mistake.")] = False,
     out: _Out = _DEFAULT,
     by: _By = "",
 ) -> None:

@@ -66,13 +66,13 @@ _Scale = Annotated[
     bool, typer.Option("--scale", help="Convert the points where the system has another number of possible points.")
 ]
 _Partial = Annotated[
-    bool, typer.Option("--partial", help="Leave out whose grade is not decided, instead of publishing nothing.")
+    bool, typer.Option("--partial", help="Leave out people whose grade is not decided, instead of publishing nothing.")
 ]
 _Release = Annotated[int | None, typer.Option("--release", help="The release to publish; by default the newest.")]
 _All = Annotated[
-    bool, typer.Option("--all", help="Publish everybody, also those of whom nothing changed since the last time.")
+    bool, typer.Option("--all", help="Publish everybody, also people for whom nothing has changed since the last time.")
 ]
-_Zero = Annotated[bool, typer.Option("--missing-as-zero", help="Give 0 points to who handed in nothing.")]
+_Zero = Annotated[bool, typer.Option("--missing-as-zero", help="Give 0 points to people who handed in nothing.")]
 
 
 def _add(system: System, about: str) -> None:

@@ -135,7 +135,7 @@ HERE = Machine(name="login", lacks={}, versions={"torch": "2.6.0", "python": "3.
     [
         ({"versions": {"torch": "2.5.1", "python": "3.11.2"}}, "torch is 2.5.1 there and 2.6.0 where the run began"),
         ({"versions": {"python": "3.11.2"}}, "torch is missing there"),
-        ({"code": "bb"}, "the code of gengrade or of the course is another one there"),
+        ({"code": "bb"}, "its code of gengrade or of the course differs from that of the machine"),
         ({"lacks": {Tier.SANDBOX: "no bubblewrap"}}, "does not give the isolation 'sandbox' (no bubblewrap)"),
     ],
 )

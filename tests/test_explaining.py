@@ -64,7 +64,7 @@ def test_scalars_are_shown_by_value_and_settings_by_name() -> None:
     (asked,) = [line for line in explained(courses()["uva2020"], "vae.bpd_per_image") if line.startswith("  - bpd")]
     assert re.fullmatch(r"  - bpd with elbo: (\d+) numbers, img_shape: \[\1, 1, 28, 28\]", asked)
     walk = explained(courses()["duke2017"], "interpolation.gan")
-    assert "Of rows that are longer than your network takes, it gets the beginning." in walk
+    assert "If a row is longer than your network's input, only its beginning is used." in walk
 
 
 def test_what_needs_an_answer_or_the_data_set_is_left_out() -> None:

@@ -19,7 +19,8 @@ class _Network(nn.Module):
         self.gate = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        out, more = self.first(x), self.second(x)
+        out: Tensor = self.first(x)
+        more: Tensor = self.second(x)
         match self.how:
             case "times zero":
                 return out + 0 * more + self.gate

@@ -213,7 +213,7 @@ def test_a_group_of_moodle_is_not_taken_for_a_participant() -> None:
     origin = ("moodle", "Group Blue", "302")
     made = fill(WORKSHEET, unrostered("Group_Blue_302", "Group Blue", 7.0, origin=origin))
     assert made.placed == ()
-    assert "whose name is quite another" in left(made)["Group Blue"]
+    assert "whose name is different" in left(made)["Group Blue"]
 
 
 def test_a_folder_that_is_a_number_is_no_participant() -> None:

@@ -19,7 +19,7 @@ class Carrier(Protocol):
 
     @property
     def rests(self) -> bool:
-        """Whether workers on this machine wait for another run, whose files so must not be removed."""
+        """Whether idle workers on this machine serve another run later, so that its files must stay."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -61,5 +61,5 @@ class Nobody:
     notes: Final = ()
 
     def grade_all(self, job: Job, submissions: Sequence[Submission], watch: Callable[[Progress], None]) -> None:
-        """Raise UsageError."""
+        """Refuse to grade, since something has changed since the run began. Raises UsageError."""
         raise UsageError("something has changed since the run began; give the same command again")

@@ -10,7 +10,7 @@ from gengrade.job import Job
 
 
 class Crew:
-    """Starts workers, and lets them rest. Those that rest end with the context."""
+    """Starts workers, and keeps idle ones for the next run. Leaving the context ends them."""
 
     def __init__(self) -> None:
         self._resting: list[WorkerProcess] = []
@@ -29,7 +29,7 @@ class Crew:
 
     @property
     def rests(self) -> bool:
-        """Whether a worker waits for another run, whose files so must not be removed."""
+        """Whether idle workers serve another run later, so that its files must stay."""
         return bool(self._resting)
 
     def worker(self, job: Job, cores: str) -> WorkerProcess:

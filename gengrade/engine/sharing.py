@@ -132,7 +132,7 @@ class _Sharing:
             remove_scratch(self._job.work)
 
     def _assign(self, worker: WorkerProcess) -> None:
-        """Give a worker the next submission. If there is none, it rests or ends."""
+        """Give a worker the next submission. If none is left, keep the worker idle or end it."""
         if self._rest and not self._waiting:
             worker.submission = None
             self._selector.unregister(worker.events)

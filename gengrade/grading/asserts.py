@@ -24,7 +24,7 @@ def fail(message: str, *, expected: str | None = None, got: str | None = None) -
 
 
 def not_asked(reason: str, *, unless: tuple[str, ...] = ()) -> NoReturn:
-    """End a test that has nothing to ask here, such as of a function that takes no ends, or since another check did.
+    """End a test that does not apply to this submission, or whose mistake another check judges.
 
     The test passes. The report shows the reason and "Not asked here", so that nobody takes it for a right answer.
 

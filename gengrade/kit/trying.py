@@ -1,4 +1,4 @@
-"""Load a kit as a student's machine will, so that none is handed out that refuses every student."""
+"""Load a new kit as a student's machine will, so that a broken one is never handed out."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ class Table:
         self._name = name
 
     def is_unchanged(self, row: table.Row) -> bool:
-        """Return whether a row says what the event says that it stands for."""
+        """Return whether a row still equals the event that it was written from."""
         before = self._event_of(row, self._store.file(self._name))
         return before is not None and row.mark == before.mark
 

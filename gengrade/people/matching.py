@@ -188,7 +188,7 @@ def _sortable(person: Person) -> set[str]:
 
 
 def narrowed(levels: Sequence[_Rows]) -> _Rows:
-    """Return the rows of the first level that has any, as far as the later ones agree; all of them if they do not."""
+    """Return the rows of the strongest kind of match, narrowed by weaker kinds of match as far as these agree."""
     found: _Rows = frozenset()
     for level in levels:
         if not found or not level:

@@ -27,9 +27,7 @@ from gengrade.report.text import one_line, plain, public, told, word
 from gengrade.sandbox import NoSuchTier, Tier, choose
 
 RESULTS: Final = "results/results.json"
-_NOT_ENDED: Final = (
-    "The grading did not come to its end. This is no judgement about your work: please tell your teacher."
-)
+_NOT_ENDED: Final = "The grading was not completed. This is no judgement about your work: please tell your teacher."
 _OUR_FAULT: Final = "Something went wrong on our side. This is no judgement about your work: please tell your teacher."
 _NO_TIER: Final = (
     "Nothing was graded, since this container offers no isolation for the code that you handed in. This is no "

@@ -255,7 +255,7 @@ def _surroundings(one: Circumstances, other: Circumstances) -> list[str]:
     if one.version != other.version:
         found.append(f"gengrade {one.version} → {other.version}")
     elif one.code != other.code:
-        found.append("other code of gengrade or the course")
+        found.append("the code of gengrade or of the course has changed")
     if one.rubric != other.rubric:
         found.append("another rubric")
     if one.amendments != other.amendments:

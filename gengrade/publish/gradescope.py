@@ -53,7 +53,7 @@ root="${AUTOGRADER_ROOT:-/autograder}"
 python="${AUTOGRADER_PYTHON:-$root/environment/bin/python}"
 mkdir -p "$root/results"
 cat > "$root/results/.early" <<'END'
-{"score": 0, "stdout_visibility": "hidden", "output": "The grading did not come to its end. This is no judgement about \
+{"score": 0, "stdout_visibility": "hidden", "output": "The grading was not completed. This is no judgement about \
 your work: please tell your teacher."}
 END
 mv -f "$root/results/.early" "$root/results/results.json"

@@ -100,7 +100,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A filled table, who is in it and who is not, and sentences on what the importer does that may surprise."""
+    """A filled table, who is in it and who is not, and warnings about how the system imports it."""
 
     content: bytes
     placed: tuple[Placed, ...]

@@ -171,4 +171,4 @@ def _differences(then: Grade, now: Grade, kept: KeptRun, code: str, course: Cour
         if before.get(name) != after.get(name):
             yield f"{name} was {before.get(name, 'missing')} and is {after.get(name, 'missing')}."
     if (then.provenance.device, then.provenance.data) != (now.provenance.device, now.provenance.data):
-        yield "The device or the data set is another one."
+        yield "The device or the data set differs from the release's."

@@ -54,7 +54,7 @@ def find_rows(
             left.append(LeftOut(each.entry.name, f"the row may be {which}: {_remedy(each.entry)}"))
         elif not index.agree(each.entry, *rows):
             which = _row(people[next(iter(rows))])
-            reason = f"the number or login is that of {which}, whose name is quite another: {_remedy(each.entry)}"
+            reason = f"the number or login is that of {which}, whose name is different: {_remedy(each.entry)}"
             left.append(LeftOut(each.entry.name, reason))
         else:
             found.setdefault(next(iter(rows)), []).append(each)

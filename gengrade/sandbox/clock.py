@@ -33,7 +33,7 @@ class Clock:
         self._awake = 0.0
 
     def read(self) -> float:
-        """Return the seconds so far. Of a longer gap between two readings than an awake host has, a part counts."""
+        """Return the seconds so far. Of a gap that is too long for an awake host, only a part counts."""
         now = time.monotonic()
         self._awake += min(now - self._last, 2 * LOOK_SECONDS)
         self._last = now

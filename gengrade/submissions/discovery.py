@@ -190,7 +190,7 @@ def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mappin
 
 
 def _is_ones_own(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> bool:
-    """Whether a folder or archive has a name for a part, for a copy, or for the whole work, and no person's."""
+    """Return whether a folder or archive is named after a part, a copy or the whole work, and not after a person."""
     words = set(re.findall(r"[^\W\d_]+", fold(name)))
     return words <= _WORKS | _SUPPORT or bool(SECOND_RATE.search(name)) or _is_named_for(name, keys, parts)
 

@@ -86,7 +86,7 @@ class DocumentsContract:
         self._folder = modules.folder
 
     def contents(self) -> list[File]:
-        """All files."""
+        """Lists all files that the student handed in."""
         found: list[File] = []
         for folder, _, names in os.walk(self._folder):
             for name in names:

@@ -104,7 +104,7 @@ def kind_of(name: str) -> str | None:
 
 
 def explains(thing: Any, error: Exception, sizes: Mapping[str, int]) -> str | None:
-    """The global whose value a function is bound to, if an error says that it is not the size of the call.
+    """Returns the global that fixes a function's size, if an error shows that it differs from the size of the call.
 
     Only a value that was bound when the function was defined counts, such as a default: any other has been replaced.
     Only an error of torch or numpy counts: a program may raise one of its own with any words, and so leave open what

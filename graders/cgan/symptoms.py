@@ -79,7 +79,7 @@ def _network(got: Evidence, outputs: Array, again: Array, first_input: str) -> N
 
 
 def _moved(name: str, moves: Array, scale: float) -> Numbers:
-    """How changing one row's input changes outputs, for three rows: its own, the share of others, and how far these."""
+    """Returns how far another input moves a row's output, the share of others that move, and how far they do."""
     own = moves[np.arange(3), [0, moves.shape[1] // 3, -1]]
     least = max(LEAST * scale, TINY)
     others = (moves.sum(axis=1) - own) / max(moves.shape[1] - 1, 1)

@@ -126,12 +126,12 @@ def expect_shown(
     if len(rows) and np.mean(found) < ALL:
         other = shown(again(np.ascontiguousarray(1 - images[::-1])))
         same = other.shape == rows.shape and np.abs(other - rows).max(axis=1) <= SAME
-        strangers = int(np.sum(~found & same))
+        others = int(np.sum(~found & same))
         expect(
-            strangers <= (1 - ALL) * len(rows),
+            others <= (1 - ALL) * len(rows),
             f"{whom} is given other images than those of {source}",
             expected=f"{len(rows)} images of {source}",
-            got=f"{strangers} images that do not depend on {source}",
+            got=f"{others} images that do not depend on {source}",
         )
         return
     expect(

@@ -64,7 +64,7 @@ class Ddpm(Protocol):
         """
 
     def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Lets the student's loss call `injected` in place of q_sample; likewise."""
+        """Lets the student's loss call `injected` instead of q_sample, with its arguments by name."""
 
 
 class DdpmPackage(Protocol):

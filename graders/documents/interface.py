@@ -15,7 +15,7 @@ class DocumentFiles(Protocol):
     """The files that a student handed in."""
 
     def contents(self) -> list[File]:
-        """All files."""
+        """Lists all files that the student handed in."""
 
     def pdf_pages(self, path: str) -> Pages:
         """How many pages a PDF has."""

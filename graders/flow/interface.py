@@ -20,7 +20,9 @@ class Flow(Protocol):
         """The student's N(mu, diag(sigma²)), both [dims]: log_prob(x [..., dims]) → [...], sample(n) → [n, dims]."""
 
     def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int, gaussian: type | None = None) -> Any:
-        """The student's equal mixture of two Gaussians, each of a mean and a deviation [dims]; methods likewise.
+        """The student's equal mixture of two Gaussians, each with a mean and a standard deviation [dims].
+
+        It has the methods of `gaussian`.
 
         `gaussian`: a class that replaces the student's Gaussian in the mixture.
         """

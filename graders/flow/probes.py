@@ -226,7 +226,7 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
 
 @torch.no_grad()
 def way_back(package: FlowPackage, forward: Tensor, backward: Tensor, *, num_flows: int, stir: float) -> WayBack:
-    """Maps points that a model of another process gave, of the same random state: `forward` by the inverse."""
+    """Applies the inverse to points `forward` that a model of the same random state computed in another process."""
     model = _stirred_map(package, forward.shape[1], num_flows, stir)
     return {
         "of_forward": model.transform(forward.cpu().clone(), inverse=True)[0].clone(),

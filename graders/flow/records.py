@@ -87,7 +87,7 @@ class Image(TypedDict):
 
 
 class Neighbours(Differences):
-    """The same, in double precision if the model can."""
+    """The differences between neighbouring points, in double precision if the model supports it."""
 
     double: bool  # whether it can
     in_use: list[Image]  # the map in its own precision in eval mode, and in training mode with gradients
@@ -100,7 +100,7 @@ class Loss(Image):
 
 
 class Account(Loss):
-    """The same, with the calls of the model's layers."""
+    """The loss of points, with the calls of the model's layers."""
 
     ledger: Ledger
 

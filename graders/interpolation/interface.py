@@ -43,7 +43,7 @@ class Interpolation(Protocol):
         """Where calls of the decoder can be watched: an object, and the name of its method."""
 
     def vae(self, first: Tensor, second: Tensor, steps: int, seen: Seen) -> Any:
-        """What the student's walk from one image to another, both [1, 1, 28, 28] in 0 … 1, returns; likewise.
+        """Returns the images or latents of the student's walk between two images [1, 1, 28, 28] in 0 … 1.
 
         seen: calls of the encoder.
         """

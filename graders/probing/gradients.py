@@ -162,7 +162,7 @@ def holders(optimizer: torch.optim.Optimizer, networks: dict[str, nn.Module]) ->
 
 
 def moved(networks: dict[str, nn.Module], before: dict[str, Tensor]) -> dict[str, float]:
-    """The largest absolute change of a parameter of each network since its `values` were those in `before`."""
+    """Returns, for each network, the largest absolute change of a parameter since the copy of them in `before`."""
     return {name: float((values(network) - before[name]).abs().max()) for name, network in networks.items()}
 
 

@@ -23,7 +23,7 @@ STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the 
 
 
 def stretched_lines(rows: Tensor) -> Tensor:
-    """Inputs [3·(B − 1), …] on lines between rows [B, …]: all rows but the last, the midpoints to the next, the next.
+    """Returns points [3·(B − 1), …] on the lines between consecutive rows [B, …]: the starts, the midpoints, the ends.
 
     All are multiplied by `STRETCH`.
     """

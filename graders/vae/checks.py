@@ -182,7 +182,7 @@ def test_kld_of_any_rank(student: Subject, rng: Rng, passed: Passed, rank: int) 
         got,
         expected,
         what=f"the KL divergence of tensors of shape {list(shape)}",
-        hint="sum over the last dimension, sum(dim=-1), which sum(dim=1) is only for tensors of two dimensions",
+        hint="sum over the last dimension with sum(dim=-1), which is dim=1 only for tensors of two dimensions",
     )
 
 
@@ -509,7 +509,7 @@ def gradients_through_divergence(got: Evidence, code: list[Array]) -> list[Array
 
 
 def units_of(got: Evidence) -> list[float]:
-    """The bpd of a nat: the right one, and that of the pass, whose bpd is judged apart from its gradient."""
+    """Returns the factors from nats to bpd: the right one, and that of this pass, which another test judges."""
     total = judge_scalar(got, "rec") + judge_scalar(got, "reg")
     return [BITS / PIXELS, judge_scalar(got, "bpd") / total if abs(total) > SMALLEST else 0.0]
 

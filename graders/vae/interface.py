@@ -95,7 +95,7 @@ class Loops(Protocol):
         """
 
     def test_epoch(self, model: nn.Module, loader: Iterable[Sequence[Tensor]]) -> Any:
-        """Evaluates on all batches, without training. Averages as of `train_epoch`."""
+        """Evaluates on all batches, without training. Returns the same averages as `train_epoch`."""
 
 
 class Vae(Arithmetic, Networks, ModelOfAnyKind, Sampling, Loops, Protocol):

@@ -1,4 +1,4 @@
-"""The average of an epoch: what a loop may make of the bounds that the student's own forward returns.
+"""The averages that an epoch's loop may rightly compute from the bounds that the student's forward returns.
 
 A forward may return an average over the batch, or a sum. The loop's result is judged relative to that:
 

@@ -472,7 +472,7 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
     drawn, noise = noise_of(got, injected)
     expect(got.flag("bound_attached"), "the bound has no gradient: it must be a tensor that depends on the parameters")
     if not got.flag("z_attached"):
-        reason = "z does not depend on the encoder's outputs in the graph; the check of the noise is about that"
+        reason = "z is not connected to the encoder's outputs in the autograd graph; vae2018.noise judges that"
         not_asked(reason, unless=("vae2018.noise",))
     weight = parts.scale * parts.by_mean / _mean_term(injected)
     names = ("z_gradient", "mean_gradient", "second_gradient")

@@ -40,7 +40,7 @@ def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tens
 
 
 class _Several(Exception):
-    """A loop failed whose model returns a bound for each image."""
+    """A loop failed because its model returns one bound for each image."""
 
 
 def _epoch(

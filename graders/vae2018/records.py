@@ -82,7 +82,7 @@ class Sample(TypedDict):
 
 
 class Samples(Sample):
-    """Two calls."""
+    """The results of two calls of `sample`."""
 
     again: Sample
 

@@ -32,7 +32,7 @@ class Machine(Frozen):
             f"{name} is {here} there and {there} where the run began" for name, here, there in pairs if here != there
         ]
         if self.code != began.code:
-            found.append("the code of gengrade or of the course is another one there than where the run began")
+            found.append("its code of gengrade or of the course differs from that of the machine that began the run")
         return found
 
     def refusal(self, began: Machine, tier: Tier) -> str | None:

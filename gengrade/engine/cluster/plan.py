@@ -33,6 +33,6 @@ class Plan(Frozen):
             raise UsageError(refusal)
         if facts_key(job, "") != self.key:
             raise UsageError(
-                f"{here.name}: the options, the rubric or the data set are others than where the run began; begin the "
-                "run again"
+                f"{here.name}: the options, the rubric or the data set differ from those of the machine that began the "
+                "run; begin it again"
             )

@@ -48,9 +48,9 @@ def offer(course: str, data: str | None, data_hash: str, device: Device) -> str:
     problem = None
     try:
         if datasets.load(data).sha256 != data_hash:
-            problem = "its data set is another one than where the run began"
+            problem = "its data set differs from that of the machine that began the run"
     except InputError as error:
-        problem = f"it has not the data set ({error})"
+        problem = f"it does not have the data set ({error})"
     if device is Device.CUDA and not GPU.exists():
         problem = "it has no GPU of NVIDIA"
     return Offer(machine=machine, problem=problem).model_dump_json()

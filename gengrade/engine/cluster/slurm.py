@@ -56,7 +56,7 @@ _SUBMIT_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run that can be submitted. `stale`: the submissions that are to be graded, of which there are `slices`."""
+    """A run that can be submitted: `stale` are the submissions to grade, and `slices` the number of jobs."""
 
     asked: Asked
     stale: tuple[Submission, ...]

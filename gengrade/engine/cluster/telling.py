@@ -18,7 +18,7 @@ _SECONDS: Final = 2.0  # between two writes
 
 @contextmanager
 def telling(out: Path, number: int, seal: Seal) -> Iterator[Teller]:
-    """Tell how far a slice has come, and at the end that it has ended, or why it came to no end."""
+    """Report how far a slice has come, and at the end that it has finished, or why it has not."""
     teller = Teller(out, number, seal)
     try:
         yield teller
