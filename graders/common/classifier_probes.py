@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graders.probing.batches import scaled
+
 if TYPE_CHECKING:
     from graders.common.records import Features
     from graders.probing.records import State
@@ -25,7 +27,7 @@ FEATURES = 64
 def train(package: object, images: Tensor, labels: Tensor) -> State:
     """Trains the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N]; returns its weights."""
     network = _network()
-    x = _scaled(images)
+    x = scaled(images)
     optimizer = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
     for _ in range(STEPS):
@@ -43,7 +45,7 @@ def features(package: object, weights: State, images: Tensor) -> Features:
     """Runs the classifier with these weights on uint8 images [N, 1, 28, 28]."""
     network = _network()
     network.load_state_dict(weights)
-    hidden = network[:-1](_scaled(images))
+    hidden = network[:-1](scaled(images))
     return {"features": hidden, "classes": network[-1](hidden).argmax(dim=1)}
 
 
@@ -58,7 +60,3 @@ def _network() -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(FEATURES, 10),
     )
-
-
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() / 127.5 - 1

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.common.shares import POINTS, share_of
 from graders.ddpm.diffusion import broken_huber, huber
-from graders.vae.symptoms import POINTS
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
@@ -149,10 +149,10 @@ def _mixture(name: str, draws: Array, images: Array, signal: Array, spread: Arra
 def _noise(name: str, noise: Array) -> Numbers:
     """The shares of noise below some points, or the shares that images or pixels have in common."""
     rows = noise.reshape(len(noise), -1)
-    shared = [_share(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
+    shared = [share_of(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
     if max(shared) > 0.5:
         return {f"{name}, shared by images and pixels": (np.array(shared), 0.1)}
-    shares = np.array([_share(rows < point) for point in (*POINTS, 0.0)])
+    shares = np.array([share_of(rows < point) for point in (*POINTS, 0.0)])
     return {f"{name}, shares below points": (shares, 4 * 0.5 * float(np.sqrt(2 / rows.size)))}
 
 
@@ -167,7 +167,7 @@ def _handed(noises: list[Array], start: Array) -> Numbers:
 
 
 def _repeated(first: Array, second: Array) -> Numbers:
-    return {"same in both calls": (_share(np.abs(first - second) < SAME), 0.1)}
+    return {"same in both calls": (share_of(np.abs(first - second) < SAME), 0.1)}
 
 
 def _which(value: float, residuals: Array) -> float:
@@ -192,7 +192,3 @@ def _place(x: Array, among: list[Array]) -> float:
 
 def _same(left: Array, right: Array) -> float:
     return float(left.shape == right.shape and np.allclose(left, right, rtol=1e-3, atol=1e-3))
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(flags.mean()) if flags.size else 0.0

@@ -15,10 +15,11 @@ from scipy.special import logsumexp
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.networks import narrowest
+from graders.common.shares import POINTS
 from graders.gan.symptoms import MOST_NUMBERS
 from graders.gaussian_vae.checks import MOST_LATENTS
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
-from graders.vae.symptoms import POINTS, noise
+from graders.vae.symptoms import noise
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.probing.batches import scaled
 from graders.probing.networks import weights_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int],
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
     for _ in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)]
-        _, nll, kl = package.gaussian_vae.forward(model, _scaled(batch))
+        _, nll, kl = package.gaussian_vae.forward(model, scaled(batch))
         optimizer.zero_grad()
         (nll.mean() + kl.mean()).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 10.0)
@@ -45,7 +46,7 @@ def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int],
 def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings: dict[str, int]) -> Code:
     """The posterior's mean and log-variance of images."""
     model = _model(package, weights, settings)
-    found = [package.gaussian_vae.encode(model, _scaled(chunk)) for chunk in images.split(CHUNK)]
+    found = [package.gaussian_vae.encode(model, scaled(chunk)) for chunk in images.split(CHUNK)]
     return {"mean": torch.cat([each.mean for each in found]), "logvar": torch.cat([each.logvar for each in found])}
 
 
@@ -75,7 +76,3 @@ def _model(package: GaussianVaePackage, weights: State, settings: dict[str, int]
     model: nn.Module = package.gaussian_vae.model(**settings)
     model.load_state_dict(weights)
     return model.eval()
-
-
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() / 127.5 - 1

@@ -21,3 +21,8 @@ def rolled(batch: Tensor, most: int) -> Tensor:
         return batch
     down, right = torch.randint(-most, most + 1, (2,)).tolist()
     return batch.roll((down, right), dims=(2, 3))
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Images of bytes, as floats from −1 to 1."""
+    return images.float() / 127.5 - 1

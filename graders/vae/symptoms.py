@@ -12,6 +12,7 @@ from scipy.special import expit, ndtr
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.manifolds import CLOSE, tiles_in_a_row, tiles_of
+from graders.common.shares import POINTS, share_of
 from graders.vae.checks import MOST_DRAWS, MOST_LATENTS
 
 Array = NDArray[np.float64]
@@ -19,7 +20,6 @@ Array = NDArray[np.float64]
 ENOUGH = 100  # shares of fewer draws are not compared
 SAME = 1e-3  # numbers nearer than this count as equal: by chance about 1 in 1,000 pairs is
 EXACT = 1e-3  # tolerance on results that differ only by rounding
-POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations; the shares of draws below them are compared
 EDGES = (0.2, 0.8)  # probabilities that divide pixels into those that are 1 seldom, at times, and often
 BITS = float(np.log2(np.e))
 
@@ -40,15 +40,15 @@ def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
         return symptoms
     second = got.tensor("second", shape=mean.shape, finite=False)
     symptoms |= noise(first, mean, std)
-    symptoms["same noise in both calls"] = (_share(np.abs(first - second) < SAME * std), 0.1)
+    symptoms["same noise in both calls"] = (share_of(np.abs(first - second) < SAME * std), 0.1)
     if "mean_gradient" in got:
         to_mean, to_std = got.tensor("mean_gradient", finite=False), got.tensor("std_gradient", finite=False)
         for name, gradient, right in (
             ("mean", to_mean, weights),
             ("std", to_std, weights * (first - mean) / std),
         ):
-            symptoms[f"no gradient to {name}"] = (_share(gradient == 0), 0.1)
-            symptoms[f"right gradient to {name}"] = (_share(np.isclose(gradient, right, 1e-3, 1e-4)), 0.1)
+            symptoms[f"no gradient to {name}"] = (share_of(gradient == 0), 0.1)
+            symptoms[f"right gradient to {name}"] = (share_of(np.isclose(gradient, right, 1e-3, 1e-4)), 0.1)
     return symptoms
 
 
@@ -60,10 +60,10 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
     """
     standardised = (z - mean) / std
     rows = standardised.reshape(len(z), -1)
-    shared = [_share(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
+    shared = [share_of(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
     symptoms: dict[str, tuple[Array | float, float]] = {"noise shared by rows, and by columns": (np.array(shared), 0.1)}
     if max(shared) > 0.5:
-        return symptoms | {"no noise": (_share(np.abs(rows) < SAME), 0.1)}
+        return symptoms | {"no noise": (share_of(np.abs(rows) < SAME), 0.1)}
     large = std > np.median(std)
     groups = {
         f"{sign} mean and {size} std": standardised[signed & sized]
@@ -72,7 +72,7 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
     }
     for name, group in ({"any mean and std": standardised.ravel()} | groups).items():
         if len(group) >= ENOUGH:
-            shares = np.array([_share(group < point) for point in POINTS])
+            shares = np.array([share_of(group < point) for point in POINTS])
             symptoms[f"noise, {name}"] = (shares, _tolerance(len(group)))
     return symptoms
 
@@ -132,7 +132,7 @@ def _composition(
 def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the loss's shape and whether it is finite; its value depends on the student's networks."""
     values = got.tensor(finite=False)
-    return {"shape": (np.array(values.shape, dtype=np.float64), 0.0), "finite": (_share(np.isfinite(values)), 0.0)}
+    return {"shape": (np.array(values.shape, dtype=np.float64), 0.0), "finite": (share_of(np.isfinite(values)), 0.0)}
 
 
 # Samples
@@ -160,10 +160,10 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     probabilities = expit(logits)
     readings = {"logits": logits, "sigmoid": probabilities, "sigmoid of sigmoid": expit(probabilities)}
     for what, values in {"samples": samples, "means": means}.items():
-        symptoms[f"{what} are 0 or 1"] = (_share(np.isin(values, (0, 1))), 0.01)
+        symptoms[f"{what} are 0 or 1"] = (share_of(np.isin(values, (0, 1))), 0.01)
         for name, reading in readings.items():
             symptoms[f"{what} are {name}"] = (float(np.allclose(values, reading, 1e-3, 1e-4)), 0.0)
-    symptoms["samples are rounded"] = (_share(samples == (probabilities > 0.5)), 0.1)
+    symptoms["samples are rounded"] = (share_of(samples == (probabilities > 0.5)), 0.1)
     shares = _by_probability(samples, probabilities)
     for name, share, tolerance in zip(("seldom", "at times", "often"), shares, (0.1, 0.25, 0.1), strict=True):
         symptoms[f"samples that should {name} be 1"] = (share, tolerance)
@@ -185,7 +185,7 @@ def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:
     rows = z.reshape(len(z), -1)
     if len(rows) > 1 and np.allclose(rows, rows[0]):
         return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
-    shares = np.array([_share(rows < point) for point in (*POINTS, 0.0)])
+    shares = np.array([share_of(rows < point) for point in (*POINTS, 0.0)])
     return {"latents": (shares, _tolerance(rows.size))}
 
 
@@ -284,10 +284,6 @@ def _stretched(values: Array) -> Array:
     """Rescales values to the range from 0 to 1, as make_grid(normalize=True) does."""
     stretched: Array = (values - values.min()) / np.ptp(values)
     return stretched
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(flags.mean()) if flags.size else 0.0
 
 
 def _tolerance(n: int) -> float:
