@@ -130,6 +130,13 @@ def _drawn(section: str) -> Iterator[tuple[str, tuple[str, str]]]:
             yield name, (above[depth - 1], rest)
 
 
+def test_no_module_of_tests_imports_another_one() -> None:
+    """What several need lies in tests/support/."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        others = [name for name in imported(path) if re.match(r"tests\.(\w+\.)*test_", name)]
+        assert not others, f"{path.name} imports {others}"
+
+
 def test_no_function_is_longer_than_a_screen() -> None:
     """The body of a function, without its docstring, has at most 50 lines."""
     long = [

@@ -18,7 +18,7 @@ from gengrade.grading.subject import BudgetUsedUp, Circumstances, ProbeFailed, S
 from gengrade.rubric import Rubric, RubricError
 from gengrade.sandbox import InfraError, Limits, Request, Run
 from gengrade.store import EvidenceStore
-from tests.test_command import RUBRIC
+from tests.support.operator import RUBRIC
 
 CIRCUMSTANCES = Circumstances(find("uva2020"), "none", "cpu", 1, {})
 PROBE = Probe("vae", "kld")

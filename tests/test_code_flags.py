@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gengrade.submissions import code_flags
-from tests.test_notebooks import notebook
+from tests.support.notebooks import notebook
 from validation.workbench import REFERENCE
 
 

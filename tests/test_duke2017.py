@@ -33,8 +33,8 @@ from graders.interpolation import probes as interpolation
 from graders.interpolation.checks import judge_walk, walk_of
 from graders.probing.watching import Calls
 from tests.support.examples import ROOT, Examples
+from tests.support.notebooks import notebook
 from tests.support.validated import Validated
-from tests.test_notebooks import notebook
 from validation.cases import cases
 from validation.workbench import Workbench, names, reference_of
 

@@ -11,7 +11,6 @@ from gengrade.facts import MOST_FIGURES, Outcome
 from gengrade.grading.figures import Gallery, Show
 from gengrade.report.student import student_page
 from tests.support import report_examples as examples
-from tests.test_report import _grade
 
 
 def test_pictures_of_a_submission_are_few_and_small(tmp_path: Path) -> None:
@@ -44,7 +43,7 @@ def test_a_picture_that_somebody_put_there_is_not_shown(tmp_path: Path) -> None:
     facts = examples.facts(examples.fact("vae.kld", Outcome.FAILED), figures=(figure,))
 
     def shown() -> bool:
-        return "data:image/png" in student_page(_grade(facts), facts, tmp_path)
+        return "data:image/png" in student_page(examples.graded(facts), facts, tmp_path)
 
     assert shown()
     file = tmp_path / figure.file

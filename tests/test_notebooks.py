@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from gengrade.parts import Part, uncopied
 from gengrade.sandbox.guest.errors import FAILED, Missing
 from graders.adapting import notebooks
 from graders.adapting.loading import Modules
+from tests.support.notebooks import notebook
 
 PART = Part(
     folder=None,
@@ -31,16 +32,6 @@ def _nothing_stays() -> Iterator[None]:
     for name in set(sys.modules) - modules:
         if name.startswith("notebook ") or name in {"vae", "vae_solution", "utils", "my_vae"}:
             del sys.modules[name]
-
-
-def notebook(*sources: str | Sequence[str]) -> str:
-    """Return a notebook's text with these code cells after one of prose."""
-    code: list[dict[str, object]] = [
-        {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
-        for source in sources
-    ]
-    prose = {"cell_type": "markdown", "metadata": {}, "source": "def prose(): is not Python"}
-    return json.dumps({"cells": [prose, *code], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
 
 
 def modules_of(folder: Path, **files: str) -> Modules:

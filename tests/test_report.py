@@ -46,12 +46,6 @@ HOSTILE = (
 REPLACED = "\ufffd"
 
 
-def _grade(facts: Facts, *, late: bool | None = None) -> Grade:
-    """Return the grade; the struggling student is late, unless a test says something else."""
-    late = facts.student == "roejohn" if late is None else late
-    return score(facts, examples.rubric(), standing=examples.standing(late))
-
-
 def _hostile() -> Facts:
     everything = {"expected": HOSTILE, "got": HOSTILE, "traceback": HOSTILE, "output": HOSTILE}
     figure = Figure(check="vae.kld", caption=HOSTILE, alt=HOSTILE, file="../../etc/passwd", sha256="")
@@ -86,7 +80,7 @@ def test_report_tells_what_happened(tmp_path: Path) -> None:
     facts = examples.struggling()
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "gan.diversity-0.png").write_bytes(examples.png())
-    page = write_report(_grade(facts), facts, tmp_path).read_text()
+    page = write_report(examples.graded(facts), facts, tmp_path).read_text()
     assert page == (tmp_path / "report.html").read_text()
     for said in (
         '<span id="total">3.75</span>',
@@ -107,7 +101,7 @@ def test_report_tells_what_happened(tmp_path: Path) -> None:
 
 def test_report_hides_what_is_hidden(tmp_path: Path) -> None:
     facts = examples.struggling()
-    grade = _grade(facts)
+    grade = examples.graded(facts)
     texts = (student_page(grade, facts, tmp_path), junit([grade]), github_annotations([grade]), github_summary([grade]))
     for text in texts:
         assert "secret" not in text
@@ -129,21 +123,21 @@ def test_how_long_a_hidden_check_took_is_hidden_too(tmp_path: Path) -> None:
         }
         provenance = facts.provenance.model_copy(update={"stages": stages, "seconds": 40 + took})
         facts = facts.model_copy(update={"provenance": provenance, "checks": checks})
-        grade = _grade(facts)
+        grade = examples.graded(facts)
         pages.append((student_page(grade, facts, tmp_path), junit([grade])))
     assert pages[0] == pages[1]
 
 
 def test_report_does_not_show_students_what_broke_on_our_side(tmp_path: Path) -> None:
     facts = examples.struggling()
-    assert "the sandbox did not start" not in student_page(_grade(facts), facts, tmp_path)
-    assert "the sandbox did not start" in index_page([_grade(facts)])
+    assert "the sandbox did not start" not in student_page(examples.graded(facts), facts, tmp_path)
+    assert "the sandbox did not start" in index_page([examples.graded(facts)])
 
 
 def test_report_repeats_no_details_of_a_test_that_serves_two_checks(tmp_path: Path) -> None:
     shared = examples.fact("vae.kld", Outcome.FAILED, "A telling message.")
     facts = examples.facts(shared, shared.model_copy(update={"check": "vae.loss"}))
-    page = student_page(_grade(facts), facts, tmp_path)
+    page = student_page(examples.graded(facts), facts, tmp_path)
     assert page.count("A telling message.") == 1
     assert "see above" in page
 
@@ -151,7 +145,7 @@ def test_report_repeats_no_details_of_a_test_that_serves_two_checks(tmp_path: Pa
 def test_report_says_what_was_not_asked_of_an_answer(tmp_path: Path) -> None:
     asked = examples.fact("vae.kld", Outcome.PASSED)
     facts = examples.facts(asked, examples.fact("vae.loss", Outcome.PASSED, "it takes no ends as arguments"))
-    grade = _grade(facts)
+    grade = examples.graded(facts)
     page = student_page(grade, facts, tmp_path)
     assert page.count("Not asked here") == 1
     assert "It takes no ends as arguments" in page
@@ -162,7 +156,7 @@ def test_report_says_what_was_not_asked_of_an_answer(tmp_path: Path) -> None:
 def test_report_shows_a_test_that_asked_something_rather_than_its_twin_that_did_not(tmp_path: Path) -> None:
     idle, asked = (examples.fact("vae.kld", Outcome.PASSED, message) for message in ("nothing to ask", ""))
     facts = examples.facts(idle.model_copy(update={"tests": (*idle.tests, *asked.tests)}))
-    assert "Not asked here" not in student_page(_grade(facts), facts, tmp_path)
+    assert "Not asked here" not in student_page(examples.graded(facts), facts, tmp_path)
 
 
 def test_report_shows_a_teachers_comment(tmp_path: Path) -> None:
@@ -175,7 +169,7 @@ def test_report_shows_a_teachers_comment(tmp_path: Path) -> None:
 
 def test_report_gives_no_answer_away_before_it_is_marked(tmp_path: Path) -> None:
     facts = examples.facts(examples.fact("theory.kl_examples", Outcome.MISSING))
-    grade = _grade(facts)
+    grade = examples.graded(facts)
     for text in (student_page(grade, facts, tmp_path), junit([grade]), github_summary([grade])):
         assert "ancestral" not in text
         assert "nearly equal" not in text
@@ -184,7 +178,7 @@ def test_report_gives_no_answer_away_before_it_is_marked(tmp_path: Path) -> None
 
 def test_pages_withstand_hostile_text(tmp_path: Path) -> None:
     facts = _hostile()
-    grade = _grade(facts)
+    grade = examples.graded(facts)
     twin = grade.model_copy(update={"student": f"{grade.student} again"})
     for page, scripts in ((student_page(grade, facts, tmp_path), 0), (index_page([grade, twin]), 1)):
         tags = _Tags(page)
@@ -197,7 +191,7 @@ def test_pages_withstand_hostile_text(tmp_path: Path) -> None:
 
 
 def test_index_and_all_files_are_written(tmp_path: Path) -> None:
-    grades = [_grade(examples.facts()), _grade(examples.struggling()), _grade(_hostile())]
+    grades = [examples.graded(examples.facts()), examples.graded(examples.struggling()), examples.graded(_hostile())]
     for path in (
         write_index(grades, tmp_path),
         *write_gradebook(grades, examples.rubric(), tmp_path, {}),
@@ -208,7 +202,7 @@ def test_index_and_all_files_are_written(tmp_path: Path) -> None:
 
 
 def test_index_counts_totals_in_tenths() -> None:
-    grades = [_grade(examples.facts()), _grade(examples.struggling())]
+    grades = [examples.graded(examples.facts()), examples.graded(examples.struggling())]
     page = index_page(grades)
     table = page[page.index("<table") :]
     assert table.index("doejane") < table.index("roejohn")
@@ -220,7 +214,11 @@ def test_index_counts_totals_in_tenths() -> None:
 
 
 def test_gradebook_has_a_column_for_each_question() -> None:
-    table = rows([_grade(examples.struggling()), _grade(examples.facts())], examples.rubric(), {"doejane": "Jane Doe"})
+    table = rows(
+        [examples.graded(examples.struggling()), examples.graded(examples.facts())],
+        examples.rubric(),
+        {"doejane": "Jane Doe"},
+    )
     first, second = list(csv.DictReader(io.StringIO(as_csv(table).removeprefix("\ufeff"))))
     assert [(row["Student"], row["Name"]) for row in (first, second)] == [
         ("doejane", "Jane Doe"),
@@ -236,7 +234,7 @@ def test_what_is_not_decided_is_empty_in_the_gradebook() -> None:
     """A zero, or a sum of what is decided so far, would be published as the student's points."""
     rubric = examples.rubric()
     given = marked.marks(rubric, {entry.id: Mark(points=0) for entry in rubric.entries() if not entry.checks})
-    for grade, whole in ((_grade(examples.facts()), False), (score(examples.facts(), rubric, given), True)):
+    for grade, whole in ((examples.graded(examples.facts()), False), (score(examples.facts(), rubric, given), True)):
         (row,) = csv.DictReader(io.StringIO(as_csv(rows([grade], rubric, {})).removeprefix("\ufeff")))
         assert (row["1.1 Sampling from a latent variable model (3)"] == "0") is whole
         assert (row["1.1 Sampling from a latent variable model (3)"] == "") is not whole
@@ -295,7 +293,7 @@ def test_lengths_of_time_are_said_in_two_units(seconds: float, said: str) -> Non
 
 @pytest.mark.parametrize("id_", ["00123456", "1e5", "2024-03-05", "=1+1", "TRUE", "1,5", "http://a.example/"])
 def test_ids_stay_text_in_the_workbook(id_: str) -> None:
-    grade = _grade(examples.facts(student=id_))
+    grade = examples.graded(examples.facts(student=id_))
     book = openpyxl.load_workbook(io.BytesIO(as_workbook(rows([grade], examples.rubric(), {}))))
     headings, row = book.active.iter_rows()
     assert [cell.value for cell in headings][:6] == ["Student", "Name", "Group", "Submission", "Status", "Late"]
@@ -312,7 +310,7 @@ def test_no_cell_is_a_formula_or_a_second_row(text: str) -> None:
 
 
 def test_junit_counts_and_survives_hostile_text() -> None:
-    root = ET.fromstring(junit([_grade(examples.struggling()), _grade(_hostile())]).encode())
+    root = ET.fromstring(junit([examples.graded(examples.struggling()), examples.graded(_hostile())]).encode())
     suite = root[0]
     assert suite.attrib["tests"] == str(len(suite.findall("testcase"))) == "12"
     for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
@@ -336,7 +334,7 @@ def test_junit_counts_and_survives_hostile_text() -> None:
     ],
 )
 def test_a_bonus_that_was_not_handed_in_is_left_out(outcomes: tuple[str, str]) -> None:
-    question = _grade(examples.struggling()).questions[0]
+    question = examples.graded(examples.struggling()).questions[0]
 
     def left_out(*outcomes: str, bonus: bool = True) -> frozenset[str]:
         items = [
@@ -365,7 +363,7 @@ XUNIT2 = {
 
 
 def test_junit_keeps_to_its_schema() -> None:
-    root = ET.fromstring(junit([_grade(examples.struggling()), _grade(_hostile())]).encode())
+    root = ET.fromstring(junit([examples.graded(examples.struggling()), examples.graded(_hostile())]).encode())
     for element in root.iter():
         assert set(element.attrib) <= XUNIT2[element.tag], element.tag
     for suite in root:
@@ -387,7 +385,7 @@ def test_junit_keeps_to_its_schema() -> None:
 def test_an_error_leads_to_its_line(traceback: str | None, code: tuple[str, int] | None) -> None:
     raised = examples.fact("vae.kld", Outcome.ERROR, "ZeroDivisionError: division by zero")
     test = raised.tests[0].model_copy(update={"traceback": traceback})
-    grade = _grade(examples.facts(raised.model_copy(update={"tests": (test,)})))
+    grade = examples.graded(examples.facts(raised.model_copy(update={"tests": (test,)})))
     (item,) = [item for item in grade.items if item.check == "vae.kld"]
     assert item.code == code
     (line,) = [line for line in github_annotations([grade]).splitlines() if "vae.kld" in line]
@@ -406,7 +404,7 @@ def test_an_error_leads_to_its_line(traceback: str | None, code: tuple[str, int]
 
 
 def test_annotations_are_one_line_each_and_never_forged() -> None:
-    lines = github_annotations([_grade(_hostile())]).splitlines()
+    lines = github_annotations([examples.graded(_hostile())]).splitlines()
     assert all(re.fullmatch(r"::(error|warning|notice) title=[^:,]*::.*", line) for line in lines)
     assert [line.split(" ")[0] for line in lines] == ["::error", "::error", "::warning", "::notice"]
     assert all("##[" not in line for line in lines)
@@ -414,7 +412,7 @@ def test_annotations_are_one_line_each_and_never_forged() -> None:
 
 def test_annotations_keep_githubs_limit() -> None:
     failed = [examples.fact(check, Outcome.FAILED, "No.") for check in examples.TITLES]
-    grades = [_grade(examples.facts(*failed, measures={}, student=f"student{number}")) for number in range(30)]
+    grades = [examples.graded(examples.facts(*failed, measures={}, student=f"student{number}")) for number in range(30)]
     rows = github_annotations(grades).splitlines()
     assert sum(row.startswith("::error") for row in rows) <= 10
     assert rows[0].startswith("::error title=")
@@ -430,10 +428,10 @@ def test_a_command_stays_one_command(title: str, message: str) -> None:
 
 
 def test_summary_is_escaped_and_limited() -> None:
-    summary = github_summary([_grade(_hostile())])
+    summary = github_summary([examples.graded(_hostile())])
     assert "<script" not in summary
     assert "<img" not in summary
-    many = [_grade(examples.struggling())] * 3000
+    many = [examples.graded(examples.struggling())] * 3000
     summary = github_summary(many)
     assert len(summary.encode()) < 1_048_576
     assert len(summary.encode()) > LARGEST_SUMMARY // 2
@@ -458,12 +456,12 @@ def _named(name: str) -> Named:
 
 
 def _class(*students: list[CheckFact]) -> list[Grade]:
-    return [_grade(examples.facts(*changed, student=f"student{i}")) for i, changed in enumerate(students)]
+    return [examples.graded(examples.facts(*changed, student=f"student{i}")) for i, changed in enumerate(students)]
 
 
 def test_report_names_a_misconception_once(tmp_path: Path) -> None:
     facts = examples.struggling()
-    page = student_page(_grade(facts), facts, tmp_path)
+    page = student_page(examples.graded(facts), facts, tmp_path)
     assert page.count(SENTENCE) == 1
     assert page.index(SEEMS) < page.index(SENTENCE) < page.index("The KL divergence differs from the closed form")
     assert 'the same mistake as <a href="#item-1.9-1">vae.kld</a>' in page
@@ -473,14 +471,14 @@ def test_report_names_a_misconception_once(tmp_path: Path) -> None:
 
 def test_report_without_a_misconception_does_not_speak_of_it(tmp_path: Path) -> None:
     facts = examples.facts(_failed("vae.kld"))
-    page = student_page(_grade(facts), facts, tmp_path)
+    page = student_page(examples.graded(facts), facts, tmp_path)
     assert SEEMS.rstrip(":") not in page
     assert "What was observed" not in page
 
 
 def test_one_misconception_is_one_thing_to_mend() -> None:
     named = [examples.explained(_failed(check)) for check in ("vae.kld", "gan.generator")]
-    steps = first_steps(_grade(examples.facts(*named, _failed("vae.loss"), _failed("gan.alternation"))))
+    steps = first_steps(examples.graded(examples.facts(*named, _failed("vae.loss"), _failed("gan.alternation"))))
     assert [(step.item.check, step.lost, step.items) for step in steps] == [
         ("vae.kld", 5, 2),
         ("vae.loss", 4, 1),
@@ -490,7 +488,7 @@ def test_one_misconception_is_one_thing_to_mend() -> None:
 
 def test_two_items_that_read_one_check_tell_its_misconception_once(tmp_path: Path) -> None:
     facts = examples.facts(examples.explained(_failed("vae.kld")))
-    grade = _grade(facts)
+    grade = examples.graded(facts)
     question = next(each for each in grade.questions if each.id == "1.9")
     twice = question.model_copy(
         update={"items": (question.items[0], question.items[0].model_copy(update={"id": "again", "hidden": True}))}
@@ -516,16 +514,16 @@ def test_a_teacher_who_gives_all_points_has_the_last_word(tmp_path: Path) -> Non
 
 def test_what_is_hidden_keeps_its_misconception_and_its_symptoms() -> None:
     secret = examples.explained(_failed("vae.secret"), examples.SECRET)
-    item = public(next(item for item in _grade(examples.facts(secret)).items if item.check == "vae.secret"))
+    item = public(next(item for item in examples.graded(examples.facts(secret)).items if item.check == "vae.secret"))
     assert (item.misconception, item.symptoms, item.expected, item.got) == (None, {}, None, None)
     secret = examples.unexplained(_failed("vae.secret"), secret=1.0)
-    item = next(item for item in _grade(examples.facts(secret)).items if item.check == "vae.secret")
+    item = next(item for item in examples.graded(examples.facts(secret)).items if item.check == "vae.secret")
     assert item.symptoms
     assert public(item).symptoms == {}
 
 
 def test_short_reports_name_the_misconception() -> None:
-    grade = _grade(examples.struggling())
+    grade = examples.graded(examples.struggling())
     cases = {case.attrib["name"].split(":")[0]: case for case in ET.fromstring(junit([grade])).iter("testcase")}
     assert cases["vae.kld"][0].attrib["message"] == f"{SEEMS} {SENTENCE}", "and no guess why"
     assert SENTENCE in github_annotations([grade])
@@ -533,12 +531,18 @@ def test_short_reports_name_the_misconception() -> None:
     assert summary.count("You treated") == 1
     assert "The same mistake as in `vae.kld`" in summary
     error = examples.explained(examples.fact("vae.kld", Outcome.ERROR, "TypeError: no"))
-    for text in (junit([_grade(examples.facts(error))]), github_annotations([_grade(examples.facts(error))])):
+    for text in (
+        junit([examples.graded(examples.facts(error))]),
+        github_annotations([examples.graded(examples.facts(error))]),
+    ):
         assert f"{SENTENCE} TypeError: no" in text
 
 
 def test_annotations_of_a_class_do_not_take_one_for_all() -> None:
-    grades = [_grade(examples.struggling()), _grade(examples.facts(_failed("vae.kld", "It differs.")))]
+    grades = [
+        examples.graded(examples.struggling()),
+        examples.graded(examples.facts(_failed("vae.kld", "It differs."))),
+    ]
     lines = github_annotations(grades)
     assert "2 of 2 submissions" in lines
     assert SENTENCE not in lines
@@ -546,7 +550,9 @@ def test_annotations_of_a_class_do_not_take_one_for_all() -> None:
 
 @pytest.mark.parametrize("single", [True, False])
 def test_the_terminal_tells_a_student_what_was_recognised(tmp_path: Path, single: bool) -> None:
-    graded = Graded(Submission("roe", "roe", None, tmp_path), _grade(examples.struggling()), tmp_path, tmp_path / "r")
+    graded = Graded(
+        Submission("roe", "roe", None, tmp_path), examples.graded(examples.struggling()), tmp_path, tmp_path / "r"
+    )
     console = Console(file=io.StringIO(), width=80)
     show_result(console, Result((graded,), tmp_path, single, Tier.SANDBOX, ()))
     assert isinstance(console.file, io.StringIO)
@@ -704,7 +710,7 @@ def test_durations(value: float, shown: str) -> None:
 
 
 def test_headline() -> None:
-    said = headline(_grade(examples.facts(), late=True))
+    said = headline(examples.graded(examples.facts(), late=True))
     assert (
         said == "21.6 of 25 points, 4 of them bonus, after a deduction of 2.4 for lateness; 5 more are not decided yet."
     )

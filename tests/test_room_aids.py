@@ -20,46 +20,22 @@ from gengrade.parts import Part as FilesOf
 from gengrade.places import Owners
 from gengrade.room.answers import DocumentProblem, read_program
 from gengrade.room.corrections import Corrected, Corrections
-from gengrade.room.documents import Definition, Place, Program
+from gengrade.room.documents import Place, Program
 from gengrade.room.handing import Plan
 from gengrade.room.marking import Room
 from gengrade.room.programs import lines_that_matter, listing, of_part
 from tests.support import report_examples as examples
 from tests.support.room import Server, WrittenDocuments, graded_class, serving
-from tests.test_room_answers import BOUND, BOUND_TOO, COPIED, PRIOR, PRIOR_TOO, own_words
-
-ITEM = "1.1-sampling"
-STUDENTS = ("ada", "bob", "cyd", "dan", "eve", "fay")
-ANSWERS = {
-    "ada": {"1.1": f"1.1 {PRIOR}"},
-    "bob": {"1.1": f"1.1 {BOUND} {COPIED}"},
-    "cyd": {"1.1": f"1.1 {PRIOR_TOO}"},
-    "dan": {"1.1": f"1.1 {own_words(1)} {COPIED} </script><b>"},
-    "eve": {"1.1": f"1.1 {BOUND_TOO}"},
-}
-HOSTILE = "x = '</pre><script>alert(1)</script>'  # <img src=x onerror=alert(1)>\n"
-CODE = f"""import torch
-
-def KLD(mean, log_std):
-    return mean.sum()
-
-class VAE(nn.Module):
-    def forward(self, imgs):
-        return imgs
-
-    def sample(self, n):
-        return n
-
-{HOSTILE}"""
-COLOURS = "".join(letter if letter == "\n" else "k" for letter in CODE).replace("\n", " ")
-PROGRAM = Program(
+from tests.support.written import (
+    ANSWERS,
     CODE,
     COLOURS,
-    (
-        *(Definition("KLD", 3, 4), Definition("VAE", 6, 11), Definition("VAE.forward", 7, 8)),
-        Definition("VAE.sample", 10, 11),
-    ),
+    COPIED,
+    PROGRAM,
+    STUDENTS,
 )
+
+ITEM = "1.1-sampling"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from gengrade.room.answers import Picture, encoded
 from gengrade.room.documents import Place
 from tests.support.driven import browser, needs_driver, press, until
 from tests.support.room import Server, WrittenDocuments, graded_class, serving
-from tests.test_room_aids import ANSWERS, PROGRAM, STUDENTS
+from tests.support.written import ANSWERS, PROGRAM, STUDENTS
 
 pytestmark = needs_driver
 LONG = "\n".join([*PROGRAM.text.split("\n"), *(f"x{number} = {number}" for number in range(300)), ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from gengrade.room.similarity import compare
 from gengrade.rubric import Rubric
 from tests.support import report_examples as examples
 from tests.support.room import NoDocuments, WrittenDocuments
+from tests.support.written import BOUND, BOUND_TOO, COPIED, PRIOR, PRIOR_TOO, own_words
 
 # --- texts of answers -------------------------------------------------------------------------------------------------
 
@@ -58,10 +58,6 @@ def test_answers_below_headings_of_notebooks_and_texts_are_found() -> None:
 
 # --- similarity -------------------------------------------------------------------------------------------------------
 
-PRIOR = "We draw z from the prior and then every pixel from the Bernoulli distribution that the decoder returns."
-PRIOR_TOO = "First draw z from the prior, then draw pixels from the Bernoulli distribution that the decoder returns."
-BOUND = "The right-hand side is a lower bound, since a divergence between two densities is never negative."
-BOUND_TOO = "It is a lower bound since the divergence between two densities is never negative."
 OTHER = "Nothing in common."
 
 
@@ -89,11 +85,6 @@ def test_few_or_empty_texts_can_be_compared(texts: Mapping[str, str]) -> None:
 
 # --- passages ---------------------------------------------------------------------------------------------------------
 
-COPIED = (
-    "Since the Kullback-Leibler divergence can never become negative, dropping it leaves us with something which is at "
-    "most the logarithm of the evidence, and maximising that by gradient ascent is feasible even if the integral "
-    "itself cannot be solved by hand."
-)
 CODE = """
 def sample_reparameterize(mean, std):
     assert not (std < 0).any().item(), "The reparameterization trick got a negative std as input"
@@ -101,11 +92,6 @@ def sample_reparameterize(mean, std):
     return z
     train_loader, val_loader, test_loader = get_data(batch_size, num_workers, root, download, shuffle, pin_memory)
 """
-
-
-def own_words(seed: int, count: int = 60) -> str:
-    """Return words that nobody else has."""
-    return " ".join(f"{random.Random(f'{seed} {place}').randbytes(4).hex()}w" for place in range(count))
 
 
 def test_a_shared_passage_is_told_to_both_as_each_wrote_it() -> None:

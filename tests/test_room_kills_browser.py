@@ -14,8 +14,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
 from tests.support.driven import browser, needs_driver, press, until
+from tests.support.killed import NAMES, STUDENTS, Killed, served
 from tests.support.room import graded_class
-from tests.test_room_kills import NAMES, STUDENTS, Killed, served
 
 ITEM = "1.1-sampling"
 POINTS = {"0": 0.0, "1": 1.0, "2": 2.0}  # by the key that is pressed first on an answer without a mark

@@ -12,7 +12,7 @@ import pytest
 from gengrade.course import courses
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier
-from tests.test_command import OperatorFolder, without_times
+from tests.support.operator import OperatorFolder, without_times
 from validation import seeds
 from validation.journal import Journal
 from validation.margins import LIMITS

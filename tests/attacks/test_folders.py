@@ -32,7 +32,7 @@ import pytest
 from gengrade.archives import MIB
 from gengrade.sandbox import Isolation, Tier, choose, examine
 from tests.support.handed_in import SMALL_RUBRIC, make
-from tests.test_notebooks import notebook
+from tests.support.notebooks import notebook
 from validation.workbench import REFERENCE
 
 pytestmark = pytest.mark.slow  # a class for each test

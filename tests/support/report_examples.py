@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gengrade.choices import Tier
 from gengrade.facts import CheckFact, Facts, Figure, Named, Outcome, Provenance, TestFact
+from gengrade.grade import Grade, score
 from gengrade.lateness import determined
 from gengrade.people import Standing
 from gengrade.rubric import Rubric
@@ -222,3 +223,9 @@ def png(width: int = 64, height: int = 16) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = b"".join(b"\0" + bytes((x * y) % 256 for x in range(width)) for y in range(height))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def graded(facts: Facts, *, late: bool | None = None) -> Grade:
+    """Return the grade; the struggling student is late, unless a test says something else."""
+    late = facts.student == "roejohn" if late is None else late
+    return score(facts, rubric(), standing=standing(late))
