@@ -73,7 +73,7 @@ def test_noise_of_a_step(student: Subject, rng: Rng) -> None:
     Maruyama 1955. The drift and the diffusion coefficient are known and differ from point to point.
     """
     field, x, h = _field(rng), rng.normal(DRAWN, 3), _size(rng, 0.03, 0.3)
-    noise = {"sigma": 0.8, "weight": 0.7}
+    noise = {"sigma": 1.6, "weight": 0.7}  # far from 1, so that it can be told from its square and its root
     setting = {"matrix": field.matrix, "slope": field.slope, "noise": noise}
     got = student.run(probes.flow_matching.simulation.euler_maruyama, x=x, h=h, steps=2, **setting)
     points = got.tensor("points", shape=(3, *x.shape))
@@ -94,7 +94,7 @@ def test_moments_after_steps(student: Subject, rng: Rng, show: Show, theta: floa
 
     For dX = −θX dt + σ dW they are known for every step size h: qⁿx₀ and σ²h(1 − q²ⁿ)/(1 − q²) with q = 1 − θh.
     """
-    process = OrnsteinUhlenbeck(theta, 1.3, _size(rng, 0.1, 0.2))
+    process = OrnsteinUhlenbeck(theta, 2.0, _size(rng, 0.1, 0.2))
     x = np.tile(np.array([2.0, -3.0], np.float32), (DRAWN, 1))
     noise = {"sigma": process.sigma, "weight": 0.0}
     drift = {"matrix": -theta * np.eye(2, dtype=np.float32), "slope": np.zeros(2, np.float32)}
