@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
-    from graders.flow_matching.records import Loss, Seen
+    from graders.flow_matching.records import Labels, Loss, Seen
 
 
 class Source:
@@ -111,6 +111,21 @@ def guided(
     own = package.flow_matching
     null = own.null_label(null_label)
     return {**_loss(own.guided_loss(path, model, eta, null, len(z)), path, model), "null_label": null}
+
+
+def dropped(
+    package: FlowMatchingPackage, z: Tensor, labels: Tensor, x: Tensor, field: Tensor, eta: float, null_label: int
+) -> Labels:
+    """The labels that the model is given for batches of `labels` [batches, B]; z, x and field are those of a batch."""
+    own = package.flow_matching
+    null = own.null_label(null_label)
+    batches = []
+    for batch in labels:
+        path, model = Path(Source(z, batch), x, field, field), Model(torch.zeros_like(x))
+        own.guided_loss(path, model, eta, null, len(z))
+        batches.append(model.given[-1]["labels"] if model.given else None)
+    whole = not any(each is not None and each.is_floating_point() for each in batches)
+    return {"batches": batches, "whole": whole, "null_label": null}
 
 
 def _loss(value: Any, path: Path, model: Model) -> Loss:

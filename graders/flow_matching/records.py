@@ -70,6 +70,14 @@ class Seen(TypedDict):
     labels: NotRequired[Tensor | None]
 
 
+class Labels(TypedDict):
+    """The labels that the model is given in several batches."""
+
+    batches: list[Tensor | None]  # for each batch those of the model's last call; None if it got none
+    whole: bool  # whether all of them are of an integer type
+    null_label: int  # the label that stands for none
+
+
 class Train(TypedDict):
     """A short training."""
 

@@ -19,6 +19,7 @@ Numbers = dict[str, tuple[Array | float, float]]
 
 SAME = 1e-3  # numbers nearer than this count as equal
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # times whose distribution function is compared
+EARLY, ENOUGH = 1e-3, 10_000  # among so many times from [0, 1), some are earlier than this
 KINDS = ("", "field", "score")  # of targets
 
 
@@ -91,7 +92,45 @@ def linear_draw(inputs: Inputs, got: Evidence) -> Symptoms:
     return {"asked of p_simple": (asked, 0.0), "start is the data": (_equal((blend - t * z) / (1 - t), z), 0.0)}
 
 
-@symptoms_of("flow_matching.loss:flow_matching", "flow_matching.loss:score_matching", "flow_matching.loss:guided")
+@symptoms_of("flow_matching.loss:dropped")
+def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How many labels are dropped, whether together, and what other labels the model was given."""
+    batches, labels = got.list("batches"), np.asarray(inputs["labels"], dtype=np.float64)
+    if any(each.is_none() for each in batches):
+        return {"labels": (-1.0, 0.0)}
+    given = np.stack([each.tensor(finite=False) for each in batches])
+    found: Numbers = {"shape of labels": (np.array(given.shape, dtype=np.float64), 0.0)}
+    if given.shape != labels.shape:
+        return found
+    away = given == got.integer("null_label")
+    others = given[~away & (given != labels)]
+    together = bool(np.isin(away.mean(axis=1), (0.0, 1.0)).all())
+    error = 3.0 / np.sqrt(labels.size)
+    return found | {
+        "together": (float(together and 0 < away.mean() < 1), 0.0),
+        "share of dropped labels": (0.0 if together and 0 < away.mean() < 1 else float(away.mean()), error),
+        "neighbours alike": (float((away[:, 0::2] == away[:, 1::2]).mean()), 2 * error),
+        "share of other labels": (float(others.size) / labels.size, error),
+        "other label": (float(others[0]) if others.size and np.ptp(others) == 0 else -2.0, 0.0),
+        "whole": (float(got.flag("whole")), 0.0),
+    }
+
+
+@symptoms_of("flow_matching.loss:guided")
+def guided(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The symptoms of a loss, and whether the model was given labels.
+
+    Where the trainer is told the null label, as in 2026, times [B] are as good as times [B, 1, 1, 1].
+    """
+    given = "model" in got and "labels" in got["model"] and not got["model"].is_none("labels")
+    found = {**loss(inputs, got), "labels given": (float(given), 0.0)}
+    shapes, _ = found.get("shapes of times", (None, 0.0))
+    if shapes is not None and got.integer("null_label") == int(inputs["null_label"]):
+        found["shapes of times"] = (np.where(np.asarray(shapes) == 1, len(inputs["x"].shape), shapes), 0.0)
+    return found
+
+
+@symptoms_of("flow_matching.loss:flow_matching", "flow_matching.loss:score_matching")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """What path, target and model were given, the law of the times, and which formula gives the loss."""
     data, drawn = (np.asarray(inputs[name], dtype=np.float64) for name in ("z", "x"))
@@ -129,10 +168,12 @@ def _times(got: Evidence, names: list[str]) -> Numbers:
         return {"times": (-1.0, 0.0)}
     flat = [each.reshape(-1) for each in times]
     error = 3.0 / np.sqrt(flat[0].size)
+    begins = flat[0].size < ENOUGH or float(flat[0].min()) < EARLY
     shares = np.array([[np.mean(each < share) for share in SHARES] for each in flat])
     return {
         "shapes of times": (np.array([[each.ndim, each.size] for each in times], dtype=np.float64), 0.0),
         "same times": (np.array([_equal(flat[0], each) for each in flat]), 0.0),
+        "begin at 0": (float(begins), 0.0),
         "one time for all": (np.array([float(np.ptp(each) == 0) for each in flat]), 0.0),
         "distribution of times": (np.where(np.ptp(flat[0]) == 0, 0.0, shares), error),
     }

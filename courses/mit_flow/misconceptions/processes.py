@@ -38,6 +38,20 @@ def brownian_scaled_by_the_point(self, xt, t):
     return self.sigma * xt
 
 
+@misconception("lab_one.py:BrownianMotion.drift_coefficient", fails=("flow_matching.coefficient_shapes",))
+def brownian_drift_as_a_number(self, xt, t):
+    """You returned the number 0 as a drift. It works, since numbers are broadcast, but a drift has a coordinate for each
+    of a point's: torch.zeros_like(xt)."""
+    return 0.0
+
+
+@misconception(fails=("flow_matching.coefficient_shapes",))
+def brownian_diffusion_as_a_number(self, xt, t):
+    """You returned the number σ. It works, since numbers are broadcast, but code that indexes the coefficients will not:
+    torch.full_like(xt, self.sigma)."""
+    return self.sigma
+
+
 defaults("lab_one.py:OUProcess.drift_coefficient", fails=("flow_matching.ou_process",))
 
 
@@ -70,6 +84,13 @@ def ou_noise_in_the_coefficient(self, xt, t):
 def ou_variance(self, xt, t):
     """Your diffusion coefficient is σ². It is σ: dX = −θX dt + σ dW."""
     return self.original(xt, t) ** 2
+
+
+@misconception("lab_one.py:OUProcess.diffusion_coefficient", fails=("flow_matching.coefficient_shapes",))
+def ou_diffusion_as_a_number(self, xt, t):
+    """You returned the number σ. It works, since numbers are broadcast, but code that indexes the coefficients will not:
+    torch.full_like(xt, self.sigma)."""
+    return self.sigma
 
 
 defaults("lab_one.py:LangevinSDE.drift_coefficient", fails=("flow_matching.langevin",))
