@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
 from graders.common.statistics import ALPHA, Share, declare
-from graders.flow_matching.losses import Known, judge_asked, judge_scale, judge_times, judge_value
-from graders.flow_matching.times import UniformTimes
+from graders.flow_matching.losses import Known, judge_asked, judge_scale, judge_times, judge_value, last
+from graders.flow_matching.times import Earliest, UniformTimes
 
 Array = NDArray[np.float64]
 
 LOSS, DROPPING = "flow_matching.guided_loss", "flow_matching.label_dropping"
+GUIDED_TIMES = "flow_matching.guided_times"
 IMAGE = (1, 4, 4)
 BATCH = 1_000
 BATCHES, SMALL = 20, 50  # several batches, so that one coin for a batch shows
 MANY = 20_000  # samples of the test of the earliest time
-EARLY = 1e-3  # the hand-out's distance from the pole
 ETA = 0.3  # none of the hand-outs' values, and not ½, which would hide that η and 1 − η were confused
 CLASSES, NULL_LABEL = 7, 7
 
@@ -37,6 +37,7 @@ ALIKE = declare(
     "whether both or none of two neighbours are dropped",
     Share(BATCHES * SMALL // 2, ETA**2 + (1 - ETA) ** 2, ALPHA / 2),
 )
+EARLIEST = declare(GUIDED_TIMES, "the earliest time", Earliest(MANY))
 
 
 @check(LOSS)
@@ -53,25 +54,25 @@ def test_guided_loss(student: Subject, rng: Rng) -> None:
         shapes.append((BATCH,))
     times = judge_asked(got, known, "field", shapes)
     judge_times(times, TIMES)
-    expect(
-        "labels" in got["model"] and not got["model"].is_none("labels"),
-        "the model is not given labels: call self.model(x, t, y)",
-    )
+    expect(not last(got, "model").is_none("labels"), "the model is not given labels: call self.model(x, t, y)")
     judge_value(got, known.residuals("field"), known, "field")
 
 
-@check("flow_matching.guided_times", leaves_to=(LOSS,))
+@check(GUIDED_TIMES, leaves_to=(LOSS,))
 def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed) -> None:
-    """Times begin at 0. If they leave out an end, it is 1, where the field has its pole."""
+    """Times begin at 0. If they leave out an end, it is 1, where the field has its pole.
+
+    The hand-out's distance from the pole, 0.001, is larger than the earliest of many times from [0, 1).
+    """
+    got = _ask(student, rng, Known.random(rng, MANY, 1, 2, 2))
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
-    got = _ask(student, rng, Known.random(rng, MANY, 1, 2, 2))
-    times = got["model"].tensor("times", finite=False).reshape(-1)
+    times = last(got, "model").tensor("times", finite=False).reshape(-1)
     expect(
-        times.size > 0 and float(times.min()) < EARLY,
+        times.size > 0 and float(times.min()) <= EARLIEST.bound,
         "times begin a little above 0 and reach 1. It is the other end that is left out: at t = 1 the field has a "
         "pole, so draw from [0, 1 − eps)",
-        expected=f"some of {MANY:,} times below {EARLY}",
+        expected=f"some of {MANY:,} times below {EARLIEST.bound:.1g}",
         got=f"times from {times.min():.2g} to {times.max():.4g}" if times.size else "no times",
     )
 
@@ -79,10 +80,11 @@ def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed)
 @check("flow_matching.guided_scale", leaves_to=(LOSS,))
 def test_guided_loss_is_a_mean(student: Subject, rng: Rng, passed: Passed) -> None:
     """The loss is a mean over the batch, so that it does not grow with its size."""
+    known = Known.random(rng, 60, *IMAGE)
+    got = _ask(student, rng, known)
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
-    known = Known.random(rng, 60, *IMAGE)
-    judge_scale(_ask(student, rng, known), known.residuals("field"))
+    judge_scale(got, known.residuals("field"))
 
 
 @check(DROPPING)

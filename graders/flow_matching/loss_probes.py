@@ -40,15 +40,15 @@ class Path(nn.Module):
         super().__init__()
         self.p_data, self.p_simple = data, Source(drawn)
         self._drawn, self._targets = drawn, {"field": field, "score": score}
-        self.draws: list[Seen] = []
-        self.targets: list[Seen] = []
+        self.draws: list[Any] = []
+        self.targets: list[Any] = []
         self.which = ""
 
     def sample_conditioning_variable(self, num_samples: int) -> Any:
         return self.p_data.sample(num_samples)
 
     def sample_conditional_path(self, z: Tensor, t: Tensor) -> Tensor:
-        self.draws.append({"points": z.detach().clone(), "times": _as_given(t)})
+        self.draws.append(_seen(z, t))
         return self._drawn[: len(z)].clone()
 
     def conditional_vector_field(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class Path(nn.Module):
 
     def _answer(self, which: str, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         self.which = which
-        self.targets.append({"points": x.detach().clone(), "source": z.detach().clone(), "times": _as_given(t)})
+        self.targets.append(_seen(x, t, source=z))
         return self._targets[which][: len(x)].clone()
 
 
@@ -69,11 +69,11 @@ class Model(nn.Module):
     def __init__(self, outputs: Tensor) -> None:
         super().__init__()
         self.outputs = nn.Parameter(outputs)
-        self.given: list[Seen] = []
+        self.given: list[Any] = []
         self.output: Tensor | None = None
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        self.given.append({"points": x.detach().clone(), "times": _as_given(t), "labels": _as_given(y)})
+        self.given.append(_seen(x, t, labels=y))
         self.output = self.outputs[: len(x)] * 1
         if self.output.requires_grad:
             self.output.retain_grad()
@@ -108,21 +108,20 @@ def guided(
 ) -> Loss:
     """The student's loss with labels, of which some are replaced by the null label: the wished one, if it is free."""
     path, model = Path(Source(z, labels), x, field, field), Model(outputs)
-    own = package.flow_matching
-    null = own.null_label(null_label)
-    return {**_loss(own.guided_loss(path, model, eta, null, len(z)), path, model), "null_label": null}
+    null = package.flow_matching.null_label(null_label)
+    value = package.flow_matching.guided_loss(path, model, eta, null, len(z))
+    return {**_loss(value, path, model), "null_label": null}
 
 
 def dropped(
     package: FlowMatchingPackage, z: Tensor, labels: Tensor, x: Tensor, field: Tensor, eta: float, null_label: int
 ) -> Labels:
     """The labels that the model is given for batches of `labels` [batches, B]; z, x and field are those of a batch."""
-    own = package.flow_matching
-    null = own.null_label(null_label)
+    null = package.flow_matching.null_label(null_label)
     batches = []
     for batch in labels:
         path, model = Path(Source(z, batch), x, field, field), Model(torch.zeros_like(x))
-        own.guided_loss(path, model, eta, null, len(z))
+        package.flow_matching.guided_loss(path, model, eta, null, len(z))
         batches.append(model.given[-1]["labels"] if model.given else None)
     whole = not any(each is not None and each.is_floating_point() for each in batches)
     return {"batches": batches, "whole": whole, "null_label": null}
@@ -133,21 +132,26 @@ def _loss(value: Any, path: Path, model: Model) -> Loss:
     gradient = None
     if attached and model.output is not None and model.output.requires_grad:
         (gradient,) = torch.autograd.grad(value.sum(), [model.output], allow_unused=True)
-    record: Loss = {
+    return {
         "loss": torch.as_tensor(value).detach().float(),
         "attached": attached,
         "gradient": torch.zeros_like(model.outputs) if gradient is None else gradient.detach(),
         "drawn": len(path.p_data.asked),
         "asked": path.p_data.asked,
+        "path": path.draws[-1:],
+        "target": path.targets[-1:],
         "which": path.which,
+        "model": model.given[-1:],
     }
-    if path.draws:
-        record["path"] = path.draws[-1]
-    if path.targets:
-        record["target"] = path.targets[-1]
-    if model.given:
-        record["model"] = model.given[-1]
-    return record
+
+
+def _seen(points: Any, times: Any, source: Any = None, labels: Any = None) -> Seen:
+    return {
+        "points": torch.as_tensor(points).detach().clone(),
+        "times": _as_given(times),
+        "source": _as_given(source),
+        "labels": _as_given(labels),
+    }
 
 
 def _as_given(value: Any) -> Tensor | None:

@@ -91,6 +91,7 @@ def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Pas
     if passed(SCORE):
         found["score"] = student.run(probes.flow_matching.loss.score_matching, **known.inputs)
     if not found:
+        student.run(probes.flow_matching.loss.flow_matching, **known.inputs)  # whether it is there
         not_asked("no loss is right up to a factor", unless=(FLOW, SCORE))
     for which, got in found.items():
         judge_scale(got, known.residuals(which))
@@ -104,40 +105,47 @@ def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[
     """
     n = len(known.data)
     expect(
-        got.integer("drawn") > 0 and "path" in got,
+        got.integer("drawn") > 0 and bool(got.list("path")),
         "the loss asks nothing of the trainer's own path: use self.path, not a global of the notebook",
     )
     asked = [each.integer() for each in got.list("asked")]
     expect(asked[-1] == n, "batch_size points should be drawn", expected=f"{n} points", got=f"{asked[-1]} points")
-    source = got["path"].tensor("points", shape=known.data.shape)
+    source = last(got, "path").tensor("points", shape=known.data.shape)
     rolled = [np.roll(known.data, calls, axis=0) for calls in range(len(asked))]
     expect(
         any(np.allclose(source, each) for each in rolled),
         "sample_conditional_path is not given the points that were drawn from p_data",
     )
-    expect("model" in got, "the loss never calls self.model")
+    expect(bool(got.list("model")), "the loss never calls self.model")
     hint = "the model is not given the points that sample_conditional_path drew"
-    expect(np.allclose(got["model"].tensor("points", shape=known.drawn.shape), known.drawn), hint)
-    expect("target" in got, f"the loss never calls the path's {WORDS[which]}")
+    expect(np.allclose(last(got, "model").tensor("points", shape=known.drawn.shape), known.drawn), hint)
+    expect(bool(got.list("target")), f"the loss never calls the path's {WORDS[which]}")
     expect(
         got.text("which") == which,
         f"the model is compared with the {WORDS.get(got.text('which'), 'other target')}",
         expected=f"self.path.{WORDS[which]}(x, z, t)",
     )
     expect(
-        np.allclose(got["target"].tensor("points", shape=known.drawn.shape), known.drawn),
+        np.allclose(last(got, "target").tensor("points", shape=known.drawn.shape), known.drawn),
         f"the first argument of {WORDS[which]} is not x, which sample_conditional_path drew",
     )
     expect(
-        np.allclose(got["target"].tensor("source", shape=known.data.shape), source),
+        np.allclose(last(got, "target").tensor("source", shape=known.data.shape), source),
         f"{WORDS[which]} is given other points z than sample_conditional_path: draw z once for a batch",
     )
-    times = [_times_of(got[name], name, shapes) for name in ("path", "target", "model")]
+    times = [_times_of(last(got, name), name, shapes) for name in ("path", "target", "model")]
     expect(
         all(np.allclose(times[0], each) for each in times[1:]),
         "path, target and model are given different times: draw t once for a batch",
     )
     return times[0]
+
+
+def last(got: Evidence, name: str) -> Evidence:
+    """The last call of the path, the target or the model for a loss, of which there has to be one."""
+    calls = got.list(name)
+    expect(bool(calls), f"the {name} is not asked for a loss")
+    return calls[-1]
 
 
 def _times_of(call: Evidence, whose: str, shapes: Sequence[tuple[int, ...]]) -> Array:

@@ -85,10 +85,10 @@ def path_score(package: FlowMatchingPackage, x: Tensor, z: Tensor, t: Tensor, sc
 
 def own_path(package: FlowMatchingPackage, x: Tensor, moved: Tensor, z: Tensor, t: Tensor) -> Field:
     """Field and score of the Gaussian path with the student's own schedules: the field at x and at moved [M, B, d]."""
-    own = package.flow_matching
-    path = own.gaussian_path(Known(z), own.alpha(), own.beta())
-    fields = [_tensor(own.field(path, each, z, t)) for each in (x, *moved)]
-    return {"field": torch.stack(fields), "score": _tensor(own.score(path, x, z, t))}
+    alpha, beta = package.flow_matching.alpha(), package.flow_matching.beta()
+    path = package.flow_matching.gaussian_path(Known(z), alpha, beta)
+    fields = [_tensor(package.flow_matching.field(path, each, z, t)) for each in (x, *moved)]
+    return {"field": torch.stack(fields), "score": _tensor(package.flow_matching.score(path, x, z, t))}
 
 
 def score_of_field(

@@ -54,20 +54,20 @@ class Loss(TypedDict):
     gradient: Tensor  # with respect to the model's output, of its shape; zeros if there is none
     drawn: int  # how often data was drawn
     asked: list[int]  # for each call of p_data.sample, how many points were asked for
-    path: NotRequired[Seen]  # the last call of sample_conditional_path
-    target: NotRequired[Seen]  # the last call of conditional_vector_field or conditional_score
+    path: list[Seen]  # the last call of sample_conditional_path, if there is one
+    target: list[Seen]  # the last call of conditional_vector_field or conditional_score, if there is one
     which: str  # "field" or "score": the last target that was asked for; "" for none
-    model: NotRequired[Seen]  # the last call of the model
+    model: list[Seen]  # the last call of the model, if there is one
     null_label: NotRequired[int]  # the label that stands for none
 
 
 class Seen(TypedDict):
-    """The arguments of a call, in the shapes in which they were given. Absent ones were not given."""
+    """The arguments of a call, in the shapes in which they were given. None: it was not given."""
 
-    points: Tensor  # what the path was given as z, or the model as x
+    points: Tensor  # what sample_conditional_path was given as z, or target and model as x
     times: Tensor | None
-    source: NotRequired[Tensor]  # z, where x was given as well
-    labels: NotRequired[Tensor | None]
+    source: Tensor | None  # what the target was given as z
+    labels: Tensor | None  # what the model was given
 
 
 class Labels(TypedDict):

@@ -39,10 +39,10 @@ STEPS = 12
 DRAWN = 1_500  # points in a test of noise
 SHOWN = 8  # trajectories in a figure
 
-STEP_NOISE = declare(MARUYAMA, "the noise of two steps", GaussianFit(2 * DRAWN, 3, ALPHA / 5))
-OTHER_STEP = declare(MARUYAMA, "the noise of a step and of the next", Independence(DRAWN * 3, ALPHA / 5))
+STEP_NOISE = declare(MARUYAMA, "the noise of two steps", GaussianFit(2 * DRAWN, 3, ALPHA / 4))
+OTHER_STEP = declare(MARUYAMA, "the noise of a step and of the next", Independence(DRAWN * 3, ALPHA / 4))
 LAST = {
-    theta: declare(MARUYAMA, f"points after {STEPS} steps, θ = {theta:g}", GaussianFit(DRAWN, 2, ALPHA / 5))
+    theta: declare(MARUYAMA, f"points after {STEPS} steps, θ = {theta:g}", GaussianFit(DRAWN, 2, ALPHA / 4))
     for theta in (0.0, 1.7)
 }
 
@@ -150,6 +150,7 @@ def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed) -> N
             probes.flow_matching.simulation.langevin, x=x, t=t, sigma=sigma, mean=ones, precision=ones
         )
     if not found:
+        student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)  # whether it is there
         not_asked("no process has the right coefficients", unless=PROCESSES)
     for name, got in found.items():
         for which in ("drift", "diffusion"):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from graders.flow_matching.interface import FlowMatching, FlowMatchingPackage
+    from graders.flow_matching.interface import FlowMatchingPackage
     from graders.flow_matching.records import Coefficients, Trajectory
 
 
@@ -44,7 +44,7 @@ class Normal:
 def euler(package: FlowMatchingPackage, x: Tensor, matrix: Tensor, slope: Tensor, h: float, steps: int) -> Trajectory:
     """Steps of Euler's method from t = 0 for the vector field x·A + t·b."""
     integrator = package.flow_matching.euler(Process(matrix, slope, 0.0, 0.0))
-    return _steps(package.flow_matching, integrator, x, h, steps)
+    return _steps(package, integrator, x, h, steps)
 
 
 def euler_maruyama(
@@ -59,17 +59,17 @@ def euler_maruyama(
     """Steps of the Euler–Maruyama method from t = 0; `noise` holds σ at 0 and its growth with |x|, `weight`."""
     process = Process(matrix, slope, noise["sigma"], noise["weight"])
     integrator = package.flow_matching.euler_maruyama(process)
-    return _steps(package.flow_matching, integrator, x, h, steps)
+    return _steps(package, integrator, x, h, steps)
 
 
 def brownian_motion(package: FlowMatchingPackage, x: Tensor, t: float, sigma: float) -> Coefficients:
     """The coefficients of the student's Brownian motion."""
-    return _coefficients(package.flow_matching, package.flow_matching.brownian_motion(sigma), x, t)
+    return _coefficients(package, package.flow_matching.brownian_motion(sigma), x, t)
 
 
 def ou_process(package: FlowMatchingPackage, x: Tensor, t: float, theta: float, sigma: float) -> Coefficients:
     """The coefficients of the student's Ornstein–Uhlenbeck process."""
-    return _coefficients(package.flow_matching, package.flow_matching.ou_process(theta, sigma), x, t)
+    return _coefficients(package, package.flow_matching.ou_process(theta, sigma), x, t)
 
 
 def langevin(
@@ -77,22 +77,21 @@ def langevin(
 ) -> Coefficients:
     """The coefficients of the student's Langevin dynamics for a normal density."""
     process = package.flow_matching.langevin(sigma, Normal(mean, precision))
-    return _coefficients(package.flow_matching, process, x, t)
+    return _coefficients(package, process, x, t)
 
 
-def _steps(own: FlowMatching, integrator: Any, x: Tensor, h: float, steps: int) -> Trajectory:
+def _steps(package: FlowMatchingPackage, integrator: Any, x: Tensor, h: float, steps: int) -> Trajectory:
     points, size = [x.clone()], torch.tensor(h)
     for step in range(steps):
         before = points[-1]
-        points.append(_tensor(own.step(integrator, before if step else x, step * size, size)))
+        points.append(_tensor(package.flow_matching.step(integrator, before if step else x, step * size, size)))
     return {"points": torch.stack(points), "kept": torch.equal(x, points[0])}
 
 
-def _coefficients(own: FlowMatching, process: Any, x: Tensor, t: float) -> Coefficients:
+def _coefficients(package: FlowMatchingPackage, process: Any, x: Tensor, t: float) -> Coefficients:
     time = torch.tensor(t)
-    drifts, diffusions = (
-        [_tensor(ask(process, x.clone(), time)) for _ in range(2)] for ask in (own.drift, own.diffusion)
-    )
+    drifts = [_tensor(package.flow_matching.drift(process, x.clone(), time)) for _ in range(2)]
+    diffusions = [_tensor(package.flow_matching.diffusion(process, x.clone(), time)) for _ in range(2)]
     return {
         "drift": drifts[0],
         "diffusion": diffusions[0],

@@ -20,6 +20,7 @@ Numbers = dict[str, tuple[Array | float, float]]
 SAME = 1e-3  # numbers nearer than this count as equal
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # times whose distribution function is compared
 EARLY, ENOUGH = 1e-3, 10_000  # among so many times from [0, 1), some are earlier than this
+CALLS = ("path", "target", "model")
 KINDS = ("", "field", "score")  # of targets
 
 
@@ -122,7 +123,7 @@ def guided(inputs: Inputs, got: Evidence) -> Symptoms:
 
     Where the trainer is told the null label, as in 2026, times [B] are as good as times [B, 1, 1, 1].
     """
-    given = "model" in got and "labels" in got["model"] and not got["model"].is_none("labels")
+    given = any(not each.is_none("labels") for each in got.list("model"))
     found = {**loss(inputs, got), "labels given": (float(given), 0.0)}
     shapes, _ = found.get("shapes of times", (None, 0.0))
     if shapes is not None and got.integer("null_label") == int(inputs["null_label"]):
@@ -144,26 +145,23 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
         "target": (float(KINDS.index(which)) if which in KINDS else -1.0, 0.0),
         "attached": (float(got.flag("attached")), 0.0),
     }
-    given = {name: _given(got, name) for name in ("path", "target", "model") if name in got}
+    calls = {name: got.list(name)[-1] for name in CALLS if got.list(name)}
+    given = {name: call.tensor("points", finite=False) for name, call in calls.items()}
     for name, points in given.items():
         found[f"points of the {name}"] = (np.array([_equal(points, data), _equal(points, drawn)]), 0.0)
     if {"path", "target"} <= given.keys():
-        source = got["target"].tensor("source", finite=False)
+        source = calls["target"].tensor("source", finite=False)
         found["same z in path and target"] = (np.array([_equal(source, given["path"]), _equal(source, drawn)]), 0.0)
-    found |= _times(got, list(given))
+    found |= _times(list(calls.values()))
     if which in inputs:
         residuals = np.asarray(inputs["outputs"], dtype=np.float64) - inputs[which]
         found["formula"] = (_formula(got["loss"].number(finite=False), residuals), 0.0)
     return found
 
 
-def _given(got: Evidence, name: str) -> Array:
-    return got[name].tensor("points", finite=False)
-
-
-def _times(got: Evidence, names: list[str]) -> Numbers:
+def _times(calls: list[Evidence]) -> Numbers:
     """The shapes of the times, whether all calls have the same ones, and their distribution."""
-    times = [got[name].tensor("times", finite=False) for name in names if not got[name].is_none("times")]
+    times = [call.tensor("times", finite=False) for call in calls if not call.is_none("times")]
     if not times:
         return {"times": (-1.0, 0.0)}
     flat = [each.reshape(-1) for each in times]

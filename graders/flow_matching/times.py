@@ -1,4 +1,4 @@
-"""A statistical test of whether times are drawn independently and uniformly from [0, 1)."""
+"""Statistical tests of whether times are drawn independently and uniformly from [0, 1), and from its very beginning."""
 
 from __future__ import annotations
 
@@ -67,3 +67,31 @@ class UniformTimes:
         if abs(r) > correlation_bound(pairs, self.alpha / 2):
             return "times of samples that follow each other depend on each other: draw one for each sample"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Earliest:
+    """A test of whether the earliest of `draws` times from U[0, 1) is as early as chance makes it."""
+
+    draws: int
+    alpha: float = ALPHA
+
+    @property
+    def size(self) -> str:
+        """The sample size, in words for docs/error-rates.md."""
+        return f"{self.draws:,}"
+
+    @property
+    def statistic(self) -> str:
+        """The statistic, in words for docs/error-rates.md."""
+        return "earliest time"
+
+    @property
+    def caught(self) -> dict[str, float]:
+        """The earliest time at which a law may begin that is always caught."""
+        return {"beginning": self.bound}
+
+    @property
+    def bound(self) -> float:
+        """What the earliest of n times exceeds with probability alpha: (1 − bound)ⁿ = alpha. Exact."""
+        return 1 - float(self.alpha ** (1 / self.draws))

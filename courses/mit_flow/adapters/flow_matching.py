@@ -24,7 +24,7 @@ NULL_LABEL = 10  # of digits without a label, in the hand-out of 2025
 class FlowMatchingContract:
     """A student's labs as the probes use them. Methods raise Missing, or whatever the student's code raises.
 
-    Points x and z are [B, d], times t as `graders.flow_matching.interface` says.
+    Points x and z are [B, d]. Times t are [] in lab one, [B, 1] in lab two, and [B, 1, 1, 1] or [B] in lab three.
     """
 
     def __init__(self, modules: Modules) -> None:

@@ -171,5 +171,5 @@ def scores_not_squared(self, batch_size):
 
 @misconception(fails=("flow_matching.loss_scale",))
 def scores_summed_over_the_batch(self, batch_size):
-    """You summed the loss over the batch, so that it, and every step, grows with batch_size. Take the mean."""
+    """You summed the loss of score matching over the batch, so that every step grows with batch_size. Take the mean."""
     return self.original(batch_size) * batch_size

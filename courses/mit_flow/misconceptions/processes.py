@@ -40,15 +40,15 @@ def brownian_scaled_by_the_point(self, xt, t):
 
 @misconception("lab_one.py:BrownianMotion.drift_coefficient", fails=("flow_matching.coefficient_shapes",))
 def brownian_drift_as_a_number(self, xt, t):
-    """You returned the number 0 as a drift. It works, since numbers are broadcast, but a drift has a coordinate for each
-    of a point's: torch.zeros_like(xt)."""
+    """You returned the number 0 as a drift. It works, since numbers are broadcast, but a drift has as many coordinates
+    as a point: torch.zeros_like(xt)."""
     return 0.0
 
 
 @misconception(fails=("flow_matching.coefficient_shapes",))
 def brownian_diffusion_as_a_number(self, xt, t):
-    """You returned the number σ. It works, since numbers are broadcast, but code that indexes the coefficients will not:
-    torch.full_like(xt, self.sigma)."""
+    """You returned the number σ. It works, since numbers are broadcast, but code that indexes the coefficients will
+    not: torch.full_like(xt, self.sigma)."""
     return self.sigma
 
 
@@ -88,8 +88,8 @@ def ou_variance(self, xt, t):
 
 @misconception("lab_one.py:OUProcess.diffusion_coefficient", fails=("flow_matching.coefficient_shapes",))
 def ou_diffusion_as_a_number(self, xt, t):
-    """You returned the number σ. It works, since numbers are broadcast, but code that indexes the coefficients will not:
-    torch.full_like(xt, self.sigma)."""
+    """You returned the number σ as the diffusion coefficient of OUProcess. It works, since numbers are broadcast, but
+    code that indexes the coefficients will not: torch.full_like(xt, self.sigma)."""
     return self.sigma
 
 

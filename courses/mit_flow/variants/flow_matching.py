@@ -15,6 +15,10 @@ def two(*changes: tuple[str, str]) -> Changes:
     return {"lab_two.py": list(changes)}
 
 
+def three(*changes: tuple[str, str]) -> Changes:
+    return {"lab_three.py": list(changes)}
+
+
 def _whole(file: str) -> str:
     return (reference_of("mit_flow") / file).read_text()
 
@@ -36,7 +40,32 @@ LINEAR_FIELD = "return (z - x) / (1 - t)"
 ROOT = "return torch.sqrt(1 - t)"
 TARGET = "self.model(x, t) - self.path.conditional_vector_field(x, z, t)"
 
+DROPS = "y = torch.where(dropped, NULL_LABEL, y)"
+COINS = "dropped = torch.rand(batch_size, device=y.device) < self.eta"
+IMAGE_TIMES = "t = torch.rand(batch_size, 1, 1, 1).to(z)"
+IMAGE_MEAN = "residuals.square().sum(dim=(1, 2, 3)).mean()"
+GUIDED = "self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)"
+OF_2026 = (
+    ("def __init__(self, path, model, eta):", "def __init__(self, path, eta, null_label, eps=0.001):"),
+    ("super().__init__(model)\n        self.path", "self.null_label, self.eps = null_label, eps\n        self.path"),
+    (DROPS, "y = torch.where(dropped, self.null_label, y)"),
+    (IMAGE_TIMES, "t = torch.rand(batch_size) * (1 - self.eps)"),
+)
+
 RIGHT: dict[str, Changes] = {
+    "the trainer of 2026": three(*OF_2026),
+    "the trainer of 2026, with times of its hand-out's hint": three(
+        *OF_2026[:-1], (IMAGE_TIMES, "t = torch.rand(batch_size, 1, 1, 1) * (1 - self.eps)")
+    ),
+    "labels dropped by a product": three((DROPS, "y = 10 * dropped + ~dropped * y")),
+    "labels dropped in place": three((DROPS, "y[dropped] = 10")),
+    "labels dropped by a Bernoulli variable": three(
+        (COINS, "dropped = torch.bernoulli(torch.full((batch_size,), self.eta)).bool()")
+    ),
+    "a guided loss as a mean of all squares": three(
+        (IMAGE_MEAN, "torch.nn.functional.mse_loss(residuals, 0 * residuals)")
+    ),
+    "a guided loss of flattened images": three((IMAGE_MEAN, "residuals.flatten(1).norm(dim=1).pow(2).mean()")),
     "noise by torch.normal": one(
         (NOISY, "return xt + h * drift + diffusion * h**0.5 * torch.normal(torch.zeros_like(xt), torch.ones_like(xt))")
     ),
@@ -122,6 +151,30 @@ RIGHT: dict[str, Changes] = {
 ALTERNATIVE: Changes = {"lab_one.py": (_whole("lab_one.py"), ONE), "lab_two.py": (_whole("lab_two.py"), TWO)}
 
 UNNAMED: dict[str, Unnamed] = {
+    "the null label of 2025 in the trainer of 2026": Unnamed(
+        three(*OF_2026[:2], OF_2026[3], (DROPS, "y = torch.where(dropped, 10, y)")),
+        ("flow_matching.label_dropping",),
+        "should stay as they were drawn",
+    ),
+    "half of the labels dropped, whatever η": Unnamed(
+        three((COINS, "dropped = torch.rand(batch_size) < 0.5")),
+        ("flow_matching.label_dropping",),
+        "with probability η",
+    ),
+    "neighbours dropped together": Unnamed(
+        three((COINS, "dropped = (torch.rand(batch_size // 2) < self.eta).repeat_interleave(2)")),
+        ("flow_matching.label_dropping",),
+        "neighbour",
+    ),
+    "labels that are no integers": Unnamed(
+        three((DROPS, "y = torch.where(dropped, 10.0, y)")), ("flow_matching.label_dropping",), "no integers"
+    ),
+    "a guided loss with a weight": Unnamed(
+        three((IMAGE_MEAN, "(t * residuals.square()).mean()")), ("flow_matching.guided_loss",), "mean squared distance"
+    ),
+    "a guided loss times three": Unnamed(
+        three((IMAGE_MEAN, f"3 * {IMAGE_MEAN}")), ("flow_matching.guided_scale",), "times a factor"
+    ),
     "a little too much drift": Unnamed(
         one((EULER, EULER.replace("h *", "1.05 * h *"))), ("flow_matching.euler",), "x + h·u"
     ),
