@@ -276,3 +276,29 @@ def _show_process(points: Array, process: OrnsteinUhlenbeck, show: Show) -> None
         ylabel="x",
         alt=f"Four random paths of {what}, most of them between two curves at two standard deviations from the mean",
     )
+    _show_last(points[-1, :, 0], process, show)
+
+
+def _show_last(last: Array, process: OrnsteinUhlenbeck, show: Show) -> None:
+    """Shows the density of the last points [B] beside the exact ones, for this step size and for none."""
+    start, time = 2.0, STEPS * process.h
+    reach = 4 * process.std(STEPS)
+    mean = float(process.mean(np.array(start), STEPS))
+    edges = np.linspace(mean - reach, mean + reach, 41)
+    centres = (edges[1:] + edges[:-1]) / 2
+    found = np.histogram(last, bins=edges)[0] / len(last) / (edges[1] - edges[0])
+    laws = {
+        "exact, for this step": (mean, process.std(STEPS)),
+        "exact, for the process": (start * np.exp(-process.theta * time), process.exact_std(time)),
+    }
+    curves = {"yours": (centres.tolist(), found.tolist())}
+    for name, (centre, std) in laws.items():
+        density = np.exp(-0.5 * ((centres - centre) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+        curves[name] = (centres.tolist(), density.tolist())
+    show.curves(
+        f"The density of the points after {STEPS} steps",
+        curves,
+        xlabel="x",
+        ylabel="density",
+        alt="A histogram beside two normal densities: one for this step size, and one for the process itself",
+    )

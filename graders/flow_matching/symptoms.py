@@ -111,6 +111,7 @@ def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
         "together": (float(together and 0 < away.mean() < 1), 0.0),
         "share of dropped labels": (0.0 if together and 0 < away.mean() < 1 else float(away.mean()), error),
         "neighbours alike": (float((away[:, 0::2] == away[:, 1::2]).mean()), 2 * error),
+        "the same places in all batches": (float((away == away[:1]).all()), 0.0),
         "share of other labels": (float(others.size) / labels.size, error),
         "other label": (float(others[0]) if others.size and np.ptp(others) == 0 else -2.0, 0.0),
         "whole": (float(got.flag("whole")), 0.0),
