@@ -123,7 +123,7 @@ def test_continuity(student: Subject, rng: Rng, passed: Passed) -> None:
     change = schedule.log_density_change(x, z, t)
     terms = np.stack([change, np.asarray(divergence), (fields[0] * score).sum(axis=1)])
     rest, scale = np.abs(terms.sum(axis=0)), np.abs(terms).sum(axis=0)
-    worst = int(np.argmax(rest / scale))
+    worst = int(np.argmax(rest / np.maximum(scale, 1e-12)))
     expect(
         bool((rest <= 0.02 * scale).all()),
         "your path's field and score do not belong together: with your own LinearAlpha and SquareRootBeta, and their "

@@ -136,7 +136,6 @@ def _loss(value: Any, path: Path, model: Model) -> Loss:
         "loss": torch.as_tensor(value).detach().float(),
         "attached": attached,
         "gradient": torch.zeros_like(model.outputs) if gradient is None else gradient.detach(),
-        "drawn": len(path.p_data.asked),
         "asked": path.p_data.asked,
         "path": path.draws[-1:],
         "target": path.targets[-1:],

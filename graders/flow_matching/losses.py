@@ -10,8 +10,8 @@ So a loss is exact: it has to be that of the recorded numbers. Left open by the 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Array32 = NDArray[np.float32]
 
 FLOW, SCORE, SCALE = "flow_matching.flow_loss", "flow_matching.score_loss", "flow_matching.loss_scale"
 BATCH, DIMENSIONS = 2_000, 3
+MOST_CALLS = 50  # draws of data for one loss
 CLOSE = 1e-4  # relative tolerance on a loss, and on the direction of its gradient
 TIMES = {id_: declare(id_, "times of a batch", UniformTimes(BATCH)) for id_ in (FLOW, SCORE)}
 WORDS = {"field": "conditional_vector_field", "score": "conditional_score"}
@@ -36,8 +37,8 @@ class Known:
 
     data: Array32  # z
     drawn: Array32  # x
-    targets: dict[str, Array32] = field(default_factory=dict)  # of the conditional field and of the score
-    outputs: Array32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    targets: Mapping[str, Array32]  # of the conditional field and of the score
+    outputs: Array32  # of the model
 
     @classmethod
     def random(cls, rng: Rng, *shape: int) -> Known:
@@ -103,42 +104,53 @@ def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[
     which: "field" or "score", the right target.
     shapes: those that the times may have.
     """
-    n = len(known.data)
-    expect(
-        got.integer("drawn") > 0 and bool(got.list("path")),
-        "the loss asks nothing of the trainer's own path: use self.path, not a global of the notebook",
-    )
-    asked = [each.integer() for each in got.list("asked")]
-    expect(asked[-1] == n, "batch_size points should be drawn", expected=f"{n} points", got=f"{asked[-1]} points")
-    source = last(got, "path").tensor("points", shape=known.data.shape)
-    rolled = [np.roll(known.data, calls, axis=0) for calls in range(len(asked))]
-    expect(
-        any(np.allclose(source, each) for each in rolled),
-        "sample_conditional_path is not given the points that were drawn from p_data",
-    )
+    source = _judge_data(got, known)
     expect(bool(got.list("model")), "the loss never calls self.model")
     hint = "the model is not given the points that sample_conditional_path drew"
     expect(np.allclose(last(got, "model").tensor("points", shape=known.drawn.shape), known.drawn), hint)
-    expect(bool(got.list("target")), f"the loss never calls the path's {WORDS[which]}")
-    expect(
-        got.text("which") == which,
-        f"the model is compared with the {WORDS.get(got.text('which'), 'other target')}",
-        expected=f"self.path.{WORDS[which]}(x, z, t)",
-    )
-    expect(
-        np.allclose(last(got, "target").tensor("points", shape=known.drawn.shape), known.drawn),
-        f"the first argument of {WORDS[which]} is not x, which sample_conditional_path drew",
-    )
-    expect(
-        np.allclose(last(got, "target").tensor("source", shape=known.data.shape), source),
-        f"{WORDS[which]} is given other points z than sample_conditional_path: draw z once for a batch",
-    )
+    _judge_target(got, known, which, source)
     times = [_times_of(last(got, name), name, shapes) for name in ("path", "target", "model")]
     expect(
         all(np.allclose(times[0], each) for each in times[1:]),
         "path, target and model are given different times: draw t once for a batch",
     )
     return times[0]
+
+
+def _judge_data(got: Evidence, known: Known) -> Array:
+    """Fails unless a batch of data was drawn and given to the path; returns what the path was given, [B, …]."""
+    n, asked = len(known.data), [each.integer() for each in got.list("asked", most=MOST_CALLS)]
+    expect(
+        bool(asked) and bool(got.list("path")),
+        "the loss asks nothing of the trainer's own path: use self.path, not a global of the notebook",
+    )
+    expect(asked[-1:] == [n], "batch_size points should be drawn", expected=f"{n} points", got=f"{asked[-1:]}")
+    source = last(got, "path").tensor("points", shape=known.data.shape)
+    rolled = [np.roll(known.data, calls, axis=0) for calls in range(len(asked))]
+    expect(
+        any(np.allclose(source, each) for each in rolled),
+        "sample_conditional_path is not given the points that were drawn from p_data",
+    )
+    return source
+
+
+def _judge_target(got: Evidence, known: Known, which: str, source: Array) -> None:
+    """Fails unless the right target was asked for, with x that the path drew, and the z that it was given."""
+    expect(bool(got.list("target")), f"the loss never calls the path's {WORDS[which]}")
+    expect(
+        got.text("which") == which,
+        f"the model is compared with the {WORDS.get(got.text('which'), 'other target')}",
+        expected=f"self.path.{WORDS[which]}(x, z, t)",
+    )
+    target = last(got, "target")
+    expect(
+        np.allclose(target.tensor("points", shape=known.drawn.shape), known.drawn),
+        f"the first argument of {WORDS[which]} is not x, which sample_conditional_path drew",
+    )
+    expect(
+        np.allclose(target.tensor("source", shape=known.data.shape), source),
+        f"{WORDS[which]} is given other points z than sample_conditional_path: draw z once for a batch",
+    )
 
 
 def last(got: Evidence, name: str) -> Evidence:

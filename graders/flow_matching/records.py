@@ -52,7 +52,6 @@ class Loss(TypedDict):
     loss: Tensor  # in the shape in which it was given
     attached: bool  # whether it has a graph
     gradient: Tensor  # with respect to the model's output, of its shape; zeros if there is none
-    drawn: int  # how often data was drawn
     asked: list[int]  # for each call of p_data.sample, how many points were asked for
     path: list[Seen]  # the last call of sample_conditional_path, if there is one
     target: list[Seen]  # the last call of conditional_vector_field or conditional_score, if there is one

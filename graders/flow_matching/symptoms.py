@@ -142,7 +142,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
             np.array([float(name in got) for name in ("path", "target", "model")]),
             0.0,
         ),
-        "draws of data": (float(got.integer("drawn")), 0.0),
+        "draws of data": (float(len(got.list("asked"))), 0.0),
         "target": (float(KINDS.index(which)) if which in KINDS else -1.0, 0.0),
         "attached": (float(got.flag("attached")), 0.0),
     }

@@ -63,8 +63,9 @@ class UniformTimes:
         if distance > dkw_bound(times.size, self.alpha / 2) + self.cut:
             return "times should be drawn uniformly from 0 to 1, by torch.rand"
         scores, pairs = ndtri(np.clip(times, _LEAST, 1 - _LEAST)), len(times) // 2
-        r = float(np.corrcoef(scores[0 : 2 * pairs : 2], scores[1 : 2 * pairs : 2])[0, 1])
-        if abs(r) > correlation_bound(pairs, self.alpha / 2):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r = float(np.corrcoef(scores[0 : 2 * pairs : 2], scores[1 : 2 * pairs : 2])[0, 1])
+        if not abs(r) <= correlation_bound(pairs, self.alpha / 2):
             return "times of samples that follow each other depend on each other: draw one for each sample"
         return None
 
