@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from courses.mit_flow.adapters.labs import lab_of
+from courses.mit_flow.adapters.labs import labs_of
 from courses.mit_flow.variants.alternative import ONE, TWO
 from courses.mit_flow.variants.flow_matching import DRAW, two
 from gengrade.authoring.expected import differences
@@ -149,22 +149,23 @@ def test_euler_steps_approach_the_solution_in_first_order(rng: Rng) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "lab"),
+    ("path", "labs"),
     [
-        ("lab_one.ipynb", "one"),
-        ("lab_1.ipynb", "one"),
-        ("lab_one (3).ipynb", "one"),
-        ("Lab2_solved.py", "two"),
-        ("lab_two_script.py", "two"),
-        ("lab03.ipynb", "three"),
-        ("lab3/common.py", "three"),
-        ("lab_one/for_lab_two.py", "two"),
-        ("labs/notebook.ipynb", None),
-        ("lab10.ipynb", None),
+        ("lab_one.ipynb", {"one"}),
+        ("lab_1.ipynb", {"one"}),
+        ("lab_one (3).ipynb", {"one"}),
+        ("Lab2_solved.py", {"two"}),
+        ("lab_two_script.py", {"two"}),
+        ("lab03.ipynb", {"three"}),
+        ("lab3/common.py", {"three"}),
+        ("lab_one/for_lab_two.py", {"two"}),
+        ("lab1_and_lab2.ipynb", {"one", "two"}),
+        ("labs/notebook.ipynb", set()),
+        ("lab10.ipynb", set()),
     ],
 )
-def test_a_path_names_its_lab(path: str, lab: str | None) -> None:
-    assert lab_of(Path(path)) == lab
+def test_a_path_names_its_labs(path: str, labs: set[str]) -> None:
+    assert labs_of(Path(path)) == labs
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ class Labs:
             (path for path in top.rglob("*") if path.suffix.lower() in (MODULE, NOTEBOOK) and path.is_file()),
             key=lambda path: (len(path.relative_to(top).parts), len(path.name), path.as_posix()),
         )[:_MOST_FILES]
-        numbered = {path: lab_of(path.relative_to(top)) for path in paths}
-        own, others = ([path for path in paths if numbered[path] == wanted] for wanted in (lab, None))
+        named = {path: labs_of(path.relative_to(top)) for path in paths}
+        own, others = [path for path in paths if lab in named[path]], [path for path in paths if not named[path]]
         if lab == "one" and not any(_ONLY_IN_LAB_ONE.search(content(path)) for path in others):
             return own
         return own + others
@@ -68,11 +68,10 @@ class Labs:
         return self._opened[path]
 
 
-def lab_of(path: Path) -> str | None:
-    """The lab that a path names, by the innermost folder or file that names one; None if there is none."""
+def labs_of(path: Path) -> frozenset[str]:
+    """The labs that a path names, by the innermost folder or file that names any; none if there is none."""
     for component in reversed(path.parts):
-        found = _LAB.search(component)
-        if found:
-            said = found[1].lower().lstrip("0")
-            return next(word for word, digit in NUMBERS.items() if said in (word, digit))
-    return None
+        said = {found.lower().lstrip("0") for found in _LAB.findall(component)}
+        if said:
+            return frozenset(word for word, digit in NUMBERS.items() if said & {word, digit})
+    return frozenset()
