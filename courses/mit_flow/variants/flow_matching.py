@@ -57,6 +57,7 @@ RIGHT: dict[str, Changes] = {
     "the trainer of 2026, with times of its hand-out's hint": three(
         *OF_2026[:-1], (IMAGE_TIMES, "t = torch.rand(batch_size, 1, 1, 1) * (1 - self.eps)")
     ),
+    "times short of both ends": three((IMAGE_TIMES, "t = 0.001 + 0.998 * torch.rand(batch_size, 1, 1, 1)")),
     "labels dropped by a product": three((DROPS, "y = 10 * dropped + ~dropped * y")),
     "labels dropped in place": three((DROPS, "y[dropped] = 10")),
     "labels dropped by a Bernoulli variable": three(
@@ -68,6 +69,9 @@ RIGHT: dict[str, Changes] = {
     "a guided loss of flattened images": three((IMAGE_MEAN, "residuals.flatten(1).norm(dim=1).pow(2).mean()")),
     "noise by torch.normal": one(
         (NOISY, "return xt + h * drift + diffusion * h**0.5 * torch.normal(torch.zeros_like(xt), torch.ones_like(xt))")
+    ),
+    "noise by torch.normal, with a deviation that broadcasts": one(
+        (NOISY, "return xt + h * drift + diffusion * torch.sqrt(h) * torch.normal(torch.zeros_like(xt), torch.eye(1))")
     ),
     "noise of a multivariate normal": one(
         (
