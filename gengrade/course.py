@@ -66,6 +66,8 @@ class _Part(_Strict):
     also: dict[_Text, tuple[_Text, ...]] = {}
     beside: bool = False
     libraries: bool = False
+    whole: bool = False
+    never: tuple[_Text, ...] = ()
     adapter: Annotated[str, Field(pattern=r"^[a-z]\w*:[A-Za-z]\w*$")]  # a module of adapters/, and a class in it
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Final
 
 MODULE: Final = ".py"
@@ -22,6 +23,10 @@ class Part:
     files: the names of the files that it asks for. A notebook of the same name may replace any program.
     also: for each file, patterns of other names that it may have ("*vae*.py").
     beside: without a folder, whether everything beside the files belongs to the part as well (weights, helpers).
+    whole: without a folder, whether all files of the submission belong to the part, in their own folders, as where each
+        lab of an assignment has a folder of its own. The files still say whether the part was handed in.
+    never: without a folder, patterns of names of files and folders that are left out: the course's own solutions, which
+        lie beside students' work.
     libraries: whether any library may be used; otherwise teachers are shown imports of libraries that may do what the
         student was asked to write.
     """
@@ -31,6 +36,8 @@ class Part:
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: bool = False
     libraries: bool = False
+    whole: bool = False
+    never: tuple[str, ...] = ()
 
     def called(self, file: str, names: Collection[str]) -> list[str]:
         """Return those of `names` that a requested file may have.
@@ -45,6 +52,10 @@ class Part:
         for pattern in (each for other in self.also.get(file, ()) for each in _spellings(other)):
             found += [name for name in free if fnmatchcase(name.casefold(), pattern.casefold())]
         return list(dict.fromkeys(found))
+
+    def leaves_out(self, path: PurePosixPath) -> bool:
+        """Return whether a path, or a folder in it, has a name that is left out."""
+        return any(fnmatchcase(name.casefold(), each.casefold()) for name in path.parts for each in self.never)
 
 
 def _spellings(file: str) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ from graders.common.statistics import (
 )
 from graders.ddpm.integers import UniformIntegers
 from graders.flow.densities import Plane, log_gaussian
+from graders.flow_matching.times import Earliest, UniformTimes
 from validation.rates import declared, table
 
 Array = NDArray[np.float64]
@@ -216,6 +217,10 @@ class Simulation:
                 rejected = self.test.problem(self._pixels(means, bias, size), means) is not None
             case UniformIntegers(n, values):
                 rejected = self.test.problem(*self._times(n, values, bias, size)) is not None
+            case UniformTimes(n):
+                rejected = self.test.problem(self._moments(n, bias, size)) is not None
+            case Earliest(n):
+                rejected = float(self.random.uniform(size=n).min()) > self.test.bound
             case _:
                 raise NotImplementedError(f"no simulation of {self.test}")
         return bool(rejected)
@@ -260,6 +265,17 @@ class Simulation:
             times[:, 1::2] = np.where(copied, times[:, 0::2][:, : copied.shape[1]], times[:, 1::2])
         return times
 
+    def _moments(self, n: int, bias: str, size: float) -> Array:
+        """Draw uniform times; their distribution function goes up by `size` at ½, or neighbours are correlated."""
+        pairs = self.random.normal(size=(n // 2, 2))
+        if bias == "correlation":
+            pairs[:, 1] = size * pairs[:, 0] + np.sqrt(1 - size**2) * pairs[:, 1]
+        times = ndtr(pairs).reshape(-1)
+        if bias == "shape":
+            moved = (times > 0.5) & (self.random.uniform(size=times.shape) < 2 * size)
+            times = np.where(moved, times - 0.5, times)
+        return np.asarray(times)
+
     def _pixels(self, means: Array, bias: str, size: float) -> Array:
         noise = self.random.normal(size=means.shape)
         if bias == "correlation":  # so many pixels are those of the image before
@@ -279,7 +295,7 @@ _OF_ELEMENTS = {
     "mean": "mean of an element",
     "spread": "spread of an element",
 }
-_BY_ITSELF = (Strays, Gain)  # what they catch is caught for certain
+_BY_ITSELF = (Strays, Gain, Earliest)  # what they catch is caught for certain
 _TESTS = list(dict.fromkeys(each.test for each in declared()))
 _LARGE = 100_000  # numbers in a sample, of which a hundred samples take long
 _MANY_IMAGES = 256  # of a test of pixels, for which the same holds
@@ -295,7 +311,18 @@ def case(test: RandomTest) -> Any:
 @pytest.mark.parametrize("test", map(case, _TESTS))
 def test_honest_draws_are_rejected_at_most_at_the_declared_rate(random: np.random.Generator, test: RandomTest) -> None:
     assert isinstance(
-        test, GaussianFit | Independence | TwoDraws | Share | Strays | Mass | Gain | PixelFit | UniformIntegers
+        test,
+        GaussianFit
+        | Independence
+        | TwoDraws
+        | Share
+        | Strays
+        | Mass
+        | Gain
+        | PixelFit
+        | UniformIntegers
+        | UniformTimes
+        | Earliest,
     )
     simulation = Simulation(replace(test, alpha=RATE), random)
     assert at_most(np.array([simulation.rejects() for _ in range(50 if isinstance(test, PixelFit) else 200)]))

@@ -118,6 +118,17 @@ _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
         "mila2023/gan_solution.py: Discriminator*",
         "mila2023/vae_solution.py: Encoder*",
         "mila2023/vae_solution.py: Decoder*",
+        "mit_flow/lab_one.py: ODE*",
+        "mit_flow/lab_one.py: SDE*",
+        "mit_flow/lab_one.py: Simulator*",
+        "mit_flow/lab_two.py: Gaussian",
+        "mit_flow/lab_two.py: Gaussian.*",
+        "mit_flow/lab_two.py: GaussianMixture*",
+        "mit_flow/lab_two.py: ConditionalProbabilityPath*",
+        "mit_flow/lab_two.py: LinearConditionalProbabilityPath.conditional_score",
+        "mit_flow/lab_two.py: MLPVectorField*",
+        "mit_flow/lab_two.py: Trainer*",
+        "mit_flow/lab_three.py: Trainer*",
     ),
 }
 

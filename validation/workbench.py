@@ -137,7 +137,7 @@ class Workbench:
         for key, part in self._parts.items():
             (tree / key).mkdir(parents=True)
             source = folder / part.folder if part.folder else folder
-            whole = part.folder or part.beside
+            whole = part.folder or part.beside or part.whole
             for file in sorted(source.rglob("*") if whole else (source / name for name in part.files)):
                 if file.is_file() and "__pycache__" not in file.parts:
                     target = tree / key / file.relative_to(source)

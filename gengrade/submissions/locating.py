@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from gengrade.parts import Part, copies, uncopied
 from gengrade.paths import printable
 from gengrade.submissions.selection import PROGRAMS
+from gengrade.texts import listed
 
 TOP_FOLDER = "the top folder"  # of a submission, in messages
 _HERE = PurePosixPath()
@@ -24,6 +26,7 @@ SECOND_RATE = re.compile(
     re.I,
 )
 _NAMED, _HINTED, _UNNAMED = 2, 1, 0
+_MOST_LEFT_OUT = 3  # files that a note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,14 @@ def _note_raised(
 
 def _loose(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: list[str]) -> Place | None:
     """Return the place of a part without a folder: each file is taken from the highest level that has it."""
+    out = [path for path in tree.files if part.leaves_out(path)]
+    if out:
+        notes.append(
+            f"{listed([_shown(path) for path in out], _MOST_LEFT_OUT)}: left out, as a solution of the course's"
+        )
+        tree = _Tree([path for path in tree.files if path not in out])
+    if part.whole:
+        return _everything(part, tree)
     if part.beside:
         return _with_neighbours(key, part, tree, taken, notes)
     files: dict[PurePosixPath, PurePosixPath] = {}
@@ -208,6 +219,21 @@ def _with_neighbours(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath
         files.setdefault(PurePosixPath(path.name), path)
     _note_raised(key, folder, {target: path for target, path in files.items() if path in good}, notes)
     return Place(files, _shown(folder))
+
+
+def _everything(part: Part, tree: _Tree) -> Place | None:
+    """Return all files below the folder that holds all programs, if some program may be a requested one.
+
+    Their paths begin with that folder's name, which may say what they are, such as `lab3`.
+    """
+    good = {path for file in part.files for path in _best(part, file, tree)}
+    if not any(path.suffix.lower() in PROGRAMS for path in good):
+        return None
+    files = [path for path in tree.files if not _is_second_rate(path.parent) or path in good]
+    folders = [path.parent.parts for path in files if path.suffix.lower() in PROGRAMS]
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    top = PurePosixPath(*(level[0] for level in shared))
+    return Place({path.relative_to(top.parent): path for path in files if path.is_relative_to(top)}, _shown(top))
 
 
 def _best(part: Part, file: str, tree: _Tree) -> list[PurePosixPath]:

@@ -24,7 +24,7 @@ MUTED: Final = frozenset(
         *("torchviz", "torchsummary", "torchsummaryX", "torchinfo", "pytorch_model_summary", "hiddenlayer", "thop"),
         *("ptflops", "fvcore", "seaborn", "plotly", "bokeh", "ipywidgets", "ipdb", "pudb", "line_profiler"),
         *("memory_profiler", "gpustat", "pynvml", "nvidia_smi", "GPUtil", "prettytable", "google.colab", "codecarbon"),
-        *("progressbar", "progress", "alive_progress", "fastprogress", "pkbar", "barbar", "enlighten"),
+        *("progressbar", "progress", "alive_progress", "fastprogress", "pkbar", "barbar", "enlighten", "celluloid"),
     }
 )
 _PICTURES: Final = ("imsave", "imread", "imresize", "toimage", "bytescale")

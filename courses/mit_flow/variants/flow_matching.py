@@ -1,0 +1,262 @@
+"""The labs: the reference's answers in other spellings, and with mistakes that have no name."""
+
+from __future__ import annotations
+
+from courses.mit_flow.variants.alternative import ONE, TWO
+from validation.variants import Changes, Unnamed
+from validation.workbench import reference_of
+
+
+def one(*changes: tuple[str, str]) -> Changes:
+    return {"lab_one.py": list(changes)}
+
+
+def two(*changes: tuple[str, str]) -> Changes:
+    return {"lab_two.py": list(changes)}
+
+
+def three(*changes: tuple[str, str]) -> Changes:
+    return {"lab_three.py": list(changes)}
+
+
+def _whole(file: str) -> str:
+    return (reference_of("mit_flow") / file).read_text()
+
+
+EULER = "return xt + h * self.ode.drift_coefficient(xt, t)"
+NOISY = "return xt + h * drift + diffusion * torch.sqrt(h) * torch.randn_like(xt)"
+NO_DRIFT = "return torch.zeros_like(xt)"
+SIGMA = "return torch.full_like(xt, self.sigma)"
+LANGEVIN = "return 0.5 * self.sigma**2 * self.density.score(xt)"
+DRAW = "return self.alpha(t) * z + self.beta(t) * torch.randn_like(z)"
+FIELD = "return (self.alpha.dt(t) - ratio * alpha) * z + ratio * x"
+SCORE = "return (self.alpha(t) * z - x) / self.beta(t) ** 2"
+TIMES = "t = torch.rand(batch_size, 1).to(z)"
+MEAN = "residuals.square().sum(dim=-1).mean()"
+DATA = "z = self.path.p_data.sample(batch_size)"
+OF_FIELD = "return (alpha * self.vector_field(x, t) - alpha_dt * x) / (beta**2 * alpha_dt - alpha * beta_dt * beta)"
+LINEAR = "return (1 - t) * self.p_simple.sample(len(z)) + t * z"
+LINEAR_FIELD = "return (z - x) / (1 - t)"
+ROOT = "return torch.sqrt(1 - t)"
+TARGET = "self.model(x, t) - self.path.conditional_vector_field(x, z, t)"
+
+DROPS = "y = torch.where(dropped, NULL_LABEL, y)"
+COINS = "dropped = torch.rand(batch_size, device=y.device) < self.eta"
+IMAGE_TIMES = "t = torch.rand(batch_size, 1, 1, 1).to(z)"
+IMAGE_MEAN = "residuals.square().sum(dim=(1, 2, 3)).mean()"
+GUIDED = "self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)"
+OF_2026 = (
+    ("def __init__(self, path, model, eta):", "def __init__(self, path, eta, null_label, eps=0.001):"),
+    ("super().__init__(model)\n        self.path", "self.null_label, self.eps = null_label, eps\n        self.path"),
+    (DROPS, "y = torch.where(dropped, self.null_label, y)"),
+    (IMAGE_TIMES, "t = torch.rand(batch_size) * (1 - self.eps)"),
+)
+
+RIGHT: dict[str, Changes] = {
+    "the trainer of 2026": three(*OF_2026),
+    "the trainer of 2026, with times of its hand-out's hint": three(
+        *OF_2026[:-1], (IMAGE_TIMES, "t = torch.rand(batch_size, 1, 1, 1) * (1 - self.eps)")
+    ),
+    "times short of both ends": three((IMAGE_TIMES, "t = 0.001 + 0.998 * torch.rand(batch_size, 1, 1, 1)")),
+    "labels dropped by a product": three((DROPS, "y = 10 * dropped + ~dropped * y")),
+    "labels dropped in place": three((DROPS, "y[dropped] = 10")),
+    "labels dropped by a Bernoulli variable": three(
+        (COINS, "dropped = torch.bernoulli(torch.full((batch_size,), self.eta)).bool()")
+    ),
+    "a guided loss as a mean of all squares": three(
+        (IMAGE_MEAN, "torch.nn.functional.mse_loss(residuals, 0 * residuals)")
+    ),
+    "a guided loss of flattened images": three((IMAGE_MEAN, "residuals.flatten(1).norm(dim=1).pow(2).mean()")),
+    "noise by torch.normal": one(
+        (NOISY, "return xt + h * drift + diffusion * h**0.5 * torch.normal(torch.zeros_like(xt), torch.ones_like(xt))")
+    ),
+    "noise by torch.normal, with a deviation that broadcasts": one(
+        (NOISY, "return xt + h * drift + diffusion * torch.sqrt(h) * torch.normal(torch.zeros_like(xt), torch.eye(1))")
+    ),
+    "noise of a multivariate normal": one(
+        (
+            NOISY,
+            "noise = torch.distributions.MultivariateNormal(torch.zeros(xt.shape[-1]), torch.eye(xt.shape[-1]))\n"
+            "        return xt + h * drift + diffusion * torch.sqrt(h) * noise.sample((len(xt),))",
+        )
+    ),
+    "noise whose variance is h": one(
+        (NOISY, "return xt + h * drift + torch.distributions.Normal(0.0, float(h) ** 0.5).sample(xt.shape) * diffusion")
+    ),
+    "other names for the arguments of a step": one(
+        (
+            "def step(self, xt, t, h):\n        return xt + h",
+            "def step(self, x, time, dt):\n        xt, t, h = x, time, dt\n        return xt + h",
+        )
+    ),
+    "an error that stays below an answer": one(
+        (EULER, f"{EULER}\n        raise NotImplementedError('fill this in')"),
+        (LANGEVIN, f"{LANGEVIN}\n        # raise NotImplementedError"),
+    ),
+    "debug prints": one((EULER, f"print('xt', xt.shape, t, h)\n        {EULER}")),
+    "coefficients by multiplication": one(
+        (SIGMA, "return self.sigma * torch.ones_like(xt)"), (NO_DRIFT, "return 0 * xt")
+    ),
+    "a score by automatic differentiation": one(
+        (
+            LANGEVIN,
+            "score = torch.func.vmap(torch.func.jacrev(lambda x: self.density.log_density(x)))(xt)\n"
+            "        return self.sigma**2 / 2 * score.squeeze(1)",
+        )
+    ),
+    "noise of rsample": two(
+        (DRAW, "return torch.distributions.Normal(self.alpha(t) * z, self.beta(t) + 1e-6).rsample()")
+    ),
+    "denominators with something added": two(
+        ("ratio = self.beta.dt(t) / beta", "ratio = self.beta.dt(t) / (beta + 1e-4)"),
+        (SCORE, "return (self.alpha(t) * z - x) / (self.beta(t) ** 2 + 1e-4)"),
+        (OF_FIELD, OF_FIELD.replace("beta_dt * beta)", "beta_dt * beta + 1e-5)")),
+        (LINEAR_FIELD, "return (z - x) / (1 - t + 1e-4)"),
+    ),
+    "a score by automatic differentiation of the path": two(
+        (
+            SCORE,
+            "mean, std = self.alpha(t), self.beta(t)\n"
+            "        def log_density(x, z, a, b):\n"
+            "            return -0.5 * ((x - a * z) ** 2).sum() / b.squeeze() ** 2\n"
+            "        return torch.func.vmap(torch.func.jacrev(log_density))(x, z, mean, std)",
+        )
+    ),
+    "a field by way of the noise": two(
+        (FIELD, "noise = (x - alpha * z) / beta\n        return self.alpha.dt(t) * z + self.beta.dt(t) * noise")
+    ),
+    "losses as means of all squares": two((MEAN, "residuals.pow(2).mean()")),
+    "losses as sums divided by the batch": two((MEAN, "(residuals**2).sum() / batch_size")),
+    "losses by the norm": two((MEAN, "torch.mean(torch.linalg.norm(residuals, dim=1) ** 2)")),
+    "data by the path": two((DATA, "z = self.path.sample_conditioning_variable(batch_size)")),
+    "times that end before 1": two((TIMES, "t = (1 - 1e-3) * torch.rand(batch_size, 1)")),
+    "times by uniform_": two((TIMES, "t = torch.empty(batch_size, 1).uniform_(0, 1)")),
+    "times with an axis added": two((TIMES, "t = torch.rand(len(z)).unsqueeze(-1)")),
+    "beta by a power": two((ROOT, "return (1 - t) ** 0.5")),
+    "the score in another order": two(
+        (OF_FIELD, OF_FIELD.replace("alpha_dt * x)", "alpha_dt * x) * -1").replace("(beta**2", "-(beta**2"))
+    ),
+    "a linear path by steps": two(
+        (LINEAR, "start = self.p_simple.sample(z.shape[0])\n        return start + t * (z - start)"),
+        (LINEAR_FIELD, "start = (x - t * z) / (1 - t)\n        return z - start"),
+    ),
+    "a device of the notebook": {
+        "lab_one.py": [
+            ("import torch\n", "import torch\n\ndevice = torch.device('cuda')\n"),
+            (SIGMA, "return torch.full_like(xt, self.sigma).to(device)"),
+        ],
+        "lab_two.py": [
+            ("import torch\n", "import torch\n\ndevice = 'cuda'\n"),
+            (TIMES, "t = torch.rand(batch_size, 1, device=device)"),
+        ],
+    },
+}
+
+ALTERNATIVE: Changes = {"lab_one.py": (_whole("lab_one.py"), ONE), "lab_two.py": (_whole("lab_two.py"), TWO)}
+
+UNNAMED: dict[str, Unnamed] = {
+    "the null label of 2025 in the trainer of 2026": Unnamed(
+        three(*OF_2026[:2], OF_2026[3], (DROPS, "y = torch.where(dropped, 10, y)")),
+        ("flow_matching.label_dropping",),
+        "should stay as they were drawn",
+    ),
+    "half of the labels dropped, whatever η": Unnamed(
+        three((COINS, "dropped = torch.rand(batch_size) < 0.5")),
+        ("flow_matching.label_dropping",),
+        "with probability η",
+    ),
+    "neighbours dropped together": Unnamed(
+        three((COINS, "dropped = (torch.rand(batch_size // 2) < self.eta).repeat_interleave(2)")),
+        ("flow_matching.label_dropping",),
+        "neighbour",
+    ),
+    "labels that are no integers": Unnamed(
+        three((DROPS, "y = torch.where(dropped, 10.0, y)")), ("flow_matching.label_dropping",), "no integers"
+    ),
+    "a guided loss with a weight": Unnamed(
+        three((IMAGE_MEAN, "(t * residuals.square()).mean()")), ("flow_matching.guided_loss",), "mean squared distance"
+    ),
+    "a guided loss times three": Unnamed(
+        three((IMAGE_MEAN, f"3 * {IMAGE_MEAN}")), ("flow_matching.guided_scale",), "times a factor"
+    ),
+    "a little too much drift": Unnamed(
+        one((EULER, EULER.replace("h *", "1.05 * h *"))), ("flow_matching.euler",), "x + h·u"
+    ),
+    "Heun's method": Unnamed(
+        one(
+            (
+                EULER,
+                "u = self.ode.drift_coefficient(xt, t)\n"
+                "        return xt + h / 2 * (u + self.ode.drift_coefficient(xt + h * u, t + h))",
+            )
+        ),
+        ("flow_matching.euler",),
+        "x + h·u",
+    ),
+    "a step in place": Unnamed(
+        one((EULER, "xt += h * self.ode.drift_coefficient(xt, t)\n        return xt")), ("flow_matching.euler",), ""
+    ),
+    "a little too much noise": Unnamed(
+        one((NOISY, NOISY.replace("diffusion *", "1.2 * diffusion *"))),
+        ("flow_matching.euler_maruyama",),
+        "standard deviation",
+    ),
+    "Laplacian noise": Unnamed(
+        one(
+            (
+                NOISY,
+                NOISY.replace("torch.randn_like(xt)", "torch.distributions.Laplace(0.0, 0.5**0.5).sample(xt.shape)"),
+            )
+        ),
+        ("flow_matching.euler_maruyama",),
+        "N(0, I)",
+    ),
+    "coefficients as numbers": Unnamed(
+        one((SIGMA, "return self.sigma"), (NO_DRIFT, "return 0.0")),
+        ("flow_matching.coefficient_shapes",),
+        "the shape of x",
+    ),
+    "coefficients of another shape": Unnamed(
+        one((NO_DRIFT, "return torch.zeros(1, 1, 3)")), ("flow_matching.brownian_motion",), "the shape of x"
+    ),
+    "a third for a half": Unnamed(one((LANGEVIN, LANGEVIN.replace("0.5", "0.33"))), ("flow_matching.langevin",), "½σ²"),
+    "cosine schedules": Unnamed(two((ROOT, "return torch.cos(torch.pi / 2 * t)")), ("flow_matching.beta",), "√(1 − t)"),
+    "a shifted path": Unnamed(two((DRAW, f"{DRAW} + 0.5")), ("flow_matching.path_sample",), "N(0, I)"),
+    "two thirds of the field": Unnamed(two((FIELD, f"{FIELD} * (2 / 3)")), ("flow_matching.path_field",), "α̇ − αβ̇/β"),
+    "a third of the score": Unnamed(two((SCORE, f"{SCORE} / 3")), ("flow_matching.path_score",), "(αz − x)/β²"),
+    "another slope of alpha": Unnamed(
+        two(("return torch.ones_like(t)", "return 2 * t")), ("flow_matching.continuity",), "do not belong together"
+    ),
+    "a loss with a weight": Unnamed(
+        two((MEAN, "((1 - t) * residuals.square()).sum(dim=-1).mean()")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss"),
+        "not the mean squared distance",
+    ),
+    "a loss times three": Unnamed(two((MEAN, f"3 * {MEAN}")), ("flow_matching.loss_scale",), "times a factor"),
+    "times of the first half": Unnamed(
+        two((TIMES, "t = torch.rand(batch_size, 1) / 2")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss"),
+        "uniformly",
+    ),
+    "half of a batch": Unnamed(
+        two((DATA, "z = self.path.p_data.sample(batch_size // 2)"), (TIMES, "t = torch.rand(len(z), 1)")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss"),
+        "batch_size points",
+    ),
+    "a model without times": Unnamed(
+        two((TARGET, TARGET.replace("self.model(x, t)", "self.model(x, 0 * t)"))),
+        ("flow_matching.flow_loss",),
+        "different times",
+    ),
+    "a score with another factor": Unnamed(
+        two((OF_FIELD, OF_FIELD.replace("alpha_dt * x)", "0.9 * alpha_dt * x)"))),
+        ("flow_matching.score_of_field",),
+        "α·u",
+    ),
+    "a squared linear path": Unnamed(
+        two((LINEAR, LINEAR.replace("(1 - t)", "(1 - t) ** 2"))), ("flow_matching.linear_sample",), "(1 − t)·x₀"
+    ),
+    "a squared pole": Unnamed(
+        two((LINEAR_FIELD, LINEAR_FIELD.replace("(1 - t)", "(1 - t) ** 2"))), ("flow_matching.linear_field",), "(z − x)"
+    ),
+}

@@ -1,0 +1,187 @@
+"""Checks of lab two: schedules, the Gaussian and the linear probability path, and the score of a vector field.
+
+Left open by the hand-out, and decided for the student:
+- a denominator may have up to 1e-4 added to it, so no time comes near the pole, and tolerances are thousandths;
+- noise may come from a distribution's rsample, whose standard deviation may be a little larger than β;
+- the derivatives of the schedules are the hand-out's, which rounds that of β: fields are judged with ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import Passed, Rng, Subject, assert_close, check, expect, fail, not_asked, probes
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.flow_matching.gaussian_paths import Mixture, Powers
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+ALPHA_ID, BETA_ID = "flow_matching.alpha", "flow_matching.beta"
+SAMPLE, FIELD, SCORE = "flow_matching.path_sample", "flow_matching.path_field", "flow_matching.path_score"
+LINEAR_SAMPLE = "flow_matching.linear_sample"
+DRAWN = 1_500  # points in a test of noise
+LATEST = 0.8  # the fields have poles at 1, and β² is above 0.1 until then
+ROUNDING: Mapping[str, float] = {"rtol": 2e-3, "atol": 2e-3}  # a denominator may have 1e-4 added to it
+BEND = 1e-2  # step of the differences in space
+
+NOISE = declare(SAMPLE, "(x − αz)/β of a call", GaussianFit(DRAWN, 3, ALPHA / 3), cases=2)
+CALLS = declare(SAMPLE, "the noise of two calls", Independence(DRAWN * 3, ALPHA / 3))
+
+
+@check(ALPHA_ID)
+def test_alpha(student: Subject, rng: Rng) -> None:
+    """LinearAlpha is α(t) = t, in the shape of t."""
+    t = _times(rng, 9, latest=1.0)
+    got = student.run(probes.flow_matching.alpha, t=t)
+    assert_close(got, t, what="α(t)", hint="it is t, in the shape of t")
+
+
+@check(BETA_ID)
+def test_beta(student: Subject, rng: Rng) -> None:
+    """SquareRootBeta is β(t) = √(1 − t), in the shape of t."""
+    t = _times(rng, 9, latest=0.9)
+    got = student.run(probes.flow_matching.beta, t=t)
+    assert_close(got, np.sqrt(1 - t), rtol=1e-3, what="β(t)", hint="it is √(1 − t), in the shape of t")
+
+
+@check(SAMPLE)
+def test_draws_of_the_path(student: Subject, rng: Rng) -> None:
+    """sample_conditional_path draws αz + βε with new standard normal noise ε, for any schedules α and β.
+
+    Every point has its own z and time. Lipman et al. 2023, equation 11.
+    """
+    schedule, z, t = Powers.random(rng), 3 * rng.normal(DRAWN, 3), _times(rng, DRAWN)
+    got = student.run(probes.flow_matching.path_draws, z=z, t=t, schedule=schedule.settings)
+    drawn = [got.tensor(name, shape=z.shape) for name in ("draws", "second_draws")]
+    mean, spread = schedule.alpha(t) * z, schedule.beta(t)
+    noises = [(each - mean) / spread for each in drawn]
+    expect(float(np.abs(noises[0]).max()) > 1e-3, "no noise is added: a draw is αz + βε with ε from torch.randn_like")
+    for noise in noises:
+        problem = NOISE.problem(noise)
+        expect(problem is None, f"(x − αz)/β is not drawn from N(0, I): {problem}")
+    correlation = CALLS.correlation(*noises)
+    if correlation is not None:
+        fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
+
+
+@check(SAMPLE)
+def test_ends_of_the_path(student: Subject, rng: Rng) -> None:
+    """At t = 0 the path is noise alone, whatever z, and at t = 1 it is at z."""
+    schedule, z = Powers.random(rng), 3 * rng.normal(40, 3)
+    t = np.repeat(np.array([[0.0], [1.0]], np.float32), 20, axis=0)
+    got = student.run(probes.flow_matching.path_draws, z=z, t=t, schedule=schedule.settings)
+    first, second = (got.tensor(name, shape=z.shape) for name in ("draws", "second_draws"))
+    assert_close(first[20:], z[20:], rtol=1e-3, atol=1e-3, what="the path at t = 1", hint="it is z itself")
+    apart = float(np.abs(first[:20] - second[:20]).mean())
+    expect(apart > 1e-3, "two calls draw the same points at t = 0, where a path starts from new noise")
+
+
+@check(FIELD)
+def test_conditional_field(student: Subject, rng: Rng) -> None:
+    """conditional_vector_field is (α̇ − αβ̇/β)z + (β̇/β)x, for any schedules α and β.
+
+    Lipman et al. 2023, theorem 3.
+    """
+    schedule, x, z, t = _points(rng)
+    got = student.run(probes.flow_matching.path_field, x=x, z=z, t=t, schedule=schedule.settings)
+    hint = "it is (α̇ − αβ̇/β)·z + (β̇/β)·x"
+    assert_close(got, schedule.field(x, z, t), what="the conditional vector field", hint=hint, **ROUNDING)
+
+
+@check(SCORE)
+def test_conditional_score(student: Subject, rng: Rng) -> None:
+    """conditional_score is (αz − x)/β², for any schedules α and β."""
+    schedule, x, z, t = _points(rng)
+    got = student.run(probes.flow_matching.path_score, x=x, z=z, t=t, schedule=schedule.settings)
+    hint = "it is (αz − x)/β², the gradient of log N(x; αz, β²I)"
+    assert_close(got, schedule.score(x, z, t), what="the conditional score", hint=hint, **ROUNDING)
+
+
+@check("flow_matching.continuity", leaves_to=(ALPHA_ID, BETA_ID, FIELD, SCORE))
+def test_continuity(student: Subject, rng: Rng, passed: Passed) -> None:
+    """Your schedules, field and score together obey the continuity equation ∂ₜp + ∇·(pu) = 0.
+
+    In logarithms it is ∂ₜlog p + ∇·u + u·∇log p = 0, with ∂ₜlog p of the Gaussian path. The divergence is taken from
+    differences of the field, which is linear in x.
+    """
+    schedule, x, z = Powers(), rng.normal(40, 3), 2 * rng.normal(40, 3)
+    t = _times(rng, 40)
+    moves = np.concatenate([BEND * np.eye(3), -BEND * np.eye(3)])[:, None].astype(np.float32)
+    got = student.run(probes.flow_matching.own_path, x=x, moved=x + moves, z=z, t=t)
+    others = (ALPHA_ID, BETA_ID, FIELD, SCORE)
+    if not all(passed(other) for other in others):
+        not_asked("a part of the path is wrong on its own", unless=others)
+    fields = got.tensor("field", shape=(7, *x.shape))
+    score = got.tensor("score", shape=x.shape)
+    across = (fields[1:4] - fields[4:7]) / (2 * BEND)
+    divergence = sum(across[i, :, i] for i in range(3))
+    change = schedule.log_density_change(x, z, t)
+    terms = np.stack([change, np.asarray(divergence), (fields[0] * score).sum(axis=1)])
+    rest, scale = np.abs(terms.sum(axis=0)), np.abs(terms).sum(axis=0)
+    worst = int(np.argmax(rest / np.maximum(scale, 1e-12)))
+    expect(
+        bool((rest <= 0.02 * scale).all()),
+        "your path's field and score do not belong together: with your own LinearAlpha and SquareRootBeta, and their "
+        "dt, the field does not carry the density along",
+        expected="∂ₜlog p + ∇·u + u·∇log p = 0",
+        got=f"{terms[:, worst].sum():.4g} at t = {float(t[worst, 0]):.2f}",
+    )
+
+
+@check("flow_matching.score_of_field")
+@pytest.mark.parametrize("own", [True, False], ids=["hand-out's schedules", "other schedules"])
+def test_score_of_a_field(student: Subject, rng: Rng, own: bool) -> None:
+    """ScoreFromVectorField turns the marginal vector field of a mixture of Gaussians into its score.
+
+    Both are known exactly, so that no training is needed: (αu − α̇x)/(β²α̇ − αβ̇β).
+    """
+    schedule = Powers() if own else Powers.random(rng)
+    mixture = Mixture.random(rng, 4, 3, schedule)
+    t = _times(rng, 50)
+    x = mixture.sample_path(rng, t).astype(np.float32)
+    field = mixture.field(x, t).astype(np.float32)
+    got = student.run(probes.flow_matching.score_of_field, x=x, t=t, field=field, schedule=schedule.settings)
+    hint = "it is (α·u − α̇·x)/(β²·α̇ − α·β̇·β)"
+    assert_close(got, mixture.score(x, t), rtol=5e-3, atol=5e-3, what="the score of the field", hint=hint)
+
+
+@check(LINEAR_SAMPLE)
+def test_draws_of_the_linear_path(student: Subject, rng: Rng) -> None:
+    """The linear path's sample_conditional_path is (1 − t)x₀ + tz, with x₀ drawn from p_simple, whatever that is."""
+    z, t, start = rng.normal(12, 3), _times(rng, 12), 4 + rng.uniform(0, 1, 12, 3)
+    got = student.run(probes.flow_matching.linear_draw, z=z, t=t, start=start)
+    asked = [each.integer() for each in got.list("asked")]
+    expect(bool(asked), "x₀ does not come from self.p_simple.sample: p_simple may be any distribution")
+    expect(
+        asked[-1] == len(z),
+        "p_simple should be asked for one point for each z",
+        expected=f"{len(z)} points",
+        got=f"{asked[-1]} points",
+    )
+    start = np.roll(start, len(asked) - 1, axis=0)
+    hint = "it is (1 − t)·x₀ + t·z"
+    assert_close(got["blend"], (1 - t) * start + t * z, rtol=1e-3, atol=1e-4, what="the draw", hint=hint)
+
+
+@check("flow_matching.linear_field")
+def test_field_of_the_linear_path(student: Subject, rng: Rng) -> None:
+    """The linear path's conditional_vector_field is (z − x)/(1 − t)."""
+    x, z, t = rng.normal(30, 3), rng.normal(30, 3), _times(rng, 30)
+    got = student.run(probes.flow_matching.linear_field, x=x, z=z, t=t)
+    hint = "it is (z − x)/(1 − t)"
+    assert_close(got, (z - x) / (1 - t), what="the conditional vector field", hint=hint, **ROUNDING)
+
+
+def _times(rng: Rng, n: int, latest: float = LATEST) -> Array32:
+    """Different times [n, 1], spread from 0.05 to `latest`."""
+    return rng.uniform(0.05, latest, n, 1)
+
+
+def _points(rng: Rng) -> tuple[Powers, Array32, Array32, Array32]:
+    """Random schedules, points x and z, and times."""
+    return Powers.random(rng), rng.normal(40, 3), 2 * rng.normal(40, 3), _times(rng, 40)

@@ -1,0 +1,98 @@
+"""What the probes of flow matching ask an adapter for, as `package.flow_matching`.
+
+An adapter has the methods that its rubric's checks need, group by group. Points x and z are [B, d]. A process is any
+object with drift_coefficient(xt, t) and diffusion_coefficient(xt, t); a path has p_data, sample_conditional_path(z, t),
+conditional_vector_field(x, z, t) and conditional_score(x, z, t); a schedule α or β is called with t, and has dt(t). A
+method raises Missing, or whatever the student's code raises. A result of type Any is what the student's code gave: its
+docstring says what a right one is. Only a type checker reads this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+
+class Simulation(Protocol):
+    """Integrators and processes. Times t and steps h are tensors of shape ()."""
+
+    def euler(self, ode: Any) -> Any:
+        """A new integrator of a process by Euler's method."""
+
+    def euler_maruyama(self, sde: Any) -> Any:
+        """A new integrator of a process by the Euler–Maruyama method."""
+
+    def step(self, integrator: Any, x: Tensor, t: Tensor, h: Tensor) -> Any:
+        """The points [B, d] after a step of an integrator from t to t + h."""
+
+    def brownian_motion(self, sigma: float) -> Any:
+        """A new process dX = σ dW."""
+
+    def ou_process(self, theta: float, sigma: float) -> Any:
+        """A new process dX = −θX dt + σ dW."""
+
+    def langevin(self, sigma: float, density: Any) -> Any:
+        """A new process that keeps `density`, an object with score(x) and log_density(x)."""
+
+    def drift(self, process: Any, x: Tensor, t: Tensor) -> Any:
+        """The drift of the student's process: [B, d], or what broadcasts to it."""
+
+    def diffusion(self, process: Any, x: Tensor, t: Tensor) -> Any:
+        """The diffusion coefficient of the student's process: [B, d], or what broadcasts to it."""
+
+
+class Paths(Protocol):
+    """Schedules, conditional probability paths, and losses. Times t are [B, 1]."""
+
+    def alpha(self) -> Any:
+        """A new schedule α(t) = t."""
+
+    def beta(self) -> Any:
+        """A new schedule β(t) = √(1 − t)."""
+
+    def gaussian_path(self, p_data: Any, alpha: Any, beta: Any) -> Any:
+        """A new path N(α(t)z, β(t)²I). p_data has sample(n) and dim."""
+
+    def linear_path(self, p_simple: Any, p_data: Any) -> Any:
+        """A new path (1 − t)x₀ + tz with x₀ of p_simple. Both arguments have sample(n) and dim."""
+
+    def sample(self, path: Any, z: Tensor, t: Tensor) -> Any:
+        """Draws [B, d] from the student's path, given z."""
+
+    def field(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
+        """The conditional vector field [B, d] of the student's path."""
+
+    def score(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
+        """The conditional score [B, d] of the student's path."""
+
+    def flow_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
+        """The loss of a batch of n, a number with its graph, against the conditional vector field."""
+
+    def score_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
+        """The loss of a batch of n, a number with its graph, against the conditional score."""
+
+    def score_of_field(self, field: nn.Module, alpha: Any, beta: Any, x: Tensor, t: Tensor) -> Any:
+        """The score [B, d] that belongs to a vector field of a Gaussian path."""
+
+
+class Guidance(Protocol):
+    """Classifier-free guidance. Points have any shape [B, …], labels are int64 [B]."""
+
+    def guided_loss(self, path: Any, model: nn.Module, eta: float, null_label: int, n: int) -> Any:
+        """The loss of a batch of n, in which a label is replaced by the null label with probability η."""
+
+    def null_label(self, wished: int) -> int:
+        """The label that stands for none: the wished one, where the student's trainer takes one as an argument."""
+
+
+class FlowMatching(Simulation, Paths, Guidance, Protocol):
+    """All that the family's probes ask for."""
+
+
+class FlowMatchingPackage(Protocol):
+    """A submission as the family's probes see it."""
+
+    @property
+    def flow_matching(self) -> FlowMatching:
+        """The adapter of that part."""

@@ -1,0 +1,304 @@
+"""Checks of lab one: integrators of ODEs and SDEs on known processes, and the coefficients of the student's processes.
+
+Left open by the hand-out, and decided for the student:
+- any way of drawing standard normal noise is right;
+- a coefficient that is the same everywhere may be a number, since it broadcasts; a small check of its own asks for the
+  shape of x;
+- an integrator may round like single precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gengrade.grading import (
+    Evidence,
+    Passed,
+    Rng,
+    Show,
+    Subject,
+    assert_close,
+    check,
+    expect,
+    fail,
+    not_asked,
+    probes,
+)
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare, in_turns
+from graders.flow_matching.processes import AffineField, OrnsteinUhlenbeck
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+EULER, MARUYAMA = "flow_matching.euler", "flow_matching.euler_maruyama"
+BROWNIAN, OU, LANGEVIN = "flow_matching.brownian_motion", "flow_matching.ou_process", "flow_matching.langevin"
+PROCESSES = (BROWNIAN, OU, LANGEVIN)
+STEPS = 12
+DRAWN = 1_500  # points in a test of noise
+SHOWN = 8  # trajectories in a figure
+
+STEP_NOISE = declare(MARUYAMA, "the noise of two steps", GaussianFit(2 * DRAWN, 3, ALPHA / 4))
+OTHER_STEP = declare(MARUYAMA, "the noise of a step and of the next", Independence(DRAWN * 3, ALPHA / 4))
+LAST = {
+    theta: declare(MARUYAMA, f"points after {STEPS} steps, θ = {theta:g}", GaussianFit(DRAWN, 2, ALPHA / 4))
+    for theta in (0.0, 1.7)
+}
+
+
+@check(EULER)
+@pytest.mark.parametrize("steps", [1, STEPS])
+def test_euler_steps(student: Subject, rng: Rng, show: Show, steps: int) -> None:
+    """A step of EulerSimulator goes from x to x + h·u(x, t), and further steps go on from there.
+
+    The field is known and depends on x and t, so that the points after any number of steps are exact. Euler 1768.
+    """
+    field, x, h = _field(rng), rng.normal(5, 3), _size(rng, 0.04, 0.09)
+    setting = {"matrix": field.matrix, "slope": field.slope}
+    got = student.run(probes.flow_matching.simulation.euler, x=x, h=h, steps=steps, **setting)
+    points = got.tensor("points", shape=(steps + 1, *x.shape), finite=False)
+    right = field.euler(x, h, steps)
+    if not np.allclose(points, right, rtol=1e-4, atol=1e-4):
+        fail(_euler_words(points, right, field, h), expected=_first(right), got=_first(points))
+    _expect_kept(got)
+    if steps > 1:
+        _show_trajectories(points[:, :SHOWN], field, x, h, show)
+
+
+@check(MARUYAMA)
+def test_noise_of_a_step(student: Subject, rng: Rng) -> None:
+    """A step of EulerMaruyamaSimulator adds h·u(x, t) and σ(x, t)·√h times new standard normal noise.
+
+    Maruyama 1955. The drift and the diffusion coefficient are known and differ from point to point.
+    """
+    field, x, h = _field(rng), rng.normal(DRAWN, 3), _size(rng, 0.03, 0.3)
+    noise = {"sigma": 1.6, "weight": 0.7}  # far from 1, so that it can be told from its square and its root
+    setting = {"matrix": field.matrix, "slope": field.slope, "noise": noise}
+    got = student.run(probes.flow_matching.simulation.euler_maruyama, x=x, h=h, steps=2, **setting)
+    points = got.tensor("points", shape=(3, *x.shape))
+    noises = [_noise(points, step, field, noise, h) for step in range(2)]
+    _expect_noise(noises[0])
+    correlation = OTHER_STEP.correlation(*noises)
+    if correlation is not None:
+        fail("two steps add the same noise: each step draws its own", got=f"a correlation of {correlation:.3f}")
+    problem = STEP_NOISE.problem(in_turns(*noises))
+    expect(problem is None, f"(x' − x − h·u)/(σ√h) is not drawn from N(0, I): {problem}")
+    _expect_kept(got)
+
+
+@check(MARUYAMA)
+@pytest.mark.parametrize("theta", sorted(LAST), ids=["Brownian motion", "Ornstein–Uhlenbeck"])
+def test_moments_after_steps(student: Subject, rng: Rng, show: Show, theta: float) -> None:
+    """After several steps, points have the mean and the variance that follow for this step size.
+
+    For dX = −θX dt + σ dW they are known for every step size h: qⁿx₀ and σ²h(1 − q²ⁿ)/(1 − q²) with q = 1 − θh.
+    """
+    process = OrnsteinUhlenbeck(theta, 2.0, _size(rng, 0.1, 0.2))
+    x = np.tile(np.array([2.0, -3.0], np.float32), (DRAWN, 1))
+    noise = {"sigma": process.sigma, "weight": 0.0}
+    drift = {"matrix": -theta * np.eye(2, dtype=np.float32), "slope": np.zeros(2, np.float32)}
+    got = student.run(
+        probes.flow_matching.simulation.euler_maruyama, x=x, h=process.h, steps=STEPS, noise=noise, **drift
+    )
+    points = got.tensor("points", shape=(STEPS + 1, *x.shape))
+    _show_process(points, process, show)
+    _expect_noise(points[-1] - process.mean(x, STEPS))
+    problem = LAST[theta].problem((points[-1] - process.mean(x, STEPS)) / process.std(STEPS))
+    expect(problem is None, f"after {STEPS} steps the points are not distributed as they should be: {problem}")
+
+
+@check(BROWNIAN)
+def test_brownian_motion(student: Subject, rng: Rng) -> None:
+    """BrownianMotion has no drift, and the diffusion coefficient σ."""
+    x, t, sigma = _somewhere(rng)
+    got = student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)
+    _judge_process(got, np.zeros(x.shape), sigma, "it is 0")
+
+
+@check(OU)
+def test_ou_process(student: Subject, rng: Rng) -> None:
+    """OUProcess has the drift −θx and the diffusion coefficient σ."""
+    x, t, sigma = _somewhere(rng)
+    theta = float(rng.uniform(0.4, 0.8, 1)[0])
+    got = student.run(probes.flow_matching.simulation.ou_process, x=x, t=t, theta=theta, sigma=sigma)
+    _judge_process(got, -theta * x, sigma, "it is −θx")
+
+
+@check(LANGEVIN)
+def test_langevin(student: Subject, rng: Rng) -> None:
+    """LangevinSDE has the drift ½σ²·∇log p(x) and the diffusion coefficient σ, for any density p."""
+    x, t, sigma = _somewhere(rng)
+    mean, precision = rng.normal(3), rng.uniform(0.4, 2.5, 3)
+    setting = {"mean": mean, "precision": precision, "sigma": sigma}
+    got = student.run(probes.flow_matching.simulation.langevin, x=x, t=t, **setting)
+    _judge_process(got, 0.5 * sigma**2 * precision * (mean - x), sigma, "it is ½σ²·density.score(x)")
+
+
+@check("flow_matching.coefficient_shapes", leaves_to=PROCESSES)
+def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed) -> None:
+    """Coefficients of processes have the shape of x, one number for each coordinate."""
+    x, t, sigma = _somewhere(rng)
+    found: dict[str, Evidence] = {}
+    if passed(BROWNIAN):
+        found["BrownianMotion"] = student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)
+    if passed(OU):
+        found["OUProcess"] = student.run(probes.flow_matching.simulation.ou_process, x=x, t=t, theta=0.5, sigma=sigma)
+    if passed(LANGEVIN):
+        ones = np.ones(3, np.float32)
+        found["LangevinSDE"] = student.run(
+            probes.flow_matching.simulation.langevin, x=x, t=t, sigma=sigma, mean=ones, precision=ones
+        )
+    if not found:
+        student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)  # whether it is there
+        not_asked("no process has the right coefficients", unless=PROCESSES)
+    for name, got in found.items():
+        for which in ("drift", "diffusion"):
+            shape = got.shape(which)
+            expect(
+                shape == x.shape,
+                f"the {which} coefficient of {name} should have the shape of x, such as torch.full_like(x, sigma)",
+                expected=f"shape {list(x.shape)}",
+                got=f"shape {list(shape)}" if shape else "a single number",
+            )
+
+
+def _field(rng: Rng) -> AffineField:
+    return AffineField(0.7 * rng.normal(3, 3), rng.normal(3))
+
+
+def _size(rng: Rng, low: float, high: float) -> float:
+    """A random number that single precision holds exactly."""
+    return float(rng.uniform(low, high, 1)[0])
+
+
+def _somewhere(rng: Rng) -> tuple[Array32, float, float]:
+    """Points [7, 3], a time, and a σ that differs from its square and from 1."""
+    return rng.normal(7, 3), _size(rng, 0.2, 0.8), _size(rng, 1.3, 1.9)
+
+
+def _noise(points: Array, step: int, field: AffineField, noise: dict[str, float], h: float) -> Array:
+    """The noise [B, d] of a step, in units of σ√h."""
+    before = points[step]
+    mean = before + h * field(before, step * h)
+    spread = noise["sigma"] * (1 + noise["weight"] * np.abs(before)) * np.sqrt(h)
+    return np.asarray((points[step + 1] - mean) / spread)
+
+
+def _expect_noise(noise: Array) -> None:
+    expect(
+        float(np.abs(noise).max()) > 1e-3,
+        "a step of EulerMaruyamaSimulator adds no noise: add σ(x, t)·√h times torch.randn_like(xt)",
+    )
+
+
+def _expect_kept(got: Evidence) -> None:
+    expect(got.flag("kept"), "a step changes the points that it is given: do not work in place")
+
+
+def _euler_words(points: Array, right: Array, field: AffineField, h: float) -> str:
+    """A message for the student about wrong steps, which names the mistake if it is a common one."""
+    start, step, drift = right[0], points[1] - right[0], field(right[0], 0.0)
+    guesses = {
+        "the step is not scaled by h: it is h·u(x, t)": drift,
+        "the step goes backwards: add h·u(x, t)": -h * drift,
+        "the drift is taken at t + h: Euler's method takes it at t": h * field(start, h),
+        "a step does not move the points: add h·u(x, t)": 0 * drift,
+        "only the step is returned: return x + h·u(x, t)": h * drift - start,
+    }
+    for words, guess in guesses.items():
+        if np.allclose(step, guess, rtol=1e-3, atol=1e-4):
+            return words
+    return "a step is not x + h·u(x, t)"
+
+
+def _first(points: Array) -> str:
+    return f"{np.array2string(points[1][0], precision=4)} after the first step"
+
+
+def _judge_process(got: Evidence, drift: NDArray[np.floating], sigma: float, hint: str) -> None:
+    """Fails unless a process has this drift [B, d] and the constant diffusion coefficient, in both calls."""
+    rights = {"drift": (drift, hint), "diffusion": (np.full(drift.shape, sigma), "it is σ, and holds no noise")}
+    for name, (right, words) in rights.items():
+        value = _broadcast(got[name], drift.shape, f"the {name} coefficient")
+        again = _broadcast(got[f"second_{name}"], drift.shape, f"the {name} coefficient")
+        expect(
+            np.allclose(value, again, rtol=1e-5, atol=1e-6),
+            f"the {name} coefficient is another one in each call, but it is no random number: the integrator draws the "
+            "noise",
+        )
+        assert_close(value, right, rtol=1e-3, atol=1e-5, what=f"the {name} coefficient", hint=words)
+
+
+def _broadcast(value: Evidence, shape: tuple[int, ...], what: str) -> Array:
+    """A coefficient in the shape of x; fails one that cannot be broadcast to it."""
+    given = value.shape()
+    fits = len(given) <= len(shape) and all(
+        have in (1, want) for have, want in zip(reversed(given), reversed(shape), strict=False)
+    )
+    expect(
+        fits,
+        f"{what} should have the shape of x",
+        expected=f"shape {list(shape)}",
+        got=f"shape {list(given)}",
+    )
+    return np.asarray(np.broadcast_to(value.tensor(shape=given), shape))
+
+
+def _show_trajectories(points: Array, field: AffineField, x: Array32, h: float, show: Show) -> None:
+    times = [step * h for step in range(len(points))]
+    exact = field.solution(x, h, len(points) - 1)
+    curves = {}
+    for index in range(3):
+        curves[f"yours, point {index + 1}"] = (times, points[:, index, 0].tolist())
+        curves[f"exact, point {index + 1}"] = (times, exact[:, index, 0].tolist())
+    show.curves(
+        "Your Euler steps and the exact solution of the same ODE: the first coordinate of three points",
+        curves,
+        xlabel="t",
+        ylabel="x",
+        alt="Trajectories of Euler's method beside the exact ones, from which they depart slowly",
+    )
+
+
+def _show_process(points: Array, process: OrnsteinUhlenbeck, show: Show) -> None:
+    times = [step * process.h for step in range(len(points))]
+    paths = {f"path {index + 1}": (times, points[:, index, 0].tolist()) for index in range(4)}
+    mean = np.array([process.mean(points[0, 0], step)[0] for step in range(len(points))])
+    spread = np.array([process.std(step) for step in range(len(points))])
+    for name, sign in (("mean + 2 std", 2), ("mean − 2 std", -2)):
+        paths[f"exact {name}"] = (times, (mean + sign * spread).tolist())
+    what = "Brownian motion" if process.theta == 0 else "an Ornstein–Uhlenbeck process"
+    show.curves(
+        f"Your Euler–Maruyama steps for {what}, and the exact spread for this step size",
+        paths,
+        xlabel="t",
+        ylabel="x",
+        alt=f"Four random paths of {what}, most of them between two curves at two standard deviations from the mean",
+    )
+    _show_last(points[-1, :, 0], process, show)
+
+
+def _show_last(last: Array, process: OrnsteinUhlenbeck, show: Show) -> None:
+    """Shows the density of the last points [B] beside the exact ones, for this step size and for none."""
+    start, time = 2.0, STEPS * process.h
+    reach = 4 * process.std(STEPS)
+    mean = float(process.mean(np.array(start), STEPS))
+    edges = np.linspace(mean - reach, mean + reach, 41)
+    centres = (edges[1:] + edges[:-1]) / 2
+    found = np.histogram(last, bins=edges)[0] / len(last) / (edges[1] - edges[0])
+    laws = {
+        "exact, for this step": (mean, process.std(STEPS)),
+        "exact, for the process": (start * np.exp(-process.theta * time), process.exact_std(time)),
+    }
+    curves = {"yours": (centres.tolist(), found.tolist())}
+    for name, (centre, std) in laws.items():
+        density = np.exp(-0.5 * ((centres - centre) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+        curves[name] = (centres.tolist(), density.tolist())
+    show.curves(
+        f"The density of the points after {STEPS} steps",
+        curves,
+        xlabel="x",
+        ylabel="density",
+        alt="A histogram beside two normal densities: one for this step size, and one for the process itself",
+    )

@@ -1,0 +1,206 @@
+"""Symptoms of mistakes in flow matching, where the student's code draws random numbers itself.
+
+All other evidence follows from the inputs alone, and is compared directly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengrade.grading import Evidence
+from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from graders.flow_matching.gaussian_paths import Powers
+from graders.flow_matching.processes import AffineField
+from graders.vae.symptoms import noise
+
+Array = NDArray[np.float64]
+Numbers = dict[str, tuple[Array | float, float]]
+
+SAME = 1e-3  # numbers nearer than this count as equal
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # times whose distribution function is compared
+EARLY, ENOUGH = 1e-3, 10_000  # among so many times from [0, 1), some are earlier than this
+CALLS = ("path", "target", "model")
+KINDS = ("", "field", "score")  # of targets
+
+
+@symptoms_of("flow_matching.simulation:euler_maruyama")
+def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The weight of the drift in a step, the law of its noise, and whether the next step has the same noise."""
+    x, h = np.asarray(inputs["x"], dtype=np.float64), float(inputs["h"])
+    points = got.tensor("points", shape=(int(inputs["steps"]) + 1, *x.shape), finite=False)
+    field = AffineField(inputs["matrix"], inputs["slope"])
+    sigma, weight = (float(inputs["noise"][name]) for name in ("sigma", "weight"))
+    noises = []
+    for step in (0, 1):
+        before = points[step]
+        spread = sigma * (1 + weight * np.abs(before)) * np.sqrt(h)
+        noises.append((points[step + 1] - before - h * field(before, step * h)) / spread)
+    drift = h * field(points[0], 0.0) / (sigma * np.sqrt(h))
+    share = float((noises[0] * drift).sum() / max(float((drift**2).sum()), 1e-12))
+    spread = sigma * (1 + weight * np.abs(points[0]))
+    return {
+        "kept": (float(got.flag("kept")), 0.0),
+        "noise in the next step as well": (_same(*noises), 0.1),
+        "weight of the drift": (share, 0.15 + 0.1 * abs(share)),
+        **noise(spread * noises[0], np.sign(drift), spread),
+    }
+
+
+@symptoms_of(
+    "flow_matching.simulation:brownian_motion",
+    "flow_matching.simulation:ou_process",
+    "flow_matching.simulation:langevin",
+)
+def coefficients(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The coefficients of two calls; of one that is random, only that it is."""
+    found: Numbers = {}
+    for name in ("drift", "diffusion"):
+        first, second = (got.tensor(each, finite=False) for each in (name, f"second_{name}"))
+        found[f"shape of the {name}"] = (np.array(first.shape, dtype=np.float64), 0.0)
+        random = first.shape != second.shape or not np.allclose(first, second)
+        found[f"random {name}"] = (float(random), 0.0)
+        if not random:
+            found[name] = (first, 1e-4)
+    return found
+
+
+@symptoms_of("flow_matching:path_draws")
+def path_draws(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The weight of z in draws, the law of their noise, and whether two calls draw the same."""
+    schedule, z, t = Powers(**inputs["schedule"]), np.asarray(inputs["z"], dtype=np.float64), inputs["t"]
+    draws = [got.tensor(name, shape=z.shape, finite=False) for name in ("draws", "second_draws")]
+    early = (t < np.median(t))[:, 0]
+    found: Numbers = {"same in both calls": (_same(*draws), 0.1)}
+    for name, rows in (("early", early), ("late", ~early)):
+        mean, spread = schedule.alpha(t[rows]) * z[rows], schedule.beta(t[rows])
+        if not mean.size or not spread.all():
+            continue
+        weight = float((draws[0][rows] * mean).sum() / max(float((mean**2).sum()), 1e-12))
+        found[f"weight of z, {name}"] = (weight, 0.1)
+        law = noise(draws[0][rows], mean, np.broadcast_to(spread, mean.shape))
+        found |= {f"{what}, {name}": value for what, value in law.items()}
+    return found
+
+
+@symptoms_of("flow_matching:linear_draw")
+def linear_draw(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The draws, if x₀ came from p_simple; otherwise whether it came from the data."""
+    asked = np.array([each.integer() for each in got.list("asked")], dtype=np.float64)
+    blend, z, t = got.tensor("blend", finite=False), np.asarray(inputs["z"], dtype=np.float64), inputs["t"]
+    if asked.size or blend.shape != z.shape:
+        return {"asked of p_simple": (asked, 0.0), "blend": (blend, 1e-3)}
+    return {"asked of p_simple": (asked, 0.0), "start is the data": (_equal((blend - t * z) / (1 - t), z), 0.0)}
+
+
+@symptoms_of("flow_matching.loss:dropped")
+def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
+    """How many labels are dropped, whether together, and what other labels the model was given."""
+    batches, labels = got.list("batches"), np.asarray(inputs["labels"], dtype=np.float64)
+    if any(each.is_none() for each in batches):
+        return {"labels": (-1.0, 0.0)}
+    given = np.stack([each.tensor(finite=False) for each in batches])
+    found: Numbers = {"shape of labels": (np.array(given.shape, dtype=np.float64), 0.0)}
+    if given.shape != labels.shape:
+        return found
+    away = given == got.integer("null_label")
+    others = given[~away & (given != labels)]
+    together = bool(np.isin(away.mean(axis=1), (0.0, 1.0)).all())
+    error = 3.0 / np.sqrt(labels.size)
+    return found | {
+        "together": (float(together and 0 < away.mean() < 1), 0.0),
+        "share of dropped labels": (0.0 if together and 0 < away.mean() < 1 else float(away.mean()), error),
+        "neighbours alike": (float((away[:, 0::2] == away[:, 1::2]).mean()), 2 * error),
+        "the same places in all batches": (float((away == away[:1]).all()), 0.0),
+        "share of other labels": (float(others.size) / labels.size, error),
+        "other label": (float(others[0]) if others.size and np.ptp(others) == 0 else -2.0, 0.0),
+        "whole": (float(got.flag("whole")), 0.0),
+    }
+
+
+@symptoms_of("flow_matching.loss:guided")
+def guided(inputs: Inputs, got: Evidence) -> Symptoms:
+    """The symptoms of a loss, and whether the model was given labels.
+
+    Where the trainer is told the null label, as in 2026, times [B] are as good as times [B, 1, 1, 1].
+    """
+    given = any(not each.is_none("labels") for each in got.list("model"))
+    found = {**loss(inputs, got), "labels given": (float(given), 0.0)}
+    shapes, _ = found.get("shapes of times", (None, 0.0))
+    if shapes is not None and got.integer("null_label") == int(inputs["null_label"]):
+        found["shapes of times"] = (np.where(np.asarray(shapes) == 1, len(inputs["x"].shape), shapes), 0.0)
+    return found
+
+
+@symptoms_of("flow_matching.loss:flow_matching", "flow_matching.loss:score_matching")
+def loss(inputs: Inputs, got: Evidence) -> Symptoms:
+    """What path, target and model were given, the law of the times, and which formula gives the loss."""
+    data, drawn = (np.asarray(inputs[name], dtype=np.float64) for name in ("z", "x"))
+    which = got.text("which")
+    found: Numbers = {
+        "asked of path, target and model": (
+            np.array([float(name in got) for name in ("path", "target", "model")]),
+            0.0,
+        ),
+        "draws of data": (float(len(got.list("asked"))), 0.0),
+        "target": (float(KINDS.index(which)) if which in KINDS else -1.0, 0.0),
+        "attached": (float(got.flag("attached")), 0.0),
+    }
+    calls = {name: got.list(name)[-1] for name in CALLS if got.list(name)}
+    given = {name: call.tensor("points", finite=False) for name, call in calls.items()}
+    for name, points in given.items():
+        found[f"points of the {name}"] = (np.array([_equal(points, data), _equal(points, drawn)]), 0.0)
+    if {"path", "target"} <= given.keys():
+        source = calls["target"].tensor("source", finite=False)
+        found["same z in path and target"] = (np.array([_equal(source, given["path"]), _equal(source, drawn)]), 0.0)
+    found |= _times(list(calls.values()))
+    if which in inputs:
+        residuals = np.asarray(inputs["outputs"], dtype=np.float64) - inputs[which]
+        found["formula"] = (_formula(got["loss"].number(finite=False), residuals), 0.0)
+    return found
+
+
+def _times(calls: list[Evidence]) -> Numbers:
+    """The shapes of the times, whether all calls have the same ones, and their distribution."""
+    times = [call.tensor("times", finite=False) for call in calls if not call.is_none("times")]
+    if not times:
+        return {"times": (-1.0, 0.0)}
+    flat = [each.reshape(-1) for each in times]
+    error = 3.0 / np.sqrt(flat[0].size)
+    begins = flat[0].size < ENOUGH or float(flat[0].min()) < EARLY
+    shares = np.array([[np.mean(each < share) for share in SHARES] for each in flat])
+    return {
+        "shapes of times": (np.array([[each.ndim, each.size] for each in times], dtype=np.float64), 0.0),
+        "same times": (np.array([_equal(flat[0], each) for each in flat]), 0.0),
+        "begin at 0": (float(begins), 0.0),
+        "one time for all": (np.array([float(np.ptp(each) == 0) for each in flat]), 0.0),
+        "distribution of times": (np.where(np.ptp(flat[0]) == 0, 0.0, shares), error),
+    }
+
+
+def _formula(value: float, residuals: Array) -> float:
+    """The number of the known formula that gives this loss for these residuals, or −1 if there is none.
+
+    A mean of squares over coordinates counts as their sum, since both are right.
+    """
+    n, rows = len(residuals), residuals.reshape(len(residuals), -1)
+    squares, distances = (rows**2).sum(axis=1), np.abs(rows)
+    guesses = (
+        (squares.mean(), (rows**2).mean()),
+        (squares.sum(), (rows**2).mean() * n),
+        (np.sqrt(squares).mean(),),
+        (distances.mean(), distances.sum(axis=1).mean()),
+    )
+    for number, alike in enumerate(guesses):
+        if any(abs(value - guess) <= SAME * abs(guess) for guess in alike):
+            return float(number)
+    return -1.0
+
+
+def _equal(left: Array, right: Array) -> float:
+    return float(left.shape == right.shape and np.allclose(left, right, rtol=SAME, atol=SAME))
+
+
+def _same(first: Array, second: Array) -> float:
+    """The share of numbers that two draws have in common."""
+    return float(np.mean(np.abs(first - second) < SAME))
