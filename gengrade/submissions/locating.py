@@ -182,10 +182,9 @@ def _loose(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: 
     """Return the place of a part without a folder: each file is taken from the highest level that has it."""
     out = [path for path in tree.files if part.leaves_out(path)]
     if out:
-        notes.append(
-            f"{listed([_shown(path) for path in out], _MOST_LEFT_OUT)}: left out, as a solution of the course's"
-        )
-        tree = _Tree([path for path in tree.files if path not in out])
+        names = listed([_shown(path) for path in out], _MOST_LEFT_OUT)
+        notes.append(f"{names}: left out, since the name is that of the course's own solution")
+        tree = _Tree([path for path in tree.files if not part.leaves_out(path)])
     if part.whole:
         return _everything(part, tree)
     if part.beside:
