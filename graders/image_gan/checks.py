@@ -124,54 +124,40 @@ def _normal_scores(drawn: Array) -> Array:
 
 
 @check("image_gan.discriminator")
-def test_layers_of_discriminator(student: Subject, rng: Rng) -> None:
-    """The discriminator has the fully connected layers that are asked for: 784, 256, 256, 1."""
-    _judge_layers(student, "discriminator", rng)
-
-
-@check("image_gan.discriminator")
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_scores_of_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
-    """With known weights, the discriminator gives the scores that its layers and LeakyReLUs determine."""
+def test_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The discriminator has layers of 784, 256, 256 and 1 units, and with known weights it gives their scores."""
+    _judge_layers(student, "discriminator", rng)
     _judge_scores(student, reference, "discriminator", rng, training)
 
 
 @check("image_gan.generator")
-def test_layers_of_generator(student: Subject, rng: Rng) -> None:
-    """The generator has the fully connected layers that are asked for: noise_dim, 1024, 1024, 784."""
-    _judge_layers(student, "generator", rng)
-
-
-@check("image_gan.generator")
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_images_of_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
-    """With known weights, the generator gives the images that its layers, ReLUs and tanh determine."""
+def test_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The generator has layers of noise_dim, 1024, 1024 and 784 units, and with known weights it gives their images."""
+    _judge_layers(student, "generator", rng)
     _judge_images(student, reference, "generator", rng, training)
 
 
 @check("image_gan.dc_discriminator")
-def test_layers_of_dc_discriminator(student: Subject, rng: Rng) -> None:
-    """The convolutional discriminator has the convolutions and fully connected layers that are asked for."""
-    _judge_layers(student, "dc_discriminator", rng)
-
-
-@check("image_gan.dc_discriminator")
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_scores_of_dc_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
-    """With known weights, the convolutional discriminator gives the scores that its layers determine."""
+def test_dc_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The convolutional discriminator has the layers that are asked for, and with known weights it gives their scores.
+
+    Two convolutions of 5×5 pixels, each with a LeakyReLU and a max-pooling, and two fully connected layers.
+    """
+    _judge_layers(student, "dc_discriminator", rng)
     _judge_scores(student, reference, "dc_discriminator", rng, training)
 
 
 @check("image_gan.dc_generator")
-def test_layers_of_dc_generator(student: Subject, rng: Rng) -> None:
-    """The convolutional generator has the layers and batch norms that are asked for."""
-    _judge_layers(student, "dc_generator", rng)
-
-
-@check("image_gan.dc_generator")
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_images_of_dc_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
-    """With known weights, the convolutional generator gives the images that its layers determine."""
+def test_dc_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The convolutional generator has the layers that are asked for, and with known weights it gives their images.
+
+    Two fully connected layers and two transposed convolutions; all but the last with a ReLU and then a batch norm.
+    """
+    _judge_layers(student, "dc_generator", rng)
     _judge_images(student, reference, "dc_generator", rng, training)
 
 

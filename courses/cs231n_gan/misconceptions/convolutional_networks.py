@@ -129,14 +129,14 @@ def leaky_relu_in_the_generator(noise_dim=96):
     return imagining(noise_dim, act=nn.LeakyReLU)
 
 
-@misconception(raises=True)
+@misconception
 def noise_dim_ignored(noise_dim=96):
     """Your convolutional generator always takes 96 latents, whatever noise_dim is. Use noise_dim for the size of the
     first layer."""
     return original(96)
 
 
-@misconception(raises=True)
+@misconception
 def unpadded(noise_dim=96):
     """You left out the padding of the transposed convolutions, so that the images have 34×34 pixels: with stride 2 and
     padding 1, 7×7 pixels become 14×14, and these 28×28."""

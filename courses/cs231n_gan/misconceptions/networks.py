@@ -112,7 +112,7 @@ def no_hidden_activations(noise_dim=96, seed=None):
     return imagining(noise_dim, nn.Identity(), nn.Identity(), nn.Tanh())
 
 
-@misconception(fails=("image_gan.generator",), raises=True)
+@misconception
 def noise_dim_ignored(noise_dim=96, seed=None):
     """Your generator always takes 96 latents, whatever noise_dim is. Use noise_dim for the size of the first layer."""
     return original(96)
