@@ -57,6 +57,7 @@ def test_short_training(
     show.images(
         "Samples after the short training", samples[:64] / 255, alt="an 8 by 8 grid of images that the generator made"
     )
+    _show_losses(show, trained)
     refuse_copies(samples, data, COPIES, rng)
     refuse_company(samples, decode, rng)
     ours = reference.run(probes.image_gan.train, **setting)
@@ -70,3 +71,11 @@ def _decoded(subject: Subject, trained: Evidence | None, z: NDArray[np.float32])
     """The images uint8 [N, 28, 28] that a new guest decodes from noise z; `trained` None: those of a new generator."""
     weights = None if trained is None else trained.state("trained")
     return as_pixels(subject.run(probes.image_gan.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))
+
+
+def _show_losses(show: Show, trained: Evidence) -> None:
+    names = {"generator": "generator_losses", "discriminator": "discriminator_losses"}
+    losses = {name: trained.tensor(key, shape=(BUDGET["steps"],), finite=False) for name, key in names.items()}
+    steps = [float(index + 1) for index in range(BUDGET["steps"])]
+    curves = {name: (steps, values.tolist()) for name, values in losses.items()}
+    show.curves("Losses of the short training", curves, xlabel="step", ylabel="loss", alt="the losses of both networks")

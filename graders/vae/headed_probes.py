@@ -18,14 +18,14 @@ from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.probing.records import State
-    from graders.vae.interface import WithHeadsPackage
+    from graders.vae.interface import VaePackage
     from graders.vae.records import HeadedCode, HeadedPass, HeadedTraining, Layer, Layers, LossFunction
 
 CHUNK = 1000  # images in one pass outside of training
 RATE = 1e-3  # the hand-out's learning rate of Adam
 
 
-def loss(package: WithHeadsPackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> LossFunction:
+def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> LossFunction:
     """The student's loss of reconstructions x_hat of images x, both [B, 1, 28, 28], and its gradients."""
     leaves = [each.clone().requires_grad_() for each in (x_hat, mean, logvar)]
     of_images, of_means, of_spreads = (1 * each for each in leaves)
@@ -38,7 +38,7 @@ def loss(package: WithHeadsPackage, x_hat: Tensor, x: Tensor, mean: Tensor, logv
     return {"loss": value, "x_hat": by_images, "mean": by_means, "logvar": by_spreads}
 
 
-def layers(package: WithHeadsPackage, x: Tensor, labels: Tensor | None, latents: Tensor) -> Layers:
+def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor) -> Layers:
     """What each fully connected layer of a new model takes and gives in a pass.
 
     latents: [R, n], which the decoder is given on its own, with labels behind them where there are labels. Of rows that
@@ -77,7 +77,7 @@ def _called(calls: Calls) -> Layer:
 
 
 def forward(
-    package: WithHeadsPackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor, training: bool
+    package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor, training: bool
 ) -> HeadedPass:
     """One pass of a new model in either mode, whose heads give known numbers.
 
@@ -138,7 +138,7 @@ def _three(returned: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def train(
-    package: WithHeadsPackage,
+    package: VaePackage,
     images: Tensor,
     labels: Tensor | None,
     latent_size: int,
@@ -168,9 +168,7 @@ def train(
 
 
 @torch.no_grad()
-def encode(
-    package: WithHeadsPackage, weights: State, images: Tensor, labels: Tensor | None, latent_size: int
-) -> HeadedCode:
+def encode(package: VaePackage, weights: State, images: Tensor, labels: Tensor | None, latent_size: int) -> HeadedCode:
     """The posterior of uint8 images [N, 1, 28, 28], with these weights."""
     model = _model(package, labels, latent_size).to(images.device)
     model.load_state_dict(weights)
@@ -185,7 +183,7 @@ def encode(
 
 
 @torch.no_grad()
-def decode(package: WithHeadsPackage, weights: State, z: Tensor, labels: Tensor | None) -> Tensor:
+def decode(package: VaePackage, weights: State, z: Tensor, labels: Tensor | None) -> Tensor:
     """The means of pixels [N, 784] for latents z [N, latent_size], with the decoder's weights only."""
     decoder = package.vae.decoder_of(_model(package, labels, z.shape[1])).to(z.device)
     decoder.load_state_dict(weights)
@@ -193,6 +191,6 @@ def decode(package: WithHeadsPackage, weights: State, z: Tensor, labels: Tensor 
     return torch.cat([decoder.eval()(part).reshape(len(part), -1) for part in torch.split(taken, CHUNK)])
 
 
-def _model(package: WithHeadsPackage, labels: Tensor | None, latent_size: int) -> nn.Module:
+def _model(package: VaePackage, labels: Tensor | None, latent_size: int) -> nn.Module:
     """A new VAE, or a conditional one if there are labels."""
     return built(package.vae.headed_model, conditional=labels is not None, latent_size=latent_size)

@@ -1,6 +1,6 @@
 """What the probes of a VAE ask an adapter for, as `package.vae`.
 
-An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has all of `Vae`, that of
+An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has `WithLoops`, that of
 `uva2021` has `Arithmetic`, `ConvolutionalNetworks` and `Model`, and that of `eecs498` has `WithHeads`. A method raises
 Missing, or whatever the student's code raises. A result of type Any is what the student's code gave, in any form: its
 docstring says what a right one is. Only a type checker reads this file.
@@ -102,8 +102,8 @@ class Loops(Protocol):
         """Evaluates on all batches, without training. Averages as of `train_epoch`."""
 
 
-class Vae(Arithmetic, Networks, ModelOfAnyKind, Sampling, Loops, Protocol):
-    """All that the family's probes ask for."""
+class WithLoops(Arithmetic, Networks, ModelOfAnyKind, Sampling, Loops, Protocol):
+    """A VAE of which the student writes everything: the arithmetic, networks, samples and loops."""
 
 
 class WithHeads(Draws, Protocol):
@@ -134,12 +134,8 @@ class WithHeads(Draws, Protocol):
         """Lets the model call `injected(mean, logvar)` in place of the student's function, if it calls that at all."""
 
 
-class WithHeadsPackage(Protocol):
-    """A submission of a course with such models as the probes see it."""
-
-    @property
-    def vae(self) -> WithHeads:
-        """The adapter of that part."""
+class Vae(WithLoops, WithHeads, Protocol):
+    """All that the family's probes ask for."""
 
 
 class VaePackage(Protocol):
