@@ -31,8 +31,6 @@ class VAE(nn.Module):
 
     def __init__(self, input_size, latent_size=15):
         super().__init__()
-        self.input_size = input_size
-        self.latent_size = latent_size
         self.encoder = nn.Sequential(nn.Flatten(), *hidden_layers(input_size))
         self.mu_layer = nn.Linear(HIDDEN, latent_size)
         self.logvar_layer = nn.Linear(HIDDEN, latent_size)
@@ -49,9 +47,6 @@ class CVAE(nn.Module):
 
     def __init__(self, input_size, num_classes=10, latent_size=15):
         super().__init__()
-        self.input_size = input_size
-        self.latent_size = latent_size
-        self.num_classes = num_classes
         self.encoder = nn.Sequential(*hidden_layers(input_size + num_classes))
         self.mu_layer = nn.Linear(HIDDEN, latent_size)
         self.logvar_layer = nn.Linear(HIDDEN, latent_size)
