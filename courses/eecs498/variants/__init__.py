@@ -14,7 +14,7 @@ MIXTURES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "image_gan": ("noise by a distribution", "losses written out"),
     },
     "square images": {
-        "vae": ("the draw within forward", "flat images of the decoder"),
+        "vae": ("images flattened before the encoder", "flat images of the decoder"),
         "image_gan": ("square images of the convolutional networks",),
     },
 }
