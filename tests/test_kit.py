@@ -262,7 +262,7 @@ def _secrets(course: Course) -> Iterator[str]:
 IDIOMS = re.compile(
     r"(with torch\.(no_grad|enable_grad)\(\):|torch\.manual_seed\(\w+\)|if __name__ == .*|os\.makedirs\(.*\)"
     r"|\w+\.(zero_grad|step|train|eval)\(\)|device = .*|super\(\).__init__\(.*\)|self\.\w+ = \w+|for .* in .*:"
-    r"|raise \w+Error.*|return \w+)"
+    r"|raise \w+Error.*|return \w+|return nn\.Sequential\()"
 )
 
 

@@ -1,25 +1,29 @@
 """What the probes of a VAE ask an adapter for, as `package.vae`.
 
-An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has all of `Vae`, that of
-`uva2021` has `Arithmetic`, `ConvolutionalNetworks` and `Model`. A method raises Missing, or whatever the student's code
-raises. A result of type Any is what the student's code gave, in any form: its docstring says what a right one is.
-Only a type checker reads this file.
+An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has `WithLoops`, that of
+`uva2021` has `Arithmetic`, `ConvolutionalNetworks` and `Model`, and that of `eecs498` has `WithHeads`. A method raises
+Missing, or whatever the student's code raises. A result of type Any is what the student's code gave, in any form: its
+docstring says what a right one is. Only a type checker reads this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 
-class Arithmetic(Protocol):
-    """Functions without a network."""
+class Draws(Protocol):
+    """Draws that gradients pass through."""
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
         """One draw of N(mean, std²) with gradients by both: three tensors of one shape."""
+
+
+class Arithmetic(Draws, Protocol):
+    """Functions without a network."""
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
         """The divergence of N(mean, exp(log_std)²) to N(0, I), summed over the last dimension: [..., d] → [...]."""
@@ -98,7 +102,39 @@ class Loops(Protocol):
         """Evaluates on all batches, without training. Returns the same averages as `train_epoch`."""
 
 
-class Vae(Arithmetic, Networks, ModelOfAnyKind, Sampling, Loops, Protocol):
+class WithLoops(Arithmetic, Networks, ModelOfAnyKind, Sampling, Loops, Protocol):
+    """A VAE of which the student writes everything: the arithmetic, networks, samples and loops."""
+
+
+class WithHeads(Draws, Protocol):
+    """A VAE and a conditional VAE of fully connected layers, each with an encoder, two heads and a decoder; their loss.
+
+    Images are [B, 1, 28, 28] in [0, 1], labels one-hot [B, 10], latents [B, latent_size].
+    """
+
+    def loss_function(self, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> Any:
+        """The binary cross-entropy of means x_hat and images x, and the divergence, summed, over the batch size."""
+
+    def headed_model(self, *, conditional: bool, latent_size: int) -> nn.Module:
+        """A new VAE, or a new conditional VAE."""
+
+    def forward(self, model: nn.Module, x: Tensor, labels: Tensor | None) -> Any:
+        """Three things: the reconstruction [B, 1, 28, 28], mean and logvar. `labels` are for a conditional VAE."""
+
+    def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The network that maps images, with their labels, to what both heads take."""
+
+    def heads_of(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
+        """The layers that give mean and logvar."""
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The network that maps latents, with labels behind them, to the means of pixels."""
+
+    def inject_reparameterize(self, model: nn.Module, injected: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Lets the model call `injected(mean, logvar)` in place of the student's function, if it calls that at all."""
+
+
+class Vae(WithLoops, WithHeads, Protocol):
     """All that the family's probes ask for."""
 
 

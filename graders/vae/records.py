@@ -160,3 +160,64 @@ class Code(TypedDict):
 
     mean: Tensor  # [N, z_dim]
     log_std: Tensor  # [N, z_dim]
+
+
+class LossFunction(TypedDict):
+    """A loss of known reconstructions and its gradients, which are absent if it has no graph."""
+
+    loss: Tensor  # a number
+    x_hat: NotRequired[Tensor]  # the gradient by the reconstructions, of their shape
+    mean: NotRequired[Tensor]  # [B, latent_size]
+    logvar: NotRequired[Tensor]  # [B, latent_size]
+
+
+class Layer(TypedDict):
+    """What a fully connected layer took and gave in its only call."""
+
+    taken: Tensor  # [B, n]
+    given: Tensor  # [B, m]
+
+
+class Layers(TypedDict):
+    """The fully connected layers of a VAE in the order of their calls, and what its networks gave."""
+
+    encoder: list[Layer]
+    heads: list[Layer]  # that of the mean, and that of logvar
+    mean: Tensor  # [B, latent_size], what the head of the mean gave as a whole
+    logvar: Tensor  # [B, latent_size], what that of logvar gave
+    decoder: list[Layer]
+    decoded: Tensor  # [B, …]
+    others: Tensor  # [R, …], what the decoder gave for other latents
+
+
+class HeadedPass(TypedDict):
+    """One pass of a VAE whose heads give known numbers, and whose latents are drawn with known noise."""
+
+    x_hat: Tensor  # [B, 1, 28, 28]
+    mean: Tensor  # [B, latent_size], as returned
+    logvar: Tensor  # [B, latent_size], as returned
+    head_mean: Tensor  # [B, latent_size], as the last call of the head gave it
+    head_logvar: Tensor  # [B, latent_size]
+    encoded: Tensor  # [B, …], what the encoder took in its last call; no rows if it is not called
+    decoder_taken: Tensor  # [B, …], what the decoder took in its last call; no rows if it is not called
+    decoded: Tensor  # [B, …], what the decoder gave in that call
+    drawn: bool  # whether the student's function was called to draw the latents, and so the known noise used
+    drawn_mean: NotRequired[Tensor]  # the first argument of that call
+    drawn_logvar: NotRequired[Tensor]  # the second argument
+    mean_reached: bool  # whether the gradient of the reconstruction by the mean is not zero
+    logvar_reached: bool  # whether its gradient by logvar is not zero
+
+
+class HeadedTraining(TypedDict):
+    """The weights after a short training with the student's loss, and the loss at each step."""
+
+    model: State
+    decoder: State
+    losses: Tensor  # [steps]
+
+
+class HeadedCode(TypedDict):
+    """The posterior of images."""
+
+    mean: Tensor  # [N, latent_size]
+    logvar: Tensor  # [N, latent_size]

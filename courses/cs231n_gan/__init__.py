@@ -1,0 +1,1 @@
+"""Stanford University, CS231n, the GANs of assignment 3, 2020 to 2024."""

@@ -1,0 +1,428 @@
+"""Checks of a GAN of 28×28 images whose networks, losses and optimiser are prescribed (CS231n; EECS 498).
+
+The hand-outs prescribe the networks layer by layer. So a network is compared with ours after both were given the same
+known weights, by the kind and the shape of each layer; how a layer is written does not matter. Where the hand-outs are
+silent, or differ, the student is free:
+
+- A discriminator may take flat or square images, and give scores of shape [B] or [B, 1]; a generator may give flat or
+  square images. A convolutional discriminator may be built for one size of a batch where the hand-out passes it.
+- A network that works for batches of one size only fails `image_gan.batch_sizes`, and nothing else.
+- A loss may take scores [N, 1] or [N] only, and be a tensor with one element.
+- The losses may be computed in any way. One that is right for ordinary scores, and overflows or loses its gradient for
+  large ones, fails `image_gan.large_scores` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit, ndtri
+
+from gengrade.grading import (
+    Evidence,
+    Mismatch,
+    Passed,
+    Rng,
+    Subject,
+    UpTo,
+    assert_close,
+    check,
+    expect,
+    fail,
+    not_asked,
+    probes,
+)
+from graders.common.networks import ATOL, RTOL
+from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
+
+Array = NDArray[np.float64]
+
+PIXELS: Final = 28 * 28
+BATCH: Final = 128  # the hand-outs' size of a batch
+MODES = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
+INSIDE: Final = 1e-9  # distribution functions are cut here, since a draw of exactly −1 has probability 2⁻²⁴
+LARGE: Final = 200.0  # scores at which exp overflows in single precision, and a sigmoid is exactly 0 or 1
+LOSSES: Final = ("discriminator_loss", "generator_loss")
+MOST_DIMENSIONS: Final = 8
+
+# The shapes of all parameters of each network, layer by layer; `noise_dim` stands for the number of latents.
+NOISE_DIM: Final = -1
+LAYERS: Final[dict[str, list[list[int]]]] = {
+    "discriminator": [[256, PIXELS], [256], [256, 256], [256], [1, 256], [1]],
+    "generator": [[1024, NOISE_DIM], [1024], [1024, 1024], [1024], [PIXELS, 1024], [PIXELS]],
+    "dc_discriminator": [
+        *([32, 1, 5, 5], [32], [64, 32, 5, 5], [64]),
+        *([1024, 4 * 4 * 64], [1024], [1, 1024], [1]),
+    ],
+    "dc_generator": [
+        *([1024, NOISE_DIM], [1024], [1024], [1024]),
+        *([7 * 7 * 128, 1024], [7 * 7 * 128], [7 * 7 * 128], [7 * 7 * 128]),
+        *([128, 64, 4, 4], [64], [64], [64], [64, 1, 4, 4], [1]),
+    ],
+}
+WORDS: Final = {
+    "discriminator": "discriminator",
+    "generator": "generator",
+    "dc_discriminator": "convolutional discriminator",
+    "dc_generator": "convolutional generator",
+}
+ORDER: Final = {
+    "discriminator": "LeakyReLU with slope 0.01 after both hidden layers, and nothing after the last one",
+    "generator": "ReLU after both hidden layers, and tanh after the last one",
+    "dc_discriminator": "LeakyReLU with slope 0.01 after each convolution and before its max-pooling, and after the "
+    "first fully connected layer; nothing after the last one",
+    "dc_generator": "ReLU and then batch norm after each layer but the last, and tanh after that; transposed "
+    "convolutions with stride 2 and padding 1",
+}
+
+DRAWN = declare("image_gan.sample_noise", "noise, by its normal scores", GaussianFit(400, 24, ALPHA / 2))
+TWICE = declare("image_gan.sample_noise", "noise of two calls, in turns", GaussianFit(800, 24, ALPHA / 2))
+
+
+@check("image_gan.sample_noise")
+def test_noise(student: Subject, rng: Rng) -> None:
+    """sample_noise draws every number of [batch_size, dim] uniformly between −1 and 1, and anew in each call."""
+    shape = (rng.integer(DRAWN.draws, DRAWN.draws + 80), rng.integer(DRAWN.elements, DRAWN.elements + 20))
+    got = student.run(probes.image_gan.noise, batch_size=shape[0], noise_dim=shape[1])
+    calls = []
+    for name in ("first", "second"):
+        expect(
+            got.shape(name) == shape,
+            "the noise has the wrong shape",
+            expected=f"shape {list(shape)}, for batch_size={shape[0]} and {shape[1]} latents",
+            got=f"shape {list(got.shape(name))}",
+        )
+        drawn = got.tensor(name, shape=shape)
+        _expect_uniform(drawn)
+        calls.append(_normal_scores(drawn))
+    for problem in map(DRAWN.problem, calls[:1]):
+        expect(problem is None, f"the noise is not uniform between −1 and 1: of its normal scores, {problem}")
+    problem = TWICE.problem(in_turns(*calls))
+    expect(problem is None, f"two calls do not draw independent noise: of their normal scores, in turns, {problem}")
+
+
+def _expect_uniform(drawn: Array) -> None:
+    """Fails noise whose range alone shows that it is not uniform between −1 and 1."""
+    low, high = float(drawn.min()), float(drawn.max())
+    seen, wanted = f"numbers from {low:.3f} to {high:.3f}", "numbers between −1 and 1"
+    outside = "some of the noise lies outside (−1, 1): it should be uniform there, not normal"
+    expect(low >= -1 and high <= 1, outside, expected=wanted, got=seen)
+    hint = "torch.rand is uniform on [0, 1): stretch and shift it"
+    expect(low < 0, f"the noise is never negative: {hint}", expected=wanted, got=seen)
+    # Of n uniform numbers, all lie within 0.9 with probability 0.9ⁿ, which is nothing here.
+    expect(low < -0.9 and high > 0.9, "the noise does not reach both ends of (−1, 1)", expected=wanted, got=seen)
+
+
+def _normal_scores(drawn: Array) -> Array:
+    """Turns uniform numbers on (−1, 1) into normal ones, by the distribution function and its normal quantile."""
+    scores: Array = ndtri(np.clip((drawn + 1) / 2, INSIDE, 1 - INSIDE))
+    return scores
+
+
+@check("image_gan.discriminator")
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The discriminator has layers of 784, 256, 256 and 1 units, and with known weights it gives their scores."""
+    _judge_layers(student, "discriminator", rng)
+    _judge_scores(student, reference, "discriminator", rng, training)
+
+
+@check("image_gan.generator")
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The generator has layers of noise_dim, 1024, 1024 and 784 units, and with known weights it gives their images."""
+    _judge_layers(student, "generator", rng)
+    _judge_images(student, reference, "generator", rng, training)
+
+
+@check("image_gan.dc_discriminator")
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_dc_discriminator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The convolutional discriminator has the layers that are asked for, and with known weights it gives their scores.
+
+    Two convolutions of 5×5 pixels, each with a LeakyReLU and a max-pooling, and two fully connected layers.
+    """
+    _judge_layers(student, "dc_discriminator", rng)
+    _judge_scores(student, reference, "dc_discriminator", rng, training)
+
+
+@check("image_gan.dc_generator")
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_dc_generator(student: Subject, reference: Subject, rng: Rng, training: bool) -> None:
+    """The convolutional generator has the layers that are asked for, and with known weights it gives their images.
+
+    Two fully connected layers and two transposed convolutions; all but the last with a ReLU and then a batch norm.
+    """
+    _judge_layers(student, "dc_generator", rng)
+    _judge_images(student, reference, "dc_generator", rng, training)
+
+
+def _judge_layers(student: Subject, which: str, rng: Rng) -> None:
+    """Fails a network whose parameters have other shapes than the prescribed layers, in any order."""
+    noise_dim = rng.integer(5, 90)
+    got = student.run(probes.image_gan.layers, which=which, batch_size=BATCH, noise_dim=noise_dim)
+    found = [_shape(each) for each in got.list("shapes")]
+    wanted = [[noise_dim if size == NOISE_DIM else size for size in shape] for shape in LAYERS[which]]
+    count, right = got.integer("parameters"), sum(int(np.prod(shape)) for shape in wanted)
+    built = f" if it is built with noise_dim={noise_dim}" if "generator" in which else ""
+    absent, surplus = _difference(wanted, found), _difference(found, wanted)
+    expect(
+        not absent and not surplus and count == right,
+        f"the {WORDS[which]} does not have the layers that are asked for{built}",
+        expected=f"{right:,} parameters" + (f", among them {_listed(absent)}" if absent else ""),
+        got=f"{count:,} parameters" + (f", among them {_listed(surplus)}" if surplus else ""),
+    )
+
+
+def _shape(listed: Evidence) -> list[int]:
+    return [size.integer() for size in listed.list(most=MOST_DIMENSIONS)]
+
+
+def _difference(left: Sequence[list[int]], right: Sequence[list[int]]) -> list[list[int]]:
+    """The shapes of `left` that `right` lacks, each as often as it is lacking."""
+    rest = list(right)
+    lacking = []
+    for shape in left:
+        if shape in rest:
+            rest.remove(shape)
+        else:
+            lacking.append(shape)
+    return lacking
+
+
+def _listed(shapes: list[list[int]]) -> str:
+    return "some of shape " + ", ".join(map(str, shapes[:4])) + (" …" if len(shapes) > 4 else "")
+
+
+def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:
+    """Fails a discriminator whose scores for known weights are not those of the prescribed layers."""
+    x, seed = rng.uniform(-1, 1, BATCH, PIXELS), rng.integer(0, 1 << 30)
+    setting = {"which": which, "x": x, "seed": seed, "training": training}
+    scores = student.run(probes.image_gan.outputs, **setting).tensor(shape=None)
+    expect(
+        scores.shape in ((BATCH, 1), (BATCH,)),
+        f"the {WORDS[which]} does not give one score for each image",
+        expected=f"shape {[BATCH, 1]}",
+        got=f"shape {list(scores.shape)}",
+    )
+    right = reference.run(probes.image_gan.outputs, **setting).tensor(shape=(BATCH, 1))
+    if not _agree(scores.reshape(BATCH, 1), right):
+        between = bool(scores.min() >= 0 and scores.max() <= 1)
+        squashed = f"the {WORDS[which]} ends in a sigmoid: return logits, to which the losses apply it"
+        expect(not between, squashed, expected="scores of any size", got="numbers between 0 and 1")
+    assert_close(
+        scores.reshape(BATCH, 1),
+        right,
+        rtol=RTOL,
+        atol=ATOL,
+        what=f"what the {WORDS[which]} gives for known weights",
+        hint=f"its layers are of the right size, so look at what is between them: {ORDER[which]}",
+    )
+
+
+def _judge_images(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:
+    """Fails a generator whose images for known weights are not those of the prescribed layers."""
+    x, seed = rng.uniform(-1, 1, BATCH, rng.integer(5, 90)), rng.integer(0, 1 << 30)
+    setting = {"which": which, "x": x, "seed": seed, "training": training}
+    images = student.run(probes.image_gan.outputs, **setting).tensor(shape=None)
+    expect(
+        images.size == BATCH * PIXELS and images.shape[0] == BATCH,
+        f"the {WORDS[which]} does not give an image of 784 pixels for each row of noise",
+        expected=f"shape {[BATCH, PIXELS]} or {[BATCH, 1, 28, 28]}",
+        got=f"shape {list(images.shape)}",
+    )
+    right = reference.run(probes.image_gan.outputs, **setting).tensor(shape=(BATCH, UpTo(PIXELS))).reshape(BATCH, -1)
+    inside = float(np.abs(images).max()) <= 1 + ATOL
+    outside = f"the {WORDS[which]}'s pixels leave [−1, 1]: end with a tanh"
+    expect(inside, outside, expected="pixels in [−1, 1]", got=f"pixels up to {np.abs(images).max():.2f}")
+    positive = f"the {WORDS[which]}'s pixels are never negative: end with a tanh, and neither a sigmoid nor a ReLU"
+    expect(float(images.min()) < 0, positive, expected="pixels in [−1, 1]", got=f"pixels from {images.min():.2f}")
+    assert_close(
+        images.reshape(BATCH, PIXELS),
+        right,
+        rtol=RTOL,
+        atol=ATOL,
+        what=f"what the {WORDS[which]} gives for known weights",
+        hint=f"its layers are of the right size, so look at what is between them: {ORDER[which]}",
+    )
+
+
+def _agree(found: Array, right: Array) -> bool:
+    return bool(np.allclose(found, right, rtol=RTOL, atol=ATOL))
+
+
+@check("image_gan.batch_sizes", leaves_to=tuple(f"image_gan.{which}" for which in LAYERS))
+@pytest.mark.parametrize("which", LAYERS)
+def test_batch_sizes(student: Subject, rng: Rng, which: str) -> None:
+    """Each network works for batches of any size, such as the last and smaller batch of a data set."""
+    size = rng.integer(3, 40)
+    n = rng.integer(5, 90) if "generator" in which else PIXELS
+    batches = {"usual": rng.uniform(-1, 1, BATCH, n), "other": rng.uniform(-1, 1, size, n)}
+    got = student.run(probes.image_gan.batches, which=which, **batches)
+    problems = {name: got.text(name) for name in batches}
+    if problems["usual"]:
+        reason = f"the {WORDS[which]} does not work for {BATCH} images either; another check is about that"
+        not_asked(reason, unless=(f"image_gan.{which}",))
+    expect(
+        problems["other"] == "",
+        f"the {WORDS[which]} works for batches of {BATCH}, and not for one of {size}: let it take the size of the "
+        "batch from its input, as Unflatten does with −1",
+        expected=f"scores or images for a batch of {size}",
+        got=problems["other"],
+    )
+
+
+@check("image_gan.discriminator_loss")
+def test_discriminator_loss(student: Subject, rng: Rng) -> None:
+    """discriminator_loss is −E log D(x) − E log(1 − D(G(z))), with its gradients.
+
+    Goodfellow et al. 2014, equation 1. D is the sigmoid of the scores.
+    """
+    _judge_loss(student, "discriminator_loss", *_scores(rng))
+
+
+@check("image_gan.generator_loss")
+def test_generator_loss(student: Subject, rng: Rng) -> None:
+    """generator_loss is −E log D(G(z)), with its gradient.
+
+    Goodfellow et al. 2014, section 3. D is the sigmoid of the scores.
+    """
+    _judge_loss(student, "generator_loss", *_scores(rng))
+
+
+@check("image_gan.ls_discriminator_loss")
+def test_least_squares_discriminator_loss(student: Subject, rng: Rng) -> None:
+    """ls_discriminator_loss is ½ E (D(x) − 1)² + ½ E D(G(z))², with its gradients; D are the scores themselves.
+
+    Mao et al. 2017, equation 9.
+    """
+    _judge_loss(student, "ls_discriminator_loss", *_scores(rng))
+
+
+@check("image_gan.ls_generator_loss")
+def test_least_squares_generator_loss(student: Subject, rng: Rng) -> None:
+    """ls_generator_loss is ½ E (D(G(z)) − 1)², with its gradient; D are the scores themselves.
+
+    Mao et al. 2017, equation 9.
+    """
+    _judge_loss(student, "ls_generator_loss", *_scores(rng))
+
+
+@check("image_gan.large_scores", leaves_to=tuple(f"image_gan.{which}" for which in LOSSES))
+@pytest.mark.parametrize("which", LOSSES)
+def test_losses_of_large_scores(student: Subject, rng: Rng, passed: Passed, which: str) -> None:
+    """Both losses of logits stay finite and keep their gradients for scores as large as ±200."""
+    if not passed(f"image_gan.{which}"):
+        not_asked(f"{which} is not right for ordinary scores either", unless=(f"image_gan.{which}",))
+    real, fake = _scores(rng)
+    real, fake = ((LARGE * np.sign(each) + each).astype(np.float32) for each in (real, fake))
+    _judge_loss(student, which, real, fake)
+
+
+def _scores(rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The scores of real and of generated images, of both signs, with different means."""
+    n = rng.integer(6, 40)
+    real, fake = 1.5 * rng.normal(n) + 0.7, 2 * rng.normal(n) - 0.4
+    for scores in (real, fake):
+        scores[:2] = np.abs(scores[:2]) * (-1, 1)
+    return real, fake
+
+
+def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Array]:
+    """A loss for scores [N] of real and of generated images, and its gradients by both."""
+    n = len(fake)
+    nothing = np.zeros_like(real)
+    match which:
+        case "discriminator_loss":
+            value = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
+            return float(value), -expit(-real) / n, expit(fake) / n
+        case "generator_loss":
+            return float(np.logaddexp(0, -fake).mean()), nothing, -expit(-fake) / n
+        case "ls_discriminator_loss":
+            return float(((real - 1) ** 2).mean() + (fake**2).mean()) / 2, (real - 1) / n, fake / n
+        case _:
+            return float(((fake - 1) ** 2).mean()) / 2, nothing, (fake - 1) / n
+
+
+def _judge_loss(student: Subject, which: str, real: NDArray[np.float32], fake: NDArray[np.float32]) -> None:
+    """Fails a loss that is right neither for scores [N, 1] nor for scores [N]."""
+    got = student.run(probes.image_gan.loss, which=which, real=real, fake=fake)
+    right = right_loss(which, real.astype(np.float64), fake.astype(np.float64))
+    mistake: Mismatch | None = None
+    for form in ("column", "flat"):
+        if form in got:
+            try:
+                _judge_form(got[form], which, *right)
+                return
+            except Mismatch as found:
+                mistake = mistake or found
+    raise mistake or Mismatch(f"{which} takes scores neither of shape [N, 1] nor of shape [N]")
+
+
+def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake: Array) -> None:
+    """Fails a loss for scores of one shape that differs from the right value, or has other gradients."""
+    expect(
+        int(np.prod(got.shape("loss"))) == 1,
+        "the loss should be one number: average over the batch",
+        expected="a scalar",
+        got=f"shape {list(got.shape('loss'))}",
+    )
+    words = {
+        "discriminator_loss": "it is −E log D(x) − E log(1 − D(G(z))), the sum of two means",
+        "generator_loss": "it is −E log D(G(z)), a cross-entropy with the label of real images",
+        "ls_discriminator_loss": "it is ½ E (D(x) − 1)² + ½ E D(G(z))²",
+        "ls_generator_loss": "it is ½ E (D(G(z)) − 1)²",
+    }
+    loss = got.tensor("loss", finite=False).reshape(())
+    assert_close(loss, np.array(value), rtol=1e-3, what=which, hint=words[which])
+    if not got.flag("attached"):
+        fail("the loss has no gradient: compute it from the scores with operations of torch, without detach or item")
+    for name, expected in (("real", by_real), ("fake", by_fake)):
+        what = f"the gradient of {which} by the scores of {'real' if name == 'real' else 'generated'} images"
+        found = got.tensor(name, shape=expected.shape, finite=False)
+        assert_close(found, expected, rtol=1e-3, atol=1e-5, what=what, hint=words[which])
+
+
+ADAM: Final = {"rate": 1e-3, "beta1": 0.5, "beta2": 0.999, "epsilon": 1e-8}
+STEPS, PARAMETERS = 8, 11
+
+
+@check("image_gan.optimizer")
+def test_optimizer(student: Subject, rng: Rng) -> None:
+    """get_optimizer gives Adam with learning rate 1e-3, β₁ = 0.5 and β₂ = 0.999 for all parameters of a model.
+
+    Kingma & Ba 2015, algorithm 1. The optimiser is judged by the way that it takes for known gradients.
+    """
+    start, gradients = rng.normal(PARAMETERS), rng.normal(STEPS, PARAMETERS) * rng.uniform(0.1, 3, STEPS, 1)
+    got = student.run(probes.image_gan.trajectory, start=start, gradients=gradients)
+    way = got.tensor(shape=gradients.shape) - start
+    right = adam(gradients.astype(np.float64), **ADAM)
+    still = np.abs(way).max(axis=0) == 0
+    expect(not still.all(), "the optimiser moves no parameter: give it model.parameters()")
+    expect(not still.any(), "the optimiser moves only some of the parameters: give it model.parameters()")
+    assert_close(
+        way,
+        right,
+        rtol=1e-3,
+        atol=1e-6,
+        what="the way that the optimiser takes for known gradients, step by step",
+        hint="it is that of Adam with lr=1e-3 and betas=(0.5, 0.999)",
+    )
+
+
+def adam(gradients: Array, rate: float, beta1: float, beta2: float, epsilon: float) -> Array:
+    """How far parameters [steps, P] have moved after each step of Adam, for known gradients [steps, P].
+
+    Kingma & Ba 2015, algorithm 1, with both averages divided by 1 − βᵗ.
+    """
+    mean, square = np.zeros(gradients.shape[1]), np.zeros(gradients.shape[1])
+    place = np.zeros_like(gradients)
+    for t, gradient in enumerate(gradients):
+        mean, square = beta1 * mean + (1 - beta1) * gradient, beta2 * square + (1 - beta2) * gradient**2
+        step = rate * (mean / (1 - beta1 ** (t + 1))) / (np.sqrt(square / (1 - beta2 ** (t + 1))) + epsilon)
+        place[t] = (place[t - 1] if t else 0) - step
+    return place

@@ -1,0 +1,196 @@
+"""Probes of a VAE and a conditional VAE with an encoder, two heads and a decoder: layers, a pass, a loss, a training.
+
+Images are [B, 1, 28, 28] in [0, 1], labels one-hot [B, 10] or None, latents [B, latent_size]. A model is conditional if
+there are labels.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.probing.batches import rolled
+from graders.probing.networks import built, weights_of
+from graders.probing.watching import Calls, watch
+
+if TYPE_CHECKING:
+    from graders.probing.records import State
+    from graders.vae.interface import VaePackage
+    from graders.vae.records import HeadedCode, HeadedPass, HeadedTraining, Layer, Layers, LossFunction
+
+CHUNK = 1000  # images in one pass outside of training
+RATE = 1e-3  # the hand-out's learning rate of Adam
+
+
+def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> LossFunction:
+    """The student's loss of reconstructions x_hat of images x, both [B, 1, 28, 28], and its gradients."""
+    leaves = [each.clone().requires_grad_() for each in (x_hat, mean, logvar)]
+    of_images, of_means, of_spreads = (1 * each for each in leaves)
+    value = package.vae.loss_function(of_images, x.clone(), of_means, of_spreads)
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        return {"loss": torch.as_tensor(value)}
+    found = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
+    gradients = (torch.zeros_like(leaf) if each is None else each for leaf, each in zip(leaves, found, strict=True))
+    by_images, by_means, by_spreads = gradients
+    return {"loss": value, "x_hat": by_images, "mean": by_means, "logvar": by_spreads}
+
+
+def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor) -> Layers:
+    """What each fully connected layer of a new model takes and gives in a pass.
+
+    latents: [R, n], which the decoder is given on its own, with labels behind them where there are labels. Of rows that
+    are longer than it takes, it gets the beginning, since another probe shows whether it takes the labels.
+    """
+    model = _model(package, labels, latents.shape[1] - (0 if labels is None else labels.shape[1])).to(x.device).eval()
+    encoder, decoder, heads = package.vae.encoder_of(model), package.vae.decoder_of(model), package.vae.heads_of(model)
+    seen = {name: _watched_layers(part) for name, part in (("encoder", encoder), ("decoder", decoder))}
+    of_heads = [_watched_layers(head) for head in heads]
+    ends = [watch(head) for head in heads]
+    decoded = watch(decoder)
+    with torch.no_grad():
+        package.vae.forward(model, x, labels)
+        found = {name: [_called(calls) for calls in several if len(calls)] for name, several in seen.items()}
+        first = _last(decoded.outputs)
+        width = found["decoder"][0]["taken"].shape[-1] if found["decoder"] else latents.shape[1]
+        return {
+            "encoder": found["encoder"],
+            "heads": [_called(calls) for several in of_heads for calls in several if len(calls)],
+            "mean": _last(ends[0].outputs),
+            "logvar": _last(ends[1].outputs),
+            "decoder": found["decoder"],
+            "decoded": first,
+            "others": decoder(latents[:, :width]),
+        }
+
+
+def _watched_layers(network: nn.Module) -> list[Calls]:
+    """The calls of each fully connected layer of a network from now on, in the order in which it lists its layers."""
+    return [watch(layer) for layer in network.modules() if isinstance(layer, nn.Linear)]
+
+
+def _called(calls: Calls) -> Layer:
+    """What a layer took and gave in its first call."""
+    return {"taken": calls.inputs[0][0], "given": calls.outputs[0]}
+
+
+def forward(
+    package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor, training: bool
+) -> HeadedPass:
+    """One pass of a new model in either mode, whose heads give known numbers.
+
+    Args:
+        code: [2, B, latent_size], the mean and logvar that replace what the heads give.
+        noise: [B, latent_size], with which latents are drawn where the student's function is called.
+    """
+    model = _model(package, labels, noise.shape[1]).to(x.device).train(training)
+    injected = code.clone().requires_grad_()
+    heads = package.vae.heads_of(model)
+    given = [watch(head, partial(_replaced, part)) for head, part in zip(heads, injected, strict=True)]
+    encoded, decoded = watch(package.vae.encoder_of(model)), watch(package.vae.decoder_of(model))
+    draws: list[tuple[Tensor, Tensor]] = []
+
+    def draw(mean: Tensor, logvar: Tensor) -> Tensor:
+        draws.append((mean, logvar))
+        return mean + (logvar / 2).exp() * noise
+
+    package.vae.inject_reparameterize(model, draw)
+    x_hat, mean, logvar = _three(package.vae.forward(model, x.clone(), None if labels is None else labels.clone()))
+    reached = [False, False]
+    if x_hat.requires_grad:
+        (gradient,) = torch.autograd.grad((x_hat * torch.rand_like(x_hat)).sum(), injected, allow_unused=True)
+        reached = [gradient is not None and bool(each.any()) for each in (injected if gradient is None else gradient)]
+    evidence: HeadedPass = {
+        "x_hat": x_hat,
+        "mean": mean,
+        "logvar": logvar,
+        "head_mean": _last(given[0].outputs),
+        "head_logvar": _last(given[1].outputs),
+        "encoded": _last([inputs[0] for inputs in encoded.inputs if inputs]),
+        "decoder_taken": _last([inputs[0] for inputs in decoded.inputs if inputs]),
+        "decoded": _last(decoded.outputs),
+        "drawn": bool(draws),
+        "mean_reached": reached[0],
+        "logvar_reached": reached[1],
+    }
+    return {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+
+
+def _replaced(wanted: Tensor, output: Tensor) -> Tensor:
+    """A head's output with other values, through which gradients flow on to the head as well."""
+    return wanted + 0 * output
+
+
+def _last(tensors: list[Any]) -> Tensor:
+    """The last of several tensors, or one without rows."""
+    found: Tensor = tensors[-1] if tensors else torch.zeros(0)
+    return found
+
+
+def _three(returned: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The reconstruction, mean and logvar that a forward returns; raises TypeError if it returns fewer."""
+    if not isinstance(returned, tuple | list) or len(returned) < 3:
+        raise TypeError("forward should return x_hat, mu and logvar")
+    x_hat, mean, logvar = returned[:3]
+    return x_hat, mean, logvar
+
+
+def train(
+    package: VaePackage,
+    images: Tensor,
+    labels: Tensor | None,
+    latent_size: int,
+    steps: int,
+    batch_size: int,
+    shift: int,
+) -> HeadedTraining:
+    """Trains the student's model on the student's loss, with Adam at the hand-out's rate.
+
+    Args:
+        images: uint8 [N, 1, 28, 28] in 0 … 255.
+        shift: the most pixels by which a batch is moved at random.
+    """
+    model = _model(package, labels, latent_size).to(images.device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+    losses = torch.zeros(steps)
+    for step in range(steps):
+        chosen = torch.randint(len(images), (batch_size,), device=images.device)
+        x = rolled(images[chosen], shift).float() / 255
+        returned = _three(package.vae.forward(model, x, None if labels is None else labels[chosen]))
+        value = package.vae.loss_function(returned[0], x, *returned[1:])
+        optimizer.zero_grad()
+        value.sum().backward()
+        optimizer.step()
+        losses[step] = value.detach().sum()
+    return {"model": weights_of(model), "decoder": weights_of(package.vae.decoder_of(model)), "losses": losses}
+
+
+@torch.no_grad()
+def encode(package: VaePackage, weights: State, images: Tensor, labels: Tensor | None, latent_size: int) -> HeadedCode:
+    """The posterior of uint8 images [N, 1, 28, 28], with these weights."""
+    model = _model(package, labels, latent_size).to(images.device)
+    model.load_state_dict(weights)
+    model.eval()
+    codes = []
+    for start in range(0, len(images), CHUNK):
+        some = slice(start, start + CHUNK)
+        x = images[some].float() / 255
+        codes.append(_three(package.vae.forward(model, x, None if labels is None else labels[some]))[1:])
+    mean, logvar = (torch.cat(parts) for parts in zip(*codes, strict=True))
+    return {"mean": mean, "logvar": logvar}
+
+
+@torch.no_grad()
+def decode(package: VaePackage, weights: State, z: Tensor, labels: Tensor | None) -> Tensor:
+    """The means of pixels [N, 784] for latents z [N, latent_size], with the decoder's weights only."""
+    decoder = package.vae.decoder_of(_model(package, labels, z.shape[1])).to(z.device)
+    decoder.load_state_dict(weights)
+    taken = z if labels is None else torch.cat([z, labels], dim=1)
+    return torch.cat([decoder.eval()(part).reshape(len(part), -1) for part in torch.split(taken, CHUNK)])
+
+
+def _model(package: VaePackage, labels: Tensor | None, latent_size: int) -> nn.Module:
+    """A new VAE, or a conditional one if there are labels."""
+    return built(package.vae.headed_model, conditional=labels is not None, latent_size=latent_size)
