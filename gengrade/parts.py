@@ -24,7 +24,7 @@ class Part:
     also: for each file, patterns of other names that it may have ("*vae*.py").
     beside: without a folder, whether everything beside the files belongs to the part as well (weights, helpers).
     whole: without a folder, whether all files of the submission belong to the part, in their own folders, as where each
-        lab of an assignment has a folder of its own. The files still say whether the part was handed in.
+        lab of an assignment has a folder of its own, under any name. Any program or notebook counts as handed in.
     never: without a folder, patterns of names of files and folders that are left out: the course's own solutions, which
         lie beside students' work.
     libraries: whether any library may be used; otherwise teachers are shown imports of libraries that may do what the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -14,6 +14,7 @@ from gengrade.engine import Options, UsageError, run
 from gengrade.fitting import better_fit, files_held
 from gengrade.parts import Part
 from gengrade.submissions import Submission, discover, names_in, prepare
+from gengrade.submissions.locating import locate
 from graders.adapting.loading import Modules
 from tests.support.handed_in import PARTS, make, tree_of, write, zipped
 
@@ -151,3 +152,45 @@ def test_what_a_rubric_says_that_things_are_called_reaches_the_adapter(tmp_path:
     assert json.loads((told.tree / "entry.json").read_text()) == {"decoder": "Dec"}
     assert told.sha256 != plain.sha256
     assert not (plain.tree / "entry.json").exists()
+
+
+# --- the whole submission as one part --------------------------------------------------------------------------------
+
+WHOLE = {"labs": Part(None, ("lab_one.py",), whole=True, never=("solutions", "*_complete.ipynb"))}
+
+
+@pytest.mark.parametrize(
+    ("handed_in", "laid_out"),
+    [
+        (["lab_one.ipynb", "notes.txt"], {"doe/lab_one.ipynb", "doe/notes.txt"}),
+        (["hw/lab3/common.py", "hw/lab3/net/unet.py"], {"lab3/common.py", "lab3/net/unet.py"}),
+        (["homework.ipynb"], {"doe/homework.ipynb"}),
+    ],
+)
+def test_a_part_may_be_the_whole_submission(tmp_path: Path, handed_in: list[str], laid_out: set[str]) -> None:
+    write(tmp_path / "doe", handed_in)
+    (doe,) = discover(tmp_path / "doe", WHOLE).submissions
+    tree = tree_of(prepare(doe, tmp_path / "tree", WHOLE).tree)
+    assert {name.removeprefix("labs/").removeprefix("doe/") for name in tree} == {
+        name.removeprefix("doe/") for name in laid_out
+    }
+
+
+def test_a_whole_part_needs_a_program() -> None:
+    assert locate([PurePosixPath("report.txt")], WHOLE).places == {"labs": None}
+
+
+def test_solutions_of_the_course_are_left_out_with_a_note(tmp_path: Path) -> None:
+    write(tmp_path / "doe", ["lab_one.ipynb", "solutions/lab_one.ipynb", "lab_two_complete.ipynb"])
+    (doe,) = discover(tmp_path / "doe", WHOLE).submissions
+    prepared = prepare(doe, tmp_path / "tree", WHOLE)
+    assert [name for name in tree_of(prepared.tree) if "solution" in name or "complete" in name] == []
+    (note,) = [note for note in prepared.notes if "left out" in note]
+    assert "solutions/lab_one.ipynb" in note
+    assert "lab_two_complete.ipynb" in note
+
+
+def test_programs_of_any_name_do_not_speak_for_a_course() -> None:
+    """A course that takes everything would otherwise fit every class better than one without a file of its own."""
+    known = {name: course.parts for name, course in courses().items()}
+    assert set(files_held(["mine.py", "everything.py"], known).values()) == {0}

@@ -221,13 +221,13 @@ def _with_neighbours(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath
 
 
 def _everything(part: Part, tree: _Tree) -> Place | None:
-    """Return all files below the folder that holds all programs, if some program may be a requested one.
+    """Return all files below the folder that holds all programs and notebooks, if there are any.
 
     Their paths begin with that folder's name, which may say what they are, such as `lab3`.
     """
-    good = {path for file in part.files for path in _best(part, file, tree)}
-    if not any(path.suffix.lower() in PROGRAMS for path in good):
+    if not any(path.suffix.lower() in PROGRAMS for path in tree.files):
         return None
+    good = {path for file in part.files for path in _best(part, file, tree)}
     files = [path for path in tree.files if not _is_second_rate(path.parent) or path in good]
     folders = [path.parent.parts for path in files if path.suffix.lower() in PROGRAMS]
     shared = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
