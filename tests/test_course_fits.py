@@ -176,6 +176,26 @@ def test_a_part_may_be_the_whole_submission(tmp_path: Path, handed_in: list[str]
     }
 
 
+LAB_FILES = ("lab_one.py", "lab_two.py", "lab_three.py")
+
+
+@pytest.mark.parametrize(
+    ("handed_in", "single"),
+    [
+        (["labs/lab_one.ipynb", "solutions/lab_one.ipynb"], True),
+        (["lab1/answer.ipynb", "lab 2/answer.ipynb", "lab_three/net/unet.py"], True),
+        (["code/lab_one.ipynb", "report/report.pdf"], True),
+        (["simone/lab_one.ipynb", "leone/lab_one.ipynb"], False),
+        (["doe/lab_one.ipynb", "roe/lab_two.ipynb"], False),
+        (["labs/lab_one.ipynb", "roe/lab_two.ipynb"], False),
+    ],
+)
+def test_folders_of_one_students_labs_are_no_class(tmp_path: Path, handed_in: list[str], single: bool) -> None:
+    labs = {"labs": replace(WHOLE["labs"], files=LAB_FILES)}
+    write(tmp_path / "it", handed_in)
+    assert discover(tmp_path / "it", labs).single is single
+
+
 def test_a_whole_part_needs_a_program() -> None:
     assert locate([PurePosixPath("report.txt")], WHOLE).places == {"labs": None}
 

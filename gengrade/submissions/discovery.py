@@ -239,6 +239,8 @@ def _is_one(path: Path, children: Sequence[_Child], parts: Mapping[str, Part]) -
 
 def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], parts: Mapping[str, Part]) -> bool:
     """Return whether these folders, none of which has the name of a part, belong to one author."""
+    out = [each for each in folders if any(part.leaves_out(PurePosixPath(each.path.name)) for part in parts.values())]
+    folders = [folder for folder in folders if folder not in out]
     holdings = [_holding(folder.path, parts) for folder in folders]
     empty = [folder for folder, held in zip(folders, holdings, strict=True) if not held]
     full = [held for held in holdings if held]
@@ -247,6 +249,8 @@ def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], par
     if not full:
         students = any(file.suffix in PROGRAMS for folder in folders for file in _some_below(folder.path))
         return not students and bool(folders or any(file.suffix in PROGRAMS for file in files))
+    if all(parts[key].whole for held in full for key in held):
+        return all(_is_named_for_work(folder.path.name, parts) for folder in folders if folder not in empty)
     return _hold_different_parts(full) and all(
         _is_named_for(folder.path.name, held, parts) for folder, held in zip(folders, holdings, strict=True) if held
     )
@@ -267,6 +271,16 @@ def _is_named_for(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> 
     texts = [text for key in keys for text in (key, *parts[key].files)]
     words = {word for text in texts for word in re.findall(r"[a-z]{3,}", text.lower())} - _SAY_NOTHING
     return any(word in folded for word in words) or bool(_NUMBERED.fullmatch(folded))
+
+
+def _is_named_for_work(name: str, parts: Mapping[str, Part]) -> bool:
+    """Whether all words of a folder's name are of files that are asked for, or of work as a whole, and none a person's.
+
+    Names of people may contain such words ("Simone").
+    """
+    files = {word for part in parts.values() for file in part.files for word in re.findall(r"[a-z]+", file.lower())}
+    known = {word.removesuffix("s") for word in files | _WORKS | _SUPPORT}
+    return all(word.removesuffix("s") in known for word in re.findall(r"[^\W\d_]+", fold(name)))
 
 
 def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
