@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gengrade.engine.processors import shares_of
 from gengrade.facts import Outcome
+from gengrade.processors import shares_of
 from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest.family import Waits
 from gengrade.sandbox.turns import Turns

@@ -10,7 +10,7 @@ import selectors
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gengrade.engine import processors
+from gengrade import processors
 from gengrade.engine.crew import Crew
 from gengrade.engine.errors import OutputError
 from gengrade.engine.results import EventKind, Progress

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 from gengrade import data as datasets
 from gengrade.atomic import require_room
@@ -36,7 +37,7 @@ from gengrade.sandbox import InfraError, Sandbox
 from gengrade.store import STUDENT_BYTES, EvidenceStore
 from gengrade.submissions import Prepared, Submission, code_flags, content, discard, prepare, signatures
 
-_MOST_THREADS = 8  # that look for known mistakes; for each, a process takes memory
+_MOST_THREADS: Final = 8  # that look for known mistakes; for each, a process takes memory
 
 
 class Grader:

@@ -6,7 +6,6 @@ none of them waited for a processor. Other programs on the machine take none of 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,11 +13,6 @@ from typing import Any, Final
 LOOK_SECONDS: Final = 1.0  # the host looks at its clock again after this time at the latest
 _STARVED: Final = 0.05  # a run that waited for others' work in more than this share of its time is starved
 _FULL: Final = 0.9  # a run that used more than this share of all its processors' time waited for its own work alone
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Clock:

@@ -23,9 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gengrade import processors
 from gengrade.choices import Device, Tier
 from gengrade.course import Course
-from gengrade.sandbox.clock import processors
 from gengrade.sandbox.conversation import carry_out
 from gengrade.sandbox.ours import carry_out_ours
 from gengrade.sandbox.reach import Kept
@@ -94,7 +94,7 @@ class Sandbox:
     @property
     def processors(self) -> int:
         """How many processors this process may use, and so how many runs may reasonably go on at once."""
-        return processors()
+        return len(processors.available())
 
     @property
     def ours(self) -> Runner:

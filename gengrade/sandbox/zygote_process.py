@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from gengrade import processors
 from gengrade.choices import Tier
 from gengrade.course import Course
 from gengrade.sandbox import tiers
 from gengrade.sandbox.cgroups import Group
-from gengrade.sandbox.clock import processors
 from gengrade.sandbox.guest import family
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.library import mentioned, preloaded, stage
@@ -37,7 +37,7 @@ class ZygoteProcess:
     def __init__(self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
         """Start the zygote, which takes seconds: call `wait` before it is used."""
         self.course = course
-        self.processors = processors()
+        self.processors = len(processors.available())
         self._tier = tier
         self._trees = trees
         self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=trees.parent)
