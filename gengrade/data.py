@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Integers, Pixels
 from gengrade.home import python_path
 from gengrade.paths import InputError
 
@@ -43,8 +43,8 @@ class DataError(InputError):
 class Split:
     """Images uint8 [N, 28, 28], 0 (background) to 255 (ink), and labels int64 [N]; both read-only."""
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    images: Pixels
+    labels: Integers
 
     def __post_init__(self) -> None:
         self.images.flags.writeable = False
@@ -53,11 +53,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def binary(self) -> NDArray[np.uint8]:
+    def binary(self) -> Pixels:
         """Return the images as uint8 [N, 1, 28, 28] of 0 and 1; values above 127 become 1."""
         return (self.images > 127).astype(np.uint8)[:, None]
 
-    def scaled(self) -> NDArray[np.float32]:
+    def scaled(self) -> Array32:
         """Return the images as float32 [N, 1, 28, 28] in [−1, 1]."""
         return (self.images.astype(np.float32) * np.float32(2 / 255) - np.float32(1))[:, None]
 
@@ -183,7 +183,7 @@ def _pair(folder: Path, names: tuple[str, str]) -> Split:
     return Split(images, labels.astype(np.int64))
 
 
-def _idx(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
+def _idx(folder: Path, name: str, dimensions: int) -> Pixels:
     """Read a file of unsigned bytes in the IDX format: 0, 0, 8, the number of dimensions, their sizes, the values."""
     path = _file(folder, name)
     assert path is not None
@@ -210,7 +210,7 @@ def _digits() -> DataSet:
     return DataSet("digits", *_shuffled(Split(images, labels), (1297, 200, 300)))
 
 
-def _digits_table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _digits_table() -> tuple[Array, Integers]:
     """Return values [1797, 8, 8] from 0 to 16 and labels [1797].
 
     They are read from the package's file, since importing scikit-learn takes a second.
@@ -230,7 +230,7 @@ def _digits_table() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return bunch.images, bunch.target.astype(np.int64)
 
 
-def _enlargement(size: int, wanted: int) -> NDArray[np.float64]:
+def _enlargement(size: int, wanted: int) -> Array:
     """Return weights [wanted, size] of a cubic interpolation along one axis: pixel centres at i + ½, edges repeated.
 
     The kernel is Keys' (1981) with a = −½.

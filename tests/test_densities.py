@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gengrade.arrays import Floats
 from gengrade.grading import Rng
-from graders.flow.densities import BITS, Array, Mixture, Square, Truth, density_of, judge, log_gaussian
+from graders.flow.densities import BITS, Mixture, Square, Truth, density_of, judge, log_gaussian
 
 MODES = Mixture(mus=np.array([[1.0, 1.0], [-1.0, -1.0]]), sigmas=np.full((2, 2), 0.3))
 TRUTH = Truth(MODES, Square(limit=2.5, cells=140))
@@ -51,7 +52,7 @@ def test_points_lie_in_their_cells_and_pictures_stand_upright(rng: Rng) -> None:
     assert (np.diff(rows.mean(axis=1)) > 0).all()  # rows run along the second coordinate
 
 
-def claims(rng: Rng) -> tuple[Array, Array]:
+def claims(rng: Rng) -> tuple[Floats, Floats]:
     return TRUTH.sample(rng, 20_000), TRUTH.square.draw(rng)
 
 

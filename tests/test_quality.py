@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Pixels
 from gengrade.data import DataSet, Split
 from gengrade.grading import Mismatch, Rng
 from graders.common.latents import arrangements, ends_problem, line_problem, trace
 from graders.common.quality import copied, coverage, frechet, nearest_distances, progress
 from graders.common.samples import decoded, expect_same, refuse_company
-
-Array = NDArray[np.float64]
 
 
 def _normal(seed: int, n: int, d: int) -> Array:
@@ -68,12 +67,12 @@ def test_copies_are_seen() -> None:
     random = np.random.default_rng(0)
     training, heldout, new = (random.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (6000, 50, 50))
 
-    def split(images: NDArray[np.uint8]) -> Split:
+    def split(images: Pixels) -> Split:
         return Split(images, np.zeros(len(images), np.int64))
 
     data = DataSet("noise", split(training), split(heldout[:25]), split(heldout[25:]))
 
-    def share(samples: NDArray[np.uint8]) -> float:
+    def share(samples: Pixels) -> float:
         return copied(samples, data)
 
     assert share(new) == 0
@@ -128,7 +127,7 @@ def test_tracing_and_arranging() -> None:
 def test_images_are_decoded_in_an_order_of_the_hosts() -> None:
     asked: list[NDArray[np.intp]] = []
 
-    def decode(places: NDArray[np.intp]) -> NDArray[np.uint8]:
+    def decode(places: NDArray[np.intp]) -> Pixels:
         asked.append(places)
         return np.broadcast_to((places % 251).astype(np.uint8)[:, None, None], (len(places), 28, 28))
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
+from gengrade.arrays import Array, Mask
 from gengrade.grading import Rng
 from gengrade.grading.checks import known
 from graders.common.bernoulli import PixelFit
@@ -46,8 +46,6 @@ from graders.flow.densities import Plane, log_gaussian
 from graders.flow_matching.times import Earliest, UniformTimes
 from validation.rates import declared, table
 
-Array = NDArray[np.float64]
-
 RUNS = 4000
 RATE = 0.05
 
@@ -57,13 +55,13 @@ def random() -> np.random.Generator:
     return np.random.default_rng(20201127)
 
 
-def agrees(events: NDArray[np.bool_]) -> bool:
+def agrees(events: Mask) -> bool:
     """Return whether events of declared probability RATE happened about that often: within 5 standard errors."""
     error = np.sqrt(RATE * (1 - RATE) / events.size)
     return bool(abs(events.mean() - RATE) < 5 * error)
 
 
-def at_most(events: NDArray[np.bool_]) -> bool:
+def at_most(events: Mask) -> bool:
     """Return whether events of declared probability at most RATE happened no more often."""
     return bool(events.mean() < RATE + 5 * np.sqrt(RATE * (1 - RATE) / events.size))
 

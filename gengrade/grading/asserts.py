@@ -7,7 +7,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.grading.evidence import Evidence, FloatArray, Mismatch, NotAsked, describe
+from gengrade.arrays import Array, Mask
+from gengrade.grading.evidence import Evidence, Mismatch, NotAsked, describe
 
 Comparable = Evidence | NDArray[np.generic] | float
 
@@ -74,14 +75,14 @@ def _shape(value: Comparable, what: str) -> tuple[int, ...]:
     return np.shape(value)
 
 
-def _ours(value: Comparable) -> FloatArray:
+def _ours(value: Comparable) -> Array:
     values = value.tensor(finite=False) if isinstance(value, Evidence) else np.asarray(value, dtype=np.float64)
     if not np.isfinite(values).all():
         raise FloatingPointError(f"the expected value is not finite: {describe(values)}")
     return values
 
 
-def _excerpt(values: FloatArray, wrong: NDArray[np.bool_]) -> str:
+def _excerpt(values: Array, wrong: Mask) -> str:
     """Return the first wrong element, its index, and the number of wrong elements in words."""
     if values.ndim == 0:
         return f"{float(values):.6g}"

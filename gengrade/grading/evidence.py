@@ -12,9 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.texts import shortened
-
-FloatArray = NDArray[np.float64]
 
 # The default limits of the accessors, which exceed every right answer to the graders here.
 MOST_ELEMENTS: Final = 1 << 22  # of a tensor of any shape
@@ -104,7 +103,7 @@ class Evidence:
         *,
         most: int = MOST_ELEMENTS,
         finite: bool = True,
-    ) -> FloatArray:
+    ) -> Array:
         """Return a tensor's values as float64; numbers beyond single precision become infinite.
 
         shape: the expected shape, in which `UpTo` stands for a range of lengths; None: any shape.
@@ -210,7 +209,7 @@ class Evidence:
         raise Mismatch(f"{self._name} is neither a tensor nor a number", got=describe(self._tree))
 
 
-def _bounded(values: FloatArray) -> FloatArray:
+def _bounded(values: Array) -> Array:
     beyond = np.abs(values) > MOST
     return np.where(beyond, np.copysign(np.inf, values), values) if beyond.any() else values
 

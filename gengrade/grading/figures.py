@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gengrade.arrays import Array
 from gengrade.atomic import write_whole
 from gengrade.facts import MOST_FIGURES, Figure
 
@@ -129,11 +130,11 @@ class Show:
         self.figures.append(Figure(check=self._check, caption=caption, alt=alt, file=file, sha256=digest))
 
 
-def _drawable(values: ArrayLike) -> NDArray[np.float64]:
+def _drawable(values: ArrayLike) -> Array:
     return np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), -_FARTHEST, _FARTHEST)
 
 
-def _grid(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
+def _grid(images: Array, columns: int) -> Array:
     """Return images [N, H, W] as one image, with dark lines of two pixels between them."""
     count, height, width = images.shape
     rows = -(-count // columns)

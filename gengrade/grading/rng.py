@@ -6,7 +6,8 @@ import hashlib
 import hmac
 
 import numpy as np
-from numpy.typing import NDArray
+
+from gengrade.arrays import Array32, Integers
 
 
 def derive(secret: bytes, *labels: object) -> int:
@@ -21,15 +22,15 @@ class Rng:
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
 
-    def normal(self, *shape: int) -> NDArray[np.float32]:
+    def normal(self, *shape: int) -> Array32:
         """Draw standard normal numbers."""
         return self._generator.standard_normal(shape, dtype=np.float32)
 
-    def uniform(self, low: float, high: float, *shape: int) -> NDArray[np.float32]:
+    def uniform(self, low: float, high: float, *shape: int) -> Array32:
         """Draw uniform numbers from `low` to `high`."""
         return self._generator.uniform(low, high, shape).astype(np.float32)
 
-    def integers(self, low: int, high: int, *shape: int) -> NDArray[np.int64]:
+    def integers(self, low: int, high: int, *shape: int) -> Integers:
         """Draw integers from `low` up to, not including, `high`."""
         return self._generator.integers(low, high, shape)
 
@@ -37,11 +38,11 @@ class Rng:
         """Draw one integer from `low` up to, not including, `high`."""
         return int(self._generator.integers(low, high))
 
-    def choice(self, n: int, k: int) -> NDArray[np.int64]:
+    def choice(self, n: int, k: int) -> Integers:
         """Draw k distinct indices below n, in random order."""
         return self._generator.choice(n, k, replace=False)
 
-    def bits(self, *shape: int) -> NDArray[np.float32]:
+    def bits(self, *shape: int) -> Array32:
         """Draw zeros and ones."""
         return self._generator.integers(0, 2, shape).astype(np.float32)
 

@@ -15,8 +15,9 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gengrade.arrays import Array, Mask
 from gengrade.facts import Outcome
 from gengrade.grading.checks import modules
 from gengrade.grading.evidence import Evidence, Mismatch
@@ -26,6 +27,7 @@ from gengrade.texts import shortened
 
 Inputs = Mapping[str, Any]  # the inputs of a probe
 Symptoms = Mapping[str, tuple[ArrayLike, float]]  # numbers by name, with the absolute tolerance of each
+Numbers = dict[str, tuple[Array | float, float]]  # symptoms while they are gathered
 Extractor = Callable[[Inputs, Evidence], Symptoms]
 
 RTOL = 1e-3  # the relative difference between float32 results of one formula computed in another order
@@ -121,7 +123,7 @@ def _near(left: tuple[ArrayLike, float], right: tuple[ArrayLike, float]) -> bool
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(a - b) <= max(left[1], right[1]) + RTOL * np.maximum(np.abs(a), np.abs(b))
     near &= np.isfinite(a) & np.isfinite(b)  # the relative difference to an infinite number would always be small
-    same: NDArray[np.bool_] = near | (a == b) | (np.isnan(a) & np.isnan(b))
+    same: Mask = near | (a == b) | (np.isnan(a) & np.isnan(b))
     return bool(same.all())
 
 

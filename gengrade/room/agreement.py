@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gengrade.arrays import Array
 from gengrade.marks import Event
 from gengrade.rubric import Entry
 
 CONFIDENCE: Final = 0.95
 _FEWEST: Final = 5  # answers, before a marker is said to differ from others
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

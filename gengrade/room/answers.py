@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from gengrade.arrays import Pixels
 from gengrade.facts import Outcome
 from gengrade.room.finding import Line
 from gengrade.sandbox import Run
@@ -172,7 +172,7 @@ def read_picture(answer: Any) -> Picture:
     return encoded(answer)
 
 
-def encoded(array: NDArray[np.uint8]) -> Picture:
+def encoded(array: Pixels) -> Picture:
     """Return an array [H, W, 3] of bytes as a PNG; one without colours takes a third of the bytes as grey."""
     grey = array[:, :, 0]
     if np.array_equal(grey, array[:, :, 1]) and np.array_equal(grey, array[:, :, 2]):

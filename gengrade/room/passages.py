@@ -20,6 +20,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Mask
+
 LEAST: Final = 25  # words of a passage that is shown
 _LEAST_DIFFERENT: Final = 14  # of them that differ from each other; a long formula repeats its few words
 _SHORT: Final = 6  # words in a row by which it is told what is common
@@ -46,7 +48,7 @@ class _Words(NamedTuple):
     """The words of a text: a number for each, whether it counts, and where it begins and ends."""
 
     numbers: _Numbers
-    counting: NDArray[np.bool_]
+    counting: Mask
     spans: NDArray[np.int32]  # [N, 2]
 
 
@@ -122,7 +124,7 @@ def _common(texts: Sequence[_Numbers], class_size: int, length: int) -> _Numbers
     return rows[counts >= common_from(class_size)]
 
 
-def _covered(numbers: _Numbers, common: _Numbers) -> NDArray[np.bool_]:
+def _covered(numbers: _Numbers, common: _Numbers) -> Mask:
     """Return for each word whether it belongs to a common row."""
     inside = np.isin(_rows(numbers, _SHORT), common)
     covered = np.zeros(len(numbers), np.bool_)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from sklearn.feature_extraction.text import TfidfVectorizer
+
+from gengrade.arrays import Array32, Floats
 
 NEAR: Final = 0.35  # answers of this similarity, or more, are shown as near
 _FEWEST: Final = 8  # words of a text that can be near to others: the heading above a scan is no answer
@@ -55,7 +56,7 @@ def compare(texts: Mapping[str, str]) -> Similarity:
     return Similarity(order, _near(students, np.where(long[:, None] & long, similar, 0.0)))
 
 
-def _cosines(texts: list[str]) -> NDArray[np.float32]:
+def _cosines(texts: list[str]) -> Array32:
     """Return the similarity of each pair of texts, [N, N]."""
     weigh = TfidfVectorizer(
         token_pattern=_WORD, ngram_range=(1, 2), sublinear_tf=True, max_features=_MOST_TERMS, dtype=np.float32
@@ -64,11 +65,11 @@ def _cosines(texts: list[str]) -> NDArray[np.float32]:
         weights = weigh.fit_transform(texts)
     except ValueError:  # no text holds a word
         return np.zeros((len(texts), len(texts)), np.float32)
-    found: NDArray[np.float32] = np.clip((weights @ weights.T).toarray(), 0.0, 1.0)
+    found: Array32 = np.clip((weights @ weights.T).toarray(), 0.0, 1.0)
     return found
 
 
-def _leaves(similar: NDArray[np.float32]) -> list[int]:
+def _leaves(similar: Array32) -> list[int]:
     """Return an order in which similar texts are next to each other: the leaves of a tree of clusters."""
     apart = 1.0 - similar.astype(np.float64)
     apart = (apart + apart.T) / 2
@@ -77,7 +78,7 @@ def _leaves(similar: NDArray[np.float32]) -> list[int]:
     return [int(place) for place in leaves_list(tree)]
 
 
-def _near(students: list[str], similar: NDArray[np.floating]) -> dict[str, tuple[Near, ...]]:
+def _near(students: list[str], similar: Floats) -> dict[str, tuple[Near, ...]]:
     """Return for each student the nearest others by the similarity of each pair [N, N]."""
     found = {}
     for place, student in enumerate(students):

@@ -19,14 +19,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Integers
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.latents import trace
 from graders.common.statistics import ALPHA, Independence, declare
 from graders.interpolation.checks import MOST_IMAGES
-
-Array = NDArray[np.float64]
 
 PIXELS: Final = 28 * 28
 CLASSES: Final = 10
@@ -209,7 +207,7 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
     )
 
 
-def judge_labels(labels: NDArray[np.int64], digit: int) -> None:
+def judge_labels(labels: Integers, digit: int) -> None:
     """Fails unless all labels [R] are that digit."""
     if (labels == digit).all():
         return
@@ -273,7 +271,7 @@ def judge_returned(got: Evidence) -> None:
     expect(len(np.unique(places)) == ASKED, "some of the returned images are repeated: return each image once")
 
 
-def told(got: Evidence, size: int, digit: int) -> tuple[Array, NDArray[np.int64]]:
+def told(got: Evidence, size: int, digit: int) -> tuple[Array, Integers]:
     """The noise [R, size] and the labels [R] that a generator was given in a call for a digit, in any usual form.
 
     Raises Mismatch if it was not called, or not given noise and labels.
@@ -302,12 +300,12 @@ def told(got: Evidence, size: int, digit: int) -> tuple[Array, NDArray[np.int64]
     return noise, np.round(labels[:, 0]).astype(np.int64)
 
 
-def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+def one_hot(labels: Integers) -> Array32:
     """One-hot rows [..., 10] of labels [...]."""
     return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
-def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
+def split(rows: Array) -> tuple[Array, Integers] | None:
     """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
     for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
         if is_one_hot(hot):
@@ -315,7 +313,7 @@ def split(rows: Array) -> tuple[Array, NDArray[np.int64]] | None:
     return None
 
 
-def numbered(rows: Array, asked: int) -> tuple[Array, NDArray[np.int64]]:
+def numbered(rows: Array, asked: int) -> tuple[Array, Integers]:
     """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
 
     A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the reading counts

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Integers
 from gengrade.grading import Evidence, Mismatch, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.cgan.checks import (
     CLASSES,
     MOST_INPUTS,
@@ -23,9 +23,6 @@ from graders.cgan.checks import (
 )
 from graders.common.latents import is_mixed, trace
 from graders.interpolation.checks import MOST_IMAGES
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 MOST_PIXELS = 1 << 16  # most pixels of an image of another size than MNIST's
 LEAST = 1e-5  # smallest change that counts, as a share of the range of the outputs
@@ -171,7 +168,7 @@ def _noise_size(answers: Sequence[Evidence]) -> int:
     return next((width for width in first if width not in (1, CLASSES)), first[0])
 
 
-def _off(labels: NDArray[np.int64], digit: int) -> Array:
+def _off(labels: Integers, digit: int) -> Array:
     """The offset of labels modulo ten if all have the same; −2 if each digit occurs once; else −1."""
     off = np.unique((labels - digit) % CLASSES)
     if len(off) == CLASSES == len(labels):

@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Integers, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.cgan.checks import CLASSES, PIXELS, noise_size
@@ -29,7 +30,6 @@ from graders.common.quality import coverage
 from graders.common.samples import (
     TRAINING,
     Decode,
-    Pixels,
     Reader,
     as_pixels,
     decoded,
@@ -37,8 +37,6 @@ from graders.common.samples import (
     refuse_company,
     refuse_copies,
 )
-
-Array = NDArray[np.float64]
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
 OF_EACH: Final = 100  # generated images of each digit, and most real ones that they are compared with
@@ -98,7 +96,7 @@ def _origin(file: str, count: int, problem: str) -> str:
     return f"{trained}, since no weights fit them ({problem[:200]})" if problem else trained
 
 
-def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: Show) -> Evidence:
+def _trained(student: Subject, images: Pixels, labels: Integers, show: Show) -> Evidence:
     trained = student.run(probes.cgan.train, images=images, labels=labels, **BUDGET)
     steps = (BUDGET["steps"],)
     names = {"generator": "generator_losses", "discriminator": "discriminator_losses"}
@@ -112,7 +110,7 @@ def _trained(student: Subject, images: Pixels, labels: NDArray[np.int64], show: 
 def _made(
     student: Subject,
     weights: Mapping[str, NDArray[Any]],
-    noise: NDArray[np.float32],
+    noise: Array32,
     asked: NDArray[Any],
     first: bool,
     places: NDArray[np.intp],
@@ -123,7 +121,7 @@ def _made(
     return as_pixels(got.tensor("images", shape=(len(places), PIXELS)), lowest=-1 if got.flag("signed") else 0)
 
 
-def _diversity(real: Array, labels: NDArray[np.int64], fake: Array) -> float:
+def _diversity(real: Array, labels: Integers, fake: Array) -> float:
     """The share of a digit's real features that are near one of its generated features, averaged over the digits."""
     by_digit = fake.reshape(CLASSES, OF_EACH, -1)
     return float(np.mean([coverage(real[labels == digit][:OF_EACH], by_digit[digit]) for digit in range(CLASSES)]))

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
+from gengrade.arrays import Array, Mask
 from graders.common.statistics import ALPHA, POWER, bernstein_bound, binomial_bounds, smallest_bias_of_share
-
-Array = NDArray[np.float64]
 
 TESTS = 4  # of a PixelFit, which share its alpha
 BINS = 10  # equal bins of [0, 1] by pixel mean; the samples must fit the means in each bin
@@ -178,7 +176,7 @@ class _Noise:
     noise: Array
     largest: Array
     means: Array
-    uncertain: NDArray[np.bool_]
+    uncertain: Mask
 
     @classmethod
     def of(cls, samples: Array, means: Array) -> _Noise:

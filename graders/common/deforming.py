@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
+from gengrade.arrays import Pixels
 from gengrade.data import Split
 from gengrade.grading import Rng
-
-Pixels = NDArray[np.uint8]
 
 TURN: Final = np.deg2rad(10)  # largest rotation in either direction, in radians
 SCALE: Final = 0.07  # largest change of log(scale) in either direction

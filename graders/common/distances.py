@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Floats
+
 Real = TypeVar("Real", np.float32, np.float64)
 
 EVEN: Final = 1e-6  # a row whose numbers spread less than this counts as constant
@@ -31,20 +33,20 @@ def nearest(rows: NDArray[Real], among: NDArray[Real]) -> tuple[NDArray[np.intp]
     return indices, distances
 
 
-def correlations(rows: NDArray[np.floating], among: NDArray[np.floating]) -> NDArray[np.float64]:
+def correlations(rows: Floats, among: Floats) -> Array:
     """Returns Pearson's correlations [N, M] of the rows of `rows` [N, d] with those of `among` [M, d]; 0 if constant.
 
     Scaling or shifting a row does not change its correlations. Noise that is r times as large as the spread of the row
     divides them by √(1 + r²).
     """
-    found: NDArray[np.float64] = standardised(rows) @ standardised(among).T
+    found: Array = standardised(rows) @ standardised(among).T
     return found
 
 
-def standardised(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+def standardised(rows: Floats) -> Array:
     """Returns the rows [N, d] with mean 0 and length 1; rows of zeros for constant ones."""
     centred = np.asarray(rows, dtype=np.float64)
     centred = centred - centred.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    found: NDArray[np.float64] = centred / np.where(lengths > EVEN * np.sqrt(rows.shape[1]), lengths, np.inf)
+    found: Array = centred / np.where(lengths > EVEN * np.sqrt(rows.shape[1]), lengths, np.inf)
     return found

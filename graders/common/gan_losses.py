@@ -26,14 +26,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Floats, Mask
 from gengrade.grading import Evidence, UpTo, expect, fail, not_asked
 from graders.common.distances import correlations, nearest, squared_distances
 from graders.common.matching import LIKE, Likeness
 
-Array = NDArray[np.float64]
 Labels = Literal["usual", "exchanged", "unknown"]
 
 PIXELS = 28 * 28
@@ -73,8 +72,8 @@ class Observed:
     loss: float
     scores: Array
     gradients: Array
-    fake: NDArray[np.bool_]
-    real: NDArray[np.bool_]
+    fake: Mask
+    real: Mask
     bounded: bool = False
     unmet: str | None = None
     few: str | None = None
@@ -106,7 +105,7 @@ class Verdict:
     expected: float | None = None
 
 
-def observed_step(step: Evidence, images: NDArray[np.floating], injected: NDArray[np.floating]) -> Observed:
+def observed_step(step: Evidence, images: Floats, injected: Floats) -> Observed:
     """Converts the evidence of a probe of one training step, and checks that it is consistent.
 
     Args:
@@ -152,7 +151,7 @@ def expect_passed_on(slopes: Array) -> None:
     )
 
 
-def are_injected(scores: Array, injected: NDArray[np.floating]) -> bool:
+def are_injected(scores: Array, injected: Floats) -> bool:
     """Whether `scores` [R] are consecutive entries of `injected` [S]; only the first is compared if R is too large."""
     start = int(np.abs(injected - scores[0]).argmin())
     expected = injected[start : start + len(scores)]
@@ -173,7 +172,7 @@ def softplus(s: Array) -> Array:
     return np.logaddexp(0.0, s)
 
 
-def sources(rows: Array, real: Array, fake: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def sources(rows: Array, real: Array, fake: Array) -> tuple[Mask, Mask]:
     """Attributes images to the real or the generated batch.
 
     Since students may add noise to the discriminator's input, or augment it, a row belongs to the image with which it
@@ -407,7 +406,7 @@ def _discriminator(step: Observed) -> Verdict:
     return Verdict("unknown", _named(step.loss, mistakes) or _multiple(step.loss, right) or "", right)
 
 
-def _labels(step: Observed, groups: list[tuple[NDArray[np.bool_], float]]) -> Labels | None:
+def _labels(step: Observed, groups: list[tuple[Mask, float]]) -> Labels | None:
     """Returns which labels a binary cross-entropy used; None if the loss is no such cross-entropy.
 
     The labels are computed from the gradients, then the loss from the labels: it may be the sum or the mean of the

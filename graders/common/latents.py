@@ -11,12 +11,10 @@ mistake, since the assignment interpolates the vectors themselves.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from graders.common.distances import nearest
 from graders.common.statistics import ALPHA, TwoDraws, correlation_bound, dkw_bound
-
-Array = NDArray[np.float64]
 
 TOLERANCE = 1e-3  # tolerance on a latent's position, relative to the distance between the ends
 SAME_IMAGE = 1e-4  # images with pixels in [−1, 1] count as equal if no pixel differs by more

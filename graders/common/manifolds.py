@@ -13,10 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-Array = NDArray[np.float64]
+from gengrade.arrays import Array
 
 SIDE = 28
 MAX_PADDING = 12

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats, Mask
 from gengrade.grading import Evidence, UpTo, expect
 from graders.common.distances import correlations, standardised
 
-Array = NDArray[np.float64]
-Again = Callable[[NDArray[np.float32]], Evidence]
+Again = Callable[[Array32], Evidence]
 
 LIKE: Final = 0.35  # least correlation with an image; noise may be 2.6 times as large as the image's own spread
 MOVED: Final = 0.5  # the same after a flip, turn or shift, of which there are many, so that chance reaches more
@@ -45,7 +44,7 @@ class Likeness:
     moved: Array
 
     @classmethod
-    def of(cls, rows: NDArray[np.floating], images: NDArray[np.floating], signed: bool = True) -> Likeness:
+    def of(cls, rows: Floats, images: Floats, signed: bool = True) -> Likeness:
         """Compares rows [R, d] with images [n, d], which are moved only if d is a square.
 
         signed: whether negatives of an image count as different from it.
@@ -64,9 +63,9 @@ class Likeness:
         return cls(plain, moved)
 
     @property
-    def resembling(self) -> NDArray[np.bool_]:
+    def resembling(self) -> Mask:
         """Which rows [R] come from one of the images."""
-        found: NDArray[np.bool_] = (_best(self.plain) >= LIKE) | (_best(self.moved) >= MOVED)
+        found: Mask = (_best(self.plain) >= LIKE) | (_best(self.moved) >= MOVED)
         return found
 
     @property
@@ -85,7 +84,7 @@ class Likeness:
         return float(count) if unchanged else MOST * count
 
 
-def expect_encoded(got: Evidence, images: NDArray[np.float32], again: Again) -> None:
+def expect_encoded(got: Evidence, images: Array32, again: Again) -> None:
     """Fails a pass of a VAE that gives its encoder other images than those of the batch, or not all of them.
 
     Args:
@@ -102,9 +101,9 @@ def expect_encoded(got: Evidence, images: NDArray[np.float32], again: Again) -> 
 
 
 def expect_shown(
-    shown: Callable[[Evidence], NDArray[np.floating]],
+    shown: Callable[[Evidence], Floats],
     got: Evidence,
-    images: NDArray[np.float32],
+    images: Array32,
     again: Again,
     *,
     whom: str = "the model",
@@ -143,7 +142,7 @@ def expect_shown(
 
 
 def expect_loader_shown(
-    got: Evidence, images: NDArray[np.floating], step_is_wrong: Callable[[], bool], *, early: str, other: str
+    got: Evidence, images: Floats, step_is_wrong: Callable[[], bool], *, early: str, other: str
 ) -> None:
     """Fails a loop of a GAN that does not read all batches, or shows the discriminator too few of their images.
 
@@ -172,7 +171,7 @@ def _best(correlations: Array) -> Array:
     return found
 
 
-def _moves(images: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def _moves(images: Array32) -> Iterator[Array32]:
     """Yields the images [n, d] flipped and shifted, and turned by quarters, if they are square; else nothing."""
     side = round(images.shape[1] ** 0.5)
     if side * side != images.shape[1]:

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, assert_close, expect
-
-Array = NDArray[np.float64]
 
 RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
 ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice

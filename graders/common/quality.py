@@ -6,13 +6,10 @@ The host computes all of them in float64 from arrays that it holds; no number is
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Pixels
 from gengrade.data import DataSet
 from graders.common.distances import squared_distances
-
-Array = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 NEIGHBOURS = 10  # `coverage`: a real image's neighbourhood reaches to its 10th nearest real neighbour
 COPY_SHARE = 0.25  # a sample is a copy if it is nearer than this share of the usual distance of new images
@@ -93,5 +90,5 @@ def nearest_distances(images: Pixels, among: Pixels) -> Array:
     return distances
 
 
-def _flat(images: Pixels) -> NDArray[np.float32]:
+def _flat(images: Pixels) -> Array32:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)

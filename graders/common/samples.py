@@ -13,13 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import Rng, Subject, expect, fail, probes
 from graders.common.quality import copied
 from graders.common.statistics import Share, declare
 
-Array = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 Decode = Callable[[NDArray[np.intp]], Pixels]  # the images [n, 28, 28] of latents, given their places [n]
 
 TRAINING: Final = 10_000  # most images of the data set that a short training uses

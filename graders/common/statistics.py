@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr, ndtri, stdtrit
 
-Array = NDArray[np.float64]
+from gengrade.arrays import Array, Floats
 
 ALPHA = 1e-6  # the default false-fail probability of one check
 POWER = 0.99  # the probability of catching a mistake, where a test's power is stated
@@ -289,7 +288,7 @@ class GaussianFit:
             "correlation of elements": smallest_correlation(n, share, d * (d - 1) // 2),
         }
 
-    def problem(self, standardised: NDArray[np.floating], cases: int = 1) -> str | None:
+    def problem(self, standardised: Floats, cases: int = 1) -> str | None:
         """Says for the student why these draws are not independent N(0, 1); None if they may be.
 
         Args:
@@ -488,7 +487,7 @@ def in_turns(first: Array, second: Array) -> Array:
     return np.stack([first[:n], second[:n]], axis=1).reshape(2 * n, *first.shape[1:])
 
 
-def gaussian_fit_problems(standardised: NDArray[np.floating], alpha: float = ALPHA) -> str | None:
+def gaussian_fit_problems(standardised: Floats, alpha: float = ALPHA) -> str | None:
     """Says for the student why these draws are not independent N(0, 1); None if they may be.
 
     Six families of sub-tests share `alpha`: rows with the same numbers in some order (draws may repeat anywhere); the

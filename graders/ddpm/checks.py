@@ -20,15 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats, Integers
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, not_asked, probes
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.ddpm.diffusion import GaussianData, Schedule, broken_huber, huber, huber_slope
 from graders.ddpm.integers import UniformIntegers
-
-Array = NDArray[np.float64]
-Images = NDArray[np.floating]
 
 T = 12  # steps of a short schedule
 IMAGE = (2, 3, 4)  # channels, height and width: all different, so that confusing them shows
@@ -304,14 +301,14 @@ def _judge_noise(id_: str, noises: list[Array], what: str) -> None:
         fail("two calls draw the same noise: each call needs its own", got=f"a correlation of {correlation:.3f}")
 
 
-def _with_known_steps(student: Subject, schedule: Schedule, injected: Images, noise: Images | None = None) -> Evidence:
+def _with_known_steps(student: Subject, schedule: Schedule, injected: Floats, noise: Floats | None = None) -> Evidence:
     """Runs the loop with a p_sample that returns the images `injected` [T, …], and a model that predicts the first."""
     given = {} if noise is None else {"noise": noise}
     coefficients = schedule.injected(*TO_STEP)
     return student.run(probes.ddpm.loop, coefficients=coefficients, injected=injected, predicted=injected[0], **given)
 
 
-def _noises_in(images: Array, start: Images, schedule: Schedule, predicted: Images) -> Array:
+def _noises_in(images: Array, start: Floats, schedule: Schedule, predicted: Floats) -> Array:
     """The noise of each step, from the images [T, …] after each step; 0 for the last step, which adds none."""
     before = np.concatenate([start[None], images[:-1]])
     noises = np.zeros_like(images)
@@ -382,7 +379,7 @@ def _times_in(given: Evidence, n: int, whom: str) -> Array:
     return np.broadcast_to(given.tensor(), (n,))
 
 
-def _expect_passed_on(got: Evidence, injected: list[NDArray[np.float32]], message: str) -> None:
+def _expect_passed_on(got: Evidence, injected: list[Array32], message: str) -> None:
     """Fails with `message` unless the inner function gets the same coefficients that the student's function got."""
     passed = got.list("coefficients")
     expect(len(passed) == len(injected), message, expected=f"{len(injected)}", got=f"{len(passed)}")
@@ -415,7 +412,7 @@ def _judge_handed(noises: list[Array], start: Array) -> None:
         expect(problem is None, f"the noise that a step is given is not drawn from N(0, I): {problem}")
 
 
-def _judge_given(used: Array, noise: NDArray[np.floating]) -> None:
+def _judge_given(used: Array, noise: Floats) -> None:
     """Fails unless each step but the last, which needs no noise, uses a given noise of its own, and not noise[0]."""
     flat = noise.reshape(len(noise), -1)
     which = []
@@ -429,7 +426,7 @@ def _judge_given(used: Array, noise: NDArray[np.floating]) -> None:
     )
 
 
-def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: NDArray[np.int64], noise: Any) -> Array:
+def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: Integers, noise: Any) -> Array:
     """The noise in the images that the model was given. Fails unless it is the given one, or drawn from N(0, I)."""
     if not got.flag("replaced"):
         shown = got.tensor("shown_images", shape=images.shape)

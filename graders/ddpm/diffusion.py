@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats, Integers
 from gengrade.grading import Rng
-
-Array = NDArray[np.float64]
-Numbers = NDArray[np.floating]
-Array32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,23 +57,23 @@ class Schedule:
         """The sequences of these names, as inputs of a probe."""
         return [self[name].astype(np.float32) for name in names]
 
-    def noised(self, images: Numbers, t: NDArray[np.int64], noise: Numbers) -> Array:
+    def noised(self, images: Floats, t: Integers, noise: Floats) -> Array:
         """x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε for images x_0 and noise ε [B, …] at times t [B].
 
         Ho, Jain & Abbeel 2020, equation 4.
         """
         return np.asarray(_at(self["sqrt_alphas_cumprod"], t, images) * images + self.spread(t, images) * noise)
 
-    def noise_in(self, noisy: Numbers, images: Numbers, t: NDArray[np.int64]) -> Array:
+    def noise_in(self, noisy: Floats, images: Floats, t: Integers) -> Array:
         """The noise [B, …] that turns the images [B, …] into the noisy ones at times t [B]."""
         found: Array = (noisy - _at(self["sqrt_alphas_cumprod"], t, images) * images) / self.spread(t, images)
         return found
 
-    def spread(self, t: NDArray[np.int64], like: Numbers) -> Array:
+    def spread(self, t: Integers, like: Floats) -> Array:
         """√(1 − ᾱ) at times t [B], in a shape that can be multiplied with arrays [B, …] such as `like`."""
         return _at(self["sqrt_one_minus_alphas_cumprod"], t, like)
 
-    def mean_before(self, x: Numbers, noise: Numbers, t: int) -> Array:
+    def mean_before(self, x: Floats, noise: Floats, t: int) -> Array:
         """The mean of x_{t−1} given x_t and the predicted noise, both [B, …]: Ho, Jain & Abbeel 2020, equation 11."""
         factor = self.betas[t] / self["sqrt_one_minus_alphas_cumprod"][t]
         mean: Array = self["sqrt_recip_alphas"][t] * (x - factor * noise)
@@ -149,5 +145,5 @@ def huber_slope(residuals: Array) -> Array:
     return np.asarray(np.clip(residuals, -1, 1) / residuals.size, dtype=np.float64)
 
 
-def _at(sequence: Array, t: NDArray[np.int64], like: Numbers) -> Array:
+def _at(sequence: Array, t: Integers, like: Floats) -> Array:
     return np.asarray(sequence[t].reshape(-1, *[1] * (like.ndim - 1)), dtype=np.float64)

@@ -6,15 +6,12 @@ All other evidence follows from the injected inputs alone, and is compared direc
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.shares import POINTS, share_of
 from graders.ddpm.diffusion import broken_huber, huber
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 EXACT = 1e-3
 SAME = 1e-3

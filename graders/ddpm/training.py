@@ -12,13 +12,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.ddpm.diffusion import Schedule, huber
-
-Array = NDArray[np.float64]
 
 # A fifth of the hand-out's steps, with β five times as large: as much noise at the end.
 SCHEDULE: Final = (5e-4, 0.1, 200)

@@ -15,13 +15,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array32, Floats, Mask
 from gengrade.grading import Evidence, Mismatch, Passed, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
 from graders.flow.densities import ROUNDING, WIDEST, Mixture, Plane, density_of, log_gaussian
-
-Array = NDArray[np.floating]
 
 DRAWS = 10_000  # samples that a distribution is asked for
 MOST_LAYERS = 1_000  # most layers of a model with `FLOWS` coupling layers, permutations and others included
@@ -69,7 +67,7 @@ KINKS = declare("flow.log_det", "kinks of the layers' networks near a point", Sh
 MASS = declare("flow.normalised", "points of integration", Mass(PLANE.cells**2, 3e-4, ALPHA / MODELS), cases=MODELS)
 
 
-def random_gaussian(rng: Rng, d: int) -> tuple[Array, Array]:
+def random_gaussian(rng: Rng, d: int) -> tuple[Floats, Floats]:
     """Returns a random mean and standard deviation, [d] each.
 
     No standard deviation is near 1, so that it can be told from its square, the variance.
@@ -87,7 +85,7 @@ def random_mixture(rng: Rng, d: int) -> Mixture:
     return Mixture(mus=np.stack([centre + away, centre - away]).astype(np.float64), sigmas=sigmas.astype(np.float64))
 
 
-def float32(*arrays: Array) -> list[NDArray[np.float32]]:
+def float32(*arrays: Floats) -> list[Array32]:
     """Converts arrays to float32, the type of a student's default tensors."""
     return [array.astype(np.float32) for array in arrays]
 
@@ -150,7 +148,7 @@ def judge_mixture(got: Evidence, judge: Callable[[Evidence], None]) -> None:
             raise problem from None
 
 
-def assert_log_density(got: Evidence, expected: Array, x: NDArray[np.float32], hint: str) -> None:
+def assert_log_density(got: Evidence, expected: Floats, x: Array32, hint: str) -> None:
     """Fails a log_prob that is not right or that changes its argument.
 
     Args:
@@ -213,7 +211,7 @@ def test_bimodal_samples(student: Subject, rng: Rng, passed: Passed, d: int) -> 
     )
 
 
-def _judge_samples(got: Evidence, mus: NDArray[np.float32], sigmas: NDArray[np.float32]) -> None:
+def _judge_samples(got: Evidence, mus: Array32, sigmas: Array32) -> None:
     """Fails samples of a mixture that do not come from both of its Gaussians, which are far apart, with equal shares.
 
     mus, sigmas: [2, d].
@@ -240,7 +238,7 @@ def _judge_samples(got: Evidence, mus: NDArray[np.float32], sigmas: NDArray[np.f
         problem = MEMBERS[d].problem(standardised[mode == index, index])
         expect(problem is None, f"the samples of the {name} mode do not fit its Gaussian: {problem}")
 
-    def in_nearest(points: Array) -> Array:
+    def in_nearest(points: Floats) -> Floats:
         each = (points[:, None] - mus) / sigmas
         nearest = np.abs(each).max(axis=2).argmin(axis=1)
         return np.asarray(each[np.arange(len(points)), nearest])
@@ -248,7 +246,7 @@ def _judge_samples(got: Evidence, mus: NDArray[np.float32], sigmas: NDArray[np.f
     _judge_calls(got, OF_CALLS_BIMODAL[d], in_nearest)
 
 
-def _judge_calls(got: Evidence, test: GaussianFit, standardised: Callable[[Array], Array]) -> None:
+def _judge_calls(got: Evidence, test: GaussianFit, standardised: Callable[[Floats], Floats]) -> None:
     """Fails a sampler whose calls repeat points of each other, exactly or nearly.
 
     `standardised` turns points [n, d] into N(0, I). Each is followed by the point in the same place of the next call.
@@ -306,7 +304,7 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
         assert_close(found[near], x[order][near], rtol=NEAR, atol=NEAR, what=what, hint=hint)
 
 
-def curvature(x: Array, image: Array) -> float:
+def curvature(x: Floats, image: Floats) -> float:
     """Returns the largest deviation of a map from the best affine one.
 
     Args:
@@ -320,7 +318,7 @@ def curvature(x: Array, image: Array) -> float:
     return float(np.abs(image - affine @ nearest).max())
 
 
-def is_near(image: Array) -> NDArray[np.bool_]:
+def is_near(image: Floats) -> Mask:
     """Returns for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
 
     Scales multiply from layer to layer, so that a point far out has lost the digits that say where it came from.
@@ -377,7 +375,7 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
     )
 
 
-def are_near(found: Array, expected: Array, tolerance: float) -> bool:
+def are_near(found: Floats, expected: Floats, tolerance: float) -> bool:
     """Returns whether log-determinants [n] are right at all points but a few, at which activations may have kinks."""
     if found.shape != expected.shape or not len(found):
         return found.shape == expected.shape
@@ -442,7 +440,7 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
         )
 
 
-def slope_errors(got: Evidence) -> Array:
+def slope_errors(got: Evidence) -> Floats:
     """Returns how far the gradients of both parts of the loss are from the parts' slopes, relative to these, [2].
 
     Slopes below a thousandth of the largest are not distinguished from zero, which those of an additive flow's log_det

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Floats, Mask
 from gengrade.grading import Rng
 from graders.common.statistics import ALPHA, Gain, Mass
-
-Array = NDArray[np.floating]
 
 BITS = float(np.log2(np.e))  # bits per nat
 LOG_LIMIT = 300.0  # log-densities are clipped to ±300, so that the square of a density is still finite
@@ -26,7 +24,7 @@ WIDEST = 0.1  # largest tolerance on a mass, so that a wild claim cannot widen i
 SHARE = ALPHA / 2  # false-fail probability of each of the two limits of `judge`
 
 
-def log_gaussian(x: Array, mu: Array, sigma: Array) -> Array:
+def log_gaussian(x: Floats, mu: Floats, sigma: Floats) -> Floats:
     """Returns log N(x; mu, diag(sigma²)) in nats, [...], for x [..., d]; sigma holds standard deviations."""
     terms = -0.5 * ((x - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
     return np.asarray(terms.sum(axis=-1), dtype=np.float64)
@@ -36,15 +34,15 @@ def log_gaussian(x: Array, mu: Array, sigma: Array) -> Array:
 class Mixture:
     """The density ½ N(mus[0], diag(sigmas[0]²)) + ½ N(mus[1], diag(sigmas[1]²)); both arrays are [2, d]."""
 
-    mus: Array
-    sigmas: Array
+    mus: Floats
+    sigmas: Floats
 
-    def log_prob(self, x: Array) -> Array:
+    def log_prob(self, x: Floats) -> Floats:
         """Returns the log-densities [...] of x [..., d] in nats."""
         first, second = (log_gaussian(x, mu, sigma) for mu, sigma in zip(self.mus, self.sigmas, strict=True))
         return np.asarray(np.logaddexp(first, second) - np.log(2), dtype=np.float64)
 
-    def sample(self, rng: Rng, n: int) -> Array:
+    def sample(self, rng: Rng, n: int) -> Floats:
         """Returns independent draws [n, d]."""
         mode = rng.bits(n).astype(int)
         return np.asarray(self.mus[mode] + self.sigmas[mode] * rng.normal(n, self.mus.shape[1]), dtype=np.float64)
@@ -62,23 +60,23 @@ class Square:
         """The area of the square."""
         return (2 * self.limit) ** 2
 
-    def holds(self, points: Array) -> NDArray[np.bool_]:
+    def holds(self, points: Floats) -> Mask:
         """Returns which of the points [N, 2] lie inside the square, [N]."""
         return np.asarray(np.abs(points).max(axis=1) < self.limit, dtype=np.bool_)
 
     @cached_property
-    def corners(self) -> Array:
+    def corners(self) -> Floats:
         """The lower corners of the cells, [cells², 2]; the first coordinate runs fastest."""
         axis = np.linspace(-self.limit, self.limit, self.cells, endpoint=False)
         second, first = np.meshgrid(axis, axis, indexing="ij")
         return np.stack([first.ravel(), second.ravel()], axis=1)
 
     @property
-    def centres(self) -> Array:
+    def centres(self) -> Floats:
         """The centres of the cells, [cells², 2]."""
         return self.corners + self.limit / self.cells
 
-    def draw(self, rng: Rng) -> Array:
+    def draw(self, rng: Rng) -> Floats:
         """Draws two uniform points in each cell: all the first ones, then all the second ones, [2·cells², 2].
 
         Random points, since a claim could be made to fit a known lattice; two, since their difference gives the error.
@@ -87,7 +85,7 @@ class Square:
         corners = np.concatenate([self.corners, self.corners])
         return np.asarray(corners + side * rng.uniform(0, 1, *corners.shape))
 
-    def integral(self, values: Array) -> tuple[float, float]:
+    def integral(self, values: Floats) -> tuple[float, float]:
         """Estimates the integral of a function over the square, and the standard error of the estimate.
 
         Stratified sampling: the mean of the cells' means, with variance Σ (f₁ − f₂)²/4 / cells⁴, times the area.
@@ -99,7 +97,7 @@ class Square:
         error = self.area / first.size * float(np.sqrt(np.sum((first - second) ** 2) / 4))
         return self.area * float(values.mean()), error
 
-    def picture(self, values: Array) -> Array:
+    def picture(self, values: Floats) -> Floats:
         """Returns the mean value in each cell, [cells, cells]; the row is the second coordinate."""
         return np.asarray(values.reshape(2, self.cells, self.cells).mean(axis=0))
 
@@ -118,11 +116,11 @@ class Plane:
     def _square(self) -> Square:
         return Square(0.5, self.cells)
 
-    def draw(self, rng: Rng) -> Array:
+    def draw(self, rng: Rng) -> Floats:
         """Draws two random points in each cell: all the first ones, then all the second ones, [2·cells², 2]."""
         return np.asarray(self.scale * np.tan(np.pi * self._square.draw(rng)))
 
-    def integral(self, points: Array, values: Array) -> tuple[float, float]:
+    def integral(self, points: Floats, values: Floats) -> tuple[float, float]:
         """Estimates the integral of a function over the plane, and the standard error of the estimate.
 
         Args:
@@ -151,17 +149,17 @@ class Truth:
         conditional = self._log_prob - self.log_mass
         return -float(np.mean(np.exp(conditional) * conditional) * self.square.area)
 
-    def log_prob(self, x: Array) -> Array:
+    def log_prob(self, x: Floats) -> Floats:
         """Returns the log-densities [N] in nats of points [N, 2] inside the square, given that they are inside."""
         return self.target.log_prob(x) - self.log_mass
 
-    def sample(self, rng: Rng, n: int) -> Array:
+    def sample(self, rng: Rng, n: int) -> Floats:
         """Draws n points from the target, and returns those inside the square, [about n, 2]."""
         points = self.target.sample(rng, n)
         return points[self.square.holds(points)]
 
     @cached_property
-    def _log_prob(self) -> Array:
+    def _log_prob(self) -> Floats:
         return self.target.log_prob(self.square.centres)
 
 
@@ -180,13 +178,13 @@ class Verdict:
     problem: str | None
 
 
-def density_of(log_density: Array) -> Array:
+def density_of(log_density: Floats) -> Floats:
     """Returns exp(log_density), clipped to e^±300; 0 where a log-density is NaN or infinite."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(log_density), np.exp(np.clip(log_density, -LOG_LIMIT, LOG_LIMIT)), 0.0)
 
 
-def judge(truth: Truth, points: Array, at_points: Array, at_cells: Array) -> Verdict:
+def judge(truth: Truth, points: Floats, at_points: Floats, at_cells: Floats) -> Verdict:
     """Scores a claimed density q; one that is a density is refused with probability at most `ALPHA`.
 
     The score is that of (1 − ε)·q + ε·uniform with ε = 0.001, which is a density if q is: this costs q at most 0.0007

@@ -9,15 +9,13 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Mask
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.flow.checks import MOST_LAYERS, is_near
 from graders.flow.densities import log_gaussian
 from graders.flow.training import MOST_STEPS
-
-Array = NDArray[np.float64]
 
 MOST_CALLS = 10 * MOST_LAYERS  # most calls of layers in one pass
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
@@ -78,11 +76,11 @@ def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
     return {**found, **_repeated(got)}
 
 
-def _nearer_to_first(samples: Array, mus: Array) -> NDArray[np.bool_]:
+def _nearer_to_first(samples: Array, mus: Array) -> Mask:
     return np.asarray(np.abs(samples - mus[0]) < np.abs(samples - mus[1]), dtype=np.bool_)
 
 
-def _shares(first: NDArray[np.bool_], calls: list[Array], mus: Array) -> Symptoms:
+def _shares(first: Mask, calls: list[Array], mus: Array) -> Symptoms:
     share = float(first.mean())
     repeated = len({call.tobytes() for call in calls}) < len(calls) / 2
     of_calls = np.array([_nearer_to_first(call, mus).mean() for call in calls])

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array32, Floats
 from gengrade.grading import (
     CheckKind,
     Evidence,
@@ -31,8 +31,6 @@ from gengrade.grading import (
 )
 from graders.common.statistics import Gain, Mass, declare
 from graders.flow.densities import BITS, SHARE, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
-
-Array = NDArray[np.floating]
 
 # The practical's problem (question 3.4) and its default model
 BASE = {"mu": np.zeros(2), "sigma": np.full(2, 0.3)}
@@ -104,7 +102,7 @@ def test_training_loop_learns(student: Subject, rng: Rng) -> None:
     expect(moved, "after an epoch the model is unchanged: call optimizer.step() for each batch")
 
 
-def ring_of_batches(rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def ring_of_batches(rng: Rng) -> tuple[Array32, Array32]:
     """Returns batches of points [12, 32, 2] with means on a ring, and the model's first location [2].
 
     The ring ensures that no two batches have parallel gradients.
@@ -145,9 +143,7 @@ def moved_target(rng: Rng) -> Mixture:
     return Mixture(mirrored + MOVED * np.array([np.cos(angle), np.sin(angle)]), SIGMAS)
 
 
-def ask_density(
-    student: Subject, trained: Evidence, base: dict[str, NDArray[np.float32]], points: Array, rng: Rng
-) -> Array:
+def ask_density(student: Subject, trained: Evidence, base: dict[str, Array32], points: Floats, rng: Rng) -> Floats:
     """Returns the trained model's log-densities [N] at points [N, 2], asked as one shuffled batch in a new guest.
 
     Args:
@@ -162,7 +158,7 @@ def ask_density(
     return claims
 
 
-def expect_same(claims: Array, again: Array) -> None:
+def expect_same(claims: Floats, again: Floats) -> None:
     """Fails a model whose density at a point depends on the other points of the batch.
 
     Such a model could return a histogram of the batch instead of a density that it has learned.
@@ -217,7 +213,7 @@ def show_curves(trained: Evidence, show: Show) -> None:
     )
 
 
-def show_densities(base: dict[str, NDArray[np.float32]], target: Mixture, at_cells: Array, show: Show) -> None:
+def show_densities(base: dict[str, Array32], target: Mixture, at_cells: Floats, show: Show) -> None:
     """Shows the base, the target and the learned density; `at_cells` are its log-densities at the points of `PLOTS`."""
     shape = (PLOTS.cells, PLOTS.cells)
     modes = " and ".join(f"({x:.1f}, {y:.1f})" for x, y in target.mus)

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array32
 from gengrade.grading import Passed, Rng, Subject, assert_close, check, expect, fail, not_asked, probes
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.flow_matching.gaussian_paths import Mixture, Powers
-
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
 
 ALPHA_ID, BETA_ID = "flow_matching.alpha", "flow_matching.beta"
 SAMPLE, FIELD, SCORE = "flow_matching.path_sample", "flow_matching.path_field", "flow_matching.path_score"

@@ -10,13 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from gengrade.arrays import Array, Floats
 from gengrade.grading import Rng
-
-Array = NDArray[np.float64]
-Numbers = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -37,28 +34,28 @@ class Powers:
         """The exponents, as inputs of a probe."""
         return {"a": self.a, "b": self.b}
 
-    def alpha(self, t: Numbers) -> Array:
+    def alpha(self, t: Floats) -> Array:
         return np.asarray(np.float64(t) ** self.a)
 
-    def beta(self, t: Numbers) -> Array:
+    def beta(self, t: Floats) -> Array:
         return np.asarray((1 - np.float64(t)) ** self.b)
 
-    def alpha_dt(self, t: Numbers) -> Array:
+    def alpha_dt(self, t: Floats) -> Array:
         return np.asarray(self.a * np.float64(t) ** (self.a - 1))
 
-    def beta_dt(self, t: Numbers) -> Array:
+    def beta_dt(self, t: Floats) -> Array:
         return np.asarray(-self.b * (1 - np.float64(t)) ** (self.b - 1))
 
-    def field(self, x: Numbers, z: Numbers, t: Numbers) -> Array:
+    def field(self, x: Floats, z: Floats, t: Floats) -> Array:
         """The conditional vector field u(x|z) = (α̇ − αβ̇/β)z + (β̇/β)x: Lipman et al. 2023, theorem 3."""
         ratio = self.beta_dt(t) / self.beta(t)
         return np.asarray((self.alpha_dt(t) - self.alpha(t) * ratio) * z + ratio * x)
 
-    def score(self, x: Numbers, z: Numbers, t: Numbers) -> Array:
+    def score(self, x: Floats, z: Floats, t: Floats) -> Array:
         """The conditional score ∇log p(x|z) = (αz − x)/β²."""
         return np.asarray((self.alpha(t) * z - x) / self.beta(t) ** 2)
 
-    def log_density_change(self, x: Numbers, z: Numbers, t: Numbers) -> Array:
+    def log_density_change(self, x: Floats, z: Floats, t: Floats) -> Array:
         """∂ₜ log p_t(x|z) [B], at a fixed x."""
         beta, rate, d = self.beta(t), self.beta_dt(t) / self.beta(t), x.shape[-1]
         away = x - self.alpha(t) * z
@@ -88,21 +85,21 @@ class Mixture:
         modes = np.searchsorted(np.cumsum(self.weights), rng.uniform(0, 1, n)).clip(0, len(self.weights) - 1)
         return np.asarray(self.means[modes] + self.stds[modes][:, None] * rng.normal(n, self.means.shape[1]))
 
-    def sample_path(self, rng: Rng, t: Numbers) -> Array:
+    def sample_path(self, rng: Rng, t: Floats) -> Array:
         """Draws from the marginal at times t [B, 1]: [B, d]."""
         z = self.sample(rng, len(t))
         return np.asarray(self.schedule.alpha(t) * z + self.schedule.beta(t) * rng.normal(*z.shape))
 
-    def log_density(self, x: Numbers, t: Numbers) -> Array:
+    def log_density(self, x: Floats, t: Floats) -> Array:
         """log p_t(x) [B]."""
         return np.asarray(logsumexp(self._joint(x, t)[0], axis=1))
 
-    def score(self, x: Numbers, t: Numbers) -> Array:
+    def score(self, x: Floats, t: Floats) -> Array:
         """∇log p_t(x) [B, d]."""
         joint, away, variances = self._joint(x, t)
         return np.asarray((_shares(joint)[..., None] * -away / variances[..., None]).sum(axis=1))
 
-    def field(self, x: Numbers, t: Numbers) -> Array:
+    def field(self, x: Floats, t: Floats) -> Array:
         """The marginal vector field Σ rₖ[α̇mₖ + (αα̇sₖ² + ββ̇)/vₖ·(x − αmₖ)] [B, d], with the modes' shares rₖ(x)."""
         joint, away, variances = self._joint(x, t)
         alpha, alpha_dt = self.schedule.alpha(t), self.schedule.alpha_dt(t)
@@ -111,7 +108,7 @@ class Mixture:
         fields = alpha_dt[..., None] * self.means + rates[..., None] * away
         return np.asarray((_shares(joint)[..., None] * fields).sum(axis=1))
 
-    def _joint(self, x: Numbers, t: Numbers) -> tuple[Array, Array, Array]:
+    def _joint(self, x: Floats, t: Floats) -> tuple[Array, Array, Array]:
         """log wₖ N(x; αmₖ, vₖI) [B, K], the distances x − αmₖ [B, K, d], and the variances vₖ [B, K]."""
         alpha, beta = self.schedule.alpha(t), self.schedule.beta(t)
         variances = alpha**2 * self.stds**2 + beta**2

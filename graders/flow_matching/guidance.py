@@ -12,14 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Mask
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
 from graders.common.statistics import ALPHA, Share, declare
 from graders.flow_matching.losses import Known, judge_asked, judge_scale, judge_times, judge_value, last
 from graders.flow_matching.times import Earliest, UniformTimes
-
-Array = NDArray[np.float64]
 
 LOSS, DROPPING = "flow_matching.guided_loss", "flow_matching.label_dropping"
 GUIDED_TIMES = "flow_matching.guided_times"
@@ -129,7 +127,7 @@ def _labels_of(batch: Evidence) -> Array:
     return batch.tensor(shape=shape)
 
 
-def _judge_coins(dropped: NDArray[np.bool_]) -> None:
+def _judge_coins(dropped: Mask) -> None:
     """Fails unless labels [batches, B] are dropped with probability η, each by its own coin."""
     share, shares = float(dropped.mean()), dropped.mean(axis=1)
     low, high = DROPPED.bounds

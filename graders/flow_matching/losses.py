@@ -14,14 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, fail, not_asked, probes
 from graders.common.statistics import declare
 from graders.flow_matching.times import UniformTimes
-
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
 
 FLOW, SCORE, SCALE = "flow_matching.flow_loss", "flow_matching.score_loss", "flow_matching.loss_scale"
 BATCH, DIMENSIONS = 2_000, 3

@@ -10,30 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Numbers = NDArray[np.floating]
+from gengrade.arrays import Array, Array32, Floats
 
 
 @dataclass(frozen=True)
 class AffineField:
     """The vector field u(x, t) = x·A + t·b of points x [B, d]."""
 
-    matrix: NDArray[np.float32]  # A [d, d]
-    slope: NDArray[np.float32]  # b [d]
+    matrix: Array32  # A [d, d]
+    slope: Array32  # b [d]
 
-    def __call__(self, x: Numbers, t: float) -> Array:
+    def __call__(self, x: Floats, t: float) -> Array:
         return np.asarray(x @ self.matrix.astype(np.float64) + t * self.slope, dtype=np.float64)
 
-    def euler(self, x: Numbers, h: float, steps: int) -> Array:
+    def euler(self, x: Floats, h: float, steps: int) -> Array:
         """The points after each step of Euler's method from t = 0, with the first ones: [steps + 1, B, d]."""
         points = [np.asarray(x, dtype=np.float64)]
         for step in range(steps):
             points.append(points[-1] + h * self(points[-1], step * h))
         return np.stack(points)
 
-    def solution(self, x: Numbers, h: float, steps: int, substeps: int = 20) -> Array:
+    def solution(self, x: Floats, h: float, steps: int, substeps: int = 20) -> Array:
         """The points on the ODE's exact solution after each step, with the first ones: [steps + 1, B, d].
 
         They are computed by the classical Runge–Kutta method in `substeps` for each step.
@@ -59,7 +57,7 @@ class OrnsteinUhlenbeck:
     sigma: float
     h: float
 
-    def mean(self, start: Numbers, steps: int) -> Array:
+    def mean(self, start: Floats, steps: int) -> Array:
         """The mean of the points after so many Euler–Maruyama steps from `start`."""
         return np.asarray((1 - self.theta * self.h) ** steps * start, dtype=np.float64)
 

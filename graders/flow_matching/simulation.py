@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import (
     Evidence,
     Passed,
@@ -28,9 +28,6 @@ from gengrade.grading import (
 )
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare, in_turns
 from graders.flow_matching.processes import AffineField, OrnsteinUhlenbeck
-
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
 
 EULER, MARUYAMA = "flow_matching.euler", "flow_matching.euler_maruyama"
 BROWNIAN, OU, LANGEVIN = "flow_matching.brownian_motion", "flow_matching.ou_process", "flow_matching.langevin"
@@ -216,7 +213,7 @@ def _first(points: Array) -> str:
     return f"{np.array2string(points[1][0], precision=4)} after the first step"
 
 
-def _judge_process(got: Evidence, drift: NDArray[np.floating], sigma: float, hint: str) -> None:
+def _judge_process(got: Evidence, drift: Floats, sigma: float, hint: str) -> None:
     """Fails unless a process has this drift [B, d] and the constant diffusion coefficient, in both calls."""
     rights = {"drift": (drift, hint), "diffusion": (np.full(drift.shape, sigma), "it is σ, and holds no noise")}
     for name, (right, words) in rights.items():

@@ -6,16 +6,13 @@ All other evidence follows from the inputs alone, and is compared directly.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.flow_matching.gaussian_paths import Powers
 from graders.flow_matching.processes import AffineField
 from graders.vae.symptoms import noise
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 SAME = 1e-3  # numbers nearer than this count as equal
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # times whose distribution function is compared

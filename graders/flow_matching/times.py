@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from gengrade.arrays import Array
 from graders.common.statistics import (
     ALPHA,
     correlation_bound,
@@ -16,8 +16,6 @@ from graders.common.statistics import (
     smallest_correlation,
     smallest_distortion,
 )
-
-Array = NDArray[np.float64]
 
 _LEAST = 1e-9  # the normal score of 0 would be infinite
 

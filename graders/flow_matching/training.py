@@ -12,12 +12,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.flow_matching.gaussian_paths import Mixture, Powers
-
-Array = NDArray[np.float64]
 
 MEASURE = "flow_matching.field_distance"
 BUDGET: Final[dict[str, Any]] = {"steps": 1_500, "batch": 256, "rate": 1e-2, "width": 64}
@@ -64,7 +62,7 @@ def _modes(rng: Rng) -> Mixture:
     return Mixture(weights / weights.sum(), means, np.full(3, SPREAD), Powers())
 
 
-def _learned(reference: Subject, weights: Any, x: NDArray[np.float32], t: NDArray[np.float32]) -> Array:
+def _learned(reference: Subject, weights: Any, x: Array32, t: Array32) -> Array:
     setting = {"weights": weights, "x": x, "t": t, "width": BUDGET["width"]}
     return reference.run(probes.flow_matching.training.predict, **setting).tensor(shape=x.shape)
 

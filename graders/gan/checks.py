@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32
 from gengrade.data import DataSet, Split
 from gengrade.grading import (
     Evidence,
@@ -81,8 +81,6 @@ from graders.common.networks import (
     narrowest,
 )
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare, in_turns
-
-Array = NDArray[np.float64]
 
 PIXELS = 28 * 28
 BATCH = 64
@@ -674,5 +672,5 @@ def _each(results: Evidence, count: int) -> list[Evidence]:
     return found
 
 
-def _noise(rng: Rng, n: int) -> NDArray[np.float32]:
+def _noise(rng: Rng, n: int) -> Array32:
     return rng.uniform(-1, 1, n, 1, 28, 28)

@@ -8,18 +8,15 @@ gradients it combines, and an interpolation by the geometry of its latents.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms
 from gengrade.grading.symptoms import symptoms_of as of
 from graders.common.gan_losses import MOST_ROWS, PIXELS, judge_discriminator, judge_generator, observed_step, sources
 from graders.common.latents import arrangements, arrangements_of, coordinates, is_mixed, line_problem, trace
 from graders.common.statistics import gaussian_fit_problems
 from graders.gan.checks import MOST_STEPS
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 MOST_NUMBERS = 1_024  # most numbers of a latent
 NETWORKS = ("generator", "discriminator")

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import coverage, frechet, progress
 from graders.common.samples import (
     TRAINING,
-    Pixels,
     Reader,
     as_pixels,
     decoded,
@@ -34,8 +34,6 @@ from graders.common.samples import (
     refuse_company,
     refuse_copies,
 )
-
-Array = NDArray[np.float64]
 
 # The hand-out's sizes, with a smaller batch and a larger learning rate than the hand-out's, to learn within seconds.
 SIZES: dict[str, Any] = {
@@ -88,13 +86,13 @@ def test_short_training(
     record("gan.diversity", coverage(real[:SAMPLES], fake))
 
 
-def _decode(subject: Subject, trained: Evidence, stage: str, z: NDArray[np.float32]) -> Pixels:
+def _decode(subject: Subject, trained: Evidence, stage: str, z: Array32) -> Pixels:
     """Decodes latents [N, z_dim] with the weights of a stage in a new guest; returns pixels uint8 [N, 28, 28]."""
     decoded = subject.run(probes.gan.decode, weights=trained.state(stage), z=z, sizes=SIZES)
     return as_pixels(decoded.tensor(shape=(len(z), 28 * 28)))
 
 
-def _lines(rng: Rng) -> NDArray[np.float32]:
+def _lines(rng: Rng) -> Array32:
     """Returns latents on straight lines between random pairs, strip by strip: [STRIPS · (STEPS + 2), z_dim]."""
     start, end = (rng.normal(STRIPS, 1, SIZES["z_dim"]) for _ in range(2))
     weight = np.linspace(0, 1, STEPS + 2, dtype=np.float32)[None, :, None]
@@ -132,7 +130,7 @@ def _smooth(values: Array, window: int = 20) -> tuple[list[float], list[float]]:
     return [window * (index + 0.5) for index in range(len(means))], [float(mean) for mean in means]
 
 
-def _show_checkpoint(show: Show, student: Subject, z: NDArray[np.float32]) -> None:
+def _show_checkpoint(show: Show, student: Subject, z: Array32) -> None:
     """Shows samples of the weights that were handed in, if they fit the student's generator; they earn no points."""
     result = student.run(probes.gan.checkpoint, z=z, sizes=SIZES)
     if "images" not in result:

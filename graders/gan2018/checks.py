@@ -16,9 +16,9 @@ from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32, Integers
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Mismatch, Passed, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.gan_losses import (
@@ -42,8 +42,6 @@ from graders.common.latents import ends_problem, line_problem
 from graders.common.matching import expect_loader_shown
 from graders.common.networks import expect_bent, narrowest
 from graders.common.statistics import ALPHA, GaussianFit, Independence, TwoDraws, declare
-
-Array = NDArray[np.float64]
 
 LATENTS: Final = 100
 PIXELS: Final = 28 * 28
@@ -409,7 +407,7 @@ def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
     return {"images": images, "labels": labels, "scores": 2 * rng.normal(16 * BATCH) + 0.5}
 
 
-def _images(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _images(data: DataSet, rng: Rng, n: int) -> tuple[Array32, Integers]:
     """n random training images [n, 1, 28, 28] in [−1, 1], and their labels [n]."""
     chosen = rng.choice(len(data.train), n)
     return (data.train.images[chosen].astype(np.float32) / 127.5 - 1)[:, None], data.train.labels[chosen]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.gan_losses import MOST_ROWS
@@ -12,8 +12,6 @@ from graders.common.latents import coordinates
 from graders.common.networks import narrowest
 from graders.gan.symptoms import step
 from graders.gan2018.checks import LATENTS, MOST_STEPS, WALKS
-
-Array = NDArray[np.float64]
 
 NETWORKS = ("generator", "discriminator")
 STEPS = 9

@@ -13,12 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import frechet, progress
 from graders.common.samples import (
     TRAINING,
-    Pixels,
     Reader,
     as_pixels,
     decoded,
@@ -69,7 +69,7 @@ def test_short_training(
     record("gan2018.frechet", progress(frechet(reader.features(samples), real), untrained, reached))
 
 
-def _decoded(subject: Subject, trained: Evidence | None, z: NDArray[np.float32]) -> Pixels:
+def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:
     """Images uint8 [N, 28, 28] that a fresh guest decodes from latents [N, 100]; `trained` None: untrained weights."""
     weights = None if trained is None else trained.state()
     return as_pixels(subject.run(probes.gan2018.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))

@@ -23,15 +23,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, not_asked, probes
 from graders.common.networks import narrowest
 from graders.common.statistics import ALPHA, Gain, GaussianFit, Independence, declare
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
-
-Array = NDArray[np.float64]
-Numbers = NDArray[np.floating]
 
 IMAGE = (1, 32, 32)
 PIXELS = 32 * 32
@@ -349,14 +346,14 @@ def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
     )
 
 
-def _images(rng: Rng, model: LinearGaussian) -> NDArray[np.float32]:
+def _images(rng: Rng, model: LinearGaussian) -> Array32:
     """Images drawn from the model, of which the first is made much less likely than all others."""
     x = model.draw(rng, BATCH, IMAGE)
     x[0] += np.sqrt(2 * FAR / PIXELS) * rng.normal(*IMAGE)
     return x
 
 
-def _expect_gradients(got: Evidence, what: str, hint: str, **right: Numbers) -> None:
+def _expect_gradients(got: Evidence, what: str, hint: str, **right: Floats) -> None:
     """Fails unless the gradients of a value's sum with respect to mean and logvar are the `right` ones."""
     expect(got.flag("attached"), f"no gradient flows through {what}: {hint}")
     for name, gradient in right.items():
@@ -373,7 +370,7 @@ def _expect_rows(got: Evidence, rows: int, what: str) -> None:
     )
 
 
-def _expect_decoded(got: Evidence, model: LinearGaussian, z: Numbers) -> None:
+def _expect_decoded(got: Evidence, model: LinearGaussian, z: Floats) -> None:
     """Fails unless the samples for latents z [N, d] are the modes of p(x|z), or draws from it."""
     right = model.decode(z).reshape(len(z), *IMAGE)
     noise = (got.tensor("images", shape=right.shape) - right).reshape(len(z), PIXELS)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import Rng
 
-Array = NDArray[np.float64]
-Numbers = NDArray[np.floating]
 LOG_TWO_PI = float(np.log(2 * np.pi))
 
 
@@ -39,7 +37,7 @@ class LinearGaussian:
         return cls((directions * lengths).astype(np.float32).astype(np.float64), offset)
 
     @property
-    def injected(self) -> Mapping[str, NDArray[np.float32]]:
+    def injected(self) -> Mapping[str, Array32]:
         """W and b as inputs of a probe."""
         return {"matrix": self.matrix.astype(np.float32), "offset": self.offset.astype(np.float32)}
 
@@ -48,33 +46,33 @@ class LinearGaussian:
         """The diagonal s [d] of WᵀW."""
         return np.asarray((self.matrix**2).sum(axis=0), dtype=np.float64)
 
-    def draw(self, rng: Rng, n: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    def draw(self, rng: Rng, n: int, shape: tuple[int, ...]) -> Array32:
         """n images [n, *shape] drawn from the model."""
         z = rng.normal(n, self.matrix.shape[1])
         x = self.decode(z.astype(np.float64)) + rng.normal(n, len(self.offset))
         return x.astype(np.float32).reshape(n, *shape)
 
-    def decode(self, z: Numbers) -> Array:
+    def decode(self, z: Floats) -> Array:
         """The means of p(x|z) [N, P] for latents z [N, d]."""
         return np.asarray(z @ self.matrix.T + self.offset, dtype=np.float64)
 
-    def decode_bent(self, z: Numbers) -> Array:
+    def decode_bent(self, z: Floats) -> Array:
         """The images [N, P] that the bent decoder of `probes.interpolate` gives for latents z [N, d]."""
         return self.decode(2 * np.arcsinh(z))
 
-    def posterior(self, x: Numbers) -> tuple[Array, Array]:
+    def posterior(self, x: Floats) -> tuple[Array, Array]:
         """The mean and log-variance [N, d] of the true posterior p(z|x), for images x [N, …]."""
         mean = (x.reshape(len(x), -1) - self.offset) @ self.matrix / (1 + self.strengths)
         return mean, np.broadcast_to(-np.log1p(self.strengths), mean.shape).copy()
 
-    def log_prob(self, x: Numbers) -> Array:
+    def log_prob(self, x: Floats) -> Array:
         """log p(x) [N] in nats of images x [N, …], by the matrix determinant lemma and the Woodbury identity."""
         residuals = x.reshape(len(x), -1) - self.offset
         projected = residuals @ self.matrix
         squares = (residuals**2).sum(axis=1) - (projected**2 / (1 + self.strengths)).sum(axis=1)
         return np.asarray(-0.5 * (squares + np.log1p(self.strengths).sum() + residuals.shape[1] * LOG_TWO_PI))
 
-    def estimate(self, x: Numbers, z: Numbers, mean: Numbers, logvar: Numbers) -> Array:
+    def estimate(self, x: Floats, z: Floats, mean: Floats, logvar: Floats) -> Array:
         """The importance-weighted estimate of log p(x) [N] in nats, from K latents z [K, N, d] for each image.
 
         They are drawn from N(mean, exp(logvar)), with parameters [N, d]. Burda et al. 2016, section 3.
@@ -95,12 +93,12 @@ def orders(z: Array, batch: int) -> list[Array]:
     return [share.swapaxes(0, 1).reshape(-1, batch, z.shape[-1]) for share in shares]
 
 
-def log_gaussian(x: Numbers, mean: Numbers, logvar: Numbers) -> Array:
+def log_gaussian(x: Floats, mean: Floats, logvar: Floats) -> Array:
     """log N(x; mean, exp(logvar)) in nats, summed over the last dimension; the arguments are broadcast."""
     terms = -0.5 * ((x - mean) ** 2 / np.exp(logvar) + logvar + LOG_TWO_PI)
     return np.asarray(np.sum(np.broadcast_to(terms, np.broadcast_shapes(terms.shape, x.shape)), axis=-1))
 
 
-def divergence(mean: Numbers, logvar: Numbers) -> Array:
+def divergence(mean: Floats, logvar: Floats) -> Array:
     """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats [N], for parameters [N, d]. Kingma & Welling 2014, appendix B."""
     return np.asarray(0.5 * (np.exp(logvar) + mean**2 - 1 - logvar).sum(axis=-1), dtype=np.float64)

@@ -9,20 +9,17 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.networks import narrowest
 from graders.common.shares import POINTS
 from graders.gan.symptoms import MOST_NUMBERS
 from graders.gaussian_vae.checks import MOST_LATENTS
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
 from graders.vae.symptoms import noise
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 EXACT = 1e-3
 END = 1.2  # larger outputs are as good as any

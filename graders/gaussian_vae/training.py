@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, expect, probes
 from graders.common.deforming import unseen
@@ -40,7 +40,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
     record("gaussian_vae.held_out_bound", bound)
 
 
-def _bound(student: Subject, weights: Any, images: NDArray[np.uint8], rng: Rng) -> tuple[float, NDArray[np.float64]]:
+def _bound(student: Subject, weights: Any, images: Pixels, rng: Rng) -> tuple[float, Array]:
     """The negative ELBO of images, with one draw of z each, and the images that these draws are decoded to."""
     code = student.run(probes.gaussian_vae.training.encode, weights=weights, images=images, settings=SETTINGS)
     shape = (len(images), SETTINGS["z_dim"])
@@ -55,7 +55,7 @@ def _bound(student: Subject, weights: Any, images: NDArray[np.uint8], rng: Rng) 
     return float((misfit + divergence(mean, logvar)).mean()), means
 
 
-def _show(student: Subject, trained: Evidence, images: NDArray[np.uint8], means: Any, rng: Rng, show: Show) -> None:
+def _show(student: Subject, trained: Evidence, images: Pixels, means: Any, rng: Rng, show: Show) -> None:
     """Shows reconstructions, samples and interpolations made by the student's own functions."""
     pairs = np.concatenate([images[:12, 0] / 255, (means[:12, 0] + 1) / 2])
     show.images(
@@ -80,6 +80,6 @@ def _show(student: Subject, trained: Evidence, images: NDArray[np.uint8], means:
         )
 
 
-def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _padded(images: Pixels) -> Pixels:
     """Images [N, 28, 28] with a black border, as [N, 1, 32, 32]: the hand-out's layers need this size."""
     return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None]

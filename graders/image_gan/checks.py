@@ -19,9 +19,9 @@ from typing import Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
+from gengrade.arrays import Array, Array32
 from gengrade.grading import (
     Evidence,
     Mismatch,
@@ -38,8 +38,6 @@ from gengrade.grading import (
 )
 from graders.common.networks import ATOL, RTOL
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
-
-Array = NDArray[np.float64]
 
 PIXELS: Final = 28 * 28
 BATCH: Final = 128  # the hand-outs' size of a batch
@@ -323,7 +321,7 @@ def test_losses_of_large_scores(student: Subject, rng: Rng, passed: Passed, whic
     _judge_loss(student, which, real, fake)
 
 
-def _scores(rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _scores(rng: Rng) -> tuple[Array32, Array32]:
     """The scores of real and of generated images, of both signs, with different means."""
     n = rng.integer(6, 40)
     real, fake = 1.5 * rng.normal(n) + 0.7, 2 * rng.normal(n) - 0.4
@@ -348,7 +346,7 @@ def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Arra
             return float(((fake - 1) ** 2).mean()) / 2, nothing, (fake - 1) / n
 
 
-def _judge_loss(student: Subject, which: str, real: NDArray[np.float32], fake: NDArray[np.float32]) -> None:
+def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> None:
     """Fails a loss that is right neither for scores [N, 1] nor for scores [N]."""
     got = student.run(probes.image_gan.loss, which=which, real=real, fake=fake)
     right = right_loss(which, real.astype(np.float64), fake.astype(np.float64))

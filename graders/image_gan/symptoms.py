@@ -6,14 +6,11 @@ All other evidence follows from the probes' inputs alone, and is compared direct
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Mask
 from gengrade.grading import Evidence
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.image_gan.checks import ADAM
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 SAME = 1e-3  # two numbers nearer than this count as equal
 POINTS = np.array([-1.5, -1.0, -0.75, -0.5, -0.25, -0.02, 0.02, 0.25, 0.5, 0.75, 1.0, 1.5])
@@ -60,5 +57,5 @@ def trajectory(inputs: Inputs, got: Evidence) -> Symptoms:
     return {"moved": ((got.tensor(finite=False) - start) / ADAM["rate"], 0.005)}
 
 
-def _share(flags: NDArray[np.bool_]) -> float:
+def _share(flags: Mask) -> float:
     return float(flags.mean()) if flags.size else 0.0

@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gengrade.arrays import Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
 from graders.common.quality import frechet, progress
 from graders.common.samples import (
     TRAINING,
-    Pixels,
     Reader,
     as_pixels,
     decoded,
@@ -67,7 +67,7 @@ def test_short_training(
     record("image_gan.frechet", progress(frechet(reader.features(samples), real), untrained, reached))
 
 
-def _decoded(subject: Subject, trained: Evidence | None, z: NDArray[np.float32]) -> Pixels:
+def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:
     """The images uint8 [N, 28, 28] that a new guest decodes from noise z; `trained` None: those of a new generator."""
     weights = None if trained is None else trained.state("trained")
     return as_pixels(subject.run(probes.image_gan.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))

@@ -24,15 +24,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, fail, probes
 from graders.common.latents import TOLERANCE, is_mixed, line_problem, trace
 from graders.common.statistics import GaussianFit, declare
-
-Array = NDArray[np.float64]
 
 STEPS: Final = 10
 PIXELS: Final = 28 * 28
@@ -224,7 +222,7 @@ def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
         yield mean, spread
 
 
-def two_images(data: DataSet, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def two_images(data: DataSet, rng: Rng) -> tuple[Array32, Array32]:
     """Two random test images [1, 1, 28, 28] with pixels in [0, 1], of different digits."""
     order = rng.choice(len(data.test), len(data.test))
     first = order[0]
@@ -232,7 +230,7 @@ def two_images(data: DataSet, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np
     return tuple((data.test.images[[each]][:, None] / 255).astype(np.float32) for each in (first, second))  # type: ignore[return-value]
 
 
-def row_of(asked: Array, image: NDArray[np.float32]) -> int | None:
+def row_of(asked: Array, image: Array32) -> int | None:
     """The index of the row [R, 784] that shows an image, up to scale and offset; None if there is none."""
     wanted = image.reshape(-1).astype(np.float64)
     wanted = (wanted - wanted.mean()) / max(float(wanted.std()), 1e-9)

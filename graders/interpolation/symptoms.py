@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.latents import TOLERANCE, coordinates, is_mixed
 from graders.interpolation.checks import (
     LARGEST_CODE,
@@ -17,9 +17,6 @@ from graders.interpolation.checks import (
     row_of,
     walk_of,
 )
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 ASIDE = 0.02  # points farther from the line than this share of the distance between the ends are off it
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Floats
 from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, fail, probes
-
-Array = NDArray[np.float64]
 
 SMALL, LARGE = 0.1, 5.0  # nats: the largest "very small" and the smallest "very large" divergence
 HUGE = 1e150  # larger numbers have squares that overflow
@@ -28,7 +26,7 @@ def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
     return float(0.5 * (np.log(var_p) - np.log(var_q)) + (var_q + (mu_q - mu_p) ** 2) / (2 * var_p) - 0.5)
 
 
-def cross_entropy(x: NDArray[np.floating], logits: NDArray[np.floating]) -> Array:
+def cross_entropy(x: Floats, logits: Floats) -> Array:
     """Returns −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l."""
     return np.asarray((np.logaddexp(0, logits.astype(np.float64)) - x * logits).sum(axis=-1), dtype=np.float64)
 

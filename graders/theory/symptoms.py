@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.theory.checks import LARGE, SMALL, cross_entropy, gaussian_kl, standard_kl
-
-Array = NDArray[np.float64]
 
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 

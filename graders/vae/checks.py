@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32, Floats
 from gengrade.data import DataSet
 from gengrade.grading import (
     Evidence,
@@ -39,8 +39,6 @@ from graders.common.bernoulli import PixelFit, cross_entropies, gaussian_kl, pix
 from graders.common.manifolds import manifold_problem
 from graders.common.matching import expect_encoded
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare, in_turns
-
-Array = NDArray[np.float64]
 
 DRAWS = 4000  # rows that `sample_reparameterize` is asked for
 BITS = float(np.log2(np.e))  # bits per nat
@@ -313,7 +311,7 @@ def are_own_draws(got: Evidence, z: Array) -> bool:
     return np.allclose(got.tensor("own_z", shape=z.shape, finite=False), z, rtol=EXACT, atol=INJECTED)
 
 
-def code_of(got: Evidence, injected: NDArray[np.floating]) -> list[Array]:
+def code_of(got: Evidence, injected: Floats) -> list[Array]:
     """Returns the mean and log_std, [B, z_dim] each, that a pass of the model used.
 
     Args:
@@ -353,7 +351,7 @@ def judge_latents(got: Evidence, z: Array, code: list[Array], fit: GaussianFit, 
         )
 
 
-def reconstructions(got: Evidence, images: NDArray[np.float32], injected: NDArray[np.floating]) -> list[float]:
+def reconstructions(got: Evidence, images: Array32, injected: Floats) -> list[float]:
     """Returns the batch mean of the binary cross-entropy in nats, for each interpretation of the decoder's outputs.
 
     Args:
@@ -537,7 +535,7 @@ def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: 
     )
 
 
-def passed_through(images: NDArray[np.float32], rng: Rng, z_dim: int) -> dict[str, Any]:
+def passed_through(images: Array32, rng: Rng, z_dim: int) -> dict[str, Any]:
     """Returns arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder."""
     n = len(images)
     return {

@@ -21,18 +21,15 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, assert_close, check, expect, probes
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
 from graders.common.statistics import ALPHA, GaussianFit, declare
 from graders.vae.checks import MODES
-
-Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 PIXELS: Final = 28 * 28
 CLASSES: Final = 10
@@ -144,7 +141,7 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool) -> None:
     expect(inside, "the decoder's means leave [0, 1]: end with a sigmoid")
 
 
-def _labels(rng: Rng, n: int) -> Floats:
+def _labels(rng: Rng, n: int) -> Array32:
     """Random one-hot labels [n, 10]."""
     return np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, n)]
 
@@ -238,7 +235,7 @@ def _judge_forward(student: Subject, rng: Rng, name: str, *, conditional: bool, 
         )
 
 
-def _expect_encoded(got: Evidence, x: Floats, labels: Floats | None) -> None:
+def _expect_encoded(got: Evidence, x: Array32, labels: Array32 | None) -> None:
     """Fails a forward whose encoder does not take the images, with the labels before or behind the pixels."""
     expect(got.shape("encoded") != (0,), "forward does not call the encoder")
     encoded = got.tensor("encoded")
@@ -254,7 +251,7 @@ def _expect_encoded(got: Evidence, x: Floats, labels: Floats | None) -> None:
     )
 
 
-def _expect_drawn(got: Evidence, z: Array, mean: Floats, logvar: Floats, noise: Floats, fit: GaussianFit) -> None:
+def _expect_drawn(got: Evidence, z: Array, mean: Array32, logvar: Array32, noise: Array32, fit: GaussianFit) -> None:
     """Fails latents that are no draws from N(mu, exp(logvar)), or not those that the student's function would give."""
     std = np.exp(0.5 * logvar.astype(np.float64))
     if not got.flag("drawn"):
@@ -314,7 +311,7 @@ def _held_out_loss(student: Subject, data: DataSet, rng: Rng, show: Show, *, con
     return divergence - float((x * np.log(means) + (1 - x) * np.log1p(-means)).sum(axis=1).mean())
 
 
-def _show(show: Show, trained: Evidence, images: NDArray[np.uint8], means: Array) -> None:
+def _show(show: Show, trained: Evidence, images: Pixels, means: Array) -> None:
     losses = trained.tensor("losses", shape=(BUDGET["steps"],), finite=False)
     show.curves(
         "The loss that your function returned during our short training",

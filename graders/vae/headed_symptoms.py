@@ -8,15 +8,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.vae.headed import LATENTS
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 

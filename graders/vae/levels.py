@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
+from gengrade.arrays import Array, Array32, Integers
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import gaussian_kl
@@ -35,8 +35,6 @@ from graders.vae.checks import (
     judge_scalar,
 )
 from graders.vae.networks import MOST_NETWORKS, judge_network, judge_range, reached
-
-Array = NDArray[np.float64]
 
 LEVELS: Final = 16
 BATCH: Final = 256  # least number of images in one pass
@@ -113,7 +111,7 @@ def test_distances_of_levels(student: Subject, rng: Rng) -> None:
     )
 
 
-def pattern(rows: int) -> NDArray[np.float32]:
+def pattern(rows: int) -> Array32:
     """Logits [rows, 16 · 784] that are 3 for every second level, and −3 for the others."""
     signs = np.where(np.arange(LEVELS) % 2 == 0, 3.0, -3.0).astype(np.float32)
     return np.tile(np.repeat(signs, PIXELS), (rows, 1))
@@ -159,9 +157,7 @@ def test_loss_of_levels_in_eval_mode(student: Subject, data: DataSet, rng: Rng, 
     _judge_level_losses(got, images, injected, code_of(got, code), passed)
 
 
-def _judge_level_losses(
-    got: Evidence, images: NDArray[np.int64], injected: NDArray[np.float32], code: list[Array], passed: Passed
-) -> None:
+def _judge_level_losses(got: Evidence, images: Integers, injected: Array32, code: list[Array], passed: Passed) -> None:
     """Fails a pass whose losses do not follow from the injected logits and the code, mean and log_std."""
     mean, log_std = code
     given = judge_outputs(got, injected)
@@ -188,7 +184,7 @@ def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng, pass
     judge_gradients(got, code_of(got, code), passed)
 
 
-def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[Integers, Array32]:
     """n images [n, 1, 28, 28] of levels 0 … 15, and logits [n, 16, 28, 28]: U(−2, 2), plus 2 at the pixel's level."""
     chosen = rng.choice(len(data.train), n)
     images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
@@ -196,7 +192,7 @@ def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[NDArray[np.int64], NDArr
     return images, (rng.uniform(-2, 2, n, LEVELS, 28, 28) + 2 * right).astype(np.float32)
 
 
-def judge_outputs(got: Evidence, injected: NDArray[np.float32]) -> Array:
+def judge_outputs(got: Evidence, injected: Array32) -> Array:
     """The decoder's outputs [draws, B, 16, 28, 28] of a pass; fails other ones than were `injected`."""
     given = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *injected.shape))
     expect(len(given) > 0, "the decoder returns no images")
@@ -207,7 +203,7 @@ def judge_outputs(got: Evidence, injected: NDArray[np.float32]) -> Array:
     return given
 
 
-def level_losses(levels: NDArray[np.int64], logits: Array) -> Array:
+def level_losses(levels: Integers, logits: Array) -> Array:
     """Returns −log p(x|z) in nats, [B], for `levels` [B, H, W] and `logits` [B, L, H, W].
 
     The sum over the pixels of logsumexp(logits) minus the logit of the pixel's level (categorical cross-entropy).

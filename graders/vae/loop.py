@@ -14,13 +14,11 @@ Where the hand-out is silent, the student is free:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, probes
 from graders.common.batches import ALIGNED, BATCH, SIZES, unequal_batches
 from graders.common.matching import expect_shown
-
-Array = NDArray[np.float64]
 
 PIXELS = 28 * 28
 BITS = float(np.log2(np.e))
@@ -31,7 +29,7 @@ UNEXPLAINED = 1e-3  # largest relative residual at which a gradient counts as a 
 EQUAL = 1e-2  # largest relative difference of their weights at which that counts as the gradient of the sum
 
 
-def known_losses(rng: Rng) -> NDArray[np.float32]:
+def known_losses(rng: Rng) -> Array32:
     """Returns values of L_rec, L_reg and bpd for four batches, [4, 3], to be injected into the student's loop.
 
     No two averages of them are alike, nor is an average like a single value. The values are small, so that an average
@@ -145,9 +143,7 @@ def shown_in(got: Evidence) -> Array:
     return got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS))
 
 
-def judge_averages(
-    got: Evidence, injected: NDArray[np.floating], function: str, orders: tuple[tuple[str, ...], ...]
-) -> None:
+def judge_averages(got: Evidence, injected: Floats, function: str, orders: tuple[tuple[str, ...], ...]) -> None:
     """Fails a loop that does not return the averages of its batches' losses.
 
     Args:

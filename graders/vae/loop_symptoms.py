@@ -5,14 +5,12 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.batches import ALIGNED
 from graders.vae.loop import MOST_PASSES
-
-Array = NDArray[np.float64]
 
 EXPLAINED = 1e-2  # largest relative residual at which a combination of losses explains a gradient
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count

@@ -9,14 +9,12 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.networks import STRAIGHT, bend, narrowest
 from graders.vae.networks import MOST_NETWORKS, MOST_OUTPUTS, STARTS
-
-Array = NDArray[np.float64]
 
 NAMES = {"mlp_encoder": ("mean", "log_std"), "cnn_encoder": ("mean", "log_std")}
 FAR = 1.2  # ranges are compared up to ±1.2 only: how much farther outputs get depends on the architecture

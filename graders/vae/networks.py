@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Array32
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, probes
 from graders.common.networks import (
     ATOL,
@@ -27,9 +27,6 @@ from graders.common.networks import (
     expect_reproducible,
     narrowest,
 )
-
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
 
 
 def sizes(settings: dict[str, Any]) -> str:

@@ -6,16 +6,14 @@ Random results are compared by shares of many draws; the tolerance is how far tw
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.manifolds import CLOSE, tiles_in_a_row, tiles_of
 from graders.common.shares import POINTS, share_of
 from graders.vae.checks import MOST_DRAWS, MOST_LATENTS
-
-Array = NDArray[np.float64]
 
 ENOUGH = 100  # shares of fewer draws are not compared
 SAME = 1e-3  # numbers nearer than this count as equal: by chance about 1 in 1,000 pairs is

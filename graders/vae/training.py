@@ -21,12 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
+from gengrade.arrays import Floats, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import cross_entropies, gaussian_kl
 from graders.common.deforming import unseen
-
-Array = NDArray[np.float64]
 
 GAP = 0.02  # bits per dimension by which the training bound may be better than the held-out one
 # Bits per dimension by which deformed images may cost more. For the reference it is 0.006 on MNIST, and 0.056 on the
@@ -123,12 +122,12 @@ def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
     show.images(f"{title} your visualize_manifold", picture.mean(axis=0)[None], columns=1, alt=alt)
 
 
-def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) -> NDArray[np.floating]:
+def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) -> Floats:
     """Returns the decoder's means [GRID², 28, 28] for a grid of normal quantiles, row by row."""
     quantiles = ndtri((np.arange(GRID) + 0.5) / GRID).astype(np.float32)
     z = np.stack(np.meshgrid(quantiles, quantiles, indexing="ij"), axis=-1).reshape(-1, 2)
     logits = student.run(probes.vae.training.decode, weights=weights, z=z, settings=PLANE)
-    means: NDArray[np.floating] = expit(logits.tensor(shape=(len(z), 1, 28, 28), finite=False)[:, 0])
+    means: Floats = expit(logits.tensor(shape=(len(z), 1, 28, 28), finite=False)[:, 0])
     return means
 
 
@@ -142,7 +141,7 @@ def allowance(data: DataSet) -> float:
     return ALLOWANCE_OF_FEW if has_few(data) else ALLOWANCE_OF_MANY
 
 
-def bound(student: Subject, trained: Evidence, images: NDArray[np.uint8], rng: Rng) -> Bound:
+def bound(student: Subject, trained: Evidence, images: Pixels, rng: Rng) -> Bound:
     """Computes the bound for binary images, uint8 [N, 1, 28, 28], with one draw of z per image.
 
     Raises Mismatch if an encoder's or decoder's output has the wrong shape, or a standard deviation overflows.

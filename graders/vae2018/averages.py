@@ -13,12 +13,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Rng, Subject, probes
 from graders.common.batches import BATCH, SIZES, unequal_batches
-
-Array = NDArray[np.float64]
 
 CLOSE: Final = 1e-3  # relative tolerance on an average
 MOST_PASSES: Final = 1_000  # most passes of a loop over a few batches that are read

@@ -28,9 +28,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array, Array32, Floats, Integers
 from gengrade.data import DataSet
 from gengrade.grading import (
     Evidence,
@@ -50,10 +50,6 @@ from graders.common.matching import expect_encoded
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.vae2018.averages import averages_per_image
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
-
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
-Floats = NDArray[np.floating]
 
 PIXELS: Final = 28 * 28
 BATCH: Final = 256  # images in a pass
@@ -147,7 +143,7 @@ def numbers(data: DataSet, rng: Rng) -> Injected:
     )
 
 
-def _shuffled(rng: Rng, often: tuple[float, ...]) -> NDArray[np.int64]:
+def _shuffled(rng: Rng, often: tuple[float, ...]) -> Integers:
     """Indices of levels [B, d] in random order; `often` gives the share of each level."""
     size = BATCH * Z_DIM
     ordered = np.repeat(np.arange(len(often)), [round(share * size) for share in often])

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array32, Floats
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, probes
 from graders.common.batches import ALIGNED, SIZES
@@ -97,16 +97,16 @@ def _expect_passes(got: Evidence) -> None:
 
 
 def _expect_images(student: Subject, got: Evidence, setting: dict[str, Any], training: bool) -> None:
-    def shown(found: Evidence) -> NDArray[np.floating]:
+    def shown(found: Evidence) -> Floats:
         return found.tensor("images", shape=(sum(SIZES), PIXELS))
 
-    def again(images: NDArray[np.float32]) -> Evidence:
+    def again(images: Array32) -> Evidence:
         return student.again(probes.vae2018.loop.epoch, training=training, **{**setting, "images": images})
 
     expect_shown(shown, got, setting["images"], again)
 
 
-def _expect_average(got: Evidence, bounds: NDArray[np.floating]) -> None:
+def _expect_average(got: Evidence, bounds: Floats) -> None:
     expect(not got.is_none("average"), "epoch_iter should return the average bound of the epoch")
     value = abs(got.number("average"))
     images = float(np.average(bounds, weights=SIZES))

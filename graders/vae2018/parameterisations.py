@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array
 from graders.common.statistics import spread_bounds, z_bound
-
-Array = NDArray[np.float64]
 
 TINY: Final = 1e-12  # a factor below this means that there is no noise
 FACTORS: Final = {  # what factors on σ look like in the usual formulas

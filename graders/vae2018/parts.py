@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from gengrade.arrays import Array
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, assert_close, check, expect, fail, not_asked, probes
 from graders.common.batches import batch_of
@@ -28,8 +28,6 @@ from graders.common.manifolds import latents_problem
 from graders.common.networks import expect_bent, narrowest
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.vae2018.checks import PASSES, PIXELS, meaning_of, numbers
-
-Array = NDArray[np.float64]
 
 BEYOND: Final = 1.2  # means of z, and logits, must pass ±1.2 when they are trained towards ±3
 MEANING: Final = ("vae2018.noise", "vae2018.divergence")  # the checks of what the encoder's second output means

@@ -5,20 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.bernoulli import are_means
 from graders.common.networks import narrowest
 from graders.gan.symptoms import MOST_NUMBERS
 from graders.vae2018.averages import is_near, is_summed, per_image, right_averages, sizes_of
 from graders.vae2018.checks import MOST_DRAWS
 from graders.vae2018.parts import MOST_LATENTS, MOST_ZEROS
-
-Array = NDArray[np.float64]
-Numbers = dict[str, tuple[Array | float, float]]
 
 PIXELS = 28 * 28
 SAME = 1e-3  # numbers this close count as equal; by chance about one pair in a thousand is

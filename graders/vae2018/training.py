@@ -12,15 +12,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gengrade.arrays import Array, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, check, expect, probes
 from graders.common.bernoulli import cross_entropies
 from graders.common.deforming import unseen
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation
-
-Array = NDArray[np.float64]
 
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 500, "z_dim": 20}
 HELD_OUT: Final = 2_000  # most images that the bound is measured on
@@ -60,7 +58,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
 def _bound(
     student: Subject,
     trained: Evidence,
-    images: NDArray[np.uint8],
+    images: Pixels,
     mean: Array,
     parameterisation: Parameterisation,
     second: Array,
