@@ -22,8 +22,8 @@ from gengrade.places import PUBLISH, RELEASES, WORK, read_plain, require_ours
 from gengrade.publish.given import given
 from gengrade.publish.gradescope import Settings, automatic_points, image
 from gengrade.publish.model import LeftOut, System, Wishes
-from gengrade.publish.published import note, published
-from gengrade.publish.publishing import FEEDBACK, Publication, digest_of, publication
+from gengrade.publish.published import digest_of, note, published
+from gengrade.publish.publishing import FEEDBACK, Publication, publication
 from gengrade.report.text import inert, one_line, points
 
 _DEFAULT: Final = Path("results")

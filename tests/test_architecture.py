@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gengrade.grading.checks import known
 from tests.support.examples import ROOT
 
 OURS = ("gengrade", "graders", "courses", "reference", "validation", "tests", "benchmarks")
@@ -80,6 +81,16 @@ def test_packages_import_what_they_may(pattern: str) -> None:
         and not any(fnmatch(name, may) or fnmatch(name, f"{may}.*") for may in ALLOWED[pattern])
     ]
     assert wrong == []
+
+
+def test_symptoms_import_no_grader() -> None:
+    """They may import what is common, and modules of their own family that hold no checks."""
+    graders = {each.module for each in known().values()}
+    for path in sorted((ROOT / "graders").glob("*/*symptoms.py")):
+        may = ("graders.common.", "graders.probing.sizes", f"graders.{path.parent.name}.")
+        ours = {name.rpartition(".")[0] for name in imported(path) if name.startswith("graders.")}
+        foreign = {name for name in ours if name in graders or not name.startswith(may)}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
 
 
 def test_one_place_knows_where_our_own_files_lie() -> None:

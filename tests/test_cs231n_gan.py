@@ -20,7 +20,8 @@ from gengrade.facts import Outcome
 from gengrade.grade import Grade
 from gengrade.grading.checks import known
 from gengrade.rubric import Rubric
-from graders.image_gan.checks import ADAM, LAYERS, NOISE_DIM, adam, right_loss
+from graders.image_gan.adam import ADAM, adam
+from graders.image_gan.checks import LAYERS, NOISE_DIM, right_loss
 from graders.probing.filling import fill
 from tests.support.examples import Examples, full_measures
 from tests.support.validated import Validated

@@ -7,7 +7,8 @@ import pytest
 
 from gengrade.arrays import Floats
 from gengrade.grading import Rng
-from graders.flow.densities import BITS, Mixture, Square, Truth, density_of, judge, log_gaussian
+from graders.common.units import BITS
+from graders.flow.densities import Mixture, Square, Truth, density_of, judge, log_gaussian
 
 MODES = Mixture(mus=np.array([[1.0, 1.0], [-1.0, -1.0]]), sigmas=np.full((2, 2), 0.3))
 TRUTH = Truth(MODES, Square(limit=2.5, cells=140))

@@ -30,7 +30,8 @@ from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.loading import Modules
 from graders.cgan import probes as cgan
 from graders.interpolation import probes as interpolation
-from graders.interpolation.checks import judge_walk, walk_of
+from graders.interpolation.checks import judge_walk
+from graders.interpolation.walks import walk_of
 from graders.probing.watching import Calls
 from tests.support.examples import ROOT, Examples
 from tests.support.notebooks import notebook

@@ -10,8 +10,8 @@ import pytest
 from gengrade.people import Status
 from gengrade.publish.entries import Entry
 from gengrade.publish.model import System, Wishes
-from gengrade.publish.published import Log, Once
-from gengrade.publish.publishing import Publication, digest_of, publication
+from gengrade.publish.published import Log, Once, digest_of
+from gengrade.publish.publishing import Publication, publication
 from gengrade.publish.tables import TableError
 from tests.support.entries import absent, class_of, digest, entry, unrostered
 from tests.support.importers import (

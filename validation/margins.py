@@ -18,9 +18,12 @@ from gengrade.grading import Evidence
 from gengrade.sandbox import Request, Run
 from graders.common.batches import ALIGNED
 from graders.common.networks import STRAIGHT, narrowest
-from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, is_near, slope_errors
+from graders.common.units import BITS
+from graders.flow.checks import CURVED, NEAR, SLOPE, curvature, slope_errors
+from graders.flow.densities import is_near
 from graders.gan.checks import LOGIT_REACH, REACH, SAME_DIRECTION
-from graders.vae.checks import BITS, PIXELS, UNTRAINED
+from graders.probing.sizes import PIXELS
+from graders.vae.checks import UNTRAINED
 from graders.vae.networks import BEYOND
 from validation.direct import Direct
 

@@ -142,7 +142,7 @@ class _Index:
         self._logins = by_key(set(map(key, each.logins)) for each in roster)
         self._names = by_key(_names(each) for each in roster)
         self._nameless = frozenset(row for row, each in enumerate(roster) if not each.name)
-        self._sortable = by_key(_sortable(each) for each in roster)
+        self._sortable = by_key(sortable_forms(each) for each in roster)
 
     def rows(self, id_: str, handed: Handed) -> _Rows:
         """Return the rows that a submission may belong to: one, if it is sure."""
@@ -183,7 +183,8 @@ def _names(person: Person) -> set[str]:
     return {form for text in (person.name, *person.sortable) for form in names_of(text)}
 
 
-def _sortable(person: Person) -> set[str]:
+def sortable_forms(person: Person) -> set[str]:
+    """Return the forms of a person's name that begin with the family name, as that of "Doe, Jane"."""
     return {form for text in person.sortable or (person.name,) for form in sortable_names_of(text)}
 
 
@@ -201,12 +202,12 @@ def narrowed(levels: Sequence[_Rows]) -> _Rows:
 
 
 def _two_rows(id_: str, rows: Sequence[int], roster: Sequence[Person]) -> str:
-    who = listed([_row(roster[row]) for row in rows], _NAMED)
+    who = listed([roster[row].row for row in rows], _NAMED)
     return f'{id_} may belong to {who}: write "{id_}" into the column "submission" of the right one'
 
 
 def _two_submissions(ids: Sequence[str], rows: Sequence[int], roster: Sequence[Person]) -> str:
-    who = listed([_row(roster[row]) for row in rows], _NAMED)
+    who = listed([roster[row].row for row in rows], _NAMED)
     whose = f"the group {who}" if len(rows) > 1 else who
     line = roster[rows[0]].line
     return (
@@ -216,8 +217,4 @@ def _two_submissions(ids: Sequence[str], rows: Sequence[int], roster: Sequence[P
 
 
 def _replaced(id_: str, other: str, rows: Sequence[int], roster: Sequence[Person]) -> str:
-    return f"{id_} does not count, since {_row(roster[rows[0]])} or its group has the submission {other} in the roster"
-
-
-def _row(person: Person) -> str:
-    return f"{person.shown} (line {person.line})"
+    return f"{id_} does not count, since {roster[rows[0]].row} or its group has the submission {other} in the roster"

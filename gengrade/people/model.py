@@ -32,6 +32,11 @@ class Person(Frozen):
         """The name, or the id of somebody without one."""
         return self.name or self.id
 
+    @property
+    def row(self) -> str:
+        """The name, and the line on which it stands."""
+        return f"{self.shown} (line {self.line})"
+
 
 class Handed(Frozen):
     """What the names of a submission's files say about who handed it in, and when."""

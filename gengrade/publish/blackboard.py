@@ -46,18 +46,14 @@ def read(content: bytes, path: Path, wishes: Wishes) -> Export:
 
 
 def _person(row: Row, table: Table) -> Person:
-    def cell(heading: str) -> str:
-        column = table.column(heading)
-        return row.cell(column) if column is not None else ""
-
-    first, last = cell("First Name"), cell("Last Name")
+    first, last = table.text(row, "First Name"), table.text(row, "Last Name")
     return Person(
         line=row.line,
-        id=cell("Username"),
+        id=table.text(row, "Username"),
         name=" ".join(filter(None, (first, last))),
         sortable=(f"{last}, {first}",) if first and last else (),
-        numbers=tuple(filter(None, (cell("Student ID"),))),
-        logins=tuple(filter(None, (cell("Username"), cell("Email")))),
+        numbers=tuple(filter(None, (table.text(row, "Student ID"),))),
+        logins=tuple(filter(None, (table.text(row, "Username"), table.text(row, "Email")))),
     )
 
 

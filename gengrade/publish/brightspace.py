@@ -60,8 +60,7 @@ def read(content: bytes, path: Path, wishes: Wishes) -> Export:
 
 def _person(row: Row, table: Table) -> Person:
     def cell(heading: str) -> str:
-        column = table.column(heading)
-        return row.cell(column).removeprefix(_MARK) if column is not None else ""
+        return table.text(row, heading).removeprefix(_MARK)
 
     first, last = cell("First Name"), cell("Last Name")
     return Person(

@@ -75,17 +75,15 @@ def _is_other(row: Row, table: Table) -> bool:
 
 
 def _person(row: Row, table: Table) -> Person:
-    def cell(heading: str) -> str:
-        column = table.column(heading)
-        return row.cell(column) if column is not None else ""
-
-    name = cell("Student") or ", ".join(filter(None, (cell("LastName"), cell("FirstName"))))
+    name = table.text(row, "Student") or ", ".join(
+        filter(None, (table.text(row, "LastName"), table.text(row, "FirstName")))
+    )
     return Person(
         line=row.line,
-        id=cell("ID"),
+        id=table.text(row, "ID"),
         name=name,
-        numbers=tuple(filter(None, (cell("SIS User ID"), cell("Integration ID")))),
-        logins=tuple(filter(None, (cell("SIS Login ID"),))),
+        numbers=tuple(filter(None, (table.text(row, "SIS User ID"), table.text(row, "Integration ID")))),
+        logins=tuple(filter(None, (table.text(row, "SIS Login ID"),))),
     )
 
 

@@ -7,6 +7,7 @@ Nothing here knows whether the files were uploaded: whoever did not upload them 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -85,3 +86,8 @@ def _read(out: Path) -> _Logs:
             f"{path}: it is damaged, so that it is not known what was published before: move it away, after which "
             "everybody is published again"
         ) from None
+
+
+def digest_of(content: bytes) -> str:
+    """Return the hash by which logs and manifests name a file."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -10,7 +10,6 @@ Four properties are deliberate:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from gengrade.publish.given import Publishable
 from gengrade.publish.model import Archive, Export, Filled, Given, LeftOut, Placed, Report, System, Wishes
 from gengrade.publish.numbers import number, require_scale, scaled
 from gengrade.publish.packing import zipped
-from gengrade.publish.published import Log
+from gengrade.publish.published import Log, digest_of
 from gengrade.publish.rows import find_rows
 from gengrade.report.text import points
 from gengrade.texts import listed
@@ -126,11 +125,6 @@ def publication(
         (*reportless, *archive.left),
         tuple(notes),
     )
-
-
-def digest_of(content: bytes) -> str:
-    """Return the hash by which the log of what was published names an export."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def open_reason(entry: Entry) -> str:

@@ -12,7 +12,6 @@ hash, so that it can be shown later that the inputs were not chosen for anybody.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -40,6 +39,7 @@ from gengrade.marks.table import in_order, to_csv
 from gengrade.paths import from_here, printable
 from gengrade.places import RELEASES, WORK, Owners, read_plain
 from gengrade.publish.entries import REPORT, Entry, entries_of
+from gengrade.publish.published import digest_of
 from gengrade.report.student import Stamp, student_page
 from gengrade.texts import listed
 
@@ -120,7 +120,7 @@ class Release:
     def content(self, path: str) -> bytes:
         """Return the content of one of its files. Raises UsageError if it was changed since, and OSError."""
         content = read_plain(self.folder / path)
-        if _hash(content) != self.manifest.files.get(path):
+        if digest_of(content) != self.manifest.files.get(path):
             raise UsageError(
                 f"{printable(str(from_here(self.folder / path)))}: it was changed since release {self.number} was "
                 "made, so that it is not what students were given: bring the file back, or make a new release"
@@ -231,7 +231,7 @@ def make(graded: GradedClass, snapshot: Snapshot, *, by: str) -> Release:
     _write_reports(graded, snapshot, manifest.stamp, building)
     write_class_pages(list(snapshot.grades.values()), graded.rubric, building, graded.names, graded.people, index=True)
     files = {
-        str(path.relative_to(building)): _hash(path.read_bytes()) for path in building.rglob("*") if path.is_file()
+        str(path.relative_to(building)): digest_of(path.read_bytes()) for path in building.rglob("*") if path.is_file()
     }
     manifest = manifest.model_copy(update={"files": dict(sorted(files.items()))})
     sealed = graded.seal.sealed_json(_KIND, str(number), manifest.model_dump_json(indent=1))
@@ -282,7 +282,3 @@ def _numbers(folder: Path) -> list[int]:
     except OSError:
         return []
     return sorted(int(name) for name in names if name.isdecimal() and name.isascii() and str(int(name)) == name)
-
-
-def _hash(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gengrade.people import Person
-from gengrade.people.matching import any_of, by_key, narrowed
-from gengrade.people.words import key, names_of, sortable_names_of, squeezed
+from gengrade.people.matching import any_of, by_key, narrowed, sortable_forms
+from gengrade.people.words import key, names_of, squeezed
 from gengrade.publish.entries import Entry
 from gengrade.publish.model import Given, LeftOut, Placed, System
 from gengrade.submissions.names import BLACKBOARD, BRIGHTSPACE, CANVAS, MOODLE
@@ -50,10 +50,10 @@ def find_rows(
         if not rows:
             left.append(LeftOut(each.entry.name, "there is no row for this person"))
         elif len(rows) > 1:
-            which = listed([_row(people[row]) for row in sorted(rows)], _NAMED)
+            which = listed([people[row].row for row in sorted(rows)], _NAMED)
             left.append(LeftOut(each.entry.name, f"the row may be {which}: {_remedy(each.entry)}"))
         elif not index.agree(each.entry, *rows):
-            which = _row(people[next(iter(rows))])
+            which = people[next(iter(rows))].row
             reason = f"the number or login is that of {which}, whose name is different: {_remedy(each.entry)}"
             left.append(LeftOut(each.entry.name, reason))
         else:
@@ -65,7 +65,7 @@ def find_rows(
         else:
             for each in claims:
                 others = listed([other.entry.id for other in claims if other is not each], _NAMED)
-                reason = f"{_row(people[row])} is the row of {others} as well: {_remedy(each.entry)}"
+                reason = f"{people[row].row} is the row of {others} as well: {_remedy(each.entry)}"
                 left.append(LeftOut(each.entry.name, reason))
     return tuple(placed), tuple(left)
 
@@ -74,10 +74,6 @@ def _remedy(entry: Entry) -> str:
     if entry.listed:
         return "correct the id and the name in the roster"
     return "grade with --roster, which says who is who"
-
-
-def _row(person: Person) -> str:
-    return f"{person.shown} (line {person.line})"
 
 
 class _Index:
@@ -90,7 +86,7 @@ class _Index:
         self._numbers = by_key(set(map(key, each.numbers)) for each in people)
         self._logins = by_key(set(map(key, each.logins)) for each in people)
         self._names = by_key(_names(each.name, *each.sortable) for each in people)
-        self._sortable = by_key(_sortable(each) for each in people)
+        self._sortable = by_key(sortable_forms(each) for each in people)
 
     def rows(self, entry: Entry) -> frozenset[int]:
         """Return the places of the rows that an entry may belong to: one, if it is sure."""
@@ -128,7 +124,7 @@ class _Index:
             held = {key(text) for text in (*person.numbers, *person.logins)}
             by_system = bool(number) and key(number) == key(person.id)
             return self._system not in _COUNTED or by_system or bool(own & held)
-        if self._system is System.CANVAS and {squeezed(text) for text in ours} & _sortable(person):
+        if self._system is System.CANVAS and {squeezed(text) for text in ours} & sortable_forms(person):
             return True
         return bool(_words(ours) & _words((person.name, *person.sortable)))
 
@@ -150,10 +146,6 @@ def _origin(entry: Entry, system: System) -> tuple[str, str]:
 
 def _names(*texts: str) -> set[str]:
     return {form for text in texts for form in names_of(text)}
-
-
-def _sortable(person: Person) -> set[str]:
-    return {form for text in person.sortable or (person.name,) for form in sortable_names_of(text)}
 
 
 def _words(texts: Iterable[str]) -> set[str]:

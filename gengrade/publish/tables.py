@@ -73,6 +73,11 @@ class Table:
         """Return the place of the first column with this heading, in any case; None if there is none."""
         return next((at for at, each in enumerate(self.headings) if key(each) == key(heading)), None)
 
+    def text(self, row: Row, heading: str) -> str:
+        """Return what a row says below this heading; "" if there is no such column."""
+        column = self.column(heading)
+        return row.cell(column) if column is not None else ""
+
     def filled(self, cells: Mapping[int, Mapping[int, str]], *, keep_others: bool, always: Sequence[int] = ()) -> bytes:
         """Return the file with other cells.
 

@@ -10,6 +10,18 @@ from torch import nn
 from gengrade.sandbox.guest.errors import Missing
 
 
+class EncoderAndDecoder:
+    """What adapters of VAEs share whose two networks are the model's own attributes."""
+
+    def encoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's encoder."""
+        return part(model, "encoder", type(model).__name__)
+
+    def decoder_of(self, model: nn.Module) -> nn.Module:
+        """The model's decoder."""
+        return part(model, "decoder", type(model).__name__)
+
+
 def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
     """The model's method of that name. Raises Missing if there is none; `owner` is the hand-out's name of the class."""
     found: Callable[..., Any] | None = getattr(model, name, None)

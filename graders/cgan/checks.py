@@ -20,33 +20,28 @@ from typing import Final
 
 import numpy as np
 
-from gengrade.arrays import Array, Array32, Integers
+from gengrade.arrays import Array, Integers
 from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
+from graders.cgan.labels import INJECTED, one_hot, split, told
+from graders.cgan.outputs import FELT, ROUNDING, are_same, distinct, scale_of, spread
 from graders.common.latents import trace
+from graders.common.networks import expect_registered
 from graders.common.statistics import ALPHA, Independence, declare
-from graders.interpolation.checks import MOST_IMAGES
+from graders.probing.sizes import CLASSES, MOST_IMAGES, PIXELS, WAYS
 
-PIXELS: Final = 28 * 28
-CLASSES: Final = 10
 BATCH: Final = 20
 MOST_NOISE: Final = 16_384  # numbers of noise that are given; a generator takes as many of them as it needs
-MOST_INPUTS: Final = 32_768  # most numbers in an argument of a generator, such as a label that is spread over an image
-FELT: Final = 1e-4  # an input counts if it changes outputs by this share of their largest change by any input
 # A label counts if it changes outputs by this share of their largest change. Networks that are right gave 0.14 or more
 # for images, and 0.027 for scores, which depend on 784 pixels as well.
 HEARD: Final = {"generator": 5e-3, "discriminator": 1e-3}
 SLOPE: Final = {"eval": 0.25, "training": 0.6}  # tolerances on slopes: spectral norms move in training mode
 ROUNDED: Final = 20.0  # rounding errors that slopes may differ by
 LEAST_SPREAD: Final = 0.01  # least standard deviation of the noise among the images of a call
-ROUNDING: Final = 1e-6
-SAME: Final = 1e-3  # outputs that differ by less than this share of their range count as equal
 EQUAL: Final = 2e-6  # scores that differ by less than this share of their range count as equal
 TRIES: Final = 2  # networks in which two labels must have equal scores, since one network may have them by chance
 SHOWN: Final = 8  # images that are scored with each of the labels
 STRETCH: Final = 3  # factor on images in [−1, 1], so that activations bend and labels do more than shift all scores
-INJECTED: Final = 1e-5  # tolerance on numbers that should be passed on unchanged
 ASKED: Final = 10  # images of each digit
-WAYS: Final = 8  # directions in which slopes are measured; must equal `graders.probing.gradients.WAYS`
 DIGITS: Final = 4  # digits that are asked for, the first of them twice
 # Declared for latents of 64 numbers; the bound on a correlation follows from as many as a generator takes.
 OF_A_CALL = declare(
@@ -62,7 +57,7 @@ def test_generator_images(student: Subject, rng: Rng) -> None:
     noise = rng.normal(BATCH, MOST_NOISE)
     got = student.run(probes.cgan.generator, noise=noise, labels=labels)
     images = images_of(got, BATCH)
-    expect_registered(got, "generator")
+    expect_parameters(got, "generator")
     expect_learnable(got, "generator", images)
     expect_slopes(got["by_weights"], "the generator's images with respect to its weights")
     judge_repeated(got, images, "the same noise and label give two different images", "an image")
@@ -110,7 +105,7 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
     images, labels = rng.uniform(-1, 1, BATCH, PIXELS), np.tile(np.arange(CLASSES), BATCH // CLASSES)
     got = student.run(probes.cgan.discriminator, images=images, labels=labels)
     scores = got.tensor("scores", shape=(BATCH,))
-    expect_registered(got, "discriminator")
+    expect_parameters(got, "discriminator")
     expect_learnable(got, "discriminator", scores[:, None])
     felt = float(got.tensor("image_moves", shape=(UpTo(BATCH), BATCH)).max(initial=0.0)) > FELT * scale_of(
         [scores[:, None]]
@@ -271,69 +266,6 @@ def judge_returned(got: Evidence) -> None:
     expect(len(np.unique(places)) == ASKED, "some of the returned images are repeated: return each image once")
 
 
-def told(got: Evidence, size: int, digit: int) -> tuple[Array, Integers]:
-    """The noise [R, size] and the labels [R] that a generator was given in a call for a digit, in any usual form.
-
-    Raises Mismatch if it was not called, or not given noise and labels.
-    """
-    inputs = [each.tensor(shape=(UpTo(MOST_IMAGES), UpTo(MOST_INPUTS))) for each in got.list("inputs")]
-    expect(len(inputs) > 0 and len(inputs[0]) > 0, "the generator is never called")
-    for rows in inputs:
-        if rows.shape[1] == size + CLASSES:
-            found = split(rows)
-            expect(found is not None, "there is no one-hot label in the generator's input")
-            assert found is not None
-            return found
-        if rows.shape[1] == size + 1:  # `cgan.input` judges a label that is a number
-            return numbered(rows, digit)
-    noise = next((rows for rows in inputs if rows.shape[1] == size), None)
-    labels = next((rows for rows in inputs if rows is not noise and rows.shape[1] in (1, CLASSES)), None)
-    if noise is None or labels is None:
-        fail(
-            "the generator is not given noise and a label",
-            expected=f"{size} numbers of noise and a label for each image",
-            got=f"arguments with {', '.join(str(rows.shape[1]) for rows in inputs)} numbers for each image",
-        )
-    if labels.shape[1] == CLASSES:
-        expect(is_one_hot(labels), "the label that the generator is given is not one-hot")
-        return noise, labels.argmax(axis=1)
-    return noise, np.round(labels[:, 0]).astype(np.int64)
-
-
-def one_hot(labels: Integers) -> Array32:
-    """One-hot rows [..., 10] of labels [...]."""
-    return np.eye(CLASSES, dtype=np.float32)[labels]
-
-
-def split(rows: Array) -> tuple[Array, Integers] | None:
-    """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
-    for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
-        if is_one_hot(hot):
-            return noise, hot.argmax(axis=1)
-    return None
-
-
-def numbered(rows: Array, asked: int) -> tuple[Array, Integers]:
-    """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
-
-    A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the reading counts
-    that gives the digit that was asked for.
-    """
-    readings = []
-    for noise, label in ((rows[:, :-1], rows[:, -1]), (rows[:, 1:], rows[:, 0])):
-        for scale in (1, CLASSES - 1, CLASSES):
-            digits = np.round(scale * np.clip(label, -1, CLASSES))
-            if np.isin(digits, np.arange(CLASSES)).all() and np.allclose(digits, scale * label, atol=INJECTED):
-                readings.append((noise, digits.astype(np.int64)))
-    expect(len(readings) > 0, "there is no label in the generator's input, neither after the noise nor before it")
-    return next((reading for reading in readings if (reading[1] == asked).all()), readings[0])
-
-
-def is_one_hot(rows: Array) -> bool:
-    """Whether each row has a single 1 and else 0."""
-    return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1).all())
-
-
 def images_of(got: Evidence, n: int) -> Array:
     """The images [n, 784] of a generator for n pairs of noise and label. Raises Mismatch for any other shape."""
     expect(
@@ -361,14 +293,10 @@ def noise_size(student: Subject, *, again: bool = False) -> int:
     return size
 
 
-def expect_registered(got: Evidence, what: str) -> None:
-    """Fails unless an optimiser finds all layers of a network."""
+def expect_parameters(got: Evidence, what: str) -> None:
+    """Fails unless a network has parameters, and an optimiser finds all of them."""
     expect(got.integer("parameters") > 0, f"the {what} has no parameters that could be trained")
-    expect(
-        got.integer("unregistered") == 0,
-        f"the {what} uses layers that are not among its parameters(), so no optimiser trains them: keep them in "
-        "nn.ModuleList",
-    )
+    expect_registered(got, what)
 
 
 def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
@@ -411,27 +339,3 @@ def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> No
         are_same(alone, outputs[-1:], outputs),
         f"in eval mode, {what} depends on the other rows of the batch: it should depend on its own row only",
     )
-
-
-def are_same(left: Array, right: Array, among: Array) -> bool:
-    """Whether two arrays of outputs are equal up to rounding, relative to the range of the outputs `among`."""
-    return left.shape == right.shape and bool(np.abs(left - right).max() <= SAME * np.ptp(among) + ROUNDING)
-
-
-def spread(outputs: Array) -> float:
-    """The range of outputs [N, …] over the first dimension, in the element in which it is largest."""
-    return float(np.ptp(outputs, axis=0).max())
-
-
-def scale_of(outputs: list[Array]) -> float:
-    """The largest `spread` among several outputs, by which thresholds are scaled; at least a rounding error."""
-    return max(ROUNDING / FELT, *(spread(each) for each in outputs))
-
-
-def distinct(outputs: Array, least: float) -> int:
-    """The number of rows [N, …] that differ from each other by more than `least` in some element."""
-    kept: list[Array] = []
-    for row in outputs:
-        if all(float(np.abs(row - other).max()) > least for other in kept):
-            kept.append(row)
-    return len(kept)

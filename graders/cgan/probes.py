@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.checkpoints import fill, states_of
 from graders.probing.gradients import learnable, output_slopes
-from graders.probing.networks import described, registration, weights_of
-from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.networks import are_probabilities, described, registration, weights_of
+from graders.probing.sizes import CLASSES, PIXELS
+from graders.probing.stand_ins import stand_in
 from graders.probing.stirring import add_noise
 from graders.probing.watching import Calls, watch
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 # Noise is given as rows [B, n], of which the student's generator gets as many numbers as it takes. All runs on the CPU.
 
-CLASSES = 10
 FAR = 50.0  # factor on an input, for which a bounded output comes near its bounds
 WARM = 40  # pairs of noise and label, or of image and label, that set the averages of batch norms
 FELT = 1e-3  # outputs that differ by less are too near each other to show what they depend on
@@ -93,7 +93,7 @@ def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bo
     def score(x: Tensor, y: Tensor) -> Tensor:
         return _scores(package.cgan.scores(network, x, y), len(x))
 
-    some = 2 * torch.rand(WARM, IMAGE) - 1, torch.arange(WARM) % CLASSES
+    some = 2 * torch.rand(WARM, PIXELS) - 1, torch.arange(WARM) % CLASSES
     if warm:
         _warmed(network, lambda: score(*some)[:, None])
     scores = score(images, labels)
@@ -274,8 +274,8 @@ def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
     """Whether a discriminator's scores lie in [0, 1], also for images far outside their range."""
     labels = torch.arange(40) % 10
     with torch.no_grad():
-        far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, IMAGE), labels), 40)
-    return bool((far >= 0).all() and (far <= 1).all())
+        far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, PIXELS), labels), 40)
+    return are_probabilities(far)
 
 
 def _warmed(network: nn.Module, outputs: Callable[[], Tensor]) -> None:
@@ -366,19 +366,19 @@ def _decoded(calls: Calls) -> Tensor:
         _rows(output, len(output) if isinstance(output, Tensor) and output.dim() else 1).detach()
         for output in calls.outputs
     ]
-    if any(each.shape[1] != IMAGE for each in images):
+    if any(each.shape[1] != PIXELS for each in images):
         raise Missing("the generator gives images of another size than MNIST's 28×28: only those can be judged here")
-    return torch.cat(images) if images else torch.zeros(0, IMAGE)
+    return torch.cat(images) if images else torch.zeros(0, PIXELS)
 
 
 def _pictures(returned: Any) -> Tensor | None:
     if isinstance(returned, list | tuple) and returned and all(isinstance(each, Tensor) for each in returned):
-        if any(each.numel() % IMAGE for each in returned):
+        if any(each.numel() % PIXELS for each in returned):
             return None
-        returned = torch.cat([each.reshape(-1, IMAGE) for each in returned])
+        returned = torch.cat([each.reshape(-1, PIXELS) for each in returned])
     if not isinstance(returned, Tensor):
         try:
             returned = torch.as_tensor(returned)
         except (TypeError, ValueError, RuntimeError):
             return None
-    return returned.detach().float().reshape(-1, IMAGE) if returned.numel() % IMAGE == 0 else None
+    return returned.detach().float().reshape(-1, PIXELS) if returned.numel() % PIXELS == 0 else None

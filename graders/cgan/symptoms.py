@@ -9,20 +9,10 @@ import numpy as np
 from gengrade.arrays import Array, Integers
 from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
-from graders.cgan.checks import (
-    CLASSES,
-    MOST_INPUTS,
-    PIXELS,
-    ROUNDING,
-    are_same,
-    distinct,
-    is_one_hot,
-    split,
-    spread,
-    told,
-)
+from graders.cgan.labels import MOST_INPUTS, is_one_hot, split, told
+from graders.cgan.outputs import ROUNDING, are_same, distinct, spread
 from graders.common.latents import is_mixed, trace
-from graders.interpolation.checks import MOST_IMAGES
+from graders.probing.sizes import CLASSES, MOST_IMAGES, PIXELS
 
 MOST_PIXELS = 1 << 16  # most pixels of an image of another size than MNIST's
 LEAST = 1e-5  # smallest change that counts, as a share of the range of the outputs

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from gengrade.arrays import Array, Array32, Integers, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
-from graders.cgan.checks import CLASSES, PIXELS, noise_size
+from graders.cgan.checks import noise_size
 from graders.common.quality import coverage
 from graders.common.samples import (
     TRAINING,
@@ -37,6 +37,7 @@ from graders.common.samples import (
     refuse_company,
     refuse_copies,
 )
+from graders.probing.sizes import CLASSES, PIXELS
 
 BUDGET: Final[dict[str, Any]] = {"steps": 2500, "batch_size": 32, "rate": 1e-3}
 OF_EACH: Final = 100  # generated images of each digit, and most real ones that they are compared with

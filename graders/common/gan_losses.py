@@ -32,10 +32,10 @@ from gengrade.arrays import Array, Floats, Mask
 from gengrade.grading import Evidence, UpTo, expect, fail, not_asked
 from graders.common.distances import correlations, nearest, squared_distances
 from graders.common.matching import LIKE, Likeness
+from graders.probing.sizes import PIXELS
 
 Labels = Literal["usual", "exchanged", "unknown"]
 
-PIXELS = 28 * 28
 MOST_ROWS = 4_096  # most images that one step may score or generate: 64 batches of the checks' size
 OPPOSITE: dict[Labels, Labels] = {"usual": "exchanged", "exchanged": "usual", "unknown": "unknown"}
 

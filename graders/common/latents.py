@@ -205,3 +205,6 @@ def _is_arc(strips: Array) -> bool:
 def _weights(along: Array, what: str) -> str:
     first = "first " if len(along) > 1 else ""
     return f" (the {first}{what}'s weights are {', '.join(f'{weight:.2f}' for weight in along[0])})"
+
+
+MOST_NUMBERS = 1_024  # most numbers of a latent

@@ -14,6 +14,7 @@ RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
 ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice
 STRAIGHT: Final = 1e-4  # a network counts as linear if `bend` is at most this: rounding gives 1e-6, activations > 0.01
 SATURATED: Final = 1 - 1e-5  # a tanh nearer to 1 than this cannot be inverted in single precision
+MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of tests that are run in both
 LINEAR: Final = (
     "the {name} is linear, however many layers it has: there should be an activation function between the layers"
 )
@@ -32,34 +33,19 @@ def bend(outputs: Sequence[Array]) -> float:
     Returns:
         The largest distance of a middle output from the mean of the outer two, divided by the largest distance between
         the outer two: 0 for a linear network. Infinite if the outer outputs are equal (an activation at the end may
-        have set all of them to zero).
+        have set all of them to zero), or if there are none.
 
     Raises Mismatch if an output does not have three rows.
     """
     expect(all(output.shape[:1] == (3,) for output in outputs), "three inputs do not give three rows of outputs")
     first, middle, last = (np.concatenate([output[row].ravel() for output in outputs]) for row in range(3))
-    length = float(np.abs(first - last).max())
+    length = float(np.abs(first - last).max(initial=0.0))
     return float(np.abs(middle - (first + last) / 2).max()) / length if length else np.inf
 
 
 def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
     """Fails a linear network; `outputs` as in `bend`, `name` is what the student calls the network."""
     expect(bend(outputs) > STRAIGHT, LINEAR.format(name=name))
-
-
-def expect_bent(line: Array, name: str = "network") -> None:
-    """Fails a network whose outputs for three equidistant points on a line lie on a line, or are all the same.
-
-    Args:
-        line: outputs for all first points, all middle points and all last points, [3, …] or [3·n, …]. None are judged
-            as no line.
-        name: what the student calls the network.
-    """
-    first, middle, last = line.reshape(3, -1)
-    if not first.size:
-        return
-    scale = max(float(np.abs(first - last).max()), 1e-30)
-    expect(float(np.abs(middle - (first + last) / 2).max()) > STRAIGHT * scale, LINEAR.format(name=name))
 
 
 def narrowest(outputs: Array) -> tuple[float, float]:
@@ -73,7 +59,7 @@ def narrowest(outputs: Array) -> tuple[float, float]:
 
 
 def expect_registered(registration: Evidence, name: str = "network") -> None:
-    """Fails a network with layers that parameters() does not list, or with parameters that its output does not use.
+    """Fails a network with layers that parameters() does not list.
 
     Args:
         registration: evidence of `graders.probing.networks.registration`.
@@ -85,6 +71,14 @@ def expect_registered(registration: Evidence, name: str = "network") -> None:
         expected=f"every parameter of the {name} in its parameters()",
         got=f"{registration.integer('unregistered')} tensors that are not",
     )
+
+
+def expect_trained(registration: Evidence, name: str = "network") -> None:
+    """Fails a network with layers that parameters() does not list, or with parameters that its output does not use.
+
+    Args: as of `expect_registered`.
+    """
+    expect_registered(registration, name)
     unreached = registration.text("unreached")
     expect(
         unreached == "",

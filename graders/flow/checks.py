@@ -16,13 +16,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gengrade.arrays import Array32, Floats, Mask
+from gengrade.arrays import Array32, Floats
 from gengrade.grading import Evidence, Mismatch, Passed, Rng, Subject, UpTo, assert_close, check, expect, fail, probes
 from graders.common.statistics import ALPHA, GaussianFit, Mass, Share, Strays, declare
-from graders.flow.densities import ROUNDING, WIDEST, Mixture, Plane, density_of, log_gaussian
+from graders.flow.densities import FAR, ROUNDING, WIDEST, Mixture, Plane, density_of, is_near, log_gaussian
+from graders.flow.sizes import MOST_LAYERS
 
 DRAWS = 10_000  # samples that a distribution is asked for
-MOST_LAYERS = 1_000  # most layers of a model with `FLOWS` coupling layers, permutations and others included
 FEW = 5  # an odd number of samples
 CALLS, SMALL = 100, 8  # number and size of small samples; must equal CALLS and FEW of `graders.flow.probes`
 FLOWS = 4  # coupling layers of an untrained model
@@ -30,7 +30,6 @@ STIR = 0.3  # average distance by which random parameters of an untrained model 
 MODELS = 8  # untrained models whose mass is computed
 REACH = 1.5  # coordinates of the test points lie between −REACH and REACH
 NEAR = 1e-3  # tolerance on a point after a round trip in float32
-FAR = 20.0  # a point that is mapped farther than this cannot be mapped back in float32
 CURVED = 1e-3  # a map counts as not affine above this `curvature`
 DIRECTIONS = 8  # random directions of a model's parameters in which the slope of its loss is measured
 STEP = 5e-4  # step in such a direction, whose elements are standard normal
@@ -316,14 +315,6 @@ def curvature(x: Floats, image: Floats) -> float:
     affine = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
     nearest, *_ = np.linalg.lstsq(affine, image, rcond=None)
     return float(np.abs(image - affine @ nearest).max())
-
-
-def is_near(image: Floats) -> Mask:
-    """Returns for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
-
-    Scales multiply from layer to layer, so that a point far out has lost the digits that say where it came from.
-    """
-    return np.asarray(np.abs(image).max(axis=1) <= FAR)
 
 
 @check("flow.log_det")

@@ -15,8 +15,8 @@ import numpy as np
 from gengrade.arrays import Floats, Mask
 from gengrade.grading import Rng
 from graders.common.statistics import ALPHA, Gain, Mass
+from graders.common.units import BITS
 
-BITS = float(np.log2(np.e))  # bits per nat
 LOG_LIMIT = 300.0  # log-densities are clipped to ±300, so that the square of a density is still finite
 FLOOR_SHARE = 1e-3  # weight of the uniform density in the mixture that is scored
 ROUNDING = 1e-3  # tolerance on a mass, for single precision
@@ -208,3 +208,14 @@ def judge(truth: Truth, points: Floats, at_points: Floats, at_cells: Floats) -> 
     elif gain > Gain(len(points), SHARE).bound + np.log1p(ROUNDING):
         problem = "impossible"
     return Verdict(bits, mass, problem)
+
+
+FAR = 20.0  # a point that is mapped farther than this cannot be mapped back in float32
+
+
+def is_near(image: Floats) -> Mask:
+    """Returns for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
+
+    Scales multiply from layer to layer, so that a point far out has lost the digits that say where it came from.
+    """
+    return np.asarray(np.abs(image).max(axis=1) <= FAR)

@@ -13,9 +13,8 @@ import numpy as np
 from gengrade.arrays import Array, Mask
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.flow.checks import MOST_LAYERS, is_near
-from graders.flow.densities import log_gaussian
-from graders.flow.training import MOST_STEPS
+from graders.flow.densities import is_near, log_gaussian
+from graders.flow.sizes import MOST_LAYERS, MOST_STEPS
 
 MOST_CALLS = 10 * MOST_LAYERS  # most calls of layers in one pass
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count

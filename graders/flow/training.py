@@ -30,7 +30,9 @@ from gengrade.grading import (
     probes,
 )
 from graders.common.statistics import Gain, Mass, declare
-from graders.flow.densities import BITS, SHARE, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
+from graders.common.units import BITS
+from graders.flow.densities import SHARE, Mixture, Square, Truth, Verdict, density_of, judge, log_gaussian
+from graders.flow.sizes import MOST_STEPS
 
 # The practical's problem (question 3.4) and its default model
 BASE = {"mu": np.zeros(2), "sigma": np.full(2, 0.3)}
@@ -41,7 +43,6 @@ PLOTS = Square(limit=3.0, cells=168)
 MODEL = {"num_flows": 6, "num_hidden": 64}
 declare("flow.bpd", "points of integration", Mass(PLOTS.cells**2, error=6e-4, alpha=SHARE))
 GAIN = declare("flow.bpd", "new samples of the target", Gain(20_000, SHARE))
-MOST_STEPS = 10_000  # most optimiser steps in an epoch of twelve batches
 AGAIN = 500  # points whose density is computed a second time, in another batch
 APART = 0.05  # nats by which the two may differ, since batches of other sizes round differently
 ODD = 0.02  # share of the points that may differ by more, where the density is steep

@@ -10,9 +10,9 @@ import numpy as np
 from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
+from graders.common.shares import describe_noise
 from graders.flow_matching.gaussian_paths import Powers
 from graders.flow_matching.processes import AffineField
-from graders.vae.symptoms import noise
 
 SAME = 1e-3  # numbers nearer than this count as equal
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # times whose distribution function is compared
@@ -40,7 +40,7 @@ def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
         "kept": (float(got.flag("kept")), 0.0),
         "noise in the next step as well": (_same(*noises), 0.1),
         "weight of the drift": (share, 0.15 + 0.1 * abs(share)),
-        **noise(spread * noises[0], np.sign(drift), spread),
+        **describe_noise(spread * noises[0], np.sign(drift), spread),
     }
 
 
@@ -75,7 +75,7 @@ def path_draws(inputs: Inputs, got: Evidence) -> Symptoms:
             continue
         weight = float((draws[0][rows] * mean).sum() / max(float((mean**2).sum()), 1e-12))
         found[f"weight of z, {name}"] = (weight, 0.1)
-        law = noise(draws[0][rows], mean, np.broadcast_to(spread, mean.shape))
+        law = describe_noise(draws[0][rows], mean, np.broadcast_to(spread, mean.shape))
         found |= {f"{what}, {name}": value for what, value in law.items()}
     return found
 

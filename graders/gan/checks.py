@@ -72,21 +72,21 @@ from graders.common.latents import (
 from graders.common.matching import expect_loader_shown
 from graders.common.networks import (
     ATOL,
+    MODES,
     RTOL,
     SATURATED,
     expect_in_use,
     expect_nonlinear,
-    expect_registered,
     expect_reproducible,
+    expect_trained,
     narrowest,
 )
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare, in_turns
+from graders.gan.sizes import MOST_STEPS
+from graders.probing.sizes import PIXELS
 
-PIXELS = 28 * 28
 BATCH = 64
 BATCHES = 3  # batches of the loader that the training loop gets
-MOST_STEPS = 10_000  # most optimiser steps, and most losses, in a loop over a few batches
-MODES = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 LATENT_SIZES = (4, 32, 20)
 OTHER_SHAPES = ([3, 28, 28], [3, 8, 6])  # output_shape beside that of MNIST's images
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
@@ -111,7 +111,7 @@ def test_generator_parameters(student: Subject, rng: Rng) -> None:
     latents = [rng.normal(4, z_dim) for z_dim in LATENT_SIZES]
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_registered(result, "generator")
+        expect_trained(result, "generator")
     _expect_sizes_used(student, "generator", rng)
 
 
@@ -189,7 +189,7 @@ def test_discriminator_parameters(student: Subject, rng: Rng) -> None:
     """The discriminator registers and uses all of its layers, whose sizes follow hidden_dims."""
     results = student.run(probes.gan.discriminators, images=_noise(rng, 4), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_registered(result, "discriminator")
+        expect_trained(result, "discriminator")
     _expect_sizes_used(student, "discriminator", rng)
 
 

@@ -10,9 +10,18 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import built, drive, idle_parameter, registration, stretched_lines, weights_of
+from graders.probing.networks import (
+    are_probabilities,
+    built,
+    drive,
+    idle_parameter,
+    registration,
+    stretched_lines,
+    weights_of,
+)
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
-from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.sizes import PIXELS
+from graders.probing.stand_ins import stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
 if TYPE_CHECKING:
@@ -210,7 +219,7 @@ def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size:
         "steps": seen.steps,
         "losses": seen.losses,
         "trained": {"generator": seen.trained("generator"), "discriminator": seen.trained("discriminator")},
-        "rows": rows_of(seen.shown, IMAGE),
+        "rows": rows_of(seen.shown, PIXELS),
         "read": len(data.read),
     }
 
@@ -309,7 +318,7 @@ def _generator(
 
 
 def _discriminator(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> nn.Module:
-    network = built(package.gan.discriminator, input_dims=IMAGE, hidden_dims=hidden_dims, dp_rate=0.3)
+    network = built(package.gan.discriminator, input_dims=PIXELS, hidden_dims=hidden_dims, dp_rate=0.3)
     return network.to(images.device)
 
 
@@ -333,10 +342,10 @@ def _tensor(value: Any) -> Tensor:
 def _decodings(calls: Calls, z_dim: int) -> Decodings:
     """Returns what a generator decoded in all recorded calls."""
     latents = [_rows(inputs[0].detach(), z_dim) for inputs in calls.inputs]
-    decoded = [_tensor(images).detach().reshape(-1, IMAGE) for images in calls.outputs]
+    decoded = [_tensor(images).detach().reshape(-1, PIXELS) for images in calls.outputs]
     return {
         "latents": torch.cat(latents) if latents else torch.zeros(0, z_dim),
-        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, IMAGE),
+        "decoded": torch.cat(decoded) if decoded else torch.zeros(0, PIXELS),
     }
 
 
@@ -355,7 +364,7 @@ def _watch_stand_ins(generator: nn.Module) -> Calls:
 
 
 def _square(images: Tensor) -> Tensor:
-    return images.reshape(-1, 1, 28, 28) if images.dim() < 4 and images.numel() % IMAGE == 0 else images
+    return images.reshape(-1, 1, 28, 28) if images.dim() < 4 and images.numel() % PIXELS == 0 else images
 
 
 class _Scores:
@@ -377,11 +386,11 @@ class _Scores:
     def asked(self) -> Scores:
         """Returns what was scored, and the gradients by the scores."""
         nothing = torch.zeros(0)
-        rows = [inputs[0].detach().reshape(-1, IMAGE).cpu() for inputs in self.calls.inputs]
+        rows = [inputs[0].detach().reshape(-1, PIXELS).cpu() for inputs in self.calls.inputs]
         outputs = self.calls.outputs
         gradients = [torch.zeros_like(output) if output.grad is None else output.grad for output in outputs]
         return {
-            "rows": torch.cat([nothing.reshape(0, IMAGE), *rows]),
+            "rows": torch.cat([nothing.reshape(0, PIXELS), *rows]),
             "scores": torch.cat([nothing, *(output.detach().flatten().cpu() for output in outputs)]),
             "gradients": torch.cat([nothing, *(gradient.flatten().cpu() for gradient in gradients)]),
         }
@@ -440,14 +449,14 @@ def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_d
     """Whether the discriminator's scores stay between 0 and 1 even if it is trained towards ±6."""
     network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
     untrained = _tensor(package.gan.score(network, images))
-    if (untrained < 0).any() or (untrained > 1).any():
+    if not are_probabilities(untrained):
         return False
     # An image and its negative are as easy to tell apart as any two.
     image = torch.randn_like(images[:1]).sign()
     pair = torch.cat([image, -image]).repeat(4, 1, 1, 1)
     target = torch.tensor([6.0, -6.0], device=images.device).repeat(4)
     reached = drive(network, lambda: _tensor(package.gan.score(network, pair)), target)[0]  # the mode of a step
-    return bool((reached >= 0).all() and (reached <= 1).all())
+    return are_probabilities(reached)
 
 
 def _is_reached(network: nn.Module) -> bool:

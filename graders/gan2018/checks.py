@@ -40,20 +40,17 @@ from graders.common.gan_losses import (
 )
 from graders.common.latents import ends_problem, line_problem
 from graders.common.matching import expect_loader_shown
-from graders.common.networks import expect_bent, narrowest
+from graders.common.networks import SATURATED, expect_nonlinear, narrowest
 from graders.common.statistics import ALPHA, GaussianFit, Independence, TwoDraws, declare
+from graders.gan2018.sizes import LATENTS, MOST_STEPS, WALKS
+from graders.probing.sizes import PIXELS
 
-LATENTS: Final = 100
-PIXELS: Final = 28 * 28
 BATCH: Final = 64
 BATCHES: Final = 3  # batches of the loader that the training loop gets
-FLAT: Final = 1 - 1e-6  # beyond this, a tanh cannot be undone in single precision
 REACH: Final = 0.9  # pixels must pass ±0.9 when they are trained towards ±3
 SCORE_REACH: Final = 1.5  # logits must pass ±1.5 when trained towards ±6, and probabilities the sigmoid of that
 ALIGNED: Final = 0.999  # least cosine between gradients that differ only by a factor
 MOST_TURNS: Final = 16  # most groups of latents that are read per batch: one network may be trained more often
-MOST_STEPS: Final = 10_000  # most steps of the optimisers in a loop over a few batches
-WALKS: Final = 40  # calls of an interpolation, enough to see the distribution of its ends
 # Draws from N(0, I) have a spread of 1. The first and last of 7 steps between two draws have one of 0.88.
 SPREAD_WITH_ENDS: Final = 0.94
 STEPS: Final = 9  # images of an interpolation, both ends included
@@ -84,8 +81,8 @@ def test_generator(student: Subject, rng: Rng) -> None:
     seen = f"pixels from {low:.2f} to {high:.2f} when trained"
     expect(low <= -REACH and high >= REACH, "pixels cannot come near −1 and 1", expected=wanted, got=seen)
     # The tanh is undone. Pixels that it has flattened carry no information, and are clipped.
-    lines = np.arctanh(np.clip(got.tensor("lines", shape=(3 * (n - 1), PIXELS)), -FLAT, FLAT))
-    expect_bent(lines, "generator")
+    lines = np.arctanh(np.clip(got.tensor("lines", shape=(3 * (n - 1), PIXELS)), -SATURATED, SATURATED))
+    expect_nonlinear([lines.reshape(3, -1)], "generator")
 
 
 @check("gan2018.discriminator")
@@ -113,7 +110,7 @@ def test_discriminator(student: Subject, rng: Rng) -> None:
         "logits",
         got=f"scores from {low:.2f} to {high:.2f} when trained towards ±6",
     )
-    expect_bent(lines, "discriminator")
+    expect_nonlinear([lines.reshape(3, -1)], "discriminator")
 
 
 @check("gan2018.generator_loss")

@@ -29,8 +29,9 @@ from graders.probing.gradients import (
     shares,
     values,
 )
-from graders.probing.networks import drive, named, registration, stretched_lines, weights_of
+from graders.probing.networks import are_probabilities, drive, named, registration, stretched_lines, weights_of
 from graders.probing.passage import Change, inputs_of, slopes
+from graders.probing.sizes import PIXELS
 from graders.probing.steps import with_gradients
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     )
     from graders.probing.records import OfNetworks, State
 
-PIXELS = 28 * 28
 LATENTS = 100
 LONGEST_SECONDS = 3.0  # CPU time for all calls of an interpolation
 BETWEEN = 7  # images between the ends of an interpolation
@@ -416,7 +416,7 @@ def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> 
     fitting = package.gan.fitting(network, images)
     scores = torch.cat([_scores(network(scale * fitting)) for scale in (1, -1, 50, -50)])
     network.train()
-    return bool((scores >= 0).all() and (scores <= 1).all())
+    return are_probabilities(scores)
 
 
 def _images(output: Any) -> Tensor:

@@ -6,12 +6,12 @@ import numpy as np
 
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.gan_losses import MOST_ROWS
+from graders.common.gan_steps import describe_step
 from graders.common.latents import coordinates
 from graders.common.networks import narrowest
-from graders.gan.symptoms import step
-from graders.gan2018.checks import LATENTS, MOST_STEPS, WALKS
+from graders.gan2018.sizes import LATENTS, MOST_STEPS, WALKS
 
 NETWORKS = ("generator", "discriminator")
 STEPS = 9
@@ -21,12 +21,12 @@ WALK = 0.4  # distance from the line, relative to its length, beyond which a wal
 @symptoms_of("gan2018:turn")
 def turn(inputs: Inputs, got: Evidence) -> Symptoms:
     """How each network's loss depends on the scores, and which latents its images come from."""
-    numbers: dict[str, tuple[Array | float, float]] = {}
+    numbers: Numbers = {}
     for name in NETWORKS:
         missing = got.is_none(name) or got[name].shape("loss") != (1,)
         numbers[f"{name}: no step, or one without a loss"] = (float(missing), 0.0)
         if not missing:
-            found = step({"which": name, "images": inputs["images"]}, got[name])
+            found = describe_step(name, inputs["images"], got[name])
             numbers |= {f"{name}, {key}": (np.asarray(value), tolerance) for key, (value, tolerance) in found.items()}
     return numbers
 
@@ -94,13 +94,13 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
     """The number of latents, their positions along and beside the line between the ends, and the ends' spread."""
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     if not len(latents) or len(latents) % STEPS:
-        few: dict[str, tuple[Array | float, float]] = {"latents": (float(len(latents)), 0.0)}
+        few: Numbers = {"latents": (float(len(latents)), 0.0)}
         ends = got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS))
         return few | ({"spread of the ends": (_spreads(got), 0.05)} if len(ends) else {})
     strip = latents[:STEPS][None]
     ends = np.linalg.norm(strip[0, [0, -1]], axis=1)
     apart = float(np.linalg.norm(strip[0, -1] - strip[0, 0]))
-    numbers: dict[str, tuple[Array | float, float]] = {"apart": (float(apart > 1e-3 * ends.max()), 0.0)}
+    numbers: Numbers = {"apart": (float(apart > 1e-3 * ends.max()), 0.0)}
     if apart <= 1e-3 * ends.max():
         return numbers
     along, aside = coordinates(strip)

@@ -26,7 +26,8 @@ from graders.common.samples import (
     refuse_company,
     refuse_copies,
 )
-from graders.gan2018.checks import LATENTS, PIXELS
+from graders.gan2018.sizes import LATENTS
+from graders.probing.sizes import PIXELS
 
 BATCH: Final = 32
 STEPS: Final = 1000  # approximate number of steps of each network

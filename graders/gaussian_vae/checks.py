@@ -29,6 +29,7 @@ from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, 
 from graders.common.networks import narrowest
 from graders.common.statistics import ALPHA, Gain, GaussianFit, Independence, declare
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
+from graders.gaussian_vae.sizes import MOST_LATENTS
 
 IMAGE = (1, 32, 32)
 PIXELS = 32 * 32
@@ -37,7 +38,6 @@ BATCH = 64
 DRAWN = 1000  # rows in a test of the distribution's own noise
 WIDER = 0.7  # added to the log-variance of the true posterior to get another one
 SPREAD = (1, 8, 40)  # numbers K of draws of an estimate
-MOST_LATENTS = 40_000  # most latents that are read from a check; the largest check needs 2,560
 # Tolerance in nats on sums over an image's pixels in single precision. It must not grow with numbers that come from the
 # student's model, since numbers that are large enough would then hide any mistake.
 NATS = 0.05

@@ -14,12 +14,11 @@ from scipy.special import logsumexp
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
+from graders.common.latents import MOST_NUMBERS
 from graders.common.networks import narrowest
-from graders.common.shares import POINTS
-from graders.gan.symptoms import MOST_NUMBERS
-from graders.gaussian_vae.checks import MOST_LATENTS
+from graders.common.shares import POINTS, describe_noise
 from graders.gaussian_vae.linear_gaussian import LinearGaussian, divergence, log_gaussian, orders
-from graders.vae.symptoms import noise
+from graders.gaussian_vae.sizes import MOST_LATENTS
 
 EXACT = 1e-3
 END = 1.2  # larger outputs are as good as any
@@ -42,7 +41,7 @@ def draws(inputs: Inputs, got: Evidence) -> Symptoms:
         # The draw itself is compared if it repeats, but not if the student drew noise of their own.
         return found | ({"draw": (first, EXACT)} if _same(first, second) else {})
     found["same in both calls"] = (float(np.mean(np.abs(first - second) < SAME)), 0.1)
-    found |= noise(first, mean, std)
+    found |= describe_noise(first, mean, std)
     for name, right in (("mean", np.ones_like(std)), ("logvar", 0.5 * (first - mean))):
         if f"{name}_gradient" in got:
             gradient = got.tensor(f"{name}_gradient", finite=False)

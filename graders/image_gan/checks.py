@@ -36,12 +36,12 @@ from gengrade.grading import (
     not_asked,
     probes,
 )
-from graders.common.networks import ATOL, RTOL
+from graders.common.networks import ATOL, MODES, RTOL
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
+from graders.image_gan.adam import ADAM, adam
+from graders.probing.sizes import PIXELS
 
-PIXELS: Final = 28 * 28
 BATCH: Final = 128  # the hand-outs' size of a batch
-MODES = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 INSIDE: Final = 1e-9  # distribution functions are cut here, since a draw of exactly −1 has probability 2⁻²⁴
 LARGE: Final = 200.0  # scores at which exp overflows in single precision, and a sigmoid is exactly 0 or 1
 LOSSES: Final = ("discriminator_loss", "generator_loss")
@@ -385,7 +385,6 @@ def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake
         assert_close(found, expected, rtol=1e-3, atol=1e-5, what=what, hint=words[which])
 
 
-ADAM: Final = {"rate": 1e-3, "beta1": 0.5, "beta2": 0.999, "epsilon": 1e-8}
 STEPS, PARAMETERS = 8, 11
 
 
@@ -410,17 +409,3 @@ def test_optimizer(student: Subject, rng: Rng) -> None:
         what="the way that the optimiser takes for known gradients, step by step",
         hint="it is that of Adam with lr=1e-3 and betas=(0.5, 0.999)",
     )
-
-
-def adam(gradients: Array, rate: float, beta1: float, beta2: float, epsilon: float) -> Array:
-    """How far parameters [steps, P] have moved after each step of Adam, for known gradients [steps, P].
-
-    Kingma & Ba 2015, algorithm 1, with both averages divided by 1 − βᵗ.
-    """
-    mean, square = np.zeros(gradients.shape[1]), np.zeros(gradients.shape[1])
-    place = np.zeros_like(gradients)
-    for t, gradient in enumerate(gradients):
-        mean, square = beta1 * mean + (1 - beta1) * gradient, beta2 * square + (1 - beta2) * gradient**2
-        step = rate * (mean / (1 - beta1 ** (t + 1))) / (np.sqrt(square / (1 - beta2 ** (t + 1))) + epsilon)
-        place[t] = (place[t - 1] if t else 0) - step
-    return place

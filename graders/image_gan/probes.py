@@ -16,12 +16,12 @@ from torch.nn.parameter import is_lazy
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.filling import fill
 from graders.probing.networks import built, described, weights_of
+from graders.probing.sizes import PIXELS
 
 if TYPE_CHECKING:
     from graders.image_gan.interface import ImageGanPackage
     from graders.image_gan.records import Batches, Layers, Loss, Losses, Noise, Train
 
-IMAGE = 28 * 28
 CHUNK = 500  # images in one pass outside of training
 _SHAPES: dict[str, tuple[int, ...]] = {"column": (-1, 1), "flat": (-1,)}  # of scores
 
@@ -42,7 +42,7 @@ def layers(package: ImageGanPackage, which: str, batch_size: int, noise_dim: int
     """
     network = _network(package, which, batch_size, noise_dim)
     with contextlib.suppress(Exception):  # another probe shows what is wrong with a pass
-        _find_sizes(package, which, network, torch.zeros(batch_size, noise_dim if "generator" in which else IMAGE))
+        _find_sizes(package, which, network, torch.zeros(batch_size, noise_dim if "generator" in which else PIXELS))
     known = [each for each in network.parameters() if not is_lazy(each)]
     return {
         "parameters": sum(each.numel() for each in known if each.requires_grad),
@@ -72,7 +72,7 @@ def batches(package: ImageGanPackage, which: str, usual: Tensor, other: Tensor) 
     def problem(x: Tensor) -> str:
         try:
             found = _answer(package, which, _network(package, which, len(x), x.shape[1]).to(x.device), x)
-            wanted = len(x) * (IMAGE if "generator" in which else 1)
+            wanted = len(x) * (PIXELS if "generator" in which else 1)
             return "" if found.numel() == wanted else f"it gives a tensor of shape {list(found.shape)}"
         except (Missing, Undecided):
             raise
@@ -179,7 +179,7 @@ def train(package: ImageGanPackage, images: Tensor, steps: int, batch_size: int,
         for network in (0, 1):
             optimizers[network].zero_grad()
             z = 2 * torch.rand(batch_size, noise_dim, device=images.device) - 1
-            fake = _answer(package, "generator", generator, z).reshape(batch_size, IMAGE)
+            fake = _answer(package, "generator", generator, z).reshape(batch_size, PIXELS)
             scored = package.image_gan.score(discriminator, fake if network else fake.detach())
             if network:
                 value = package.image_gan.generator_loss(scored)
@@ -197,7 +197,7 @@ def decode(package: ImageGanPackage, weights: dict[str, Tensor] | None, z: Tenso
     network = _network(package, "generator", CHUNK, z.shape[1]).to(z.device).eval()
     if weights is not None:
         network.load_state_dict(weights)
-    return torch.cat([_answer(package, "generator", network, part).reshape(-1, IMAGE) for part in z.split(CHUNK)])
+    return torch.cat([_answer(package, "generator", network, part).reshape(-1, PIXELS) for part in z.split(CHUNK)])
 
 
 def _network(package: ImageGanPackage, which: str, batch_size: int, noise_dim: int) -> nn.Module:

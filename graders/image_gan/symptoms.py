@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gengrade.arrays import Mask
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
-from graders.image_gan.checks import ADAM
+from graders.common.shares import share_of
+from graders.image_gan.adam import ADAM
 
 SAME = 1e-3  # two numbers nearer than this count as equal
 POINTS = np.array([-1.5, -1.0, -0.75, -0.5, -0.25, -0.02, 0.02, 0.25, 0.5, 0.75, 1.0, 1.5])
@@ -24,10 +24,10 @@ def noise(inputs: Inputs, got: Evidence) -> Symptoms:
     found: Numbers = {"shape": (np.array(first.shape, dtype=np.float64), 0.0)}
     if first.ndim != 2 or first.shape != second.shape or not first.size:
         return found
-    shared = [_share(np.abs(np.diff(first, axis=axis)) < SAME) for axis in (0, 1)]
-    found["shared by rows, columns and calls"] = (np.array([*shared, _share(np.abs(first - second) < SAME)]), 0.1)
+    shared = [share_of(np.abs(np.diff(first, axis=axis)) < SAME) for axis in (0, 1)]
+    found["shared by rows, columns and calls"] = (np.array([*shared, share_of(np.abs(first - second) < SAME)]), 0.1)
     independent = first.size if max(shared) < 0.5 else min(first.shape)
-    shares = np.array([_share(first < point) for point in POINTS])
+    shares = np.array([share_of(first < point) for point in POINTS])
     return found | {"shares below points": (shares, USUAL / np.sqrt(independent))}
 
 
@@ -55,7 +55,3 @@ def trajectory(inputs: Inputs, got: Evidence) -> Symptoms:
     """How far the parameters have moved after each step, in units of the right learning rate."""
     start = np.asarray(inputs["start"], dtype=np.float64)
     return {"moved": ((got.tensor(finite=False) - start) / ADAM["rate"], 0.005)}
-
-
-def _share(flags: Mask) -> float:
-    return float(flags.mean()) if flags.size else 0.0

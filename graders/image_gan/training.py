@@ -27,7 +27,7 @@ from graders.common.samples import (
     refuse_company,
     refuse_copies,
 )
-from graders.image_gan.checks import PIXELS
+from graders.probing.sizes import PIXELS
 
 LATENTS: Final = 96  # the hand-outs' number
 BUDGET: Final[dict[str, Any]] = {"steps": 600, "batch_size": 64, "noise_dim": LATENTS}

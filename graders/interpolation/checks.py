@@ -20,28 +20,22 @@ in that choice would still have done something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from scipy.special import expit
 
 from gengrade.arrays import Array, Array32
 from gengrade.data import DataSet
-from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, fail, probes
-from graders.common.latents import TOLERANCE, is_mixed, line_problem, trace
+from gengrade.grading import Rng, Subject, UpTo, check, expect, fail, probes
+from graders.common.latents import TOLERANCE, line_problem
 from graders.common.statistics import GaussianFit, declare
+from graders.interpolation.walks import LARGEST_CODE, ends_away, noises_of, representation, row_of, walk_of
+from graders.probing.sizes import MOST_IMAGES, PIXELS
 
 STEPS: Final = 10
-PIXELS: Final = 28 * 28
-MOST_IMAGES: Final = 1000  # most images that are read: a walk has ten, and larger evidence would take too long
-LARGEST_CODE: Final = 16_384  # most numbers in a code, means and spreads together, flattened
 MOST_LATENTS: Final = LARGEST_CODE  # numbers of latents that are given; a generator takes as many of them as it needs
 WALKS: Final = 8  # walks that are judged if their ends are draws, each in a run of its own
-LARGEST_DRAW: Final = 512  # most numbers in a code that is a draw
-DRAWN_WITHIN: Final = 10.0  # standard deviations from the mean; an end that lies farther out is no draw
 DRAWN = declare("interpolation.vae", "(end − mean) / spread of 8 walks between draws", GaussianFit(2 * WALKS, 20))
-SAME_PICTURE: Final = 0.99  # least correlation between an image and the encoder's input, which may be a rescaled copy
 
 
 @check("interpolation.gan")
@@ -93,35 +87,6 @@ def walk_between_codes(student: Subject, data: DataSet, rng: Rng) -> tuple[Array
     return walk, [part[[row for row in rows if row is not None]] for part in parts]
 
 
-def walk_of(got: Evidence, latents: Array, network: str) -> Array:
-    """The latents [K, d] of the returned images, in order.
-
-    If no images were returned, they are all decoded latents; if nothing was decoded, they are the returned latents.
-    `latents` [K, d] is the evidence of that name, and `network` a word for the message. Raises Mismatch if a returned
-    image does not belong to any decoded latent.
-    """
-    decoded = got.tensor("decoded", shape=(UpTo(MOST_IMAGES), PIXELS))
-    if not len(decoded):
-        expect(len(latents) > 0, "the interpolation returns no images and no latents")
-        return latents
-    expect(len(decoded) == len(latents), f"{network} does not return one image for each latent")
-    if got["images"].is_none():
-        return latents
-    images = got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS))
-    scalings = (images, 2 * images - 1)
-    for pixels, known in ((scalings[0], decoded), (scalings[1], decoded), (images, expit(decoded))):
-        found = trace(pixels, known, latents)
-        if found is not None:
-            return found
-    if len(images) > 2 and is_mixed(images[None], decoded):
-        fail(
-            "the images interpolate the pixels of the two end images: interpolate their latents, and decode each of "
-            "them"
-        )
-    fail(f"some of the images are not those of {network}", expected="a decoded latent for every image")
-    raise AssertionError
-
-
 def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name: str) -> None:
     """Fails unless a walk [K, d] goes in ten even steps from `start` [d] to `end` [d], or back.
 
@@ -145,35 +110,6 @@ def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name:
         fail(problem, expected=f"points at k/9 of the way from {start_name} to {end_name} for k = 0 … 9", got=got)
 
 
-def ends_away(walk: Array, start: Array, end: Array) -> float:
-    """The larger distance of a walk's ends [K, d] from `start` and `end` [d], relative to that between these."""
-    scale = max(float(np.linalg.norm(end - start)), 1e-9)
-    return float(max(np.linalg.norm(walk[0] - start), np.linalg.norm(walk[-1] - end))) / scale
-
-
-def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array] | None:
-    """The points [d] at which a walk [K, d] should begin and end, from the encoder's outputs [2, …] for two images.
-
-    If the walk's own ends can be representations of the images, these are returned; else the means are. None if the
-    ends may be draws. Raises Mismatch if no output has the right size, or the walk goes between spreads.
-    """
-    candidates = list(candidates_of(codes, walk.shape[1]))
-    expect(len(candidates) > 0, "the decoded latents have another size than the encoder's outputs")
-    for code in candidates:
-        if min(ends_away(walk, *code), ends_away(walk, *code[::-1])) <= TOLERANCE:
-            return code[0], code[1]
-    if any(np.abs(noise).max() <= DRAWN_WITHIN for noise in noises_of(walk, codes)):
-        return None
-    if len(codes) > 1 and codes[-1].shape[1] == walk.shape[1]:
-        spread = codes[-1]
-        if min(ends_away(walk, *spread), ends_away(walk, *spread[::-1])) <= TOLERANCE:
-            fail(
-                "the walk goes between the encoder's last outputs, the spreads: the code of an image is its mean, or a "
-                "draw around it"
-            )
-    return candidates[0][0], candidates[0][1]
-
-
 def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
     """Fails unless the ends of walks are draws from the encoder's Gaussians, for one meaning of the spreads in all."""
     expect(len({walk.shape for walk, _ in walks}) == 1, "the walks between some images are longer than between others")
@@ -187,55 +123,9 @@ def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
         )
 
 
-def noises_of(walk: Array, codes: list[Array]) -> list[Array]:
-    """The noise [2, d] of the ends if they are draws, for each meaning of the spreads and both directions."""
-    ends = walk[[0, -1]]
-    return [
-        (turned - mean) / spread for mean, spread in drawn_from(codes, walk.shape[1]) for turned in (ends, ends[::-1])
-    ]
-
-
-def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
-    """The outputs [2, size] that can be a representation of two images.
-
-    Of several outputs it is the first (or any of three); of a single one it is all of it, or its first half.
-    """
-    places = codes if len(codes) in (1, 3) else codes[:1]
-    for code in places:
-        if code.shape[1] == size:
-            yield code
-        if code.shape[1] == 2 * size:
-            yield code[:, :size]
-
-
-def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
-    """The possible means and standard deviations [2, size] of an encoder's Gaussians, for any meaning of a spread."""
-    if len(codes) == 1 and codes[0].shape[1] == 2 * size:
-        codes = [codes[0][:, :size], codes[0][:, size:]]
-    if size > LARGEST_DRAW or len(codes) < 2 or not all(code.shape[1] == size for code in codes[-2:]):
-        return
-    mean, spread = codes[-2], np.clip(codes[-1], -30, 30)
-    yield mean, np.exp(spread / 2)
-    yield mean, np.exp(spread)
-    if (spread > 0).all():
-        yield mean, np.sqrt(spread)
-        yield mean, spread
-
-
 def two_images(data: DataSet, rng: Rng) -> tuple[Array32, Array32]:
     """Two random test images [1, 1, 28, 28] with pixels in [0, 1], of different digits."""
     order = rng.choice(len(data.test), len(data.test))
     first = order[0]
     second = next(index for index in order if data.test.labels[index] != data.test.labels[first])
     return tuple((data.test.images[[each]][:, None] / 255).astype(np.float32) for each in (first, second))  # type: ignore[return-value]
-
-
-def row_of(asked: Array, image: Array32) -> int | None:
-    """The index of the row [R, 784] that shows an image, up to scale and offset; None if there is none."""
-    wanted = image.reshape(-1).astype(np.float64)
-    wanted = (wanted - wanted.mean()) / max(float(wanted.std()), 1e-9)
-    centred = asked - asked.mean(axis=1, keepdims=True)
-    spread = np.maximum(centred.std(axis=1), 1e-9)
-    alike = centred @ wanted / spread / len(wanted)
-    best = int(alike.argmax())
-    return best if alike[best] > SAME_PICTURE else None

@@ -13,7 +13,8 @@ from torch.distributions import Distribution
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.distributions import parts_of, with_parts
 from graders.probing.injecting import with_values
-from graders.probing.stand_ins import IMAGE, stand_in
+from graders.probing.sizes import PIXELS
+from graders.probing.stand_ins import stand_in
 from graders.probing.watching import Calls, watch, with_items
 
 if TYPE_CHECKING:
@@ -69,14 +70,14 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
 
     returned = package.interpolation.vae(first.cpu(), second.cpu(), steps, _Seen(shown, calls))
     asked = [_shown(inputs, "the encoder") for inputs in shown.inputs]
-    if any(each.numel() % IMAGE for each in asked):
+    if any(each.numel() % PIXELS for each in asked):
         raise Missing("the encoder takes images of another size than MNIST's 28×28: only those can be judged here")
-    asked = [each.reshape(-1, IMAGE) for each in asked]
+    asked = [each.reshape(-1, PIXELS) for each in asked]
     codes = _codes(shown)
     sizes = {size for code in codes for size in (code.shape[1], code.shape[1] // 2)}
     return {
         **_walk(calls, returned, sizes, "the decoder"),
-        "asked": torch.cat(asked) if asked else torch.zeros(0, IMAGE),
+        "asked": torch.cat(asked) if asked else torch.zeros(0, PIXELS),
         "codes": codes,
     }
 
@@ -113,11 +114,11 @@ def _codes(shown: Calls) -> list[Tensor]:
 def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> Walk:
     """The decoded latents and the returned images. Raises Missing if nothing was decoded and no latents came back."""
     if len(calls):
-        return {**_decodings(calls, network), "images": _rows_of(returned, IMAGE)}
+        return {**_decodings(calls, network), "images": _rows_of(returned, PIXELS)}
     for size in sorted(sizes - {0}, reverse=True):
         latents = _rows_of(returned, size)
         if latents is not None and len(latents) == (np.shape(returned) or [0])[0]:
-            return {"latents": latents, "decoded": torch.zeros(0, IMAGE), "images": None}
+            return {"latents": latents, "decoded": torch.zeros(0, PIXELS), "images": None}
     raise Missing(
         f"the walk never calls {network}, and does not return latents of the size that {network} takes: "
         "return the images, or the latents as rows"
@@ -127,9 +128,9 @@ def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> Walk:
 def _decodings(calls: Calls, network: str) -> Decodings:
     latents = [_shown(inputs, network) for inputs in calls.inputs]
     outputs = [parts_of(each)[0] if isinstance(each, Distribution) else each for each in calls.outputs]
-    if any(images.numel() % IMAGE or not images.numel() for images in outputs):
+    if any(images.numel() % PIXELS or not images.numel() for images in outputs):
         raise Missing(f"{network} gives images of another size than MNIST's 28×28: only those can be judged here")
-    decoded = [images.detach().reshape(-1, IMAGE) for images in outputs]
+    decoded = [images.detach().reshape(-1, PIXELS) for images in outputs]
     rows = []
     for each, images in zip(latents, decoded, strict=True):
         if each.numel() % len(images):

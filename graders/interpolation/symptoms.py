@@ -8,15 +8,8 @@ from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.latents import TOLERANCE, coordinates, is_mixed
-from graders.interpolation.checks import (
-    LARGEST_CODE,
-    MOST_IMAGES,
-    PIXELS,
-    candidates_of,
-    representation,
-    row_of,
-    walk_of,
-)
+from graders.interpolation.walks import LARGEST_CODE, candidates_of, representation, row_of, walk_of
+from graders.probing.sizes import MOST_IMAGES, PIXELS
 
 ASIDE = 0.02  # points farther from the line than this share of the distance between the ends are off it
 

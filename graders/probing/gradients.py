@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.probing.sizes import WAYS
 from graders.probing.slopes import as_now, directions, predicted, set_mode, to_either_side, trained
 
 if TYPE_CHECKING:
     from graders.probing.records import Learnable, OutputSlopes
 
-WAYS, STEP = 8, 2e-3  # random directions in which slopes are measured, and the step in them, relative to what is moved
+STEP = 2e-3  # step in a random direction, relative to what is moved
 EPSILON = 6e-8  # relative rounding error of a number in single precision
 
 

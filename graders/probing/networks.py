@@ -22,6 +22,11 @@ _NOISE = 0.1  # standard deviation for a parameter that is constant
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
 
 
+def are_probabilities(scores: Tensor) -> bool:
+    """Returns whether all scores lie in [0, 1]."""
+    return bool((scores >= 0).all() and (scores <= 1).all())
+
+
 def stretched_lines(rows: Tensor) -> Tensor:
     """Returns points [3·(B − 1), …] on the lines between consecutive rows [B, …]: the starts, the midpoints, the ends.
 

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from graders.probing.distributions import parts_of, with_parts
-
-IMAGE = 28 * 28
+from graders.probing.sizes import PIXELS
 
 
 def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
@@ -38,7 +37,7 @@ def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
             return images
         if images.dim() == 0:
             raise ValueError("the network should return an image for each row of its input, but returned one number")
-        n = images.numel() // IMAGE if images.numel() % IMAGE == 0 else len(images)
+        n = images.numel() // PIXELS if images.numel() % PIXELS == 0 else len(images)
         asked = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         pixels = torch.stack([_pixels(images.numel() // n, seed) for seed in _seeds(asked, n)])
         wanted = lowest + (1 - lowest) * pixels.reshape(images.shape).to(images)

@@ -9,7 +9,7 @@ import numpy as np
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
-from graders.theory.checks import LARGE, SMALL, cross_entropy, gaussian_kl, standard_kl
+from graders.theory.answers import LARGE, SMALL, cross_entropy, gaussian_kl, standard_kl
 
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 

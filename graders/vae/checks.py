@@ -38,15 +38,14 @@ from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, cross_entropies, gaussian_kl, pixel_means
 from graders.common.manifolds import manifold_problem
 from graders.common.matching import expect_encoded
+from graders.common.networks import MODES
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare, in_turns
+from graders.common.units import BITS
+from graders.probing.sizes import PIXELS
+from graders.vae.sizes import MOST_DRAWS, MOST_LATENTS
 
 DRAWS = 4000  # rows that `sample_reparameterize` is asked for
-BITS = float(np.log2(np.e))  # bits per nat
-PIXELS = 28 * 28
 BATCH = 256  # images in one pass of the model
-MOST_DRAWS = 100  # most draws of z per image in one pass
-MOST_LATENTS = 10_000  # most latents of a manifold, which should have up to 196, or one more per axis
-MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
 UNTRAINED = (0.8, 1.5)  # accepted bits per dimension before training
 SMALLEST: Final = 1e-9  # a sum of losses below this is no unit to divide by
 EXACT = 1e-3  # relative tolerance on a loss that is recomputed from the outputs of encoder and decoder

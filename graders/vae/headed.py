@@ -28,15 +28,14 @@ from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, assert_close, check, expect, probes
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
+from graders.common.networks import MODES
 from graders.common.statistics import ALPHA, GaussianFit, declare
-from graders.vae.checks import MODES
+from graders.probing.sizes import CLASSES, PIXELS
+from graders.vae.sizes import LATENTS
 
-PIXELS: Final = 28 * 28
-CLASSES: Final = 10
 ROWS: Final = 6  # images of a pass in which all layers are looked at
 OTHERS: Final = 4  # latents that the decoder is given on its own
 BATCH: Final = 120  # images of a pass in which latents are drawn
-LATENTS: Final = 15  # latents in checks of other things than their number, as by the hand-out's default
 MOST_UNITS: Final = 4_096  # most units of a hidden layer
 MOST_SHAPE: Final = 4  # most axes of an image
 PASSED_ON: Final = 1e-4  # tolerance on numbers that a network or a forward passes on

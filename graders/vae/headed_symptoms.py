@@ -13,7 +13,7 @@ from scipy.special import expit
 from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
-from graders.vae.headed import LATENTS
+from graders.vae.sizes import LATENTS
 
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 

@@ -23,10 +23,10 @@ from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, check, expect
 from graders.common.bernoulli import gaussian_kl
 from graders.common.networks import narrowest
 from graders.common.statistics import GaussianFit, declare
+from graders.probing.sizes import PIXELS
 from graders.vae.checks import (
     INJECTED,
     PARTS,
-    PIXELS,
     code_of,
     judge_average,
     judge_gradients,
@@ -34,7 +34,8 @@ from graders.vae.checks import (
     judge_parts,
     judge_scalar,
 )
-from graders.vae.networks import MOST_NETWORKS, judge_network, judge_range, reached
+from graders.vae.networks import judge_network, judge_range, reached
+from graders.vae.sizes import MOST_NETWORKS
 
 LEVELS: Final = 16
 BATCH: Final = 256  # least number of images in one pass

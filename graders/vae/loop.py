@@ -19,11 +19,10 @@ from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import Evidence, Rng, Subject, UpTo, check, expect, probes
 from graders.common.batches import ALIGNED, BATCH, SIZES, unequal_batches
 from graders.common.matching import expect_shown
+from graders.common.units import BITS
+from graders.probing.sizes import MOST_IMAGES, PIXELS
+from graders.vae.sizes import MOST_PASSES
 
-PIXELS = 28 * 28
-BITS = float(np.log2(np.e))
-MOST_IMAGES = 1_024  # most images that are read of those which reach the model
-MOST_PASSES = 1_000  # most forward passes of the model in an epoch of four batches
 NAMES = ("bpd", "L_rec", "L_reg")
 UNEXPLAINED = 1e-3  # largest relative residual at which a gradient counts as a combination of those of L_rec and L_reg
 EQUAL = 1e-2  # largest relative difference of their weights at which that counts as the gradient of the sum

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
 from graders.probing.networks import built
+from graders.probing.sizes import MOST_IMAGES, PIXELS
 from graders.probing.steps import with_gradients
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from graders.vae.records import Loop, LoopStep
 
 SETTINGS: dict[str, Any] = {"kind": "MLP", "hidden_dims": [24], "z_dim": 4}
-PIXELS = 28 * 28
-MOST_IMAGES = 1_024  # most images that are returned of those which reach the model
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # on the gradients of the first pass, the second, …
 
 

@@ -10,7 +10,7 @@ from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.batches import ALIGNED
-from graders.vae.loop import MOST_PASSES
+from graders.vae.sizes import MOST_PASSES
 
 EXPLAINED = 1e-2  # largest relative residual at which a combination of losses explains a gradient
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count

@@ -12,9 +12,9 @@ import numpy as np
 
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.networks import STRAIGHT, bend, narrowest
-from graders.vae.networks import MOST_NETWORKS, MOST_OUTPUTS, STARTS
+from graders.vae.sizes import MOST_NETWORKS, MOST_OUTPUTS, STARTS
 
 NAMES = {"mlp_encoder": ("mean", "log_std"), "cnn_encoder": ("mean", "log_std")}
 FAR = 1.2  # ranges are compared up to ±1.2 only: how much farther outputs get depends on the architecture
@@ -36,7 +36,7 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
     )
     # If log_std is a copy of the mean, or zero, its layer is unused as a consequence.
     missing = len(outputs) == 2 and (_same(*outputs) or not outputs[1].any())
-    symptoms: dict[str, tuple[Array | float, float]] = {
+    symptoms: Numbers = {
         "unregistered": (got.integer("unregistered") > 0, FLAG),
         "nothing registered": (got.integer("parameters") == 0, FLAG),
         "unreached": (bool(got.text("unreached")) and not missing, FLAG),
@@ -90,7 +90,7 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
     )
     names = _names(inputs, 2 if inputs["which"] in NAMES else 1)
     parts = zip(*(np.array_split(values, len(names), axis=-1) for values in (lowest, highest, starts)), strict=True)
-    symptoms: dict[str, tuple[Array | float, float]] = {}
+    symptoms: Numbers = {}
     for name, (low, high, start) in zip(names, parts, strict=True):
         if np.abs(start.sum(axis=2) - 1).max() <= NEAR:  # A softmax: its range would tell nothing, since the sum is 1.
             symptoms[f"{name} sums to 1"] = (1.0, FLAG)

@@ -16,17 +16,18 @@ import numpy as np
 import pytest
 
 from gengrade.arrays import Array, Array32
-from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, expect, probes
+from gengrade.grading import Evidence, Rng, Subject, assert_close, check, expect, probes
 from graders.common.networks import (
     ATOL,
     RTOL,
     UNREGISTERED,
     expect_in_use,
     expect_nonlinear,
-    expect_registered,
     expect_reproducible,
+    expect_trained,
     narrowest,
 )
+from graders.vae.sizes import STARTS
 
 
 def sizes(settings: dict[str, Any]) -> str:
@@ -51,8 +52,6 @@ CNNS: list[dict[str, Any]] = [
 IMAGE_OF = {784: (1, 28, 28), 192: (3, 8, 8)}  # shape of an image by its number of values
 # Outputs that are trained towards ±3 (log_std: ±2) must exceed this in both directions.
 BEYOND = {"mean": 1.5, "log_std": 1.2, "the logits": 1.2}
-MOST_NETWORKS, MOST_OUTPUTS = 100, 1 << 15  # most networks in the evidence, and most numbers that one gives for a row
-STARTS = (2, UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), UpTo(MOST_OUTPUTS))  # in training mode and in eval mode
 SIZES = [[16], [32], [16, 16], [16, 32], [32, 16], [16, 16, 16]]  # hidden_dims with different numbers of parameters
 
 
@@ -197,7 +196,7 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
         f"creating the network changes the list {changed[:40]} that it is given, which its caller uses again: copy it "
         "first",
     )
-    expect_registered(got)
+    expect_trained(got)
     expect(got.integer("parameters") > 0, "the network has no parameters")
     expect_nonlinear(lines)
     return outputs

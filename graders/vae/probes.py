@@ -15,6 +15,7 @@ from graders.probing.injecting import gradient_of, shifted_logits, with_code, wi
 from graders.probing.layers import Ends, watch_layers
 from graders.probing.networks import built, described, drive, idle_parameter, registration
 from graders.probing.pictures import picture
+from graders.probing.sizes import PIXELS
 from graders.probing.watching import Calls, rows_of, watch
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     )
 
 ENCODERS = ("mlp_encoder", "cnn_encoder")
-PIXELS = 28 * 28
 FRESH = 32  # new networks whose first outputs are recorded
 FAR = 10.0  # factor on an input, far enough for activations to be nonlinear that are linear around zero
 

@@ -10,16 +10,15 @@ from scipy.special import expit, ndtr
 
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
-from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
+from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.manifolds import CLOSE, tiles_in_a_row, tiles_of
-from graders.common.shares import POINTS, share_of
-from graders.vae.checks import MOST_DRAWS, MOST_LATENTS
+from graders.common.shares import POINTS, describe_noise, share_of, tolerance_of
+from graders.common.units import BITS
+from graders.vae.loop_symptoms import SAME
+from graders.vae.sizes import MOST_DRAWS, MOST_LATENTS
 
-ENOUGH = 100  # shares of fewer draws are not compared
-SAME = 1e-3  # numbers nearer than this count as equal: by chance about 1 in 1,000 pairs is
 EXACT = 1e-3  # tolerance on results that differ only by rounding
 EDGES = (0.2, 0.8)  # probabilities that divide pixels into those that are 1 seldom, at times, and often
-BITS = float(np.log2(np.e))
 
 
 # Draws
@@ -30,14 +29,14 @@ def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the noise of both draws, and which of the gradients are zero or right."""
     mean, std, weights = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "std", "weights"))
     first = got.tensor("first", finite=False)
-    symptoms: dict[str, tuple[Array | float, float]] = {
+    symptoms: Numbers = {
         "shape": (np.array(first.shape, dtype=np.float64), 0.0),
         "attached": (float(got.flag("attached")), 0.0),
     }
     if first.shape != mean.shape:
         return symptoms
     second = got.tensor("second", shape=mean.shape, finite=False)
-    symptoms |= noise(first, mean, std)
+    symptoms |= describe_noise(first, mean, std)
     symptoms["same noise in both calls"] = (share_of(np.abs(first - second) < SAME * std), 0.1)
     if "mean_gradient" in got:
         to_mean, to_std = got.tensor("mean_gradient", finite=False), got.tensor("std_gradient", finite=False)
@@ -50,31 +49,6 @@ def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
     return symptoms
 
 
-def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, float]]:
-    """Describes the distribution of the noise (z − mean) / std: whether rows or columns share it, or its shape.
-
-    The shape is given by the shares below `POINTS`, overall and for each sign of the mean and small and large std: so
-    σ·ε is told from σ²·ε, or from ε alone.
-    """
-    standardised = (z - mean) / std
-    rows = standardised.reshape(len(z), -1)
-    shared = [share_of(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
-    symptoms: dict[str, tuple[Array | float, float]] = {"noise shared by rows, and by columns": (np.array(shared), 0.1)}
-    if max(shared) > 0.5:
-        return symptoms | {"no noise": (share_of(np.abs(rows) < SAME), 0.1)}
-    large = std > np.median(std)
-    groups = {
-        f"{sign} mean and {size} std": standardised[signed & sized]
-        for sign, signed in (("negative", mean < 0), ("positive", mean >= 0))
-        for size, sized in (("small", ~large), ("large", large))
-    }
-    for name, group in ({"any mean and std": standardised.ravel()} | groups).items():
-        if len(group) >= ENOUGH:
-            shares = np.array([share_of(group < point) for point in POINTS])
-            symptoms[f"noise, {name}"] = (shares, _tolerance(len(group)))
-    return symptoms
-
-
 # The loss
 
 
@@ -82,14 +56,14 @@ def noise(z: Array, mean: Array, std: Array) -> dict[str, tuple[Array | float, f
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
     seen = got.flag("encoder_seen") and got.flag("decoder_seen")
-    symptoms: dict[str, tuple[Array | float, float]] = {"seen": (float(seen), 0.0)}
+    symptoms: Numbers = {"seen": (float(seen), 0.0)}
     for name in ("rec", "reg", "bpd"):
         symptoms[name] = (got.tensor(name, finite=False), EXACT)
     if not seen:
         return symptoms
     mean, log_std = (np.asarray(values, dtype=np.float64) for values in inputs["code"])
     z = got.tensor("z", shape=(UpTo(MOST_DRAWS), *mean.shape), finite=False)
-    draws = [noise(draw, mean, np.exp(log_std)) for draw in z]
+    draws = [describe_noise(draw, mean, np.exp(log_std)) for draw in z]
     symptoms |= draws[0] if draws else {}
     if "mean_gradient" not in got:
         return symptoms
@@ -107,9 +81,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     return symptoms
 
 
-def _composition(
-    name: str, gradient: Array, through_draw: Array, through_kl: Array
-) -> dict[str, tuple[Array | float, float]]:
+def _composition(name: str, gradient: Array, through_draw: Array, through_kl: Array) -> Numbers:
     """Describes a gradient as a weighted sum of the one through the draw and the one through the KL divergence.
 
     Weights of 1 and 1 are right. If the gradient is no such sum, the draw or the divergence itself is wrong, which
@@ -140,7 +112,7 @@ def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes shapes, how the means follow from the logits and the samples from the means, and the latents."""
     samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
-    symptoms: dict[str, tuple[Array | float, float]] = {
+    symptoms: Numbers = {
         "shape of samples": (np.array(samples.shape, dtype=np.float64), 0.0),
         "shape of means": (np.array(means.shape, dtype=np.float64), 0.0),
         "latents seen": (float(not got.is_none("z")), 0.0),
@@ -178,13 +150,13 @@ def _shared(draws: Array, axis: int) -> float:
     return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
 
 
-def _spread(z: Array) -> dict[str, tuple[Array | float, float]]:
+def _spread(z: Array) -> Numbers:
     """Describes whether all latents are equal, or else the shares of their numbers below `POINTS`."""
     rows = z.reshape(len(z), -1)
     if len(rows) > 1 and np.allclose(rows, rows[0]):
         return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
     shares = np.array([share_of(rows < point) for point in (*POINTS, 0.0)])
-    return {"latents": (shares, _tolerance(rows.size))}
+    return {"latents": (shares, tolerance_of(rows.size))}
 
 
 def _by_probability(samples: Array, probabilities: Array) -> Array:
@@ -212,7 +184,7 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
     axes = sorted((np.unique(np.round(column, 4)) for column in latents.T), key=len)
     pairs = np.unique(np.round(latents, 4), axis=0)
     extents = [_extent(count, grid_size) for count in (len(latents), len(pairs), *map(len, axes))]
-    symptoms: dict[str, tuple[Array | float, float]] = {
+    symptoms: Numbers = {
         "latents, pairs, and values on the axes": (np.array(extents), 0.2),
         "dimensions of the picture": (float(picture.ndim), 0.0),
     }
@@ -282,8 +254,3 @@ def _stretched(values: Array) -> Array:
     """Rescales values to the range from 0 to 1, as make_grid(normalize=True) does."""
     stretched: Array = (values - values.min()) / np.ptp(values)
     return stretched
-
-
-def _tolerance(n: int) -> float:
-    """Returns how far two shares, of n draws each, may differ: four standard errors of at most ½·√(2/n)."""
-    return 4 * 0.5 * float(np.sqrt(2 / n))

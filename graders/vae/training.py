@@ -26,6 +26,8 @@ from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import cross_entropies, gaussian_kl
 from graders.common.deforming import unseen
+from graders.common.units import BITS
+from graders.probing.sizes import PIXELS
 
 GAP = 0.02  # bits per dimension by which the training bound may be better than the held-out one
 # Bits per dimension by which deformed images may cost more. For the reference it is 0.006 on MNIST, and 0.056 on the
@@ -35,7 +37,7 @@ DEFORMED = 1000  # held-out images that are deformed
 MODEL: dict[str, Any] = {"kind": "MLP", "hidden_dims": [512], "z_dim": 20}
 PLANE: dict[str, Any] = {**MODEL, "z_dim": 2}
 EVALUATED = 5000  # training images that are evaluated, at most; all test images are
-BITS = float(np.log2(np.e)) / (28 * 28)  # bits per dimension, for one nat per image
+PER_NAT = BITS / PIXELS  # bits per dimension, for one nat per image
 # Relative difference of a returned and a measured bound that is reported; validation and test images differ by 0.04.
 DISAGREEMENT = 0.1
 FEW = 10_000  # with fewer training images, a model memorises them unless they are shifted at random
@@ -66,7 +68,7 @@ class Bound:
     @property
     def bits(self) -> float:
         """The bound in bits per dimension."""
-        return (self.reconstruction + self.divergence) * BITS
+        return (self.reconstruction + self.divergence) * PER_NAT
 
 
 @check("vae.train_bpd", "vae.test_bpd", kind=CheckKind.TRAIN)

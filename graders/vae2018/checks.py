@@ -48,14 +48,14 @@ from gengrade.grading import (
 from graders.common.batches import batch_of
 from graders.common.matching import expect_encoded
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.probing.sizes import PIXELS
 from graders.vae2018.averages import averages_per_image
 from graders.vae2018.parameterisations import PARAMETERISATIONS, Parameterisation, parameterisation_of
+from graders.vae2018.sizes import MOST_DRAWS
 
-PIXELS: Final = 28 * 28
 BATCH: Final = 256  # images in a pass
 Z_DIM: Final = 20
 PASSES: Final = 4  # a first pass, then one with other means, one with other second outputs, one with other logits
-MOST_DRAWS: Final = 100  # the most draws of z for one image in one pass
 SETTINGS: Final[dict[str, int]] = {"hidden_dim": 32, "z_dim": Z_DIM}
 EXACT: Final = 1e-3  # relative tolerance on what follows from known numbers
 ROUNDING: Final = 1e-5  # relative rounding error of a bound in single precision

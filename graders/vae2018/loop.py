@@ -18,10 +18,10 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, probes
 from graders.common.batches import ALIGNED, SIZES
 from graders.common.matching import expect_shown
+from graders.probing.sizes import PIXELS
 from graders.vae2018 import averages
 from graders.vae2018.checks import has_sign
 
-PIXELS = 28 * 28
 NOTHING = 1e-6  # cosines below this show that a gradient is zero
 
 

@@ -11,6 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.gradients import accumulated, by_each, cosine, in_a_row
 from graders.probing.networks import built
+from graders.probing.sizes import MOST_IMAGES, PIXELS
 from graders.probing.steps import with_gradients
 from graders.probing.watching import with_items
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from graders.vae2018.interface import Vae2018Package
     from graders.vae2018.records import Average, Epoch
 
-PIXELS = 28 * 28
-MOST_IMAGES = 1_024  # most images that are returned of those which reach the model
 FACTORS = (2.0, 1.0, 0.5, 6.0)  # factors on the gradients of the first pass, the second, …
 
 

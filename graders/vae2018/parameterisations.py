@@ -122,3 +122,6 @@ def parameterisation_of(noise: Array, second: Array, alpha: float) -> Parameteri
     # The root mean square of n draws is about N(σ, σ²/2n).
     error = z_bound(alpha, len(levels)) / float(np.sqrt(2 * fewest))
     return Parameterisation("", lambda s: np.maximum(np.interp(s, levels, spreads), 1e-12), error=error)
+
+
+MOST_ZEROS: Final = 0.1  # share of a spread's values that may be exactly 0

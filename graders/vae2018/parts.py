@@ -25,17 +25,17 @@ from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, assert_close,
 from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, are_means, pixel_means
 from graders.common.manifolds import latents_problem
-from graders.common.networks import expect_bent, narrowest
+from graders.common.networks import MODES, expect_nonlinear, expect_trained, narrowest
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
-from graders.vae2018.checks import PASSES, PIXELS, meaning_of, numbers
+from graders.probing.sizes import PIXELS
+from graders.vae2018.checks import PASSES, meaning_of, numbers
+from graders.vae2018.parameterisations import MOST_ZEROS
+from graders.vae2018.sizes import MOST_LATENTS
 
 BEYOND: Final = 1.2  # means of z, and logits, must pass ±1.2 when they are trained towards ±3
 MEANING: Final = ("vae2018.noise", "vae2018.divergence")  # the checks of what the encoder's second output means
-MOST_ZEROS: Final = 0.1  # share of a spread's values that may be exactly 0
 EDGE: Final = 1e-3  # distance of a mean from 0 and 1 below which rounding makes its logit inexact
 MARGINS: Final = (5e-4, 0.11)  # least and largest share of the prior that a manifold may leave out at an axis's end
-MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of parametrised tests
-MOST_LATENTS: Final = 100_000  # largest manifold that is read: 316 images on each axis
 SMALLEST_GRID: Final = 5  # fewest images on an axis of a manifold
 
 # Each of these for two calls in either mode, and for both calls together.
@@ -55,9 +55,9 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
     outputs = [got.tensor(name, shape=(n, z_dim)) for name in ("mean", "second")]
     for name, output in zip(("the mean", "the second output"), outputs, strict=True):
         expect(bool(np.ptp(output, axis=0).max() > 0), f"{name} is the same for all images")
-    expect_registered(got)
+    expect_trained(got)
     expect_alone(got.tensor("alone", shape=(2, 1, z_dim)), np.stack(outputs)[:, :1])
-    expect_bent(got.tensor("line", shape=(2, 3, z_dim)).swapaxes(0, 1))
+    expect_nonlinear([*got.tensor("line", shape=(2, 3, z_dim))])
     low, high = narrowest(got.tensor("driven", shape=(2, n, z_dim)))
     expect(
         low < -BEYOND and high > BEYOND,
@@ -130,7 +130,7 @@ def test_decoder(student: Subject, rng: Rng) -> None:
     got = student.run(probes.vae2018.decoder, z=rng.normal(n, z_dim), target=target, settings=settings)
     outputs = rows_of(got, "outputs", n)
     expect(bool(np.ptp(outputs, axis=0).max() > 0), "the decoder returns the same outputs for every z")
-    expect_registered(got)
+    expect_trained(got)
     expect_alone(rows_of(got, "alone", 1), outputs[:1])
     driven, line = got.tensor("driven", shape=(2, n, PIXELS)), rows_of(got, "line", 3)
     every = np.concatenate([outputs, *driven, line])
@@ -145,7 +145,7 @@ def test_decoder(student: Subject, rng: Rng) -> None:
             "the decoder's outputs stay in [−1, 1], as after a tanh: means lie in [0, 1], and logits are any numbers",
             got=seen,
         )
-    expect_bent(line)
+    expect_nonlinear([line.reshape(3, -1)])
     lowest, highest = narrowest(driven)
     expect(
         lowest <= low and highest >= high,
@@ -233,16 +233,6 @@ def rows_of(got: Evidence, name: str, n: int) -> Array:
         got=f"shape {list(shape)}",
     )
     return values.reshape(n, PIXELS)
-
-
-def expect_registered(got: Evidence) -> None:
-    """Fails if the network has parameters that an optimiser would not find, or that its outputs do not depend on."""
-    expect(
-        got.integer("unregistered") == 0,
-        "some layers are not registered, so no optimiser trains them: keep layers in nn.ModuleList or nn.Sequential",
-    )
-    unreached = got.text("unreached")
-    expect(unreached == "", f"the network's outputs do not depend on its parameter {unreached[:80]}")
 
 
 def expect_alone(alone: Array, batch: Array) -> None:

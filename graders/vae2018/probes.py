@@ -10,6 +10,7 @@ from torch import Tensor
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
 from graders.probing.networks import built, drive, registration
+from graders.probing.sizes import PIXELS
 from graders.probing.watching import rows_of, watch
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         Seen,
     )
 
-PIXELS = 28 * 28
 FAR = 10.0  # inputs are scaled by this, so that activations which are nearly linear around zero show their bend
 
 

@@ -11,13 +11,12 @@ from gengrade.arrays import Array
 from gengrade.grading import Evidence, Mismatch, UpTo
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.bernoulli import are_means
-from graders.common.networks import narrowest
-from graders.gan.symptoms import MOST_NUMBERS
+from graders.common.latents import MOST_NUMBERS
+from graders.common.networks import STRAIGHT, bend, narrowest
 from graders.vae2018.averages import is_near, is_summed, per_image, right_averages, sizes_of
-from graders.vae2018.checks import MOST_DRAWS
-from graders.vae2018.parts import MOST_LATENTS, MOST_ZEROS
+from graders.vae2018.parameterisations import MOST_ZEROS
+from graders.vae2018.sizes import MOST_DRAWS, MOST_LATENTS
 
-PIXELS = 28 * 28
 SAME = 1e-3  # numbers this close count as equal; by chance about one pair in a thousand is
 POINTS = (-2.0, -1.0, -0.3, 0.3, 1.0, 2.0)  # in standard deviations
 EDGES = (0.2, 0.8)  # these divide probabilities into low, middling and high ones
@@ -114,14 +113,12 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         numbers[f"shape of {name}"] = (np.array(output.shape, dtype=np.float64), 0.0)
         numbers[f"{name} is constant"] = (float(np.ptp(output) < SAME), 0.0)
     line = got.tensor("line", finite=False)
-    middle = line.reshape(2, 3, -1).swapaxes(0, 1) if len(names) == 2 else line.reshape(3, -1)
-    first, between, last = middle.reshape(3, -1)
-    bend = float(np.abs(between - (first + last) / 2).max()) / max(float(np.abs(first - last).max()), 1e-30)
+    lines = [*line.reshape(2, 3, -1)] if len(names) == 2 else [line.reshape(3, -1)]
     alone = got.tensor("alone", finite=False).ravel()
     batch = np.concatenate([output[:1].ravel() for output in outputs])
     driven = got.tensor("driven", finite=False)
     return numbers | {
-        "straight": (float(bend < 1e-4), 0.0),
+        "straight": (float(bend(lines) <= STRAIGHT), 0.0),
         "mixed": (float(alone.shape != batch.shape or not np.allclose(alone, batch, 1e-3, 1e-4)), 0.0),
         "low and high": (np.clip(narrowest(driven), -1.2, 1.2), 0.15),
         **_second_range(got),

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from graders.adapting.calling import answered, call, received
 from graders.adapting.loading import Modules
-from graders.adapting.members import part
+from graders.adapting.members import EncoderAndDecoder, part
 
 STEM = "vae"
 DRAW = "reparametrize"
 PIXELS, CLASSES = 28 * 28, 10
 
 
-class VaeContract:
+class VaeContract(EncoderAndDecoder):
     """`package.vae`. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
@@ -45,18 +45,10 @@ class VaeContract:
         """What the model returns for images, and for labels in a CVAE."""
         return answered(model(x) if labels is None else model(x, labels), "forward")
 
-    def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
-        return part(model, "encoder", type(model).__name__)
-
     def heads_of(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
         """The model's layers of mu and logvar."""
         owner = type(model).__name__
         return part(model, "mu_layer", owner), part(model, "logvar_layer", owner)
-
-    def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", type(model).__name__)
 
     def inject_reparameterize(self, model: nn.Module, injected: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Puts `injected` in the place of the student's function, where the model's forward finds that."""

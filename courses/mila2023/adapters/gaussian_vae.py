@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graders.adapting.calling import answered, call
 from graders.adapting.loading import Modules
-from graders.adapting.members import method, part
+from graders.adapting.members import EncoderAndDecoder, method
 
 STEM = "vae_solution"
 GAUSSIAN = "DiagonalGaussianDistribution"
@@ -19,7 +19,7 @@ FEATURES = 4  # few channels suffice, since no check depends on their number
 SIZE = 32  # side of the images in pixels; the hand-out's layers need a multiple of 16
 
 
-class GaussianVaeContract:
+class GaussianVaeContract(EncoderAndDecoder):
     """A student's Gaussian VAE as the probes use it. Methods raise Missing, or whatever the student's code raises.
 
     Images are [B, 1, 32, 32], latents [B, z_dim].
@@ -47,10 +47,6 @@ class GaussianVaeContract:
         }
         model: nn.Module = call(self._modules.find("VAE", STEM), asked)
         return model.to(self._device)
-
-    def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", "VAE")
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
         """The posterior of images x, a distribution with `mean` and `logvar`."""

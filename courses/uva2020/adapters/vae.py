@@ -21,7 +21,7 @@ from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
-from graders.adapting.members import method, part
+from graders.adapting.members import EncoderAndDecoder, method
 
 TEMPLATES = ("train_torch", "train_pl")
 ASKED = ("forward", "sample", "train_vae")  # train_vae is given in train_pl's template, where the Trainer is the loop
@@ -30,7 +30,7 @@ LEARNING_RATE = 1e-3  # the hand-out's
 Batch = Sequence[Tensor]
 
 
-class VaeContract:
+class VaeContract(EncoderAndDecoder):
     """A student's VAE as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
@@ -104,14 +104,6 @@ class VaeContract:
         rate = {"lr": LEARNING_RATE} if accepts(vae, "lr") else {}
         model: nn.Module = call(vae, asked | rate, self._offered)
         return model
-
-    def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
-        return part(model, "encoder", "VAE")
-
-    def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", "VAE")
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """The result of `VAE.sample`, which should be samples and means."""

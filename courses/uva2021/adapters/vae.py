@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
-from graders.adapting.members import part
+from graders.adapting.members import EncoderAndDecoder
 
 LEARNING_RATE = 1e-3  # the hand-out's
 
 
-class VaeContract:
+class VaeContract(EncoderAndDecoder):
     """`package.vae`. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
@@ -57,14 +57,6 @@ class VaeContract:
         asked = {"num_filters": num_filters, "z_dim": z_dim}
         model: nn.Module = call(vae, asked | ({"lr": LEARNING_RATE} if accepts(vae, "lr") else {}))
         return model
-
-    def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
-        return part(model, "encoder", "VAE")
-
-    def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
-        return part(model, "decoder", "VAE")
 
     def _network(self, name: str, num_input_channels: int, num_filters: int, z_dim: int) -> Any:
         asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
