@@ -16,7 +16,7 @@ HOME/reference.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,7 @@ ADAPTERS: Final = "adapters"
 DEFAULT: Final = "uva2020"
 DECLARATION: Final = "course.yaml"
 RECORDED: Final = "recorded.zip"
+RUBRIC: Final = "rubric.yaml"
 TRYOUTS: Final = "tryouts.yaml"
 # Modules that most hand-outs import. Importing them once in the zygote saves up to seconds in every probe.
 _USUAL_IMPORTS: Final = (
@@ -76,7 +77,7 @@ class _Declaration(_Strict):
     parts: dict[Annotated[str, Field(pattern=r"^[a-z]\w*$")], _Part] = Field(min_length=1)
     imports: tuple[_Text, ...] = ()
     packages: tuple[_Text, ...] = ()
-    rubric: _Text = "rubric.yaml"
+    rubric: _Text = RUBRIC
     reference: _Text = "reference"
     examples: _Text = "examples"
 
@@ -119,6 +120,24 @@ class Course:
     @property
     def adapters_package(self) -> str:
         return _adapters_package(self.name)
+
+
+def without_assignment(name: str, part: str, adapter: str, imports: Sequence[str]) -> Course:
+    """Return a course that only reads files: it has one part, for which an adapter of ours speaks, and no rubric."""
+    folder = home.HOME / "graders" / name
+    return Course(
+        name=name,
+        title=name,
+        folder=folder,
+        parts={part: Part(None, ())},
+        adapters={part: adapter},
+        imports=tuple(imports),
+        on_demand=(),
+        packages=(),
+        rubric=folder / RUBRIC,
+        reference=folder / "reference",
+        examples=folder / "examples",
+    )
 
 
 def courses() -> dict[str, Course]:

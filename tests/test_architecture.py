@@ -16,7 +16,7 @@ from tests.support.examples import ROOT
 
 OURS = ("gengrade", "graders", "courses", "reference", "validation", "tests", "benchmarks")
 _MOST_LINES = 50  # of the body of a function, without its docstring
-GUEST = ("gengrade.sandbox.guest", "gengrade.sandbox.wire", "gengrade.parts")
+GUEST = ("gengrade.sandbox.guest", "gengrade.sandbox.wire", "gengrade.parts", "gengrade.choices")
 # By folder, the first that fits: what its modules may import of ours.
 ALLOWED = {
     "gengrade/authoring/template/": ("graders.adapting", "graders.misconceptions"),

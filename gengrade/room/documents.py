@@ -29,12 +29,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from gengrade import home, records
+from gengrade import records
 from gengrade.atomic import write_whole
 from gengrade.choices import Tier
-from gengrade.course import Course
+from gengrade.course import without_assignment
 from gengrade.facts import Outcome
-from gengrade.parts import Part
 from gengrade.paths import InputError, printable
 from gengrade.places import ROOM, TREES, WORK, Owners, read_trusted
 from gengrade.room import answers, finding
@@ -96,23 +95,15 @@ _CANNOT_SHOW: Final = "Files of this kind cannot be shown here: open it in the s
 _ASSIGNMENT: Final = re.compile(r"assignment|hand-?out|exercises|questions", re.IGNORECASE)
 _T = TypeVar("_T")
 
-# An internal course, which consists of nothing but files to read.
-COURSE: Final = Course(
-    name="documents",
-    title="Documents",
-    folder=home.HOME / "graders" / "documents",
-    parts={DOCUMENTS: Part(None, ())},
-    adapters={DOCUMENTS: "graders.adapting.documents:DocumentsContract"},
-    imports=(
+COURSE: Final = without_assignment(
+    "documents",
+    DOCUMENTS,
+    "graders.adapting.documents:DocumentsContract",
+    (
         *("pypdfium2", "pypdfium2.raw", "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin"),
         *("PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin"),
         *("pygments.token", "pygments.lexers.python"),
     ),
-    on_demand=(),
-    packages=(),
-    rubric=home.HOME / "rubric.yaml",
-    reference=home.HOME / "reference",
-    examples=home.HOME / "submissions",
 )
 _PROBES: Final = ("contents", "pdf_pages", "pdf_page", "pdf_lines", "picture", "notebook", "text", "program")
 

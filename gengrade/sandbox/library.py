@@ -19,7 +19,7 @@ from gengrade.home import PACKAGE, own_name
 from gengrade.sandbox.closure import closure_of, libraries
 
 _FOLDERS: Final = (PACKAGE / "sandbox/guest",)
-_FILES: Final = (PACKAGE / "sandbox/wire.py", PACKAGE / "parts.py")
+_FILES: Final = (PACKAGE / "sandbox/wire.py", PACKAGE / "parts.py", PACKAGE / "choices.py")
 _PACKAGES: Final = ("gengrade", "gengrade/sandbox")
 _PROGRAMS: Final = (".py", ".ipynb")
 _MOST_READ: Final = 16 << 20  # bytes of a file

@@ -57,7 +57,7 @@ class ZygoteProcess:
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         reaches = tiers.reaches(tier, kept, cuda=cuda)
         settings = ZygoteSettings(
-            tier=tier.value,
+            tier=tier,
             preload=preloaded(course),
             scratch=scratch,
             control=theirs.fileno(),

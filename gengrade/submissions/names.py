@@ -91,8 +91,8 @@ def identify(name: str) -> Identity:
     """
     name = unicodedata.normalize("NFC", name)
     found = [_brightspace(name)] if _BRIGHTSPACE.match(name) else [_canvas(name), _moodle(name), _blackboard(name)]
-    readings = [reading for reading in found if reading is not None]
-    return min(readings, key=lambda reading: reading[0])[1] if readings else _plain(name)
+    understood = [each for each in found if each is not None]
+    return min(understood, key=lambda each: each[0])[1] if understood else _plain(name)
 
 
 def others(name: str) -> tuple[tuple[str, int | None], ...]:

@@ -45,9 +45,9 @@ def _is_doubtful(name: str, found: Mapping[str, Identity]) -> bool:
     if not found[name].from_system or not others(name):
         return False
     systems = {identity.system for other, identity in found.items() if other != name} | {found[name].system}
-    readings = [number for system, number in others(name) if system in systems]
-    typical = _typical(found) if any(number is not None for number in readings) else None
-    return any(number is None or _is_like(number, typical) for number in readings)
+    numbers = [number for system, number in others(name) if system in systems]
+    typical = _typical(found) if any(number is not None for number in numbers) else None
+    return any(number is None or _is_like(number, typical) for number in numbers)
 
 
 def _typical(found: Mapping[str, Identity]) -> float | None:

@@ -59,17 +59,17 @@ def split(rows: Array) -> tuple[Array, Integers] | None:
 def numbered(rows: Array, asked: int) -> tuple[Array, Integers]:
     """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
 
-    A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the reading counts
-    that gives the digit that was asked for.
+    A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the digits count
+    that give the digit that was asked for.
     """
-    readings = []
+    found = []
     for noise, label in ((rows[:, :-1], rows[:, -1]), (rows[:, 1:], rows[:, 0])):
         for scale in (1, CLASSES - 1, CLASSES):
             digits = np.round(scale * np.clip(label, -1, CLASSES))
             if np.isin(digits, np.arange(CLASSES)).all() and np.allclose(digits, scale * label, atol=INJECTED):
-                readings.append((noise, digits.astype(np.int64)))
-    expect(len(readings) > 0, "there is no label in the generator's input, neither after the noise nor before it")
-    return next((reading for reading in readings if (reading[1] == asked).all()), readings[0])
+                found.append((noise, digits.astype(np.int64)))
+    expect(len(found) > 0, "there is no label in the generator's input, neither after the noise nor before it")
+    return next((each for each in found if (each[1] == asked).all()), found[0])
 
 
 def is_one_hot(rows: Array) -> bool:

@@ -45,11 +45,11 @@ def cross_entropies(images: Array, outputs: Array) -> list[Array]:
         outputs: what the decoder gave, of the same shape.
     """
     axes = tuple(range(1, images.ndim))
-    readings = [np.sum(np.logaddexp(0, outputs) - images * outputs, axis=axes)]
+    candidates = [np.sum(np.logaddexp(0, outputs) - images * outputs, axis=axes)]
     if are_means(outputs):
         means = np.clip(outputs, TINY, 1 - TINY)
-        readings.append(-np.sum(images * np.log(means) + (1 - images) * np.log1p(-means), axis=axes))
-    return readings
+        candidates.append(-np.sum(images * np.log(means) + (1 - images) * np.log1p(-means), axis=axes))
+    return candidates
 
 
 def pixel_means(outputs: Array) -> list[Array]:

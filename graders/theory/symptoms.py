@@ -26,7 +26,7 @@ ORDERS_OF_NUMBERS: dict[str, Callable[[float, float, float, float], tuple[float,
 def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describes which interpretation would make both examples right; if none does, the sizes of their divergences."""
     examples = [got.tensor(name, shape=(4,)).tolist() for name in ("small", "large")]
-    sizes = {name: [_size(reading(*numbers)) for numbers in examples] for name, reading in ORDERS_OF_NUMBERS.items()}
+    sizes = {name: [_size(ordered(*numbers)) for numbers in examples] for name, ordered in ORDERS_OF_NUMBERS.items()}
     served = {name: (found == [0, 2], FLAG) for name, found in sizes.items()}
     served["the other way round"] = (sizes["as asked"] == [2, 0], FLAG)
     if any(serves for serves, _ in served.values()):

@@ -242,7 +242,10 @@ def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, passed: Pas
     z = got.tensor("z", shape=(UpTo(MOST_DRAWS), size, z_dim))
     judge_latents(got, z, [mean, log_std], LATENTS[z_dim], passed)
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
-    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed["rec"]))
+    rec = min(
+        reconstructions(got, images, injected["logits"]),
+        key=lambda loss: abs(loss - claimed["rec"]),
+    )
     reg = float(gaussian_kl(mean, log_std).mean())
     expect(np.isfinite(reg), "the encoder's log_std is so large that the standard deviation overflows")
     judge_average(claimed["rec"], rec, "L_rec: the binary cross-entropy, summed over pixels", PIXELS, len(images))
@@ -260,7 +263,10 @@ def test_loss_in_eval_mode(student: Subject, data: DataSet, rng: Rng, passed: Pa
     got = student.run(probes.vae.loss, images=images, training=False, **injected)
     mean, log_std = code_of(got, injected["code"])
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
-    rec = min(reconstructions(got, images, injected["logits"]), key=lambda reading: abs(reading - claimed["rec"]))
+    rec = min(
+        reconstructions(got, images, injected["logits"]),
+        key=lambda loss: abs(loss - claimed["rec"]),
+    )
     judge_average(
         claimed["rec"], rec, "L_rec in eval mode: the binary cross-entropy, summed over pixels", PIXELS, len(images)
     )
@@ -364,8 +370,8 @@ def reconstructions(got: Evidence, images: Array32, injected: Floats) -> list[fl
     expect(len(draws) > 0, "the decoder returns no images")
     known = (np.allclose(draws, given, atol=INJECTED) for given in (injected, expit(injected)))
     expect(any(known), "forward changes the decoder's outputs: give its logits to the loss as they are")
-    readings = [[losses.mean() for losses in cross_entropies(images.astype(np.float64), outputs)] for outputs in draws]
-    return [float(np.mean(values)) for values in zip(*readings, strict=False)]
+    by_draw = [[losses.mean() for losses in cross_entropies(images.astype(np.float64), outputs)] for outputs in draws]
+    return [float(np.mean(values)) for values in zip(*by_draw, strict=False)]
 
 
 def judge_scalar(got: Evidence, name: str) -> float:
@@ -592,8 +598,8 @@ def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
         bool(np.all(passes == passes[0])),
         "sample() decodes different latents for the samples and for the means: draw z once, and use its means for both",
     )
-    readings = [reading for each in logits.reshape(-1, n, 1, 28, 28) for reading in pixel_means(each)]
-    nearest = min(readings, key=lambda reading: float(np.abs(means - reading).max()))
+    candidates = [candidate for each in logits.reshape(-1, n, 1, 28, 28) for candidate in pixel_means(each)]
+    nearest = min(candidates, key=lambda candidate: float(np.abs(means - candidate).max()))
     hint = "x_mean is the sigmoid of the decoder's logits"
     assert_close(means, nearest, rtol=1e-3, atol=1e-4, what="x_mean", hint=hint)
     problem = PRIOR.problem(passes[0])

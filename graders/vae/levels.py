@@ -162,10 +162,12 @@ def _judge_level_losses(got: Evidence, images: Integers, injected: Array32, code
     """Fails a pass whose losses do not follow from the injected logits and the code, mean and log_std."""
     mean, log_std = code
     given = judge_outputs(got, injected)
-    readings = [given]
+    candidates = [given]
     if given.min() >= 0 and np.allclose(given.sum(axis=2), 1, atol=INJECTED):  # which fails `vae.levels`
-        readings.append(np.log(np.maximum(given, np.finfo(np.float32).tiny)))
-    losses = [float(np.mean([level_losses(images[:, 0], each).mean() for each in reading])) for reading in readings]
+        candidates.append(np.log(np.maximum(given, np.finfo(np.float32).tiny)))
+    losses = [
+        float(np.mean([level_losses(images[:, 0], each).mean() for each in candidate])) for candidate in candidates
+    ]
     reg = float(gaussian_kl(mean, log_std).mean())
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
     rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))

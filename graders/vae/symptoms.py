@@ -128,11 +128,11 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
     if logits.shape != means.shape or logits.shape != samples.shape:
         return symptoms
     probabilities = expit(logits)
-    readings = {"logits": logits, "sigmoid": probabilities, "sigmoid of sigmoid": expit(probabilities)}
+    candidates = {"logits": logits, "sigmoid": probabilities, "sigmoid of sigmoid": expit(probabilities)}
     for what, values in {"samples": samples, "means": means}.items():
         symptoms[f"{what} are 0 or 1"] = (share_of(np.isin(values, (0, 1))), 0.01)
-        for name, reading in readings.items():
-            symptoms[f"{what} are {name}"] = (float(np.allclose(values, reading, 1e-3, 1e-4)), 0.0)
+        for name, candidate in candidates.items():
+            symptoms[f"{what} are {name}"] = (float(np.allclose(values, candidate, 1e-3, 1e-4)), 0.0)
     symptoms["samples are rounded"] = (share_of(samples == (probabilities > 0.5)), 0.1)
     shares = _by_probability(samples, probabilities)
     for name, share, tolerance in zip(("seldom", "at times", "often"), shares, (0.1, 0.25, 0.1), strict=True):

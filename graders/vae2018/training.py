@@ -73,7 +73,7 @@ def _bound(
     z = (mean + std * rng.generator.standard_normal(mean.shape)).astype(np.float32)
     decoded = student.run(probes.vae2018.training.decode, weights=trained.state("decoder"), z=z, settings=SETTINGS)
     outputs = decoded.tensor(shape=(len(images), 28 * 28))
-    # The outputs are means or logits. Either reading is one model for all images, so the better one may be chosen.
+    # The outputs are means or logits. Either way it is one model for all images, so the better one may be chosen.
     flat = images.reshape(len(images), -1).astype(np.float64)
     return divergence + min(float(losses.mean()) for losses in cross_entropies(flat, outputs))
 

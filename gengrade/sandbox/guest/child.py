@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import torch
 
+from gengrade.choices import Tier
 from gengrade.parts import MODULE, Part
 from gengrade.sandbox import wire
 from gengrade.sandbox.guest import disk, library, workplace
@@ -46,7 +47,7 @@ def serve(zygote: ZygoteSettings, run: RunSettings, channel: socket.socket, outp
         inputs = wire.decode(receive(channel, wire.REQUEST))
         probe = prepared(run, own, tree, inputs)
     except BaseException as error:
-        if zygote.tier == "sandbox" and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if zygote.tier is Tier.SANDBOX and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             os._exit(disk.TREE_EXIT)  # its memory for files, which holds its tree and nothing else yet, is too small
         reason = str(error) if isinstance(error, WallError) else "".join(traceback.format_exception_only(error))
         os.write(2, f"the run could not be isolated: {reason}\n".encode())

@@ -28,6 +28,7 @@ from typing import IO
 import numpy as np
 import torch
 
+from gengrade.choices import Tier
 from gengrade.sandbox import wire
 from gengrade.sandbox.guest import child, library, workplace
 from gengrade.sandbox.guest.errors import WallError
@@ -52,7 +53,7 @@ def serve(zygote: ZygoteSettings, channel: socket.socket) -> None:
             digest = hashlib.sha256(code).digest()
             if digest not in known:
                 known[digest] = library.load_apart(code)
-            tree = Path(TREES, run.tree) if zygote.tier == "sandbox" else Path(run.tree)
+            tree = Path(TREES, run.tree) if zygote.tier is Tier.SANDBOX else Path(run.tree)
             channel.sendall(_in_time(run, known[digest], tree, inputs, nowhere))
 
 

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from gengrade.choices import Tier
+
 ENTRY = "entry.json"  # the file with the rubric's `entry` in a clean tree, beside its parts, whose names have no dot
 
 
@@ -16,7 +18,7 @@ ENTRY = "entry.json"  # the file with the rubric's `entry` in a clean tree, besi
 class ZygoteSettings:
     """The settings of a zygote, which do not change."""
 
-    tier: str  # "sandbox", "landlock" or "process"
+    tier: Tier
     preload: Sequence[str]  # third-party modules that runs will import
     scratch: str  # the scratch folder in its environment variables; each run gets its own instead
     control: int  # the descriptor of the control socket
@@ -32,7 +34,8 @@ class ZygoteSettings:
 
     @classmethod
     def from_json(cls, text: str) -> ZygoteSettings:
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "tier": Tier(fields["tier"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,8 @@ class RunSettings:
     device: str  # "cpu" or "cuda"
     threads: int
     limits: Mapping[str, float]
-    replaced: Mapping[
-        str, str
-    ]  # of a run of our own code: texts in the place of the tree's files, by their paths there
+    # Of a run of our own code: texts in the place of the tree's files, by their paths there.
+    replaced: Mapping[str, str]
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)

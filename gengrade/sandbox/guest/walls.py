@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from gengrade.choices import Tier
 from gengrade.sandbox.guest import landlock, namespaces, seccomp, workplace
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
@@ -34,7 +35,7 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
 
     Raises WallError.
     """
-    if zygote.tier == "sandbox":
+    if zygote.tier is Tier.SANDBOX:
         os.setsid()
         namespaces.enter(run.tree, int(run.limits["disk_mb"]), zygote.kept_mounts)
         scratch = Path("/tmp")
@@ -45,18 +46,18 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         os.setpgid(0, 0)
         scratch = Path(run.scratch)
         tree = workplace.copied(Path(run.tree), scratch)
-        if zygote.tier == "landlock":
+        if zygote.tier is Tier.LANDLOCK:
             namespaces.drop_capabilities()
         if sys.platform == "linux":
             check(libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent-death signal")
     _limit_resources(zygote, run)
-    if zygote.tier != "process":
+    if zygote.tier is not Tier.PROCESS:
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-        if landlock.abi() > 0 or zygote.tier == "landlock":
-            shared = ["/dev/shm"] if zygote.tier == "sandbox" else []
+        if landlock.abi() > 0 or zygote.tier is Tier.LANDLOCK:
+            shared = ["/dev/shm"] if zygote.tier is Tier.SANDBOX else []
             readable = [*_readable(zygote, tree), *_kernel_files(zygote)]
             landlock.confine(readable, [str(scratch), *shared, *_devices(zygote)], zygote.listed)
-        seccomp.confine(alone=zygote.tier == "landlock")
+        seccomp.confine(alone=zygote.tier is Tier.LANDLOCK)
     return tree, scratch
 
 
@@ -65,7 +66,7 @@ def _readable(zygote: ZygoteSettings, copy: Path) -> Iterator[str]:
 
     copy: the run's copy of its tree; without namespaces, the files that it links to are readable as well.
     """
-    if zygote.tier == "sandbox":
+    if zygote.tier is Tier.SANDBOX:
         yield from (entry.path for entry in os.scandir("/") if not entry.is_symlink() and entry.name != "proc")
     else:
         yield from zygote.readable
@@ -103,12 +104,12 @@ def _limit_resources(zygote: ZygoteSettings, run: RunSettings) -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, int(limits["disk_mb"]) * _MIB)
     # The memory of sockets that were sent and not yet received cannot be measured without namespaces.
-    _lower(resource.RLIMIT_NOFILE, 1024 if zygote.tier != "landlock" else 256)
+    _lower(resource.RLIMIT_NOFILE, 1024 if zygote.tier is not Tier.LANDLOCK else 256)
     if sys.platform == "linux":
         _lower(resource.RLIMIT_MSGQUEUE, 0)
         _lower(resource.RLIMIT_SIGPENDING, 1024)
     _lower(resource.RLIMIT_CPU, int(limits["seconds"] * (run.threads + 1)) + 30)
-    if zygote.tier == "sandbox":
+    if zygote.tier is Tier.SANDBOX:
         # This limit counts within the run's own user namespace; elsewhere it would count all processes of the user.
         _lower(resource.RLIMIT_NPROC, int(limits["processes"]))
     if sys.platform == "linux" and run.device == "cpu":

@@ -34,6 +34,7 @@ from typing import Any
 # Modules of this project are imported from this script's folder. torch is imported only after the settings are read.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from gengrade.choices import Tier
 from gengrade.sandbox.guest import disk, family, pages
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
@@ -127,7 +128,7 @@ def _become_unprivileged(settings: ZygoteSettings) -> None:
     """
     if settings.uid is None:
         return
-    if settings.tier == "sandbox":
+    if settings.tier is Tier.SANDBOX:
         check(libc().mount(b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None), "mount on /proc")
     os.setgroups([])
     os.setresgid(settings.uid, settings.uid, settings.uid)
@@ -148,9 +149,9 @@ def _import_libraries(settings: ZygoteSettings) -> None:
     except ImportError as error:
         print(f"torchvision cannot be imported: {error}")
     compatibility.restore(cuda=settings.cuda)
-    if settings.tier != "process":
+    if settings.tier is not Tier.PROCESS:
         compatibility.map_files_for_shared_memory()
-    if settings.tier == "landlock":
+    if settings.tier is Tier.LANDLOCK:
         compatibility.load_in_this_process()
     _preload(settings.preload)
     importlib.import_module("gengrade.sandbox.guest.ours")
@@ -190,7 +191,7 @@ def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, des
     os.close(channel)
     os.close(output)
     # In the tier `sandbox` a run's files lie in its own tmpfs, whose size the kernel limits.
-    scratch = Path(run.scratch) if settings.tier != "sandbox" else None
+    scratch = Path(run.scratch) if settings.tier is not Tier.SANDBOX else None
     ended = _watch(control, pid, run, baseline, scratch)
     family.kill_descendants()
     _send(control, {"ended": ended})
