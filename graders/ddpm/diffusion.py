@@ -19,7 +19,10 @@ from gengrade.grading import Rng
 
 @dataclass(frozen=True)
 class Schedule:
-    """The eight sequences [T] of a schedule, computed from the variances β of the forward steps."""
+    """The eight sequences [T] of a schedule, computed from the variances β of the forward steps.
+
+    Ho, Jain & Abbeel 2020, section 2.
+    """
 
     betas: Array
 
@@ -65,7 +68,7 @@ class Schedule:
         return np.asarray(_at(self["sqrt_alphas_cumprod"], t, images) * images + self.spread(t, images) * noise)
 
     def noise_in(self, noisy: Floats, images: Floats, t: Integers) -> Array:
-        """The noise [B, …] that turns the images [B, …] into the noisy ones at times t [B]."""
+        """The noise [B, …] that turns images [B, …] into the noisy ones at times t [B]: equation 4, solved for ε."""
         found: Array = (noisy - _at(self["sqrt_alphas_cumprod"], t, images) * images) / self.spread(t, images)
         return found
 
@@ -102,7 +105,7 @@ class GaussianData:
         """M [T, d, d], c [T, d] and s [T] of a reverse step with that prediction.
 
         The step is x ← M[t]·x + c[t] + s[t]·z with z ~ N(0, I), where M = (I − β/√(1 − ᾱ)·A)/√α, and s² is the
-        posterior variance, except that the last step, t = 0, adds no noise.
+        posterior variance, except that the last step, t = 0, adds no noise: Ho, Jain & Abbeel 2020, algorithm 2.
         """
         matrices, offsets = (part.astype(np.float64) for part in self.denoiser)
         scale = self.schedule["sqrt_recip_alphas"]
@@ -141,7 +144,7 @@ def broken_huber(residuals: Array) -> float:
 
 
 def huber_slope(residuals: Array) -> Array:
-    """The gradient of `huber` with δ = 1 with respect to the residuals."""
+    """The gradient of `huber` with δ = 1 with respect to the residuals: r, cut off at ±1 (Huber 1964)."""
     return np.asarray(np.clip(residuals, -1, 1) / residuals.size, dtype=np.float64)
 
 

@@ -21,7 +21,7 @@ class Ddpm(Protocol):
         """Eight sequences: β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the ᾱ before, and the variance of x_{t−1} given x_t and x_0."""
 
     def q_sample(self, x_start: Tensor, t: Tensor, coefficients: Sequence[Tensor], noise: Tensor | None = None) -> Any:
-        """Noisy images of clean ones. coefficients: √ᾱ and √(1 − ᾱ)."""
+        """Noisy images of clean ones. coefficients: √ᾱ and √(1 − ᾱ). Ho et al. 2020, equation 4."""
 
     def p_sample(
         self,
@@ -32,7 +32,10 @@ class Ddpm(Protocol):
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """Images one step less noisy. t: `t_index` for each image; coefficients: β, √(1 − ᾱ), 1/√α, the variance."""
+        """Images one step less noisy: equation 11.
+
+        t: `t_index` for each image. coefficients: β, √(1 − ᾱ), 1/√α, the variance.
+        """
 
     def p_sample_loop(
         self,

@@ -25,7 +25,10 @@ SHARE = ALPHA / 2  # false-fail probability of each of the two limits of `judge`
 
 
 def log_gaussian(x: Floats, mu: Floats, sigma: Floats) -> Floats:
-    """Returns log N(x; mu, diag(sigma²)) in nats, [...], for x [..., d]; sigma holds standard deviations."""
+    """Returns log N(x; mu, diag(sigma²)) in nats, [...], for x [..., d] and standard deviations sigma.
+
+    Bishop 2006, equation 2.43.
+    """
     terms = -0.5 * ((x - mu) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
     return np.asarray(terms.sum(axis=-1), dtype=np.float64)
 

@@ -52,11 +52,11 @@ class Powers:
         return np.asarray((self.alpha_dt(t) - self.alpha(t) * ratio) * z + ratio * x)
 
     def score(self, x: Floats, z: Floats, t: Floats) -> Array:
-        """The conditional score ∇log p(x|z) = (αz − x)/β²."""
+        """The conditional score ∇log p(x|z) = (αz − x)/β², the gradient of Bishop 2006, equation 2.43."""
         return np.asarray((self.alpha(t) * z - x) / self.beta(t) ** 2)
 
     def log_density_change(self, x: Floats, z: Floats, t: Floats) -> Array:
-        """∂ₜ log p_t(x|z) [B], at a fixed x."""
+        """∂ₜ log p_t(x|z) [B] at a fixed x, the derivative of Bishop 2006, equation 2.43, through αz and β."""
         beta, rate, d = self.beta(t), self.beta_dt(t) / self.beta(t), x.shape[-1]
         away = x - self.alpha(t) * z
         moved = (away * z).sum(axis=-1, keepdims=True) * self.alpha_dt(t) / beta**2
@@ -100,7 +100,10 @@ class Mixture:
         return np.asarray((_shares(joint)[..., None] * -away / variances[..., None]).sum(axis=1))
 
     def field(self, x: Floats, t: Floats) -> Array:
-        """The marginal vector field Σ rₖ[α̇mₖ + (αα̇sₖ² + ββ̇)/vₖ·(x − αmₖ)] [B, d], with the modes' shares rₖ(x)."""
+        """The marginal vector field Σ rₖ[α̇mₖ + (αα̇sₖ² + ββ̇)/vₖ·(x − αmₖ)] [B, d], with the modes' shares rₖ(x).
+
+        Lipman et al. 2023, equation 8, where p(z|x) is a mixture as well.
+        """
         joint, away, variances = self._joint(x, t)
         alpha, alpha_dt = self.schedule.alpha(t), self.schedule.alpha_dt(t)
         beta, beta_dt = self.schedule.beta(t), self.schedule.beta_dt(t)

@@ -51,7 +51,10 @@ class AffineField:
 
 @dataclass(frozen=True)
 class OrnsteinUhlenbeck:
-    """dX = −θX dt + σ dW, in steps of size h; θ = 0 is Brownian motion."""
+    """dX = −θX dt + σ dW, in steps of size h; θ = 0 is Brownian motion.
+
+    The steps are those of Euler and Maruyama: Kloeden & Platen 1992, section 10.2.
+    """
 
     theta: float
     sigma: float

@@ -56,7 +56,10 @@ def euler_maruyama(
     h: float,
     steps: int,
 ) -> Trajectory:
-    """Steps of the Euler–Maruyama method from t = 0; `noise` holds σ at 0 and its growth with |x|, `weight`."""
+    """Steps of the Euler–Maruyama method from t = 0 (Kloeden & Platen 1992, section 10.2).
+
+    `noise` holds σ at 0 and its growth with |x|, `weight`.
+    """
     process = Process(matrix, slope, noise["sigma"], noise["weight"])
     integrator = package.flow_matching.euler_maruyama(process)
     return _steps(package, integrator, x, h, steps)

@@ -61,12 +61,12 @@ class LinearGaussian:
         return self.decode(2 * np.arcsinh(z))
 
     def posterior(self, x: Floats) -> tuple[Array, Array]:
-        """The mean and log-variance [N, d] of the true posterior p(z|x), for images x [N, …]."""
+        """The mean and log-variance [N, d] of the true p(z|x) of images x [N, …]: Bishop 2006, equation 2.116."""
         mean = (x.reshape(len(x), -1) - self.offset) @ self.matrix / (1 + self.strengths)
         return mean, np.broadcast_to(-np.log1p(self.strengths), mean.shape).copy()
 
     def log_prob(self, x: Floats) -> Array:
-        """log p(x) [N] in nats of images x [N, …], by the matrix determinant lemma and the Woodbury identity."""
+        """log p(x) [N] in nats of images x [N, …]: Bishop 2006, equation 2.115, with the Woodbury identity."""
         residuals = x.reshape(len(x), -1) - self.offset
         projected = residuals @ self.matrix
         squares = (residuals**2).sum(axis=1) - (projected**2 / (1 + self.strengths)).sum(axis=1)
@@ -94,7 +94,7 @@ def orders(z: Array, batch: int) -> list[Array]:
 
 
 def log_gaussian(x: Floats, mean: Floats, logvar: Floats) -> Array:
-    """log N(x; mean, exp(logvar)) in nats, summed over the last dimension; the arguments are broadcast."""
+    """log N(x; mean, exp(logvar)) in nats, summed over the last dimension: Bishop 2006, equation 2.43."""
     terms = -0.5 * ((x - mean) ** 2 / np.exp(logvar) + logvar + LOG_TWO_PI)
     return np.asarray(np.sum(np.broadcast_to(terms, np.broadcast_shapes(terms.shape, x.shape)), axis=-1))
 

@@ -331,7 +331,10 @@ def _scores(rng: Rng) -> tuple[Array32, Array32]:
 
 
 def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Array]:
-    """A loss for scores [N] of real and of generated images, and its gradients by both."""
+    """A loss for scores [N] of real and of generated images, and its gradients by both.
+
+    Goodfellow et al. 2014, section 3, with the generator's loss that does not saturate; Mao et al. 2017, section 3.
+    """
     n = len(fake)
     nothing = np.zeros_like(real)
     match which:

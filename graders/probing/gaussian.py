@@ -73,7 +73,10 @@ class Gaussian:
 
     @_as_in_the_hand_out
     def kl(self) -> Tensor:
-        """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats, summed over all dimensions but the first: [B]."""
+        """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats, summed over all dimensions but the first: [B].
+
+        Kingma & Welling 2014, appendix B.
+        """
         return distributions.kl_divergence(self._law, distributions.Normal(0.0, 1.0)).flatten(1).sum(dim=1)
 
     @_as_in_the_hand_out

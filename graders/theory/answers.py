@@ -18,7 +18,10 @@ def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
 
 
 def cross_entropy(x: Floats, logits: Floats) -> Array:
-    """Returns −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l."""
+    """Returns −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l.
+
+    Kingma & Welling 2014, appendix C.1.
+    """
     return np.asarray((np.logaddexp(0, logits.astype(np.float64)) - x * logits).sum(axis=-1), dtype=np.float64)
 
 

@@ -493,7 +493,7 @@ def _is_sum(found: Array, draw: Array, divergence: Array) -> bool:
 
 
 def gradient_through_draw(got: Evidence, code: list[Array]) -> Array:
-    """The right gradients of bpd by mean and log_std [2, B, z_dim] through z."""
+    """The right gradients of bpd by mean and log_std [2, B, z_dim] through z: Kingma & Welling 2014, section 2.4."""
     shape = code[0].shape
     z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), *shape)) for name in ("z", "z_gradient"))
     expect(len(z) == len(through_z) > 0, "the decoder is called without a z")

@@ -80,7 +80,10 @@ def test_loss_function(student: Subject, rng: Rng, n: int) -> None:
 
 
 def right_loss(x_hat: Array, x: Array, mean: Array, logvar: Array) -> tuple[float, dict[str, Array]]:
-    """The loss of means x_hat [N, …] and images x, with its gradients by x_hat, mean and logvar, both [N, d]."""
+    """The loss of means x_hat [N, …] and images x, with its gradients by x_hat, mean and logvar, both [N, d].
+
+    Kingma & Welling 2014, equation 10, with the likelihood of appendix C.1.
+    """
     n = len(x)
     entropy = -(x * np.log(x_hat) + (1 - x) * np.log1p(-x_hat)).sum()
     divergence = 0.5 * (np.exp(logvar) + mean**2 - 1 - logvar).sum()

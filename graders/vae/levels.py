@@ -209,7 +209,7 @@ def judge_outputs(got: Evidence, injected: Array32) -> Array:
 def level_losses(levels: Integers, logits: Array) -> Array:
     """Returns −log p(x|z) in nats, [B], for `levels` [B, H, W] and `logits` [B, L, H, W].
 
-    The sum over the pixels of logsumexp(logits) minus the logit of the pixel's level (categorical cross-entropy).
+    The sum over the pixels of logsumexp(logits) minus the logit of the pixel's level: Bishop 2006, equation 4.108.
     """
     chosen = np.take_along_axis(logits, levels[:, None], axis=1)[:, 0]
     losses: Array = (logsumexp(logits, axis=1) - chosen).sum(axis=(1, 2))

@@ -620,7 +620,10 @@ def _by_logits(injected: Injected, loss: Any) -> float:
 
 
 def cross_entropy(logits: Floats, images: Floats) -> Array:
-    """−log p(x|z) of each image [B] in nats, for logits [B, 784] and images [B, 1, 28, 28] of 0 and 1."""
+    """−log p(x|z) of each image [B] in nats, for logits [B, 784] and binary images [B, 1, 28, 28].
+
+    Kingma & Welling 2014, appendix C.1.
+    """
     logits = logits.astype(np.float64)
     return np.asarray(np.sum(np.logaddexp(0, logits) - _flat(images) * logits, axis=1))
 
