@@ -13,6 +13,6 @@ class Beside(BuildHookInterface):
     """The hook that hatchling calls before it builds a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Adds them to a `standard` wheel."""
+        """Add them to a `standard` wheel."""
         if version == "standard":
             build_data["force_include"].update({name: f"gengrade/home/{name}" for name in BESIDE})

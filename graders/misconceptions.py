@@ -23,7 +23,7 @@ original: Any = None  # for editors: within a misconception, it is the definitio
 
 
 def defaults(target: str, *, fails: tuple[str, ...]) -> None:
-    """What the misconceptions of this file replace, and which checks they fail, unless they say otherwise.
+    """Say what the misconceptions of this file replace, and which checks they fail, unless they say otherwise.
 
     It holds for those that stand below it, up to the next defaults. The parameters are those of `misconception`.
     """
@@ -42,7 +42,7 @@ def misconception(
 def misconception(
     definition_or_target: object = None, /, *, fails: tuple[str, ...] = (), raises: bool = False
 ) -> object:
-    """Marks a wrong implementation of a definition of the reference, with or without arguments.
+    """Mark a wrong implementation of a definition of the reference, with or without arguments.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class Row:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the parts that are asked for, prints the table, and returns the exit status: 1 if any part falls short."""
+    """Run the parts that are asked for, print the table, and return the exit status: 1 if any part falls short."""
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"what to measure: {', '.join(_PARTS)} (default: all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of parallel processes")
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
-    """The rows about misconceptions and variants."""
+    """Return the rows about misconceptions and variants."""
     found = cases.survey(journal, jobs, watch)
     return [
         _share("misconceptions that fail exactly their own checks", _of(found, "caught"), "judged"),
@@ -71,7 +71,7 @@ def _answers(journal: Journal, jobs: int, watch: Watch) -> list[Row]:
 
 
 def _charged() -> Row:
-    """The row about mistakes that cost more than the item about them."""
+    """Return the row about mistakes that cost more than the item about them."""
     found = charges.charges()
     more = [each for each in found if each.beyond]
     total, own = sum(each.beyond for each in found), sum(each.own for each in found)
@@ -138,7 +138,7 @@ _PARTS: Final[dict[str, Callable[[Journal, int, Watch], list[Row]]]] = {
 
 
 def _progress(part: str) -> Watch:
-    """A function that reports progress: in one line of a terminal, or in a line for every 100 results elsewhere."""
+    """Return a function that reports progress: in one line of a terminal, or a line for every 100 results elsewhere."""
 
     def watch(done: int, total: int) -> None:
         if sys.stderr.isatty():

@@ -36,7 +36,7 @@ class Case:
 
 
 def cases(*kinds: str, courses: Sequence[str] = COURSES) -> Iterator[Case]:
-    """All cases of these kinds in the given courses."""
+    """Yield all cases of these kinds in the given courses."""
     for name in courses:
         yield from _of_misconceptions(name, kinds)
         for family in variants_of(name).families.values():
@@ -65,19 +65,19 @@ class Verdict:
 
 
 def judge(bench: Workbench, case: Case, *, briefly: bool = False) -> Verdict:
-    """Tests a case on a bench of its course. `briefly`: a misconception only runs the checks that it should fail."""
+    """Test a case on a bench of its course. `briefly`: a misconception only runs the checks that it should fail."""
     return _JUDGES[case.kind](bench, case, variants_of(case.course).families[case.family], briefly)
 
 
 def _caught(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """A misconception in the reference must fail exactly the checks that it should, and be recognised in all."""
+    """Return a misconception in the reference must fail exactly the checks that it should, and be recognised in all."""
     fails = library(case.course)[case.subject].fails
     facts = bench.diagnosed(bench.planted(case.subject), *(fails if briefly else [f"{case.family}."]))
     return _verdict(facts, set(fails), case.subject)
 
 
 def _in_alternative(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """A misconception in an alternative implementation must be recognised at its first check.
+    """Return a misconception in an alternative implementation must be recognised at its first check.
 
     At other checks it may stay without a name, for example if the message of an exception contains sizes of layers.
     """
@@ -89,13 +89,13 @@ def _in_alternative(bench: Workbench, case: Case, variants: Family, briefly: boo
 
 
 def _right(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """A right variant must pass all checks."""
+    """Return a right variant must pass all checks."""
     facts = bench.failing(bench.variant(variants.right[case.subject]), f"{case.family}.")
     return Verdict(not facts, True, _messages(facts))
 
 
 def _unnamed(bench: Workbench, case: Case, variants: Family, briefly: bool) -> Verdict:
-    """A wrong variant must fail exactly the checks that it should, with the right words, and without a name."""
+    """Return a wrong variant must fail exactly the checks that it should, with the right words, and without a name."""
     wrong = variants.unnamed[case.subject]
     facts = bench.diagnosed(bench.variant(wrong.changes), f"{case.family}.")
     verdict = _verdict(facts, set(wrong.fails), None)
@@ -130,7 +130,7 @@ def _messages(facts: dict[str, CheckFact]) -> str:
 
 
 def attempted(bench: Workbench, case: Case) -> Verdict:
-    """Tests a case as `judge` does; an internal error fails this case, and does not stop others."""
+    """Test a case as `judge` does; an internal error fails this case, and does not stop others."""
     try:
         return judge(bench, case)
     except Exception as error:
@@ -138,13 +138,13 @@ def attempted(bench: Workbench, case: Case) -> Verdict:
 
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Case, Verdict]:
-    """Tests all cases in `jobs` parallel processes; results in the journal are not computed again."""
+    """Test all cases in `jobs` parallel processes; results in the journal are not computed again."""
     return computed(cases(*_JUDGES), _in_process, Verdict, journal, jobs, watch)
 
 
 @cache
 def _bench(course: str) -> Workbench:
-    """The bench of a course in this process; its folder is removed when the process ends."""
+    """Return the bench of a course in this process; its folder is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-validation-")
     bench = Workbench(Path(folder.name), TIER, course)
     atexit.register(folder.cleanup)

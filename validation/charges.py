@@ -27,7 +27,7 @@ class Charge:
 
 
 def charges(courses: Sequence[str] = COURSES) -> list[Charge]:
-    """The charges of all misconceptions of these courses."""
+    """Return the charges of all misconceptions of these courses."""
     return [
         _charge(course, name, each.fails, rubric_of(course))
         for course in courses
@@ -52,6 +52,6 @@ def _charge(course: str, name: str, fails: Sequence[str], rubric: Rubric) -> Cha
 
 
 def _needs(rubric: Rubric) -> Mapping[str, set[str]]:
-    """The checks that each check of a rubric needs by its grader."""
+    """Return the checks that each check of a rubric needs by its grader."""
     declared = known()
     return {check: set(declared[check].needs) for check in rubric.checks() if check in declared}

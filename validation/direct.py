@@ -54,10 +54,10 @@ class Direct:
         return self
 
     def close(self) -> None:
-        """Does nothing, since there is nothing to release."""
+        """Do nothing, since there is nothing to release."""
 
     def run(self, request: Request) -> Run:
-        """Runs a probe once, on a package that is created for this run."""
+        """Run a probe once, on a package that is created for this run."""
         settings = RunSettings(
             tree=str(request.tree),
             scratch="",
@@ -80,5 +80,5 @@ class Direct:
 
 @cache
 def _own(course: Course, probe: str) -> library.Library:
-    """The code that a sandboxed run of this probe would get; it is cached."""
+    """Return the code that a sandboxed run of this probe would get; it is cached."""
     return library.load_apart(closure_of(course, probe).code)

@@ -33,7 +33,7 @@ _CODE: Final = ("graders", "courses", "reference", "gengrade")
 
 
 def code_hash(*more: str) -> str:
-    """A hash of all code that the outcome of a grading depends on, and of the folders `more` of the project."""
+    """Return a hash of all code that the outcome of a grading depends on, and of the folders `more` of the project."""
     digest = hashlib.sha256()
     for folder in (*_CODE, *more):
         for file in sorted(file for kind in ("*.py", "*.ipynb") for file in (HOME / folder).rglob(kind)):
@@ -66,11 +66,11 @@ class Journal:
             self._results[entry["key"]] = entry["result"]
 
     def get(self, key: str) -> Any:
-        """The result of that key, or None."""
+        """Return the result of that key, or None."""
         return self._results.get(key)
 
     def put(self, key: str, result: Any) -> None:
-        """Adds a result, which consists of plain values, to the file."""
+        """Add a result, which consists of plain values, to the file."""
         self._results[key] = result
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
@@ -85,7 +85,7 @@ def computed(
     jobs: int,
     watch: Callable[[int, int], None],
 ) -> dict[Task, Outcome]:
-    """The result of each task, in their order; those in the journal are not computed again.
+    """Return the result of each task, in their order; those in the journal are not computed again.
 
     Args:
         wanted: the tasks.

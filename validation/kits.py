@@ -58,7 +58,7 @@ def survey(
     of: Sequence[str] = COURSES,
     every: int = 1,
 ) -> dict[Case, Verdict]:
-    """Judges cases by kits alone, in `jobs` parallel processes; results in the journal are not computed again.
+    """Judge cases by kits alone, in `jobs` parallel processes; results in the journal are not computed again.
 
     Args:
         folder: where recordings are kept, in one file for each course and state of the code.
@@ -76,7 +76,7 @@ def survey(
 
 @cache
 def _bench(course: str, recorded: Path) -> KitBench:
-    """The bench of a course in this process; its folder is removed when the process ends."""
+    """Return the bench of a course in this process; its folder is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-validation-")
     bench = KitBench(Path(folder.name), load(recorded), course)
     atexit.register(folder.cleanup)

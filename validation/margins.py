@@ -130,7 +130,7 @@ _READERS: Final[dict[str, Callable[[Inputs, Evidence], Iterator[tuple[Limit, flo
 
 
 def _both_ways(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """The smaller of the extents of values [modes, …] in the positive and in the negative direction, in every mode."""
+    """Return the smaller extent of values [modes, …] in the positive and the negative direction, in every mode."""
     low, high = narrowest(values)
     return min(-low, high)
 
@@ -143,7 +143,7 @@ class Watched(Direct):
         self._worst: dict[str, float] = {}
 
     def run(self, request: Request) -> Run:
-        """Makes a run, and updates the worst value of each statistic."""
+        """Make a run, and updates the worst value of each statistic."""
         run = super().run(request)
         reader = _READERS.get(request.probe)
         if reader is not None and run.outcome is Outcome.PASSED:
@@ -153,6 +153,6 @@ class Watched(Direct):
         return run
 
     def taken(self) -> dict[str, float]:
-        """The worst value of each statistic since the last call, by its name."""
+        """Return the worst value of each statistic since the last call, by its name."""
         worst, self._worst = self._worst, {}
         return worst

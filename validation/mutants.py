@@ -208,7 +208,7 @@ class Summary:
 
 
 def mutants(*files: str) -> Iterator[Mutant]:
-    """The mutants of these files of the references, or of all files if none is named."""
+    """Yield the mutants of these files of the references, or of all files if none is named."""
     for file in files or _files():
         for source, whole in _modules(_REFERENCES / file):
             yield from (
@@ -218,14 +218,14 @@ def mutants(*files: str) -> Iterator[Mutant]:
 
 
 def _files() -> Iterator[str]:
-    """All files with code in all references, course by course."""
+    """Yield all files with code in all references, course by course."""
     for course in COURSES:
         found = (path for kind in ("*.py", "*.ipynb") for path in (_REFERENCES / course).rglob(kind))
         yield from sorted(path.relative_to(_REFERENCES).as_posix() for path in found)
 
 
 def _modules(path: Path) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """The units of a file that are changed separately: a module, or each code cell of a notebook.
+    """Yield the units of a file that are changed separately: a module, or each code cell of a notebook.
 
     Each comes with a function that turns the changed source into a whole file.
     """
@@ -251,7 +251,7 @@ def _left_out(file: str, definition: str) -> bool:
 def survey(
     journal: Journal, jobs: int, watch: Callable[[int, int], None], chosen: Iterable[Mutant] | None = None
 ) -> Summary:
-    """Grades all mutants, or the chosen ones, in `jobs` parallel processes, except those in the journal."""
+    """Grade all mutants, or the chosen ones, in `jobs` parallel processes, except those in the journal."""
     wanted = list(mutants() if chosen is None else chosen)
     results = {mutant: Result(**kept) for mutant in wanted if (kept := journal.get(mutant.key)) is not None}
     missing = [mutant for mutant in wanted if mutant not in results]
@@ -269,7 +269,7 @@ def survey(
 
 
 def summarise(results: Mapping[Mutant, Result], explanations: Iterable[Explanation]) -> Summary:
-    """Combines results and explanations. An explanation is stale if its change did not survive."""
+    """Combine results and explanations. An explanation is stale if its change did not survive."""
     summary = Summary(dict(results))
     files = {mutant.file for mutant in results}
     survivors: dict[tuple[str, str, str], list[Mutant]] = defaultdict(list)
@@ -286,7 +286,7 @@ def summarise(results: Mapping[Mutant, Result], explanations: Iterable[Explanati
 
 
 def explained() -> list[Explanation]:
-    """The explanations of known survivors in mutants.yaml."""
+    """Return the explanations of known survivors in mutants.yaml."""
     entries = yaml.safe_load(_EXPLAINED.read_text()) or []
     return [Explanation(**{**entry, "changes": tuple(entry["changes"])}) for entry in entries]
 
@@ -328,7 +328,7 @@ class _Survey:
                 child.process.kill()
 
     def _grade_reference(self, chosen: Sequence[Mutant]) -> None:
-        """Checks that the reference passes, with either template. Imports and caches are then ready before forking."""
+        """Check that the reference passes, with either template. Imports and caches are then ready before forking."""
         families = {_family(mutant) for mutant in chosen}
         for missing in {_INSTEAD_OF.get(mutant.file) for mutant in chosen}:
             folder = _without(self._bench.variant({}), missing)
@@ -348,7 +348,7 @@ class _Survey:
         return _Child(mutant, process, answer, folder, time.monotonic())
 
     def _ended(self) -> list[_Child]:
-        """Waits for a process to end, kills those whose time is up, and returns all that have ended."""
+        """Wait for a process to end, kills those whose time is up, and returns all that have ended."""
         deadline = min(child.began for child in self._running) + _SECONDS
         wait([child.process.sentinel for child in self._running], max(0.0, deadline - time.monotonic()))
         for child in self._running:
@@ -378,7 +378,7 @@ def _course(mutant: Mutant) -> str:
 
 
 def _inside(file: str) -> str:
-    """The path of a file in a package of its course."""
+    """Return the path of a file in a package of its course."""
     return file.partition("/")[2]
 
 
@@ -393,7 +393,7 @@ def _without(folder: Path, file: str | None) -> Path:
 
 
 def _grade(bench: Workbench, mutant: Mutant, groups: Sequence[Sequence[str]], answer: Connection) -> None:
-    """Runs groups of checks on a mutant, in a process of its own, until a check fails."""
+    """Run groups of checks on a mutant, in a process of its own, until a check fails."""
     tqdm.set_lock(
         RLock()
     )  # tqdm's default lock is shared by all processes, and a killed process would never release it

@@ -126,7 +126,7 @@ class _Place:
         return found
 
     def put(self, node: ast.AST) -> None:
-        """Replaces the node at this place."""
+        """Replace the node at this place."""
         if self.index is None:
             setattr(self.above[-1], self.field, node)
         else:
@@ -144,7 +144,7 @@ class _Scope:
 
 
 def mutants_of(source: str, file: str, skip: Callable[[str], bool] = lambda definition: False) -> list[Mutant]:
-    """The mutants of a file's code, except those in definitions for which `skip` is true."""
+    """Return the mutants of a file's code, except those in definitions for which `skip` is true."""
     tree = ast.parse(source)
     seen = {_signature(tree)}
     found: list[Mutant] = []
@@ -175,7 +175,7 @@ def mutants_of(source: str, file: str, skip: Callable[[str], bool] = lambda defi
 
 
 def _places(node: ast.AST, scope: _Scope, above: tuple[ast.AST, ...]) -> Iterator[_Place]:
-    """All places beneath a node, except those that do not affect how the code works.
+    """Yield all places beneath a node, except those that do not affect how the code works.
 
     These are annotations, docstrings, texts, defaults of arguments, imports, and code under `__main__`.
     """
@@ -229,7 +229,7 @@ def _is_self(node: ast.AST) -> bool:
 
 
 def _changes(node: ast.AST, place: _Place) -> Iterator[ast.AST]:  # noqa: PLR0912
-    """The nodes that could replace a node by mistake."""
+    """Yield the nodes that could replace a node by mistake."""
     match node:
         case ast.stmt():
             yield from _statements(node, place)
@@ -330,7 +330,7 @@ def _siblings(name: str) -> Iterator[str]:
 
 
 def _neighbours(name: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names that are bound just before and just after a name, which are most easily confused with it."""
+    """Return the names that are bound just before and just after a name, which are most easily confused with it."""
     if name not in names:
         return ()
     at = names.index(name)
@@ -348,7 +348,7 @@ def _with_two_swapped(items: list[Any]) -> Iterator[list[Any]]:
 
 
 def _but(node: Any, **fields: object) -> Any:
-    """A copy of a node with other values of some fields."""
+    """Return a copy of a node with other values of some fields."""
     return type(node)(**{**dict(ast.iter_fields(node)), **fields})
 
 
@@ -356,7 +356,7 @@ def _but(node: Any, **fields: object) -> Any:
 
 
 def _signature(tree: ast.AST) -> object:
-    """The compiled code without line numbers. Raises SyntaxError or ValueError if it does not compile."""
+    """Return the compiled code without line numbers. Raises SyntaxError or ValueError if it does not compile."""
     ast.fix_missing_locations(tree)
     return _essence(compile(ast.unparse(tree), "mutant", "exec", optimize=2, dont_inherit=True))
 
@@ -377,12 +377,15 @@ def _essence(code: CodeType) -> object:
 
 
 def _typed(constant: object) -> object:
-    """A constant with its type, since 1, 1.0 and True are equal but not the same."""
+    """Return a constant with its type, since 1, 1.0 and True are equal but not the same."""
     return f"{type(constant).__name__} {constant!r}"
 
 
 def _context(place: _Place, node: ast.AST) -> ast.AST | None:
-    """The smallest piece of code around a node that is long enough to show a change; None for the node itself."""
+    """Return the smallest piece of code around a node that is long enough to show a change.
+
+    None for the node itself.
+    """
     around = itertools.chain([node] if isinstance(node, ast.expr) else [], reversed(place.above))
     if isinstance(node, ast.stmt):
         return None
@@ -393,7 +396,7 @@ def _context(place: _Place, node: ast.AST) -> ast.AST | None:
 
 
 def _shortened(before: str, after: str) -> tuple[str, str]:
-    """Both texts, with their common beginning and end shortened."""
+    """Return both texts, with their common beginning and end shortened."""
     start = _alike(before, after)
     end = _alike(before[start:][::-1], after[start:][::-1])
     opening, closing = before[:start], before[len(before) - end :]
@@ -405,7 +408,7 @@ def _shortened(before: str, after: str) -> tuple[str, str]:
 
 
 def _alike(first: str, second: str) -> int:
-    """The length of the common beginning of two texts."""
+    """Return the length of the common beginning of two texts."""
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
@@ -414,7 +417,7 @@ def _is_wide(node: ast.expr) -> bool:
 
 
 def _text(node: ast.AST) -> str:
-    """The code of a node in one line; for a compound statement, its first line."""
+    """Return the code of a node in one line; for a compound statement, its first line."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         decorators = "".join(f"@{ast.unparse(each)} " for each in node.decorator_list)
         node = _but(node, decorator_list=[], body=[ast.Pass()])

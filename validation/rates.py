@@ -12,13 +12,13 @@ HEAD = """\
 
 
 def declared() -> list[Declared]:
-    """All declared tests, in the order of the checks."""
+    """Return all declared tests, in the order of the checks."""
     order = list(known())  # imports the graders, which declare them
     return sorted(DECLARED.values(), key=lambda each: order.index(each.check))
 
 
 def table() -> str:
-    """The table, in Markdown."""
+    """Return the table, in Markdown."""
     return HEAD + "".join(map(_row, declared()))
 
 

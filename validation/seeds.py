@@ -73,7 +73,7 @@ class Spread:
     limit: Limit | None = None
 
     def __str__(self) -> str:
-        """The row of a table."""
+        """Return the row of a table."""
         every = np.concatenate([np.asarray(values) for values in self.values.values()])
         least, middle, most = np.quantile(every, (0, 0.5, 1))
         numbers = [f"{number:.4g}" for number in (least, middle, most)]
@@ -148,7 +148,7 @@ class Summary:
         ]
 
     def tables(self) -> str:
-        """The margins and measures as tables for docs/error-rates.md, and a note if MNIST is missing."""
+        """Return the margins and measures as tables for docs/error-rates.md, and a note if MNIST is missing."""
         lines = [_MARGINS, *map(str, self.margins), "", _MEASURES, *map(str, self.measures)]
         if "mnist" not in data_sets():
             lines += ["", "MNIST is not at hand, so nothing was trained on it: $GENGRADE_DATA names its folder."]
@@ -156,14 +156,14 @@ class Summary:
 
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> Summary:
-    """Makes all runs in `jobs` parallel processes; results in the journal are not computed again."""
+    """Make all runs in `jobs` parallel processes; results in the journal are not computed again."""
     wanted = [*_gradings(), *_trainings()]
     return Summary(sum(not run.check for run in wanted), computed(wanted, _graded, Result, journal, jobs, watch))
 
 
 @cache
 def packages(of: str = DEFAULT_COURSE) -> dict[str, Changes]:
-    """The right packages of a course, by name: the reference, the alternative, and mixtures of variants."""
+    """Return the right packages of a course, by name: the reference, the alternative, and mixtures of variants."""
     families = variants_of(of).families
     mixtures = {
         name: _merged(*(families[part].right[variant] for part, variants in parts.items() for variant in variants))
@@ -174,7 +174,7 @@ def packages(of: str = DEFAULT_COURSE) -> dict[str, Changes]:
 
 @cache
 def data_sets() -> dict[str, str]:
-    """The available data sets and the names that load them; MNIST only if it is on this machine."""
+    """Return the available data sets and the names that load them; MNIST only if it is on this machine."""
     found = {"digits": "digits"}
     try:
         at_hand = load()
@@ -184,7 +184,7 @@ def data_sets() -> dict[str, str]:
 
 
 def grade(run: Run) -> Result:
-    """Makes a run in this process."""
+    """Make a run in this process."""
     bench = _bench(run.course)
     assert isinstance(bench.sandbox, Watched)
     checks = (run.check,) if run.check else unit_checks("", course=run.course)
@@ -196,7 +196,7 @@ def grade(run: Run) -> Result:
 
 
 def _graded(run: Run) -> Result:
-    """Makes a run; an internal error becomes a failure of this run, and does not stop the others."""
+    """Make a run; an internal error becomes a failure of this run, and does not stop the others."""
     try:
         return grade(run)
     except Exception as error:
@@ -230,7 +230,7 @@ def _merged(*variants: Changes) -> Changes:
 
 @cache
 def _bench(of: str) -> Workbench:
-    """The bench of a course in this process; its folder is removed when the process ends."""
+    """Return the bench of a course in this process; its folder is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="gengrade-seeds-")
     bench = Workbench(Path(folder.name), TIER, of)
     bench.sandbox = Watched(find(of))

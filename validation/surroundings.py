@@ -135,7 +135,7 @@ _FOR_LOOPS: Final = {
 
 
 def _begin(text: str, tree: ast.Module) -> ast.Module:
-    """Adds statements after the docstring and the imports from `__future__`."""
+    """Add statements after the docstring and the imports from `__future__`."""
     place = 0
     for index, statement in enumerate(tree.body):
         future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
@@ -233,7 +233,7 @@ _EDITS: Final[dict[str, Edit]] = {
 
 
 def _edited(edit: Edit, folder: Path) -> None:
-    """Applies an edit to all programs of a folder; of a notebook, to the whole of its cells."""
+    """Apply an edit to all programs of a folder; of a notebook, to the whole of its cells."""
     for path in sorted(folder.rglob("*.py")):
         path.write_text(_text(edit(ast.parse(path.read_text()))))
     for path in sorted(folder.rglob("*.ipynb")):
@@ -254,7 +254,7 @@ def _is_python(cell: str) -> bool:
 
 
 def _within(edit: Edit, cell: str, *, first: bool) -> ast.Module:
-    """The edited cell; what an edit adds at the beginning of a program stands in the first cell only."""
+    """Return the edited cell; what an edit adds at the beginning of a program stands in the first cell only."""
     added = len(edit(ast.parse("")).body)
     after = edit(ast.parse(cell))
     return after if first else ast.Module(after.body[added:], [])
@@ -265,7 +265,7 @@ def _text(tree: ast.Module) -> str:
 
 
 def _as_notebooks(folder: Path) -> None:
-    """Turns every program into a notebook, with a cell for each statement and with what Colab adds."""
+    """Turn every program into a notebook, with a cell for each statement and with what Colab adds."""
     for path in sorted(folder.rglob("*.py")):
         text = path.read_text()
         lines = text.splitlines(keepends=True)
@@ -290,13 +290,13 @@ def _as_notebooks(folder: Path) -> None:
 
 
 def _renamed(folder: Path) -> None:
-    """Gives files the names that downloads and copies have."""
+    """Give files the names that downloads and copies have."""
     for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.ipynb")]):
         path.rename(path.with_name(f"{path.stem} (1){path.suffix}"))
 
 
 def _in_a_package(folder: Path) -> None:
-    """Makes packages of all folders, whose programs import each other by relative imports."""
+    """Make packages of all folders, whose programs import each other by relative imports."""
     for path in sorted(folder.rglob("*.py")):
         beside = {other.stem for other in path.parent.glob("*.py")}
         tree = ast.parse(path.read_text())
@@ -335,7 +335,7 @@ class _Requiring(ast.NodeTransformer):
 
 
 def _with_parameters(folder: Path) -> None:
-    """Adds a required parameter to the loops and networks that a folder's own programs call."""
+    """Add a required parameter to the loops and networks that a folder's own programs call."""
     trees = {path: ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))}
     for place in {path.parent for path in trees}:
         inside = {path: tree for path, tree in trees.items() if path.parent == place}
@@ -367,25 +367,25 @@ SURROUNDINGS: Final = tuple(_CHANGES)
 
 
 def crossings() -> Iterator[Crossing]:
-    """All surroundings of all courses."""
+    """Yield all surroundings of all courses."""
     yield from (Crossing(course, name) for course in COURSES for name in SURROUNDINGS)
 
 
 def changed(crossing: Crossing, folder: Path) -> Path:
-    """The new folder `folder`, with the reference of the course in these surroundings."""
+    """Return the new folder `folder`, with the reference of the course in these surroundings."""
     shutil.copytree(reference_of(crossing.course), folder, ignore=shutil.ignore_patterns("__pycache__"))
     _CHANGES[crossing.surrounding](folder)
     return folder
 
 
 def judge(bench: Workbench, crossing: Crossing, folder: Path) -> Verdict:
-    """Grades a crossing, which is made in the new folder `folder`, by all unit checks of its course."""
+    """Grade a crossing, which is made in the new folder `folder`, by all unit checks of its course."""
     facts = bench.failing(changed(crossing, folder), "")
     return Verdict(not facts, "; ".join(f"{id_}: {fact.decisive.message}" for id_, fact in facts.items()))
 
 
 def survey(journal: Journal, jobs: int, watch: Callable[[int, int], None]) -> dict[Crossing, Verdict]:
-    """Grades all crossings behind the real wall, in `jobs` processes; results in the journal are not computed again."""
+    """Grade all crossings behind the real wall, in `jobs` processes; results in the journal are not computed again."""
     return computed(crossings(), _in_process, Verdict, journal, jobs, watch)
 
 

@@ -65,7 +65,7 @@ class CourseVariants:
 
 @cache
 def variants_of(name: str) -> CourseVariants:
-    """The variants of a course, from its package `courses.<name>.variants`."""
+    """Return the variants of a course, from its package `courses.<name>.variants`."""
     package = importlib.import_module(f"courses.{name}.variants")
     return CourseVariants(
         name, {each: _family(name, each) for each in package.FAMILIES}, package.MIXTURES, package.TRAININGS

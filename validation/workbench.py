@@ -40,29 +40,29 @@ REFERENCE = courses()[DEFAULT].reference
 
 
 def reference_of(course: str) -> Path:
-    """The folder of a course's reference solution, in the layout of the hand-out."""
+    """Return the folder of a course's reference solution, in the layout of the hand-out."""
     return courses()[course].reference
 
 
 def example(course: str, file: str) -> str:
-    """The text of a file among a course's example submissions."""
+    """Return the text of a file among a course's example submissions."""
     return (courses()[course].examples / file).read_text()
 
 
 @cache
 def library(course: str = DEFAULT_COURSE) -> Library:
-    """The misconceptions of a course; they are cached."""
+    """Return the misconceptions of a course; they are cached."""
     return Library(courses()[course].misconceptions)
 
 
 @cache
 def rubric_of(course: str) -> Rubric:
-    """The rubric of a course; it is cached."""
+    """Return the rubric of a course; it is cached."""
     return Rubric.load(courses()[course].rubric)
 
 
 def unit_checks(*prefixes: str, course: str = DEFAULT_COURSE) -> list[str]:
-    """The unit checks in the course's rubric whose names begin with one of the prefixes."""
+    """Return the unit checks in the course's rubric whose names begin with one of the prefixes."""
     asked = rubric_of(course).checks()
     return [
         id_
@@ -107,7 +107,7 @@ class Workbench:
         self.sandbox.close()
 
     def branch(self, folder: Path) -> Workbench:
-        """A copy of this bench for a forked process, in an empty folder; only for runs without a sandbox."""
+        """Return a copy of this bench for a forked process, in an empty folder; only for runs without a sandbox."""
         assert self.tier == TIER
         other = copy.copy(self)
         other._folder, other._trees = folder, folder / "trees"
@@ -115,13 +115,13 @@ class Workbench:
         return other
 
     def planted(self, name: str, changes: Changes | None = None) -> Path:
-        """The folder of the reference, or of a variant of it, with that misconception planted."""
+        """Return the folder of the reference, or of a variant of it, with that misconception planted."""
         folder = self.variant(changes or {})
         plant(library(self.course)[name], folder)
         return folder
 
     def variant(self, changes: Changes) -> Path:
-        """The folder of the reference with texts replaced, such as `{"part1/utils.py": ("old", "new")}`.
+        """Return the folder of the reference with texts replaced, such as `{"part1/utils.py": ("old", "new")}`.
 
         Each old text must occur in the file.
         """
@@ -132,7 +132,7 @@ class Workbench:
         return folder
 
     def tree(self, folder: Path) -> Path:
-        """The clean tree for grading of a folder in the hand-out's layout."""
+        """Return the clean tree for grading of a folder in the hand-out's layout."""
         tree = self._trees / f"tree-{next(self._numbers)}"
         for key, part in self._parts.items():
             (tree / key).mkdir(parents=True)
@@ -150,7 +150,7 @@ class Workbench:
     def observe(
         self, folder: Path, *checks: str, seed: int = 0, data: str | None = "digits", limits: Limits | None = None
     ) -> Observed:
-        """Runs these checks, and the checks that they need, on a folder. An error in a grader raises AssertionError."""
+        """Run these checks, and the checks that they need, on a folder. An error in a grader raises AssertionError."""
         wanted = frozenset(with_needs(set(checks)))
         plugin = GradingPlugin(
             Subject(self.tree(folder), f"{folder}", self.sandbox, None, self._circumstances),
@@ -169,27 +169,27 @@ class Workbench:
         return observed
 
     def check(self, folder: Path, *checks: str, seed: int = 0) -> dict[str, CheckFact]:
-        """The facts of these checks, and of those that they need, on a folder."""
+        """Return the facts of these checks, and of those that they need, on a folder."""
         return self.observe(folder, *checks, seed=seed).checks()
 
     def failing(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
-        """The facts of all unit checks with those prefixes (such as "vae.") that did not pass."""
+        """Return the facts of all unit checks with those prefixes (such as "vae.") that did not pass."""
         return not_passed(self.check(folder, *self.unit_checks(*prefixes), seed=seed))
 
     def diagnosed(self, folder: Path, *prefixes: str, seed: int = 0) -> dict[str, CheckFact]:
-        """The facts of all unit checks with those prefixes that did not pass, with the recognised misconceptions."""
+        """Return the facts of all unit checks with those prefixes that did not pass, with recognised misconceptions."""
         observed = self.observe(folder, *self.unit_checks(*prefixes), seed=seed)
         return not_passed(self._diagnosis(observed).conclude())
 
     def unit_checks(self, *prefixes: str) -> list[str]:
-        """The unit checks in this course's rubric whose names begin with one of the prefixes."""
+        """Return the unit checks in this course's rubric whose names begin with one of the prefixes."""
         return unit_checks(*prefixes, course=self.course)
 
     def _reference(self) -> Subject:
         return Subject(self.reference, "reference", self.sandbox.ours, self._store, self._circumstances, ours=True)
 
     def _secret(self, seed: int) -> bytes:
-        """What the inputs of a run are drawn from."""
+        """Return what the inputs of a run are drawn from."""
         return f"seed {seed}".encode()
 
     def _diagnosis(self, observed: Observed) -> Diagnosis:
@@ -203,7 +203,7 @@ class Workbench:
 
 
 def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> str:
-    """The text of a file of the reference after these changes; each old text must occur in one of its cells."""
+    """Return the text of a file of the reference after these changes; each old text must occur in one of its cells."""
     text = (reference_of(course) / file).read_text()
     replacements = changes.get(file, [])
     cells = cells_of(text) if file.endswith(".ipynb") else [text]
@@ -214,12 +214,12 @@ def variant_text(file: str, changes: Changes, course: str = DEFAULT_COURSE) -> s
 
 
 def cells_of(notebook: str) -> list[str]:
-    """The sources of all cells of a notebook."""
+    """Return the sources of all cells of a notebook."""
     return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 
 
 def with_cells(notebook: str, sources: Sequence[str]) -> str:
-    """The notebook with the sources of its cells replaced."""
+    """Return the notebook with the sources of its cells replaced."""
     changed = json.loads(notebook)
     for cell, source in zip(changed["cells"], sources, strict=True):
         cell["source"] = source
@@ -227,12 +227,12 @@ def with_cells(notebook: str, sources: Sequence[str]) -> str:
 
 
 def not_passed(facts: Mapping[str, CheckFact]) -> dict[str, CheckFact]:
-    """The facts of the checks that did not pass."""
+    """Return the facts of the checks that did not pass."""
     return {id_: fact for id_, fact in facts.items() if fact.outcome is not Outcome.PASSED}
 
 
 def names(facts: Iterable[CheckFact]) -> set[str]:
-    """The names of the recognised misconceptions."""
+    """Return the names of the recognised misconceptions."""
     return {fact.misconception.name for fact in facts if fact.misconception is not None}
 
 

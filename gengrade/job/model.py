@@ -64,7 +64,7 @@ class Job(Frozen):
         return self.drawn + str(self.seed).encode()
 
     def limits_for(self, check: str, kind: CheckKind) -> Limits:
-        """The limits of a check's runs: its kind's, as the rubric changes them for the kind and for the check."""
+        """Return the limits of a check's runs: its kind's, as the rubric changes them for either."""
         return DEFAULTS[kind].changed(self.limits.get(kind, {})).changed(self.limits.get(check, {}))
 
     @property
@@ -73,7 +73,7 @@ class Job(Frozen):
         return Allowance().changed(self.limits.get(SUBMISSION, {}))
 
     def folder(self, submission: Submission) -> Path:
-        """The submission's folder of results."""
+        """Return the submission's folder of results."""
         return self.out / submission.id
 
     @cached_property

@@ -29,7 +29,7 @@ _DECISIVE: Final = {"checks", "profile", "part", "public", "data_hash", "tier", 
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that a number may depend on, by name."""
+    """Return the versions of Python and of the libraries that a number may depend on, by name."""
     found = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -19,7 +19,7 @@ class Queue:
     """Tasks of one thread. Of tasks that are equally urgent, the first comes first."""
 
     def __init__(self, name: str) -> None:
-        """The thread, which gets this name, starts with the first task."""
+        """Set the name of the thread, which starts with the first task."""
         self._name = name
         self._tasks: list[tuple[int, int, Future[Any], Callable[[], Any]]] = []
         self._numbers = itertools.count()

@@ -284,7 +284,7 @@ def _is_named_for_work(name: str, parts: Mapping[str, Part]) -> bool:
 
 
 def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
-    """A note where folders that are graded as several students' may be one student's."""
+    """Return a note where folders that are graded as several students' may be one student's."""
     holdings: list[Mapping[str, PurePosixPath]] = []
     for folder in folders:  # a class has a second student with the same part soon, so that few folders are looked into
         holdings.append(_holding(folder.path, parts))

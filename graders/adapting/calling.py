@@ -36,7 +36,7 @@ def call(
     unasked: Collection[str] = (),
     said: Mapping[str, int] | None = None,
 ) -> Any:
-    """Calls `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
+    """Call `function` with the arguments `asked`, given by the hand-out's names, for any signature it may have.
 
     An argument is passed by name if the student kept the hand-out's name. The other arguments go, in the hand-out's
     order, to the remaining parameters, which count as renamed: first to those that share a word with the old name.
@@ -86,7 +86,7 @@ def _call(
 
 
 def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -> bool:
-    """Whether `call` with the arguments `asked` would pass the one of that name to a parameter."""
+    """Return whether `call` with the arguments `asked` would pass the one of that name to a parameter."""
     parameters = _parameters(function)
     if parameters is None or _has(parameters, *_OPEN, Parameter.POSITIONAL_ONLY):
         return True
@@ -94,7 +94,7 @@ def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -
 
 
 def _size_of(parameter: Parameter) -> str:
-    """The kind of size that a parameter with a default says, or ""."""
+    """Return the kind of size that a parameter with a default says, or ""."""
     return (sizes.kind_of(parameter.name) or "") if type(parameter.default) is int else ""
 
 
@@ -104,7 +104,7 @@ def _placed(
     offered: Mapping[str, Any],
     unasked: Collection[str],
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """The arguments by parameters, those that no parameter takes, and the parameters that get nothing."""
+    """Return the arguments by parameters, those that no parameter takes, and the parameters that get nothing."""
     nameable = [name for name, parameter in parameters.items() if parameter.kind in _NAMEABLE]
     named = {name: value for name, value in (*asked.items(), *offered.items()) if name in nameable}
     left_over = {name: value for name, value in asked.items() if name not in named}
@@ -136,7 +136,7 @@ def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mappi
 
 
 def _words(name: str) -> set[str]:
-    """The words in a name that tell what it is: {"loader"} for "train_loader", "data_loader" and "dataloader"."""
+    """Return the words of a name that say what it is: {"loader"} for "train_loader", "data_loader" and "dataloader"."""
     split = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name.replace("dataloader", "data_loader"))
     return {word.lower() for word in split} - _VAGUE
 
@@ -144,7 +144,10 @@ def _words(name: str) -> set[str]:
 def _added(
     function: Callable[..., Any], names: Sequence[str], parameters: Mapping[str, Parameter], offered: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments for parameters that a student added and requires. Raises Undecided for one without any value."""
+    """Return the arguments for parameters that a student added and requires.
+
+    Raises Undecided for one without any value.
+    """
     required = [name for name in names if parameters[name].default is Parameter.empty]
     own = passed(function, required) if required else {}
     options = next((vars(each) for each in offered.values() if isinstance(each, Namespace)), {})
@@ -163,17 +166,20 @@ def _added(
 
 
 def suits(name: str) -> bool:
-    """Whether a parameter's name tells by itself what may be passed."""
+    """Return whether a parameter's name tells by itself what may be passed."""
     return any(_words(name) & words for words in _SUITABLE)
 
 
 def suitable(name: str) -> Any:
-    """What may be passed to a parameter whose name `suits`."""
+    """Return what may be passed to a parameter whose name `suits`."""
     return next(value() for words, value in _SUITABLE.items() if _words(name) & words)
 
 
 def answered(value: Any, name: str) -> Any:
-    """The value that a student's function returned. Raises Missing for None, which unfinished functions return."""
+    """Return the value that a student's function returned.
+
+    Raises Missing for None, which unfinished functions return.
+    """
     if value is None:
         raise Missing(f"{name} returns None: has it been filled in?")
     return value
@@ -182,7 +188,7 @@ def answered(value: Any, name: str) -> Any:
 def received(
     function: Callable[..., Any], names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a call of `function`, by the hand-out's `names`; renamed parameters are matched in order.
+    """Return the arguments of a call of `function`, by the hand-out's `names`; renamed parameters are matched in order.
 
     This is the inverse of `call`.
     """
@@ -194,7 +200,7 @@ def received(
 
 
 def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Whether a function takes an argument of that name."""
+    """Return whether a function takes an argument of that name."""
     parameters = _parameters(function)
     return parameters is not None and (name in parameters or _has(parameters, Parameter.VAR_KEYWORD))
 

@@ -25,7 +25,7 @@ _THROUGH: Final = (ast.Attribute, ast.Call, ast.Subscript)
 
 
 def reached(thing: Any) -> list[FunctionType]:
-    """The student's functions that run if a function is called or a class is used: itself, and all that they name."""
+    """Return the student's functions that run with a function or class: itself, and all that they name."""
     found: dict[int, FunctionType] = {}
     waiting = [*_functions(thing)]
     files = {_file(function) for function in waiting}
@@ -41,12 +41,12 @@ def reached(thing: Any) -> list[FunctionType]:
 
 
 def read_by(thing: Any) -> set[str]:
-    """The names of the globals that a function or class reads when it runs, itself or by functions that it calls."""
+    """Return the names of the globals that a function or class reads when it runs, itself or by what it calls."""
     return {name for function in reached(thing) for name in _globals_in(function.__code__)}
 
 
 def _functions(thing: Any) -> Iterator[FunctionType]:
-    """The functions that a thing is made of: a function itself, and all methods of a class."""
+    """Yield the functions that a thing is made of: a function itself, and all methods of a class."""
     thing = inspect.unwrap(getattr(thing, "__func__", thing)) if callable(thing) else thing
     if isinstance(thing, FunctionType):
         yield thing
@@ -73,7 +73,7 @@ def _beside(function: FunctionType, other: FunctionType) -> bool:
 
 
 def tree_of(path: Path) -> ast.Module:
-    """The statements of a program, or of all cells of a notebook; none if the file cannot be read."""
+    """Return the statements of a program, or of all cells of a notebook; none if the file cannot be read."""
     try:
         if path.suffix.lower() != ".ipynb":
             return readable(path.read_text("utf-8-sig", "replace"), str(path))[0]
@@ -84,7 +84,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def needed_for(names: Collection[str], statements: Collection[ast.stmt], given: Collection[str] = ()) -> list[ast.stmt]:
-    """The statements at a program's top level from which the values of `names` follow, in their order.
+    """Return the statements at a program's top level from which the values of `names` follow, in their order.
 
     Those that only say what the names in `given` are, are left out, and so is what trains.
     """
@@ -99,7 +99,7 @@ def needed_for(names: Collection[str], statements: Collection[ast.stmt], given: 
 
 
 def following_from(names: Collection[str], statements: Collection[ast.stmt]) -> set[str]:
-    """The names whose values a program's top level computes from these ones, without these themselves."""
+    """Return the names whose values a program's top level computes from these ones, without these themselves."""
     changed = set(names)
     for statement in statements:
         if not isinstance(statement, _DEFINITION) and loaded(statement) & changed:
@@ -108,13 +108,13 @@ def following_from(names: Collection[str], statements: Collection[ast.stmt]) -> 
 
 
 def run(statements: Collection[ast.stmt], space: dict[str, Any], name: str) -> None:
-    """Runs statements in a namespace; `name` is that of the program in tracebacks. Raises whatever they raise."""
+    """Run statements in a namespace; `name` is that of the program in tracebacks. Raises whatever they raise."""
     for statement in statements:
         exec(compile(ast.Module([statement], []), name, "exec", dont_inherit=True), space)
 
 
 def with_literals(statement: ast.stmt, replaced: Callable[[str, Any], Any]) -> ast.stmt:
-    """A copy of a statement with other literals.
+    """Return a copy of a statement with other literals.
 
     `replaced` is given the name to which a literal is assigned or that it is the default of, or "", and its value.
     """
@@ -150,7 +150,7 @@ class _Literals(ast.NodeTransformer):
 
 
 def stored(statement: ast.stmt) -> set[str]:
-    """The names that a statement defines or whose values it changes in place."""
+    """Return the names that a statement defines or whose values it changes in place."""
     if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
         return set()
     if isinstance(statement, (*_DEFINITION, *_IMPORT)):
@@ -165,7 +165,7 @@ def stored(statement: ast.stmt) -> set[str]:
 
 
 def _told(statement: ast.stmt) -> set[str]:
-    """The name of the object whose method a statement calls, which may change it: `betas.clamp_(max=0.999)`."""
+    """Return the name of the object whose method a statement calls, which may change it: `betas.clamp_(max=0.999)`."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return set()
     root = (

@@ -20,7 +20,7 @@ _MOST_FILES: Final = 200  # of a submission that are looked at
 
 
 def replace_devices(folder: Path) -> None:
-    """Makes `.cuda()`, `"cuda:1"`, `"mps"` and the like mean the run's device from now on, if a file names one.
+    """Make `.cuda()`, `"cuda:1"`, `"mps"` and the like mean the run's device from now on, if a file names one.
 
     It is only done if a file needs it, since it costs some microseconds per operation.
     """
@@ -32,13 +32,13 @@ def replace_devices(folder: Path) -> None:
 
 
 def stay_on_cpu() -> None:
-    """Makes every device mean the CPU from now on, for courses with small networks."""
+    """Make every device mean the CPU from now on, for courses with small networks."""
     if torch.cuda.is_available():
         _OnOneDevice(torch.device("cpu")).__enter__()
 
 
 def _sources(path: Path) -> list[bytes]:
-    """The programs in a file: its content, or the code cells of a notebook."""
+    """Return the programs in a file: its content, or the code cells of a notebook."""
     try:
         whole = path.read_bytes()
         if path.suffix.lower() != ".ipynb" or not _may_name(whole):  # parsing a notebook takes long
@@ -84,7 +84,7 @@ class _OnOneDevice(TorchFunctionMode):
 
 @cache
 def _named(source: bytes) -> frozenset[str]:
-    """The devices that a file names or moves to, except in a conditional expression (`… if … else …`)."""
+    """Return the devices that a file names or moves to, except in a conditional expression (`… if … else …`)."""
     if not _may_name(source):
         return frozenset()
     try:

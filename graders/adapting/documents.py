@@ -86,7 +86,7 @@ class DocumentsContract:
         self._folder = modules.folder
 
     def contents(self) -> list[File]:
-        """Lists all files that the student handed in."""
+        """List all files that the student handed in."""
         found: list[File] = []
         for folder, _, names in os.walk(self._folder):
             for name in names:
@@ -95,7 +95,7 @@ class DocumentsContract:
         return sorted(found, key=lambda file: file["name"])[:MOST_FILES]
 
     def pdf_pages(self, path: str) -> Pages:
-        """The number of pages that are there, of the first ones, and the number that the file claims.
+        """Return the number of pages that are there, of the first ones, and the number that the file claims.
 
         Pages behind the last that is there are not shown, since a file of a few bytes may claim any number.
         """
@@ -108,7 +108,7 @@ class DocumentsContract:
         return {"pages": last + 1, "claimed": claimed}
 
     def pdf_page(self, path: str, page: int, width: int) -> np.ndarray:
-        """A page as an array."""
+        """Return a page as an array."""
         opened = _page(_opened(self._folder / path), page)
         try:
             wide, high = opened.get_size()
@@ -121,7 +121,7 @@ class DocumentsContract:
             raise Problem("page") from error
 
     def pdf_lines(self, path: str, first: int, most: int) -> list[Lines]:
-        """The lines of several pages."""
+        """Return the lines of several pages."""
         document = _opened(self._folder / path)
         found: list[Lines] = []
         lines = size = 0
@@ -139,11 +139,11 @@ class DocumentsContract:
         return found
 
     def picture(self, path: str, width: int) -> np.ndarray:
-        """A picture as an array."""
+        """Return a picture as an array."""
         return _decoded(self._folder / path, width, MOST_HEIGHT, MOST_PIXELS)
 
     def notebook(self, path: str) -> Notebook:
-        """A notebook's cells and pictures."""
+        """Return a notebook's cells and pictures."""
         try:
             text = (self._folder / path).read_bytes().decode("utf-8-sig", "replace")
             content = json.loads(text, strict=False)
@@ -156,7 +156,7 @@ class DocumentsContract:
         return _Notebook().read(cells)
 
     def text(self, path: str) -> Text:
-        """A file's text."""
+        """Return a file's text."""
         file = self._folder / path
         with file.open("rb") as opened:
             content = opened.read(MOST_TEXT)
@@ -164,7 +164,7 @@ class DocumentsContract:
         return {"text": _text(content, cut=left > 0), "left_out": left}
 
     def program(self, path: str) -> Program:
-        """A Python program's text, colours and definitions."""
+        """Return a Python program's text, colours and definitions."""
         read = self.text(path)
         text = read["text"].replace("\r\n", "\n").replace("\r", "\n")
         short = len(text) <= MOST_COLOURED and not read["left_out"]
@@ -180,7 +180,7 @@ class DocumentsContract:
 
 
 def _colours(text: str) -> str:
-    """A letter for each character of a Python program: what it is to a reader."""
+    """Return a letter for each character of a Python program: what it is to a reader."""
     from pygments.lexers.python import PythonLexer
     from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
@@ -196,7 +196,10 @@ def _colours(text: str) -> str:
 
 
 def _definitions(text: str) -> list[Definition]:
-    """The functions and classes of a Python program, with their lines; none of a program that Python cannot read."""
+    """Return the functions and classes of a Python program, with their lines.
+
+    None of a program that Python cannot read.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -219,7 +222,7 @@ def _definitions(text: str) -> list[Definition]:
 
 
 def _kind(path: Path) -> str:
-    """What a file is: by its name or, if that does not tell, by how it begins."""
+    """Return what a file is: by its name or, if that does not tell, by how it begins."""
     kinds = {"pdf": PDF, "picture": PICTURES, "notebook": NOTEBOOKS, "program": PROGRAMS, "text": TEXTS}
     suffix = path.suffix.lower()
     for kind, suffixes in kinds.items():
@@ -244,7 +247,7 @@ def _pdf_errors() -> tuple[type[Exception], ...]:
 
 
 def _opened(path: Path) -> Any:
-    """A PDF, with the fields of its forms. Raises Problem."""
+    """Return a PDF, with the fields of its forms. Raises Problem."""
     from pypdfium2 import PdfDocument, PdfiumError, raw
 
     try:
@@ -260,7 +263,7 @@ def _opened(path: Path) -> Any:
 
 
 def _is_there(document: Any, number: int) -> bool:
-    """Whether a PDF has a page, of which nothing is drawn."""
+    """Return whether a PDF has a page, of which nothing is drawn."""
     try:
         document.get_page_size(number)
     except _pdf_errors():
@@ -276,7 +279,7 @@ def _page(document: Any, number: int) -> Any:
 
 
 def _scale(wide: float, high: float, width: float, height: float, pixels: float) -> float:
-    """The factor that makes a page or picture `width` wide, or less where it would be too high or too large."""
+    """Return the factor that makes a page or picture `width` wide, or less where it would be too high or too large."""
     return min(width / wide, height / high, math.sqrt(pixels / wide / high))
 
 
@@ -285,7 +288,7 @@ def _no_lines() -> Lines:
 
 
 def _lines(page: Any) -> Lines:
-    """The lines of a page's text, and where they are as fractions of the page. Raises one of `_pdf_errors`."""
+    """Return the lines of a page's text, and where they are as fractions of the page. Raises one of `_pdf_errors`."""
     from pypdfium2 import raw
 
     text = page.get_textpage()
@@ -302,7 +305,7 @@ def _lines(page: Any) -> Lines:
 
 
 def _pieces(text: Any, raw: Any) -> Iterator[tuple[list[int], _Box | None]]:
-    """Yields the characters of each line, and the box around them in the page's units."""
+    """Yield the characters of each line, and the box around them in the page's units."""
     codes: list[int] = []
     around: _Box | None = None
     last: _Box | None = None
@@ -337,13 +340,13 @@ class _Box(NamedTuple):
     top: float
 
     def with_(self, other: _Box | None) -> _Box:
-        """The rectangle around both."""
+        """Return the rectangle around both."""
         if other is None:
             return self
         return _Box(*map(min, self[:2], other[:2]), *map(max, self[2:], other[2:]))
 
     def begins_line(self, around: _Box, last: _Box) -> bool:
-        """Whether this character lies above or below the line so far, and back to the left of its last character.
+        """Return whether a character lies above or below the line so far, and back to the left of its last character.
 
         PDFium puts a space, and no line break, between some lines.
         """
@@ -352,14 +355,14 @@ class _Box(NamedTuple):
 
 
 def _joined(codes: list[int]) -> str:
-    """The text of characters that may be halves of UTF-16 pairs, without control characters."""
+    """Return the text of characters that may be halves of UTF-16 pairs, without control characters."""
     shown = (0x2D if code in _HYPHENS else code for code in codes)
     text = "".join(chr(code) for code in shown if 32 <= code < 0x110000 and code != 127)
     return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
 
 
 def _placed(page: Any, box: _Box, raw: Any) -> tuple[float, float, float, float]:
-    """Where a rectangle lies on the page as people see it, which may be turned and cropped."""
+    """Return where a rectangle lies on the page as people see it, which may be turned and cropped."""
     x, y = ctypes.c_int(), ctypes.c_int()
     left, bottom, right, top = (min(max(corner, -1e6), 1e6) for corner in box)
     found = []
@@ -374,7 +377,7 @@ def _placed(page: Any, box: _Box, raw: Any) -> tuple[float, float, float, float]
 
 
 def _decoded(source: Path | io.BytesIO, width: int, height: int, pixels: int) -> np.ndarray:
-    """A picture as an array [H, W, 3], upright and on white, scaled down to these sizes. Raises Problem."""
+    """Return a picture as an array [H, W, 3], upright and on white, scaled down to these sizes. Raises Problem."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -401,7 +404,7 @@ def _decoded(source: Path | io.BytesIO, width: int, height: int, pixels: int) ->
 
 
 def _on_white(image: Any, pillow: Any) -> Any:
-    """A picture of any mode in RGB, with white where it is transparent."""
+    """Return a picture of any mode in RGB, with white where it is transparent."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float64)
         low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (float(values.min()), float(values.max()))
@@ -415,7 +418,7 @@ def _on_white(image: Any, pillow: Any) -> Any:
 
 
 def _turned(image: Any, orientation: int, ways: Any) -> Any:
-    """A picture turned upright: cameras store how they were held (EXIF)."""
+    """Return a picture turned upright: cameras store how they were held (EXIF)."""
     turns = {
         2: ways.FLIP_LEFT_RIGHT,
         3: ways.ROTATE_180,
@@ -442,7 +445,7 @@ class _Notebook:
         self._left_out: dict[str, None] = {}
 
     def read(self, cells: list[Any]) -> Notebook:
-        """The cells, their pictures and the names of what is left out."""
+        """Return the cells, their pictures and the names of what is left out."""
         if len(cells) > MOST_CELLS:
             self._left_out["cells"] = None
         found = [self._cell(cell) for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
@@ -481,7 +484,7 @@ class _Notebook:
         return self._bundle({kind: value for kind, value in old.items() if value is not None}, words=True)
 
     def _bundle(self, data: dict[str, Any], *, words: bool) -> list[Output]:
-        """One thing in several forms: its picture or, without one, its words."""
+        """Return one thing in several forms: its picture or, without one, its words."""
         for kind in ("image/png", "image/jpeg"):
             if kind in data:
                 return self._picture(data[kind])
@@ -508,7 +511,7 @@ class _Notebook:
         return [{"text": text}] if text.strip() else []
 
     def _words(self, value: object) -> str:
-        """A text that a notebook may hold as a list of lines, cut where it is too long."""
+        """Return a text that a notebook may hold as a list of lines, cut where it is too long."""
         text = "".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
         if len(text) > MOST_CELL_TEXT:
             self._left_out["text"] = None
@@ -523,12 +526,12 @@ class _Notebook:
 
 
 def _weight(texts: list[str]) -> int:
-    """The bytes that texts take in an answer."""
+    """Return the bytes that texts take in an answer."""
     return len(json.dumps(texts))
 
 
 def _text(content: bytes, *, cut: bool) -> str:
-    """The text of a file in UTF-8 or UTF-16 or, if it is in neither, in Windows' Western encoding or Latin-1."""
+    """Return the text of a file in UTF-8 or UTF-16 or, if it is in neither, in Windows' Western encoding or Latin-1."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     for shorter in range(4 if cut else 1):  # the cut may have gone through a character

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def in_either_form(network: nn.Module, images: Tensor, other: Tensor) -> Any:
-    """What a network gives for `images`, or for the same images in the form `other` if it does not take the former.
+    """Return what a network gives for `images`, or for these in the form `other` if it does not take these.
 
     If it takes neither, the error for `images` is raised.
     """

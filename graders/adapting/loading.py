@@ -36,7 +36,7 @@ _MOST_WISHED = 1 << 16  # most bytes of such a file that are read
 
 
 def content(path: Path) -> bytes:
-    """The content of a file of a submission; empty if it cannot be read."""
+    """Return the content of a file of a submission; empty if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -67,22 +67,22 @@ class Modules:
         self._provided: dict[str, dict[str, object]] = {}
 
     def has(self, stem: str) -> bool:
-        """Whether that file was handed in."""
+        """Return whether that file was handed in."""
         return bool(self.files(stem))
 
     def files(self, stem: str) -> list[Path]:
-        """The programs and notebooks that stand for that file, the one with the hand-out's name first."""
+        """Return the programs and notebooks that stand for that file, the one with the hand-out's name first."""
         found = self.part.called(f"{stem}{MODULE}", self._programs())
         return [self.folder / name for name in found if (self.folder / name).is_file()]
 
     def _programs(self) -> list[str]:
-        """The names of all programs and notebooks directly in the part's folder."""
+        """Return the names of all programs and notebooks directly in the part's folder."""
         with suppress(OSError):
             return sorted(name for name in os.listdir(self.folder) if name.lower().endswith((MODULE, NOTEBOOK)))
         return []
 
     def path(self, stem: str) -> str:
-        """The file's name as the student knows it."""
+        """Return the file's name as the student knows it."""
         return self._shown(next(iter(self.files(stem)), self.folder / f"{stem}{MODULE}"))
 
     def _shown(self, path: Path) -> str:
@@ -97,7 +97,10 @@ class Modules:
         return {**self._entry, **self.wishes("entry")}
 
     def wishes(self, section: str) -> dict[str, str]:
-        """A section of the student's grading.yaml, which holds names by role. Raises ValueError for any other form."""
+        """Return a section of the student's grading.yaml, which holds names by role.
+
+        Raises ValueError for any other form.
+        """
         section_of = self._wishes.get(section)
         if section_of is None:
             return {}
@@ -123,11 +126,11 @@ class Modules:
         return wishes
 
     def provide(self, stem: str, **names: object) -> None:
-        """Adds globals to a file that the hand-out only defines under `if __name__ == "__main__"`, such as args."""
+        """Add globals to a file that the hand-out only defines under `if __name__ == "__main__"`, such as args."""
         self._provided.setdefault(stem, {}).update(names)
 
     def load(self, stem: str) -> ModuleType:
-        """The module of that file. Raises Missing, or whatever the student's module raises while it is imported.
+        """Return the module of that file. Raises Missing, or whatever the student's module raises while it is imported.
 
         For a notebook, it has the imports, definitions and constants of the cells: see `graders.adapting.notebooks`.
         """
@@ -136,7 +139,10 @@ class Modules:
         raise self._not_handed_in([stem])
 
     def each(self, stem: str) -> list[ModuleType]:
-        """The modules of all files that may stand for that one. Raises Missing, or the first error if none loads."""
+        """Return the modules of all files that may stand for that one.
+
+        Raises Missing, or the first error if none loads.
+        """
         loaded, failure = [], None
         for path in self.files(stem):
             try:
@@ -148,7 +154,7 @@ class Modules:
         return loaded
 
     def offer(self) -> None:
-        """Lets imports find the part's files before installed packages."""
+        """Let imports find the part's files before installed packages."""
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
             packages = {self.part.folder: self.folder} if self.part.folder else {}
             sys.meta_path.insert(0, _Finder(self.folder, {**self._others, **packages}))
@@ -166,7 +172,7 @@ class Modules:
         return module
 
     def find(self, name: str, *stems: str) -> Any:
-        """The object of that name in the first of those files that has it.
+        """Return the object of that name in the first of those files that has it.
 
         Raises Missing if there is none, or what a file raised while it was imported.
         """
@@ -186,14 +192,14 @@ class Modules:
         raise failure or self._not_defined(name, stems)
 
     def _defining(self, name: str) -> Path | None:
-        """The only program of the part, under whatever name, that defines that function or class at its top level."""
+        """Return the only program of a part, under any name, that defines this function or class at top level."""
         programs = sorted(path for path in self.folder.rglob(f"*{MODULE}") if path not in self._loaded)
         found = [path for path in programs[:_MOST_SEARCHED] if defines(content(path), name)]
         own = [path for path in found if not any(_asks_for(part, path.name) for part in self._foreign)]
         return own[0] if len(own) == 1 else None
 
     def _not_defined(self, name: str, stems: Sequence[str]) -> Exception:
-        """The error for a name that no file has: it names the file that should have it if that is absent."""
+        """Return the error for a name that no file has: it names the file that should have it if that is absent."""
         present = dict.fromkeys(self._shown(path) for _, path in self._all(stems))
         if not present:
             return self._not_handed_in(stems)
@@ -204,7 +210,7 @@ class Modules:
         return next(filter(None, (behind(each, name) for each in failed)), None) or Missing(said)
 
     def _not_handed_in(self, stems: Sequence[str]) -> Missing:
-        """The error for files that are absent, with the programs that lie there instead."""
+        """Return the error for files that are absent, with the programs that lie there instead."""
         names = self._programs()
         listed = ", ".join(names[:_MOST_LISTED]) + (" …" if len(names) > _MOST_LISTED else "")
         instead = f"; {self.part.folder or 'the submission'} holds {listed}" if names else ""
@@ -214,7 +220,7 @@ class Modules:
         return ((stem, path) for stem in stems for path in self.files(stem))
 
     def _import(self, stem: str, path: Path) -> ModuleType:
-        """Imports a file by its path, since a student's `utils` must not be mistaken for an installed package."""
+        """Import a file by its path, since a student's `utils` must not be mistaken for an installed package."""
         if path.suffix.lower() == NOTEBOOK:
             return notebooks.load(path, self._provided.get(stem, {}))
         # The module gets the file's own name, so that other files find it, unless another module has that name.
@@ -247,7 +253,7 @@ def _asks_for(part: Part, name: str) -> bool:
 
 @cache
 def defines(source: bytes, name: str) -> bool:
-    """Whether a program defines a function or a class of that name at its top level."""
+    """Return whether a program defines a function or a class of that name at its top level."""
     if name.encode() not in source:
         return False
     try:
@@ -258,17 +264,17 @@ def defines(source: bytes, name: str) -> bool:
 
 
 def _is_placeholder(value: object) -> bool:
-    """Whether a program that fills a global in its main block may have set it to this before: `ARGS = None`."""
+    """Return whether a program that fills a global in its main block may have set it to this before: `ARGS = None`."""
     return value is None or (isinstance(value, dict | list | tuple | Namespace) and value in ({}, [], (), Namespace()))
 
 
 def _is_made(module: ModuleType, name: str) -> bool:
-    """Whether a function of the student's makes that name, which has then been done."""
+    """Return whether a function of the student's makes that name, which has then been done."""
     return FAILED in module.__dict__ and notebooks.make(module, name)
 
 
 def _why_absent(module: ModuleType, name: str) -> Exception | None:
-    """The error that kept a file from defining that name; None if it does not define it."""
+    """Return the error that kept a file from defining that name; None if it does not define it."""
     if FAILED not in module.__dict__:
         return None
     return notebooks.why(module, name) or module.__dict__.get(programs.ENDED)
@@ -323,7 +329,7 @@ class _Elsewhere(MetaPathFinder):
 
 
 def _is_alike(file: str, module: str) -> bool:
-    """Whether a file's name is that of a module but for the case of letters, or that of a copy of its file."""
+    """Return whether a file's name is that of a module but for the case of letters, or that of a copy of its file."""
     stem, _, suffix = uncopied(file).rpartition(".")
     return stem.casefold() == module.casefold() and f".{suffix.lower()}" in {MODULE, NOTEBOOK}
 
@@ -370,14 +376,14 @@ class Package:
         return instance
 
     def _entry(self) -> dict[str, str]:
-        """The rubric's `entry`, which the host wrote beside the parts."""
+        """Return the rubric's `entry`, which the host wrote beside the parts."""
         written = content(self._tree / ENTRY)
         entry: dict[str, str] = json.loads(written) if written else {}
         return entry
 
 
 def modules_of(package: Package, name: str) -> Modules:
-    """The modules of one part, in whose folder this process works from now on. Raises Missing."""
+    """Return the modules of one part, in whose folder this process works from now on. Raises Missing."""
     part = package._parts[name]
     folder = package._tree / name
     if not folder.is_dir():

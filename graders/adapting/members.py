@@ -14,16 +14,19 @@ class EncoderAndDecoder:
     """What adapters of VAEs share whose two networks are the model's own attributes."""
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's encoder."""
+        """Return the model's encoder."""
         return part(model, "encoder", type(model).__name__)
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The model's decoder."""
+        """Return the model's decoder."""
         return part(model, "decoder", type(model).__name__)
 
 
 def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
-    """The model's method of that name. Raises Missing if there is none; `owner` is the hand-out's name of the class."""
+    """Return the model's method of that name.
+
+    Raises Missing if there is none; `owner` is the hand-out's name of the class.
+    """
     found: Callable[..., Any] | None = getattr(model, name, None)
     if found is None:
         raise Missing(f"the class {owner} has no method {name}")
@@ -31,7 +34,7 @@ def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
 
 
 def part(model: nn.Module, role: str, owner: str) -> nn.Module:
-    """The model's attribute `role`, or else the child whose name or class contains that word. Raises Missing."""
+    """Return the model's attribute `role`, or else the child whose name or class contains that word. Raises Missing."""
     called = getattr(model, role, None)  # a child, or a property that gives one
     if isinstance(called, nn.Module):
         return called

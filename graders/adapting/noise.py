@@ -18,7 +18,7 @@ _SCALED: Final = {"normal", "normal_", "normal_functional"}  # they take a mean 
 
 
 def drawing(noises: Sequence[Tensor], function: Callable[[], Any], name: str) -> Any:
-    """The result of a function whose normal draws are these noises, one after the other, each of a noise's size.
+    """Return the result of a function whose normal draws are these noises, one after the other, each of a noise's size.
 
     Draws beyond the last noise, and those of other sizes, are random. Raises Undecided if the function draws random
     numbers of other kinds only, since these cannot be replaced; `name` is what it is called in that message.
@@ -59,13 +59,13 @@ class _Known(TorchDispatchMode):
 
 
 def _law(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The mean and standard deviation of a draw, by the names of the operator's arguments."""
+    """Return the mean and standard deviation of a draw, by the names of the operator's arguments."""
     named = {each.name: value for each, value in zip(func._schema.arguments, args, strict=False)} | dict(kwargs)
     defaults = {each.name: each.default_value for each in func._schema.arguments if each.has_default_value()}
     return tuple(named.get(each, defaults.get(each)) for each in ("mean", "std"))  # type: ignore[return-value]
 
 
 def _states() -> tuple[bytes, ...]:
-    """The states of all generators of random numbers."""
+    """Return the states of all generators of random numbers."""
     cuda = [state.numpy().tobytes() for state in torch.cuda.get_rng_state_all()] if torch.cuda.is_initialized() else []
     return (torch.get_rng_state().numpy().tobytes(), repr((np.random.get_state(), random.getstate())).encode(), *cuda)

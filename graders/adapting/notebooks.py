@@ -58,13 +58,13 @@ class Step:
     cell: str
 
     def skip(self, module: ModuleType) -> None:
-        """Takes note that the names which the statement defines are skipped."""
+        """Take note that the names which the statement defines are skipped."""
         for name in names_of(self.statement):
             vars(module)[SKIPPED][name] = self
             vars(module)[FAILED].pop(name, None)
 
     def run(self, module: ModuleType) -> Exception | None:
-        """Runs the statement, updates the module's failed and skipped names, and returns the error, if there is one."""
+        """Run the statement, updates the module's failed and skipped names, and returns the error, if there is one."""
         failed, skipped = vars(module)[FAILED], vars(module)[SKIPPED]
         names = names_of(self.statement)
         try:
@@ -82,13 +82,13 @@ class Step:
 
 
 def _future(module: ModuleType) -> list[ast.stmt]:
-    """Imports of the features of `__future__` that a module has imported, which each later statement needs as well."""
+    """Import of the features of `__future__` that a module has imported, which each later statement needs as well."""
     names = [name for name in __future__.all_feature_names if vars(module).get(name) is getattr(__future__, name)]
     return [ast.fix_missing_locations(ast.ImportFrom("__future__", [ast.alias(name)], 0)) for name in names]
 
 
 def load(path: Path, provided: Mapping[str, object] | None = None, until: int | None = None) -> ModuleType:
-    """The notebook's module. `provided` holds globals for names that the notebook does not define.
+    """Return the notebook's module. `provided` holds globals for names that the notebook does not define.
 
     `until`: only the cells before this one (counted from 1) run, for the state in which it was reached. Raises
     ValueError for a file that is not a notebook.
@@ -108,7 +108,7 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
 
 
 def make(module: ModuleType, name: str) -> bool:
-    """Runs the skipped assignment of a name, if the student's own functions in it train nothing. True on success.
+    """Run the skipped assignment of a name, if the student's own functions in it train nothing. True on success.
 
     A network may come from a function: `netG = make_generator(110)`.
     """
@@ -130,7 +130,7 @@ def make(module: ModuleType, name: str) -> bool:
 
 
 def why(module: ModuleType, name: str) -> Exception | None:
-    """The error that kept a notebook from defining a name; None if no cell defines it.
+    """Return the error that kept a notebook from defining a name; None if no cell defines it.
 
     If the reason is another missing name, it is a Missing that names the whole chain up to the first one.
     """
@@ -155,7 +155,7 @@ def why(module: ModuleType, name: str) -> Exception | None:
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
-    """The code cells of a notebook, as pairs of name and source.
+    """Return the code cells of a notebook, as pairs of name and source.
 
     The name is used in tracebacks: "…/homework.ipynb, cell 3", counted among code cells from 1. Raises ValueError for a
     file that is not a notebook.
@@ -173,7 +173,7 @@ def cells(path: Path) -> list[tuple[str, str]]:
 
 
 def defining(path: Path, name: str) -> list[int]:
-    """The numbers of all cells that define or assign that name at their top level, counted from 1."""
+    """Return the numbers of all cells that define or assign that name at their top level, counted from 1."""
     found = []
     for number, (_, source) in enumerate(cells(path), start=1):
         try:
@@ -186,7 +186,7 @@ def defining(path: Path, name: str) -> list[int]:
 
 
 def _run(module: ModuleType, name: str, source: str) -> list[Step]:
-    """Runs the statements of a cell that may run, and returns those that lacked a name."""
+    """Run the statements of a cell that may run, and returns those that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     late = []
     tree, broken = readable(source, name)
@@ -203,7 +203,7 @@ def _run(module: ModuleType, name: str, source: str) -> list[Step]:
 
 
 def _run_step(module: ModuleType, step: Step) -> Exception | None:
-    """Runs a statement if it may run, and returns its error; otherwise takes note that its names are skipped."""
+    """Run a statement if it may run, and returns its error; otherwise takes note that its names are skipped."""
     if _is_kept(step.statement, module):
         return step.run(module)
     step.skip(module)
@@ -211,7 +211,7 @@ def _run_step(module: ModuleType, step: Step) -> Exception | None:
 
 
 def run_again(module: ModuleType, late: list[Step], run: Callable[[Step], Exception | None]) -> None:
-    """Runs the statements that lacked a name again, by `run`, until this no longer defines more names.
+    """Run the statements that lacked a name again, by `run`, until this no longer defines more names.
 
     A name that they lack is made if a function of the student's makes it without training.
     """
@@ -234,7 +234,7 @@ class _Written(MetaPathFinder, InspectLoader):
 
     @classmethod
     def found_by(cls, module: ModuleType) -> _Written:
-        """The finder of a notebook's folder."""
+        """Return the finder of a notebook's folder."""
         folder = Path(str(module.__file__)).parent
         for finder in sys.meta_path:
             if isinstance(finder, cls) and finder._folder == folder:
@@ -244,7 +244,7 @@ class _Written(MetaPathFinder, InspectLoader):
         return made
 
     def add(self, file: str, text: str) -> None:
-        """Adds a file; files that are no Python modules are left out."""
+        """Add a file; files that are no Python modules are left out."""
         path = PurePath(file)
         if path.suffix == ".py" and path.stem not in sys.stdlib_module_names:
             self._texts[".".join((*(part for part in path.parent.parts if part != "."), path.stem))] = text
@@ -290,7 +290,7 @@ def _is_name(target: ast.expr) -> bool:
 
 
 def _is_item(target: ast.expr, module: ModuleType) -> bool:
-    """Whether a target is an item of an object of a library's, such as the first number of a tensor."""
+    """Return whether a target is an item of an object of a library's, such as the first number of a tensor."""
     if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
         return False
     name = target.value.id
@@ -301,7 +301,7 @@ def _is_item(target: ast.expr, module: ModuleType) -> bool:
 
 
 def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
-    """Whether a method belongs to an object whose class comes from a library, such as a parser or a list."""
+    """Return whether a method belongs to an object whose class comes from a library, such as a parser or a list."""
     root = root_of(method)
     found = module.__dict__.get(root) if root else None
     if found is None or isinstance(found, ModuleType | type | FunctionType):
@@ -310,7 +310,7 @@ def _is_told(method: ast.Attribute, module: ModuleType) -> bool:
 
 
 def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
-    """Whether an expression is plain, and names no code of the student's that trains and that a library could run."""
+    """Return whether an expression is plain: it names no code of the student's that trains and a library could run."""
     named = (module.__dict__.get(node.id) for node in ast.walk(value) if isinstance(node, ast.Name))
     own = (each for each in named if _origin(each) is module)
     return _is_plain(value, module) and all(
@@ -319,7 +319,7 @@ def _is_foreign(value: ast.expr, module: ModuleType) -> bool:
 
 
 def _is_plain(value: ast.expr, module: ModuleType, makes: Callable[[ast.expr, ModuleType], bool] | None = None) -> bool:
-    """Whether an expression only builds a value, without running the student's own functions.
+    """Return whether an expression only builds a value, without running the student's own functions.
 
     `makes` says which calls only build something.
     """
@@ -342,7 +342,7 @@ def _within(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _makes(function: ast.expr, module: ModuleType) -> bool:
-    """Whether a call only builds something: by a library, a builtin class, or a class of the notebook."""
+    """Return whether a call only builds something: by a library, a builtin class, or a class of the notebook."""
     root = root_of(function)
     found = module.__dict__.get(root) if root else None
     if isinstance(function, ast.Attribute) and function.attr in _METHODS and not isinstance(found, ModuleType):
@@ -359,7 +359,7 @@ def _makes(function: ast.expr, module: ModuleType) -> bool:
 
 
 def _is_method_of_library(function: ast.expr, module: ModuleType) -> bool:
-    """Whether a method belongs to what a library made, as in `(1 - alphas).sqrt()`."""
+    """Return whether a method belongs to what a library made, as in `(1 - alphas).sqrt()`."""
     start = root_of(function, through=(ast.Attribute, ast.Call, ast.Subscript))
     if start is not None or not isinstance(function, ast.Attribute):
         return start in module.__dict__ and _is_library(_origin(module.__dict__[start]), module)
@@ -369,7 +369,7 @@ def _is_method_of_library(function: ast.expr, module: ModuleType) -> bool:
 
 
 def _origin(thing: object) -> ModuleType | None:
-    """The module that a thing is, or in which its definition or that of its class stands."""
+    """Return the module that a thing is, or in which its definition or that of its class stands."""
     if isinstance(thing, ModuleType):
         return thing
     name = (thing if isinstance(thing, _MADE) else type(thing)).__module__
@@ -379,12 +379,12 @@ def _origin(thing: object) -> ModuleType | None:
 
 
 def trains(code: ast.AST, words: Collection[str] = TRAINING) -> bool:
-    """Whether a piece of code uses an attribute that occurs in training: one of `words`."""
+    """Return whether a piece of code uses an attribute that occurs in training: one of `words`."""
     return any(isinstance(node, ast.Attribute) and node.attr in words for node in ast.walk(code))
 
 
 def _leads_to_training(function: FunctionType) -> bool:
-    """Whether a function, or a function of the notebook that it calls, uses names that occur in training."""
+    """Return whether a function, or a function of the notebook that it calls, uses names that occur in training."""
     seen: set[str] = set()
     waiting = [function.__code__]
     while waiting:
@@ -401,13 +401,13 @@ def _leads_to_training(function: FunctionType) -> bool:
 
 
 def _is_library(origin: ModuleType | None, module: ModuleType) -> bool:
-    """Whether a module is a library, and not a file beside the notebook."""
+    """Return whether a module is a library, and not a file beside the notebook."""
     beside = str(Path(str(module.__file__)).parent)
     return origin is not None and not str(vars(origin).get("__file__", "")).startswith(f"{beside}/")
 
 
 def root_of(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Attribute,)) -> str | None:
-    """The first name of a dotted expression; None if it does not begin with a name.
+    """Return the first name of a dotted expression; None if it does not begin with a name.
 
     `through`: the kinds of expressions that may stand between.
     """
@@ -417,7 +417,7 @@ def root_of(expression: ast.expr, through: tuple[type[ast.expr], ...] = (ast.Att
 
 
 def names_of(statement: ast.stmt) -> set[str]:
-    """The names that a statement defines; those of `from utils import *` together as "*utils"."""
+    """Return the names that a statement defines; those of `from utils import *` together as "*utils"."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}
@@ -438,7 +438,7 @@ def names_of(statement: ast.stmt) -> set[str]:
 
 
 def _names_in(source: str) -> set[str]:
-    """The names that a piece of a cell seems to define, if it cannot be parsed."""
+    """Return the names that a piece of a cell seems to define, if it cannot be parsed."""
     return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE)) | set(
         re.findall(r"^(\w+)\s*=(?!=)", source, re.MULTILINE)
     )

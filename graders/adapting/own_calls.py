@@ -37,7 +37,7 @@ class _Call:
 
 
 def passed(function: Callable[..., Any], names: Collection[str], depth: int = 0) -> dict[str, Any]:
-    """The values that the student's own calls of a function, a method or a class pass for these parameters.
+    """Return the values that the student's own calls of a function, a method or a class pass for these parameters.
 
     A parameter is left out if no call passes it, or if its expression cannot be evaluated.
     """
@@ -60,7 +60,7 @@ def passed(function: Callable[..., Any], names: Collection[str], depth: int = 0)
 
 
 def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
-    """All calls of a function by its name in its own program, then in the programs beside it."""
+    """Yield all calls of a function by its name in its own program, then in the programs beside it."""
     name = getattr(function, "__name__", "")
     imported = {getattr(module, "__file__", None): module for module in list(sys.modules.values())}
     for path in _programs(function):
@@ -91,7 +91,7 @@ def _named(function: ast.expr) -> str | None:
 
 
 def _evaluated(value: ast.expr, call: _Call, function: Callable[..., Any], depth: int) -> Any:
-    """The value of an expression where a call stands. Raises whatever the expression raises."""
+    """Return the value of an expression where a call stands. Raises whatever the expression raises."""
     space = dict(vars(call.module) if call.module else getattr(inspect.unwrap(function), "__globals__", {}))
     needed = _needed(value, call)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
@@ -104,7 +104,7 @@ def _evaluated(value: ast.expr, call: _Call, function: Callable[..., Any], depth
 
 
 def _bind_parameters(scope: ast.FunctionDef, needed: Sequence[ast.AST], space: dict[str, Any], depth: int) -> None:
-    """Gives the parameters of the function around a call their values: defaults, or what its own calls pass."""
+    """Give the parameters of the function around a call their values: defaults, or what its own calls pass."""
     wanted = [each.arg for each in needed if isinstance(each, ast.arg)]
     outer = space.get(scope.name)
     if callable(outer) and wanted:
@@ -115,7 +115,7 @@ def _bind_parameters(scope: ast.FunctionDef, needed: Sequence[ast.AST], space: d
 
 
 def _needed(value: ast.expr, call: _Call) -> list[Any]:
-    """The statements before a call that its expression needs, in their order, after the parameters around it.
+    """Return the statements before a call that its expression needs, in their order, after the parameters around it.
 
     Statements are assignments, imports, and calls of methods on what they assign, such as `parser.add_argument`.
     """
@@ -133,7 +133,7 @@ def _needed(value: ast.expr, call: _Call) -> list[Any]:
 
 
 def _before(call: _Call) -> Iterator[ast.stmt]:
-    """The statements before a call in the blocks around it, without those of the module itself, which have run."""
+    """Yield the statements before a call in blocks around it, but not those of the module itself, which have run."""
     for node, inner in pairwise((*call.around, call.node)):
         if isinstance(node, ast.Module | ast.ClassDef):
             continue

@@ -30,7 +30,7 @@ _STORED: Final = {"store_true": False, "store_false": True}
 
 
 def run(module: ModuleType, path: Path) -> None:
-    """Fills a module with what a program defines. Raises SyntaxError or ValueError if it cannot be parsed."""
+    """Fill a module with what a program defines. Raises SyntaxError or ValueError if it cannot be parsed."""
     sys.argv[:] = [str(path)]
     tree = _Absolute().visit(parsed(path.read_bytes().decode("utf-8-sig", "replace"), str(path)))
     module.__dict__.update({FAILED: {}, SKIPPED: {}})
@@ -63,7 +63,7 @@ class _Absolute(ast.NodeTransformer):
 
 
 def options(source: bytes) -> Namespace:
-    """The options of the command line that a program defines by `add_argument`, with their defaults.
+    """Return the options of the command line that a program defines by `add_argument`, with their defaults.
 
     A default that is no literal is None.
     """
@@ -89,7 +89,7 @@ def _literal(value: ast.expr) -> Any:
 
 
 def _leads_to_training(statement: ast.stmt, functions: Mapping[str, ast.FunctionDef]) -> bool:
-    """Whether a statement at a program's top level trains, itself or by functions of the program that it calls."""
+    """Return whether a statement at a program's top level trains, itself or by functions of its that it calls."""
     defines = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     guards = isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
     seen: set[str] = set()
@@ -105,7 +105,7 @@ def _leads_to_training(statement: ast.stmt, functions: Mapping[str, ast.Function
 
 
 def _stand_in(module: ModuleType, error: ImportError) -> None:
-    """Puts an object that raises the error when it is used in the place of everything that could not be imported."""
+    """Put an object that raises the error when it is used in the place of everything that could not be imported."""
     for name in [name for name, reason in vars(module)[FAILED].items() if reason is error]:
         if not name.startswith(STAR):
             module.__dict__.setdefault(name, _Absent(error))

@@ -64,7 +64,7 @@ class _Plan:
 
 
 def of(asked: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes that the arguments of a call say: latents, hidden units, and the images of a batch."""
+    """Return the sizes that the arguments of a call say: latents, hidden units, and the images of a batch."""
     found = {kind: asked[name] for name, kind in _SAID.items() if type(asked.get(name)) is int}
     loaders = {each.batch_size for each in asked.values() if isinstance(each, DataLoader) and each.batch_size}
     lengths = {len(each) for each in asked.values() if isinstance(each, Tensor) and each.dim() > 1}
@@ -76,7 +76,7 @@ def of(asked: Mapping[str, Any]) -> dict[str, int]:
 
 @contextmanager
 def put(things: Collection[Any], sizes: Mapping[str, int], *, keep: bool = False) -> Iterator[None]:
-    """A context in which the globals from which functions, classes or networks read sizes have these, given by kind.
+    """Return a context in which globals from which functions, classes or networks read sizes are these, given by kind.
 
     `keep`: they stay so afterwards, since the methods of what is made read them later.
     """
@@ -99,12 +99,12 @@ def put(things: Collection[Any], sizes: Mapping[str, int], *, keep: bool = False
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of size that a name says, or None."""
+    """Return the kind of size that a name says, or None."""
     return next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(name)), None)
 
 
 def explains(thing: Any, error: Exception, sizes: Mapping[str, int]) -> str | None:
-    """Returns the global that fixes a function's size, if an error shows that it differs from the size of the call.
+    """Return the global that fixes a function's size, if an error shows that it differs from the size of the call.
 
     Only a value that was bound when the function was defined counts, such as a default: any other has been replaced.
     Only an error of torch or numpy counts: a program may raise one of its own with any words, and so leave open what
@@ -130,7 +130,7 @@ def explains(thing: Any, error: Exception, sizes: Mapping[str, int]) -> str | No
 
 
 def _is_a_librarys(error: BaseException) -> bool:
-    """Whether a line of torch or numpy raised an error, or what another line calls that is not written in Python."""
+    """Return whether a line of torch or numpy raised it, or what a line calls that is not written in Python."""
     trace = error.__traceback__
     if trace is None:
         return False
@@ -143,7 +143,10 @@ def _is_a_librarys(error: BaseException) -> bool:
 
 
 def _parts(thing: Any) -> list[Any]:
-    """The functions and classes of a thing: of a method, itself and its class; of a network, the classes in it."""
+    """Return the functions and classes of a thing: of a method, itself and its class.
+
+    Of a network, the classes in it.
+    """
     if isinstance(thing, nn.Module):
         kinds = dict.fromkeys(type(each) for each in thing.modules())
         return [kind for kind in kinds if not kind.__module__.startswith("torch.")]
@@ -180,13 +183,13 @@ def _plan(space: dict[str, Any], read: Collection[str]) -> _Plan | None:
 
 
 def _is_computed(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
-    """Whether a statement assigns tensors or numbers, and neither networks nor anything else that has a state."""
+    """Return whether a statement assigns tensors or numbers, and neither networks nor anything with a state."""
     assigns = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
     return assigns and all(isinstance(space.get(name), _COMPUTED) for name in constants.stored(statement))
 
 
 def _bound(function: FunctionType) -> set[str]:
-    """The names that the defaults of a function's parameters name."""
+    """Return the names that the defaults of a function's parameters name."""
     tree = constants.tree_of(Path(str(function.__globals__.get("__file__", ""))))
     found = set[str]()
     for node in ast.walk(tree):

@@ -203,7 +203,7 @@ def test_images_on_demand(student: Subject, rng: Rng) -> None:
 
 
 def judge_labels(labels: Integers, digit: int) -> None:
-    """Fails unless all labels [R] are that digit."""
+    """Fail unless all labels [R] are that digit."""
     if (labels == digit).all():
         return
     seen = sorted(set(labels.tolist()))
@@ -216,7 +216,7 @@ def judge_labels(labels: Integers, digit: int) -> None:
 
 
 def judge_noise(noise: Array) -> None:
-    """Fails unless a call uses as much noise [R, d] as it should, in which all rows are different and not zero."""
+    """Fail unless a call uses as much noise [R, d] as it should, in which all rows are different and not zero."""
     expect(
         len(noise) == ASKED,
         "the generator is not called for as many images as the function is asked for",
@@ -246,7 +246,7 @@ def judge_noise(noise: Array) -> None:
 
 
 def judge_returned(got: Evidence) -> None:
-    """Fails if the function returns images, and these are not the generator's, which may be rescaled to [0, 1]."""
+    """Fail if the function returns images, and these are not the generator's, which may be rescaled to [0, 1]."""
     if got["images"].is_none():
         return
     images, decoded = (got.tensor(name, shape=(UpTo(MOST_IMAGES), PIXELS)) for name in ("images", "decoded"))
@@ -267,7 +267,7 @@ def judge_returned(got: Evidence) -> None:
 
 
 def images_of(got: Evidence, n: int) -> Array:
-    """The images [n, 784] of a generator for n pairs of noise and label. Raises Mismatch for any other shape."""
+    """Return the images [n, 784] of a generator for n pairs of noise and label. Raises Mismatch for any other shape."""
     expect(
         got.shape("images") == (n, PIXELS),
         "the conditional generator should return an image of 28×28 pixels, as MNIST has, for each pair of noise and "
@@ -279,7 +279,7 @@ def images_of(got: Evidence, n: int) -> Array:
 
 
 def noise_size(student: Subject, *, again: bool = False) -> int:
-    """The number of noise values that the student's generator takes. Raises Mismatch for more than `MOST_NOISE`.
+    """Return the number of noise values that the student's generator takes. Raises Mismatch for more than `MOST_NOISE`.
 
     `again` asks with the random state of the last run, so that those that follow keep theirs.
     """
@@ -294,13 +294,13 @@ def noise_size(student: Subject, *, again: bool = False) -> int:
 
 
 def expect_parameters(got: Evidence, what: str) -> None:
-    """Fails unless a network has parameters, and an optimiser finds all of them."""
+    """Fail unless a network has parameters, and an optimiser finds all of them."""
     expect(got.integer("parameters") > 0, f"the {what} has no parameters that could be trained")
     expect_registered(got, what)
 
 
 def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
-    """Fails unless a network's outputs [B, …], if they differ at all, have gradients for the weights of all layers."""
+    """Fail unless a network's outputs [B, …], if they differ at all, have gradients for the weights of all layers."""
     expect(
         got.flag("by_parameters") or spread(outputs) <= ROUNDING,
         f"no gradient flows from the {what}'s outputs to its weights, so training would change nothing: leave out "
@@ -315,7 +315,7 @@ def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
 
 
 def expect_slopes(got: Evidence, what: str) -> None:
-    """Fails unless gradients predict how outputs change, in either mode."""
+    """Fail unless gradients predict how outputs change, in either mode."""
     shape = (len(SLOPE), WAYS)
     slopes, predicted = (got.tensor(name, shape=shape, finite=False) for name in ("slopes", "predicted_slopes"))
     rounding = got.tensor("rounding", shape=(len(SLOPE),), finite=False)
@@ -332,7 +332,7 @@ def expect_slopes(got: Evidence, what: str) -> None:
 
 
 def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:
-    """Fails unless the same inputs give the same outputs [B, …] again, and so does the last row alone."""
+    """Fail unless the same inputs give the same outputs [B, …] again, and so does the last row alone."""
     again, alone = got.tensor("again", shape=outputs.shape), got.tensor("alone", shape=outputs[-1:].shape)
     expect(are_same(again, outputs, outputs), f"{message} in eval mode, where only the inputs should count")
     expect(

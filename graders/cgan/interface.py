@@ -18,48 +18,48 @@ class Seen(Protocol):
     """The calls of a network that were seen so far."""
 
     def __len__(self) -> int:
-        """How many there were."""
+        """Return how many there were."""
 
     def forget(self) -> None:
-        """Counts from zero again, where another form of the arguments is tried."""
+        """Count from zero again, where another form of the arguments is tried."""
 
 
 class Cgan(Protocol):
     """Both networks, the student's functions around the generator, and weights that were handed in."""
 
     def generator(self) -> nn.Module:
-        """A copy of the conditional generator, untrained."""
+        """Return a copy of the conditional generator, untrained."""
 
     def own_generator(self) -> nn.Module:
-        """The conditional generator itself, which the student's functions see."""
+        """Return the conditional generator itself, which the student's functions see."""
 
     def discriminator(self) -> nn.Module:
-        """A copy of the conditional discriminator, untrained."""
+        """Return a copy of the conditional discriminator, untrained."""
 
     def noise_size(self) -> int:
-        """How many numbers of noise the generator takes for an image, beside the label."""
+        """Return how many numbers of noise the generator takes for an image, beside the label."""
 
     def images(self, generator: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = ...) -> Any:
-        """What a generator makes of noise and labels: B images. label_first: the label comes before the noise."""
+        """Return what a generator makes of noise and labels: B images. label_first: labels come before noise."""
 
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
-        """What a discriminator makes of images and labels: B scores."""
+        """Return what a discriminator makes of images and labels: B scores."""
 
     def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
-        """What the student's function puts together of noise and labels: rows for the generator.
+        """Return what the student's function puts together of noise and labels: rows for the generator.
 
         encoded: the labels as one-hot rows [B, 10], for functions that take those.
         """
 
     def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
-        """What the student's function returns for n images of a digit.
+        """Return what the student's function returns for n images of a digit.
 
         encoded: n times the digit as a one-hot row [n, 10], for functions that take those. calls: those of
         `own_generator`.
         """
 
     def weights(self) -> list[Path]:
-        """The files that may hold weights of the generator."""
+        """Return the files that may hold weights of the generator."""
 
 
 class CganPackage(Protocol):

@@ -15,7 +15,7 @@ INJECTED: Final = 1e-5  # tolerance on numbers that should be passed on unchange
 
 
 def told(got: Evidence, size: int, digit: int) -> tuple[Array, Integers]:
-    """The noise [R, size] and the labels [R] that a generator was given in a call for a digit, in any usual form.
+    """Return the noise [R, size] and the labels [R] that a generator got in a call for a digit, in any usual form.
 
     Raises Mismatch if it was not called, or not given noise and labels.
     """
@@ -44,12 +44,15 @@ def told(got: Evidence, size: int, digit: int) -> tuple[Array, Integers]:
 
 
 def one_hot(labels: Integers) -> Array32:
-    """One-hot rows [..., 10] of labels [...]."""
+    """Return one-hot rows [..., 10] of labels [...]."""
     return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
 def split(rows: Array) -> tuple[Array, Integers] | None:
-    """The noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it; else None."""
+    """Return the noise [R, d] and the labels [R] in rows [R, d + 10], if a one-hot vector is after or before it.
+
+    Else None.
+    """
     for noise, hot in ((rows[:, :-CLASSES], rows[:, -CLASSES:]), (rows[:, CLASSES:], rows[:, :CLASSES])):
         if is_one_hot(hot):
             return noise, hot.argmax(axis=1)
@@ -57,7 +60,9 @@ def split(rows: Array) -> tuple[Array, Integers] | None:
 
 
 def numbered(rows: Array, asked: int) -> tuple[Array, Integers]:
-    """The noise [R, d] and the labels [R] in rows [R, d + 1] for a digit. Raises Mismatch if the labels are no digits.
+    """Return the noise [R, d] and the labels [R] in rows [R, d + 1] for a digit.
+
+    Raises Mismatch if the labels are no digits.
 
     A label may be divided by 9 or by 10, as to lie between 0 and 1: then 1 may also stand for 9, so the digits count
     that give the digit that was asked for.
@@ -73,5 +78,5 @@ def numbered(rows: Array, asked: int) -> tuple[Array, Integers]:
 
 
 def is_one_hot(rows: Array) -> bool:
-    """Whether each row has a single 1 and else 0."""
+    """Return whether each row has a single 1 and else 0."""
     return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1).all())

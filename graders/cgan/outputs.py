@@ -14,22 +14,22 @@ SAME: Final = 1e-3  # outputs that differ by less than this share of their range
 
 
 def are_same(left: Array, right: Array, among: Array) -> bool:
-    """Whether two arrays of outputs are equal up to rounding, relative to the range of the outputs `among`."""
+    """Return whether two arrays of outputs are equal up to rounding, relative to the range of the outputs `among`."""
     return left.shape == right.shape and bool(np.abs(left - right).max() <= SAME * np.ptp(among) + ROUNDING)
 
 
 def spread(outputs: Array) -> float:
-    """The range of outputs [N, …] over the first dimension, in the element in which it is largest."""
+    """Return the range of outputs [N, …] over the first dimension, in the element in which it is largest."""
     return float(np.ptp(outputs, axis=0).max())
 
 
 def scale_of(outputs: list[Array]) -> float:
-    """The largest `spread` among several outputs, by which thresholds are scaled; at least a rounding error."""
+    """Return the largest `spread` among several outputs, by which thresholds are scaled; at least a rounding error."""
     return max(ROUNDING / FELT, *(spread(each) for each in outputs))
 
 
 def distinct(outputs: Array, least: float) -> int:
-    """The number of rows [N, …] that differ from each other by more than `least` in some element."""
+    """Return the number of rows [N, …] that differ from each other by more than `least` in some element."""
     kept: list[Array] = []
     for row in outputs:
         if all(float(np.abs(row - other).max()) > least for other in kept):

@@ -45,7 +45,7 @@ EDGE = 1e-6  # probabilities are clamped to this distance from 0 and 1 before th
 
 
 def generator(package: CganPackage, noise: Tensor, labels: Tensor, warm: bool = False) -> Generator:
-    """Runs an untrained generator in eval mode, for noise [B, n] and labels [B].
+    """Run an untrained generator in eval mode, for noise [B, n] and labels [B].
 
     `warm` first brings its signals to an ordinary size, as `_warmed` says.
     """
@@ -83,7 +83,7 @@ def _in_training(network: nn.Module, images: Callable[[], Tensor]) -> Tensor:
 
 
 def discriminator(package: CganPackage, images: Tensor, labels: Tensor, warm: bool = False) -> Discriminator:
-    """Runs an untrained discriminator in eval mode, for images [B, 784] and labels [B].
+    """Run an untrained discriminator in eval mode, for images [B, 784] and labels [B].
 
     `warm` first brings its signals to an ordinary size, as `_warmed` says. `by_given` is about the images.
     """
@@ -121,7 +121,7 @@ def _nothing() -> OutputSlopes:
 
 
 def noise_size(package: CganPackage) -> Any:
-    """The number of noise values that the student's generator takes.
+    """Return the number of noise values that the student's generator takes.
 
     This has a run of its own, because to find it the generator is called with several combinations of noise and label.
     """
@@ -129,7 +129,7 @@ def noise_size(package: CganPackage) -> Any:
 
 
 def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded: Tensor) -> GeneratorInput:
-    """The generator's input that the student's function makes from noise [B, d] and labels [B].
+    """Yield the generator's input that the student's function makes from noise [B, d] and labels [B].
 
     `encoded` [B, 10] are the labels as one-hot rows, for functions that take those.
     """
@@ -137,7 +137,7 @@ def generator_input(package: CganPackage, noise: Tensor, labels: Tensor, encoded
 
 
 def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> Generate:
-    """Calls the student's function for n images of each of the `digits`; random images replace the generator's.
+    """Call the student's function for n images of each of the `digits`; random images replace the generator's.
 
     `encoded` [digits, n, 10] are the labels as one-hot rows, for functions that take those.
     """
@@ -153,7 +153,7 @@ def generate(package: CganPackage, digits: list[int], encoded: Tensor) -> Genera
 
 
 def train(package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, batch_size: int, rate: float) -> Train:
-    """Trains the student's networks by our own loop, on uint8 images [N, 784] in 0 … 255 with labels [N].
+    """Train the student's networks by our own loop, on uint8 images [N, 784] in 0 … 255 with labels [N].
 
     For each batch, both networks make a step on the non-saturating loss by Adam with β₁ = 0.5 (Radford et al. 2016),
     and both are given the labels (Mirza & Osindero 2014). Images are scaled to the range of the generator's, [0, 1] or
@@ -197,7 +197,7 @@ def train(package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, b
 
 @torch.no_grad()
 def decode(package: CganPackage, weights: State, noise: Tensor, labels: Tensor, label_first: bool = False) -> Decode:
-    """Runs a generator with these weights in eval mode, for noise [B, n] and labels [B].
+    """Run a generator with these weights in eval mode, for noise [B, n] and labels [B].
 
     `label_first` puts the label before the noise.
     """
@@ -210,7 +210,9 @@ def decode(package: CganPackage, weights: State, noise: Tensor, labels: Tensor, 
 
 @torch.no_grad()
 def handed_in(package: CganPackage, index: int = 0) -> HandedIn:
-    """The handed-in weights number `index` among those that fit the student's generator. It raises no exceptions.
+    """Return the handed-in weights number `index` among those that fit the student's generator.
+
+    It raises no exceptions.
 
     Files are read as plain tensors only, so no code in them runs.
     """
@@ -228,7 +230,7 @@ def handed_in(package: CganPackage, index: int = 0) -> HandedIn:
 
 
 def _collect(network: nn.Module, path: Path, fits: list[tuple[str, State]], problems: list[str]) -> None:
-    """Adds the weights in a file that fit the network to `fits`, or else the first error to `problems`."""
+    """Add the weights in a file that fit the network to `fits`, or else the first error to `problems`."""
     failures: list[Exception] = []
     before = len(fits)
     try:
@@ -245,13 +247,13 @@ def _collect(network: nn.Module, path: Path, fits: list[tuple[str, State]], prob
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
-    """A sort key for file names, by which 10 comes after 9."""
+    """Return a sort key for file names, by which 10 comes after 9."""
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d{1,9})", path.name)]
 
 
 @torch.no_grad()
 def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> Tensor:
-    """How far each output of `made` changes when one row of the inputs [B, …] changes, for three rows: [3, B]."""
+    """Return how far each output of `made` changes if one row of the inputs [B, …] changes, for three rows: [3, B]."""
     before, moved = made(inputs), []
     for row in (0, len(inputs) // 3, len(inputs) - 1):
         changed = inputs.clone()
@@ -261,7 +263,7 @@ def _moves(made: Callable[[Tensor], Tensor], inputs: Tensor, others: Tensor) -> 
 
 
 def _is_signed(package: CganPackage, network: nn.Module, noise: int) -> bool:
-    """Whether a generator's pixels are ever negative."""
+    """Return whether a generator's pixels are ever negative."""
     training = network.training
     labels = torch.arange(40) % 10
     with torch.no_grad():
@@ -271,7 +273,7 @@ def _is_signed(package: CganPackage, network: nn.Module, noise: int) -> bool:
 
 
 def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
-    """Whether a discriminator's scores lie in [0, 1], also for images far outside their range."""
+    """Return whether a discriminator's scores lie in [0, 1], also for images far outside their range."""
     labels = torch.arange(40) % 10
     with torch.no_grad():
         far = _scores(package.cgan.scores(network.eval(), FAR * torch.randn(40, PIXELS), labels), 40)
@@ -279,7 +281,7 @@ def _is_bounded(package: CganPackage, network: nn.Module) -> bool:
 
 
 def _warmed(network: nn.Module, outputs: Callable[[], Tensor]) -> None:
-    """Makes what an untrained network says of its inputs large enough to be read, however small it starts.
+    """Make what an untrained network says of its inputs large enough to be read, however small it starts.
 
     With the small initial weights of a DCGAN, a signal shrinks from layer to layer in eval mode, where batch norms
     divide by a standard deviation that no batch has had yet. So their averages are those of a batch here, as after the
@@ -308,7 +310,7 @@ def _warmed(network: nn.Module, outputs: Callable[[], Tensor]) -> None:
 
 
 def _size(package: CganPackage) -> int:
-    """The number of noise values that the student's generator takes.
+    """Return the number of noise values that the student's generator takes.
 
     Raises Undecided for one that none can have, and ValueError for one that is larger than any image needs.
     """
@@ -331,7 +333,7 @@ def _noise(package: CganPackage, noise: Tensor) -> Tensor:
 
 
 def _rows(images: Any, n: int) -> Tensor:
-    """The images as rows [n, pixels]; an error that says what the generator gave instead, if it did."""
+    """Return the images as rows [n, pixels]; an error that says what the generator gave instead, if it did."""
     if not isinstance(images, Tensor):
         raise TypeError(f"the generator should give a tensor of images, and gave {described(images)}")
     if images.dim() == 0 or images.numel() == 0 or len(images) != n:
@@ -351,7 +353,7 @@ def _scores(scores: Any, n: int) -> Tensor:
 
 
 def _inputs(calls: Calls) -> list[Tensor]:
-    """The arguments of all calls, joined for each position, as rows [R, …]."""
+    """Return the arguments of all calls, joined for each position, as rows [R, …]."""
     if len({len(inputs) for inputs in calls.inputs}) != 1:
         return []
     return [

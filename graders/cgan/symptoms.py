@@ -23,7 +23,7 @@ REACH, FAR = 1.5, 3.0  # a pixel beyond REACH is out of its range; pixels are cl
 
 @symptoms_of("cgan:generator")
 def generator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The shape, number and range of different images, whether they are random, and which inputs change them."""
+    """Return the shape, number and range of different images, whether they are random, and which inputs change them."""
     shape = (len(inputs["noise"]), UpTo(MOST_PIXELS))
     images, far = got.tensor("images", shape=shape), got.tensor("far", shape=shape)
     ends = np.clip([far.min(), far.max()], -FAR, FAR)
@@ -37,7 +37,7 @@ def generator(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:discriminator")
 def discriminator(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The number of labels and images that get different scores, whether these are random, and what changes them."""
+    """Return how many labels and images get different scores, if these are random, and what changes them."""
     images = inputs["images"]
     scores = got.tensor("scores", shape=(len(images),))[:, None]
     numbers = _network(got, scores, got.tensor("again", shape=(len(images),))[:, None], "image")
@@ -66,7 +66,7 @@ def _network(got: Evidence, outputs: Array, again: Array, first_input: str) -> N
 
 
 def _moved(name: str, moves: Array, scale: float) -> Numbers:
-    """Returns how far another input moves a row's output, the share of others that move, and how far they do."""
+    """Return how far another input moves a row's output, the share of others that move, and how far they do."""
     own = moves[np.arange(3), [0, moves.shape[1] // 3, -1]]
     least = max(LEAST * scale, TINY)
     others = (moves.sum(axis=1) - own) / max(moves.shape[1] - 1, 1)
@@ -87,7 +87,7 @@ def noise_size(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:generator_input")
 def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What the columns of the input contain besides the noise, and whether the noise is unchanged."""
+    """Return what the columns of the input contain besides the noise, and whether the noise is unchanged."""
     noise, labels = inputs["noise"].astype(np.float64), inputs["labels"]
     shape = got.shape("rows")
     rows = got.tensor("rows").reshape(len(noise), -1)
@@ -121,7 +121,7 @@ def generator_input(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("cgan:generate")
 def generate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The labels and the rows of noise that the generator was given in each call, and the images that were returned."""
+    """Return the labels and the rows of noise that the generator was given in each call, and the returned images."""
     answers = got.list("answers")
     size = _noise_size(answers)
     numbers: Numbers = {"answers": (float(len(answers)), 0.0)}
@@ -150,7 +150,7 @@ def generate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _noise_size(answers: Sequence[Evidence]) -> int:
-    """The number of noise values that a generator is given besides a label, in the first call with any input."""
+    """Return the number of noise values that a generator is given besides a label, in the first call with any input."""
     widths = [[part.shape()[1] for part in each.list("inputs")] for each in answers]
     first = next((each for each in widths if each), [CLASSES])
     if len(first) == 1:
@@ -159,7 +159,7 @@ def _noise_size(answers: Sequence[Evidence]) -> int:
 
 
 def _off(labels: Integers, digit: int) -> Array:
-    """The offset of labels modulo ten if all have the same; −2 if each digit occurs once; else −1."""
+    """Return the offset of labels modulo ten if all have the same; −2 if each digit occurs once; else −1."""
     off = np.unique((labels - digit) % CLASSES)
     if len(off) == CLASSES == len(labels):
         return np.array([-2.0])

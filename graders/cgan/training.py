@@ -90,7 +90,7 @@ def test_digits_on_demand(
 
 
 def _origin(file: str, count: int, problem: str) -> str:
-    """Words for the student on where the judged weights came from."""
+    """Return words for the student on where the judged weights came from."""
     if file:
         return f"the weights that you handed in, {file[:60]}" + (f", the best of {count} that fit" if count > 1 else "")
     trained = "a short training of your networks"
@@ -116,14 +116,14 @@ def _made(
     first: bool,
     places: NDArray[np.intp],
 ) -> Pixels:
-    """The images uint8 [n, 28, 28] that a fresh guest generates with those weights from the pairs at `places`."""
+    """Return the images uint8 [n, 28, 28] that a new guest generates with those weights for the pairs at `places`."""
     pairs = {"noise": noise[places], "labels": asked[places]}
     got = student.run(probes.cgan.decode, weights=weights, label_first=first, **pairs)
     return as_pixels(got.tensor("images", shape=(len(places), PIXELS)), lowest=-1 if got.flag("signed") else 0)
 
 
 def _diversity(real: Array, labels: Integers, fake: Array) -> float:
-    """The share of a digit's real features that are near one of its generated features, averaged over the digits."""
+    """Return the share of a digit's real features that are near a generated one, averaged over the digits."""
     by_digit = fake.reshape(CLASSES, OF_EACH, -1)
     return float(np.mean([coverage(real[labels == digit][:OF_EACH], by_digit[digit]) for digit in range(CLASSES)]))
 

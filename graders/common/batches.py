@@ -18,12 +18,12 @@ ALIGNED: Final = 0.9999  # two gradients count as parallel above this cosine; ro
 
 
 def unequal_batches(rng: Rng) -> Array32:
-    """Returns binary noise images [448, 1, 28, 28] that form four batches (`SIZES`) with different shares of ones."""
+    """Return binary noise images [448, 1, 28, 28] that form four batches (`SIZES`) with different shares of ones."""
     density = np.repeat(DENSITIES, SIZES)[:, None, None, None]
     return (rng.uniform(0, 1, sum(SIZES), 1, 28, 28) < density).astype(np.float32)
 
 
 def batch_of(data: DataSet, rng: Rng, n: int) -> Array32:
-    """Returns `n` random training images [n, 1, 28, 28], binarised to 0 and 1 at half of the brightness."""
+    """Return `n` random training images [n, 1, 28, 28], binarised to 0 and 1 at half of the brightness."""
     chosen = rng.choice(len(data.train), n)
     return (data.train.images[chosen] > 127).astype(np.float32)[:, None]

@@ -20,7 +20,7 @@ TINY = 1e-7  # means are clipped to [TINY, 1 − TINY] before their logarithms a
 
 
 def gaussian_kl(mean: Array, log_std: Array) -> Array:
-    """Returns KL(N(mean, std²) ‖ N(0, I)) in nats, [N], summed over the d latent dimensions.
+    """Return KL(N(mean, std²) ‖ N(0, I)) in nats, [N], summed over the d latent dimensions.
 
     Σ ½ (std² + mean² − 1) − log std: Kingma & Welling 2014, appendix B.
 
@@ -34,7 +34,7 @@ def gaussian_kl(mean: Array, log_std: Array) -> Array:
 
 
 def cross_entropies(images: Array, outputs: Array) -> list[Array]:
-    """Returns −log p(x|z) in nats, [N], once for each interpretation of a decoder's outputs.
+    """Return −log p(x|z) in nats, [N], once for each interpretation of a decoder's outputs.
 
     The first entry takes the outputs as logits: Σ softplus(l) − x·l over the pixels. If all outputs lie in [0, 1], a
     second entry takes them as the pixels' means: −Σ x log m + (1 − x) log(1 − m) (Kingma & Welling 2014, appendix C.1).
@@ -53,12 +53,12 @@ def cross_entropies(images: Array, outputs: Array) -> list[Array]:
 
 
 def pixel_means(outputs: Array) -> list[Array]:
-    """Returns the pixels' means under each interpretation of a decoder's outputs, in the order of `cross_entropies`."""
+    """Return the pixels' means under each interpretation of a decoder's outputs, in the order of `cross_entropies`."""
     return [expit(outputs), outputs] if are_means(outputs) else [expit(outputs)]
 
 
 def are_means(outputs: Array) -> bool:
-    """Whether a decoder's outputs can be probabilities (it may end in a sigmoid): all of them lie in [0, 1]."""
+    """Return whether a decoder's outputs can be probabilities (it may end in a sigmoid): all of them lie in [0, 1]."""
     return bool(np.all((outputs >= 0) & (outputs <= 1)))
 
 
@@ -112,7 +112,7 @@ class PixelFit:
         return shares | correlations
 
     def problem(self, samples: Array, means: Array) -> str | None:
-        """Says for the student why `samples` are not draws from `means`, both [N, C, H, W]; None if they fit."""
+        """Say for the student why `samples` are not draws from `means`, both [N, C, H, W]; None if they fit."""
         if not are_means(means):
             return "some means lie outside [0, 1]: a mean is the sigmoid of the decoder's logit"
         if not np.isin(samples, (0, 1)).all():
@@ -139,7 +139,7 @@ def _not_binary(samples: Array, means: Array) -> str:
 
 
 def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
-    """Whether all uncertain pixels have their likelier value, which random draws do with probability below `alpha`."""
+    """Return whether all uncertain pixels have their likelier value, as draws have with probability below `alpha`."""
     uncertain = (means > 0.2) & (means < 0.8)
     likelier = np.maximum(means, 1 - means)[uncertain]
     improbable = float(np.log(likelier).sum()) < np.log(alpha)
@@ -147,7 +147,7 @@ def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
 
 
 def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
-    """Says in which bin of similar means the share of ones differs from the average mean; None if it fits in all."""
+    """Say in which bin of similar means the share of ones differs from the average mean; None if it fits in all."""
     for low, high in pairwise(np.linspace(0, 1, BINS + 1)):
         inside = (means >= low) & (means <= high if high == 1 else means < high)
         if not inside.any():
@@ -188,7 +188,7 @@ class _Noise:
         return cls(noise, np.where(uncertain, np.sqrt(odds), 0), means, uncertain)
 
     def dependence(self, alpha: float) -> tuple[str | None, float]:
-        """Says whether successive images or neighbouring pixels depend on each other, and their correlation.
+        """Say whether successive images or neighbouring pixels depend on each other, and their correlation.
 
         Where both do, the stronger correlation is named: pixels that share one coin leave so few independent draws that
         images seem to depend on each other, too. None and 0 if all are independent. The correlation leaves out what
@@ -216,7 +216,7 @@ class _Noise:
         return found
 
     def repetition(self, alpha: float) -> str | None:
-        """Says whether any two images were drawn with the same noise, by the same inequality for each pair."""
+        """Say whether any two images were drawn with the same noise, by the same inequality for each pair."""
         products = self.noise @ self.noise.T
         spreads = self.noise**2 @ self.uncertain.T
         extremes = np.outer(np.abs(self.noise).max(axis=1), self.largest.max(axis=1))
@@ -227,7 +227,7 @@ class _Noise:
         return None
 
     def _centred(self) -> Array:
-        """Subtracts from the noise its average in each bin of means, which a misfit of the means causes."""
+        """Subtract from the noise its average in each bin of means, which a misfit of the means causes."""
         bins = np.minimum((self.means * BINS).astype(int), BINS - 1)[self.uncertain]
         counts = np.maximum(np.bincount(bins, minlength=BINS), 1)
         averages = np.bincount(bins, weights=self.noise[self.uncertain], minlength=BINS) / counts

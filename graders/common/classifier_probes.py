@@ -25,7 +25,7 @@ FEATURES = 64
 
 
 def train(package: object, images: Tensor, labels: Tensor) -> State:
-    """Trains the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N]; returns its weights."""
+    """Train the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N], and return its weights."""
     network = _network()
     x = scaled(images)
     optimizer = torch.optim.Adam(network.parameters())
@@ -42,7 +42,7 @@ def train(package: object, images: Tensor, labels: Tensor) -> State:
 
 @torch.no_grad()
 def features(package: object, weights: State, images: Tensor) -> Features:
-    """Runs the classifier with these weights on uint8 images [N, 1, 28, 28]."""
+    """Run the classifier with these weights on uint8 images [N, 1, 28, 28]."""
     network = _network()
     network.load_state_dict(weights)
     hidden = network[:-1](scaled(images))

@@ -17,12 +17,12 @@ SHEAR: Final = 0.1  # largest horizontal shear in either direction, in pixels pe
 
 
 def unseen(known: Split, most: int, rng: Rng) -> Split:
-    """Returns deformed copies of the first `most` images of a split, with their labels."""
+    """Return deformed copies of the first `most` images of a split, with their labels."""
     return Split(deformed(known.images[:most], rng), known.labels[:most])
 
 
 def deformed(images: Pixels, rng: Rng) -> Pixels:
-    """Returns grey images uint8 [N, H, W], each transformed by its own random affine map about its centre."""
+    """Return grey images uint8 [N, H, W], each transformed by its own random affine map about its centre."""
     moved = np.empty_like(images)
     middle = (np.array(images.shape[1:]) - 1) / 2
     turns, scales, shears = (rng.uniform(-most, most, len(images)) for most in (TURN, SCALE, SHEAR))

@@ -16,14 +16,14 @@ _AT_ONCE: Final = 1 << 22  # most distances held in memory at once, since a gues
 
 
 def squared_distances(first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
-    """Returns the squared Euclidean distances [N, M] between the rows of `first` [N, d] and `second` [M, d]."""
+    """Return the squared Euclidean distances [N, M] between the rows of `first` [N, d] and `second` [M, d]."""
     squares = np.sum(first**2, axis=1)[:, None] + np.sum(second**2, axis=1)[None, :] - 2 * first @ second.T
     clipped: NDArray[Real] = np.clip(squares, 0, None)
     return clipped
 
 
 def nearest(rows: NDArray[Real], among: NDArray[Real]) -> tuple[NDArray[np.intp], NDArray[Real]]:
-    """Returns, for each row [N, d], the index [N] of the nearest row of `among` [M, d], M > 0, and its distance [N]."""
+    """Return, for each row [N, d], the index [N] of the nearest row of `among` [M, d], M > 0, and its distance [N]."""
     indices, distances = np.zeros(len(rows), dtype=np.intp), np.zeros(len(rows), dtype=rows.dtype)
     step = max(1, _AT_ONCE // len(among))
     for start in range(0, len(rows), step):
@@ -34,7 +34,7 @@ def nearest(rows: NDArray[Real], among: NDArray[Real]) -> tuple[NDArray[np.intp]
 
 
 def correlations(rows: Floats, among: Floats) -> Array:
-    """Returns Pearson's correlations [N, M] of the rows of `rows` [N, d] with those of `among` [M, d]; 0 if constant.
+    """Return Pearson's correlations [N, M] of the rows of `rows` [N, d] with those of `among` [M, d]; 0 if constant.
 
     Scaling or shifting a row does not change its correlations. Noise that is r times as large as the spread of the row
     divides them by √(1 + r²).
@@ -44,7 +44,7 @@ def correlations(rows: Floats, among: Floats) -> Array:
 
 
 def standardised(rows: Floats) -> Array:
-    """Returns the rows [N, d] with mean 0 and length 1; rows of zeros for constant ones."""
+    """Return the rows [N, d] with mean 0 and length 1; rows of zeros for constant ones."""
     centred = np.asarray(rows, dtype=np.float64)
     centred = centred - centred.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)

@@ -79,7 +79,7 @@ class Observed:
     few: str | None = None
 
     def views(self, sign: int = 1) -> Iterable[Observed]:
-        """Yields the step with its scores as logits and, if they are probabilities, also converted into logits.
+        """Yield the step with its scores as logits and, if they are probabilities, also converted into logits.
 
         With `sign` −1 the scores are negated, as if they were those of the opposite class (for exchanged labels).
         """
@@ -106,7 +106,7 @@ class Verdict:
 
 
 def observed_step(step: Evidence, images: Floats, injected: Floats) -> Observed:
-    """Converts the evidence of a probe of one training step, and checks that it is consistent.
+    """Convert the evidence of a probe of one training step, and checks that it is consistent.
 
     Args:
         step: evidence of the probe: loss, rows, scores, gradients, decoded images and whether scores are bounded.
@@ -133,7 +133,7 @@ def observed_step(step: Evidence, images: Floats, injected: Floats) -> Observed:
 
 
 def expect_passed_on(slopes: Array) -> None:
-    """Fails a generator's step whose images get another gradient than that with which the loss follows them.
+    """Fail a generator's step whose images get another gradient than that with which the loss follows them.
 
     Args:
         slopes: evidence of `graders.probing.passage.slopes`, [2, directions]. Both rows of a right answer are the same,
@@ -152,7 +152,10 @@ def expect_passed_on(slopes: Array) -> None:
 
 
 def are_injected(scores: Array, injected: Floats) -> bool:
-    """Whether `scores` [R] are consecutive entries of `injected` [S]; only the first is compared if R is too large."""
+    """Return whether `scores` [R] are consecutive entries of `injected` [S].
+
+    Only the first is compared if R is too large.
+    """
     start = int(np.abs(injected - scores[0]).argmin())
     expected = injected[start : start + len(scores)]
     if len(expected) < len(scores):
@@ -161,19 +164,19 @@ def are_injected(scores: Array, injected: Floats) -> bool:
 
 
 def decoded_images(result: Evidence) -> Array:
-    """Returns the images [N, 784] that the generator gave; raises Mismatch if it was never called."""
+    """Return the images [N, 784] that the generator gave; raises Mismatch if it was never called."""
     decoded = result.tensor("decoded", shape=(UpTo(MOST_ROWS), PIXELS))
     expect(len(decoded) > 0, "the generator is never called")
     return decoded
 
 
 def softplus(s: Array) -> Array:
-    """Returns log(1 + eˢ), without overflow."""
+    """Return log(1 + eˢ), without overflow."""
     return np.logaddexp(0.0, s)
 
 
 def sources(rows: Array, real: Array, fake: Array) -> tuple[Mask, Mask]:
-    """Attributes images to the real or the generated batch.
+    """Attribute images to the real or the generated batch.
 
     Since students may add noise to the discriminator's input, or augment it, a row belongs to the image with which it
     is most correlated. Generated images may be nearly constant, so that noise hides them: a row that is nearer to one
@@ -205,7 +208,7 @@ def sources(rows: Array, real: Array, fake: Array) -> tuple[Mask, Mask]:
 
 
 def unmet_images(rows: Array, real: Array) -> str | None:
-    """Says what is wrong if `rows` [R, d] are not all images of the real batch [n, d]; else returns None."""
+    """Say what is wrong if `rows` [R, d] are not all images of the real batch [n, d]; else returns None."""
     likeness = Likeness.of(rows, real)
     if likeness.met >= likeness.least_met:
         return None
@@ -213,7 +216,7 @@ def unmet_images(rows: Array, real: Array) -> str | None:
 
 
 def too_few_fakes(rows: Array, fake: Array, wanted: int) -> str | None:
-    """Says what is wrong if `rows` [R, d] come from too few of the generated images [m, d]; else returns None.
+    """Say what is wrong if `rows` [R, d] come from too few of the generated images [m, d]; else returns None.
 
     Noise on nearly constant images makes them indistinguishable, so rows count as different if they are so in any way.
 
@@ -229,7 +232,7 @@ def too_few_fakes(rows: Array, fake: Array, wanted: int) -> str | None:
 
 
 def judge_generator(step: Observed, exchanged: bool = False) -> Verdict:
-    """Judges the generator's loss: −E log D(G(z)), Goodfellow et al. 2014, section 3.
+    """Judge the generator's loss: −E log D(G(z)), Goodfellow et al. 2014, section 3.
 
     Args:
         step: the generator's step.
@@ -240,7 +243,7 @@ def judge_generator(step: Observed, exchanged: bool = False) -> Verdict:
 
 
 def judge_discriminator(step: Observed) -> Verdict:
-    """Judges the discriminator's loss: −E log D(x) − E log(1 − D(G(z))), Goodfellow et al. 2014, equation 1."""
+    """Judge the discriminator's loss: −E log D(x) − E log(1 − D(G(z))), Goodfellow et al. 2014, equation 1."""
     return _best([_discriminator(view) for view in step.views()])
 
 
@@ -263,7 +266,9 @@ def excess(step: Observed, judge: Callable[[Observed], Verdict]) -> float | None
 
 
 def shared_excess(discriminators: Observed, generators: Observed | None) -> float | None:
-    """The factor by which a discriminator's loss is too large, if the generator's is so by the same one; else None.
+    """Return the factor by which a discriminator's loss is too large, if the generator's is so by the same one.
+
+    Else None.
 
     That is one mistake. A discriminator's loss may be a sum of two terms or their mean, so it may have half the factor.
 
@@ -279,7 +284,7 @@ def shared_excess(discriminators: Observed, generators: Observed | None) -> floa
 
 
 def expect_no_excess(generators: Observed, discriminators: Observed | None) -> None:
-    """Fails a generator's loss that is right but for a factor, and says if the discriminator's loss has it, too."""
+    """Fail a generator's loss that is right but for a factor, and says if the discriminator's loss has it, too."""
     factor = excess(generators, judge_generator)
     if factor is None:
         return
@@ -292,7 +297,7 @@ def expect_no_excess(generators: Observed, discriminators: Observed | None) -> N
 
 
 def leave_to_generator(discriminators: Observed, factor: float | None, check: str) -> None:
-    """Ends a check of the discriminator's loss whose only mistake is a factor that the generator's loss has, too.
+    """End a check of the discriminator's loss whose only mistake is a factor that the generator's loss has, too.
 
     `check` is the check of the generator's loss.
     """
@@ -305,19 +310,19 @@ def leave_to_generator(discriminators: Observed, factor: float | None, check: st
 
 
 def divided(step: Observed, factor: float) -> Observed:
-    """The step as it would be with its loss divided by a factor."""
+    """Return the step as it would be with its loss divided by a factor."""
     return replace(step, loss=step.loss / factor, gradients=step.gradients / factor)
 
 
 def excess_words(step: Observed, factor: float) -> str:
-    """What multiplies a loss by a factor, for the student, to follow "the loss is"."""
+    """Return what multiplies a loss by a factor, for the student, to follow "the loss is"."""
     if _equals(factor, float(step.fake.sum())):
         return "summed over the batch, but an expectation is estimated by the mean"
     return f"{factor:.4g} times too large" if factor > 1 else f"multiplied by {factor:.4g}"
 
 
 def _best(verdicts: list[Verdict]) -> Verdict:
-    """Returns a verdict without a mistake if there is one, else preferably one whose mistake is known."""
+    """Return a verdict without a mistake if there is one, else preferably one whose mistake is known."""
     return min(verdicts, key=lambda verdict: (verdict.mistake is not None, verdict.mistake == ""))
 
 
@@ -407,7 +412,7 @@ def _discriminator(step: Observed) -> Verdict:
 
 
 def _labels(step: Observed, groups: list[tuple[Mask, float]]) -> Labels | None:
-    """Returns which labels a binary cross-entropy used; None if the loss is no such cross-entropy.
+    """Return which labels a binary cross-entropy used; None if the loss is no such cross-entropy.
 
     The labels are computed from the gradients, then the loss from the labels: it may be the sum or the mean of the
     groups' means, or the mean over all rows.
@@ -430,7 +435,7 @@ def _labels(step: Observed, groups: list[tuple[Mask, float]]) -> Labels | None:
 
 
 def _is_near(labels: Array, label: float) -> bool:
-    """Whether all of the labels are `label` (0 or 1), up to the smoothing that is accepted."""
+    """Return whether all of the labels are `label` (0 or 1), up to the smoothing that is accepted."""
     low, high = (1 - SMOOTHING, 1 + OVERSHOOT) if label else (0.0, SMOOTHING)
     return bool(np.all(labels >= low - SLACK) and np.all(labels <= high + SLACK))
 
@@ -444,7 +449,7 @@ def _named(value: float, mistakes: list[tuple[str, float]]) -> str | None:
 
 
 def _multiple(value: float, right: float) -> str | None:
-    """Says by which integer factor the loss is too large; None if it is no such multiple."""
+    """Say by which integer factor the loss is too large; None if it is no such multiple."""
     factor = value / right if right else 0.0
     if factor > 0 and _equals(factor, float(np.round(factor))) and factor < 1e6:
         return f"the loss is {np.round(factor):.0f} times too large"
@@ -452,5 +457,5 @@ def _multiple(value: float, right: float) -> str | None:
 
 
 def _largest(rows: Array, images: Array) -> Array:
-    """Returns the largest correlation [R] of each row [R, d] with an image [n, d]; 0 if n is 0."""
+    """Return the largest correlation [R] of each row [R, d] with an image [n, d]; 0 if n is 0."""
     return correlations(rows, images).max(axis=1) if len(images) else np.zeros(len(rows))

@@ -17,7 +17,7 @@ ROUGH = 0.05  # a slope is rough if it jumps by this much between neighbouring s
 
 
 def describe_step(which: str, images: Array32, got: Evidence) -> Numbers:
-    """Describes how a step's loss depends on the scores of real and generated images, and the noise of the latter.
+    """Describe how a step's loss depends on the scores of real and generated images, and the noise of the latter.
 
     The slope of a term −E f(s) is n·∂loss/∂s at each of its n scores. Slopes are compared relative to the largest, and
     the scale separately within a factor of two, since the sum and the mean of two terms are both right.
@@ -63,7 +63,7 @@ class _Term:
         return np.interp(SCORES, self.scores, self.slopes) if self.count else np.zeros(len(SCORES))
 
     def is_rough(self, scale: float) -> bool:
-        """Whether images with nearly equal scores are treated differently."""
+        """Return whether images with nearly equal scores are treated differently."""
         if self.count < 3:
             return False
         middle = [
@@ -106,7 +106,7 @@ def _slopes(got: Evidence, terms: dict[str, _Term]) -> Numbers:
 
 
 def _by_logits(got: Evidence) -> tuple[Array, Array]:
-    """Returns the scores [R] as logits with the gradients [R] by them, converted if they are probabilities."""
+    """Return the scores [R] as logits with the gradients [R] by them, converted if they are probabilities."""
     scores, gradients = (got.tensor(name, shape=(UpTo(MOST_ROWS),)) for name in ("scores", "gradients"))
     if not got.flag("bounded"):
         return scores, gradients
@@ -115,7 +115,7 @@ def _by_logits(got: Evidence) -> tuple[Array, Array]:
 
 
 def describe_latents(latents: Array) -> Numbers:
-    """Describes whether latents [N, d] are drawn from N(0, I), or else their distribution."""
+    """Describe whether latents [N, d] are drawn from N(0, I), or else their distribution."""
     if len(latents) < 10:
         return {"latents": (float(len(latents)), 0.0)}
     if gaussian_fit_problems(latents) is None:

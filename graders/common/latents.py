@@ -21,7 +21,7 @@ SAME_IMAGE = 1e-4  # images with pixels in [−1, 1] count as equal if no pixel 
 
 
 def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
-    """Finds the latent that each image was decoded from.
+    """Find the latent that each image was decoded from.
 
     Args:
         images: [N, p], flat images.
@@ -40,7 +40,7 @@ def trace(images: Array, decoded: Array, latents: Array) -> Array | None:
 
 
 def is_mixed(images: Array, decoded: Array) -> bool:
-    """Whether the pixels of the end images were interpolated, instead of their latents.
+    """Return whether the pixels of the end images were interpolated, instead of their latents.
 
     Args:
         images: [B, K, p], strips of K flat images; only the first ones have to be among `decoded` [M, p].
@@ -51,7 +51,7 @@ def is_mixed(images: Array, decoded: Array) -> bool:
 
 
 def arrangements(found: Array, n: int) -> list[Array]:
-    """Returns the ways to divide N latents [N, d] into n strips [n, N/n, d]; none if that is impossible.
+    """Return the ways to divide N latents [N, d] into n strips [n, N/n, d]; none if that is impossible.
 
     The latents may come strip by strip (the first way) or step by step (the second).
     """
@@ -62,7 +62,7 @@ def arrangements(found: Array, n: int) -> list[Array]:
 
 
 def arrangements_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]:
-    """Returns the arrangements of N latents into n strips that agree with the `shape` of the student's result.
+    """Return the arrangements of N latents into n strips that agree with the `shape` of the student's result.
 
     The first dimension of a 5-dimensional result says whether it holds strips or steps; otherwise both are possible.
     """
@@ -73,7 +73,7 @@ def arrangements_of(found: Array, shape: tuple[int, ...], n: int) -> list[Array]
 
 
 def line_problem(strips: Array, what: str = "strip") -> str | None:
-    """Says for the student why strips [B, K, d] are not evenly spaced straight lines; None if they are.
+    """Say for the student why strips [B, K, d] are not evenly spaced straight lines; None if they are.
 
     `what` is the student's name for a strip.
     """
@@ -96,7 +96,7 @@ def line_problem(strips: Array, what: str = "strip") -> str | None:
 
 
 def ends_problem(first: Array, last: Array, alpha: float = ALPHA) -> str | None:
-    """Says for the student why the ends of strips are not independent draws from N(0, I); None if they may be.
+    """Say for the student why the ends of strips are not independent draws from N(0, I); None if they may be.
 
     The mean, the root mean square (χ², exact) and the correlation of both ends are tested.
 
@@ -142,7 +142,7 @@ def _end_problem(name: str, end: Array, test: TwoDraws) -> str | None:
 
 
 def are_drawn_alike(first: Array, second: Array, alpha: float = ALPHA) -> bool:
-    """Whether two sets of independent latents, [N, d] and [M, d], may be draws from one distribution, whichever it is.
+    """Return whether two sets of latents, [N, d] and [M, d], may be draws from one distribution, whatever it is.
 
     The distributions of the latents' means and mean squares are compared (Dvoretzky–Kiefer–Wolfowitz for
     each set, valid for any distribution and any dependence among the elements of a latent).
@@ -158,7 +158,7 @@ def are_drawn_alike(first: Array, second: Array, alpha: float = ALPHA) -> bool:
 
 
 def depend_on_each_other(first: Array, last: Array, alpha: float = ALPHA) -> bool:
-    """Whether an element of the last latents [B, d] of strips is correlated with the same element of the first ones.
+    """Return whether an element of the last [B, d] of strips is correlated with the same one of the first ones.
 
     It compares each element apart, since those of one latent may be alike where the noise is wrong.
     """
@@ -170,7 +170,7 @@ def depend_on_each_other(first: Array, last: Array, alpha: float = ALPHA) -> boo
 
 
 def coordinates(strips: Array) -> tuple[Array, Array]:
-    """Returns where the latents of strips [B, K, d] lie relative to the line through their first and last ones.
+    """Return where the latents of strips [B, K, d] lie relative to the line through their first and last ones.
 
     Returns:
         Two arrays [B, K]: the position along the line (0 at the first latent, 1 at the last), and the distance from it.
@@ -183,14 +183,14 @@ def coordinates(strips: Array) -> tuple[Array, Array]:
 
 
 def _bends(points: Array) -> Array:
-    """Returns the root mean square distance [B, K], over the p pixels, of images from the line between their ends."""
+    """Return the root mean square distance [B, K], over the p pixels, of images from the line between their ends."""
     _, aside = coordinates(points)
     bends: Array = aside / np.sqrt(points.shape[2])
     return bends
 
 
 def _is_arc(strips: Array) -> bool:
-    """Whether strips [B, K, d] are spherical linear interpolations (slerp, Shoemake 1985).
+    """Return whether strips [B, K, d] are spherical linear interpolations (slerp, Shoemake 1985).
 
     sin((1−t)Ω)/sin Ω · z₀ + sin(tΩ)/sin Ω · z₁, where Ω is the angle between the ends.
     """

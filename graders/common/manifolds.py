@@ -33,7 +33,7 @@ class Problem:
 
 
 def manifold_problem(latents: Array, picture: Array, grid_size: int, gain: float) -> Problem | None:
-    """Says what is wrong with a picture of the latent space; None if nothing is.
+    """Say what is wrong with a picture of the latent space; None if nothing is.
 
     Args:
         latents: [N, 2], what the student gave our decoder, in order.
@@ -46,7 +46,7 @@ def manifold_problem(latents: Array, picture: Array, grid_size: int, gain: float
 
 
 def latents_problem(latents: Array, grid_size: int, margins: tuple[float, float] | None = None) -> Problem | None:
-    """Says what is wrong with the latents that were decoded; None if nothing is.
+    """Say what is wrong with the latents that were decoded; None if nothing is.
 
     Args:
         latents: [N, 2], what the student gave our decoder, in order.
@@ -80,7 +80,7 @@ def _count_problem(latents: Array, side: int, grid_size: int) -> Problem | None:
 
 
 def _grid_problem(latents: Array, side: int) -> Problem | None:
-    """Every value of z₀ must come with every value of z₁."""
+    """Return what is wrong if not every value of z₀ comes with every value of z₁, and None otherwise."""
     axes = [np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
     pairs = np.unique(np.round(latents, 4), axis=0)
     if all(len(axis) == side for axis in axes) and len(pairs) == side**2:
@@ -129,7 +129,7 @@ def _picture_problem(picture: Array, latents: Array, side: int, gain: float) -> 
 
 
 def _brightness_problem(brightness: Array, logits: Array) -> Problem | None:
-    """Says what is wrong with the brightness along one axis of the picture, given the logits in ascending order."""
+    """Say what is wrong with the brightness along one axis of the picture, given the logits in ascending order."""
     steps = np.diff(brightness)
     if not (np.all(steps > 0) or np.all(steps < 0)):
         return Problem("the tiles are not in order: z should grow from tile to tile along each axis of the picture")
@@ -145,7 +145,7 @@ def _brightness_problem(brightness: Array, logits: Array) -> Problem | None:
 
 
 def tiles_of(picture: Array, side: int) -> Array | None:
-    """Reads the brightness of both halves of every tile of a picture, whatever its padding.
+    """Read the brightness of both halves of every tile of a picture, whatever its padding.
 
     Args:
         picture: [C, height, width], with any scale of brightness.
@@ -167,7 +167,7 @@ def tiles_of(picture: Array, side: int) -> Array | None:
 
 
 def tiles_in_a_row(picture: Array, count: int) -> int:
-    """Returns how many of `count` tiles stand in each row of a picture [C, height, width]; 0 if no number fits."""
+    """Return how many of `count` tiles stand in each row of a picture [C, height, width]; 0 if no number fits."""
     height, width = picture.shape[1:]
     for columns in range(1, count + 1):
         rows = -(-count // columns)

@@ -45,7 +45,7 @@ class Likeness:
 
     @classmethod
     def of(cls, rows: Floats, images: Floats, signed: bool = True) -> Likeness:
-        """Compares rows [R, d] with images [n, d], which are moved only if d is a square.
+        """Compare rows [R, d] with images [n, d], which are moved only if d is a square.
 
         signed: whether negatives of an image count as different from it.
         """
@@ -85,7 +85,7 @@ class Likeness:
 
 
 def expect_encoded(got: Evidence, images: Array32, again: Again) -> None:
-    """Fails a pass of a VAE that gives its encoder other images than those of the batch, or not all of them.
+    """Fail a pass of a VAE that gives its encoder other images than those of the batch, or not all of them.
 
     Args:
         got: the evidence of the pass; `shown` [R, d] are the encoder's inputs, none if its `forward` is not called.
@@ -109,7 +109,7 @@ def expect_shown(
     whom: str = "the model",
     source: str = "the loader",
 ) -> None:
-    """Fails a loop or a model that shows a network other images than it should, or not all of them.
+    """Fail a loop or a model that shows a network other images than it should, or not all of them.
 
     Args:
         shown: returns from evidence what the network was shown, [R, d], in any order and also as negatives.
@@ -144,7 +144,7 @@ def expect_shown(
 def expect_loader_shown(
     got: Evidence, images: Floats, step_is_wrong: Callable[[], bool], *, early: str, other: str
 ) -> None:
-    """Fails a loop of a GAN that does not read all batches, or shows the discriminator too few of their images.
+    """Fail a loop of a GAN that does not read all batches, or shows the discriminator too few of their images.
 
     Args:
         got: the evidence of the loop: `rows` [R, d], what the discriminator was shown, and `read`, how many images were
@@ -172,7 +172,7 @@ def _best(correlations: Array) -> Array:
 
 
 def _moves(images: Array32) -> Iterator[Array32]:
-    """Yields the images [n, d] flipped and shifted, and turned by quarters, if they are square; else nothing."""
+    """Yield the images [n, d] flipped and shifted, and turned by quarters, if they are square; else nothing."""
     side = round(images.shape[1] ** 0.5)
     if side * side != images.shape[1]:
         return

@@ -25,7 +25,7 @@ UNREGISTERED: Final = (
 
 
 def bend(outputs: Sequence[Array]) -> float:
-    """Measures how nonlinear a network is, from its outputs for three equidistant inputs on a line.
+    """Measure how nonlinear a network is, from its outputs for three equidistant inputs on a line.
 
     Args:
         outputs: one array for each output of the network, [3, …]: for the first, the middle and the last input.
@@ -44,12 +44,12 @@ def bend(outputs: Sequence[Array]) -> float:
 
 
 def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
-    """Fails a linear network; `outputs` as in `bend`, `name` is what the student calls the network."""
+    """Fail a linear network; `outputs` as in `bend`, `name` is what the student calls the network."""
     expect(bend(outputs) > STRAIGHT, LINEAR.format(name=name))
 
 
 def narrowest(outputs: Array) -> tuple[float, float]:
-    """Returns the ends of the range that outputs reach in every mode.
+    """Return the ends of the range that outputs reach in every mode.
 
     Args:
         outputs: [modes, …], such as what `graders.probing.networks.drive` reached in training mode and in eval mode.
@@ -59,7 +59,7 @@ def narrowest(outputs: Array) -> tuple[float, float]:
 
 
 def expect_registered(registration: Evidence, name: str = "network") -> None:
-    """Fails a network with layers that parameters() does not list.
+    """Fail a network with layers that parameters() does not list.
 
     Args:
         registration: evidence of `graders.probing.networks.registration`.
@@ -74,7 +74,7 @@ def expect_registered(registration: Evidence, name: str = "network") -> None:
 
 
 def expect_trained(registration: Evidence, name: str = "network") -> None:
-    """Fails a network with layers that parameters() does not list, or with parameters that its output does not use.
+    """Fail a network with layers that parameters() does not list, or with parameters that its output does not use.
 
     Args: as of `expect_registered`.
     """
@@ -88,7 +88,7 @@ def expect_trained(registration: Evidence, name: str = "network") -> None:
 
 
 def expect_in_use(got: Evidence, name: str = "network") -> None:
-    """Fails a network with a parameter on whose value its output does not depend, although it may be in its graph.
+    """Fail a network with a parameter on whose value its output does not depend, although it may be in its graph.
 
     Args:
         got: the evidence that `graders.probing.networks.idle_parameter` returns.
@@ -103,7 +103,7 @@ def expect_in_use(got: Evidence, name: str = "network") -> None:
 
 
 def expect_reproducible(got: Array, expected: Array) -> None:
-    """Fails a network whose outputs, when it is created once more and given reordered rows, are not the same rows.
+    """Fail a network whose outputs, when it is created once more and given reordered rows, are not the same rows.
 
     Args:
         got: outputs [N, …] of the second network.

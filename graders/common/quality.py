@@ -19,7 +19,7 @@ _STEPS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]  # shift
 
 
 def frechet(first: Array, second: Array) -> float:
-    """Returns the squared Fréchet distance of the Gaussians fitted to features [N, d] and [M, d].
+    """Return the squared Fréchet distance of the Gaussians fitted to features [N, d] and [M, d].
 
     ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½): Heusel et al. 2017, equation 6. The last trace is computed as the sum of
     the square roots of the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric, so it is stable for singular covariances
@@ -34,7 +34,7 @@ def frechet(first: Array, second: Array) -> float:
 
 
 def progress(distance: float, untrained: float, reached: float) -> float:
-    """Returns how far a distance has fallen from `untrained` (0) towards `reached` (1), on a logarithmic scale.
+    """Return how far a distance has fallen from `untrained` (0) towards `reached` (1), on a logarithmic scale.
 
     log(untrained / distance) / log(untrained / reached): every halving counts the same. The result exceeds 1 if the
     distance is below `reached`, and is never below 0.
@@ -47,7 +47,7 @@ def progress(distance: float, untrained: float, reached: float) -> float:
 
 
 def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
-    """Returns the share of real images with a generated one in their neighbourhood (coverage, Naeem et al. 2020).
+    """Return the share of real images with a generated one in their neighbourhood (coverage, Naeem et al. 2020).
 
     A real image's neighbourhood reaches to its k-th nearest real neighbour, in the space of features. Samples that
     resemble no image have a coverage of 0, samples of a single digit at most about 1/10; for equally many real and
@@ -63,7 +63,7 @@ def coverage(real: Array, fake: Array, neighbours: int = NEIGHBOURS) -> float:
 
 
 def copied(samples: Pixels, data: DataSet) -> float:
-    """Returns the share of samples, uint8 [N, 28, 28], that copy an image of the data set, possibly shifted by a pixel.
+    """Return the share of samples, uint8 [N, 28, 28], that copy an image of the data set, possibly shifted by a pixel.
 
     A sample is a copy if its distance to the nearest known image is less than `COPY_SHARE` of the median distance from
     a held-out image to its nearest training image.
@@ -76,7 +76,7 @@ def copied(samples: Pixels, data: DataSet) -> float:
 
 
 def nearest_distances(images: Pixels, among: Pixels) -> Array:
-    """Returns the Euclidean distance [N] from each image to its nearest one in `among`, with pixels scaled to [0, 1].
+    """Return the Euclidean distance [N] from each image to its nearest one in `among`, with pixels scaled to [0, 1].
 
     Both are uint8 [N, 28, 28] and [M, 28, 28]. An image counts in the best of nine positions: unchanged, or shifted by
     one pixel in any direction.

@@ -29,7 +29,7 @@ ODD: Final = 0.5  # share of images that may change: active dropout and batch no
 
 
 def near_by_chance(check: str) -> Share:
-    """Declares the test of a check that refuses copies: by chance, at most 1 sample in 50 may be near a known image.
+    """Declare the test of a check that refuses copies: by chance, at most 1 sample in 50 may be near a known image.
 
     That is far more than any generator that does not copy was seen to give.
     """
@@ -37,7 +37,7 @@ def near_by_chance(check: str) -> Share:
 
 
 def decoded(decode: Decode, n: int, rng: Rng) -> Pixels:
-    """The images uint8 [n, 28, 28] of n latents, which are decoded in a random order that tells a generator nothing."""
+    """Return the images uint8 [n, 28, 28] of n latents, decoded in a random order, which tells a generator nothing."""
     order = rng.choice(n, n)
     images = np.empty((n, 28, 28), dtype=np.uint8)
     images[order] = decode(order)
@@ -45,13 +45,13 @@ def decoded(decode: Decode, n: int, rng: Rng) -> Pixels:
 
 
 def refuse_company(images: Pixels, decode: Decode, rng: Rng) -> None:
-    """Fails a generator that gives other images for the same latents in another batch, in another guest."""
+    """Fail a generator that gives other images for the same latents in another batch, in another guest."""
     some = rng.choice(len(images), min(AGAIN, len(images)))
     expect_same(images[some], decode(some))
 
 
 def expect_same(images: Pixels, again: Pixels) -> None:
-    """Fails unless most images [n, 28, 28] of the same latents agree between two batches."""
+    """Fail unless most images [n, 28, 28] of the same latents agree between two batches."""
     first, second = (each.reshape(len(each), -1).astype(np.float64) for each in (images, again))
     usual = float(np.median(np.linalg.norm(first - np.roll(first, 1, axis=0), axis=1)))
     away = np.linalg.norm(first - second, axis=1)
@@ -65,7 +65,7 @@ def expect_same(images: Pixels, again: Pixels) -> None:
 
 
 def refuse_copies(samples: Pixels, data: DataSet, near: Share, rng: Rng) -> None:
-    """Fails a generator if more of its samples, uint8 [N, 28, 28], are copies than chance explains (`near`).
+    """Fail a generator if more of its samples, uint8 [N, 28, 28], are copies than chance explains (`near`).
 
     LOOKED_AT of the samples are drawn at random and compared.
     """
@@ -79,7 +79,7 @@ def refuse_copies(samples: Pixels, data: DataSet, near: Share, rng: Rng) -> None
 
 
 def as_pixels(images: Array, lowest: float = -1.0) -> Pixels:
-    """Converts images [N, 784], where `lowest` is black and 1 is white, into pixels uint8 [N, 28, 28] in 0 … 255.
+    """Convert images [N, 784], where `lowest` is black and 1 is white, into pixels uint8 [N, 28, 28] in 0 … 255.
 
     Raises Mismatch if some value exceeds 10⁶.
     """
@@ -98,16 +98,16 @@ class Reader:
 
     @classmethod
     def trained(cls, reference: Subject, images: Pixels, labels: NDArray[Any]) -> Reader:
-        """Trains a classifier on images with 784 pixels each, uint8 in 0 … 255, and their labels [N]."""
+        """Train a classifier on images with 784 pixels each, uint8 in 0 … 255, and their labels [N]."""
         seen = images.reshape(-1, 1, 28, 28)
         return cls(reference, reference.run(probes.common.classifier.train, images=seen, labels=labels).state())
 
     def features(self, images: Pixels) -> Array:
-        """Returns the features [N, d] of images."""
+        """Return the features [N, d] of images."""
         return self.read(images)[0]
 
     def read(self, images: Pixels) -> tuple[Array, Array]:
-        """Returns the features [N, d] of images, and the digits [N] that the classifier takes them for."""
+        """Return the features [N, d] of images, and the digits [N] that the classifier takes them for."""
         seen = images.reshape(-1, 1, 28, 28)
         got = self.reference.run(probes.common.classifier.features, weights=self.weights, images=seen)
         return got.tensor("features"), got.tensor("classes")

@@ -15,12 +15,12 @@ SAME: Final = 1e-3  # numbers nearer than this count as equal: by chance about 1
 
 
 def share_of(flags: Mask) -> float:
-    """Returns the share of true flags, 0 if there are none."""
+    """Return the share of true flags, 0 if there are none."""
     return float(flags.mean()) if flags.size else 0.0
 
 
 def describe_noise(z: Array, mean: Array, std: Array) -> Numbers:
-    """Describes the distribution of the noise (z − mean) / std: whether rows or columns share it, or its shape.
+    """Describe the distribution of the noise (z − mean) / std: whether rows or columns share it, or its shape.
 
     The shape is given by the shares below `POINTS`, overall and for each sign of the mean and small and large std: so
     σ·ε is told from σ²·ε, or from ε alone.
@@ -45,5 +45,5 @@ def describe_noise(z: Array, mean: Array, std: Array) -> Numbers:
 
 
 def tolerance_of(n: int) -> float:
-    """Returns how far two shares, of n draws each, may differ: four standard errors of at most ½·√(2/n)."""
+    """Return how far two shares, of n draws each, may differ: four standard errors of at most ½·√(2/n)."""
     return 4 * 0.5 * float(np.sqrt(2 / n))

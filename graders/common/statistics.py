@@ -36,7 +36,7 @@ TIE = 1e-4  # a gap in the distribution function that rounding can leave between
 
 
 def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns the bound that |Z|, Z ~ N(0, 1), exceeds with probability `alpha` in all `comparisons` together.
+    """Return the bound that |Z|, Z ~ N(0, 1), exceeds with probability `alpha` in all `comparisons` together.
 
     z = −Φ⁻¹(alpha / (2·comparisons)), by Bonferroni's inequality.
     """
@@ -44,12 +44,12 @@ def z_bound(alpha: float = ALPHA, comparisons: int = 1) -> float:
 
 
 def t_bound(freedom: int, alpha: float = ALPHA) -> float:
-    """Returns the bound that |T| exceeds with probability `alpha`, T being Student's t with `freedom` degrees."""
+    """Return the bound that |T| exceeds with probability `alpha`, T being Student's t with `freedom` degrees."""
     return -float(stdtrit(freedom, alpha / 2))
 
 
 def mean_tolerance(std: float, n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns how far the mean of `n` independent draws with standard deviation `std` may be from its expectation.
+    """Return how far the mean of `n` independent draws with standard deviation `std` may be from its expectation.
 
     z·std/√n, with z of `z_bound`: exact for Gaussian draws, by the central limit theorem for others.
     """
@@ -57,7 +57,7 @@ def mean_tolerance(std: float, n: int, alpha: float = ALPHA, comparisons: int = 
 
 
 def spread_bounds(n: int, alpha: float = ALPHA, comparisons: int = 1) -> tuple[float, float]:
-    """Returns the interval that the root mean square of `n` draws from N(0, 1) leaves with probability `alpha`.
+    """Return the interval that the root mean square of `n` draws from N(0, 1) leaves with probability `alpha`.
 
     The sum of n squares is χ²(n), so the bounds are √(q/n), where q are its quantiles at alpha/2 and 1 − alpha/2.
     Exact.
@@ -68,7 +68,7 @@ def spread_bounds(n: int, alpha: float = ALPHA, comparisons: int = 1) -> tuple[f
 
 
 def correlation_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns the bound that |r|, the sample correlation of `n` independent Gaussian pairs, exceeds by chance.
+    """Return the bound that |r|, the sample correlation of `n` independent Gaussian pairs, exceeds by chance.
 
     r·√((n−2)/(1−r²)) is Student's t with n − 2 degrees of freedom (Fisher 1915), so r = t/√(n − 2 + t²). Exact.
     """
@@ -77,7 +77,7 @@ def correlation_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> flo
 
 
 def dkw_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns how far the empirical distribution function of `n` draws may be from the true one at its worst point.
+    """Return how far the empirical distribution function of `n` draws may be from the true one at its worst point.
 
     P(sup |F_n − F| > ε) ≤ 2·exp(−2nε²): Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990.
     Valid for any distribution.
@@ -86,7 +86,7 @@ def dkw_bound(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
 
 
 def ks_distance(samples: Array, cdf: Callable[[Array], Array]) -> float:
-    """Returns the Kolmogorov–Smirnov distance sup |F_n − F| of all numbers in `samples` from the distribution `cdf`."""
+    """Return the Kolmogorov–Smirnov distance sup |F_n − F| of all numbers in `samples` from the distribution `cdf`."""
     ordered = np.sort(np.asarray(samples, dtype=np.float64).ravel())
     n = ordered.size
     expected = cdf(ordered)
@@ -96,7 +96,7 @@ def ks_distance(samples: Array, cdf: Callable[[Array], Array]) -> float:
 
 
 def bernstein_bound(variance: float, largest: float, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns how far a sum of independent values may be from its expectation.
+    """Return how far a sum of independent values may be from its expectation.
 
     P(|sum − E| ≥ t) ≤ 2·exp(−t² / 2(variance + largest·t/3)), solved for t: Bernstein's inequality, Boucheron, Lugosi
     and Massart 2013, corollary 2.11. Valid for any distribution.
@@ -111,7 +111,7 @@ def bernstein_bound(variance: float, largest: float, alpha: float = ALPHA, compa
 
 
 def binomial_bounds(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1) -> tuple[float, float]:
-    """Returns bounds on the share of successes in `n` draws with probability `p` (the Chernoff–Hoeffding bound).
+    """Return bounds on the share of successes in `n` draws with probability `p` (the Chernoff–Hoeffding bound).
 
     P(share ≥ q) ≤ exp(−n·KL(q‖p)) for q > p, and likewise for q < p: Hoeffding 1963, theorem 1; solved by bisection.
     Also valid for draws with different probabilities whose average is `p`. Conservative: never too tight.
@@ -121,7 +121,7 @@ def binomial_bounds(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1
 
 
 def tie_bounds(n: int, alpha: float = ALPHA) -> tuple[float, float]:
-    """Returns the largest gap that counts as a tie, and the largest share of ties among `n` sorted uniform draws.
+    """Return the largest gap that counts as a tie, and the largest share of ties among `n` sorted uniform draws.
 
     A gap between neighbours is below t with probability 1 − (1 − t)ⁿ (Pyke 1965, section 2.1). Gaps are negatively
     associated (Joag-Dev & Proschan 1983), so that the Chernoff–Hoeffding bound of `binomial_bounds` holds for the
@@ -132,7 +132,7 @@ def tie_bounds(n: int, alpha: float = ALPHA) -> tuple[float, float]:
 
 
 def evidence_bound(n: int, alpha: float = ALPHA) -> float:
-    """Returns by how many nats per draw a density q may by chance exceed the true p, on average over `n` draws from p.
+    """Return by how many nats per draw a density q may by chance exceed the true p, on average over `n` draws from p.
 
     If q has a mass of at most 1, E_p[Π q(x_i)/p(x_i)] ≤ 1, so P(Σ log q(x_i) − log p(x_i) ≥ ln(1/alpha)) ≤ alpha by
     Markov's inequality. Valid for any q, whatever the variance.
@@ -141,7 +141,7 @@ def evidence_bound(n: int, alpha: float = ALPHA) -> float:
 
 
 def _bernoulli_kl_inverse(p: float, budget: float, towards: float) -> float:
-    """Returns the q between `p` and `towards` with KL(q‖p) = budget, or `towards` if the divergence stays smaller."""
+    """Return the q between `p` and `towards` with KL(q‖p) = budget, or `towards` if the divergence stays smaller."""
     near, far = p, towards
     for _ in range(60):
         middle = (near + far) / 2
@@ -153,7 +153,7 @@ def _bernoulli_kl_inverse(p: float, budget: float, towards: float) -> float:
 
 
 def _bernoulli_kl(q: float, p: float) -> float:
-    """Returns KL(Bernoulli(q) ‖ Bernoulli(p)) in nats, with 0·log 0 = 0."""
+    """Return KL(Bernoulli(q) ‖ Bernoulli(p)) in nats, with 0·log 0 = 0."""
     with np.errstate(divide="ignore"):
         heads = q * (np.log(q) - np.log(p)) if q > 0 else 0.0
         tails = (1 - q) * (np.log1p(-q) - np.log1p(-p)) if q < 1 else 0.0
@@ -161,17 +161,17 @@ def _bernoulli_kl(q: float, p: float) -> float:
 
 
 def smallest_shift(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns the smallest bias of a mean, in standard deviations, that `mean_tolerance` catches (`POWER`)."""
+    """Return the smallest bias of a mean, in standard deviations, that `mean_tolerance` catches (`POWER`)."""
     return (z_bound(alpha, comparisons) + float(ndtri(POWER))) / float(np.sqrt(n))
 
 
 def smallest_scale(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns the smallest factor above 1 on a standard deviation that `spread_bounds` catches (`POWER`)."""
+    """Return the smallest factor above 1 on a standard deviation that `spread_bounds` catches (`POWER`)."""
     return spread_bounds(n, alpha, comparisons)[1] / float(np.sqrt(chdtri(n, POWER) / n))
 
 
 def smallest_correlation(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns the smallest correlation of Gaussian pairs that `correlation_bound` catches (`POWER`).
+    """Return the smallest correlation of Gaussian pairs that `correlation_bound` catches (`POWER`).
 
     By Fisher's transformation, artanh r is approximately N(artanh ρ, 1/(n − 3)) (Fisher 1921).
     """
@@ -180,7 +180,7 @@ def smallest_correlation(n: int, alpha: float = ALPHA, comparisons: int = 1) -> 
 
 
 def smallest_distortion(n: int, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns how far a distribution function must be off at some point for `dkw_bound` to catch it (`POWER`).
+    """Return how far a distribution function must be off at some point for `dkw_bound` to catch it (`POWER`).
 
     At that point, the empirical function falls short of it by more than ε with probability at most exp(−2nε²)
     (Hoeffding 1963).
@@ -189,7 +189,7 @@ def smallest_distortion(n: int, alpha: float = ALPHA, comparisons: int = 1) -> f
 
 
 def smallest_repetition(n: int, alpha: float = ALPHA) -> float:
-    """Returns the smallest share of draws equal to another, different draw that `tie_bounds` catches (`POWER`).
+    """Return the smallest share of draws equal to another, different draw that `tie_bounds` catches (`POWER`).
 
     By the normal approximation for the draws that are tied by chance.
     """
@@ -199,7 +199,7 @@ def smallest_repetition(n: int, alpha: float = ALPHA) -> float:
 
 
 def smallest_bias_of_share(n: int, p: float, alpha: float = ALPHA, comparisons: int = 1) -> float:
-    """Returns how far above `p` a probability must be for `binomial_bounds` to catch it (`POWER`).
+    """Return how far above `p` a probability must be for `binomial_bounds` to catch it (`POWER`).
 
     By the normal approximation. For p ≥ ½ the same distance below `p` is caught.
     """
@@ -241,7 +241,7 @@ _Test = TypeVar("_Test", bound=RandomTest)
 
 
 def declare(check: str, random: str, test: _Test, cases: int = 1) -> _Test:
-    """Records that a check uses a test, for docs/error-rates.md, and returns the test.
+    """Record that a check uses a test, for docs/error-rates.md, and return the test.
 
     Args:
         check: the check's id.
@@ -289,7 +289,7 @@ class GaussianFit:
         }
 
     def problem(self, standardised: Floats, cases: int = 1) -> str | None:
-        """Says for the student why these draws are not independent N(0, 1); None if they may be.
+        """Say for the student why these draws are not independent N(0, 1); None if they may be.
 
         Args:
             standardised: [n] or [n, d]; rows are draws.
@@ -318,7 +318,7 @@ class Independence:
         return {"correlation": smallest_correlation(self.pairs, self.alpha)}
 
     def correlation(self, first: Array, second: Array) -> float | None:
-        """Returns the correlation of two arrays if it exceeds chance, else None; infinite if one array is constant."""
+        """Return the correlation of two arrays if it exceeds chance, else None; infinite if one array is constant."""
         with np.errstate(invalid="ignore", divide="ignore"):
             r = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
         if np.isnan(r):
@@ -443,7 +443,7 @@ class Mass:
         return {"mass": self.tolerance(self.error) + float(ndtri(POWER)) * self.error}
 
     def tolerance(self, error: float) -> float:
-        """Returns how far an estimate with the standard error `error` may be from the right integral."""
+        """Return how far an estimate with the standard error `error` may be from the right integral."""
         return z_bound(self.alpha) * error
 
 
@@ -477,7 +477,7 @@ class Gain:
 
 
 def in_turns(first: Array, second: Array) -> Array:
-    """The draws of two calls, [N, …] and [M, …], in turns: one of the first, one of the second, and so on.
+    """Return the draws of two calls, [N, …] and [M, …], in turns: one of the first, one of the second, and so on.
 
     If both calls are drawn independently, so are all of these rows. A row that repeats the one of the other call, even
     with some noise, follows on it, and so shows in a `GaussianFit` as well as in a `PixelFit`; and an exact repetition
@@ -488,7 +488,7 @@ def in_turns(first: Array, second: Array) -> Array:
 
 
 def gaussian_fit_problems(standardised: Floats, alpha: float = ALPHA) -> str | None:
-    """Says for the student why these draws are not independent N(0, 1); None if they may be.
+    """Say for the student why these draws are not independent N(0, 1); None if they may be.
 
     Six families of sub-tests share `alpha`: rows with the same numbers in some order (draws may repeat anywhere); the
     mean of each column and of all numbers; their standard deviation; the correlation of columns (elements of a draw may
@@ -520,7 +520,7 @@ def gaussian_fit_problems(standardised: Floats, alpha: float = ALPHA) -> str | N
 
 
 def _repetition(values: Array) -> str | None:
-    """Says if all draws, or all elements of each draw, have the same noise: that is the cause of all other problems."""
+    """Say if all draws, or all elements of each draw, have the same noise: that is the cause of all other problems."""
     same = np.all(np.isclose(values[1:], values[:-1], atol=REPEATED), axis=1)
     if np.mean(same) > ALIKE or _likeness(values) > ALIKE:
         return "all samples have the same noise: draw noise for each of them"
@@ -530,7 +530,7 @@ def _repetition(values: Array) -> str | None:
 
 
 def _likeness(rows: Array) -> float:
-    """Returns the average cosine of each row with the next; 0 if rows are too short for it to mean anything."""
+    """Return the average cosine of each row with the next; 0 if rows are too short for it to mean anything."""
     if rows.shape[1] < SHORT or len(rows) < 2:
         return 0.0
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
@@ -538,7 +538,7 @@ def _likeness(rows: Array) -> float:
 
 
 def _ties_problem(values: Array, alpha: float) -> str | None:
-    """Says if some draws repeat others: this, too, causes other problems."""
+    """Say if some draws repeat others: this, too, causes other problems."""
     n, d = values.shape
     gap, most = tie_bounds(n, alpha)
     # The sum of a row of d independent N(0, 1) numbers, divided by √d, is N(0, 1), and equal rows have equal sums.
@@ -570,7 +570,7 @@ def _spread_problem(values: Array, alpha: float) -> str | None:
 
 
 def _parts(values: Array) -> list[Array]:
-    """Returns the columns [n, d], each of which is tested, and all numbers as one column [n·d, 1]."""
+    """Return the columns [n, d], each of which is tested, and all numbers as one column [n·d, 1]."""
     return [values, values.reshape(-1, 1)] if values.shape[1] > 1 else [values]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def printed(package: Package, part: str, lines: str) -> str:
-    """What lines print that are run by `python` in the folder of a part, or in a new cell at the end of its notebook.
+    """Return what lines print that are run by `python` in the folder of a part, or in a last cell of its notebook.
 
     What goes to the standard error is left out. Raises Missing, or what the lines raise.
     """

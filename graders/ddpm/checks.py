@@ -292,7 +292,7 @@ def test_times(student: Subject, steps: int) -> None:
 
 
 def _judge_noise(id_: str, noises: list[Array], what: str) -> None:
-    """Fails unless the noises of two calls are independent draws from N(0, I); `what` is how they were computed."""
+    """Fail unless the noises of two calls are independent draws from N(0, I); `what` is how they were computed."""
     for noise in noises:
         problem = NOISE[id_].problem(noise.reshape(len(noise), -1))
         expect(problem is None, f"the noise is not drawn from N(0, I), as {what} shows: {problem}")
@@ -302,14 +302,14 @@ def _judge_noise(id_: str, noises: list[Array], what: str) -> None:
 
 
 def _with_known_steps(student: Subject, schedule: Schedule, injected: Floats, noise: Floats | None = None) -> Evidence:
-    """Runs the loop with a p_sample that returns the images `injected` [T, …], and a model that predicts the first."""
+    """Run the loop with a p_sample that returns the images `injected` [T, …], and a model that predicts the first."""
     given = {} if noise is None else {"noise": noise}
     coefficients = schedule.injected(*TO_STEP)
     return student.run(probes.ddpm.loop, coefficients=coefficients, injected=injected, predicted=injected[0], **given)
 
 
 def _noises_in(images: Array, start: Floats, schedule: Schedule, predicted: Floats) -> Array:
-    """The noise of each step, from the images [T, …] after each step; 0 for the last step, which adds none."""
+    """Return the noise of each step, from the images [T, …] after each step; 0 for the last step, which adds none."""
     before = np.concatenate([start[None], images[:-1]])
     noises = np.zeros_like(images)
     for done, t in enumerate(reversed(range(1, T))):
@@ -319,7 +319,7 @@ def _noises_in(images: Array, start: Floats, schedule: Schedule, predicted: Floa
 
 
 def _judge_step(result: Evidence, t: int, schedule: Schedule, x: Array, predicted: Any, noise: Any) -> None:
-    """Fails unless p_sample calls the model with x and t, and returns the right image for its prediction and noise."""
+    """Fail unless p_sample calls the model with x and t, and returns the right image for its prediction and noise."""
     expect(result.integer("calls") > 0, "p_sample never calls the model to predict the noise")
     assert_close(result["shown_images"], x, what="the image that the model is given", hint="it should be x, unchanged")
     times = _times_in(result["shown_times"], len(x), "the model")
@@ -342,7 +342,7 @@ def _judge_step(result: Evidence, t: int, schedule: Schedule, x: Array, predicte
 
 
 def _expect_not_cut_off(back: Array, right: Array, t: int) -> None:
-    """Fails if the image is the `right` one, which has pixels beyond −1 and 1, clipped to [−1, 1]."""
+    """Fail if the image is the `right` one, which has pixels beyond −1 and 1, clipped to [−1, 1]."""
     cut_off = np.allclose(back, np.clip(right, -1, 1), rtol=1e-3, atol=1e-4)
     message = (
         f"pixels are clipped to [−1, 1] at t = {t}: return x_{{t−1}} unchanged, and clip only images that you show"
@@ -351,7 +351,7 @@ def _expect_not_cut_off(back: Array, right: Array, t: int) -> None:
 
 
 def _judge_order(times: list[Array], count: int = T) -> None:
-    """Fails unless the times of the steps go from count − 1 down to 0, with the same time for the whole batch."""
+    """Fail unless the times of the steps go from count − 1 down to 0, with the same time for the whole batch."""
     wanted, order = list(reversed(range(count))), [int(t[0]) for t in times]
     if order != wanted:
         message = "the loop should take one step for each time, from t = T − 1 down to 0"
@@ -367,7 +367,10 @@ def _judge_order(times: list[Array], count: int = T) -> None:
 
 
 def _times_in(given: Evidence, n: int, whom: str) -> Array:
-    """The times [n] that a model or a function was given. Raises Mismatch if the hand-out's cannot take their shape."""
+    """Return the times [n] that a model or a function was given.
+
+    Raises Mismatch if the hand-out's cannot take their shape.
+    """
     expect(not given.is_none(), f"{whom} is given images without times")
     shape = given.shape()
     expect(
@@ -380,7 +383,7 @@ def _times_in(given: Evidence, n: int, whom: str) -> Array:
 
 
 def _expect_passed_on(got: Evidence, injected: list[Array32], message: str) -> None:
-    """Fails with `message` unless the inner function gets the same coefficients that the student's function got."""
+    """Fail with `message` unless the inner function gets the same coefficients that the student's function got."""
     passed = got.list("coefficients")
     expect(len(passed) == len(injected), message, expected=f"{len(injected)}", got=f"{len(passed)}")
     same = [
@@ -391,14 +394,14 @@ def _expect_passed_on(got: Evidence, injected: list[Array32], message: str) -> N
 
 
 def _judge_start(begun: Array) -> None:
-    """Fails unless the images [B, C, H, W] that a loop starts from, which draws them itself, come from N(0, I)."""
+    """Fail unless the images [B, C, H, W] that a loop starts from, which draws them itself, come from N(0, I)."""
     expect(len(begun) == DRAWN, "the loop never shows the model as many images as it is asked for")
     problem = START.problem(begun.reshape(DRAWN, -1))
     expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
 
 
 def _judge_handed(noises: list[Array], start: Array) -> None:
-    """Fails unless the noise that a loop draws for p_sample comes from N(0, I), with new noise for each step."""
+    """Fail unless the noise that a loop draws for p_sample comes from N(0, I), with new noise for each step."""
     expect(
         all(noise.any() for noise in noises),
         "p_sample is given zeros as noise, so its steps add none: leave `noise` out, or draw it from N(0, I)",
@@ -413,7 +416,7 @@ def _judge_handed(noises: list[Array], start: Array) -> None:
 
 
 def _judge_given(used: Array, noise: Floats) -> None:
-    """Fails unless each step but the last, which needs no noise, uses a given noise of its own, and not noise[0]."""
+    """Fail unless each step but the last, which needs no noise, uses a given noise of its own, and not noise[0]."""
     flat = noise.reshape(len(noise), -1)
     which = []
     for step in used[:-1].reshape(len(used) - 1, -1):
@@ -427,7 +430,10 @@ def _judge_given(used: Array, noise: Floats) -> None:
 
 
 def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: Integers, noise: Any) -> Array:
-    """The noise in the images that the model was given. Fails unless it is the given one, or drawn from N(0, I)."""
+    """Return the noise in the images that the model was given.
+
+    Fails unless it is the given one, or drawn from N(0, I).
+    """
     if not got.flag("replaced"):
         shown = got.tensor("shown_images", shape=images.shape)
         used = schedule.noise_in(shown, images, t)
@@ -452,7 +458,7 @@ def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: Int
 
 
 def _loss_words(claimed: float, predicted: Any, used: Array, images: Any) -> str:
-    """A message for the student about a wrong loss, which names the mistake if it is a common one."""
+    """Return a message for the student about a wrong loss, which names the mistake if it is a common one."""
     residuals = predicted - used
     others = {
         "this is the mean squared error, but the Huber loss is asked for": float(np.mean(residuals**2)),

@@ -28,12 +28,12 @@ class Schedule:
 
     @classmethod
     def linear(cls, start: float, end: float, steps: int) -> Schedule:
-        """The schedule with evenly spaced β from `start` to `end`: Ho, Jain & Abbeel 2020, section 4."""
+        """Return the schedule with evenly spaced β from `start` to `end`: Ho, Jain & Abbeel 2020, section 4."""
         return cls(np.linspace(start, end, steps))
 
     @classmethod
     def random(cls, rng: Rng, steps: int) -> Schedule:
-        """A random schedule, which no program can contain as constants: β increases, with random ups and downs."""
+        """Return a random schedule, which no program can hold as constants: β increases, with random ups and downs."""
         return cls(np.linspace(0.03, 0.35, steps) * rng.uniform(0.6, 1.4, steps).astype(np.float64))
 
     @cached_property
@@ -57,27 +57,27 @@ class Schedule:
         return self.sequences[name]
 
     def injected(self, *names: str) -> list[Array32]:
-        """The sequences of these names, as inputs of a probe."""
+        """Return the sequences of these names, as inputs of a probe."""
         return [self[name].astype(np.float32) for name in names]
 
     def noised(self, images: Floats, t: Integers, noise: Floats) -> Array:
-        """x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε for images x_0 and noise ε [B, …] at times t [B].
+        """Return x_t = √ᾱ·x_0 + √(1 − ᾱ)·ε for images x_0 and noise ε [B, …] at times t [B].
 
         Ho, Jain & Abbeel 2020, equation 4.
         """
         return np.asarray(_at(self["sqrt_alphas_cumprod"], t, images) * images + self.spread(t, images) * noise)
 
     def noise_in(self, noisy: Floats, images: Floats, t: Integers) -> Array:
-        """The noise [B, …] that turns images [B, …] into the noisy ones at times t [B]: equation 4, solved for ε."""
+        """Return the noise [B, …] that turns images [B, …] into noisy ones at times t [B]: equation 4, solved for ε."""
         found: Array = (noisy - _at(self["sqrt_alphas_cumprod"], t, images) * images) / self.spread(t, images)
         return found
 
     def spread(self, t: Integers, like: Floats) -> Array:
-        """√(1 − ᾱ) at times t [B], in a shape that can be multiplied with arrays [B, …] such as `like`."""
+        """Return √(1 − ᾱ) at times t [B], in a shape that can be multiplied with arrays [B, …] such as `like`."""
         return _at(self["sqrt_one_minus_alphas_cumprod"], t, like)
 
     def mean_before(self, x: Floats, noise: Floats, t: int) -> Array:
-        """The mean of x_{t−1} given x_t and the predicted noise, both [B, …]: Ho, Jain & Abbeel 2020, equation 11."""
+        """Return the mean of x_{t−1} given x_t and predicted noise, both [B, …]: Ho et al. 2020, equation 11."""
         factor = self.betas[t] / self["sqrt_one_minus_alphas_cumprod"][t]
         mean: Array = self["sqrt_recip_alphas"][t] * (x - factor * noise)
         return mean
@@ -125,26 +125,26 @@ class GaussianData:
         return mean, covariance
 
     def standardised(self, samples: Array) -> Array:
-        """Samples [N, d] whitened by the right mean and covariance; for right samples they follow N(0, I)."""
+        """Return samples [N, d] whitened by the right mean and covariance; for right samples they follow N(0, I)."""
         mean, covariance = self.drawn
         root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
         return np.asarray(np.linalg.solve(root, (samples - mean).T).T, dtype=np.float64)
 
 
 def huber(residuals: Array, bend: float = 1.0) -> float:
-    """The mean Huber loss (Huber 1964): ½r² for residuals |r| ≤ δ, else δ·(|r| − ½δ), where δ is the `bend`."""
+    """Return the mean Huber loss (Huber 1964): ½r² for residuals |r| ≤ δ, else δ·(|r| − ½δ), where δ is the `bend`."""
     distance = np.abs(residuals)
     return float(np.mean(np.where(distance <= bend, 0.5 * residuals**2, bend * (distance - 0.5 * bend))))
 
 
 def broken_huber(residuals: Array) -> float:
-    """A common mistake in the mean Huber loss: ½r² for |r| ≤ 1, else |r| instead of |r| − ½, so that it jumps at 1."""
+    """Return the Huber loss with a common mistake: ½r² for |r| ≤ 1, else |r| instead of |r| − ½, with a jump at 1."""
     distance = np.abs(residuals)
     return float(np.mean(np.where(distance <= 1, 0.5 * residuals**2, distance)))
 
 
 def huber_slope(residuals: Array) -> Array:
-    """The gradient of `huber` with δ = 1 with respect to the residuals: r, cut off at ±1 (Huber 1964)."""
+    """Return the gradient of `huber` with δ = 1 with respect to the residuals: r, cut off at ±1 (Huber 1964)."""
     return np.asarray(np.clip(residuals, -1, 1) / residuals.size, dtype=np.float64)
 
 

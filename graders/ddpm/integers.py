@@ -43,12 +43,12 @@ class UniformIntegers:
         }
 
     def _products(self, pairs: int) -> float:
-        """Bound on the absolute sum of so many products of two independent standardised draws."""
+        """Return the bound on the absolute sum of so many products of two independent standardised draws."""
         largest = 3 * (self.values - 1) / (self.values + 1)
         return bernstein_bound(pairs, largest, self.alpha / 2, comparisons=2)
 
     def problem(self, first: Array, second: Array) -> str | None:
-        """A message for the student if two batches [draws] are not independent uniform draws, else None."""
+        """Return a message for the student if two batches [draws] are not independent uniform draws, else None."""
         both = np.concatenate([first, second])
         if both.min() < 0 or both.max() > self.values - 1:
             return f"times should lie between 0 and {self.values - 1}; yours go from {both.min():g} to {both.max():g}"
@@ -64,7 +64,7 @@ class UniformIntegers:
         return self._dependence(first, second)
 
     def _dependence(self, first: Array, second: Array) -> str | None:
-        """A message for the student if draws are correlated within a batch or between the two, else None."""
+        """Return a message for the student if draws are correlated within a batch or between the two, else None."""
         middle, spread = (self.values - 1) / 2, np.sqrt((self.values**2 - 1) / 12)
         one, other = ((batch - middle) / spread for batch in (first, second))
         rows = len(one) - len(one) % 2

@@ -18,10 +18,10 @@ class Ddpm(Protocol):
     """A diffusion process: its schedule, both directions, the loss, and the times that are trained on."""
 
     def sequences(self, beta_start: float, beta_end: float, steps: int) -> Any:
-        """Eight sequences: β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the ᾱ before, and the variance of x_{t−1} given x_t and x_0."""
+        """Return β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the ᾱ before, and the variance of x_{t−1} given x_t and x_0."""
 
     def q_sample(self, x_start: Tensor, t: Tensor, coefficients: Sequence[Tensor], noise: Tensor | None = None) -> Any:
-        """Noisy images of clean ones. coefficients: √ᾱ and √(1 − ᾱ). Ho et al. 2020, equation 4."""
+        """Return noisy images of clean ones. coefficients: √ᾱ and √(1 − ᾱ). Ho et al. 2020, equation 4."""
 
     def p_sample(
         self,
@@ -32,7 +32,7 @@ class Ddpm(Protocol):
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """Images one step less noisy: equation 11.
+        """Return images one step less noisy: equation 11.
 
         t: `t_index` for each image. coefficients: β, √(1 − ᾱ), 1/√α, the variance.
         """
@@ -45,7 +45,10 @@ class Ddpm(Protocol):
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The images after each step, [steps, *shape]. coefficients as of `p_sample`; noise [steps + 1, *shape]."""
+        """Return the images after each step, [steps, *shape]. coefficients as of `p_sample`.
+
+        Noise [steps + 1, *shape].
+        """
 
     def p_losses(
         self,
@@ -55,19 +58,19 @@ class Ddpm(Protocol):
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The loss of a denoiser, a number with its graph. coefficients as of `q_sample`."""
+        """Return the loss of a denoiser, a number with its graph. coefficients as of `q_sample`."""
 
     def t_sample(self, steps: int, n: int) -> Any:
-        """n times, drawn from 0 … steps − 1."""
+        """Return n times, drawn from 0 … steps − 1."""
 
     def inject_p_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Lets the student's loop call `injected` in place of p_sample, with a mapping of the arguments by name.
+        """Let the student's loop call `injected` in place of p_sample, with a mapping of the arguments by name.
 
         The names are those of `p_sample` here. Nothing happens where the loop calls no function of that name.
         """
 
     def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Lets the student's loss call `injected` instead of q_sample, with its arguments by name."""
+        """Let the student's loss call `injected` instead of q_sample, with its arguments by name."""
 
 
 class DdpmPackage(Protocol):

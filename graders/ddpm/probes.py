@@ -66,24 +66,24 @@ class Linear(nn.Module):
 
 
 def _affine(x: Tensor, times: Tensor, matrices: Tensor, offsets: Tensor) -> Tensor:
-    """A[t]·x + b[t] for images x [B, C, H, W] at times [B]; matrices [T, d, d], offsets [T, d]."""
+    """Return a[t]·x + b[t] for images x [B, C, H, W] at times [B]; matrices [T, d, d], offsets [T, d]."""
     return (torch.einsum("bij,bj->bi", matrices[times], x.flatten(1)) + offsets[times]).reshape(x.shape)
 
 
 def sequences(package: DdpmPackage, beta_start: float, beta_end: float, steps: int) -> list[Tensor]:
-    """The sequences that the student's function returns for a linear schedule from beta_start to beta_end."""
+    """Return the sequences that the student's function returns for a linear schedule from beta_start to beta_end."""
     return [torch.as_tensor(sequence) for sequence in package.ddpm.sequences(beta_start, beta_end, steps)]
 
 
 def q_sample(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor) -> QSample:
-    """Calls q_sample with given noise."""
+    """Call q_sample with given noise."""
     images, given = x_start.clone(), noise.clone()
     noisy = package.ddpm.q_sample(images, t, _on_cpu(coefficients), given)
     return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
 
 
 def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> QSampleDraws:
-    """Calls q_sample twice without given noise, for the same images and times."""
+    """Call q_sample twice without given noise, for the same images and times."""
     first, second = (package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients)) for _ in range(2))
     return {"noisy_images": first, "second_noisy_images": second}
 
@@ -91,7 +91,7 @@ def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficient
 def p_sample(
     package: DdpmPackage, x: Tensor, times: list[int], coefficients: list[Tensor], predicted: Tensor, noise: Tensor
 ) -> list[PSample]:
-    """One reverse step at each of `times` with given noise and a denoiser that returns `predicted`.
+    """Return one reverse step at each of `times` with given noise and a denoiser that returns `predicted`.
 
     `x`, `predicted` and `noise` are [B, C, H, W].
     """
@@ -107,7 +107,7 @@ def p_sample(
 def p_sample_draws(
     package: DdpmPackage, x: Tensor, index: int, coefficients: list[Tensor], predicted: Tensor
 ) -> PSampleDraws:
-    """Calls p_sample twice at the time `index`, without given noise."""
+    """Call p_sample twice at the time `index`, without given noise."""
     t = torch.full((len(x),), index, device=x.device)
     first, second = (
         package.ddpm.p_sample(Injected(predicted), x.clone(), t, index, _on_cpu(coefficients)) for _ in range(2)
@@ -118,7 +118,7 @@ def p_sample_draws(
 def loop(
     package: DdpmPackage, coefficients: list[Tensor], injected: Tensor, predicted: Tensor, noise: Tensor | None = None
 ) -> Loop:
-    """Runs the student's sampling loop with a p_sample whose k-th call returns injected[k], whatever its arguments.
+    """Run the student's sampling loop with a p_sample whose k-th call returns injected[k], whatever its arguments.
 
     injected [T, B, C, H, W]; noise [T + 1, B, C, H, W] or None.
     """
@@ -153,7 +153,7 @@ def samples(
     back: dict[str, Tensor],
     shape: list[int],
 ) -> Samples:
-    """Runs the student's sampling loop with a known p_sample, x ↦ A[t]·x + b[t] + s[t]·ε, and a known denoiser.
+    """Run the student's sampling loop with a known p_sample, x ↦ A[t]·x + b[t] + s[t]·ε, and a known denoiser.
 
     `back` holds the matrices A [T, d, d], offsets b [T, d] and spreads s [T] of p_sample, and `denoiser` the matrices
     and offsets of x ↦ A[t]·x + b[t], which a loop without p_sample calls. shape is [B, C, H, W] with C·H·W = d.
@@ -182,7 +182,7 @@ def loss(
     predicted: Tensor,
     noise: Tensor | None = None,
 ) -> Loss:
-    """The student's loss with a denoiser that returns `predicted` and a q_sample that returns `noisy`."""
+    """Return the student's loss with a denoiser that returns `predicted` and a q_sample that returns `noisy`."""
     calls: list[dict[str, Any]] = []
 
     def q_sample(arguments: dict[str, Any]) -> Tensor:
@@ -207,7 +207,7 @@ def loss(
 
 
 def _noised(calls: list[dict[str, Any]]) -> Noised:
-    """The first call of q_sample, if there is one."""
+    """Return the first call of q_sample, if there is one."""
     if not calls:
         return {}
     used = calls[0].get("noise")
@@ -220,41 +220,44 @@ def _noised(calls: list[dict[str, Any]]) -> Noised:
 
 
 def times(package: DdpmPackage, steps: int, n: int) -> Times:
-    """Two batches of n times that the student draws below `steps`."""
+    """Return two batches of n times that the student draws below `steps`."""
     first, second = (_tensor(package.ddpm.t_sample(steps, n)) for _ in range(2))
     return {"times": first, "second_times": second, "whole": not first.is_floating_point()}
 
 
 def _shown(model: Injected, like: Tensor) -> Shown:
-    """What a denoiser was called with; `like` has the shape of its images."""
+    """Return what a denoiser was called with; `like` has the shape of its images."""
     x, t = model.seen[-1] if model.seen else (torch.zeros_like(like), None)
     return {"calls": len(model.seen), "shown_images": x, "shown_times": t}
 
 
 def _first_shown(model: Injected, like: Tensor) -> Tensor:
-    """The first images that a denoiser was shown, as many as `like` has, or fewer; they may come in several calls."""
+    """Return the first images that a denoiser was shown, as many as `like` has, or fewer.
+
+    They may come in several calls.
+    """
     shown = [x for x, _ in model.seen if x.shape[1:] == like.shape[1:]]
     return torch.cat([like[:0], *shown])[: len(like)]
 
 
 def _as_given(t: Any) -> Tensor | None:
-    """Times in the shape in which they were given."""
+    """Return times in the shape in which they were given."""
     return None if t is None else torch.as_tensor(t).detach().clone()
 
 
 def _entries(t: Tensor | None, x: Tensor, count: int) -> Tensor:
-    """Times of any shape as indices [B] into sequences of length `count`; times beyond the ends are clamped."""
+    """Return times of any shape as indices [B] into sequences of length `count`; times beyond the ends are clamped."""
     given = torch.zeros(1) if t is None else t.reshape(-1)
     return (given.expand(len(x)) if given.numel() == 1 else given).long().clamp(0, count - 1).to(x.device)
 
 
 def _coefficients(calls: list[dict[str, Any]]) -> list[Tensor]:
-    """The coefficients of the first call."""
+    """Return the coefficients of the first call."""
     return [_tensor(sequence) for call in calls[:1] for sequence in call["coefficients"]]
 
 
 def _on_cpu(coefficients: list[Tensor]) -> list[Tensor]:
-    """The coefficients on the CPU, as the hand-out's function `extract` expects them."""
+    """Return the coefficients on the CPU, as the hand-out's function `extract` expects them."""
     return [sequence.cpu() for sequence in coefficients]
 
 

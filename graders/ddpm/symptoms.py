@@ -20,7 +20,7 @@ TIMES = (0.02, 0.98)  # shares of the range of times near its ends, where most m
 
 @symptoms_of("ddpm:q_sample_draws")
 def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The weights of image and noise in x_t, at early and at late times."""
+    """Return the weights of image and noise in x_t, at early and at late times."""
     images, t = np.asarray(inputs["x_start"], dtype=np.float64), np.asarray(inputs["t"])
     signal, spread = (np.asarray(sequence, dtype=np.float64)[t] for sequence in inputs["coefficients"])
     draws = [got.tensor(name, shape=images.shape, finite=False) for name in ("noisy_images", "second_noisy_images")]
@@ -34,7 +34,7 @@ def q_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:p_sample_draws")
 def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The weights of x_t, the predicted noise and new noise in x_{t−1}."""
+    """Return the weights of x_t, the predicted noise and new noise in x_{t−1}."""
     x, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x", "predicted"))
     draws = [got.tensor(name, shape=x.shape, finite=False) for name in ("next_images", "second_next_images")]
     basis = np.stack([x.ravel(), predicted.ravel()], axis=1)
@@ -46,7 +46,7 @@ def p_sample_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The order of the steps, the images that they start from and return, and the noise of the start and the steps."""
+    """Return the order of the steps, the images that they start from and return, and the noise of all of these."""
     injected = np.asarray(inputs["injected"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     found: Numbers = {
@@ -75,7 +75,7 @@ def loop(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:samples")
 def samples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The times of the steps, and the rough mean and spread of the final images."""
+    """Return the times of the steps, and the rough mean and spread of the final images."""
     images = got.tensor("images", finite=False)
     times = [step.tensor(finite=False) for step in got.list("times")]
     found: Numbers = {
@@ -93,7 +93,7 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What the model was given, the noise, and which known loss formula gives the student's loss."""
+    """Return what the model was given, the noise, and which known loss formula gives the student's loss."""
     images, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x_start", "predicted"))
     noisy, t = np.asarray(inputs["noisy"], dtype=np.float64), np.asarray(inputs["t"])
     value, times = got.tensor("loss", finite=False), got.tensor("shown_times", finite=False)
@@ -122,7 +122,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:times")
 def times(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The shares of the smallest and largest times, and whether times are whole, shared by a batch, or repeated."""
+    """Return the shares of the smallest and largest times, and if times are whole, shared by a batch, or repeated."""
     steps = int(inputs["steps"])
     first, second = (got.tensor(name, finite=False) for name in ("times", "second_times"))
     shares = [float(np.mean(first == value)) for value in (0, 1, steps - 2, steps - 1, steps)]
@@ -136,7 +136,7 @@ def times(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _mixture(name: str, draws: Array, images: Array, signal: Array, spread: Array) -> Numbers:
-    """The weight of the image in units of √ᾱ, and the noise in units of √(1 − ᾱ)."""
+    """Return the weight of the image in units of √ᾱ, and the noise in units of √(1 − ᾱ)."""
     weight = float(np.sum(draws * images / signal) / np.sum(images**2))
     noise = (draws - weight * signal * images) / spread
     error = 6 * float(noise.std() + 1) / np.sqrt(noise.size)
@@ -144,7 +144,7 @@ def _mixture(name: str, draws: Array, images: Array, signal: Array, spread: Arra
 
 
 def _noise(name: str, noise: Array) -> Numbers:
-    """The shares of noise below some points, or the shares that images or pixels have in common."""
+    """Return the shares of noise below some points, or the shares that images or pixels have in common."""
     rows = noise.reshape(len(noise), -1)
     shared = [share_of(np.abs(np.diff(rows, axis=axis)) < SAME) for axis in (0, 1)]
     if max(shared) > 0.5:
@@ -168,7 +168,7 @@ def _repeated(first: Array, second: Array) -> Numbers:
 
 
 def _which(value: float, residuals: Array) -> float:
-    """The number of the known loss formula that gives this value for these residuals, or −1 if there is none."""
+    """Return the number of the known loss formula that gives this value for these residuals, or −1 if there is none."""
     distance = np.abs(residuals)
     terms = np.where(distance <= 1, 0.5 * residuals**2, distance - 0.5)
     others = (broken_huber(residuals), huber(residuals, bend=0.5))
@@ -180,7 +180,7 @@ def _which(value: float, residuals: Array) -> float:
 
 
 def _place(x: Array, among: list[Array]) -> float:
-    """The index of the array among others that equals x, or −1 if there is none."""
+    """Return the index of the array among others that equals x, or −1 if there is none."""
     for index, each in enumerate(among):
         if each.shape == x.shape and _same(x, each):
             return float(index)

@@ -45,7 +45,7 @@ def test_short_training(
 
 
 def held_out_loss(reference: Subject, weights: Any, data: DataSet, rng: Rng) -> float:
-    """The mean Huber loss of the network with these weights, on held-out images at evenly spread times."""
+    """Return the mean Huber loss of the network with these weights, on held-out images at evenly spread times."""
     pixels = data.test.images[rng.choice(len(data.test), min(HELD_OUT, len(data.test)))][:, None]
     images = pixels / 127.5 - 1
     schedule, count = Schedule.linear(*SCHEDULE), SCHEDULE[2]
@@ -70,7 +70,7 @@ def _show_losses(trained: Evidence, show: Show, window: int = 20) -> None:
 
 
 def _show_samples(student: Subject, weights: Any, show: Show) -> None:
-    """Shows samples by the student's own loop with the trained network; they do not count for points."""
+    """Show samples by the student's own loop with the trained network; they do not count for points."""
     setting: dict[str, Any] = {"schedule": list(SCHEDULE), "width": BUDGET["width"], "kept": list(MOMENTS)}
     got = student.run(probes.ddpm.training.generate, weights=weights, shape=[SAMPLES, 1, 28, 28], **setting)
     if got.is_none() or got.shape() != (len(MOMENTS), SAMPLES, 1, 28, 28):

@@ -23,7 +23,7 @@ TO_NOISE, TO_STEP = (4, 5), (0, 5, 2, 7)  # indices of the coefficients among th
 
 
 def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: dict[str, Any]) -> Train:
-    """Trains a U-Net on the student's loss, with their times and coefficients, by Adam with a one-cycle schedule.
+    """Train a U-Net on the student's loss, with their times and coefficients, by Adam with a one-cycle schedule.
 
     images: uint8 [N, 1, H, W]. `schedule` holds the first and the last β and the number of diffusion steps, `budget`
     the number of training `steps`, the `batch` size, the maximum learning `rate` and the network's `width`.
@@ -49,7 +49,7 @@ def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: d
 
 @torch.no_grad()
 def predict(package: DdpmPackage, weights: State, noisy: Tensor, t: Tensor, width: int) -> Tensor:
-    """The noise that the network with these weights predicts in images [N, 1, H, W] at times t [N]."""
+    """Return the noise that the network with these weights predicts in images [N, 1, H, W] at times t [N]."""
     model = _network(weights, width)
     pairs = zip(noisy.split(CHUNK), t.split(CHUNK), strict=True)
     return torch.cat([model(images, times) for images, times in pairs])
@@ -58,7 +58,7 @@ def predict(package: DdpmPackage, weights: State, noisy: Tensor, t: Tensor, widt
 def generate(
     package: DdpmPackage, weights: State, schedule: list[float], width: int, shape: list[int], kept: list[int]
 ) -> Any:
-    """The images after the steps `kept` of the student's loop, [len(kept), *shape]; None if the loop fails."""
+    """Return the images after the steps `kept` of the student's loop, [len(kept), *shape]; None if the loop fails."""
     model = _network(weights, width)
     try:
         coefficients = _coefficients(package, schedule, TO_STEP)

@@ -15,34 +15,34 @@ class DocumentFiles(Protocol):
     """The files that a student handed in."""
 
     def contents(self) -> list[File]:
-        """Lists all files that the student handed in."""
+        """List all files that the student handed in."""
 
     def pdf_pages(self, path: str) -> Pages:
-        """How many pages a PDF has."""
+        """Return how many pages a PDF has."""
 
     def pdf_page(self, path: str, page: int, width: int) -> Any:
-        """A page of a PDF (0: the first) as a picture [H, W, 3] in uint8.
+        """Return a page of a PDF (0: the first) as a picture [H, W, 3] in uint8.
 
         width: of the picture, in pixels. It is narrower where the page would be too high or too large.
         """
 
     def pdf_lines(self, path: str, first: int, most: int) -> list[Lines]:
-        """The text of at most `most` pages of a PDF from the page `first` on.
+        """Return the text of at most `most` pages of a PDF from the page `first` on.
 
         There are fewer pages where the answer would be too long.
         """
 
     def picture(self, path: str, width: int) -> Any:
-        """A picture [H, W, 3] in uint8, at most `width` pixels wide; of an animated one, the first frame."""
+        """Return a picture [H, W, 3] in uint8, at most `width` pixels wide; of an animated one, the first frame."""
 
     def notebook(self, path: str) -> Notebook:
-        """The cells of a notebook and their pictures."""
+        """Return the cells of a notebook and their pictures."""
 
     def text(self, path: str) -> Text:
-        """The text of a file, or its beginning."""
+        """Return the text of a file, or its beginning."""
 
     def program(self, path: str) -> Program:
-        """The text of a program, with what makes it easy to read."""
+        """Return the text of a program, with what makes it easy to read."""
 
 
 class DocumentsPackage(Protocol):

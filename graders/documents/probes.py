@@ -19,42 +19,42 @@ if TYPE_CHECKING:
 
 
 def contents(package: DocumentsPackage) -> Answered[list[File]]:
-    """Returns all files."""
+    """Return all files."""
     return _answered(package.documents.contents)
 
 
 def pdf_pages(package: DocumentsPackage, path: str) -> Answered[Pages]:
-    """Returns the numbers of pages of a PDF."""
+    """Return the numbers of pages of a PDF."""
     return _answered(lambda: package.documents.pdf_pages(path))
 
 
 def pdf_page(package: DocumentsPackage, path: str, page: int, width: int) -> Answered[Any]:
-    """Returns a page's picture [H, W, 3], at most `width` pixels wide."""
+    """Return a page's picture [H, W, 3], at most `width` pixels wide."""
     return _answered(lambda: package.documents.pdf_page(path, page, width))
 
 
 def pdf_lines(package: DocumentsPackage, path: str, first: int, most: int) -> Answered[list[Lines]]:
-    """Returns the lines of at most `most` pages from the page `first` on."""
+    """Return the lines of at most `most` pages from the page `first` on."""
     return _answered(lambda: package.documents.pdf_lines(path, first, most))
 
 
 def picture(package: DocumentsPackage, path: str, width: int) -> Answered[Any]:
-    """Returns a picture [H, W, 3], at most `width` pixels wide."""
+    """Return a picture [H, W, 3], at most `width` pixels wide."""
     return _answered(lambda: package.documents.picture(path, width))
 
 
 def notebook(package: DocumentsPackage, path: str) -> Answered[Notebook]:
-    """Returns a notebook's cells and pictures."""
+    """Return a notebook's cells and pictures."""
     return _answered(lambda: package.documents.notebook(path))
 
 
 def text(package: DocumentsPackage, path: str) -> Answered[Text]:
-    """Returns a file's text, or its beginning."""
+    """Return a file's text, or its beginning."""
     return _answered(lambda: package.documents.text(path))
 
 
 def program(package: DocumentsPackage, path: str) -> Answered[Program]:
-    """Returns what `text` does, with the colours of a Python program's characters and its definitions."""
+    """Return what `text` does, with the colours of a Python program's characters and its definitions."""
     return _answered(lambda: package.documents.program(path))
 
 

@@ -67,7 +67,7 @@ MASS = declare("flow.normalised", "points of integration", Mass(PLANE.cells**2, 
 
 
 def random_gaussian(rng: Rng, d: int) -> tuple[Floats, Floats]:
-    """Returns a random mean and standard deviation, [d] each.
+    """Return a random mean and standard deviation, [d] each.
 
     No standard deviation is near 1, so that it can be told from its square, the variance.
     """
@@ -76,7 +76,7 @@ def random_gaussian(rng: Rng, d: int) -> tuple[Floats, Floats]:
 
 
 def random_mixture(rng: Rng, d: int) -> Mixture:
-    """Returns a random mixture whose modes are at least 24 standard deviations apart, so that no sample is between."""
+    """Return a random mixture whose modes are at least 24 standard deviations apart, so that no sample is between."""
     sigmas = rng.uniform(0.2, 0.6, 2, d)
     direction = rng.uniform(1, 2, d) * (2 * rng.bits(d) - 1)
     centre = rng.normal(d)
@@ -85,7 +85,7 @@ def random_mixture(rng: Rng, d: int) -> Mixture:
 
 
 def float32(*arrays: Floats) -> list[Array32]:
-    """Converts arrays to float32, the type of a student's default tensors."""
+    """Convert arrays to float32, the type of a student's default tensors."""
     return [array.astype(np.float32) for array in arrays]
 
 
@@ -130,7 +130,7 @@ def test_bimodal_log_density(student: Subject, rng: Rng, passed: Passed, shape: 
 
 
 def judge_mixture(got: Evidence, judge: Callable[[Evidence], None]) -> None:
-    """Fails a mixture that is wrong with the student's own Gaussian, and with ours where that of the student is wrong.
+    """Fail a mixture that is wrong with the student's own Gaussian, and with ours where that of the student is wrong.
 
     Args:
         got: evidence of a mixture, and `with_ours`, the same of one that is made of our Gaussians, if it was asked for.
@@ -148,7 +148,7 @@ def judge_mixture(got: Evidence, judge: Callable[[Evidence], None]) -> None:
 
 
 def assert_log_density(got: Evidence, expected: Floats, x: Array32, hint: str) -> None:
-    """Fails a log_prob that is not right or that changes its argument.
+    """Fail a log_prob that is not right or that changes its argument.
 
     Args:
         got: evidence with `log_prob` and with `x` after the call.
@@ -211,7 +211,7 @@ def test_bimodal_samples(student: Subject, rng: Rng, passed: Passed, d: int) -> 
 
 
 def _judge_samples(got: Evidence, mus: Array32, sigmas: Array32) -> None:
-    """Fails samples of a mixture that do not come from both of its Gaussians, which are far apart, with equal shares.
+    """Fail samples of a mixture that do not come from both of its Gaussians, which are far apart, with equal shares.
 
     mus, sigmas: [2, d].
     """
@@ -246,7 +246,7 @@ def _judge_samples(got: Evidence, mus: Array32, sigmas: Array32) -> None:
 
 
 def _judge_calls(got: Evidence, test: GaussianFit, standardised: Callable[[Floats], Floats]) -> None:
-    """Fails a sampler whose calls repeat points of each other, exactly or nearly.
+    """Fail a sampler whose calls repeat points of each other, exactly or nearly.
 
     `standardised` turns points [n, d] into N(0, I). Each is followed by the point in the same place of the next call.
     """
@@ -304,7 +304,7 @@ def test_inverse_undoes_the_transformation(student: Subject, rng: Rng, dim: int)
 
 
 def curvature(x: Floats, image: Floats) -> float:
-    """Returns the largest deviation of a map from the best affine one.
+    """Return the largest deviation of a map from the best affine one.
 
     Args:
         x: points [n, d]. image: what the map makes of them, [n, d].
@@ -367,7 +367,7 @@ def test_log_determinant(student: Subject, rng: Rng, dim: int, inverse: bool) ->
 
 
 def are_near(found: Floats, expected: Floats, tolerance: float) -> bool:
-    """Returns whether log-determinants [n] are right at all points but a few, at which activations may have kinks."""
+    """Return whether log-determinants [n] are right at all points but a few, at which activations may have kinks."""
     if found.shape != expected.shape or not len(found):
         return found.shape == expected.shape
     near = np.abs(found - expected) <= tolerance * (1 + np.abs(expected))
@@ -432,7 +432,7 @@ def test_negative_log_likelihood(student: Subject, rng: Rng) -> None:
 
 
 def slope_errors(got: Evidence) -> Floats:
-    """Returns how far the gradients of both parts of the loss are from the parts' slopes, relative to these, [2].
+    """Return how far the gradients of both parts of the loss are from the parts' slopes, relative to these, [2].
 
     Slopes below a thousandth of the largest are not distinguished from zero, which those of an additive flow's log_det
     are.

@@ -25,7 +25,7 @@ SHARE = ALPHA / 2  # false-fail probability of each of the two limits of `judge`
 
 
 def log_gaussian(x: Floats, mu: Floats, sigma: Floats) -> Floats:
-    """Returns log N(x; mu, diag(sigma²)) in nats, [...], for x [..., d] and standard deviations sigma.
+    """Return log N(x; mu, diag(sigma²)) in nats, [...], for x [..., d] and standard deviations sigma.
 
     Bishop 2006, equation 2.43.
     """
@@ -41,12 +41,12 @@ class Mixture:
     sigmas: Floats
 
     def log_prob(self, x: Floats) -> Floats:
-        """Returns the log-densities [...] of x [..., d] in nats."""
+        """Return the log-densities [...] of x [..., d] in nats."""
         first, second = (log_gaussian(x, mu, sigma) for mu, sigma in zip(self.mus, self.sigmas, strict=True))
         return np.asarray(np.logaddexp(first, second) - np.log(2), dtype=np.float64)
 
     def sample(self, rng: Rng, n: int) -> Floats:
-        """Returns independent draws [n, d]."""
+        """Return independent draws [n, d]."""
         mode = rng.bits(n).astype(int)
         return np.asarray(self.mus[mode] + self.sigmas[mode] * rng.normal(n, self.mus.shape[1]), dtype=np.float64)
 
@@ -64,7 +64,7 @@ class Square:
         return (2 * self.limit) ** 2
 
     def holds(self, points: Floats) -> Mask:
-        """Returns which of the points [N, 2] lie inside the square, [N]."""
+        """Return which of the points [N, 2] lie inside the square, [N]."""
         return np.asarray(np.abs(points).max(axis=1) < self.limit, dtype=np.bool_)
 
     @cached_property
@@ -80,7 +80,7 @@ class Square:
         return self.corners + self.limit / self.cells
 
     def draw(self, rng: Rng) -> Floats:
-        """Draws two uniform points in each cell: all the first ones, then all the second ones, [2·cells², 2].
+        """Draw two uniform points in each cell: all the first ones, then all the second ones, [2·cells², 2].
 
         Random points, since a claim could be made to fit a known lattice; two, since their difference gives the error.
         """
@@ -89,7 +89,7 @@ class Square:
         return np.asarray(corners + side * rng.uniform(0, 1, *corners.shape))
 
     def integral(self, values: Floats) -> tuple[float, float]:
-        """Estimates the integral of a function over the square, and the standard error of the estimate.
+        """Estimate the integral of a function over the square, and the standard error of the estimate.
 
         Stratified sampling: the mean of the cells' means, with variance Σ (f₁ − f₂)²/4 / cells⁴, times the area.
 
@@ -101,7 +101,7 @@ class Square:
         return self.area * float(values.mean()), error
 
     def picture(self, values: Floats) -> Floats:
-        """Returns the mean value in each cell, [cells, cells]; the row is the second coordinate."""
+        """Return the mean value in each cell, [cells, cells]; the row is the second coordinate."""
         return np.asarray(values.reshape(2, self.cells, self.cells).mean(axis=0))
 
 
@@ -120,11 +120,11 @@ class Plane:
         return Square(0.5, self.cells)
 
     def draw(self, rng: Rng) -> Floats:
-        """Draws two random points in each cell: all the first ones, then all the second ones, [2·cells², 2]."""
+        """Draw two random points in each cell: all the first ones, then all the second ones, [2·cells², 2]."""
         return np.asarray(self.scale * np.tan(np.pi * self._square.draw(rng)))
 
     def integral(self, points: Floats, values: Floats) -> tuple[float, float]:
-        """Estimates the integral of a function over the plane, and the standard error of the estimate.
+        """Estimate the integral of a function over the plane, and the standard error of the estimate.
 
         Args:
             points: [2·cells², 2], as `draw` gave them.
@@ -153,7 +153,7 @@ class Truth:
         return -float(np.mean(np.exp(conditional) * conditional) * self.square.area)
 
     def log_prob(self, x: Floats) -> Floats:
-        """Returns the log-densities [N] in nats of points [N, 2] inside the square, given that they are inside."""
+        """Return the log-densities [N] in nats of points [N, 2] inside the square, given that they are inside."""
         return self.target.log_prob(x) - self.log_mass
 
     def sample(self, rng: Rng, n: int) -> Floats:
@@ -182,13 +182,13 @@ class Verdict:
 
 
 def density_of(log_density: Floats) -> Floats:
-    """Returns exp(log_density), clipped to e^±300; 0 where a log-density is NaN or infinite."""
+    """Return exp(log_density), clipped to e^±300; 0 where a log-density is NaN or infinite."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(log_density), np.exp(np.clip(log_density, -LOG_LIMIT, LOG_LIMIT)), 0.0)
 
 
 def judge(truth: Truth, points: Floats, at_points: Floats, at_cells: Floats) -> Verdict:
-    """Scores a claimed density q; one that is a density is refused with probability at most `ALPHA`.
+    """Score a claimed density q; one that is a density is refused with probability at most `ALPHA`.
 
     The score is that of (1 − ε)·q + ε·uniform with ε = 0.001, which is a density if q is: this costs q at most 0.0007
     bits, and limits the cost of a draw at which q is zero or overflows. The bits per dimension are entropy +
@@ -217,7 +217,7 @@ FAR = 20.0  # a point that is mapped farther than this cannot be mapped back in 
 
 
 def is_near(image: Floats) -> Mask:
-    """Returns for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
+    """Return for each mapped point [n, d] whether it can be mapped back in float32: no coordinate exceeds `FAR`.
 
     Scales multiply from layer to layer, so that a point far out has lost the digits that say where it came from.
     """

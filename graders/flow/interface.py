@@ -17,10 +17,10 @@ class Flow(Protocol):
     """Densities of a toy problem, the flow between them, and its training. All of it stays on the CPU."""
 
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
-        """The student's N(mu, diag(sigma²)), both [dims]: log_prob(x [..., dims]) → [...], sample(n) → [n, dims]."""
+        """Return their N(mu, diag(sigma²)), both [dims]: log_prob(x [..., dims]) → [...], sample(n) → [n, dims]."""
 
     def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int, gaussian: type | None = None) -> Any:
-        """The student's equal mixture of two Gaussians, each with a mean and a standard deviation [dims].
+        """Return the student's equal mixture of two Gaussians, each with a mean and a standard deviation [dims].
 
         It has the methods of `gaussian`.
 
@@ -28,7 +28,7 @@ class Flow(Protocol):
         """
 
     def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
-        """A new flow onto the density `base`, which has log_prob, sample, and the names of the hand-out's Gaussian.
+        """Return a flow onto the density `base`, which has log_prob, sample, and the names of the hand-out's Gaussian.
 
         forward(x [B, dim]) → the negative log-likelihood [B]; transform(z [B, dim], inverse=False) → the point that z
         is mapped to [B, dim], and log_det [B].
@@ -37,7 +37,7 @@ class Flow(Protocol):
     def train_epoch(
         self, model: nn.Module, loader: DataLoader[tuple[Tensor, ...]], optimizer: optim.Optimizer
     ) -> float | None:
-        """Trains for one epoch of the student's loop: its average in bits per dimension; None where it returns nothing.
+        """Train for one epoch of the student's loop: its average in bits per dimension; None where it returns nothing.
 
         `loader` gives batches of one tensor, points [B, dim].
         """

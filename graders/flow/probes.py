@@ -62,12 +62,12 @@ class Base:
         self.dims = self.dim = dims or self.mu.shape[0]
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Returns the log-densities [...] of x [..., d] in nats."""
+        """Return the log-densities [...] of x [..., d] in nats."""
         log_prob: Tensor = torch.distributions.Normal(self.mu, self.sigma, validate_args=False).log_prob(x)
         return log_prob.sum(dim=-1)
 
     def sample(self, num_samples: int) -> Tensor:
-        """Returns independent draws [num_samples, d]."""
+        """Return independent draws [num_samples, d]."""
         return self.mu + self.sigma * torch.randn(num_samples, self.dims, dtype=self.mu.dtype)
 
 
@@ -75,12 +75,12 @@ class Base:
 
 
 def gaussian_log_prob(package: FlowPackage, mu: Tensor, sigma: Tensor, x: Tensor) -> LogProb:
-    """Asks the student's Gaussian for log_prob at x [..., d]; mu and sigma are [d]."""
+    """Ask the student's Gaussian for log_prob at x [..., d]; mu and sigma are [d]."""
     return _log_prob(package.flow.gaussian(mu, sigma, mu.shape[0]), x)
 
 
 def bimodal_log_prob(package: FlowPackage, mus: Tensor, sigmas: Tensor, x: Tensor, *, ours: bool) -> BimodalLogProb:
-    """Asks the student's mixture for log_prob at x [..., d]; mus and sigmas are [2, d].
+    """Ask the student's mixture for log_prob at x [..., d]; mus and sigmas are [2, d].
 
     `ours` asks for the same of a mixture of our Gaussians.
     """
@@ -110,7 +110,7 @@ def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int, *,
 def _both_ways(
     package: FlowPackage, mus: Tensor, sigmas: Tensor, ask: Callable[[Any], Found], ours: bool
 ) -> tuple[Found, Found | None]:
-    """Returns what `ask` finds in the student's mixture, and in the same made of our Gaussians, or None.
+    """Return what `ask` finds in the student's mixture, and in the same made of our Gaussians, or None.
 
     If only the latter gives an answer, that is returned alone, since the mistake is in the student's Gaussian. Without
     `ours`, nothing is made of our Gaussians, since the student's has no mistake.
@@ -142,7 +142,7 @@ def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_
 
 
 def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:
-    """Creates a model and adds noise to every parameter, since a new flow is the identity.
+    """Create a model and add noise to every parameter, since a new flow is the identity.
 
     The noise is increased until it moves standard normal points by `stir` on average.
     """
@@ -153,12 +153,12 @@ def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, st
 
 
 def _stirred_map(package: FlowPackage, dim: int, num_flows: int, stir: float) -> Any:
-    """Creates a model as `_stirred` does, for probes to which the base density does not matter."""
+    """Create a model as `_stirred` does, for probes to which the base density does not matter."""
     return _stirred(package, torch.zeros(dim), torch.ones(dim), num_flows, stir)
 
 
 def _layers(model: Any) -> list[nn.Module]:
-    """Returns the model's layers if it keeps them in `layers`, as the hand-out does; otherwise none."""
+    """Return the model's layers if it keeps them in `layers`, as the hand-out does; otherwise none."""
     found = getattr(model, "layers", None)
     return [each for each in found if isinstance(each, nn.Module)] if isinstance(found, Iterable) else []
 
@@ -184,7 +184,7 @@ class _Calls:
         return noting
 
     def ledger(self, points: int) -> Ledger:
-        """Returns and forgets the recorded calls, for a batch of `points` points."""
+        """Return and forget the recorded calls, for a batch of `points` points."""
         calls, self._calls = self._calls, []
         return {
             "layers": len(self._layers),
@@ -197,14 +197,14 @@ class _Calls:
 
 
 def _per_point(added: Any, points: int) -> Tensor:
-    """Returns what a layer added to log_det as float64 [points]; NaN if it is not one number per point."""
+    """Return what a layer added to log_det as float64 [points]; NaN if it is not one number per point."""
     fits = isinstance(added, Tensor) and added.shape in ((points,), (1,), ())
     return added.detach().double().expand(points) if fits else torch.full((points,), math.nan, dtype=torch.float64)
 
 
 @torch.no_grad()
 def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) -> RoundTrip:
-    """Maps x [B, d] forward and back, and by the inverse and back.
+    """Map x [B, d] forward and back, and by the inverse and back.
 
     The ways back within this process are for the diagnosis only, since a model can remember what it mapped:
     `way_back` asks for those that count.
@@ -226,7 +226,7 @@ def round_trip(package: FlowPackage, x: Tensor, *, num_flows: int, stir: float) 
 
 @torch.no_grad()
 def way_back(package: FlowPackage, forward: Tensor, backward: Tensor, *, num_flows: int, stir: float) -> WayBack:
-    """Applies the inverse to points `forward` that a model of the same random state computed in another process."""
+    """Apply the inverse to points `forward` that a model of the same random state computed in another process."""
     model = _stirred_map(package, forward.shape[1], num_flows, stir)
     return {
         "of_forward": model.transform(forward.cpu().clone(), inverse=True)[0].clone(),
@@ -238,7 +238,7 @@ def way_back(package: FlowPackage, forward: Tensor, backward: Tensor, *, num_flo
 def neighbours(
     package: FlowPackage, x: Tensor, *, num_flows: int, stir: float, inverse: bool, step: float, coarse_step: float
 ) -> Neighbours:
-    """Returns the map's log_det at x [B, d], and the map at neighbours of x, from which its Jacobian follows.
+    """Return the map's log_det at x [B, d], and the map at neighbours of x, from which its Jacobian follows.
 
     The neighbours lie at a distance `step` on either side along each axis. The model runs in double precision if it
     can, otherwise in single precision with `coarse_step`. Then it is asked as a training and its user ask it.
@@ -257,7 +257,7 @@ def neighbours(
 
 
 def _in_use(model: Any, x: Tensor, inverse: bool, training: bool) -> Image:
-    """Returns what the map makes of x [B, d] in its own precision and one of the modes; gradients as in a training."""
+    """Return what the map makes of x [B, d] in its own precision and one of the modes; gradients as in a training."""
     set_mode(model, training)
     with torch.set_grad_enabled(training):
         z, log_det = model.transform(x.clone(), inverse=inverse)
@@ -290,7 +290,7 @@ def nll(
     directions: int,
     step: float,
 ) -> Nll:
-    """Returns the loss at x [B, d], its parts z and log_det, and properties of its gradient."""
+    """Return the loss at x [B, d], its parts z and log_det, and properties of its gradient."""
     model = _stirred(package, mu, sigma, num_flows, stir)
     account = _account(model, x)
     base = Base(mu.cpu(), sigma.cpu())
@@ -311,7 +311,7 @@ def nll(
 
 
 def _in_training(model: Any, x: Tensor) -> Loss:
-    """Returns the loss at x [B, d] in training mode, without dropout, and the map that it belongs to."""
+    """Return the loss at x [B, d] in training mode, without dropout, and the map that it belongs to."""
     set_mode(model, training=True)
     bring_back = as_now(model)
     loss = model(x.cpu().clone())
@@ -326,7 +326,7 @@ def _parts(base: Base, z: Tensor, log_det: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _slopes(model: Any, base: Base, x: Tensor, gradients: Tensor, directions: int, step: float) -> Slopes:
-    """Returns the slopes of both parts of the mean loss at x [B, d] in random directions of the parameters.
+    """Return the slopes of both parts of the mean loss at x [B, d] in random directions of the parameters.
 
     Central differences show how a part depends on what the student's code has detached, too. `gradients` [2, N] are the
     parts', from which other slopes follow.
@@ -347,7 +347,7 @@ def _slopes(model: Any, base: Base, x: Tensor, gradients: Tensor, directions: in
 
 
 def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
-    """Returns the least-squares weights [2] of the vectors `parts` [2, N] in `whole` [N]; NaN if some number is."""
+    """Return the least-squares weights [2] of the vectors `parts` [2, N] in `whole` [N]; NaN if some number is."""
     if not (parts.isfinite().all() and whole.isfinite().all()):
         return torch.full((2,), math.nan)
     weights: Tensor = torch.linalg.pinv(parts.T) @ whole
@@ -355,7 +355,7 @@ def _weights_of(parts: Tensor, whole: Tensor) -> Tensor:
 
 
 def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
-    """Returns the gradient of the mean of `loss` as one vector, and leaves it in the model; zero if there is none."""
+    """Return the gradient of the mean of `loss` as one vector, and leaves it in the model; zero if there is none."""
     model.zero_grad()
     if not loss.requires_grad:
         return torch.zeros(sum(each.numel() for each in model.parameters()), dtype=torch.float64)
@@ -365,13 +365,13 @@ def _gradient(loss: Tensor, model: nn.Module) -> Tensor:
 
 
 def _idle(layer: nn.Module) -> bool:
-    """Whether a layer (or a model) has parameters, but none of them has a non-zero gradient."""
+    """Return whether a layer (or a model) has parameters, but none of them has a non-zero gradient."""
     gradients = [parameter.grad for parameter in layer.parameters()]
     return bool(gradients) and not any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
 
 def _account(model: Any, x: Tensor) -> Account:
-    """Returns the loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
+    """Return the loss at x [B, d] with the ledger of its layers, and z and log_det of the same model."""
     calls = _Calls(model)
     loss = model(x.cpu().clone())
     ledger = calls.ledger(len(x))
@@ -391,7 +391,7 @@ def stirred_densities(
     models: int,
     few: int,
 ) -> StirredDensities:
-    """Returns the log-densities of untrained models at points [N, d], and an account of the last at the first `few`."""
+    """Return the log-densities of untrained models at points [N, d], and an account of the last at the first `few`."""
     stirred = [_stirred(package, mu, sigma, num_flows, stir) for _ in range(models)]
     log_densities = torch.stack([-_losses(model, points) for model in stirred])
     return {"log_densities": log_densities, "account": _account(stirred[-1], points[:few])}
@@ -418,7 +418,7 @@ def train(
     batch: int,
     rate: float,
 ) -> Train:
-    """Trains the student's flow for a short time with Adam and a one-cycle schedule.
+    """Train the student's flow for a short time with Adam and a one-cycle schedule.
 
     The training, and both curves, end at the first loss that is not finite.
 
@@ -476,7 +476,7 @@ def _validate(model: Any, points: Tensor) -> float:
 def density(
     package: FlowPackage, points: Tensor, *, weights: State, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int
 ) -> Tensor:
-    """Returns the log-densities [N], in nats, that a model with the given weights assigns to points [N, d]."""
+    """Return the log-densities [N], in nats, that a model with the given weights assigns to points [N, d]."""
     model = _model(package, mu, sigma, num_flows, num_hidden)
     model.load_state_dict(weights)
     return -_losses(model, points)
@@ -498,16 +498,16 @@ class Location(nn.Module):
         self.base_density = Base(torch.zeros(self.dim), torch.ones(self.dim))
 
     def transform(self, z: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
-        """Returns z [B, d] minus the location (plus, for the inverse), and a log-determinant of zero, [B]."""
+        """Return z [B, d] minus the location (plus, for the inverse), and a log-determinant of zero, [B]."""
         return (z + self.location if inverse else z - self.location), torch.zeros(len(z))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the negative log-likelihood [B] of x [B, d] in nats. A translation changes no volume."""
+        """Return the negative log-likelihood [B] of x [B, d] in nats. A translation changes no volume."""
         return -self.base_density.log_prob(x - self.location)
 
 
 def training_loop(package: FlowPackage, points: Tensor, *, location: Tensor, batch: int, rate: float) -> TrainingLoop:
-    """Runs one epoch of the student's loop over points [N, d], in order, with gradient descent on a `Location`."""
+    """Run one epoch of the student's loop over points [N, d], in order, with gradient descent on a `Location`."""
     model = Location(location)
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     gradients: list[Tensor] = []

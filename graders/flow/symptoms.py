@@ -30,14 +30,14 @@ FEW = 0.05  # a mode with a smaller share of the samples gets no statistics of i
 
 @symptoms_of("flow:gaussian_log_prob", "flow:bimodal_log_prob")
 def log_density(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the log-densities, which are fully determined, and whether x was changed."""
+    """Describe the log-densities, which are fully determined, and whether x was changed."""
     changed = not np.array_equal(got.tensor("x", finite=False), np.asarray(inputs["x"], dtype=np.float64))
     return {"log-density": (got.tensor("log_prob", finite=False), 1e-3), "x changed": (changed, FLAG)}
 
 
 @symptoms_of("flow:gaussian_sample")
 def gaussian_sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes mean, spread, shape and dependence of the samples, in standard deviations about the right mean."""
+    """Describe mean, spread, shape and dependence of the samples, in standard deviations about the right mean."""
     samples = got.tensor("samples", finite=False)
     mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
     if samples.ndim != 2 or samples.shape[1] != len(mu) or len(samples) != inputs["n"]:
@@ -47,7 +47,7 @@ def gaussian_sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:bimodal_sample")
 def bimodal_sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the modes' shares in one call and over many, mixed samples, and the statistics of each mode.
+    """Describe the modes' shares in one call and over many, mixed samples, and the statistics of each mode.
 
     An element belongs to the mode with the nearer mean, so that everything is defined for any samples.
     """
@@ -94,7 +94,7 @@ def _shares(first: Mask, calls: list[Array], mus: Array) -> Symptoms:
 
 
 def _statistics(values: Array) -> dict[str, tuple[Array | float, float]]:
-    """Returns statistics of standardised samples [n, d]; if they are a single point, whether that is the mean."""
+    """Return statistics of standardised samples [n, d]; if they are a single point, whether that is the mean."""
     n, d = values.shape
     mean, spread = values.mean(axis=0), values.std(axis=0)
     if spread.max() < STILL:
@@ -128,7 +128,7 @@ def _repeated(got: Evidence) -> dict[str, tuple[Array | float, float]]:
 
 @symptoms_of("flow:round_trip")
 def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which elements move, whether round trips end where they began, and how the layers were called."""
+    """Describe which elements move, whether round trips end where they began, and how the layers were called."""
     x = np.asarray(inputs["x"], dtype=np.float64)
     moved = [np.abs(got.tensor(name, shape=x.shape, finite=False) - x).max(axis=0) for name in ("forward", "backward")]
     trips = (("forward", "forward_and_back"), ("backward", "backward_and_forth"))
@@ -146,14 +146,14 @@ def round_trip(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:way_back")
 def way_back(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the shapes only: the run does not know where its points come from, and `round_trip` describes that."""
+    """Describe the shapes only: the run does not know where its points come from, and `round_trip` describes that."""
     shape = np.shape(inputs["forward"])
     return {name: (float(got.shape(name) == shape), FLAG) for name in ("of_forward", "of_backward")}
 
 
 @symptoms_of("flow:neighbours")
 def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes log_det relative to what the layers add, to the numerical value, and to that of the way back."""
+    """Describe log_det relative to what the layers add, to the numerical value, and to that of the way back."""
     count = len(inputs["x"])
     log_det = got.tensor("log_det", shape=(count,), finite=False)
     h = inputs["step"] if got.flag("double") else inputs["coarse_step"]
@@ -177,7 +177,7 @@ def neighbours(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _asked(way: str, ledger: Evidence) -> Symptoms:
-    """Describes which layers were called, in which order, and whether they were told to invert."""
+    """Describe which layers were called, in which order, and whether they were told to invert."""
     layers, order = ledger.integer("layers"), ledger.tensor("order", shape=(UpTo(MOST_CALLS),))
     steps = np.sign(np.diff(order))
     in_order = float(steps[0]) if len(steps) and (steps == steps[0]).all() else 0.0
@@ -192,7 +192,7 @@ def _asked(way: str, ledger: Evidence) -> Symptoms:
 
 
 def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
-    """Describes log_det as a weighted sum of the layers' terms, and whether it is zero, or a mean or sum of points."""
+    """Describe log_det as a weighted sum of the layers' terms, and whether it is zero, or a mean or sum of points."""
     added = ledger.tensor("added", shape=(UpTo(MOST_CALLS), len(log_det)), finite=False)
     added = added[np.abs(added).max(axis=1) > 0]  # Permutations add nothing.
     whole = added.sum(axis=0)
@@ -207,7 +207,7 @@ def _collected(log_det: Array, ledger: Evidence) -> Symptoms:
 
 
 def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bool]:
-    """Fits `values` [B] by a weighted sum of `parts` [k, B].
+    """Fit `values` [B] by a weighted sum of `parts` [k, B].
 
     Returns:
         The least-squares weights [k], NaN if the fit is not possible or leaves too much; and whether that is so.
@@ -223,7 +223,7 @@ def _fit(values: Array, parts: Array, tolerance: float = FIT) -> tuple[Array, bo
 
 @symptoms_of("flow:nll")
 def nll(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes how the loss follows from its parts, and which layers its gradient reaches."""
+    """Describe how the loss follows from its parts, and which layers its gradient reaches."""
     idle = got.tensor("idle", shape=(UpTo(MOST_LAYERS),))
     ends = [idle[0], idle[-1], idle[1:-1].mean()] if len(idle) > 2 else [np.nan] * 3
     found = _account(inputs, got, len(inputs["x"]))
@@ -241,7 +241,7 @@ def nll(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow:stirred_densities")
 def stirred_densities(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes how the log-densities of the first points follow from the parts of the loss."""
+    """Describe how the log-densities of the first points follow from the parts of the loss."""
     return {
         "shape": (got.shape("log_densities"), FLAG),
         **_account(inputs, got["account"], inputs["few"], points="points"),
@@ -249,7 +249,7 @@ def stirred_densities(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Symptoms:
-    """Describes the loss as a weighted sum of −log p_z(z), −log_det and −log p_z(x)."""
+    """Describe the loss as a weighted sum of −log p_z(z), −log_det and −log p_z(x)."""
     loss, log_det = got.tensor("nll", finite=False), got.tensor("log_det", shape=(count,), finite=False)
     mu, sigma = (np.asarray(inputs[name], dtype=np.float64) for name in ("mu", "sigma"))
     x = np.asarray(inputs[points], dtype=np.float64)[:count]
@@ -271,7 +271,7 @@ def _account(inputs: Inputs, got: Evidence, count: int, points: str = "x") -> Sy
 
 @symptoms_of("flow:training_loop")
 def training_loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the average, how many gradients were computed and used, and their directions (a loss may be scaled)."""
+    """Describe the average, how many gradients were computed and used, and their directions (a loss may be scaled)."""
     gradients = got.tensor("gradients", shape=(UpTo(MOST_STEPS), 2))
     length = np.linalg.norm(gradients, axis=1, keepdims=True)
     directions = np.divide(gradients, length, out=np.zeros_like(gradients), where=length > 1e-6)

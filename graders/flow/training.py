@@ -104,7 +104,7 @@ def test_training_loop_learns(student: Subject, rng: Rng) -> None:
 
 
 def ring_of_batches(rng: Rng) -> tuple[Array32, Array32]:
-    """Returns batches of points [12, 32, 2] with means on a ring, and the model's first location [2].
+    """Return batches of points [12, 32, 2] with means on a ring, and the model's first location [2].
 
     The ring ensures that no two batches have parallel gradients.
     """
@@ -138,14 +138,14 @@ def test_learned_density(student: Subject, rng: Rng, record: Record, show: Show)
 
 
 def moved_target(rng: Rng) -> Mixture:
-    """Returns the practical's mixture, possibly mirrored, moved by `MOVED` in a random direction."""
+    """Return the practical's mixture, possibly mirrored, moved by `MOVED` in a random direction."""
     mirrored = MODES * [1, -1] if rng.bits(1)[0] else MODES
     angle = 2 * np.pi * float(rng.uniform(0, 1, 1)[0])
     return Mixture(mirrored + MOVED * np.array([np.cos(angle), np.sin(angle)]), SIGMAS)
 
 
 def ask_density(student: Subject, trained: Evidence, base: dict[str, Array32], points: Floats, rng: Rng) -> Floats:
-    """Returns the trained model's log-densities [N] at points [N, 2], asked as one shuffled batch in a new guest.
+    """Return the trained model's log-densities [N] at points [N, 2], asked as one shuffled batch in a new guest.
 
     Args:
         trained: evidence with the model's weights.
@@ -160,7 +160,7 @@ def ask_density(student: Subject, trained: Evidence, base: dict[str, Array32], p
 
 
 def expect_same(claims: Floats, again: Floats) -> None:
-    """Fails a model whose density at a point depends on the other points of the batch.
+    """Fail a model whose density at a point depends on the other points of the batch.
 
     Such a model could return a histogram of the batch instead of a density that it has learned.
 
@@ -178,7 +178,7 @@ def expect_same(claims: Floats, again: Floats) -> None:
 
 
 def refuse(verdict: Verdict, truth: Truth) -> None:
-    """Fails a model whose claimed log-densities cannot be those of a density."""
+    """Fail a model whose claimed log-densities cannot be those of a density."""
     if verdict.problem == "too much mass":
         fail(
             "the model's density has a mass (an integral) above 1, so its bits per dimension mean nothing: check the "
@@ -196,7 +196,7 @@ def refuse(verdict: Verdict, truth: Truth) -> None:
 
 
 def show_curves(trained: Evidence, show: Show) -> None:
-    """Shows the losses over the epochs; raises Mismatch if the first epoch did not end with a finite loss."""
+    """Show the losses over the epochs; raises Mismatch if the first epoch did not end with a finite loss."""
     curves = {
         name: trained.tensor(name, shape=(UpTo(BUDGET["epochs"]),), finite=False) for name in ("train", "validation")
     }
@@ -215,7 +215,7 @@ def show_curves(trained: Evidence, show: Show) -> None:
 
 
 def show_densities(base: dict[str, Array32], target: Mixture, at_cells: Floats, show: Show) -> None:
-    """Shows the base, the target and the learned density; `at_cells` are its log-densities at the points of `PLOTS`."""
+    """Show the base, the target and the learned density; `at_cells` are its log-densities at the points of `PLOTS`."""
     shape = (PLOTS.cells, PLOTS.cells)
     modes = " and ".join(f"({x:.1f}, {y:.1f})" for x, y in target.mus)
     learned = np.minimum(PLOTS.picture(density_of(at_cells)), 4.0)  # Otherwise an overflow would set the colour scale.

@@ -175,10 +175,10 @@ def test_field_of_the_linear_path(student: Subject, rng: Rng) -> None:
 
 
 def _times(rng: Rng, n: int, latest: float = LATEST) -> Array32:
-    """Different times [n, 1], spread from 0.05 to `latest`."""
+    """Return different times [n, 1], spread from 0.05 to `latest`."""
     return rng.uniform(0.05, latest, n, 1)
 
 
 def _points(rng: Rng) -> tuple[Powers, Array32, Array32, Array32]:
-    """Random schedules, points x and z, and times."""
+    """Return random schedules, points x and z, and times."""
     return Powers.random(rng), rng.normal(40, 3), 2 * rng.normal(40, 3), _times(rng, 40)

@@ -25,7 +25,7 @@ class Powers:
 
     @classmethod
     def random(cls, rng: Rng) -> Powers:
-        """Random schedules, which no program can contain as constants."""
+        """Return random schedules, which no program can contain as constants."""
         a, b = rng.uniform(1.1, 1.9, 1), rng.uniform(0.55, 0.7, 1)
         return cls(float(a[0]), float(b[0]))
 
@@ -47,16 +47,16 @@ class Powers:
         return np.asarray(-self.b * (1 - np.float64(t)) ** (self.b - 1))
 
     def field(self, x: Floats, z: Floats, t: Floats) -> Array:
-        """The conditional vector field u(x|z) = (α̇ − αβ̇/β)z + (β̇/β)x: Lipman et al. 2023, theorem 3."""
+        """Return the conditional vector field u(x|z) = (α̇ − αβ̇/β)z + (β̇/β)x: Lipman et al. 2023, theorem 3."""
         ratio = self.beta_dt(t) / self.beta(t)
         return np.asarray((self.alpha_dt(t) - self.alpha(t) * ratio) * z + ratio * x)
 
     def score(self, x: Floats, z: Floats, t: Floats) -> Array:
-        """The conditional score ∇log p(x|z) = (αz − x)/β², the gradient of Bishop 2006, equation 2.43."""
+        """Return the conditional score ∇log p(x|z) = (αz − x)/β², the gradient of Bishop 2006, equation 2.43."""
         return np.asarray((self.alpha(t) * z - x) / self.beta(t) ** 2)
 
     def log_density_change(self, x: Floats, z: Floats, t: Floats) -> Array:
-        """∂ₜ log p_t(x|z) [B] at a fixed x, the derivative of Bishop 2006, equation 2.43, through αz and β."""
+        """Return ∂ₜ log p_t(x|z) [B] at a fixed x, the derivative of Bishop 2006, equation 2.43, through αz and β."""
         beta, rate, d = self.beta(t), self.beta_dt(t) / self.beta(t), x.shape[-1]
         away = x - self.alpha(t) * z
         moved = (away * z).sum(axis=-1, keepdims=True) * self.alpha_dt(t) / beta**2
@@ -75,7 +75,7 @@ class Mixture:
 
     @classmethod
     def random(cls, rng: Rng, modes: int, d: int, schedule: Powers) -> Mixture:
-        """A random mixture whose modes overlap."""
+        """Return a random mixture whose modes overlap."""
         weights = rng.uniform(0.5, 1.5, modes).astype(np.float64)
         stds = rng.uniform(0.4, 1.2, modes).astype(np.float64)
         return cls(weights / weights.sum(), 1.5 * rng.normal(modes, d).astype(np.float64), stds, schedule)
@@ -91,16 +91,16 @@ class Mixture:
         return np.asarray(self.schedule.alpha(t) * z + self.schedule.beta(t) * rng.normal(*z.shape))
 
     def log_density(self, x: Floats, t: Floats) -> Array:
-        """log p_t(x) [B]."""
+        """Return log p_t(x) [B]."""
         return np.asarray(logsumexp(self._joint(x, t)[0], axis=1))
 
     def score(self, x: Floats, t: Floats) -> Array:
-        """∇log p_t(x) [B, d]."""
+        """Return ∇log p_t(x) [B, d]."""
         joint, away, variances = self._joint(x, t)
         return np.asarray((_shares(joint)[..., None] * -away / variances[..., None]).sum(axis=1))
 
     def field(self, x: Floats, t: Floats) -> Array:
-        """The marginal vector field Σ rₖ[α̇mₖ + (αα̇sₖ² + ββ̇)/vₖ·(x − αmₖ)] [B, d], with the modes' shares rₖ(x).
+        """Return the marginal vector field Σ rₖ[α̇mₖ + (αα̇sₖ² + ββ̇)/vₖ·(x − αmₖ)] [B, d], with the modes' shares rₖ(x).
 
         Lipman et al. 2023, equation 8, where p(z|x) is a mixture as well.
         """
@@ -112,7 +112,7 @@ class Mixture:
         return np.asarray((_shares(joint)[..., None] * fields).sum(axis=1))
 
     def _joint(self, x: Floats, t: Floats) -> tuple[Array, Array, Array]:
-        """log wₖ N(x; αmₖ, vₖI) [B, K], the distances x − αmₖ [B, K, d], and the variances vₖ [B, K]."""
+        """Return log wₖ N(x; αmₖ, vₖI) [B, K], the distances x − αmₖ [B, K, d], and the variances vₖ [B, K]."""
         alpha, beta = self.schedule.alpha(t), self.schedule.beta(t)
         variances = alpha**2 * self.stds**2 + beta**2
         away = x[:, None] - alpha[..., None] * self.means
@@ -122,5 +122,5 @@ class Mixture:
 
 
 def _shares(joint: Array) -> Array:
-    """The probabilities of the modes, from the logarithms of their joint densities with x: [B, K]."""
+    """Return the probabilities of the modes, from the logarithms of their joint densities with x: [B, K]."""
     return np.asarray(np.exp(joint - logsumexp(joint, axis=1, keepdims=True)))

@@ -115,7 +115,7 @@ def test_labels_are_dropped(student: Subject, rng: Rng) -> None:
 
 
 def _labels_of(batch: Evidence) -> Array:
-    """The labels [B] that the model was given for a batch."""
+    """Return the labels [B] that the model was given for a batch."""
     expect(not batch.is_none(), "the model is not given labels: call self.model(x, t, y)")
     shape = batch.shape()
     expect(
@@ -128,7 +128,7 @@ def _labels_of(batch: Evidence) -> Array:
 
 
 def _judge_coins(dropped: Mask) -> None:
-    """Fails unless labels [batches, B] are dropped with probability η, each by its own coin."""
+    """Fail unless labels [batches, B] are dropped with probability η, each by its own coin."""
     share, shares = float(dropped.mean()), dropped.mean(axis=1)
     low, high = DROPPED.bounds
     if 0 < share < 1:
@@ -153,7 +153,7 @@ def _judge_coins(dropped: Mask) -> None:
 
 
 def _ask(student: Subject, rng: Rng, known: Known) -> Evidence:
-    """The evidence of a guided loss with these numbers and random labels."""
+    """Return the evidence of a guided loss with these numbers and random labels."""
     inputs: dict[str, Any] = {name: value for name, value in known.inputs.items() if name != "score"}
     setting = {"labels": rng.integers(0, CLASSES, len(known.data)), "eta": ETA, "null_label": NULL_LABEL}
     return student.run(probes.flow_matching.loss.guided, **inputs, **setting)

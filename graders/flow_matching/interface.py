@@ -18,72 +18,72 @@ class Simulation(Protocol):
     """Integrators and processes. Times t and steps h are tensors of shape ()."""
 
     def euler(self, ode: Any) -> Any:
-        """A new integrator of a process by Euler's method."""
+        """Return a new integrator of a process by Euler's method."""
 
     def euler_maruyama(self, sde: Any) -> Any:
-        """A new integrator of a process by the Euler–Maruyama method."""
+        """Return a new integrator of a process by the Euler–Maruyama method."""
 
     def step(self, integrator: Any, x: Tensor, t: Tensor, h: Tensor) -> Any:
-        """The points [B, d] after a step of an integrator from t to t + h."""
+        """Return the points [B, d] after a step of an integrator from t to t + h."""
 
     def brownian_motion(self, sigma: float) -> Any:
-        """A new process dX = σ dW."""
+        """Return a new process dX = σ dW."""
 
     def ou_process(self, theta: float, sigma: float) -> Any:
-        """A new process dX = −θX dt + σ dW."""
+        """Return a new process dX = −θX dt + σ dW."""
 
     def langevin(self, sigma: float, density: Any) -> Any:
-        """A new process that keeps `density`, an object with score(x) and log_density(x)."""
+        """Return a new process that keeps `density`, an object with score(x) and log_density(x)."""
 
     def drift(self, process: Any, x: Tensor, t: Tensor) -> Any:
-        """The drift of the student's process: [B, d], or what broadcasts to it."""
+        """Return the drift of the student's process: [B, d], or what broadcasts to it."""
 
     def diffusion(self, process: Any, x: Tensor, t: Tensor) -> Any:
-        """The diffusion coefficient of the student's process: [B, d], or what broadcasts to it."""
+        """Return the diffusion coefficient of the student's process: [B, d], or what broadcasts to it."""
 
 
 class Paths(Protocol):
     """Schedules, conditional probability paths, and losses. Times t are [B, 1]."""
 
     def alpha(self) -> Any:
-        """A new schedule α(t) = t."""
+        """Return a new schedule α(t) = t."""
 
     def beta(self) -> Any:
-        """A new schedule β(t) = √(1 − t)."""
+        """Return a new schedule β(t) = √(1 − t)."""
 
     def gaussian_path(self, p_data: Any, alpha: Any, beta: Any) -> Any:
-        """A new path N(α(t)z, β(t)²I). p_data has sample(n) and dim."""
+        """Return a new path N(α(t)z, β(t)²I). p_data has sample(n) and dim."""
 
     def linear_path(self, p_simple: Any, p_data: Any) -> Any:
-        """A new path (1 − t)x₀ + tz with x₀ of p_simple. Both arguments have sample(n) and dim."""
+        """Return a new path (1 − t)x₀ + tz with x₀ of p_simple. Both arguments have sample(n) and dim."""
 
     def sample(self, path: Any, z: Tensor, t: Tensor) -> Any:
         """Draws [B, d] from the student's path, given z."""
 
     def field(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
-        """The conditional vector field [B, d] of the student's path."""
+        """Return the conditional vector field [B, d] of the student's path."""
 
     def score(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
-        """The conditional score [B, d] of the student's path."""
+        """Return the conditional score [B, d] of the student's path."""
 
     def flow_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """The loss of a batch of n, a number with its graph, against the conditional vector field."""
+        """Return the loss of a batch of n, a number with its graph, against the conditional vector field."""
 
     def score_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """The loss of a batch of n, a number with its graph, against the conditional score."""
+        """Return the loss of a batch of n, a number with its graph, against the conditional score."""
 
     def score_of_field(self, field: nn.Module, alpha: Any, beta: Any, x: Tensor, t: Tensor) -> Any:
-        """The score [B, d] that belongs to a vector field of a Gaussian path."""
+        """Return the score [B, d] that belongs to a vector field of a Gaussian path."""
 
 
 class Guidance(Protocol):
     """Classifier-free guidance. Points have any shape [B, …], labels are int64 [B]."""
 
     def guided_loss(self, path: Any, model: nn.Module, eta: float, null_label: int, n: int) -> Any:
-        """The loss of a batch of n, in which a label is replaced by the null label with probability η."""
+        """Return the loss of a batch of n, in which a label is replaced by the null label with probability η."""
 
     def null_label(self, wished: int) -> int:
-        """The label that stands for none: the wished one, where the student's trainer takes one as an argument."""
+        """Return the label that stands for none: the wished one, where the trainer takes one as an argument."""
 
 
 class FlowMatching(Simulation, Paths, Guidance, Protocol):

@@ -83,7 +83,7 @@ class Model(nn.Module):
 def flow_matching(
     package: FlowMatchingPackage, z: Tensor, x: Tensor, field: Tensor, score: Tensor, outputs: Tensor
 ) -> Loss:
-    """The student's loss against the conditional vector field."""
+    """Return the student's loss against the conditional vector field."""
     path, model = Path(Source(z), x, field, score), Model(outputs)
     return _loss(package.flow_matching.flow_matching_loss(path, model, len(z)), path, model)
 
@@ -91,7 +91,7 @@ def flow_matching(
 def score_matching(
     package: FlowMatchingPackage, z: Tensor, x: Tensor, field: Tensor, score: Tensor, outputs: Tensor
 ) -> Loss:
-    """The student's loss against the conditional score."""
+    """Return the student's loss against the conditional score."""
     path, model = Path(Source(z), x, field, score), Model(outputs)
     return _loss(package.flow_matching.score_matching_loss(path, model, len(z)), path, model)
 
@@ -106,7 +106,7 @@ def guided(
     eta: float,
     null_label: int,
 ) -> Loss:
-    """The student's loss with labels, of which some are replaced by the null label: the wished one, if it is free."""
+    """Return the student's loss with labels, some of them replaced by the null label: the wished one, if free."""
     path, model = Path(Source(z, labels), x, field, field), Model(outputs)
     null = package.flow_matching.null_label(null_label)
     value = package.flow_matching.guided_loss(path, model, eta, null, len(z))
@@ -116,7 +116,10 @@ def guided(
 def dropped(
     package: FlowMatchingPackage, z: Tensor, labels: Tensor, x: Tensor, field: Tensor, eta: float, null_label: int
 ) -> Labels:
-    """The labels that the model is given for batches of `labels` [batches, B]; z, x and field are those of a batch."""
+    """Return the labels that the model is given for batches of `labels` [batches, B].
+
+    Z, x and field are those of a batch.
+    """
     null = package.flow_matching.null_label(null_label)
     batches = []
     for batch in labels:
@@ -154,5 +157,5 @@ def _seen(points: Any, times: Any, source: Any = None, labels: Any = None) -> Se
 
 
 def _as_given(value: Any) -> Tensor | None:
-    """Times or labels in the shape in which they were given."""
+    """Return times or labels in the shape in which they were given."""
     return None if value is None else torch.as_tensor(value).detach().clone()

@@ -39,7 +39,7 @@ class Known:
 
     @classmethod
     def random(cls, rng: Rng, *shape: int) -> Known:
-        """Random numbers, whose targets differ in size."""
+        """Return random numbers, whose targets differ in size."""
         targets = {"field": 2 * rng.normal(*shape), "score": 0.7 * rng.normal(*shape)}
         return cls(3 * rng.normal(*shape), rng.normal(*shape), targets, rng.normal(*shape))
 
@@ -49,7 +49,7 @@ class Known:
         return {"z": self.data, "x": self.drawn, **self.targets, "outputs": self.outputs}
 
     def residuals(self, which: str) -> Array:
-        """The model's output less the target."""
+        """Return the model's output less the target."""
         return np.asarray(self.outputs.astype(np.float64) - self.targets[which])
 
 
@@ -96,7 +96,7 @@ def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Pas
 
 
 def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[int, ...]]) -> Array:
-    """Fails unless path and model were asked rightly for a loss; returns the times of the batch, [B].
+    """Fail unless path and model were asked rightly for a loss; return the times of the batch, [B].
 
     which: "field" or "score", the right target.
     shapes: those that the times may have.
@@ -115,7 +115,7 @@ def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[
 
 
 def _judge_data(got: Evidence, known: Known) -> Array:
-    """Fails unless a batch of data was drawn and given to the path; returns what the path was given, [B, …]."""
+    """Fail unless a batch of data was drawn and given to the path; return what the path was given, [B, …]."""
     n, asked = len(known.data), [each.integer() for each in got.list("asked", most=MOST_CALLS)]
     expect(
         bool(asked) and bool(got.list("path")),
@@ -132,7 +132,7 @@ def _judge_data(got: Evidence, known: Known) -> Array:
 
 
 def _judge_target(got: Evidence, known: Known, which: str, source: Array) -> None:
-    """Fails unless the right target was asked for, with x that the path drew, and the z that it was given."""
+    """Fail unless the right target was asked for, with x that the path drew, and the z that it was given."""
     expect(bool(got.list("target")), f"the loss never calls the path's {WORDS[which]}")
     expect(
         got.text("which") == which,
@@ -151,7 +151,7 @@ def _judge_target(got: Evidence, known: Known, which: str, source: Array) -> Non
 
 
 def last(got: Evidence, name: str) -> Evidence:
-    """The last call of the path, the target or the model for a loss, of which there has to be one."""
+    """Return the last call of the path, the target or the model for a loss, of which there has to be one."""
     calls = got.list(name)
     expect(bool(calls), f"the {name} is not asked for a loss")
     return calls[-1]
@@ -171,13 +171,13 @@ def _times_of(call: Evidence, whose: str, shapes: Sequence[tuple[int, ...]]) -> 
 
 
 def judge_times(times: Array, test: UniformTimes) -> None:
-    """Fails unless the times [B] are independent and uniform."""
+    """Fail unless the times [B] are independent and uniform."""
     problem = test.problem(times)
     expect(problem is None, f"{problem}")
 
 
 def judge_value(got: Evidence, residuals: Array, known: Known, which: str) -> None:
-    """Fails unless a loss is a multiple of the sum of squared residuals, and its gradient is that of the same multiple.
+    """Fail unless a loss is a multiple of the sum of squared residuals, and its gradient is that of the same multiple.
 
     For c·Σr², the gradient is 2c·r, so that its product with r is twice the loss.
     """
@@ -199,7 +199,7 @@ def judge_value(got: Evidence, residuals: Array, known: Known, which: str) -> No
 
 
 def judge_scale(got: Evidence, residuals: Array) -> None:
-    """Fails a right loss that is no mean over the batch, whether squares are summed or averaged over coordinates."""
+    """Fail a right loss that is no mean over the batch, whether squares are summed or averaged over coordinates."""
     n, value = len(residuals), got["loss"].number()
     squares = float((residuals**2).sum()) / n
     means = [squares / count for count in _counts(residuals.shape[1:])]
@@ -213,13 +213,13 @@ def judge_scale(got: Evidence, residuals: Array) -> None:
 
 
 def _counts(shape: Sequence[int]) -> list[int]:
-    """How many numbers a mean over some of the axes averages, from none of them to all."""
+    """Return how many numbers a mean over some of the axes averages, from none of them to all."""
     axes = [each for count in range(len(shape) + 1) for each in itertools.combinations(shape, count)]
     return [int(np.prod(each)) for each in axes]
 
 
 def _value_words(value: float, parallel: float, known: Known, which: str) -> str:
-    """A message for the student about a wrong loss, which names the mistake if it is a common one."""
+    """Return a message for the student about a wrong loss, which names the mistake if it is a common one."""
     residuals = known.residuals(which)
     if abs(parallel + 1) < CLOSE:
         return "the loss falls where the squared distance grows: it has the wrong sign"

@@ -55,30 +55,30 @@ class GivenField(nn.Module):
 
 
 def alpha(package: FlowMatchingPackage, t: Tensor) -> Tensor:
-    """The student's α at times [B, 1]."""
+    """Return the student's α at times [B, 1]."""
     return _tensor(package.flow_matching.alpha()(t))
 
 
 def beta(package: FlowMatchingPackage, t: Tensor) -> Tensor:
-    """The student's β at times [B, 1]."""
+    """Return the student's β at times [B, 1]."""
     return _tensor(package.flow_matching.beta()(t))
 
 
 def path_draws(package: FlowMatchingPackage, z: Tensor, t: Tensor, schedule: dict[str, float]) -> Draws:
-    """Two draws of the student's Gaussian path for the same z and t."""
+    """Return two draws of the student's Gaussian path for the same z and t."""
     path = _gaussian_path(package, z, schedule)
     first, second = (_tensor(package.flow_matching.sample(path, z.clone(), t)) for _ in range(2))
     return {"draws": first, "second_draws": second}
 
 
 def path_field(package: FlowMatchingPackage, x: Tensor, z: Tensor, t: Tensor, schedule: dict[str, float]) -> Tensor:
-    """The conditional vector field of the student's Gaussian path."""
+    """Return the conditional vector field of the student's Gaussian path."""
     path = _gaussian_path(package, z, schedule)
     return _tensor(package.flow_matching.field(path, x, z, t))
 
 
 def path_score(package: FlowMatchingPackage, x: Tensor, z: Tensor, t: Tensor, schedule: dict[str, float]) -> Tensor:
-    """The conditional score of the student's Gaussian path."""
+    """Return the conditional score of the student's Gaussian path."""
     path = _gaussian_path(package, z, schedule)
     return _tensor(package.flow_matching.score(path, x, z, t))
 
@@ -94,20 +94,20 @@ def own_path(package: FlowMatchingPackage, x: Tensor, moved: Tensor, z: Tensor, 
 def score_of_field(
     package: FlowMatchingPackage, x: Tensor, t: Tensor, field: Tensor, schedule: dict[str, float]
 ) -> Tensor:
-    """The student's score of a vector field that has the values `field` [B, d] at x."""
+    """Return the student's score of a vector field that has the values `field` [B, d] at x."""
     alpha, beta = _schedules(schedule)
     return _tensor(package.flow_matching.score_of_field(GivenField(field), alpha, beta, x, t))
 
 
 def linear_draw(package: FlowMatchingPackage, z: Tensor, t: Tensor, start: Tensor) -> Blend:
-    """A draw of the student's linear path, where `p_simple` draws the rows of `start`."""
+    """Return a draw of the student's linear path, where `p_simple` draws the rows of `start`."""
     p_simple = Known(start)
     path = package.flow_matching.linear_path(p_simple, Known(z))
     return {"blend": _tensor(package.flow_matching.sample(path, z.clone(), t)), "asked": p_simple.asked}
 
 
 def linear_field(package: FlowMatchingPackage, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
-    """The conditional vector field of the student's linear path."""
+    """Return the conditional vector field of the student's linear path."""
     path = package.flow_matching.linear_path(Known(z), Known(z))
     return _tensor(package.flow_matching.field(path, x, z, t))
 

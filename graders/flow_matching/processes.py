@@ -25,14 +25,14 @@ class AffineField:
         return np.asarray(x @ self.matrix.astype(np.float64) + t * self.slope, dtype=np.float64)
 
     def euler(self, x: Floats, h: float, steps: int) -> Array:
-        """The points after each step of Euler's method from t = 0, with the first ones: [steps + 1, B, d]."""
+        """Return the points after each step of Euler's method from t = 0, with the first ones: [steps + 1, B, d]."""
         points = [np.asarray(x, dtype=np.float64)]
         for step in range(steps):
             points.append(points[-1] + h * self(points[-1], step * h))
         return np.stack(points)
 
     def solution(self, x: Floats, h: float, steps: int, substeps: int = 20) -> Array:
-        """The points on the ODE's exact solution after each step, with the first ones: [steps + 1, B, d].
+        """Return the points on the ODE's exact solution after each step, with the first ones: [steps + 1, B, d].
 
         They are computed by the classical Runge–Kutta method in `substeps` for each step.
         """
@@ -61,17 +61,17 @@ class OrnsteinUhlenbeck:
     h: float
 
     def mean(self, start: Floats, steps: int) -> Array:
-        """The mean of the points after so many Euler–Maruyama steps from `start`."""
+        """Return the mean of the points after so many Euler–Maruyama steps from `start`."""
         return np.asarray((1 - self.theta * self.h) ** steps * start, dtype=np.float64)
 
     def std(self, steps: int) -> float:
-        """The standard deviation of each coordinate after so many Euler–Maruyama steps from a fixed point."""
+        """Return the standard deviation of each coordinate after so many Euler–Maruyama steps from a fixed point."""
         q = 1 - self.theta * self.h
         terms = steps if q == 1 else (1 - q ** (2 * steps)) / (1 - q**2)
         return float(self.sigma * np.sqrt(self.h * terms))
 
     def exact_std(self, time: float) -> float:
-        """The standard deviation of the process itself at that time, from a fixed point."""
+        """Return the standard deviation of the process itself at that time, from a fixed point."""
         if self.theta == 0:
             return float(self.sigma * np.sqrt(time))
         return float(self.sigma * np.sqrt((1 - np.exp(-2 * self.theta * time)) / (2 * self.theta)))

@@ -165,17 +165,17 @@ def _field(rng: Rng) -> AffineField:
 
 
 def _size(rng: Rng, low: float, high: float) -> float:
-    """A random number that single precision holds exactly."""
+    """Return a random number that single precision holds exactly."""
     return float(rng.uniform(low, high, 1)[0])
 
 
 def _somewhere(rng: Rng) -> tuple[Array32, float, float]:
-    """Points [7, 3], a time, and a σ that differs from its square and from 1."""
+    """Return points [7, 3], a time, and a σ that differs from its square and from 1."""
     return rng.normal(7, 3), _size(rng, 0.2, 0.8), _size(rng, 1.3, 1.9)
 
 
 def _noise(points: Array, step: int, field: AffineField, noise: dict[str, float], h: float) -> Array:
-    """The noise [B, d] of a step, in units of σ√h."""
+    """Return the noise [B, d] of a step, in units of σ√h."""
     before = points[step]
     mean = before + h * field(before, step * h)
     spread = noise["sigma"] * (1 + noise["weight"] * np.abs(before)) * np.sqrt(h)
@@ -194,7 +194,7 @@ def _expect_kept(got: Evidence) -> None:
 
 
 def _euler_words(points: Array, right: Array, field: AffineField, h: float) -> str:
-    """A message for the student about wrong steps, which names the mistake if it is a common one."""
+    """Return a message for the student about wrong steps, which names the mistake if it is a common one."""
     start, step, drift = right[0], points[1] - right[0], field(right[0], 0.0)
     guesses = {
         "the step is not scaled by h: it is h·u(x, t)": drift,
@@ -214,7 +214,7 @@ def _first(points: Array) -> str:
 
 
 def _judge_process(got: Evidence, drift: Floats, sigma: float, hint: str) -> None:
-    """Fails unless a process has this drift [B, d] and the constant diffusion coefficient, in both calls."""
+    """Fail unless a process has this drift [B, d] and the constant diffusion coefficient, in both calls."""
     rights = {"drift": (drift, hint), "diffusion": (np.full(drift.shape, sigma), "it is σ, and holds no noise")}
     for name, (right, words) in rights.items():
         value = _broadcast(got[name], drift.shape, f"the {name} coefficient")
@@ -228,7 +228,7 @@ def _judge_process(got: Evidence, drift: Floats, sigma: float, hint: str) -> Non
 
 
 def _broadcast(value: Evidence, shape: tuple[int, ...], what: str) -> Array:
-    """A coefficient in the shape of x; fails one that cannot be broadcast to it."""
+    """Return a coefficient in the shape of x; fail one that cannot be broadcast to it."""
     given = value.shape()
     fits = len(given) <= len(shape) and all(
         have in (1, want) for have, want in zip(reversed(given), reversed(shape), strict=False)
@@ -277,7 +277,7 @@ def _show_process(points: Array, process: OrnsteinUhlenbeck, show: Show) -> None
 
 
 def _show_last(last: Array, process: OrnsteinUhlenbeck, show: Show) -> None:
-    """Shows the density of the last points [B] beside the exact ones, for this step size and for none."""
+    """Show the density of the last points [B] beside the exact ones, for this step size and for none."""
     start, time = 2.0, STEPS * process.h
     reach = 4 * process.std(STEPS)
     mean = float(process.mean(np.array(start), STEPS))

@@ -42,7 +42,7 @@ class Normal:
 
 
 def euler(package: FlowMatchingPackage, x: Tensor, matrix: Tensor, slope: Tensor, h: float, steps: int) -> Trajectory:
-    """Steps of Euler's method from t = 0 for the vector field x·A + t·b."""
+    """Take steps of Euler's method from t = 0 for the vector field x·A + t·b."""
     integrator = package.flow_matching.euler(Process(matrix, slope, 0.0, 0.0))
     return _steps(package, integrator, x, h, steps)
 
@@ -56,7 +56,7 @@ def euler_maruyama(
     h: float,
     steps: int,
 ) -> Trajectory:
-    """Steps of the Euler–Maruyama method from t = 0 (Kloeden & Platen 1992, section 10.2).
+    """Take steps of the Euler–Maruyama method from t = 0 (Kloeden & Platen 1992, section 10.2).
 
     `noise` holds σ at 0 and its growth with |x|, `weight`.
     """
@@ -66,19 +66,19 @@ def euler_maruyama(
 
 
 def brownian_motion(package: FlowMatchingPackage, x: Tensor, t: float, sigma: float) -> Coefficients:
-    """The coefficients of the student's Brownian motion."""
+    """Return the coefficients of the student's Brownian motion."""
     return _coefficients(package, package.flow_matching.brownian_motion(sigma), x, t)
 
 
 def ou_process(package: FlowMatchingPackage, x: Tensor, t: float, theta: float, sigma: float) -> Coefficients:
-    """The coefficients of the student's Ornstein–Uhlenbeck process."""
+    """Return the coefficients of the student's Ornstein–Uhlenbeck process."""
     return _coefficients(package, package.flow_matching.ou_process(theta, sigma), x, t)
 
 
 def langevin(
     package: FlowMatchingPackage, x: Tensor, t: float, sigma: float, mean: Tensor, precision: Tensor
 ) -> Coefficients:
-    """The coefficients of the student's Langevin dynamics for a normal density."""
+    """Return the coefficients of the student's Langevin dynamics for a normal density."""
     process = package.flow_matching.langevin(sigma, Normal(mean, precision))
     return _coefficients(package, process, x, t)
 

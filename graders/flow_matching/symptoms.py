@@ -23,7 +23,7 @@ KINDS = ("", "field", "score")  # of targets
 
 @symptoms_of("flow_matching.simulation:euler_maruyama")
 def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The weight of the drift in a step, the law of its noise, and whether the next step has the same noise."""
+    """Return the weight of the drift in a step, the law of its noise, and whether the next step has the same noise."""
     x, h = np.asarray(inputs["x"], dtype=np.float64), float(inputs["h"])
     points = got.tensor("points", shape=(int(inputs["steps"]) + 1, *x.shape), finite=False)
     field = AffineField(inputs["matrix"], inputs["slope"])
@@ -50,7 +50,7 @@ def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
     "flow_matching.simulation:langevin",
 )
 def coefficients(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The coefficients of two calls; of one that is random, only that it is."""
+    """Return the coefficients of two calls; of one that is random, only that it is."""
     found: Numbers = {}
     for name in ("drift", "diffusion"):
         first, second = (got.tensor(each, finite=False) for each in (name, f"second_{name}"))
@@ -64,7 +64,7 @@ def coefficients(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow_matching:path_draws")
 def path_draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The weight of z in draws, the law of their noise, and whether two calls draw the same."""
+    """Return the weight of z in draws, the law of their noise, and whether two calls draw the same."""
     schedule, z, t = Powers(**inputs["schedule"]), np.asarray(inputs["z"], dtype=np.float64), inputs["t"]
     draws = [got.tensor(name, shape=z.shape, finite=False) for name in ("draws", "second_draws")]
     early = (t < np.median(t))[:, 0]
@@ -82,7 +82,7 @@ def path_draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow_matching:linear_draw")
 def linear_draw(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The draws, if x₀ came from p_simple; otherwise whether it came from the data."""
+    """Return the draws, if x₀ came from p_simple; otherwise whether it came from the data."""
     asked = np.array([each.integer() for each in got.list("asked")], dtype=np.float64)
     blend, z, t = got.tensor("blend", finite=False), np.asarray(inputs["z"], dtype=np.float64), inputs["t"]
     if asked.size or blend.shape != z.shape:
@@ -92,7 +92,7 @@ def linear_draw(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow_matching.loss:dropped")
 def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many labels are dropped, whether together, and what other labels the model was given."""
+    """Return how many labels are dropped, whether together, and what other labels the model was given."""
     batches, labels = got.list("batches"), np.asarray(inputs["labels"], dtype=np.float64)
     if any(each.is_none() for each in batches):
         return {"labels": (-1.0, 0.0)}
@@ -117,7 +117,7 @@ def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow_matching.loss:guided")
 def guided(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The symptoms of a loss, and whether the model was given labels.
+    """Return the symptoms of a loss, and whether the model was given labels.
 
     Where the trainer is told the null label, as in 2026, times [B] are as good as times [B, 1, 1, 1].
     """
@@ -131,7 +131,7 @@ def guided(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("flow_matching.loss:flow_matching", "flow_matching.loss:score_matching")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """What path, target and model were given, the law of the times, and which formula gives the loss."""
+    """Return what path, target and model were given, the law of the times, and which formula gives the loss."""
     data, drawn = (np.asarray(inputs[name], dtype=np.float64) for name in ("z", "x"))
     which = got.text("which")
     found: Numbers = {
@@ -158,7 +158,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _times(calls: list[Evidence]) -> Numbers:
-    """The shapes of the times, whether all calls have the same ones, and their distribution."""
+    """Return the shapes of the times, whether all calls have the same ones, and their distribution."""
     times = [call.tensor("times", finite=False) for call in calls if not call.is_none("times")]
     if not times:
         return {"times": (-1.0, 0.0)}
@@ -176,7 +176,7 @@ def _times(calls: list[Evidence]) -> Numbers:
 
 
 def _formula(value: float, residuals: Array) -> float:
-    """The number of the known formula that gives this loss for these residuals, or −1 if there is none.
+    """Return the number of the known formula that gives this loss for these residuals, or −1 if there is none.
 
     A mean of squares over coordinates counts as their sum, since both are right.
     """
@@ -199,5 +199,5 @@ def _equal(left: Array, right: Array) -> float:
 
 
 def _same(first: Array, second: Array) -> float:
-    """The share of numbers that two draws have in common."""
+    """Return the share of numbers that two draws have in common."""
     return float(np.mean(np.abs(first - second) < SAME))

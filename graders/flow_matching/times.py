@@ -52,7 +52,7 @@ class UniformTimes:
         }
 
     def problem(self, times: Array) -> str | None:
-        """A message for the student if these times [draws] are not independent draws from U[0, 1), else None."""
+        """Return a message for the student if these times [draws] are not independent draws from U[0, 1), else None."""
         if np.ptp(times) == 0:
             return "all samples of a batch get the same time: draw one for each sample"
         if times.min() < 0 or times.max() > 1:

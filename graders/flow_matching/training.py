@@ -46,7 +46,7 @@ def test_short_training(student: Subject, reference: Subject, rng: Rng, record: 
 
 
 def distance(reference: Subject, weights: Any, mixture: Mixture, rng: Rng) -> float:
-    """The mean squared distance of a network from the marginal field, as a share of the field's mean square."""
+    """Return the mean squared distance of a network from the marginal field, as a share of the field's mean square."""
     t = rng.uniform(0, LATEST, FRESH, 1)
     x = mixture.sample_path(rng, t).astype(np.float32)
     exact = mixture.field(x, t)
@@ -55,7 +55,7 @@ def distance(reference: Subject, weights: Any, mixture: Mixture, rng: Rng) -> fl
 
 
 def _modes(rng: Rng) -> Mixture:
-    """Three modes on a circle, turned by a random angle, with random weights, on the path of the hand-out."""
+    """Return three modes on a circle, turned by a random angle, with random weights, on the path of the hand-out."""
     angles = 2 * np.pi * (np.arange(3) / 3 + float(rng.uniform(0, 1, 1)[0]))
     weights = rng.uniform(0.6, 1.4, 3).astype(np.float64)
     means = RADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -81,7 +81,7 @@ def _show_losses(trained: Evidence, show: Show, window: int = 50) -> None:
 
 
 def _show_lengths(reference: Subject, weights: Any, mixture: Mixture, show: Show) -> None:
-    """Shows the first coordinate of the learned field beside the exact one."""
+    """Show the first coordinate of the learned field beside the exact one."""
     axis = np.linspace(-REACH, REACH, GRID)
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2).astype(np.float32)
     pictures = {}
@@ -98,7 +98,7 @@ def _show_lengths(reference: Subject, weights: Any, mixture: Mixture, show: Show
 
 
 def _show_samples(reference: Subject, weights: Any, mixture: Mixture, rng: Rng, show: Show) -> None:
-    """Shows the density of points that are moved along the learned field, beside that of the data."""
+    """Show the density of points that are moved along the learned field, beside that of the data."""
     x, h = rng.normal(WALKS, 2), 1 / HOPS
     for hop in range(HOPS):
         t = np.full((WALKS, 1), hop * h, np.float32)

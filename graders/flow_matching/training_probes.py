@@ -41,7 +41,7 @@ class Data:
 
 
 def train(package: FlowMatchingPackage, points: Tensor, budget: dict[str, Any]) -> Train:
-    """Trains a network on the student's path, schedules and loss, by Adam with a one-cycle schedule.
+    """Train a network on the student's path, schedules and loss, by Adam with a one-cycle schedule.
 
     points: the data [N, d]. `budget` holds the number of `steps`, the `batch` size, the largest learning `rate` and the
     network's `width`.
@@ -65,7 +65,7 @@ def train(package: FlowMatchingPackage, points: Tensor, budget: dict[str, Any]) 
 
 @torch.no_grad()
 def predict(package: FlowMatchingPackage, weights: State, x: Tensor, t: Tensor, width: int) -> Tensor:
-    """The field of the network with these weights at points x [N, d] and times t [N, 1]."""
+    """Return the field of the network with these weights at points x [N, d] and times t [N, 1]."""
     model = Field(x.shape[1], width).to(x.device)
     model.load_state_dict(weights)
     return torch.as_tensor(model(x, t))

@@ -229,7 +229,7 @@ def test_discriminator_logits(student: Subject, rng: Rng) -> None:
 
 
 def _expect_logits(low: float, high: float) -> None:
-    """Fails a discriminator whose scores reach from `low` to `high` if they cannot be logits."""
+    """Fail a discriminator whose scores reach from `low` to `high` if they cannot be logits."""
     seen, wanted = f"scores from {low:.2f} to {high:.2f} when trained towards ±6", "logits, of any size and sign"
     if low >= 0 and 0.5 < high <= 1:  # A sigmoid that is trained towards large values comes near 1.
         message = "the scores stay between 0 and 1: return logits, since the loss applies the sigmoid"
@@ -512,7 +512,7 @@ def _owner(step: Evidence) -> str:
 
 
 def _expect_own_step(step: Evidence, owner: str, index: int, again: bool) -> None:
-    """Fails a step that does not follow the gradient of the moved network's own latest loss.
+    """Fail a step that does not follow the gradient of the moved network's own latest loss.
 
     Args:
         step: evidence of an optimiser's step, a `graders.probing.records.Step`.
@@ -558,7 +558,7 @@ def _expect_fixed(result: Evidence, outputs: Array) -> None:
 
 
 def _sizes(rng: Rng) -> list[list[int]]:
-    """Returns lists of hidden sizes, of which each differs from the first in one entry or in length.
+    """Return lists of hidden sizes, of which each differs from the first in one entry or in length.
 
     They are different in each test, so that no network can tell for which question it is created.
     """
@@ -568,13 +568,13 @@ def _sizes(rng: Rng) -> list[list[int]]:
 
 
 def _parameters(student: Subject, name: str, sizes: list[list[int]]) -> list[int]:
-    """Returns the number of parameters of the student's generator or discriminator for each list of hidden sizes."""
+    """Return the number of parameters of the student's generator or discriminator for each list of hidden sizes."""
     found = student.run(probes.gan.parameter_counts, which=name, sizes=sizes)
     return [count.integer() for count in _each(found, len(sizes))]
 
 
 def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
-    """Fails a network whose size depends on some entries of `hidden_dims` but not on all.
+    """Fail a network whose size depends on some entries of `hidden_dims` but not on all.
 
     Ignoring all of them is right: the architecture is then the student's own.
     """
@@ -591,7 +591,7 @@ def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
 
 
 def _expect_loss_passed_on(student: Subject, setting: dict[str, Any]) -> None:
-    """Fails a generator's step whose images get another gradient than that with which the loss follows them."""
+    """Fail a generator's step whose images get another gradient than that with which the loss follows them."""
     found = student.run(probes.gan.passage, **setting).tensor(shape=(2, UpTo(MOST_DIRECTIONS)))
     expect_passed_on(found)
 
@@ -626,12 +626,15 @@ def _expect_noise(student: Subject, latents: Array) -> None:
 
 
 def _samples_are_normal(student: Subject) -> bool:
-    """Whether `sample` draws its latents from N(0, I); if not, `gan.sample` fails instead of the calling check."""
+    """Return whether `sample` draws its latents from N(0, I).
+
+    If not, `gan.sample` fails instead of the calling check.
+    """
     return SAMPLED.problem(_samples(student, SAMPLED.elements)) is None
 
 
 def _samples(student: Subject, z_dim: int) -> Array:
-    """Returns the latents [N, z_dim] that `sample` draws; raises Mismatch if there are too few of them to judge."""
+    """Return the latents [N, z_dim] that `sample` draws; raises Mismatch if there are too few of them to judge."""
     result = student.run(probes.gan.sample, n=SAMPLED.draws, z_dim=z_dim)
     drawn = result.tensor("latents", shape=(UpTo(MOST_ROWS), z_dim))
     expect(len(drawn) >= 10, "sample gives the generator too few latents", got=f"{len(drawn)} latents")
@@ -639,13 +642,13 @@ def _samples(student: Subject, z_dim: int) -> Array:
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
-    """Returns arguments of `probes.gan.step`: real images, and known scores for all rows that it may score."""
+    """Return arguments of `probes.gan.step`: real images, and known scores for all rows that it may score."""
     scores = 2 * rng.normal(8 * BATCH) + 0.5  # Enough for both batches, and for some more that a student may log.
     return {"images": _batch(data, rng).scaled(), "scores": scores, "hidden_dims": [24, 32], "z_dim": 16}
 
 
 def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | None:
-    """Returns what was seen of the other network's step; None if it cannot be judged (its own check says why)."""
+    """Return what was seen of the other network's step; None if it cannot be judged (its own check says why)."""
     result = student.run(probes.gan.step_if_it_runs, which=which, **setting)
     try:
         return None if result.is_none() else observed_step(result, setting["images"], setting["scores"])
@@ -654,19 +657,19 @@ def _other(student: Subject, which: str, setting: dict[str, Any]) -> Observed | 
 
 
 def _labels(step: Observed, judge: Callable[[Observed], Verdict]) -> Labels:
-    """Returns which labels a loss uses, whatever factor it has; "unknown" if it is wrong otherwise."""
+    """Return which labels a loss uses, whatever factor it has; "unknown" if it is wrong otherwise."""
     verdict = judge(divided(step, excess(step, judge) or 1.0))
     return verdict.labels if verdict.mistake is None else "unknown"
 
 
 def _batch(data: DataSet, rng: Rng, n: int = BATCH) -> Split:
-    """Returns n random training images with their labels."""
+    """Return n random training images with their labels."""
     chosen = rng.choice(len(data.train), n)
     return Split(data.train.images[chosen], data.train.labels[chosen])
 
 
 def _each(results: Evidence, count: int) -> list[Evidence]:
-    """Returns the entries of a list in the evidence, which has to have one for each of `count` settings."""
+    """Return the entries of a list in the evidence, which has to have one for each of `count` settings."""
     found = results.list()
     expect(len(found) == count, "there is not one result for each setting", got=f"{len(found)} for {count}")
     return found

@@ -19,10 +19,10 @@ class Networks(Protocol):
     """Both networks on their own, where the student writes them."""
 
     def generator(self, z_dim: int, hidden_dims: list[int], output_shape: list[int], dp_rate: float) -> nn.Module:
-        """A new network: [B, z_dim] → images [B, *output_shape] in [−1, 1]."""
+        """Return a new network: [B, z_dim] → images [B, *output_shape] in [−1, 1]."""
 
     def discriminator(self, input_dims: int, hidden_dims: list[int], dp_rate: float) -> nn.Module:
-        """A new network that `score` is asked about: images of `input_dims` pixels → a score of each."""
+        """Return a new network that `score` is asked about: images of `input_dims` pixels → a score of each."""
 
 
 class Steps(Protocol):
@@ -37,28 +37,28 @@ class Steps(Protocol):
         dp_rate_disc: float,
         z_dim: int,
     ) -> nn.Module:
-        """A new GAN."""
+        """Return a new GAN."""
 
     def generator_of(self, model: nn.Module) -> nn.Module:
-        """The generator of a GAN, which its steps call."""
+        """Return the generator of a GAN, which its steps call."""
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
-        """The discriminator of a GAN, which its steps call."""
+        """Return the discriminator of a GAN, which its steps call."""
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The discriminator's scores of images, one number for each: [B], [B, 1] and so on."""
+        """Return the discriminator's scores of images, one number for each: [B], [B, 1] and so on."""
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The generator's loss, with its graph, for a batch of real images."""
+        """Return the generator's loss, with its graph, for a batch of real images."""
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The discriminator's loss, with its graph, for a batch of real images."""
+        """Return the discriminator's loss, with its graph, for a batch of real images."""
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """Images [n, 1, 28, 28] of latents that are drawn within."""
+        """Return images [n, 1, 28, 28] of latents that are drawn within."""
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
-        """n strips [n, steps + 2, 1, 28, 28], each from one image to another, for latents that are drawn within."""
+        """Return n strips [n, steps + 2, 1, 28, 28], each from one image to another, for latents drawn within."""
 
     @property
     def sample_of(self) -> Callable[[nn.Module, Tensor], Any] | None:
@@ -69,7 +69,7 @@ class Steps(Protocol):
         """A method like `interpolate`, for given ends [2, n, z_dim]; None where the student's function takes none."""
 
     def checkpoint(self) -> Path | None:
-        """The file of weights that was handed in; None where there is none."""
+        """Return the file of weights that was handed in; None where there is none."""
 
 
 class Loop(Protocol):
@@ -79,12 +79,12 @@ class Loop(Protocol):
     """
 
     def optimizers(self, model: nn.Module) -> Sequence[optim.Optimizer]:
-        """The loop's optimisers, that of the generator first."""
+        """Return the loop's optimisers, that of the generator first."""
 
     def train_epoch(
         self, model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], optimizers: Sequence[optim.Optimizer]
     ) -> None:
-        """Trains for one epoch on batches of images and labels [B], with `optimizers` as that method gives them."""
+        """Train for one epoch on batches of images and labels [B], with `optimizers` as that method gives them."""
 
 
 class Gan(Networks, Steps, Loop, Protocol):

@@ -48,7 +48,7 @@ _NEEDS_LOOP = (AttributeError, TypeError, ValueError)  # what a step may raise i
 def generators(
     package: GanPackage, latents: list[Tensor], sizes: list[list[int]], output_shape: list[int] | None = None
 ) -> list[Generated]:
-    """Runs a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
+    """Run a new generator in eval mode, for each pair of latents [B, z_dim] and hidden sizes.
 
     `output_shape` is that of an image, by default [1, 28, 28].
     """
@@ -57,19 +57,19 @@ def generators(
 
 
 def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims: list[int]) -> GeneratorRange:
-    """Runs a generator on 50·z, and on z after training towards `target` [B, 784]."""
+    """Run a generator on 50·z, and on z after training towards `target` [B, 784]."""
     network = _generator(package, z, hidden_dims).eval()
     far = network(50 * z)
     return {"far": far, "driven": drive(network, lambda: _tensor(network(z)), target)}
 
 
 def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[Scored]:
-    """Runs a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes."""
+    """Run a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes."""
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
 def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hidden_dims: list[int]) -> Tensor:
-    """Returns the scores of images after the discriminator was trained towards `target` [B] only.
+    """Return the scores of images after the discriminator was trained towards `target` [B] only.
 
     They are those of `drive`, [2, …], in training mode and in eval mode.
     """
@@ -78,7 +78,7 @@ def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hid
 
 
 def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) -> list[int]:
-    """Returns the number of parameters of the generator or the discriminator for each list of hidden sizes."""
+    """Return the number of parameters of the generator or the discriminator for each list of hidden sizes."""
     nothing = torch.zeros(1, 16)
     make = _generator if which == "generator" else _discriminator
     networks = [make(package, nothing, size) for size in sizes]
@@ -86,7 +86,7 @@ def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) ->
 
 
 def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> str:
-    """Returns the name of a parameter that changes none of a network's outputs in eval mode; "" without any.
+    """Return the name of a parameter that changes none of a network's outputs in eval mode; "" without any.
 
     Args:
         which: "generator" or "discriminator".
@@ -102,7 +102,7 @@ def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> s
 def step(
     package: GanPackage, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
 ) -> TrainingStep:
-    """Runs one training step of a new model, with known scores of the discriminator.
+    """Run one training step of a new model, with known scores of the discriminator.
 
     Args:
         which: "generator" or "discriminator", the network whose step is run.
@@ -131,7 +131,10 @@ def step(
 
 
 def passage(package: GanPackage, *, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int) -> Tensor:
-    """How the generator's loss changes with the generator's images, as `slopes` returns it; arguments as in `step`."""
+    """Return how the generator's loss changes with the generator's images, as `slopes` returns it.
+
+    Arguments as in `step`.
+    """
     bounded = _is_bounded(package, images, hidden_dims, z_dim)
 
     def run(change: Change) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -148,7 +151,7 @@ def passage(package: GanPackage, *, images: Tensor, scores: Tensor, hidden_dims:
 
 
 def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
-    """Returns what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
+    """Return what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
     try:
         return step(package, **setting)
     except Exception:
@@ -156,7 +159,7 @@ def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
 
 
 def sample(package: GanPackage, n: int, z_dim: int, training: bool = True) -> Sample:
-    """Calls `sample(n)` twice, of a model in training or in eval mode.
+    """Call `sample(n)` twice, of a model in training or in eval mode.
 
     The generator's images are replaced by random ones, so that its own faults do not matter.
     """
@@ -171,7 +174,7 @@ def sample(package: GanPackage, n: int, z_dim: int, training: bool = True) -> Sa
 
 
 def sample_of(package: GanPackage, z: Tensor) -> Decodings | None:
-    """Asks for samples from given z [n, z_dim]; None if `sample` does not accept z."""
+    """Ask for samples from given z [n, z_dim]; None if `sample` does not accept z."""
     if package.gan.sample_of is None:
         return None
     model = _model(package, [24, 32], z.shape[1])
@@ -181,7 +184,7 @@ def sample_of(package: GanPackage, z: Tensor) -> Decodings | None:
 
 
 def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> Returned | None:
-    """Interpolates between given latents `ends` [2, n, z_dim]; None if the student's function does not accept them."""
+    """Interpolate between given latents `ends` [2, n, z_dim]; None if the student's function does not accept them."""
     if package.gan.interpolate_between is None:
         return None
     model = _model(package, [24, 32], ends.shape[2])
@@ -190,7 +193,7 @@ def interpolate_between(package: GanPackage, ends: Tensor, steps: int) -> Return
 
 
 def interpolate(package: GanPackage, n: int, steps: int, z_dim: int, training: bool = True) -> Interpolate:
-    """Calls `interpolate(n, steps)`, with random images in the place of the generator's."""
+    """Call `interpolate(n, steps)`, with random images in the place of the generator's."""
     model = _model(package, [24, 32], z_dim)
     calls = _watch_stand_ins(package.gan.generator_of(model))
     model.train(training)
@@ -203,12 +206,12 @@ def interpolate(package: GanPackage, n: int, steps: int, z_dim: int, training: b
 
 
 def interpolations(package: GanPackage, cases: list[list[int]]) -> list[Interpolate]:
-    """Returns what `interpolate` returns for several pairs (n, steps)."""
+    """Return what `interpolate` returns for several pairs (n, steps)."""
     return [interpolate(package, n, steps, z_dim=16) for n, steps in cases]
 
 
 def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size: int) -> Loop:
-    """Runs one epoch of the student's own loop over images [N, 1, 28, 28] and records each optimiser step."""
+    """Run one epoch of the student's own loop over images [N, 1, 28, 28] and record each optimiser step."""
     model = _model(package, [24, 32], 16).to(images.device)
     networks = {"generator": package.gan.generator_of(model), "discriminator": package.gan.discriminator_of(model)}
     data = ReadOnce(images, labels)
@@ -227,7 +230,7 @@ def alternation(package: GanPackage, images: Tensor, labels: Tensor, batch_size:
 def train(
     package: GanPackage, *, images: Tensor, steps: int, batch_size: int, rate: float, sizes: dict[str, Any]
 ) -> Train:
-    """Trains a GAN with our loop and the student's networks and losses.
+    """Train a GAN with our loop and the student's networks and losses.
 
     Each batch gives a step of each network, by Adam with β₁ = 0.5 (Radford et al. 2016).
 
@@ -271,7 +274,7 @@ def train(
 
 @torch.no_grad()
 def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: dict[str, Any]) -> Tensor:
-    """Returns the images [B, 784] of a generator with the given weights for latents z [B, z_dim], in eval mode."""
+    """Return the images [B, 784] of a generator with the given weights for latents z [B, z_dim], in eval mode."""
     network = package.gan.generator_of(built(package.gan.model, **sizes).to(z.device)).eval()
     network.load_state_dict(weights)
     return _tensor(network(z)).reshape(len(z), -1)
@@ -279,7 +282,7 @@ def decode(package: GanPackage, weights: dict[str, Tensor], z: Tensor, sizes: di
 
 @torch.no_grad()
 def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> Checkpoint:
-    """Runs the weights that were handed in on latents z, if they fit the student's generator; never raises."""
+    """Run the weights that were handed in on latents z, if they fit the student's generator; never raises."""
     path = package.gan.checkpoint()
     if path is None:
         return {"file": "", "problem": ""}
@@ -340,7 +343,7 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _decodings(calls: Calls, z_dim: int) -> Decodings:
-    """Returns what a generator decoded in all recorded calls."""
+    """Return what a generator decoded in all recorded calls."""
     latents = [_rows(inputs[0].detach(), z_dim) for inputs in calls.inputs]
     decoded = [_tensor(images).detach().reshape(-1, PIXELS) for images in calls.outputs]
     return {
@@ -350,12 +353,12 @@ def _decodings(calls: Calls, z_dim: int) -> Decodings:
 
 
 def _rows(z: Tensor, z_dim: int) -> Tensor:
-    """Reshapes latents to rows, whether they came as rows, as strips, or as images of one pixel [B, z_dim, 1, 1]."""
+    """Reshape latents to rows, whether they came as rows, as strips, or as images of one pixel [B, z_dim, 1, 1]."""
     return z.reshape(-1, z_dim if z.numel() % z_dim == 0 else z.shape[-1])
 
 
 def _watch_stand_ins(generator: nn.Module) -> Calls:
-    """Replaces a generator's images by random square ones, and records its calls.
+    """Replace a generator's images by random square ones, and records its calls.
 
     So the code that uses the generator is judged independently of the generator's own faults.
     """
@@ -384,7 +387,7 @@ class _Scores:
         return output  # type: ignore[no-any-return]
 
     def asked(self) -> Scores:
-        """Returns what was scored, and the gradients by the scores."""
+        """Return what was scored, and the gradients by the scores."""
         nothing = torch.zeros(0)
         rows = [inputs[0].detach().reshape(-1, PIXELS).cpu() for inputs in self.calls.inputs]
         outputs = self.calls.outputs
@@ -401,7 +404,7 @@ class _Reached(Exception):
 
 
 def _loop_once(package: GanPackage, model: nn.Module, images: Tensor) -> None:
-    """Runs the student's own loop on a single batch of images [B, C, H, W]."""
+    """Run the student's own loop on a single batch of images [B, C, H, W]."""
     labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
     package.gan.train_epoch(model, [(images, labels)], package.gan.optimizers(model))
 
@@ -409,7 +412,7 @@ def _loop_once(package: GanPackage, model: nn.Module, images: Tensor) -> None:
 def _loss_of_step(
     package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
 ) -> Tensor:
-    """The loss of one step of the network `which`; `seen` records the calls of generator and discriminator."""
+    """Return the loss of one step of the network `which`; `seen` records the calls of generator and discriminator."""
     try:
         taken = package.gan.generator_step if which == "generator" else package.gan.discriminator_step
         return taken(model, images)
@@ -423,7 +426,7 @@ def _loss_of_step(
 def _step_within_loop(
     package: GanPackage, model: nn.Module, which: str, images: Tensor, seen: tuple[Calls, Calls]
 ) -> Tensor:
-    """Returns the loss of a step that the student's own loop calls, for steps that need what the loop prepares.
+    """Return the loss of a step that the student's own loop calls, for steps that need what the loop prepares.
 
     The records `seen` then hold only the calls within that step.
     """
@@ -446,7 +449,7 @@ def _step_within_loop(
 
 
 def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_dim: int) -> bool:
-    """Whether the discriminator's scores stay between 0 and 1 even if it is trained towards ±6."""
+    """Return whether the discriminator's scores stay between 0 and 1 even if it is trained towards ±6."""
     network = package.gan.discriminator_of(_model(package, hidden_dims, z_dim).to(images.device))
     untrained = _tensor(package.gan.score(network, images))
     if not are_probabilities(untrained):
@@ -460,5 +463,5 @@ def _is_bounded(package: GanPackage, images: Tensor, hidden_dims: list[int], z_d
 
 
 def _is_reached(network: nn.Module) -> bool:
-    """Whether the loss depends on the network's parameters, even if the gradient is zero."""
+    """Return whether the loss depends on the network's parameters, even if the gradient is zero."""
     return any(parameter.grad is not None for parameter in network.parameters())

@@ -34,7 +34,7 @@ DRIVEN_IMAGE, DRIVEN_SCORE = 1.5, 2.0  # ranges are compared up to these values 
 
 @of("gan:generators", "gan:discriminators")
 def networks(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes shapes, unregistered and unused layers, and whether outputs are random or depend on the batch."""
+    """Describe shapes, unregistered and unused layers, and whether outputs are random or depend on the batch."""
     results = got.list()
     outputs = [result.tensor("images" if "images" in result else "scores", finite=False) for result in results]
     numbers: Numbers = {
@@ -51,7 +51,7 @@ def networks(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:parameter_counts")
 def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which changes of hidden_dims change the number of parameters."""
+    """Describe which changes of hidden_dims change the number of parameters."""
     counts = [count.integer() for count in got.list()]
     matters = np.array([float(count != counts[0]) for count in counts[1:]])
     if matters.all() or not matters.any():  # Either is right.
@@ -61,19 +61,19 @@ def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:use")
 def use(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes whether some parameter changes no output."""
+    """Describe whether some parameter changes no output."""
     return {"idle": (float(got.text() != ""), 0.0)}
 
 
 @of("gan:generator_range")
 def generator_range(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the smallest and the largest pixel that the generator can be trained to."""
+    """Describe the smallest and the largest pixel that the generator can be trained to."""
     return {"range": (_range(got.tensor("driven"), DRIVEN_IMAGE), 0.1)}
 
 
 @of("gan:discriminator_range")
 def discriminator_range(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the smallest and the largest score that the discriminator can be trained to."""
+    """Describe the smallest and the largest score that the discriminator can be trained to."""
     scores = got.tensor()
     if scores.size and scores.min() >= 0 and not 0.5 < scores.max() <= 1:
         return {"never negative": (1.0, 0.0)}  # Whether such scores can grow is chance: a ReLU may be dead.
@@ -82,13 +82,13 @@ def discriminator_range(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:step")
 def step(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes how a step's loss depends on the scores of real and generated images, and the noise of the latter."""
+    """Describe how a step's loss depends on the scores of real and generated images, and the noise of the latter."""
     return describe_step(inputs["which"], inputs["images"], got)
 
 
 @of("gan:step_if_it_runs")
 def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which labels the step uses, if that is known."""
+    """Describe which labels the step uses, if that is known."""
     labels = "unknown"
     if not got.is_none():
         try:
@@ -101,7 +101,7 @@ def step_if_it_runs(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes how `sample` changes the generator's pixels, and the noise of its latents."""
+    """Describe how `sample` changes the generator's pixels, and the noise of its latents."""
     images, decoded = got.tensor("images"), got.tensor("decoded")
     latents, again = (got.tensor(name, shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))) for name in ("latents", "again"))
     numbers: Numbers = {
@@ -115,7 +115,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:sample_of")
 def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes whether the generator gets the given noise, or else which noise it gets."""
+    """Describe whether the generator gets the given noise, or else which noise it gets."""
     if got.is_none():
         return {}
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
@@ -125,7 +125,7 @@ def sample_of(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolate_between")
 def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the latents of strips between given ends, and the share of the given ends that is decoded."""
+    """Describe the latents of strips between given ends, and the share of the given ends that is decoded."""
     if got.is_none():
         return {}
     ends = np.asarray(inputs["ends"], dtype=np.float64).reshape(2, inputs["ends"].shape[1], -1)  # [2, n, z_dim]
@@ -139,7 +139,7 @@ def interpolate_between(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the latents of strips relative to their ends, and the distribution of the ends."""
+    """Describe the latents of strips relative to their ends, and the distribution of the ends."""
     images, latents = got.tensor("images"), got.tensor("latents", shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS)))
     decoded, n = got.tensor("decoded", shape=(len(latents), PIXELS)), inputs["n"]
     if images.size % PIXELS:
@@ -159,7 +159,7 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:interpolations")
 def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the shapes of the results, and how many of them are lists."""
+    """Describe the shapes of the results, and how many of them are lists."""
     results = got.list()
     shapes = {f"shape {index}": result.shape("images") for index, result in enumerate(results)}
     return {
@@ -170,7 +170,7 @@ def interpolations(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @of("gan:alternation")
 def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which losses' gradients each network's updates combine."""
+    """Describe which losses' gradients each network's updates combine."""
     losses = [loss.text() for loss in got.list("losses", most=MOST_STEPS)]
     steps = got.list("steps", most=MOST_STEPS)
     holders = [[name.text() for name in each.list("holds")] for each in steps]
@@ -193,7 +193,7 @@ def alternation(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _strips(strips: Array) -> Numbers:
-    """Describes where the points of strips [B, K, d] lie between their ends, and how the ends are distributed."""
+    """Describe where the points of strips [B, K, d] lie between their ends, and how the ends are distributed."""
     first, last = strips[:, 0], strips[:, -1]
     distinct = len(np.unique(strips.reshape(len(strips), -1), axis=0))
     numbers: Numbers = {"strips": (distinct / len(strips), 0.0)}
@@ -225,7 +225,7 @@ def _strips(strips: Array) -> Numbers:
 
 
 def _turned(line: Array, spreads: list[float]) -> bool:
-    """Whether a strip should be reversed before it is compared: both directions are right."""
+    """Return whether a strip should be reversed before it is compared: both directions are right."""
     middle = float(np.interp(0.5, np.linspace(0, 1, len(line)), line))
     if abs(middle - 0.5) > 0.05:
         return middle > 0.5
@@ -233,7 +233,7 @@ def _turned(line: Array, spreads: list[float]) -> bool:
 
 
 def _shares(shares: Array, losses: list[str], name: str) -> list[float]:
-    """Returns the shares in an update: the own and the other network's latest loss, then the earlier losses of each."""
+    """Return the shares in an update: the own and the other network's latest loss, then the earlier losses of each."""
     seen = losses[: len(shares)]
     own, others = (
         [float(share) for share, loss in zip(shares, seen, strict=True) if (loss == name) is ours]
@@ -244,7 +244,7 @@ def _shares(shares: Array, losses: list[str], name: str) -> list[float]:
 
 
 def _mean(values: list[float]) -> float:
-    """Returns the mean of the values that are not NaN; NaN if there are none."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     known = [value for value in values if not np.isnan(value)]
     return sum(known) / len(known) if known else float("nan")
 

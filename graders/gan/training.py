@@ -87,13 +87,13 @@ def test_short_training(
 
 
 def _decode(subject: Subject, trained: Evidence, stage: str, z: Array32) -> Pixels:
-    """Decodes latents [N, z_dim] with the weights of a stage in a new guest; returns pixels uint8 [N, 28, 28]."""
+    """Decode latents [N, z_dim] with the weights of a stage in a new guest; return pixels uint8 [N, 28, 28]."""
     decoded = subject.run(probes.gan.decode, weights=trained.state(stage), z=z, sizes=SIZES)
     return as_pixels(decoded.tensor(shape=(len(z), 28 * 28)))
 
 
 def _lines(rng: Rng) -> Array32:
-    """Returns latents on straight lines between random pairs, strip by strip: [STRIPS · (STEPS + 2), z_dim]."""
+    """Return latents on straight lines between random pairs, strip by strip: [STRIPS · (STEPS + 2), z_dim]."""
     start, end = (rng.normal(STRIPS, 1, SIZES["z_dim"]) for _ in range(2))
     weight = np.linspace(0, 1, STEPS + 2, dtype=np.float32)[None, :, None]
     return ((1 - weight) * start + weight * end).reshape(-1, SIZES["z_dim"])
@@ -125,13 +125,13 @@ def _show(show: Show, stages: dict[str, Pixels], trained: Evidence) -> None:
 
 
 def _smooth(values: Array, window: int = 20) -> tuple[list[float], list[float]]:
-    """Averages values over windows of steps; returns the windows' middle steps and the means."""
+    """Average values over windows of steps; return the windows' middle steps and the means."""
     means = values[: len(values) // window * window].reshape(-1, window).mean(axis=1)
     return [window * (index + 0.5) for index in range(len(means))], [float(mean) for mean in means]
 
 
 def _show_checkpoint(show: Show, student: Subject, z: Array32) -> None:
-    """Shows samples of the weights that were handed in, if they fit the student's generator; they earn no points."""
+    """Show samples of the weights that were handed in, if they fit the student's generator; they earn no points."""
     result = student.run(probes.gan.checkpoint, z=z, sizes=SIZES)
     if "images" not in result:
         return

@@ -265,7 +265,7 @@ def test_alternation(student: Subject, data: DataSet, rng: Rng, passed: Passed) 
 
 
 def _expect_own_gradients(step: Evidence, number: int, owner: str) -> None:
-    """Fails an update of a network that does not follow the gradients of that network's own loss.
+    """Fail an update of a network that does not follow the gradients of that network's own loss.
 
     Args:
         step: the evidence of the update.
@@ -319,7 +319,7 @@ def test_interpolation(student: Subject) -> None:
 
 
 def _too_few(got: Evidence, images: int) -> str:
-    """Says for the student what is wrong with an interpolation that has another number of images."""
+    """Say for the student what is wrong with an interpolation that has another number of images."""
     wanted = "an interpolation of 7 steps should have 9 images, both ends included"
     if images == 0:
         return f"{wanted}; yours decodes no latents, so decode them with the generator"
@@ -332,7 +332,7 @@ def _too_few(got: Evidence, images: int) -> str:
 
 
 def observed(got: Evidence, name: str, setting: dict[str, Any]) -> Observed:
-    """The scores, gradients and loss of a network's first step, in terms of logits, for `graders.common.gan_losses`.
+    """Return scores, gradients and loss of a network's first step, by logits, for `graders.common.gan_losses`.
 
     `name` is "generator" or "discriminator", and `setting` the inputs of the probe `turn`. Raises Mismatch if the
     network makes no step, or its loss does not depend on the discriminator's scores.
@@ -371,7 +371,7 @@ def observed(got: Evidence, name: str, setting: dict[str, Any]) -> Observed:
 
 
 def _unmet(turn: Evidence, setting: dict[str, Any]) -> bool:
-    """Whether the discriminator's step on a single batch cannot be judged, or is not shown all of its images."""
+    """Return whether the discriminator's step on a single batch cannot be judged, or is not shown all of its images."""
     try:
         step = observed(turn, "discriminator", setting)
     except Mismatch:
@@ -380,7 +380,7 @@ def _unmet(turn: Evidence, setting: dict[str, Any]) -> bool:
 
 
 def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:
-    """The labels that a network's loss uses: "usual", "exchanged", or "unknown" if the loss is wrong."""
+    """Return the labels that a network's loss uses: "usual", "exchanged", or "unknown" if the loss is wrong."""
     try:
         step = observed(got, name, setting)
     except Mismatch:
@@ -391,7 +391,7 @@ def _labels(got: Evidence, name: str, setting: dict[str, Any]) -> str:
 
 
 def _other(got: Evidence, name: str, setting: dict[str, Any]) -> Observed | None:
-    """A network's step if it can be judged (its own check says why not), else None."""
+    """Return a network's step if it can be judged (its own check says why not), else None."""
     try:
         return observed(got, name, setting)
     except Mismatch:
@@ -399,13 +399,13 @@ def _other(got: Evidence, name: str, setting: dict[str, Any]) -> Observed | None
 
 
 def _setting(data: DataSet, rng: Rng) -> dict[str, Any]:
-    """A batch of real images in [−1, 1] with labels, and more scores than a turn asks the discriminator for."""
+    """Return a batch of real images in [−1, 1] with labels, and more scores than a turn asks the discriminator for."""
     images, labels = _images(data, rng, BATCH)
     return {"images": images, "labels": labels, "scores": 2 * rng.normal(16 * BATCH) + 0.5}
 
 
 def _images(data: DataSet, rng: Rng, n: int) -> tuple[Array32, Integers]:
-    """n random training images [n, 1, 28, 28] in [−1, 1], and their labels [n]."""
+    """Return n random training images [n, 1, 28, 28] in [−1, 1], and their labels [n]."""
     chosen = rng.choice(len(data.train), n)
     return (data.train.images[chosen].astype(np.float32) / 127.5 - 1)[:, None], data.train.labels[chosen]
 

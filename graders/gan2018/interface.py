@@ -16,16 +16,16 @@ class Gan2018(Protocol):
     """Two networks, and a function that trains both, which holds the losses."""
 
     def generator(self) -> nn.Module:
-        """A new network: latents [B, 100] → images of 784 pixels in [−1, 1], in any form."""
+        """Return a new network: latents [B, 100] → images of 784 pixels in [−1, 1], in any form."""
 
     def discriminator(self) -> nn.Module:
-        """A new network: `fitting` images → a score of each."""
+        """Return a new network: `fitting` images → a score of each."""
 
     def fitting(self, discriminator: nn.Module, images: Tensor) -> Tensor:
-        """Images [B, 1, 28, 28] in the form that a discriminator takes: as they are, or flat [B, 784]."""
+        """Return images [B, 1, 28, 28] in the form that a discriminator takes: as they are, or flat [B, 784]."""
 
     def optimizers(self, generator: nn.Module, discriminator: nn.Module, rate: float) -> list[optim.Optimizer]:
-        """An optimiser of each network, with that learning rate."""
+        """Return an optimiser of each network, with that learning rate."""
 
     def train(
         self,
@@ -36,13 +36,13 @@ class Gan2018(Protocol):
         batch_size: int,
         epochs: int = ...,
     ) -> None:
-        """Trains both for so many epochs (one by default) on batches of images [B, 1, 28, 28] in [−1, 1] with labels.
+        """Train both for so many epochs (one by default) on batches of images [B, 1, 28, 28] in [−1, 1] with labels.
 
         `optimizers` are of the generator and of the discriminator.
         """
 
     def interpolate(self, generator: nn.Module, steps: int) -> Any:
-        """Draws an interpolation. `steps` is for a function that asks how many images lie between the ends.
+        """Draw an interpolation. `steps` is for a function that asks how many images lie between the ends.
 
         Nothing is read of the result: the generator's calls are watched.
         """

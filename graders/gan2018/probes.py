@@ -57,7 +57,7 @@ Networks = dict[str, nn.Module]
 
 
 def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> Generator:
-    """A generator's images for latents z [B, 100], in eval mode, and after training towards `target` [B, 784]."""
+    """Yield a generator's images for latents z [B, 100], in eval mode, and after training towards `target` [B, 784]."""
     network = _generator(package).to(z.device).eval()
     images = _images(network(z))
     return {
@@ -72,7 +72,7 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> Generator:
 
 
 def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> Network:
-    """A discriminator's scores for images [B, 1, 28, 28], in eval mode, and after training towards `target` [B]."""
+    """Return a discriminator's scores for images [B, 1, 28, 28], in eval mode and after training to `target` [B]."""
     network = _discriminator(package).to(images.device).eval()
     fitting = package.gan.fitting(network, images)
     scores = _scores(network(fitting))
@@ -87,7 +87,7 @@ def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> Ne
 
 
 def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> OfNetworks[Turn | None]:
-    """Runs the student's loop on one batch of real images [B, 1, 28, 28], and records the loss of each network.
+    """Run the student's loop on one batch of real images [B, 1, 28, 28], and records the loss of each network.
 
     scores [S] replace those of the discriminator, one for each row that it is given, in order; after a sigmoid if its
     own scores are probabilities. The losses are those before a network's first step; None if it makes none.
@@ -110,7 +110,9 @@ def turn(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor
 
 
 def passage(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Tensor) -> Tensor:
-    """How the generator's loss changes with the generator's images, as `slopes` returns it; arguments as in `turn`.
+    """Return how the generator's loss changes with the generator's images, as `slopes` returns it.
+
+    Arguments as in `turn`.
 
     It is the loss of the generator's first step.
     """
@@ -129,7 +131,7 @@ def passage(package: Gan2018Package, images: Tensor, labels: Tensor, scores: Ten
 
 
 def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> Loop:
-    """Runs the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser."""
+    """Run the student's loop for one epoch over images [N, 1, 28, 28], and records each `step()` of an optimiser."""
     networks, data = _networks(package, images), ReadOnce(images, labels)
     shown = watch(networks["discriminator"])
     with _watched(networks, _Asked(torch.zeros(0))) as seen:
@@ -138,7 +140,7 @@ def loop(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: in
 
 
 def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, batch_size: int) -> list[Tensor]:
-    """The latents [N, 100] that the student's loop trains on, for each batch in order.
+    """Return the latents [N, 100] that the student's loop trains on, for each batch in order.
 
     Latents whose images are only shown are left out: many loops decode a fixed set of latents now and then.
     """
@@ -155,7 +157,7 @@ def latents_of_batches(package: Gan2018Package, images: Tensor, labels: Tensor, 
 
 
 def interpolate(package: Gan2018Package, calls: int) -> Interpolate:
-    """The latents that a student's interpolation decodes in one call, and their ends in up to `calls`, as time allows.
+    """Return the latents that an interpolation decodes in one call, and their ends in up to `calls`, as time allows.
 
     If the function takes a number of steps, it is given the images between the ends (7), or all of them (9) if 7 gives
     7 images in all.
@@ -180,7 +182,7 @@ def interpolate(package: Gan2018Package, calls: int) -> Interpolate:
 
 
 def _latents(inputs: list[tuple[Any, ...]]) -> Tensor:
-    """The latents that a generator was given in some calls, as rows [N, 100]."""
+    """Return the latents that a generator was given in some calls, as rows [N, 100]."""
     return torch.cat([torch.zeros(0, LATENTS), *(each[0].detach().reshape(-1, LATENTS).cpu() for each in inputs)])
 
 
@@ -199,13 +201,13 @@ class _Made:
         return images
 
     def used(self) -> set[int]:
-        """The places of these calls."""
+        """Return the places of these calls."""
         scored = {row for inputs in self._scored.inputs for row in _bytes(inputs[0])}
         return self._felt | {place for place, images in enumerate(self.calls.outputs) if scored & _bytes(images)}
 
 
 def _bytes(images: Any) -> set[bytes]:
-    """Images by what they hold."""
+    """Return images by what they hold."""
     return {row.tobytes() for row in images.detach().reshape(-1, PIXELS).cpu().numpy()}
 
 
@@ -251,7 +253,7 @@ class _Asked:
     places: list[Tensor] = field(default_factory=list)
 
     def replaced(self, output: Any) -> Tensor:
-        """Replaces the discriminator's output for its next rows by injected scores; gradients still flow."""
+        """Replace the discriminator's output for its next rows by injected scores; gradients still flow."""
         count = _scores(output).numel()
         places = torch.full((count,), -1)
         if self.used + count <= len(self.injected):
@@ -263,7 +265,7 @@ class _Asked:
         return output  # type: ignore[no-any-return]
 
     def evidence(self, losses: list[_Loss]) -> Losses:
-        """The sum of the losses, and the rows that they depend on."""
+        """Return the sum of the losses, and the rows that they depend on."""
         nothing = torch.zeros(0)
         rows, scores, places, slopes = [], [], [], []
         for index, output in enumerate(self.calls.outputs if self.calls else []):
@@ -312,7 +314,7 @@ class _Seen:
         self.passed: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
 
     def loss(self, loss: Tensor) -> None:
-        """Records a scalar loss with its gradients, before it is differentiated."""
+        """Record a scalar loss with its gradients, before it is differentiated."""
         outputs = list(self._asked.calls.outputs) if self._asked.calls else []
         found = {name: by_each(loss, list(network.parameters())) for name, network in self._networks.items()}
         self._losses.append(
@@ -327,7 +329,7 @@ class _Seen:
         )
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Records what a step is about to use, and the losses that it belongs to."""
+        """Record what a step is about to use, and the losses that it belongs to."""
         holds = holders(optimizer, self._networks)
         self._before = {name: values(network) for name, network in self._networks.items()}
         step: Step = {"holds": holds, "losses": 0, "agreement": None, "unexplained": 0.0}
@@ -360,7 +362,7 @@ class _Seen:
         self.steps.append(step)
 
     def _own(self, owner: str) -> list[list[_Loss]]:
-        """The sets of losses that a step may belong to.
+        """Return the sets of losses that a step may belong to.
 
         These are all losses since the last step of either network; and, of those since this network's own last step,
         the ones that fit it, since only the generator's loss depends on the generator. The second set counts only if
@@ -372,12 +374,12 @@ class _Seen:
         return [latest, alike] if 0 < len(alike) < len(since) else [latest]
 
     def after_step(self, *_: Any) -> None:
-        """Records how far the step moved each network."""
+        """Record how far the step moved each network."""
         self.steps[-1]["moved"] = moved(self._networks, self._before)
 
 
 def _summed(gradients: list[list[Tensor | None]], tensors: list[Tensor]) -> list[Tensor]:
-    """The sums of several losses' gradients with respect to each tensor, with zeros where there are none."""
+    """Return the sums of several losses' gradients with respect to each tensor, with zeros where there are none."""
     found = [torch.zeros_like(each) for each in tensors]
     for of_loss in gradients:
         for place, gradient in enumerate(of_loss):
@@ -387,7 +389,7 @@ def _summed(gradients: list[list[Tensor | None]], tensors: list[Tensor]) -> list
 
 
 def _agreement(used: Tensor, losses: list[_Loss], owner: str) -> float:
-    """The cosine between the gradients in use and those of these losses; −2 if the losses have no gradient."""
+    """Return the cosine between the gradients in use and those of these losses; −2 if the losses have no gradient."""
     if not losses:
         return -2.0
     own = torch.stack([loss.by_network[owner] for loss in losses]).sum(dim=0)
@@ -411,7 +413,7 @@ def _watched(networks: Networks, asked: _Asked, made: Calls | None = None) -> It
 
 @torch.no_grad()
 def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> bool:
-    """Whether all scores lie between 0 and 1, also for scaled images that look like no real ones."""
+    """Return whether all scores lie between 0 and 1, also for scaled images that look like no real ones."""
     network.eval()
     fitting = package.gan.fitting(network, images)
     scores = torch.cat([_scores(network(scale * fitting)) for scale in (1, -1, 50, -50)])
@@ -420,7 +422,7 @@ def _is_bounded(package: Gan2018Package, network: nn.Module, images: Tensor) -> 
 
 
 def _images(output: Any) -> Tensor:
-    """A generator's images as rows [B, 784], from any shape."""
+    """Return a generator's images as rows [B, 784], from any shape."""
     if not isinstance(output, Tensor):
         raise TypeError(f"Generator.forward should return a tensor of images, and returned {type(output).__name__}")
     if output.dim() < 2 or output[0].numel() != PIXELS:
@@ -431,14 +433,14 @@ def _images(output: Any) -> Tensor:
 
 
 def _scores(output: Any) -> Tensor:
-    """A discriminator's scores as a row [B], from any shape with one number for each image."""
+    """Return a discriminator's scores as a row [B], from any shape with one number for each image."""
     if not isinstance(output, Tensor):
         raise TypeError(f"Discriminator.forward should return a tensor of scores, and returned {type(output).__name__}")
     return output.reshape(-1)
 
 
 def train(package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, batch_size: int, rate: float) -> State:
-    """Trains both networks for a short time with the student's own loop, and returns the generator's weights.
+    """Train both networks for a short time with the student's own loop, and returns the generator's weights.
 
     images: uint8 [N, 1, 28, 28], scaled to [−1, 1] here, with labels [N]. The optimisers are the hand-out's, with
     learning rate `rate`.
@@ -453,7 +455,10 @@ def train(package: Gan2018Package, images: Tensor, labels: Tensor, epochs: int, 
 
 @torch.no_grad()
 def decode(package: Gan2018Package, weights: State | None, z: Tensor) -> Tensor:
-    """The images [B, 784] of a generator with these weights for latents z [B, 100], in eval mode; None: untrained."""
+    """Return the images [B, 784] of a generator with these weights for latents z [B, 100], in eval mode.
+
+    None: untrained.
+    """
     network = _generator(package).to(z.device).eval()
     if weights is not None:
         network.load_state_dict(weights)

@@ -20,7 +20,7 @@ WALK = 0.4  # distance from the line, relative to its length, beyond which a wal
 
 @symptoms_of("gan2018:turn")
 def turn(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How each network's loss depends on the scores, and which latents its images come from."""
+    """Return how each network's loss depends on the scores, and which latents its images come from."""
     numbers: Numbers = {}
     for name in NETWORKS:
         missing = got.is_none(name) or got[name].shape("loss") != (1,)
@@ -33,7 +33,7 @@ def turn(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:loop")
 def loop(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The order in which the optimisers step, and whether each step uses only the gradients of its own losses."""
+    """Return the order in which the optimisers step, and whether a step uses only the gradients of its own losses."""
     steps = got.list("steps", most=MOST_STEPS)
     holds = [[name.text() for name in each.list("holds")] for each in steps]
     agreements = [np.nan if each.is_none("agreement") else each.number("agreement", finite=False) for each in steps]
@@ -66,7 +66,7 @@ def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:generator", "gan2018:discriminator")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Unregistered and idle layers, outputs that are constant, random or mix up the batch, and their range."""
+    """Return unregistered and idle layers, outputs that are constant, random or mix up the batch, and their range."""
     outputs = got.tensor("outputs", finite=False)
     driven = got.tensor("driven", finite=False)
     again, alone = got.tensor("again", finite=False), got.tensor("alone", finite=False)
@@ -84,14 +84,14 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _spreads(got: Evidence) -> Array:
-    """The root mean squares of the first and of the last latents, over all different interpolations."""
+    """Return the root mean squares of the first and of the last latents, over all different interpolations."""
     ends = np.unique(got.tensor("ends", shape=(UpTo(WALKS), 2, LATENTS)), axis=0)
     return np.asarray(np.sqrt(np.mean(ends**2, axis=(0, 2))))
 
 
 @symptoms_of("gan2018:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The number of latents, their positions along and beside the line between the ends, and the ends' spread."""
+    """Return the number of latents, their positions along and beside the line between the ends, and their spread."""
     latents = got.tensor("latents", shape=(UpTo(MOST_ROWS), LATENTS))
     if not len(latents) or len(latents) % STEPS:
         few: Numbers = {"latents": (float(len(latents)), 0.0)}

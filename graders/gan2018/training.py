@@ -71,6 +71,9 @@ def test_short_training(
 
 
 def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:
-    """Images uint8 [N, 28, 28] that a fresh guest decodes from latents [N, 100]; `trained` None: untrained weights."""
+    """Return images uint8 [N, 28, 28] that a fresh guest decodes from latents [N, 100].
+
+    `trained` None: untrained weights.
+    """
     weights = None if trained is None else trained.state()
     return as_pixels(subject.run(probes.gan2018.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))

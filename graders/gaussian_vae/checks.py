@@ -347,14 +347,14 @@ def test_interpolation(student: Subject, rng: Rng, n: int) -> None:
 
 
 def _images(rng: Rng, model: LinearGaussian) -> Array32:
-    """Images drawn from the model, of which the first is made much less likely than all others."""
+    """Return images drawn from the model, of which the first is made much less likely than all others."""
     x = model.draw(rng, BATCH, IMAGE)
     x[0] += np.sqrt(2 * FAR / PIXELS) * rng.normal(*IMAGE)
     return x
 
 
 def _expect_gradients(got: Evidence, what: str, hint: str, **right: Floats) -> None:
-    """Fails unless the gradients of a value's sum with respect to mean and logvar are the `right` ones."""
+    """Fail unless the gradients of a value's sum with respect to mean and logvar are the `right` ones."""
     expect(got.flag("attached"), f"no gradient flows through {what}: {hint}")
     for name, gradient in right.items():
         words = f"the gradient of {what} with respect to {name}"
@@ -371,7 +371,7 @@ def _expect_rows(got: Evidence, rows: int, what: str) -> None:
 
 
 def _expect_decoded(got: Evidence, model: LinearGaussian, z: Floats) -> None:
-    """Fails unless the samples for latents z [N, d] are the modes of p(x|z), or draws from it."""
+    """Fail unless the samples for latents z [N, d] are the modes of p(x|z), or draws from it."""
     right = model.decode(z).reshape(len(z), *IMAGE)
     noise = (got.tensor("images", shape=right.shape) - right).reshape(len(z), PIXELS)
     if np.abs(noise).max() > MODE:
@@ -380,7 +380,10 @@ def _expect_decoded(got: Evidence, model: LinearGaussian, z: Floats) -> None:
 
 
 def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mean: Array, logvar: Array) -> Evidence:
-    """The evidence of log_likelihood with an injected posterior; fails if it is not finite or for other images."""
+    """Return the evidence of log_likelihood with an injected posterior.
+
+    Fails if it is not finite or for other images.
+    """
     got = student.run(
         probes.gaussian_vae.log_likelihood,
         x=x,
@@ -405,7 +408,7 @@ def _likelihood(student: Subject, model: LinearGaussian, x: Any, draws: int, mea
 
 
 def _slope_errors(got: Evidence, model: LinearGaussian, flat: Array, noise: Array) -> Array:
-    """How far the slopes that gradients predict are from those of both losses, relative to these: [2].
+    """Return how far the slopes that gradients predict are from those of both losses, relative to these: [2].
 
     The slopes follow from the posterior [WAYS, 2, 2, B, d] to either side, with the noise of z [B, d] as it was.
     """
@@ -420,7 +423,7 @@ def _slope_errors(got: Evidence, model: LinearGaussian, flat: Array, noise: Arra
 
 
 def _own_posterior(got: Evidence, *, training: bool = False) -> tuple[Array, Array]:
-    """The mean and log-variance [B, d] that the student's encode gives, of a size at which every term counts.
+    """Return the mean and log-variance [B, d] that the student's encode gives, of a size at which every term counts.
 
     In training mode, batch norms may make them larger.
     """
@@ -442,7 +445,7 @@ def _own_posterior(got: Evidence, *, training: bool = False) -> tuple[Array, Arr
 
 
 def _by_draw(z: Array, draws: int, mean: Array, logvar: Array, found: Array, x: Any, model: LinearGaussian) -> Array:
-    """Latents [K·B, d], which may come in several orders, as [K, B, d].
+    """Return latents [K·B, d], which may come in several orders, as [K, B, d].
 
     The order is the one by which the student's estimate `found` is right; if there is none, the one that fits the
     posterior best. (That alone would not do: the posterior of an untrained encoder is nearly the same for all images.)

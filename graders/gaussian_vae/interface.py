@@ -17,37 +17,37 @@ class GaussianVae(Protocol):
     """The distribution on its own, and the model that uses it."""
 
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
-        """The student's N(mean, diag(exp(logvar))), both [B, ...]; logvar is 0 by default.
+        """Return the student's N(mean, diag(exp(logvar))), both [B, ...]; logvar is 0 by default.
 
         sample(noise=None) → [B, ...]; kl() to N(0, I) → [B]; nll(sample, dims=[1, 2, 3]) → [B]; mode() → [B, ...].
         """
 
     def model(self, z_dim: int, features: int = ...) -> nn.Module:
-        """A new VAE, with `features` channels in its first layer."""
+        """Return a new VAE, with `features` channels in its first layer."""
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The network of a VAE that `decode` and `forward` call: latents → means of images."""
+        """Return the network of a VAE that `decode` and `forward` call: latents → means of images."""
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
-        """The distribution of latents given images."""
+        """Return the distribution of latents given images."""
 
     def decode(self, model: nn.Module, z: Tensor) -> Any:
-        """The distribution of images given latents."""
+        """Return the distribution of images given latents."""
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
-        """Three things: the reconstruction of images [B, 1, 32, 32], −log p(x|z) [B], and the divergence [B]."""
+        """Return three things: the reconstruction of images [B, 1, 32, 32], −log p(x|z) [B], and the divergence [B]."""
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
-        """Images [n, 1, 32, 32] of latents from the prior, or of the latents `noise` [n, z_dim]."""
+        """Return images [n, 1, 32, 32] of latents from the prior, or of the latents `noise` [n, z_dim]."""
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
-        """An estimate of log p(x) for each image [B], by importance sampling with so many draws."""
+        """Return an estimate of log p(x) for each image [B], by importance sampling with so many draws."""
 
     def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
-        """The images [n, 1, 32, 32] of n latents from ends[0] to ends[1], both [1, z_dim]."""
+        """Return the images [n, 1, 32, 32] of n latents from ends[0] to ends[1], both [1, z_dim]."""
 
     def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
-        """Lets the model use `injected_for(theirs)` in place of the student's distribution, `theirs`; returns it."""
+        """Let the model use `injected_for(theirs)` in place of the student's distribution, `theirs`; return it."""
 
 
 class GaussianVaePackage(Protocol):

@@ -29,7 +29,10 @@ class LinearGaussian:
 
     @classmethod
     def random(cls, rng: Rng, pixels: int, d: int, low: float = 0.5, high: float = 3.0) -> LinearGaussian:
-        """A random model for `pixels` pixels and d latents; the squared lengths of W's columns are in [low, high]."""
+        """Return a random model for `pixels` pixels and d latents.
+
+        The squared lengths of W's columns are in [low, high].
+        """
         directions, _ = np.linalg.qr(rng.normal(pixels, d).astype(np.float64))
         lengths = np.sqrt(rng.uniform(low, high, d).astype(np.float64))
         offset = 0.3 * rng.normal(pixels).astype(np.float64)
@@ -47,33 +50,33 @@ class LinearGaussian:
         return np.asarray((self.matrix**2).sum(axis=0), dtype=np.float64)
 
     def draw(self, rng: Rng, n: int, shape: tuple[int, ...]) -> Array32:
-        """n images [n, *shape] drawn from the model."""
+        """Return n images [n, *shape] drawn from the model."""
         z = rng.normal(n, self.matrix.shape[1])
         x = self.decode(z.astype(np.float64)) + rng.normal(n, len(self.offset))
         return x.astype(np.float32).reshape(n, *shape)
 
     def decode(self, z: Floats) -> Array:
-        """The means of p(x|z) [N, P] for latents z [N, d]."""
+        """Return the means of p(x|z) [N, P] for latents z [N, d]."""
         return np.asarray(z @ self.matrix.T + self.offset, dtype=np.float64)
 
     def decode_bent(self, z: Floats) -> Array:
-        """The images [N, P] that the bent decoder of `probes.interpolate` gives for latents z [N, d]."""
+        """Return the images [N, P] that the bent decoder of `probes.interpolate` gives for latents z [N, d]."""
         return self.decode(2 * np.arcsinh(z))
 
     def posterior(self, x: Floats) -> tuple[Array, Array]:
-        """The mean and log-variance [N, d] of the true p(z|x) of images x [N, …]: Bishop 2006, equation 2.116."""
+        """Return the mean and log-variance [N, d] of p(z|x) for images x [N, …]: Bishop 2006, equation 2.116."""
         mean = (x.reshape(len(x), -1) - self.offset) @ self.matrix / (1 + self.strengths)
         return mean, np.broadcast_to(-np.log1p(self.strengths), mean.shape).copy()
 
     def log_prob(self, x: Floats) -> Array:
-        """log p(x) [N] in nats of images x [N, …]: Bishop 2006, equation 2.115, with the Woodbury identity."""
+        """Return log p(x) [N] in nats of images x [N, …]: Bishop 2006, equation 2.115, with the Woodbury identity."""
         residuals = x.reshape(len(x), -1) - self.offset
         projected = residuals @ self.matrix
         squares = (residuals**2).sum(axis=1) - (projected**2 / (1 + self.strengths)).sum(axis=1)
         return np.asarray(-0.5 * (squares + np.log1p(self.strengths).sum() + residuals.shape[1] * LOG_TWO_PI))
 
     def estimate(self, x: Floats, z: Floats, mean: Floats, logvar: Floats) -> Array:
-        """The importance-weighted estimate of log p(x) [N] in nats, from K latents z [K, N, d] for each image.
+        """Return the importance-weighted estimate of log p(x) [N] in nats, from K latents z [K, N, d] for each image.
 
         They are drawn from N(mean, exp(logvar)), with parameters [N, d]. Burda et al. 2016, section 3.
         """
@@ -84,7 +87,7 @@ class LinearGaussian:
 
 
 def orders(z: Array, batch: int) -> list[Array]:
-    """The ways to read latents [K·B, d], of which each image of a batch of B has K, as [K, B, d].
+    """Return the ways to read latents [K·B, d], of which each image of a batch of B has K, as [K, B, d].
 
     They may come draw by draw for the whole batch, image by image, or draw by draw for equal shares of the batch.
     """
@@ -94,11 +97,14 @@ def orders(z: Array, batch: int) -> list[Array]:
 
 
 def log_gaussian(x: Floats, mean: Floats, logvar: Floats) -> Array:
-    """log N(x; mean, exp(logvar)) in nats, summed over the last dimension: Bishop 2006, equation 2.43."""
+    """Return log N(x; mean, exp(logvar)) in nats, summed over the last dimension: Bishop 2006, equation 2.43."""
     terms = -0.5 * ((x - mean) ** 2 / np.exp(logvar) + logvar + LOG_TWO_PI)
     return np.asarray(np.sum(np.broadcast_to(terms, np.broadcast_shapes(terms.shape, x.shape)), axis=-1))
 
 
 def divergence(mean: Floats, logvar: Floats) -> Array:
-    """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats [N], for parameters [N, d]. Kingma & Welling 2014, appendix B."""
+    """Return KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats [N], for parameters [N, d].
+
+    Kingma & Welling 2014, appendix B.
+    """
     return np.asarray(0.5 * (np.exp(logvar) + mean**2 - 1 - logvar).sum(axis=-1), dtype=np.float64)

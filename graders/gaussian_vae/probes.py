@@ -42,7 +42,7 @@ AWAY = 1.0  # nats: average divergence of the posterior from the prior, at which
 
 
 def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> Draws:
-    """Two draws from the student's N(mean, exp(logvar)), with parameters [B, d], and the gradients of the first one.
+    """Return two draws from the student's N(mean, exp(logvar)), with parameters [B, d], and gradients of the first one.
 
     The gradients are those of the draw's sum with respect to mean and logvar. `noise` [B, d] is given to both draws.
     """
@@ -53,7 +53,7 @@ def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tens
 
 
 def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Divergence:
-    """The student's KL(N(mean, exp(logvar)) ‖ N(0, I)) for parameters [B, d], and the gradients of its sum."""
+    """Return the student's KL(N(mean, exp(logvar)) ‖ N(0, I)) for parameters [B, d], and the gradients of its sum."""
     leaves = _leaves(mean=mean, logvar=logvar)
     value = package.gaussian_vae.gaussian(*leaves.values()).kl()
     return {"divergence": value, **_gradients(value, leaves)}
@@ -62,7 +62,7 @@ def divergence(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Div
 def surprise(
     package: GaussianVaePackage, x: Tensor, mean: Tensor, dims: list[int], logvar: Tensor | None = None
 ) -> Surprise:
-    """The student's −log p(x) summed over `dims`, and the gradients of its sum with respect to mean and logvar.
+    """Return the student's −log p(x) summed over `dims`, and the gradients of its sum with respect to mean and logvar.
 
     `dims` is passed on only if it differs from the hand-out's default, 1, 2 and 3. Without logvar the variance is 1.
     """
@@ -73,12 +73,12 @@ def surprise(
 
 
 def mode(package: GaussianVaePackage, mean: Tensor, logvar: Tensor) -> Any:
-    """The mode of the student's N(mean, exp(logvar))."""
+    """Return the mode of the student's N(mean, exp(logvar))."""
     return package.gaussian_vae.gaussian(mean, logvar).mode()
 
 
 def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Tensor], target: Tensor) -> Parts:
-    """The means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
+    """Return the means and log-variances of the distributions encode(x) and decode(z), with a known decoder.
 
     `target` [B, z_dim] is what encode's outputs are trained to reach.
     """
@@ -103,7 +103,10 @@ def parts(package: GaussianVaePackage, x: Tensor, z: Tensor, map_: dict[str, Ten
 
 
 def _driven(model: nn.Module, output: Callable[[], Tensor], target: Tensor) -> Tensor:
-    """An output after training; before it, if no parameter changes it, which another part of the check judges."""
+    """Return an output after training.
+
+    Before it, if no parameter changes it, which another part of the check judges.
+    """
     given = output()
     return drive(model, output, target) if given.requires_grad else torch.stack([given, given])
 
@@ -119,7 +122,7 @@ def forward(
     step: float,
     noise: Tensor | None = None,
 ) -> Forward:
-    """The results of the model's forward for images x, with a known decoder, and the decoder's latents.
+    """Return the results of the model's forward for images x, with a known decoder, and the decoder's latents.
 
     It runs in training mode, but without dropout, or in eval mode. For as many random directions in the parameters as
     `ways` says, it also gives the posterior at a distance of `step` on either side, and the slopes of both losses that
@@ -165,7 +168,7 @@ def forward(
 def samples(
     package: GaussianVaePackage, n: int, z_dim: int, map_: dict[str, Tensor], noise: Tensor | None = None
 ) -> Samples:
-    """The model's n samples with a known decoder, and the decoder's latents in this call and in a second."""
+    """Return the model's n samples with a known decoder, and the decoder's latents in this call and in a second."""
     model, seen, _ = _decoding(package, z_dim, map_)
     images = package.gaussian_vae.sample(model, n, noise)
     first = _latents(seen, z_dim)["latents"]
@@ -177,7 +180,7 @@ def samples(
 def log_likelihood(
     package: GaussianVaePackage, x: Tensor, draws: int, map_: dict[str, Tensor], mean: Tensor, logvar: Tensor
 ) -> ByInjected | ByOwn:
-    """The student's estimate of log p(x) [B] with a known decoder and an injected posterior, and the decoder's latents.
+    """Return the student's estimate of log p(x) [B] with a known decoder and posterior, and the decoder's latents.
 
     The posterior is N(mean, exp(logvar)), with parameters [B, z_dim], for as many `draws` per image. If encode is not
     called, the estimate is one with the model's own posterior.
@@ -212,7 +215,7 @@ def log_likelihood(
 
 
 def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[str, Tensor]) -> Interpolate:
-    """The n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents.
+    """Return the n images that interpolate gives between the latents ends[0] and ends[1], and the decoder's latents.
 
     The known decoder is bent here: between images of an affine one, pixels lie where latents do.
     """
@@ -223,14 +226,14 @@ def interpolate(package: GaussianVaePackage, ends: Tensor, n: int, map_: dict[st
 
 @torch.no_grad()
 def _posterior(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> Any:
-    """The posterior that encode gives for images x after the model's parameters were stirred."""
+    """Return the posterior that encode gives for images x after the model's parameters were stirred."""
     _stir(package, model, x)
     return package.gaussian_vae.encode(model, x)
 
 
 @torch.no_grad()
 def _stir(package: GaussianVaePackage, model: nn.Module, x: Tensor) -> None:
-    """Adds noise to the model's parameters until the posterior of images x is not that near to the prior.
+    """Add noise to the model's parameters until the posterior of images x is not that near to the prior.
 
     A new model's posterior is about the prior, beside which a wrong term of a loss or a weight would hardly show.
     """
@@ -256,7 +259,7 @@ def _decoding(
 def _known(
     package: GaussianVaePackage, z_dim: int, map_: dict[str, Tensor], *, bent: bool = False
 ) -> tuple[nn.Module, Calls, type[Gaussian]]:
-    """A model in eval mode with a known decoder and distribution, the decoder's calls, and the distribution's class.
+    """Return a model in eval mode with a known decoder and distribution, the decoder's calls, and the latter's class.
 
     The decoder is affine in the latents or, if it is `bent`, in 2·asinh of each number.
     """
@@ -278,7 +281,7 @@ def _leaves(**parts: Tensor) -> dict[str, Tensor]:
 
 
 def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> Gradients:
-    """The gradients of a value's sum with respect to the leaves `mean` and `logvar`, as far as it has any."""
+    """Return the gradients of a value's sum with respect to the leaves `mean` and `logvar`, as far as it has any."""
     if not value.requires_grad:
         return {"attached": False}
     found = zip(leaves.items(), by_each(value.sum(), list(leaves.values())), strict=True)
@@ -289,7 +292,7 @@ def _gradients(value: Tensor, leaves: dict[str, Tensor]) -> Gradients:
 
 
 def _reaches(loss: Tensor, model: nn.Module) -> bool:
-    """Whether a loss has a gradient that is not zero with respect to some parameter of the model."""
+    """Return whether a loss has a gradient that is not zero with respect to some parameter of the model."""
     if not loss.requires_grad:
         return False
     gradients = by_each(loss.sum(), list(model.parameters()))
@@ -297,6 +300,6 @@ def _reaches(loss: Tensor, model: nn.Module) -> bool:
 
 
 def _latents(seen: Calls, z_dim: int) -> Latents:
-    """All latents [N, z_dim] that the decoder was given, in order."""
+    """Return all latents [N, z_dim] that the decoder was given, in order."""
     given = [inputs[0].detach().reshape(-1, z_dim) for inputs in seen.inputs]
     return {"latents": torch.cat(given) if given else torch.zeros(0, z_dim)}

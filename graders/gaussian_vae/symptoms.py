@@ -29,7 +29,10 @@ SIGNS = (1.0, 0.0, -1.0)
 
 @symptoms_of("gaussian_vae:draws")
 def draws(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The distribution of a draw's noise; if the noise was given, whether it was used, and else the draw itself."""
+    """Return the distribution of a draw's noise.
+
+    If the noise was given, whether it was used, and else the draw itself.
+    """
     mean, logvar = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar"))
     std = np.exp(0.5 * logvar)
     first, second = (got.tensor(name, shape=mean.shape, finite=False) for name in ("draw", "second_draw"))
@@ -51,7 +54,7 @@ def draws(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:parts")
 def parts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How mean and logvar relate, their range, and what decode made of the known decoder's output."""
+    """Return how mean and logvar relate, their range, and what decode made of the known decoder's output."""
     mean, logvar, few = (got.tensor(name, finite=False) for name in ("mean", "logvar", "few"))
     driven = [got.tensor(f"{name}_driven", finite=False) for name in ("mean", "logvar")]
     # Outputs that do not differ between images are described by other numbers.
@@ -69,7 +72,7 @@ def parts(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:forward")
 def forward(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The noise of z, and which formulas give the reconstruction, the likelihood and the divergence."""
+    """Return the noise of z, and which formulas give the reconstruction, the likelihood and the divergence."""
     x, model = np.asarray(inputs["x"], dtype=np.float64), _model(inputs)
     z, mean, logvar = (got.tensor(name, finite=False) for name in ("latents", "mean", "logvar"))
     nll, kl, reconstruction = (got.tensor(name, finite=False) for name in ("nll", "kl", "reconstruction"))
@@ -102,7 +105,7 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:samples")
 def samples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The distribution of the latents, and how far the samples are from the decoder's images."""
+    """Return the distribution of the latents, and how far the samples are from the decoder's images."""
     images, z, again = (got.tensor(name, finite=False) for name in ("images", "latents", "again"))
     found: Numbers = {
         "shapes": (np.array([*images.shape, *z.shape], dtype=np.float64), 0.0),
@@ -123,7 +126,7 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:interpolate")
 def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Positions of the images along the line between the two ends, in either direction, and their distances from it."""
+    """Return positions of the images along the line between the ends, in either direction, and beside it."""
     model, ends = _model(inputs), np.asarray(inputs["ends"], dtype=np.float64)
     images = got.tensor("images", finite=False)
     rows = images.reshape(len(images), -1)
@@ -144,7 +147,7 @@ def interpolate(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gaussian_vae:log_likelihood")
 def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The number and the distribution of the draws, and the formula of their densities that gives the estimate."""
+    """Return the number and the distribution of the draws, and the densities' formula that gives the estimate."""
     x, model, count = np.asarray(inputs["x"], dtype=np.float64), _model(inputs), int(inputs["draws"])
     injected = [np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "logvar")]
     own = [] if got.flag("asked") else [got.tensor(name, shape=injected[0].shape) for name in ("mean", "logvar")]
@@ -176,7 +179,7 @@ def log_likelihood(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _drawn(z: Array, mean: Array, logvar: Array) -> Numbers:
-    """The standardised distribution of latents [K, B, d] under the posterior, and whether all draws are the same."""
+    """Return the standardised distribution of latents [K, B, d] under the posterior, and if all draws are the same."""
     standardised = (z - mean) / np.exp(0.5 * logvar)
     shares = np.array([float(np.mean(standardised < point)) for point in (*POINTS, 0.0)])
     return {
@@ -186,14 +189,14 @@ def _drawn(z: Array, mean: Array, logvar: Array) -> Numbers:
 
 
 def _terms(x: Array, z: Array, model: LinearGaussian, mean: Array, logvar: Array) -> tuple[Array, ...]:
-    """log p(x|z), log p(z), log q(z|x) and the divergence, [K, B] each."""
+    """Return log p(x|z), log p(z), log q(z|x) and the divergence, [K, B] each."""
     none = np.zeros(1)
     densities = (log_gaussian(x, model.decode(z), none), log_gaussian(z, none, none), log_gaussian(z, mean, logvar))
     return (*densities, np.broadcast_to(divergence(mean, logvar), z.shape[:2]))
 
 
 def _formula(estimate: Array, terms: tuple[Array, ...], count: int) -> float:
-    """Identifies the formula of an estimate: 10 times the number of its signs plus that of its reduction, or −1."""
+    """Identify the formula of an estimate: 10 times the number of its signs plus that of its reduction, or −1."""
     for number, signs in enumerate(product(SIGNS, SIGNS, SIGNS, (0.0, -1.0))):
         weights = np.sum([sign * term for sign, term in zip(signs, terms, strict=True) if sign], axis=0)
         if np.ndim(weights) == 0:

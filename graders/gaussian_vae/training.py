@@ -41,7 +41,7 @@ def test_short_training(student: Subject, data: DataSet, rng: Rng, record: Recor
 
 
 def _bound(student: Subject, weights: Any, images: Pixels, rng: Rng) -> tuple[float, Array]:
-    """The negative ELBO of images, with one draw of z each, and the images that these draws are decoded to."""
+    """Return the negative ELBO of images, with one draw of z each, and the images that these draws are decoded to."""
     code = student.run(probes.gaussian_vae.training.encode, weights=weights, images=images, settings=SETTINGS)
     shape = (len(images), SETTINGS["z_dim"])
     mean, logvar = (code.tensor(name, shape=shape) for name in ("mean", "logvar"))
@@ -56,7 +56,7 @@ def _bound(student: Subject, weights: Any, images: Pixels, rng: Rng) -> tuple[fl
 
 
 def _show(student: Subject, trained: Evidence, images: Pixels, means: Any, rng: Rng, show: Show) -> None:
-    """Shows reconstructions, samples and interpolations made by the student's own functions."""
+    """Show reconstructions, samples and interpolations made by the student's own functions."""
     pairs = np.concatenate([images[:12, 0] / 255, (means[:12, 0] + 1) / 2])
     show.images(
         "Held-out images (first row) and their reconstructions after the short training (second row)",
@@ -81,5 +81,5 @@ def _show(student: Subject, trained: Evidence, images: Pixels, means: Any, rng: 
 
 
 def _padded(images: Pixels) -> Pixels:
-    """Images [N, 28, 28] with a black border, as [N, 1, 32, 32]: the hand-out's layers need this size."""
+    """Return images [N, 28, 28] with a black border, as [N, 1, 32, 32]: the hand-out's layers need this size."""
     return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None]

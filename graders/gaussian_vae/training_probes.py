@@ -23,7 +23,7 @@ CHUNK = 250
 
 
 def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int], budget: dict[str, Any]) -> Train:
-    """Trains the model on the sum of the two losses that its forward returns.
+    """Train the model on the sum of the two losses that its forward returns.
 
     Uses Adam with clipped gradients and a one-cycle schedule. `budget` holds the number of `steps`, the `batch` size
     and the maximum learning `rate`.
@@ -44,7 +44,7 @@ def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int],
 
 @torch.no_grad()
 def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings: dict[str, int]) -> Code:
-    """The posterior's mean and log-variance of images."""
+    """Return the posterior's mean and log-variance of images."""
     model = _model(package, weights, settings)
     found = [package.gaussian_vae.encode(model, scaled(chunk)) for chunk in images.split(CHUNK)]
     return {"mean": torch.cat([each.mean for each in found]), "logvar": torch.cat([each.logvar for each in found])}
@@ -52,14 +52,14 @@ def encode(package: GaussianVaePackage, weights: State, images: Tensor, settings
 
 @torch.no_grad()
 def decode(package: GaussianVaePackage, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
-    """The mean of p(x|z), [N, 1, 32, 32], of latents [N, z_dim]."""
+    """Return the mean of p(x|z), [N, 1, 32, 32], of latents [N, z_dim]."""
     model = _model(package, weights, settings)
     return torch.cat([package.gaussian_vae.decode(model, chunk).mean for chunk in z.split(CHUNK)])
 
 
 @torch.no_grad()
 def pictures(package: GaussianVaePackage, weights: State, ends: Tensor, n: int, settings: dict[str, int]) -> Pictures:
-    """Samples, and interpolations of n images each between `ends` [W, 2, z_dim], by the student's functions."""
+    """Draw samples, and interpolations of n images each between `ends` [W, 2, z_dim], by the student's functions."""
     model = _model(package, weights, settings)
     try:
         samples = torch.as_tensor(package.gaussian_vae.sample(model, 32)).float()

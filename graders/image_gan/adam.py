@@ -12,7 +12,7 @@ ADAM: Final = {"rate": 1e-3, "beta1": 0.5, "beta2": 0.999, "epsilon": 1e-8}
 
 
 def adam(gradients: Array, rate: float, beta1: float, beta2: float, epsilon: float) -> Array:
-    """How far parameters [steps, P] have moved after each step of Adam, for known gradients [steps, P].
+    """Return how far parameters [steps, P] have moved after each step of Adam, for known gradients [steps, P].
 
     Kingma & Ba 2015, algorithm 1, with both averages divided by 1 − βᵗ.
     """

@@ -104,7 +104,7 @@ def test_noise(student: Subject, rng: Rng) -> None:
 
 
 def _expect_uniform(drawn: Array) -> None:
-    """Fails noise whose range alone shows that it is not uniform between −1 and 1."""
+    """Fail noise whose range alone shows that it is not uniform between −1 and 1."""
     low, high = float(drawn.min()), float(drawn.max())
     seen, wanted = f"numbers from {low:.3f} to {high:.3f}", "numbers between −1 and 1"
     outside = "some of the noise lies outside (−1, 1): it should be uniform there, not normal"
@@ -116,7 +116,7 @@ def _expect_uniform(drawn: Array) -> None:
 
 
 def _normal_scores(drawn: Array) -> Array:
-    """Turns uniform numbers on (−1, 1) into normal ones, by the distribution function and its normal quantile."""
+    """Turn uniform numbers on (−1, 1) into normal ones, by the distribution function and its normal quantile."""
     scores: Array = ndtri(np.clip((drawn + 1) / 2, INSIDE, 1 - INSIDE))
     return scores
 
@@ -160,7 +160,7 @@ def test_dc_generator(student: Subject, reference: Subject, rng: Rng, training: 
 
 
 def _judge_layers(student: Subject, which: str, rng: Rng) -> None:
-    """Fails a network whose parameters have other shapes than the prescribed layers, in any order."""
+    """Fail a network whose parameters have other shapes than the prescribed layers, in any order."""
     noise_dim = rng.integer(5, 90)
     got = student.run(probes.image_gan.layers, which=which, batch_size=BATCH, noise_dim=noise_dim)
     found = [_shape(each) for each in got.list("shapes")]
@@ -181,7 +181,7 @@ def _shape(listed: Evidence) -> list[int]:
 
 
 def _difference(left: Sequence[list[int]], right: Sequence[list[int]]) -> list[list[int]]:
-    """The shapes of `left` that `right` lacks, each as often as it is lacking."""
+    """Return the shapes of `left` that `right` lacks, each as often as it is lacking."""
     rest = list(right)
     lacking = []
     for shape in left:
@@ -197,7 +197,7 @@ def _listed(shapes: list[list[int]]) -> str:
 
 
 def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:
-    """Fails a discriminator whose scores for known weights are not those of the prescribed layers."""
+    """Fail a discriminator whose scores for known weights are not those of the prescribed layers."""
     x, seed = rng.uniform(-1, 1, BATCH, PIXELS), rng.integer(0, 1 << 30)
     setting = {"which": which, "x": x, "seed": seed, "training": training}
     scores = student.run(probes.image_gan.outputs, **setting).tensor(shape=None)
@@ -223,7 +223,7 @@ def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, tr
 
 
 def _judge_images(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:
-    """Fails a generator whose images for known weights are not those of the prescribed layers."""
+    """Fail a generator whose images for known weights are not those of the prescribed layers."""
     x, seed = rng.uniform(-1, 1, BATCH, rng.integer(5, 90)), rng.integer(0, 1 << 30)
     setting = {"which": which, "x": x, "seed": seed, "training": training}
     images = student.run(probes.image_gan.outputs, **setting).tensor(shape=None)
@@ -322,7 +322,7 @@ def test_losses_of_large_scores(student: Subject, rng: Rng, passed: Passed, whic
 
 
 def _scores(rng: Rng) -> tuple[Array32, Array32]:
-    """The scores of real and of generated images, of both signs, with different means."""
+    """Return the scores of real and of generated images, of both signs, with different means."""
     n = rng.integer(6, 40)
     real, fake = 1.5 * rng.normal(n) + 0.7, 2 * rng.normal(n) - 0.4
     for scores in (real, fake):
@@ -331,7 +331,7 @@ def _scores(rng: Rng) -> tuple[Array32, Array32]:
 
 
 def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Array]:
-    """A loss for scores [N] of real and of generated images, and its gradients by both.
+    """Return a loss for scores [N] of real and of generated images, and its gradients by both.
 
     Goodfellow et al. 2014, section 3, with the generator's loss that does not saturate; Mao et al. 2017, section 3.
     """
@@ -350,7 +350,7 @@ def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Arra
 
 
 def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> None:
-    """Fails a loss that is right neither for scores [N, 1] nor for scores [N]."""
+    """Fail a loss that is right neither for scores [N, 1] nor for scores [N]."""
     got = student.run(probes.image_gan.loss, which=which, real=real, fake=fake)
     right = right_loss(which, real.astype(np.float64), fake.astype(np.float64))
     mistake: Mismatch | None = None
@@ -365,7 +365,7 @@ def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> N
 
 
 def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake: Array) -> None:
-    """Fails a loss for scores of one shape that differs from the right value, or has other gradients."""
+    """Fail a loss for scores of one shape that differs from the right value, or has other gradients."""
     expect(
         int(np.prod(got.shape("loss"))) == 1,
         "the loss should be one number: average over the batch",

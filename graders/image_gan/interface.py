@@ -16,37 +16,37 @@ class ImageGan(Protocol):
     """Noise, four networks, the losses of two GANs, and the optimiser."""
 
     def sample_noise(self, batch_size: int, noise_dim: int) -> Any:
-        """Noise [batch_size, noise_dim], uniform between −1 and 1."""
+        """Return noise [batch_size, noise_dim], uniform between −1 and 1."""
 
     def discriminator(self) -> nn.Module:
-        """A new network of fully connected layers, which `score` is asked about."""
+        """Return a new network of fully connected layers, which `score` is asked about."""
 
     def generator(self, noise_dim: int) -> nn.Module:
-        """A new network of fully connected layers: noise [B, noise_dim] → images."""
+        """Return a new network of fully connected layers: noise [B, noise_dim] → images."""
 
     def dc_discriminator(self, batch_size: int) -> nn.Module:
-        """A new convolutional network, which `score` is asked about for as many images."""
+        """Return a new convolutional network, which `score` is asked about for as many images."""
 
     def dc_generator(self, noise_dim: int) -> nn.Module:
-        """A new network of transposed convolutions: noise [B, noise_dim] → images."""
+        """Return a new network of transposed convolutions: noise [B, noise_dim] → images."""
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The scores of images [B, 784], which the network gets flat or square, as it takes them: [B, 1] or [B]."""
+        """Return the scores of images [B, 784], which it gets flat or square, as it takes them: [B, 1] or [B]."""
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """−E log D(x) − E log(1 − D(G(z))) for the scores of real and of generated images, which are logits."""
+        """Return −E log D(x) − E log(1 − D(G(z))) for the scores of real and of generated images, which are logits."""
 
     def generator_loss(self, fake: Tensor) -> Any:
-        """−E log D(G(z)) for the scores of generated images, which are logits."""
+        """Return −E log D(G(z)) for the scores of generated images, which are logits."""
 
     def ls_discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """½ E (D(x) − 1)² + ½ E D(G(z))² for the scores of real and of generated images."""
+        """Return ½ E (D(x) − 1)² + ½ E D(G(z))² for the scores of real and of generated images."""
 
     def ls_generator_loss(self, fake: Tensor) -> Any:
-        """½ E (D(G(z)) − 1)² for the scores of generated images."""
+        """Return ½ E (D(G(z)) − 1)² for the scores of generated images."""
 
     def optimizer(self, model: nn.Module) -> optim.Optimizer:
-        """An optimiser of the model's parameters."""
+        """Return an optimiser of the model's parameters."""
 
 
 class ImageGanPackage(Protocol):

@@ -27,13 +27,13 @@ _SHAPES: dict[str, tuple[int, ...]] = {"column": (-1, 1), "flat": (-1,)}  # of s
 
 
 def noise(package: ImageGanPackage, batch_size: int, noise_dim: int) -> Noise:
-    """The student's noise, in two calls."""
+    """Return the student's noise, in two calls."""
     first, second = (package.image_gan.sample_noise(batch_size, noise_dim) for _ in range(2))
     return {"first": first, "second": second}
 
 
 def layers(package: ImageGanPackage, which: str, batch_size: int, noise_dim: int) -> Layers:
-    """The sizes of the parameters of a new network.
+    """Return the sizes of the parameters of a new network.
 
     Args:
         which: the network's name in the adapter's contract.
@@ -51,7 +51,7 @@ def layers(package: ImageGanPackage, which: str, batch_size: int, noise_dim: int
 
 
 def outputs(package: ImageGanPackage, which: str, x: Tensor, seed: int, training: bool) -> Tensor:
-    """What a new network with known weights gives for images or noise x [B, n], in either mode.
+    """Return what a new network with known weights gives for images or noise x [B, n], in either mode.
 
     Args:
         which: the network's name in the adapter's contract.
@@ -64,7 +64,7 @@ def outputs(package: ImageGanPackage, which: str, x: Tensor, seed: int, training
 
 
 def batches(package: ImageGanPackage, which: str, usual: Tensor, other: Tensor) -> Batches:
-    """What a network does with batches of two sizes; `usual` and `other` are images or noise [B, n].
+    """Return what a network does with batches of two sizes; `usual` and `other` are images or noise [B, n].
 
     A convolutional discriminator is built for the size of the batch where the hand-out lets it be built for one.
     """
@@ -83,7 +83,7 @@ def batches(package: ImageGanPackage, which: str, usual: Tensor, other: Tensor) 
 
 
 def loss(package: ImageGanPackage, which: str, real: Tensor, fake: Tensor) -> Losses:
-    """A loss of the student's for the scores [N] of real and of generated images, given as [N, 1] and as [N].
+    """Return a loss of the student's for the scores [N] of real and of generated images, given as [N, 1] and as [N].
 
     A function may take only one of these shapes. If it takes neither, its error for [N, 1] is raised.
 
@@ -125,7 +125,7 @@ def _loss(package: ImageGanPackage, which: str, real: Tensor, fake: Tensor) -> L
 
 
 def _losses_of(package: ImageGanPackage, which: str) -> Callable[[Tensor, Tensor], Any]:
-    """A loss as a function of the scores of real and of generated images."""
+    """Return a loss as a function of the scores of real and of generated images."""
     match which:
         case "discriminator_loss":
             return package.image_gan.discriminator_loss
@@ -140,7 +140,7 @@ def _losses_of(package: ImageGanPackage, which: str) -> Callable[[Tensor, Tensor
 
 
 def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor) -> Tensor:
-    """Where the student's optimiser leads the 11 parameters of a model, step by step: [steps, 11].
+    """Return where the student's optimiser leads the 11 parameters of a model, step by step: [steps, 11].
 
     They begin at `start` [11]. `gradients` [steps, 11] are the gradients at each step, wherever the parameters are.
     """
@@ -161,7 +161,7 @@ def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor) -> Te
 
 
 def train(package: ImageGanPackage, images: Tensor, steps: int, batch_size: int, noise_dim: int) -> Train:
-    """Trains the student's fully connected networks with the student's losses and optimiser, in our loop.
+    """Train the student's fully connected networks with the student's losses and optimiser, in our loop.
 
     Each batch gives a step of the discriminator, and then one of the generator. The noise is ours.
 
@@ -193,7 +193,7 @@ def train(package: ImageGanPackage, images: Tensor, steps: int, batch_size: int,
 
 @torch.no_grad()
 def decode(package: ImageGanPackage, weights: dict[str, Tensor] | None, z: Tensor) -> Tensor:
-    """The images [N, 784] of a generator with these weights, or with new ones, for noise z [N, noise_dim]."""
+    """Return the images [N, 784] of a generator with these weights, or with new ones, for noise z [N, noise_dim]."""
     network = _network(package, "generator", CHUNK, z.shape[1]).to(z.device).eval()
     if weights is not None:
         network.load_state_dict(weights)
@@ -201,7 +201,7 @@ def decode(package: ImageGanPackage, weights: dict[str, Tensor] | None, z: Tenso
 
 
 def _network(package: ImageGanPackage, which: str, batch_size: int, noise_dim: int) -> nn.Module:
-    """A new network by its name in the adapter's contract.
+    """Return a new network by its name in the adapter's contract.
 
     The names are written out, so that only the methods that are called here are sent to the guest.
     """
@@ -219,13 +219,13 @@ def _network(package: ImageGanPackage, which: str, batch_size: int, noise_dim: i
 
 
 def _find_sizes(package: ImageGanPackage, which: str, network: nn.Module, x: Tensor) -> None:
-    """Lets a network whose layers get their sizes in their first pass make that pass."""
+    """Let a network whose layers get their sizes in their first pass make that pass."""
     if any(is_lazy(each) for each in network.parameters()):
         _answer(package, which, network, x)
 
 
 def _answer(package: ImageGanPackage, which: str, network: nn.Module, x: Tensor) -> Tensor:
-    """The images of noise x, or the scores of images x. Raises TypeError for no tensor."""
+    """Return the images of noise x, or the scores of images x. Raises TypeError for no tensor."""
     answer = network(x) if "generator" in which else package.image_gan.score(network, x)
     if not isinstance(answer, Tensor):
         raise TypeError(f"the network should return one tensor, and returned {described(answer)}")

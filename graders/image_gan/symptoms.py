@@ -19,7 +19,7 @@ USUAL = 4 * 0.5 * np.sqrt(2)  # four standard deviations of a difference of two 
 
 @symptoms_of("image_gan:noise")
 def noise(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How the noise is distributed, and which rows, columns and calls share it."""
+    """Return how the noise is distributed, and which rows, columns and calls share it."""
     first, second = (got.tensor(name, finite=False) for name in ("first", "second"))
     found: Numbers = {"shape": (np.array(first.shape, dtype=np.float64), 0.0)}
     if first.ndim != 2 or first.shape != second.shape or not first.size:
@@ -33,7 +33,7 @@ def noise(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("image_gan:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The loss and its gradients, for scores [N, 1], or for scores [N] if it can be computed for these only."""
+    """Return the loss and its gradients, for scores [N, 1], or for scores [N] if it can be computed for these only."""
     form = got["column" if "column" in got else "flat"]
     found: Numbers = {
         "loss": (form.tensor("loss", finite=False).reshape(-1), SAME),
@@ -52,6 +52,6 @@ def batches(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("image_gan:trajectory")
 def trajectory(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How far the parameters have moved after each step, in units of the right learning rate."""
+    """Return how far the parameters have moved after each step, in units of the right learning rate."""
     start = np.asarray(inputs["start"], dtype=np.float64)
     return {"moved": ((got.tensor(finite=False) - start) / ADAM["rate"], 0.005)}

@@ -68,7 +68,10 @@ def test_short_training(
 
 
 def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:
-    """The images uint8 [N, 28, 28] that a new guest decodes from noise z; `trained` None: those of a new generator."""
+    """Return the images uint8 [N, 28, 28] that a new guest decodes from noise z.
+
+    `trained` None: those of a new generator.
+    """
     weights = None if trained is None else trained.state("trained")
     return as_pixels(subject.run(probes.image_gan.decode, weights=weights, z=z).tensor(shape=(len(z), PIXELS)))
 

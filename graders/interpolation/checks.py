@@ -73,7 +73,7 @@ def test_walk_of_a_vae(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def walk_between_codes(student: Subject, data: DataSet, rng: Rng) -> tuple[Array, list[Array]]:
-    """A walk [K, d] between two images, and the encoder's outputs for these images, [2, …] each."""
+    """Return a walk [K, d] between two images, and the encoder's outputs for these images, [2, …] each."""
     first, second = two_images(data, rng)
     got = student.run(probes.interpolation.vae, first=first, second=second, steps=STEPS)
     asked, codes = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS)), got.list("codes")
@@ -88,7 +88,7 @@ def walk_between_codes(student: Subject, data: DataSet, rng: Rng) -> tuple[Array
 
 
 def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name: str) -> None:
-    """Fails unless a walk [K, d] goes in ten even steps from `start` [d] to `end` [d], or back.
+    """Fail unless a walk [K, d] goes in ten even steps from `start` [d] to `end` [d], or back.
 
     `start_name` and `end_name` are words for the messages.
     """
@@ -111,7 +111,7 @@ def judge_walk(walk: Array, start: Array, end: Array, start_name: str, end_name:
 
 
 def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
-    """Fails unless the ends of walks are draws from the encoder's Gaussians, for one meaning of the spreads in all."""
+    """Fail unless the ends of walks are draws from the encoder's Gaussians, for one meaning of the spreads in all."""
     expect(len({walk.shape for walk, _ in walks}) == 1, "the walks between some images are longer than between others")
     noises = [np.concatenate(each) for each in zip(*(noises_of(*walk) for walk in walks), strict=False)]
     problems = [DRAWN.problem(noise) for noise in noises]
@@ -124,7 +124,7 @@ def expect_draws(walks: list[tuple[Array, list[Array]]]) -> None:
 
 
 def two_images(data: DataSet, rng: Rng) -> tuple[Array32, Array32]:
-    """Two random test images [1, 1, 28, 28] with pixels in [0, 1], of different digits."""
+    """Return two random test images [1, 1, 28, 28] with pixels in [0, 1], of different digits."""
     order = rng.choice(len(data.test), len(data.test))
     first = order[0]
     second = next(index for index in order if data.test.labels[index] != data.test.labels[first])

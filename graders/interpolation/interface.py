@@ -15,35 +15,35 @@ class Seen(Protocol):
     """The calls of a network that were seen so far."""
 
     def __len__(self) -> int:
-        """How many there were."""
+        """Return how many there were."""
 
     def forget(self) -> None:
-        """Counts from zero again, where another form of the arguments is tried."""
+        """Count from zero again, where another form of the arguments is tried."""
 
 
 class Interpolation(Protocol):
     """Walks through the latents of a GAN and of a VAE, by the student's functions."""
 
     def generator(self) -> nn.Module:
-        """The plain generator, which the student's functions see, in eval mode."""
+        """Return the plain generator, which the student's functions see, in eval mode."""
 
     def latent_size(self) -> int:
-        """How many numbers the generator takes for an image."""
+        """Return how many numbers the generator takes for an image."""
 
     def gan(self, start: Tensor, end: Tensor, steps: int, seen: Seen) -> Any:
-        """What the student's walk from one latent to another, both [1, d], returns: its images or its latents.
+        """Return what the student's walk from one latent to another, both [1, d], returns: its images or its latents.
 
         seen: calls of the generator.
         """
 
     def encoder(self) -> tuple[Any, str]:
-        """Where calls of the encoder can be watched: an object, and the name of its method."""
+        """Return where calls of the encoder can be watched: an object, and the name of its method."""
 
     def decoder(self) -> tuple[Any, str]:
-        """Where calls of the decoder can be watched: an object, and the name of its method."""
+        """Return where calls of the decoder can be watched: an object, and the name of its method."""
 
     def vae(self, first: Tensor, second: Tensor, steps: int, seen: Seen) -> Any:
-        """Returns the images or latents of the student's walk between two images [1, 1, 28, 28] in 0 … 1.
+        """Return the images or latents of the student's walk between two images [1, 1, 28, 28] in 0 … 1.
 
         seen: calls of the encoder.
         """

@@ -34,13 +34,13 @@ class _Seen:
         return len(self._calls[0])
 
     def forget(self) -> None:
-        """Drops the calls so far."""
+        """Drop the calls so far."""
         for each in self._calls:
             each.forget()
 
 
 def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -> Walk:
-    """Runs the student's interpolation between two latents of a generator, of `start` and `end` [1, n].
+    """Run the student's interpolation between two latents of a generator, of `start` and `end` [1, n].
 
     Of these, the generator gets as many numbers as it takes; random images replace its own.
     """
@@ -58,7 +58,7 @@ def gan(package: InterpolationPackage, start: Tensor, end: Tensor, steps: int) -
 
 
 def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int) -> VaeWalk:
-    """Runs the student's interpolation between the codes of two images [1, 1, 28, 28] with pixels in [0, 1].
+    """Run the student's interpolation between the codes of two images [1, 1, 28, 28] with pixels in [0, 1].
 
     The encoder's outputs are replaced by random codes, so that each can be recognised.
     """
@@ -83,7 +83,7 @@ def vae(package: InterpolationPackage, first: Tensor, second: Tensor, steps: int
 
 
 def _injected(output: Any) -> Any:
-    """Random codes in the place of an encoder's output; spreads, which come last, are positive and of order one.
+    """Return random codes in the place of an encoder's output; spreads, which come last, are positive and of order one.
 
     If the output is a Gaussian, its mean and its spread are replaced.
     """
@@ -112,7 +112,10 @@ def _codes(shown: Calls) -> list[Tensor]:
 
 
 def _walk(calls: Calls, returned: Any, sizes: set[int], network: str) -> Walk:
-    """The decoded latents and the returned images. Raises Missing if nothing was decoded and no latents came back."""
+    """Return the decoded latents and the returned images.
+
+    Raises Missing if nothing was decoded and no latents came back.
+    """
     if len(calls):
         return {**_decodings(calls, network), "images": _rows_of(returned, PIXELS)}
     for size in sorted(sizes - {0}, reverse=True):
@@ -145,7 +148,7 @@ def _decodings(calls: Calls, network: str) -> Decodings:
 
 
 def _shown(inputs: tuple[Any, ...], network: str) -> Tensor:
-    """What a network was given in a call; an error that says so if it was no tensor."""
+    """Return what a network was given in a call; an error that says so if it was no tensor."""
     if not inputs or not isinstance(inputs[0], Tensor):
         given = type(inputs[0]).__name__ if inputs else "nothing"
         raise TypeError(f"{network} should be given a tensor, and is given {given}")
@@ -153,7 +156,10 @@ def _shown(inputs: tuple[Any, ...], network: str) -> Tensor:
 
 
 def _rows_of(returned: Any, size: int) -> Tensor | None:
-    """Returned rows as a tensor [N, size], from a tensor, an array, or a list of either; None for anything else."""
+    """Return returned rows as a tensor [N, size], from a tensor, an array, or a list of either.
+
+    None for anything else.
+    """
     parts: list[Callable[[], Any]] = [
         lambda: returned,
         lambda: torch.stack([torch.as_tensor(each) for each in returned]),

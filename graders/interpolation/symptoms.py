@@ -16,7 +16,7 @@ ASIDE = 0.02  # points farther from the line than this share of the distance bet
 
 @symptoms_of("interpolation:gan")
 def gan(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The positions of a GAN's walk between the two given latents."""
+    """Return the positions of a GAN's walk between the two given latents."""
     walk = _walk(got, got.tensor("latents", shape=(UpTo(MOST_IMAGES), UpTo(LARGEST_CODE))))
     if walk is None:
         return _blend(got)
@@ -26,7 +26,7 @@ def gan(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("interpolation:vae")
 def vae(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The positions of a VAE's walk between the codes of the two images, and whether the encoder was given them."""
+    """Return the positions of a VAE's walk between the codes of the two images, and if the encoder was given them."""
     asked = got.tensor("asked", shape=(UpTo(MOST_IMAGES), PIXELS))
     if not len(asked):
         return {"encoder asked": (0.0, 0.0), **_free(got)}
@@ -43,7 +43,7 @@ def vae(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
-    """How a walk [K, d] relates to the encoder's outputs [R, …], in which `rows` belong to the two images."""
+    """Return how a walk [K, d] relates to the encoder's outputs [R, …], in which `rows` belong to the two images."""
     codes, points = [part[rows] for part in parts], (float(len(walk)), 0.0)
     if len(parts[0]) > 2 and all(np.abs(parts[0] - point).max(axis=1).min() < TOLERANCE for point in walk):
         return {"every point is a code": (1.0, 0.0), "points": points}
@@ -58,7 +58,7 @@ def _among_codes(walk: Array, parts: list[Array], rows: list[int]) -> Numbers:
 
 
 def _walk(got: Evidence, latents: Array) -> Array | None:
-    """The latents of the returned images; None if some of these images were not decoded."""
+    """Return the latents of the returned images; None if some of these images were not decoded."""
     try:
         return walk_of(got, latents, "")
     except Mismatch:
@@ -88,7 +88,7 @@ def _free(got: Evidence) -> Numbers:
 
 
 def _places(walk: Array, start: Array, end: Array) -> Numbers:
-    """The position of each point along the line from start (0) to end (1), and whether it is off the line."""
+    """Return the position of each point along the line from start (0) to end (1), and whether it is off the line."""
     numbers: Numbers = {"points": (float(len(walk)), 0.0)}
     way = end - start
     length = max(float(np.linalg.norm(way)), 1e-9)
@@ -116,6 +116,6 @@ def _places(walk: Array, start: Array, end: Array) -> Numbers:
 
 
 def _is_even(walk: Array) -> bool:
-    """Whether a walk is a straight line with even steps, between any ends."""
+    """Return whether a walk is a straight line with even steps, between any ends."""
     steps = np.diff(walk, axis=0)
     return bool(np.abs(steps - steps.mean(axis=0)).max() < 1e-3 * max(float(np.abs(steps).max()), 1e-9))

@@ -20,7 +20,7 @@ SAME_PICTURE: Final = 0.99  # least correlation between an image and the encoder
 
 
 def walk_of(got: Evidence, latents: Array, network: str) -> Array:
-    """The latents [K, d] of the returned images, in order.
+    """Return the latents [K, d] of the returned images, in order.
 
     If no images were returned, they are all decoded latents; if nothing was decoded, they are the returned latents.
     `latents` [K, d] is the evidence of that name, and `network` a word for the message. Raises Mismatch if a returned
@@ -49,13 +49,13 @@ def walk_of(got: Evidence, latents: Array, network: str) -> Array:
 
 
 def ends_away(walk: Array, start: Array, end: Array) -> float:
-    """The larger distance of a walk's ends [K, d] from `start` and `end` [d], relative to that between these."""
+    """Return the larger distance of a walk's ends [K, d] from `start` and `end` [d], relative to that between these."""
     scale = max(float(np.linalg.norm(end - start)), 1e-9)
     return float(max(np.linalg.norm(walk[0] - start), np.linalg.norm(walk[-1] - end))) / scale
 
 
 def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array] | None:
-    """The points [d] at which a walk [K, d] should begin and end, from the encoder's outputs [2, …] for two images.
+    """Return the points [d] at which a walk [K, d] should go, by the encoder's outputs [2, …] for two images.
 
     If the walk's own ends can be representations of the images, these are returned; else the means are. None if the
     ends may be draws. Raises Mismatch if no output has the right size, or the walk goes between spreads.
@@ -78,7 +78,7 @@ def representation(walk: Array, codes: list[Array]) -> tuple[Array, Array] | Non
 
 
 def noises_of(walk: Array, codes: list[Array]) -> list[Array]:
-    """The noise [2, d] of the ends if they are draws, for each meaning of the spreads and both directions."""
+    """Return the noise [2, d] of the ends if they are draws, for each meaning of the spreads and both directions."""
     ends = walk[[0, -1]]
     return [
         (turned - mean) / spread for mean, spread in drawn_from(codes, walk.shape[1]) for turned in (ends, ends[::-1])
@@ -86,7 +86,7 @@ def noises_of(walk: Array, codes: list[Array]) -> list[Array]:
 
 
 def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
-    """The outputs [2, size] that can be a representation of two images.
+    """Yield the outputs [2, size] that can be a representation of two images.
 
     Of several outputs it is the first (or any of three); of a single one it is all of it, or its first half.
     """
@@ -99,7 +99,7 @@ def candidates_of(codes: list[Array], size: int) -> Iterator[Array]:
 
 
 def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
-    """The possible means and standard deviations [2, size] of an encoder's Gaussians, for any meaning of a spread."""
+    """Yield possible means and standard deviations [2, size] of an encoder's Gaussians, for any meaning of spread."""
     if len(codes) == 1 and codes[0].shape[1] == 2 * size:
         codes = [codes[0][:, :size], codes[0][:, size:]]
     if size > LARGEST_DRAW or len(codes) < 2 or not all(code.shape[1] == size for code in codes[-2:]):
@@ -113,7 +113,7 @@ def drawn_from(codes: list[Array], size: int) -> Iterator[tuple[Array, Array]]:
 
 
 def row_of(asked: Array, image: Array32) -> int | None:
-    """The index of the row [R, 784] that shows an image, up to scale and offset; None if there is none."""
+    """Return the index of the row [R, 784] that shows an image, up to scale and offset; None if there is none."""
     wanted = image.reshape(-1).astype(np.float64)
     wanted = (wanted - wanted.mean()) / max(float(wanted.std()), 1e-9)
     centred = asked - asked.mean(axis=1, keepdims=True)

@@ -71,7 +71,7 @@ class Alternation:
         self._hooks.close()
 
     def trained(self, name: str) -> bool:
-        """Whether some loss of a network has a gradient for it; also true if no loss of it was recorded."""
+        """Return whether some loss of a network has a gradient for it; also true if no loss of it was recorded."""
         own = self._own(name)
         return not own or any(bool(gradient.any()) for gradient in own)
 
@@ -114,7 +114,7 @@ class Alternation:
 
 
 def _usable(loss: Tensor, networks: Networks) -> Tensor:
-    """A loss on which the loop can call backward(): the given one, or a stand-in, since other checks judge the loss."""
+    """Return a loss on which the loop can call backward(): the given one or a stand-in, as other checks judge it."""
     if loss.requires_grad and loss.numel() == 1:
         return loss
     sums = [parameter.sum() for network in networks.values() for parameter in network.parameters()]

@@ -16,7 +16,7 @@ MAX_STATES, MAX_DEPTH = 16, 3  # most state_dicts that are read from a file, and
 
 
 def load_checkpoint(network: nn.Module, path: Path, prefix: str) -> None:
-    """Fills a network with the first weights in a file that fit it. Raises what `states_of` or `fill` raises."""
+    """Fill a network with the first weights in a file that fit it. Raises what `states_of` or `fill` raises."""
     failure: Exception | None = None
     for _, state in states_of(path):
         try:
@@ -29,7 +29,7 @@ def load_checkpoint(network: nn.Module, path: Path, prefix: str) -> None:
 
 
 def states_of(path: Path) -> list[tuple[str, dict[str, Tensor]]]:
-    """The state_dicts in a file, also those nested in dictionaries, each with its place there ("" for the file itself).
+    """Return the state_dicts of a file, also nested ones, each with its place ("" for the file itself).
 
     The prefix "module." that `DataParallel` adds to names is removed. Only files that torch loads as plain tensors are
     read. Raises ValueError if there is no state_dict or the file is too large, and what torch.load raises for a broken
@@ -44,7 +44,7 @@ def states_of(path: Path) -> list[tuple[str, dict[str, Tensor]]]:
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Fills a network with weights, whose names may begin with `prefix`.
+    """Fill a network with weights, whose names may begin with `prefix`.
 
     A handed-in tensor may claim to be far larger than its file, so nothing is copied before all shapes were compared.
     Raises ValueError if a weight is absent or has another shape than the network's.

@@ -11,7 +11,10 @@ from gengrade.sandbox.guest.errors import Missing
 
 
 def parts_of(distribution: Distribution) -> list[Tensor]:
-    """The mean and standard deviation of a Normal, or the probabilities of a Bernoulli. Raises Missing for others."""
+    """Return the mean and standard deviation of a Normal, or the probabilities of a Bernoulli.
+
+    Raises Missing for others.
+    """
     if isinstance(distribution, Independent):
         return parts_of(distribution.base_dist)
     if isinstance(distribution, Normal):
@@ -25,7 +28,7 @@ def parts_of(distribution: Distribution) -> list[Tensor]:
 
 
 def with_parts(distribution: Distribution, parts: Sequence[Tensor]) -> Distribution:
-    """A distribution of the same kind with other parameters, in the order of `parts_of`."""
+    """Return a distribution of the same kind with other parameters, in the order of `parts_of`."""
     if isinstance(distribution, Independent):
         return Independent(with_parts(distribution.base_dist, parts), distribution.reinterpreted_batch_ndims)
     if isinstance(distribution, Normal):

@@ -15,7 +15,7 @@ BIAS = 0.3  # standard deviation of offsets, so that each of them matters
 
 @torch.no_grad()
 def fill(network: nn.Module, seed: int) -> None:
-    """Gives every parameter and every running average numbers that follow from `seed`, and its layer's kind and size.
+    """Give every parameter and every running average numbers that follow from `seed`, and its layer's kind and size.
 
     The order and the names of the layers do not matter, unless several are alike: then the first comes first.
     """
@@ -34,7 +34,7 @@ def fill(network: nn.Module, seed: int) -> None:
 
 
 def _numbers(random: np.random.Generator, name: str, like: Tensor) -> Tensor:
-    """Random numbers in the shape of a parameter; `name` is that of a parameter or average of a batch norm."""
+    """Return random numbers in the shape of a parameter; `name` is that of a parameter or average of a batch norm."""
     if name == "running_var":
         drawn = random.uniform(0.5, 2, like.shape)
     elif name == "weight":

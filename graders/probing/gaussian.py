@@ -15,12 +15,12 @@ from graders.adapting.calling import received
 
 
 def injected_for(theirs: type) -> type[Gaussian]:
-    """A class that replaces the student's class `theirs`: with its name, its arguments and its additional members."""
+    """Return a class that replaces the student's class `theirs`: with its name, arguments and additional members."""
     return type(theirs.__name__, (Gaussian,), {"theirs": theirs, "__module__": theirs.__module__})
 
 
 def _as_in_the_hand_out(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Our method, or the student's own for a call with arguments that only theirs takes."""
+    """Return our method, or the student's own for a call with arguments that only theirs takes."""
 
     @functools.wraps(method)
     def called(self: Gaussian, *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,10 @@ class Gaussian:
         return self._real
 
     def __getattr__(self, name: str) -> Any:
-        """The student's additional members. Methods are bound to this instance, so that they call our methods."""
+        """Return the student's additional members.
+
+        Methods are bound to this instance, so that they call our methods.
+        """
         if name.startswith("__"):
             raise AttributeError(name)
         found = inspect.getattr_static(self.theirs, name, None)
@@ -68,12 +71,12 @@ class Gaussian:
 
     @_as_in_the_hand_out
     def sample(self, noise: Tensor | None = None) -> Tensor:
-        """mean + std · noise, with standard normal noise if none is given."""
+        """Return mean + std · noise, with standard normal noise if none is given."""
         return self._law.rsample() if noise is None else torch.addcmul(self.mean, self.std, noise)
 
     @_as_in_the_hand_out
     def kl(self) -> Tensor:
-        """KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats, summed over all dimensions but the first: [B].
+        """Return KL(N(mean, exp(logvar)) ‖ N(0, I)) in nats, summed over all dimensions but the first: [B].
 
         Kingma & Welling 2014, appendix B.
         """
@@ -81,12 +84,12 @@ class Gaussian:
 
     @_as_in_the_hand_out
     def nll(self, sample: Tensor, dims: int | Sequence[int] = (1, 2, 3)) -> Tensor:
-        """−log p(sample) in nats, summed over `dims`."""
+        """Return −log p(sample) in nats, summed over `dims`."""
         over = (dims,) if isinstance(dims, int) else tuple(dims)
         surprise: Tensor = -self._law.log_prob(sample).sum(dim=over)
         return surprise
 
     @_as_in_the_hand_out
     def mode(self) -> Tensor:
-        """The mode, which is the mean."""
+        """Return the mode, which is the mean."""
         return self.mean

@@ -21,7 +21,7 @@ EPSILON = 6e-8  # relative rounding error of a number in single precision
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
-    """The cosine of the angle between two vectors [n], whatever their lengths; 0 if one of them is zero.
+    """Return the cosine of the angle between two vectors [n], whatever their lengths; 0 if one of them is zero.
 
     `torch.nn.functional.cosine_similarity` takes vectors shorter than 1e-8 for longer ones, but the gradients of
     networks with small initial weights are that short.
@@ -34,7 +34,7 @@ def cosine(first: Tensor, second: Tensor) -> float:
 
 
 def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
-    """The gradients of a scalar loss with respect to each tensor; None for those that it does not depend on."""
+    """Return the gradients of a scalar loss with respect to each tensor; None for those that it does not depend on."""
     # Tensors of a network that the loop has frozen do not require gradients.
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True) if wanted else ()
@@ -44,7 +44,7 @@ def by_each(loss: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
 
 @contextmanager
 def differentiated(note: Callable[[Tensor], None]) -> Iterator[None]:
-    """Calls `note(loss)` for each loss before it is differentiated, be it by `backward` or by `torch.autograd.grad`.
+    """Call `note(loss)` for each loss before it is differentiated, be it by `backward` or by `torch.autograd.grad`.
 
     It wraps the function to which all of these lead, so that student code may have imported them before. A tensor of
     several numbers that `backward(weights)` is called on counts as the sum of the weighted numbers.
@@ -74,7 +74,10 @@ def differentiated(note: Callable[[Tensor], None]) -> Iterator[None]:
 
 
 def _loss_in(output: Any, weight: Any) -> Tensor | None:
-    """The scalar loss that is differentiated with `output`; None if there is none, or its weights are not given."""
+    """Return the scalar loss that is differentiated with `output`.
+
+    None if there is none, or its weights are not given.
+    """
     if not isinstance(output, Tensor) or not output.requires_grad:
         return None
     if output.numel() == 1:
@@ -83,7 +86,7 @@ def _loss_in(output: Any, weight: Any) -> Tensor | None:
 
 
 def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor | None = None) -> Learnable:
-    """Whether gradients flow from the output of `forward()` to the network's parameters and to the tensor `given`."""
+    """Return whether gradients flow from the output of `forward()` to the network's parameters and to `given`."""
     called: set[nn.Module] = set()
     hooks = [child.register_forward_hook(lambda child, *_: called.add(child)) for child in network.modules()]
     output = forward()
@@ -112,7 +115,7 @@ def learnable(network: nn.Module, forward: Callable[[], Tensor], given: Tensor |
 def output_slopes(
     network: nn.Module, forward: Callable[[], Tensor], tensors: Sequence[Tensor] | None = None
 ) -> OutputSlopes:
-    """How a weighted sum of the outputs of `forward()` changes with the network's parameters, or with other `tensors`.
+    """Return how a weighted sum of the outputs of `forward()` changes with a network's parameters, or `tensors`.
 
     It is asked in eval and in training mode, without dropout; afterwards the network is in training mode.
     """
@@ -141,34 +144,34 @@ def output_slopes(
 
 
 def accumulated(network: nn.Module) -> Tensor:
-    """The gradients that an optimiser of this network would use now, as one row."""
+    """Return the gradients that an optimiser of this network would use now, as one row."""
     return in_a_row([parameter.grad for parameter in network.parameters()], network)
 
 
 def in_a_row(gradients: Sequence[Tensor | None], network: nn.Module) -> Tensor:
-    """The gradients of a network's parameters as one row in double precision, with zeros for parameters without one."""
+    """Return the gradients of a network's parameters as one row in double precision, and zeros where one has none."""
     pairs = zip(network.parameters(), gradients, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g).detach().flatten().double().cpu() for p, g in pairs])
 
 
 def values(network: nn.Module) -> Tensor:
-    """A copy of a network's parameters, as one row."""
+    """Return a copy of a network's parameters, as one row."""
     return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
 
 
 def holders(optimizer: torch.optim.Optimizer, networks: dict[str, nn.Module]) -> list[str]:
-    """The names of the networks of which an optimiser holds parameters."""
+    """Return the names of the networks of which an optimiser holds parameters."""
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     return [name for name, network in networks.items() if held & {id(p) for p in network.parameters()}]
 
 
 def moved(networks: dict[str, nn.Module], before: dict[str, Tensor]) -> dict[str, float]:
-    """Returns, for each network, the largest absolute change of a parameter since the copy of them in `before`."""
+    """Return, for each network, the largest absolute change of a parameter since the copy of them in `before`."""
     return {name: float((values(network) - before[name]).abs().max()) for name, network in networks.items()}
 
 
 def shares(used: Tensor, gradients: list[Tensor]) -> tuple[Tensor, float]:
-    """Explains the gradient that an optimiser uses as a combination of the losses' gradients, by least squares.
+    """Explain the gradient that an optimiser uses as a combination of the losses' gradients, by least squares.
 
     Takes rows [P] of P parameters. Returns the weight of each gradient, 0 for a gradient of zero, and the norm of the
     unexplained rest relative to that of `used`.

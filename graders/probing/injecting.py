@@ -13,7 +13,10 @@ NORMALISED = 1e-4  # outputs count as probabilities of levels, or as their logar
 
 
 def with_code(output: Any, code: Tensor) -> Any:
-    """An encoder's output with the values of `code` [2, B, z_dim] in its first two tensors; both keep gradients."""
+    """Return an encoder's output with the values of `code` [2, B, z_dim] in its first two tensors.
+
+    Both keep gradients.
+    """
     if not isinstance(output, tuple | list) or not all(isinstance(part, Tensor) for part in output[:2]):
         return output  # what an encoder should return is said where the output is read
     if len(output) < 2:
@@ -23,7 +26,7 @@ def with_code(output: Any, code: Tensor) -> Any:
 
 
 def with_part(output: Tensor, part: Tensor) -> Tensor:
-    """One of an encoder's outputs with the values of `part` [B, z_dim], which keeps its gradient."""
+    """Return one of an encoder's outputs with the values of `part` [B, z_dim], which keeps its gradient."""
     given = with_values(output, part)
     if given.requires_grad:
         given.retain_grad()
@@ -33,7 +36,7 @@ def with_part(output: Tensor, part: Tensor) -> Tensor:
 
 
 def with_logits(output: Any, logits: Tensor) -> Tensor:
-    """A decoder's output with the values of `logits`, or of their sigmoid if the decoder returns means.
+    """Return a decoder's output with the values of `logits`, or of their sigmoid if the decoder returns means.
 
     With a channel for each of several levels, these are the softmax or the log-softmax over the channels, if that is
     what the decoder returns.
@@ -49,7 +52,7 @@ def with_logits(output: Any, logits: Tensor) -> Tensor:
 
 
 def with_values(given: Tensor, values: Tensor) -> Tensor:
-    """A tensor with these values, in the shape and with the gradients of the `given` one.
+    """Return a tensor with these values, in the shape and with the gradients of the `given` one.
 
     If that has several times as many elements, as for several draws at once, the values are repeated. If it has fewer,
     or no multiple, it is returned unchanged.
@@ -61,16 +64,16 @@ def with_values(given: Tensor, values: Tensor) -> Tensor:
 
 
 def shifted_logits(output: Tensor, shift: Tensor) -> Tensor:
-    """A decoder's outputs with `shift`, of the size of one image, added to their logits; means stay means."""
+    """Return a decoder's outputs with `shift`, of the size of one image, added to their logits; means stay means."""
     shift = shift.reshape(1, *output.shape[1:]).to(output)
     return torch.sigmoid(torch.logit(output) + shift) if are_means(output) else output + shift
 
 
 def are_means(output: Tensor) -> bool:
-    """Whether a decoder's outputs lie in [0, 1], and so count as means."""
+    """Return whether a decoder's outputs lie in [0, 1], and so count as means."""
     return bool(output.min() >= 0) and bool(output.max() <= 1)
 
 
 def gradient_of(tensor: Tensor) -> Tensor:
-    """The gradient of a tensor after backward(), or zeros if it has none."""
+    """Return the gradient of a tensor after backward(), or zeros if it has none."""
     return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

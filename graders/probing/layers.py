@@ -26,16 +26,16 @@ class Ends:
     given: list[list[list[Tensor]]]  # for each part of the output and each layer that may give it, its outputs [B, n]
 
     def inputs(self) -> list[Tensor]:
-        """What the network's input was in each call; empty if no layer was called."""
+        """Return what the network's input was in each call; empty if no layer was called."""
         return _outermost(self.taken)
 
     def outputs(self, part: int) -> list[Tensor]:
-        """What a part of the network's output was in each call; empty if no layer was called."""
+        """Return what a part of the network's output was in each call; empty if no layer was called."""
         return _outermost(self.given[part])
 
 
 def watch_layers(network: nn.Module, x: Tensor, parts_of: Parts, change: Change) -> Ends:
-    """Records from now on what the layers of a network take and give at its two ends, and replaces what they give.
+    """Record from now on what the layers of a network take and give at its two ends, and replace what they give.
 
     The layers are found by a call of the network with x [B, …]: those that take x, and those that give a part of the
     output, in all of their columns or in some. This call changes the parameters by a little noise.
@@ -57,7 +57,7 @@ def watch_layers(network: nn.Module, x: Tensor, parts_of: Parts, change: Change)
 
 
 def _passes_of(network: nn.Module, x: Tensor) -> tuple[Any, list[tuple[nn.Module, Tensor, Tensor]]]:
-    """The output of a network in eval mode, and the input and output [B, n] of each call of a layer within it."""
+    """Return the output of a network in eval mode, and the input and output [B, n] of each call of its layers."""
     passes: list[tuple[nn.Module, Tensor, Tensor]] = []
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -89,7 +89,7 @@ def _record_inputs(layer: nn.Module) -> list[Tensor]:
 
 
 def _replace_columns(layer: nn.Module, columns: slice, change: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Replaces some columns of a layer's output [B, …] by `change` of them; returns the list of what replaced them."""
+    """Replace some columns of a layer's output [B, …] by `change` of them; return the list of what replaced them."""
     seen: list[Tensor] = []
 
     def replace(_: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:

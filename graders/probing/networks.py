@@ -23,12 +23,12 @@ STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the 
 
 
 def are_probabilities(scores: Tensor) -> bool:
-    """Returns whether all scores lie in [0, 1]."""
+    """Return whether all scores lie in [0, 1]."""
     return bool((scores >= 0).all() and (scores <= 1).all())
 
 
 def stretched_lines(rows: Tensor) -> Tensor:
-    """Returns points [3·(B − 1), …] on the lines between consecutive rows [B, …]: the starts, the midpoints, the ends.
+    """Return points [3·(B − 1), …] on the lines between consecutive rows [B, …]: the starts, the midpoints, the ends.
 
     All are multiplied by `STRETCH`.
     """
@@ -36,7 +36,7 @@ def stretched_lines(rows: Tensor) -> Tensor:
 
 
 def built(make: Callable[..., nn.Module], /, **settings: Any) -> nn.Module:
-    """Builds a student's network by `make(**settings)`.
+    """Build a student's network by `make(**settings)`.
 
     From then on, errors of its code name these arguments, wherever it is called: those of its constructor, of its
     forward, and of the networks that it holds. Without them, a message about shapes does not say where its numbers
@@ -52,7 +52,7 @@ def built(make: Callable[..., nn.Module], /, **settings: Any) -> nn.Module:
 
 
 def named(network: nn.Module, **settings: Any) -> nn.Module:
-    """Makes errors of a network that was built already name its settings, as in `built`."""
+    """Make errors of a network that was built already name its settings, as in `built`."""
     return _watched(network, _in_words(settings))
 
 
@@ -72,7 +72,7 @@ def _in_words(settings: Mapping[str, Any]) -> str:
 
 
 def _name(error: BaseException, given: str) -> None:
-    """Adds the arguments that a network was built with to an error of its code, unless it names some already."""
+    """Add the arguments that a network was built with to an error of its code, unless it names some already."""
     shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
     if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
         return
@@ -81,19 +81,19 @@ def _name(error: BaseException, given: str) -> None:
 
 
 def described(returned: Any) -> str:
-    """What a network returned instead of a tensor, for the student."""
+    """Return what a network returned instead of a tensor, for the student."""
     if isinstance(returned, tuple | list):
         return f"a {type(returned).__name__} of {len(returned)}: {', '.join(type(each).__name__ for each in returned)}"
     return "None, as a function without return does" if returned is None else f"a {type(returned).__name__}"
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of a network's state_dict."""
+    """Return a copy of a network's state_dict."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def registration(network: nn.Module, output: Tensor) -> Registration:
-    """Compares the parameters that `output` depends on with those that `network.parameters()` gives an optimiser.
+    """Compare the parameters that `output` depends on with those that `network.parameters()` gives an optimiser.
 
     It walks the autograd graph, so it is exact for all values.
     """
@@ -110,7 +110,7 @@ def registration(network: nn.Module, output: Tensor) -> Registration:
 
 @torch.no_grad()
 def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
-    """The name of the first parameter on which the output of `forward()` does not depend; "" if there is none.
+    """Return the name of the first parameter on which the output of `forward()` does not depend; "" if there is none.
 
     The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
     changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
@@ -130,7 +130,7 @@ def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
 
 
 def _matters(parameter: Tensor, forward: Callable[[], Tensor], before: Tensor) -> bool:
-    """Whether another value of a parameter, which keeps its own, changes the output from `before`."""
+    """Return whether another value of a parameter, which keeps its own, changes the output from `before`."""
     kept = parameter.clone()
     _disturb(parameter)
     difference = (forward() - before).abs().max()
@@ -139,7 +139,7 @@ def _matters(parameter: Tensor, forward: Callable[[], Tensor], before: Tensor) -
 
 
 def _disturb(parameter: Tensor) -> None:
-    """Adds noise that is as large as the parameter's own values."""
+    """Add noise that is as large as the parameter's own values."""
     size = parameter.std().item() if parameter.numel() > 1 else 0.0
     parameter.add_((size or _NOISE) * torch.randn_like(parameter))
 
@@ -150,7 +150,7 @@ def drive(
     target: Tensor,
     enough: Callable[[Tensor], bool] = lambda output: False,
 ) -> Tensor:
-    """Trains the network to bring the output of `forward()` to `target`, and returns the nearest output of all steps.
+    """Train the network to bring the output of `forward()` to `target`, and returns the nearest output of all steps.
 
     A target outside the range of the outputs shows that range, for any architecture. The best step counts, not the
     last, since a step of this size may move the output away again. `target` has as many elements as the output. A
@@ -167,7 +167,7 @@ def drive(
 def _driven(
     network: nn.Module, forward: Callable[[], Tensor], target: Tensor, enough: Callable[[Tensor], bool]
 ) -> Tensor:
-    """Trains the network in the mode that it is in, and leaves it as it was at the nearest output, which it returns."""
+    """Train the network in the mode that it is in, and leaves it as it was at the nearest output, which it returns."""
     optimizer = torch.optim.Adam(network.parameters(), lr=DRIVE_RATE)
     kept = [*network.parameters(), *network.buffers()]
     nearest, least, best = None, math.inf, [each.detach().clone() for each in kept]
@@ -197,7 +197,7 @@ def _in_use(forward: Callable[[], Tensor]) -> Tensor:
 
 
 def _leaves(output: Tensor) -> set[int]:
-    """The ids of the leaf tensors of the graph, in which gradients are accumulated."""
+    """Return the ids of the leaf tensors of the graph, in which gradients are accumulated."""
     found: set[int] = set()
     seen: set[object] = set()
     stack = [output.grad_fn]

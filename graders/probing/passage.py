@@ -25,7 +25,10 @@ Run = Callable[[Change], tuple[list[Tensor], list[Tensor], list[Tensor]]]
 
 
 def changing(direction: int, changes: list[Tensor]) -> Change:
-    """What changes a generator's images in a direction, 0 for not at all; `changes` gets the change of each call."""
+    """Return what changes a generator's images in a direction, 0 for not at all.
+
+    `changes` gets the change of each call.
+    """
 
     def change(images: Any) -> Any:
         if not isinstance(images, Tensor):
@@ -39,7 +42,7 @@ def changing(direction: int, changes: list[Tensor]) -> Change:
 
 
 def slopes(run: Run) -> Tensor:
-    """The change of a loss with the images in a few directions [2, directions]: by what is given on, and by gradient.
+    """Return how a loss changes with the images in a few directions [2, directions]: by what goes on and by gradient.
 
     `run(change)` makes a step with the generator's outputs changed by `change`, always in the same way otherwise. It
     returns what the discriminator was given in each call, and the gradients of the loss with respect to that and to the
@@ -64,12 +67,12 @@ def slopes(run: Run) -> Tensor:
 
 
 def gradients_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients that tensors have after backward(), with zeros for those that have none."""
+    """Return the gradients that tensors have after backward(), with zeros for those that have none."""
     return [torch.zeros_like(each) if each.grad is None else each.grad.detach() for each in tensors]
 
 
 def retained(tensors: Sequence[Any]) -> list[Tensor]:
-    """The tensors among `tensors`, which keep their gradients in a following backward()."""
+    """Return the tensors among `tensors`, which keep their gradients in a following backward()."""
     found = [each for each in tensors if isinstance(each, Tensor)]
     for each in found:
         if each.requires_grad:
@@ -78,7 +81,7 @@ def retained(tensors: Sequence[Any]) -> list[Tensor]:
 
 
 def inputs_of(calls: Calls) -> list[Any]:
-    """The first argument of each call."""
+    """Return the first argument of each call."""
     return [inputs[0] for inputs in calls.inputs if inputs]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def picture(returned: Any) -> Tensor:
-    """A picture as a tensor [C, height, width] with values in [0, 1].
+    """Return a picture as a tensor [C, height, width] with values in [0, 1].
 
     `returned` may be a tensor, an array or a PIL image, with channels first or last, of floats or bytes. Raises
     TypeError for None.

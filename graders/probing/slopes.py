@@ -16,12 +16,12 @@ LEAST_SIZE = 1e-3  # a parameter that is smaller on average, such as a bias of z
 
 
 def trained(network: nn.Module) -> list[nn.Parameter]:
-    """The parameters of a network that an optimiser would change."""
+    """Return the parameters of a network that an optimiser would change."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def as_now(network: nn.Module) -> Callable[[], None]:
-    """A function that brings back the network's buffers and torch's random state of now.
+    """Return a function that brings back the network's buffers and torch's random state of now.
 
     Without it, a network that draws numbers or updates averages in training mode gives other outputs in each call.
     """
@@ -38,7 +38,7 @@ def as_now(network: nn.Module) -> Callable[[], None]:
 
 
 def set_mode(network: nn.Module, training: bool) -> None:
-    """Puts a network into training or eval mode, but leaves out dropout, which would hide what else it computes."""
+    """Put a network into training or eval mode, but leaves out dropout, which would hide what else it computes."""
     network.train(training)
     for each in network.modules():
         if isinstance(each, nn.modules.dropout._DropoutNd):
@@ -46,7 +46,7 @@ def set_mode(network: nn.Module, training: bool) -> None:
 
 
 def directions(tensors: Sequence[Tensor], count: int) -> list[Direction]:
-    """Random directions whose elements are normal, each tensor's of the size of its own elements."""
+    """Return random directions whose elements are normal, each tensor's of the size of its own elements."""
     sizes = [max(float(each.detach().square().mean().sqrt()), LEAST_SIZE) for each in tensors]
     return [[size * torch.randn_like(each) for size, each in zip(sizes, tensors, strict=True)] for _ in range(count)]
 
@@ -55,7 +55,7 @@ def directions(tensors: Sequence[Tensor], count: int) -> list[Direction]:
 def to_either_side(
     tensors: Sequence[Tensor], along: Sequence[Direction], step: float, ask: Callable[[], Tensor]
 ) -> Tensor:
-    """What `ask()` gives after the tensors were moved by `step` and by −`step`: [directions, 2, …]."""
+    """Return what `ask()` gives after the tensors were moved by `step` and by −`step`: [directions, 2, …]."""
     start = [each.detach().clone() for each in tensors]
     found = []
     for direction in along:
@@ -70,7 +70,7 @@ def to_either_side(
 
 
 def predicted(value: Tensor, tensors: Sequence[Tensor], along: Sequence[Direction]) -> Tensor:
-    """The slopes [directions] of a scalar that its gradients predict; zero if it has none."""
+    """Return the slopes [directions] of a scalar that its gradients predict; zero if it has none."""
     gradients: Sequence[Tensor | None] = [None] * len(tensors)
     if value.requires_grad and tensors:
         gradients = torch.autograd.grad(value, list(tensors), retain_graph=True, allow_unused=True)

@@ -16,7 +16,7 @@ from graders.probing.sizes import PIXELS
 
 
 def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
-    """Makes `module` return images of random pixels in (lowest, 1), with the shape and the gradients of its own.
+    """Make `module` return images of random pixels in (lowest, 1), with the shape and the gradients of its own.
 
     If it returns a Bernoulli or normal distribution of images, the mean of the distribution is replaced. All images of
     a call are different; the same inputs in another call get the same images, as from the network. `name` is the method
@@ -47,7 +47,7 @@ def stand_in(module: nn.Module, lowest: float, name: str = "forward") -> None:
 
 
 def _seeds(asked: list[Tensor], n: int) -> list[int]:
-    """A seed for each of n images, from the inputs of the image and how often they have occurred in this call."""
+    """Return a seed for each of n images, from the inputs of the image and how often they occurred in this call."""
     times: Counter[int] = Counter()
     seeds = []
     columns = [_rows(tensor, n) for tensor in asked]
@@ -59,7 +59,7 @@ def _seeds(asked: list[Tensor], n: int) -> list[int]:
 
 
 def _rows(tensor: Tensor, n: int) -> list[bytes]:
-    """The bytes of an argument that belong to each of n images: its row, or the whole argument."""
+    """Return the bytes of an argument that belong to each of n images: its row, or the whole argument."""
     flat = tensor.detach().cpu()
     rows = flat.reshape(n, -1) if flat.numel() % n == 0 else flat.reshape(1, -1).expand(n, -1)
     return [row.tobytes() for row in rows.double().numpy()]

@@ -11,7 +11,7 @@ Hook = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, .
 
 
 def with_gradients(note: Callable[[Optimizer], None]) -> Hook:
-    """A pre-step hook that calls `note(optimizer)` when the gradients that the step uses have been computed.
+    """Return a pre-step hook that calls `note(optimizer)` when the gradients that the step uses have been computed.
 
     That is at once, or, for `step(closure)`, after the first call of the closure, which computes the gradients.
     """

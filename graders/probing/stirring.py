@@ -10,7 +10,7 @@ from torch import nn
 
 @torch.no_grad()
 def add_noise(model: nn.Module, level: float, is_still: Callable[[], bool]) -> None:
-    """Adds noise to every parameter, in steps of `level`, until `is_still` returns False, whatever the architecture.
+    """Add noise to every parameter, in steps of `level`, until `is_still` returns False, whatever the architecture.
 
     The standard deviation of the noise is `level` after the first step, and at most 1.
     """

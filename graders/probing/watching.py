@@ -24,13 +24,13 @@ class Calls:
         return len(self.outputs)
 
     def forget(self) -> None:
-        """Drops all calls so far."""
+        """Drop all calls so far."""
         self.inputs.clear()
         self.outputs.clear()
 
 
 def watch(module: nn.Module, change: Callable[[Any], Any] | None = None, name: str = "forward") -> Calls:
-    """Records all calls of `module` from now on, and makes it return `change(output)` instead of its output.
+    """Record all calls of `module` from now on, and makes it return `change(output)` instead of its output.
 
     It wraps `forward`, or the method `name`, on the instance. Unlike a hook, this records `module.forward(x)` as well
     as `module(x)`. The module and its caller get copies of the recorded tensors within the graph, so that in-place
@@ -66,7 +66,7 @@ class ReadOnce(TensorDataset):
 
 
 def rows_of(calls: Calls, size: int) -> Tensor:
-    """The first images that a module was given in its calls, as rows [R, size] with R ≤ MOST_ROWS.
+    """Return the first images that a module was given in its calls, as rows [R, size] with R ≤ MOST_ROWS.
 
     Inputs that do not consist of images of this size are left out.
     """
@@ -76,7 +76,7 @@ def rows_of(calls: Calls, size: int) -> Tensor:
 
 
 def with_items(output: Any, items: Iterable[Any]) -> Any:
-    """A tuple, named tuple or list of the type of `output`, with other items."""
+    """Return a tuple, named tuple or list of the type of `output`, with other items."""
     return getattr(type(output), "_make", type(output))(items)
 
 

@@ -10,7 +10,7 @@ SMALL, LARGE = 0.1, 5.0  # nats: the largest "very small" and the smallest "very
 
 
 def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
-    """Returns KL(N(mu_q, var_q) ‖ N(mu_p, var_p)) in nats; both variances are positive. Equation 11 of the practical.
+    """Return KL(N(mu_q, var_q) ‖ N(mu_p, var_p)) in nats; both variances are positive. Equation 11 of the practical.
 
     ½ (log var_p − log var_q) + (var_q + (mu_q − mu_p)²) / (2 var_p) − ½.
     """
@@ -18,7 +18,7 @@ def gaussian_kl(mu_q: float, mu_p: float, var_q: float, var_p: float) -> float:
 
 
 def cross_entropy(x: Floats, logits: Floats) -> Array:
-    """Returns −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l.
+    """Return −log Bernoulli(x; σ(logits)) in nats, [B], for x and logits [B, M]: Σ log(1 + eˡ) − x·l.
 
     Kingma & Welling 2014, appendix C.1.
     """
@@ -26,7 +26,7 @@ def cross_entropy(x: Floats, logits: Floats) -> Array:
 
 
 def standard_kl(mean: Array, log_std: Array) -> Array:
-    """Returns KL(N(mean, exp(2·log_std)) ‖ N(0, I)) in nats, [B], for mean and log_std [B, D].
+    """Return KL(N(mean, exp(2·log_std)) ‖ N(0, I)) in nats, [B], for mean and log_std [B, D].
 
     Kingma & Welling 2014, appendix B; equation 12 of the practical.
     """

@@ -38,7 +38,7 @@ def test_kl_examples(student: Subject) -> None:
 
 
 def example_kl(got: Evidence, name: str) -> float:
-    """Returns the divergence in nats of the example "small" or "large".
+    """Return the divergence in nats of the example "small" or "large".
 
     Raises Mismatch if a variance is not positive, or if a number would overflow.
     """
@@ -77,7 +77,7 @@ def test_regularization_term(student: Subject, rng: Rng) -> None:
 
 
 def assert_term(got: Evidence, expected: Array, what: str, hint: str) -> None:
-    """Fails a term of the loss that is wrong; it may be given for each image, or as the mean or the sum over images.
+    """Fail a term of the loss that is wrong; it may be given for each image, or as the mean or the sum over images.
 
     Args:
         expected: the right term for each image, [B].
@@ -133,13 +133,13 @@ def test_cubic_density(student: Subject, rng: Rng, case: str) -> None:
 
 
 def interval(rng: Rng, case: str) -> tuple[float, float]:
-    """Returns random a < b of the named case, with one decimal each, so that they are easy to read in a report."""
+    """Return random a < b of the named case, with one decimal each, so that they are easy to read in a report."""
     first, second = (round(float(value), 1) for value in (rng.uniform(0.2, 2.0, 1)[0], rng.uniform(3.0, 9.0, 1)[0]))
     return {"positive": (first, second), "negative": (-second, -first), "straddling zero": (-first, second)}[case]
 
 
 def judge_density(x: Array, values: Array, measure: Array, ends: tuple[float, float]) -> None:
-    """Fails a density of x that has wrong values, a wrong support, or an integral other than 1.
+    """Fail a density of x that has wrong values, a wrong support, or an integral other than 1.
 
     Args:
         x: points [N]; the first ones are the nodes of a quadrature rule inside the support, the others lie outside.

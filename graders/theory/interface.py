@@ -15,22 +15,22 @@ class Theory(Protocol):
     """Answers that are numbers or functions."""
 
     def kl_small(self) -> list[float]:
-        """mu_q, mu_p, var_q and var_p of two Gaussians with a small divergence."""
+        """Return mu_q, mu_p, var_q and var_p of two Gaussians with a small divergence."""
 
     def kl_large(self) -> list[float]:
-        """mu_q, mu_p, var_q and var_p of two Gaussians with a large divergence."""
+        """Return mu_q, mu_p, var_q and var_p of two Gaussians with a large divergence."""
 
     def gan_value(self) -> float:
-        """The value of the game of a GAN at its optimum."""
+        """Return the value of the game of a GAN at its optimum."""
 
     def reconstruction_loss(self, x: Tensor, logits: Tensor) -> Tensor:
-        """The first term of a VAE's loss, a number, for x and logits [B, M]."""
+        """Return the first term of a VAE's loss, a number, for x and logits [B, M]."""
 
     def regularization_loss(self, mean: Tensor, log_std: Tensor) -> Tensor:
-        """The second term of a VAE's loss, a number, for mean and log_std [B, D]."""
+        """Return the second term of a VAE's loss, a number, for mean and log_std [B, D]."""
 
     def cubic_density(self, x: Tensor, a: float, b: float) -> Tensor:
-        """The density of a number whose cube is uniform on (a, b), at each x: [N] → [N]."""
+        """Return the density of a number whose cube is uniform on (a, b), at each x: [N] → [N]."""
 
 
 class TheoryPackage(Protocol):

@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 
 def kl_examples(package: TheoryPackage) -> KlExamples:
-    """Returns the student's examples of a small and a large divergence."""
+    """Return the student's examples of a small and a large divergence."""
     small, large = package.theory.kl_small(), package.theory.kl_large()
     return {"small": torch.tensor(small, dtype=torch.float64), "large": torch.tensor(large, dtype=torch.float64)}
 
 
 def reconstruction_loss(package: TheoryPackage, x: Tensor, logits: Tensor) -> Any:
-    """Returns the student's reconstruction term of the loss, for x and logits [B, M]."""
+    """Return the student's reconstruction term of the loss, for x and logits [B, M]."""
     return package.theory.reconstruction_loss(x, logits)
 
 
 def regularization_loss(package: TheoryPackage, mean: Tensor, log_std: Tensor) -> Any:
-    """Returns the student's regularization term of the loss, for mean and log_std [B, D]."""
+    """Return the student's regularization term of the loss, for mean and log_std [B, D]."""
     return package.theory.regularization_loss(mean, log_std)
 
 
 def gan_value(package: TheoryPackage) -> Any:
-    """Returns the student's value of the GAN's objective at convergence."""
+    """Return the student's value of the GAN's objective at convergence."""
     return package.theory.gan_value()
 
 
 def cubic_density(package: TheoryPackage, x: Tensor, a: float, b: float) -> CubicDensity:
-    """Returns the student's density at x [N]."""
+    """Return the student's density at x [N]."""
     try:
         return {"density": package.theory.cubic_density(x.cpu(), a, b), "complex": False}
     except TypeError as error:

@@ -24,7 +24,7 @@ ORDERS_OF_NUMBERS: dict[str, Callable[[float, float, float, float], tuple[float,
 
 @symptoms_of("theory:kl_examples")
 def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which interpretation would make both examples right; if none does, the sizes of their divergences."""
+    """Describe which interpretation would make both examples right; if none does, the sizes of their divergences."""
     examples = [got.tensor(name, shape=(4,)).tolist() for name in ("small", "large")]
     sizes = {name: [_size(ordered(*numbers)) for numbers in examples] for name, ordered in ORDERS_OF_NUMBERS.items()}
     served = {name: (found == [0, 2], FLAG) for name, found in sizes.items()}
@@ -35,7 +35,7 @@ def kl_examples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _size(numbers: tuple[float, float, float, float]) -> int:
-    """Returns 0 for a very small divergence, 2 for a very large one, 1 for one between, −1 if there is none."""
+    """Return 0 for a very small divergence, 2 for a very large one, 1 for one between, −1 if there is none."""
     _, _, var_q, var_p = numbers
     if not (var_q > 0 and var_p > 0):
         return -1
@@ -48,19 +48,19 @@ def _size(numbers: tuple[float, float, float, float]) -> int:
 
 @symptoms_of("theory:reconstruction_loss")
 def reconstruction_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the student's reconstruction term relative to the right one."""
+    """Describe the student's reconstruction term relative to the right one."""
     return _term(got, cross_entropy(inputs["x"], inputs["logits"]))
 
 
 @symptoms_of("theory:regularization_loss")
 def regularization_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the student's regularization term relative to the right one."""
+    """Describe the student's regularization term relative to the right one."""
     mean, log_std = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "log_std"))
     return _term(got, standard_kl(mean, log_std))
 
 
 def _term(got: Evidence, right: Array) -> Symptoms:
-    """Describes a term by the ratio of its total to the right total, up to powers of the batch's size.
+    """Describe a term by the ratio of its total to the right total, up to powers of the batch's size.
 
     So a mean over the batch equals a sum. The shape counts too, unless it is one number or one for each image.
     """
@@ -75,13 +75,13 @@ def _term(got: Evidence, right: Array) -> Symptoms:
 
 @symptoms_of("theory:gan_value")
 def gan_value(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the number, to two decimals."""
+    """Describe the number, to two decimals."""
     return {"value": (got.number(finite=False), 0.01)}
 
 
 @symptoms_of("theory:cubic_density")
 def cubic_density(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes all values of the density, or that a complex number was computed."""
+    """Describe all values of the density, or that a complex number was computed."""
     if got.flag("complex"):
         return {"complex": (True, FLAG)}
     values = got.tensor("density", finite=False)

@@ -276,7 +276,7 @@ def test_loss_in_eval_mode(student: Subject, data: DataSet, rng: Rng, passed: Pa
 def judge_parts(
     got: Evidence, claimed: Mapping[str, float], reg: float, z_dim: int, batch: int, passed: Passed
 ) -> None:
-    """Fails L_reg and bpd of a pass that follow neither from the right formulas nor from wrong functions of `PARTS`.
+    """Fail L_reg and bpd of a pass that follow neither from the right formulas nor from wrong functions of `PARTS`.
 
     Args:
         got: evidence of `probes.vae.loss`.
@@ -294,12 +294,12 @@ def judge_parts(
 
 
 def is_near(value: float, expected: float) -> bool:
-    """Whether a loss is its right value."""
+    """Return whether a loss is its right value."""
     return abs(value - expected) <= EXACT * max(abs(expected), EXACT)
 
 
 def is_own(got: Evidence, name: str, claimed: float) -> bool:
-    """Whether a loss is what the student's own function gives, whose mistakes a check of its own judges."""
+    """Return whether a loss is what the student's own function gives, whose mistakes a check of its own judges."""
     if name not in got or int(np.prod(got.shape(name))) != 1:
         return False
     own = got.number(name, finite=False)
@@ -307,7 +307,7 @@ def is_own(got: Evidence, name: str, claimed: float) -> bool:
 
 
 def are_own_draws(got: Evidence, z: Array) -> bool:
-    """Whether the latents z [draws, B, z_dim] of a pass are those that the student's own function draws.
+    """Return whether the latents z [draws, B, z_dim] of a pass are those that the student's own function draws.
 
     The function is given exp(log_std), and the random state in which `forward` may have called it.
     """
@@ -317,7 +317,7 @@ def are_own_draws(got: Evidence, z: Array) -> bool:
 
 
 def code_of(got: Evidence, injected: Floats) -> list[Array]:
-    """Returns the mean and log_std, [B, z_dim] each, that a pass of the model used.
+    """Return the mean and log_std, [B, z_dim] each, that a pass of the model used.
 
     Args:
         got: evidence of `probes.vae.loss`.
@@ -336,7 +336,7 @@ def code_of(got: Evidence, injected: Floats) -> list[Array]:
 
 
 def judge_latents(got: Evidence, z: Array, code: list[Array], fit: GaussianFit, passed: Passed) -> None:
-    """Fails latents that are drawn neither from N(mean, exp(log_std)²) nor by a wrong function of the student's own.
+    """Fail latents that are drawn neither from N(mean, exp(log_std)²) nor by a wrong function of the student's own.
 
     Args:
         got: evidence of `probes.vae.loss`.
@@ -357,7 +357,7 @@ def judge_latents(got: Evidence, z: Array, code: list[Array], fit: GaussianFit, 
 
 
 def reconstructions(got: Evidence, images: Array32, injected: Floats) -> list[float]:
-    """Returns the batch mean of the binary cross-entropy in nats, for each interpretation of the decoder's outputs.
+    """Return the batch mean of the binary cross-entropy in nats, for each interpretation of the decoder's outputs.
 
     Args:
         got: evidence of `probes.vae.loss`.
@@ -375,7 +375,7 @@ def reconstructions(got: Evidence, images: Array32, injected: Floats) -> list[fl
 
 
 def judge_scalar(got: Evidence, name: str) -> float:
-    """Returns a loss ("rec", "reg" or "bpd") of the evidence; raises Mismatch unless it is a single number."""
+    """Return a loss ("rec", "reg" or "bpd") of the evidence; raises Mismatch unless it is a single number."""
     shape = got.shape(name)
     expect(
         int(np.prod(shape)) == 1,
@@ -387,7 +387,7 @@ def judge_scalar(got: Evidence, name: str) -> float:
 
 
 def judge_average(value: float, expected: float, what: str, summands: int, batch: int) -> None:
-    """Fails a loss that differs from its right value, and names the mistake if it is a usual one.
+    """Fail a loss that differs from its right value, and names the mistake if it is a usual one.
 
     Args:
         value: what the student's code returned.
@@ -421,7 +421,7 @@ SINGLE_PRECISION: Final = 2e-5  # of the largest gradient through the divergence
 
 
 def judge_gradients(got: Evidence, code: list[Array], passed: Passed) -> None:
-    """Fails unless the gradient of bpd reaches the decoder, and the encoder both through z and through the divergence.
+    """Fail unless the gradient of bpd reaches the decoder, and the encoder both through z and through the divergence.
 
     Evidence of `probes.vae.loss` also holds what the student's own draw and divergence give: a gradient that
     follows from these is right here if the check of that function did not pass.
@@ -469,12 +469,12 @@ def judge_gradients(got: Evidence, code: list[Array], passed: Passed) -> None:
 
 
 def is_cut(got: Evidence) -> bool:
-    """Whether the student's own draws have no gradient."""
+    """Return whether the student's own draws have no gradient."""
     return "own_z_attached" in got and not got.flag("own_z_attached")
 
 
 def follows(found: Array, draws: list[Array], divergences: list[Array]) -> bool:
-    """Whether gradients [2, B, z_dim] are the sum of one through z and one through the divergence.
+    """Return whether gradients [2, B, z_dim] are the sum of one through z and one through the divergence.
 
     That through z may be a thousandth of the other, so that it has a tolerance of its own, and the other one only that
     of sums in single precision.
@@ -493,7 +493,7 @@ def _is_sum(found: Array, draw: Array, divergence: Array) -> bool:
 
 
 def gradient_through_draw(got: Evidence, code: list[Array]) -> Array:
-    """The right gradients of bpd by mean and log_std [2, B, z_dim] through z: Kingma & Welling 2014, section 2.4."""
+    """Return the gradients of bpd by mean and log_std [2, B, z_dim] through z: Kingma & Welling 2014, section 2.4."""
     shape = code[0].shape
     z, through_z = (got.tensor(name, shape=(UpTo(MOST_DRAWS), *shape)) for name in ("z", "z_gradient"))
     expect(len(z) == len(through_z) > 0, "the decoder is called without a z")
@@ -502,7 +502,7 @@ def gradient_through_draw(got: Evidence, code: list[Array]) -> Array:
 
 
 def gradients_through_divergence(got: Evidence, code: list[Array]) -> list[Array]:
-    """The right gradients of bpd by mean and log_std [2, B, z_dim] through L_reg, one for each of `units_of`.
+    """Return the gradients of bpd by mean and log_std [2, B, z_dim] through L_reg, one for each of `units_of`.
 
     The divergence's are mean and std² − 1 (Kingma & Welling 2014, appendix B).
     """
@@ -512,13 +512,13 @@ def gradients_through_divergence(got: Evidence, code: list[Array]) -> list[Array
 
 
 def units_of(got: Evidence) -> list[float]:
-    """Returns the factors from nats to bpd: the right one, and that of this pass, which another test judges."""
+    """Return the factors from nats to bpd: the right one, and that of this pass, which another test judges."""
     total = judge_scalar(got, "rec") + judge_scalar(got, "reg")
     return [BITS / PIXELS, judge_scalar(got, "bpd") / total if abs(total) > SMALLEST else 0.0]
 
 
 def close(found: Array, expected: Array) -> bool:
-    """Whether gradients [2, B, z_dim] by mean and log_std agree, relative to the largest of either."""
+    """Return whether gradients [2, B, z_dim] by mean and log_std agree, relative to the largest of either."""
     scales = np.abs(expected).max(axis=(1, 2), keepdims=True)
     return bool((np.abs(found - expected) <= 1e-3 * (np.abs(expected) + scales)).all())
 
@@ -541,7 +541,7 @@ def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: 
 
 
 def passed_through(images: Array32, rng: Rng, z_dim: int) -> dict[str, Any]:
-    """Returns arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder."""
+    """Return arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder."""
     n = len(images)
     return {
         "settings": {"kind": "MLP", "hidden_dims": [32], "z_dim": z_dim},
@@ -574,7 +574,10 @@ def test_samples(student: Subject, rng: Rng, training: bool) -> None:
 
 
 def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
-    """The samples, means and latents of a call of `sample`. Raises Mismatch unless the means are the decoder's."""
+    """Return the samples, means and latents of a call of `sample`.
+
+    Raises Mismatch unless the means are the decoder's.
+    """
     for name in ("samples", "means"):
         expect(
             got.shape(name) == (n, 1, 28, 28),

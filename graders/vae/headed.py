@@ -80,7 +80,7 @@ def test_loss_function(student: Subject, rng: Rng, n: int) -> None:
 
 
 def right_loss(x_hat: Array, x: Array, mean: Array, logvar: Array) -> tuple[float, dict[str, Array]]:
-    """The loss of means x_hat [N, …] and images x, with its gradients by x_hat, mean and logvar, both [N, d].
+    """Return the loss of means x_hat [N, …] and images x, with its gradients by x_hat, mean and logvar, both [N, d].
 
     Kingma & Welling 2014, equation 10, with the likelihood of appendix C.1.
     """
@@ -144,12 +144,12 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool) -> None:
 
 
 def _labels(rng: Rng, n: int) -> Array32:
-    """Random one-hot labels [n, 10]."""
+    """Return random one-hot labels [n, 10]."""
     return np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, n)]
 
 
 def _passes(listed: Sequence[Evidence]) -> list[tuple[Array, Array]]:
-    """What each layer took and gave, as rows."""
+    """Return what each layer took and gave, as rows."""
     shape = (UpTo(ROWS), UpTo(MOST_UNITS))
     return [(each.tensor("taken", shape=shape), each.tensor("given", shape=shape)) for each in listed]
 
@@ -159,7 +159,7 @@ def _expect_count(found: Sequence[Any], wanted: int, what: str, words: str) -> N
 
 
 def _expect_between(passes: Sequence[tuple[Array, Array]], network: str, last: str) -> None:
-    """Fails layers that do not take the ReLU of what the layer before gave."""
+    """Fail layers that do not take the ReLU of what the layer before gave."""
     for index, ((_, given), (taken, _)) in enumerate(pairwise(passes)):
         right = np.maximum(given, 0)
         follows = taken.shape == right.shape and np.allclose(taken, right, rtol=1e-4, atol=PASSED_ON)
@@ -170,7 +170,7 @@ def _expect_between(passes: Sequence[tuple[Array, Array]], network: str, last: s
 
 
 def _flat(images: Array, rows: int, what: str) -> Array:
-    """Images as rows of 784 pixels; fails other numbers of images or pixels."""
+    """Return images as rows of 784 pixels; fail other numbers of images or pixels."""
     expect(
         images.ndim <= MOST_SHAPE and images.size == rows * PIXELS and images.shape[:1] == (rows,),
         f"{what} should have 784 pixels each",
@@ -238,7 +238,7 @@ def _judge_forward(student: Subject, rng: Rng, name: str, *, conditional: bool, 
 
 
 def _expect_encoded(got: Evidence, x: Array32, labels: Array32 | None) -> None:
-    """Fails a forward whose encoder does not take the images, with the labels before or behind the pixels."""
+    """Fail a forward whose encoder does not take the images, with the labels before or behind the pixels."""
     expect(got.shape("encoded") != (0,), "forward does not call the encoder")
     encoded = got.tensor("encoded")
     rows = encoded.reshape(len(encoded), -1)
@@ -254,7 +254,7 @@ def _expect_encoded(got: Evidence, x: Array32, labels: Array32 | None) -> None:
 
 
 def _expect_drawn(got: Evidence, z: Array, mean: Array32, logvar: Array32, noise: Array32, fit: GaussianFit) -> None:
-    """Fails latents that are no draws from N(mu, exp(logvar)), or not those that the student's function would give."""
+    """Fail latents that are no draws from N(mu, exp(logvar)), or not those that the student's function would give."""
     std = np.exp(0.5 * logvar.astype(np.float64))
     if not got.flag("drawn"):
         problem = fit.problem((z - mean) / std)
@@ -288,7 +288,7 @@ def test_short_conditional_training(student: Subject, data: DataSet, rng: Rng, r
 
 
 def _held_out_loss(student: Subject, data: DataSet, rng: Rng, show: Show, *, conditional: bool) -> float:
-    """The loss on held-out images, each turned, scaled and sheared a little, so that no submission has stored it.
+    """Return the loss on held-out images, each turned, scaled and sheared a little, so that nobody has stored it.
 
     A new guest encodes them, the host draws the latents, and another guest, which has the decoder's weights only and
     never saw an image, decodes them; so whatever they answer, the host's loss is one that a VAE has.

@@ -26,7 +26,7 @@ RATE = 1e-3  # the hand-out's learning rate of Adam
 
 
 def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> LossFunction:
-    """The student's loss of reconstructions x_hat of images x, both [B, 1, 28, 28], and its gradients."""
+    """Return the student's loss of reconstructions x_hat of images x, both [B, 1, 28, 28], and its gradients."""
     leaves = [each.clone().requires_grad_() for each in (x_hat, mean, logvar)]
     of_images, of_means, of_spreads = (1 * each for each in leaves)
     value = package.vae.loss_function(of_images, x.clone(), of_means, of_spreads)
@@ -39,7 +39,7 @@ def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Te
 
 
 def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor) -> Layers:
-    """What each fully connected layer of a new model takes and gives in a pass.
+    """Return what each fully connected layer of a new model takes and gives in a pass.
 
     latents: [R, n], which the decoder is given on its own, with labels behind them where there are labels. Of rows that
     are longer than it takes, it gets the beginning, since another probe shows whether it takes the labels.
@@ -67,19 +67,19 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
 
 
 def _watched_layers(network: nn.Module) -> list[Calls]:
-    """The calls of each fully connected layer of a network from now on, in the order in which it lists its layers."""
+    """Return the calls of each fully connected layer of a network from now on, in the order of its layers."""
     return [watch(layer) for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
 def _called(calls: Calls) -> Layer:
-    """What a layer took and gave in its first call."""
+    """Return what a layer took and gave in its first call."""
     return {"taken": calls.inputs[0][0], "given": calls.outputs[0]}
 
 
 def forward(
     package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor, training: bool
 ) -> HeadedPass:
-    """One pass of a new model in either mode, whose heads give known numbers.
+    """Return one pass of a new model in either mode, whose heads give known numbers.
 
     Args:
         code: [2, B, latent_size], the mean and logvar that replace what the heads give.
@@ -119,18 +119,18 @@ def forward(
 
 
 def _replaced(wanted: Tensor, output: Tensor) -> Tensor:
-    """A head's output with other values, through which gradients flow on to the head as well."""
+    """Return a head's output with other values, through which gradients flow on to the head as well."""
     return wanted + 0 * output
 
 
 def _last(tensors: list[Any]) -> Tensor:
-    """The last of several tensors, or one without rows."""
+    """Return the last of several tensors, or one without rows."""
     found: Tensor = tensors[-1] if tensors else torch.zeros(0)
     return found
 
 
 def _three(returned: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """The reconstruction, mean and logvar that a forward returns; raises TypeError if it returns fewer."""
+    """Return the reconstruction, mean and logvar that a forward returns; raises TypeError if it returns fewer."""
     if not isinstance(returned, tuple | list) or len(returned) < 3:
         raise TypeError("forward should return x_hat, mu and logvar")
     x_hat, mean, logvar = returned[:3]
@@ -146,7 +146,7 @@ def train(
     batch_size: int,
     shift: int,
 ) -> HeadedTraining:
-    """Trains the student's model on the student's loss, with Adam at the hand-out's rate.
+    """Train the student's model on the student's loss, with Adam at the hand-out's rate.
 
     Args:
         images: uint8 [N, 1, 28, 28] in 0 … 255.
@@ -169,7 +169,7 @@ def train(
 
 @torch.no_grad()
 def encode(package: VaePackage, weights: State, images: Tensor, labels: Tensor | None, latent_size: int) -> HeadedCode:
-    """The posterior of uint8 images [N, 1, 28, 28], with these weights."""
+    """Return the posterior of uint8 images [N, 1, 28, 28], with these weights."""
     model = _model(package, labels, latent_size).to(images.device)
     model.load_state_dict(weights)
     model.eval()
@@ -184,7 +184,7 @@ def encode(package: VaePackage, weights: State, images: Tensor, labels: Tensor |
 
 @torch.no_grad()
 def decode(package: VaePackage, weights: State, z: Tensor, labels: Tensor | None) -> Tensor:
-    """The means of pixels [N, 784] for latents z [N, latent_size], with the decoder's weights only."""
+    """Return the means of pixels [N, 784] for latents z [N, latent_size], with the decoder's weights only."""
     decoder = package.vae.decoder_of(_model(package, labels, z.shape[1])).to(z.device)
     decoder.load_state_dict(weights)
     taken = z if labels is None else torch.cat([z, labels], dim=1)
@@ -192,5 +192,5 @@ def decode(package: VaePackage, weights: State, z: Tensor, labels: Tensor | None
 
 
 def _model(package: VaePackage, labels: Tensor | None, latent_size: int) -> nn.Module:
-    """A new VAE, or a conditional one if there are labels."""
+    """Return a new VAE, or a conditional one if there are labels."""
     return built(package.vae.headed_model, conditional=labels is not None, latent_size=latent_size)

@@ -20,7 +20,7 @@ FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 
 @symptoms_of("vae.headed:layers")
 def layers(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many layers there are, and what stands between them and behind the last ones."""
+    """Return how many layers there are, and what stands between them and behind the last ones."""
     found: Numbers = {}
     passes = {name: _passes(got, name) for name in ("encoder", "heads", "decoder")}
     for name, several in passes.items():
@@ -43,14 +43,14 @@ def _passes(got: Evidence, name: str) -> list[tuple[Array, Array]]:
 
 
 def _between(given: Array, taken: Array) -> float:
-    """What stands between two layers: 0 for nothing, 1 for a ReLU, 2 for something else, 3 for another shape."""
+    """Return what stands between two layers: 0 for nothing, 1 for a ReLU, 2 for something else, 3 for another shape."""
     if given.shape != taken.shape:
         return 3.0
     return next((float(place) for place, right in enumerate((given, np.maximum(given, 0))) if _same(taken, right)), 2.0)
 
 
 def _end(given: Array, images: Array) -> float:
-    """The number of the function that makes the images out of what the last layer gives; −1 for another."""
+    """Return the number of the function that makes the images out of what the last layer gives; −1 for another."""
     if given.size != images.size:
         return -2.0
     known = (given, expit(given), np.tanh(given), expit(np.maximum(given, 0)), np.maximum(given, 0))
@@ -60,7 +60,7 @@ def _end(given: Array, images: Array) -> float:
 
 @symptoms_of("vae.headed:forward")
 def forward(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Which known numbers each network was given and each returned value is."""
+    """Return which known numbers each network was given and each returned value is."""
     mean, logvar = np.asarray(inputs["code"], dtype=np.float64)
     noise, x = (np.asarray(inputs[name], dtype=np.float64) for name in ("noise", "x"))
     labels = None if inputs["labels"] is None else np.asarray(inputs["labels"], dtype=np.float64)
@@ -96,7 +96,7 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _place(found: Array, among: tuple[Array, ...] | list[Array]) -> float:
-    """The index of the array that `found` equals, or −1."""
+    """Return the index of the array that `found` equals, or −1."""
     return next((float(place) for place, each in enumerate(among) if _same(found, each)), -1.0)
 
 

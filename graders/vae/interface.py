@@ -19,50 +19,50 @@ class Draws(Protocol):
     """Draws that gradients pass through."""
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
-        """One draw of N(mean, std²) with gradients by both: three tensors of one shape."""
+        """Return one draw of N(mean, std²) with gradients by both: three tensors of one shape."""
 
 
 class Arithmetic(Draws, Protocol):
     """Functions without a network."""
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
-        """The divergence of N(mean, exp(log_std)²) to N(0, I), summed over the last dimension: [..., d] → [...]."""
+        """Return KL(N(mean, exp(log_std)²) ‖ N(0, I)), summed over the last dimension: [..., d] → [...]."""
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
-        """Bits per dimension of negative bounds `elbo` [B] in nats, for images of `img_shape` [B, C, H, W]: [B]."""
+        """Return bits per dimension [B] of negative bounds `elbo` [B] in nats. `img_shape` is [B, C, H, W]."""
 
 
 class ConvolutionalNetworks(Protocol):
     """An encoder and a decoder on their own, made of convolutions. The encoder gives mean and log_std, [B, z_dim]."""
 
     def cnn_encoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new network: images [B, num_input_channels, 28, 28] → mean, log_std."""
+        """Return a new network: images [B, num_input_channels, 28, 28] → mean, log_std."""
 
     def cnn_decoder(self, *, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new network: [B, z_dim] → logits [B, num_input_channels, 28, 28]."""
+        """Return a new network: [B, z_dim] → logits [B, num_input_channels, 28, 28]."""
 
 
 class Networks(ConvolutionalNetworks, Protocol):
     """Encoders and decoders on their own. An encoder gives mean and log_std, both [B, z_dim]."""
 
     def mlp_encoder(self, *, input_dim: int, hidden_dims: list[int], z_dim: int) -> nn.Module:
-        """A new network: images [B, C, H, W] with C·H·W = input_dim → mean, log_std."""
+        """Return a new network: images [B, C, H, W] with C·H·W = input_dim → mean, log_std."""
 
     def mlp_decoder(self, *, z_dim: int, hidden_dims: list[int], output_shape: list[int]) -> nn.Module:
-        """A new network: [B, z_dim] → logits [B, *output_shape]."""
+        """Return a new network: [B, z_dim] → logits [B, *output_shape]."""
 
 
 class Model(Protocol):
     """The whole VAE, of convolutions. Its forward takes images [B, 1, 28, 28] and gives L_rec, L_reg and bpd."""
 
     def model(self, *, num_filters: int = ..., z_dim: int = ...) -> nn.Module:
-        """A new VAE."""
+        """Return a new VAE."""
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The part of a VAE that `forward` calls as its encoder: images → mean, log_std, both [B, z_dim]."""
+        """Return the part of a VAE that `forward` calls as its encoder: images → mean, log_std, both [B, z_dim]."""
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The part of a VAE that `forward` calls as its decoder: [B, z_dim] → logits of images."""
+        """Return the part of a VAE that `forward` calls as its decoder: [B, z_dim] → logits of images."""
 
 
 class ModelOfAnyKind(Model, Protocol):
@@ -71,29 +71,29 @@ class ModelOfAnyKind(Model, Protocol):
     def model(
         self, kind: str = ..., hidden_dims: Sequence[int] = ..., num_filters: int = ..., z_dim: int = ...
     ) -> nn.Module:
-        """A new VAE. kind: "MLP", made with `hidden_dims`, or "CNN", made with `num_filters`."""
+        """Return a new VAE. kind: "MLP", made with `hidden_dims`, or "CNN", made with `num_filters`."""
 
 
 class Sampling(Protocol):
     """Images from the prior."""
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """Samples and means of a VAE, both [n, 1, 28, 28], alone or before other things."""
+        """Return samples and means of a VAE, both [n, 1, 28, 28], alone or before other things."""
 
     def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
-        """A picture of grid_size × grid_size images: what a decoder of 2 latents makes of a grid of quantiles."""
+        """Return a picture of grid_size × grid_size images: what a decoder of 2 latents makes of quantiles."""
 
 
 class Loops(Protocol):
     """The student's own training and evaluation. Batches are images [B, 1, 28, 28] with labels [B]."""
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser that the student's training steps with."""
+        """Return the optimiser that the student's training steps with."""
 
     def train_epoch(
         self, model: nn.Module, loader: Iterable[Sequence[Tensor]], optimizer: torch.optim.Optimizer
     ) -> Any:
-        """Trains for one epoch. Averages of bpd, L_rec and L_reg as the student returns them.
+        """Train for one epoch. Averages of bpd, L_rec and L_reg as the student returns them.
 
         `()` where nothing is returned, and None where a loop that is not the student's keeps them, as Lightning's does.
         """
@@ -113,25 +113,25 @@ class WithHeads(Draws, Protocol):
     """
 
     def loss_function(self, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> Any:
-        """The binary cross-entropy of means x_hat and images x, and the divergence, summed, over the batch size."""
+        """Return the binary cross-entropy of means x_hat and images x, plus the divergence, over the batch size."""
 
     def headed_model(self, *, conditional: bool, latent_size: int) -> nn.Module:
-        """A new VAE, or a new conditional VAE."""
+        """Return a new VAE, or a new conditional VAE."""
 
     def forward(self, model: nn.Module, x: Tensor, labels: Tensor | None) -> Any:
-        """Three things: the reconstruction [B, 1, 28, 28], mean and logvar. `labels` are for a conditional VAE."""
+        """Return the reconstruction [B, 1, 28, 28], mean and logvar. `labels` are for a conditional VAE."""
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The network that maps images, with their labels, to what both heads take."""
+        """Return the network that maps images, with their labels, to what both heads take."""
 
     def heads_of(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
-        """The layers that give mean and logvar."""
+        """Return the layers that give mean and logvar."""
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The network that maps latents, with labels behind them, to the means of pixels."""
+        """Return the network that maps latents, with labels behind them, to the means of pixels."""
 
     def inject_reparameterize(self, model: nn.Module, injected: Callable[[Tensor, Tensor], Tensor]) -> None:
-        """Lets the model call `injected(mean, logvar)` in place of the student's function, if it calls that at all."""
+        """Let the model call `injected(mean, logvar)` in place of the student's function, if it calls that at all."""
 
 
 class Vae(WithLoops, WithHeads, Protocol):

@@ -58,7 +58,7 @@ def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
 
 
 def expect_no_softmax(logits: Array) -> None:
-    """Fails outputs [B, L, H, W] that are not negative and add up to 1 over an axis."""
+    """Fail outputs [B, L, H, W] that are not negative and add up to 1 over an axis."""
     if logits.min() < 0:
         return
     alike = {axis: float(np.abs(logits.sum(axis=axis) - 1).max()) <= INJECTED for axis in range(logits.ndim)}
@@ -113,13 +113,13 @@ def test_distances_of_levels(student: Subject, rng: Rng) -> None:
 
 
 def pattern(rows: int) -> Array32:
-    """Logits [rows, 16 · 784] that are 3 for every second level, and −3 for the others."""
+    """Return logits [rows, 16 · 784] that are 3 for every second level, and −3 for the others."""
     signs = np.where(np.arange(LEVELS) % 2 == 0, 3.0, -3.0).astype(np.float32)
     return np.tile(np.repeat(signs, PIXELS), (rows, 1))
 
 
 def are_shifted(trained: Evidence) -> list[bool]:
-    """Whether a new decoder's logits are normalised, or have 0 as their largest at each pixel, in either mode."""
+    """Return whether new decoders' logits are normalised, or have 0 as their largest at each pixel, in any mode."""
     starts = trained.tensor("starts", shape=(2, UpTo(MOST_NETWORKS), UpTo(MOST_NETWORKS), LEVELS * PIXELS))
     found = []
     for logits in starts.reshape(*starts.shape[:3], LEVELS, PIXELS):
@@ -134,7 +134,7 @@ def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng, passed: Passe
     """VAE.forward returns the right L_rec, L_reg and bpd for images with levels 0 … 15.
 
     The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
-    logits by U(−2, 2), plus 2 at the pixel's level.
+    logits by U(−2, 2), plus 2 at its level.
     """
     n = rng.integer(BATCH, BATCH + 64)
     images, injected = levels_of(data, rng, n)
@@ -159,7 +159,7 @@ def test_loss_of_levels_in_eval_mode(student: Subject, data: DataSet, rng: Rng, 
 
 
 def _judge_level_losses(got: Evidence, images: Integers, injected: Array32, code: list[Array], passed: Passed) -> None:
-    """Fails a pass whose losses do not follow from the injected logits and the code, mean and log_std."""
+    """Fail a pass whose losses do not follow from the injected logits and the code, mean and log_std."""
     mean, log_std = code
     given = judge_outputs(got, injected)
     candidates = [given]
@@ -188,7 +188,7 @@ def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng, pass
 
 
 def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[Integers, Array32]:
-    """n images [n, 1, 28, 28] of levels 0 … 15, and logits [n, 16, 28, 28]: U(−2, 2), plus 2 at the pixel's level."""
+    """Return n images [n, 1, 28, 28] of levels 0 … 15, and logits [n, 16, 28, 28]: U(−2, 2), plus 2 at its level."""
     chosen = rng.choice(len(data.train), n)
     images = (data.train.images[chosen] // LEVELS).astype(np.int64)[:, None]
     right = images == np.arange(LEVELS)[None, :, None, None]
@@ -196,7 +196,7 @@ def levels_of(data: DataSet, rng: Rng, n: int) -> tuple[Integers, Array32]:
 
 
 def judge_outputs(got: Evidence, injected: Array32) -> Array:
-    """The decoder's outputs [draws, B, 16, 28, 28] of a pass; fails other ones than were `injected`."""
+    """Return the decoder's outputs [draws, B, 16, 28, 28] of a pass; fail other ones than were `injected`."""
     given = got.tensor("logits", shape=(UpTo(MOST_DRAWS), *injected.shape))
     expect(len(given) > 0, "the decoder returns no images")
     # Beside a decoder that gives probabilities, or their logarithms, the probe injects those of the logits.
@@ -207,7 +207,7 @@ def judge_outputs(got: Evidence, injected: Array32) -> Array:
 
 
 def level_losses(levels: Integers, logits: Array) -> Array:
-    """Returns −log p(x|z) in nats, [B], for `levels` [B, H, W] and `logits` [B, L, H, W].
+    """Return −log p(x|z) in nats, [B], for `levels` [B, H, W] and `logits` [B, L, H, W].
 
     The sum over the pixels of logsumexp(logits) minus the logit of the pixel's level: Bishop 2006, equation 4.108.
     """

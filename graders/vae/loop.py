@@ -5,7 +5,7 @@ Where the hand-out is silent, the student is free:
 - images may be changed before they reach the model, as long as different images stay different and depend on those of
   the loader;
 - the gradient may be that of any multiple of bpd (nats instead of bits, a sum instead of a mean, clipped), or of
-  L_rec + L_reg if the model's bpd is something else, which is not the loop's mistake;
+  L_rec + L_reg if bpd is something else, which is not the loop's mistake;
 - test_vae may return its averages in the order of train_vae or as (L_rec, L_reg, bpd), as the hand-out's own `main`
   expects them;
 - a LightningModule leaves averages and modes to the Trainer, so they are not checked.
@@ -29,7 +29,7 @@ EQUAL = 1e-2  # largest relative difference of their weights at which that count
 
 
 def known_losses(rng: Rng) -> Array32:
-    """Returns values of L_rec, L_reg and bpd for four batches, [4, 3], to be injected into the student's loop.
+    """Return values of L_rec, L_reg and bpd for four batches, [4, 3], to be injected into the student's loop.
 
     No two averages of them are alike, nor is an average like a single value. The values are small, so that an average
     shows any other number that was added to it.
@@ -84,13 +84,13 @@ def test_training_epoch(student: Subject, rng: Rng) -> None:
 
 
 def _sets_training_mode(student: Subject, rng: Rng) -> bool:
-    """Whether test_vae leaves the model in training mode, so that train_vae need not set it."""
+    """Return whether test_vae leaves the model in training mode, so that train_vae need not set it."""
     images, losses = unequal_batches(rng), known_losses(rng)
     return student.run(probes.vae.loop.test, images=images, batch_size=BATCH, losses=losses).flag("left_in_training")
 
 
 def _follows_own_batch(step: Evidence) -> bool:
-    """Whether a step follows the gradient of bpd, or that of L_rec + L_reg if the model's bpd is something else."""
+    """Return whether a step follows the gradient of bpd, or that of L_rec + L_reg if bpd is something else."""
     if step.number("own") > ALIGNED:
         return True
     if step.is_none("parts") or step.number("left") > UNEXPLAINED:
@@ -128,7 +128,7 @@ def test_evaluation(student: Subject, rng: Rng) -> None:
 
 
 def judge_passes(got: Evidence) -> None:
-    """Fails a loop in which fewer different images reach the model than the loader has."""
+    """Fail a loop in which fewer different images reach the model than the loader has."""
     expect(
         got.integer("different") >= sum(SIZES),
         "not every image of the loader reaches the model: loop over all of its batches",
@@ -138,12 +138,12 @@ def judge_passes(got: Evidence) -> None:
 
 
 def shown_in(got: Evidence) -> Array:
-    """Returns the images [R, 784] that a loop gives the model."""
+    """Return the images [R, 784] that a loop gives the model."""
     return got.tensor("images", shape=(UpTo(MOST_IMAGES), PIXELS))
 
 
 def judge_averages(got: Evidence, injected: Floats, function: str, orders: tuple[tuple[str, ...], ...]) -> None:
-    """Fails a loop that does not return the averages of its batches' losses.
+    """Fail a loop that does not return the averages of its batches' losses.
 
     Args:
         got: evidence of a loop, with what it returned.
@@ -186,7 +186,7 @@ def judge_averages(got: Evidence, injected: Floats, function: str, orders: tuple
 
 
 def _complaint(returned: dict[str, float], columns: dict[str, Array], sizes: Array) -> tuple[str, float] | None:
-    """Returns the first loss whose average is not what the loop returned, with the right average; None if all agree."""
+    """Return the first loss whose average is not what the loop returned, with the right average; None if all agree."""
     for name in NAMES:
         averages = _averages(columns[name], sizes)
         if not _is_one_of(returned[name], averages):
@@ -195,7 +195,7 @@ def _complaint(returned: dict[str, float], columns: dict[str, Array], sizes: Arr
 
 
 def _averages(column: Array, sizes: Array) -> tuple[float, float]:
-    """Returns the average of a loss over batches, and its average over images."""
+    """Return the average of a loss over batches, and its average over images."""
     return float(column.mean()), float(np.average(column, weights=sizes))
 
 

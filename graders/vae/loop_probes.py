@@ -29,7 +29,7 @@ FACTORS = (2.0, 1.0, 0.5, 6.0)  # on the gradients of the first pass, the second
 
 
 def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> Loop:
-    """Runs one epoch of the student's training on images [N, 1, 28, 28], with a model that starts in eval mode.
+    """Run one epoch of the student's training on images [N, 1, 28, 28], with a model that starts in eval mode.
 
     Args:
         losses: [passes, 3], the values that replace L_rec, L_reg and bpd in each pass, used cyclically.
@@ -44,7 +44,7 @@ def train(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) 
 
 
 def test(package: VaePackage, images: Tensor, batch_size: int, losses: Tensor) -> Loop:
-    """Runs the student's evaluation on images [N, 1, 28, 28], with a model that starts in training mode, as `train`."""
+    """Run the student's evaluation on images [N, 1, 28, 28], with a model that starts in training mode, as `train`."""
     model = _model(package, images)
     record = _Record(modal=_depends_on_mode(model, images[:batch_size]))
     _watch_passes(model, record, losses)
@@ -78,7 +78,7 @@ def _loader(images: Tensor, batch_size: int) -> DataLoader[tuple[Tensor, ...]]:
 
 
 def _depends_on_mode(model: nn.Module, images: Tensor) -> bool:
-    """Whether a model gives other losses in training mode than in eval mode, with the same random numbers.
+    """Return whether a model gives other losses in training mode than in eval mode, with the same random numbers.
 
     Dropout and batch normalisation do, and so may layers of the student's own.
     """
@@ -92,7 +92,7 @@ def _depends_on_mode(model: nn.Module, images: Tensor) -> bool:
 
 
 def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
-    """Makes the model record each of its forward passes, and replaces the losses that it returns."""
+    """Make the model record each of its forward passes, and replaces the losses that it returns."""
     original = model.forward
 
     def forward(images: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -114,7 +114,7 @@ def _watch_passes(model: nn.Module, record: _Record, known: Tensor) -> None:
 
 
 def _replaced(given: Any, value: float, factor: float) -> Any:
-    """Returns `value` with `factor` times the gradient of the given loss; NaN and infinity stay as they are."""
+    """Return `value` with `factor` times the gradient of the given loss; NaN and infinity stay as they are."""
     if not torch.is_tensor(given):
         return value + 0 * given
     return value + factor * (given - given.detach())
@@ -146,7 +146,7 @@ def _watch_steps(model: nn.Module, optimizer: torch.optim.Optimizer, record: _Re
 
 
 def _step(taken: Tensor, record: _Record) -> LoopStep:
-    """Compares the gradient that a step uses with those of the forward passes."""
+    """Compare the gradient that a step uses with those of the forward passes."""
     own = record.gradients[-1]
     before = record.gradients[-2] if len(record.gradients) > 1 else torch.zeros_like(own)
     evidence: LoopStep = {
@@ -189,7 +189,7 @@ def _observe(model: nn.Module, record: _Record, epoch: Callable[[], Any]) -> Loo
 
 
 def _numbers(averages: Any) -> list[float] | None:
-    """Returns the loop's result as a list of numbers; None if it returned nothing, as Lightning's hooks may."""
+    """Return the loop's result as a list of numbers; None if it returned nothing, as Lightning's hooks may."""
     if averages is None:
         return None
     if not isinstance(averages, tuple | list):

@@ -23,7 +23,7 @@ COLUMNS = (2, 0, 1)  # the positions of bpd, L_rec and L_reg among the losses th
 
 @symptoms_of("vae.loop:train")
 def train(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the passes, the gradients that the steps followed, which parameters moved, and the averages."""
+    """Describe the passes, the gradients that the steps followed, which parameters moved, and the averages."""
     steps = got.list("steps")
     idle = all(_is_zero(step) for step in steps)
     return {
@@ -40,13 +40,13 @@ def train(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae.loop:test")
 def test(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the passes, whether the model was trained, and the averages."""
+    """Describe the passes, whether the model was trained, and the averages."""
     passes = _passes(inputs, got, training=False)
     return {**passes, "parameters moved": (got.integer("trained") > 0, FLAG), **_averages(got)}
 
 
 def _passes(inputs: Inputs, got: Evidence, *, training: bool) -> Symptoms:
-    """Describes the batches that reached the model: their sizes, their order in the loader, and the model's mode.
+    """Describe the batches that reached the model: their sizes, their order in the loader, and the model's mode.
 
     `training` is the right mode; for a model whose losses do not depend on it, none is wrong.
     """
@@ -68,7 +68,7 @@ def _is_zero(step: Evidence) -> bool:
 
 
 def _direction(step: Evidence) -> tuple[float, ...]:
-    """Returns the shares of the batch's L_rec and L_reg in a step, and whether earlier batches explain it instead."""
+    """Return the shares of the batch's L_rec and L_reg in a step, and whether earlier batches explain it instead."""
     own, before, total = (_aligned(step.number(name)) for name in ("own", "before", "all"))
     if step.is_none("parts"):
         return own, own, before, total
@@ -84,7 +84,7 @@ def _aligned(cosine: float) -> float:
 
 
 def _averages(got: Evidence) -> Symptoms:
-    """Describes what the loop returned: how many values, and which multiple of which loss's average each one is.
+    """Describe what the loop returned: how many values, and which multiple of which loss's average each one is.
 
     An average over batches and one over images are both right.
     """
@@ -108,7 +108,7 @@ def _averages(got: Evidence) -> Symptoms:
 
 
 def _assignment(values: Array, right: Array) -> tuple[int, ...]:
-    """Returns the index of the right average that each value is nearest to, up to a factor shared by all three."""
+    """Return the index of the right average that each value is nearest to, up to a factor shared by all three."""
     logs = np.log(np.maximum(np.abs(values), 1e-12))
     rights = np.log(np.maximum(np.abs(right), 1e-12))
 

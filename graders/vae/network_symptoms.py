@@ -27,7 +27,7 @@ END = 0.17  # tolerance on an end of the range: architectures differ in how near
 
 @symptoms_of("vae:network")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes shapes, unused and unregistered parameters, linearity, and dependence on other rows and on chance.
+    """Describe shapes, unused and unregistered parameters, linearity, and dependence on other rows and on chance.
 
     An output of zeros only is left out, since a ReLU at the end may give one by chance.
     """
@@ -57,7 +57,9 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _summing_axis(starts: Array, levels: int) -> int:
-    """The axis of [B, levels, side, side] along which a softmax makes all outputs add up to 1; 0 if there is none.
+    """Return the axis of [B, levels, side, side] along which a softmax makes all outputs add up to 1.
+
+    0 if there is none.
 
     `starts` are the first outputs of networks, [networks, B, n].
     """
@@ -69,7 +71,7 @@ def _summing_axis(starts: Array, levels: int) -> int:
 
 
 def _is_softmax(output: Array, axis: int) -> bool:
-    """Whether the numbers along an axis, such as those of a row or of a pixel, are positive and add up to 1."""
+    """Return whether the numbers along an axis, such as those of a row or of a pixel, are positive and add up to 1."""
     return (
         min(output.shape) > 0
         and output.shape[axis] > 1
@@ -79,7 +81,7 @@ def _is_softmax(output: Array, axis: int) -> bool:
 
 @symptoms_of("vae:reach")
 def reach(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the range that outputs can be trained to, up to ±1.2, and the outputs of new networks."""
+    """Describe the range that outputs can be trained to, up to ±1.2, and the outputs of new networks."""
     if got.is_none():
         return {"nothing to train": (1.0, FLAG)}
     starts = got.tensor("starts", shape=STARTS)[1]
@@ -109,7 +111,7 @@ def reach(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:parameter_counts")
 def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes which pairs of hidden sizes need equally many parameters, and whether there are any parameters."""
+    """Describe which pairs of hidden sizes need equally many parameters, and whether there are any parameters."""
     counts = [item.integer() for item in got.list()]
     equal = [one == other for one, other in combinations(counts, 2)]
     return {"equal sizes": (np.array(equal, dtype=np.float64), FLAG), "no parameters": (max(counts) == 0, FLAG)}
@@ -117,7 +119,7 @@ def parameter_counts(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:use")
 def use(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes whether some parameter changes no output."""
+    """Describe whether some parameter changes no output."""
     return {"idle": (got.text() != "", FLAG)}
 
 
@@ -137,7 +139,7 @@ def _same(left: Array, right: Array) -> bool:
 
 
 def _is_constant(rows: Array) -> bool:
-    """Whether all rows are equal and not zero."""
+    """Return whether all rows are equal and not zero."""
     return bool(rows.any()) and _near(rows, np.broadcast_to(rows[:1], rows.shape))
 
 

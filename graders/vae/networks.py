@@ -31,7 +31,7 @@ from graders.vae.sizes import STARTS
 
 
 def sizes(settings: dict[str, Any]) -> str:
-    """Returns a short name for a network's settings, for the names of parametrised tests."""
+    """Return a short name for a network's settings, for the names of parametrised tests."""
     return "-".join(str(value) for value in settings.values()).replace(" ", "")
 
 
@@ -118,7 +118,7 @@ def test_cnn_decoder_in_another_order(student: Subject, rng: Rng) -> None:
 
 
 def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: dict[str, Any]) -> None:
-    """Fails a network whose outputs change when it is created again from the same random state, in another process.
+    """Fail a network whose outputs change when it is created again from the same random state, in another process.
 
     The second network gets the rows in another order. Outputs that the network does not compute (invented numbers)
     would not follow the order.
@@ -139,7 +139,7 @@ def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: di
 
 
 def judge_encoder(got: Evidence, batch: int, z_dim: int, settings: dict[str, Any]) -> None:
-    """Judges an encoder's mean and log_std, which should be two different [batch, z_dim] outputs."""
+    """Judge an encoder's mean and log_std, which should be two different [batch, z_dim] outputs."""
     mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim), settings)
     expect(
         not np.array_equal(mean, log_std),
@@ -152,7 +152,7 @@ def judge_encoder(got: Evidence, batch: int, z_dim: int, settings: dict[str, Any
 
 
 def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], settings: dict[str, Any]) -> list[Array]:
-    """Judges a network by its outputs in eval mode, and returns them.
+    """Judge a network by its outputs in eval mode, and returns them.
 
     Args:
         got: evidence of `probes.vae.network`.
@@ -203,7 +203,7 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
 
 
 def tensors(got: Evidence, role: str, names: list[str]) -> list[Array]:
-    """Returns the outputs that the evidence holds under the key `role`; raises Mismatch unless each name has one."""
+    """Return the outputs that the evidence holds under the key `role`; raises Mismatch unless each name has one."""
     found = [item.tensor() for item in got.list(role)]
     expect(len(found) == len(names), f"the network should return {' and '.join(names)}")
     return found
@@ -226,7 +226,7 @@ def test_mlp_decoder_size(student: Subject, rng: Rng) -> None:
 
 
 def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
-    """Fails an MLP whose number of parameters does not grow with each entry of hidden_dims.
+    """Fail an MLP whose number of parameters does not grow with each entry of hidden_dims.
 
     Args:
         which: the network's name in the adapter's contract.
@@ -241,7 +241,7 @@ def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
 
 
 def judge_use(student: Subject, which: str, x: Array32, fixed: dict[str, Any]) -> None:
-    """Fails an MLP with a parameter that changes none of its outputs, such as a layer that is multiplied by zero.
+    """Fail an MLP with a parameter that changes none of its outputs, such as a layer that is multiplied by zero.
 
     Args:
         which: the network's name in the adapter's contract.
@@ -252,7 +252,7 @@ def judge_use(student: Subject, which: str, x: Array32, fixed: dict[str, Any]) -
 
 
 def grows_or_fails(counts: dict[tuple[int, ...], int], less: tuple[int, ...], more: tuple[int, ...]) -> None:
-    """Fails a network that has no more parameters with hidden_dims `more` than with `less`."""
+    """Fail a network that has no more parameters with hidden_dims `more` than with `less`."""
     expect(
         counts.get(more, 0) > counts.get(less, 0),
         f"with hidden_dims={list(more)} the network is not larger than with hidden_dims={list(less)}: add a registered "
@@ -277,7 +277,7 @@ def test_cnn_encoder_range(student: Subject, rng: Rng) -> None:
 
 
 def judge_encoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
-    """Fails an encoder whose mean or log_std cannot be trained to large values of either sign."""
+    """Fail an encoder whose mean or log_std cannot be trained to large values of either sign."""
     rows, z_dim = 8, settings["z_dim"]
     target = np.tile(np.repeat([3.0, 2.0], z_dim).astype(np.float32), (rows, 1))
     x = rng.bits(rows, 1, 28, 28)
@@ -299,7 +299,7 @@ def test_cnn_decoder_range(student: Subject, rng: Rng) -> None:
 
 
 def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[str, Any]) -> None:
-    """Fails a decoder whose logits cannot be trained to large values of either sign."""
+    """Fail a decoder whose logits cannot be trained to large values of either sign."""
     target = np.full((8, 28 * 28), 3.0, dtype=np.float32)
     x = rng.normal(8, settings["z_dim"])
     lowest, highest = reached(student.run(probes.vae.reach, which=which, x=x, target=target, settings=settings), target)
@@ -307,7 +307,7 @@ def judge_decoder_range(student: Subject, rng: Rng, which: str, settings: dict[s
 
 
 def reached(got: Evidence, target: Array32) -> tuple[Array, Array]:
-    """Returns the lowest and the highest outputs of a network that is trained towards −`target` and `target`.
+    """Return the lowest and the highest outputs of a network that is trained towards −`target` and `target`.
 
     Both are [2, B, outputs per row], for the training mode and the eval mode.
 
@@ -329,7 +329,7 @@ def reached(got: Evidence, target: Array32) -> tuple[Array, Array]:
 
 
 def judge_range(name: str, lowest: Array, highest: Array) -> None:
-    """Fails an output that did not exceed `BEYOND` in both directions when it was trained towards ±3 (log_std: ±2).
+    """Fail an output that did not exceed `BEYOND` in both directions when it was trained towards ±3 (log_std: ±2).
 
     lowest, highest: [modes, …], of which the one with the narrowest range counts.
     """

@@ -66,12 +66,12 @@ def reparameterize(package: VaePackage, mean: Tensor, std: Tensor, weights: Tens
 
 
 def kld(package: VaePackage, mean: Tensor, log_std: Tensor) -> Any:
-    """Returns the student's KL divergence from N(0, I), for inputs [..., z_dim]."""
+    """Return the student's KL divergence from N(0, I), for inputs [..., z_dim]."""
     return package.vae.kld(mean, log_std)
 
 
 def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
-    """Returns the student's bits per dimension for negative bounds [B] in nats, of images of shape [B, C, H, W]."""
+    """Return the student's bits per dimension for negative bounds [B] in nats, of images of shape [B, C, H, W]."""
     return package.vae.bpd(elbo, torch.Size(img_shape))
 
 
@@ -79,7 +79,7 @@ def bpd(package: VaePackage, elbo: Tensor, img_shape: list[int]) -> Any:
 
 
 def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> Network:
-    """Returns a network's outputs in eval mode, and whether its parameters are registered.
+    """Return a network's outputs in eval mode, and whether its parameters are registered.
 
     Args:
         which: the network's name in the adapter's contract; it is created with `settings`.
@@ -112,7 +112,7 @@ def reach(
     levels: int = 1,
     apart: bool = False,
 ) -> Reach | None:
-    """Trains a network towards −`target` and then towards `target` [B, n], to find the range of its outputs.
+    """Train a network towards −`target` and then towards `target` [B, n], to find the range of its outputs.
 
     Of `FRESH` new networks, the one with the lowest (or highest) first outputs is trained, so that no activation is
     saturated from the start. Training ends when some output has reached each of the different numbers in `target`.
@@ -154,24 +154,24 @@ def reach(
 
 
 def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, Any]]) -> list[int]:
-    """Returns the number of parameters of the network for each of the settings."""
+    """Return the number of parameters of the network for each of the settings."""
     networks = (_made(package, which, each) for each in settings)
     return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
 
 
 def use(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> str:
-    """Returns the name of a parameter of the network that changes none of its outputs in eval mode; "" without any."""
+    """Return the name of a parameter of the network that changes none of its outputs in eval mode; "" without any."""
     module = _made(package, which, settings).to(x.device).eval()
     return idle_parameter(module, lambda: torch.cat([output.flatten() for output in _outputs(which, module(x))]))
 
 
 def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
-    """Creates a network with a copy of the settings, which some constructors change in place."""
+    """Create a network with a copy of the settings, which some constructors change in place."""
     return _built(package, which, copy.deepcopy(settings))
 
 
 def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
-    """Creates a network by its name in the adapter's contract.
+    """Create a network by its name in the adapter's contract.
 
     The names are written out, so that only the methods that are called here are sent to the guest.
     """
@@ -196,7 +196,7 @@ def _built(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Modu
 def loss(
     package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any], training: bool = True
 ) -> Pass | Loss:
-    """Runs one pass of `VAE.forward` with known outputs of encoder and decoder; returns its losses and gradients.
+    """Run one pass of `VAE.forward` with known outputs of encoder and decoder; return its losses and gradients.
 
     The known outputs replace the networks' own, but gradients still flow into the networks. If the model calls the
     layers of a network instead of its `forward`, they replace the layers' outputs in a second pass. In an untrained
@@ -226,7 +226,7 @@ def loss(
 
 
 def _own_divergence(package: VaePackage, code: Tensor) -> OwnDivergence:
-    """The batch mean of the student's divergence, and its gradients; empty if the function gives none."""
+    """Return the batch mean of the student's divergence, and its gradients; empty if the function gives none."""
     code = code.clone().requires_grad_()
     try:
         mean = package.vae.kld(1 * code[0], 1 * code[1]).mean()
@@ -236,7 +236,7 @@ def _own_divergence(package: VaePackage, code: Tensor) -> OwnDivergence:
 
 
 def _own_bits(package: VaePackage, rec: Any, reg: Any, images: Tensor) -> OwnBits:
-    """The student's bits per dimension of a sum of both losses; empty if the function gives none."""
+    """Return the student's bits per dimension of a sum of both losses; empty if the function gives none."""
     try:
         return {"own_bpd": package.vae.bpd((rec + reg).detach().clone(), images.shape).mean()}
     except Exception:  # `vae.bpd` says what is wrong with it
@@ -260,7 +260,7 @@ def _own_draws(package: VaePackage, code: Tensor, state: Tensor, z: Tensor, weig
 
 
 def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
-    """The gradient of a number with respect to the code [2, B, z_dim]; zeros if it does not depend on it."""
+    """Return the gradient of a number with respect to the code [2, B, z_dim]; zeros if it does not depend on it."""
     if not number.requires_grad:
         return torch.zeros_like(code)
     (found,) = torch.autograd.grad(number, code, allow_unused=True)
@@ -270,7 +270,7 @@ def _gradient_by(code: Tensor, number: Tensor) -> Tensor:
 def _passed(
     package: VaePackage, images: Tensor, code: Tensor, logits: Tensor, settings: dict[str, Any], training: bool
 ) -> tuple[Pass, Tensor | None]:
-    """The evidence of a pass, and the state of the random numbers when the encoder gave its last output."""
+    """Return the evidence of a pass, and the state of the random numbers when the encoder gave its last output."""
     states: list[Tensor] = []
 
     def encoding(output: Any) -> Any:
@@ -316,7 +316,7 @@ def _passed(
 
 
 def _latents(decoded: Calls) -> list[Tensor]:
-    """What the decoder was given in its calls, which have to be alike so that they can be compared."""
+    """Return what the decoder was given in its calls, which have to be alike so that they can be compared."""
     given = [inputs[0] if inputs else None for inputs in decoded.inputs]
     found = [each for each in given if isinstance(each, Tensor)]
     if len(found) < len(given):
@@ -329,7 +329,7 @@ def _latents(decoded: Calls) -> list[Tensor]:
 
 
 def _encoder_ends(encoder: nn.Module, images: Tensor, code: Tensor) -> Ends:
-    """Makes the layers of an encoder whose `forward` is not called give the code."""
+    """Make the layers of an encoder whose `forward` is not called give the code."""
     del encoder.forward  # Stop watching.
     return watch_layers(
         encoder,
@@ -340,7 +340,7 @@ def _encoder_ends(encoder: nn.Module, images: Tensor, code: Tensor) -> Ends:
 
 
 def _decoder_ends(decoder: nn.Module, z: Tensor, logits: Tensor) -> Ends:
-    """Makes the layers of a decoder whose `forward` is not called give the logits; z is any latents."""
+    """Make the layers of a decoder whose `forward` is not called give the logits; z is any latents."""
     del decoder.forward  # Stop watching.
     return watch_layers(
         decoder, z, parts_of=lambda output: [output], change=lambda index, part: with_logits(part, logits)
@@ -348,12 +348,12 @@ def _decoder_ends(decoder: nn.Module, z: Tensor, logits: Tensor) -> Ends:
 
 
 def untrained_loss(package: VaePackage, images: Tensor, settings: dict[str, Any]) -> Any:
-    """Returns L_rec of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
+    """Return L_rec of one pass of an untrained model's `VAE.forward` on images [B, 1, 28, 28]."""
     return _losses(built(package.vae.model, **settings).to(images.device), images)[0]
 
 
 def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
-    """Returns L_rec, L_reg and bpd as the student's forward returns them; raises TypeError if it returns fewer."""
+    """Return L_rec, L_reg and bpd as the student's forward returns them; raises TypeError if it returns fewer."""
     returned = model(images.clone())
     if not isinstance(returned, tuple | list) or len(returned) < 3:
         raise TypeError("VAE.forward should return L_rec, L_reg and bpd")
@@ -362,7 +362,7 @@ def _losses(model: nn.Module, images: Tensor) -> tuple[Any, Any, Any]:
 
 
 def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], decoded: list[Tensor]) -> BpdGradients:
-    """Returns the gradients of bpd. `z` and `decoded` are what the decoder was given and returned, draw by draw."""
+    """Return the gradients of bpd. `z` and `decoded` are what the decoder was given and returned, draw by draw."""
     for draw in (*z, *decoded):
         if draw.requires_grad:
             draw.retain_grad()
@@ -377,7 +377,7 @@ def _gradients(bits: Tensor, mean: Tensor, log_std: Tensor, z: list[Tensor], dec
 
 
 def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor, training: bool = True) -> Samples:
-    """Returns the results of two calls of `VAE.sample(n)`, with the decoder's inputs and outputs.
+    """Return the results of two calls of `VAE.sample(n)`, with the decoder's inputs and outputs.
 
     `shift` [1, 28, 28] is added to the decoder's logits. Without it all means would be about ½ before training, where
     samples that are rounded means could not be told from draws.
@@ -420,7 +420,7 @@ class _Telltale(nn.Module):
 
 
 def manifold(package: VaePackage, grid_size: int, gain: float, training: bool = True) -> Manifold:
-    """Returns the student's picture of a decoder of ours, in either mode, and the latents that it decoded."""
+    """Return the student's picture of a decoder of ours, in either mode, and the latents that it decoded."""
     decoder = _Telltale(gain).train(training)
     decoded = watch(decoder)
     with torch.no_grad():
@@ -430,7 +430,7 @@ def manifold(package: VaePackage, grid_size: int, gain: float, training: bool = 
 
 
 def _outputs(which: str, returned: Any) -> list[Tensor]:
-    """Returns an encoder's mean and log_std, or a decoder's logits, as a list."""
+    """Return an encoder's mean and log_std, or a decoder's logits, as a list."""
     if which not in ENCODERS:
         if not isinstance(returned, Tensor):
             raise TypeError(f"a decoder should return one tensor of logits, and returned {described(returned)}")

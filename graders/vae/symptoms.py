@@ -26,7 +26,7 @@ EDGES = (0.2, 0.8)  # probabilities that divide pixels into those that are 1 sel
 
 @symptoms_of("vae:reparameterize")
 def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the noise of both draws, and which of the gradients are zero or right."""
+    """Describe the noise of both draws, and which of the gradients are zero or right."""
     mean, std, weights = (np.asarray(inputs[name], dtype=np.float64) for name in ("mean", "std", "weights"))
     first = got.tensor("first", finite=False)
     symptoms: Numbers = {
@@ -54,7 +54,7 @@ def reparameterize(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
+    """Describe the losses, which follow from the injected code and logits; the noise of z; and the gradients."""
     seen = got.flag("encoder_seen") and got.flag("decoder_seen")
     symptoms: Numbers = {"seen": (float(seen), 0.0)}
     for name in ("rec", "reg", "bpd"):
@@ -82,7 +82,7 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _composition(name: str, gradient: Array, through_draw: Array, through_kl: Array) -> Numbers:
-    """Describes a gradient as a weighted sum of the one through the draw and the one through the KL divergence.
+    """Describe a gradient as a weighted sum of the one through the draw and the one through the KL divergence.
 
     Weights of 1 and 1 are right. If the gradient is no such sum, the draw or the divergence itself is wrong, which
     other symptoms show.
@@ -100,7 +100,7 @@ def _composition(name: str, gradient: Array, through_draw: Array, through_kl: Ar
 
 @symptoms_of("vae:untrained_loss")
 def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the loss's shape and whether it is finite; its value depends on the student's networks."""
+    """Describe the loss's shape and whether it is finite; its value depends on the student's networks."""
     values = got.tensor(finite=False)
     return {"shape": (np.array(values.shape, dtype=np.float64), 0.0), "finite": (share_of(np.isfinite(values)), 0.0)}
 
@@ -110,7 +110,7 @@ def untrained_loss(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes shapes, how the means follow from the logits and the samples from the means, and the latents."""
+    """Describe shapes, how the means follow from the logits and the samples from the means, and the latents."""
     samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
     symptoms: Numbers = {
         "shape of samples": (np.array(samples.shape, dtype=np.float64), 0.0),
@@ -144,14 +144,14 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _shared(draws: Array, axis: int) -> float:
-    """Returns 1 if neighbours along an axis are equal, about 0 if they are independent, NaN if there are none."""
+    """Return 1 if neighbours along an axis are equal, about 0 if they are independent, NaN if there are none."""
     if draws.shape[axis] < 2:
         return np.nan
     return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
 
 
 def _spread(z: Array) -> Numbers:
-    """Describes whether all latents are equal, or else the shares of their numbers below `POINTS`."""
+    """Describe whether all latents are equal, or else the shares of their numbers below `POINTS`."""
     rows = z.reshape(len(z), -1)
     if len(rows) > 1 and np.allclose(rows, rows[0]):
         return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
@@ -160,7 +160,7 @@ def _spread(z: Array) -> Numbers:
 
 
 def _by_probability(samples: Array, probabilities: Array) -> Array:
-    """Returns the mean of the samples in three groups of pixels, which should be 1 seldom, at times, and often."""
+    """Return the mean of the samples in three groups of pixels, which should be 1 seldom, at times, and often."""
     which = np.digitize(probabilities, EDGES).ravel()
     counts = np.bincount(which, minlength=len(EDGES) + 1)
     means: Array = np.bincount(which, samples.ravel(), minlength=len(EDGES) + 1) / np.maximum(counts, 1)
@@ -172,7 +172,7 @@ def _by_probability(samples: Array, probabilities: Array) -> Array:
 
 @symptoms_of("vae:manifold")
 def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describes the spacing and the pairs of the latents, the layout of the tiles, and what their brightness shows.
+    """Describe the spacing and the pairs of the latents, the layout of the tiles, and what their brightness shows.
 
     grid_size or grid_size + 1 latents per axis, their order, the padding and the brightness are the student's choice.
     """
@@ -201,7 +201,7 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _extent(count: int, grid_size: int) -> float:
-    """Returns 0 if `count` is the length of an axis, 1 if it is the size of the grid, otherwise 2 + log1p(count)."""
+    """Return 0 if `count` is the length of an axis, 1 if it is the size of the grid, otherwise 2 + log1p(count)."""
     for power in (1, 2):
         if count in (grid_size**power, (grid_size + 1) ** power):
             return power - 1
@@ -209,7 +209,7 @@ def _extent(count: int, grid_size: int) -> float:
 
 
 def _spacing(axis: Array, grid_size: int) -> Array:
-    """Describes the values on one axis of the grid, in order, by a code of numbers.
+    """Describe the values on one axis of the grid, in order, by a code of numbers.
 
     The first two say whether the axis starts and ends at infinity. The third is 1 if its percentiles are evenly spaced,
     2 if its values are, 0 if neither. The rest describes the ends. For even percentiles: −1 if an end is right, else
@@ -230,7 +230,7 @@ def _spacing(axis: Array, grid_size: int) -> Array:
 
 
 def _shown(tiles: Array, logits: Array) -> float:
-    """Returns the number of the function of the logits [N, 2] that gives the tiles' brightness [N, 2], in any order.
+    """Return the number of the function of the logits [N, 2] that gives the tiles' brightness [N, 2], in any order.
 
     Without such a function, −1 if all tiles are 0 or 1, else −2.
     """
@@ -251,6 +251,6 @@ def _shown(tiles: Array, logits: Array) -> float:
 
 
 def _stretched(values: Array) -> Array:
-    """Rescales values to the range from 0 to 1, as make_grid(normalize=True) does."""
+    """Rescale values to the range from 0 to 1, as make_grid(normalize=True) does."""
     stretched: Array = (values - values.min()) / np.ptp(values)
     return stretched

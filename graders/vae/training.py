@@ -125,7 +125,7 @@ def test_latent_plane(student: Subject, data: DataSet, show: Show) -> None:
 
 
 def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) -> Floats:
-    """Returns the decoder's means [GRID², 28, 28] for a grid of normal quantiles, row by row."""
+    """Return the decoder's means [GRID², 28, 28] for a grid of normal quantiles, row by row."""
     quantiles = ndtri((np.arange(GRID) + 0.5) / GRID).astype(np.float32)
     z = np.stack(np.meshgrid(quantiles, quantiles, indexing="ij"), axis=-1).reshape(-1, 2)
     logits = student.run(probes.vae.training.decode, weights=weights, z=z, settings=PLANE)
@@ -134,17 +134,17 @@ def means_of_the_plane(student: Subject, weights: Mapping[str, NDArray[Any]]) ->
 
 
 def has_few(data: DataSet) -> bool:
-    """Whether the data set has so few training images that a model would memorise them."""
+    """Return whether the data set has so few training images that a model would memorise them."""
     return len(data.train) < FEW
 
 
 def allowance(data: DataSet) -> float:
-    """Returns by how many bits per dimension deformed images may cost more than the held-out images themselves."""
+    """Return by how many bits per dimension deformed images may cost more than the held-out images themselves."""
     return ALLOWANCE_OF_FEW if has_few(data) else ALLOWANCE_OF_MANY
 
 
 def bound(student: Subject, trained: Evidence, images: Pixels, rng: Rng) -> Bound:
-    """Computes the bound for binary images, uint8 [N, 1, 28, 28], with one draw of z per image.
+    """Compute the bound for binary images, uint8 [N, 1, 28, 28], with one draw of z per image.
 
     Raises Mismatch if an encoder's or decoder's output has the wrong shape, or a standard deviation overflows.
     """
@@ -164,7 +164,7 @@ def bound(student: Subject, trained: Evidence, images: Pixels, rng: Rng) -> Boun
 
 
 def show_training(trained: Evidence, show: Show) -> None:
-    """Shows the loss over the epochs, and samples at three times."""
+    """Show the loss over the epochs, and samples at three times."""
     epochs, training, held_out = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
         "Bits per dimension that your model returned during our short training",
@@ -176,7 +176,7 @@ def show_training(trained: Evidence, show: Show) -> None:
 
 
 def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
-    """Shows a curve if the bpd that the model returns differs from the bound that its parts reach."""
+    """Show a curve if the bpd that the model returns differs from the bound that its parts reach."""
     epochs, _, returned = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     if len(returned) and abs(returned[-1] - measured) > DISAGREEMENT * measured:
         show.curves(
@@ -189,7 +189,7 @@ def show_disagreement(trained: Evidence, measured: float, show: Show) -> None:
 
 
 def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) -> None:
-    """Shows the bounds of a model that seems to have memorised images."""
+    """Show the bounds of a model that seems to have memorised images."""
     epochs, _, _ = trained.tensor("curve", shape=(UpTo(MOST_EPOCHS), 3), finite=False).T
     show.curves(
         "Your model describes held-out images far better than slightly rotated, scaled and sheared copies of them: it "
@@ -201,7 +201,7 @@ def show_by_heart(trained: Evidence, bounds: Mapping[str, Bound], show: Show) ->
 
 
 def show_samples(trained: Evidence, show: Show) -> None:
-    """Shows samples before, during and after the training, where `sample` worked."""
+    """Show samples before, during and after the training, where `sample` worked."""
     times = ("before the training", "halfway", "after the training")
     for time, samples in zip(times, trained.list("samples"), strict=False):
         if not samples.is_none() and samples.shape() == (64, 1, 28, 28):

@@ -26,7 +26,7 @@ CLIP = 0.3  # largest norm of the gradient; without it, training diverges for so
 def train(
     package: VaePackage, images: Tensor, held_out: Tensor, settings: dict[str, Any], budget: dict[str, Any]
 ) -> Training:
-    """Trains the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
+    """Train the student's model on the bpd that its forward returns: Adam, clipped gradients, a one-cycle schedule.
 
     Args:
         images, held_out: uint8 [N, 1, 28, 28] of 0 and 1.
@@ -67,7 +67,7 @@ def train(
 
 @torch.no_grad()
 def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[str, Any]) -> Code:
-    """Returns the posterior's mean and log_std for uint8 images [N, 1, 28, 28], given all weights."""
+    """Return the posterior's mean and log_std for uint8 images [N, 1, 28, 28], given all weights."""
     model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
@@ -78,14 +78,14 @@ def encode(package: VaePackage, weights: State, images: Tensor, settings: dict[s
 
 @torch.no_grad()
 def decode(package: VaePackage, weights: State, z: Tensor, settings: dict[str, Any]) -> Tensor:
-    """Returns the logits [N, 1, 28, 28] for latents [N, z_dim], given only the decoder's weights."""
+    """Return the logits [N, 1, 28, 28] for latents [N, z_dim], given only the decoder's weights."""
     decoder = _decoder(package, weights, z, settings)
     return torch.cat([decoder(chunk) for chunk in z.split(CHUNK)])
 
 
 @torch.no_grad()
 def manifold(package: VaePackage, weights: State, settings: dict[str, Any], grid_size: int) -> Tensor | None:
-    """Returns the student's picture of a trained decoder's two-dimensional latent space; None if their code fails."""
+    """Return the student's picture of a trained decoder's two-dimensional latent space; None if their code fails."""
     decoder = _decoder(package, weights, next(iter(weights.values())), settings)
     try:
         theirs = picture(package.vae.manifold(decoder, grid_size))
@@ -103,14 +103,14 @@ def _decoder(package: VaePackage, weights: State, like: Tensor, settings: dict[s
 
 @torch.no_grad()
 def _returned(model: nn.Module, images: Tensor) -> float:
-    """Returns the average bpd that the model returns in eval mode."""
+    """Return the average bpd that the model returns in eval mode."""
     model.eval()
     losses = [float(model(chunk.float())[2].mean()) * len(chunk) for chunk in images.split(CHUNK)]
     return sum(losses) / len(images)
 
 
 def _samples(package: VaePackage, model: nn.Module) -> Tensor | None:
-    """Returns 64 samples; None if the student's `sample` fails, which `vae.sample` judges."""
+    """Return 64 samples; None if the student's `sample` fails, which `vae.sample` judges."""
     model.eval()
     try:
         samples = torch.as_tensor(package.vae.sample(model, 64)[0])

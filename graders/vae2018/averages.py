@@ -23,14 +23,14 @@ MOST_PASSES: Final = 1_000  # most passes of a loop over a few batches that are 
 
 
 def setting(rng: Rng) -> dict[str, Any]:
-    """Binary images whose batches differ in density, and bounds chosen so that different averages of them differ."""
+    """Return binary images whose batches differ in density, and bounds chosen so that averages of them differ."""
     images = unequal_batches(rng)
     bounds = 100 * np.array([2.0, 1.0, 0.5, 6.0]) * rng.uniform(0.8, 1.25, 1)
     return {"images": images, "batch_size": BATCH, "bounds": bounds.astype(np.float32)}
 
 
 def averages_per_image(student: Subject, rng: Rng) -> bool:
-    """Whether the student's loop turns the bounds of its model into an average per image."""
+    """Return whether the student's loop turns the bounds of its model into an average per image."""
     given = setting(rng)
     got = student.run(probes.vae2018.loop.average, **given)
     sizes = sizes_of(got)
@@ -41,13 +41,13 @@ def averages_per_image(student: Subject, rng: Rng) -> bool:
 
 
 def right_averages(bounds: Array, sizes: Array, *, summed: bool) -> list[float]:
-    """All right averages of returned bounds [N] of batches of these sizes [N]."""
+    """Return all right averages of returned bounds [N] of batches of these sizes [N]."""
     right = [float(bounds.mean()), float(np.average(bounds, weights=sizes))]
     return [*right, *per_image(bounds, sizes)] if summed else right
 
 
 def per_image(bounds: Array, sizes: Array) -> list[float]:
-    """The averages per image that sums over batches [N] may become."""
+    """Return the averages per image that sums over batches [N] may become."""
     return [
         float(bounds.sum() / sizes.sum()),
         float((bounds / sizes).mean()),
@@ -56,17 +56,17 @@ def per_image(bounds: Array, sizes: Array) -> list[float]:
 
 
 def is_near(value: float, candidates: list[float]) -> bool:
-    """Whether a value is one of the candidates."""
+    """Return whether a value is one of the candidates."""
     return any(bool(np.isclose(value, each, rtol=CLOSE)) for each in candidates)
 
 
 def sizes_of(got: Evidence) -> Array:
-    """The sizes of the batches in the loop's passes. Raises Mismatch if there are too many."""
+    """Return the sizes of the batches in the loop's passes. Raises Mismatch if there are too many."""
     return np.array([float(size.integer()) for size in got.list("sizes", most=MOST_PASSES)])
 
 
 def is_summed(got: Evidence) -> bool:
-    """Whether the model's own bounds grow with the batch, from the evidence of the probe `epoch`.
+    """Return whether the model's own bounds grow with the batch, from the evidence of the probe `epoch`.
 
     Before training all pixels have means near ½, so that the bound per image is about the same for all images. The last
     batch has half as many of them.

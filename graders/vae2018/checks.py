@@ -86,7 +86,7 @@ class Injected:
     logits: Array32
 
     def inputs(self) -> dict[str, Any]:
-        """The inputs of the probe `passes`."""
+        """Return the inputs of the probe `passes`."""
         codes = np.stack([self.mean, self.second], axis=1)
         return {"images": self.images, "codes": codes, "logits": self.logits, "settings": SETTINGS}
 
@@ -112,7 +112,7 @@ class Parts:
 
     @classmethod
     def of(cls, bounds: Array, injected: Injected, *, scale: float = 1.0, excess: Array | None = None) -> Parts:
-        """Computes the parts from the bounds [K] of the passes.
+        """Compute the parts from the bounds [K] of the passes.
 
         `excess` [K] is what an estimated divergence has beyond the closed form in each pass.
         """
@@ -124,12 +124,12 @@ class Parts:
         return cls(float(first), by_mean, by_second, by_logits, rounding, scale, excess is not None)
 
     def near(self, value: float, expected: float, more: float = 0.0) -> bool:
-        """Whether a value equals the expected one, within the relative tolerance, rounding, and `more` in nats."""
+        """Return whether a value equals the expected one, within a relative tolerance, rounding, and `more` nats."""
         return abs(value - expected) <= EXACT * abs(expected) + self.rounding + more
 
 
 def numbers(data: DataSet, rng: Rng) -> Injected:
-    """Draws the numbers that the passes inject, for images of the training set."""
+    """Draw the numbers that the passes inject, for images of the training set."""
     images = batch_of(data, rng, BATCH)
     means = [rng.normal(BATCH, Z_DIM), 1.5 * rng.normal(BATCH, Z_DIM) + 0.5]
     levels = LEVELS * rng.uniform(0.95, 1.05, len(LEVELS))
@@ -144,7 +144,7 @@ def numbers(data: DataSet, rng: Rng) -> Injected:
 
 
 def _shuffled(rng: Rng, often: tuple[float, ...]) -> Integers:
-    """Indices of levels [B, d] in random order; `often` gives the share of each level."""
+    """Return indices of levels [B, d] in random order; `often` gives the share of each level."""
     size = BATCH * Z_DIM
     ordered = np.repeat(np.arange(len(often)), [round(share * size) for share in often])
     return ordered[rng.choice(size, size)].reshape(BATCH, Z_DIM)
@@ -159,7 +159,7 @@ def test_noise(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def noise_problem(got: Evidence, injected: Injected) -> str | None:
-    """A message for the student if z is not drawn from the encoder's Gaussian, else None."""
+    """Return a message for the student if z is not drawn from the encoder's Gaussian, else None."""
     parameterisation, noise = noise_of(got, injected)
     if not np.any(noise[0, 0] != 0):
         return "there is no noise: the decoder is given the mean, and z should be a draw, mean + σ · ε"
@@ -182,7 +182,7 @@ def noise_problem(got: Evidence, injected: Injected) -> str | None:
 
 
 def _is_exchanged(noise: Array, injected: Injected) -> bool:
-    """Whether z is drawn around the encoder's second output, with a spread given by the first one."""
+    """Return whether z is drawn around the encoder's second output, with a spread given by the first one."""
     first, second = _double(injected.mean[0]), _double(injected.second[0])
     around = first + noise - second
     with np.errstate(all="ignore"):
@@ -192,7 +192,7 @@ def _is_exchanged(noise: Array, injected: Injected) -> bool:
 
 
 def _spread_problem(noise: Array, injected: Injected) -> str | None:
-    """A message for the student if the spread of z does not change with the second output, else None."""
+    """Return a message for the student if the spread of z does not change with the second output, else None."""
     levels = np.unique(injected.second)
     spreads = np.array([np.sqrt(np.mean(noise[:, 0][injected.second == level] ** 2)) for level in levels])
     if not float(np.ptp(spreads)) < 0.1 * float(spreads.max()):
@@ -257,7 +257,7 @@ def test_divergence(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def divergence_in(parts: Parts, got: Evidence, injected: Injected) -> Parameterisation | None:
-    """The parameterisation of which the bound contains the KL divergence, with either sign; None if it has none.
+    """Return the parameterisation of which the bound contains the KL divergence, with either sign; None if it has none.
 
     It must be the one that z is drawn with. If z is not drawn with any, the check `vae2018.noise` says so, and here the
     divergence may be that of any known parameterisation.
@@ -274,12 +274,12 @@ def divergence_in(parts: Parts, got: Evidence, injected: Injected) -> Parameteri
 
 
 def _allowed(got: Evidence, injected: Injected) -> Sequence[Parameterisation]:
-    """The parameterisations that the divergence may have: that of the noise, or all of them if the noise is wrong."""
+    """Return the parameterisations that the divergence may have: that of the noise, or all if the noise is wrong."""
     return PARAMETERISATIONS if noise_problem(got, injected) else [noise_of(got, injected)[0]]
 
 
 def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) -> str:
-    """Says what explains a wrong divergence best, if anything does: words to append to the message, or ""."""
+    """Say what explains a wrong divergence best, if anything does: words to append to the message, or ""."""
     share = parts.by_mean / _mean_term(injected)  # how often ½ mean² counts
     no_mean, no_spread = parts.near(parts.by_mean, 0), parts.near(parts.by_second, 0)
     if no_mean and no_spread:
@@ -306,7 +306,7 @@ def _divergence_slip(parts: Parts, injected: Injected, drawn: Parameterisation) 
 
 
 def _divergence_meaning(parts: Parts, injected: Injected, drawn: Parameterisation) -> Parameterisation | None:
-    """The parameterisation of the divergence, which may have any factor; None if it is no such divergence."""
+    """Return the parameterisation of the divergence, which may have any factor; None if it is no such divergence."""
     share = parts.by_mean / _mean_term(injected)
     # The Gaussian of the noise comes first: a mistake in one thing explains more than mistakes in two.
     ordered = sorted(PARAMETERISATIONS, key=lambda each: each.name != drawn.name)
@@ -315,7 +315,7 @@ def _divergence_meaning(parts: Parts, injected: Injected, drawn: Parameterisatio
 
 
 def meaning_of(got: Evidence, injected: Injected) -> Parameterisation | None:
-    """What the encoder's second output means, or None if noise and divergence do not agree.
+    """Return what the encoder's second output means, or None if noise and divergence do not agree.
 
     `got` is evidence of `probes.vae2018.latents` or of `probes.vae2018.passes`.
     """
@@ -327,7 +327,7 @@ def meaning_of(got: Evidence, injected: Injected) -> Parameterisation | None:
 
 
 def _factor_slip(factor: float) -> str:
-    """Says for the student what a factor on a divergence that is right otherwise looks like."""
+    """Say for the student what a factor on a divergence that is right otherwise looks like."""
     factors = {
         2.0: "it is twice as large as it should be, as without its ½",
         1 / Z_DIM: "it is a mean over the latent dimensions, but their sum is asked for",
@@ -386,7 +386,7 @@ def test_bound(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def _expect_bound_in_use(student: Subject, injected: Injected, parts: Parts, drawn: Parameterisation) -> None:
-    """Fails a bound that is another one in eval mode, although the outputs of both networks are the same.
+    """Fail a bound that is another one in eval mode, although the outputs of both networks are the same.
 
     An estimated divergence depends on z, which may be the mean there, so only closed forms are compared.
     """
@@ -408,7 +408,7 @@ def _expect_bound_in_use(student: Subject, injected: Injected, parts: Parts, dra
 
 
 def _expect_average(parts: Parts, student: Subject, rng: Rng) -> None:
-    """Fails a bound that is `scale` times the average, unless it is a sum that the loop divides by the images."""
+    """Fail a bound that is `scale` times the average, unless it is a sum that the loop divides by the images."""
     scale = parts.scale
     summed = abs(scale / BATCH - 1) <= EXACT
     if summed and averages_per_image(student, rng):
@@ -508,7 +508,10 @@ def test_gradient(student: Subject, data: DataSet, rng: Rng) -> None:
 
 
 def noise_of(got: Evidence, injected: Injected) -> tuple[Parameterisation, Array]:
-    """The parameterisation that z is drawn with, and z − mean [K, draws, B, d]. Raises Mismatch if there is no z."""
+    """Return the parameterisation that z is drawn with, and z − mean [K, draws, B, d].
+
+    Raises Mismatch if there is no z.
+    """
     expect_seen(got)
     z = got.tensor("z", shape=(PASSES, UpTo(MOST_DRAWS), BATCH, Z_DIM))
     expect(z.shape[1] > 0, "the decoder is called without any z")
@@ -517,13 +520,15 @@ def noise_of(got: Evidence, injected: Injected) -> tuple[Parameterisation, Array
 
 
 def expect_seen(got: Evidence) -> None:
-    """Fails unless VAE.forward called its encoder and its decoder."""
+    """Fail unless VAE.forward called its encoder and its decoder."""
     expect(got.integer("encoder_seen") > 0, "VAE.forward never calls its encoder: self.encoder(images)")
     expect(got.integer("decoder_seen") > 0, "VAE.forward never calls its decoder: self.decoder(z)")
 
 
 def parts_of(got: Evidence, injected: Injected) -> Parts:
-    """The parts of the bound, from the differences between passes. Raises Mismatch if a bound is not a finite number.
+    """Return the parts of the bound, from the differences between passes.
+
+    Raises Mismatch if a bound is not a finite number.
 
     A bound whose divergence is estimated from the draw is recognised, and converted to the closed form.
     """
@@ -554,13 +559,13 @@ def _parts_of(bounds: Array, got: Evidence, injected: Injected) -> Parts:
 
 
 def _scales(plain: Parts, injected: Injected) -> list[float]:
-    """Factors that the whole bound may have: those that are usual, and that of its reconstruction."""
+    """Return factors that the whole bound may have: those that are usual, and that of its reconstruction."""
     found = abs(plain.by_logits / _by_logits(injected, cross_entropy))
     return [float(BATCH), 1 / PIXELS, *([found] if found > LEAST_SCALE else [])]
 
 
 def _is_summed(plain: Parts, summed: Parts, injected: Injected) -> bool:
-    """Whether a bound that has another mistake in its divergence is also a sum over the batch."""
+    """Return whether a bound that has another mistake in its divergence is also a sum over the batch."""
     right = abs(_by_logits(injected, cross_entropy))
     term = _mean_term(injected)
     with np.errstate(divide="ignore"):
@@ -569,7 +574,7 @@ def _is_summed(plain: Parts, summed: Parts, injected: Injected) -> bool:
 
 
 def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:
-    """The difference of log q(z|x) − log p(z) and its expectation, the divergence, averaged over each pass [K]."""
+    """Return how log q(z|x) − log p(z) differs from its expectation, the divergence, as averages over each pass [K]."""
     with np.errstate(all="ignore"):
         mean, std = injected.mean[:, None].astype(np.float64), drawn.std(_double(injected.second))[:, None]
         sampled = 0.5 * (noise + mean) ** 2 - 0.5 * (noise / std) ** 2 - np.log(std)
@@ -578,7 +583,7 @@ def _excess(drawn: Parameterisation, noise: Array, injected: Injected) -> Array:
 
 
 def _fits(parts: Parts, drawn: Parameterisation, injected: Injected) -> bool:
-    """Whether a bound is right for the Gaussian that z is drawn from, up to its sign and a constant."""
+    """Return whether a bound is right for the Gaussian that z is drawn from, up to its sign and a constant."""
     more = sum(drawn.uncertainty(_double(second)) for second in (injected.second[0], injected.second[2]))
     return any(
         parts.near(sign * parts.by_logits, _by_logits(injected, cross_entropy))
@@ -589,7 +594,7 @@ def _fits(parts: Parts, drawn: Parameterisation, injected: Injected) -> bool:
 
 
 def has_sign(student: Subject, data: DataSet, rng: Rng) -> bool:
-    """Whether a bound is right enough to tell whether it is the ELBO or the negative ELBO."""
+    """Return whether a bound is right enough to tell whether it is the ELBO or the negative ELBO."""
     injected = numbers(data, rng)
     try:
         parts = parts_of(student.run(probes.vae2018.passes, **injected.inputs()), injected)
@@ -620,7 +625,7 @@ def _by_logits(injected: Injected, loss: Any) -> float:
 
 
 def cross_entropy(logits: Floats, images: Floats) -> Array:
-    """−log p(x|z) of each image [B] in nats, for logits [B, 784] and binary images [B, 1, 28, 28].
+    """Return −log p(x|z) of each image [B] in nats, for logits [B, 784] and binary images [B, 1, 28, 28].
 
     Kingma & Welling 2014, appendix C.1.
     """

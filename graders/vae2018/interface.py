@@ -17,40 +17,40 @@ class Vae2018(Protocol):
     """The networks, the whole model, its samples, its loop. Images are [B, 1, 28, 28]."""
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new network: `fitting` images → the mean and the second output, which tells the spread, both [B, z_dim]."""
+        """Return a network: `fitting` images → the mean and the second output, about the spread, both [B, z_dim]."""
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new network: [B, z_dim] → 784 outputs for each image, in any shape."""
+        """Return a new network: [B, z_dim] → 784 outputs for each image, in any shape."""
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new VAE."""
+        """Return a new VAE."""
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The encoder of a VAE, which its forward calls."""
+        """Return the encoder of a VAE, which its forward calls."""
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The decoder of a VAE, which its forward calls."""
+        """Return the decoder of a VAE, which its forward calls."""
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Images in the form that an encoder or a VAE takes: as they are, or flat [B, 784]."""
+        """Return images in the form that an encoder or a VAE takes: as they are, or flat [B, 784]."""
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
-        """The average bound, of either sign, a number with its graph, for `fitting` images; or their sum.
+        """Return the average bound, of either sign, a number with its graph, for `fitting` images; or their sum.
 
         A sum is right if the loop makes an average per image of it.
         """
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """Samples and means, both of n images in any form, alone or before other things."""
+        """Return samples and means, both of n images in any form, alone or before other things."""
 
     def manifold(self, model: nn.Module) -> Any:
-        """Draws the manifold of a VAE of 2 latents. Nothing is read of the result: the decoder's calls are watched."""
+        """Draw the manifold of a VAE of 2 latents. Nothing is read of the result: the decoder's calls are watched."""
 
     def optimizer(self, model: nn.Module) -> optim.Optimizer:
-        """The optimiser that `epoch` is given."""
+        """Return the optimiser that `epoch` is given."""
 
     def epoch(self, model: nn.Module, images: Tensor, batch_size: int, optimizer: optim.Optimizer) -> Any:
-        """One pass of the student's loop over images; its average bound, alone or before other things.
+        """Return one pass of the student's loop over images; its average bound, alone or before other things.
 
         It trains a model that is in training mode, and evaluates one that is in eval mode.
         """

@@ -23,7 +23,7 @@ FACTORS = (2.0, 1.0, 0.5, 6.0)  # factors on the gradients of the first pass, th
 
 
 def epoch(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor, training: bool) -> Epoch:
-    """Runs `epoch_iter` once over images [N, 1, 28, 28], with a model in training mode or in eval mode.
+    """Run `epoch_iter` once over images [N, 1, 28, 28], with a model in training mode or in eval mode.
 
     bounds [passes] replace the bounds that the model returns, with the sign of its first one. The gradients of each
     pass are multiplied by a factor of its own, so that accumulated gradients of two passes differ in direction from
@@ -74,7 +74,7 @@ def _epoch(
 
 
 def average(package: Vae2018Package, images: Tensor, batch_size: int, bounds: Tensor) -> Average:
-    """The sizes and the average of `epoch` in eval mode."""
+    """Return the sizes and the average of `epoch` in eval mode."""
     try:
         found = epoch(package, images, batch_size, bounds, training=False)
     except Undecided:
@@ -112,7 +112,7 @@ class _Record:
         type(model).forward = forward
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Records the gradient that a step of the optimiser uses, compared with that of the latest bound."""
+        """Record the gradient that a step of the optimiser uses, compared with that of the latest bound."""
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         if not any(id(parameter) in held for parameter in self._model.parameters()):
             return
@@ -127,7 +127,7 @@ class _Record:
         self.own.append(own)
 
     def _one_number(self, returned: Any) -> Any:
-        """What forward returned, with its bounds of single images replaced by their mean if that is wanted."""
+        """Return what forward returned, with its bounds of single images replaced by their mean if that is wanted."""
         first = returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
         if not self._averaged or not isinstance(first, Tensor):
             return returned
@@ -158,14 +158,14 @@ class _Record:
         return with_items(returned, (bound, *returned[1:])) if isinstance(returned, tuple | list) else bound
 
     def _gradient_of(self, bound: Tensor) -> Tensor:
-        """The gradient of a bound with respect to all parameters, as one row; zeros for those without one."""
+        """Return the gradient of a bound with respect to all parameters, as one row; zeros for those without one."""
         parameters = list(self._model.parameters())
         found = by_each(bound.mean(), parameters) if bound.requires_grad else [None] * len(parameters)
         return in_a_row(found, self._model)
 
 
 def _number(average: Any) -> float | None:
-    """A returned average as a plain number: the first item of a sequence, None if nothing was returned."""
+    """Return a returned average as a plain number: the first item of a sequence, None if nothing was returned."""
     while isinstance(average, tuple | list) and len(average):
         average = average[0]
     return None if average is None or isinstance(average, tuple | list) else float(average)

@@ -41,13 +41,13 @@ class Parameterisation:
     signed: bool = False
 
     def times(self, factor: float, error: float) -> Parameterisation:
-        """The parameterisation of `factor` times this σ, where the factor was measured with a relative `error`."""
+        """Return the parameterisation of `factor` times this σ, where it was measured with a relative `error`."""
         usual = next((words for value, words in FACTORS.items() if abs(factor / value - 1) <= error), "")
         name = f"{self.name}, with {factor:.2f} times the deviation{usual and f' ({usual})'}"
         return Parameterisation(name, lambda s: factor * self.std(s), self.slope, error, self.signed)
 
     def spread_term(self, second: Array) -> Array:
-        """The part of KL(N(mean, σ²) ‖ N(0, 1)) that depends on σ: ½ (σ² − 1) − log σ, elementwise in nats.
+        """Return the part of KL(N(mean, σ²) ‖ N(0, 1)) that depends on σ: ½ (σ² − 1) − log σ, elementwise in nats.
 
         Kingma & Welling 2014, appendix B.
         """
@@ -56,7 +56,7 @@ class Parameterisation:
         return term
 
     def uncertainty(self, second: Array) -> float:
-        """Bound on the error in nats that a wrong σ causes in the batch mean of the summed `spread_term` [B, d].
+        """Return a bound on the error in nats that a wrong σ causes in the batch mean of a summed `spread_term` [B, d].
 
         σ is off by at most the relative `error`; the bound is of second order in it.
         """
@@ -91,7 +91,7 @@ PARAMETERISATIONS: Final = (
 
 
 def parameterisation_of(noise: Array, second: Array, alpha: float) -> Parameterisation:
-    """The parameterisation that fits the spread of `noise` = z − mean at each level of the second output.
+    """Return the parameterisation that fits the spread of `noise` = z − mean at each level of the second output.
 
     `noise` and `second` have the same shape, and `second` takes few different values. If none of `PARAMETERISATIONS`
     fits, it is a multiple of one; and if none of these fits, the result has no name, and its σ is the measured one at

@@ -178,7 +178,10 @@ def test_samples(student: Subject, rng: Rng, training: bool) -> None:
 
 
 def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
-    """The samples, means and latents of a call of `sample`. Raises Mismatch unless the means are the decoder's."""
+    """Return the samples, means and latents of a call of `sample`.
+
+    Raises Mismatch unless the means are the decoder's.
+    """
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
     samples, means = (rows_of(got, name, n) for name in ("samples", "means"))
     decoded = got.shape("z")[0]
@@ -216,14 +219,14 @@ def test_manifold(student: Subject) -> None:
 
 
 def _unbounded(line: Array) -> Array:
-    """The logits of means [3, …], for pixels that no row has near 0 or 1, where logits of rounded means are inexact."""
+    """Return the logits of means [3, …] of pixels that no row has near 0 or 1, where these are inexact."""
     middling = line[:, np.all((line > EDGE) & (line < 1 - EDGE), axis=0)]
     logits: Array = np.log(middling / (1 - middling))
     return logits
 
 
 def rows_of(got: Evidence, name: str, n: int) -> Array:
-    """The images `name` of the evidence as rows [n, 784], from any shape. Raises Mismatch if they do not fit."""
+    """Return the images `name` of the evidence as rows [n, 784], from any shape. Raises Mismatch if they do not fit."""
     values = got.tensor(name)
     shape = values.shape
     expect(
@@ -236,6 +239,6 @@ def rows_of(got: Evidence, name: str, n: int) -> Array:
 
 
 def expect_alone(alone: Array, batch: Array) -> None:
-    """Fails unless the first row of a batch has the same output when the network is given it alone."""
+    """Fail unless the first row of a batch has the same output when the network is given it alone."""
     hint = "in eval mode, it must depend neither on the other rows of the batch nor on chance"
     assert_close(alone, batch, rtol=1e-3, atol=1e-4, what="the network's output for the first row alone", hint=hint)

@@ -33,7 +33,7 @@ FAR = 10.0  # inputs are scaled by this, so that activations which are nearly li
 def passes(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
 ) -> Passes | Incomplete:
-    """Runs `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
+    """Run `VAE.forward` K times on images [B, 1, 28, 28], with injected outputs of the encoder and the decoder.
 
     codes [K, 2, B, z_dim] replace the encoder's outputs, and logits [K, B, 784] those of the decoder, after a sigmoid
     if its own outputs are means. Gradients still flow into both networks. The passes end at the first that does not
@@ -69,7 +69,7 @@ def passes(
 def latents(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
 ) -> Latents:
-    """The latents that `VAE.forward` decodes, and its bounds, as in `passes`, if a part of it fails.
+    """Return the latents that `VAE.forward` decodes, and its bounds, as in `passes`, if a part of it fails.
 
     Other checks judge what fails.
     """
@@ -107,7 +107,7 @@ def latents(
 def bounds_in_use(
     package: Vae2018Package, images: Tensor, codes: Tensor, logits: Tensor, settings: dict[str, int]
 ) -> Tensor:
-    """The bounds [K, ...] that `VAE.forward` returns in eval mode without gradients, in K passes as of `passes`."""
+    """Return the bounds [K, ...] of `VAE.forward` in eval mode without gradients, in K passes as of `passes`."""
     model = built(package.vae.model, **settings).to(images.device).eval()
     fitting = package.vae.fitting(model, images)
     current = {"code": codes[0], "logits": logits[0]}
@@ -125,13 +125,13 @@ def bounds_in_use(
 
 
 def untrained(package: Vae2018Package, images: Tensor, settings: dict[str, int]) -> Tensor:
-    """The bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
+    """Return the bound that `VAE.forward` returns for images [B, 1, 28, 28] before training."""
     model = built(package.vae.model, **settings).to(images.device)
     return _tensor(package.vae.bound(model, package.vae.fitting(model, images)), "VAE.forward")
 
 
 def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: dict[str, int]) -> Encoder:
-    """An encoder's outputs for images [B, 1, 28, 28], in eval mode, and after training towards `target` [B, z_dim]."""
+    """Return an encoder's outputs for images [B, 1, 28, 28], in eval mode and after training to `target` [B, z_dim]."""
     network = built(package.vae.encoder, **settings).to(images.device).eval()
     fitting = package.vae.fitting(network, images)
     line = FAR * torch.stack([-fitting[0], fitting[0], 3 * fitting[0]])
@@ -149,7 +149,7 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
 
 
 def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[str, int]) -> Decoder:
-    """A decoder's outputs for latents z [B, z_dim], in eval mode, and after training towards `target` [B, 784]."""
+    """Return a decoder's outputs for latents z [B, z_dim], in eval mode and after training to `target` [B, 784]."""
     network = built(package.vae.decoder, **settings).to(z.device).eval()
     outputs = _tensor(network(z), "Decoder.forward")
     line = FAR * torch.stack([-z[0], z[0], 3 * z[0]])
@@ -163,7 +163,7 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
 
 
 def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor, training: bool = True) -> Samples:
-    """What two calls of `VAE.sample(n)` return, in either mode, and the decoder's latents and outputs meanwhile.
+    """Return what two calls of `VAE.sample(n)` return, in either mode, and the decoder's latents and outputs meanwhile.
 
     `shift` [784] is added to the decoder's logits: before
     training all means are about ½, and rounding them could not be told from drawing.
@@ -189,7 +189,7 @@ def sample(package: Vae2018Package, n: int, z_dim: int, shift: Tensor, training:
 
 
 def manifold(package: Vae2018Package) -> Tensor:
-    """The latents [N, 2] that the student's function for the manifold decodes, in order."""
+    """Return the latents [N, 2] that the student's function for the manifold decodes, in order."""
     model = built(package.vae.model, hidden_dim=16, z_dim=2).eval()
     decoded = watch(package.vae.decoder_of(model))
     package.vae.manifold(model)
@@ -201,14 +201,14 @@ def _code(output: Any) -> list[Tensor]:
 
 
 def _two(output: Any) -> Any:
-    """An encoder's outputs, unchanged. Raises TypeError unless there are at least two."""
+    """Return an encoder's outputs, unchanged. Raises TypeError unless there are at least two."""
     if not isinstance(output, tuple | list) or len(output) < 2:
         raise TypeError("Encoder.forward should return two tensors, such as the mean and the standard deviation")
     return output
 
 
 def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
-    """The latents of all calls of the decoder, each with one draw or several, as [draws, B, z_dim]."""
+    """Return the latents of all calls of the decoder, each with one draw or several, as [draws, B, z_dim]."""
     if any(draw.numel() % shape.numel() for draw in z):
         sizes = ", ".join(str(list(draw.shape)) for draw in z)
         raise TypeError(f"Decoder.forward should be given latents of shape {list(shape)}, and is given {sizes}")
@@ -216,7 +216,7 @@ def _draws(z: list[Tensor], shape: torch.Size) -> Tensor:
 
 
 def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> BoundGradients:
-    """The gradients of a bound's mean with respect to the encoder's outputs in all calls, and to each draw of z."""
+    """Return the gradients of a bound's mean by the encoder's outputs in all calls, and by each draw of z."""
     attached = all(draw.requires_grad for draw in z)
     if not bound.requires_grad or not attached:
         return {"bound_attached": bound.requires_grad, "z_attached": attached}
@@ -234,7 +234,7 @@ def _gradients(bound: Tensor, codes: list[Any], z: list[Tensor]) -> BoundGradien
 
 
 def _shifted(output: Tensor, shift: Tensor) -> Tensor:
-    """A decoder's outputs with `shift` added to their logits, if they have as many pixels; else unchanged."""
+    """Return a decoder's outputs with `shift` added to their logits, if they have as many pixels; else unchanged."""
     return shifted_logits(output, shift) if output[0].numel() == shift.numel() else output
 
 

@@ -25,7 +25,7 @@ FEW = 1e-9  # a spread below this means that there is no noise
 
 @symptoms_of("vae2018:passes")
 def passes(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The bounds for the injected numbers, the distribution of z's noise, and the composition of the gradients."""
+    """Return the bounds for injected numbers, the distribution of z's noise, and the composition of the gradients."""
     seen = got.integer("encoder_seen") > 0 and got.integer("decoder_seen") > 0
     bounds = got.tensor("bounds", finite=False)
     sign = -1.0 if bounds.size and bounds.flat[0] < 0 else 1.0
@@ -49,7 +49,7 @@ def passes(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _noise(noise: Array, second: Array) -> Numbers:
-    """The share of repeated noise, its spread at each level of the second output, and its standardised distribution."""
+    """Return the share of repeated noise, its spread at each level of the second output, and its shape."""
     rows = noise.reshape(-1, noise.shape[-1])
     shared = [float(np.mean(np.abs(np.diff(rows, axis=axis)) < SAME)) for axis in (0, 1)]
     repeated = float(np.mean(np.abs(noise[0] - noise[1]) < SAME))
@@ -74,14 +74,14 @@ def _noise(noise: Array, second: Array) -> Numbers:
 
 
 def _likeness(rows: Array) -> float:
-    """The mean correlation between each row and the next one."""
+    """Return the mean correlation between each row and the next one."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     norms = np.maximum(np.linalg.norm(centred, axis=1), FEW)
     return float(np.mean((centred[1:] * centred[:-1]).sum(axis=1) / (norms[1:] * norms[:-1])))
 
 
 def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
-    """The weights of the paths through z and through the divergence in the mean's gradient; both should be 1."""
+    """Return the weights of the paths through z and through the divergence in the mean's gradient; both should be 1."""
     through = got.tensor("z_gradient", shape=z.shape, finite=False).sum(axis=0).ravel()
     gradient = sign * got.tensor("mean_gradient", shape=mean.shape, finite=False).ravel()
     parts = np.stack([sign * through, mean.ravel() / len(mean)], axis=1)
@@ -98,14 +98,14 @@ def _gradients(sign: float, mean: Array, z: Array, got: Evidence) -> Numbers:
 
 @symptoms_of("vae2018:untrained")
 def untrained(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How many numbers came back and whether they are finite; their values depend on the network's weights."""
+    """Return how many numbers came back and whether they are finite; their values depend on the network's weights."""
     values = got.tensor(finite=False)
     return {"numbers": (float(values.size), 0.0), "finite": (float(np.isfinite(values).all()), 0.0)}
 
 
 @symptoms_of("vae2018:encoder", "vae2018:decoder")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Shapes and ranges of outputs, unregistered layers, and outputs that are constant, linear or mix up the batch."""
+    """Return shapes and ranges of outputs, unregistered layers, and constant, linear or mixed-up outputs."""
     names = ("mean", "second") if "mean" in got else ("outputs",)
     outputs = [got.tensor(name, finite=False) for name in names]
     numbers: Numbers = {"hidden layers": (float(got.integer("unregistered") > 0), 0.0)}
@@ -126,7 +126,10 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _second_range(got: Evidence) -> Numbers:
-    """The signs that an encoder's second output can have, and whether much of it is exactly 0; none for a decoder."""
+    """Return the signs that an encoder's second output can have, and whether much of it is exactly 0.
+
+    None for a decoder.
+    """
     if "second_driven" not in got:
         return {}
     driven = got.tensor("second_driven", finite=False)
@@ -138,7 +141,7 @@ def _second_range(got: Evidence) -> Numbers:
 
 @symptoms_of("vae2018:latents")
 def latents(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Whether the bounds are finite, and how z spreads at each level of the second output."""
+    """Return whether the bounds are finite, and how z spreads at each level of the second output."""
     bounds = got.tensor("bounds", finite=False)
     numbers: Numbers = {"finite": (np.isfinite(bounds).astype(np.float64), 0.0)}
     if got.is_none("z"):
@@ -150,7 +153,7 @@ def latents(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae2018:sample")
 def sample(inputs: Inputs, got: Evidence) -> Symptoms:
-    """How samples relate to means and means to the decoder's outputs, and the distribution of the latents."""
+    """Return how samples relate to means and means to the decoder's outputs, and the distribution of the latents."""
     samples, means = got.tensor("samples", finite=False), got.tensor("means", finite=False)
     numbers: Numbers = {
         "images": (np.array([samples.size, means.size], dtype=np.float64), 0.0),
@@ -184,7 +187,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae2018:manifold")
 def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The number of latents and of values on each axis, and whether these values or their percentiles are even."""
+    """Return the number of latents and of values on each axis, and whether these or their percentiles are even."""
     latents = got.tensor(shape=(UpTo(MOST_LATENTS), 2))
     axes = [np.unique(np.round(latents[:, column], 4)) for column in (0, 1)]
     if not len(latents) or min(map(len, axes)) < 3:
@@ -202,7 +205,7 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("vae2018.loop:epoch")
 def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
-    """The batches and their modes, the gradients that the steps followed, and the returned average up to its sign."""
+    """Return the batches and their modes, the gradients that steps followed, and the average up to its sign."""
     sizes = np.array([float(size.integer()) for size in got.list("sizes")])
     own = np.array([step.number(finite=False) for step in got.list("own")])
     if len(sizes) > 1000 or len(own) > 1000:
@@ -220,7 +223,7 @@ def epoch(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 def _average(got: Evidence, inputs: Inputs, sizes: Array) -> Numbers:
-    """Whether the average is a right one of the bounds that the model returned; else its value."""
+    """Return whether the average is a right one of the bounds that the model returned; else its value."""
     average = abs(got.number("average", finite=False))
     bounds = np.resize(np.asarray(inputs["bounds"], dtype=np.float64), len(sizes))
     if len(sizes) and is_near(average, right_averages(bounds, sizes, summed=is_summed(got))):
@@ -230,7 +233,7 @@ def _average(got: Evidence, inputs: Inputs, sizes: Array) -> Numbers:
 
 @symptoms_of("vae2018.loop:average")
 def average(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Whether the loop turns sums over batches into an average per image."""
+    """Return whether the loop turns sums over batches into an average per image."""
     sizes = sizes_of(got)
     if got.is_none("average") or not len(sizes):
         return {"no average": (1.0, 0.0)}

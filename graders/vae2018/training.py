@@ -64,7 +64,10 @@ def _bound(
     second: Array,
     rng: Rng,
 ) -> float:
-    """The negative ELBO of images [N, 1, 28, 28], if the second output means this; infinite if it gives no Gaussian."""
+    """Return the negative ELBO of images [N, 1, 28, 28], if the second output means this.
+
+    Infinite if it gives no Gaussian.
+    """
     with np.errstate(all="ignore"):
         std = parameterisation.std(second)
         divergence = float((0.5 * mean**2 + parameterisation.spread_term(second)).sum(axis=1).mean())

@@ -26,7 +26,7 @@ CLIP = 0.3  # limit on the gradient's norm, per pixel
 def train(
     package: Vae2018Package, images: Tensor, settings: dict[str, int], epochs: int, batch: int, peak: float, shift: int
 ) -> Train:
-    """Trains the student's model to minimise the absolute value of the bound that its forward returns.
+    """Train the student's model to minimise the absolute value of the bound that its forward returns.
 
     Uses Adam with clipped gradients and a one-cycle schedule with maximum learning rate `peak`. images: uint8
     [N, 1, 28, 28] of 0 and 1; each batch is shifted by up to `shift` pixels.
@@ -59,7 +59,7 @@ def train(
 
 @torch.no_grad()
 def encode(package: Vae2018Package, weights: State, images: Tensor, settings: dict[str, int]) -> Code:
-    """The encoder's outputs for uint8 images [N, 1, 28, 28], with these weights."""
+    """Return the encoder's outputs for uint8 images [N, 1, 28, 28], with these weights."""
     model = built(package.vae.model, **settings).to(images.device)
     model.load_state_dict(weights)
     encoder = package.vae.encoder_of(model).eval()
@@ -70,7 +70,7 @@ def encode(package: Vae2018Package, weights: State, images: Tensor, settings: di
 
 @torch.no_grad()
 def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[str, int]) -> Tensor:
-    """The decoder's outputs [N, 784] for latents [N, z_dim], with the decoder's weights only."""
+    """Return the decoder's outputs [N, 784] for latents [N, z_dim], with the decoder's weights only."""
     decoder = package.vae.decoder_of(built(package.vae.model, **settings)).to(z.device)
     decoder.load_state_dict(weights)
     return torch.cat([decoder.eval()(chunk).flatten(1) for chunk in z.split(CHUNK)])
@@ -78,7 +78,7 @@ def decode(package: Vae2018Package, weights: State, z: Tensor, settings: dict[st
 
 @torch.no_grad()
 def _samples(package: Vae2018Package, model: nn.Module) -> Tensor | None:
-    """Samples [64, 784]; None if the student's `sample` fails, which another check judges."""
+    """Return samples [64, 784]; None if the student's `sample` fails, which another check judges."""
     training = model.training
     try:
         return torch.as_tensor(package.vae.sample(model.eval(), 64)[0]).float().reshape(64, -1)

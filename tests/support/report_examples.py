@@ -86,7 +86,7 @@ SECRET = Named(name="kld.secret_name", sentence="You did the secret thing.")
 
 @cache
 def rubric() -> Rubric:
-    """The example's rubric: 25 points and 4 bonus."""
+    """Return the example's rubric: 25 points and 4 bonus."""
     return Rubric.parse(RUBRIC, Path("rubric.yaml"))
 
 

@@ -44,7 +44,7 @@ class SandboxHarness:
 
 @contextmanager
 def sandboxed(tier: Tier, trees: Path) -> Iterator[SandboxHarness]:
-    """A sandbox of that tier; skips the test where this machine does not offer it."""
+    """Return a sandbox of that tier; skips the test where this machine does not offer it."""
     finding = next(finding for finding in examine() if finding.tier is tier)
     if not finding.available:
         pytest.skip(f"this machine does not offer the tier {tier}: {finding.reason}")

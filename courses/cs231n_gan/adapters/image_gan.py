@@ -25,52 +25,52 @@ class ImageGanContract:
         self._modules = modules
 
     def sample_noise(self, batch_size: int, noise_dim: int) -> Any:
-        """The student's noise [batch_size, noise_dim]."""
+        """Return the student's noise [batch_size, noise_dim]."""
         return self._answer("sample_noise", {"batch_size": batch_size, "dim": noise_dim})
 
     def discriminator(self) -> nn.Module:
-        """A new network of fully connected layers."""
+        """Return a new network of fully connected layers."""
         network: nn.Module = self._answer("discriminator", {})
         return network
 
     def generator(self, noise_dim: int) -> nn.Module:
-        """A new network of fully connected layers for noise [B, noise_dim]."""
+        """Return a new network of fully connected layers for noise [B, noise_dim]."""
         network: nn.Module = self._answer("generator", {"noise_dim": noise_dim})
         return network
 
     def dc_discriminator(self, batch_size: int) -> nn.Module:
-        """A new convolutional network, for batches of this size if the student's function asks for one."""
+        """Return a new convolutional network, for batches of this size if the student's function asks for one."""
         asks = bool(inspect.signature(self._function("build_dc_classifier")).parameters)
         network: nn.Module = self._answer("build_dc_classifier", {"batch_size": batch_size} if asks else {})
         return network
 
     def dc_generator(self, noise_dim: int) -> nn.Module:
-        """A new network of transposed convolutions for noise [B, noise_dim]."""
+        """Return a new network of transposed convolutions for noise [B, noise_dim]."""
         network: nn.Module = self._answer("build_dc_generator", {"noise_dim": noise_dim})
         return network
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The scores of images [B, 784], which are shown as [B, 1, 28, 28], or flat to a network that needs it."""
+        """Return the scores of images [B, 784], shown as [B, 1, 28, 28], or flat to a network that needs it."""
         return answered(in_either_form(discriminator, images.reshape(-1, 1, 28, 28), images), "the discriminator")
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """The student's loss for the logits of real and of generated images."""
+        """Return the student's loss for the logits of real and of generated images."""
         return self._answer("discriminator_loss", {"logits_real": real, "logits_fake": fake})
 
     def generator_loss(self, fake: Tensor) -> Any:
-        """The student's loss for the logits of generated images."""
+        """Return the student's loss for the logits of generated images."""
         return self._answer("generator_loss", {"logits_fake": fake})
 
     def ls_discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """The student's least-squares loss for the scores of real and of generated images."""
+        """Return the student's least-squares loss for the scores of real and of generated images."""
         return self._answer("ls_discriminator_loss", {"scores_real": real, "scores_fake": fake})
 
     def ls_generator_loss(self, fake: Tensor) -> Any:
-        """The student's least-squares loss for the scores of generated images."""
+        """Return the student's least-squares loss for the scores of generated images."""
         return self._answer("ls_generator_loss", {"scores_fake": fake})
 
     def optimizer(self, model: nn.Module) -> optim.Optimizer:
-        """The student's optimiser of a model."""
+        """Return the student's optimiser of a model."""
         optimizer: optim.Optimizer = self._answer("get_optimizer", {"model": model})
         return optimizer
 

@@ -36,19 +36,19 @@ class ConditionalContract:
         self._roles = Roles(modules)
 
     def generator(self) -> nn.Module:
-        """A new copy of the conditional generator, as the notebook has it before any training."""
+        """Return a new copy of the conditional generator, as the notebook has it before any training."""
         return copy.deepcopy(self.own_generator())
 
     def own_generator(self) -> nn.Module:
-        """The instance of the conditional generator that the notebook's functions use."""
+        """Return the instance of the conditional generator that the notebook's functions use."""
         return self._roles.network("conditional_generator")
 
     def discriminator(self) -> nn.Module:
-        """A new copy of the conditional discriminator, as the notebook has it before any training."""
+        """Return a new copy of the conditional discriminator, as the notebook has it before any training."""
         return copy.deepcopy(self._roles.network("conditional_discriminator"))
 
     def noise_size(self) -> int:
-        """The number of noise values the generator takes besides the label. Raises Missing if it is unknown."""
+        """Return the number of noise values the generator takes besides the label. Raises Missing if it is unknown."""
         network = self.own_generator()
         training = network.training
         sizes = self._roles.latent_sizes(feeding.unwrapped(network))
@@ -63,17 +63,17 @@ class ConditionalContract:
         return found
 
     def images(self, generator: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
-        """A generator's images for noise [B, d] and labels [B]. `label_first` puts the label before the noise."""
+        """Return the images for noise [B, d] and labels [B]. label_first: the label comes before the noise."""
         with self._roles.calling("conditional_generator"):
             return feeding.generated(generator, noise, labels, label_first=label_first)
 
     def scores(self, discriminator: nn.Module, images: Tensor, labels: Tensor) -> Any:
-        """A discriminator's scores for images [B, 784] and labels [B]."""
+        """Return a discriminator's scores for images [B, 784] and labels [B]."""
         with self._roles.calling("conditional_discriminator"):
             return feeding.scored(discriminator, images, labels)
 
     def generator_input(self, noise: Tensor, labels: Tensor, encoded: Tensor) -> Any:
-        """The generator's input that the student's function makes from noise [B, d] and labels [B].
+        """Return the generator's input that the student's function makes from noise [B, d] and labels [B].
 
         A helper that does not encode labels itself gets them `encoded` [B, 10], as the caller in a notebook does.
         """
@@ -86,7 +86,7 @@ class ConditionalContract:
             )
 
     def generate(self, digit: int, encoded: Tensor, calls: Seen) -> Any:
-        """The result of the student's function for n images of a digit.
+        """Return the result of the student's function for n images of a digit.
 
         A function that does not take the digit itself gets n labels, as numbers or `encoded` [n, 10]. `calls` are the
         recorded calls of the generator. If there are none, the function is taken for another one.
@@ -107,12 +107,12 @@ class ConditionalContract:
             return _first_fit(attempt, _labels_as(function, [digit, labels, encoded]))
 
     def weights(self) -> list[Path]:
-        """The files that may hold weights of the conditional generator."""
+        """Return the files that may hold weights of the conditional generator."""
         return self._roles.weights("conditional_generator")
 
 
 def _labels_as(function: Any, forms: list[Any]) -> list[Any]:
-    """The forms of a label, the last of which is one-hot, in the order in which a student's function may take them.
+    """Return the forms of a label, the last of which is one-hot, in the order in which a function may take them.
 
     Helpers such as combine_vectors(x, one_hot) put together what they are given, so the caller encodes the labels.
     """
@@ -121,7 +121,7 @@ def _labels_as(function: Any, forms: list[Any]) -> list[Any]:
 
 
 def _first_fit(attempt: Callable[[Any], Any], forms: Sequence[Any]) -> Any:
-    """The result for the first form that a function takes. Raises the first error if it takes none."""
+    """Return the result for the first form that a function takes. Raises the first error if it takes none."""
     failure: Exception | None = None
     for form in forms:
         try:

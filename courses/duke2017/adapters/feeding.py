@@ -29,13 +29,15 @@ _ORDINARY = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 
 
 def input_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """The number of inputs of a generator: that of its first layer, or else the first size with which it runs."""
+    """Return the number of inputs of a generator: its first layer's, or else the first size with which it runs."""
     sizes = filter(_is_size, (_inputs_of(_first_layer(network)), *constants, *_layer_sizes(network)))
     return next((size for size in dict.fromkeys(sizes) if _runs(network, torch.zeros(2, size))), None)
 
 
 def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
-    """The number of noise values that a conditional generator takes besides the label; None if it cannot be told.
+    """Return the number of noise values that a conditional generator takes besides the label.
+
+    None if it cannot be told.
 
     `constants` are sizes that the notebook names. If one of them does not fit and no other size does either, the
     network's own exception is raised.
@@ -63,23 +65,23 @@ def noise_size(network: nn.Module, constants: Sequence[int]) -> int | None:
 
 
 def takes_a_number(network: nn.Module, noise: int) -> bool:
-    """Whether a generator with one argument takes the label as a single number beside `noise` numbers."""
+    """Return whether a generator with one argument takes the label as a single number beside `noise` numbers."""
     return not takes_labels(network) and _inputs_of(_first_layer(network)) == noise + 1
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside a DataParallel; any other network itself."""
+    """Return the network inside a DataParallel; any other network itself."""
     inner = getattr(network, "module", None)
     return inner if isinstance(network, nn.DataParallel) and isinstance(inner, nn.Module) else network
 
 
 def takes_labels(network: nn.Module) -> bool:
-    """Whether a network takes the label as a separate argument."""
+    """Return whether a network takes the label as a separate argument."""
     return len(_parameters(network)) > 1
 
 
 def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first: bool = False) -> Any:
-    """The images of a conditional generator for noise [B, d] and labels [B].
+    """Return the images of a conditional generator for noise [B, d] and labels [B].
 
     A generator with one argument gets the noise and the one-hot label in one row, in the other order if `label_first`.
     One that takes a single number besides the noise gets the label as that number: `cgan.input` judges this mistake,
@@ -102,7 +104,7 @@ def generated(network: nn.Module, noise: Tensor, labels: Tensor, *, label_first:
 
 
 def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
-    """A conditional discriminator's scores for images [B, 784] and labels [B].
+    """Return a conditional discriminator's scores for images [B, 784] and labels [B].
 
     Raises Missing for a discriminator that takes images of another size.
     """
@@ -117,7 +119,7 @@ def scored(network: nn.Module, images: Tensor, labels: Tensor) -> Any:
 
 
 def other_side(who: str, side: int) -> Missing:
-    """The error for a network `who` that takes images of another `side` in pixels."""
+    """Return the error for a network `who` that takes images of another `side` in pixels."""
     return Missing(
         f"{who} works on images of {side}×{side} pixels: MNIST's have {SIDE}×{SIDE}, and so have those that networks "
         "are shown here. Leave out the resizing"
@@ -125,7 +127,7 @@ def other_side(who: str, side: int) -> Missing:
 
 
 def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Tensor]]:
-    """The arguments in all forms in which a discriminator may take images [B, 1, S, S] with labels [B].
+    """Return the arguments in all forms in which a discriminator may take images [B, 1, S, S] with labels [B].
 
     A label may also be a number beside the pixels, or a plane of that number: the assignment prescribes the form of the
     label for the generator only.
@@ -146,23 +148,26 @@ def _pairs(network: nn.Module, pictures: Tensor, labels: Tensor) -> list[list[Te
 
 
 def run(network: nn.Module, *inputs: Tensor) -> Any:
-    """The output of a network, with the size of this batch in the global that its forward may read it from."""
+    """Return the output of a network, with the size of this batch in the global that its forward may read it from."""
     with sizes.put([network], {"batch": len(inputs[0])}):
         return network(*inputs)
 
 
 def one_hot(labels: Tensor) -> Tensor:
-    """One-hot rows [B, 10] of labels [B], as floats."""
+    """Return one-hot rows [B, 10] of labels [B], as floats."""
     return F.one_hot(labels, CLASSES).float()
 
 
 def is_label(name: str) -> bool:
-    """Whether the name of a parameter says that it takes labels."""
+    """Return whether the name of a parameter says that it takes labels."""
     return bool(_LABEL.fullmatch(name))
 
 
 def _attempted(network: nn.Module, forms: Sequence[Sequence[Tensor]]) -> Any:
-    """The network's output for the first form that it takes. If it takes none, the error of the best form is raised."""
+    """Return the network's output for the first form that it takes.
+
+    If it takes none, the error of the best form is raised.
+    """
     failures: list[Exception] = []
     for form in forms:
         try:
@@ -199,14 +204,14 @@ def _furthest(network: nn.Module, failures: Sequence[Exception]) -> Exception:
 
 
 def _in_order(network: nn.Module, form: Sequence[Tensor]) -> Sequence[Tensor]:
-    """The two arguments, of which one is the label, in the order of the network's parameters."""
+    """Return the two arguments, of which one is the label, in the order of the network's parameters."""
     names = [parameter.name for parameter in _parameters(network)]
     turned = len(form) == 2 and is_label(names[0]) and not is_label(names[1])
     return form[::-1] if turned else form
 
 
 def _parameters(network: nn.Module) -> list[inspect.Parameter]:
-    """The parameters of `forward` without a default, and those for a label even with one."""
+    """Return the parameters of `forward` without a default, and those for a label even with one."""
     found = list(inspect.signature(type(unwrapped(network)).forward).parameters.values())[1:]
     ordinary = [each for each in found if each.kind in _ORDINARY]
     return [
@@ -235,12 +240,12 @@ def _inputs_of(layer: nn.Module | None) -> int | None:
 
 
 def _is_size(size: int | None) -> TypeGuard[int]:
-    """Whether a number can be that of a network's inputs: what is left of a layer may be none, or less."""
+    """Return whether a number can be that of a network's inputs: what is left of a layer may be none, or less."""
     return size is not None and 0 < size <= _MOST_INPUTS
 
 
 def _layer_sizes(network: nn.Module) -> list[int]:
-    """Possible noise sizes: each layer's inputs minus those for a label: one-hot, embedded, none, or a number."""
+    """Return possible sizes of noise: a layer's inputs less those of a label: one-hot, embedded, none, a number."""
     widths = [each.embedding_dim for each in network.modules() if isinstance(each, nn.Embedding)]
     linear = [each for each in network.modules() if isinstance(each, nn.Linear)]
     widths += [each.out_features for each in linear if each.in_features == CLASSES]
@@ -249,7 +254,7 @@ def _layer_sizes(network: nn.Module) -> list[int]:
 
 
 def _shaped(network: nn.Module, rows: Tensor) -> Tensor:
-    """Rows [B, n], reshaped to [B, n, 1, 1] if the network begins with a convolution."""
+    """Return rows [B, n], reshaped to [B, n, 1, 1] if the network begins with a convolution."""
     return rows if isinstance(_first_layer(network), nn.Linear | None) else rows[:, :, None, None]
 
 

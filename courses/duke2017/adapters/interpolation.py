@@ -32,33 +32,33 @@ class InterpolationContract:
         self._roles = Roles(modules)
 
     def generator(self) -> nn.Module:
-        """The unconditional generator; it is the same instance each time."""
+        """Return the unconditional generator; it is the same instance each time."""
         return self._roles.network("generator").eval()
 
     def latent_size(self) -> int:
-        """The number of latents that the generator takes. Raises Missing if it cannot be told."""
+        """Return the number of latents that the generator takes. Raises Missing if it cannot be told."""
         found = input_size(self.generator(), self._roles.latent_sizes(unwrapped(self.generator())))
         if found is None:
             raise Missing("the number of latents cannot be told: name it in a constant, latent_size = …")
         return found
 
     def gan(self, start: Tensor, end: Tensor, steps: int, seen: Seen) -> Any:
-        """The result of the student's interpolation between latents [1, d]. `seen` are the generator's calls."""
+        """Return the result of the student's interpolation between latents [1, d]. `seen` are the generator's calls."""
         networks = [(_GENERATOR, self.generator())]
         forms = [[start, end], [start[0], end[0]], [each[:, :, None, None] for each in (start, end)]]
         with self._roles.calling("interpolate", seen.__len__):
             return _first_fit(self._roles.find("interpolate"), networks, forms, steps, seen)
 
     def encoder(self) -> tuple[Any, str]:
-        """The object and the name of its method by which the encoder is called, so that calls can be recorded."""
+        """Return the object and the name of its method that calls the encoder, so that calls can be recorded."""
         return self._roles.place("encoder", "vae")
 
     def decoder(self) -> tuple[Any, str]:
-        """The object and the name of its method by which the decoder is called."""
+        """Return the object and the name of its method by which the decoder is called."""
         return self._roles.place("decoder", "vae")
 
     def vae(self, first: Tensor, second: Tensor, steps: int, seen: Seen) -> Any:
-        """The result of the student's interpolation between images [1, 1, 28, 28] with pixels in [0, 1].
+        """Return the result of the student's interpolation between images [1, 1, 28, 28] with pixels in [0, 1].
 
         `seen` are the encoder's calls. Raises Missing for a VAE that takes images of another size.
         """
@@ -83,7 +83,10 @@ class InterpolationContract:
 def _first_fit(
     function: Any, networks: Sequence[tuple[str, Any]], forms: Sequence[Sequence[Tensor]], steps: int, seen: Seen
 ) -> Any:
-    """The function's result for the first form of the ends that it takes. Raises the first error if it takes none."""
+    """Return the function's result for the first form of the ends that it takes.
+
+    Raises the first error if it takes none.
+    """
     failure: Exception | None = None
     for ends in forms:
         seen.forget()

@@ -89,18 +89,21 @@ class Roles:
         stay_on_cpu()
 
     def find(self, role: str) -> Any:
-        """The object that fills a role: a class, a network, a function or a method.
+        """Return the object that fills a role: a class, a network, a function or a method.
 
         Raises Missing, or the error of the cell that should define it.
         """
         return self._found(role).thing
 
     def network(self, role: str) -> nn.Module:
-        """The notebook's network for that role; it is the same instance each time. Raises Missing if there is none."""
+        """Return the notebook's network for that role; it is the same instance each time.
+
+        Raises Missing if there is none.
+        """
         return self._instance(self._found(role), role)
 
     def place(self, role: str, whole: str) -> tuple[Any, str]:
-        """The object and the name of its method by which a part of the network `whole` is called.
+        """Return the object and the name of its method by which a part of the network `whole` is called.
 
         The part may be a network of its own, or a method of the whole.
         """
@@ -115,7 +118,7 @@ class Roles:
         return (inside[0] if inside else self._instance(found, role)), "forward"
 
     def latent_sizes(self, network: nn.Module) -> list[int]:
-        """Possible numbers of latents: a network's attributes, its defaults and the notebook's constants."""
+        """Return possible numbers of latents: a network's attributes, its defaults and the notebook's constants."""
         defaults = {name: each.default for name, each in inspect.signature(type(network).__init__).parameters.items()}
         constants = [vars(module) for module in self._modules.each(STEM)]
         found = [
@@ -127,7 +130,7 @@ class Roles:
         return list(dict.fromkeys(found))
 
     def weights(self, role: str) -> list[Path]:
-        """The files that may hold the weights of a role: the one that grading.yaml names, or else all weight files.
+        """Return the files that may hold the weights of a role: the one in grading.yaml, or else all weight files.
 
         Raises Missing if the named file was not handed in.
         """
@@ -141,7 +144,7 @@ class Roles:
 
     @contextmanager
     def calling(self, role: str, reached: Callable[[], object] = lambda: True) -> Iterator[None]:
-        """A context for calls of the object that fills a role, which turns some of its errors into Missing.
+        """Return a context for calls of the object that fills a role, which turns some of its errors into Missing.
 
         A NameError becomes the reason why the notebook lacks that name. If the object was only found by a usual name,
         and fails before it has `reached` the role's network, it was probably meant for something else: then the error
@@ -201,7 +204,7 @@ class Roles:
         )
 
     def _no_roles(self) -> str:
-        """Words on the names in grading.yaml that are not roles, or ""."""
+        """Return words on the names in grading.yaml that are not roles, or ""."""
         named = sorted({*self._modules.wishes("entry"), *self._modules.wishes("weights")} - {*USUAL})
         if not named:
             return ""
@@ -216,7 +219,7 @@ class Roles:
         return found.group(1) if found and not _OURS.search(text) else ""
 
     def _named(self, role: str, states: Sequence[ModuleType] | None = None) -> _Found | None:
-        """The object of the name that grading.yaml or the rubric gives for a role, or else of a usual name.
+        """Return the object of the name that grading.yaml or the rubric gives for a role, or else of a usual name.
 
         Raises the error of the cell that should define it.
         """
@@ -240,7 +243,7 @@ class Roles:
         return None
 
     def _resolved(self, name: str, states: Sequence[ModuleType], *, loose: bool = False) -> _Found | None:
-        """The object of a (dotted) name. `loose`: upper and lower case and underscores make no difference."""
+        """Return the object of a (dotted) name. `loose`: upper and lower case and underscores make no difference."""
         file, _, name = name.rpartition(":")
         first, *rest = name.split(".")
         for module in states:
@@ -258,7 +261,7 @@ class Roles:
         return None
 
     def _pair(self, role: str) -> tuple[_Found | None, _Found | None]:
-        """An unconditional network, and the conditional one that later takes its name or that of its class."""
+        """Return an unconditional network, and the conditional one that later takes its name or that of its class."""
         found = self._named(role)
         path = Path(str(found.module.__file__)) if found else Path()
         if found is None or path.suffix != ".ipynb":
@@ -275,7 +278,7 @@ class Roles:
         return found, None
 
     def _plain_states(self) -> list[ModuleType]:
-        """The notebook's state before another generator took the unconditional one's name; empty if none did."""
+        """Return the notebook's state before another generator took the unconditional one's name; empty if none did."""
         try:
             state = self._found("generator").module
         except Missing:
@@ -283,7 +286,7 @@ class Roles:
         return [] if state in self._modules.each(STEM) else [state]
 
     def _instance(self, found: _Found, role: str) -> nn.Module:
-        """An instance of the network: the notebook's own, or else one made with the constants that its arguments name.
+        """Return the network itself: the notebook's own, or one made with the constants that its arguments name.
 
         Of several instances of one class, the first is the unconditional one.
         """
@@ -325,12 +328,12 @@ def _said(role: str) -> str:
 
 
 def _fold(name: str) -> str:
-    """A name in lower case without underscores; a single letter is left unchanged."""
+    """Return a name in lower case without underscores; a single letter is left unchanged."""
     return name.replace("_", "").casefold() if len(name) > 1 else name
 
 
 def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, Any]:
-    """The notebook's spelling of a name, and the object of that name, or None.
+    """Return the notebook's spelling of a name, and the object of that name, or None.
 
     Raises the error of the cell that should define it.
     """
@@ -346,14 +349,14 @@ def _value(module: ModuleType, name: str, *, loose: bool = False) -> tuple[str, 
 
 
 def _as_it_was(found: _Found, cell: int) -> _Found:
-    """The object that had that name before a cell ran."""
+    """Return the object that had that name before a cell ran."""
     earlier = notebooks.load(Path(str(found.module.__file__)), until=cell)
     name, thing = _value(earlier, found.defined_as if isinstance(found.thing, type) else found.name)
     return _Found(thing, earlier, name)
 
 
 def _shapes(network: Any) -> object:
-    """The class and the shapes of a network's weights, by which instances with other arguments differ."""
+    """Return the class and the shapes of a network's weights, by which instances with other arguments differ."""
     if not isinstance(network, nn.Module):
         return None
     return type(network).__name__, [tuple(each.shape) for each in network.state_dict().values()]
@@ -373,7 +376,7 @@ class Unfit(TypeError):
 def arguments(
     function: Any, networks: Sequence[tuple[str, Any]], ordered: Sequence[Any], steps: int | None = None
 ) -> dict[str, Any]:
-    """The arguments for a student's function: networks by the names of the parameters, and the rest in order.
+    """Return the arguments for a student's function: networks by the names of the parameters, and the rest in order.
 
     `networks` are pairs of a pattern for names and the network to pass. `steps` goes to a parameter whose name says
     that it is a number. Raises Unfit if a parameter gets nothing, or something of `ordered` is left over.
@@ -402,7 +405,7 @@ def arguments(
 
 
 def takes_a_number(function: Any) -> bool:
-    """Whether a function has a parameter for a number of images or steps."""
+    """Return whether a function has a parameter for a number of images or steps."""
     return any(map(_STEPS.fullmatch, inspect.signature(function).parameters))
 
 

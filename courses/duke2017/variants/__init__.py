@@ -28,7 +28,7 @@ TRAININGS: Final = {"cgan.digits": Training(("cgan.digits", "cgan.diversity"))}
 
 @cache
 def cell(marker: str) -> str:
-    """The source of the reference's first cell that holds a text."""
+    """Return the source of the reference's first cell that holds a text."""
     file = courses()["duke2017"].reference / NOTEBOOK
     sources = ["".join(each["source"]) for each in json.loads(file.read_text())["cells"]]
     return next(source for source in sources if marker in source)
@@ -39,5 +39,5 @@ def notebook(*changes: tuple[str, str]) -> Changes:
 
 
 def rewritten(marker: str, source: str) -> tuple[str, str]:
-    """The cell that holds a text, and another in its place."""
+    """Return the cell that holds a text, and another in its place."""
     return cell(marker), source

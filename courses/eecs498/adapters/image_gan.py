@@ -25,47 +25,47 @@ class ImageGanContract:
         self._modules = modules
 
     def sample_noise(self, batch_size: int, noise_dim: int) -> Any:
-        """The student's noise [batch_size, noise_dim], of the hand-out's type and device."""
+        """Return the student's noise [batch_size, noise_dim], of the hand-out's type and device."""
         return self._asked("sample_noise", batch_size=batch_size, noise_dim=noise_dim)
 
     def discriminator(self) -> nn.Module:
-        """A new network of fully connected layers for flat images."""
+        """Return a new network of fully connected layers for flat images."""
         return self._network("discriminator")
 
     def generator(self, noise_dim: int) -> nn.Module:
-        """A new network of fully connected layers for noise [B, noise_dim]."""
+        """Return a new network of fully connected layers for noise [B, noise_dim]."""
         return self._network("generator", noise_dim=noise_dim)
 
     def dc_discriminator(self, batch_size: int) -> nn.Module:
-        """A new convolutional network; the hand-out's is for batches of any size, so none is passed."""
+        """Return a new convolutional network; the hand-out's is for batches of any size, so none is passed."""
         return self._network("build_dc_classifier")
 
     def dc_generator(self, noise_dim: int) -> nn.Module:
-        """A new network of transposed convolutions for noise [B, noise_dim]."""
+        """Return a new network of transposed convolutions for noise [B, noise_dim]."""
         return self._network("build_dc_generator", noise_dim=noise_dim)
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The scores of images [B, 784], which are shown flat, or square to a network that needs it."""
+        """Return the scores of images [B, 784], which are shown flat, or square to a network that needs it."""
         return answered(in_either_form(discriminator, images, images.reshape(-1, 1, 28, 28)), "the discriminator")
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """The student's loss for the logits of real and of generated images."""
+        """Return the student's loss for the logits of real and of generated images."""
         return self._asked("discriminator_loss", logits_real=real, logits_fake=fake)
 
     def generator_loss(self, fake: Tensor) -> Any:
-        """The student's loss for the logits of generated images."""
+        """Return the student's loss for the logits of generated images."""
         return self._asked("generator_loss", logits_fake=fake)
 
     def ls_discriminator_loss(self, real: Tensor, fake: Tensor) -> Any:
-        """The student's least-squares loss for the scores of real and of generated images."""
+        """Return the student's least-squares loss for the scores of real and of generated images."""
         return self._asked("ls_discriminator_loss", scores_real=real, scores_fake=fake)
 
     def ls_generator_loss(self, fake: Tensor) -> Any:
-        """The student's least-squares loss for the scores of generated images."""
+        """Return the student's least-squares loss for the scores of generated images."""
         return self._asked("ls_generator_loss", scores_fake=fake)
 
     def optimizer(self, model: nn.Module) -> optim.Optimizer:
-        """The student's optimiser of a model."""
+        """Return the student's optimiser of a model."""
         optimizer: optim.Optimizer = self._asked("get_optimizer", model=model)
         return optimizer
 

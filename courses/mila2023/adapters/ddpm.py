@@ -44,7 +44,7 @@ class DdpmContract:
         modules.provide(STEM, device=self._device)
 
     def sequences(self, beta_start: float, beta_end: float, steps: int) -> Any:
-        """The sequences β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the previous ᾱ, and the variance of x_{t−1} given x_t and x_0."""
+        """Return β, α, 1/√α, ᾱ, √ᾱ, √(1 − ᾱ), the ᾱ before, and the variance of x_{t−1} given x_t and x_0."""
         module = self._with_global_sequences()
         if module is not None:
             return recomputed(module, beta_start, beta_end, steps)
@@ -52,7 +52,7 @@ class DdpmContract:
         return answered(call(self._function(SEQUENCES), asked), SEQUENCES)
 
     def q_sample(self, x_start: Tensor, t: Tensor, coefficients: Sequence[Tensor], noise: Tensor | None = None) -> Any:
-        """The noisy images x_t. `coefficients` are √ᾱ and √(1 − ᾱ)."""
+        """Return the noisy images x_t. `coefficients` are √ᾱ and √(1 − ᾱ)."""
         return self._answer("q_sample", {"x_start": x_start, "t": t}, (TO_NOISE, coefficients), noise)
 
     def p_sample(
@@ -64,7 +64,7 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The images x_{t−1}. `coefficients` are β, √(1 − ᾱ), 1/√α and the posterior variance."""
+        """Return the images x_{t−1}. `coefficients` are β, √(1 − ᾱ), 1/√α and the posterior variance."""
         asked = {"model": model, "x": x, "t": t, "t_index": t_index}
         return self._answer("p_sample", asked, (TO_STEP, coefficients), noise)
 
@@ -76,7 +76,7 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The images after each step, [steps, B, C, H, W]. `coefficients` as in p_sample, noise [steps + 1, B, …]."""
+        """Return images after each step [steps, B, …]. coefficients: as in p_sample. noise: [steps + 1, B, …]."""
         asked = {"model": model, "shape": tuple(shape), "timesteps": steps, "T": steps}
         return self._answer("p_sample_loop", asked, (TO_STEP, coefficients), noise)
 
@@ -88,21 +88,21 @@ class DdpmContract:
         coefficients: Sequence[Tensor],
         noise: Tensor | None = None,
     ) -> Any:
-        """The loss, a single number. `coefficients` as in q_sample."""
+        """Return the loss, a single number. `coefficients` as in q_sample."""
         asked = {"denoise_model": model, "x_start": x_start, "t": t}
         return self._answer("p_losses", asked, (TO_NOISE, coefficients), noise)
 
     def t_sample(self, steps: int, n: int) -> Any:
-        """Random times [n] from 0 to steps − 1."""
+        """Return random times [n] from 0 to steps − 1."""
         asked = {"timesteps": steps, "batch_size": n, "device": self._device}
         return answered(call(self._function("t_sample"), asked), "t_sample")
 
     def inject_p_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Makes the student's loop call `injected` instead of p_sample, with its arguments by the hand-out's names."""
+        """Make the student's loop call `injected` instead of p_sample, with its arguments by the hand-out's names."""
         self._inject("p_sample", P_SAMPLE, TO_STEP, injected, to="p_sample_loop")
 
     def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
-        """Makes p_losses call `injected` instead of q_sample, with its arguments by the hand-out's names."""
+        """Make p_losses call `injected` instead of q_sample, with its arguments by the hand-out's names."""
         self._inject("q_sample", Q_SAMPLE, TO_NOISE, injected, to="p_losses")
 
     def _inject(
@@ -140,7 +140,10 @@ class DdpmContract:
         coefficients: tuple[Sequence[str], Sequence[Tensor]],
         noise: Tensor | None,
     ) -> Any:
-        """What a function returns. Its coefficients and noise are arguments, or globals and draws if it has none."""
+        """Return what a function returns.
+
+        Its coefficients and noise are arguments, or globals and draws if it has none.
+        """
         function, sequences = self._function(name), self._globals(name)
         if sequences:
             sequences.put(dict(zip(*coefficients, strict=True)))
@@ -155,7 +158,7 @@ class DdpmContract:
         return answered(drawing(drawn, lambda: call(function, asked), name), name)
 
     def _globals(self, name: str) -> Globals | None:
-        """The sequences that a function reads from globals; None for one that is given its coefficients."""
+        """Return the sequences that a function reads from globals; None for one that is given its coefficients."""
         if name not in self._read:
             function = self._function(name)
             given = takes_coefficients(inspect.signature(function).parameters)
@@ -163,7 +166,10 @@ class DdpmContract:
         return self._read[name]
 
     def _with_global_sequences(self) -> ModuleType | None:
-        """The module that computes the sequences at its top and has no function for them; None if there is none."""
+        """Return the module that computes the sequences at its top and has no function for them.
+
+        None if there is none.
+        """
         modules = self._modules.each(STEM) if self._modules.has(STEM) else []
         if any(callable(vars(module).get(SEQUENCES)) for module in modules):
             return None

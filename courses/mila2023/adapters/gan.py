@@ -56,39 +56,42 @@ class GanContract:
         z_dim: int = Z_DIM,
         **rates: float,
     ) -> nn.Module:
-        """A new pair of our networks. They have no dropout, for any `rates`."""
+        """Return a new pair of our networks. They have no dropout, for any `rates`."""
         return _Pair(z_dim, hidden_dims_gen, hidden_dims_disc).to(self._device)
 
     def checkpoint(self) -> None:
         """None, since no weights are handed in for this course."""
 
     def generator_of(self, model: nn.Module) -> nn.Module:
-        """The model's generator."""
+        """Return the model's generator."""
         return model.get_submodule("generator")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
-        """The model's discriminator."""
+        """Return the model's discriminator."""
         return model.get_submodule("discriminator")
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The discriminator's logits for images [B, 1, 28, 28]."""
+        """Return the discriminator's logits for images [B, 1, 28, 28]."""
         return discriminator(images)
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The generator's loss by the student's function, for as many new latents as there are images [B, C, H, W]."""
+        """Return the generator's loss by the student's code, for as many latents as there are images [B, C, H, W]."""
         fake = self.generator_of(model)(_latents(model, len(images)))
         asked = {"discriminator": self.discriminator_of(model), "generator": _Shim(model), "fake_samples": fake}
         return self._loss("generator_train", asked)
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The discriminator's loss by the student's function, for images [B, C, H, W] and as many generated ones."""
+        """Return the discriminator's loss by the student's code, for images [B, C, H, W] and as many generated ones."""
         fake = self.generator_of(model)(_latents(model, len(images))).detach()
         networks = {"discriminator": self.discriminator_of(model), "generator": _Shim(model)}
         asked = {**networks, "real_samples": images, "fake_samples": fake}
         return self._loss("discriminator_train", asked)
 
     def _loss(self, name: str, asked: dict[str, Any]) -> Tensor:
-        """The loss that a function returns, alone or as the first of several values. Raises TypeError for no tensor."""
+        """Return the loss that a function returns, alone or as the first of several values.
+
+        Raises TypeError for no tensor.
+        """
         value = answered(call(self._function(name), asked, said=SIZES), name)
         while isinstance(value, tuple | list) and value:
             value = value[0]
@@ -97,11 +100,11 @@ class GanContract:
         return value
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """The result of the student's function for n samples."""
+        """Return the result of the student's function for n samples."""
         return self._sample(model, n)
 
     def sample_of(self, model: nn.Module, z: Tensor) -> Any:
-        """The result of the student's function for given latents [n, z_dim]."""
+        """Return the result of the student's function for given latents [n, z_dim]."""
         return self._sample(model, len(z), noise=_as_images(z))
 
     def _sample(self, model: nn.Module, n: int, **noise: Tensor) -> Any:
@@ -109,11 +112,11 @@ class GanContract:
         return answered(call(self._function("sample"), asked, said=SIZES), "sample")
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Tensor:
-        """The student's interpolations [n, steps + 2, C, H, W], each between two new latents."""
+        """Return the student's interpolations [n, steps + 2, C, H, W], each between two new latents."""
         return self.interpolate_between(model, torch.stack([_latents(model, n).flatten(1) for _ in range(2)]), steps)
 
     def interpolate_between(self, model: nn.Module, ends: Tensor, steps: int) -> Tensor:
-        """The student's interpolations [n, steps + 2, C, H, W] between given latents [2, n, z_dim]."""
+        """Return the student's interpolations [n, steps + 2, C, H, W] between given latents [2, n, z_dim]."""
         function = self._function("interpolate")
         strips = []
         for z_1, z_2 in zip(*(_as_images(end).split(1) for end in ends), strict=True):
@@ -190,7 +193,7 @@ def _latents(model: nn.Module, n: int) -> Tensor:
 
 
 def _as_images(z: Tensor) -> Tensor:
-    """Latents [n, z_dim] in the shape [n, z_dim, 1, 1] that the hand-out's generator takes."""
+    """Return latents [n, z_dim] in the shape [n, z_dim, 1, 1] that the hand-out's generator takes."""
     return z[:, :, None, None]
 
 

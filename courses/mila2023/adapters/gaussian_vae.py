@@ -31,12 +31,12 @@ class GaussianVaeContract(EncoderAndDecoder):
         modules.provide(STEM, device=self._device)
 
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
-        """The student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
+        """Return the student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
         gaussian = self._modules.find(GAUSSIAN, STEM)
         return call(gaussian, {"mean": mean} if logvar is None else {"mean": mean, "logvar": logvar})
 
     def model(self, z_dim: int, features: int = FEATURES) -> nn.Module:
-        """A new VAE with `features` channels in its first layer."""
+        """Return a new VAE with `features` channels in its first layer."""
         asked = {
             "in_channels": 1,
             "decoder_features": features,
@@ -49,15 +49,15 @@ class GaussianVaeContract(EncoderAndDecoder):
         return model.to(self._device)
 
     def encode(self, model: nn.Module, x: Tensor) -> Any:
-        """The posterior of images x, a distribution with `mean` and `logvar`."""
+        """Return the posterior of images x, a distribution with `mean` and `logvar`."""
         return answered(call(method(model, "encode", "VAE"), {"x": x}), "VAE.encode")
 
     def decode(self, model: nn.Module, z: Tensor) -> Any:
-        """The distribution of images given latents z."""
+        """Return the distribution of images given latents z."""
         return answered(call(method(model, "decode", "VAE"), {"z": z}), "VAE.decode")
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
-        """The model's n samples, from `noise` [n, z_dim] if it is given, under `no_grad` as in the hand-out's loop."""
+        """Return the model's n samples, from `noise` [n, z_dim] if given, under `no_grad` as in the hand-out's loop."""
         asked: dict[str, Any] = {"batch_size": n}
         asked |= {} if noise is None else {"noise": noise}
         with torch.no_grad():
@@ -65,22 +65,22 @@ class GaussianVaeContract(EncoderAndDecoder):
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
-        """The model's estimate of log p(x) [B] in nats, from so many `draws` of z for each image."""
+        """Return the model's estimate of log p(x) [B] in nats, from so many `draws` of z for each image."""
         return answered(call(method(model, "log_likelihood", "VAE"), {"x": x, "K": draws}), "VAE.log_likelihood")
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
-        """The first three values that forward returns: the reconstruction, −log p(x|z) [B] and the divergence [B]."""
+        """Return the first three values of forward: the reconstruction, −log p(x|z) [B] and the divergence [B]."""
         found = answered(call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise}), "VAE.forward")
         return found[:3]
 
     def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
-        """The images of n latents from one end [1, z_dim] to the other, under `no_grad`."""
+        """Return the images of n latents from one end [1, z_dim] to the other, under `no_grad`."""
         asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
         with torch.no_grad():
             return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
 
     def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
-        """Replaces the student's distribution within the model by `injected_for` of it, and returns the new class."""
+        """Replace the student's distribution within the model by `injected_for` of it, and returns the new class."""
         namespace = inspect.unwrap(type(model).forward).__globals__
         theirs = namespace.get(GAUSSIAN) or self._modules.find(GAUSSIAN, STEM)
         injected = injected_for(theirs)

@@ -37,7 +37,7 @@ _OF_THE_HAND_OUT: Final = {0.0001: "start", 0.02: "end", 1000: "steps"}
 
 
 def recomputed(module: ModuleType, start: float, end: float, steps: int) -> list[Any]:
-    """The eight sequences as the student's own statements compute them for another schedule.
+    """Return the eight sequences as the student's own statements compute them for another schedule.
 
     Raises Missing for one that is not defined, Undecided if the statements have the schedule's numbers in a place where
     they cannot be changed, or whatever the student's code raises.
@@ -68,7 +68,7 @@ def recomputed(module: ModuleType, start: float, end: float, steps: int) -> list
 
 
 def _is_fixed(own: Any, found: Any, steps: int) -> bool:
-    """Whether other constants left the number of β or both ends of β as they are in the student's own program."""
+    """Return whether other constants left the number of β or both its ends as they are in the student's program."""
     own, found = (torch.as_tensor([] if each is None else each) for each in (own, found))
     if own.dim() != 1 or found.dim() != 1 or not own.numel() or not found.numel():
         return False
@@ -93,11 +93,11 @@ class Globals:
         self._computed = any(statements for _, statements in self._later)
 
     def __bool__(self) -> bool:
-        """Whether the function reads any of the sequences, or numbers that follow from them."""
+        """Return whether the function reads any of the sequences, or numbers that follow from them."""
         return bool(self._own) or self._computed
 
     def put(self, given: Mapping[str, Tensor]) -> None:
-        """Puts sequences into the globals, and computes again what the student's program computes from them.
+        """Put sequences into the globals, and computes again what the student's program computes from them.
 
         Raises Undecided if the function reads others that the given ones do not say.
         """
@@ -121,12 +121,12 @@ class Globals:
 
 
 def takes_coefficients(names: Any) -> bool:
-    """Whether one of a function's parameters, by these names, is for the coefficients."""
+    """Return whether one of a function's parameters, by these names, is for the coefficients."""
     return any(_PARAMETER.fullmatch(name) for name in names)
 
 
 def _with_what_follows(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The given sequences, and those that a student may read in their place, such as ᾱ for √(1 − ᾱ)."""
+    """Return the given sequences, and those that a student may read in their place, such as ᾱ for √(1 − ᾱ)."""
     known = dict(given)
     product = 1 - known["sqrt_one_minus_alphas_cumprod"].double() ** 2
     known.setdefault("alphas_cumprod", product.float())
@@ -139,7 +139,7 @@ def _with_what_follows(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _like(sequence: Tensor, theirs: Any) -> Any:
-    """A sequence in the form in which the student keeps it: a tensor on its device, an array or a list."""
+    """Return a sequence in the form in which the student keeps it: a tensor on its device, an array or a list."""
     if isinstance(theirs, Tensor):
         return sequence.to(theirs.device, theirs.dtype if theirs.is_floating_point() else sequence.dtype)
     if isinstance(theirs, list | tuple):

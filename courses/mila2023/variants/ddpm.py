@@ -29,7 +29,7 @@ def ddpm(*changes: tuple[str, str]) -> Changes:
 
 
 def winter(*changes: tuple[str, str]) -> Changes:
-    """The process of the hand-out of winter 2023, with some texts replaced."""
+    """Return the process of the hand-out of winter 2023, with some texts replaced."""
     text = WINTER_TEXT
     for old, new in changes:
         assert old in text, old

@@ -33,55 +33,55 @@ class FlowMatchingContract:
     # Lab one
 
     def euler(self, ode: Any) -> Any:
-        """A new EulerSimulator."""
+        """Return a new EulerSimulator."""
         return call(self._labs.find("one", "EulerSimulator"), {"ode": ode})
 
     def euler_maruyama(self, sde: Any) -> Any:
-        """A new EulerMaruyamaSimulator."""
+        """Return a new EulerMaruyamaSimulator."""
         return call(self._labs.find("one", "EulerMaruyamaSimulator"), {"sde": sde})
 
     def step(self, integrator: Any, x: Tensor, t: Tensor, h: Tensor) -> Any:
-        """The points after a step of a simulator."""
+        """Return the points after a step of a simulator."""
         return _ask(integrator, "step", {"xt": x, "t": t, "h": h})
 
     def brownian_motion(self, sigma: float) -> Any:
-        """A new BrownianMotion."""
+        """Return a new BrownianMotion."""
         return call(self._labs.find("one", "BrownianMotion"), {"sigma": sigma})
 
     def ou_process(self, theta: float, sigma: float) -> Any:
-        """A new OUProcess."""
+        """Return a new OUProcess."""
         return call(self._labs.find("one", "OUProcess"), {"theta": theta, "sigma": sigma})
 
     def langevin(self, sigma: float, density: Any) -> Any:
-        """A new LangevinSDE."""
+        """Return a new LangevinSDE."""
         return call(self._labs.find("one", "LangevinSDE"), {"sigma": sigma, "density": density})
 
     def drift(self, process: Any, x: Tensor, t: Tensor) -> Any:
-        """The drift coefficient of a process."""
+        """Return the drift coefficient of a process."""
         return _ask(process, "drift_coefficient", {"xt": x, "t": t})
 
     def diffusion(self, process: Any, x: Tensor, t: Tensor) -> Any:
-        """The diffusion coefficient of a process."""
+        """Return the diffusion coefficient of a process."""
         return _ask(process, "diffusion_coefficient", {"xt": x, "t": t})
 
     # Lab two
 
     def alpha(self) -> Any:
-        """A new LinearAlpha."""
+        """Return a new LinearAlpha."""
         return self._labs.find("two", "LinearAlpha")()
 
     def beta(self) -> Any:
-        """A new SquareRootBeta."""
+        """Return a new SquareRootBeta."""
         return self._labs.find("two", "SquareRootBeta")()
 
     def gaussian_path(self, p_data: Any, alpha: Any, beta: Any) -> Any:
-        """A new GaussianConditionalProbabilityPath."""
+        """Return a new GaussianConditionalProbabilityPath."""
         made = self._labs.find("two", "GaussianConditionalProbabilityPath")
         _set_global(made, p_data)
         return call(made, {"p_data": p_data, "alpha": alpha, "beta": beta})
 
     def linear_path(self, p_simple: Any, p_data: Any) -> Any:
-        """A new LinearConditionalProbabilityPath."""
+        """Return a new LinearConditionalProbabilityPath."""
         made = self._labs.find("two", "LinearConditionalProbabilityPath")
         _set_global(made, p_data)
         return call(made, {"p_simple": p_simple, "p_data": p_data})
@@ -91,23 +91,23 @@ class FlowMatchingContract:
         return _ask(path, "sample_conditional_path", {"z": z, "t": t})
 
     def field(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
-        """The conditional vector field of a path."""
+        """Return the conditional vector field of a path."""
         return _ask(path, "conditional_vector_field", {"x": x, "z": z, "t": t})
 
     def score(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
-        """The conditional score of a path."""
+        """Return the conditional score of a path."""
         return _ask(path, "conditional_score", {"x": x, "z": z, "t": t})
 
     def flow_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """The loss of a ConditionalFlowMatchingTrainer for a batch of n."""
+        """Return the loss of a ConditionalFlowMatchingTrainer for a batch of n."""
         return self._loss("ConditionalFlowMatchingTrainer", path, model, n)
 
     def score_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """The loss of a ConditionalScoreMatchingTrainer for a batch of n."""
+        """Return the loss of a ConditionalScoreMatchingTrainer for a batch of n."""
         return self._loss("ConditionalScoreMatchingTrainer", path, model, n)
 
     def score_of_field(self, field: nn.Module, alpha: Any, beta: Any, x: Tensor, t: Tensor) -> Any:
-        """What a ScoreFromVectorField gives for a field."""
+        """Return what a ScoreFromVectorField gives for a field."""
         asked = {"vector_field": field, "alpha": alpha, "beta": beta}
         made = call(self._labs.find("two", "ScoreFromVectorField"), asked)
         return _ask(made, "forward", {"x": x, "t": t})
@@ -119,7 +119,7 @@ class FlowMatchingContract:
     # Lab three
 
     def guided_loss(self, path: Any, model: nn.Module, eta: float, null_label: int, n: int) -> Any:
-        """The loss of a CFGTrainer for a batch of n, in which labels are dropped with probability η."""
+        """Return the loss of a CFGTrainer for a batch of n, in which labels are dropped with probability η."""
         made = self._labs.find("three", "CFGTrainer")
         asked = {"path": path, "model": model, "eta": eta}
         if _takes(made, "null_label"):
@@ -132,12 +132,12 @@ class FlowMatchingContract:
         return _ask(trainer, "get_train_loss", {"batch_size": n})
 
     def null_label(self, wished: int) -> int:
-        """The wished label, where CFGTrainer takes one; otherwise that of the hand-out of 2025."""
+        """Return the wished label, where CFGTrainer takes one; otherwise that of the hand-out of 2025."""
         return wished if _takes(self._labs.find("three", "CFGTrainer"), "null_label") else NULL_LABEL
 
 
 def _ask(thing: Any, name: str, asked: dict[str, Any]) -> Any:
-    """What a method of the student's returns. Raises Missing if there is none, or if it returns None."""
+    """Return what a method of the student's returns. Raises Missing if there is none, or if it returns None."""
     method: Callable[..., Any] | None = getattr(thing, name, None)
     called = f"{type(thing).__name__}.{name}"
     if method is None:
@@ -146,12 +146,12 @@ def _ask(thing: Any, name: str, asked: dict[str, Any]) -> Any:
 
 
 def _takes(made: Any, name: str) -> bool:
-    """Whether a class has a parameter of exactly that name; others may go on to its base class."""
+    """Return whether a class has a parameter of exactly that name; others may go on to its base class."""
     return name in inspect.signature(made).parameters
 
 
 def _set_global(made: Any, p_data: Any) -> None:
-    """Lets the hand-out's sample_conditioning_variable find the data: it reads a global p_data, not self.p_data."""
+    """Let the hand-out's sample_conditioning_variable find the data: it reads a global p_data, not self.p_data."""
     module = sys.modules.get(getattr(inspect.unwrap(made), "__module__", ""))
     if module is not None:
         vars(module)["p_data"] = p_data

@@ -31,7 +31,7 @@ class Labs:
         self._opened: dict[Path, Modules] = {}
 
     def find(self, lab: str, name: str) -> Any:
-        """The object of that name in a lab. Raises Missing, or what a file raised while it was imported."""
+        """Return the object of that name in a lab. Raises Missing, or what a file raised while it was imported."""
         failure: Exception | None = None
         for path in self.files(lab):
             try:
@@ -43,7 +43,7 @@ class Labs:
         raise failure or Missing(f"lab {lab} was not handed in: there is no notebook or program of it")
 
     def files(self, lab: str) -> list[Path]:
-        """The programs and notebooks of a lab, then those whose path names no lab; short names come first."""
+        """Return the programs and notebooks of a lab, then those whose path names no lab; short names come first."""
         top = self._modules.folder
         paths = sorted(
             (path for path in top.rglob("*") if path.suffix.lower() in (MODULE, NOTEBOOK) and path.is_file()),
@@ -56,7 +56,7 @@ class Labs:
         return own + others
 
     def _open(self, path: Path) -> Modules:
-        """The modules of a file's folder, which becomes the working folder, as for the file's author."""
+        """Return the modules of a file's folder, which becomes the working folder, as for the file's author."""
         if path not in self._opened:
             top = self._modules.folder
             others = Part(None, tuple(each.name for each in path.parent.glob("*") if each != path) or ("-",))
@@ -69,7 +69,7 @@ class Labs:
 
 
 def labs_of(path: Path) -> frozenset[str]:
-    """The labs that a path names, by the innermost folder or file that names any; none if there is none."""
+    """Return the labs that a path names, by the innermost folder or file that names any; none if there is none."""
     for component in reversed(path.parts):
         said = {found.lower().lstrip("0") for found in _LAB.findall(component)}
         if said:

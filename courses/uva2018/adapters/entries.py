@@ -27,14 +27,14 @@ WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
 
 
 def prepare(modules: Modules, stem: str, args: Namespace) -> None:
-    """Gives a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`."""
+    """Give a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     modules.provide(stem, args=args, ARGS=args, opt=args, device=device)
     _stand_in_for_data()
 
 
 def save_nothing(module: ModuleType) -> None:
-    """Makes a file's code save no pictures, since that takes seconds each, and the folders may not exist.
+    """Make a file's code save no pictures, since that takes seconds each, and the folders may not exist.
 
     The report shows pictures instead.
     """
@@ -48,7 +48,7 @@ def save_nothing(module: ModuleType) -> None:
 
 
 def _nothing(*args: object, **kwargs: object) -> None:
-    """Replaces functions that save a picture."""
+    """Replace functions that save a picture."""
 
 
 def call_named(
@@ -58,7 +58,7 @@ def call_named(
     by_role: Mapping[str, object],
     asked: Mapping[str, object] | None = None,
 ) -> Any:
-    """Calls a function with `word` in its name: a method of one of the `owners`, or else a function of the file.
+    """Call a function with `word` in its name: a method of one of the `owners`, or else a function of the file.
 
     Arguments are chosen by the names of the parameters (`by_role`, `asked`); parameters with a default keep it unless
     they are in `asked`. Of several functions, such as a function and its helpers, a network's method or the first
@@ -102,7 +102,7 @@ def _says_network(entry: Callable[..., Any], given: Mapping[str, object], by_rol
 def _arguments(
     entry: Callable[..., Any], by_role: Mapping[str, object], positional: nn.Module, asked: Mapping[str, object]
 ) -> dict[str, object]:
-    """The arguments for a function: those in `asked`, and those for parameters without a default.
+    """Return the arguments for a function: those in `asked`, and those for parameters without a default.
 
     A parameter whose name is unknown gets what the student's own call of the function passes, if that is no network, or
     what its name suits, such as a step. The first one without either gets `positional`, unless another parameter is a
@@ -141,12 +141,12 @@ def _arguments(
 
 
 def _role_of(name: str, by_role: Mapping[str, object]) -> str | None:
-    """The role that equals a parameter's name or is contained in it; single letters must be equal."""
+    """Return the role that equals a parameter's name or is contained in it; single letters must be equal."""
     return name if name in by_role else next((role for role in by_role if len(role) > 1 and role in name), None)
 
 
 def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:
-    """Images [B, 1, 28, 28] in the form that a network takes: as flat rows [B, 784], like the hand-out's, or unchanged.
+    """Return images [B, 1, 28, 28] in a form that the network takes: flat rows [B, 784], as in the hand-out, or not.
 
     Both are tried, without changing the network's state or the random numbers. If it takes neither, they are flat.
     """
@@ -159,7 +159,7 @@ def in_a_form_that_fits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def _stand_in_for_data() -> None:
-    """Allows importing the templates without the hand-out's folder `datasets`, which is not handed in."""
+    """Allow importing the templates without the hand-out's folder `datasets`, which is not handed in."""
     for name in ("datasets", "datasets.bmnist"):
         module = ModuleType(name)
         module.__dict__.update(__path__=[], bmnist=_no_data)

@@ -69,7 +69,7 @@ class GanContract:
         prepare(modules, STEM, self._args)
 
     def generator(self) -> nn.Module:
-        """A new generator: latents [B, 100] → images of 784 pixels each, in any shape.
+        """Return a new generator: latents [B, 100] → images of 784 pixels each, in any shape.
 
         Raises Undecided if it makes images of another size.
         """
@@ -78,7 +78,7 @@ class GanContract:
         return network
 
     def discriminator(self) -> nn.Module:
-        """A new discriminator: images, in the form that `fitting` returns → one score for each.
+        """Return a new discriminator: images, in the form that `fitting` returns → one score for each.
 
         Raises Undecided if it needs images of another size.
         """
@@ -87,11 +87,11 @@ class GanContract:
         return network
 
     def fitting(self, discriminator: nn.Module, images: Tensor) -> Tensor:
-        """Images [B, 1, 28, 28] in the form that a discriminator takes."""
+        """Return images [B, 1, 28, 28] in the form that a discriminator takes."""
         return in_a_form_that_fits(discriminator, images)
 
     def optimizers(self, generator: nn.Module, discriminator: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-        """The two optimisers of the generator and the discriminator, as the hand-out's `main` creates them."""
+        """Return the two optimisers of the generator and the discriminator, as the hand-out's `main` creates them."""
         return [torch.optim.Adam(network.parameters(), lr=rate) for network in (generator, discriminator)]
 
     def train(
@@ -103,7 +103,7 @@ class GanContract:
         batch_size: int,
         epochs: int = 1,
     ) -> None:
-        """Runs the student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
+        """Run the student's own loop over batches of images [B, 1, 28, 28] in [−1, 1] with their labels.
 
         It is stopped after `epochs` epochs, since many loops contain their own number of epochs.
         """
@@ -126,7 +126,7 @@ class GanContract:
                     raise
 
     def interpolate(self, generator: nn.Module, steps: int) -> Any:
-        """Calls the student's function or method for interpolation. Raises Missing if only the script interpolates.
+        """Call the student's function or method for interpolation. Raises Missing if only the script interpolates.
 
         `steps` is passed to a parameter with that word in its name. A function that returns latents [N, 100] leaves it
         to its caller to decode them, which is done here. Students' scripts call such functions under `no_grad` or not;
@@ -164,7 +164,10 @@ class GanContract:
 
 
 def _latents_in(found: Any) -> Tensor | None:
-    """The latents [N, 100] that a student's function returned as a tensor, an array or a list; None for images."""
+    """Return the latents [N, 100] that a student's function returned as a tensor, an array or a list.
+
+    None for images.
+    """
     if isinstance(found, tuple | list) and found and all(isinstance(each, Tensor | np.ndarray) for each in found):
         rows = [torch.as_tensor(each) for each in found]
         found = torch.stack(rows) if all(each.shape == rows[0].shape for each in rows) else None

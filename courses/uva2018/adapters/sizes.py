@@ -26,7 +26,7 @@ CHANNELS = (1, 3)
 
 @contextlib.contextmanager
 def on_trial(network: nn.Module) -> Iterator[None]:
-    """Runs a network in eval mode, without gradients; leaves its mode and torch's random numbers as they were."""
+    """Run a network in eval mode, without gradients; leave its mode and torch's random numbers as they were."""
     training, state = network.training, torch.get_rng_state()
     network.eval()
     try:
@@ -38,7 +38,7 @@ def on_trial(network: nn.Module) -> Iterator[None]:
 
 
 def expect_digits_from(network: nn.Module, latents: int) -> None:
-    """Raises Undecided if a network makes images of another usual size from latents [B, `latents`].
+    """Raise Undecided if a network makes images of another usual size from latents [B, `latents`].
 
     Whatever else is wrong with its outputs is left to the checks.
     """
@@ -51,7 +51,7 @@ def expect_digits_from(network: nn.Module, latents: int) -> None:
 
 
 def expect_digits_for(network: nn.Module) -> None:
-    """Raises Undecided if a network takes images of another usual size, and none of 28×28, flat or square.
+    """Raise Undecided if a network takes images of another usual size, and none of 28×28, flat or square.
 
     A network that takes no images of any usual size is left to the checks.
     """
@@ -62,7 +62,7 @@ def expect_digits_for(network: nn.Module) -> None:
 
 
 def takes_digits(network: nn.Module) -> bool:
-    """Whether a network can be called with images of 28×28, flat or square."""
+    """Return whether a network can be called with images of 28×28, flat or square."""
     with on_trial(network):
         return _takes(network, 1, SIDE)
 
@@ -77,14 +77,14 @@ def _undecided(network: nn.Module, does: str, size: Size) -> Undecided:
 
 
 def _takes(network: nn.Module, channels: int, side: int) -> bool:
-    """Whether a network returns something for each of some images, flat or square, or one number for all."""
+    """Return whether a network returns something for each of some images, flat or square, or one number for all."""
     square = torch.rand(ROWS, channels, side, side)
     found = (_output(network, form) for form in (square.flatten(1), square))
     return any(output is not None and (output.dim() == 0 or len(output) == ROWS) for output in found)
 
 
 def _output(network: nn.Module, inputs: Tensor) -> Tensor | None:
-    """The first tensor that a network returns; None if it fails."""
+    """Return the first tensor that a network returns; None if it fails."""
     device = next((parameter.device for parameter in network.parameters()), inputs.device)
     with contextlib.suppress(Exception):  # the checks call the network again, and report what it raises
         output = network(inputs.to(device))
@@ -94,7 +94,7 @@ def _output(network: nn.Module, inputs: Tensor) -> Tensor | None:
 
 
 def _size_of(images: Tensor) -> Size | None:
-    """The channels and the side of square images [B, …] of a usual size, which may be flat; else None."""
+    """Return the channels and the side of square images [B, …] of a usual size, which may be flat; else None."""
     pixels = images[0].numel()
     channels = images.shape[1] if images.dim() == 4 else 1 if pixels == isqrt(pixels) ** 2 else 3
     side = isqrt(pixels // channels)

@@ -38,19 +38,19 @@ class VaeContract:
         prepare(modules, STEM, self._args)
 
     def encoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new encoder. Raises Undecided if it needs images of another size."""
+        """Return a new encoder. Raises Undecided if it needs images of another size."""
         network = self._made("Encoder", hidden_dim, z_dim)
         expect_digits_for(network)
         return network
 
     def decoder(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new decoder. Raises Undecided if it makes images of another size."""
+        """Return a new decoder. Raises Undecided if it makes images of another size."""
         network = self._made("Decoder", hidden_dim, z_dim)
         expect_digits_from(network, z_dim)
         return network
 
     def model(self, hidden_dim: int, z_dim: int) -> nn.Module:
-        """A new VAE of the student's. Raises Undecided if it needs images of another size."""
+        """Return a new VAE of the student's. Raises Undecided if it needs images of another size."""
         model = self._made("VAE", hidden_dim, z_dim)
         expect_digits_for(model)
         self._of_other_sizes.clear()
@@ -68,11 +68,14 @@ class VaeContract:
             pass
 
     def encoder_of(self, model: nn.Module) -> nn.Module:
-        """The encoder of the newest model. Raises Undecided if the model pads or scales its images for it."""
+        """Return the encoder of the newest model. Raises Undecided if the model pads or scales its images for it."""
         return self._part(model, "encoder")
 
     def decoder_of(self, model: nn.Module) -> nn.Module:
-        """The decoder of the newest model. Raises Undecided if the model crops or scales the images that it makes."""
+        """Return the decoder of the newest model.
+
+        Raises Undecided if the model crops or scales the images that it makes.
+        """
         return self._part(model, "decoder")
 
     def _part(self, model: nn.Module, role: str) -> nn.Module:
@@ -81,18 +84,18 @@ class VaeContract:
         return part(model, role, "VAE")
 
     def fitting(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""
+        """Return images [B, 1, 28, 28] in the form that an encoder or a whole model takes."""
         return in_a_form_that_fits(network, images)
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
-        """The average bound that VAE.forward returns for images of a `fitting` form, alone or as the first value."""
+        """Return the average bound by VAE.forward for images of a `fitting` form, alone or as the first value."""
         vars(self._args).update(batch_size=len(images))  # some divide by the script's argument
         with sizes.put([model], {"batch": len(images)}):
             returned = model(images)
         return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """The samples and means that VAE.sample, or a function of that name, returns for n images.
+        """Return the samples and means that VAE.sample, or a function of that name, returns for n images.
 
         Students' scripts call it under `no_grad` or not; what needs no gradients runs under it. Raises Missing if no
         function returns these, for example because only the script draws samples; and Undecided if more things come
@@ -112,11 +115,11 @@ class VaeContract:
         return returned
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser, as the hand-out's `main` creates it."""
+        """Return the optimiser, as the hand-out's `main` creates it."""
         return torch.optim.Adam(model.parameters())
 
     def epoch(self, model: nn.Module, images: Tensor, batch_size: int, optimizer: torch.optim.Optimizer) -> Any:
-        """Runs one epoch of the student's own loop over images [N, 1, 28, 28], and returns its result.
+        """Run one epoch of the student's own loop over images [N, 1, 28, 28], and returns its result.
 
         The hand-out's loader gives batches of images; torchvision's, which some use, gives images with labels. Which of
         them the loop takes is tried out on a copy of the model.
@@ -141,7 +144,7 @@ class VaeContract:
         )
 
     def manifold(self, model: nn.Module) -> Any:
-        """Calls the student's function or method for the manifold, under `no_grad`, since it needs no gradients.
+        """Call the student's function or method for the manifold, under `no_grad`, since it needs no gradients.
 
         Raises Missing if only the script draws it.
         """
@@ -171,7 +174,9 @@ class VaeContract:
 
 
 def _samples_and_means(returned: Any, n: int) -> Any:
-    """The samples and the means among three or more things that were returned; two things are returned unchanged.
+    """Return the samples and the means among three or more things that were returned.
+
+    Two things are returned unchanged.
 
     These are the only two that are n images; or of more such, the only one of 0 and 1 and the only other in [0, 1].
     Raises Undecided if there are more candidates.
@@ -194,7 +199,7 @@ def _size_of(value: Any) -> int:
 
 
 def _loader(images: Tensor, batch_size: int, labelled: bool) -> Iterable[Any]:
-    """A data loader for these images in their order, with or without labels."""
+    """Return a data loader for these images in their order, with or without labels."""
     items: list[Any] = [(image, 0) for image in images] if labelled else list(images)
     loader: Iterable[Any] = DataLoader(items, batch_size=batch_size)  # type: ignore[arg-type]
     return loader

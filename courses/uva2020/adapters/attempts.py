@@ -12,7 +12,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def most_complete(modules: Modules, stems: Iterable[str], asked: Iterable[str]) -> str:
-    """The file among `stems` in which the fewest of the `asked` functions are unfinished; the first among equals.
+    """Return the file among `stems` in which the fewest of the `asked` functions are unfinished.
+
+    The first among equals.
 
     A function is unfinished if it is absent or still raises the hand-out's NotImplementedError. In a file that is
     absent, empty or cannot be parsed, all functions are. Only the syntax tree is read, so neither file is imported.

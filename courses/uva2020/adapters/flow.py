@@ -29,12 +29,12 @@ class FlowContract:
         modules.provide("train", device="cpu")
 
     def gaussian(self, mu: Tensor, sigma: Tensor, dims: int) -> Any:
-        """The student's N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma are [dims]."""
+        """Return the student's N(mu, diag(sigma²)), with .log_prob and .sample; mu and sigma are [dims]."""
         build = self._modules.find(GAUSSIAN, "distributions")
         return call(build, {"mu": mu.cpu(), "sigma": sigma.cpu(), "dims": dims})
 
     def bimodal(self, mus: Sequence[Tensor], sigmas: Sequence[Tensor], dims: int, gaussian: type | None = None) -> Any:
-        """The student's equal mixture of two such Gaussians, given their means and standard deviations [dims].
+        """Return the student's equal mixture of two such Gaussians, given their means and standard deviations [dims].
 
         `gaussian`: a class that replaces the student's Gaussian from now on.
         """
@@ -47,13 +47,16 @@ class FlowContract:
         return call(build, settings)
 
     def model(self, base: object, dim: int, num_flows: int, num_hidden: int) -> nn.Module:
-        """A new flow to the density `base`: forward(x [B, dim]) → nll [B]; transform(z, inverse) → (z, log_det)."""
+        """Return a new flow to the density `base`: forward(x [B, dim]) → nll [B].
+
+        Transform(z, inverse) → (z, log_det).
+        """
         settings = {"base_density": base, "dim": dim, "num_flows": num_flows, "num_hidden": num_hidden}
         model: nn.Module = call(self._modules.find("NormalizingFlow", "model"), settings)
         return model
 
     def train_epoch(self, model: nn.Module, loader: Batches, optimizer: Optimizer) -> float | None:
-        """Runs one epoch of the student's loop, and returns its average bits per dimension, or None."""
+        """Run one epoch of the student's loop, and returns its average bits per dimension, or None."""
         asked = {"model": model, "train_loader": loader, "optimizer": optimizer}
         average = call(self._modules.find("train_nf", "train"), asked)
         if isinstance(average, tuple | list):

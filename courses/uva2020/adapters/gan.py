@@ -56,17 +56,17 @@ class GanContract:
             modules.provide(template, args=self._args, device=device)
 
     def generator(self, z_dim: int, hidden_dims: list[int], output_shape: list[int], dp_rate: float) -> nn.Module:
-        """A new generator: [B, z_dim] → [B, *output_shape]."""
+        """Return a new generator: [B, z_dim] → [B, *output_shape]."""
         return self._network(
             "GeneratorMLP", z_dim=z_dim, hidden_dims=hidden_dims, output_shape=output_shape, dp_rate=dp_rate
         )
 
     def discriminator(self, input_dims: int, hidden_dims: list[int], dp_rate: float) -> nn.Module:
-        """A new discriminator; `score` calls it."""
+        """Return a new discriminator; `score` calls it."""
         return self._network("DiscriminatorMLP", input_dims=input_dims, hidden_dims=hidden_dims, dp_rate=dp_rate)
 
     def score(self, discriminator: nn.Module, images: Tensor) -> Any:
-        """The scores of images [B, C, H, W], or of their flat rows [B, C·H·W] if the discriminator only takes those."""
+        """Return the scores of images [B, C, H, W], or of their flat rows [B, C·H·W] if a network only takes those."""
         try:
             return discriminator(images)
         except (RuntimeError, ValueError, IndexError):
@@ -82,7 +82,7 @@ class GanContract:
         z_dim: int = 32,
         lr: float = LEARNING_RATE,
     ) -> nn.Module:
-        """A new GAN with both networks."""
+        """Return a new GAN with both networks."""
         settings = {
             "hidden_dims_gen": hidden_dims_gen,
             "hidden_dims_disc": hidden_dims_disc,
@@ -99,33 +99,33 @@ class GanContract:
         return model
 
     def generator_of(self, model: nn.Module) -> nn.Module:
-        """The model's generator."""
+        """Return the model's generator."""
         return part(model, "generator", "GAN")
 
     def discriminator_of(self, model: nn.Module) -> nn.Module:
-        """The model's discriminator."""
+        """Return the model's discriminator."""
         return part(model, "discriminator", "GAN")
 
     def generator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The generator's loss by the student's step, for a batch of real images [B, C, H, W]."""
+        """Return the generator's loss by the student's step, for a batch of real images [B, C, H, W]."""
         return _loss(call(method(model, "generator_step", "GAN"), {"x_real": images}))
 
     def discriminator_step(self, model: nn.Module, images: Tensor) -> Tensor:
-        """The discriminator's loss by the student's step, for a batch of real images [B, C, H, W]."""
+        """Return the discriminator's loss by the student's step, for a batch of real images [B, C, H, W]."""
         return _loss(call(method(model, "discriminator_step", "GAN"), {"x_real": images}))
 
     sample_of = interpolate_between = None  # in this course, both functions draw their latents themselves
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """The result of the student's `sample`, which should be n images."""
+        """Return the result of the student's `sample`, which should be n images."""
         return call(method(model, "sample", "GAN"), {"batch_size": n})
 
     def interpolate(self, model: nn.Module, n: int, steps: int) -> Any:
-        """The result of the student's `interpolate`, n strips with `steps` images between their ends."""
+        """Return the result of the student's `interpolate`, n strips with `steps` images between their ends."""
         return call(method(model, "interpolate", "GAN"), {"batch_size": n, "interpolation_steps": steps})
 
     def optimizers(self, model: nn.Module) -> list[torch.optim.Optimizer]:
-        """The two optimisers, in the order of the student's loop: of the generator and of the discriminator.
+        """Return the two optimisers, in the order of the student's loop: of the generator and of the discriminator.
 
         In `train_torch.py`, `main` creates them, which is not run, so they are the hand-out's. A LightningModule
         creates its own.
@@ -138,7 +138,7 @@ class GanContract:
     def train_epoch(
         self, model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]
     ) -> None:
-        """Runs one epoch of the student's own loop, with the results of the method `optimizers`.
+        """Run one epoch of the student's own loop, with the results of the method `optimizers`.
 
         If the loop stands in `main`, that is run with this model and these batches, and creates its own optimisers.
         """
@@ -165,7 +165,7 @@ class GanContract:
         )
 
     def checkpoint(self) -> Path | None:
-        """The newest handed-in file of weights, or None."""
+        """Return the newest handed-in file of weights, or None."""
         folder = self._modules.folder
         files = [path for path in sorted(folder.rglob("*")) if path.suffix in CHECKPOINTS and path.is_file()]
         return max(files, key=lambda path: path.stat().st_mtime, default=None)
@@ -176,7 +176,7 @@ class GanContract:
 
 
 def _loss(result: Any) -> Tensor:
-    """The loss that a step returns alone, as the first of several values, or in a dictionary."""
+    """Return the loss that a step returns alone, as the first of several values, or in a dictionary."""
     if isinstance(result, tuple | list) and result:
         result = result[0]
     if isinstance(result, dict):
@@ -187,7 +187,7 @@ def _loss(result: Any) -> Tensor:
 
 
 def _configured(result: Any) -> list[torch.optim.Optimizer]:
-    """The optimisers, in any of the forms that `configure_optimizers` may return."""
+    """Return the optimisers, in any of the forms that `configure_optimizers` may return."""
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], list):
         result = result[0]  # (optimisers, schedulers)
     if not isinstance(result, list | tuple):
@@ -196,7 +196,7 @@ def _configured(result: Any) -> list[torch.optim.Optimizer]:
 
 
 def _lightning_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """Runs an epoch as the Trainer of PyTorch Lightning 1.x does: for each batch, a step of each optimiser."""
+    """Run an epoch as the Trainer of PyTorch Lightning 1.x does: for each batch, a step of each optimiser."""
     model.train()
     training_step = method(model, "training_step", "GAN")
     if "optimizer_idx" not in inspect.signature(training_step).parameters:
@@ -213,7 +213,7 @@ def _lightning_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Seq
 
 
 def _freeze_others(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    """Freezes all parameters but those of this optimiser, as Lightning's `toggle_optimizer` does, and returns them."""
+    """Freeze all parameters but those of this optimiser, as Lightning's `toggle_optimizer` does, and returns them."""
     own = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     others = [parameter for parameter in model.parameters() if parameter.requires_grad and id(parameter) not in own]
     for parameter in others:
@@ -222,7 +222,7 @@ def _freeze_others(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[n
 
 
 def _manual_epoch(model: nn.Module, batches: Iterable[Batch], optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """Runs an epoch of Lightning 2's manual optimisation, where `training_step` calls the Trainer's methods itself."""
+    """Run an epoch of Lightning 2's manual optimisation, where `training_step` calls the Trainer's methods itself."""
     injected = {
         "optimizers": lambda *args, **kwargs: list(optimizers),
         "manual_backward": lambda loss, *args, **kwargs: loss.backward(*args, **kwargs),

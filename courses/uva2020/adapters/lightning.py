@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 
 def silence() -> None:
-    """Gives LightningModules a logger and a trainer that accept any call, since steps log and there is no Trainer."""
+    """Give LightningModules a logger and a trainer that accept any call, since steps log and there is no Trainer."""
     import pytorch_lightning as pl
 
     silent = MagicMock()

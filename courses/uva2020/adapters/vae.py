@@ -57,45 +57,45 @@ class VaeContract(EncoderAndDecoder):
         _stand_in_for_absent_files(modules)
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
-        """The student's draw of z from mean and std, both [B, z_dim]."""
+        """Return the student's draw of z from mean and std, both [B, z_dim]."""
         return call(self._function("sample_reparameterize"), {"mean": mean, "std": std})
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
-        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
+        """Return the student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return call(self._function("KLD"), {"mean": mean, "log_std": log_std})
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
-        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
+        """Return the student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return call(self._function("elbo_to_bpd"), {"elbo": elbo, "img_shape": img_shape})
 
     def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
-        """The picture that the student's function draws of the manifold of a decoder."""
+        """Return the picture that the student's function draws of the manifold of a decoder."""
         return call(self._function("visualize_manifold"), {"decoder": decoder, "grid_size": grid_size})
 
     def mlp_encoder(self, input_dim: int, hidden_dims: list[int], z_dim: int) -> nn.Module:
-        """A new fully connected encoder."""
+        """Return a new fully connected encoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPEncoder", input_dim=input_dim, hidden_dims=hidden_dims, z_dim=z_dim
         )
 
     def mlp_decoder(self, z_dim: int, hidden_dims: list[int], output_shape: list[int]) -> nn.Module:
-        """A new fully connected decoder."""
+        """Return a new fully connected decoder."""
         return self._network(
             "mlp_encoder_decoder", "MLPDecoder", z_dim=z_dim, hidden_dims=hidden_dims, output_shape=output_shape
         )
 
     def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new convolutional encoder."""
+        """Return a new convolutional encoder."""
         return self._cnn("CNNEncoder", num_input_channels, num_filters, z_dim)
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new convolutional decoder."""
+        """Return a new convolutional decoder."""
         return self._cnn("CNNDecoder", num_input_channels, num_filters, z_dim)
 
     def model(
         self, kind: str = "MLP", hidden_dims: Sequence[int] = (512,), num_filters: int = 32, z_dim: int = 20
     ) -> nn.Module:
-        """A new VAE of the student's; kind is "MLP" or "CNN"."""
+        """Return a new VAE of the student's; kind is "MLP" or "CNN"."""
         vars(self._args).update(model=kind, hidden_dims=[*hidden_dims], num_filters=num_filters, z_dim=z_dim)
         if self._template == "train_pl":
             lightning.silence()
@@ -106,17 +106,17 @@ class VaeContract(EncoderAndDecoder):
         return model
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """The result of `VAE.sample`, which should be samples and means."""
+        """Return the result of `VAE.sample`, which should be samples and means."""
         return call(method(model, "sample", "VAE"), {"batch_size": n}, self._offered)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser for the student's loop: Adam, as in the hand-out's `main`, or that of a LightningModule."""
+        """Return the optimiser for the student's loop: Adam, as in the hand-out, or that of a LightningModule."""
         if self._template == "train_pl":
             return _configured(method(model, "configure_optimizers", "VAE")())
         return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
 
     def train_epoch(self, model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> Any:
-        """Runs one epoch of the student's training, and returns its averages: () for none, None for the Trainer's."""
+        """Run one epoch of the student's training, and returns its averages: () for none, None for the Trainer's."""
         if self._template == "train_pl":
             _lightning_epoch(model, loader, optimizer)
             return None
@@ -159,7 +159,7 @@ def _given(averages: Any) -> Any:
 
 
 def _stand_in_for_absent_files(modules: Modules) -> None:
-    """Allows importing the training template without files that need not be handed in.
+    """Allow importing the training template without files that need not be handed in.
 
     These are `bmnist.py`, which the hand-out gives, and the convolutional networks, which are a bonus question.
     """
@@ -179,7 +179,7 @@ def _absent(sentence: str) -> Callable[..., Any]:
 
 
 def _configured(result: Any) -> torch.optim.Optimizer:
-    """The first optimiser, in any of the forms that `configure_optimizers` may return."""
+    """Return the first optimiser, in any of the forms that `configure_optimizers` may return."""
     while isinstance(result, list | tuple | dict):
         result = result["optimizer"] if isinstance(result, dict) else result[0]
     if not isinstance(result, torch.optim.Optimizer):
@@ -188,7 +188,7 @@ def _configured(result: Any) -> torch.optim.Optimizer:
 
 
 def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch.optim.Optimizer) -> None:
-    """Runs an epoch of training as Lightning's Trainer does."""
+    """Run an epoch of training as Lightning's Trainer does."""
     training_step = method(model, "training_step", "VAE")
     model.train()
     for index, batch in enumerate(loader):
@@ -202,7 +202,7 @@ def _lightning_epoch(model: nn.Module, loader: Iterable[Batch], optimizer: torch
 
 
 def _lightning_evaluation(model: nn.Module, loader: Iterable[Batch]) -> None:
-    """Runs an epoch of validation as Lightning's Trainer does."""
+    """Run an epoch of validation as Lightning's Trainer does."""
     validation_step = method(model, "validation_step", "VAE")
     model.eval()
     with torch.no_grad():

@@ -30,29 +30,29 @@ class VaeContract(EncoderAndDecoder):
             sys.modules["mnist"] = _given("mnist")
 
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
-        """The student's draw of z from mean and std, both [B, z_dim]."""
+        """Return the student's draw of z from mean and std, both [B, z_dim]."""
         return call(self._function("sample_reparameterize"), {"mean": mean, "std": std})
 
     def kld(self, mean: Tensor, log_std: Tensor) -> Any:
-        """The student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
+        """Return the student's KL divergence [B] for mean and log_std, both [B, z_dim]."""
         return call(self._function("KLD"), {"mean": mean, "log_std": log_std})
 
     def bpd(self, elbo: Tensor, img_shape: torch.Size) -> Any:
-        """The student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
+        """Return the student's bits per dimension for a negative ELBO in nats [B], and images of shape [B, C, H, W]."""
         return call(self._function("elbo_to_bpd"), {"elbo": elbo, "img_shape": img_shape})
 
     def cnn_encoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new encoder: images [B, num_input_channels, 28, 28] → mean and log_std, each [B, z_dim]."""
+        """Return a new encoder: images [B, num_input_channels, 28, 28] → mean and log_std, each [B, z_dim]."""
         encoder: nn.Module = self._network("CNNEncoder", num_input_channels, num_filters, z_dim)
         return encoder
 
     def cnn_decoder(self, num_input_channels: int, num_filters: int, z_dim: int) -> nn.Module:
-        """A new decoder: [B, z_dim] → [B, num_input_channels, 28, 28], with a logit for each level of each pixel."""
+        """Return a new decoder: [B, z_dim] → [B, num_input_channels, 28, 28], a logit for each level of each pixel."""
         decoder: nn.Module = self._network("CNNDecoder", num_input_channels, num_filters, z_dim)
         return decoder
 
     def model(self, num_filters: int = 32, z_dim: int = 20) -> nn.Module:
-        """A new VAE of the student's."""
+        """Return a new VAE of the student's."""
         vae = self._modules.find("VAE", "train_pl")
         asked = {"num_filters": num_filters, "z_dim": z_dim}
         model: nn.Module = call(vae, asked | ({"lr": LEARNING_RATE} if accepts(vae, "lr") else {}))
