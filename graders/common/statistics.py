@@ -254,6 +254,18 @@ def declare(check: str, random: str, test: _Test, cases: int = 1) -> _Test:
 
 
 @dataclass(frozen=True, slots=True)
+class OfDraws:
+    """What tests of `draws` numbers share, each a draw of its own; `alpha` is the false-fail probability."""
+
+    draws: int
+    alpha: float = ALPHA
+
+    @property
+    def size(self) -> str:
+        return f"{self.draws:,}"
+
+
+@dataclass(frozen=True, slots=True)
 class GaussianFit:
     """Tests whether `draws` rows of `elements` numbers are independent N(0, 1): see `gaussian_fit_problems`."""
 
@@ -393,15 +405,8 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Strays:
+class Strays(OfDraws):
     """Tests whether `draws` numbers all lie as near to 0 as draws from N(0, 1) do."""
-
-    draws: int
-    alpha: float = ALPHA
-
-    @property
-    def size(self) -> str:
-        return f"{self.draws:,}"
 
     @property
     def statistic(self) -> str:
@@ -448,18 +453,11 @@ class Mass:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class Gain(OfDraws):
     """Tests whether a density assigns draws from the true one more probability than the true one does.
 
     No density can do so by more than chance (`evidence_bound`), so a claim that does is no density.
     """
-
-    draws: int
-    alpha: float = ALPHA
-
-    @property
-    def size(self) -> str:
-        return f"{self.draws:,}"
 
     @property
     def statistic(self) -> str:

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from gengrade.arrays import Array
 from graders.common.statistics import (
-    ALPHA,
+    OfDraws,
     correlation_bound,
     dkw_bound,
     ks_distance,
@@ -21,7 +21,7 @@ _LEAST = 1e-9  # the normal score of 0 would be infinite
 
 
 @dataclass(frozen=True, slots=True)
-class UniformTimes:
+class UniformTimes(OfDraws):
     """A test of `draws` times from U[0, 1), or from U[0, 1 − cut), with false-fail probability `alpha`.
 
     Half of `alpha` goes to the distribution (the Dvoretzky–Kiefer–Wolfowitz bound), half to the correlation of
@@ -29,14 +29,7 @@ class UniformTimes:
     there.
     """
 
-    draws: int
-    alpha: float = ALPHA
     cut: float = 0.01
-
-    @property
-    def size(self) -> str:
-        """The sample size, in words for docs/error-rates.md."""
-        return f"{self.draws:,}"
 
     @property
     def statistic(self) -> str:
@@ -69,16 +62,8 @@ class UniformTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class Earliest:
+class Earliest(OfDraws):
     """A test of whether the earliest of `draws` times from U[0, 1) is as early as chance makes it."""
-
-    draws: int
-    alpha: float = ALPHA
-
-    @property
-    def size(self) -> str:
-        """The sample size, in words for docs/error-rates.md."""
-        return f"{self.draws:,}"
 
     @property
     def statistic(self) -> str:
