@@ -86,7 +86,27 @@ class Guidance(Protocol):
         """Return the label that stands for none: the wished one, where the trainer takes one as an argument."""
 
 
-class FlowMatching(Simulation, Paths, Guidance, Protocol):
+class Networks(Protocol):
+    """A transformer as the vector field, and guidance in the latent space of an autoencoder, as in 2026."""
+
+    def network(self, name: str, settings: dict[str, Any]) -> nn.Module:
+        """Return a new network of the class that the hand-out calls `name`, with these settings."""
+
+    def answer(self, network: nn.Module, inputs: dict[str, Tensor]) -> Any:
+        """Return what a network gives for x [B, …] and, if it takes them, times t [B], labels y [B] and c [B, dim]."""
+
+    def vae_loss(
+        self, beta: float, z_mean: Tensor, z_logvar: Tensor, x_mean: Tensor, x_logvar: Tensor, x_true: Tensor
+    ) -> Any:
+        """Return the loss of an autoencoder with this β; both logarithms of variances are tensors of shape []."""
+
+    def latent_loss(
+        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int, n: int
+    ) -> Any:
+        """Return the loss of a batch of n on latents. data has sample(n), and vae encode(x), a mean and a logvar."""
+
+
+class FlowMatching(Simulation, Paths, Guidance, Networks, Protocol):
     """All that the family's probes ask for."""
 
 

@@ -43,12 +43,14 @@ class Path(nn.Module):
         self.draws: list[Any] = []
         self.targets: list[Any] = []
         self.which = ""
+        self.attached = False  # whether points z came with a graph
 
     def sample_conditioning_variable(self, num_samples: int) -> Any:
         return self.p_data.sample(num_samples)
 
     def sample_conditional_path(self, z: Tensor, t: Tensor) -> Tensor:
         self.draws.append(_seen(z, t))
+        self.attached |= z.requires_grad
         return self._drawn[: len(z)].clone()
 
     def conditional_vector_field(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
@@ -85,7 +87,7 @@ def flow_matching(
 ) -> Loss:
     """Return the student's loss against the conditional vector field."""
     path, model = Path(Source(z), x, field, score), Model(outputs)
-    return _loss(package.flow_matching.flow_matching_loss(path, model, len(z)), path, model)
+    return recorded(package.flow_matching.flow_matching_loss(path, model, len(z)), path, model)
 
 
 def score_matching(
@@ -93,7 +95,7 @@ def score_matching(
 ) -> Loss:
     """Return the student's loss against the conditional score."""
     path, model = Path(Source(z), x, field, score), Model(outputs)
-    return _loss(package.flow_matching.score_matching_loss(path, model, len(z)), path, model)
+    return recorded(package.flow_matching.score_matching_loss(path, model, len(z)), path, model)
 
 
 def guided(
@@ -110,7 +112,7 @@ def guided(
     path, model = Path(Source(z, labels), x, field, field), Model(outputs)
     null = package.flow_matching.null_label(null_label)
     value = package.flow_matching.guided_loss(path, model, eta, null, len(z))
-    return {**_loss(value, path, model), "null_label": null}
+    return {**recorded(value, path, model), "null_label": null}
 
 
 def dropped(
@@ -130,7 +132,8 @@ def dropped(
     return {"batches": batches, "whole": whole, "null_label": null}
 
 
-def _loss(value: Any, path: Path, model: Model) -> Loss:
+def recorded(value: Any, path: Path, model: Model) -> Loss:
+    """Return a loss with what path and model were asked for it."""
     attached = isinstance(value, Tensor) and value.requires_grad
     gradient = None
     if attached and model.output is not None and model.output.requires_grad:

@@ -82,3 +82,33 @@ class Train(TypedDict):
 
     weights: State
     losses: Tensor  # [steps]
+
+
+class Passes(TypedDict):
+    """What a network gives in K passes."""
+
+    outputs: list[list[Tensor]]  # of each pass: one tensor, or several if the network returns several
+    parameters: int  # how many numbers are trainable
+    unregistered: int  # how many tensors require gradients, but are not among the network's parameters
+
+
+class VaeGradients(TypedDict):
+    """The gradients of an autoencoder's loss; zeros for what it does not depend on."""
+
+    z_mean: Tensor  # [B, …], like the latents
+    z_logvar: Tensor  # []
+    x_mean: Tensor  # [B, …], like the images
+    x_logvar: Tensor  # []
+
+
+class VaeLoss(TypedDict):
+    """An autoencoder's loss."""
+
+    gradients: list[VaeGradients]  # for each β
+
+
+class LatentLoss(Loss):
+    """A loss on the latents of images. The last call of the model has labels."""
+
+    encoded: list[Tensor]  # the images that the autoencoder was last given, if it was asked
+    through: bool  # whether the latents were given on with gradients

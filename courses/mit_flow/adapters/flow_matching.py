@@ -19,6 +19,7 @@ from graders.adapting.calling import answered, call
 from graders.adapting.loading import Modules
 
 NULL_LABEL = 10  # of digits without a label, in the hand-out of 2025
+CHANNELS = ("c", "c_in", "c_out")  # settings that the first hand-out of 2026 does not have
 
 
 class FlowMatchingContract:
@@ -131,6 +132,42 @@ class FlowMatchingContract:
             trainer.model = model
         return _ask(trainer, "get_train_loss", {"batch_size": n})
 
+    def network(self, name: str, settings: dict[str, Any]) -> nn.Module:
+        """Return a new network of that class. Early hand-outs ask for no channels, which are one then."""
+        made = self._labs.find("three", name)
+        if not _takes_any(made):
+            settings = {key: value for key, value in settings.items() if key not in CHANNELS or _takes(made, key)}
+        network: nn.Module = call(made, settings)
+        return network
+
+    def answer(self, network: nn.Module, inputs: dict[str, Tensor]) -> Any:
+        """Return what a network gives. A field of points may want the times as a column."""
+        try:
+            return answered(call(network.forward, inputs), f"{type(network).__name__}.forward")
+        except (RuntimeError, IndexError):
+            if inputs["x"].dim() != 2 or "t" not in inputs:
+                raise
+            column = {**inputs, "t": inputs["t"][:, None]}
+            return answered(call(network.forward, column), f"{type(network).__name__}.forward")
+
+    def vae_loss(
+        self, beta: float, z_mean: Tensor, z_logvar: Tensor, x_mean: Tensor, x_logvar: Tensor, x_true: Tensor
+    ) -> Any:
+        """Return the loss of a new VAE with this β."""
+        asked = {"data_channels": x_true.shape[1], "hidden_channels": [16, 32], "beta": beta}
+        model = call(self._labs.find("three", "VAE"), asked)
+        numbers = {"z_mean": z_mean, "z_logvar": z_logvar, "x_mean": x_mean, "x_logvar": x_logvar, "x_true": x_true}
+        return _ask(model, "compute_loss", numbers)
+
+    def latent_loss(
+        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int, n: int
+    ) -> Any:
+        """Return the loss of a LatentCFGTrainer for a batch of n."""
+        asked = {"mnist": data, "vae": vae, "path": path, "eta": eta, "null_label": null_label}
+        trainer = call(self._labs.find("three", "LatentCFGTrainer"), asked)
+        trainer.model = model
+        return _ask(trainer, "get_train_loss", {"batch_size": n})
+
     def null_label(self, wished: int) -> int:
         """Return the wished label, where CFGTrainer takes one; otherwise that of the hand-out of 2025."""
         return wished if _takes(self._labs.find("three", "CFGTrainer"), "null_label") else NULL_LABEL
@@ -148,6 +185,11 @@ def _ask(thing: Any, name: str, asked: dict[str, Any]) -> Any:
 def _takes(made: Any, name: str) -> bool:
     """Return whether a class has a parameter of exactly that name; others may go on to its base class."""
     return name in inspect.signature(made).parameters
+
+
+def _takes_any(made: Any) -> bool:
+    """Return whether a class takes arguments of any name."""
+    return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(made).parameters.values())
 
 
 def _set_global(made: Any, p_data: Any) -> None:

@@ -1,0 +1,55 @@
+"""How the outputs of networks differ between passes, whatever their weights: what depends on what.
+
+Outputs are [K, B, …] for K passes, of which the first is compared with the others.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from gengrade.arrays import Array, Mask
+from gengrade.grading import Evidence, Mismatch, expect
+from graders.common.networks import expect_registered
+
+MOST_PASSES: Final = 300
+FELT: Final = 1e-5  # an output has changed if it differs by this share of the largest output
+CLOSE: Final = 1e-3  # relative tolerance on outputs that should be equal
+
+
+def outputs_of(got: Evidence, part: int = 0) -> Array:
+    """Return one of the tensors that a network gives, in all passes: [K, …]. Raises Mismatch if shapes differ."""
+    passes = [each.list() for each in got.list("outputs", most=MOST_PASSES)]
+    expect(all(len(each) > part for each in passes), "the network returns fewer tensors than it should")
+    found = [each[part].tensor(finite=False) for each in passes]
+    if len({each.shape for each in found}) > 1:
+        raise Mismatch("the network's output has another shape for the same inputs")
+    return np.stack(found)
+
+
+def changed(outputs: Array, axes: int) -> Mask:
+    """Return for each pass but the first which outputs changed, [K − 1, …] with the first `axes` axes of an output."""
+    scale = max(float(np.abs(outputs[0]).max()), 1e-12)
+    moved = np.abs(outputs[1:] - outputs[0]) > FELT * scale
+    return np.asarray(moved.reshape(*moved.shape[: axes + 1], -1).any(axis=-1))
+
+
+def are_equal(left: Array, right: Array) -> bool:
+    """Return whether two arrays of outputs are the same up to rounding."""
+    scale = max(float(np.abs(right).max()), 1e-12)
+    return left.shape == right.shape and bool(np.abs(left - right).max() <= CLOSE * scale)
+
+
+def shaped(got: Evidence, shape: tuple[int, ...], what: str) -> Array:
+    """Return the first tensor of all passes, [K, *shape]. Raises Mismatch for another shape or hidden layers."""
+    expect_registered(got)
+    outputs = outputs_of(got)
+    expect(
+        outputs.shape[1:] == shape,
+        f"{what} should have another shape",
+        expected=f"shape {list(shape)}",
+        got=f"shape {list(outputs.shape[1:])}",
+    )
+    expect(bool(np.isfinite(outputs).all()), f"{what} should be finite")
+    return outputs

@@ -1,0 +1,159 @@
+"""Probes of lab three of 2026: networks with known weights, and the losses of its autoencoder and latent trainer.
+
+Inputs of networks are [K, B, …]: K passes of a batch. What a network gives for them is judged by how the passes differ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from graders.flow_matching.loss_probes import Model, Path, Source, recorded
+from graders.probing.filling import fill
+from graders.probing.networks import built, described, registration
+
+if TYPE_CHECKING:
+    from graders.flow_matching.interface import FlowMatchingPackage
+    from graders.flow_matching.records import LatentLoss, Passes, VaeGradients, VaeLoss
+
+
+def passes(
+    package: FlowMatchingPackage,
+    name: str,
+    settings: dict[str, Any],
+    weights: str,
+    seed: int,
+    x: Tensor,
+    t: Tensor | None = None,
+    y: Tensor | None = None,
+    c: Tensor | None = None,
+) -> Passes:
+    """Return what a new network in eval mode gives in K passes.
+
+    Args:
+        name: of the network's class in the hand-out.
+        weights: "random": numbers that follow from `seed`. "zero". "mean": each layer gives the mean of its inputs.
+        x, t, y, c: points, times, labels and conditions [K, B, …], of which the network takes some.
+    """
+    network = built(lambda **asked: package.flow_matching.network(name, asked), **settings).to(x.device).eval()
+    _set(network, weights, seed)
+    given = {key: value for key, value in (("x", x), ("t", t), ("y", y), ("c", c)) if value is not None}
+    outputs = []
+    with torch.no_grad():
+        for index in range(len(x)):
+            asked = {key: value[index].clone() for key, value in given.items()}
+            outputs.append(_tensors(package.flow_matching.answer(network, asked), name))
+    first = package.flow_matching.answer(network, {key: value[0].clone() for key, value in given.items()})
+    found = registration(network, first[0] if isinstance(first, tuple | list) else first)
+    return {"outputs": outputs, "parameters": found["parameters"], "unregistered": found["unregistered"]}
+
+
+@torch.no_grad()
+def _set(network: nn.Module, weights: str, seed: int) -> None:
+    fill(network, seed)
+    for each in network.parameters():
+        if weights == "zero":
+            each.zero_()
+        elif weights == "mean":
+            each.fill_(1 / each[0].numel()) if each.dim() > 1 else each.zero_()
+
+
+def _tensors(returned: Any, name: str) -> list[Tensor]:
+    """Return the tensors that a network returned: one, or a tuple of several."""
+    found = list(returned) if isinstance(returned, tuple | list) else [returned]
+    for each in found:
+        if not isinstance(each, Tensor):
+            raise TypeError(f"{name}.forward should return tensors, and returned {described(returned)}")
+    return [each.detach().float() for each in found]
+
+
+def fourier(package: FlowMatchingPackage, dim: int, frequencies: Tensor, t: Tensor) -> Tensor:
+    """Return what a FourierEncoder with known frequencies [dim/2] gives for times t [B].
+
+    Raises TypeError if the encoder has no such parameter.
+    """
+    encoder = package.flow_matching.network("FourierEncoder", {"dim": dim}).to(t.device)
+    own = [each for each in encoder.parameters() if each.numel() == len(frequencies)]
+    if not own:
+        raise TypeError("the FourierEncoder has no parameter of dim/2 frequencies: its weights are learned")
+    with torch.no_grad():
+        own[0].copy_(frequencies.reshape(own[0].shape))
+        (output,) = _tensors(package.flow_matching.answer(encoder, {"t": t.clone()}), "FourierEncoder")
+    return output
+
+
+def vae_loss(
+    package: FlowMatchingPackage,
+    z_mean: Tensor,
+    z_logvar: float,
+    x_mean: Tensor,
+    x_logvar: float,
+    x_true: Tensor,
+    betas: list[float],
+) -> VaeLoss:
+    """Return the gradients of the student's loss for each β. It gets z_logvar and x_logvar as tensors of shape [].
+
+    A loss that depends on one of the four not at all has zeros there.
+    """
+    spreads = [torch.tensor(each).to(z_mean) for each in (z_logvar, x_logvar)]
+    found: list[VaeGradients] = []
+    for beta in betas:
+        given = [each.clone().requires_grad_() for each in (z_mean, spreads[0], x_mean, spreads[1])]
+        code, spread, image, noise = (1 * each for each in given)
+        value = package.flow_matching.vae_loss(beta, code, spread, image, noise, x_true.clone())
+        value = value[0] if isinstance(value, tuple | list) else value
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            raise TypeError(f"compute_loss should return a tensor with gradients, and returned {described(value)}")
+        gradients = torch.autograd.grad(value.sum(), given, allow_unused=True)
+        of_z_mean, of_z_logvar, of_x_mean, of_x_logvar = (
+            torch.zeros_like(each) if gradient is None else gradient
+            for each, gradient in zip(given, gradients, strict=True)
+        )
+        found.append({"z_mean": of_z_mean, "z_logvar": of_z_logvar, "x_mean": of_x_mean, "x_logvar": of_x_logvar})
+    return {"gradients": found}
+
+
+class _Autoencoder(nn.Module):
+    """An autoencoder that gives known latents, whatever it is asked, and records what that is."""
+
+    def __init__(self, mean: Tensor, logvar: Tensor) -> None:
+        super().__init__()
+        self.mean, self.logvar = nn.Parameter(mean), nn.Parameter(logvar)
+        self.asked: list[Tensor] = []
+        self.encoder = self.encode
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.asked.append(x.detach().clone())
+        return 1 * self.mean[: len(x)], 1 * self.logvar
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encode(x)
+
+
+def latent(
+    package: FlowMatchingPackage,
+    images: Tensor,
+    labels: Tensor,
+    mean: Tensor,
+    logvar: float,
+    x: Tensor,
+    field: Tensor,
+    outputs: Tensor,
+    eta: float,
+    null_label: int,
+) -> LatentLoss:
+    """Return the student's loss on latents with known means [B, …] and a known logarithm of their variance.
+
+    The path gives x and the field, and the model the outputs, all of the latents' shape.
+    """
+    path, model, vae = (
+        Path(Source(mean), x, field, field),
+        Model(outputs),
+        _Autoencoder(mean, torch.tensor(logvar).to(mean)),
+    )
+    data = Source(images, labels)
+    value = package.flow_matching.latent_loss(data, vae, path, model, eta, null_label, len(images))
+    path.p_data = data  # its draws count, not those of the latents
+    return {**recorded(value, path, model), "encoded": vae.asked[-1:], "through": path.attached}
