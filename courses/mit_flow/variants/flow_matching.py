@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courses.mit_flow.variants.alternative import ONE, TWO
+from courses.mit_flow.variants.alternative import ONE, THREE, TWO
 from validation.variants import Changes, Unnamed
 from validation.workbench import reference_of
 
@@ -140,6 +140,70 @@ RIGHT: dict[str, Changes] = {
         (LINEAR, "start = self.p_simple.sample(z.shape[0])\n        return start + t * (z - start)"),
         (LINEAR_FIELD, "start = (x - t * z) / (1 - t)\n        return z - start"),
     ),
+    "attention of torch": three(
+        (
+            "        parts = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads)\n"
+            "        q, k, v = parts.permute(2, 0, 3, 1, 4)\n"
+            "        weights = (q @ k.transpose(-2, -1) / math.sqrt(dim // self.heads)).softmax(dim=-1)\n"
+            "        return self.out((weights @ v).transpose(1, 2).reshape(batch, tokens, dim))",
+            "        shape = (batch, tokens, self.heads, dim // self.heads)\n"
+            "        q, k, v = (each.reshape(shape).transpose(1, 2) for each in self.qkv(x).chunk(3, dim=-1))\n"
+            "        mixed = nn.functional.scaled_dot_product_attention(q, k, v)\n"
+            "        return self.out(mixed.transpose(1, 2).flatten(2))",
+        )
+    ),
+    "attention of torch's own module": three(
+        (
+            "        self.heads = heads\n"
+            "        self.qkv = nn.Linear(dim, 3 * dim)\n"
+            "        self.out = nn.Linear(dim, dim)",
+            "        self.heads = heads\n        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)",
+        ),
+        (
+            "        batch, tokens, dim = x.shape\n"
+            "        parts = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads)\n"
+            "        q, k, v = parts.permute(2, 0, 3, 1, 4)\n"
+            "        weights = (q @ k.transpose(-2, -1) / math.sqrt(dim // self.heads)).softmax(dim=-1)\n"
+            "        return self.out((weights @ v).transpose(1, 2).reshape(batch, tokens, dim))",
+            "        return self.inner(x, x, x, need_weights=False)[0]",
+        ),
+    ),
+    "a transformer with a norm and a linear layer at its end": three(
+        (
+            "layer_kwargs) for _ in range(depth)])",
+            "layer_kwargs) for _ in range(depth)])\n        self.last = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))",
+        ),
+        ("            x = layer(x, c)\n        return x", "            x = layer(x, c)\n        return self.last(x)"),
+    ),
+    "networks of the first hand-out of 2026, without channels": three(
+        (
+            "def __init__(self, img_size, patch_size, c_in, dim):",
+            "def __init__(self, img_size, patch_size, dim, c_in=1):",
+        ),
+        (
+            "def __init__(self, img_size, patch_size, dim, final_dim, c_out):",
+            "def __init__(self, img_size, patch_size, dim, final_dim=10, c_out=1):",
+        ),
+        ("Patchifier(img_size, patch_size, c, dim)", "Patchifier(img_size, patch_size, dim, c)"),
+    ),
+    "a loss of the autoencoder with a half, summed over an image": three(
+        (
+            "divergence = (z_mean**2 + z_logvar.exp() - z_logvar - 1).mean()",
+            "divergence = 0.5 * (z_mean**2 + z_logvar.exp() - z_logvar - 1).sum(dim=(1, 2, 3)).mean()",
+        ),
+    ),
+    "a loss of the autoencoder by distributions": three(
+        (
+            "reconstruction = ((x_true - x_mean) ** 2 / x_logvar.exp() + x_logvar).mean()",
+            "reconstruction = -torch.distributions.Normal(x_mean, (0.5 * x_logvar).exp()).log_prob(x_true).mean()",
+        ),
+    ),
+    "latents by rsample": three(
+        (
+            "z = mean + torch.exp(logvar / 2) * torch.randn_like(mean)",
+            "z = torch.distributions.Normal(mean, torch.exp(0.5 * logvar)).rsample()",
+        )
+    ),
     "a device of the notebook": {
         "lab_one.py": [
             ("import torch\n", "import torch\n\ndevice = torch.device('cuda')\n"),
@@ -152,9 +216,54 @@ RIGHT: dict[str, Changes] = {
     },
 }
 
-ALTERNATIVE: Changes = {"lab_one.py": (_whole("lab_one.py"), ONE), "lab_two.py": (_whole("lab_two.py"), TWO)}
+ALTERNATIVE: Changes = {
+    f"lab_{lab}.py": (_whole(f"lab_{lab}.py"), text) for lab, text in (("one", ONE), ("two", TWO), ("three", THREE))
+}
 
 UNNAMED: dict[str, Unnamed] = {
+    "frequencies that are not learned": Unnamed(
+        three(("self.weights = nn.Parameter(torch.randn(1, dim // 2))", "self.weights = torch.randn(1, dim // 2)")),
+        ("flow_matching.fourier",),
+        "learned",
+    ),
+    "scores divided by another number": Unnamed(
+        three(("/ math.sqrt(dim // self.heads)).softmax", "/ 3.3).softmax")),
+        ("flow_matching.attention",),
+        "softmax(q·kᵀ",
+    ),
+    "overlapping patches": Unnamed(
+        three(("nn.Conv2d(c_in, dim, patch_size, stride=patch_size)", "nn.Conv2d(c_in, dim, 5, patch_size, 1)")),
+        ("flow_matching.patches",),
+        "overlap",
+    ),
+    "positions of each batch": Unnamed(
+        three(("        x = x + self.positions\n", "        x = x + self.positions + x.mean(dim=0)\n")),
+        ("flow_matching.transformer", "flow_matching.flow_model"),
+        "other",
+    ),
+    "times of one shape only": Unnamed(
+        three(("t.reshape(-1, 1) * self.weights", "t[:, None] * self.weights")), ("flow_matching.flow_model",), ""
+    ),
+    "a divergence of halved squares": Unnamed(
+        three(("(z_mean**2 + z_logvar.exp()", "(0.5 * z_mean**2 + z_logvar.exp()")),
+        ("flow_matching.vae_loss",),
+        "logvar",
+    ),
+    "absolute errors": Unnamed(
+        three(("((x_true - x_mean) ** 2 / x_logvar.exp()", "((x_true - x_mean).abs() / x_logvar.exp()")),
+        ("flow_matching.vae_loss",),
+        "(x − x̂)²",
+    ),
+    "a global autoencoder": Unnamed(
+        three(
+            (
+                "mean, logvar = self.vae.encode(images)",
+                "mean, logvar = torch.zeros(len(images), 2, 2, 2), torch.zeros(())",
+            )
+        ),
+        ("flow_matching.latent_loss",),
+        "autoencoder",
+    ),
     "the null label of 2025 in the trainer of 2026": Unnamed(
         three(*OF_2026[:2], OF_2026[3], (DROPS, "y = torch.where(dropped, 10, y)")),
         ("flow_matching.label_dropping",),
