@@ -171,7 +171,8 @@ RIGHT: dict[str, Changes] = {
     "a transformer with a norm and a linear layer at its end": three(
         (
             "layer_kwargs) for _ in range(depth)])",
-            "layer_kwargs) for _ in range(depth)])\n        self.last = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))",
+            "layer_kwargs) for _ in range(depth)])\n"
+            "        self.last = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim))",
         ),
         ("            x = layer(x, c)\n        return x", "            x = layer(x, c)\n        return self.last(x)"),
     ),
