@@ -15,11 +15,19 @@ import numpy as np
 from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.grading.budget import Budget
-from gengrade.grading.evidence import Evidence
+from gengrade.grading.evidence import Evidence, Mismatch
 from gengrade.grading.probes import Probe
 from gengrade.sandbox import InfraError, Limits, Request, Run, Runner
 from gengrade.sandbox.library import fingerprint
 from gengrade.store import EvidenceStore
+
+
+class _OursFailed(InfraError):
+    """A run of our own code ended otherwise than it should."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class ProbeFailed(Exception):
@@ -122,6 +130,18 @@ class Subject:
         """Run a probe with the random seed of the previous run, so that random draws are the same."""
         return self._run(probe, inputs, self.runs[-1][0].seed)
 
+    def on_theirs(self, probe: Probe, **inputs: Any) -> Evidence:
+        """Run a probe of ours on weights that a student's run returned. Raises Mismatch if they do not fit.
+
+        A guest may return any weights in the place of those that our own code has trained there.
+        """
+        try:
+            return self.run(probe, **inputs)
+        except _OursFailed as failure:
+            if failure.outcome is not Outcome.ERROR:
+                raise
+            raise Mismatch("the weights after the training are not those of the network that was trained") from failure
+
     def _run(self, probe: Probe, inputs: Mapping[str, Any], seed: int) -> Evidence:
         request = Request(
             probe=str(probe),
@@ -145,7 +165,7 @@ class Subject:
             return Evidence(run.evidence)
         if self._ours:
             frames = "; ".join(f"{frame.file}:{frame.line}" for frame in run.frames)
-            raise InfraError(f"the reference failed at {probe}: {run.outcome}: {run.message} {frames}")
+            raise _OursFailed(f"the reference failed at {probe}: {run.outcome}: {run.message} {frames}", run.outcome)
         raise ProbeFailed(run)
 
     def repeat(self, request: Request) -> Run:

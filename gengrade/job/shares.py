@@ -13,6 +13,7 @@ Three properties are deliberate:
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from gengrade.choices import CheckKind
+from gengrade.forking import end_with_parent
 from gengrade.grading.budget import Allowance
 from gengrade.grading.checks import Known, declaration, tests_of
 from gengrade.grading.figures import Gallery
@@ -113,7 +115,9 @@ def carried_out(
         try:
             for share, its_tell in zip(shares[1:], tells[1:], strict=True):
                 reading, writing = context.Pipe(duplex=False)
-                process = context.Process(target=_send, args=(writing, elsewhere, session, share, its_tell))
+                process = context.Process(
+                    target=_send, args=(os.getpid(), writing, elsewhere, session, share, its_tell)
+                )
                 process.start()
                 writing.close()
                 processes.append((process, reading))
@@ -137,12 +141,14 @@ def _told(tell: Tell, counts: mmap.mmap, number: int, of: int, message: CheckMes
 
 
 def _send(
+    parent: int,
     writing: Connection,
     elsewhere: Callable[[], AbstractContextManager[None]],
     session: Session,
     share: frozenset[str],
     tell: Tell,
 ) -> None:
+    end_with_parent(parent)
     with elsewhere():
         found = session(share, tell)
     writing.send(found)

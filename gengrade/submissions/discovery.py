@@ -43,6 +43,7 @@ _WORKS = {
     *("solutions", "assignment", "homework", "hw", "project", "practical", "lab", "implementation", "notebook", "my"),
     *("notebooks", "scripts", "script", "lib", "utils", "all", "new", "the", "our", "of", "and", "version", "v", "zip"),
 }
+_IDS = re.compile(r"(?<!\d)(?!(19|20)\d\d(?!\d))\d{3,}")  # numbers of students and submissions, which are no years
 _MOST_OTHERS = 2  # submissions beside parts that make a class
 _NAMED = 8  # folders in a note
 _LOOK_DEEP = 5  # levels of folders
@@ -76,6 +77,7 @@ def discover(path: Path, parts: Mapping[str, Part]) -> Discovery:
     others = _others(children, of_parts, parts) if of_parts else []
     if (of_parts and len(others) < _MOST_OTHERS) or (not of_parts and _is_one(path, children, parts)):
         doubts = (*_doubt_of_one(of_parts, others), *_doubt_of_author(children, parts))
+        doubts += () if of_parts else tuple(_doubt_of_labs(children, parts))
         return Discovery((_single(path),), single=True, notes=doubts)
     found = _class(path, children, of_parts)
     return replace(found, notes=(*found.notes, *_doubt([child for child in children if child.is_folder], parts)))
@@ -192,7 +194,8 @@ def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mappin
 def _is_ones_own(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> bool:
     """Return whether a folder or archive is named after a part, a copy or the whole work, and not after a person."""
     words = set(re.findall(r"[^\W\d_]+", fold(name)))
-    return words <= _WORKS | _SUPPORT or bool(SECOND_RATE.search(name)) or _is_named_for(name, keys, parts)
+    of_work = bool(words) and words <= _WORKS | _SUPPORT and not _IDS.search(name)
+    return of_work or bool(SECOND_RATE.search(name)) or _is_named_for(name, keys, parts)
 
 
 def _doubt_of_one(of_parts: Sequence[str], others: Sequence[str]) -> Iterator[str]:
@@ -202,6 +205,16 @@ def _doubt_of_one(of_parts: Sequence[str], others: Sequence[str]) -> Iterator[st
             f"everything is graded as one submission, since {listed([printable(one) for one in of_parts], _NAMED)} "
             f"{'lies' if len(of_parts) == 1 else 'lie'} beside {printable(name)}; if {printable(name)} is a student's "
             "submission, put each submission into a folder of its own"
+        )
+
+
+def _doubt_of_labs(children: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
+    """Yield a note where folders that may be several students' are graded as the labs of one."""
+    names = [child.path.name for child in children if child.is_folder and any(_holding(child.path, parts))]
+    if len(names) > 1 and any(part.whole for part in parts.values()):
+        yield (
+            f"{listed([printable(name) for name in names], _NAMED)} are graded as one submission, since these are "
+            "names of labs; if they are several students', give the folders the students' names"
         )
 
 
@@ -250,7 +263,7 @@ def _is_container(folders: Sequence[_Child], files: Sequence[PurePosixPath], par
         students = any(file.suffix in PROGRAMS for folder in folders for file in _some_below(folder.path))
         return not students and bool(folders or any(file.suffix in PROGRAMS for file in files))
     if all(parts[key].whole for held in full for key in held):
-        return all(_is_named_for_work(folder.path.name, parts) for folder in folders if folder not in empty)
+        return _are_labs([folder.path.name for folder in folders if folder not in empty], parts)
     return _hold_different_parts(full) and all(
         _is_named_for(folder.path.name, held, parts) for folder, held in zip(folders, holdings, strict=True) if held
     )
@@ -273,14 +286,28 @@ def _is_named_for(name: str, keys: Iterable[str], parts: Mapping[str, Part]) -> 
     return any(word in folded for word in words) or bool(_NUMBERED.fullmatch(folded))
 
 
-def _is_named_for_work(name: str, parts: Mapping[str, Part]) -> bool:
-    """Whether all words of a folder's name are of files that are asked for, or of work as a whole, and none a person's.
+def _are_labs(names: Sequence[str], parts: Mapping[str, Part]) -> bool:
+    """Return whether folders that each hold work of an assignment of several files are one student's labs.
 
-    Names of people may contain such words ("Simone").
+    Each name has words of those files, perhaps words of work as a whole, and no others, which may be a person's
+    ("Simone"). Beyond words of work, no two say the same: "my lab" and "new lab" may be two students'. A number is that
+    of a file ("lab 2") and no student's ("lab 104").
     """
-    files = {word for part in parts.values() for file in part.files for word in re.findall(r"[a-z]+", file.lower())}
-    known = {word.removesuffix("s") for word in files | _WORKS | _SUPPORT}
-    return all(word.removesuffix("s") in known for word in re.findall(r"[^\W\d_]+", fold(name)))
+    files = [{*re.findall(r"[a-z]+", file.lower())} for part in parts.values() for file in part.files]
+    of_files = {word.removesuffix("s") for words in files for word in words}
+    of_work = {word.removesuffix("s") for word in _WORKS | _SUPPORT}
+    said = []
+    for name in names:
+        words = {word.removesuffix("s") for word in re.findall(r"[^\W\d_]+", fold(name))}
+        numbers = {int(number) for number in re.findall(r"\d+", name)}
+        if (
+            not words & of_files
+            or words - of_files - of_work
+            or any(not 0 < number <= len(files) for number in numbers)
+        ):
+            return False
+        said.append(frozenset(words - of_work) | numbers)
+    return len(set(said)) == len(said)
 
 
 def _doubt(folders: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:

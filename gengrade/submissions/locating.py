@@ -180,11 +180,7 @@ def _note_raised(
 
 def _loose(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: list[str]) -> Place | None:
     """Return the place of a part without a folder: each file is taken from the highest level that has it."""
-    out = [path for path in tree.files if part.leaves_out(path)]
-    if out:
-        names = listed([_shown(path) for path in out], _MOST_LEFT_OUT)
-        notes.append(f"{names}: left out, since the name is that of the course's own solution")
-        tree = _Tree([path for path in tree.files if not part.leaves_out(path)])
+    tree = _without_solutions(part, tree, notes)
     if part.whole:
         return _everything(part, tree)
     if part.beside:
@@ -196,6 +192,28 @@ def _loose(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: 
             files[PurePosixPath(found[0].name)] = found[0]
             _note_rivals(f"{file} of part {key}", found[0], found[1:], notes)
     return Place(files, ", ".join(_shown(path) for path in files.values())) if files else None
+
+
+def _without_solutions(part: Part, tree: _Tree, notes: list[str]) -> _Tree:
+    """Return the files without those that have names of the course's own solutions.
+
+    A student may have used such a name. If nothing else was handed in, what has it once stays, with a note. Solutions
+    of the course have it twice, as a folder and as files.
+    """
+    out = [path for path in tree.files if part.leaves_out(path)]
+    if not out:
+        return tree
+    others = [path for path in tree.files if path not in out]
+    theirs = [path for path in out if sum(part.leaves_out(PurePosixPath(name)) for name in path.parts) == 1]
+    if any(_holders(part, file, others) for file in part.files) or not any(
+        _holders(part, file, theirs) for file in part.files
+    ):
+        names = listed([_shown(path) for path in out], _MOST_LEFT_OUT)
+        notes.append(f"{names}: left out, since the name is that of the course's own solution")
+        return _Tree(others)
+    names = listed([_shown(path) for path in theirs], _MOST_LEFT_OUT)
+    notes.append(f"{names}: graded, since nothing else was handed in, but the name is that of the course's solution")
+    return _Tree([*others, *theirs])
 
 
 def _with_neighbours(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath], notes: list[str]) -> Place | None:

@@ -44,14 +44,15 @@ class Known:
 
 
 class GivenField(nn.Module):
-    """A vector field with known values."""
+    """A vector field that has known values at known points x [B, d] and times t [B, 1], and others elsewhere."""
 
-    def __init__(self, values: Tensor) -> None:
+    def __init__(self, values: Tensor, x: Tensor, t: Tensor) -> None:
         super().__init__()
-        self.values = nn.Parameter(values)
+        self.values, self.x, self.t = nn.Parameter(values), x.clone(), t.clone()
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.values * 1
+        away = 3 * (x.reshape(self.x.shape) - self.x) + 2 * (t.reshape(self.t.shape) - self.t)
+        return torch.as_tensor(self.values + away)
 
 
 def alpha(package: FlowMatchingPackage, t: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def score_of_field(
 ) -> Tensor:
     """Return the student's score of a vector field that has the values `field` [B, d] at x."""
     alpha, beta = _schedules(schedule)
-    return _tensor(package.flow_matching.score_of_field(GivenField(field), alpha, beta, x, t))
+    return _tensor(package.flow_matching.score_of_field(GivenField(field, x, t), alpha, beta, x, t))
 
 
 def linear_draw(package: FlowMatchingPackage, z: Tensor, t: Tensor, start: Tensor) -> Blend:

@@ -64,7 +64,7 @@ def _modes(rng: Rng) -> Mixture:
 
 def _learned(reference: Subject, weights: Any, x: Array32, t: Array32) -> Array:
     setting = {"weights": weights, "x": x, "t": t, "width": BUDGET["width"]}
-    return reference.run(probes.flow_matching.training.predict, **setting).tensor(shape=x.shape)
+    return reference.on_theirs(probes.flow_matching.training.predict, **setting).tensor(shape=x.shape)
 
 
 def _show_losses(trained: Evidence, show: Show, window: int = 50) -> None:

@@ -14,8 +14,8 @@ silent, or differ, the student is free:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -24,7 +24,6 @@ from scipy.special import expit, ndtri
 from gengrade.arrays import Array, Array32
 from gengrade.grading import (
     Evidence,
-    Mismatch,
     Passed,
     Rng,
     Subject,
@@ -44,6 +43,7 @@ from graders.probing.sizes import PIXELS
 BATCH: Final = 128  # the hand-outs' size of a batch
 INSIDE: Final = 1e-9  # distribution functions are cut here, since a draw of exactly −1 has probability 2⁻²⁴
 LARGE: Final = 200.0  # scores at which exp overflows in single precision, and a sigmoid is exactly 0 or 1
+SLOPES: Final = 0.02  # tolerance on gradients, relative to the largest
 LOSSES: Final = ("discriminator_loss", "generator_loss")
 MOST_DIMENSIONS: Final = 8
 
@@ -220,6 +220,7 @@ def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, tr
         what=f"what the {WORDS[which]} gives for known weights",
         hint=f"its layers are of the right size, so look at what is between them: {ORDER[which]}",
     )
+    _judge_slopes(student, reference, setting)
 
 
 def _judge_images(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:
@@ -247,6 +248,17 @@ def _judge_images(student: Subject, reference: Subject, which: str, rng: Rng, tr
         what=f"what the {WORDS[which]} gives for known weights",
         hint=f"its layers are of the right size, so look at what is between them: {ORDER[which]}",
     )
+    _judge_slopes(student, reference, setting)
+
+
+def _judge_slopes(student: Subject, reference: Subject, setting: Mapping[str, Any]) -> None:
+    """Fail a network whose gradients for known weights are not those of the prescribed layers."""
+    found, right = (
+        each.run(probes.image_gan.slopes, **setting).tensor(shape=setting["x"].shape) for each in (student, reference)
+    )
+    expect(bool(found.any()), "no gradient passes through the network, so that nothing can be trained: do not detach")
+    away = float(np.abs(found - right).max() / np.abs(right).max())
+    expect(away < SLOPES, "the network's gradient is not that of its layers", got=f"one that is off by {away:.0%}")
 
 
 def _agree(found: Array, right: Array) -> bool:
@@ -258,10 +270,9 @@ def _agree(found: Array, right: Array) -> bool:
 def test_batch_sizes(student: Subject, rng: Rng, which: str) -> None:
     """Each network works for batches of any size, such as the last and smaller batch of a data set."""
     size = rng.integer(3, 40)
-    n = rng.integer(5, 90) if "generator" in which else PIXELS
-    batches = {"usual": rng.uniform(-1, 1, BATCH, n), "other": rng.uniform(-1, 1, size, n)}
-    got = student.run(probes.image_gan.batches, which=which, **batches)
-    problems = {name: got.text(name) for name in batches}
+    x = rng.uniform(-1, 1, BATCH, rng.integer(5, 90) if "generator" in which else PIXELS)
+    got = student.run(probes.image_gan.batches, which=which, x=x, few=size, seed=rng.integer(0, 1 << 30))
+    problems = {name: got.text(name) for name in ("usual", "other")}
     if problems["usual"]:
         reason = f"the {WORDS[which]} does not work for {BATCH} images either; another check is about that"
         not_asked(reason, unless=(f"image_gan.{which}",))
@@ -272,6 +283,10 @@ def test_batch_sizes(student: Subject, rng: Rng, which: str) -> None:
         expected=f"scores or images for a batch of {size}",
         got=problems["other"],
     )
+    shape = (size, PIXELS if "generator" in which else 1)
+    few, all_ = (got.tensor(name, shape=shape) for name in ("of_other", "of_usual"))
+    hint = "in eval mode, it should not depend on the size of the batch"
+    assert_close(few, all_, rtol=RTOL, atol=ATOL, what="what it gives for a few rows of a batch", hint=hint)
 
 
 @check("image_gan.discriminator_loss")
@@ -350,18 +365,13 @@ def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Arra
 
 
 def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> None:
-    """Fail a loss that is right neither for scores [N, 1] nor for scores [N]."""
+    """Fail a loss that takes neither scores [N, 1] nor scores [N], or that is wrong for a shape that it takes."""
     got = student.run(probes.image_gan.loss, which=which, real=real, fake=fake)
     right = right_loss(which, real.astype(np.float64), fake.astype(np.float64))
-    mistake: Mismatch | None = None
-    for form in ("column", "flat"):
-        if form in got:
-            try:
-                _judge_form(got[form], which, *right)
-                return
-            except Mismatch as found:
-                mistake = mistake or found
-    raise mistake or Mismatch(f"{which} takes scores neither of shape [N, 1] nor of shape [N]")
+    forms = [form for form in ("column", "flat") if form in got]
+    expect(bool(forms), f"{which} takes scores neither of shape [N, 1] nor of shape [N]")
+    for form in forms:
+        _judge_form(got[form], which, *right)
 
 
 def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake: Array) -> None:

@@ -63,23 +63,40 @@ def outputs(package: ImageGanPackage, which: str, x: Tensor, seed: int, training
     return _answer(package, which, network, x)
 
 
-def batches(package: ImageGanPackage, which: str, usual: Tensor, other: Tensor) -> Batches:
-    """Return what a network does with batches of two sizes; `usual` and `other` are images or noise [B, n].
+def slopes(package: ImageGanPackage, which: str, x: Tensor, seed: int, training: bool) -> Tensor:
+    """Return the gradient by x [B, n] of a weighted sum of what a new network with known weights gives.
+
+    The weights go evenly from −1 to 1 over the pixels of an image. It is zero if there is no gradient. Arguments are
+    those of `outputs`.
+    """
+    given = x.clone().requires_grad_()
+    found = outputs(package, which, given, seed, training).reshape(len(x), -1)
+    if not found.requires_grad:
+        return torch.zeros_like(x)
+    weighted = found * torch.linspace(-1, 1, found.shape[1]).to(found)
+    (gradient,) = torch.autograd.grad(weighted.sum(), [given], allow_unused=True)
+    return torch.zeros_like(x) if gradient is None else gradient
+
+
+def batches(package: ImageGanPackage, which: str, x: Tensor, few: int, seed: int) -> Batches:
+    """Return what a network with known weights does in eval mode with images or noise x [B, n], and with a few of them.
 
     A convolutional discriminator is built for the size of the batch where the hand-out lets it be built for one.
     """
 
-    def problem(x: Tensor) -> str:
+    def answer(x: Tensor) -> tuple[str, Tensor]:
         try:
-            found = _answer(package, which, _network(package, which, len(x), x.shape[1]).to(x.device), x)
-            wanted = len(x) * (PIXELS if "generator" in which else 1)
-            return "" if found.numel() == wanted else f"it gives a tensor of shape {list(found.shape)}"
+            found = outputs(package, which, x, seed, training=False)
         except (Missing, Undecided):
             raise
         except Exception as error:
-            return f"{type(error).__name__}: {error}"[:300]
+            return f"{type(error).__name__}: {error}"[:300], torch.zeros(0)
+        wanted = len(x) * (PIXELS if "generator" in which else 1)
+        problem = "" if found.numel() == wanted else f"it gives a tensor of shape {list(found.shape)}"
+        return problem, torch.zeros(0) if problem else found.reshape(len(x), -1)[:few]
 
-    return {"usual": problem(usual), "other": problem(other)}
+    usual, other = answer(x), answer(x[:few])
+    return {"usual": usual[0], "other": other[0], "of_usual": usual[1], "of_other": other[1]}
 
 
 def loss(package: ImageGanPackage, which: str, real: Tensor, fake: Tensor) -> Losses:

@@ -43,7 +43,9 @@ class Batches(TypedDict):
     """How a network took batches of several sizes."""
 
     usual: str  # what is wrong with a batch of the usual size, or ""
-    other: str  # what is wrong with a batch of another size, or ""
+    other: str  # what is wrong with a batch of a few of its rows, or ""
+    of_usual: Tensor  # [few, n], what it gives for the first rows of the usual batch; [0] if something is wrong with it
+    of_other: Tensor  # [few, n], what it gives for these rows alone; likewise
 
 
 class Train(TypedDict):

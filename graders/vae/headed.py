@@ -25,7 +25,20 @@ from scipy.special import expit
 
 from gengrade.arrays import Array, Array32, Pixels
 from gengrade.data import DataSet
-from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, UpTo, assert_close, check, expect, probes
+from gengrade.grading import (
+    CheckKind,
+    Evidence,
+    Passed,
+    Record,
+    Rng,
+    Show,
+    Subject,
+    UpTo,
+    assert_close,
+    check,
+    expect,
+    probes,
+)
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
 from graders.common.networks import MODES
@@ -33,6 +46,7 @@ from graders.common.statistics import ALPHA, GaussianFit, declare
 from graders.probing.sizes import CLASSES, PIXELS
 from graders.vae.sizes import LATENTS
 
+DRAW: Final = "vae.reparameterize"
 ROWS: Final = 6  # images of a pass in which all layers are looked at
 OTHERS: Final = 4  # latents that the decoder is given on its own
 BATCH: Final = 120  # images of a pass in which latents are drawn
@@ -96,24 +110,26 @@ def right_loss(x_hat: Array, x: Array, mean: Array, logvar: Array) -> tuple[floa
 
 
 @check("vae.layers")
-def test_layers(student: Subject, rng: Rng) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_layers(student: Subject, rng: Rng, training: bool) -> None:
     """The VAE has the layers that are asked for: three with ReLUs, two heads, three with ReLUs, one with a sigmoid."""
-    _judge_layers(student, rng, conditional=False)
+    _judge_layers(student, rng, conditional=False, training=training)
 
 
 @check("vae.conditional_layers")
-def test_conditional_layers(student: Subject, rng: Rng) -> None:
+@pytest.mark.parametrize("training", [True, False], ids=MODES)
+def test_conditional_layers(student: Subject, rng: Rng, training: bool) -> None:
     """The conditional VAE has the same layers, which take images with labels, and latents with labels behind them."""
-    _judge_layers(student, rng, conditional=True)
+    _judge_layers(student, rng, conditional=True, training=training)
 
 
-def _judge_layers(student: Subject, rng: Rng, *, conditional: bool) -> None:
+def _judge_layers(student: Subject, rng: Rng, *, conditional: bool, training: bool) -> None:
     latent_size = rng.integer(41, 64)  # no usual default
     x, labels = rng.uniform(0, 1, ROWS, 1, 28, 28), _labels(rng, ROWS) if conditional else None
     latents = 2 * rng.normal(OTHERS, latent_size)
     if conditional:
         latents = np.concatenate([latents, _labels(rng, OTHERS)], axis=1)
-    setting = {"x": x, "latents": latents, "labels": labels}
+    setting = {"x": x, "latents": latents, "labels": labels, "training": training}
     got = student.run(probes.vae.headed.layers, **setting)
     encoder, heads, decoder = (_passes(got.list(name)) for name in ("encoder", "heads", "decoder"))
     _expect_count(encoder, 3, "the encoder", "three fully connected layers")
@@ -132,6 +148,7 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool) -> None:
         hint = "it is one linear layer, which nothing follows"
         whole = got["mean" if name == "mu_layer" else "logvar"]
         assert_close(whole, given, atol=PASSED_ON, what=f"what {name} gives", hint=hint)
+    _expect_given(got, x.reshape(ROWS, PIXELS), labels, latents)
     same = np.allclose(heads[0][1], heads[1][1], atol=PASSED_ON)
     expect(not same, "mu_layer and logvar_layer give the same numbers: each is a layer of its own")
     last, images = decoder[-1][1], _flat(got.tensor("decoded", finite=False), ROWS, "the decoder's images")
@@ -141,6 +158,27 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool) -> None:
     alone = _flat(got.tensor("others", finite=False), OTHERS, "the decoder's images of other latents")
     inside = bool((alone >= 0).all() and (alone <= 1).all())
     expect(inside, "the decoder's means leave [0, 1]: end with a sigmoid")
+
+
+def _expect_given(got: Evidence, x: Array32, labels: Array32 | None, latents: Array32) -> None:
+    """Fail networks whose first layers take other numbers, whose layers compute other things, or that cannot learn."""
+    wanted = [x] if labels is None else [x, *(np.concatenate(each, axis=1) for each in ((x, labels), (labels, x)))]
+    first = got.list("encoder")[0].tensor("taken", shape=(UpTo(ROWS), UpTo(MOST_UNITS)))
+    taken = any(first.shape == each.shape and np.allclose(first, each, atol=PASSED_ON) for each in wanted)
+    with_labels = "" if labels is None else ", with the labels beside them"
+    expect(taken, f"the encoder's first layer does not take the images as they are{with_labels}")
+    others = got.tensor("others_taken", shape=(OTHERS, UpTo(MOST_UNITS)))
+    expect(
+        np.allclose(others, latents[:, : others.shape[1]], atol=PASSED_ON),
+        "the decoder's first layer does not take the latents as they are" + ("" if labels is None else ", with labels"),
+    )
+    for layer in (each for name in ("encoder", "heads", "decoder") for each in got.list(name)):
+        inputs, given = (layer.tensor(name, shape=(UpTo(ROWS), UpTo(MOST_UNITS))) for name in ("taken", "given"))
+        weight = layer.tensor("weight", shape=(given.shape[1], inputs.shape[1]))
+        right = inputs @ weight.T + layer.tensor("bias", shape=(given.shape[1],))
+        assert_close(given, right, rtol=1e-3, atol=1e-3, what="what a fully connected layer gives, by its own weights")
+    unreached = got.text("unreached")
+    expect(unreached == "", f"no gradient reaches {unreached[:80]} in a pass, so that it is not trained: do not detach")
 
 
 def _labels(rng: Rng, n: int) -> Array32:
@@ -180,21 +218,22 @@ def _flat(images: Array, rows: int, what: str) -> Array:
     return images.reshape(rows, PIXELS)
 
 
-@check("vae.forward")
+@check("vae.forward", leaves_to=(DRAW,))
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_forward(student: Subject, rng: Rng, training: bool) -> None:
+def test_forward(student: Subject, rng: Rng, passed: Passed, training: bool) -> None:
     """VAE.forward encodes images, draws a latent for each, and returns its reconstruction with mu and logvar."""
-    _judge_forward(student, rng, "vae.forward", conditional=False, training=training)
+    _judge_forward(student, rng, passed, "vae.forward", training=training)
 
 
-@check("vae.conditional_forward")
+@check("vae.conditional_forward", leaves_to=(DRAW,))
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-def test_conditional_forward(student: Subject, rng: Rng, training: bool) -> None:
+def test_conditional_forward(student: Subject, rng: Rng, passed: Passed, training: bool) -> None:
     """CVAE.forward does the same, and gives the labels to the encoder and, behind the latents, to the decoder."""
-    _judge_forward(student, rng, "vae.conditional_forward", conditional=True, training=training)
+    _judge_forward(student, rng, passed, "vae.conditional_forward", training=training)
 
 
-def _judge_forward(student: Subject, rng: Rng, name: str, *, conditional: bool, training: bool) -> None:
+def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, training: bool) -> None:
+    conditional = name == "vae.conditional_forward"
     n = rng.integer(BATCH, BATCH + 40)
     x, labels = rng.uniform(0, 1, n, 1, 28, 28), _labels(rng, n) if conditional else None
     mean, logvar = 2 * rng.normal(n, LATENTS), rng.uniform(-4, 2, n, LATENTS)
@@ -220,6 +259,10 @@ def _judge_forward(student: Subject, rng: Rng, name: str, *, conditional: bool, 
     if labels is not None:
         assert_close(taken[:, LATENTS:], labels, what="the labels behind the latents", hint="the decoder takes [z, c]")
     _expect_drawn(got, z, mean, logvar, noise, DRAWN[name])
+    if got.flag("drawn") and passed(DRAW):  # the draws are looked at with the student's own function in its place, too
+        own = student.run(probes.vae.headed.forward, **{**setting, "noise": None})
+        z = own.tensor("decoder_taken", shape=(n, width))[:, :LATENTS]
+        _expect_drawn(own, z, mean, logvar, noise, DRAWN[name])
     decoded = got.tensor("decoded").reshape(-1)
     expect(
         got.shape("x_hat") == (n, 1, 28, 28),

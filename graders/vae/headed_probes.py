@@ -7,13 +7,13 @@ there are labels.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import rolled
-from graders.probing.networks import built, weights_of
+from graders.probing.networks import built, registration, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -38,65 +38,81 @@ def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Te
     return {"loss": value, "x_hat": by_images, "mean": by_means, "logvar": by_spreads}
 
 
-def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor) -> Layers:
-    """Return what each fully connected layer of a new model takes and gives in a pass.
+def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor, training: bool) -> Layers:
+    """Return what each fully connected layer of a new model takes and gives in a pass, in either mode.
 
     latents: [R, n], which the decoder is given on its own, with labels behind them where there are labels. Of rows that
     are longer than it takes, it gets the beginning, since another probe shows whether it takes the labels.
     """
-    model = _model(package, labels, latents.shape[1] - (0 if labels is None else labels.shape[1])).to(x.device).eval()
+    model = _model(package, labels, latents.shape[1] - (0 if labels is None else labels.shape[1])).to(x.device)
+    model.train(training)
     encoder, decoder, heads = package.vae.encoder_of(model), package.vae.decoder_of(model), package.vae.heads_of(model)
     seen = {name: _watched_layers(part) for name, part in (("encoder", encoder), ("decoder", decoder))}
     of_heads = [_watched_layers(head) for head in heads]
     ends = [watch(head) for head in heads]
     decoded = watch(decoder)
+    reached = registration(nn.ModuleList([encoder, *heads, decoder]), _sum(package.vae.forward(model, x, labels)))
     with torch.no_grad():
-        package.vae.forward(model, x, labels)
-        found = {name: [_called(calls) for calls in several if len(calls)] for name, several in seen.items()}
+        found = {name: [_called(each) for each in several if len(each.calls)] for name, several in seen.items()}
         first = _last(decoded.outputs)
         width = found["decoder"][0]["taken"].shape[-1] if found["decoder"] else latents.shape[1]
+        others = decoder(latents[:, :width])
         return {
+            "unreached": reached["unreached"],
+            "others_taken": seen["decoder"][0].calls.inputs[-1][0] if found["decoder"] else torch.zeros(0),
             "encoder": found["encoder"],
-            "heads": [_called(calls) for several in of_heads for calls in several if len(calls)],
+            "heads": [_called(each) for several in of_heads for each in several if len(each.calls)],
             "mean": _last(ends[0].outputs),
             "logvar": _last(ends[1].outputs),
             "decoder": found["decoder"],
             "decoded": first,
-            "others": decoder(latents[:, :width]),
+            "others": others,
         }
 
 
-def _watched_layers(network: nn.Module) -> list[Calls]:
-    """Return the calls of each fully connected layer of a network from now on, in the order of its layers."""
-    return [watch(layer) for layer in network.modules() if isinstance(layer, nn.Linear)]
+def _sum(returned: Any) -> Tensor:
+    """Return the sum of all that a forward returns, on which the parameters of all networks have a part."""
+    return torch.stack([each.sum() for each in _three(returned)]).sum()
 
 
-def _called(calls: Calls) -> Layer:
-    """Return what a layer took and gave in its first call."""
-    return {"taken": calls.inputs[0][0], "given": calls.outputs[0]}
+class _Watched(NamedTuple):
+    """A fully connected layer with its calls."""
+
+    layer: nn.Linear
+    calls: Calls
+
+
+def _watched_layers(network: nn.Module) -> list[_Watched]:
+    """Return the fully connected layers of a network, with their calls from now on, in the order of its layers."""
+    return [_Watched(layer, watch(layer)) for layer in network.modules() if isinstance(layer, nn.Linear)]
+
+
+def _called(watched: _Watched) -> Layer:
+    """Return what a layer took and gave in its first call, and its parameters."""
+    layer, calls = watched
+    bias = torch.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
+    return {"taken": calls.inputs[0][0], "given": calls.outputs[0], "weight": layer.weight, "bias": bias}
 
 
 def forward(
-    package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor, training: bool
+    package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor | None, training: bool
 ) -> HeadedPass:
     """Return one pass of a new model in either mode, whose heads give known numbers.
 
     Args:
         code: [2, B, latent_size], the mean and logvar that replace what the heads give.
-        noise: [B, latent_size], with which latents are drawn where the student's function is called.
+        noise: [B, latent_size], with which latents are drawn where the student's function is called;
+            None: that function stays in its place.
     """
-    model = _model(package, labels, noise.shape[1]).to(x.device).train(training)
+    model = _model(package, labels, code.shape[2]).to(x.device).train(training)
     injected = code.clone().requires_grad_()
     heads = package.vae.heads_of(model)
     given = [watch(head, partial(_replaced, part)) for head, part in zip(heads, injected, strict=True)]
     encoded, decoded = watch(package.vae.encoder_of(model)), watch(package.vae.decoder_of(model))
     draws: list[tuple[Tensor, Tensor]] = []
 
-    def draw(mean: Tensor, logvar: Tensor) -> Tensor:
-        draws.append((mean, logvar))
-        return mean + (logvar / 2).exp() * noise
-
-    package.vae.inject_reparameterize(model, draw)
+    if noise is not None:
+        package.vae.inject_reparameterize(model, partial(_drawn, draws, noise))
     x_hat, mean, logvar = _three(package.vae.forward(model, x.clone(), None if labels is None else labels.clone()))
     reached = [False, False]
     if x_hat.requires_grad:
@@ -116,6 +132,12 @@ def forward(
         "logvar_reached": reached[1],
     }
     return {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+
+
+def _drawn(draws: list[tuple[Tensor, Tensor]], noise: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """Return a draw with known noise, and note its parameters in `draws`."""
+    draws.append((mean, logvar))
+    return mean + (logvar / 2).exp() * noise
 
 
 def _replaced(wanted: Tensor, output: Tensor) -> Tensor:

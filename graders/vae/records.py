@@ -176,6 +176,8 @@ class Layer(TypedDict):
 
     taken: Tensor  # [B, n]
     given: Tensor  # [B, m]
+    weight: Tensor  # [m, n]
+    bias: Tensor  # [m], zeros if it has none
 
 
 class Layers(TypedDict):
@@ -188,6 +190,8 @@ class Layers(TypedDict):
     decoder: list[Layer]
     decoded: Tensor  # [B, …]
     others: Tensor  # [R, …], what the decoder gave for other latents
+    others_taken: Tensor  # [R, n], what its first layer took of them; [0] if it has none
+    unreached: str  # the first parameter of encoder, heads and decoder that a pass does not depend on, or ""
 
 
 class HeadedPass(TypedDict):
