@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gengrade import gpus
+from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.facts import Outcome
 from gengrade.grading.budget import Budget
@@ -87,6 +89,7 @@ class Subject:
         self._budget = budget
         self._replaced = dict(replaced or {})
         self._seeds: Callable[[], int] = lambda: 0
+        self._trains = False
         self._limits = Limits()
         self._listener: Callable[[Request, Run], None] = lambda request, run: None
         self.runs: list[tuple[Request, Run]] = []  # of the current test
@@ -96,8 +99,13 @@ class Subject:
         """The seconds that starting the sandbox has taken so far, which count for no test."""
         return self._sandbox.starting
 
-    def begin(self, seeds: Callable[[], int], limits: Limits) -> None:
-        """Begin a test, whose runs get their seeds and their limits from the arguments."""
+    def begin(self, seeds: Callable[[], int], limits: Limits, *, trains: bool = False) -> None:
+        """Begin a test, whose runs get their seeds and their limits from the arguments.
+
+        trains: whether the test trains models, which is done on the device of the circumstances; all other runs are on
+            the processor.
+        """
+        self._trains = trains
         self._seeds = seeds
         self._limits = limits
         self.runs = []
@@ -129,7 +137,7 @@ class Subject:
             inputs={name: plain(value) for name, value in inputs.items()},
             seed=seed,
             limits=self._limits,
-            device=self._circumstances.device,
+            device=self._circumstances.device if self._trains and probe.function == gpus.TRAINING else Device.CPU,
             threads=self._circumstances.threads,
             replaced=self._replaced,
         )
@@ -137,6 +145,10 @@ class Subject:
         if refusal is not None:
             raise BudgetUsedUp(refusal)
         run = self._cached_or_fresh(request)
+        if request.device != Device.CPU and run.outcome is not Outcome.PASSED:
+            # Code that makes tensors without naming a device works on the processor; no GPU may cost it points.
+            request = replace(request, device=Device.CPU)
+            run = self._cached_or_fresh(request)
         if self._budget is not None:
             self._budget.charge(run)
         self.runs.append((request, run))
@@ -176,7 +188,7 @@ class Subject:
             "code": fingerprint(circumstances.course, request.probe),
             "course": circumstances.course.name,
             "tier": circumstances.tier,
-            "device": circumstances.device,
+            "device": request.device,
             "threads": circumstances.threads,
             "versions": dict(circumstances.versions),
             "seed": request.seed,

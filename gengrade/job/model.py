@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
+from gengrade import gpus
 from gengrade.authenticity import Seal
 from gengrade.choices import CheckKind, Device, Profile, Tier
 from gengrade.course import Course, load
@@ -37,6 +38,7 @@ class Job(Frozen):
     data_hash: str
     tier: Tier
     device: Device  # not `AUTO`
+    gpu_jobs: int = gpus.SUBMISSIONS  # submissions that share a GPU
     cache: bool
     seed: int
     limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check

@@ -33,7 +33,7 @@ def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: d
     model = UNet(budget["width"]).to(images.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
     curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
-    losses = torch.zeros(budget["steps"])
+    losses = torch.zeros(budget["steps"], device=images.device)
     for step in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)].float() / 127.5 - 1
         t = package.ddpm.t_sample(count, len(batch))

@@ -51,7 +51,7 @@ def train(package: FlowMatchingPackage, points: Tensor, budget: dict[str, Any]) 
     model = Field(points.shape[1], budget["width"]).to(points.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
     curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
-    losses = torch.zeros(budget["steps"])
+    losses = torch.zeros(budget["steps"], device=points.device)
     for step in range(budget["steps"]):
         loss = package.flow_matching.flow_matching_loss(path, model, budget["batch"])
         optimizer.zero_grad()

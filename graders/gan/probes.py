@@ -232,7 +232,7 @@ def train(
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
     losses = (package.gan.generator_step, package.gan.discriminator_step)
     optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
-    curves = torch.zeros(2, steps)
+    curves = torch.zeros(2, steps, device=images.device)
     untrained = weights_of(networks[0])
     halfway: State = {}
     for index in range(steps):

@@ -154,7 +154,7 @@ def train(
     """
     model = _model(package, labels, latent_size).to(images.device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    losses = torch.zeros(steps)
+    losses = torch.zeros(steps, device=images.device)
     for step in range(steps):
         chosen = torch.randint(len(images), (batch_size,), device=images.device)
         x = rolled(images[chosen], shift).float() / 255

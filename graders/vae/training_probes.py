@@ -42,7 +42,7 @@ def train(
     samples = [_samples(package, model)]
     curve: list[list[float]] = []
     for epoch in range(1, budget["epochs"] + 1):
-        average = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=images.device)  # reading it would wait for the step
         model.train()
         for batch in batches(images, budget["batch"]):
             loss = model(rolled(batch, budget["shift"]))[2].mean()
@@ -51,7 +51,8 @@ def train(
             nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
             schedule.step()
-            average += float(loss.detach()) / steps
+            total += loss.detach().double() / steps
+        average = float(total)
         curve.append([epoch, average, _returned(model, held_out)])
         if epoch == budget["epochs"] // 2:
             samples.append(_samples(package, model))

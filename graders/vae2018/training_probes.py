@@ -37,7 +37,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps * epochs)
     square = package.vae.fitting(model, images[:batch].float()).dim() == images.dim()
     samples = [_samples(package, model)]
-    curve = torch.zeros(epochs)
+    curve = torch.zeros(epochs, device=images.device)
     model.train()
     for epoch in range(epochs):
         for some in batches(images, batch):
