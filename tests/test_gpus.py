@@ -280,10 +280,9 @@ def _trainings(course: str) -> list[str]:
 
 @pytest.mark.parametrize("course", [name for name in courses() if _trainings(name)])
 def test_trainings_keep_all_tensors_on_the_device(course: str, tmp_path: Path) -> None:
-    with Workbench(tmp_path, "direct", course) as bench:
-        runner: Any = _Elsewhere(bench.sandbox)
+    with Workbench(tmp_path, "direct", course, Device.CUDA) as bench:
+        runner = _Elsewhere(bench.sandbox)
         bench.sandbox = runner
-        bench._circumstances = Circumstances(find(course), bench.tier, Device.CUDA, 1, {})
         bench.observe(reference_of(course), *_trainings(course))
     failed = {probe: run.message for probe, run in runner.trained.items() if run.outcome is not Outcome.PASSED}
     assert runner.trained or course == "uva2021"
