@@ -13,6 +13,9 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
@@ -31,6 +34,16 @@ def available(environment: Mapping[str, str] = os.environ) -> list[str]:
         return [str(index) for index in range(len(nodes))]
     named = [name.strip() for name in environment[VISIBLE].split(",")]
     return [] if named[0] in _NONE else named
+
+
+@cache
+def models() -> tuple[str, ...]:
+    """Return the models of this machine's GPUs, on which the last digits of a number may depend."""
+    found = []
+    for path in sorted(glob.glob("/proc/driver/nvidia/gpus/*/information")):
+        with suppress(OSError):
+            found += [line for line in Path(path).read_text().splitlines() if line.startswith("Model:")]
+    return tuple(found)
 
 
 def slots_of(gpus: Sequence[str], submissions: int) -> list[str]:

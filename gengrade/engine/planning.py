@@ -8,6 +8,7 @@ from pathlib import Path
 from gengrade import data as datasets
 from gengrade import gpus
 from gengrade.authenticity import Seal
+from gengrade.caching import folder_of_ours
 from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
@@ -62,6 +63,7 @@ def make_job(
         entry=rubric.entry,
         needs=needs_of_checks(rubric),
         kept=kept,
+        machine=folder_of_ours([options.path]) if options.cache else None,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
 

@@ -45,6 +45,7 @@ class Job(Frozen):
     entry: dict[str, str]  # what the rubric says that things are called, by role
     needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
     kept: tuple[Kept, ...]  # what no run may read
+    machine: Path | None = None  # where results of our own code are kept for later classes; None: nowhere
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 

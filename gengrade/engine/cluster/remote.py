@@ -82,6 +82,7 @@ class _Bench:
         here = {
             "out": self._folder / "results",
             "work": work,
+            "machine": None,
             "course_folder": find(course).folder,
             "kept": (*kept_here(), own),
         }
