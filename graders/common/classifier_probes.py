@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graders.probing.batches import scaled
+from graders.probing.networks import adam
 
 if TYPE_CHECKING:
     from graders.common.records import Features
@@ -28,7 +29,7 @@ def train(package: object, images: Tensor, labels: Tensor) -> State:
     """Trains the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N]; returns its weights."""
     network = _network().to(images.device)
     x = scaled(images)
-    optimizer = torch.optim.Adam(network.parameters())
+    optimizer = adam(network, PEAK_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
     for _ in range(STEPS):
         chosen = torch.randint(len(x), (BATCH,), device=x.device)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
-from graders.probing.networks import built, drive, idle_parameter, registration, stretched_lines, weights_of
+from graders.probing.networks import adam, built, drive, idle_parameter, registration, stretched_lines, weights_of
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
 from graders.probing.stand_ins import IMAGE, stand_in
 from graders.probing.watching import Calls, ReadOnce, rows_of, watch
@@ -231,7 +231,7 @@ def train(
     model = built(package.gan.model, **sizes).to(images.device).train()
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
     losses = (package.gan.generator_step, package.gan.discriminator_step)
-    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    optimizers = [adam(network, rate, betas=(0.5, 0.999)) for network in networks]
     curves = torch.zeros(2, steps, device=images.device)
     untrained = weights_of(networks[0])
     halfway: State = {}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import built, weights_of
+from graders.probing.networks import adam, built, weights_of
 from graders.probing.pictures import picture
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def train(
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // budget["batch"]
-    optimizer = torch.optim.Adam(model.parameters(), lr=budget["peak"], fused=True)
+    optimizer = adam(model, budget["peak"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["peak"], total_steps=steps * budget["epochs"])
     samples = [_samples(package, model)]
     curve: list[list[float]] = []
