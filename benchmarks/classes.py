@@ -13,6 +13,8 @@ import numpy as np
 
 from benchmarks.measure import REFERENCE, ROOT, Row, class_of, copies_of_reference, grade
 from gengrade.atomic import write_whole
+from gengrade.authenticity import authority
+from gengrade.job import facts_in
 
 _CLASS = 12
 _JOBS = 2
@@ -83,25 +85,30 @@ def _growing(folder: Path) -> list[Row]:
     ]
 
 
-def _big(folder: Path) -> list[Row]:
+def _big(folder: Path, *arguments: str) -> list[Row]:
     """Measure two hundred graded submissions with pictures: a repeated run, and scoring by a changed rubric.
 
-    One is graded; the others are copies of it, and their results copies of its results.
+    One is graded; the others are copies of it, and their results copies of its results. `arguments` are added to each
+    command.
     """
     big, results = folder / "big", folder / "big-results"
     rubric = folder / "rubric.yaml"
     rubric.write_text((ROOT / "rubric.yaml").read_text())
     first, *others = copies_of_reference(big, _BIG_CLASS)
-    grade(big, results, "--rubric", str(rubric), "--only", first)
+    arguments = ("--rubric", str(rubric), *arguments)
+    grade(big, results, *arguments, "--only", first)
+    seal = authority([]).seal
+    facts = facts_in(results / first, first, seal)
+    assert facts is not None
     for name in others:
         shutil.copytree(results / first, results / name, ignore=shutil.ignore_patterns("evidence"))
-        facts = results / name / "facts.json"
-        facts.write_text(facts.read_text().replace(f'"{first}"', f'"{name}"', 1))
-    grade(big, results, "--rubric", str(rubric))  # each is opened once, and found to be what was graded
-    again = grade(big, results, "--rubric", str(rubric))
+        document = facts.model_copy(update={"student": name}).model_dump_json(indent=1)
+        write_whole(results / name / "facts.json", seal.sealed_json("facts", name, document))
+    grade(big, results, *arguments)  # each is opened once, and found to be what was graded
+    again = grade(big, results, *arguments)
     rubric.write_text(rubric.read_text().replace("full: 0.84", "full: 0.85"))
     began = time.time()
-    scored = grade(big, results, "--rubric", str(rubric))
+    scored = grade(big, results, *arguments)
     written = [path for path in results.rglob("*") if path.is_file() and path.stat().st_mtime >= began]
     alone = min(_writing(written, folder / f"written-{attempt}") for attempt in range(3))
     size = sum(path.stat().st_size for path in written) / 1e6

@@ -247,6 +247,8 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
     else:
         theirs = {name: os.environ[name] for name in (gpus.VISIBLE, "LD_LIBRARY_PATH") if os.environ.get(name)}
         variables |= {gpus.ORDER: os.environ.get(gpus.ORDER, "PCI_BUS_ID"), **theirs}
+        # Asking whether there is a GPU starts CUDA otherwise, and a zygote that has done so is of no use to its runs.
+        variables["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     return variables
 
 
