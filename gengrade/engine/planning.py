@@ -63,7 +63,7 @@ def make_job(
         entry=rubric.entry,
         needs=needs_of_checks(rubric),
         kept=kept,
-        machine=folder_of_ours([options.path]) if options.cache else None,
+        machine=folder_of_ours([options.path]) if options.cache and not course.is_kit else None,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
 
