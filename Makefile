@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
-.PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load cluster lint check bench clean
+.PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load cluster gpu lint check bench clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -58,6 +59,9 @@ cluster: setup  ## Prove on this machine, as root, that nodes of Slurm and worke
 	tools/slurm-cluster $(abspath $(BIN))/python -m tests.cluster slurm
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'distributed>=2024.1'
 	$(BIN)/python -m tests.cluster dask
+
+gpu:  ## Test and measure trainings on a GPU, in at most eight minutes, by any Python that has torch with CUDA.
+	PYTHONPATH=. $(GPU_PYTHON) -m tests.gpu
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check .

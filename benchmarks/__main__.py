@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import classes, marking, probes, room, self_check, smoke
+from benchmarks import classes, marking, probes, room, self_check, smoke, trainings
 from benchmarks.measure import Row
 
 BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {
     "self_check": self_check.measure,
     "classes": classes.measure,
     "smoke": smoke.measure,
+    "trainings": trainings.measure,
     "room": room.measure,
     "marking": marking.measure,
 }

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
-from benchmarks.measure import ROOT, Row, class_of, grade
+from benchmarks.measure import Row, class_of, grade, mnist
 
 
 def measure(folder: Path) -> list[Row]:
     rows = []
-    for data in ("digits", *_mnist()):
+    for data in ("digits", *mnist()):
         rows += _measure(folder / Path(data).name, data)
     return rows
-
-
-def _mnist() -> list[str]:
-    """Return the real MNIST's folder, or None if it is not available."""
-    for candidate in (os.environ.get("GENGRADE_DATA"), str(ROOT.parent / "shared" / "data")):
-        if candidate and (Path(candidate) / "MNIST").is_dir():
-            return [candidate]
-    return []
 
 
 def _measure(folder: Path, data: str) -> list[Row]:

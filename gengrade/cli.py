@@ -19,7 +19,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from gengrade import __version__
+from gengrade import __version__, gpus
 from gengrade.authoring import add_ids, create, verify
 from gengrade.choices import Assignment, Device, Isolation, Profile
 from gengrade.commands import (
@@ -116,7 +116,15 @@ def grade(
     jobs: Annotated[
         int, typer.Option(min=0, help="How many submissions to grade in parallel; 0: one per CPU core.")
     ] = 0,
-    device: Annotated[Device, typer.Option(help="The device that models run on.")] = Device.AUTO,
+    device: Annotated[
+        Device, typer.Option(help="The device that models are trained on; auto: a GPU where there is one.")
+    ] = Device.AUTO,
+    gpu_jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, help=f"How many submissions share each GPU, and its memory, at a time; 0: {gpus.SUBMISSIONS}."
+        ),
+    ] = 0,
     data: Annotated[
         str | None, typer.Option(help="The data set to train and test on: digits, mnist, or a folder that holds MNIST.")
     ] = None,
@@ -152,8 +160,9 @@ def grade(
     partition: Annotated[
         str | None, typer.Option(help="Slurm's partition, as of sbatch.", rich_help_panel=_MACHINES)
     ] = None,
-    gpus: Annotated[
-        int, typer.Option(min=0, help="GPUs for each job, on which models then run.", rich_help_panel=_MACHINES)
+    job_gpus: Annotated[
+        int,
+        typer.Option("--gpus", min=0, help="GPUs for each job, on which models then run.", rich_help_panel=_MACHINES),
     ] = 0,
     time: Annotated[
         str | None,
@@ -205,6 +214,7 @@ def grade(
         profile=profile,
         jobs=jobs,
         device=device,
+        gpu_jobs=gpu_jobs,
         data=data,
         isolation=isolation,
         public=public,
@@ -218,14 +228,14 @@ def grade(
     if slice_ is not None and not options.last:
         slice_carried_out(options, parsed_slice(slice_), console)
         return
-    of_slurm = {"--partition": partition, "--gpus": gpus, "--time": time, "--sbatch": sbatch, "--dry-run": dry_run}
+    of_slurm = {"--partition": partition, "--gpus": job_gpus, "--time": time, "--sbatch": sbatch, "--dry-run": dry_run}
     refuse_together(
         {"--slurm": slurm, "--scheduler": scheduler, "--slice": slice_},
         {"--scheduler": scheduler, "--slice": slice_},
         {"--slurm": slurm, "--junit": junit, "--github": github, "--open": open_},
     )
     if slurm:
-        batch = Batch(array, partition, gpus, jobs, time, tuple(sbatch or ()))
+        batch = Batch(array, partition, job_gpus, jobs, time, tuple(sbatch or ()))
         ended = carried_out_on_slurm(options, batch, console, dry=dry_run)
         if isinstance(ended, int):
             raise typer.Exit(ended)

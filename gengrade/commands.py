@@ -184,10 +184,9 @@ def status(result: Result) -> int:
     outcomes = [item.outcome for one in result.graded for item in one.grade.items if item.outcome is not None]
     if Outcome.INFRA in outcomes:
         return 1
-    looked_at = [
-        item
-        for one in result.graded
-        for item in one.grade.items
-        if not item.hidden and item.id not in one.grade.left_out
-    ]
-    return int(result.single and any(item.outcome not in (None, Outcome.PASSED) for item in looked_at))
+    if not result.single:
+        return 0
+    grade = result.graded[0].grade
+    left_out = grade.left_out
+    looked_at = [item for item in grade.items if not item.hidden and item.id not in left_out]
+    return int(any(item.outcome not in (None, Outcome.PASSED) for item in looked_at))

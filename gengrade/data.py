@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from gengrade.arrays import Array, Array32, Integers, Pixels
+from gengrade.caching import cache_folder
 from gengrade.home import python_path
 from gengrade.paths import InputError
 
@@ -105,7 +106,7 @@ def places(name: str | None = None) -> tuple[Path, ...]:
     if name == "digits":
         return ()
     given = os.environ.get(VARIABLE, "")
-    roots = [Path(name)] if name != "mnist" else [Path(given or "digits"), _cache()]
+    roots = [Path(name)] if name != "mnist" else [Path(given or "digits"), cache_folder()]
     found: dict[Path, None] = {}
     for folder in filter(None, (_holder(root.expanduser()) for root in roots)):
         files = [file for file in (_file(folder, part) for part in (*_TRAIN, *_TEST)) if file is not None]
@@ -113,13 +114,9 @@ def places(name: str | None = None) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "gengrade"
-
-
 def _mnist() -> DataSet:
     given = os.environ.get(VARIABLE, "")
-    cache = _cache()
+    cache = cache_folder()
     if given not in {"", "digits", "mnist"} and _holder(Path(given).expanduser()):
         data = _from_folder(Path(given).expanduser())
         if data.name == "mnist":

@@ -21,6 +21,7 @@ from gengrade.sandbox.run import Frame, Run
 
 STUDENT_BYTES: Final = 256 << 20  # what the store of one student keeps
 CLASS_BYTES: Final = 4 << 30  # what the store of the reference keeps for the whole class
+MACHINE_BYTES: Final = 512 << 20  # what the store of a machine keeps for all classes
 _MOST_BYTES: Final = 1 << 30  # of one run: more than any limit on evidence
 _SMALL_BYTES: Final = 1 << 20
 _BYTES_A_SECOND: Final = 16 << 20  # results that are cheaper to compute again than this are not kept

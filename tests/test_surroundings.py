@@ -64,6 +64,7 @@ PROGRAMS = {
     # Devices.
     "mps": ("device = 'mps'", "return mean.to(device) + torch.zeros(3, device=device)"),
     "cuda:1": ("device = torch.device('cuda:1')", "return torch.nn.Linear(3, 2).to(device)(mean.to(device))"),
+    "numbers": ("net = torch.nn.Linear(3, 2).to(1)", "return net(mean.to(0)) + torch.zeros(2, device=1)"),
     ".cuda()": ("net = torch.nn.Linear(3, 2).cuda()", "return net(mean.cuda()).mean()"),
     "cuda tensors": ("Tensor = torch.cuda.FloatTensor", "return Tensor(2, 3).fill_(1) + mean"),
     "cuda types": ("torch.set_default_tensor_type('torch.cuda.FloatTensor')", "return mean.type('torch.cuda.DoubleTensor').sum()"),

@@ -63,6 +63,7 @@ class Direct:
             scratch="",
             seed=request.seed,
             device=request.device,
+            gpu_share=1.0,
             threads=request.threads,
             limits=request.limits.as_dict(),
             replaced=dict(request.replaced),

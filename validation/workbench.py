@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from gengrade.authenticity import Seal
-from gengrade.choices import CheckKind
+from gengrade.choices import CheckKind, Device
 from gengrade.course import DEFAULT, courses
 from gengrade.data import DataSet, load
 from gengrade.facts import CheckFact, Outcome
@@ -29,7 +29,7 @@ from gengrade.grading.session import run_session
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.grading.suspects import Suspects, plant
 from gengrade.rubric import Rubric
-from gengrade.sandbox import DEFAULTS, Isolation, Limits, Sandbox, choose
+from gengrade.sandbox import DEFAULTS, Isolation, Limits, Request, Run, Runner, Sandbox, choose
 from gengrade.store import EvidenceStore
 from gengrade.submissions import lay_out
 from validation.direct import TIER, Direct
@@ -71,13 +71,30 @@ def unit_checks(*prefixes: str, course: str = DEFAULT_COURSE) -> list[str]:
     ]
 
 
+class Bench(Protocol):
+    """What a workbench asks of a sandbox, or of what replaces it."""
+
+    @property
+    def starting(self) -> float: ...
+
+    @property
+    def ours(self) -> Runner: ...
+
+    def run(self, request: Request) -> Run: ...
+
+    def close(self) -> None: ...
+
+
 class Workbench:
     """Grades many small packages with one sandbox.
 
     `isolation` is as on the command line, or "direct": without a sandbox, for our own code (see `validation.direct`).
+    Trainings run on `device`.
     """
 
-    def __init__(self, folder: Path, isolation: str = "auto", course: str = DEFAULT_COURSE) -> None:
+    def __init__(
+        self, folder: Path, isolation: str = "auto", course: str = DEFAULT_COURSE, device: str = Device.CPU
+    ) -> None:
         self.course = course
         chosen = courses()[course]
         self._parts = chosen.parts
@@ -86,13 +103,13 @@ class Workbench:
         self._trees.mkdir()
         self._numbers = itertools.count()
         self.tier: str = TIER
-        self.sandbox: Direct | Sandbox
+        self.sandbox: Bench
         if isolation == TIER:
             self.sandbox = Direct(chosen)
         else:
             tier = choose(Isolation(isolation), single=True)
-            self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees)
-        self._circumstances = Circumstances(chosen, self.tier, "cpu", 1, {})
+            self.tier, self.sandbox = tier, Sandbox(tier, chosen, self._trees, device=device)
+        self._circumstances = Circumstances(chosen, self.tier, device, 1, {})
         self._store = EvidenceStore(folder / "reference-evidence", Seal.temporary(), "ours")
         self.reference = self._trees / "reference"
         lay_out(reference_of(course), self.reference, self._parts)

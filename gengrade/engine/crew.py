@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from gengrade.engine.workers import WorkerProcess
+from gengrade.engine.workers import Place, WorkerProcess
 from gengrade.job import Job
 
 
@@ -32,13 +32,13 @@ class Crew:
         """Whether idle workers serve another run later, so that its files must stay."""
         return bool(self._resting)
 
-    def worker(self, job: Job, cores: str) -> WorkerProcess:
-        """Return a worker that rests on these processors, or a new one on them, which has been told the job."""
-        found = next((worker for worker in self._resting if worker.cores == cores), None)
+    def worker(self, job: Job, place: Place) -> WorkerProcess:
+        """Return a worker that rests at this place, or a new one there, which has been told the job."""
+        found = next((worker for worker in self._resting if worker.place == place), None)
         if found is not None:
             self._resting.remove(found)
         if found is None or not found.lives:
-            found = WorkerProcess(job, self._started, cores)
+            found = WorkerProcess(job, self._started, place)
             self._started += 1
         found.send_job(job)
         return found

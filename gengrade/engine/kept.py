@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from gengrade import data as datasets
 from gengrade.authenticity import key_file
+from gengrade.caching import OURS, cache_folder
 from gengrade.course import Course
 from gengrade.engine.options import Options
 from gengrade.engine.record import GradedClass
@@ -35,7 +37,7 @@ def kept_by_run(
         for source in (submission.source.resolve(), *(each.resolve() for each in submission.attachments)):
             if path not in (source, *source.parents):  # by a link
                 kept.append(Kept("a submission", source, move))
-    return (*kept, *_course(course), *_key(), *_data(options.data or rubric.data))
+    return (*kept, *_course(course), *_key(), *_data(options.data or rubric.data), *_cache())
 
 
 def kept_of_class(graded: GradedClass, course: Course, submissions: Sequence[Submission]) -> tuple[Kept, ...]:
@@ -57,7 +59,7 @@ def kept_results(out: Path, submissions: Sequence[Submission]) -> list[Kept]:
 
 def kept_here() -> tuple[Kept, ...]:
     """Return what is known without options: what a run in this folder would leave, the key, and the data set."""
-    return (_results(Path("results")), *_key(), *_data(None))
+    return (_results(Path("results")), *_key(), *_data(None), *_cache())
 
 
 def _results(out: Path) -> Kept:
@@ -74,6 +76,12 @@ def _course(course: Course) -> Iterator[Kept]:
 def _key() -> Iterator[Kept]:
     if file := key_file():
         yield Kept("your key for results", file.resolve(), "Set GENGRADE_KEY_FILE to a file elsewhere")
+
+
+def _cache() -> Iterator[Kept]:
+    with suppress(RuntimeError):  # there is no home folder
+        folder = cache_folder() / OURS
+        yield Kept("the cache of our own trainings", folder, "Set XDG_CACHE_HOME to another folder", wished=True)
 
 
 def _data(name: str | None) -> Iterator[Kept]:

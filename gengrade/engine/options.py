@@ -22,6 +22,7 @@ class Options:
     profile: Profile = Profile.SMOKE
     jobs: int = 0  # 0: one for each core
     device: Device = Device.AUTO
+    gpu_jobs: int = 0  # submissions that share a GPU; 0: as many as by default
     data: str | None = None
     isolation: Isolation = Isolation.AUTO
     public: bool = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from gengrade import data as datasets
+from gengrade import gpus
 from gengrade.authenticity import Seal
+from gengrade.caching import folder_of_ours
 from gengrade.choices import Device
 from gengrade.course import Course
 from gengrade.engine.checks import checks_to_run, needs_of_checks
@@ -20,8 +21,6 @@ from gengrade.places import WORK
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Kept, Tier
 from gengrade.submissions import Submission, content
-
-GPU: Final = Path("/dev/nvidia0")
 
 
 def make_job(
@@ -58,11 +57,13 @@ def make_job(
         data_hash=data_set.sha256,
         tier=tier,
         device=device_of(options),
+        gpu_jobs=options.gpu_jobs or gpus.SUBMISSIONS,
         cache=options.cache,
         seed=drawn.seed,
         entry=rubric.entry,
         needs=needs_of_checks(rubric),
         kept=kept,
+        machine=folder_of_ours([options.path]) if options.cache and not course.is_kit else None,
         limits={name: limits.model_dump(exclude_none=True) for name, limits in rubric.limits.items()},
     )
 
@@ -80,7 +81,9 @@ def with_public_seed(job: Job, submissions: Sequence[Submission]) -> Job:
 
 def require_device(options: Options) -> None:
     """Raise UsageError if a GPU is asked for that is not there: every check would be our fault then."""
-    if options.device is Device.CUDA and not GPU.exists():
+    if options.gpu_jobs and device_of(options) is Device.CPU:
+        raise UsageError("--gpu-jobs: models are trained on the processor here; leave the option out")
+    if options.device is Device.CUDA and not gpus.available():
         raise UsageError("--device cuda: there is no GPU of NVIDIA on this machine; leave the option out")
 
 
@@ -88,4 +91,4 @@ def device_of(options: Options) -> Device:
     """Return the device that is wanted; `AUTO` becomes a GPU where there is one."""
     if options.device is not Device.AUTO:
         return options.device
-    return Device.CUDA if GPU.exists() else Device.CPU
+    return Device.CUDA if gpus.available() else Device.CPU

@@ -25,7 +25,7 @@ from gengrade.engine.results import Progress, Result
 from gengrade.engine.signals import terminated_like_interrupted
 from gengrade.engine.withdrawing import absent, move_aside
 from gengrade.grading.checks import known
-from gengrade.job import Job, changed, reference_evidence, with_reference
+from gengrade.job import Job, changed, machine_evidence, reference_evidence, with_reference
 from gengrade.places import require_ours
 from gengrade.rubric import Rubric
 from gengrade.sandbox import Tier, choose
@@ -108,7 +108,8 @@ def _graded(
             if stale:
                 taken_back += _revealed(job)
                 carrier.grade_all(with_reference(job), stale, see)
-                reference_evidence(job).prune()
+                for store in filter(None, (reference_evidence(job), machine_evidence(job))):
+                    store.prune()
                 marks = read_marks(asked.places, names, rubric, withdrawn, content_of, single=discovery.single)
                 taken_back += (*marks.notes, *carrier.notes)
             moved = move_aside(out, gone, options.path)

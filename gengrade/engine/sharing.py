@@ -10,11 +10,12 @@ import selectors
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gengrade import processors
+from gengrade import gpus, processors
+from gengrade.choices import Device
 from gengrade.engine.crew import Crew
 from gengrade.engine.errors import OutputError
 from gengrade.engine.results import EventKind, Progress
-from gengrade.engine.workers import WorkerProcess
+from gengrade.engine.workers import Place, WorkerProcess
 from gengrade.job import Job, broken_facts, write_facts, write_faults
 from gengrade.messages import CheckBegan, CheckEnded, DiagnosisBegan, DiskFull, Finished, Message
 from gengrade.sandbox import remove_scratch
@@ -34,21 +35,32 @@ def grade_all(
 ) -> None:
     """Leave facts of all these submissions in their folders.
 
-    most_workers: how many work at a time; 0: one for each processor.
+    most_workers: how many work at a time; 0: one for each processor, and with GPUs no more than share these.
     watch: is called with what happens.
     crew: whose workers rest afterwards; None: all workers end.
 
     Raises OutputError when a worker finds no room for its results.
     """
-    available = processors.available()
-    side_by_side = min(most_workers or len(available), len(submissions))
-    sharing = _Sharing(job, submissions, watch, processors.shares_of(available, side_by_side), crew)
+    places = places_of(job, most_workers, len(submissions))
+    sharing = _Sharing(job, submissions, watch, places, crew)
     try:
-        for _ in range(side_by_side):
+        for _ in range(len(places)):
             sharing.start_worker()
         sharing.serve()
     finally:
         sharing.close()
+
+
+def places_of(job: Job, most_workers: int, submissions: int) -> list[Place]:
+    """Return the places of the workers that grade that many submissions: no two have a processor in common.
+
+    most_workers: as for `grade_all`. With GPUs, each place has a slot of one of them.
+    """
+    available = processors.available()
+    slots = gpus.slots_of(gpus.available(), job.gpu_jobs) if job.device is Device.CUDA else []
+    count = min([most_workers or len(available), submissions, *([len(slots)] if slots else [])])
+    chosen: list[str | None] = [*slots[:count]] or [None] * count
+    return [Place(*each) for each in zip(processors.shares_of(available, count), chosen, strict=True)]
 
 
 class Waiting:
@@ -90,7 +102,7 @@ class _Sharing:
         job: Job,
         submissions: Sequence[Submission],
         watch: Callable[[Progress], None],
-        cores: list[str],
+        places: list[Place],
         crew: Crew | None,
     ) -> None:
         self._job = job
@@ -100,12 +112,12 @@ class _Sharing:
         self._workers: list[WorkerProcess] = []
         self._crew = crew or Crew()
         self._rest = crew is not None  # whether workers rest when nothing waits
-        self._cores = cores  # shares of the processors that no worker has: each worker has processors of its own
+        self._places = places  # those that no worker has
         self._selector = selectors.DefaultSelector()
 
     def start_worker(self) -> None:
-        """Start a worker on processors that are free, and give it the next submission."""
-        worker = self._crew.worker(self._job, self._cores.pop())
+        """Start a worker at a place that is free, and give it the next submission."""
+        worker = self._crew.worker(self._job, self._places.pop())
         self._workers.append(worker)
         self._selector.register(worker.events, selectors.EVENT_READ, worker)
         self._assign(worker)
@@ -164,7 +176,7 @@ class _Sharing:
         """Let go of a worker that ended, as it should or in the middle of a submission, and start one in its place."""
         self._selector.unregister(worker.events)
         self._workers.remove(worker)
-        self._cores.append(worker.cores)
+        self._places.append(worker.place)
         status = worker.wait()
         if worker.submission is not None:
             reason = f"the worker died (status {status}): {worker.last_words()}"

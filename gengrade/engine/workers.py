@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import IO, Final
 
-from gengrade import records
+from gengrade import gpus, records
 from gengrade.home import python_path
 from gengrade.job import Job
 from gengrade.messages import JOB, Message, read_message
@@ -18,24 +19,33 @@ _END_SECONDS: Final = 30.0  # for a worker to take down its sandbox, on a busy m
 _CHUNK: Final = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The part of this machine that a worker has."""
+
+    cores: str  # its own processors, as in "0,2"
+    gpu: str | None = None  # the GPU that its runs see; None: they use none
+
+
 class WorkerProcess:
     """Starts a worker, gives it submissions, and reads its messages."""
 
-    def __init__(self, job: Job, number: int, cores: str) -> None:
-        """Start the worker. `number`: no other worker of the run has it; `cores`: its own processors, as in "0,2"."""
-        self.cores = cores
+    def __init__(self, job: Job, number: int, place: Place) -> None:
+        """Start the worker. `number`: no other worker of the run has it."""
+        self.place = place
         self.submission: Submission | None = None  # what it is grading
         self._log = job.work / f"worker-{number}.log"
         self._buffer = b""
         with self._log.open("xb") as errors:
             self._process = subprocess.Popen(
                 # Files are read as UTF-8 there, whatever the locale is.
-                [sys.executable, "-P", "-X", "utf8", "-m", "gengrade.worker", str(os.getpid()), cores],
+                [sys.executable, "-P", "-X", "utf8", "-m", "gengrade.worker", str(os.getpid()), place.cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={
                     **os.environ,
+                    **({} if place.gpu is None else {gpus.VISIBLE: place.gpu}),
                     "PYTHONPATH": python_path(),
                     "TMPDIR": str(job.work / TEMPORARY),  # where the next run finds what it left when it was killed
                     "OMP_NUM_THREADS": "1",

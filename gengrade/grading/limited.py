@@ -113,6 +113,9 @@ class _Remote:
     def again(self, probe: Probe, **inputs: Any) -> Evidence:
         return self._ask("again", probe, inputs)
 
+    def once(self, probe: Probe, **inputs: Any) -> Evidence:
+        return self._ask("once", probe, inputs)
+
     def _ask(self, how: str, probe: Probe, inputs: Mapping[str, Any]) -> Evidence:
         self._channel.send((self._name, how, probe, {name: plain(value) for name, value in inputs.items()}))
         runs, stopped = self._channel.recv()

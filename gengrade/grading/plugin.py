@@ -204,7 +204,7 @@ class GradingPlugin:
         self._show.figures.extend(figure for figure in self.observed.figures if figure.check == declared.ids[0])
         limits = self._limits(declared.ids[0], declared.kind)
         for subject in (self._student, self._reference):
-            subject.begin(_seeds(self._secret, item.name), limits)
+            subject.begin(_seeds(self._secret, item.name), limits, trains=declared.kind is CheckKind.TRAIN)
         for need in self._needs(item):
             outcomes = {test.outcome for test in self.observed.tests.get(need, [])}
             if Outcome.INFRA in outcomes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gengrade import data as datasets
+from gengrade import gpus
 from gengrade.atomic import require_room
 from gengrade.choices import Device
 from gengrade.course import Course
@@ -224,11 +225,12 @@ class Grader:
 
 def _walls(job: Job) -> tuple[object, ...]:
     """Return what of a job its sandbox depends on."""
-    return job.tier, job.trees, job.device, job.kept
+    return job.tier, job.trees, job.device, job.gpu_jobs, job.kept
 
 
 def _sandbox(job: Job) -> Sandbox:
-    return Sandbox(job.tier, job.course, job.trees, device=job.device, kept=job.kept)
+    share = gpus.share_of_memory(job.gpu_jobs)
+    return Sandbox(job.tier, job.course, job.trees, device=job.device, gpu_share=share, kept=job.kept)
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
+from gengrade import gpus
 from gengrade.authenticity import Seal
 from gengrade.choices import CheckKind, Device, Profile, Tier
 from gengrade.course import Course, load
@@ -37,12 +38,14 @@ class Job(Frozen):
     data_hash: str
     tier: Tier
     device: Device  # not `AUTO`
+    gpu_jobs: int = gpus.SUBMISSIONS  # submissions that share a GPU
     cache: bool
     seed: int
     limits: dict[str, dict[str, float]]  # the rubric's changes, by kind or check
     entry: dict[str, str]  # what the rubric says that things are called, by role
     needs: dict[str, tuple[str, ...]]  # what the rubric says that checks need, beyond what their graders say
     kept: tuple[Kept, ...]  # what no run may read
+    machine: Path | None = None  # where results of our own code are kept for later classes; None: nowhere
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 

@@ -14,10 +14,11 @@ from gengrade.grading.recorded import RecordedRunner, load
 from gengrade.grading.subject import Circumstances, Subject
 from gengrade.job.model import Job
 from gengrade.sandbox import Sandbox
-from gengrade.store import EvidenceStore
+from gengrade.store import MACHINE_BYTES, EvidenceStore
 from gengrade.submissions import Submission, discard, prepare
 
 _REFERENCE: Final = ".reference"  # the reference's tree, among the students'
+_MACHINE: Final = ".machine"  # the owner of evidence that is kept for all classes; no student has this id
 
 
 def with_reference(job: Job) -> Job:
@@ -47,7 +48,13 @@ def reference_subject(job: Job, sandbox: Sandbox, circumstances: Circumstances) 
     if job.course.is_kit:
         runner = RecordedRunner(load(job.course.recorded), sandbox, tree)
         return Subject(tree, "", runner, None, circumstances, ours=True)
-    return Subject(tree, job.reference_sha256, sandbox.ours, reference_evidence(job), circumstances, ours=True)
+    store, machine = reference_evidence(job), machine_evidence(job)
+    return Subject(tree, job.reference_sha256, sandbox.ours, store, circumstances, ours=True, machine=machine)
+
+
+def machine_evidence(job: Job) -> EvidenceStore | None:
+    """Return the store of what our own code finds out once on this machine; None if there is no place for it."""
+    return None if job.machine is None else EvidenceStore(job.machine, job.seal, _MACHINE, most_bytes=MACHINE_BYTES)
 
 
 def suspect_subject(job: Job, replaced: Mapping[str, str], sandbox: Sandbox, circumstances: Circumstances) -> Subject:

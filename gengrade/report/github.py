@@ -32,8 +32,9 @@ def github_annotations(grades: Iterable[Grade], said: tuple[str, str] | None = N
     grades = tuple(grades)
     kinds: dict[str, dict[str, list[ItemGrade]]] = {"error": {}, "warning": {}}
     for grade in grades:
+        left_out = grade.left_out
         for item in map(public, grade.items):
-            expected = item.marked or item.id in grade.left_out
+            expected = item.marked or item.id in left_out
             if item.outcome not in (None, Outcome.PASSED, Outcome.BLOCKED) and not expected:
                 kind = "warning" if item.outcome in (Outcome.INFRA, Outcome.UNDECIDED) else "error"
                 kinds[kind].setdefault(item.check or item.title, []).append(item)

@@ -41,15 +41,25 @@ class Sandbox:
     """
 
     def __init__(
-        self, tier: Tier, course: Course, trees: Path, *, device: str = "cpu", kept: Sequence[Kept] = ()
+        self,
+        tier: Tier,
+        course: Course,
+        trees: Path,
+        *,
+        device: str = "cpu",
+        gpu_share: float = 1.0,
+        kept: Sequence[Kept] = (),
     ) -> None:
         """`trees`: the folder that holds every clean tree that will be run; a run sees its own only.
+
+        `device`: "cuda" if some runs use a GPU; `gpu_share`: the share of its memory that each of them may use.
 
         `kept`: what no run may read, wherever it lies. Our own code is always kept.
         """
         self.tier = tier
         self.course = course
         self.device = device
+        self._gpu_share = gpu_share
         self._trees = trees.resolve()
         self._turns = Turns(self._trees.parent / "turns")
         self._kept = tuple(kept)
@@ -77,8 +87,8 @@ class Sandbox:
         """Start the zygote now rather than with the first run, without waiting for it. Raises OSError, InfraError."""
         with self._lock:
             if self._zygote is None:
-                cuda = self.device == Device.CUDA
-                self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, cuda=cuda)
+                share = self._gpu_share if self.device == Device.CUDA else None
+                self._zygote = ZygoteProcess(self.tier, self.course, self._trees, self._kept, gpu_share=share)
 
     def warm(self) -> None:
         """Start the zygote and wait until it is ready. Raises OSError and InfraError."""

@@ -29,7 +29,7 @@ def carry_out_ours(zygote: ZygoteProcess, request: Request) -> Run:
     asked = (wire.SETTINGS, settings), (wire.CODE, code), (wire.REQUEST, wire.encode(dict(request.inputs)))
     began = time.monotonic()
     try:
-        with zygote.ours() as channel:
+        with zygote.ours(request.device) as channel:
             channel.settimeout(_FAR * request.limits.seconds + _MORE_SECONDS)
             for tag, payload in asked:
                 channel.sendall(wire.frame(tag, payload))

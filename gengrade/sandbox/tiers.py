@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gengrade import gpus
 from gengrade.choices import Isolation, Tier
 from gengrade.sandbox.guest import landlock
 from gengrade.sandbox.guest.namespaces import LIBRARY, TREES
@@ -242,9 +243,12 @@ def environment(scratch: str, *, cuda: bool) -> dict[str, str]:
         "CUDA_CACHE_PATH": f"{scratch}/cuda",
     }
     if not cuda:
-        variables["CUDA_VISIBLE_DEVICES"] = ""
-    elif library_path := os.environ.get("LD_LIBRARY_PATH"):
-        variables["LD_LIBRARY_PATH"] = library_path
+        variables[gpus.VISIBLE] = ""
+    else:
+        theirs = {name: os.environ[name] for name in (gpus.VISIBLE, "LD_LIBRARY_PATH") if os.environ.get(name)}
+        variables |= {gpus.ORDER: os.environ.get(gpus.ORDER, "PCI_BUS_ID"), **theirs}
+        # Asking whether there is a GPU starts CUDA otherwise, and a zygote that has done so is of no use to its runs.
+        variables["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     return variables
 
 

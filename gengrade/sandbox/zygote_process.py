@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +36,14 @@ _SLACK_MB: Final = 1024  # of a control group, beyond what is counted: caches of
 class ZygoteProcess:
     """Starts a zygote, tells it what to run, and ends it. Its methods raise InfraError when it is dead or silent."""
 
-    def __init__(self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, cuda: bool) -> None:
-        """Start the zygote, which takes seconds: call `wait` before it is used."""
+    def __init__(
+        self, tier: Tier, course: Course, trees: Path, kept: Sequence[Kept], *, gpu_share: float | None
+    ) -> None:
+        """Start the zygote, which takes seconds: call `wait` before it is used.
+
+        gpu_share: the share of a GPU's memory that a run may use; None: no run uses a GPU.
+        """
+        cuda, self._gpu_share = gpu_share is not None, gpu_share or 0.0
         self.course = course
         self.processors = len(processors.available())
         self._tier = tier
@@ -52,7 +60,7 @@ class ZygoteProcess:
         self._errors = (folder / "zygote.log").open("wb+")
         self.control, theirs = _control_pair()
         self._ours, their_ours = _control_pair()
-        self._idle: list[socket.socket] = []  # channels of processes for our own code that have nothing to do
+        self._idle: defaultdict[str, list[socket.socket]] = defaultdict(list)  # as `ours` gives them, by device
         as_root = os.name == "posix" and os.getuid() == 0 and tier is Tier.SANDBOX
         scratch = "/tmp" if tier is Tier.SANDBOX else str(self._work)
         reaches = tiers.reaches(tier, kept, cuda=cuda)
@@ -113,6 +121,7 @@ class ZygoteProcess:
             scratch=scratch,
             seed=request.seed,
             device=request.device,
+            gpu_share=self._gpu_share,
             threads=request.threads,
             limits=request.limits.as_dict(),
             replaced=dict(request.replaced),
@@ -142,13 +151,15 @@ class ZygoteProcess:
         return tempfile.mkdtemp(prefix="run-", dir=self._work)
 
     @contextmanager
-    def ours(self) -> Iterator[socket.socket]:
+    def ours(self, device: str) -> Iterator[socket.socket]:
         """Give the channel of a process for our own code, which nobody else has meanwhile. Any thread may call this.
+
+        A process whose runs have used a GPU cannot hide it from other runs, so each process keeps to one device.
 
         A process is started if all are busy. One that was interrupted is not used again.
         """
         try:
-            channel = self._idle.pop()
+            channel = self._idle[device].pop()
         except IndexError:
             channel, theirs = socket.socketpair()
             with theirs:
@@ -158,7 +169,7 @@ class ZygoteProcess:
         except BaseException:
             channel.close()
             raise
-        self._idle.append(channel)
+        self._idle[device].append(channel)
 
     def start_clock(self) -> None:
         """Tell the zygote that the student's code has started."""
@@ -204,7 +215,7 @@ class ZygoteProcess:
 
     def close(self) -> None:
         """Kill the zygote and its runs, and remove its folder."""
-        for channel in (self.control, self._ours, *self._idle):
+        for channel in (self.control, self._ours, *itertools.chain(*self._idle.values())):
             channel.close()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -15,7 +15,9 @@ from torch.overrides import TorchFunctionMode
 from graders.adapting import notebooks
 
 _FOREIGN: Final = re.compile(r"(cuda|mps|xpu|hip|ipu|xla)(:\d+)?$")  # names of devices
+_NUMBERED: Final = re.compile(rb"\.to\(\s*\d|device\s*=\s*\d")
 _TYPES: Final = re.compile(r"torch\.cuda\.(?=\w+Tensor$)")
+_TO_OF_MODULES: Final = torch._C._nn._parse_to  # by which `nn.Module.to` reads its arguments
 _MOST_FILES: Final = 200  # of a submission that are looked at
 
 
@@ -49,7 +51,8 @@ def _sources(path: Path) -> list[bytes]:
 
 
 def _may_name(source: bytes) -> bool:
-    return any(word in source for word in (b"cuda", b"mps", b"xpu", b"hip", b"ipu", b"xla", b"pin_memory"))
+    named = any(word in source for word in (b"cuda", b"mps", b"xpu", b"hip", b"ipu", b"xla", b"pin_memory"))
+    return named or _NUMBERED.search(source) is not None
 
 
 class _OnOneDevice(TorchFunctionMode):
@@ -70,7 +73,16 @@ class _OnOneDevice(TorchFunctionMode):
             return args[0].to(self._device)
         if func is torch.Tensor.pin_memory and self._device.type == "cpu":
             return args[0]
-        return func(*map(self._moved, args), **{key: self._moved(value) for key, value in (kwargs or {}).items()})
+        if func is torch.Tensor.to and len(args) > 1:
+            args = (args[0], self._numbered(args[1]), *args[2:])
+        elif func is _TO_OF_MODULES and args:
+            args = (self._numbered(args[0]), *args[1:])
+        given = {key: self._numbered(value) if key == "device" else value for key, value in (kwargs or {}).items()}
+        return func(*map(self._moved, args), **{key: self._moved(value) for key, value in given.items()})
+
+    def _numbered(self, value: Any) -> Any:
+        """Return the run's device in the place of a GPU's number, as in `.to(0)`."""
+        return self._device if isinstance(value, int) and not isinstance(value, bool) else value
 
     def _moved(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -100,6 +112,11 @@ def _device_in(node: ast.AST) -> str | None:
     match node:
         case ast.Call(func=ast.Attribute(attr="cuda" | "pin_memory"), args=args):
             return "cuda" if not args else "cuda:n"
+        case (
+            ast.Call(func=ast.Attribute(attr="to"), args=[ast.Constant(value=int(number)), *_])
+            | ast.keyword(arg="device", value=ast.Constant(value=int(number)))
+        ) if not isinstance(number, bool):
+            return f"cuda:n{number}"
         case ast.Constant(value=str(text)) if _FOREIGN.match(text) or _TYPES.search(text):
             return text
     return None

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.checkpoints import fill, states_of
 from graders.probing.gradients import learnable, output_slopes
-from graders.probing.networks import are_probabilities, described, registration, weights_of
+from graders.probing.networks import adam, are_probabilities, described, registration, weights_of
 from graders.probing.sizes import CLASSES, PIXELS
 from graders.probing.stand_ins import stand_in
 from graders.probing.stirring import add_noise
@@ -163,7 +163,7 @@ def train(package: CganPackage, *, images: Tensor, labels: Tensor, steps: int, b
     images, labels = images.cpu(), labels.cpu()
     low = -1.0 if _is_signed(package, networks[0], noise) else 0.0
     is_bounded = _is_bounded(package, networks[1])
-    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
+    optimizers = [adam(network, rate, betas=(0.5, 0.999)) for network in networks]
     for network in networks:
         network.train()
     curves = torch.zeros(2, steps)

@@ -61,7 +61,7 @@ def test_digits_on_demand(
     chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
     images, labels = data.train.images[chosen].reshape(-1, PIXELS), data.train.labels[chosen].astype(np.int64)
     asked = np.repeat(np.arange(CLASSES), OF_EACH)
-    reader = Reader.trained(reference, images, labels)
+    reader = Reader.trained(reference, data)
     given = student.run(probes.cgan.handed_in)
     width = max(USUAL_NOISE, noise_size(student, again=True))
     noises = {"normal": rng.normal(len(asked), width), "uniform": rng.uniform(-1, 1, len(asked), width)}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graders.probing.batches import scaled
+from graders.probing.networks import adam
 
 if TYPE_CHECKING:
     from graders.common.records import Features
@@ -26,12 +27,12 @@ FEATURES = 64
 
 def train(package: object, images: Tensor, labels: Tensor) -> State:
     """Train the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N], and return its weights."""
-    network = _network()
+    network = _network().to(images.device)
     x = scaled(images)
-    optimizer = torch.optim.Adam(network.parameters())
+    optimizer = adam(network, PEAK_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
     for _ in range(STEPS):
-        chosen = torch.randint(len(x), (BATCH,))
+        chosen = torch.randint(len(x), (BATCH,), device=x.device)
         loss = F.cross_entropy(network(x[chosen]), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
@@ -43,7 +44,7 @@ def train(package: object, images: Tensor, labels: Tensor) -> State:
 @torch.no_grad()
 def features(package: object, weights: State, images: Tensor) -> Features:
     """Run the classifier with these weights on uint8 images [N, 1, 28, 28]."""
-    network = _network()
+    network = _network().to(images.device)
     network.load_state_dict(weights)
     hidden = network[:-1](scaled(images))
     return {"features": hidden, "classes": network[-1](hidden).argmax(dim=1)}

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gengrade.arrays import Array, Pixels
+from gengrade.arrays import Array, Integers, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import Rng, Subject, expect, fail, probes
 from graders.common.quality import copied
@@ -89,6 +89,14 @@ def as_pixels(images: Array, lowest: float = -1.0) -> Pixels:
     return np.clip(np.round(255 * scaled), 0, 255).astype(np.uint8).reshape(-1, 28, 28)
 
 
+def first(data: DataSet) -> tuple[Pixels, Integers]:
+    """Return the first images of a data set, uint8 [N, 1, 28, 28], with their labels [N], on which our networks train.
+
+    A data set's order is random, and the same for all classes, so that their results can be kept.
+    """
+    return data.train.images[:TRAINING][:, None], data.train.labels[:TRAINING]
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A small classifier, trained on images of the data set, in whose features samples and images are compared."""
@@ -97,10 +105,10 @@ class Reader:
     weights: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def trained(cls, reference: Subject, images: Pixels, labels: NDArray[Any]) -> Reader:
-        """Train a classifier on images with 784 pixels each, uint8 in 0 … 255, and their labels [N]."""
-        seen = images.reshape(-1, 1, 28, 28)
-        return cls(reference, reference.run(probes.common.classifier.train, images=seen, labels=labels).state())
+    def trained(cls, reference: Subject, data: DataSet) -> Reader:
+        """Train a classifier on the first images of a data set, once for all classes."""
+        images, labels = first(data)
+        return cls(reference, reference.once(probes.common.classifier.train, images=images, labels=labels).state())
 
     def features(self, images: Pixels) -> Array:
         """Return the features [N, d] of images."""

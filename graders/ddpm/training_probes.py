@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from graders.probing.networks import weights_of
+from graders.probing.networks import adam, weights_of
 from graders.probing.unet import UNet
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: d
     count = int(schedule[2])
     coefficients = _coefficients(package, schedule, TO_NOISE)
     model = UNet(budget["width"]).to(images.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
+    optimizer = adam(model, budget["rate"])
     curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
-    losses = torch.zeros(budget["steps"])
+    losses = torch.zeros(budget["steps"], device=images.device)
     for step in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)].float() / 127.5 - 1
         t = package.ddpm.t_sample(count, len(batch))

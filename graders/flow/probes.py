@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probing.networks import named, weights_of
+from graders.probing.networks import adam, named, weights_of
 from graders.probing.slopes import as_now, set_mode
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
@@ -429,7 +429,7 @@ def train(
         batch: points per batch. rate: the highest learning rate.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden)
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    optimizer = adam(model, rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * (len(points) // batch) + 1)
     best, weights = math.inf, weights_of(model)
     train_curve: list[float] = []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from graders.probing.alternation import Alternation
 from graders.probing.checkpoints import load_checkpoint
 from graders.probing.networks import (
+    adam,
     are_probabilities,
     built,
     drive,
@@ -243,8 +244,8 @@ def train(
     model = built(package.gan.model, **sizes).to(images.device).train()
     networks = (package.gan.generator_of(model), package.gan.discriminator_of(model))
     losses = (package.gan.generator_step, package.gan.discriminator_step)
-    optimizers = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.999)) for network in networks]
-    curves = torch.zeros(2, steps)
+    optimizers = [adam(network, rate, betas=(0.5, 0.999)) for network in networks]
+    curves = torch.zeros(2, steps, device=images.device)
     untrained = weights_of(networks[0])
     halfway: State = {}
     for index in range(steps):

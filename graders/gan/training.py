@@ -30,6 +30,7 @@ from graders.common.samples import (
     Reader,
     as_pixels,
     decoded,
+    first,
     near_by_chance,
     refuse_company,
     refuse_copies,
@@ -60,7 +61,7 @@ def test_short_training(
     Heusel et al. 2017 (Fréchet distance) and Naeem et al. 2020 (coverage), in the features of a small classifier.
     """
     chosen = rng.choice(len(data.train), min(TRAINING, len(data.train)))
-    images, labels = data.train.images[chosen][:, None], data.train.labels[chosen]
+    images = data.train.images[chosen][:, None]
     z = np.concatenate([rng.normal(SAMPLES, SIZES["z_dim"]), _lines(rng)])
 
     trained = student.run(probes.gan.train, images=images, **BUDGET)
@@ -76,8 +77,8 @@ def test_short_training(
     refuse_copies(samples, data, COPIES, rng)
     refuse_company(stages["trained"], decode, rng)
 
-    ours = reference.run(probes.gan.train, images=images, **BUDGET)
-    reader = Reader.trained(reference, images, labels)
+    ours = reference.once(probes.gan.train, images=first(data)[0], **BUDGET)
+    reader = Reader.trained(reference, data)
     real, fake = reader.features(images[:REAL]), reader.features(samples)
     untrained, reached = (
         frechet(reader.features(_decode(reference, ours, name, z)[:SAMPLES]), real) for name in ("untrained", "trained")

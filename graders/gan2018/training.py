@@ -22,6 +22,7 @@ from graders.common.samples import (
     Reader,
     as_pixels,
     decoded,
+    first,
     near_by_chance,
     refuse_company,
     refuse_copies,
@@ -63,8 +64,9 @@ def test_short_training(
     )
     refuse_copies(samples, data, COPIES, rng)
     refuse_company(samples, decode, rng)
-    ours = reference.run(probes.gan2018.train, **setting)
-    reader = Reader.trained(reference, images, labels)
+    known, digits = first(data)
+    ours = reference.once(probes.gan2018.train, **{**setting, "images": known, "labels": digits})
+    reader = Reader.trained(reference, data)
     real = reader.features(images[:REAL])
     untrained, reached = (frechet(reader.features(_decoded(reference, by, z)), real) for by in (None, ours))
     record("gan2018.frechet", progress(frechet(reader.features(samples), real), untrained, reached))

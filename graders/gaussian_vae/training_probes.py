@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import scaled
-from graders.probing.networks import weights_of
+from graders.probing.networks import adam, weights_of
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
@@ -29,7 +29,7 @@ def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int],
     and the maximum learning `rate`.
     """
     model = package.gaussian_vae.model(**settings).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=budget["rate"])
+    optimizer = adam(model, budget["rate"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
     for _ in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)]

@@ -190,7 +190,7 @@ def train(package: ImageGanPackage, images: Tensor, steps: int, batch_size: int,
     discriminator = _network(package, "discriminator", batch_size, noise_dim).to(images.device).train()
     generator = _network(package, "generator", batch_size, noise_dim).to(images.device).train()
     optimizers = [package.image_gan.optimizer(each) for each in (discriminator, generator)]
-    curves = torch.zeros(2, steps)
+    curves = torch.zeros(2, steps, device=images.device)
     for index in range(steps):
         real = images[torch.randint(len(images), (batch_size,), device=images.device)].float() / 127.5 - 1
         for network in (0, 1):

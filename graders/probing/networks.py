@@ -92,6 +92,16 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
+def adam(network: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Adam:
+    """Return Adam for all parameters of a network, in one pass over each where torch can do that.
+
+    The usual way takes up to ten passes, which is 40 % of the time of a short training of a GAN.
+    """
+    parameters = list(network.parameters())
+    fused = all(each.is_floating_point() for each in parameters)
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=fused)
+
+
 def registration(network: nn.Module, output: Tensor) -> Registration:
     """Compare the parameters that `output` depends on with those that `network.parameters()` gives an optimiser.
 

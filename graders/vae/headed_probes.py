@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import rolled
-from graders.probing.networks import built, registration, weights_of
+from graders.probing.networks import adam, built, registration, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def train(
         shift: the most pixels by which a batch is moved at random.
     """
     model = _model(package, labels, latent_size).to(images.device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    losses = torch.zeros(steps)
+    optimizer = adam(model, RATE)
+    losses = torch.zeros(steps, device=images.device)
     for step in range(steps):
         chosen = torch.randint(len(images), (batch_size,), device=images.device)
         x = rolled(images[chosen], shift).float() / 255

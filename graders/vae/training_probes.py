@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import built, weights_of
+from graders.probing.networks import adam, built, weights_of
 from graders.probing.pictures import picture
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def train(
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // budget["batch"]
-    optimizer = torch.optim.Adam(model.parameters(), lr=budget["peak"], fused=True)
+    optimizer = adam(model, budget["peak"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["peak"], total_steps=steps * budget["epochs"])
     samples = [_samples(package, model)]
     curve: list[list[float]] = []
     for epoch in range(1, budget["epochs"] + 1):
-        average = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=images.device)  # reading it would wait for the step
         model.train()
         for batch in batches(images, budget["batch"]):
             loss = model(rolled(batch, budget["shift"]))[2].mean()
@@ -51,7 +51,8 @@ def train(
             nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
             schedule.step()
-            average += float(loss.detach()) / steps
+            total += loss.detach().double() / steps
+        average = float(total)
         curve.append([epoch, average, _returned(model, held_out)])
         if epoch == budget["epochs"] // 2:
             samples.append(_samples(package, model))

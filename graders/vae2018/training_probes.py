@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import built, weights_of
+from graders.probing.networks import adam, built, weights_of
 
 if TYPE_CHECKING:
     from graders.probing.records import State
@@ -33,11 +33,11 @@ def train(
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // batch
-    optimizer = torch.optim.Adam(model.parameters(), lr=peak)
+    optimizer = adam(model, peak)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps * epochs)
     square = package.vae.fitting(model, images[:batch].float()).dim() == images.dim()
     samples = [_samples(package, model)]
-    curve = torch.zeros(epochs)
+    curve = torch.zeros(epochs, device=images.device)
     model.train()
     for epoch in range(epochs):
         for some in batches(images, batch):

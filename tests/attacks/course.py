@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from validation.workbench import REFERENCE
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _SEED: Final = 5
-_LIMITS: Final = "limits: {unit: {seconds: 8}, train: {seconds: 120}}\n"  # nobody waits long for an endless loop
+_LIMITS: Final = "limits: {unit: {seconds: 8}, train: {seconds: 120}}"  # nobody waits long for an endless loop
 _NEIGHBOURS: Final = ("00-first", "zz-last")  # graded before and after the attackers
 _REFERENCES_SECRET: Final = "at the optimum D is 1/2 everywhere"  # a comment of the reference's
 _GRADERS_SECRET: Final = "the divergence of kl_small is not very small"  # a message of a grader's
@@ -195,7 +196,7 @@ class Course:
 
 def _rubric(asked: tuple[str, ...]) -> str:
     """Return the default rubric, or only its checks and measures with the given prefixes."""
-    text = (_ROOT / "rubric.yaml").read_text() + _LIMITS
+    text = re.sub("^limits:.*$", _LIMITS, (_ROOT / "rubric.yaml").read_text(), flags=re.MULTILINE)
     if not asked:
         return text
     rubric = yaml.safe_load(text)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from gengrade import data as datasets
-from gengrade import records
+from gengrade import gpus, records
 from gengrade.choices import Device
 from gengrade.course import find
 from gengrade.engine.cluster.machine import Machine, this_machine
 from gengrade.engine.cluster.parcels import packed_results, unpacked
 from gengrade.engine.crew import Crew
 from gengrade.engine.kept import kept_here
-from gengrade.engine.planning import GPU
 from gengrade.engine.sharing import grade_all
 from gengrade.facts import Frozen
 from gengrade.job import Job, with_reference
@@ -51,7 +50,7 @@ def offer(course: str, data: str | None, data_hash: str, device: Device) -> str:
             problem = "its data set differs from that of the machine that began the run"
     except InputError as error:
         problem = f"it does not have the data set ({error})"
-    if device is Device.CUDA and not GPU.exists():
+    if device is Device.CUDA and not gpus.available():
         problem = "it has no GPU of NVIDIA"
     return Offer(machine=machine, problem=problem).model_dump_json()
 
@@ -83,6 +82,7 @@ class _Bench:
         here = {
             "out": self._folder / "results",
             "work": work,
+            "machine": None,
             "course_folder": find(course).folder,
             "kept": (*kept_here(), own),
         }

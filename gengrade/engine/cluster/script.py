@@ -91,6 +91,8 @@ def _chosen(options: Options, batch: Batch, tier: Tier) -> Iterator[str]:
         if text is not None:
             yield from (name, text)
     yield from ("--profile", options.profile, "--device", device_on(options, batch), "--isolation", tier)
+    if options.gpu_jobs:
+        yield from ("--gpu-jobs", str(options.gpu_jobs))
     if options.public:
         yield "--public"
 

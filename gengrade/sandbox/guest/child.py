@@ -18,7 +18,7 @@ import torch
 from gengrade.choices import Tier
 from gengrade.parts import MODULE, Part
 from gengrade.sandbox import wire
-from gengrade.sandbox.guest import disk, library, workplace
+from gengrade.sandbox.guest import disk, gpu, library, workplace
 from gengrade.sandbox.guest.errors import FAILED, Missing, Undecided, WallError, behind
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.walls import raise_walls
@@ -85,7 +85,8 @@ def prepared(run: RunSettings, own: library.Library, tree: Path, inputs: Mapping
 
 
 def _prepare_torch(run: RunSettings) -> None:
-    """Seed the random generators, since forked processes would otherwise all have the zygote's random state."""
+    """Choose the device, and seed the random generators, which would otherwise all be in the zygote's state."""
+    gpu.choose(run.device, run.gpu_share, run.limits)
     torch.set_num_threads(run.threads)
     random.seed(run.seed)
     np.random.seed(run.seed % 2**32)
@@ -247,7 +248,7 @@ def _hint(error: BaseException, run: RunSettings) -> str:
     """Return the limit that may have caused an exception as a sentence, or ""."""
     text = _text(error)
     if _is_memory(error):
-        return f"{run.limits['memory_mb']:.0f} MB of memory are the limit of this check"
+        return f"{run.limits['memory_mb']:.0f} MB of memory are the limit of this check{_of_gpu(error, run)}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG):
         return f"files may take {run.limits['disk_mb']:.0f} MB in this check"
     if "can't start new thread" in text or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
@@ -255,6 +256,13 @@ def _hint(error: BaseException, run: RunSettings) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
         return "checks run without a network, and can use no other processes and only the submission's own files"
     return ""
+
+
+def _of_gpu(error: BaseException, run: RunSettings) -> str:
+    """Return what a GPU's memory adds to the limit of memory, for an error that is about it."""
+    if not isinstance(error, torch.OutOfMemoryError):
+        return ""
+    return f", and {run.gpu_share:.0%} of the GPU's memory if that is less"
 
 
 def _text(error: BaseException) -> str:

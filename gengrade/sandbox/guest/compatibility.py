@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import contextlib
 import functools
 import importlib
 import inspect
@@ -69,9 +70,11 @@ def restore(*, cuda: bool) -> None:
     _restore_names()
     _accept_tensors_for_arrays()
     _run_uncompiled()
-    _load_anywhere(cuda=cuda)
-    if not cuda:
-        _replace_cuda()
+    _load_anywhere()
+    if cuda:
+        _keep_to_one_gpu()
+    else:
+        replace_cuda()
     absent.stand_in()
     absent.after_import("matplotlib", _draw_without_a_display)
     absent.after_import("scipy.integrate", _restore_integrals)
@@ -143,21 +146,42 @@ def _run_uncompiled() -> None:
     torch.nn.Module.compile = lambda self, *_, **__: None  # type: ignore[method-assign]
 
 
-def _load_anywhere(*, cuda: bool) -> None:
+def _load_anywhere() -> None:
     """Make `torch.load` read what older versions read, and what was saved on a device that this machine lacks."""
     original = torch.load
 
     @functools.wraps(original)
     def load(f: Any, map_location: Any = None, pickle_module: Any = None, **options: Any) -> Any:
         if map_location is None or not (callable(map_location) or isinstance(map_location, dict)):
-            map_location = "cuda" if cuda else "cpu"
+            map_location = "cuda" if torch.cuda.is_available() else "cpu"
         options.setdefault("weights_only", False)  # only the run's own process is at risk
         return original(f, map_location, pickle_module, **options)
 
     torch.load = load
 
 
-def _replace_cuda() -> None:
+def _keep_to_one_gpu() -> None:
+    """Make programs that choose among several GPUs, or another accuracy, use the one that a run sees, as it is set.
+
+    `torch.cuda.set_device(1)` has no effect, nor has `torch.cuda.device(1)` as a context; DataParallel uses one GPU.
+    """
+    torch.cuda.set_device = _constant(None)  # type: ignore[assignment]
+    torch.cuda.device = _Anywhere  # type: ignore[assignment, misc]
+    torch.set_float32_matmul_precision = _constant(None)  # type: ignore[assignment]
+    original = torch.nn.DataParallel.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, module: Any, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        original(self, module, dim=dim)
+
+    torch.nn.DataParallel.__init__ = init  # type: ignore[method-assign]
+
+
+class _Anywhere(contextlib.nullcontext[None]):
+    """A context that chooses no device, whichever is named."""
+
+
+def replace_cuda() -> None:
     """Make functions about CUDA devices do nothing, and types of CUDA tensors those of the CPU."""
     for name in _TYPES:
         setattr(torch.cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))

@@ -30,7 +30,7 @@ import torch
 
 from gengrade.choices import Tier
 from gengrade.sandbox import wire
-from gengrade.sandbox.guest import child, library, workplace
+from gengrade.sandbox.guest import child, gpu, library, workplace
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.namespaces import TREES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
@@ -55,6 +55,7 @@ def serve(zygote: ZygoteSettings, channel: socket.socket) -> None:
                 known[digest] = library.load_apart(code)
             tree = Path(TREES, run.tree) if zygote.tier is Tier.SANDBOX else Path(run.tree)
             channel.sendall(_in_time(run, known[digest], tree, inputs, nowhere))
+            gpu.release()
 
 
 def _in_time(run: RunSettings, own: library.Library, tree: Path, inputs: wire.Tree, printed: IO[str]) -> bytes:

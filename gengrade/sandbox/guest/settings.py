@@ -46,6 +46,7 @@ class RunSettings:
     scratch: str  # an empty folder that it may write to; in the tier `sandbox` /tmp, a new tmpfs
     seed: int
     device: str  # "cpu" or "cuda"
+    gpu_share: float  # of the GPU's memory that it may use, with "cuda"
     threads: int
     limits: Mapping[str, float]
     # Of a run of our own code: texts in the place of the tree's files, by their paths there.

@@ -55,8 +55,8 @@ def raise_walls(zygote: ZygoteSettings, run: RunSettings) -> tuple[Path, Path]:
         check(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
         if landlock.abi() > 0 or zygote.tier is Tier.LANDLOCK:
             shared = ["/dev/shm"] if zygote.tier is Tier.SANDBOX else []
-            readable = [*_readable(zygote, tree), *_kernel_files(zygote)]
-            landlock.confine(readable, [str(scratch), *shared, *_devices(zygote)], zygote.listed)
+            readable = [*_readable(zygote, tree), *_kernel_files(run)]
+            landlock.confine(readable, [str(scratch), *shared, *_devices(run)], zygote.listed)
         seccomp.confine(alone=zygote.tier is Tier.LANDLOCK)
     return tree, scratch
 
@@ -73,7 +73,7 @@ def _readable(zygote: ZygoteSettings, copy: Path) -> Iterator[str]:
         yield from (str(path.readlink()) for path in copy.rglob("*") if path.is_symlink())
 
 
-def _kernel_files(zygote: ZygoteSettings) -> Iterator[str]:
+def _kernel_files(run: RunSettings) -> Iterator[str]:
     """Yield the readable files of the kernel about the processor, the memory and this process.
 
     Lists of mounts, sockets and groups are left out, since they name the paths of results, of submissions and of open
@@ -82,18 +82,18 @@ def _kernel_files(zygote: ZygoteSettings) -> Iterator[str]:
     yield from (f"/proc/{name}" for name in _OF_THE_MACHINE)
     yield from (f"/proc/self/{name}" for name in _OF_THE_PROCESS)
     yield from ("/sys/devices/system/cpu", "/sys/devices/system/node")
-    if zygote.cuda:
+    if run.device == "cuda":
         yield from ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/devices/system", "/sys/class")
 
 
-def _devices(zygote: ZygoteSettings) -> Iterator[str]:
-    """Yield the devices that every run may use.
+def _devices(run: RunSettings) -> Iterator[str]:
+    """Yield the devices that a run may use.
 
     All of /dev would also contain disks, and folders in which a run could leave files for the next. Mapping /dev/zero
     would give shared memory without a file, which can be hidden from measurement.
     """
     yield from ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
-    if zygote.cuda:
+    if run.device == "cuda":
         yield from sorted(glob.glob("/dev/nvidia*"))
 
 
