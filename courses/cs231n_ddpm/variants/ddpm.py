@@ -1,0 +1,4 @@
+from validation.variants import Changes, Unnamed
+RIGHT: dict[str, Changes] = {}
+ALTERNATIVE: Changes = {}
+UNNAMED: dict[str, Unnamed] = {}
