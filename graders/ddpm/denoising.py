@@ -165,11 +165,10 @@ def test_clamp(student: Subject, rng: Rng) -> None:
     noises = {name: process.predicted(NOISE, start, x, index) for name, start in starts.items()}
     setting = {"x_t": x, "index": index, "starts": starts, "noises": noises, "text": rng.normal(FEW, TEXT)}
     got = student.run(probes.ddpm.denoising.clamped, sequences=process.injected(START), **setting)
-    weight = process.start_weight[index]
     for objective in got.names():
         expect(objective in OBJECTIVES, "p_sample did not answer every call")
         found = {name: got[objective].tensor(name, x.shape) for name in starts}
-        _judge_clamp(found, starts, weight, sure=objective == START or got[objective].flag("converted"))
+        _judge_clamp(found, starts, process, index, sure=objective == START)
 
 
 @check(NOISE_LOSS)
@@ -263,26 +262,31 @@ def _judge_step(
     fail(words, expected=f"{rights[-1].flat[0]:.4f} in the first pixel", got=f"{back.flat[0]:.4f}")
 
 
-def _judge_clamp(found: dict[str, Array], starts: dict[str, Floats], weight: float, *, sure: bool) -> None:
+def _judge_clamp(found: dict[str, Array], starts: dict[str, Floats], process: Process, t: int, *, sure: bool) -> None:
     """Fails unless x_0 is clamped to [−1, 1].
 
     Args:
         found: x_{t−1} by the name of the x_0 that was predicted.
         starts: that x_0.
-        weight: that of x_0 in x_{t−1}.
-        sure: whether p_sample certainly had this x_0; if it may have computed another one, because of a mistake that
-            another check judges, only what a right x_0 without a clamp gives is a failure.
+        sure: whether p_sample had this x_0, which the model predicted. Where it was to be found from noise, p_sample
+            may have another one, because of a mistake that another check judges: then only what the right x_0 without a
+            clamp gives is a failure.
     """
+    weight, beyond = process.start_weight[t], starts["beyond"] - starts["within"]
     change = found["beyond"] - found["within"]
-    unclamped = weight * (starts["beyond"] - starts["within"])
-    if np.abs(change).max() > 1e-3 and (sure or _same(change, unclamped)):
+    # A prediction that is also used as noise, or as x_t, is judged by the other check of p_sample.
+    reused = any(_same(change, factor * beyond) for factor in (process.std[t], process.image_weight[t]))
+    if _same(change, weight * beyond):
         words = "the predicted x_0 is not clamped to [−1, 1] before x_{t−1} is computed"
-        if not _same(change, unclamped):
-            words = "x_{t−1} depends on how far the predicted x_0 lies beyond [−1, 1]: clamp x_0, and nothing else"
+        fail(words, expected="the same image for x_0 and for the clamped x_0", got=f"{np.abs(change).max():.3f} apart")
+    if not sure or reused:
+        return
+    if np.abs(change).max() > NEAR["atol"]:
+        words = "x_{t−1} depends on how far the predicted x_0 lies beyond [−1, 1]: clamp x_0, and nothing else"
         fail(words, expected="the same image for x_0 and for the clamped x_0", got=f"{np.abs(change).max():.3f} apart")
     right = weight * (starts["within"] - starts["bright"])
     dark = starts["within"] < -MOVED
-    if sure and (np.abs(found["within"] - found["bright"])[dark] < MOVED * np.abs(right[dark])).any():
+    if (np.abs(found["within"] - found["bright"])[dark] < MOVED * np.abs(right[dark])).any():
         fail("x_{t−1} is the same for different x_0 between −1 and 0, as after a clamp to [0, 1]: clamp to [−1, 1]")
 
 

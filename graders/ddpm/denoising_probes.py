@@ -167,16 +167,14 @@ def _clamped(
     starts: dict[str, Tensor],
     text: Tensor,
 ) -> Clamped:
-    calls: list[dict[str, Any]] = []
-
     def step(name: str) -> Tensor:
         process = _process(package, Known(predicted[name]), sequences, objective)
-        package.ddpm.inject_start_from_noise(process, _recording(calls, starts[name]))
+        _converting(package, process, starts[name])
         _seed()
         return _tensor(package.ddpm.step_back(process, x_t.clone(), index, {"text_emb": text.clone()}))
 
     beyond, within, bright = (step(name) for name in ("beyond", "within", "bright"))
-    return {"converted": bool(calls), "beyond": beyond, "within": within, "bright": bright}
+    return {"beyond": beyond, "within": within, "bright": bright}
 
 
 def loss(

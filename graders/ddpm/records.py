@@ -133,7 +133,6 @@ class StepBackDraws(TypedDict):
 class Clamped(TypedDict):
     """One reverse step from the same image, with the same random numbers, for three predictions of x_0."""
 
-    converted: bool  # whether predict_start_from_noise was called
     beyond: Tensor  # for x_0 with pixels beyond −1 and 1
     within: Tensor  # for the same x_0, clamped to [−1, 1]
     bright: Tensor  # for the same x_0, clamped to [0, 1]

@@ -1,4 +1,4 @@
-"""Variants of the reference of CS231n's diffusion model (Stanford), and the whole packages that they are put together to."""
+"""Variants of the reference of CS231n's diffusion model (Stanford), and the whole packages put together from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 from validation.variants import Changes, Unnamed
+
 RIGHT: dict[str, Changes] = {}
 ALTERNATIVE: Changes = {}
 UNNAMED: dict[str, Unnamed] = {}
