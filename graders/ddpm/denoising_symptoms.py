@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Symptoms, symptoms_of
 from graders.common.shares import POINTS, share_of
+from graders.ddpm.posterior import NOISE
 
 Array = NDArray[np.float64]
 Numbers = dict[str, tuple[Array | float, float]]
@@ -85,6 +86,11 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     targets = {"noise": noise, "clean image": 2 * images - 1, "image": images, "noisy image": noisy}
     for name, target in targets.items():
         found[f"loss by the {name}"] = (_which(float(value.mean()), predicted - target, weights), 0.0)
+    slopes = got.tensor("gradient", images.shape, finite=False)
+    target = noise if inputs["objective"] == NOISE else targets["clean image"]
+    right = float((weights * (predicted - target) ** 2).mean())
+    found["loss, in units of the right one"] = (float(value.mean()) / right, 0.1)
+    found["pixels without a gradient"] = (share_of(slopes == 0), 0.02)
     repeated = share_of(np.abs(np.diff(noise.reshape(len(noise), -1), axis=0)) < SAME)
     spread = (np.array([noise.mean(), noise.std()]), 12 / float(np.sqrt(noise.size)))
     return found | {

@@ -87,7 +87,7 @@ def time_of_the_first_image(self, x_start, t, noise):
 
 @misconception
 def in_place(self, x_start, t, noise):
-    """You changed the images in place, so that whoever called q_sample has lost them. Make a new tensor."""
+    """You changed the images or the noise in place, so that whoever called q_sample has lost them. Make new tensors."""
     x_start *= at(self.sqrt_alphas_cumprod, t, x_start)
     return x_start + at(self.sqrt_one_minus_alphas_cumprod, t, x_start) * noise
 

@@ -106,7 +106,8 @@ def one_number_for_each_image(self, x_t, t: int, model_kwargs=None):
 
 @misconception
 def always_the_same_noise(self, x_t, t: int, model_kwargs=None):
-    """You seed the random numbers in p_sample, so that each step adds the same noise."""
+    """You add the same noise in each step: you keep it, or seed the random numbers in p_sample. Draw new noise each
+    time."""
     mean, std = posterior(self, x_t, t, model_kwargs)
     torch.manual_seed(0)
     return mean + std * torch.randn_like(x_t)
@@ -137,8 +138,9 @@ def noise_as_it_is(self, x_t, t: int, model_kwargs=None):
 def deviation_of_the_forward_process(self, x_t, t: int, model_kwargs=None):
     """You multiplied the noise with √(1 − ᾱ), which belongs to q_sample. A step back has the smaller standard deviation
     of x_{t−1} given x_t and x_0, which q_posterior gives."""
-    mean, _ = posterior(self, x_t, t, model_kwargs)
-    return mean + extract(self.sqrt_one_minus_alphas_cumprod, torch.tensor([t]), x_t.shape) * torch.randn_like(x_t)
+    t, _, x_start = asked(self, x_t, t, model_kwargs)
+    mean, _ = self.q_posterior(x_start.clamp(-1, 1), x_t, t)
+    return mean + extract(self.sqrt_one_minus_alphas_cumprod, t, x_t.shape) * torch.randn_like(x_t)
 
 
 @misconception
