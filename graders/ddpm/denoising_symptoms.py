@@ -48,10 +48,9 @@ def clamped(inputs: Inputs, got: Evidence) -> Symptoms:
     """How x_{t−1} changes where only x_0 does, so that the noise does not matter, by objective."""
     shape = np.asarray(inputs["x_t"]).shape
     found: Numbers = {}
-    for objective in got.names():
-        beyond, within, bright = (
-            got[objective].tensor(name, shape, finite=False) for name in ("beyond", "within", "bright")
-        )
+    for objective in [each for each in ("pred_noise", "pred_x_start") if each in got]:
+        steps = got[objective]
+        beyond, within, bright = (steps.tensor(name, shape, finite=False) for name in ("beyond", "within", "bright"))
         found[objective] = (np.stack([beyond - within, within - bright]), EXACT)
     return found
 

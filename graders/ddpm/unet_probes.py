@@ -19,6 +19,7 @@ from graders.probing.networks import built, described, registration, weights_of
 if TYPE_CHECKING:
     from graders.ddpm.interface import WithUnetPackage
     from graders.ddpm.records import Guided, Levels, UnetOutput, Wiring
+    from graders.probing.records import State
 
 
 def layers(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> Levels:
@@ -31,9 +32,7 @@ def layers(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: li
     }
 
 
-def weights(
-    package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int
-) -> dict[str, Tensor]:
+def weights(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> State:
     """The weights of a new network by name, with all constants changed, so that each of them matters."""
     network = _network(package, dim, condition_dim, dim_mults, channels)
     with torch.no_grad():
