@@ -126,6 +126,7 @@ _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
         "cs231n_ddpm/gaussian_diffusion.py: betas_of",
         "cs231n_ddpm/gaussian_diffusion.py: GaussianDiffusion.__init__",
         "cs231n_ddpm/gaussian_diffusion.py: GaussianDiffusion.unnormalize",
+        "cs231n_ddpm/gaussian_diffusion.py: GaussianDiffusion.q_posterior",
         "cs231n_ddpm/gaussian_diffusion.py: GaussianDiffusion.sample",
         "cs231n_ddpm/unet.py: Upsample",  # how the layers within a block are written
         "cs231n_ddpm/unet.py: Downsample",
@@ -133,6 +134,7 @@ _LEFT_OUT: Final[Mapping[str, Sequence[str]]] = {
         "cs231n_ddpm/unet.py: SinusoidalPosEmb*",
         "cs231n_ddpm/unet.py: Block*",
         "cs231n_ddpm/unet.py: ResnetBlock*",
+        "cs231n_ddpm/unet.py: Unet.context",
         "mit_flow/lab_one.py: ODE*",
         "mit_flow/lab_one.py: SDE*",
         "mit_flow/lab_one.py: Simulator*",
