@@ -169,7 +169,7 @@ class _Watched:
 
 
 def _is_of_a_model(request: Request) -> bool:
-    """Whether a run is one of a model, and not of the classifier in whose features images are compared."""
+    """Return whether a run is one of a model, and not of the classifier in whose features images are compared."""
     return not request.probe.startswith("common.") and _steps(request.inputs) > len(_COUNTED)
 
 

@@ -88,11 +88,11 @@ PROGRAMS = {
 
 # For each kind: statements before the function, its body, and the message.
 UNDECIDED = {
-    "used in the function": ("import einops", "return einops.rearrange(mean, 'a b -> b a')", "einops"),
+    "used in the function": ("import kornia", "return kornia.rearrange(mean, 'a b -> b a')", "kornia"),
     "imported in the function": ("", "import pandas as pd\nreturn mean", "pandas"),
     "a name of it": ("from datasets import load_dataset", "return load_dataset('mnist')", "datasets"),
     "a part of it": ("import skimage.io as io", "return io.imread('a')", "skimage"),
-    "a class": ("import einops\nclass Net(einops.layers.Rearrange): pass", "return Net()", "einops"),
+    "a class": ("import kornia\nclass Net(kornia.layers.Rearrange): pass", "return Net()", "kornia"),
     "a constant of it": ("import cv2\nMODE = cv2.INTER_LINEAR", "return MODE", "cv2"),
     "another version": ("from torch.optim.lr_scheduler import NoSuchScheduler", "return NoSuchScheduler()", "another version of torch.optim.lr_scheduler"),
 }  # fmt: skip

@@ -59,7 +59,7 @@ _PREAMBLES: Final = {
     """,
     "absent packages": """
         import pandas as pd
-        import einops, cv2
+        import kornia, cv2
         from skimage.metrics import structural_similarity
         from datasets.arrow_dataset import Dataset
         class _Frame(pd.DataFrame):

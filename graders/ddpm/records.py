@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
@@ -97,3 +97,92 @@ class Train(TypedDict):
 
     weights: State
     losses: Tensor  # [steps]
+
+
+class Seen(TypedDict):
+    """What the model of a process was called with."""
+
+    calls: int  # how often it was called
+    seen_images: Tensor  # the images of its last call; zeros if there was none
+    seen_times: Tensor | None  # the times of its last call, in the shape in which they were given
+    seen_text: Tensor | None  # what it was given as `text_emb`
+
+
+class Converted(TypedDict, total=False):
+    """The last call of predict_start_from_noise within a reverse step; nothing if it is not called."""
+
+    converted_images: Tensor
+    converted_times: Tensor | None
+    converted_noise: Tensor
+
+
+class StepBack(Seen, Converted):
+    """One reverse step of a process with a known model and a known predict_start_from_noise."""
+
+    next_images: Tensor
+    converted: bool  # whether predict_start_from_noise was called
+
+
+class StepBackDraws(TypedDict):
+    """Two calls of p_sample with the same arguments."""
+
+    next_images: Tensor
+    second_next_images: Tensor
+
+
+class Clamped(TypedDict):
+    """One reverse step from the same image, with the same random numbers, for three predictions of x_0."""
+
+    beyond: Tensor  # for x_0 with pixels beyond −1 and 1
+    within: Tensor  # for the same x_0, clamped to [−1, 1]
+    bright: Tensor  # for the same x_0, clamped to [0, 1]
+
+
+class ClampedBoth(TypedDict, total=False):
+    """By objective; one that ends in an exception is left out, unless both do."""
+
+    pred_noise: Clamped
+    pred_x_start: Clamped
+
+
+class ProcessLoss(Seen, Noised):
+    """The loss of a process with a known model and a known q_sample."""
+
+    loss: Tensor  # one number in a right answer
+    attached: bool  # whether it has a gradient
+    gradient: Tensor  # images: its gradient by the prediction, or zeros
+    replaced: bool  # whether q_sample was called
+
+
+class Levels(TypedDict):
+    """The shapes of the parameters of a U-Net: by level, by module, and in order; no modules for what is no list."""
+
+    downs: list[list[list[list[int]]]]
+    ups: list[list[list[list[int]]]]
+    parameters: int  # their number
+
+
+class UnetOutput(TypedDict):
+    """What a U-Net gives with given weights."""
+
+    fits: bool  # whether it has layers for these weights; otherwise its output is zeros
+    output: Tensor
+
+
+class Wiring(TypedDict):
+    """How a U-Net's forward uses its modules, each of which returns known features."""
+
+    known: bool  # whether each level has two blocks and one layer that changes the size
+    unused: str  # otherwise, the name of a parameter on which the output does not depend, or ""
+    order: NotRequired[list[str]]  # the names of the modules, in the order in which they were called
+    inputs: NotRequired[list[Tensor]]  # features, by call
+    contexts: NotRequired[dict[str, Tensor | None]]  # [B, context_dim] by block, from its last call
+    output: NotRequired[Tensor]
+
+
+class Guided(TypedDict):
+    """What cfg_forward gives with a known forward."""
+
+    guided: Tensor
+    scaled: bool  # whether forward was given cfg_scale, too, which would make it call cfg_forward again
+    images: int  # how many images all calls of forward were given together

@@ -59,12 +59,12 @@ class Elsewhere(torch.Tensor):
 
 
 def there(value: Any) -> Any:
-    """The value with all its tensors on the other device."""
+    """Return the value with all its tensors on the other device."""
     return tree_map(lambda leaf: Elsewhere(leaf) if type(leaf) is torch.Tensor else leaf, value)
 
 
 def back(value: Any) -> Any:
-    """The value with all its tensors on the processor."""
+    """Return the value with all its tensors on the processor."""
     return tree_map(lambda leaf: _held(leaf.detach()) if isinstance(leaf, Elsewhere) else leaf, value)
 
 
@@ -137,7 +137,10 @@ def _carried_out(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def elsewhere_first(args: Any) -> bool:
-    """Whether an operation's first tensor lies on the other device; an index on it cannot index the processor's."""
+    """Return whether an operation's first tensor lies on the other device.
+
+    An index on it cannot index the processor's.
+    """
     if isinstance(args[0], Elsewhere):
         return True
     if any(isinstance(leaf, Elsewhere) for leaf in tree_flatten(args[1:])[0]):
