@@ -32,7 +32,14 @@ EXAMPLES = Examples.of(COURSE)
 EXPECTED = EXAMPLES.expected
 AUTOMATIC, OF_TRAINING = 67, 2
 STEP = 1e-5
-OF_LAB_THREE = [f"flow_matching.{check}" for check in ("guided_loss", "guided_times", "guided_scale", "label_dropping")]
+OF_LAB_THREE = [
+    f"flow_matching.{check}"
+    for check in (
+        *("guided_loss", "guided_times", "guided_scale", "label_dropping", "label_field", "fourier", "patches"),
+        *("attention", "transformer_layer", "transformer", "flow_model", "blocks", "coders", "vae_loss"),
+        *("latent_loss", "latent_noise"),
+    )
+]
 
 
 class TestFlowMatching(Validated):
@@ -176,6 +183,8 @@ def test_a_path_names_its_labs(path: str, labs: set[str]) -> None:
         (["solution-reference/lab_one.ipynb", "work/lab_one.ipynb"], ["work/lab_one.ipynb"]),
         (["me/lab1/sde.py", "me/lab2/lab_two.ipynb"], ["me/lab1/sde.py", "me/lab2/lab_two.ipynb"]),
         (["solutions/lab_two_complete.ipynb"], []),
+        (["solutions/lab_two.ipynb"], ["solutions/lab_two.ipynb"]),
+        (["lab_two_complete.ipynb"], ["lab_two_complete.ipynb"]),
         (["readme.txt"], []),
     ],
 )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing, Undecided
 
 if TYPE_CHECKING:
-    from graders.ddpm.interface import WithUnetPackage
+    from graders.ddpm.interface import DdpmPackage
     from graders.ddpm.records import (
         Clamped,
         ClampedBoth,
@@ -52,9 +52,7 @@ class Known(nn.Module):
         return output
 
 
-def noised(
-    package: WithUnetPackage, sequences: dict[str, Tensor], x_start: Tensor, t: Tensor, noise: Tensor
-) -> QSample:
+def noised(package: DdpmPackage, sequences: dict[str, Tensor], x_start: Tensor, t: Tensor, noise: Tensor) -> QSample:
     """Call q_sample with known noise."""
     process = _process(package, Known(x_start), sequences, "pred_noise")
     images, given = x_start.clone(), noise.clone()
@@ -63,7 +61,7 @@ def noised(
 
 
 def start_from_noise(
-    package: WithUnetPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, noise: Tensor
+    package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, noise: Tensor
 ) -> Tensor:
     """Return the clean images that the student's method finds in noisy ones with this noise."""
     process = _process(package, Known(x_t), sequences, "pred_noise")
@@ -71,7 +69,7 @@ def start_from_noise(
 
 
 def noise_from_start(
-    package: WithUnetPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, x_start: Tensor
+    package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, x_start: Tensor
 ) -> Tensor:
     """Return the noise that the student's method finds in noisy images of these clean ones."""
     process = _process(package, Known(x_t), sequences, "pred_noise")
@@ -79,7 +77,7 @@ def noise_from_start(
 
 
 def steps_back(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     sequences: dict[str, Tensor],
     objective: str,
     x_t: Tensor,
@@ -107,7 +105,7 @@ def steps_back(
 
 
 def step_back_draws(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     sequences: dict[str, Tensor],
     objective: str,
     x_t: Tensor,
@@ -126,7 +124,7 @@ def step_back_draws(
 
 
 def clamped(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     sequences: dict[str, Tensor],
     x_t: Tensor,
     index: int,
@@ -158,7 +156,7 @@ def clamped(
 
 
 def _clamped(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     sequences: dict[str, Tensor],
     objective: str,
     x_t: Tensor,
@@ -178,7 +176,7 @@ def _clamped(
 
 
 def loss(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     sequences: dict[str, Tensor],
     objective: str,
     images: Tensor,
@@ -210,13 +208,13 @@ def loss(
     }
 
 
-def _process(package: WithUnetPackage, model: Known, sequences: dict[str, Tensor], objective: str) -> nn.Module:
+def _process(package: DdpmPackage, model: Known, sequences: dict[str, Tensor], objective: str) -> nn.Module:
     """Return a new process of the student's with a model of ours, on the model's device."""
     process = package.ddpm.diffusion(model, sequences, objective, model.answer.shape[-1])
     return process.to(model.device)
 
 
-def _converting(package: WithUnetPackage, process: nn.Module, start: Tensor) -> list[dict[str, Any]]:
+def _converting(package: DdpmPackage, process: nn.Module, start: Tensor) -> list[dict[str, Any]]:
     """Return the calls of predict_start_from_noise by a process, which returns `start` from now on."""
     calls: list[dict[str, Any]] = []
     package.ddpm.inject_start_from_noise(process, _recording(calls, start))

@@ -3,9 +3,9 @@
 Sequences are [T], images [B, C, H, W], times int64 [B]. A denoiser is called with images and times, and gives noise of
 the images' shape. `noise` that is None is drawn by the student's code. A method raises Missing, or whatever the
 student's code raises. A result of type Any is what the student's code gave: its docstring says what a right one is.
-An adapter has the methods that its rubric's checks need: that of `mila2023` has `Ddpm`, where each function is given
-its coefficients, and that of `cs231n_ddpm` has `WithUnet`, where an object keeps them. Only a type checker reads this
-file.
+An adapter has the methods that its rubric's checks need: that of `mila2023` has `WithCoefficients`, where each function
+is given its coefficients, and that of `cs231n_ddpm` has `WithUnet`, where an object keeps them. Only a type checker
+reads this file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 
-class Ddpm(Protocol):
+class WithCoefficients(Protocol):
     """A diffusion process: its schedule, both directions, the loss, and the times that are trained on."""
 
     def sequences(self, beta_start: float, beta_end: float, steps: int) -> Any:
@@ -73,14 +73,6 @@ class Ddpm(Protocol):
 
     def inject_q_sample(self, injected: Callable[[dict[str, Any]], Tensor]) -> None:
         """Let the student's loss call `injected` instead of q_sample, with its arguments by name."""
-
-
-class DdpmPackage(Protocol):
-    """A submission as the family's probes see it."""
-
-    @property
-    def ddpm(self) -> Ddpm:
-        """The adapter of that part."""
 
 
 class Process(Protocol):
@@ -140,9 +132,13 @@ class WithUnet(Process, Protocol):
         """Let a network call `injected` in place of its forward, with a mapping of the arguments by name."""
 
 
-class WithUnetPackage(Protocol):
-    """A submission as the probes of such a process and its U-Net see it."""
+class Ddpm(WithCoefficients, WithUnet, Protocol):
+    """All that the family's probes ask for."""
+
+
+class DdpmPackage(Protocol):
+    """A submission as the family's probes see it."""
 
     @property
-    def ddpm(self) -> WithUnet:
+    def ddpm(self) -> Ddpm:
         """The adapter of that part."""

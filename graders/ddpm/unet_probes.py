@@ -17,12 +17,12 @@ from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.networks import built, described, registration, weights_of
 
 if TYPE_CHECKING:
-    from graders.ddpm.interface import WithUnetPackage
+    from graders.ddpm.interface import DdpmPackage
     from graders.ddpm.records import Guided, Levels, UnetOutput, Wiring
     from graders.probing.records import State
 
 
-def layers(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> Levels:
+def layers(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> Levels:
     """Return the shapes of the parameters of a new network, by level and module."""
     network = _network(package, dim, condition_dim, dim_mults, channels)
     return {
@@ -32,7 +32,7 @@ def layers(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: li
     }
 
 
-def weights(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> State:
+def weights(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> State:
     """Return the weights of a new network by name, with all constants changed, so that each of them matters."""
     network = _network(package, dim, condition_dim, dim_mults, channels)
     with torch.no_grad():
@@ -43,7 +43,7 @@ def weights(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: l
 
 @torch.no_grad()
 def output(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     dim: int,
     condition_dim: int,
     dim_mults: list[int],
@@ -65,7 +65,7 @@ def output(
 
 
 def wiring(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     dim: int,
     condition_dim: int,
     dim_mults: list[int],
@@ -106,7 +106,7 @@ def wiring(
 
 @torch.no_grad()
 def guidance(
-    package: WithUnetPackage,
+    package: DdpmPackage,
     condition_dim: int,
     x: Tensor,
     time: Tensor,
@@ -142,11 +142,11 @@ def guidance(
     return {"guided": guided, "scaled": scaled, "images": images}
 
 
-def _network(package: WithUnetPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> nn.Module:
+def _network(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> nn.Module:
     return built(package.ddpm.unet, dim=dim, condition_dim=condition_dim, dim_mults=dim_mults, channels=channels)
 
 
-def _for_guidance(package: WithUnetPackage, condition_dim: int, channels: int) -> nn.Module:
+def _for_guidance(package: DdpmPackage, condition_dim: int, channels: int) -> nn.Module:
     """Return a network to guide.
 
     Where the student's constructor fails, which another check judges, one without layers.
