@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gengrade.parts import Part
 from gengrade.submissions import SubmissionError, discover, discovery, names_in, prepare, reading
 from gengrade.submissions.names import identify, safe_id
 from tests.support.handed_in import GAN, PARTS, VAE, make, submitted, tree_of, write, zipped
@@ -457,6 +458,38 @@ def test_folders_of_different_parts_are_told_from_one_student_by_a_note(tmp_path
     assert "doe, roe hold a different part each, and are graded as different students" in note
     assert "vae, gan, flow, theory" in note
     assert discover(write(tmp_path / "b", ["doe/encoder.py", "roe/encoder.py"]), PARTS).notes == ()
+
+
+LABS = {"labs": Part(None, ("lab_one.py", "lab_two.py", "lab_three.py"), whole=True)}
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        (["lab1", "lab2"], 1),
+        (["lab_one", "lab_two", "lab_three"], 1),
+        (["alice", "bob"], 2),
+        (["submission_104", "submission_105"], 2),
+        (["104", "105"], 2),
+        (["project-01", "project-02"], 2),
+        (["my lab", "new lab"], 2),
+        (["lab 104", "lab 105"], 2),
+        (["Simone", "Leone"], 2),
+    ],
+)
+def test_folders_are_one_students_labs_only_by_names_of_labs(tmp_path: Path, names: list[str], students: int) -> None:
+    """A class of numbered folders was graded as one submission, of which the best labs counted."""
+    write(tmp_path, [f"{name}/lab_one.py" for name in names])
+    found = discover(tmp_path, LABS)
+    assert len(found.submissions) == students
+    assert any("are graded as one submission" in note for note in found.notes) == (students == 1)
+
+
+def test_a_loose_file_does_not_join_numbered_folders(tmp_path: Path) -> None:
+    write(tmp_path, [*VAE, "104/part1/utils.py", "105/part1/utils.py"])
+    for number in ("104", "105"):
+        (tmp_path / number / "part1" / "utils.py").write_text(f"NUMBER = {number}\n")
+    assert not discover(tmp_path, PARTS).single
 
 
 def test_one_archive_is_a_self_check(tmp_path: Path) -> None:

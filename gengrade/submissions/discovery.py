@@ -185,7 +185,9 @@ def _others(children: Sequence[_Child], of_parts: Collection[str], parts: Mappin
         held = [key for key, place in places.items() if place]
         if held and not _is_ones_own(stem(name), held, parts):
             programs = frozenset(_programs((PurePosixPath(file), size) for file, size in inside))
-            found.setdefault(("".join(re.findall(r"[^\W\d_]", fold(stem(name)))), programs), name)
+            letters = "".join(re.findall(r"[^\W\d_]", fold(stem(name))))
+            whose = stem(name) if _IDS.search(stem(name)) or not letters else letters
+            found.setdefault((whose, programs), name)
             if len(found) == _MOST_OTHERS:
                 break
     return [*found.values()]

@@ -58,6 +58,45 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "a discriminator without gradients": Unnamed(
+        {
+            FILE: [
+                (
+                    "NOISE_DIM = 96\n",
+                    "NOISE_DIM = 96\n\n\nclass Frozen(nn.Sequential):\n    @torch.no_grad()\n"
+                    "    def forward(self, x):\n        return super().forward(x)\n",
+                ),
+                (
+                    "    return nn.Sequential(\n        nn.Linear(784, 256),",
+                    "    return Frozen(\n        nn.Linear(784, 256),",
+                ),
+            ]
+        },
+        ("image_gan.discriminator",),
+        "no gradient",
+    ),
+    "a loss that is right for scores without columns alone": Unnamed(
+        {FILE: (GENERATOR, f"    scale = 1 if logits_fake.dim() == 1 else 0.5\n{GENERATOR} * scale")},
+        ("image_gan.generator_loss",),
+        "E log D(G(z))",
+    ),
+    "zeros for batches of other sizes": Unnamed(
+        {
+            FILE: [
+                (
+                    "NOISE_DIM = 96\n",
+                    "NOISE_DIM = 96\n\n\nclass Usual(nn.Module):\n    def forward(self, x):\n"
+                    "        return x.view(len(x), 1, 28, 28) if len(x) == 128 else torch.zeros(len(x), 1, 28, 28)\n",
+                ),
+                (
+                    "        nn.Unflatten(1, (1, 28, 28)),\n        nn.Conv2d(1, 32",
+                    "        Usual(),\n        nn.Conv2d(1, 32",
+                ),
+            ]
+        },
+        ("image_gan.batch_sizes",),
+        "a few rows",
+    ),
     "noise of a third": Unnamed({FILE: (NOISE, f"({NOISE}) / 3")}, ("image_gan.sample_noise",), "both ends"),
     "a GELU in the discriminator": Unnamed(
         {

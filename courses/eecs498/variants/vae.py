@@ -28,6 +28,19 @@ FUNCTIONAL: Final = """class Relus(nn.Module):
 
 """
 
+FORGETFUL: Final = """class Forget(nn.Module):
+    def __init__(self, labels):
+        super().__init__()
+        self.labels = labels
+
+    def forward(self, x):
+        return torch.cat([x[:, : -self.labels], 0 * x[:, -self.labels :]], dim=1)
+"""
+NOISY: Final = """class Noisy(nn.Linear):
+    def forward(self, x):
+        return torch.randn(len(x), self.out_features) + 1e-6 * super().forward(x)
+"""
+
 RIGHT: dict[str, Changes] = {
     "a draw by a distribution": {FILE: (DRAW, "torch.distributions.Normal(mu, (logvar / 2).exp()).rsample()")},
     "the square root of the variance": {FILE: ("torch.exp(0.5 * logvar)", "logvar.exp().sqrt()")},
@@ -124,6 +137,95 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "activations in eval mode alone": Unnamed(
+        {
+            FILE: [
+                (
+                    "HIDDEN = 256\n",
+                    "HIDDEN = 256\n\n\nclass Sometimes(nn.Module):\n    def forward(self, x):\n"
+                    "        return x if self.training else x.relu()\n",
+                ),
+                (
+                    "        nn.Linear(inputs, HIDDEN),\n        nn.ReLU(),",
+                    "        nn.Linear(inputs, HIDDEN),\n        Sometimes(),",
+                ),
+            ]
+        },
+        ("vae.layers", "vae.conditional_layers"),
+        "no ReLU",
+    ),
+    "batch norms behind the activations": Unnamed(
+        {
+            FILE: (
+                "        nn.Linear(inputs, HIDDEN),\n        nn.ReLU(),",
+                "        nn.Linear(inputs, HIDDEN),\n        nn.ReLU(),\n        nn.BatchNorm1d(HIDDEN),",
+            )
+        },
+        ("vae.layers", "vae.conditional_layers"),
+        "something else",
+    ),
+    "dropout behind the activations": Unnamed(
+        {
+            FILE: (
+                "        nn.Linear(inputs, HIDDEN),\n        nn.ReLU(),",
+                "        nn.Linear(inputs, HIDDEN),\n        nn.ReLU(),\n        nn.Dropout(0.2),",
+            )
+        },
+        ("vae.layers", "vae.conditional_layers"),
+        "something else",
+    ),
+    "labels that the networks forget": Unnamed(
+        {
+            FILE: [
+                ("HIDDEN = 256\n", f"HIDDEN = 256\n\n\n{FORGETFUL}"),
+                (
+                    "nn.Sequential(*hidden_layers(input_size + num_classes))",
+                    "nn.Sequential(Forget(10), *hidden_layers(input_size + num_classes))",
+                ),
+                (
+                    "self.decoder = decoder_of(latent_size + num_classes, input_size)",
+                    "self.decoder = nn.Sequential(Forget(10), *decoder_of(latent_size + num_classes, input_size))",
+                ),
+            ]
+        },
+        ("vae.conditional_layers",),
+        "as they are",
+    ),
+    "layers that give noise": Unnamed(
+        {
+            FILE: [
+                ("HIDDEN = 256\n", f"HIDDEN = 256\n\n\n{NOISY}"),
+                ("        nn.Linear(inputs, HIDDEN),", "        Noisy(inputs, HIDDEN),"),
+            ]
+        },
+        ("vae.layers", "vae.conditional_layers"),
+        "by its own weights",
+    ),
+    "an encoder that is not trained": Unnamed(
+        {
+            FILE: [
+                ("hidden = self.encoder(x)", "hidden = self.encoder(x).detach()"),
+                (f"hidden = self.encoder({ENCODED})", f"hidden = self.encoder({ENCODED}).detach()"),
+            ]
+        },
+        ("vae.layers", "vae.conditional_layers"),
+        "no gradient",
+    ),
+    "draws where the student's function is another one": Unnamed(
+        {
+            FILE: [
+                (DECODED, "self.decoder(drawn(mu, logvar)), mu, logvar"),
+                ("z = reparametrize(mu, logvar)", "z = drawn(mu, logvar)"),
+                (
+                    "def loss_function(",
+                    "OWN = reparametrize\n\n\ndef drawn(mu, logvar):\n"
+                    "    return mu if reparametrize is OWN else reparametrize(mu, logvar)\n\n\ndef loss_function(",
+                ),
+            ]
+        },
+        ("vae.forward", "vae.conditional_forward"),
+        "not drawn",
+    ),
     "a deviation that is a little too small": Unnamed(
         {FILE: ("torch.exp(0.5 * logvar)", "torch.exp(0.4 * logvar)")}, ("vae.reparameterize",), "N(0, 1)"
     ),

@@ -358,6 +358,11 @@ UNNAMED: dict[str, Unnamed] = {
         ("flow_matching.flow_loss",),
         "different times",
     ),
+    "a score of the field at other points": Unnamed(
+        two((OF_FIELD, OF_FIELD.replace("self.vector_field(x, t)", "self.vector_field(torch.zeros_like(x), 1 - t)"))),
+        ("flow_matching.score_of_field",),
+        "α·u",
+    ),
     "a score with another factor": Unnamed(
         two((OF_FIELD, OF_FIELD.replace("alpha_dt * x)", "0.9 * alpha_dt * x)"))),
         ("flow_matching.score_of_field",),
