@@ -54,7 +54,7 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
     seen = {name: _watched_layers(part) for name, part in (("encoder", encoder), ("decoder", decoder))}
     of_heads = [_watched_layers(head) for head in heads]
     ends = [watch(head) for head in heads]
-    decoded = watch(decoder)
+    encoded, decoded = watch(encoder), watch(decoder)
     reached = registration(nn.ModuleList([encoder, *heads, decoder]), _sum(package.vae.forward(model, x, labels)))
     with torch.no_grad():
         found = {name: [_called(each) for each in several if len(each.calls)] for name, several in seen.items()}
@@ -63,6 +63,7 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
         others = decoder(latents[:, :width])
         return {
             "unreached": reached["unreached"],
+            "encoded": _last([inputs[0] for inputs in encoded.inputs if inputs]),
             "others_taken": seen["decoder"][0].calls.inputs[-1][0] if found["decoder"] else torch.zeros(0),
             "encoder": found["encoder"],
             "heads": [_called(each) for several in of_heads for each in several if len(each.calls)],

@@ -191,6 +191,7 @@ class Layers(TypedDict):
     decoded: Tensor  # [B, …]
     others: Tensor  # [R, …], what the decoder gave for other latents
     others_taken: Tensor  # [R, n], what its first layer took of them; [0] if it has none
+    encoded: Tensor  # [B, …], what the encoder took; [0] if it was not called
     unreached: str  # the first parameter of encoder, heads and decoder that a pass does not depend on, or ""
 
 

@@ -189,7 +189,7 @@ UNNAMED: dict[str, Unnamed] = {
             ]
         },
         ("vae.conditional_layers",),
-        "as they are",
+        "as it is",
     ),
     "layers that give noise": Unnamed(
         {
