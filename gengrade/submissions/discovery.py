@@ -212,8 +212,10 @@ def _doubt_of_one(of_parts: Sequence[str], others: Sequence[str]) -> Iterator[st
 
 def _doubt_of_labs(children: Sequence[_Child], parts: Mapping[str, Part]) -> Iterator[str]:
     """Yield a note where folders that may be several students' are graded as the labs of one."""
+    if not any(part.whole for part in parts.values()):
+        return
     names = [child.path.name for child in children if child.is_folder and any(_holding(child.path, parts))]
-    if len(names) > 1 and any(part.whole for part in parts.values()):
+    if len(names) > 1:
         yield (
             f"{listed([printable(name) for name in names], _NAMED)} are graded as one submission, since these are "
             "names of labs; if they are several students', give the folders the students' names"

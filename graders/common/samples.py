@@ -6,7 +6,7 @@ some latents once more in another batch: an image may depend on nothing but its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gengrade.arrays import Array, Integers, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import Rng, Subject, expect, fail, probes
-from graders.common.quality import copied
+from graders.common.quality import copied, frechet, progress
 from graders.common.statistics import Share, declare
 
 Decode = Callable[[NDArray[np.intp]], Pixels]  # the images [n, 28, 28] of latents, given their places [n]
@@ -109,6 +109,15 @@ class Reader:
         """Train a classifier on the first images of a data set, once for all classes."""
         images, labels = first(data)
         return cls(reference, reference.once(probes.common.classifier.train, images=images, labels=labels).state())
+
+    def progress(self, fake: Array, real: Array, ours: Iterable[Pixels]) -> float:
+        """Return how far the Fréchet distance of features `fake` [N, d] to features `real` [M, d] has come.
+
+        It is 0 at the first and 1 at the second of our own sets of images, which are an untrained and a trained
+        reference's: see `graders.common.quality.progress`.
+        """
+        untrained, reached = (frechet(self.features(images), real) for images in ours)
+        return progress(frechet(fake, real), untrained, reached)
 
     def features(self, images: Pixels) -> Array:
         """Return the features [N, d] of images."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -138,18 +138,17 @@ def clamped(
     """
     found: ClampedBoth = {}
     errors: list[Exception] = []
-    try:
-        found["pred_x_start"] = _clamped(package, sequences, "pred_x_start", x_t, index, starts, starts, text)
-    except (Missing, Undecided, NotImplementedError):
-        raise
-    except Exception as error:
-        errors.append(error)
-    try:
-        found["pred_noise"] = _clamped(package, sequences, "pred_noise", x_t, index, noises, starts, text)
-    except (Missing, Undecided, NotImplementedError):
-        raise
-    except Exception as error:
-        errors.append(error)
+    predicted: dict[Literal["pred_x_start", "pred_noise"], dict[str, Tensor]] = {
+        "pred_x_start": starts,
+        "pred_noise": noises,
+    }
+    for objective, answers in predicted.items():
+        try:
+            found[objective] = _clamped(package, sequences, objective, x_t, index, answers, starts, text)
+        except (Missing, Undecided, NotImplementedError):
+            raise
+        except Exception as error:
+            errors.append(error)
     if not found:
         raise errors[0]
     return found

@@ -17,9 +17,8 @@ import numpy as np
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
 from graders.common.statistics import GaussianFit, declare
-from graders.flow_matching.changes import are_equal, changed, outputs_of, shaped
+from graders.flow_matching.changes import are_equal, changed, outputs_of, passes_of, seed_of, shaped
 from graders.flow_matching.losses import Known, judge_times, judge_value, last
-from graders.flow_matching.networks import MOST_SEED
 from graders.flow_matching.times import UniformTimes
 
 BLOCKS = "flow_matching.blocks"
@@ -44,9 +43,17 @@ NOISE = declare(NOISE_ID, "(z − mean) / exp(logvar/2)", GaussianFit(BATCH, 8))
 def test_residual_block(student: Subject, rng: Rng) -> None:
     """ResidualBlock adds to its input: with all weights at zero, it gives what it takes."""
     x = rng.normal(1, 2, NARROW, FIELD, FIELD)
-    outputs = shaped(_passes(student, rng, "ResidualBlock", {"channels": NARROW}, "zero", x), x.shape[1:], "its output")
+    outputs = shaped(
+        passes_of(student.run, seed_of(rng), "ResidualBlock", {"channels": NARROW}, weights="zero", x=x),
+        x.shape[1:],
+        "its output",
+    )
     expect(are_equal(outputs, x.astype(np.float64)), "a ResidualBlock does not add its input to what it computes")
-    shaped(_passes(student, rng, "ResidualBlock", {"channels": NARROW}, "random", x), x.shape[1:], "its output")
+    shaped(
+        passes_of(student.run, seed_of(rng), "ResidualBlock", {"channels": NARROW}, x=x),
+        x.shape[1:],
+        "its output",
+    )
 
 
 @check(BLOCKS)
@@ -56,7 +63,7 @@ def test_attention_block(student: Subject, rng: Rng) -> None:
     moved = x.copy()
     moved[0, :, 0, 0] += 3 * rng.normal(NARROW)
     turned = x.swapaxes(2, 3)
-    got = _passes(student, rng, "AttnBlock", {"channels": NARROW}, "random", np.stack([x, moved, turned]))
+    got = passes_of(student.run, seed_of(rng), "AttnBlock", {"channels": NARROW}, x=np.stack([x, moved, turned]))
     outputs = shaped(got, x.shape, "the output of an AttnBlock")
     felt = changed(outputs.transpose(0, 1, 3, 4, 2), 3)[0]
     expect(bool(felt[0, -1, -1]), "a pixel does not depend on the pixel in the other corner: attend to all of them")
@@ -75,9 +82,9 @@ def test_blocks_that_change_the_size(student: Subject, rng: Rng) -> None:
         ("EncoderBlock", "downsample_channels", FIELD // 2),
         ("DecoderBlock", "upsample_channels", 2 * FIELD),
     ):
-        plain = _passes(student, rng, name, {"in_channels": NARROW}, "random", x)
+        plain = passes_of(student.run, seed_of(rng), name, {"in_channels": NARROW}, x=x)
         shaped(plain, x.shape[1:], f"the output of {name}(channels)")
-        other = _passes(student, rng, name, {"in_channels": NARROW, channels: 2 * NARROW}, "random", x)
+        other = passes_of(student.run, seed_of(rng), name, {"in_channels": NARROW, channels: 2 * NARROW}, x=x)
         shaped(other, (2, 2 * NARROW, side, side), f"the output of {name} with {channels}")
 
 
@@ -93,7 +100,7 @@ def test_encoder_and_decoder(student: Subject, rng: Rng, passed: Passed) -> None
         moved = x.copy()
         moved[0] += rng.normal(*taken[1:])
         settings: dict[str, Any] = {channels: 1, "hidden_channels": list(widths)}
-        got = _passes(student, rng, name, settings, "random", np.stack([x, moved]))
+        got = passes_of(student.run, seed_of(rng), name, settings, x=np.stack([x, moved]))
         if not passed(BLOCKS):
             not_asked("a block is wrong on its own", unless=(BLOCKS,))
         outputs = shaped(got, given, f"the mean that {name} gives")
@@ -217,8 +224,3 @@ def _latent(student: Subject, rng: Rng) -> tuple[Evidence, Known, Array]:
     setting: dict[str, Any] = {"labels": rng.integers(0, CLASSES, BATCH), "eta": ETA, "null_label": NULL_LABEL}
     got = student.run(probes.flow_matching.network.latent, **inputs, **setting)
     return got, known, images.astype(np.float64)
-
-
-def _passes(student: Subject, rng: Rng, name: str, settings: dict[str, Any], weights: str, x: Any) -> Evidence:
-    setting = {"name": name, "settings": settings, "weights": weights, "seed": rng.integer(1, MOST_SEED)}
-    return student.run(probes.flow_matching.network.passes, **setting, x=x)

@@ -5,17 +5,43 @@ Outputs are [K, B, …] for K passes, of which the first is compared with the ot
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 
 from gengrade.arrays import Array, Mask
-from gengrade.grading import Evidence, Mismatch, expect
+from gengrade.grading import Evidence, Mismatch, Rng, expect, probes
 from graders.common.networks import expect_registered
 
 MOST_PASSES: Final = 300
+_MOST_SEED: Final = 1 << 30
 FELT: Final = 1e-5  # an output has changed if it differs by this share of the largest output
 CLOSE: Final = 1e-3  # relative tolerance on outputs that should be equal
+
+
+def passes_of(
+    run: Callable[..., Evidence], seed: int, name: str, settings: dict[str, Any], weights: str = "random", **inputs: Any
+) -> Evidence:
+    """Return the passes of a new network for inputs [K, B, …].
+
+    run: `run` or `again` of a subject. seed: of random weights. The others are those of the probe.
+    """
+    setting = {"name": name, "settings": settings, "weights": weights, "seed": seed}
+    return run(probes.flow_matching.network.passes, **setting, **inputs)
+
+
+def seed_of(rng: Rng) -> int:
+    """Return a seed of random weights."""
+    return rng.integer(1, _MOST_SEED)
+
+
+def one_by_one(**inputs: tuple[Any, Any]) -> dict[str, Any]:
+    """Return inputs [K + 1, B, …] of passes: first all as they are, then each of the K inputs in its second form."""
+    return {
+        name: np.stack([first] + [second if other == name else first for other in inputs])
+        for name, (first, second) in inputs.items()
+    }
 
 
 def outputs_of(got: Evidence, part: int = 0) -> Array:

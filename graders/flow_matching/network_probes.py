@@ -41,12 +41,11 @@ def passes(
     _set(network, weights, seed)
     given = {key: value for key, value in (("x", x), ("t", t), ("y", y), ("c", c)) if value is not None}
     outputs = []
-    with torch.no_grad():
-        for index in range(len(x)):
-            asked = {key: value[index].clone() for key, value in given.items()}
+    for index in range(len(x)):
+        asked = {key: value[index].clone() for key, value in given.items()}
+        with torch.set_grad_enabled(index == 0):  # the graph of one pass shows which parameters are in use
             outputs.append(_tensors(package.flow_matching.answer(network, asked), name))
-    first = package.flow_matching.answer(network, {key: value[0].clone() for key, value in given.items()})
-    found = registration(network, first[0] if isinstance(first, tuple | list) else first)
+    found = registration(network, outputs[0][0])
     return {"outputs": outputs, "parameters": found["parameters"], "unregistered": found["unregistered"]}
 
 
@@ -66,7 +65,7 @@ def _tensors(returned: Any, name: str) -> list[Tensor]:
     for each in found:
         if not isinstance(each, Tensor):
             raise TypeError(f"{name}.forward should return tensors, and returned {described(returned)}")
-    return [each.detach().float() for each in found]
+    return [each.float() for each in found]
 
 
 def fourier(package: FlowMatchingPackage, dim: int, frequencies: Tensor, t: Tensor) -> Tensor:

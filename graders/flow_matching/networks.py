@@ -10,25 +10,25 @@ student:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 
 from gengrade.arrays import Array, Array32
 from gengrade.grading import Evidence, Passed, Rng, Subject, assert_close, check, expect, fail, probes
-from graders.flow_matching.changes import are_equal, changed, outputs_of, shaped
+from graders.flow_matching.changes import are_equal, changed, one_by_one, outputs_of, passes_of, seed_of, shaped
 
 ATTENTION: Final = "flow_matching.attention"
 BATCH: Final = 3
 TOKENS: Final = 4
 DIM: Final = 12
-MOST_SEED: Final = 1 << 30  # of random weights
 HEADS: Final = 2
 SIDE, PATCH, CHANNELS = 8, 4, 2  # of images, and of the patches that they are cut into
+RIGHT_SCALE: Final = "the root of the size of a head"
 # By what scores q·k are divided, and the factor by which they are too large then.
 SCALES: Final = {
-    "the root of the size of a head": 1.0,
+    RIGHT_SCALE: 1.0,
     "nothing": (DIM / HEADS) ** 0.5,
     "the root of dim, not of a head's size": HEADS**-0.5,
     "a head's size, not by its root": (DIM / HEADS) ** -0.5,
@@ -44,17 +44,10 @@ def test_field_of_points_with_labels(student: Subject, rng: Rng) -> None:
     settings = {"dim": dim, "hidden_dim": 16, "class_dim": 5, "num_classes": 4}
     moved_x, moved_t, moved_y = x.copy(), t.copy(), y.copy()
     moved_x[0], moved_t[0], moved_y[0] = x[0] + 1, 1 - t[0] / 2, 3
-    got = _passes(
-        student.run,
-        rng.integer(1, MOST_SEED),
-        "MLPConditionalVectorField",
-        settings,
-        x=np.stack([x, moved_x, x, x]),
-        t=np.stack([t, t, moved_t, t]),
-        y=np.stack([y, y, y, moved_y]),
-    )
+    inputs = one_by_one(x=(x, moved_x), t=(t, moved_t), y=(y, moved_y))
+    got = passes_of(student.run, seed_of(rng), "MLPConditionalVectorField", settings, **inputs)
     outputs = shaped(got, (BATCH, dim), "the vectors")
-    _expect_rows(outputs, {"x": 1, "t": 2, "y": 3})
+    _expect_rows(outputs, inputs)
 
 
 @check("flow_matching.fourier")
@@ -95,7 +88,7 @@ def test_patchifier(student: Subject, rng: Rng) -> None:
     moved = np.repeat(x[None], pixels + 1, axis=0)
     moved.reshape(pixels + 1, -1)[np.arange(1, pixels + 1), np.arange(pixels)] += 1
     settings = {"img_size": SIDE, "patch_size": PATCH, "c_in": CHANNELS, "dim": DIM}
-    got = _passes(student.run, rng.integer(1, MOST_SEED), "Patchifier", settings, x=moved)
+    got = passes_of(student.run, seed_of(rng), "Patchifier", settings, x=moved)
     outputs = shaped(got, (1, TOKENS, DIM), "the tokens")
     felt = changed(outputs, 2)[:, 0]  # [pixels, tokens]
     expect(bool(felt.any(axis=1).all()), "some pixels of an image are in no token")
@@ -119,7 +112,7 @@ def test_depatchifier(student: Subject, rng: Rng) -> None:
     moved = np.repeat(tokens[None], TOKENS + 1, axis=0)
     moved[np.arange(1, TOKENS + 1), 0, np.arange(TOKENS)] += 1
     settings = {"img_size": SIDE, "patch_size": PATCH, "dim": DIM, "final_dim": 6, "c_out": CHANNELS}
-    got = _passes(student.run, rng.integer(1, MOST_SEED), "Depatchifier", settings, x=moved)
+    got = passes_of(student.run, seed_of(rng), "Depatchifier", settings, x=moved)
     outputs = shaped(got, (1, CHANNELS, SIDE, SIDE), "the image")
     moves = np.abs(outputs[1:] - outputs[0])[:, 0].sum(axis=1)  # [tokens, side, side]
     blocks = moves.reshape(TOKENS, SIDE // PATCH, PATCH, SIDE // PATCH, PATCH).sum(axis=(2, 4)).reshape(TOKENS, -1)
@@ -149,21 +142,21 @@ def test_attention_scale(student: Subject, rng: Rng) -> None:
     """
     values = rng.uniform(-1.4, 1.4, BATCH, 6)
     x = np.repeat(values[..., None], DIM, axis=-1)[None]
-    got = _passes(student.run, rng.integer(1, MOST_SEED), "MHA", {"dim": DIM, "heads": HEADS}, weights="mean", x=x)
+    got = passes_of(student.run, seed_of(rng), "MHA", {"dim": DIM, "heads": HEADS}, weights="mean", x=x)
     outputs = shaped(got, (BATCH, 6, DIM), "the output")[0]
     scores = values[:, :, None].astype(np.float64) * values[:, None, :] * (DIM / HEADS) ** 0.5
     right = {name: attended(factor * scores, values) for name, factor in SCALES.items()}
     found = outputs.mean(axis=-1)
     nearest = min(right, key=lambda name: float(np.abs(right[name] - found).max()))
     away = float(np.abs(right[nearest] - found).max())
-    if away < 1e-3 and nearest != "the root of the size of a head":
+    if away < 1e-3 and nearest != RIGHT_SCALE:
         fail(
             f"scores are divided by {nearest}: divide q·k by √(dim/heads)",
             expected="softmax(q·kᵀ / √(dim/heads)) · v",
         )
     across = attended(scores.swapaxes(1, 2), values, axis=1)
     expect(float(np.abs(across - found).max()) > 1e-3, "the softmax is over queries: weights add up to 1 over keys")
-    expected = right["the root of the size of a head"]
+    expected = right[RIGHT_SCALE]
     assert_close(found, expected, rtol=1e-3, atol=1e-3, what="the output", hint="softmax(q·kᵀ / √(dim/heads)) · v")
 
 
@@ -186,9 +179,7 @@ def test_layer_adds_to_its_input(student: Subject, rng: Rng) -> None:
     """DiffusionTransformerLayer adds to its tokens: with all weights at zero, it gives what it takes."""
     x, c = rng.normal(1, BATCH, TOKENS, DIM), rng.normal(1, BATCH, DIM)
     settings = {"dim": DIM, "heads": HEADS}
-    got = _passes(
-        student.run, rng.integer(1, MOST_SEED), "DiffusionTransformerLayer", settings, weights="zero", x=x, c=c
-    )
+    got = passes_of(student.run, seed_of(rng), "DiffusionTransformerLayer", settings, weights="zero", x=x, c=c)
     outputs = shaped(got, (BATCH, TOKENS, DIM), "the tokens")
     expect(
         are_equal(outputs, x.astype(np.float64)),
@@ -221,23 +212,19 @@ def test_flow_model(student: Subject, rng: Rng, passed: Passed) -> None:
     moved_x, moved_t, moved_y = x.copy(), t.copy(), y.copy()
     moved_x[0, :, :PATCH, :PATCH] += 1
     moved_t[0], moved_y[0] = 1 - t[0] / 2, 4
-    inputs: dict[str, Any] = {
-        "x": np.stack([x, moved_x, x, x]),
-        "t": np.stack([t, t, moved_t, t]),
-        "y": np.stack([y, y, y, moved_y]),
-    }
+    inputs = one_by_one(x=(x, moved_x), t=(t, moved_t), y=(y, moved_y))
     settings = {"img_size": SIDE, "patch_size": PATCH, "num_layers": 2, "c": 1, "dim": 16, "heads": HEADS}
     settings |= {"final_dim": 4, "n_classes": 5}
     name = "DiffusionTransformerFlowModel"
-    seed = rng.integer(1, MOST_SEED)
-    got = _passes(student.run, seed, name, settings, **inputs)
+    seed = seed_of(rng)
+    got = passes_of(student.run, seed, name, settings, **inputs)
     outputs = shaped(got, x.shape, "the field")
-    _expect_rows(outputs, {"x": 1, "t": 2, "y": 3})
+    _expect_rows(outputs, inputs)
     far = np.abs(outputs[1, 0] - outputs[0, 0])[:, PATCH + 1 :, PATCH + 1 :]
     attends = float(far.max()) > 0 or not passed(ATTENTION)
     expect(attends, "a patch of the field depends on that patch of the image only: tokens attend to all")
     inputs["t"] = inputs["t"][..., None, None, None]
-    again = outputs_of(_passes(student.again, seed, name, settings, **inputs))
+    again = outputs_of(passes_of(student.again, seed, name, settings, **inputs))
     expect(
         are_equal(again, outputs),
         "times of shape [B, 1, 1, 1] give another field than times of shape [B]: the given sampler uses the former",
@@ -255,7 +242,7 @@ def _of_tokens(
     inputs: dict[str, Any] = {"x": np.stack([x, x[:, ::-1], moved, x])}
     if conditional:
         inputs["c"] = np.stack([c, c, c, moved_c])
-    return _passes(student.run, rng.integer(1, MOST_SEED), name, settings, **inputs)
+    return passes_of(student.run, seed_of(rng), name, settings, **inputs)
 
 
 def _judge_tokens(got: Evidence, *, conditional: bool, positions: bool = False, attends: bool = True) -> None:
@@ -275,17 +262,11 @@ def _judge_tokens(got: Evidence, *, conditional: bool, positions: bool = False, 
         expect(ordered, "tokens in another order should give the same outputs in that order: do not mix their places")
 
 
-def _expect_rows(outputs: Array, passes: dict[str, int]) -> None:
-    """Fail unless the first row of outputs [K, B, …] depends on each changed input, and the other rows do not."""
-    felt = changed(outputs, 1)
-    for name, index in passes.items():
-        expect(bool(felt[index - 1, 0]), f"the output does not depend on {name}")
-        expect(not felt[index - 1, 1:].any(), f"the output for a sample depends on the {name} of another one")
+def _expect_rows(outputs: Array, inputs: Iterable[str]) -> None:
+    """Fail unless the first row of outputs [K + 1, B, …] depends on each input, and no other row does.
 
-
-def _passes(
-    run: Callable[..., Evidence], seed: int, name: str, settings: dict[str, Any], weights: str = "random", **inputs: Any
-) -> Evidence:
-    """Return the passes of a network for inputs [K, B, …]."""
-    setting = {"name": name, "settings": settings, "weights": weights, "seed": seed}
-    return run(probes.flow_matching.network.passes, **setting, **inputs)
+    The passes are those of `one_by_one` for these inputs.
+    """
+    for name, felt in zip(inputs, changed(outputs, 1), strict=True):
+        expect(bool(felt[0]), f"the output does not depend on {name}")
+        expect(not felt[1:].any(), f"the output for a sample depends on the {name} of another one")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gengrade.arrays import Array, Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
-from graders.common.quality import coverage, frechet, progress
+from graders.common.quality import coverage
 from graders.common.samples import (
     TRAINING,
     Reader,
@@ -80,10 +80,8 @@ def test_short_training(
     ours = reference.once(probes.gan.train, images=first(data)[0], **BUDGET)
     reader = Reader.trained(reference, data)
     real, fake = reader.features(images[:REAL]), reader.features(samples)
-    untrained, reached = (
-        frechet(reader.features(_decode(reference, ours, name, z)[:SAMPLES]), real) for name in ("untrained", "trained")
-    )
-    record("gan.frechet", progress(frechet(fake, real), untrained, reached))
+    known = (_decode(reference, ours, name, z)[:SAMPLES] for name in ("untrained", "trained"))
+    record("gan.frechet", reader.progress(fake, real, known))
     record("gan.diversity", coverage(real[:SAMPLES], fake))
 
 

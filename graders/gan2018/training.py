@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from gengrade.arrays import Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
-from graders.common.quality import frechet, progress
 from graders.common.samples import (
     TRAINING,
     Reader,
@@ -68,8 +67,8 @@ def test_short_training(
     ours = reference.once(probes.gan2018.train, **{**setting, "images": known, "labels": digits})
     reader = Reader.trained(reference, data)
     real = reader.features(images[:REAL])
-    untrained, reached = (frechet(reader.features(_decoded(reference, by, z)), real) for by in (None, ours))
-    record("gan2018.frechet", progress(frechet(reader.features(samples), real), untrained, reached))
+    stages = (_decoded(reference, by, z) for by in (None, ours))
+    record("gan2018.frechet", reader.progress(reader.features(samples), real, stages))
 
 
 def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from gengrade.arrays import Array32, Pixels
 from gengrade.data import DataSet
 from gengrade.grading import CheckKind, Evidence, Record, Rng, Show, Subject, check, probes
-from graders.common.quality import frechet, progress
 from graders.common.samples import (
     TRAINING,
     Reader,
@@ -64,8 +63,8 @@ def test_short_training(
     ours = reference.once(probes.image_gan.train, **{**setting, "images": first(data)[0].reshape(-1, PIXELS)})
     reader = Reader.trained(reference, data)
     real = reader.features(images[:REAL])
-    untrained, reached = (frechet(reader.features(_decoded(reference, by, z)), real) for by in (None, ours))
-    record("image_gan.frechet", progress(frechet(reader.features(samples), real), untrained, reached))
+    stages = (_decoded(reference, by, z) for by in (None, ours))
+    record("image_gan.frechet", reader.progress(reader.features(samples), real, stages))
 
 
 def _decoded(subject: Subject, trained: Evidence | None, z: Array32) -> Pixels:
