@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,8 +25,7 @@ from gengrade.submissions import discover
 from graders.ddpm.posterior import NOISE, OBJECTIVES, START, Process
 from tests.support.examples import Examples
 from tests.support.handed_in import write
-from tests.support.validated import Validated
-from validation.cases import cases
+from tests.support.validated import Validated, expect_enough
 from validation.workbench import Workbench, reference_of
 
 COURSE = "cs231n_ddpm"
@@ -42,10 +40,7 @@ class TestDdpm(Validated):
 
 
 def test_there_is_enough_of_everything() -> None:
-    found = Counter(case.kind for case in cases("caught", "right", "unnamed", courses=[COURSE]))
-    assert found["caught"] >= 110
-    assert found["right"] >= 40
-    assert found["unnamed"] >= 25
+    expect_enough(COURSE, caught=110, right=40, unnamed=25)
 
 
 def test_the_rubric_is_whole() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,8 +23,7 @@ from graders.image_gan.adam import ADAM, adam
 from graders.image_gan.checks import LAYERS, NOISE_DIM, right_loss
 from graders.probing.filling import fill
 from tests.support.examples import Examples, full_measures
-from tests.support.validated import Validated
-from validation.cases import cases
+from tests.support.validated import Validated, expect_enough
 from validation.workbench import Workbench, reference_of
 
 COURSE = "cs231n_gan"
@@ -39,10 +37,7 @@ class TestImageGan(Validated):
 
 
 def test_there_is_enough_of_everything() -> None:
-    found = Counter(case.kind for case in cases("caught", "right", "unnamed", courses=[COURSE]))
-    assert found["caught"] >= 80
-    assert found["right"] >= 25
-    assert found["unnamed"] >= 15
+    expect_enough(COURSE, caught=80, right=25, unnamed=15)
 
 
 def test_the_rubric_is_whole() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -23,8 +22,7 @@ from gengrade.submissions.locating import locate
 from graders.flow_matching.gaussian_paths import Mixture, Powers
 from graders.flow_matching.processes import AffineField, OrnsteinUhlenbeck
 from tests.support.examples import Examples
-from tests.support.validated import Validated
-from validation.cases import cases
+from tests.support.validated import Validated, expect_enough
 from validation.workbench import Workbench, reference_of
 
 COURSE = "mit_flow"
@@ -48,10 +46,7 @@ class TestFlowMatching(Validated):
 
 
 def test_there_is_enough_of_everything() -> None:
-    found = Counter(case.kind for case in cases("caught", "right", "unnamed", courses=[COURSE]))
-    assert found["caught"] >= 100
-    assert found["right"] >= 20
-    assert found["unnamed"] >= 20
+    expect_enough(COURSE, caught=100, right=20, unnamed=20)
 
 
 # --- the mathematics -------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Run the short validation of a course: each misconception and each variant is a test case."""
+"""Run the short validation of a course: each misconception and each variant is a test case, and there are enough."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -34,3 +35,10 @@ class Validated:
         verdict = judge(benches(self.course), case, briefly=True)
         assert verdict.judged, verdict.problem
         assert verdict.named, verdict.problem
+
+
+def expect_enough(course: str, **least: int) -> None:
+    """Fail unless a course has at least so many cases of each kind."""
+    found = Counter(case.kind for case in cases("caught", "right", "unnamed", courses=[course]))
+    for kind, count in least.items():
+        assert found[kind] >= count, kind
