@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 SUBMISSIONS ?= submissions/
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
+# Tests and examples start hundreds of processes. Each of them would compile all modules if none may keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup grade test slow validate mutants seeds attacks faults fuzz load cluster gpu lint check bench clean
 
 help:  ## Show the targets.

@@ -84,7 +84,7 @@ def lacking(own: Library) -> set[str]:
     }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("course", COURSES)
 def test_what_a_run_is_given_is_whole(course: str) -> None:
     """For every probe, no global name and no method of a contract is missing."""
@@ -102,6 +102,7 @@ def test_what_a_run_is_given_is_whole(course: str) -> None:
                 assert called is None or called & methods.keys() <= kept, (probe, method)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("course", COURSES)
 def test_what_our_code_imports_is_ready_in_the_zygote(course: str) -> None:
     ready = {*library.preloaded(find(course)), *find(course).on_demand}

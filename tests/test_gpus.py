@@ -278,6 +278,7 @@ def _trainings(course: str) -> list[str]:
     return [id_ for id_, check in known().items() if check.kind is CheckKind.TRAIN and id_ in asked]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("course", [name for name in courses() if _trainings(name)])
 def test_trainings_keep_all_tensors_on_the_device(course: str, tmp_path: Path) -> None:
     with Workbench(tmp_path, "direct", course, Device.CUDA) as bench:

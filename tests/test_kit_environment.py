@@ -78,6 +78,7 @@ def test_only_what_an_activated_environment_lacks_is_installed(machine: Machine)
     assert "Setting up" not in machine.check().stdout
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["half made", "of another Python", "without its Python", "a file"])
 def test_a_broken_environment_is_made_anew(machine: Machine, kind: str) -> None:
     environment = machine.kit / ".venv"

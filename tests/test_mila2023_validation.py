@@ -13,6 +13,7 @@ COURSE = "mila2023"
 class TestGaussianVae(Validated):
     course = COURSE
     family = "gaussian_vae"
+    by_default = 1  # its networks take longest
 
 
 class TestGan(Validated):

@@ -30,7 +30,7 @@ class TestFlow(Validated):
 
 class TestTheory(Validated):
     family = "theory"
-    by_default = 8
+    by_default = 4
 
 
 def test_there_is_enough_of_everything() -> None:

@@ -13,7 +13,7 @@ from tests.attacks.gains import GAINS, Gain
 from validation.workbench import Workbench
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("gain", GAINS, ids=lambda gain: gain.name)
 def test_the_trick_earns_nothing(benches: Callable[[str], Workbench], gain: Gain) -> None:
     bench = benches(gain.course)
