@@ -16,7 +16,7 @@ import numpy as np
 from gengrade.arrays import Array, Mask
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
 from graders.common.statistics import ALPHA, Share, declare
-from graders.flow_matching.losses import Known, judge_asked, judge_scale, judge_times, judge_value, last
+from graders.flow_matching.losses import FEWEST, MOST, Known, judge_asked, judge_scale, judge_times, judge_value, last
 from graders.flow_matching.times import Earliest, UniformTimes
 
 LOSS, DROPPING = "flow_matching.guided_loss", "flow_matching.label_dropping"
@@ -24,7 +24,7 @@ GUIDED_TIMES = "flow_matching.guided_times"
 IMAGE = (1, 4, 4)
 BATCH = 1_000
 BATCHES, SMALL = 20, 50  # several batches, so that one coin for a batch shows
-MANY = 20_000  # samples of the test of the earliest time
+MANY = 20_000  # samples of the test of the earliest time, at least
 ETA = 0.3  # none of the hand-outs' values, and not ½, which would hide that η and 1 − η were confused
 CLASSES, NULL_LABEL = 7, 7
 
@@ -62,7 +62,7 @@ def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed)
 
     The hand-out's distance from the pole, 0.001, is larger than the earliest of many times from [0, 1).
     """
-    got = _ask(student, rng, Known.random(rng, MANY, 1, 2, 2))
+    got = _ask(student, rng, Known.random(rng, rng.integer(MANY, MANY + 1_000), 1, 2, 2))
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
     times = last(got, "model").tensor("times").reshape(-1)
@@ -80,7 +80,7 @@ def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed)
 @check("flow_matching.guided_scale", leaves_to=(LOSS,))
 def test_guided_loss_is_a_mean(student: Subject, rng: Rng, passed: Passed) -> None:
     """The loss is a mean over the batch, so that it does not grow with its size."""
-    known = Known.random(rng, 60, *IMAGE)
+    known = Known.random(rng, rng.integer(FEWEST, MOST), *IMAGE)
     got = _ask(student, rng, known)
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
