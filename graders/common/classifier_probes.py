@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graders.probing.batches import scaled
-from graders.probing.networks import adam
+from graders.probing.descent import Descent
 
 if TYPE_CHECKING:
     from graders.common.records import Features
@@ -29,15 +29,10 @@ def train(package: object, images: Tensor, labels: Tensor) -> State:
     """Train the classifier on uint8 images [N, 1, 28, 28] in 0 … 255 with int64 labels [N], and return its weights."""
     network = _network().to(images.device)
     x = scaled(images)
-    optimizer = adam(network, PEAK_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=STEPS)
+    descent = Descent(network, peak=PEAK_RATE, steps=STEPS)
     for _ in range(STEPS):
         chosen = torch.randint(len(x), (BATCH,), device=x.device)
-        loss = F.cross_entropy(network(x[chosen]), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        descent.step(F.cross_entropy(network(x[chosen]), labels[chosen]))
     return dict(network.state_dict())
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from graders.probing.networks import adam, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import weights_of
 from graders.probing.unet import UNet
 
 if TYPE_CHECKING:
@@ -31,18 +32,13 @@ def train(package: DdpmPackage, images: Tensor, schedule: list[float], budget: d
     count = int(schedule[2])
     coefficients = _coefficients(package, schedule, TO_NOISE)
     model = UNet(budget["width"]).to(images.device)
-    optimizer = adam(model, budget["rate"])
-    curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
+    descent = Descent(model, peak=budget["rate"], steps=budget["steps"], clip=1.0)
     losses = torch.zeros(budget["steps"], device=images.device)
     for step in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)].float() / 127.5 - 1
         t = package.ddpm.t_sample(count, len(batch))
         loss = package.ddpm.p_losses(model, batch, t, coefficients)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        curve.step()
+        descent.step(loss)
         losses[step] = loss.detach()
     return {"weights": weights_of(model), "losses": losses}
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from graders.probing.networks import adam, named, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import named, weights_of
 from graders.probing.slopes import as_now, set_mode
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
@@ -429,13 +430,12 @@ def train(
         batch: points per batch. rate: the highest learning rate.
     """
     model = _model(package, mu, sigma, num_flows, num_hidden)
-    optimizer = adam(model, rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * (len(points) // batch) + 1)
+    descent = Descent(model, peak=rate, steps=epochs * (len(points) // batch) + 1)
     best, weights = math.inf, weights_of(model)
     train_curve: list[float] = []
     validation_curve: list[float] = []
     for _ in range(epochs):
-        average = _train_epoch(model.train(), points.cpu(), batch, optimizer, schedule)
+        average = _train_epoch(model.train(), points.cpu(), batch, descent)
         if not math.isfinite(average):
             break
         train_curve.append(average)
@@ -445,23 +445,14 @@ def train(
     return {"weights": weights, "train": torch.tensor(train_curve), "validation": torch.tensor(validation_curve)}
 
 
-def _train_epoch(
-    model: Any,
-    points: Tensor,
-    batch: int,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> float:
+def _train_epoch(model: Any, points: Tensor, batch: int, descent: Descent) -> float:
     losses = []
     for rows in torch.randperm(len(points))[: len(points) // batch * batch].reshape(-1, batch):
-        optimizer.zero_grad()
         loss = model(points[rows]).mean()
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             return math.inf
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        descent.step(loss)
     return sum(losses) / len(losses) * BITS / points.shape[1]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from graders.probing.networks import adam, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import weights_of
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
@@ -49,16 +50,11 @@ def train(package: FlowMatchingPackage, points: Tensor, budget: dict[str, Any]) 
     alpha, beta = package.flow_matching.alpha(), package.flow_matching.beta()
     path = package.flow_matching.gaussian_path(Data(points), alpha, beta)
     model = Field(points.shape[1], budget["width"]).to(points.device)
-    optimizer = adam(model, budget["rate"])
-    curve = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
+    descent = Descent(model, peak=budget["rate"], steps=budget["steps"], clip=10.0)
     losses = torch.zeros(budget["steps"], device=points.device)
     for step in range(budget["steps"]):
         loss = package.flow_matching.flow_matching_loss(path, model, budget["batch"])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        curve.step()
+        descent.step(loss)
         losses[step] = loss.detach()
     return {"weights": weights_of(model), "losses": losses}
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import scaled
-from graders.probing.networks import adam, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import weights_of
 
 if TYPE_CHECKING:
     from graders.gaussian_vae.interface import GaussianVaePackage
@@ -29,16 +30,11 @@ def train(package: GaussianVaePackage, images: Tensor, settings: dict[str, int],
     and the maximum learning `rate`.
     """
     model = package.gaussian_vae.model(**settings).train()
-    optimizer = adam(model, budget["rate"])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["rate"], total_steps=budget["steps"])
+    descent = Descent(model, peak=budget["rate"], steps=budget["steps"], clip=10.0)
     for _ in range(budget["steps"]):
         batch = images[torch.randint(len(images), (budget["batch"],), device=images.device)]
         _, nll, kl = package.gaussian_vae.forward(model, scaled(batch))
-        optimizer.zero_grad()
-        (nll.mean() + kl.mean()).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        schedule.step()
+        descent.step(nll.mean() + kl.mean())
     return {"weights": weights_of(model)}
 
 

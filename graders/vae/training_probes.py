@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import adam, built, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import built, weights_of
 from graders.probing.pictures import picture
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def train(
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // budget["batch"]
-    optimizer = adam(model, budget["peak"])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget["peak"], total_steps=steps * budget["epochs"])
+    descent = Descent(model, peak=budget["peak"], steps=steps * budget["epochs"], clip=CLIP)
     samples = [_samples(package, model)]
     curve: list[list[float]] = []
     for epoch in range(1, budget["epochs"] + 1):
@@ -46,11 +46,7 @@ def train(
         model.train()
         for batch in batches(images, budget["batch"]):
             loss = model(rolled(batch, budget["shift"]))[2].mean()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-            optimizer.step()
-            schedule.step()
+            descent.step(loss)
             total += loss.detach().double() / steps
         average = float(total)
         curve.append([epoch, average, _returned(model, held_out)])

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import batches, rolled
-from graders.probing.networks import adam, built, weights_of
+from graders.probing.descent import Descent
+from graders.probing.networks import built, weights_of
 
 if TYPE_CHECKING:
     from graders.probing.records import State
@@ -33,8 +34,7 @@ def train(
     """
     model = built(package.vae.model, **settings).to(images.device)
     steps = len(images) // batch
-    optimizer = adam(model, peak)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps * epochs)
+    descent = Descent(model, peak=peak, steps=steps * epochs, clip=CLIP * 28 * 28)
     square = package.vae.fitting(model, images[:batch].float()).dim() == images.dim()
     samples = [_samples(package, model)]
     curve = torch.zeros(epochs, device=images.device)
@@ -43,11 +43,7 @@ def train(
         for some in batches(images, batch):
             chosen = rolled(some, shift)
             bound = package.vae.bound(model, chosen if square else chosen.flatten(1))
-            optimizer.zero_grad()
-            (bound if float(bound.detach()) > 0 else -bound).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP * 28 * 28)
-            optimizer.step()
-            schedule.step()
+            descent.step(bound if float(bound.detach()) > 0 else -bound)
             curve[epoch] += bound.detach() / steps
     return {
         "model": weights_of(model),
