@@ -13,6 +13,7 @@ from gengrade.report.index import index_page
 from gengrade.report.student import student_page
 from gengrade.report.text import SEEMS
 from gengrade.rubric import Rubric
+from tests.attacks import shown
 from tests.support import report_examples as examples
 from tests.support.browser import Seen, look, needs_browser
 
@@ -58,6 +59,13 @@ def test_report_of_a_complete_student(tmp_path: Path) -> None:
     _assert_sound(seen, console)
     assert {page.total for page in seen.values()} == {"24"}
     assert all("Reduced isolation" not in page.text for page in seen.values())
+
+
+def test_the_attacks_know_each_element_of_an_honest_report(tmp_path: Path) -> None:
+    """Otherwise each attack on a page would seem to have added one."""
+    facts, page = examples.struggling(), tmp_path / "page.html"
+    page.write_text(student_page(score(facts, examples.rubric()), facts, tmp_path))
+    assert shown.page_faults(page) == []
 
 
 def test_report_with_text_of_a_hostile_student(tmp_path: Path) -> None:
