@@ -109,7 +109,7 @@ _BOMBS = [
         """,
         control="""
             import subprocess
-            subprocess.run(["sh", "-c", "true & wait"], check=True)
+            subprocess.run(["sh", "-c", "true & true"], check=True)
         """,
         target=ONCE,
     ),

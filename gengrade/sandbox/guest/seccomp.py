@@ -312,7 +312,8 @@ def filter_program(*, alone: bool) -> bytes:
         program.refuse(numbers[column])
     for pretended in _PRETENDED.values():
         program.refuse(pretended[column], _PRETEND)
-    # If a process ignored SIGCHLD, its children would not be reaped by it, and their CPU time would be lost.
+    # If a process ignored SIGCHLD, its children would not be reaped by it, and their CPU time would be lost. A filter
+    # cannot read which handler is given, so none is installed: in dash, `wait` waits for that signal in vain.
     program.argument(_SIGACTION[column], 0, _EQUAL, [_SIGCHLD], refuse_when=True, action=_PRETEND)
     program.argument(_SETSOCKOPT[column], 2, _EQUAL, _SOCKET_OPTIONS, refuse_when=False)
     program.argument(_PRCTL[column], 0, _EQUAL, _PRCTL_REFUSED, refuse_when=True)
