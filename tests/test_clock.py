@@ -13,6 +13,7 @@ import pytest
 from gengrade.facts import Outcome
 from gengrade.processors import shares_of
 from gengrade.sandbox import Limits, Tier, examine
+from gengrade.sandbox.guest import family
 from gengrade.sandbox.guest.family import Waits
 from gengrade.sandbox.turns import Turns
 from tests.load import busy
@@ -233,3 +234,24 @@ def _held(lock: Path) -> bool:
 )
 def test_workers_have_processors_of_their_own(processors: list[int], workers: int, shares: list[str]) -> None:
     assert shares_of(processors, workers) == shares
+
+
+def test_of_too_many_processes_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads about all of a thousand processes on their processor is slower than they are."""
+    tree = {1: [2, 3], 2: list(range(10, 60))}
+    looked: list[int] = []
+
+    def children(pid: int, tasks: list[str]) -> list[int]:
+        looked.append(pid)
+        return list(tree.get(pid, []))
+
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(family, "_children", children)
+    monkeypatch.setattr(family, "_tasks", lambda pid: [str(pid), f"{pid}0"])
+    everything = family.members()
+    assert everything is not None
+    assert sorted(pid for pid, _ in everything) == [2, 3, *range(10, 60)]
+    assert family.members(104) == everything
+    looked.clear()
+    assert family.members(10) is None
+    assert len(looked) <= 1 + 6, "two tasks each"

@@ -42,10 +42,27 @@ class Usage:
     """The resources that all processes of a run use together."""
 
     resident: int  # bytes of anonymous and shared memory and of kernel buffers, without those of the zygote
-    tasks: int  # processes and threads
     on_their_way: int  # descriptors that were sent over sockets and not yet received
     cpu: float  # seconds of CPU time, including that of processes that have ended
     waited: float  # seconds in which at least one of them was ready to run but had to wait for a processor
+
+
+Family = list[tuple[int, list[str]]]  # processes, each with its tasks
+
+
+def members(most: int | None = None) -> Family | None:
+    """Return the processes below this one, or None if they have more than `most` tasks together.
+
+    Then nothing more is read: processes that multiply on the processor that measures them are faster than that.
+    """
+    found: Family = []
+    tasks = 0
+    for process in _family():
+        found.append(process)
+        tasks += len(process[1])
+        if most is not None and tasks > most:
+            return None
+    return found
 
 
 class Meter:
@@ -63,20 +80,19 @@ class Meter:
         self._on_their_way = 0
         self._next_look = 0.0
 
-    def read(self) -> Usage:
-        """Return the current memory and number of tasks, and the times since the run began."""
-        memory = tasks = 0
+    def read(self, family: Family) -> Usage:
+        """Return the current memory of these processes, and the times since the run began."""
+        memory = 0
         cpu = 0.0
         now = time.monotonic()
-        for pid, its_tasks in _family():
+        for pid, its_tasks in family:
             memory += max(0, _memory(pid) - self._baseline.memory)
             cpu += _cpu_seconds(pid)
-            tasks += len(its_tasks)
             self._waits.add(pid, self._waited(pid, its_tasks), now)
         # A process that was just waited for is missing for a moment, so the sum may decrease; the maximum counts.
         self._cpu = max(self._cpu, cpu)
         resident = max(memory, self._private) + self._buffers
-        return Usage(resident, tasks, self._on_their_way, self._cpu, self._waits.total)
+        return Usage(resident, self._on_their_way, self._cpu, self._waits.total)
 
     def _waited(self, pid: int, tasks: list[str]) -> dict[str, float]:
         """Return how long each task of a process has waited, reading the first task before the others for `Waits`.
@@ -88,7 +104,7 @@ class Meter:
         waited = {task: _waited(pid, task) for task in (first, *others)}
         return {task: seconds for task, seconds in waited.items() if seconds is not None}
 
-    def look_closely(self) -> None:
+    def look_closely(self, family: Family) -> None:
         """Measure kernel buffers behind descriptors, counted at their largest size, and memory below the baseline.
 
         A process that frees inherited memory can allocate as much again without exceeding the baseline. For a few
@@ -100,7 +116,7 @@ class Meter:
         if began < self._next_look:
             return
         sockets = others = in_namespace = on_their_way = 0
-        processes = list(descendants())
+        processes = [pid for pid, _ in family]
         if len(processes) > _FEW_PROCESSES:
             self._private = max(0, sum(map(_proportional, processes)) - self._baseline.memory)
         for pid in processes:

@@ -263,25 +263,27 @@ class _Watched:
 
     def start(self) -> None:
         """Begin to count time, since the student's code starts now."""
-        usage = self._meter.read()
+        usage = self._meter.read(family.members() or [])
         self._began, self.cpu_before, self._waited_before = time.monotonic(), usage.cpu, usage.waited
 
     def look(self) -> None:
-        """Measure the run once, and set `reason` if it exceeds a limit."""
+        """Measure the run once, and set `reason` if it exceeds a limit; then there is no more to measure."""
+        if self.reason:
+            return
+        found = family.members(int(self._limits["processes"]) + 2)
+        if found is None:
+            self.reason = "processes"
+            return
         if self._ticks % _CLOSE_LOOK_TICKS == 0:
-            self._meter.look_closely()
+            self._meter.look_closely(found)
         self._ticks += 1
-        usage = self._meter.read()
+        usage = self._meter.read(found)
         self.peak = max(self.peak, usage.resident)
         self.passed = time.monotonic() - self._began
         self.cpu = max(0.0, usage.cpu - self.cpu_before)
         self.waited = max(0.0, usage.waited - self._waited_before)
-        if self.reason:
-            return
         if usage.resident > self._limits["memory_mb"] * (1 << 20):
             self.reason = "memory"
-        elif usage.tasks > self._limits["processes"] + 2:
-            self.reason = "processes"
         elif usage.on_their_way > MOST_ON_THEIR_WAY:
             self.reason = "descriptors"
         elif self._scratch is not None and disk.exceeds(self._scratch, int(self._limits["disk_mb"]) << 20):
