@@ -13,9 +13,10 @@ from safetensors.numpy import save
 
 from gengrade.choices import Tier
 from gengrade.facts import CheckFact, Facts, Figure, Outcome, Provenance, TestFact
-from gengrade.grading import Evidence, Mismatch
+from gengrade.grading import Evidence, Mismatch, plugin
 from gengrade.grading.symptoms import read
 from gengrade.sandbox import Frame, Run, wire
+from gengrade.submissions.locating import TOP_FOLDER
 from gengrade.texts import few, shortened, without_middle
 
 LONG = {"plain": "a" * 3_000_000, "controls": "\x01" * 1_000_000, "wide": "\U0001f600" * 1_000_000}
@@ -136,3 +137,10 @@ def test_long_keys_do_not_cross_the_wire() -> None:
     payload = wire.DOCUMENT_LENGTH.pack(len(document)) + document + save({})
     with pytest.raises(wire.WireError, match="too long"):
         wire.decode(payload)
+
+
+def test_a_file_in_the_top_folder_is_named_as_handed_in() -> None:
+    """Otherwise GitHub finds no place for the annotation of a line."""
+    run = Run(Outcome.ERROR, frames=(Frame("theory/answers.py", 2, "f", ""), Frame("vae/train.py", 3, "", "")))
+    text = plugin._traceback(run, {"theory": TOP_FOLDER, "vae": "part1"})
+    assert text == 'File "answers.py", line 2, in f\nFile "part1/train.py", line 3'

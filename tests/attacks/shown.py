@@ -35,7 +35,7 @@ _WINDOW: Final = (30, 100)  # rows and columns of the terminal
 _PAGE_TAG: Final = re.compile(
     "html|head|meta|title|link|style|body|header|main|footer|nav|section|article|details|summary|h[1-4]|p|a|span|b"
     "|strong|code|pre|blockquote|ul|ol|li|dl|dt|dd|div|table|thead|tbody|tr|th|td|button|figure|figcaption|img"
-    "|svg|rect|line|text|script|wbr"
+    "|svg|rect|circle|line|text|script|wbr"
 )
 _SUMMARY_TAG: Final = re.compile("h2|p|strong|table|thead|tbody|tr|th|td|details|summary|ul|li|code|blockquote")
 _OUR_LINK: Final = re.compile(r"([\w.%-]+/report\.html)?(#[\w.%-]+)?")
@@ -226,7 +226,9 @@ _COMMAND: Final = re.compile(
     "|set-(env|output)|stop-commands|warning"
 )
 _FENCE: Final = re.compile(r"::stop-commands::[0-9a-f-]{16,}")
-_OUR_COMMANDS: Final = re.compile(rf"::(?:error|warning|notice) title=(?!{OWNED})[^:,]*::[^\x00-\x1f]*")
+_OUR_COMMANDS: Final = re.compile(
+    rf"::(?:error|warning|notice) (?:file=(?!{OWNED})[^:,]*,line=[0-9]+,)?title=(?!{OWNED})[^:,]*::[^\x00-\x1f]*"
+)
 
 
 def workflow_faults(log: str) -> list[str]:
