@@ -9,6 +9,7 @@ import pytest
 from gengrade.facts import Facts, Named, Outcome
 from gengrade.grade import score
 from gengrade.people import Handed, Person, people_of
+from gengrade.report.github import github_annotations
 from gengrade.report.index import index_page
 from gengrade.report.student import student_page
 from gengrade.report.text import SEEMS
@@ -64,8 +65,11 @@ def test_report_of_a_complete_student(tmp_path: Path) -> None:
 def test_the_attacks_know_each_element_of_an_honest_report(tmp_path: Path) -> None:
     """Otherwise each attack on a page would seem to have added one."""
     facts, page = examples.struggling(), tmp_path / "page.html"
-    page.write_text(student_page(score(facts, examples.rubric()), facts, tmp_path))
-    assert shown.page_faults(page) == []
+    grade = score(facts, examples.rubric())
+    for text in (student_page(grade, facts, tmp_path), index_page([grade])):
+        page.write_text(text)
+        assert shown.page_faults(page) == []
+    assert shown.workflow_faults(github_annotations([grade])) == []
 
 
 def test_report_with_text_of_a_hostile_student(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from gengrade.grading.subject import BudgetUsedUp, NotRecorded, ProbeFailed, Sub
 from gengrade.grading.symptoms import Symptoms
 from gengrade.messages import CheckBegan, CheckEnded, CheckMessage
 from gengrade.sandbox import InfraError, Limits, Run
-from gengrade.submissions.locating import TOP_FOLDER
+from gengrade.submissions.locating import path_below
 from gengrade.texts import without_middle
 
 _FAULT_BYTES = 20_000
@@ -468,7 +468,7 @@ def _traceback(run: Run, names: Mapping[str, str]) -> str | None:
     lines = []
     for frame in run.frames:
         part, _, rest = frame.file.partition("/")
-        file = f"{names[part]}/{rest}".removeprefix(f"{TOP_FOLDER}/") if part in names else frame.file
+        file = path_below(names[part], rest) if part in names else frame.file
         where = f", in {frame.function}" if frame.function else ""
         lines.append(f'File "{file}", line {frame.line}{where}')
         if frame.source:

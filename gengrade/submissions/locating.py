@@ -281,5 +281,10 @@ def _about_copies(tree: _Tree) -> Iterator[str]:
                 yield f"{_shown(folder / name)} is a copy beside {printable(uncopied(name))}, which is graded instead"
 
 
+def path_below(place: str, *rest: str) -> str:
+    """Return the path in a submission of what lies at `rest` below a folder that messages call `place`."""
+    return "/".join(rest if place == TOP_FOLDER else (place, *rest))
+
+
 def _shown(path: PurePosixPath) -> str:
     return printable(TOP_FOLDER if path == _HERE else path.as_posix())

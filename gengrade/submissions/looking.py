@@ -20,7 +20,7 @@ from typing import Final
 
 from gengrade.paths import printable
 from gengrade.sandbox.guest.cells import readable, written
-from gengrade.submissions.locating import TOP_FOLDER
+from gengrade.submissions.locating import path_below
 
 _FRAMES: Final = "looks at its callers' variables"
 _MEMORY: Final = "searches the process for objects that it was not given"
@@ -105,8 +105,7 @@ def flag_sentences(tree: Path, shown: Mapping[str, str], seen: Iterable[Look], *
     unread: dict[str, str] = {}
     for one in sorted(seen, key=lambda one: one.file):
         folder, *rest = Path(one.file).relative_to(tree).parts
-        place = shown.get(folder, folder)
-        name = printable("/".join([place, *rest] if place != TOP_FOLDER else rest))
+        name = printable(path_below(shown.get(folder, folder), *rest))
         if one.unread is not None:
             unread[name] = one.unread
         flags = [each for each in one.flags if not (libraries and each[2] == _LIBRARY)]

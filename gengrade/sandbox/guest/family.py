@@ -11,7 +11,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,17 +50,17 @@ class Usage:
 Family = list[tuple[int, list[str]]]  # processes, each with its tasks
 
 
-def members(most: int | None = None) -> Family | None:
+def at_most(most: int) -> Family | None:
     """Return the processes below this one, or None if they have more than `most` tasks together.
 
     Then nothing more is read: processes that multiply on the processor that measures them are faster than that.
     """
     found: Family = []
     tasks = 0
-    for process in _family():
+    for process in members():
         found.append(process)
         tasks += len(process[1])
-        if most is not None and tasks > most:
+        if tasks > most:
             return None
     return found
 
@@ -80,7 +80,7 @@ class Meter:
         self._on_their_way = 0
         self._next_look = 0.0
 
-    def read(self, family: Family) -> Usage:
+    def read(self, family: Iterable[tuple[int, list[str]]]) -> Usage:
         """Return the current memory of these processes, and the times since the run began."""
         memory = 0
         cpu = 0.0
@@ -226,11 +226,11 @@ class Waits:
 
 def descendants() -> Iterator[int]:
     """Yield all processes below this one, including those in nested namespaces."""
-    for pid, _ in _family():
+    for pid, _ in members():
         yield pid
 
 
-def _family() -> Iterator[tuple[int, list[str]]]:
+def members() -> Iterator[tuple[int, list[str]]]:
     """Yield all processes below this one, each with its tasks."""
     own = os.getpid()
     pending = _children(own, _tasks(own))

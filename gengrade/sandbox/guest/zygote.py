@@ -263,14 +263,14 @@ class _Watched:
 
     def start(self) -> None:
         """Begin to count time, since the student's code starts now."""
-        usage = self._meter.read(family.members() or [])
+        usage = self._meter.read(family.members())
         self._began, self.cpu_before, self._waited_before = time.monotonic(), usage.cpu, usage.waited
 
     def look(self) -> None:
         """Measure the run once, and set `reason` if it exceeds a limit; then there is no more to measure."""
         if self.reason:
             return
-        found = family.members(int(self._limits["processes"]) + 2)
+        found = family.at_most(int(self._limits["processes"]) + 2)
         if found is None:
             self.reason = "processes"
             return
