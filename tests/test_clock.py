@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from gengrade.facts import Outcome
 from gengrade.processors import shares_of
 from gengrade.sandbox import Limits, Tier, examine
-from gengrade.sandbox.guest import family
+from gengrade.sandbox.guest import family, page_counter
 from gengrade.sandbox.guest.family import Waits
+from gengrade.sandbox.guest.page_counter import PageCounter
 from gengrade.sandbox.turns import Turns
 from tests.load import busy
 from tests.support.sandboxed import SandboxHarness
@@ -250,7 +252,84 @@ def test_of_too_many_processes_no_more_is_read(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(family, "_tasks", lambda pid: [str(pid), f"{pid}0"])
     everything = list(family.members())
     assert sorted(pid for pid, _ in everything) == [2, 3, *range(10, 60)]
-    assert family.at_most(104) == everything
+    assert family.count(104) == everything
     looked.clear()
-    assert family.at_most(10) is None
+    with pytest.raises(family.TooManyProcesses):
+        family.count(10)
     assert len(looked) <= 1 + 6, "two tasks each"
+
+
+def test_a_family_that_multiplies_while_it_is_measured_is_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty processes take a moment to measure, and on a processor that they share, this moment is long."""
+    few = [(pid, [str(pid)]) for pid in range(10, 30)]
+    now = list(few)
+    tasks = 200
+    measured: list[int] = []
+
+    def memory(pid: int) -> int:
+        nonlocal tasks
+        measured.append(pid)
+        if len(measured) == 3:
+            now.extend((pid, [str(pid)]) for pid in range(30, 90))
+            tasks += 60
+        return 0
+
+    monkeypatch.setattr(family, "_memory", memory)
+    monkeypatch.setattr(family, "members", lambda: iter(now))
+    monkeypatch.setattr(family, "_text", lambda path: f"0.5 0.5 0.5 1/{tasks} 4711\n" if "loadavg" in path else "")
+    own, other = socket.socketpair()
+    with own, other:
+        meter = family.Meter(50, family.Baseline(0, 0, ""), PageCounter(own))
+        with pytest.raises(family.TooManyProcesses):
+            meter.read(few)
+        assert measured == [10, 11, 12]
+        now[:] = few
+        meter.read(few)
+        assert len(measured) == 3 + 20
+
+
+def test_pages_are_counted_without_waiting_for_them() -> None:
+    """The zygote asks, and measures on; an answer about an earlier run is not taken for one about this run."""
+    may_read = threading.Semaphore(0)
+
+    def read(processes: Iterable[int]) -> int:
+        may_read.acquire()
+        return sum(processes)
+
+    own, other = socket.socketpair()
+    with other:
+        reader = threading.Thread(target=page_counter._serve, args=(other, read))
+        reader.start()
+        counter = PageCounter(own)
+        counter.ask([1, 2])
+        counter.ask([100])  # ignored, since a question is open
+        assert counter.answer() is None
+        may_read.release()
+        assert _asked_until_answered(counter, [4]) == 3
+        assert counter.answer() is None
+        counter.ask([4])
+        counter.forget()
+        may_read.release(2)
+        assert _asked_until_answered(counter, [5, 6]) == 11
+        counter.close()
+        may_read.release()
+        reader.join()
+
+
+def test_who_cannot_count_pages_does_not_blame_a_run() -> None:
+    own, other = socket.socketpair()
+    counter = PageCounter(own)
+    other.close()
+    with pytest.raises(SystemExit, match="counts pages"):
+        counter.ask([1])
+    with pytest.raises(SystemExit, match="counts pages"):
+        counter.answer()
+    counter.close()
+
+
+def _asked_until_answered(counter: PageCounter, processes: list[int]) -> int | None:
+    deadline = time.monotonic() + 30
+    while (answer := counter.answer()) is None and time.monotonic() < deadline:
+        counter.ask(processes)
+        time.sleep(0.001)
+    return answer

@@ -69,6 +69,41 @@ _BOMBS = [
     ),
     Attack(
         7,
+        "a crowd that explodes",
+        # Whoever measures twenty processes that fork all the time must not overlook that they begin to multiply.
+        hostile="""
+            import ctypes, os, time
+            ctypes.CDLL(None).prctl(15, b"@MARK@", 0, 0, 0)
+            begin = time.time() + 3
+            end = begin + 60
+            for _ in range(20):
+                if os.fork() == 0:
+                    break
+            while time.time() < begin:
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0)
+                os.waitpid(pid, 0)
+            while time.time() < end:
+                try:
+                    if os.fork() == 0:
+                        os.setpgid(0, 0)
+                except OSError:
+                    time.sleep(0.01)
+            os._exit(0)
+        """,
+        control="""
+            import os
+            for _ in range(20):
+                if os.fork() == 0:
+                    os._exit(0)
+            for _ in range(20):
+                os.wait()
+        """,
+        target=ONCE,
+    ),
+    Attack(
+        7,
         "rabbits",
         # Sixteen lines of processes that live for a millisecond each: few at once, and nowhere when they are shot at.
         hostile="""

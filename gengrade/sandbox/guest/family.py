@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from gengrade.sandbox.guest.page_counter import PageCounter
 from gengrade.sandbox.guest.syscalls import libc
 
 _PROC: Final = "/proc"  # paths are strings here, since Path objects take too long to build twenty times a second
@@ -33,6 +34,7 @@ _SOCKET_BYTES: Final = 212_992  # the buffer of a socket, if the kernel does not
 _PIPE_BYTES: Final = 16 * 4096  # the buffer of a pipe, which guests cannot enlarge
 _WATCH_BYTES: Final = 256  # kernel memory of an epoll instance for each descriptor that it may watch
 _FEW_PROCESSES: Final = 6
+_RISE: Final = 32  # more tasks on the machine than before: a reason to count the family again
 _REST: Final = 20.0  # the time between two close looks, in durations of the last one
 _UNSEEN_DESCRIPTORS: Final = 1024  # assumed for a process whose descriptors cannot be read: the most it may have
 
@@ -50,29 +52,59 @@ class Usage:
 Family = list[tuple[int, list[str]]]  # processes, each with its tasks
 
 
-def at_most(most: int) -> Family | None:
-    """Return the processes below this one, or None if they have more than `most` tasks together.
+class TooManyProcesses(Exception):
+    """A family has more processes and threads than it may have, and the rest of them was not counted."""
 
-    Then nothing more is read: processes that multiply on the processor that measures them are faster than that.
-    """
+
+def count(most: int) -> Family:
+    """Return the processes below this one. Raises TooManyProcesses if they have more than `most` tasks together."""
     found: Family = []
     tasks = 0
     for process in members():
         found.append(process)
         tasks += len(process[1])
         if tasks > most:
-            return None
+            raise TooManyProcesses
     return found
+
+
+def _unhurried(family: Family, most: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the processes of a family to be measured one by one. Raises TooManyProcesses.
+
+    Processes that multiply on the processor that measures them would be thousands by the time that fifty are measured.
+    So after each of them, the number of all tasks on the machine is read, which is quick, and if it has risen, the
+    family is counted again.
+    """
+    before = _tasks_of_the_machine()
+    for process in family:
+        yield process
+        now = _tasks_of_the_machine()
+        if now > before + _RISE:
+            count(most)
+            before = now
+
+
+def _tasks_of_the_machine() -> int:
+    """Return the number of tasks on this machine (proc_loadavg(5), field 4), or 0 if it is unknown."""
+    total = _text(f"{_PROC}/loadavg").partition("/")[2].split(" ")[0]
+    return int(total) if total.isdigit() else 0
 
 
 class Meter:
     """Measures the family of one run, once for each call of `read`.
 
-    Only `look_closely` reads what takes long to read; until its next call, its last results are used.
+    Only `look_closely` reads what takes long to read; until its next results, its last ones are used.
+
+    most: how many tasks the family may have; while it is measured, TooManyProcesses is raised if there are more.
+    baseline: what the family began with.
+    counter: reads the pages of many processes.
     """
 
-    def __init__(self, baseline: Baseline) -> None:
+    def __init__(self, most: int, baseline: Baseline, counter: PageCounter) -> None:
+        self.most: Final = most
         self._baseline = baseline
+        self._counter = counter
+        self._counter.forget()
         self._cpu = 0.0
         self._waits = Waits(time.monotonic())
         self._buffers = 0
@@ -80,12 +112,12 @@ class Meter:
         self._on_their_way = 0
         self._next_look = 0.0
 
-    def read(self, family: Iterable[tuple[int, list[str]]]) -> Usage:
+    def read(self, family: Family) -> Usage:
         """Return the current memory of these processes, and the times since the run began."""
         memory = 0
         cpu = 0.0
         now = time.monotonic()
-        for pid, its_tasks in family:
+        for pid, its_tasks in _unhurried(family, self.most):
             memory += max(0, _memory(pid) - self._baseline.memory)
             cpu += _cpu_seconds(pid)
             self._waits.add(pid, self._waited(pid, its_tasks), now)
@@ -112,14 +144,16 @@ class Meter:
 
         A family that takes long to measure is measured less often, since this uses its own processor.
         """
+        private = self._counter.answer()
+        if private is not None:
+            self._private = max(0, private - self._baseline.memory)
         began = time.monotonic()
         if began < self._next_look:
             return
         sockets = others = in_namespace = on_their_way = 0
-        processes = [pid for pid, _ in family]
-        if len(processes) > _FEW_PROCESSES:
-            self._private = max(0, sum(map(_proportional, processes)) - self._baseline.memory)
-        for pid in processes:
+        if len(family) > _FEW_PROCESSES:
+            self._counter.ask(pid for pid, _ in family)
+        for pid, _ in _unhurried(family, self.most):
             found = _buffers(pid)
             sockets += found.sockets
             others += found.bytes
@@ -242,12 +276,12 @@ def members() -> Iterator[tuple[int, list[str]]]:
 
 
 def kill(pid: int) -> None:
-    """Kill a run: its process group, and all processes that left the group."""
-    for end in (os.killpg, os.kill):
-        try:
-            end(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+    """Kill a run, which must not have been reaped yet: its process group, and all processes that left the group.
+
+    The kernel kills a group at once. One by one, processes that multiply would be faster than whoever kills them.
+    """
+    _kill_one(-pid)
+    _kill_one(pid)
     for descendant in descendants():
         _kill_one(descendant)
 
@@ -270,29 +304,31 @@ def kill_descendants(seconds: float = 5.0) -> None:
 
 
 def kill_session(session: int, seconds: float = 5.0) -> None:
-    """Kill all processes of a session, which no process of an isolated run can leave."""
+    """Kill all processes of a session, group by group. No process of an isolated run can leave its session or group."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        left = [int(name) for name in _list(_PROC) if name.isdigit() and _session(int(name)) == session]
-        if not left:
+        groups = {group for name in _list(_PROC) if name.isdigit() and (group := _group(int(name), session))}
+        if not groups:
             return
-        for pid in left:
-            _kill_one(pid)
+        for group in groups:
+            _kill_one(-group)
         time.sleep(0.002)
 
 
-def _session(pid: int) -> int:
-    """Return the session of a process, or 0 if all of its tasks have ended (proc_pid_stat(5), fields 3, 6 and 20).
+def _group(pid: int, session: int) -> int:
+    """Return the group of a process, or 0 if it is of another session or if all of its tasks have ended.
 
-    The state there is that of the first task. After that has ended, the number of tasks tells whether others still run.
+    The state in proc_pid_stat(5), of which fields 3, 5, 6 and 20 are read, is that of the first task. After that has
+    ended, the number of tasks tells whether others still run.
     """
     fields = _read(pid, "stat").rpartition(")")[2].split()
-    if len(fields) < 18 or (fields[0] in "ZX" and int(fields[17]) < 2):
+    if len(fields) < 18 or int(fields[3]) != session or (fields[0] in "ZX" and int(fields[17]) < 2):
         return 0
-    return int(fields[3])
+    return int(fields[2])
 
 
 def _kill_one(pid: int) -> None:
+    """Kill a process or, if the number is negative, a process group (kill(2))."""
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -329,6 +365,11 @@ def _memory(pid: int) -> int:
     """Return the bytes of a process's memory without pages of files, such as libraries."""
     lines = _of_a_living_task(pid, "status", _HAS_MEMORY).split("\n")[1:]  # the first is its name, any text
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(_MEMORY))
+
+
+def proportional(processes: Iterable[int]) -> int:
+    """Return the bytes of these processes' memory, each page divided by the number of processes that share it."""
+    return sum(map(_proportional, processes))
 
 
 def _proportional(pid: int) -> int:

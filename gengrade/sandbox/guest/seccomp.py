@@ -114,10 +114,12 @@ _NUMBERS_ALONE: Final[dict[str, tuple[int, int | None]]] = {
     "pidfd_send_signal": (424, 424),
 }
 
-# With other sessions, affinities or priorities, a run would get more of a busy machine than other runs. These calls
-# seem to succeed, since libraries make them without needing their effect.
+# With other sessions, affinities or priorities, a run would get more of a busy machine than other runs, and outside of
+# its process group it could not be killed at once. These calls seem to succeed, since libraries make them without
+# needing their effect.
 _PRETENDED: Final[dict[str, tuple[int | None, int | None]]] = {
     "setsid": (112, 157),
+    "setpgid": (109, 154),
     "sched_setaffinity": (203, 122),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),

@@ -36,12 +36,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from gengrade.choices import Tier
 from gengrade.sandbox.guest import disk, family, pages
+from gengrade.sandbox.guest.page_counter import PageCounter
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
 from gengrade.sandbox.guest.syscalls import check, libc
 
 _TICK_SECONDS = 0.05
 _CLOSE_LOOK_TICKS = 5  # between two measurements of what takes long to measure
 MOST_ON_THEIR_WAY = 128  # descriptors sent and not received, which the kernel counts for all runs of a user together
+_OWN_PROCESSES = 2  # those of a run that only wait for others, in their own namespaces
 _WORD_SECONDS = 0.25  # between two reports to the host of the time that a run has used
 _MANY_RUNS = 16  # gathering pages takes as long as it saves in about this many runs
 _PR_SET_CHILD_SUBREAPER = 36
@@ -63,15 +65,23 @@ def main() -> None:
     _forget_own_files()
     gc.freeze()
     gc.enable()
+    counter = PageCounter.start(family.proportional, lambda: _let_go(control, ours))
     if os.fork() == 0:
-        ours.close()
-        _die_with_parent()
+        _let_go(ours)
         _send(control, {"ready": {"seconds": time.monotonic() - began, "uid": os.getuid()}})
-        _serve(settings, control)
+        _serve(settings, control, counter)
     else:
+        counter.close()
         control.close()
         _fork_for_ours(settings, ours)
     os._exit(0)
+
+
+def _let_go(*sockets: socket.socket) -> None:
+    """Close the sockets of others in a new process, which ends with its parent."""
+    for other in sockets:
+        other.close()
+    _die_with_parent()
 
 
 def _die_with_parent() -> None:
@@ -104,7 +114,7 @@ def _reap() -> None:
             pass
 
 
-def _serve(settings: ZygoteSettings, control: socket.socket) -> None:
+def _serve(settings: ZygoteSettings, control: socket.socket, counter: PageCounter) -> None:
     """Serve runs until the host closes the control socket."""
     if sys.platform == "linux":
         libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -117,7 +127,7 @@ def _serve(settings: ZygoteSettings, control: socket.socket) -> None:
         if "preload" in message:
             _preload(message["preload"])
         if "run" in message:
-            _run(settings, control, RunSettings.from_json(message["run"]), descriptors)
+            _run(settings, control, counter, RunSettings.from_json(message["run"]), descriptors)
 
 
 def _become_unprivileged(settings: ZygoteSettings) -> None:
@@ -179,51 +189,53 @@ def _forget_own_files() -> None:
     del sys.modules["__main__"].__file__
 
 
-def _run(settings: ZygoteSettings, control: socket.socket, run: RunSettings, descriptors: list[int]) -> None:
+def _run(
+    settings: ZygoteSettings,
+    control: socket.socket,
+    counter: PageCounter,
+    run: RunSettings,
+    descriptors: list[int],
+) -> None:
     from gengrade.sandbox.guest import child
 
     channel, output = descriptors
-    baseline = family.Baseline.here()
+    meter = family.Meter(int(run.limits["processes"]) + _OWN_PROCESSES, family.Baseline.here(), counter)
     pid = os.fork()
     if pid == 0:
         control.close()
+        counter.close()
         child.serve(settings, run, socket.socket(fileno=channel), output)
     os.close(channel)
     os.close(output)
     # In the tier `sandbox` a run's files lie in its own tmpfs, whose size the kernel limits.
     scratch = Path(run.scratch) if settings.tier is not Tier.SANDBOX else None
-    ended = _watch(control, pid, run, baseline, scratch)
+    ended = _watch(control, pid, _Watched(run, meter, scratch))
     family.kill_descendants()
     _send(control, {"ended": ended})
 
 
-def _watch(
-    control: socket.socket, pid: int, run: RunSettings, baseline: family.Baseline, scratch: Path | None
-) -> dict[str, Any]:
+def _watch(control: socket.socket, pid: int, watched: _Watched) -> dict[str, Any]:
     """Wait for the end of a run, or end it when the host says so or it exceeds a limit; return the `ended` message."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
     if pidfd is not None:
         poll.register(pidfd, select.POLLIN)
-    watched = _Watched(run, baseline, scratch)
     tick = 1000 * (_TICK_SECONDS if pidfd is not None else 0.01)
     try:
         while True:
             events = dict(poll.poll(tick))
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-            if ended:
-                break
-            if control.fileno() in events:
-                message, _ = _receive(control)
-                if message is not None and "started" in message:
-                    watched.start()
-                    continue
-                family.kill(pid)
-                if message is None:
-                    os._exit(0)
+            if pidfd in events:
+                family.kill(pid)  # what it leaves behind, as long as no other process can have its number
+            if pidfd is None or pidfd in events:
+                ended, status, usage = os.wait4(pid, os.WNOHANG)
+                if ended:
+                    break
+            starts = control.fileno() in events and _starts(control, pid)
             try:
-                watched.look()
+                watched.start() if starts else watched.look()
+            except family.TooManyProcesses:
+                watched.reason = "processes"
             except Exception as error:  # only the run's own processes can make measuring them fail
                 watched.reason = watched.reason or "unmeasurable"
                 print(f"a run could not be measured: {error!r}")
@@ -247,12 +259,23 @@ def _watch(
     }
 
 
+def _starts(control: socket.socket, pid: int) -> bool:
+    """Return whether the host's message says that the student's code starts now; every other one ends the run."""
+    message, _ = _receive(control)
+    if message is not None and "started" in message:
+        return True
+    family.kill(pid)
+    if message is None:
+        os._exit(0)
+    return False
+
+
 class _Watched:
     """Compares the resources that a run has used so far with its limits."""
 
-    def __init__(self, run: RunSettings, baseline: family.Baseline, scratch: Path | None) -> None:
+    def __init__(self, run: RunSettings, meter: family.Meter, scratch: Path | None) -> None:
         self._limits = run.limits
-        self._meter = family.Meter(baseline)
+        self._meter = meter
         self._scratch = scratch
         self._ticks = 0
         self._began = self._told = time.monotonic()
@@ -262,18 +285,18 @@ class _Watched:
         self.cpu_before = self._waited_before = 0.0
 
     def start(self) -> None:
-        """Begin to count time, since the student's code starts now."""
-        usage = self._meter.read(family.members())
+        """Begin to count time, since the student's code starts now. Raises TooManyProcesses."""
+        usage = self._meter.read(family.count(self._meter.most))
         self._began, self.cpu_before, self._waited_before = time.monotonic(), usage.cpu, usage.waited
 
     def look(self) -> None:
-        """Measure the run once, and set `reason` if it exceeds a limit; then there is no more to measure."""
+        """Measure the run once, and set `reason` if it exceeds a limit; then there is no more to measure.
+
+        Raises TooManyProcesses.
+        """
         if self.reason:
             return
-        found = family.at_most(int(self._limits["processes"]) + 2)
-        if found is None:
-            self.reason = "processes"
-            return
+        found = family.count(self._meter.most)
         if self._ticks % _CLOSE_LOOK_TICKS == 0:
             self._meter.look_closely(found)
         self._ticks += 1
