@@ -76,10 +76,10 @@ def sequences(package: DdpmPackage, beta_start: float, beta_end: float, steps: i
 
 
 def q_sample(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor], noise: Tensor) -> QSample:
-    """Call q_sample with given noise."""
-    images, given = x_start.clone(), noise.clone()
-    noisy = package.ddpm.q_sample(images, t, _on_cpu(coefficients), given)
-    return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
+    """Call q_sample with given noise. It may work in place on the images, which nothing needs afterwards."""
+    given = noise.clone()
+    noisy = package.ddpm.q_sample(x_start.clone(), t, _on_cpu(coefficients), given)
+    return {"noisy": noisy, "kept": torch.equal(given, noise)}
 
 
 def q_sample_draws(package: DdpmPackage, x_start: Tensor, t: Tensor, coefficients: list[Tensor]) -> QSampleDraws:

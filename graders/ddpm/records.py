@@ -13,7 +13,7 @@ class QSample(TypedDict):
     """One call of q_sample with given noise."""
 
     noisy: Tensor  # images
-    kept: bool  # whether the given images and noise are unchanged
+    kept: bool  # whether what the loss needs afterwards is unchanged
 
 
 class QSampleDraws(TypedDict):

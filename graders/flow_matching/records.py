@@ -13,7 +13,6 @@ class Trajectory(TypedDict):
     """The points of an integrator's steps."""
 
     points: Tensor  # [steps + 1, B, d], with the first ones
-    kept: bool  # whether the first points are unchanged
 
 
 class Coefficients(TypedDict):

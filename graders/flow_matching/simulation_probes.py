@@ -84,11 +84,11 @@ def langevin(
 
 
 def _steps(package: FlowMatchingPackage, integrator: Any, x: Tensor, h: float, steps: int) -> Trajectory:
-    points, size = [x.clone()], torch.tensor(h)
+    """Return the points after each step. A step may work in place: the hand-out's simulators keep copies, too."""
+    points, size = [x], torch.tensor(h)
     for step in range(steps):
-        before = points[-1]
-        points.append(_tensor(package.flow_matching.step(integrator, before if step else x, step * size, size)))
-    return {"points": torch.stack(points), "kept": torch.equal(x, points[0])}
+        points.append(_tensor(package.flow_matching.step(integrator, points[-1].clone(), step * size, size)))
+    return {"points": torch.stack(points)}
 
 
 def _coefficients(package: FlowMatchingPackage, process: Any, x: Tensor, t: float) -> Coefficients:

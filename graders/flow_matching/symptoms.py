@@ -37,7 +37,6 @@ def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
     share = float((noises[0] * drift).sum() / max(float((drift**2).sum()), 1e-12))
     spread = sigma * (1 + weight * np.abs(points[0]))
     return {
-        "kept": (float(got.flag("kept")), 0.0),
         "noise in the next step as well": (_same(*noises), 0.1),
         "weight of the drift": (share, 0.15 + 0.1 * abs(share)),
         **describe_noise(spread * noises[0], np.sign(drift), spread),

@@ -40,6 +40,12 @@ def winter(*changes: tuple[str, str]) -> Changes:
 WINTER_DRAW = "noise = torch.randn_like(x_start)\n    x_noisy"
 WINTER_STD = "extract(posterior_variance, t, x.shape).sqrt()"
 RIGHT: dict[str, Changes] = {
+    "noisy images in place of the clean ones": ddpm(
+        (
+            "    return signal * x_start + spread * noise\n",
+            "    x_start *= signal\n    x_start += spread * noise\n    return x_start\n",
+        )
+    ),
     "winter 2023": winter(),
     "winter 2023, with numbers in the schedule's function": winter(
         ("beta_schedule(beta_start, beta_end, timesteps):", "beta_schedule(timesteps):\n    start, end = 0.0001, 0.02"),

@@ -83,6 +83,13 @@ RIGHT: dict[str, Changes] = {
     "noise whose variance is h": one(
         (NOISY, "return xt + h * drift + torch.distributions.Normal(0.0, float(h) ** 0.5).sample(xt.shape) * diffusion")
     ),
+    "steps in place": one(
+        (EULER, "xt += h * self.ode.drift_coefficient(xt, t)\n        return xt"),
+        (
+            NOISY,
+            "xt += h * drift\n        xt += diffusion * torch.sqrt(h) * torch.randn_like(xt)\n        return xt",
+        ),
+    ),
     "other names for the arguments of a step": one(
         (
             "def step(self, xt, t, h):\n        return xt + h",
@@ -302,9 +309,6 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         ("flow_matching.euler",),
         "x + h·u",
-    ),
-    "a step in place": Unnamed(
-        one((EULER, "xt += h * self.ode.drift_coefficient(xt, t)\n        return xt")), ("flow_matching.euler",), ""
     ),
     "a little too much noise": Unnamed(
         one((NOISY, NOISY.replace("diffusion *", "1.2 * diffusion *"))),
