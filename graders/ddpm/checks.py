@@ -92,7 +92,10 @@ def test_noising_with_given_noise(student: Subject, rng: Rng) -> None:
     expected = schedule.noised(images.astype(np.float64), t, noise.astype(np.float64))
     hint = "it is √ᾱ·x_0 + √(1 − ᾱ)·ε, with √ᾱ and √(1 − ᾱ) from the given coefficients at the time t of each image"
     assert_close(got["noisy"], expected, rtol=1e-3, atol=1e-4, what="the noisy image", hint=hint)
-    expect(got.flag("kept"), "q_sample changes the noise that it is given, which the loss needs afterwards: do not work in place")
+    expect(
+        got.flag("kept"),
+        "q_sample changes the noise that it is given, which the loss needs afterwards: do not work in place",
+    )
 
 
 @check(NOISING)

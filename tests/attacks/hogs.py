@@ -409,7 +409,7 @@ ATTACKS = [
         control="""
             import os, subprocess
             descriptor = os.dup(0)
-            os.closerange(descriptor, descriptor + 8)
+            os.closerange(descriptor, descriptor + 1)
             subprocess.run(["/bin/sleep", "0"], check=True, close_fds=True)
         """,
         look=_stopped("no table of its own"),

@@ -28,6 +28,7 @@ from tests.attacks.shown import (
 )
 
 _LARGEST: Final = 400_000  # bytes of a file of results; an honest report has a quarter of that
+_LARGEST_ROW: Final = 4_000  # bytes of a submission in the index; an honest one has a quarter of that
 _NOT_REACHED: Final = "it did not get as far as this"
 
 SHORT: Final = "<script>document.title='owned'</script><img src=http://owned.invalid/a onerror=document.title='owned'>"
@@ -120,9 +121,10 @@ def _pages(results: Path) -> tuple[Path, Path]:
 
 
 def _grown(results: Path) -> list[Path]:
-    """Hand in files that are larger than honest ones; evidence has a limit of its own."""
-    files = [file for file in results.rglob("*") if file.is_file() and file.suffix != ".evidence"]
-    return [file for file in (*files, results.parent / "index.html") if file.stat().st_size > _LARGEST]
+    """Return files that are larger than honest ones; evidence has a limit of its own."""
+    largest = {file: _LARGEST for file in results.rglob("*") if file.is_file() and file.suffix != ".evidence"}
+    largest[results.parent / "index.html"] = _LARGEST + _LARGEST_ROW * len(list(results.parent.glob("*/report.html")))
+    return [file for file, most in largest.items() if file.stat().st_size > most]
 
 
 _EVERYWHERE: Final = _rendered("report", "log", "summary")
