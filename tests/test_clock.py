@@ -288,6 +288,16 @@ def test_a_family_that_multiplies_while_it_is_measured_is_counted_again(monkeypa
         assert len(measured) == 3 + 20
 
 
+def test_processes_that_stay_are_not_taken_for_those_of_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(family, "descendants", lambda: iter([4711, 4712]))
+    monkeypatch.setattr(family, "_kill_one", killed.append)
+    monkeypatch.setattr(os, "waitpid", lambda pid, options: (0, 0))
+    with pytest.raises(TimeoutError, match="2 processes of a run"):
+        family.kill_descendants(0.05)
+    assert set(killed) == {4711, 4712}
+
+
 def test_pages_are_counted_without_waiting_for_them() -> None:
     """The zygote asks, and measures on; an answer about an earlier run is not taken for one about this run."""
     may_read = threading.Semaphore(0)

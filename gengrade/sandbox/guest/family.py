@@ -286,8 +286,11 @@ def kill(pid: int) -> None:
         _kill_one(descendant)
 
 
-def kill_descendants(seconds: float = 5.0) -> None:
-    """Kill and reap all processes that a run left behind; orphans become children of this process, the subreaper."""
+def kill_descendants(seconds: float = 30.0) -> None:
+    """Kill and reap all processes that a run left behind; orphans become children of this process, the subreaper.
+
+    Raises TimeoutError if some are left after this time: they would count as the next run's.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         left = list(descendants())
@@ -301,6 +304,7 @@ def kill_descendants(seconds: float = 5.0) -> None:
         if not left:
             return
         time.sleep(0.002)
+    raise TimeoutError(f"{len(left)} processes of a run did not end within {seconds:.0f} s of being killed")
 
 
 def kill_session(session: int, seconds: float = 5.0) -> None:
