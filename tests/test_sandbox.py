@@ -179,6 +179,18 @@ def test_memory(harness: SandboxHarness, body: str) -> None:
     assert run.peak_mb < 1500
 
 
+def test_memory_of_many_small_programs(harness: SandboxHarness) -> None:
+    """Each takes less than what a fork inherits from the zygote, and only the pages that they share tell them apart."""
+    code = "import time; hoard = bytearray(60 << 20); hoard[::4096] = bytes(15360); time.sleep(60)"
+    body = (
+        "import subprocess, time\n"
+        f"programs = [subprocess.Popen([sys.executable, '-IS', '-c', {code!r}]) for _ in range(8)]\n"
+        "time.sleep(30)"
+    )
+    run = harness.run(body, Limits(seconds=20, memory_mb=300))
+    assert run.outcome is Outcome.MEMORY, run.message
+
+
 def test_processes(harness: SandboxHarness) -> None:
     body = "import time\nwhile True:\n    if os.fork() == 0: time.sleep(100)"
     run = harness.run(body, Limits(seconds=10, processes=8))
