@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -458,7 +458,7 @@ def _grade_item(
         bonus=entry.bonus,
         hidden=not isinstance(item, ManualItem) and item.hidden,
         message=message,
-        **_explanation(verdict.fact, facts.handed_in),
+        **_explanation(verdict.fact),
         cause=cause,
         measures=verdict.measures or {},
         comment=comment,
@@ -574,11 +574,8 @@ def _criterion(item: CheckItem | MeasureItem | ManualItem) -> str | None:
     return item.optional
 
 
-def _explanation(fact: CheckFact | None, handed_in: Collection[str]) -> dict[str, Any]:
-    """Return what a failed check tells in addition to its message, as fields of an ItemGrade.
-
-    handed_in: the names of the submission's files.
-    """
+def _explanation(fact: CheckFact | None) -> dict[str, Any]:
+    """Return what a failed check tells in addition to its message, as fields of an ItemGrade."""
     if fact is None:
         return {}
     # JSON has no other numbers than finite ones.
@@ -586,19 +583,16 @@ def _explanation(fact: CheckFact | None, handed_in: Collection[str]) -> dict[str
     return {
         "expected": fact.decisive.expected,
         "got": fact.decisive.got,
-        "code": _raised_in(fact.decisive.traceback, handed_in),
+        "code": _raised_in(fact.decisive.traceback),
         "misconception": fact.misconception,
         "symptoms": symptoms,
     }
 
 
-def _raised_in(traceback: str | None, handed_in: Collection[str]) -> tuple[str, int] | None:
-    """Return the file and the line of the innermost frame of a submission's traceback.
-
-    A guest can make up frames, so only a file that was handed in is named.
-    """
-    found = [(file, int(line)) for file, line in _FRAME.findall(traceback or "") if file in handed_in]
-    return found[-1] if found else None
+def _raised_in(traceback: str | None) -> tuple[str, int] | None:
+    """Return the file and the line of the innermost frame of a submission's traceback."""
+    found = _FRAME.findall(traceback or "")
+    return (found[-1][0], int(found[-1][1])) if found else None
 
 
 def _seconds(check: str | None, facts: Facts) -> float:

@@ -378,8 +378,6 @@ def test_junit_keeps_to_its_schema() -> None:
     [
         ('File "part1/utils.py", line 3, in KLD\n    a / 0\nFile "part1/help.py", line 12', ("part1/help.py", 12)),
         ('File "a,b:c%.py", line 4, in f', ("a,b:c%.py", 4)),
-        ('File "part1/utils.py", line 3, in KLD\nFile "made/up.py", line 12', ("part1/utils.py", 3)),
-        ('File "made/up.py", line 12', None),
         ("no frame", None),
         (None, None),
     ],
@@ -387,9 +385,7 @@ def test_junit_keeps_to_its_schema() -> None:
 def test_an_error_leads_to_its_line(traceback: str | None, code: tuple[str, int] | None) -> None:
     raised = examples.fact("vae.kld", Outcome.ERROR, "ZeroDivisionError: division by zero")
     test = raised.tests[0].model_copy(update={"traceback": traceback})
-    facts = examples.facts(raised.model_copy(update={"tests": (test,)}))
-    files = ("part1/utils.py", "part1/help.py", "a,b:c%.py")
-    grade = examples.graded(facts.model_copy(update={"handed_in": files}))
+    grade = examples.graded(examples.facts(raised.model_copy(update={"tests": (test,)})))
     (item,) = [item for item in grade.items if item.check == "vae.kld"]
     assert item.code == code
     (line,) = [line for line in github_annotations([grade]).splitlines() if "vae.kld" in line]

@@ -227,7 +227,8 @@ _COMMAND: Final = re.compile(
 )
 _FENCE: Final = re.compile(r"::stop-commands::[0-9a-f-]{16,}")
 _OUR_COMMANDS: Final = re.compile(
-    rf"::(?:error|warning|notice) (?:file=(?!{OWNED})[^:,]*,line=[0-9]+,)?title=(?!{OWNED})[^:,]*::[^\x00-\x1f]*"
+    # Students choose the names of their files; the line is that of an exception, which only a guest can tell.
+    rf"::(?:error|warning|notice) (?:file=[^:,]{{1,600}},line=[0-9]+,)?title=(?!{OWNED})[^:,]*::[^\x00-\x1f]*"
 )
 
 
