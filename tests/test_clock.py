@@ -15,8 +15,8 @@ from gengrade.facts import Outcome
 from gengrade.processors import shares_of
 from gengrade.sandbox import Limits, Tier, examine
 from gengrade.sandbox.guest import family, page_counter
-from gengrade.sandbox.guest.family import Waits
 from gengrade.sandbox.guest.page_counter import PageCounter
+from gengrade.sandbox.guest.waits import Waits
 from gengrade.sandbox.turns import Turns
 from tests.load import busy
 from tests.support.sandboxed import SandboxHarness
@@ -250,7 +250,7 @@ def test_of_too_many_processes_no_more_is_read(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "getpid", lambda: 1)
     monkeypatch.setattr(family, "_children", children)
     monkeypatch.setattr(family, "_tasks", lambda pid: [str(pid), f"{pid}0"])
-    everything = list(family.members())
+    everything = list(family._members())
     assert sorted(pid for pid, _ in everything) == [2, 3, *range(10, 60)]
     assert family.count(104) == everything
     looked.clear()
@@ -275,7 +275,7 @@ def test_a_family_that_multiplies_while_it_is_measured_is_counted_again(monkeypa
         return 0
 
     monkeypatch.setattr(family, "_memory", memory)
-    monkeypatch.setattr(family, "members", lambda: iter(now))
+    monkeypatch.setattr(family, "_members", lambda: iter(now))
     monkeypatch.setattr(family, "_text", lambda path: f"0.5 0.5 0.5 1/{tasks} 4711\n" if "loadavg" in path else "")
     own, other = socket.socketpair()
     with own, other:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,14 +17,14 @@ _DEEPEST: Final = 256  # levels of folders
 _BLOCK: Final = 512  # bytes in a unit of st_blocks
 
 
-def exceeds(scratch: Path, most_bytes: int) -> bool:
-    """Return whether the files in `scratch`, including removed ones that are still open, exceed a run's limits.
+def exceeds(scratch: Path, processes: Iterable[int], most_bytes: int) -> bool:
+    """Return whether the files in `scratch`, including removed ones that `processes` still hold, exceed a run's limits.
 
     The walk stops as soon as this is certain, so that it never takes longer than for a run at its limits.
     """
     count = _Count(most_bytes)
     _walk(scratch, count)
-    for pid in family.descendants():
+    for pid in processes:
         if count.exceeded:
             break
         _removed_files(pid, count)

@@ -11,12 +11,13 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from gengrade.sandbox.guest.page_counter import PageCounter
+from gengrade.sandbox.guest.page_counter import REST, PageCounter
 from gengrade.sandbox.guest.syscalls import libc
+from gengrade.sandbox.guest.waits import Waits
 
 _PROC: Final = "/proc"  # paths are strings here, since Path objects take too long to build twenty times a second
 _KIB: Final = 1024
@@ -35,7 +36,6 @@ _PIPE_BYTES: Final = 16 * 4096  # the buffer of a pipe, which guests cannot enla
 _WATCH_BYTES: Final = 256  # kernel memory of an epoll instance for each descriptor that it may watch
 _FEW_PROCESSES: Final = 6
 _RISE: Final = 32  # more tasks on the machine than before: a reason to count the family again
-_REST: Final = 20.0  # the time between two close looks, in durations of the last one
 _UNSEEN_DESCRIPTORS: Final = 1024  # assumed for a process whose descriptors cannot be read: the most it may have
 
 
@@ -60,7 +60,7 @@ def count(most: int) -> Family:
     """Return the processes below this one. Raises TooManyProcesses if they have more than `most` tasks together."""
     found: Family = []
     tasks = 0
-    for process in members():
+    for process in _members():
         found.append(process)
         tasks += len(process[1])
         if tasks > most:
@@ -162,7 +162,7 @@ class Meter:
         self._buffers = max(sockets, in_namespace) * self._baseline.socket_bytes + others
         self._on_their_way = on_their_way
         ended = time.monotonic()
-        self._next_look = ended + _REST * (ended - began)
+        self._next_look = ended + REST * (ended - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,90 +181,13 @@ class Baseline:
         return cls(_memory(os.getpid()), socket_bytes, _namespace(f"{_PROC}/self"))
 
 
-@dataclass(slots=True)
-class _Seen:
-    """The results of earlier readings of one process."""
-
-    before: float  # the time of the previous reading of it or, at first, of its family
-    waited: dict[str, float] = field(default_factory=dict)  # for each task, including those that have ended
-    living: set[str] = field(default_factory=set)
-    lost: float = 0.0  # the longest wait of a task that was missing in the last reading
-
-
-@dataclass(slots=True)
-class Waits:
-    """The total time in which at least one task was ready to run but had to wait for a processor.
-
-    The kernel adds a wait to its task's counter when the wait is over, so each increase is taken as an interval that
-    ends at the reading. If several tasks wait at the same time, that time counts once: the total is the length of the
-    union of all intervals.
-
-    A task that executes another program takes over the number of its process's first task, which ends, and brings its
-    own counter along. So when a task is gone, the first task's counter may be that of the lost one, and waits that were
-    already counted for the lost one are not counted again. When in doubt, a wait is left out rather than counted twice:
-    a number that is reused starts at the count of its last owner.
-    """
-
-    began: float
-    _seen: dict[int, _Seen] = field(default_factory=dict)
-    _union: list[tuple[float, float]] = field(default_factory=list)
-    _read: float = 0.0  # the time of the latest reading
-    _read_before: float = 0.0
-
-    def add(self, process: int, tasks: Mapping[str, float], now: float) -> None:
-        """Add a reading of the counters of all tasks of a process.
-
-        process: the process's id.
-        tasks: for each task, the seconds that it has waited so far. The first task must have been read first: only then
-            is it certain that a task with a number of its own had not yet become the first one.
-        now: the time of the reading, on the monotonic clock.
-        """
-        if now > self._read:
-            self._read_before, self._read = self._read or self.began, now
-        seen = self._seen.get(process)
-        if seen is None:
-            seen = self._seen[process] = _Seen(self._read_before)
-        lost = max((seen.waited[task] for task in seen.living.difference(tasks)), default=0.0)
-        # The first task may have been read before the other one took its place, and the other one after. Then the next
-        # reading shows the change, so the loss is remembered until then.
-        floor = max(lost, seen.lost)
-        more = 0.0
-        for task, waited in tasks.items():
-            known = seen.waited.get(task)
-            if known is None:  # a new task cannot have waited for longer than the time since the last reading
-                more = max(more, min(waited, now - seen.before))
-            else:
-                more = max(more, waited - (max(known, floor) if task == str(process) else known))
-            seen.waited[task] = max(waited, known or 0.0)
-        seen.living, seen.lost, seen.before = set(tasks), lost, now
-        self._count(now - more, now)
-
-    def living(self, process: int) -> set[str]:
-        """Return the tasks of a process in its last reading."""
-        seen = self._seen.get(process)
-        return seen.living if seen else set()
-
-    def _count(self, start: float, now: float) -> None:
-        start = max(self.began, start)
-        if start >= now:
-            return
-        while self._union and self._union[-1][1] >= start:
-            start = min(start, self._union.pop()[0])
-        self._union.append((start, now))
-
-    @property
-    def total(self) -> float:
-        """The seconds of all waits so far."""
-        return sum(end - start for start, end in self._union)
-
-
 def descendants() -> Iterator[int]:
     """Yield all processes below this one, including those in nested namespaces."""
-    for pid, _ in members():
+    for pid, _ in _members():
         yield pid
 
 
-def members() -> Iterator[tuple[int, list[str]]]:
+def _members() -> Iterator[tuple[int, list[str]]]:
     """Yield all processes below this one, each with its tasks."""
     own = os.getpid()
     pending = _children(own, _tasks(own))
@@ -276,14 +199,19 @@ def members() -> Iterator[tuple[int, list[str]]]:
 
 
 def kill(pid: int) -> None:
-    """Kill a run, which must not have been reaped yet: its process group, and all processes that left the group.
+    """Kill a run, which must not have been reaped yet: its process group, and all processes that left the group."""
+    kill_group(pid)
+    _kill_one(pid)
+    for descendant in descendants():
+        _kill_one(descendant)
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process group of a run, which must not have been reaped yet.
 
     The kernel kills a group at once. One by one, processes that multiply would be faster than whoever kills them.
     """
     _kill_one(-pid)
-    _kill_one(pid)
-    for descendant in descendants():
-        _kill_one(descendant)
 
 
 def kill_descendants(seconds: float = 30.0) -> None:

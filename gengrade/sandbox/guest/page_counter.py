@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, Self
 
 _MOST_BYTES: Final = 1 << 16
-_REST: Final = 20.0  # the time between two answers, in durations of the last one: counting uses the run's processor
+REST: Final = 20.0  # the time between two measurements, in durations of the last one: they use the run's processor
 
 
 class PageCounter:
@@ -65,7 +65,7 @@ class PageCounter:
                 raise ConnectionError("its socket is closed")
         self._open = False
         number, memory, seconds = json.loads(answer)
-        self._next = time.monotonic() + _REST * seconds
+        self._next = time.monotonic() + REST * seconds
         return int(memory) if number == self._asked else None
 
     def forget(self) -> None:

@@ -226,7 +226,7 @@ def _watch(control: socket.socket, pid: int, watched: _Watched) -> dict[str, Any
         while True:
             events = dict(poll.poll(tick))
             if pidfd in events:
-                family.kill(pid)  # what it leaves behind, as long as no other process can have its number
+                family.kill_group(pid)  # what it leaves behind, as long as no other process can have its number
             if pidfd is None or pidfd in events:
                 ended, status, usage = os.wait4(pid, os.WNOHANG)
                 if ended:
@@ -309,8 +309,11 @@ class _Watched:
             self.reason = "memory"
         elif usage.on_their_way > MOST_ON_THEIR_WAY:
             self.reason = "descriptors"
-        elif self._scratch is not None and disk.exceeds(self._scratch, int(self._limits["disk_mb"]) << 20):
+        elif self._scratch is not None and self._fills(self._scratch, found):
             self.reason = "disk"
+
+    def _fills(self, scratch: Path, found: family.Family) -> bool:
+        return disk.exceeds(scratch, (pid for pid, _ in found), int(self._limits["disk_mb"]) << 20)
 
     def word(self) -> dict[str, float] | None:
         """Return the next report for the host, or None if it is too early for one."""
