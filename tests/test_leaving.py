@@ -84,6 +84,23 @@ UNDECIDED = """
         not_asked("nobody knows", unless=("one",))
 """
 FAULTY = RIGHT.replace("pass", "raise InfraError('no disk')")
+BLOCKED = """
+    @check("two", needs=("four",))
+    def test_two() -> None:
+        pass
+
+    @check("four")
+    def test_four() -> None:
+        fail("it is wrong")
+"""
+PARTLY = (
+    BLOCKED
+    + """
+    @check("two")
+    def test_two_again() -> None:
+        fail("it is wrong, too")
+"""
+)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +109,27 @@ FAULTY = RIGHT.replace("pass", "raise InfraError('no disk')")
         (LEFT, WRONG, Outcome.PASSED, "it is left to the other"),
         (LEFT, RIGHT, Outcome.UNDECIDED, "two passed, so that a person has to decide: it is left to the other"),
         (LEFT, FAULTY, Outcome.INFRA, "not your fault"),
+        (LEFT, BLOCKED, Outcome.BLOCKED, "not run, since two did not pass"),
+        (LEFT, PARTLY, Outcome.PASSED, "it is left to the other"),
         (ASKED, WRONG, Outcome.PASSED, ""),
         (ASKED, RIGHT, Outcome.FAILED, "the other passed"),
         (ASKED, FAULTY, Outcome.INFRA, "not your fault"),
     ],
-    ids=["left, wrong", "left, right", "left, faulty", "asked, wrong", "asked, right", "asked, faulty"],
+    ids=[
+        "left, wrong",
+        "left, right",
+        "left, faulty",
+        "left, ended early",
+        "left, partly ended early",
+        "asked, wrong",
+        "asked, right",
+        "asked, faulty",
+    ],
 )
 def test_what_is_left_to_another_check_depends_on_its_outcome(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: str, other: str, outcome: Outcome, words: str
 ) -> None:
-    facts, _ = graded(monkeypatch, tmp_path, left + other)
+    facts, _ = graded(monkeypatch, tmp_path, left + other, wanted=frozenset({"one", "two", "four"}))
     (fact,) = facts["one"]
     assert fact.outcome is outcome
     assert words in fact.message

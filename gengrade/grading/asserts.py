@@ -31,7 +31,8 @@ def not_asked(reason: str, *, unless: tuple[str, ...] = ()) -> NoReturn:
 
     reason: for the student, why nothing is asked.
     unless: the checks that judge the mistake which keeps this test from asking; the test's `@check` names them in
-        `leaves_to`. If all of them passed, no check judged it: the test is undecided then, and a person decides.
+        `leaves_to`. If all of them passed, no check judged it: the test is undecided then, and a person decides. If
+        none found a mistake, and one ended early, since the code is missing or raised an exception, it is blocked.
     """
     raise NotAsked(reason, unless)
 

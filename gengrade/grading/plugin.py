@@ -348,8 +348,9 @@ class GradingPlugin:
     def _resolved(self, item: pytest.Item, error: BaseException | None) -> BaseException | None:
         """Return the error of a test, or another one if it left a mistake to checks that found none.
 
-        It stands if one of these checks did not pass. If one could not be carried out, this one could not either.
-        Otherwise a person has to decide.
+        It stands if one of these checks found a mistake, or is not run here. If one of them ended before it could find
+        any, since the code was not handed in or raised an exception, nothing shows that this test would pass: it is
+        blocked. If one could not be carried out, this one could not either. Otherwise a person has to decide.
         """
         if not isinstance(error, NotAsked) or not error.unless:
             return error
@@ -358,17 +359,23 @@ class GradingPlugin:
         unnamed = set(error.unless) - set(declared.leaves_to)
         if unnamed:
             return GraderFault(f"the test does not name {', '.join(sorted(unnamed))} in leaves_to")
-        verdicts = {check: self._verdict(check) for check in error.unless}
-        unsettled = (Outcome.PASSED, Outcome.UNDECIDED, Outcome.INFRA)
-        if any(outcome not in unsettled for outcome in verdicts.values()):
-            return error
+        return self._judged(error)
+
+    def _judged(self, left: NotAsked) -> BaseException:
+        """Return the error of a test that left a mistake to other checks, by what these have found."""
+        verdicts = {check: self._verdict(check) for check in left.unless}
+        tests = [test for check in left.unless for test in self.observed.tests.get(check, [])]
+        if None in verdicts.values() or any(test.outcome is Outcome.FAILED for test in tests):
+            return left
         for check, outcome in verdicts.items():
             if outcome is Outcome.INFRA:
                 return InfraError(f"{check} could not be carried out")
             if outcome is Outcome.UNDECIDED:
-                undecided = [test for test in self.observed.tests[check] if test.outcome is Outcome.UNDECIDED]
+                undecided = [test for test in tests if test.outcome is Outcome.UNDECIDED]
                 return Waiting(check, undecided[0].message)
-        return Unjudged(error.reason, error.unless)
+            if outcome is not Outcome.PASSED:
+                return Blocked(check)
+        return Unjudged(left.reason, left.unless)
 
     def _fact(self, item: pytest.Item, error: BaseException | None, seconds: float) -> TestFact:
         words: dict[str, Any] = {"name": item.name, "title": title(_function(item)), "seconds": round(seconds, 3)}

@@ -11,7 +11,7 @@ import ast
 import builtins
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -96,17 +96,25 @@ def _evaluated(value: ast.expr, call: _Call, function: Callable[..., Any], depth
     needed = _needed(value, call)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
     if scope is not None and depth < _DEEPEST:
-        _bind_parameters(scope, needed, space, depth)
+        _bind_parameters(_function_of(scope, call, space), needed, space, depth)
     for statement in needed:
         if not isinstance(statement, ast.arg):
             exec(compile(ast.Module([statement], []), "<main>", "exec"), space)
     return eval(compile(ast.Expression(value), "<main>", "eval"), space)
 
 
-def _bind_parameters(scope: ast.FunctionDef, needed: Sequence[ast.AST], space: dict[str, Any], depth: int) -> None:
-    """Give the parameters of the function around a call their values: defaults, or what its own calls pass."""
+def _function_of(scope: ast.FunctionDef, call: _Call, space: Mapping[str, Any]) -> Any:
+    """Return the function that is defined around a call; for a constructor, its class, whose calls call it."""
+    around = call.around[call.around.index(scope) - 1]
+    if not isinstance(around, ast.ClassDef):
+        return space.get(scope.name)
+    owner = space.get(around.name)
+    return owner if scope.name == "__init__" else getattr(owner, scope.name, None)
+
+
+def _bind_parameters(outer: Any, needed: Sequence[ast.AST], space: dict[str, Any], depth: int) -> None:
+    """Give the parameters of the function `outer` around a call their values: defaults, or what its own calls pass."""
     wanted = [each.arg for each in needed if isinstance(each, ast.arg)]
-    outer = space.get(scope.name)
     if callable(outer) and wanted:
         for name, parameter in inspect.signature(outer).parameters.items():
             if name in wanted and parameter.default is not parameter.empty:

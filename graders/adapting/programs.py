@@ -118,6 +118,8 @@ class _Absent:
         self.__dict__["_error"] = error
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # whoever looks at a program asks for such, without using the thing
+            raise AttributeError(name)
         raise self.__dict__["_error"].with_traceback(None)
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:

@@ -268,7 +268,8 @@ def test_samples(student: Subject, rng: Rng) -> None:
     _expect_decoded(got, model, z)
     noise = rng.normal(n, Z_DIM)
     got = student.run(probes.gaussian_vae.samples, **setting, noise=noise)
-    assert_close(got["latents"], noise, what="the latents", hint="if noise is given, use it as the latents")
+    hint = "if noise is given, use it as the latents"
+    assert_close(got["latents"], noise, what="the latent of each sample", hint=hint)
     _expect_decoded(got, model, noise)
 
 

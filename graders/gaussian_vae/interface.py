@@ -19,8 +19,11 @@ class GaussianVae(Protocol):
     def gaussian(self, mean: Tensor, logvar: Tensor | None = None) -> Any:
         """Return the student's N(mean, diag(exp(logvar))), both [B, ...]; logvar is 0 by default.
 
-        sample(noise=None) → [B, ...]; kl() to N(0, I) → [B]; nll(sample, dims=[1, 2, 3]) → [B]; mode() → [B, ...].
+        kl() to N(0, I) → [B]; nll(sample, dims=[1, 2, 3]) → [B]; mode() → [B, ...].
         """
+
+    def draw(self, gaussian: Any, noise: Tensor | None = None) -> Any:
+        """Return a draw [B, ...] from such a distribution, with the standard normal `noise` [B, ...] if given."""
 
     def model(self, z_dim: int, features: int = ...) -> nn.Module:
         """Return a new VAE, with `features` channels in its first layer."""

@@ -48,7 +48,7 @@ def draws(package: GaussianVaePackage, mean: Tensor, logvar: Tensor, noise: Tens
     """
     leaves = _leaves(mean=mean, logvar=logvar)
     gaussian = package.gaussian_vae.gaussian(*leaves.values())
-    first, second = (gaussian.sample() if noise is None else gaussian.sample(noise.clone()) for _ in range(2))
+    first, second = (package.gaussian_vae.draw(gaussian, None if noise is None else noise.clone()) for _ in range(2))
     return {"draw": first, "second_draw": second, **_gradients(first, leaves)}
 
 

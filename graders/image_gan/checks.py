@@ -7,7 +7,8 @@ silent, or differ, the student is free:
 - A discriminator may take flat or square images, and give scores of shape [B] or [B, 1]; a generator may give flat or
   square images. A convolutional discriminator may be built for one size of a batch where the hand-out passes it.
 - A network that works for batches of one size only fails `image_gan.batch_sizes`, and nothing else.
-- A loss may take scores [N, 1] or [N] only, and be a tensor with one element.
+- A loss may take scores [N, 1] or [N] only, if the student's own discriminator gives such; and it may be a tensor with
+  one element.
 - The losses may be computed in any way. One that is right for ordinary scores, and overflows or loses its gradient for
   large ones, fails `image_gan.large_scores` only.
 """
@@ -201,9 +202,12 @@ def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, tr
     x, seed = rng.uniform(-1, 1, BATCH, PIXELS), rng.integer(0, 1 << 30)
     setting = {"which": which, "x": x, "seed": seed, "training": training}
     scores = student.run(probes.image_gan.outputs, **setting).tensor(shape=None)
+    axes = scores.size == BATCH and scores.shape[0] == BATCH
     expect(
         scores.shape in ((BATCH, 1), (BATCH,)),
-        f"the {WORDS[which]} does not give one score for each image",
+        f"the {WORDS[which]}'s scores have an axis too many: flatten each image whole, its channel too"
+        if axes
+        else f"the {WORDS[which]} does not give one score for each image",
         expected=f"shape {[BATCH, 1]}",
         got=f"shape {list(scores.shape)}",
     )
@@ -372,6 +376,14 @@ def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> N
     expect(bool(forms), f"{which} takes scores neither of shape [N, 1] nor of shape [N]")
     for form in forms:
         _judge_form(got[form], which, *right)
+    if "refused" in got:
+        fail(
+            f"{which} takes scores of shape [N], and raises an exception for those of your own discriminator, of shape "
+            "[N, 1], so that no training can begin: let it take both, and give the labels the shape that the "
+            "cross-entropy compares them with",
+            expected="a loss for scores of shape [N, 1]",
+            got=got.text("refused")[:300],
+        )
 
 
 def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake: Array) -> None:

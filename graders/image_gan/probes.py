@@ -123,7 +123,18 @@ def loss(package: ImageGanPackage, which: str, real: Tensor, fake: Tensor) -> Lo
             found["flat"] = of_shape
     if not found:
         raise errors[0]
+    if "column" not in found and _gives_columns(package, len(real)):
+        found["refused"] = f"{type(errors[0]).__name__}: {errors[0]}"
     return found
+
+
+def _gives_columns(package: ImageGanPackage, batch_size: int) -> bool:
+    """Return whether the student's own discriminator gives scores [B, 1]. One that fails gives none."""
+    try:
+        network = _network(package, "discriminator", batch_size, 1)
+        return _answer(package, "discriminator", network, torch.zeros(batch_size, PIXELS)).shape == (batch_size, 1)
+    except Exception:
+        return False
 
 
 def _loss(package: ImageGanPackage, which: str, real: Tensor, fake: Tensor) -> Loss:

@@ -37,6 +37,7 @@ class Losses(TypedDict):
 
     column: NotRequired[Loss]  # for scores [N, 1]
     flat: NotRequired[Loss]  # for scores [N]
+    refused: NotRequired[str]  # the error for scores [N, 1], if the student's own discriminator gives such scores
 
 
 class Batches(TypedDict):

@@ -24,6 +24,7 @@ from typing import Any, Final
 from torch import nn
 
 from gengrade.sandbox.guest.errors import FAILED, Missing
+from gengrade.sandbox.guest.old_torch import behave_like
 from graders.adapting import notebooks
 from graders.adapting.devices import stay_on_cpu
 from graders.adapting.loading import WISHES, Modules
@@ -82,6 +83,7 @@ class Roles:
     """The objects that fill the roles of a submission. Each is created when it is first asked for, and then kept."""
 
     def __init__(self, modules: Modules) -> None:
+        behave_like("0.3")
         self._modules = modules
         self._made: dict[tuple[str, str, bool], Any] = {}
         self._filled: dict[str, _Found] = {}

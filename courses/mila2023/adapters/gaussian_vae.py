@@ -1,21 +1,25 @@
-"""Adapter for part 1 of the practical: a student's Gaussian VAE."""
+"""Adapter for part 1 of the practical: a student's Gaussian VAE.
+
+In an older hand-out, no function had a parameter for noise. There, the function draws the given noise as if by chance.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from graders.adapting.calling import answered, call
+from graders.adapting.calling import answered, call, reaches
 from graders.adapting.loading import Modules
 from graders.adapting.members import EncoderAndDecoder, method
+from graders.adapting.noise import drawing
 
 STEM = "vae_solution"
 GAUSSIAN = "DiagonalGaussianDistribution"
-FEATURES = 4  # few channels suffice, since no check depends on their number
+FEATURES = 6  # few channels suffice; unlike all other sizes that checks use, so that nobody can mix them up unnoticed
 SIZE = 32  # side of the images in pixels; the hand-out's layers need a multiple of 16
 
 
@@ -34,6 +38,10 @@ class GaussianVaeContract(EncoderAndDecoder):
         """Return the student's N(mean, exp(logvar)), with `sample(noise)`, `kl()`, `nll(sample, dims)` and `mode()`."""
         gaussian = self._modules.find(GAUSSIAN, STEM)
         return call(gaussian, {"mean": mean} if logvar is None else {"mean": mean, "logvar": logvar})
+
+    def draw(self, gaussian: Any, noise: Tensor | None = None) -> Any:
+        """Return a draw from a student's distribution, with the standard normal `noise` if given."""
+        return self._called(gaussian.sample, {}, noise, "the distribution's sample")
 
     def model(self, z_dim: int, features: int = FEATURES) -> nn.Module:
         """Return a new VAE with `features` channels in its first layer."""
@@ -58,10 +66,8 @@ class GaussianVaeContract(EncoderAndDecoder):
 
     def sample(self, model: nn.Module, n: int, noise: Tensor | None = None) -> Any:
         """Return the model's n samples, from `noise` [n, z_dim] if given, under `no_grad` as in the hand-out's loop."""
-        asked: dict[str, Any] = {"batch_size": n}
-        asked |= {} if noise is None else {"noise": noise}
         with torch.no_grad():
-            found = call(method(model, "sample", "VAE"), asked, unasked=("noise",))
+            found = self._called(method(model, "sample", "VAE"), {"batch_size": n}, noise, "VAE.sample")
         return answered(found, "VAE.sample")
 
     def log_likelihood(self, model: nn.Module, x: Tensor, draws: int) -> Any:
@@ -70,14 +76,23 @@ class GaussianVaeContract(EncoderAndDecoder):
 
     def forward(self, model: nn.Module, x: Tensor, noise: Tensor | None = None) -> Any:
         """Return the first three values of forward: the reconstruction, −log p(x|z) [B] and the divergence [B]."""
-        found = answered(call(model.forward, {"x": x} if noise is None else {"x": x, "noise": noise}), "VAE.forward")
-        return found[:3]
+        found = self._called(model.forward, {"x": x}, noise, "VAE.forward")
+        return answered(found, "VAE.forward")[:3]
 
     def interpolate(self, model: nn.Module, ends: Sequence[Tensor], n: int) -> Any:
         """Return the images of n latents from one end [1, z_dim] to the other, under `no_grad`."""
         asked = {"model": model, "z_1": ends[0], "z_2": ends[1], "n_samples": n}
         with torch.no_grad():
             return answered(call(self._modules.find("interpolate", STEM), asked), "interpolate")
+
+    def _called(self, function: Callable[..., Any], asked: Mapping[str, Any], noise: Tensor | None, name: str) -> Any:
+        """Call a function with given noise, which it draws itself if it has no parameter for it."""
+        if noise is None:
+            return call(function, asked, unasked=("noise",))
+        given = {**asked, "noise": noise}
+        if reaches(function, given, "noise"):
+            return call(function, given)
+        return drawing([noise], lambda: call(function, asked), name)
 
     def inject_gaussian(self, model: nn.Module, injected_for: Callable[[type], type]) -> type:
         """Replace the student's distribution within the model by `injected_for` of it, and returns the new class."""

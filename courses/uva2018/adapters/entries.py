@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from courses.uva2018.adapters.sizes import on_trial
 from gengrade.sandbox.guest.errors import Missing, Undecided
+from gengrade.sandbox.guest.old_torch import behave_like
 from graders.adapting.calling import call, suitable, suits
 from graders.adapting.loading import Modules
 from graders.adapting.own_calls import passed
@@ -27,7 +28,11 @@ WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
 
 
 def prepare(modules: Modules, stem: str, args: Namespace) -> None:
-    """Give a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`."""
+    """Give a file the globals that the hand-out's script parses from the command line, as `args` and as `ARGS`.
+
+    From then on, torch behaves as in 2018.
+    """
+    behave_like("0.4")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     modules.provide(stem, args=args, ARGS=args, opt=args, device=device)
     _stand_in_for_data()

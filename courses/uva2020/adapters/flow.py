@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from gengrade.sandbox.guest.old_torch import behave_like
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
 
@@ -24,6 +25,7 @@ class FlowContract:
     """`package.flow`."""
 
     def __init__(self, modules: Modules) -> None:
+        behave_like("1.6")
         self._modules = modules
         self._own: dict[str, type | None] = {}
         modules.provide("train", device="cpu")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from courses.uva2020.adapters import lightning
 from courses.uva2020.adapters.attempts import most_complete
 from gengrade.sandbox.guest.absent import Mute
+from gengrade.sandbox.guest.old_torch import behave_like
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
 from graders.adapting.members import method, part
@@ -34,6 +35,7 @@ class GanContract:
     """A student's GAN as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
+        behave_like("1.6")
         self._modules = modules
         self._template = most_complete(modules, TEMPLATES, ASKED)
         # The hand-out defines these only under `if __name__ == "__main__"`, but some students' classes read them.

@@ -19,6 +19,7 @@ from courses.uva2020.adapters import lightning
 from courses.uva2020.adapters.attempts import most_complete
 from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing
+from gengrade.sandbox.guest.old_torch import behave_like
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
 from graders.adapting.members import EncoderAndDecoder, method
@@ -34,6 +35,7 @@ class VaeContract(EncoderAndDecoder):
     """A student's VAE as the probes use it. Methods raise Missing, or whatever the student's code raises."""
 
     def __init__(self, modules: Modules) -> None:
+        behave_like("1.6")
         self._modules = modules
         self._template = most_complete(modules, TEMPLATES, ASKED)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -14,6 +14,7 @@ import importlib
 import inspect
 import math
 import mmap
+import re
 import sys
 import tempfile
 import time
@@ -78,7 +79,11 @@ def restore(*, cuda: bool) -> None:
     absent.stand_in()
     absent.after_import("matplotlib", _draw_without_a_display)
     absent.after_import("scipy.integrate", _restore_integrals)
+    absent.after_import("matplotlib.style", _restore_styles)
+    absent.after_import("matplotlib.cm", _restore_colormaps)
     absent.after_import("PIL.Image", _restore_filters)
+    absent.after_import("torchvision.utils", _restore_range)
+    absent.after_import("torchvision.transforms", _restore_transforms)
 
 
 def import_torchvision() -> None:
@@ -110,12 +115,29 @@ def _restore_names() -> None:
     _add(time, {"clock": time.perf_counter})
     _add(inspect, {"getargspec": inspect.getfullargspec})
     _add(importlib.import_module("fractions"), {"gcd": math.gcd})
+    loading = importlib.import_module("torch.utils.data.dataloader")
+    _add(loading._BaseDataLoaderIter, {"next": loading._BaseDataLoaderIter.__next__})
+    schedulers = importlib.import_module("torch.optim.lr_scheduler")
+    for scheduler in list(vars(schedulers).values()):
+        if inspect.isclass(scheduler) and issubclass(scheduler, schedulers.LRScheduler):
+            scheduler.__init__ = _without("verbose", scheduler.__init__)  # type: ignore[method-assign]
 
 
 def _add(module: Any, names: dict[str, Any]) -> None:
     for name, value in names.items():
         if name not in vars(module):
             setattr(module, name, value)
+
+
+def _without(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that ignores a keyword argument which had no influence on its result."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        kwargs.pop(name, None)
+        return function(*args, **kwargs)
+
+    return called
 
 
 def _accept_tensors_for_arrays() -> None:
@@ -225,6 +247,49 @@ def _restore_integrals(integrate: Any) -> None:
         integrate,
         {"simps": integrate.simpson, "trapz": integrate.trapezoid, "cumtrapz": integrate.cumulative_trapezoid},
     )
+
+
+def _restore_styles(style: Any) -> None:
+    """Let the styles named after seaborn be known by their names without a version."""
+    original = style.use
+
+    @functools.wraps(original)
+    def use(wanted: Any) -> None:
+        original([_style(each) for each in wanted] if isinstance(wanted, list | tuple) else _style(wanted))
+
+    style.use = use
+
+
+def _style(name: Any) -> Any:
+    return re.sub(r"^seaborn(?!-v0)", "seaborn-v0_8", name) if isinstance(name, str) else name
+
+
+def _restore_colormaps(cm: Any) -> None:
+    def get_cmap(name: Any = None, lut: int | None = None) -> Any:
+        from matplotlib import colormaps
+
+        found = colormaps.get_cmap(name)
+        return found if lut is None else found.resampled(lut)
+
+    _add(cm, {"get_cmap": get_cmap})
+
+
+def _restore_range(utils: Any) -> None:
+    """Let grids and pictures have a `range`, which torchvision calls `value_range` since 2021."""
+    for name in ("make_grid", "save_image"):
+        original = getattr(utils, name)
+
+        @functools.wraps(original)
+        def with_range(*args: Any, original: Callable[..., Any] = original, **kwargs: Any) -> Any:
+            if "range" in kwargs:
+                kwargs["value_range"] = kwargs.pop("range")
+            return original(*args, **kwargs)
+
+        setattr(utils, name, with_range)
+
+
+def _restore_transforms(transforms: Any) -> None:
+    _add(transforms, {"Scale": transforms.Resize, "RandomSizedCrop": transforms.RandomResizedCrop})
 
 
 def _restore_filters(image: Any) -> None:

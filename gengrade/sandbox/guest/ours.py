@@ -30,7 +30,7 @@ import torch
 
 from gengrade.choices import Tier
 from gengrade.sandbox import wire
-from gengrade.sandbox.guest import child, gpu, library, workplace
+from gengrade.sandbox.guest import child, gpu, library, old_torch, workplace
 from gengrade.sandbox.guest.errors import WallError
 from gengrade.sandbox.guest.namespaces import TREES
 from gengrade.sandbox.guest.settings import RunSettings, ZygoteSettings
@@ -114,8 +114,8 @@ def answer(run: RunSettings, own: library.Library, tree: Path, inputs: wire.Tree
 def _workplace(tree: Path, replaced: Mapping[str, str]) -> Iterator[Path]:
     """Give a temporary copy of a tree, with other texts in some files, within which a run works.
 
-    Afterwards, what a package and a probe change is restored: modules, finders, the search path, torch's modes and
-    defaults, random states, the environment, the program's arguments and the working folder.
+    Afterwards, what a package and a probe change is restored: modules, finders, the search path, torch's behaviour,
+    modes and defaults, random states, the environment, the program's arguments and the working folder.
     """
     arguments, sys.argv[:] = list(sys.argv), [workplace.PROGRAM]
     environment, search_path = dict(os.environ), list(sys.path)
@@ -139,6 +139,7 @@ def _workplace(tree: Path, replaced: Mapping[str, str]) -> Iterator[Path]:
             sys.meta_path[:] = finders
             while torch._C._len_torch_function_stack() > modes:
                 torch._C._pop_torch_function_stack()
+            old_torch.behave_as_installed()
             torch.set_default_dtype(dtype)
             torch.set_grad_enabled(gradients)
             random.setstate(states[0])
