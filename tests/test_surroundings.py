@@ -61,6 +61,18 @@ PROGRAMS = {
     "TkAgg": ("import matplotlib; matplotlib.use('TkAgg'); import matplotlib.pyplot as plt; plt.ion()", "plt.plot([1]); plt.show(); return mean"),
     "Qt5Agg later": ("import matplotlib.pyplot as plt", "plt.switch_backend('Qt5Agg'); plt.figure(); plt.savefig('a.png'); return mean"),
     "use after pyplot": ("import matplotlib.pyplot as plt, matplotlib; matplotlib.use('Qt5Agg')", "plt.figure(); return mean"),
+    "styles of seaborn": ("import matplotlib.pyplot as plt; plt.style.use('seaborn-whitegrid')", "plt.style.use(['seaborn', 'ggplot']); return mean"),
+    "colormaps": ("from matplotlib import cm; import matplotlib.pyplot as plt", "return [len(cm.get_cmap('jet', 5)(range(5))), plt.cm.get_cmap('viridis').N]"),
+    "range of a grid": (
+        "from torchvision.utils import make_grid, save_image",
+        "save_image(torch.rand(4, 1, 3, 3), 'a.png', normalize=True, range=(0, 1)); return make_grid(torch.rand(4, 1, 3, 3), normalize=True, range=(0, 1)).dim()",
+    ),
+    "transforms": ("from torchvision import transforms; scale = transforms.Compose([transforms.Scale(4), transforms.ToTensor()])", "return transforms.RandomSizedCrop(4).size[0]"),
+    "schedulers": (
+        "from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR\nstep = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), 0.5)",
+        "ReduceLROnPlateau(step, 'min', verbose=True).step(1.0); StepLR(step, 3, verbose=False); return step.param_groups[0]['lr']",
+    ),
+    "next of a loader": ("from torch.utils.data import DataLoader", "return iter(DataLoader(mean, batch_size=1)).next()"),
     # Devices.
     "mps": ("device = 'mps'", "return mean.to(device) + torch.zeros(3, device=device)"),
     "cuda:1": ("device = torch.device('cuda:1')", "return torch.nn.Linear(3, 2).to(device)(mean.to(device))"),

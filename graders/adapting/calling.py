@@ -22,7 +22,7 @@ _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _VAGUE = {"train", "test", "data", "the", "my", "a", "of", "num", "n", "z", "x", "dim", "dims", "size", "model", "net"}
 _SUITABLE: Mapping[frozenset[str], Callable[[], Any]] = {  # for words in a parameter's name, what may be passed
     frozenset({"writer", "logger", "log", "tensorboard", "tb", "board", "history", "meter", "progress", "bar"}): Mute,
-    frozenset({"epoch", "epochs", "iteration", "step", "steps", "iter", "round"}): lambda: 1,
+    frozenset({"epoch", "epochs", "iteration", "step", "steps", "iter", "round", "done", "index", "idx"}): lambda: 1,
     frozenset({"device"}): lambda: torch.device("cuda" if torch.cuda.is_available() else "cpu"),
     frozenset({"verbose", "plot", "show", "save", "debug", "draw", "print", "visualize", "visualise"}): lambda: False,
     frozenset({"path", "folder", "directory", "dir", "file", "filename", "prefix", "title"}): lambda: "output",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from graders.adapting import notebooks
@@ -24,6 +24,7 @@ from graders.adapting.constants import tree_of
 
 _MOST_FILES: Final = 40  # of a folder that are searched
 _CALLS: Final = (ast.Attribute, ast.Call)
+_SELF: Final = "self"
 _DEEPEST: Final = 4  # functions that call each other: the parameters of `main` come from the call of `main`
 
 
@@ -95,6 +96,7 @@ def _evaluated(value: ast.expr, call: _Call, function: Callable[..., Any], depth
     space = dict(vars(call.module) if call.module else getattr(inspect.unwrap(function), "__globals__", {}))
     needed = _needed(value, call)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
+    space[_SELF] = SimpleNamespace()  # takes what a constructor assigns to it
     if scope is not None and depth < _DEEPEST:
         _bind_parameters(_function_of(scope, call, space), needed, space, depth)
     for statement in needed:
@@ -131,11 +133,11 @@ def _needed(value: ast.expr, call: _Call) -> list[Any]:
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         told = isinstance(statement, ast.Expr) and notebooks.root_of(statement.value, _CALLS) in wanted
-        if (told or notebooks.names_of(statement) & wanted) and not notebooks.trains(statement):
+        if (told or _assigned(statement) & wanted) and not notebooks.trains(statement):
             chosen.append(statement)
             wanted |= _names_in(statement)
     scope = next((node for node in reversed(call.around) if isinstance(node, ast.FunctionDef)), None)
-    assigned = set[str]().union(*(notebooks.names_of(statement) for statement in chosen))
+    assigned = set[str]().union(*(_assigned(statement) for statement in chosen))
     parameters = [each for each in scope.args.args if each.arg in wanted - assigned] if scope else []
     return [*parameters, *reversed(chosen)]
 
@@ -152,5 +154,21 @@ def _before(call: _Call) -> Iterator[ast.stmt]:
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return {name for name in names if not hasattr(builtins, name)}
+    """Return the names of variables in a piece of code, and the attributes of `self` as "self.name"."""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - {_SELF}
+    return {name for name in names if not hasattr(builtins, name)} | _own_attributes(node)
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement defines, and the attributes that it gives to `self`."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    own = (_own_attributes(target) for target in targets if target is not None)
+    return notebooks.names_of(statement).difference({_SELF}).union(*own)
+
+
+def _own_attributes(node: ast.AST) -> set[str]:
+    return {
+        f"{_SELF}.{each.attr}"
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == _SELF
+    }

@@ -106,8 +106,8 @@ def test_range_of_the_second_output(student: Subject, data: DataSet, rng: Rng, p
     elif meaning.name:
         expect(
             max(float(np.mean(each == 0)) for each in driven) <= MOST_ZEROS,
-            f"the second output is used as a {meaning.name}, and is exactly 0 for many images, as after a ReLU: then "
-            "log σ is infinite. Use a softplus or an exponential",
+            f"the second output is used as a {meaning.name}, and is exactly 0 for many images, as after a ReLU, but it "
+            "has to be positive: use a softplus or an exponential",
             got=seen,
         )
         if driven.min() < 0:
@@ -183,14 +183,28 @@ def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
     Raises Mismatch unless the means are the decoder's.
     """
     expect(not got.is_none("z"), "sample() never calls the decoder: draw z from N(0, I) and decode it")
-    samples, means = (rows_of(got, name, n) for name in ("samples", "means"))
+    samples = rows_of(got, "samples", n)
+    binary = bool(((samples == 0) | (samples == 1)).all())
+    undrawn = "" if binary else "; and the samples are not drawn from them: each pixel of a sample is 0 or 1"
+    averaged = n > 1 and got.tensor("means").size == PIXELS
+    expect(
+        not averaged,
+        "the second value is a single image, as if the means were averaged over the samples, but each sample has the "
+        f"means that the decoder gives for its z{undrawn}",
+        expected=f"shape {[n, PIXELS]} or {[n, 1, 28, 28]}",
+        got=f"shape {list(got.shape('means'))}",
+    )
+    means = rows_of(got, "means", n)
     decoded = got.shape("z")[0]
     expect(
         decoded == n,
         f"the decoder is given {decoded} latents for {n} samples: samples and their means have to come from the same z",
     )
     candidates = pixel_means(rows_of(got, "outputs", n))
-    problem = PIXELS_DRAWN.problem(samples.reshape(n, 1, 28, 28), means.reshape(n, 1, 28, 28))
+    pictures = means.reshape(n, 1, 28, 28)
+    problem = PIXELS_DRAWN.problem(samples.reshape(n, 1, 28, 28), pictures)
+    if problem is not None and PIXELS_DRAWN.problem(1 - samples.reshape(n, 1, 28, 28), pictures) is None:
+        problem = "the samples are inverted: a pixel should be 1 with the probability that is its mean, and yours is 0"
     expect(problem is None, problem or "")
     nearest = min(candidates, key=lambda each: float(np.abs(means - each).max()))
     expect(
@@ -208,7 +222,12 @@ def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
 @check("vae2018.manifold")
 def test_manifold(student: Subject) -> None:
     """The manifold decodes a grid of latents at normal quantiles on both axes."""
-    latents = student.run(probes.vae2018.manifold).tensor(shape=(UpTo(MOST_LATENTS), 2))
+    latents = student.run(probes.vae2018.manifold).tensor(shape=(UpTo(MOST_LATENTS), 2), finite=False)
+    expect(
+        bool(np.isfinite(latents).all()),
+        "some latents of the manifold are infinite: the normal quantiles of the percentiles 0 and 1 are. Leave both "
+        "ends out",
+    )
     side = round(float(np.sqrt(len(latents))))
     expect(
         side >= SMALLEST_GRID, "the manifold decodes too few latents to show anything", got=f"{len(latents)} latents"

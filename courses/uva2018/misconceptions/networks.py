@@ -32,7 +32,7 @@ def constant_spread(self, input):
 
 @misconception(fails=("vae2018.encoder", "vae2018.bound"))
 def spread_of_zero(self, input):
-    """A ReLU stands behind the layer of the spread, so that it is exactly 0 for many images, where log σ is infinite.
+    """A ReLU stands behind the layer of the spread, so that it is exactly 0 for many images, but it has to be positive.
     Use a softplus or an exponential."""
     mean, std = self.original(input)
     return mean, torch.relu(std - 0.7)

@@ -17,6 +17,13 @@ def mean_over_pixels(images, means):
 
 
 @misconception
+def mean_over_pixels_and_images_twice(images, means):
+    """Your cross-entropy is averaged over everything and then divided by the number of images once more, so that it
+    hardly counts beside the divergence. −log p(x|z) is the sum over the pixels."""
+    return (F.binary_cross_entropy(means, images) / len(images)).expand(len(images))
+
+
+@misconception
 def sigmoid_twice(images, means):
     """A sigmoid is applied twice: your decoder gives means, and the loss takes them for logits, so that no mean can
     come below ½. Use binary_cross_entropy for means, or leave out the decoder's sigmoid."""

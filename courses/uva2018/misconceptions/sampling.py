@@ -57,6 +57,21 @@ def latents_of_zero(self, n_samples):
     return torch.bernoulli(means), means
 
 
+@misconception
+def means_averaged(self, n_samples):
+    """You average the means over the samples. Each sample has means of its own, those that the decoder gives for its z,
+    and each of its pixels is drawn from them: 0 or 1."""
+    means = self.decoder(torch.randn(n_samples, self.z_dim))
+    return means, means.mean(dim=0)
+
+
+@misconception
+def inverted(self, n_samples):
+    """Your samples are inverted: a pixel should be 1 with the probability that its mean says, and yours is 0 then."""
+    means = self.decoder(torch.randn(n_samples, self.z_dim))
+    return (torch.rand_like(means) > means).float(), means
+
+
 defaults("a3_vae_template.py:manifold", fails=("vae2018.manifold",))
 
 
@@ -86,3 +101,10 @@ def diagonal(model, size=20):
     """Both latents change together in your manifold, so that it shows a diagonal only. Decode every pair of values."""
     axis = torch.distributions.Normal(0, 1).icdf((torch.arange(size * size) + 0.5) / size**2)
     return model.decoder(torch.stack([axis, axis], dim=1))
+
+
+@misconception
+def both_ends(model, size=20):
+    """Your percentiles go from 0 to 1, whose normal quantiles are infinite. Leave both ends out."""
+    axis = torch.distributions.Normal(0, 1).icdf(torch.linspace(0, 1, size))
+    return model.decoder(torch.cartesian_prod(axis, axis))

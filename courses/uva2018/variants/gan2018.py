@@ -60,6 +60,41 @@ RIGHT: dict[str, Changes] = {
         ),
         ("save_image(interpolate(generator)", "save_image(interpolate(args.n_epochs, generator, 100)"),
     ),
+    "an interpolation of a step that cannot be known before": gan(
+        ("def interpolate(generator, steps=7):", "def interpolate(generator, batches_done, steps=7):"),
+        ("save_image(interpolate(generator)", "save_image(interpolate(generator, args.n_epochs * len(dataloader))"),
+    ),
+    "targets of another shape, as torch took them in 2018": gan(
+        ("torch.ones_like(on_fake)", "torch.ones(len(on_fake))"),
+        ("torch.ones_like(on_real)", "torch.ones(len(on_real))"),
+        ("torch.zeros_like(on_fake)", "torch.zeros(len(on_fake))"),
+    ),
+    "labels with noise, some beyond 1": gan(
+        ("torch.ones_like(on_fake)", "torch.empty_like(on_fake).uniform_(0.7, 1.2)"),
+        ("torch.ones_like(on_real)", "torch.empty_like(on_real).uniform_(0.7, 1.2)"),
+    ),
+    "both losses before both steps, as torch allowed it in 2018": gan(
+        (
+            GEN_TURN + BETWEEN + DISC_TURN,
+            """            on_real, on_fake = discriminator(real), discriminator(gen_imgs)
+            of_generator, of_discriminator = generator_loss(on_fake), discriminator_loss(on_real, on_fake)
+            generator.zero_grad()
+            of_generator.backward(retain_graph=True)
+            optimizer_G.step()
+            discriminator.zero_grad()
+            of_discriminator.backward()
+            optimizer_D.step()
+""",
+        )
+    ),
+    "results in a table of a package that is not installed": gan(
+        ("import torch\n", "import torch\nfrom kornia import DataFrame as Table\n"),
+        (
+            "            save_samples(gen_imgs, epoch * len(dataloader) + i)",
+            "            save_samples(gen_imgs, epoch * len(dataloader) + i)\n"
+            "        Table.from_dict({'epoch': [epoch]}).to_csv('results.csv')",
+        ),
+    ),
     "logits": gan(*LOGITS),
     "labels of the batch's size, in a global": gan(
         ("LATENTS = 100", "latent_dim = 40\nbatch_size = 100"),

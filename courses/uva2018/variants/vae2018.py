@@ -44,6 +44,22 @@ RIGHT: dict[str, Changes] = {
         ("class Encoder(", "Z_DIM = 20\n\n\nclass Encoder("),
         ("self.decoder(torch.randn(n_samples, self.z_dim))", "self.decoder(torch.randn(n_samples, Z_DIM))"),
     ),
+    "the number of pixels as an argument of all three": vae(
+        ("def __init__(self, hidden_dim=500, z_dim=20):", "def __init__(self, x_dim, hidden_dim=500, z_dim=20):"),
+        ("Encoder(hidden_dim, z_dim)", "Encoder(x_dim, hidden_dim, z_dim)"),
+        ("Decoder(hidden_dim, z_dim)", "Decoder(self.x_dim, hidden_dim, z_dim)"),
+        ("self.z_dim = z_dim", "self.z_dim, self.x_dim = z_dim, x_dim"),
+        ("nn.Linear(PIXELS,", "nn.Linear(x_dim,"),
+        ("nn.Linear(hidden_dim, PIXELS)", "nn.Linear(hidden_dim, x_dim)"),
+        ("model = VAE(z_dim=ARGS.zdim)", "width = 28\n    model = VAE(x_dim=width**2, z_dim=ARGS.zdim)"),
+    ),
+    "percentiles of NumPy, in a list, as torch took them in 2018": vae(
+        (
+            DECODED,
+            "levels = axis.double().numpy()\n"
+            "        means = model.decoder(torch.tensor([[x, y] for x in levels for y in levels]))",
+        ),
+    ),
     "a deviation of either sign, in log σ²": vae(
         (CODE, RAW), (KL, "return -0.5 * (1 + std.pow(2).log() - mean**2 - std.pow(2)).sum(1)")
     ),
