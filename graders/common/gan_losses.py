@@ -359,10 +359,13 @@ def _generator(step: Observed) -> Verdict:
             ("the real images should not be in the generator's loss", loss_real + right),
             ("the real images should not be in the generator's loss", (loss_real + right) / 2),
             ("this is the loss on the real images, which does not depend on the generator", loss_real),
-            (
-                "this is the negative of the discriminator's loss, whose gradient vanishes when every fake is "
-                "recognised (the saturating loss); minimise −E log D(G(z)) instead",
-                -(loss_real + other),
+            *(
+                (
+                    "this is the negative of the discriminator's loss, whose gradient vanishes when every fake is "
+                    "recognised (the saturating loss); minimise −E log D(G(z)) instead",
+                    -(loss_real + other) / terms,
+                )
+                for terms in (1, 2)
             ),
             ("the real images should not be in the generator's loss", loss_other + right),
             ("the real images should not be in the generator's loss", (loss_other + right) / 2),

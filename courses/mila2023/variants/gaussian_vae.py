@@ -70,7 +70,26 @@ def vae(*changes: tuple[str, str]) -> Changes:
     return {FILE: list(changes)}
 
 
+# In an older hand-out, no function has a parameter for noise.
+WITHOUT_NOISE = (
+    ("def sample(self, noise=None):", "def sample(self):"),
+    ("noise = torch.randn_like(self.mean) if noise is None else noise", "noise = torch.randn_like(self.mean)"),
+    ("def sample(self, batch_size, noise=None):", "def sample(self, batch_size):"),
+    ("device=self.device) if noise is None else noise", "device=self.device)"),
+    ("def forward(self, x, noise=None):", "def forward(self, x):"),
+    ("posterior.sample(noise)", "posterior.sample()"),
+)
+
 RIGHT: dict[str, Changes] = {
+    "no noise as an argument, as in an older hand-out": vae(*WITHOUT_NOISE),
+    "no noise as an argument, and draws by distributions": vae(
+        *WITHOUT_NOISE,
+        ("noise = torch.randn_like(self.mean)", "noise = torch.normal(torch.zeros_like(self.mean), 1.0)"),
+        (
+            "noise = torch.randn(batch_size, self.z_dim, device=self.device)",
+            "noise = torch.distributions.Normal(0.0, 1.0).sample((batch_size, self.z_dim))",
+        ),
+    ),
     "latents of a global": vae(
         ("class VAE(nn.Module)", "latent_dim, BATCH = 20, 64\n\n\nclass VAE(nn.Module)"),
         ("        z_dim=100,", "        z_dim=latent_dim,"),
@@ -240,6 +259,18 @@ UNNAMED: dict[str, Unnamed] = {
         ),
         ("gaussian_vae.parts",),
         "the mean of p(x|z)",
+    ),
+    "no noise as an argument, and a little too wide": Unnamed(
+        vae(*WITHOUT_NOISE, (DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"
+    ),
+    "no noise as an argument, and latents of the number of features": Unnamed(
+        vae(
+            *WITHOUT_NOISE,
+            ("self.decoder = Decoder(", "self.features = decoder_features\n        self.decoder = Decoder("),
+            ("torch.randn(batch_size, self.z_dim,", "torch.randn(batch_size, self.features,"),
+        ),
+        ("gaussian_vae.sample",),
+        "shapes cannot be multiplied",
     ),
     "a little too wide": Unnamed(vae((DRAW, f"{DRAW} * 1.2")), ("gaussian_vae.draw",), "the draw"),
     "divergence a fifth too large": Unnamed(vae((KL, f"{KL} * 1.2")), ("gaussian_vae.kl",), "KL divergence"),
