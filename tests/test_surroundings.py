@@ -26,6 +26,13 @@ PROGRAMS = {
     # The tree can be written to, and the working folder is the file's own.
     "folder beside the file": ("os.makedirs(os.path.join(os.path.dirname(__file__), 'logs'))", "return mean"),
     "folder of results": ("os.mkdir('results'); torch.save({}, 'results/a.pt')", "return torch.load('results/a.pt')"),
+    "folder that was not handed in": (
+        "import matplotlib.pyplot as plt, numpy as np; from pathlib import Path; from torchvision.utils import save_image",
+        "save_image(torch.rand(1, 3, 4, 4), 'images/a/0.png'); plt.figure(); plt.savefig('plots/a.pdf'); np.save('arrays/a', mean.numpy())\n"
+        "torch.save({}, 'weights/a.pt'); Path('logs/a.txt').write_text('1') if Path('logs').mkdir() else open('texts/a', 'w').close()\n"
+        "Path('words/a').open('a').close(); assert not os.path.exists('nothing')\n"
+        "try: open('nothing/a')\nexcept FileNotFoundError: return torch.load('weights/a.pt')",
+    ),
     "own file overwritten": ("open(__file__, 'a').write('# used')", "return mean"),
     "file beside it": ("import json; SIZE = json.load(open('config.json'))['size']", "return SIZE"),
     "file beside it, in a folder": ("", "return open('deep/a.txt').read()"),

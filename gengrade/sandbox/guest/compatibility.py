@@ -6,14 +6,17 @@ exact equivalent; `gengrade.sandbox.guest.absent` does the same for modules.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import collections.abc
 import contextlib
 import functools
 import importlib
 import inspect
+import io
 import math
 import mmap
+import os
 import re
 import sys
 import tempfile
@@ -72,6 +75,7 @@ def restore(*, cuda: bool) -> None:
     _accept_tensors_for_arrays()
     _run_uncompiled()
     _load_anywhere()
+    _make_folders_of_files()
     if cuda:
         _keep_to_one_gpu()
     else:
@@ -180,6 +184,50 @@ def _load_anywhere() -> None:
         return original(f, map_location, pickle_module, **options)
 
     torch.load = load
+
+
+def _make_folders_of_files() -> None:
+    """Make the folder that a file is written to, if it is absent.
+
+    Programs write pictures and weights into folders that exist on their author's machine, and that are not handed in
+    since they are empty, or are made by a main block, which does not run here.
+    """
+    original = builtins.open
+
+    @functools.wraps(original)
+    def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(file, mode, *args, **kwargs)
+        except FileNotFoundError:
+            if not set(mode) & set("wax") or not _makes_folder_of(file):
+                raise
+            return original(file, mode, *args, **kwargs)
+
+    builtins.open = io.open = opened
+    saving = torch.save
+
+    @functools.wraps(saving)
+    def save(obj: Any, f: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            saving(obj, f, *args, **kwargs)
+        except (RuntimeError, FileNotFoundError):
+            if not _makes_folder_of(f):
+                raise
+            saving(obj, f, *args, **kwargs)
+
+    torch.save = save
+
+
+def _makes_folder_of(file: Any) -> bool:
+    """Make the folder of a file, and return whether it was absent and can be made."""
+    if not isinstance(file, str | os.PathLike):
+        return False
+    folder = os.path.dirname(os.fspath(file))
+    if not folder or os.path.isdir(folder):
+        return False
+    with contextlib.suppress(OSError):
+        os.makedirs(folder)
+    return os.path.isdir(folder)
 
 
 def _keep_to_one_gpu() -> None:
