@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from torch import nn
 
 from gengrade.parts import Part
-from gengrade.sandbox.guest.errors import Undecided
-from graders.adapting.calling import call
+from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting.calling import answered, call
 from graders.adapting.loading import Modules
+from graders.adapting.passing import noted
 from tests.support.imported import nothing_stays
 
 LOOP = {"model": "M", "train_loader": "L", "optimizer": "O"}  # the hand-out's parameters, in its order
@@ -202,3 +204,27 @@ def test_renamed_arguments_keep_their_order_whatever_their_names_suit() -> None:
 
     names = ("model", "train_loader", "logger_gen", "logger_disc", "optimizer_gen", "optimizer_disc")
     assert call(train, {name: place for place, name in enumerate(names)}) == (0, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("    loss = None\n    return loss\n", "has it been filled in?"),
+        ("    pass\n", "has it been filled in?"),
+        ("    loss = logits.mean()\n", "as a function without return does"),
+        ("    loss = logits.mean()\n    return\n", "as a function without return does"),
+    ],
+)
+def test_a_function_that_returns_none_is_told_why(body: str, says: str) -> None:
+    space: dict[str, Any] = {}
+    exec(f"def loss(logits):\n{body}", space)
+    with pytest.raises(Missing, match=re.escape(says)):
+        answered(None, "loss", space["loss"])
+
+
+def test_arguments_are_noted_by_the_students_names_alone() -> None:
+    space: dict[str, Any] = {}
+    exec("def model(zdim, widths, base, rate=0.1): widths.append(9)", space)
+    with noted() as passed:
+        call(space["model"], {"z_dim": 7, "widths": [3, 4], "base": object()})
+    assert passed == {"zdim": "7", "widths": "[3, 4]"}

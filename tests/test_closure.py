@@ -36,6 +36,7 @@ def names(course: str, probe: str) -> set[str]:
         "sizes",
         "members",
         "attempts",
+        "passing",
     )
     found = closure_of(find(course), probe).definitions
     return {name for module, name in found if module.rpartition(".")[2] not in finding}

@@ -110,6 +110,12 @@ def test_known_weights_follow_from_kind_and_size_alone() -> None:
         ("nn.Linear(noise_dim, 1024)", "nn.Linear(96, 1024)", "image_gan.generator", "noise_dim="),
         ("nn.Linear(256, 1),", "nn.Linear(256, 1),\n        nn.Sigmoid(),", "image_gan.discriminator", "sigmoid"),
         ("2 * torch.rand", "torch.rand", "image_gan.sample_noise", "both ends"),
+        (
+            "    return bce_loss(logits_fake, torch.ones_like(logits_fake))",
+            "    return -torch.log(torch.sigmoid(logits_fake)).mean()",
+            "image_gan.large_scores",
+            "your formula is right for ordinary ones",
+        ),
         pytest.param(
             *("Unflatten(C=128", "Unflatten(N=128, C=128", "image_gan.batch_sizes", "works for batches of 128"),
             marks=pytest.mark.slow,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import re
 from argparse import Namespace
@@ -16,6 +17,7 @@ from gengrade.sandbox.guest.absent import Mute
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting import sizes
 from graders.adapting.own_calls import passed
+from graders.adapting.passing import note
 
 _OPEN = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _NAMEABLE = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -77,12 +79,15 @@ def _call(
         return function(*asked.values())
     named, unpaired, free = _placed(parameters, asked, offered, unasked)
     if unpaired and _has(parameters, Parameter.VAR_KEYWORD):
+        note({**named, **unpaired})
         return function(**named, **unpaired)
     if unpaired and _has(parameters, Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
         return function(*asked.values())
     own = {name: known[kind] for name in free if (kind := _size_of(parameters[name])) in known}
     added = _added(function, [name for name in free if name not in own], parameters, offered)
-    return function(**named, **own, **added)
+    given = {**named, **own, **added}
+    note({name: given[name] for name in parameters if name in given})
+    return function(**given)
 
 
 def reaches(function: Callable[..., Any], asked: Mapping[str, Any], name: str) -> bool:
@@ -175,14 +180,36 @@ def suitable(name: str) -> Any:
     return next(value() for words, value in _SUITABLE.items() if _words(name) & words)
 
 
-def answered(value: Any, name: str) -> Any:
+def answered(value: Any, name: str, function: Callable[..., Any] | None = None) -> Any:
     """Return the value that a student's function returned.
 
-    Raises Missing for None, which unfinished functions return.
+    Raises Missing for None, which unfinished functions return, and those that `function` shows to lack a return.
     """
+    if value is None and function is not None and _computes(function) and not _returns(function):
+        raise Missing(f"{name} returns None, as a function without return does")
     if value is None:
         raise Missing(f"{name} returns None: has it been filled in?")
     return value
+
+
+def _computes(function: Callable[..., Any]) -> bool:
+    """Return whether a function written in Python stores anything, as one that was filled in does."""
+    return any(each.opname.startswith("STORE_") for each in _instructions(function))
+
+
+def _returns(function: Callable[..., Any]) -> bool:
+    """Return whether a function written in Python has a return of anything else than None."""
+    none = False
+    for each in _instructions(function):
+        if (each.opname == "RETURN_VALUE" and not none) or (each.opname == "RETURN_CONST" and each.argval is not None):
+            return True
+        none = each.opname == "LOAD_CONST" and each.argval is None
+    return False
+
+
+def _instructions(function: Callable[..., Any]) -> list[dis.Instruction]:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return [] if code is None else list(dis.get_instructions(code))
 
 
 def received(

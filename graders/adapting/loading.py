@@ -191,6 +191,19 @@ class Modules:
             return vars(self._load(elsewhere.stem, elsewhere))[name]
         raise failure or self._not_defined(name, stems)
 
+    def find_exchanged(self, name: str, stem: str, other: str) -> Any:
+        """Return the object of that name in a file, or else in another part's, since students exchange two files.
+
+        For names that only one of the two parts has. Raises what `find` raises for the first file.
+        """
+        try:
+            return self.find(name, stem)
+        except Missing as missing:
+            try:
+                return self.find(name, other)
+            except Exception:
+                raise missing from None
+
     def _defining(self, name: str) -> Path | None:
         """Return the only program of a part, under any name, that defines this function or class at top level."""
         programs = sorted(path for path in self.folder.rglob(f"*{MODULE}") if path not in self._loaded)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from typing import Any
 
 from torch import nn
@@ -33,8 +34,12 @@ def method(model: nn.Module, name: str, owner: str) -> Callable[..., Any]:
     return found
 
 
-def part(model: nn.Module, role: str, owner: str) -> nn.Module:
-    """Return the model's attribute `role`, or else the child whose name or class contains that word. Raises Missing."""
+def part(model: nn.Module, role: str, owner: str, words: Collection[str] = ()) -> nn.Module:
+    """Return the model's attribute `role`, or else the child whose name or class contains that word.
+
+    If there is none, it is the only child whose name has one of the `words`: "log_variance_layer" has "variance".
+    Raises Missing; `owner` is the hand-out's name of the class.
+    """
     called = getattr(model, role, None)  # a child, or a property that gives one
     if isinstance(called, nn.Module):
         return called
@@ -42,4 +47,16 @@ def part(model: nn.Module, role: str, owner: str) -> nn.Module:
     for name, child in children.items():
         if role in name.lower() or role in type(child).__name__.lower():
             return child
+    alike = [child for name, child in children.items() if not {*words}.isdisjoint(_words(name))]
+    if len(alike) == 1:
+        return alike[0]
+    if called is None and hasattr(model, role):
+        raise Missing(f"{owner}.{role} is still None: has it been filled in?")
+    if called is not None:
+        raise Missing(f"{owner}.{role} is a {type(called).__name__}, and no module of torch")
     raise Missing(f"the class {owner} has no attribute {role}")
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name: those of "logVariance_layer2" are "log", "variance" and "layer"."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]

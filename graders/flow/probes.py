@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.descent import Descent
-from graders.probing.networks import named, weights_of
+from graders.probing.networks import built, weights_of
 from graders.probing.slopes import as_now, set_mode
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
@@ -139,7 +139,7 @@ def _draws(distribution: Any, n: int) -> Samples:
 def _model(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, num_hidden: int) -> Any:
     base = Base(mu.cpu(), sigma.cpu())
     sizes = {"dim": mu.shape[0], "num_flows": num_flows, "num_hidden": num_hidden}
-    return named(package.flow.model(base, **sizes), **sizes).eval()
+    return built(package.flow.model, base, **sizes).eval()
 
 
 def _stirred(package: FlowPackage, mu: Tensor, sigma: Tensor, num_flows: int, stir: float) -> Any:

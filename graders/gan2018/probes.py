@@ -29,7 +29,7 @@ from graders.probing.gradients import (
     shares,
     values,
 )
-from graders.probing.networks import are_probabilities, drive, named, registration, stretched_lines, weights_of
+from graders.probing.networks import are_probabilities, built, drive, registration, stretched_lines, weights_of
 from graders.probing.passage import Change, inputs_of, slopes
 from graders.probing.sizes import PIXELS
 from graders.probing.steps import with_gradients
@@ -225,11 +225,11 @@ class _Noted(TensorDataset):
 
 
 def _generator(package: Gan2018Package) -> nn.Module:
-    return named(package.gan.generator(), latent_dim=LATENTS, pixels=PIXELS)
+    return built(package.gan.generator)
 
 
 def _discriminator(package: Gan2018Package) -> nn.Module:
-    return named(package.gan.discriminator(), pixels=PIXELS)
+    return built(package.gan.discriminator)
 
 
 def _networks(package: Gan2018Package, images: Tensor) -> Networks:

@@ -9,6 +9,9 @@ silent, or differ, the student is free:
 - A network that works for batches of one size only fails `image_gan.batch_sizes`, and nothing else.
 - A loss may take scores [N, 1] or [N] only, if the student's own discriminator gives such; and it may be a tensor with
   one element.
+- No batch of a single image is asked for, and no noise of another type than the hand-outs': the given loops leave small
+  batches out. A loss may squeeze its scores, as the given bce_loss does, which raises for one image.
+- A loss may change the scores in place, since the given loops do not use them again.
 - The losses may be computed in any way. One that is right for ordinary scores, and overflows or loses its gradient for
   large ones, fails `image_gan.large_scores` only.
 """
@@ -47,6 +50,16 @@ LARGE: Final = 200.0  # scores at which exp overflows in single precision, and a
 SLOPES: Final = 0.02  # tolerance on gradients, relative to the largest
 LOSSES: Final = ("discriminator_loss", "generator_loss")
 MOST_DIMENSIONS: Final = 8
+FORMULAS: Final = {
+    "discriminator_loss": "it is −E log D(x) − E log(1 − D(G(z))), the sum of two means",
+    "generator_loss": "it is −E log D(G(z)), a cross-entropy with the label of real images",
+    "ls_discriminator_loss": "it is ½ E (D(x) − 1)² + ½ E D(G(z))²",
+    "ls_generator_loss": "it is ½ E (D(G(z)) − 1)²",
+}
+LARGE_SCORES: Final = (
+    f"your formula is right for ordinary ones; at ±{LARGE:.0f}, a sigmoid rounds to 0 or 1, so that its logarithm is "
+    "infinite or the gradient vanishes: use binary_cross_entropy_with_logits"
+)
 
 # The shapes of all parameters of each network, layer by layer; `noise_dim` stands for the number of latents.
 NOISE_DIM: Final = -1
@@ -337,7 +350,7 @@ def test_losses_of_large_scores(student: Subject, rng: Rng, passed: Passed, whic
         not_asked(f"{which} is not right for ordinary scores either", unless=(f"image_gan.{which}",))
     real, fake = _scores(rng)
     real, fake = ((LARGE * np.sign(each) + each).astype(np.float32) for each in (real, fake))
-    _judge_loss(student, which, real, fake)
+    _judge_loss(student, which, real, fake, of_large=True)
 
 
 def _scores(rng: Rng) -> tuple[Array32, Array32]:
@@ -368,14 +381,14 @@ def right_loss(which: str, real: Array, fake: Array) -> tuple[float, Array, Arra
             return float(((fake - 1) ** 2).mean()) / 2, nothing, (fake - 1) / n
 
 
-def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> None:
+def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32, *, of_large: bool = False) -> None:
     """Fail a loss that takes neither scores [N, 1] nor scores [N], or that is wrong for a shape that it takes."""
     got = student.run(probes.image_gan.loss, which=which, real=real, fake=fake)
     right = right_loss(which, real.astype(np.float64), fake.astype(np.float64))
     forms = [form for form in ("column", "flat") if form in got]
     expect(bool(forms), f"{which} takes scores neither of shape [N, 1] nor of shape [N]")
     for form in forms:
-        _judge_form(got[form], which, *right)
+        _judge_form(got[form], which, right, of_large=of_large)
     if "refused" in got:
         fail(
             f"{which} takes scores of shape [N], and raises an exception for those of your own discriminator, of shape "
@@ -386,7 +399,7 @@ def _judge_loss(student: Subject, which: str, real: Array32, fake: Array32) -> N
         )
 
 
-def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake: Array) -> None:
+def _judge_form(got: Evidence, which: str, right: tuple[float, Array, Array], *, of_large: bool) -> None:
     """Fail a loss for scores of one shape that differs from the right value, or has other gradients."""
     expect(
         int(np.prod(got.shape("loss"))) == 1,
@@ -394,20 +407,16 @@ def _judge_form(got: Evidence, which: str, value: float, by_real: Array, by_fake
         expected="a scalar",
         got=f"shape {list(got.shape('loss'))}",
     )
-    words = {
-        "discriminator_loss": "it is −E log D(x) − E log(1 − D(G(z))), the sum of two means",
-        "generator_loss": "it is −E log D(G(z)), a cross-entropy with the label of real images",
-        "ls_discriminator_loss": "it is ½ E (D(x) − 1)² + ½ E D(G(z))²",
-        "ls_generator_loss": "it is ½ E (D(G(z)) − 1)²",
-    }
+    value, by_real, by_fake = right
+    named, hint = (f"{which} for large scores", LARGE_SCORES) if of_large else (which, FORMULAS[which])
     loss = got.tensor("loss", finite=False).reshape(())
-    assert_close(loss, np.array(value), rtol=1e-3, what=which, hint=words[which])
+    assert_close(loss, np.array(value), rtol=1e-3, what=named, hint=hint)
     if not got.flag("attached"):
         fail("the loss has no gradient: compute it from the scores with operations of torch, without detach or item")
     for name, expected in (("real", by_real), ("fake", by_fake)):
-        what = f"the gradient of {which} by the scores of {'real' if name == 'real' else 'generated'} images"
+        what = f"the gradient of {named} by the scores of {'real' if name == 'real' else 'generated'} images"
         found = got.tensor(name, shape=expected.shape, finite=False)
-        assert_close(found, expected, rtol=1e-3, atol=1e-5, what=what, hint=words[which])
+        assert_close(found, expected, rtol=1e-3, atol=1e-5, what=what, hint=hint)
 
 
 STEPS, PARAMETERS = 8, 11

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.adapting.passing import noted
+from graders.probing.gaps import STILL_NONE, still_none
+
 if TYPE_CHECKING:
     from graders.probing.records import Registration
 
@@ -35,49 +38,47 @@ def stretched_lines(rows: Tensor) -> Tensor:
     return STRETCH * torch.cat([rows[:-1], (rows[:-1] + rows[1:]) / 2, rows[1:]])
 
 
-def built(make: Callable[..., nn.Module], /, **settings: Any) -> nn.Module:
-    """Build a student's network by `make(**settings)`.
+def built(make: Callable[..., nn.Module], /, *args: Any, **settings: Any) -> nn.Module:
+    """Build a student's network by `make(*args, **settings)`, a method of an adapter.
 
-    From then on, errors of its code name these arguments, wherever it is called: those of its constructor, of its
-    forward, and of the networks that it holds. Without them, a message about shapes does not say where its numbers
-    come from.
+    From then on, errors of its code name the arguments that the student's function or class was really called with,
+    wherever the network is called: errors of its constructor, of its forward, and of the networks that it holds.
+    Without them, a message about shapes does not say where its numbers come from.
     """
-    given = _in_words(settings)  # before some constructors change them in place
-    try:
-        network = make(**settings)
-    except Exception as error:
-        _name(error, given)
-        raise
-    return _watched(network, given)
+    with noted() as passed:
+        try:
+            network = make(*args, **settings)
+        except Exception as error:
+            _explain(error, passed)
+            raise
+    return _watched(network, passed)
 
 
-def named(network: nn.Module, **settings: Any) -> nn.Module:
-    """Make errors of a network that was built already name its settings, as in `built`."""
-    return _watched(network, _in_words(settings))
-
-
-def _watched(network: nn.Module, given: str) -> nn.Module:
-    def name_settings(*_: object) -> None:
+def _watched(network: nn.Module, passed: Mapping[str, str]) -> nn.Module:
+    def explain(*_: object) -> None:
         error = sys.exc_info()[1]
         if error is not None:
-            _name(error, given)
+            _explain(error, passed)
 
     for module in (network, *network.children()):
-        module.register_forward_hook(name_settings, always_call=True)  # unlike a method, a copied hook fits the copy
+        module.register_forward_hook(explain, always_call=True)  # unlike a method, a copied hook fits the copy
     return network
 
 
-def _in_words(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in settings.items())
-
-
-def _name(error: BaseException, given: str) -> None:
-    """Add the arguments that a network was built with to an error of its code, unless it names some already."""
-    shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
+def _explain(error: BaseException, passed: Mapping[str, str]) -> None:
+    """Add to an error of a network's code what is still None, and what it was built with, unless that is said."""
+    shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError | AttributeError)
     if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
         return
-    if len(error.args) == 1 and isinstance(error.args[0], str) and _BUILT not in error.args[0]:
-        error.args = (f"{error.args[0]} ({_BUILT} {given})",)
+    text = error.args[0] if len(error.args) == 1 else None
+    if not isinstance(text, str) or _BUILT in text or STILL_NONE in text:
+        return
+    gap = still_none(error)
+    if gap:
+        error.args = (f"{gap} ({text})",)
+    elif passed and not isinstance(error, AttributeError):
+        given = ", ".join(f"{name}={value}" for name, value in passed.items())
+        error.args = (f"{text} ({_BUILT} {given})",)
 
 
 def described(returned: Any) -> str:

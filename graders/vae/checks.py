@@ -76,7 +76,7 @@ PRIOR_TWICE = declare("vae.sample", "the latents of two calls, in turns", Gaussi
 
 @check("vae.reparameterize")
 def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
-    """sample_reparameterize draws from N(mean, std²), with independent noise for each element and each call."""
+    """Latents are drawn from N(mean, std²), with independent noise for each element and each call."""
     rows = rng.integer(DRAWS, DRAWS + 500)
     mean, std = 2 * rng.normal(rows, 4), rng.uniform(0.2, 3, rows, 4)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=np.ones_like(mean))
@@ -100,7 +100,7 @@ def test_reparameterized_draws(student: Subject, rng: Rng) -> None:
 
 @check("vae.reparameterize")
 def test_reparameterized_batch(student: Subject, rng: Rng) -> None:
-    """sample_reparameterize draws independent noise for each element of a batch of a usual size, too."""
+    """A draw has independent noise for each element of a batch of a usual size, too."""
     rows, z_dim = rng.integer(IN_A_BATCH.draws, 5 * IN_A_BATCH.draws), rng.integer(IN_A_BATCH.elements, 33)
     mean, std = 2 * rng.normal(rows, z_dim), rng.uniform(0.2, 3, rows, z_dim)
     got = student.run(probes.vae.reparameterize, mean=mean, std=std, weights=np.ones_like(mean))

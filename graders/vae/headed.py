@@ -7,7 +7,8 @@ sigmoid (EECS 498). Left open by the hand-out, and decided for the student:
 - whether the conditional encoder takes the labels before or behind the pixels; its decoder takes latents and then
   labels, as the given notebook calls it;
 - whether `forward` calls the student's function for the draw, or draws itself;
-- a loss may be a tensor with one element.
+- a loss may be a tensor with one element, and may change its arguments in place, which the given loop uses no more;
+- a forward may fail, or leave something out: then the layers are judged by running the networks on their own.
 
 A mistake in the draw is judged by `vae.reparameterize`: where `forward` calls that function, a known draw takes its
 place.
@@ -135,19 +136,11 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool, training: bo
     _expect_count(encoder, 3, "the encoder", "three fully connected layers")
     _expect_count(heads, 2, "the model", "two heads of one layer each, mu_layer and logvar_layer")
     _expect_count(decoder, 4, "the decoder", "four fully connected layers")
+    for (_, given), name in zip(heads, ("mu_layer", "logvar_layer"), strict=True):
+        _judge_head(got["mean" if name == "mu_layer" else "logvar"], given, name, latent_size)
     _expect_between([*encoder, heads[0]], "encoder", "the heads")
     _expect_between([*encoder, heads[1]], "encoder", "the heads")
     _expect_between(decoder, "decoder", "its last layer")
-    for given, name in ((heads[0][1], "mu_layer"), (heads[1][1], "logvar_layer")):
-        expect(
-            given.shape == (ROWS, latent_size),
-            f"{name} should give a number for each of the {latent_size} latents: use latent_size",
-            expected=f"shape {[ROWS, latent_size]}",
-            got=f"shape {list(given.shape)}",
-        )
-        hint = "it is one linear layer, which nothing follows"
-        whole = got["mean" if name == "mu_layer" else "logvar"]
-        assert_close(whole, given, atol=PASSED_ON, what=f"what {name} gives", hint=hint)
     _expect_given(got, latents, conditional=conditional)
     same = np.allclose(heads[0][1], heads[1][1], atol=PASSED_ON)
     expect(not same, "mu_layer and logvar_layer give the same numbers: each is a layer of its own")
@@ -158,6 +151,26 @@ def _judge_layers(student: Subject, rng: Rng, *, conditional: bool, training: bo
     alone = _flat(got.tensor("others", finite=False), OTHERS, "the decoder's images of other latents")
     inside = bool((alone >= 0).all() and (alone <= 1).all())
     expect(inside, "the decoder's means leave [0, 1]: end with a sigmoid")
+
+
+def _judge_head(whole: Evidence, given: Array, name: str, latent_size: int) -> None:
+    """Fail a head that does not give what its linear layer gives, a number for each latent.
+
+    Heads are judged before the layers between: with one that ends in a ReLU, half of all latents cannot be reached.
+    """
+    expect(
+        given.shape == (ROWS, latent_size),
+        f"{name} should give a number for each of the {latent_size} latents: use latent_size",
+        expected=f"shape {[ROWS, latent_size]}",
+        got=f"shape {list(given.shape)}",
+    )
+    numbers = whole.tensor(shape=given.shape, finite=False)
+    negative = (
+        f"{name} never gives a negative number, as behind a ReLU: mu and logvar may have either sign, so nothing "
+    )
+    expect(bool((numbers < 0).any()), f"{negative}follows its linear layer", expected="numbers of both signs")
+    hint = "it is one linear layer, which nothing follows"
+    assert_close(numbers, given, atol=PASSED_ON, what=f"what {name} gives", hint=hint)
 
 
 def _expect_given(got: Evidence, latents: Array32, *, conditional: bool) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gengrade.sandbox.guest.errors import Missing, Undecided
+from graders.adapting.images import in_either_form
 from graders.probing.batches import rolled
-from graders.probing.networks import adam, built, registration, weights_of
+from graders.probing.networks import adam, built, described, registration, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def loss(package: VaePackage, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Te
 def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tensor, training: bool) -> Layers:
     """Return what each fully connected layer of a new model takes and gives in a pass, in either mode.
 
+    Where forward fails, or leaves out a network or an answer, the networks are run on their own: another probe shows
+    what is wrong with forward.
+
     latents: [R, n], which the decoder is given on its own, with labels behind them where there are labels. Of rows that
     are longer than it takes, it gets the beginning, since another probe shows whether it takes the labels.
     """
@@ -53,11 +58,21 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
     encoder, decoder, heads = package.vae.encoder_of(model), package.vae.decoder_of(model), package.vae.heads_of(model)
     seen = {name: _watched_layers(part) for name, part in (("encoder", encoder), ("decoder", decoder))}
     of_heads = [_watched_layers(head) for head in heads]
-    ends = [watch(head) for head in heads]
-    encoded, decoded = watch(encoder), watch(decoder)
-    reached = registration(nn.ModuleList([encoder, *heads, decoder]), _sum(package.vae.forward(model, x, labels)))
+    encoded, decoded, *ends = several = [watch(each) for each in (encoder, decoder, *heads)]
+    watched = [each.calls for some in (*seen.values(), *of_heads) for each in some]
+    try:
+        given = _sum(package.vae.forward(model, x, labels))
+    except (Undecided, RecursionError):
+        raise
+    except Exception:
+        given = None
+    if given is None or not all(map(len, several)):
+        for calls in (*several, *watched):
+            calls.forget()
+        given = _sum(_on_their_own(encoder, heads, decoder, x, labels))
+    reached = registration(nn.ModuleList([encoder, *heads, decoder]), given)
     with torch.no_grad():
-        found = {name: [_called(each) for each in several if len(each.calls)] for name, several in seen.items()}
+        found = {name: [_called(each) for each in some if len(each.calls)] for name, some in seen.items()}
         first = _last(decoded.outputs)
         width = found["decoder"][0]["taken"].shape[-1] if found["decoder"] else latents.shape[1]
         others = decoder(latents[:, :width])
@@ -66,13 +81,35 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
             "encoded": _last([inputs[0] for inputs in encoded.inputs if inputs]),
             "others_taken": seen["decoder"][0].calls.inputs[-1][0] if found["decoder"] else torch.zeros(0),
             "encoder": found["encoder"],
-            "heads": [_called(each) for several in of_heads for each in several if len(each.calls)],
+            "heads": [_called(each) for some in of_heads for each in some if len(each.calls)],
             "mean": _last(ends[0].outputs),
             "logvar": _last(ends[1].outputs),
             "decoder": found["decoder"],
             "decoded": first,
             "others": others,
         }
+
+
+def _on_their_own(
+    encoder: nn.Module, heads: tuple[nn.Module, nn.Module], decoder: nn.Module, x: Tensor, labels: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a right forward would return, with the mean in the place of a draw.
+
+    A network whose first layer does not take the labels gets none, since another probe shows whether it takes them.
+    """
+    if labels is None:
+        hidden = in_either_form(encoder, x, x.flatten(1))
+    else:
+        hidden = encoder(_beside(encoder, x.flatten(1), labels))
+    mean, logvar = (head(hidden) for head in heads)
+    return decoder(mean if labels is None else _beside(decoder, mean, labels)), mean, logvar
+
+
+def _beside(network: nn.Module, rows: Tensor, labels: Tensor) -> Tensor:
+    """Return rows [B, n] with labels behind them, or without if the network's first layer takes n numbers."""
+    first = next((each for each in network.modules() if isinstance(each, nn.Linear)), None)
+    alone = first is not None and first.in_features == rows.shape[1]
+    return rows if alone else torch.cat([rows, labels], dim=1)
 
 
 def _sum(returned: Any) -> Tensor:
@@ -157,9 +194,17 @@ def _last(tensors: list[Any]) -> Tensor:
 
 
 def _three(returned: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the reconstruction, mean and logvar that a forward returns; raises TypeError if it returns fewer."""
+    """Return the reconstruction, mean and logvar that a forward returns.
+
+    Raises TypeError if it returns fewer or other things, and Missing for what is still None.
+    """
     if not isinstance(returned, tuple | list) or len(returned) < 3:
-        raise TypeError("forward should return x_hat, mu and logvar")
+        raise TypeError(f"forward should return x_hat, mu and logvar, and returns {described(returned)}")
+    for name, each in zip(("x_hat", "mu", "logvar"), returned, strict=False):
+        if each is None:
+            raise Missing(f"forward returns None as {name}")
+        if not isinstance(each, Tensor):
+            raise TypeError(f"forward should return {name} as a tensor, and returns {described(each)}")
     x_hat, mean, logvar = returned[:3]
     return x_hat, mean, logvar
 

@@ -39,9 +39,14 @@ class ImageGanContract:
         return network
 
     def dc_discriminator(self, batch_size: int) -> nn.Module:
-        """Return a new convolutional network, for batches of this size if the student's function asks for one."""
+        """Return a new convolutional network, for batches of this size where the hand-out lets it be built for one.
+
+        The hand-out passes that size, or, in old notebooks, reads it from a global: `Unflatten(batch_size, 1, 28, 28)`
+        is a line that was given.
+        """
         asks = bool(inspect.signature(self._function("build_dc_classifier")).parameters)
-        network: nn.Module = self._answer("build_dc_classifier", {"batch_size": batch_size} if asks else {})
+        said = {} if asks else {"batch": batch_size}
+        network: nn.Module = self._answer("build_dc_classifier", {"batch_size": batch_size} if asks else {}, said)
         return network
 
     def dc_generator(self, noise_dim: int) -> nn.Module:
@@ -74,8 +79,9 @@ class ImageGanContract:
         optimizer: optim.Optimizer = self._answer("get_optimizer", {"model": model})
         return optimizer
 
-    def _answer(self, name: str, asked: dict[str, Any]) -> Any:
-        return answered(call(self._function(name), asked), name)
+    def _answer(self, name: str, asked: dict[str, Any], said: dict[str, int] | None = None) -> Any:
+        function = self._function(name)
+        return answered(call(function, asked, said=said), name, function)
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = self._modules.find(name, STEM)

@@ -40,6 +40,18 @@ RIGHT: dict[str, Changes] = {
     "noise stretched the other way": {FILE: (NOISE, "-2 * torch.rand(batch_size, dim) + 1")},
     "noise by a distribution": {FILE: (NOISE, "torch.distributions.Uniform(-1.0, 1.0).sample((batch_size, dim))")},
     "noise in place": {FILE: (NOISE, "torch.empty(batch_size, dim).uniform_(-1, 1)")},
+    "a size of the batch in a global": {
+        FILE: [
+            ("def build_dc_classifier(batch_size):", "batch_size = 128\n\n\ndef build_dc_classifier():"),
+            (CONVOLUTION, f"        Unflatten(batch_size, 1, 28, 28),\n{CONVOLUTION}"),
+        ]
+    },
+    "squares in place": {
+        FILE: (
+            "    return 0.5 * ((scores_fake - 1) ** 2).mean()",
+            "    scores_fake -= 1\n    return 0.5 * (scores_fake**2).mean()",
+        )
+    },
     "noise of NumPy": {
         FILE: (NOISE, "torch.from_numpy(__import__('numpy').random.uniform(-1, 1, (batch_size, dim))).float()")
     },

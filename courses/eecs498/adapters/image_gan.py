@@ -15,7 +15,7 @@ from graders.adapting.calling import answered, call
 from graders.adapting.images import in_either_form
 from graders.adapting.loading import Modules
 
-STEM = "gan"
+STEM, OTHER = "gan", "vae"  # some students exchange what these two files hold
 
 
 class ImageGanContract:
@@ -74,8 +74,8 @@ class ImageGanContract:
         return network
 
     def _asked(self, name: str, **asked: Any) -> Any:
-        function: Callable[..., Any] = self._modules.find(name, STEM)
-        return answered(call(function, asked), name)
+        function: Callable[..., Any] = self._modules.find_exchanged(name, STEM, OTHER)
+        return answered(call(function, asked), name, function)
 
 
 if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for

@@ -12,9 +12,11 @@ from graders.adapting.calling import answered, call, received
 from graders.adapting.loading import Modules
 from graders.adapting.members import EncoderAndDecoder, part
 
-STEM = "vae"
+STEM, OTHER = "vae", "gan"  # some students exchange what these two files hold
 DRAW = "reparametrize"
 PIXELS, CLASSES = 28 * 28, 10
+MEAN = ("mu", "mean")  # words of names that students give to the two heads
+SPREAD = ("logvar", "var", "variance", "logvariance", "sigma", "logsigma")
 
 
 class VaeContract(EncoderAndDecoder):
@@ -26,13 +28,12 @@ class VaeContract(EncoderAndDecoder):
     def reparameterize(self, mean: Tensor, std: Tensor) -> Any:
         """Return the student's draw from N(mean, std²), whose function takes matrices, and logarithms of variances."""
         rows = [each.reshape(-1, each.shape[-1]) for each in (mean, 2 * std.log())]
-        drawn = answered(call(self._function(DRAW), {"mu": rows[0], "logvar": rows[1]}), DRAW)
+        drawn = self._answer(DRAW, {"mu": rows[0], "logvar": rows[1]})
         return drawn.reshape(mean.shape) if drawn.shape == rows[0].shape else drawn
 
     def loss_function(self, x_hat: Tensor, x: Tensor, mean: Tensor, logvar: Tensor) -> Any:
         """Return the student's loss."""
-        asked = {"x_hat": x_hat, "x": x, "mu": mean, "logvar": logvar}
-        return answered(call(self._function("loss_function"), asked), "loss_function")
+        return self._answer("loss_function", {"x_hat": x_hat, "x": x, "mu": mean, "logvar": logvar})
 
     def headed_model(self, *, conditional: bool, latent_size: int) -> nn.Module:
         """Return a new VAE or CVAE of the student's, with the student's numbers of hidden units."""
@@ -43,12 +44,12 @@ class VaeContract(EncoderAndDecoder):
 
     def forward(self, model: nn.Module, x: Tensor, labels: Tensor | None) -> Any:
         """Return what the model returns for images, and for labels in a CVAE."""
-        return answered(model(x) if labels is None else model(x, labels), "forward")
+        return answered(model(x) if labels is None else model(x, labels), "forward", type(model).forward)
 
     def heads_of(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
-        """Return the model's layers of mu and logvar."""
+        """Return the model's layers of mu and logvar, by the hand-out's names or others that say the same."""
         owner = type(model).__name__
-        return part(model, "mu_layer", owner), part(model, "logvar_layer", owner)
+        return part(model, "mu_layer", owner, MEAN), part(model, "logvar_layer", owner, SPREAD)
 
     def inject_reparameterize(self, model: nn.Module, injected: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Put `injected` in the place of the student's function, where the model's forward finds that."""
@@ -63,8 +64,12 @@ class VaeContract(EncoderAndDecoder):
 
         namespace[DRAW] = drawn
 
+    def _answer(self, name: str, asked: dict[str, Any]) -> Any:
+        function = self._function(name)
+        return answered(call(function, asked), name, function)
+
     def _function(self, name: str) -> Callable[..., Any]:
-        function: Callable[..., Any] = self._modules.find(name, STEM)
+        function: Callable[..., Any] = self._modules.find_exchanged(name, STEM, OTHER)
         return function
 
 

@@ -63,6 +63,7 @@ RIGHT: dict[str, Changes] = {
     "a cross-entropy written out": {
         FILE: (ENTROPY, "-(x * (x_hat + 1e-9).log() + (1 - x) * (1 - x_hat + 1e-9).log()).sum()")
     },
+    "a divergence that works in place": {FILE: (DIVERGENCE, "-0.5 * torch.sum(1 + logvar - mu**2 - logvar.exp_())")},
     "a module for the cross-entropy": {FILE: (ENTROPY, 'nn.BCELoss(reduction="sum")(x_hat, x)')},
     "a loss with one element": {FILE: (LOSS, f"({LOSS}).reshape(1)")},
     "hidden units of another number": {FILE: ("HIDDEN = 256", "HIDDEN = 400")},
@@ -120,6 +121,21 @@ RIGHT: dict[str, Changes] = {
             ),
         ]
     },
+    "a head of another name": {
+        FILE: [
+            (
+                "self.logvar_layer = nn.Linear(HIDDEN, latent_size)",
+                "self.logvar_layer = None\n        self.log_variance_layer = nn.Linear(HIDDEN, latent_size)",
+            ),
+            ("self.logvar_layer(hidden)", "self.log_variance_layer(hidden)"),
+        ]
+    },
+    "heads of other names": {
+        FILE: [
+            ("self.mu_layer", "self.fc_mean"),
+            ("self.logvar_layer", "self.fcVar"),
+        ]
+    },
     "an error that stays below the answer": {
         FILE: (f"    return {DRAW}", f"    return {DRAW}\n    raise NotImplementedError")
     },
@@ -137,6 +153,22 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "a forward without a reconstruction": Unnamed(
+        {FILE: (DECODED, "None, mu, logvar")}, ("vae.forward",), "forward returns None as x_hat"
+    ),
+    "a forward that decodes, and returns no logvar": Unnamed(
+        {FILE: (DECODED, "self.decoder(reparametrize(mu, logvar)), mu, None")},
+        ("vae.forward",),
+        "forward returns None as logvar",
+    ),
+    "a forward that leaves the decoder out": Unnamed(
+        {FILE: (DECODED, "x, mu, logvar")}, ("vae.forward",), "forward does not call the decoder"
+    ),
+    "labels below images": Unnamed(
+        {FILE: (ENCODED, "torch.cat([x.flatten(start_dim=1), c])")},
+        ("vae.conditional_forward",),
+        "latent_size=",
+    ),
     "activations in eval mode alone": Unnamed(
         {
             FILE: [
