@@ -48,6 +48,15 @@ def expect_nonlinear(outputs: Sequence[Array], name: str = "network") -> None:
     expect(bend(outputs) > STRAIGHT, LINEAR.format(name=name))
 
 
+def vary(*outputs: Array, axis: int = 0) -> bool:
+    """Return whether the numbers of some output differ along an axis, such as that of the rows.
+
+    Small weights beside usual biases give outputs that are equal up to rounding. So give outputs of the network with
+    weights of a usual size, too, such as those for inputs on a line.
+    """
+    return any(bool(np.ptp(each, axis=axis).any()) for each in outputs if each.ndim > axis and each.shape[axis])
+
+
 def narrowest(outputs: Array) -> tuple[float, float]:
     """Return the ends of the range that outputs reach in every mode.
 

@@ -15,6 +15,7 @@ from graders.probing.networks import (
     are_probabilities,
     built,
     drive,
+    enlarged,
     idle_parameter,
     registration,
     stretched_lines,
@@ -299,17 +300,17 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> Checkpo
 def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None) -> Generated:
     network = _generator(package, z, hidden_dims, output_shape).eval()
     images = network(z)
-    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+    again, first = network(z), network(z[:1])
     known = registration(network, _tensor(images))
+    lines = enlarged(network)(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines, **known}
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> Scored:
     network = _discriminator(package, images, hidden_dims).eval()
-    scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
-    )
+    scores, again, first = (package.gan.score(network, given) for given in (images, images, images[:1]))
     known = registration(network, _tensor(scores))
+    lines = package.gan.score(enlarged(network), stretched_lines(images))
     return {"scores": scores, "again": again, "first": first, "lines": lines, **known}
 
 

@@ -19,6 +19,7 @@ DRIVE_RATE = 0.02
 _DRAWS = 4  # of all parameters, each with the signs that the one before had not
 _ROUNDING = 1e-6  # relative
 _NOISE = 0.1  # standard deviation for a parameter that is constant
+_SMALL = 0.1  # weights whose standard deviation is less than this share of the usual one are enlarged
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
 
 
@@ -125,8 +126,10 @@ def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
     The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
     changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
     idle. This is done several times, with the other signs each time: activations such as ReLU may be flat at some
-    values of the parameters, and only what is idle at all of them counts.
+    values of the parameters, and only what is idle at all of them counts. Beside biases, the effect of small initial
+    weights would be lost in rounding, so these are enlarged.
     """
+    enlarged(network)
     parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
     idle = list(parameters)
     for _ in range(_DRAWS):
@@ -137,6 +140,23 @@ def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
         if not idle:
             return ""
     return idle[0]
+
+
+@torch.no_grad()
+def enlarged(network: nn.Module) -> nn.Module:
+    """Return the network after giving it weights of a usual size, 1/√fan-in, where they are much smaller, or zero.
+
+    Students may choose how large the initial weights are, as by `normal_(std=0.0001)`, and a property of the
+    architecture should not depend on it: between such weights, every activation is nearly linear, and the output is
+    nearly constant.
+    """
+    for each in network.parameters():
+        if each.dim() < 2 or not each.is_floating_point():
+            continue
+        usual = (each.numel() / len(each)) ** -0.5
+        if each.std(correction=0) < _SMALL * usual:
+            each.add_(usual * torch.randn_like(each))
+    return network
 
 
 def _matters(parameter: Tensor, forward: Callable[[], Tensor], before: Tensor) -> bool:

@@ -26,6 +26,7 @@ from graders.common.networks import (
     expect_reproducible,
     expect_trained,
     narrowest,
+    vary,
 )
 from graders.vae.sizes import STARTS
 
@@ -140,15 +141,14 @@ def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: di
 
 def judge_encoder(got: Evidence, batch: int, z_dim: int, settings: dict[str, Any]) -> None:
     """Judge an encoder's mean and log_std, which should be two different [batch, z_dim] outputs."""
-    mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim), settings)
+    names = ["mean", "log_std"]
+    outputs, lines = judge_network(got, names, (batch, z_dim), settings), tensors(got, "line", names)
     expect(
-        not np.array_equal(mean, log_std),
+        not all(np.array_equal(mean, log_std) for mean, log_std in (outputs, lines)),
         "mean and log_std are the same numbers: give each of them its own outputs",
     )
-    for name, values in (("mean", mean), ("log_std", log_std)):
-        expect(
-            bool(np.ptp(values, axis=1).any()), f"{name} is the same for all latents: give each latent its own output"
-        )
+    for name, output, line in zip(names, outputs, lines, strict=True):
+        expect(vary(output, line, axis=1), f"{name} is the same for all latents: give each latent its own output")
 
 
 def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], settings: dict[str, Any]) -> list[Array]:
@@ -165,7 +165,7 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
     """
     built = ", ".join(f"{argument}={value}" for argument, value in settings.items())
     outputs, agains, alones, lines = (tensors(got, role, names) for role in ("outputs", "again", "alone", "line"))
-    for name, output, again, alone in zip(names, outputs, agains, alones, strict=True):
+    for name, output, again, alone, line in zip(names, outputs, agains, alones, lines, strict=True):
         expect(
             output.shape == shape,
             f"{name} has the wrong shape in a network with {built}",
@@ -189,7 +189,7 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
             what=f"{name} of a single row, in eval mode,",
             hint="it should not depend on the other rows of the batch",
         )
-        expect(bool(np.ptp(output, axis=0).any()), f"different inputs give the same {name.removeprefix('the ')}")
+        expect(vary(output, line), f"different inputs give the same {name.removeprefix('the ')}")
     changed = got.text("changed")
     expect(
         changed == "",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import built, described, drive, idle_parameter, registration
+from graders.probing.networks import built, described, drive, enlarged, idle_parameter, registration
 from graders.probing.pictures import picture
 from graders.probing.sizes import PIXELS
 from graders.probing.watching import Calls, rows_of, watch
@@ -91,15 +91,16 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
+    # It comes last, since it changes the network.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
     return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
         "changed": next((name for name in settings if given[name] != settings[name]), ""),
         "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
-        "line": _outputs(which, module(line)),
         "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
         **registration(module, torch.cat([output.flatten() for output in outputs])),
+        "line": _outputs(which, enlarged(module)(line)),
     }
 
 

@@ -37,7 +37,38 @@ _TRAIN_AGAIN = (
     "    model.train()\n    return found\n",
 )
 
+_SMALL_WEIGHTS = """def small_weights(layer):
+    if isinstance(layer, nn.Linear):
+        layer.weight.data.normal_(std=0.0001)
+        {biases}
+
+
+"""
+
+
+def _small_weights(biases: str, activation: str = "nn.ReLU()") -> Changes:
+    """Initialise an MLP with small weights, and with biases as the statement `biases` leaves them."""
+    made = "nn.Sequential(*layers[:-1])"
+    return {
+        MLP: [
+            ("def mlp(", f"{_SMALL_WEIGHTS.format(biases=biases)}def mlp("),
+            (made, f"{made}.apply(small_weights)"),
+            ("nn.ReLU()]", f"{activation}]"),
+        ]
+    }
+
+
 RIGHT: dict[str, Changes] = {
+    "small weights, no biases at first": _small_weights("layer.bias.data.fill_(0.0)"),
+    "small weights, no biases at first, ELU": _small_weights("layer.bias.data.fill_(0.0)", "nn.ELU()"),
+    "small weights, no biases at first, tanh": _small_weights("layer.bias.data.fill_(0.0)", "nn.Tanh()"),
+    "small weights beside usual biases": _small_weights("pass"),
+    "small weights and biases": _small_weights("layer.bias.data.normal_(std=0.0001)"),
+    "a last layer that begins at zero": {
+        MLP: [
+            ("    return nn.Sequential(", "    layers[-2].weight.data.zero_()\n    return nn.Sequential("),
+        ]
+    },
     "noise by size, in place": {UTILS: (DRAW, "torch.randn(mean.size()).mul_(std).add_(mean)")},
     "noise from torch.normal": {
         UTILS: (DRAW, "mean + std * torch.normal(0, 1, size=mean.shape, dtype=mean.dtype, device=mean.device)")
