@@ -412,6 +412,8 @@ class _Telltale(nn.Module):
         self.z_dim = 2
 
     def forward(self, z: Tensor) -> Tensor:
+        if z.shape[-1:] != (2,):
+            raise ValueError(f"the decoder takes latents of shape [B, 2], and was given {list(z.shape)}")
         halves = self.gain * z.reshape(-1, 2, 1).to(self.gain)
         return halves.repeat_interleave(14, dim=1).expand(-1, -1, 28).unsqueeze(1)
 

@@ -134,6 +134,15 @@ RIGHT: dict[str, Changes] = {
             "np.linspace(0.5 / (grid_size + 1), (grid_size + 0.5) / (grid_size + 1), grid_size + 1)",
         )
     },
+    "percentiles by arange, as the hint has them": {
+        UTILS: [
+            (
+                "(np.arange(grid_size + 1) + 0.5) / (grid_size + 1)",
+                "np.arange(0.5 / (grid_size + 1), (grid_size + 0.5) / (grid_size + 1), 1.0 / (grid_size + 1))",
+            ),
+            (GRID, "return make_grid(means, nrow=grid_size)"),
+        ]
+    },
     "means rounded to bytes": {UTILS: (GRID, GRID.replace("means", "(means * 255).round() / 255"))},
     "a branch whose gate begins at zero": {
         MLP: [
