@@ -82,20 +82,6 @@ def expect_registered(registration: Evidence, name: str = "network") -> None:
     )
 
 
-def expect_trained(registration: Evidence, name: str = "network") -> None:
-    """Fail a network with layers that parameters() does not list, or with parameters that its output does not use.
-
-    Args: as of `expect_registered`.
-    """
-    expect_registered(registration, name)
-    unreached = registration.text("unreached")
-    expect(
-        unreached == "",
-        f"the {name}'s parameter {unreached[:80]} takes no part in the output, so it gets no gradient: use its layer "
-        "in forward, or remove it",
-    )
-
-
 def expect_in_use(got: Evidence, name: str = "network") -> None:
     """Fail a network with a parameter on whose value its output does not depend, although it may be in its graph.
 

@@ -10,6 +10,7 @@ Where the hand-out is silent, the student is free. `graders.common.gan_losses` d
   `gan.discriminator`, if the losses agree with it.
 - Noise from another distribution than N(0, I) fails `gan.sample`; steps and interpolations fail for it only if
   `sample` draws from N(0, I) or otherwise than they do. A step needs a latent for each image in any case.
+- A layer that forward never calls does no harm.
 - In eval mode, outputs depend only on inputs, so dropout must be off.
 - A step that generates images itself although it is given some is judged by its own; `sample` may leave the generator
   in eval mode.
@@ -77,8 +78,8 @@ from graders.common.networks import (
     SATURATED,
     expect_in_use,
     expect_nonlinear,
+    expect_registered,
     expect_reproducible,
-    expect_trained,
     narrowest,
 )
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare, in_turns
@@ -107,11 +108,11 @@ ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48, A
 
 @check("gan.generator")
 def test_generator_parameters(student: Subject, rng: Rng) -> None:
-    """The generator registers and uses all of its layers, whose sizes follow hidden_dims."""
+    """The generator registers its layers, whose sizes follow hidden_dims."""
     latents = [rng.normal(4, z_dim) for z_dim in LATENT_SIZES]
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_trained(result, "generator")
+        expect_registered(result, "generator")
     _expect_sizes_used(student, "generator", rng)
 
 
@@ -186,10 +187,10 @@ def test_generator_range(student: Subject, rng: Rng) -> None:
 
 @check("gan.discriminator")
 def test_discriminator_parameters(student: Subject, rng: Rng) -> None:
-    """The discriminator registers and uses all of its layers, whose sizes follow hidden_dims."""
+    """The discriminator registers its layers, whose sizes follow hidden_dims."""
     results = student.run(probes.gan.discriminators, images=_noise(rng, 4), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_trained(result, "discriminator")
+        expect_registered(result, "discriminator")
     _expect_sizes_used(student, "discriminator", rng)
 
 
@@ -583,7 +584,7 @@ def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
     matters = [count != counts[0] for count in counts[1:]]
     expect(
         all(matters) or not any(matters),
-        f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry",
+        f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry, which forward uses",
         got=", ".join(f"{size}: {count} parameters" for size, count in zip(sizes, counts, strict=True)),
     )
     x = rng.normal(4, 16) if name == "generator" else _noise(rng, 4)

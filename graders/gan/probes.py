@@ -19,6 +19,7 @@ from graders.probing.networks import (
     idle_parameter,
     registration,
     stretched_lines,
+    used_parameters,
     weights_of,
 )
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
@@ -80,11 +81,22 @@ def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hid
 
 
 def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) -> list[int]:
-    """Return the number of parameters of the generator or the discriminator for each list of hidden sizes."""
-    nothing = torch.zeros(1, 16)
-    make = _generator if which == "generator" else _discriminator
-    networks = [make(package, nothing, size) for size in sizes]
-    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+    """Return how many numbers the output depends on, of a network's parameters, for each list of hidden sizes.
+
+    `which`: "generator" or "discriminator".
+    """
+    z, images = torch.randn(2, 16), torch.rand(2, 1, 28, 28)
+
+    def count(hidden_dims: list[int]) -> int:
+        if which == "generator":
+            generator = _generator(package, z, hidden_dims).eval()
+            used = used_parameters(generator, lambda: _tensor(generator(z)))
+        else:
+            discriminator = _discriminator(package, images, hidden_dims).eval()
+            used = used_parameters(discriminator, lambda: _tensor(package.gan.score(discriminator, images)))
+        return sum(each.numel() for each in used.values())
+
+    return [count(size) for size in sizes]
 
 
 def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> str:

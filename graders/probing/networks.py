@@ -13,7 +13,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from graders.probing.records import Registration
 
-_BUILT = "in a network that was built with"
+_BUILT = "that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
 _DRAWS = 4  # of all parameters, each with the signs that the one before had not
@@ -72,13 +72,18 @@ def _in_words(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _name(error: BaseException, given: str) -> None:
+def name_settings(error: BaseException, what: str, **settings: Any) -> None:
+    """Add the arguments to an error of an object's code that it was built with; `what` is its kind, as "mixture"."""
+    _name(error, _in_words(settings), what)
+
+
+def _name(error: BaseException, given: str, what: str = "network") -> None:
     """Add the arguments that a network was built with to an error of its code, unless it names some already."""
     shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError)
     if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
         return
     if len(error.args) == 1 and isinstance(error.args[0], str) and _BUILT not in error.args[0]:
-        error.args = (f"{error.args[0]} ({_BUILT} {given})",)
+        error.args = (f"{error.args[0]} (in a {what} {_BUILT} {given})",)
 
 
 def described(returned: Any) -> str:
@@ -108,29 +113,43 @@ def registration(network: nn.Module, output: Tensor) -> Registration:
 
     It walks the autograd graph, so it is exact for all values.
     """
-    used = _leaves(output)
-    trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     registered = {id(parameter) for parameter in network.parameters()}
-    unreached = [name for name, parameter in trained.items() if id(parameter) not in used]
     return {
-        "parameters": sum(parameter.numel() for parameter in trained.values()),
-        "unregistered": len(used - registered),
-        "unreached": unreached[0] if unreached else "",
+        "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
+        "unregistered": len(_leaves(output) - registered),
     }
+
+
+def unreached_parameter(network: nn.Module, output: Tensor) -> str:
+    """Return the name of the first parameter that the autograd graph of `output` does not hold; "" if it holds all."""
+    used = _leaves(output)
+    trained = (name for name, each in network.named_parameters() if each.requires_grad and id(each) not in used)
+    return next(trained, "")
+
+
+def used_parameters(network: nn.Module, forward: Callable[[], Tensor]) -> dict[str, nn.Parameter]:
+    """Return the trainable parameters, by name, that the autograd graph of `forward()` holds.
+
+    A layer that forward never calls does no harm, and is no part of what the network computes.
+    """
+    with torch.enable_grad():
+        used = _leaves(forward())
+    return {name: each for name, each in network.named_parameters() if each.requires_grad and id(each) in used}
 
 
 @torch.no_grad()
 def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
-    """Return the name of the first parameter on which the output of `forward()` does not depend; "" if there is none.
+    """Return the name of the first used parameter on which the output of `forward()` does not depend; "" without any.
 
-    The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
-    changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
-    idle. This is done several times, with the other signs each time: activations such as ReLU may be flat at some
-    values of the parameters, and only what is idle at all of them counts. Beside biases, the effect of small initial
-    weights would be lost in rounding, so these are enlarged.
+    The graph of an output also holds what is multiplied by zero, or added and taken away again. Parameters outside of
+    it are left out, since a layer that forward never calls does no harm. All others are changed first, and stay so:
+    where a new network multiplies a branch by a parameter that is zero, others would seem idle. This is done several
+    times, with the other signs each time: activations such as ReLU may be flat at some values of the parameters, and
+    only what is idle at all of them counts. Beside biases, the effect of small initial weights would be lost in
+    rounding, so these are enlarged.
     """
     enlarged(network)
-    parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+    parameters = used_parameters(network, forward)
     idle = list(parameters)
     for _ in range(_DRAWS):
         for each in parameters.values():

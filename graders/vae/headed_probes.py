@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from graders.probing.batches import rolled
-from graders.probing.networks import adam, built, registration, weights_of
+from graders.probing.networks import adam, built, unreached_parameter, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
     of_heads = [_watched_layers(head) for head in heads]
     ends = [watch(head) for head in heads]
     encoded, decoded = watch(encoder), watch(decoder)
-    reached = registration(nn.ModuleList([encoder, *heads, decoder]), _sum(package.vae.forward(model, x, labels)))
+    unreached = unreached_parameter(
+        nn.ModuleList([encoder, *heads, decoder]), _sum(package.vae.forward(model, x, labels))
+    )
     with torch.no_grad():
         found = {name: [_called(each) for each in several if len(each.calls)] for name, several in seen.items()}
         first = _last(decoded.outputs)
         width = found["decoder"][0]["taken"].shape[-1] if found["decoder"] else latents.shape[1]
         others = decoder(latents[:, :width])
         return {
-            "unreached": reached["unreached"],
+            "unreached": unreached,
             "encoded": _last([inputs[0] for inputs in encoded.inputs if inputs]),
             "others_taken": seen["decoder"][0].calls.inputs[-1][0] if found["decoder"] else torch.zeros(0),
             "encoder": found["encoder"],

@@ -25,7 +25,7 @@ from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, assert_close,
 from graders.common.batches import batch_of
 from graders.common.bernoulli import PixelFit, are_means, pixel_means
 from graders.common.manifolds import latents_problem
-from graders.common.networks import MODES, expect_nonlinear, expect_trained, narrowest, vary
+from graders.common.networks import MODES, expect_nonlinear, expect_registered, narrowest, vary
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.probing.sizes import PIXELS
 from graders.vae2018.checks import PASSES, meaning_of, numbers
@@ -56,7 +56,7 @@ def test_encoder(student: Subject, data: DataSet, rng: Rng) -> None:
     lines = got.tensor("line", shape=(2, 3, z_dim))
     for name, output, line in zip(("the mean", "the second output"), outputs, lines, strict=True):
         expect(vary(output, line), f"{name} is the same for all images")
-    expect_trained(got)
+    expect_registered(got)
     expect_alone(got.tensor("alone", shape=(2, 1, z_dim)), np.stack(outputs)[:, :1])
     expect_nonlinear([*lines])
     low, high = narrowest(got.tensor("driven", shape=(2, n, z_dim)))
@@ -132,7 +132,7 @@ def test_decoder(student: Subject, rng: Rng) -> None:
     outputs = rows_of(got, "outputs", n)
     driven, line = got.tensor("driven", shape=(2, n, PIXELS)), rows_of(got, "line", 3)
     expect(vary(outputs, line), "the decoder returns the same outputs for every z")
-    expect_trained(got)
+    expect_registered(got)
     expect_alone(rows_of(got, "alone", 1), outputs[:1])
     every = np.concatenate([outputs, *driven, line])
     seen = f"values from {every.min():.2f} to {every.max():.2f}"

@@ -79,14 +79,6 @@ defaults("part2/models.py:DiscriminatorMLP.__init__", fails=("gan.discriminator"
 
 
 @misconception
-def unused_layer(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
-    """You build a layer in the discriminator's __init__ that its forward never calls: call it where it belongs, or
-    leave it out."""
-    self.original(input_dims, hidden_dims, dp_rate)
-    self.spare = nn.Linear(input_dims, 1)
-
-
-@misconception
 def first_of_hidden_dims_only(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
     """You build the discriminator from the first entry of hidden_dims only, so that it has one hidden layer whatever
     the list says: add a layer for every entry."""

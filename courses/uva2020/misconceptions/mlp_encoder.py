@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import defaults, misconception, original
+from graders.misconceptions import defaults, misconception
 
 
 def perceptron(dims):
@@ -345,15 +345,6 @@ class NoActivations(Encoder):
     def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
         super().__init__([input_dim, *hidden_dims, 2 * z_dim])
         self.net = nn.Sequential(*[layer for layer in self.net if isinstance(layer, nn.Linear)])
-
-
-@misconception
-class LayerWithoutUse(original):
-    """You made a layer that forward never uses, so that it gets no gradient: use it, or take it out."""
-
-    def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
-        super().__init__(input_dim, hidden_dims, z_dim)
-        self.spare = nn.Linear(hidden_dims[-1], z_dim)
 
 
 # Inputs and sizes

@@ -218,6 +218,12 @@ def _small_weights(biases: str) -> Changes:
 
 RIGHT: dict[str, Changes] = {
     "small weights, no biases at first": _small_weights("layer.bias.data.zero_()"),
+    "layers that forward never calls": {
+        MODELS: [
+            (GENERATOR_NET, f"{GENERATOR_NET}        self.spare = nn.Linear(z_dim, z_dim)\n"),
+            (DISCRIMINATOR_NET, f"{DISCRIMINATOR_NET}        self.spare = nn.Linear(input_dims, 1)\n"),
+        ]
+    },
     "small weights beside usual biases": _small_weights("pass"),
     "latents and labels of sizes in globals": {
         **_training(

@@ -159,6 +159,19 @@ RIGHT: dict[str, Changes] = {
             ),
         ]
     },
+    "layers that forward never calls": {
+        MLP: [
+            (
+                "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+                "self.net, self.linear = mlp([input_dim, *hidden_dims, 2 * z_dim]), nn.Linear(hidden_dims[-1], z_dim)",
+            ),
+            (
+                "self.net = mlp([z_dim, *hidden_dims, math.prod(output_shape)])",
+                "self.net, self.linear = mlp([z_dim, *hidden_dims, math.prod(output_shape)]), nn.Linear(z_dim, 2)",
+            ),
+        ],
+        CNN: ("    def forward(self, z:", "        self.linear = nn.Linear(z_dim, 2)\n\n    def forward(self, z:"),
+    },
     "GELU, normalised layers, dropout": {
         MLP: [
             ("nn.ReLU()]", "nn.BatchNorm1d(n_out), nn.GELU(), nn.Dropout(0.1)]"),

@@ -9,6 +9,9 @@ ENTROPY = 'F.cross_entropy(logits, imgs.squeeze(1).long(), reduction="none").sum
 DECODED = "        return self.net(z)"
 
 RIGHT: dict[str, Changes] = {
+    "layers that forward never calls": {
+        NETWORKS: ("    def forward(self, z:", "        self.linear = nn.Linear(z_dim, 2)\n\n    def forward(self, z:")
+    },
     "normalised logits": {NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)")},
     "normalised logits, and the loss that takes them": {
         NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)"),
