@@ -401,6 +401,20 @@ class Always784Pixels(Encoder):
         super().__init__([784, *hidden_dims, 2 * z_dim])
 
 
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", raises=True)
+def reshaped_to_784_pixels(self, x):
+    """You reshape every image to 784 pixels, although the encoder is built with input_dim: flatten the images with
+    x.flatten(start_dim=1), or reshape them to (len(x), -1)."""
+    return self.original(torch.reshape(x, (x.shape[0], 784)))
+
+
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", raises=True)
+def viewed_as_784_pixels(self, x):
+    """You view every image as 784 pixels, although the encoder is built with input_dim: flatten the images with
+    x.flatten(start_dim=1), or view them as (len(x), -1)."""
+    return self.original(x.view(-1, 784))
+
+
 @misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)
 class Always20Latents(Encoder):
     """Your encoder gives 20 latents whatever z_dim says: use z_dim."""
