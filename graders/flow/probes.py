@@ -297,7 +297,11 @@ def nll(
     step: float,
 ) -> Nll:
     """Return the loss at x [B, d], its parts z and log_det, and properties of its gradient."""
-    model = _stirred(package, mu, sigma, num_flows, stir)
+    try:
+        model = _stirred(package, mu, sigma, num_flows, stir)
+    except Exception:  # where `forward` is not written, this says so, and not what is wrong with `transform`
+        _model(package, mu, sigma, num_flows, num_hidden=16)(x.clone())
+        raise
     account = _account(model, x)
     base = Base(mu.cpu(), sigma.cpu())
     of_parts = torch.stack([_gradient(part, model) for part in _parts(base, account["z"], account["log_det"])])

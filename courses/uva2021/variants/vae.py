@@ -121,7 +121,19 @@ UNNAMED: dict[str, Unnamed] = {
         {MODEL: ("KLD(mean, log_std).mean()", "0.5 * KLD(mean, log_std).mean()")}, ("vae.level_loss",), "L_reg"
     ),
     "bits of the reconstruction alone": Unnamed(
-        {MODEL: ("elbo_to_bpd(rec + reg, imgs.shape)", "elbo_to_bpd(rec, imgs.shape)")}, ("vae.level_loss",), "bpd"
+        {MODEL: ("elbo_to_bpd(rec + reg, imgs.shape)", "elbo_to_bpd(rec, imgs.shape)")},
+        ("vae.level_loss",),
+        "that of L_rec alone: add L_reg",
+    ),
+    "probabilities for logits, and a divergence that is weighted": Unnamed(
+        {
+            MODEL: [
+                (ENTROPY, ENTROPY.replace("(logits,", "(logits.softmax(dim=1),")),
+                ("KLD(mean, log_std).mean()", "0.5 * KLD(mean, log_std).mean()"),
+            ]
+        },
+        ("vae.level_loss",),
+        "a softmax of a softmax",
     ),
     "mean and log_std detached in the divergence": Unnamed(
         {MODEL: ("KLD(mean, log_std).mean()", "KLD(mean.detach(), log_std).mean()")}, ("vae.level_loss",), "mean"
