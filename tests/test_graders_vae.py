@@ -47,6 +47,16 @@ def test_messages_say_what_is_wrong(workbench: Workbench, name: str) -> None:
     assert words in fact.decisive.message
 
 
+def test_hidden_layers_that_forward_never_calls_do_not_count(workbench: Workbench) -> None:
+    mlp = (
+        "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+        "self.net = mlp([input_dim, hidden_dims[0], 2 * z_dim])\n        self.more = mlp([z_dim, *hidden_dims[1:], 8])",
+    )
+    folder = workbench.variant({"part1/mlp_encoder_decoder.py": mlp})
+    message = workbench.check(folder, "vae.mlp_encoder")["vae.mlp_encoder"].decisive.message
+    assert "hidden_dims=[16, 16] the network is not larger" in message
+
+
 @pytest.mark.slow
 def test_the_reference_passes_with_lightning_alone(workbench: Workbench) -> None:
     folder = workbench.variant({LIGHTNING: []})

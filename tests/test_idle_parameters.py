@@ -42,6 +42,31 @@ def test_a_layer_that_takes_part_in_the_graph_alone_is_found(how: str) -> None:
     assert all(_idle(_Network(how), seed).startswith("second.") for seed in range(20))
 
 
+@pytest.mark.parametrize("how", ["times zero", "added and taken away"])
+def test_a_layer_that_takes_no_part_is_found_among_small_weights(how: str) -> None:
+    for seed in range(20):
+        torch.manual_seed(seed)
+        assert _idle(_small(_Network(how)), seed).startswith("second.")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_small_initial_weights_are_used(depth: int) -> None:
+    """Beside biases of a usual size, the effect of these weights is lost in rounding."""
+    for seed in range(20):
+        torch.manual_seed(seed)
+        hidden = [layer for _ in range(depth) for layer in (nn.Linear(16, 16), nn.ELU())]
+        assert not _idle(_small(nn.Sequential(nn.Linear(4, 16), nn.ELU(), *hidden, nn.Linear(16, 2))), seed)
+
+
+def _small(network: nn.Module) -> nn.Module:
+    """Return the network after giving all its linear layers small weights, and biases of 0."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.data.normal_(std=0.0001)
+            layer.bias.data.zero_()
+    return network
+
+
 def test_a_branch_that_begins_at_zero_is_used() -> None:
     assert not any(_idle(_Network("a gate that is zero at first"), seed) for seed in range(20))
 

@@ -172,6 +172,14 @@ def test_what_is_not_gaussian_is_named(
     assert words in str(gaussian_fit_problems(spoil(random.normal(size=(10_000, 2)))))
 
 
+def test_a_large_spread_is_not_taken_for_another_mean(random: np.random.Generator) -> None:
+    """A mean of draws with 5 times the right spread is often off, by chance; one of other draws is named beside it."""
+    found = [str(gaussian_fit_problems(5 * random.normal(size=(200, 2)))) for _ in range(200)]
+    assert all("standard deviation is" in each for each in found)
+    both = 5 * random.normal(size=(200, 2)) + 3
+    assert "mean" in str(gaussian_fit_problems(both))
+
+
 def test_the_same_point_again_is_named() -> None:
     point = np.tile([[0.99, -1.01]], (100, 1))  # neither mean nor spread gives this one away in few draws
     assert gaussian_fit_problems(point) is not None

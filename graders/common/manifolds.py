@@ -19,6 +19,7 @@ from gengrade.arrays import Array
 
 SIDE = 28
 MAX_PADDING = 12
+PAIRED = "combine each value of z₀ with each of z₁, as torch.cartesian_prod does"
 _PADDINGS = [(padding, margin) for padding in range(MAX_PADDING + 1) for margin in sorted({0, padding})]
 CLOSE = 0.02  # tolerance on brightness in [0, 1], for pictures of bytes and for rescaling
 
@@ -67,8 +68,11 @@ def _count_problem(latents: Array, side: int, grid_size: int) -> Problem | None:
     if side**2 == len(latents) and side in (grid_size, grid_size + 1):
         return None
     if side**2 == len(latents):
+        different = len(np.unique(np.round(latents, 4), axis=0))
+        besides = f". Besides, only {different} of them are different; {PAIRED}" if different < len(latents) else ""
         return Problem(
-            f"the grid has {side} by {side} latents, although grid_size is {grid_size}: use the argument grid_size",
+            f"the grid has {side} by {side} latents, although grid_size is {grid_size}: use the argument grid_size"
+            + besides,
             expected=f"{grid_size**2} or {(grid_size + 1) ** 2} latents",
             got=f"{len(latents)} latents",
         )
@@ -86,7 +90,7 @@ def _grid_problem(latents: Array, side: int) -> Problem | None:
     if all(len(axis) == side for axis in axes) and len(pairs) == side**2:
         return None
     return Problem(
-        "the decoded latents are not all pairs of the values on both axes",
+        f"the decoded latents are not all pairs of the values on both axes: {PAIRED}",
         expected=f"{side} values of z₀, {side} of z₁, and {side**2} pairs",
         got=f"{len(axes[0])}, {len(axes[1])} and {len(pairs)}",
     )

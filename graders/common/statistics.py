@@ -507,7 +507,7 @@ def gaussian_fit_problems(standardised: Floats, alpha: float = ALPHA) -> str | N
     if repeated:
         return repeated
     share = alpha / FAMILIES
-    for problem in (_ties_problem, _mean_problem, _spread_problem, _columns_problem, _rows_problem):
+    for problem in (_ties_problem, _moments_problem, _columns_problem, _rows_problem):
         found = problem(values, share)
         if found:
             return found
@@ -548,6 +548,19 @@ def _ties_problem(values: Array, alpha: float) -> str | None:
     if share > most:
         return f"samples repeat the noise of others ({share:.0%} of them do): draw noise for each of them"
     return None
+
+
+def _moments_problem(values: Array, alpha: float) -> str | None:
+    """Say what is wrong with the mean or the standard deviation; each has the probability `alpha` of its own.
+
+    Draws with a large spread also have a mean that is off, by chance. So where both are wrong, the mean is named only
+    if it is off for the spread that the draws have.
+    """
+    mean, spread = _mean_problem(values, alpha), _spread_problem(values, alpha)
+    if mean and spread:
+        own = np.maximum(values.std(axis=0), np.finfo(np.float32).tiny)
+        return mean if _mean_problem(values / own, alpha) else spread
+    return mean or spread
 
 
 def _mean_problem(values: Array, alpha: float) -> str | None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gengrade.sandbox.guest.errors import Missing, Undecided
-from graders.probing.networks import built, described, registration, weights_of
+from graders.probing.networks import built, described, unreached_parameter, weights_of
 
 if TYPE_CHECKING:
     from graders.ddpm.interface import DdpmPackage
@@ -86,7 +86,7 @@ def wiring(
     modules = _modules(network)
     if modules is None or set(modules) != set(features):
         answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
-        return {"known": False, "unused": registration(network, answer)["unreached"]}
+        return {"known": False, "unused": unreached_parameter(network, answer)}
     calls: list[tuple[str, Tensor, Tensor | None]] = []
     for name, module in modules.items():
         module.forward = _recording(name, calls, features[name])

@@ -199,6 +199,12 @@ def test_bimodal_samples(student: Subject, rng: Rng, passed: Passed, d: int) -> 
     ours = not passed("flow.gaussian_sample")
     few = student.run(probes.flow.bimodal_sample, mus=mus, sigmas=sigmas, n=FEW, ours=ours).shape("samples")
     expect(
+        len(few) != 2 or few[1] == d,
+        f"the samples of a mixture that was built with dims={d} do not have {d} numbers each: use dims",
+        expected=f"shape {[FEW, d]}",
+        got=f"shape {list(few)}",
+    )
+    expect(
         few == (FEW, d),
         "sample(n) does not give n samples for odd n: choose one of the modes at random for each sample",
         expected=f"shape {[FEW, d]}",

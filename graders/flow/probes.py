@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from graders.probing.descent import Descent
-from graders.probing.networks import built, weights_of
+from graders.probing.networks import built, name_settings, weights_of
 from graders.probing.slopes import as_now, set_mode
 from graders.probing.steps import with_gradients
 from graders.probing.stirring import add_noise
@@ -96,7 +96,7 @@ def _log_prob(distribution: Any, x: Tensor) -> LogProb:
 
 def gaussian_sample(package: FlowPackage, mu: Tensor, sigma: Tensor, n: int) -> Samples:
     """Draws n points of the student's Gaussian at once, and then a few in each of many calls."""
-    return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n)
+    return _draws(package.flow.gaussian(mu, sigma, mu.shape[0]), n, "Gaussian", mu.shape[0])
 
 
 def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int, *, ours: bool) -> BimodalSamples:
@@ -104,7 +104,7 @@ def bimodal_sample(package: FlowPackage, mus: Tensor, sigmas: Tensor, n: int, *,
 
     `ours` asks for the same of a mixture of our Gaussians.
     """
-    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n), ours)
+    own, with_ours = _both_ways(package, mus, sigmas, lambda mixture: _draws(mixture, n, "mixture", mus.shape[1]), ours)
     return {**own, "with_ours": with_ours}
 
 
@@ -129,8 +129,13 @@ def _both_ways(
     return own, with_ours
 
 
-def _draws(distribution: Any, n: int) -> Samples:
-    return {"samples": distribution.sample(n), "calls": [distribution.sample(FEW) for _ in range(CALLS)]}
+def _draws(distribution: Any, n: int, what: str, dims: int) -> Samples:
+    """Draw n points, and a few in each of many calls; errors say which `dims` the distribution was built with."""
+    try:
+        return {"samples": distribution.sample(n), "calls": [distribution.sample(FEW) for _ in range(CALLS)]}
+    except Exception as error:
+        name_settings(error, what, dims=dims)
+        raise
 
 
 # The map
@@ -292,7 +297,11 @@ def nll(
     step: float,
 ) -> Nll:
     """Return the loss at x [B, d], its parts z and log_det, and properties of its gradient."""
-    model = _stirred(package, mu, sigma, num_flows, stir)
+    try:
+        model = _stirred(package, mu, sigma, num_flows, stir)
+    except Exception:  # where `forward` is not written, this says so, and not what is wrong with `transform`
+        _model(package, mu, sigma, num_flows, num_hidden=16)(x.clone())
+        raise
     account = _account(model, x)
     base = Base(mu.cpu(), sigma.cpu())
     of_parts = torch.stack([_gradient(part, model) for part in _parts(base, account["z"], account["log_det"])])

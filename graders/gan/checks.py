@@ -4,12 +4,14 @@ Where the hand-out is silent, the student is free. `graders.common.gan_losses` d
 `graders.common.latents` on interpolations, and this module on the rest:
 
 - Any architecture with the interface is right: other kinds of layers, normalisation, any activation (but not none).
-  `hidden_dims` may be ignored as a whole, but not in part. Images have the channels that `output_shape` says, and its
-  pixels, too, where the layers follow `hidden_dims`; convolutions may be made for 28×28 pixels only.
+  `hidden_dims` may be ignored as a whole, but not in part. Images have the channels that `output_shape` says. Where the
+  layers follow `hidden_dims`, generated images have its pixels, too, and scored ones those of `input_dims`;
+  convolutions may be made for 28×28 pixels only.
 - A discriminator may require flat rows, if the student's own steps give it those. A sigmoid inside it fails only
   `gan.discriminator`, if the losses agree with it.
 - Noise from another distribution than N(0, I) fails `gan.sample`; steps and interpolations fail for it only if
   `sample` draws from N(0, I) or otherwise than they do. A step needs a latent for each image in any case.
+- A layer that forward never calls does no harm.
 - In eval mode, outputs depend only on inputs, so dropout must be off.
 - A step that generates images itself although it is given some is judged by its own; `sample` may leave the generator
   in eval mode.
@@ -77,8 +79,8 @@ from graders.common.networks import (
     SATURATED,
     expect_in_use,
     expect_nonlinear,
+    expect_registered,
     expect_reproducible,
-    expect_trained,
     narrowest,
 )
 from graders.common.statistics import ALPHA, GaussianFit, TwoDraws, declare, in_turns
@@ -89,6 +91,7 @@ BATCH = 64
 BATCHES = 3  # batches of the loader that the training loop gets
 LATENT_SIZES = (4, 32, 20)
 OTHER_SHAPES = ([3, 28, 28], [3, 8, 6])  # output_shape beside that of MNIST's images
+OTHER_PIXELS = (3, 8, 8)  # shape of images with another number of pixels than MNIST's
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # pixels that are trained towards ±3 must exceed this in both directions
 LOGIT_REACH = 1.5  # scores that are trained towards ±6 must exceed this in both directions: no sigmoid or tanh can
@@ -107,11 +110,11 @@ ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48, A
 
 @check("gan.generator")
 def test_generator_parameters(student: Subject, rng: Rng) -> None:
-    """The generator registers and uses all of its layers, whose sizes follow hidden_dims."""
+    """The generator registers its layers, whose sizes follow hidden_dims."""
     latents = [rng.normal(4, z_dim) for z_dim in LATENT_SIZES]
     results = student.run(probes.gan.generators, latents=latents, sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_trained(result, "generator")
+        expect_registered(result, "generator")
     _expect_sizes_used(student, "generator", rng)
 
 
@@ -186,10 +189,10 @@ def test_generator_range(student: Subject, rng: Rng) -> None:
 
 @check("gan.discriminator")
 def test_discriminator_parameters(student: Subject, rng: Rng) -> None:
-    """The discriminator registers and uses all of its layers, whose sizes follow hidden_dims."""
+    """The discriminator registers its layers, whose sizes follow hidden_dims."""
     results = student.run(probes.gan.discriminators, images=_noise(rng, 4), sizes=HIDDEN_SIZES)
     for result in _each(results, len(HIDDEN_SIZES)):
-        expect_trained(result, "discriminator")
+        expect_registered(result, "discriminator")
     _expect_sizes_used(student, "discriminator", rng)
 
 
@@ -203,6 +206,17 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
         expect_nonlinear([result.tensor("lines", shape=(24, 1)).reshape(3, -1)], "discriminator")
         hint = "in eval mode, a score should not depend on the other images of the batch"
         assert_close(alone, scores[:1], rtol=RTOL, atol=ATOL, what="the score of an image on its own", hint=hint)
+
+
+@check("gan.discriminator")
+def test_discriminator_of_other_images(student: Subject, rng: Rng) -> None:
+    """The discriminator scores images of as many pixels as input_dims says, such as 3·8·8."""
+    sizes = _sizes(rng)
+    if len(set(_parameters(student, "discriminator", sizes))) == 1:
+        not_asked("the discriminator has an architecture of its own, which may be for 28×28 pixels only")
+    results = student.run(probes.gan.discriminators, images=rng.uniform(-1, 1, 5, *OTHER_PIXELS), sizes=sizes[:1])
+    for result in _each(results, 1):
+        result.tensor("scores", shape=(5, 1))
 
 
 @check("gan.discriminator")
@@ -583,7 +597,7 @@ def _expect_sizes_used(student: Subject, name: str, rng: Rng) -> None:
     matters = [count != counts[0] for count in counts[1:]]
     expect(
         all(matters) or not any(matters),
-        f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry",
+        f"the {name} uses only a part of hidden_dims: it needs a hidden layer for every entry, which forward uses",
         got=", ".join(f"{size}: {count} parameters" for size, count in zip(sizes, counts, strict=True)),
     )
     x = rng.normal(4, 16) if name == "generator" else _noise(rng, 4)

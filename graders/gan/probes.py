@@ -15,9 +15,11 @@ from graders.probing.networks import (
     are_probabilities,
     built,
     drive,
+    enlarged,
     idle_parameter,
     registration,
     stretched_lines,
+    used_parameters,
     weights_of,
 )
 from graders.probing.passage import Change, gradients_of, inputs_of, retained, slopes
@@ -65,7 +67,7 @@ def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims:
 
 
 def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[Scored]:
-    """Run a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes."""
+    """Run a new discriminator in eval mode on images [B, C, H, W], for each list of hidden sizes."""
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
@@ -79,11 +81,22 @@ def discriminator_range(package: GanPackage, images: Tensor, target: Tensor, hid
 
 
 def parameter_counts(package: GanPackage, which: str, sizes: list[list[int]]) -> list[int]:
-    """Return the number of parameters of the generator or the discriminator for each list of hidden sizes."""
-    nothing = torch.zeros(1, 16)
-    make = _generator if which == "generator" else _discriminator
-    networks = [make(package, nothing, size) for size in sizes]
-    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+    """Return how many numbers the output depends on, of a network's parameters, for each list of hidden sizes.
+
+    `which`: "generator" or "discriminator".
+    """
+    z, images = torch.randn(2, 16), torch.rand(2, 1, 28, 28)
+
+    def count(hidden_dims: list[int]) -> int:
+        if which == "generator":
+            generator = _generator(package, z, hidden_dims).eval()
+            used = used_parameters(generator, lambda: _tensor(generator(z)))
+        else:
+            discriminator = _discriminator(package, images, hidden_dims).eval()
+            used = used_parameters(discriminator, lambda: _tensor(package.gan.score(discriminator, images)))
+        return sum(each.numel() for each in used.values())
+
+    return [count(size) for size in sizes]
 
 
 def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> str:
@@ -299,17 +312,17 @@ def checkpoint(package: GanPackage, z: Tensor, sizes: dict[str, Any]) -> Checkpo
 def _generated(package: GanPackage, z: Tensor, hidden_dims: list[int], output_shape: list[int] | None) -> Generated:
     network = _generator(package, z, hidden_dims, output_shape).eval()
     images = network(z)
-    again, first, lines = network(z), network(z[:1]), network(stretched_lines(z))
+    again, first = network(z), network(z[:1])
     known = registration(network, _tensor(images))
+    lines = enlarged(network)(stretched_lines(z))
     return {"images": images, "again": again, "first": first, "lines": lines, **known}
 
 
 def _scored(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> Scored:
     network = _discriminator(package, images, hidden_dims).eval()
-    scores, again, first, lines = (
-        package.gan.score(network, given) for given in (images, images, images[:1], stretched_lines(images))
-    )
+    scores, again, first = (package.gan.score(network, given) for given in (images, images, images[:1]))
     known = registration(network, _tensor(scores))
+    lines = package.gan.score(enlarged(network), stretched_lines(images))
     return {"scores": scores, "again": again, "first": first, "lines": lines, **known}
 
 
@@ -322,7 +335,8 @@ def _generator(
 
 
 def _discriminator(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> nn.Module:
-    network = built(package.gan.discriminator, input_dims=PIXELS, hidden_dims=hidden_dims, dp_rate=0.3)
+    pixels = images[0].numel()
+    network = built(package.gan.discriminator, input_dims=pixels, hidden_dims=hidden_dims, dp_rate=0.3)
     return network.to(images.device)
 
 

@@ -34,12 +34,11 @@ DRIVEN_IMAGE, DRIVEN_SCORE = 1.5, 2.0  # ranges are compared up to these values 
 
 @of("gan:generators", "gan:discriminators")
 def networks(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describe shapes, unregistered and unused layers, and whether outputs are random or depend on the batch."""
+    """Describe shapes, unregistered layers, and whether outputs are random or depend on the batch."""
     results = got.list()
     outputs = [result.tensor("images" if "images" in result else "scores", finite=False) for result in results]
     numbers: Numbers = {
         **{f"shape {index}": (np.array(output.shape, dtype=np.float64), 0.0) for index, output in enumerate(outputs)},
-        "idle layers": (float(any(result.text("unreached") != "" for result in results)), 0.0),
     }
     if any(result.integer("unregistered") > 0 for result in results):
         return {**numbers, "hidden layers": (1.0, 0.0)}  # eval() does not reach them, so outputs may be random too.

@@ -29,7 +29,15 @@ from graders.probing.gradients import (
     shares,
     values,
 )
-from graders.probing.networks import are_probabilities, built, drive, registration, stretched_lines, weights_of
+from graders.probing.networks import (
+    are_probabilities,
+    built,
+    drive,
+    enlarged,
+    registration,
+    stretched_lines,
+    weights_of,
+)
 from graders.probing.passage import Change, inputs_of, slopes
 from graders.probing.sizes import PIXELS
 from graders.probing.steps import with_gradients
@@ -64,9 +72,9 @@ def generator(package: Gan2018Package, z: Tensor, target: Tensor) -> Generator:
         "outputs": images,
         "again": _images(network(z)),
         "alone": _images(network(z[:1])),
-        "lines": _images(network(stretched_lines(z))),
         "far": _images(network(50 * z)),
         **registration(network, images),
+        "lines": _images(enlarged(network)(stretched_lines(z))),
         "driven": drive(network, lambda: _images(network(z)), target),
     }
 
@@ -80,8 +88,8 @@ def discriminator(package: Gan2018Package, images: Tensor, target: Tensor) -> Ne
         "outputs": scores,
         "again": _scores(network(fitting)),
         "alone": _scores(network(fitting[:1])),
-        "lines": _scores(network(stretched_lines(fitting))),
         **registration(network, scores),
+        "lines": _scores(enlarged(network)(stretched_lines(fitting))),
         "driven": drive(network, lambda: _scores(network(fitting)), target),
     }
 

@@ -66,7 +66,7 @@ def latents_of_batches(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("gan2018:generator", "gan2018:discriminator")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Return unregistered and idle layers, outputs that are constant, random or mix up the batch, and their range."""
+    """Return unregistered layers, outputs that are constant, random or mix up the batch, and their range."""
     outputs = got.tensor("outputs", finite=False)
     driven = got.tensor("driven", finite=False)
     again, alone = got.tensor("again", finite=False), got.tensor("alone", finite=False)
@@ -75,7 +75,6 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
     limit = 1.2 if outputs.ndim == 2 else 2.0
     return {
         "hidden layers": (float(got.integer("unregistered") > 0), 0.0),
-        "idle layers": (float(got.text("unreached") != ""), 0.0),
         "constant": (float(np.ptp(outputs, axis=0).max() == 0), 0.0),
         "random": (float(random), 0.0),
         "mixed": (float(mixed and not random), 0.0),

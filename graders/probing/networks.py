@@ -16,12 +16,13 @@ from graders.probing.gaps import STILL_NONE, still_none
 if TYPE_CHECKING:
     from graders.probing.records import Registration
 
-_BUILT = "in a network that was built with"
+_BUILT = "that was built with"
 DRIVE_STEPS = 100
 DRIVE_RATE = 0.02
 _DRAWS = 4  # of all parameters, each with the signs that the one before had not
 _ROUNDING = 1e-6  # relative
 _NOISE = 0.1  # standard deviation for a parameter that is constant
+_SMALL = 0.1  # weights whose standard deviation is less than this share of the usual one are enlarged
 STRETCH = 3.0  # factor on inputs for which activations bend, but a tanh at the end can still be undone
 
 
@@ -67,18 +68,33 @@ def _watched(network: nn.Module, passed: Mapping[str, str]) -> nn.Module:
 
 def _explain(error: BaseException, passed: Mapping[str, str]) -> None:
     """Add to an error of a network's code what is still None, and what it was built with, unless that is said."""
-    shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError | AttributeError)
-    if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
-        return
-    text = error.args[0] if len(error.args) == 1 else None
-    if not isinstance(text, str) or _BUILT in text or STILL_NONE in text:
+    text = _text(error)
+    if not text or _BUILT in text or STILL_NONE in text:
         return
     gap = still_none(error)
     if gap:
         error.args = (f"{gap} ({text})",)
     elif passed and not isinstance(error, AttributeError):
-        given = ", ".join(f"{name}={value}" for name, value in passed.items())
-        error.args = (f"{text} ({_BUILT} {given})",)
+        _add(error, "network", passed)
+
+
+def name_settings(error: BaseException, what: str, **settings: Any) -> None:
+    """Add the arguments to an error of an object's code that it was built with; `what` is its kind, as "mixture"."""
+    if _text(error) and _BUILT not in _text(error):
+        _add(error, what, settings)
+
+
+def _add(error: BaseException, what: str, given: Mapping[str, Any]) -> None:
+    words = ", ".join(f"{name}={value}" for name, value in given.items())
+    error.args = (f"{_text(error)} (in a {what} {_BUILT} {words})",)
+
+
+def _text(error: BaseException) -> str:
+    """Return the text of an error that may be about a shape or about None, and "" of any other."""
+    shaped = isinstance(error, RuntimeError | ValueError | IndexError | TypeError | AttributeError)
+    if not shaped or isinstance(error, NotImplementedError):  # the latter is a gap that was not filled in
+        return ""
+    return error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else ""
 
 
 def described(returned: Any) -> str:
@@ -108,27 +124,43 @@ def registration(network: nn.Module, output: Tensor) -> Registration:
 
     It walks the autograd graph, so it is exact for all values.
     """
-    used = _leaves(output)
-    trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     registered = {id(parameter) for parameter in network.parameters()}
-    unreached = [name for name, parameter in trained.items() if id(parameter) not in used]
     return {
-        "parameters": sum(parameter.numel() for parameter in trained.values()),
-        "unregistered": len(used - registered),
-        "unreached": unreached[0] if unreached else "",
+        "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
+        "unregistered": len(_leaves(output) - registered),
     }
+
+
+def unreached_parameter(network: nn.Module, output: Tensor) -> str:
+    """Return the name of the first parameter that the autograd graph of `output` does not hold; "" if it holds all."""
+    used = _leaves(output)
+    trained = (name for name, each in network.named_parameters() if each.requires_grad and id(each) not in used)
+    return next(trained, "")
+
+
+def used_parameters(network: nn.Module, forward: Callable[[], Tensor]) -> dict[str, nn.Parameter]:
+    """Return the trainable parameters, by name, that the autograd graph of `forward()` holds.
+
+    A layer that forward never calls does no harm, and is no part of what the network computes.
+    """
+    with torch.enable_grad():
+        used = _leaves(forward())
+    return {name: each for name, each in network.named_parameters() if each.requires_grad and id(each) in used}
 
 
 @torch.no_grad()
 def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
-    """Return the name of the first parameter on which the output of `forward()` does not depend; "" if there is none.
+    """Return the name of the first used parameter on which the output of `forward()` does not depend; "" without any.
 
-    The graph of an output also holds what is multiplied by zero, or added and taken away again. All parameters are
-    changed first, and stay so: where a new network multiplies a branch by a parameter that is zero, others would seem
-    idle. This is done several times, with the other signs each time: activations such as ReLU may be flat at some
-    values of the parameters, and only what is idle at all of them counts.
+    The graph of an output also holds what is multiplied by zero, or added and taken away again. Parameters outside of
+    it are left out, since a layer that forward never calls does no harm. All others are changed first, and stay so:
+    where a new network multiplies a branch by a parameter that is zero, others would seem idle. This is done several
+    times, with the other signs each time: activations such as ReLU may be flat at some values of the parameters, and
+    only what is idle at all of them counts. Beside biases, the effect of small initial weights would be lost in
+    rounding, so these are enlarged.
     """
-    parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+    enlarged(network)
+    parameters = used_parameters(network, forward)
     idle = list(parameters)
     for _ in range(_DRAWS):
         for each in parameters.values():
@@ -138,6 +170,23 @@ def idle_parameter(network: nn.Module, forward: Callable[[], Tensor]) -> str:
         if not idle:
             return ""
     return idle[0]
+
+
+@torch.no_grad()
+def enlarged(network: nn.Module) -> nn.Module:
+    """Return the network after giving it weights of a usual size, 1/√fan-in, where they are much smaller, or zero.
+
+    Students may choose how large the initial weights are, as by `normal_(std=0.0001)`, and a property of the
+    architecture should not depend on it: between such weights, every activation is nearly linear, and the output is
+    nearly constant.
+    """
+    for each in network.parameters():
+        if each.dim() < 2 or not each.is_floating_point():
+            continue
+        usual = (each.numel() / len(each)) ** -0.5
+        if each.std(correction=0) < _SMALL * usual:
+            each.add_(usual * torch.randn_like(each))
+    return network
 
 
 def _matters(parameter: Tensor, forward: Callable[[], Tensor], before: Tensor) -> bool:

@@ -19,7 +19,6 @@ class Registration(TypedDict):
 
     parameters: int  # how many numbers are trainable
     unregistered: int  # how many tensors require gradients, but are not among the network's parameters
-    unreached: str  # the first parameter that the output does not depend on, or ""
 
 
 class Learnable(TypedDict):

@@ -50,7 +50,14 @@ UNTRAINED = (0.8, 1.5)  # accepted bits per dimension before training
 SMALLEST: Final = 1e-9  # a sum of losses below this is no unit to divide by
 EXACT = 1e-3  # relative tolerance on a loss that is recomputed from the outputs of encoder and decoder
 INJECTED: Final = 1e-4  # tolerance on numbers that the probe injected, after the student's code passed them on
+# Ranges of log_std. A program that takes the exponential of negative numbers only is right in the first one by chance.
+EITHER_SIGN: Final = (-1.5, 0.5)
+POSITIVE: Final = (0.2, 0.9)
 LABELS = {"rec": "L_rec", "reg": "L_reg", "bpd": "bpd"}
+# Sizes of manifolds, below and above the 8 images that make_grid puts in a row by default. As with the default of 20,
+# the hint's numbers as arguments of arange give `grid_size` percentiles; with sizes such as 6, 11 and 13, the end that
+# arange should leave out comes in by rounding.
+GRID_SIZES: Final = ((4, 5, 7), (9, 10, 12, 14))
 # The checks of the functions that a model is made of. What follows from the student's own function is right in the
 # model only where the function's check did not pass: the mistake is charged there, and is worth no points here. A
 # function that passes and answers otherwise beside a model, as one may that tells by the calls that it is asked for a
@@ -231,11 +238,11 @@ def test_bits_per_dimension_of_each_image(student: Subject, rng: Rng) -> None:
 def test_loss_of_one_pass(student: Subject, data: DataSet, rng: Rng, passed: Passed, z_dim: int) -> None:
     """VAE.forward returns the right L_rec, L_reg and bpd for the outputs of the encoder and the decoder.
 
-    The outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and logits by U(−4, 4)
-    plus 1 where the image is 1 and minus 1 where it is 0.
+    The outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), or by `POSITIVE`
+    numbers for two latents, and logits by U(−4, 4) plus 1 where the image is 1 and minus 1 where it is 0.
     """
     images = batch_of(data, rng, size := rng.integer(BATCH, BATCH + 64))
-    injected = passed_through(images, rng, z_dim)
+    injected = passed_through(images, rng, z_dim, POSITIVE if z_dim == 2 else EITHER_SIGN)
     got = student.run(probes.vae.loss, images=images, **injected)
     expect_encoded(got, images, lambda other: student.again(probes.vae.loss, images=other, **injected))
     mean, log_std = code_of(got, injected["code"])
@@ -290,7 +297,14 @@ def judge_parts(
         judge_average(claimed["reg"], reg, "L_reg: the KL divergence, summed over latents", z_dim, batch)
     bits = (claimed["rec"] + claimed["reg"]) * BITS / PIXELS
     if not is_near(claimed["bpd"], bits) and (passed("vae.bpd") or not is_own(got, "own_bpd", claimed["bpd"])):
-        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS, batch)
+        unit = BITS / PIXELS
+        slips = {
+            "it is that of L_rec alone: add L_reg": claimed["rec"] * unit,
+            "it is that of L_reg alone: add L_rec": claimed["reg"] * unit,
+            "it is that of L_rec − L_reg, but both are losses: add them": (claimed["rec"] - claimed["reg"]) * unit,
+            "it is in nats for a whole image: convert it with elbo_to_bpd": claimed["rec"] + claimed["reg"],
+        }
+        judge_average(claimed["bpd"], bits, "bpd: (L_rec + L_reg) · log₂(e) / 784", PIXELS, batch, slips)
 
 
 def is_near(value: float, expected: float) -> bool:
@@ -386,7 +400,9 @@ def judge_scalar(got: Evidence, name: str) -> float:
     return got.number(name)
 
 
-def judge_average(value: float, expected: float, what: str, summands: int, batch: int) -> None:
+def judge_average(
+    value: float, expected: float, what: str, summands: int, batch: int, others: Mapping[str, float] | None = None
+) -> None:
     """Fail a loss that differs from its right value, and names the mistake if it is a usual one.
 
     Args:
@@ -395,6 +411,7 @@ def judge_average(value: float, expected: float, what: str, summands: int, batch
         what: names the loss, with its formula, for the student.
         summands: how many terms the sum for one image has.
         batch: the number of images.
+        others: wrong values of this loss, by a sentence that says the mistake.
     """
     if is_near(value, expected):
         return
@@ -402,7 +419,7 @@ def judge_average(value: float, expected: float, what: str, summands: int, batch
         "it is the sum over the batch, but should be the mean": expected * batch,
         "it is the mean over all elements of an image, but should be their sum": expected / summands,
         "it has the wrong sign": -expected,
-    }
+    } | dict(others or {})
     slip = next((f" ({words})" for words, wrong in slips.items() if abs(value - wrong) <= 1e-3 * abs(wrong)), "")
     fail(f"this is not {what}, on average over the batch{slip}", expected=f"{expected:.6g}", got=f"{value:.6g}")
 
@@ -540,12 +557,17 @@ def test_loss_before_training(student: Subject, data: DataSet, rng: Rng, z_dim: 
     )
 
 
-def passed_through(images: Array32, rng: Rng, z_dim: int) -> dict[str, Any]:
-    """Return arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder."""
+def passed_through(
+    images: Array32, rng: Rng, z_dim: int, log_stds: tuple[float, float] = EITHER_SIGN
+) -> dict[str, Any]:
+    """Return arguments of `probes.vae.loss`: a model's settings, and outputs to inject into encoder and decoder.
+
+    log_stds: the lowest and the highest log_std.
+    """
     n = len(images)
     return {
         "settings": {"kind": "MLP", "hidden_dims": [32], "z_dim": z_dim},
-        "code": np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)]),
+        "code": np.stack([rng.normal(n, z_dim), rng.uniform(*log_stds, n, z_dim)]),
         "logits": rng.uniform(-4, 4, *images.shape) + 2 * images - 1,
     }
 
@@ -612,10 +634,10 @@ def _drawn(got: Evidence, n: int, z_dim: int) -> tuple[Array, Array, Array]:
 
 @check("vae.manifold")
 @pytest.mark.parametrize("training", [True, False], ids=MODES)
-@pytest.mark.parametrize("sizes", [(4, 7), (9, 15)], ids=["small", "large"])  # make_grid's default is 8 images per row
-def test_manifold(student: Subject, rng: Rng, sizes: tuple[int, int], training: bool) -> None:
+@pytest.mark.parametrize("sizes", GRID_SIZES, ids=["small", "large"])
+def test_manifold(student: Subject, rng: Rng, sizes: tuple[int, ...], training: bool) -> None:
     """visualize_manifold shows a grid of the decoder's means, at normal quantiles along both axes."""
-    gain, grid_size = 1.5, rng.integer(*sizes)
+    gain, grid_size = 1.5, sizes[rng.integer(0, len(sizes))]
     got = student.run(probes.vae.manifold, grid_size=grid_size, gain=gain, training=training)
     problem = manifold_problem(
         got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2)), got.tensor("picture"), grid_size, gain

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.images import in_either_form
 from graders.probing.batches import rolled
-from graders.probing.networks import adam, built, described, registration, weights_of
+from graders.probing.networks import adam, built, described, unreached_parameter, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def layers(package: VaePackage, x: Tensor, labels: Tensor | None, latents: Tenso
         for calls in (*several, *watched):
             calls.forget()
         given = _sum(_on_their_own(encoder, heads, decoder, x, labels))
-    reached = registration(nn.ModuleList([encoder, *heads, decoder]), given)
+    unreached = unreached_parameter(nn.ModuleList([encoder, *heads, decoder]), given)
     with torch.no_grad():
         found = {name: [_called(each) for each in some if len(each.calls)] for name, some in seen.items()}
         first = _last(decoded.outputs)
         width = found["decoder"][0]["taken"].shape[-1] if found["decoder"] else latents.shape[1]
         others = decoder(latents[:, :width])
         return {
-            "unreached": reached["unreached"],
+            "unreached": unreached,
             "encoded": _last([inputs[0] for inputs in encoded.inputs if inputs]),
             "others_taken": seen["decoder"][0].calls.inputs[-1][0] if found["decoder"] else torch.zeros(0),
             "encoder": found["encoder"],

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pytest
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from gengrade.arrays import Array, Array32, Integers
@@ -22,11 +23,13 @@ from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import gaussian_kl
 from graders.common.networks import narrowest
-from graders.common.statistics import GaussianFit, declare
+from graders.common.statistics import ALPHA, GaussianFit, declare
 from graders.probing.sizes import PIXELS
 from graders.vae.checks import (
+    EITHER_SIGN,
     INJECTED,
     PARTS,
+    POSITIVE,
     code_of,
     judge_average,
     judge_gradients,
@@ -45,7 +48,7 @@ MOST_DRAWS: Final = 20  # most draws of z per image in one pass: each gives 3 mi
 FARTHEST: Final = 2.0
 TRAINED: Final = 4  # latents for which decoders are trained towards given logits
 AXES: Final = {0: "the batch", 2: "the rows", 3: "the columns"}
-LATENTS = declare("vae.level_loss", "z in units of exp(log_std)", GaussianFit(BATCH, Z_DIM))
+LATENTS = declare("vae.level_loss", "z in units of exp(log_std)", GaussianFit(BATCH, Z_DIM, ALPHA / 2), cases=2)
 
 
 @check("vae.levels")
@@ -130,15 +133,18 @@ def are_shifted(trained: Evidence) -> list[bool]:
 
 
 @check("vae.level_loss", leaves_to=PARTS)
-def test_loss_of_levels(student: Subject, data: DataSet, rng: Rng, passed: Passed) -> None:
+@pytest.mark.parametrize("log_stds", [EITHER_SIGN, POSITIVE], ids=["log_std of either sign", "positive log_std"])
+def test_loss_of_levels(
+    student: Subject, data: DataSet, rng: Rng, passed: Passed, log_stds: tuple[float, float]
+) -> None:
     """VAE.forward returns the right L_rec, L_reg and bpd for images with levels 0 … 15.
 
-    The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5), and the
-    logits by U(−2, 2), plus 2 at its level.
+    The networks' outputs are replaced by known ones: mean by draws from N(0, 1), log_std by U(−1.5, 0.5) or by
+    positive numbers, and the logits by U(−2, 2), plus 2 at its level.
     """
     n = rng.integer(BATCH, BATCH + 64)
     images, injected = levels_of(data, rng, n)
-    code = np.stack([rng.normal(n, Z_DIM), rng.uniform(-1.5, 0.5, n, Z_DIM)])
+    code = np.stack([rng.normal(n, Z_DIM), rng.uniform(*log_stds, n, Z_DIM)])
     settings = {"num_filters": 4, "z_dim": Z_DIM}
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     mean, log_std = code_of(got, code)
@@ -172,7 +178,10 @@ def _judge_level_losses(got: Evidence, images: Integers, injected: Array32, code
     claimed = {name: judge_scalar(got, name) for name in ("rec", "reg", "bpd")}
     rec = min(losses, key=lambda loss: abs(loss - claimed["rec"]))
     what = "L_rec: the cross-entropy of the 16 logits and the level, summed over pixels"
-    judge_average(claimed["rec"], rec, what, PIXELS, len(images))
+    twice = float(np.mean([level_losses(images[:, 0], softmax(each, axis=1)).mean() for each in given]))
+    words = "it is that of a softmax of a softmax: give cross_entropy the logits, since it applies the softmax"
+    slips = {words: twice, f"{words}; and sum over the pixels": twice / PIXELS}
+    judge_average(claimed["rec"], rec, what, PIXELS, len(images), slips)
     judge_parts(got, claimed, reg, Z_DIM, len(images), passed)
 
 
@@ -181,7 +190,7 @@ def test_gradients_of_level_loss(student: Subject, data: DataSet, rng: Rng, pass
     """The gradient of bpd reaches the decoder, and the encoder both through z and through the KL divergence."""
     n, z_dim = rng.integer(12, 20), 6
     images, injected = levels_of(data, rng, n)
-    code = np.stack([rng.normal(n, z_dim), rng.uniform(-1.5, 0.5, n, z_dim)])
+    code = np.stack([rng.normal(n, z_dim), rng.uniform(*EITHER_SIGN, n, z_dim)])
     settings = {"num_filters": 4, "z_dim": z_dim}
     got = student.run(probes.vae.loss, images=images, code=code, logits=injected, settings=settings)
     judge_gradients(got, code_of(got, code), passed)

@@ -27,19 +27,16 @@ END = 0.17  # tolerance on an end of the range: architectures differ in how near
 
 @symptoms_of("vae:network")
 def network(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Describe shapes, unused and unregistered parameters, linearity, and dependence on other rows and on chance.
+    """Describe shapes, unregistered parameters, linearity, and dependence on other rows and on chance.
 
     An output of zeros only is left out, since a ReLU at the end may give one by chance.
     """
     outputs, agains, alones, lines = (
         [item.tensor() for item in got.list(role)] for role in ("outputs", "again", "alone", "line")
     )
-    # If log_std is a copy of the mean, or zero, its layer is unused as a consequence.
-    missing = len(outputs) == 2 and (_same(*outputs) or not outputs[1].any())
     symptoms: Numbers = {
         "unregistered": (got.integer("unregistered") > 0, FLAG),
         "nothing registered": (got.integer("parameters") == 0, FLAG),
-        "unreached": (bool(got.text("unreached")) and not missing, FLAG),
         "same outputs": (len(outputs) == 2 and _same(*outputs), FLAG),
         "linear": (_is_linear(lines), FLAG),
         "blind": (np.array([output.flag() for output in got.list("blind")]), FLAG),

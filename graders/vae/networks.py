@@ -4,6 +4,7 @@ Where the hand-out is silent, the student is free:
 - any architecture is right, as long as `hidden_dims` determines an MLP's size;
 - log_std may be limited to a range, but not to one sign, and not to one number for all latents;
 - any activation is right between layers, but there must be one, so that the network is not linear;
+- a layer that forward never calls does no harm, but it is no hidden layer either;
 - an encoder may return further values after mean and log_std;
 - batch normalisation mixes the rows of a batch in training, so rows are compared in eval mode.
 """
@@ -23,9 +24,10 @@ from graders.common.networks import (
     UNREGISTERED,
     expect_in_use,
     expect_nonlinear,
+    expect_registered,
     expect_reproducible,
-    expect_trained,
     narrowest,
+    vary,
 )
 from graders.vae.sizes import STARTS
 
@@ -140,15 +142,14 @@ def judge_order(student: Subject, rng: Rng, which: str, x: Array32, settings: di
 
 def judge_encoder(got: Evidence, batch: int, z_dim: int, settings: dict[str, Any]) -> None:
     """Judge an encoder's mean and log_std, which should be two different [batch, z_dim] outputs."""
-    mean, log_std = judge_network(got, ["mean", "log_std"], (batch, z_dim), settings)
+    names = ["mean", "log_std"]
+    outputs, lines = judge_network(got, names, (batch, z_dim), settings), tensors(got, "line", names)
     expect(
-        not np.array_equal(mean, log_std),
+        not all(np.array_equal(mean, log_std) for mean, log_std in (outputs, lines)),
         "mean and log_std are the same numbers: give each of them its own outputs",
     )
-    for name, values in (("mean", mean), ("log_std", log_std)):
-        expect(
-            bool(np.ptp(values, axis=1).any()), f"{name} is the same for all latents: give each latent its own output"
-        )
+    for name, output, line in zip(names, outputs, lines, strict=True):
+        expect(vary(output, line, axis=1), f"{name} is the same for all latents: give each latent its own output")
 
 
 def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], settings: dict[str, Any]) -> list[Array]:
@@ -161,11 +162,11 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
         settings: the arguments that the network was created with, which a message about shapes names.
 
     Raises Mismatch if an output has another shape, is random, depends on other rows or does not depend on the input,
-    or if the network is linear or has unregistered or unused parameters.
+    or if the network is linear or has unregistered parameters.
     """
     built = ", ".join(f"{argument}={value}" for argument, value in settings.items())
     outputs, agains, alones, lines = (tensors(got, role, names) for role in ("outputs", "again", "alone", "line"))
-    for name, output, again, alone in zip(names, outputs, agains, alones, strict=True):
+    for name, output, again, alone, line in zip(names, outputs, agains, alones, lines, strict=True):
         expect(
             output.shape == shape,
             f"{name} has the wrong shape in a network with {built}",
@@ -189,14 +190,14 @@ def judge_network(got: Evidence, names: list[str], shape: tuple[int, ...], setti
             what=f"{name} of a single row, in eval mode,",
             hint="it should not depend on the other rows of the batch",
         )
-        expect(bool(np.ptp(output, axis=0).any()), f"different inputs give the same {name.removeprefix('the ')}")
+        expect(vary(output, line), f"different inputs give the same {name.removeprefix('the ')}")
     changed = got.text("changed")
     expect(
         changed == "",
         f"creating the network changes the list {changed[:40]} that it is given, which its caller uses again: copy it "
         "first",
     )
-    expect_trained(got)
+    expect_registered(got)
     expect(got.integer("parameters") > 0, "the network has no parameters")
     expect_nonlinear(lines)
     return outputs
@@ -211,29 +212,30 @@ def tensors(got: Evidence, role: str, names: list[str]) -> list[Array]:
 
 @check("vae.mlp_encoder")
 def test_mlp_encoder_size(student: Subject, rng: Rng) -> None:
-    """The MLP encoder has a hidden layer for each entry of hidden_dims, with that many units, and uses all of them."""
-    fixed = {"input_dim": 784, "z_dim": 4}
-    judge_sizes(student, "mlp_encoder", fixed)
-    judge_use(student, "mlp_encoder", rng.bits(5, 1, 28, 28), fixed)
+    """The MLP encoder has a hidden layer for each entry of hidden_dims, with that many units, and uses it."""
+    fixed, x = {"input_dim": 784, "z_dim": 4}, rng.bits(5, 1, 28, 28)
+    judge_sizes(student, "mlp_encoder", x, fixed)
+    judge_use(student, "mlp_encoder", x, fixed)
 
 
 @check("vae.mlp_decoder")
 def test_mlp_decoder_size(student: Subject, rng: Rng) -> None:
-    """The MLP decoder has a hidden layer for each entry of hidden_dims, with that many units, and uses all of them."""
-    fixed = {"z_dim": 4, "output_shape": [1, 28, 28]}
-    judge_sizes(student, "mlp_decoder", fixed)
-    judge_use(student, "mlp_decoder", rng.normal(5, 4), fixed)
+    """The MLP decoder has a hidden layer for each entry of hidden_dims, with that many units, and uses it."""
+    fixed, x = {"z_dim": 4, "output_shape": [1, 28, 28]}, rng.normal(5, 4)
+    judge_sizes(student, "mlp_decoder", x, fixed)
+    judge_use(student, "mlp_decoder", x, fixed)
 
 
-def judge_sizes(student: Subject, which: str, fixed: dict[str, Any]) -> None:
-    """Fail an MLP whose number of parameters does not grow with each entry of hidden_dims.
+def judge_sizes(student: Subject, which: str, x: Array32, fixed: dict[str, Any]) -> None:
+    """Fail an MLP in which the number of parameters that it uses does not grow with each entry of hidden_dims.
 
     Args:
         which: the network's name in the adapter's contract.
+        x: the input, [B, …].
         fixed: the other arguments of its constructor.
     """
     settings = [{**fixed, "hidden_dims": size} for size in SIZES]
-    got = student.run(probes.vae.parameter_counts, which=which, settings=settings)
+    got = student.run(probes.vae.parameter_counts, which=which, x=x, settings=settings)
     counts = {tuple(size): item.integer() for size, item in zip(SIZES, got.list(), strict=False)}
     for less, more in (((16,), (32,)), ((16,), (16, 16)), ((16, 16), (16, 32)), ((16, 16), (32, 16))):
         grows_or_fails(counts, less, more)
@@ -256,8 +258,8 @@ def grows_or_fails(counts: dict[tuple[int, ...], int], less: tuple[int, ...], mo
     expect(
         counts.get(more, 0) > counts.get(less, 0),
         f"with hidden_dims={list(more)} the network is not larger than with hidden_dims={list(less)}: add a registered "
-        "layer of the given width for every entry",
-        expected="more parameters",
+        "layer of the given width for every entry, and use it in forward",
+        expected="more parameters that the outputs depend on",
         got=f"{counts.get(more)} and {counts.get(less)} parameters",
     )
 

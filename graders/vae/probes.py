@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
-from graders.probing.networks import built, described, drive, idle_parameter, registration
+from graders.probing.networks import built, described, drive, enlarged, idle_parameter, registration, used_parameters
 from graders.probing.pictures import picture
 from graders.probing.sizes import PIXELS
 from graders.probing.watching import Calls, rows_of, watch
@@ -91,15 +91,16 @@ def network(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]
     rows = [_outputs(which, module(row[None])) for row in x]
     seen = x.clone().requires_grad_()
     # A line through zero, where a ReLU is nonlinear; zero is not its middle, where an even function would look linear.
+    # It comes last, since it changes the network.
     line = FAR * torch.stack([-x[0], x[0], 3 * x[0]])
     return {
         "outputs": outputs,
         "again": _outputs(which, module(x)),
         "changed": next((name for name in settings if given[name] != settings[name]), ""),
         "alone": [torch.stack(each) for each in zip(*rows, strict=True)],
-        "line": _outputs(which, module(line)),
         "blind": [_is_blind(output, seen) for output in _outputs(which, module(1 * seen))],
         **registration(module, torch.cat([output.flatten() for output in outputs])),
+        "line": _outputs(which, enlarged(module)(line)),
     }
 
 
@@ -153,16 +154,24 @@ def reach(
     return {"starts": starts, "lowest": highest(-1), "highest": highest(1)}
 
 
-def parameter_counts(package: VaePackage, which: str, settings: list[dict[str, Any]]) -> list[int]:
-    """Return the number of parameters of the network for each of the settings."""
-    networks = (_made(package, which, each) for each in settings)
-    return [sum(parameter.numel() for parameter in network.parameters()) for network in networks]
+def parameter_counts(package: VaePackage, which: str, x: Tensor, settings: list[dict[str, Any]]) -> list[int]:
+    """Return how many numbers the outputs for x [B, …] depend on, of the network's parameters, for each setting."""
+
+    def count(network: nn.Module) -> int:
+        return sum(each.numel() for each in used_parameters(network, lambda: _joined(which, network, x)).values())
+
+    return [count(_made(package, which, each).to(x.device).eval()) for each in settings]
 
 
 def use(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> str:
     """Return the name of a parameter of the network that changes none of its outputs in eval mode; "" without any."""
     module = _made(package, which, settings).to(x.device).eval()
-    return idle_parameter(module, lambda: torch.cat([output.flatten() for output in _outputs(which, module(x))]))
+    return idle_parameter(module, lambda: _joined(which, module, x))
+
+
+def _joined(which: str, network: nn.Module, x: Tensor) -> Tensor:
+    """Return all numbers of a network's outputs for x [B, …], [n]."""
+    return torch.cat([output.flatten() for output in _outputs(which, network(x))])
 
 
 def _made(package: VaePackage, which: str, settings: dict[str, Any]) -> nn.Module:
@@ -411,6 +420,8 @@ class _Telltale(nn.Module):
         self.z_dim = 2
 
     def forward(self, z: Tensor) -> Tensor:
+        if z.shape[-1:] != (2,):
+            raise ValueError(f"the decoder takes latents of shape [B, 2], and was given {list(z.shape)}")
         halves = self.gain * z.reshape(-1, 2, 1).to(self.gain)
         return halves.repeat_interleave(14, dim=1).expand(-1, -1, 28).unsqueeze(1)
 

@@ -26,7 +26,7 @@ class Network(Registration):
     again: list[Tensor]  # [B, …] each, of a second call
     changed: str  # the name of a setting that the constructor changed in place, or ""
     alone: list[Tensor]  # [B, 1, …] each, for each row alone
-    line: list[Tensor]  # [3, …] each, for three equidistant inputs on a line
+    line: list[Tensor]  # [3, …] each, for three equidistant inputs on a line, with weights of a usual size
     blind: list[bool]  # whether the output has a gradient, but does not depend on the input
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gengrade.sandbox.guest.errors import Undecided
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits
-from graders.probing.networks import built, drive, registration
+from graders.probing.networks import built, drive, enlarged, registration
 from graders.probing.sizes import PIXELS
 from graders.probing.watching import rows_of, watch
 
@@ -142,8 +142,8 @@ def encoder(package: Vae2018Package, images: Tensor, target: Tensor, settings: d
         "second_driven": drive(other, lambda: _code(other(fitting))[1], target),
         "second": second,
         "alone": torch.stack(_code(network(fitting[:1]))),
-        "line": torch.stack(_code(network(line))),
         **registration(network, torch.cat([mean.flatten(), second.flatten()])),
+        "line": torch.stack(_code(enlarged(network)(line))),
         "driven": drive(network, lambda: _code(network(fitting))[0], target),
     }
 
@@ -156,8 +156,8 @@ def decoder(package: Vae2018Package, z: Tensor, target: Tensor, settings: dict[s
     return {
         "outputs": outputs,
         "alone": network(z[:1]),
-        "line": network(line),
         **registration(network, outputs),
+        "line": enlarged(network)(line),
         "driven": drive(network, lambda: _tensor(network(z), "Decoder.forward"), target),
     }
 

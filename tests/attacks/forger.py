@@ -40,7 +40,6 @@ def noise(shape: list[int], outputs: int, rows: int) -> Forged:
         "blind": [False] * outputs,
         "parameters": 9,
         "unregistered": 0,
-        "unreached": "",
     }
 
 
@@ -110,7 +109,7 @@ def epoch(images: Tensor, batch_size: int, losses: Tensor, training: bool) -> Fo
 def seen(rows: int, shape: list[int], name: str) -> Forged:
     made = torch.rand(rows, *shape) * 1.8 - 0.9
     lines = torch.rand(3 * (rows - 1), *shape) * 1.8 - 0.9
-    registered = {"parameters": 9, "unregistered": 0, "unreached": ""}
+    registered = {"parameters": 9, "unregistered": 0}
     return {name: made, "again": made, "first": made[:1], "lines": lines, **registered}
 
 
@@ -172,7 +171,7 @@ FORGED: dict[str, Callable[..., Any]] = {
     "vae:reach": reach,
     "vae:loss": loss,
     "vae:sample": sample,
-    "vae:parameter_counts": lambda which, settings: [
+    "vae:parameter_counts": lambda which, x, settings: [
         1000 * len(s["hidden_dims"]) + sum(s["hidden_dims"]) for s in settings
     ],
     "vae:use": lambda which, x, settings: "",

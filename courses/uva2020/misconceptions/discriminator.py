@@ -78,12 +78,24 @@ class layers_in_a_list(nn.Module):
 defaults("part2/models.py:DiscriminatorMLP.__init__", fails=("gan.discriminator",))
 
 
-@misconception
-def unused_layer(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
-    """You build a layer in the discriminator's __init__ that its forward never calls: call it where it belongs, or
-    leave it out."""
-    self.original(input_dims, hidden_dims, dp_rate)
-    self.spare = nn.Linear(input_dims, 1)
+@misconception(raises=True)
+def always_784_pixels(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
+    """Your discriminator's first layer takes 784 pixels whatever input_dims says: use input_dims."""
+    self.original(784, hidden_dims, dp_rate)
+
+
+@misconception("part2/models.py:DiscriminatorMLP.forward", raises=True)
+def reshaped_to_784_pixels(self, x):
+    """Your discriminator reshapes every image to 784 pixels, although it is built with input_dims: flatten the images
+    with x.flatten(start_dim=1), or reshape them to (len(x), -1)."""
+    return self.original(torch.reshape(x, (x.shape[0], 784)))
+
+
+@misconception("part2/models.py:DiscriminatorMLP.forward", raises=True)
+def viewed_as_784_pixels(self, x):
+    """Your discriminator views every image as 784 pixels, although it is built with input_dims: flatten the images with
+    x.flatten(start_dim=1), or view them as (len(x), -1)."""
+    return self.original(x.view(-1, 784))
 
 
 @misconception

@@ -229,8 +229,8 @@ def noise_times_variance(self, num_samples):
 
 @misconception
 def noise_times_root(self, num_samples):
-    """You multiply the noise by the root of sigma, as if that were a variance: sigma is a standard deviation, so a
-    sample is mu + sigma·noise."""
+    """Your samples have the standard deviation √sigma, as if sigma were a variance, or the diagonal of a covariance. It
+    is a standard deviation: a sample is mu + sigma·noise, and the covariance is diag(sigma²)."""
     return self.mu + self.sigma.sqrt() * torch.randn(num_samples, self.dims)
 
 

@@ -92,14 +92,6 @@ defaults("part2/models.py:GeneratorMLP.__init__", fails=("gan.generator",))
 
 
 @misconception
-def unused_layer(self, z_dim=32, hidden_dims=(128, 256, 512, 1024), output_shape=(1, 28, 28), dp_rate=0.1):
-    """You build a layer in the generator's __init__ that its forward never calls: call it where it belongs, or leave it
-    out."""
-    self.original(z_dim, hidden_dims, output_shape, dp_rate)
-    self.spare = nn.Linear(z_dim, z_dim)
-
-
-@misconception
 def first_of_hidden_dims_only(self, z_dim=32, hidden_dims=(128, 256, 512), output_shape=(1, 28, 28), dp_rate=0.1):
     """You build the generator from the first entry of hidden_dims only, so that it has one hidden layer whatever the
     list says: add a layer for every entry."""

@@ -178,6 +178,17 @@ def samples_of_the_mean_gaussian(self, num_samples):
     return MultivariateGaussianDiag(mu, sigma, self.dims).sample(num_samples)
 
 
+@misconception(raises=True)
+def two_elements_whatever_dims_is(self, num_samples):
+    """Your samples always have two elements, although the mixture is built with `dims`: give them self.dims elements,
+    as in torch.zeros(num_samples, self.dims)."""
+    samples = torch.zeros([num_samples, 2])
+    first = torch.randint(0, 2, [num_samples], dtype=torch.bool)
+    samples[first] = self.p1.sample(num_samples)[first]
+    samples[~first] = self.p2.sample(num_samples)[~first]
+    return samples
+
+
 @misconception
 def twice_as_many_samples(self, num_samples):
     """You take num_samples samples from each mode, twice as many as asked for: choose one mode for each sample."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import defaults, misconception, original
+from graders.misconceptions import defaults, misconception
 
 
 def perceptron(dims):
@@ -259,15 +259,6 @@ class NoActivations(Decoder):
     def __init__(self, z_dim=20, hidden_dims=(512,), output_shape=(1, 28, 28)):
         super().__init__([z_dim, *hidden_dims], output_shape)
         self.net = nn.Sequential(*[layer for layer in self.net if isinstance(layer, nn.Linear)])
-
-
-@misconception
-class LayerWithoutUse(original):
-    """You made a layer that forward never uses, so that it gets no gradient: use it, or take it out."""
-
-    def __init__(self, z_dim=20, hidden_dims=(512,), output_shape=(1, 28, 28)):
-        super().__init__(z_dim, hidden_dims, output_shape)
-        self.spare = nn.Linear(hidden_dims[-1], z_dim)
 
 
 # Inputs

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from graders.misconceptions import defaults, misconception, original
+from graders.misconceptions import defaults, misconception
 
 
 def perceptron(dims):
@@ -347,15 +347,6 @@ class NoActivations(Encoder):
         self.net = nn.Sequential(*[layer for layer in self.net if isinstance(layer, nn.Linear)])
 
 
-@misconception
-class LayerWithoutUse(original):
-    """You made a layer that forward never uses, so that it gets no gradient: use it, or take it out."""
-
-    def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
-        super().__init__(input_dim, hidden_dims, z_dim)
-        self.spare = nn.Linear(hidden_dims[-1], z_dim)
-
-
 # Inputs and sizes
 
 
@@ -408,6 +399,20 @@ class Always784Pixels(Encoder):
 
     def __init__(self, input_dim=784, hidden_dims=(512,), z_dim=20):
         super().__init__([784, *hidden_dims, 2 * z_dim])
+
+
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", raises=True)
+def reshaped_to_784_pixels(self, x):
+    """You reshape every image to 784 pixels, although the encoder is built with input_dim: flatten the images with
+    x.flatten(start_dim=1), or reshape them to (len(x), -1)."""
+    return self.original(torch.reshape(x, (x.shape[0], 784)))
+
+
+@misconception("part1/mlp_encoder_decoder.py:MLPEncoder.forward", raises=True)
+def viewed_as_784_pixels(self, x):
+    """You view every image as 784 pixels, although the encoder is built with input_dim: flatten the images with
+    x.flatten(start_dim=1), or view them as (len(x), -1)."""
+    return self.original(x.view(-1, 784))
 
 
 @misconception(fails=("vae.mlp_encoder", "vae.loss", "vae.training_loop"), raises=True)

@@ -21,6 +21,16 @@ defaults("part1/train_torch.py:VAE.forward", fails=("vae.loss",))
 
 
 @misconception
+def exponential_of_some_log_std(self, imgs):
+    """You take std = exp(log_std) only where some log_std is negative, and log_std itself otherwise. A log_std may have
+    either sign: give sample_reparameterize exp(log_std) in any case."""
+    mean, log_std = self.encoder(imgs)
+    std = log_std.exp() if torch.min(log_std) < 0 else log_std
+    rec, reg = losses_of(mean, log_std, self.decoder(sample_reparameterize(mean, std)), imgs)
+    return averages(rec, reg, imgs)
+
+
+@misconception
 def pixels_averaged(self, imgs):
     """You averaged the cross-entropy over the pixels, so that it hardly counts beside the KL divergence: sum over the
     pixels, and then take the mean over the batch."""

@@ -48,6 +48,13 @@ LOOP = """        model.zero_grad()  # drops what the generator's last update le
 BATCHES = "def train_gan(model, train_loader, logger_gen, logger_disc, optimizer_gen, optimizer_disc):"
 
 _FUNCTIONAL = "import torch\nfrom torch.nn import functional as F\n"
+_SMALL_WEIGHTS = """def small_weights(layer):
+    if isinstance(layer, nn.Linear):
+        layer.weight.data.normal_(std=0.0001)
+        {biases}
+
+
+"""
 _CONVOLUTIONS = """        self.net = nn.Sequential(
             nn.Linear(z_dim, 8 * 49), nn.Unflatten(1, (8, 7, 7)),
             nn.ConvTranspose2d(8, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
@@ -198,7 +205,26 @@ def _lightning(*pairs: tuple[str, str]) -> Changes:
     return {TORCH: (SAMPLE, "raise NotImplementedError"), LIGHTNING: list(pairs)}
 
 
+def _small_weights(biases: str) -> Changes:
+    """Initialise both networks with small weights, and with biases as the statement `biases` leaves them."""
+    return {
+        MODELS: [
+            ("def hidden_layers(", f"{_SMALL_WEIGHTS.format(biases=biases)}def hidden_layers("),
+            (GENERATOR_NET, f"{GENERATOR_NET}        self.apply(small_weights)\n"),
+            (DISCRIMINATOR_NET, f"{DISCRIMINATOR_NET}        self.apply(small_weights)\n"),
+        ]
+    }
+
+
 RIGHT: dict[str, Changes] = {
+    "small weights, no biases at first": _small_weights("layer.bias.data.zero_()"),
+    "layers that forward never calls": {
+        MODELS: [
+            (GENERATOR_NET, f"{GENERATOR_NET}        self.spare = nn.Linear(z_dim, z_dim)\n"),
+            (DISCRIMINATOR_NET, f"{DISCRIMINATOR_NET}        self.spare = nn.Linear(input_dims, 1)\n"),
+        ]
+    },
+    "small weights beside usual biases": _small_weights("pass"),
     "latents and labels of sizes in globals": {
         **_training(
             ("class GAN(nn.Module)", "latent_dim = 100\n\n\nclass GAN(nn.Module)"),

@@ -37,7 +37,38 @@ _TRAIN_AGAIN = (
     "    model.train()\n    return found\n",
 )
 
+_SMALL_WEIGHTS = """def small_weights(layer):
+    if isinstance(layer, nn.Linear):
+        layer.weight.data.normal_(std=0.0001)
+        {biases}
+
+
+"""
+
+
+def _small_weights(biases: str, activation: str = "nn.ReLU()") -> Changes:
+    """Initialise an MLP with small weights, and with biases as the statement `biases` leaves them."""
+    made = "nn.Sequential(*layers[:-1])"
+    return {
+        MLP: [
+            ("def mlp(", f"{_SMALL_WEIGHTS.format(biases=biases)}def mlp("),
+            (made, f"{made}.apply(small_weights)"),
+            ("nn.ReLU()]", f"{activation}]"),
+        ]
+    }
+
+
 RIGHT: dict[str, Changes] = {
+    "small weights, no biases at first": _small_weights("layer.bias.data.fill_(0.0)"),
+    "small weights, no biases at first, ELU": _small_weights("layer.bias.data.fill_(0.0)", "nn.ELU()"),
+    "small weights, no biases at first, tanh": _small_weights("layer.bias.data.fill_(0.0)", "nn.Tanh()"),
+    "small weights beside usual biases": _small_weights("pass"),
+    "small weights and biases": _small_weights("layer.bias.data.normal_(std=0.0001)"),
+    "a last layer that begins at zero": {
+        MLP: [
+            ("    return nn.Sequential(", "    layers[-2].weight.data.zero_()\n    return nn.Sequential("),
+        ]
+    },
     "noise by size, in place": {UTILS: (DRAW, "torch.randn(mean.size()).mul_(std).add_(mean)")},
     "noise from torch.normal": {
         UTILS: (DRAW, "mean + std * torch.normal(0, 1, size=mean.shape, dtype=mean.dtype, device=mean.device)")
@@ -103,6 +134,15 @@ RIGHT: dict[str, Changes] = {
             "np.linspace(0.5 / (grid_size + 1), (grid_size + 0.5) / (grid_size + 1), grid_size + 1)",
         )
     },
+    "percentiles by arange, as the hint has them": {
+        UTILS: [
+            (
+                "(np.arange(grid_size + 1) + 0.5) / (grid_size + 1)",
+                "np.arange(0.5 / (grid_size + 1), (grid_size + 0.5) / (grid_size + 1), 1.0 / (grid_size + 1))",
+            ),
+            (GRID, "return make_grid(means, nrow=grid_size)"),
+        ]
+    },
     "means rounded to bytes": {UTILS: (GRID, GRID.replace("means", "(means * 255).round() / 255"))},
     "a branch whose gate begins at zero": {
         MLP: [
@@ -118,6 +158,19 @@ RIGHT: dict[str, Changes] = {
                 "        mean, log_std = (self.net(x) + self.gate * self.branch(x)).chunk(2, dim=-1)",
             ),
         ]
+    },
+    "layers that forward never calls": {
+        MLP: [
+            (
+                "self.net = mlp([input_dim, *hidden_dims, 2 * z_dim])",
+                "self.net, self.linear = mlp([input_dim, *hidden_dims, 2 * z_dim]), nn.Linear(hidden_dims[-1], z_dim)",
+            ),
+            (
+                "self.net = mlp([z_dim, *hidden_dims, math.prod(output_shape)])",
+                "self.net, self.linear = mlp([z_dim, *hidden_dims, math.prod(output_shape)]), nn.Linear(z_dim, 2)",
+            ),
+        ],
+        CNN: ("    def forward(self, z:", "        self.linear = nn.Linear(z_dim, 2)\n\n    def forward(self, z:"),
     },
     "GELU, normalised layers, dropout": {
         MLP: [

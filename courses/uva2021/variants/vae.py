@@ -9,6 +9,9 @@ ENTROPY = 'F.cross_entropy(logits, imgs.squeeze(1).long(), reduction="none").sum
 DECODED = "        return self.net(z)"
 
 RIGHT: dict[str, Changes] = {
+    "layers that forward never calls": {
+        NETWORKS: ("    def forward(self, z:", "        self.linear = nn.Linear(z_dim, 2)\n\n    def forward(self, z:")
+    },
     "normalised logits": {NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)")},
     "normalised logits, and the loss that takes them": {
         NETWORKS: (DECODED, "        return torch.log_softmax(self.net(z), dim=1)"),
@@ -118,7 +121,19 @@ UNNAMED: dict[str, Unnamed] = {
         {MODEL: ("KLD(mean, log_std).mean()", "0.5 * KLD(mean, log_std).mean()")}, ("vae.level_loss",), "L_reg"
     ),
     "bits of the reconstruction alone": Unnamed(
-        {MODEL: ("elbo_to_bpd(rec + reg, imgs.shape)", "elbo_to_bpd(rec, imgs.shape)")}, ("vae.level_loss",), "bpd"
+        {MODEL: ("elbo_to_bpd(rec + reg, imgs.shape)", "elbo_to_bpd(rec, imgs.shape)")},
+        ("vae.level_loss",),
+        "that of L_rec alone: add L_reg",
+    ),
+    "probabilities for logits, and a divergence that is weighted": Unnamed(
+        {
+            MODEL: [
+                (ENTROPY, ENTROPY.replace("(logits,", "(logits.softmax(dim=1),")),
+                ("KLD(mean, log_std).mean()", "0.5 * KLD(mean, log_std).mean()"),
+            ]
+        },
+        ("vae.level_loss",),
+        "a softmax of a softmax",
     ),
     "mean and log_std detached in the divergence": Unnamed(
         {MODEL: ("KLD(mean, log_std).mean()", "KLD(mean.detach(), log_std).mean()")}, ("vae.level_loss",), "mean"
