@@ -23,6 +23,8 @@ from graders.adapting.calling import call, suitable, suits
 from graders.adapting.loading import Modules
 from graders.adapting.own_calls import passed
 
+# Names of parameters that students add for the number of an image's pixels.
+SIZES_OF_IMAGES = ("input_dim", "input_size", "in_dim", "x_dim", "image_dim", "img_dim", "output_dim", "out_dim")
 # Exceptions for an input of the wrong shape, raised by torch, by an unpacking or by an index.
 WRONG_SHAPE = (RuntimeError, ValueError, IndexError)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from courses.uva2018.adapters.entries import SIZES_OF_IMAGES, call_named, in_a_form_that_fits, prepare, save_nothing
 from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from
 from graders.adapting.calling import call
 from graders.adapting.loading import Modules
@@ -157,7 +157,7 @@ class GanContract:
         return {
             **dict.fromkeys(("args", "ARGS", "opt"), self._args),
             **dict.fromkeys(("latent_dim", "z_dim", "zdim"), LATENTS),
-            **dict.fromkeys(("input_dim", "image_dim", "img_dim", "output_dim"), 28 * 28),
+            **dict.fromkeys(SIZES_OF_IMAGES, 28 * 28),
             "img_shape": (1, 28, 28),
             "device": device,
         }

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from courses.uva2018.adapters.entries import call_named, in_a_form_that_fits, prepare, save_nothing
+from courses.uva2018.adapters.entries import SIZES_OF_IMAGES, call_named, in_a_form_that_fits, prepare, save_nothing
 from courses.uva2018.adapters.sizes import expect_digits_for, expect_digits_from, takes_digits
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting import sizes
@@ -88,11 +88,21 @@ class VaeContract:
         return in_a_form_that_fits(network, images)
 
     def bound(self, model: nn.Module, images: Tensor) -> Any:
-        """Return the average bound by VAE.forward for images of a `fitting` form, alone or as the first value."""
+        """Return the average bound by VAE.forward for images of a `fitting` form, alone or as the first value.
+
+        Raises Undecided if the first of several values is no bound, such as the mean of z: the loss is a function then.
+        """
         vars(self._args).update(batch_size=len(images))  # some divide by the script's argument
         with sizes.put([model], {"batch": len(images)}):
             returned = model(images)
-        return returned[0] if isinstance(returned, tuple | list) and len(returned) else returned
+        if not isinstance(returned, tuple | list) or not returned:
+            return returned
+        if _size_of(returned[0]) not in (0, 1, len(images)):  # a bound may be given for each image
+            raise Undecided(
+                f"VAE.forward returns {len(returned)} values, of which the first is no bound: the loss is computed "
+                "elsewhere, and a person has to look"
+            )
+        return returned[0]
 
     def sample(self, model: nn.Module, n: int) -> Any:
         """Return the samples and means that VAE.sample, or a function of that name, returns for n images.
@@ -167,7 +177,7 @@ class VaeContract:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return {
             **dict.fromkeys(("args", "ARGS"), self._args),
-            **dict.fromkeys(("input_dim", "input_size", "image_dim", "img_dim", "output_dim"), 28 * 28),
+            **dict.fromkeys(SIZES_OF_IMAGES, PIXELS),
             "device": device,
             "epoch": 1,
         }
